@@ -1,7 +1,5 @@
 """Labels for a bare list of categories, learned from another list: `hgld fill --labelled FILE`."""
 
-import functools
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +10,10 @@ import pyarrow.parquet as pq
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.labels.fills.explaining import told_guesses
-from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
+from hgld.labels.fills.guessing import Document, KnownLandmarks, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
 from hgld.tables.csv_cells import read_list
-
-logger = logging.getLogger(__name__)
 
 FILLED_LIST = "fills.parquet"
 """The file that is made, in the folder of the list."""
@@ -82,15 +78,14 @@ def fill_list(labelled: Path, categories: Path, out: Path, precision: float) -> 
 def _guessed(known: _Labelled, asked: Sequence[tuple[str, str]], precision: float) -> pa.Table:
     lexicon = read_lexicon()
     learned = KnownLandmarks(
-        subjects=Subjects(names=list(known.label_of)),
+        documents=[Document((name,)) for name in known.label_of],
         truth=list(known.label_of.values()),
         labels=sorted(known.sides),
     )
-    subjects = Subjects(names=[name for _, name in asked])
-    say = functools.partial(logger.info, "fill: %s")
-    guesses = guess(learned, subjects, {}, lexicon=lexicon, precision=precision, say=say)
+    documents = [Document((name,)) for _, name in asked]
+    guesses = guess(learned, documents, {}, lexicon=lexicon, precision=precision)
     rows = []
-    told = told_guesses(subjects, learned, guesses, lexicon, precision)
+    told = told_guesses(documents, learned, guesses, lexicon, precision)
     for (category, name), row in zip(asked, told, strict=True):
         if label := known.label_of.get(name, ""):
             row |= {"confidence": 1.0, "evidence": "labelled in the list", "method": "labelled"}

@@ -142,7 +142,7 @@ def propose_step(sections: Sections) -> BuildStep:
     review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
     """
     from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
-    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.stage import DECIDED_STAGE
 
     config = _read(ProposeConfig, sections, "propose")
     step = _after_decided("propose", config, STAGE, run_propose)
@@ -153,8 +153,7 @@ def _after_decided(
     name: str, config: _Config, stage: Stage, run: Callable[[Workspace, _Config], StageReport]
 ) -> BuildStep:
     """Returns a step that reads the log of decisions, if all else that its stage needs is there."""
-    from hgld.review.decided import STAGE as DECIDED_STAGE
-    from hgld.review.decided import run_decided
+    from hgld.review.stage import DECIDED_STAGE, run_decided
 
     def run_both(workspace: Workspace) -> list[StageReport]:
         for dataset in stage.inputs:
@@ -218,7 +217,7 @@ def look_step(sections: Sections) -> BuildStep:
 def fill_step(sections: Sections) -> BuildStep:
     """Labels landmarks that no class gives a label."""
     from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
-    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.stage import DECIDED_STAGE
 
     config = _read(FillConfig, sections, "fill")
     step = _after_decided("fill", config, fill_stage(config), run_fill)
@@ -227,7 +226,7 @@ def fill_step(sections: Sections) -> BuildStep:
 
 def annotate_step(sections: Sections) -> BuildStep:
     """Writes the annotations and makes them a release."""
-    from hgld.annotations.release.config import ReleaseConfig
+    from hgld.annotations.release.facts import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from hgld.benchmarks.environment import describe_environment
 from hgld.labels.fills.guessing import (
     NONE,
+    Document,
     Floats,
     KnownLandmarks,
-    Subjects,
     guess,
     trusted_from,
 )
@@ -154,21 +154,19 @@ def by_fills(lexicon: Lexicon) -> GuessingWay:
 
     def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
         known = KnownLandmarks(
-            subjects=Subjects(names=names.names[learned].tolist()),
+            documents=_documents(names.names[learned]),
             truth=names.truth[learned].tolist(),
             labels=names.labels,
         )
-        found = guess(
-            known,
-            Subjects(names=names.names[asked].tolist()),
-            {},
-            lexicon=lexicon,
-            precision=PRECISION,
-            say=lambda _: None,
-        )
+        documents = _documents(names.names[asked])
+        found = guess(known, documents, {}, lexicon=lexicon, precision=PRECISION)
         return Guessed(guess=np.array(names.labels)[found.front], confidence=found.confidence)
 
     return way
+
+
+def _documents(names: NDArray[np.str_]) -> list[Document]:
+    return [Document((name,)) for name in names.tolist()]
 
 
 def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:

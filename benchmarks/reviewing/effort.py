@@ -51,8 +51,7 @@ from hgld.benchmarks.reviewing.simulated import (
 )
 from hgld.engine.dataset import read_csv
 from hgld.engine.files import write_text
-from hgld.labels.clustering.geometry import points_of
-from hgld.labels.clustering.kmeans import cold_groups
+from hgld.labels.clustering.kmeans import cold_groups, points_of
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE

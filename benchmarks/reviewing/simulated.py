@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from hgld.labels.proposing.clusters import cluster_proposals
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.proposals import Proposal, cluster_proposals
 
 ActionKind = Literal["accept", "accept the confident", "move", "ignore"]
 

@@ -125,10 +125,10 @@ def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections)
 
 
 def _export(workspace: Workspace, path: Path) -> None:
-    from hgld.review.exporting import export_file, suffix_of
+    from hgld.review.exporting import export_file
 
     count = export_file(workspace, path)
-    if suffix_of(path) != ".csv":
+    if path.suffix.lower() != ".csv":
         click.echo(f"wrote {path}: {count:,} classes")
         return
     # With the folder always, so that it is typed as it stands here.

@@ -71,10 +71,11 @@ def landmark_rows(
         "accepted_above": pc.if_else(is_filled, None, deciding["accepted_above"]),
     }
     classes = _class_lists(_of_split(workspace.read(CLASSES), split))
-    row = pc.index_in(ids, value_set=classes["landmark_id"]).fill_null(len(classes) - 1)
-    classes = classes.take(row)
-    candidates = deciding["candidates"]
-    candidates = pc.coalesce(candidates, pa.scalar([], candidates.type)).combine_chunks()
+    classes = classes.take(pc.index_in(ids, value_set=classes["landmark_id"]))
+    candidates, listed = (
+        pc.coalesce(column, pa.scalar([], column.type)).combine_chunks()
+        for column in (deciding["candidates"], classes["classes"])
+    )
     columns = {
         "split": pa.repeat(split, len(ids)),
         "landmark_id": ids,
@@ -87,7 +88,8 @@ def landmark_rows(
         "rule": pc.if_else(is_filled, FILLED_RULE, _rules(candidates)),
         **{field.name: provenance[field.name] for field in FLAT_PROVENANCE},
         "fetched_at": scraped["fetched_at"],
-        **{name: classes[name] for name in ("class_qids", "class_labels", "classes")},
+        **{name: pc.fill_null(classes[name], "") for name in ("class_qids", "class_labels")},
+        "classes": listed,
         "provenance": _provenance(provenance),
         "candidates": candidates,
     }
@@ -118,12 +120,9 @@ def with_class_labels(landmarks: pa.Table) -> pa.Table:
         landmarks: rows of LANDMARK_LABELS.
     """
     is_filled = pc.equal(landmarks["rule"], FILLED_RULE)
-    for name in LABEL_COLUMNS:
-        place = landmarks.schema.get_field_index(name)
-        landmarks = landmarks.set_column(
-            place, landmarks.schema.field(place), pc.if_else(is_filled, None, landmarks[name])
-        )
-    return landmarks
+    shown = {name: landmarks[name] for name in landmarks.column_names}
+    shown |= {name: pc.if_else(is_filled, None, shown[name]) for name in LABEL_COLUMNS}
+    return pa.table(shown, schema=landmarks.schema)
 
 
 def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Table:
@@ -136,21 +135,22 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
     Returns:
         The rows of HIERARCHY. A label that landmarks have on both sides has a row for each.
     """
-    keys = list(LABEL_COLUMNS)
+    keys = [*LABEL_COLUMNS]
     labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
-    table = labelled.group_by(keys).aggregate([]).sort_by([(key, "ascending") for key in keys])
+    table = labelled.group_by(keys).aggregate([])
+    counted = {f"{split}_images": rows for split, rows in images.items()}
     for space in ("train", "index"):
-        rows = labelled.filter(pc.equal(labelled["split"], space))
-        table = table.append_column(f"{space}_landmarks", _counts(table, rows, keys))
-    for split, rows in images.items():
-        table = table.append_column(f"{split}_images", _counts(table, rows, keys))
-    sides = pa.array(_SIDES)
-    table = table.append_column(
-        "natural_or_human_made_id", pc.index_in(table["natural_or_human_made"], value_set=sides)
-    )
-    table = table.append_column("slug", pa.array(_slugs(table)))
-    table = table.append_column("hierarchical_label_id", pa.array(range(len(table)), pa.int32()))
-    return table.select(HIERARCHY.schema.names)
+        counted[f"{space}_landmarks"] = labelled.filter(pc.equal(labelled["split"], space))
+    for name, rows in counted.items():
+        counts = rows.group_by(keys).aggregate([([], "count_all")]).rename_columns([*keys, name])
+        table = table.join(counts, keys)
+    table = table.sort_by([(key, "ascending") for key in keys])
+    columns = {key: table[key] for key in keys}
+    columns |= {name: pc.fill_null(table[name], 0) for name in counted}
+    columns["natural_or_human_made_id"] = pc.index_in(table[keys[1]], value_set=pa.array(_SIDES))
+    columns["slug"] = pa.array(_slugs(table), pa.string())
+    columns["hierarchical_label_id"] = pa.array(range(len(table)), pa.int32())
+    return pa.table({name: columns[name] for name in HIERARCHY.schema.names})
 
 
 def slug(label: str) -> str:
@@ -191,29 +191,26 @@ def _fills_of(fills: pa.Table, split: str, ids: pa.ChunkedArray) -> pa.Table:
 
 
 def _class_lists(classes: pa.Table) -> pa.Table:
-    """Gathers the classes of each landmark by Q-id, with an empty list in an extra last row."""
+    """Gathers the classes of each landmark by Q-id."""
     columns = ["landmark_id", "class_qid", "class_label"]
     rows = classes.select(columns).group_by(columns).aggregate([])
     rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
     rows = rows.sort_by([("landmark_id", "ascending"), ("number", "ascending")])
-    # A group-by keeps no order, whatever the threads, so that its groups are sorted like the rows.
-    counts = rows.group_by("landmark_id").aggregate([([], "count_all")]).sort_by("landmark_id")
-    ends = pc.cumulative_sum(counts["count_all"]).combine_chunks()
-    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends, pa.array([len(rows)], pa.int64())])
-    offsets = offsets.cast(pa.int32())
+    # One thread, since a group-by of several keeps no order.
+    lists = rows.group_by("landmark_id", use_threads=False).aggregate(
+        [("class_qid", "list"), ("class_label", "list")]
+    )
+    qids, labels = (lists[f"{name}_list"].combine_chunks() for name in columns[1:])
     kind = LANDMARK_LABELS.schema.field("classes").type
-    qids, labels = (rows[name].combine_chunks() for name in ("class_qid", "class_label"))
-    structs = pa.StructArray.from_arrays([qids, labels], fields=list(kind.value_type))
+    pairs = [qids.flatten(), labels.flatten()]
+    named = pa.ListArray.from_arrays(qids.offsets, pc.coalesce(pairs[1], pairs[0]))
+    structs = pa.StructArray.from_arrays(pairs, fields=list(kind.value_type))
     return pa.table(
         {
-            "landmark_id": pa.concat_arrays(
-                [counts["landmark_id"].combine_chunks(), pa.nulls(1, pa.int64())]
-            ),
-            "classes": pa.ListArray.from_arrays(offsets, structs, type=kind),
-            "class_qids": pc.binary_join(pa.ListArray.from_arrays(offsets, qids), " "),
-            "class_labels": pc.binary_join(
-                pa.ListArray.from_arrays(offsets, pc.coalesce(labels, qids)), _LABELS_BETWEEN
-            ),
+            "landmark_id": lists["landmark_id"],
+            "classes": pa.ListArray.from_arrays(qids.offsets, structs, type=kind),
+            "class_qids": pc.binary_join(qids, " "),
+            "class_labels": pc.binary_join(named, _LABELS_BETWEEN),
         }
     )
 
@@ -242,15 +239,3 @@ def _slugs(table: pa.Table) -> list[str]:
             tried = f"{first}-{number}"
         found.append(tried)
     return found
-
-
-def _counts(table: pa.Table, rows: pa.Table, keys: list[str]) -> pa.ChunkedArray:
-    """Returns how many rows have the keys of each row of a table."""
-    counts = rows.group_by(keys).aggregate([([], "count_all")])
-    both, ours = (_joined(each, keys) for each in (table, counts))
-    place = pc.index_in(both, value_set=ours)
-    return pc.fill_null(counts["count_all"].take(place), fill_value=0)
-
-
-def _joined(table: pa.Table, keys: list[str]) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(*(table[key] for key in keys), "\x1f")

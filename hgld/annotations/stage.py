@@ -17,8 +17,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.credits import credit_tables
-from hgld.annotations.images import annotated_rows, divide_images
+from hgld.annotations.images import annotated_rows, credit_tables, divide_images
 from hgld.annotations.landmarks import (
     LABEL_COLUMNS,
     hierarchy_rows,

@@ -24,10 +24,11 @@ from hgld.tables import PROPOSALS
 
 Prefer = Literal["mine", "theirs"]
 """Whose version counts in a conflict: the sheet's, or that of the log."""
+_Name = tuple[str | None, str | None]
+"""A super-category and its side; of an ignored class neither."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+class Applied(NamedTuple):
     """What applying a file did, or would do."""
 
     appended: int
@@ -110,13 +111,13 @@ def preview_file(
     plan = _plan(workspace, read_log(workspace), path, choices or ApplyChoices())
     counts = LandmarkCounts(workspace, plan.classes)
     was, will_be = _members(plan.before), _members(plan.after)
-    return plan.applied, [
-        f"{harmless(label)} ({side}): {len(old)} -> {len(new)} classes, "
+    return plan.applied, sorted(
+        f"{harmless(f'{label}')} ({side}): {len(old)} -> {len(new)} classes, "
         f"{counts.count(old):,} -> {counts.count(new):,} landmarks"
-        for label, side in sorted(was.keys() | will_be.keys())
-        for old, new in [(was.get((label, side), set()), will_be.get((label, side), set()))]
+        for label, side in was.keys() | will_be.keys()
+        for old, new in [(was[label, side], will_be[label, side])]
         if old != new
-    ]
+    )
 
 
 class _Plan(NamedTuple):
@@ -124,9 +125,9 @@ class _Plan(NamedTuple):
     new: Sequence[ClassStatement]
     classes: Sequence[Mapping[str, Any]]
     """Rows of PROPOSALS."""
-    before: Mapping[str, Decision]
-    """Decisions on the classes of the build, by `class_qid`."""
-    after: Mapping[str, Decision]
+    before: Mapping[str, _Name]
+    """Of the decided classes of the build, by `class_qid`."""
+    after: Mapping[str, _Name]
     """The same, once the sheet is applied."""
 
 
@@ -141,21 +142,16 @@ def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoi
     said = SheetReader(labels, log, known).read(path, choices.meant)
     now = log.in_force()
     new, unchanged, settled = merge(said, now, choices.prefer)
-    before = {qid: one for qid, one in now.items() if qid in labels}
+    before = {qid: _name_of(one) for qid, one in now.items() if qid in labels}
     # What is new comes first: of two that clash, the error then names the sheet's first.
-    changed = {one.qid: decision for one in new if (decision := _decision(one)) is not None}
-    kept = {qid: one for qid, one in before.items() if qid not in {one.qid for one in new}}
-    after = {**changed, **kept}
+    changed = {one.qid: _name_of(one.change) for one in new if one.change.effect != "clear"}
+    said_anew = {one.qid for one in new}
+    after = changed | {qid: one for qid, one in before.items() if qid not in said_anew}
     try:
-        _check_names(after.values())
+        _check_names(after, labels)
     except ValueError as error:
         raise InputError(f"{path}: {error}; nothing was applied") from error
-    applied = Applied(
-        appended=len(new),
-        unchanged=unchanged,
-        undecided=len(labels) - len(after),
-        settled=settled,
-    )
+    applied = Applied(len(new), unchanged, len(labels) - len(after), settled)
     return _Plan(applied, new, classes, before, after)
 
 
@@ -177,16 +173,16 @@ def merge(
         ConflictError: both changed a class differently, and neither is preferred.
     """
     new, unchanged, conflicts = list[ClassStatement](), 0, list[str]()
-    for mine in said:
-        theirs = now.get(mine.qid)
-        if _says(mine.change, mine.base) or _says(mine.change, theirs):
+    for one in said:
+        theirs = now.get(one.qid)
+        if _content(one.change) in (_content(one.base), _content(theirs)):
             unchanged += 1
             continue
-        if _content(theirs) != _content(mine.base):
-            conflicts.append(_conflict(mine, theirs))
+        if _content(theirs) != _content(one.base):
+            conflicts.append(_conflict(one, theirs))
             if prefer != "mine":
                 continue
-        new.append(mine)
+        new.append(one)
     if conflicts and prefer is None:
         raise ConflictError(
             f"{len(conflicts)} of the classes changed in the sheet and, since its export, in the "
@@ -197,44 +193,28 @@ def merge(
     return new, unchanged, len(conflicts)
 
 
-def _says(change: Change, decision: Decision | None) -> bool:
-    """Says whether a change leaves a decision as it is."""
-    if change.effect == "clear":
-        return decision is None
-    return [one and _unbroken(one) for one in change.content] == _content(decision)
-
-
-def _content(decision: Decision | None) -> list[str | None] | None:
-    return None if decision is None else [one and _unbroken(one) for one in decision.content]
-
-
-def _unbroken(text: str) -> str:
-    """Returns a text without the ways in which a spreadsheet breaks lines."""
-    return re.sub("\r\n?", "\n", text)
+def _content(said: Change | Decision | None) -> list[str | None] | None:
+    """Returns what is said of a class, however a spreadsheet breaks lines; None: it is open."""
+    if said is None or said.content[0] == "clear":
+        return None
+    return [one and re.sub("\r\n?", "\n", one) for one in said.content]
 
 
 def _conflict(mine: ClassStatement, theirs: Decision | None) -> str:
     """Returns all three versions of a class: at the export, in the sheet, and in the log now."""
-    change = mine.change
-    label = change.classes[mine.qid]
-    start = (
-        f"{mine.qid} {label!r}: was {_version(mine.base)} at the export; the sheet has "
-        f"{_words(change.content)}; the log"
+    by = f", by {theirs.reviewer!r} at {harmless(theirs.decided_at)}" if theirs else ""
+    return (
+        f"{mine.qid} {mine.change.classes[mine.qid]!r}: {_words(mine.base)} at the export, "
+        f"{_words(mine.change)} in the sheet, {_words(theirs)} in the log{by}"
     )
-    if theirs is None:
-        return f"{start} has taken the decision back since"
-    when = harmless(theirs.decided_at)
-    return f"{start} has {_version(theirs)}, by {theirs.reviewer!r} at {when}"
 
 
-def _version(decision: Decision | None) -> str:
-    return "open" if decision is None else _words(decision.content)
-
-
-def _words(content: Sequence[str | None]) -> str:
-    action, label, side, note = content
-    words = f"assign {label!r} {side}" if action == "assign" else action
-    return f"{words}, note {note!r}" if note else f"{words}"
+def _words(said: Change | Decision | None) -> str:
+    if said is None:
+        return "open"
+    action, label, side, note = said.content
+    words = f"assign {label!r} {side}" if action == "assign" else f"{action}"
+    return f"{words}, note {note!r}" if note else words
 
 
 def _sheet_event(new: Sequence[ClassStatement], path: Path, reviewer: str) -> Event:
@@ -253,47 +233,33 @@ def _sheet_event(new: Sequence[ClassStatement], path: Path, reviewer: str) -> Ev
     )
 
 
-def _decision(said: ClassStatement) -> Decision | None:
-    """Returns the decision of a row, as the row spells it; None: it takes one back."""
-    change = said.change
-    if change.effect == "clear":
-        return None
-    return Decision(
-        decided_at="",
-        reviewer="",
-        class_qid=said.qid,
-        class_label=change.classes[said.qid],
-        action="assign" if change.effect == "assign" else "ignore",
-        hierarchical_label=change.hierarchical_label,
-        natural_or_human_made=change.natural_or_human_made,
-        note=change.note,
-    )
+def _name_of(said: Change | Decision) -> _Name:
+    return said.hierarchical_label, said.natural_or_human_made
 
 
-def _check_names(decisions: Iterable[Decision]) -> None:
+def _check_names(names: Mapping[str, _Name], labels: Mapping[str, str]) -> None:
     """Refuses a super-category that is spelt in two ways, or natural and human-made.
 
     Raises:
         ValueError: there is one; the text names a class of each.
     """
-    used: dict[str, Decision] = {}
-    for one in decisions:
-        if one.hierarchical_label is None:
+    used: dict[str, str] = {}
+    for qid, (label, side) in names.items():
+        if label is None:
             continue
-        first = used.setdefault(label_key(one.hierarchical_label), one)
-        if first.content[1:3] != one.content[1:3]:
-            raise ValueError(
-                f"{one.class_qid} ({harmless(one.class_label)}) is {one.hierarchical_label!r} "
-                f"{one.natural_or_human_made}, and {first.class_qid} "
-                f"({harmless(first.class_label)}) is {first.hierarchical_label!r} "
-                f"{first.natural_or_human_made}; use one spelling and one side"
+        first = used.setdefault(label_key(label), qid)
+        if names[first] != (label, side):
+            words = (
+                f"{one} ({harmless(labels[one])}) is {names[one][0]!r} {names[one][1]}"
+                for one in (qid, first)
             )
+            raise ValueError(f"{', and '.join(words)}; use one spelling and one side")
 
 
-def _members(decisions: Mapping[str, Decision]) -> dict[tuple[str, str], set[str]]:
+def _members(names: Mapping[str, _Name]) -> defaultdict[_Name, set[str]]:
     """Returns the classes of each super-category and side."""
-    members: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for qid, one in decisions.items():
-        if one.hierarchical_label is not None:
-            members[one.hierarchical_label, one.natural_or_human_made or ""].add(qid)
+    members = defaultdict[_Name, set[str]](set)
+    for qid, name in names.items():
+        if name[0] is not None:
+            members[name].add(qid)
     return members

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -19,6 +19,7 @@ from hgld.tables import CATEGORIES, CLASSES, LABELS, PROPOSALS, qid_number
 
 _EXAMPLES = 3
 _KEY = ("split", "landmark_id")
+_COMMONS = "https://commons.wikimedia.org/wiki/Category:"
 _OURS = "urn:x-hgld:"
 _SCHEME = f"<{_OURS}taxonomy>"
 _PREFIXES = """\
@@ -45,25 +46,15 @@ def export_file(workspace: Workspace, path: Path) -> int:
         DamagedError: the log is not as it was written.
         MissingInputError: no proposals.
     """
-    export = _EXPORTS[suffix_of(path)]
+    if path.suffix.lower() not in {".csv", ".ttl"}:
+        raise InputError(f"{path} must end in .csv (a sheet) or .ttl (SKOS)")
     if path.exists():
+        apply = workspace.command(f"review --apply {shlex.quote(str(path))} --reviewer NAME")
         raise InputError(
-            f"{path} exists and may hold decisions; apply it with "
-            f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
-            f"export to another file"
+            f"{path} exists and may hold decisions; apply it with {apply}, or name another file"
         )
-    return export(workspace, path)
-
-
-def suffix_of(path: Path) -> str:
-    """Returns the suffix of a file of decisions.
-
-    Raises:
-        InputError: it is none of those.
-    """
-    if (suffix := path.suffix.lower()) in _EXPORTS:
-        return suffix
-    raise InputError(f"{path} must end in .csv (a sheet) or .ttl (SKOS)")
+    is_sheet = path.suffix.lower() == ".csv"
+    return _export_sheet(workspace, path) if is_sheet else _export_skos(workspace, path)
 
 
 def _export_sheet(workspace: Workspace, path: Path) -> int:
@@ -78,7 +69,7 @@ def _export_sheet(workspace: Workspace, path: Path) -> int:
         shown = examples.get(qid, ())
         row["wikidata"] = f"https://www.wikidata.org/wiki/{qid}" if _is_wikidata(qid) else None
         row["example_landmarks"] = " | ".join(shown)
-        row["example_link"] = category_link(shown[0]) if shown else None
+        row["example_link"] = _COMMONS + quote(shown[0].replace(" ", "_")) if shown else None
         row["status"] = "new" if qid in new else "open"
         row[POSITION] = position
         if (decision := decisions.get(qid)) is not None:
@@ -102,12 +93,6 @@ def _export_skos(workspace: Workspace, path: Path) -> int:
     return len(decisions)
 
 
-_EXPORTS: dict[str, Callable[[Workspace, Path], int]] = {
-    ".csv": _export_sheet,
-    ".ttl": _export_skos,
-}
-
-
 def skos_text(
     decisions: Iterable[Decision], languages: Mapping[str, str | None], position: str
 ) -> str:
@@ -124,7 +109,6 @@ def skos_text(
     """
     classes = sorted(decisions, key=lambda one: qid_number(one.class_qid))
     names = {(one.hierarchical_label, one.natural_or_human_made) for one in classes}
-    tops = ", ".join(f"<{_OURS}{side}>" for side in SIDES)
     blocks = [
         _PREFIXES,
         _block(
@@ -132,7 +116,7 @@ def skos_text(
             "a skos:ConceptScheme",
             'skos:prefLabel "super-categories of landmarks"@en',
             f"owl:versionInfo {_literal(position)}",
-            f"skos:hasTopConcept {tops}",
+            f"skos:hasTopConcept {', '.join(f'<{_OURS}{side}>' for side in SIDES)}",
         ),
     ]
     blocks += [_concept(side, side, "en", f"skos:topConceptOf {_SCHEME}") for side in SIDES]
@@ -140,7 +124,6 @@ def skos_text(
         _concept(_super(label), label, "en", f"skos:broader <{_OURS}{side}>")
         for label, side in sorted((label, side or "") for label, side in names if label)
     ]
-    ignored = []
     for one in classes:
         qid, says = one.class_qid, [f"skos:notation {_literal(one.class_qid)}"]
         if _is_wikidata(qid):
@@ -149,10 +132,8 @@ def skos_text(
             says.append(f"skos:editorialNote {_literal(one.note)}")
         if one.hierarchical_label:
             says.append(f"skos:broader <{_OURS}{_super(one.hierarchical_label)}>")
-        else:
-            ignored.append(f"<{_OURS}class:{qid}>")
         blocks.append(_concept(f"class:{qid}", one.class_label, languages.get(qid, "en"), *says))
-    if ignored:
+    if ignored := [f"<{_OURS}class:{one.class_qid}>" for one in classes if one.action == "ignore"]:
         members, label = f"skos:member {', '.join(ignored)}", 'skos:prefLabel "ignored"@en'
         blocks.append(_block(f"<{_OURS}ignored>", "a skos:Collection", label, members))
     return "\n".join(blocks)
@@ -206,16 +187,6 @@ def example_landmarks(workspace: Workspace) -> dict[str, tuple[str, ...]]:
             if len(found[qid]) < _EXAMPLES:
                 found[qid][name] = None
     return {qid: tuple(names) for qid, names in found.items()}
-
-
-def category_link(name: str) -> str:
-    """Returns the address of a Commons category.
-
-    Example:
-        >>> category_link("Tower of London")
-        'https://commons.wikimedia.org/wiki/Category:Tower_of_London'
-    """
-    return f"https://commons.wikimedia.org/wiki/Category:{quote(name.replace(' ', '_'))}"
 
 
 def _is_wikidata(qid: str) -> bool:

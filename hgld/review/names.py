@@ -5,9 +5,12 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from hgld.review.log.events import label_key
 from hgld.tables.csv_cells import runs
+
+_Word = TypeVar("_Word", bound=str)
 
 TOLD = 10
 """Wrong rows that an error names, and names that it asks about."""
@@ -23,11 +26,8 @@ _TYPED = str.maketrans(
     }
 )
 _JOINERS = "\u200c\u200d"
-# Scripts whose words are written with joiners, by the first word of their letters' Unicode names.
-_JOINED = re.compile(
-    "(ARABIC|BALINESE|BENGALI|DEVANAGARI|GUJARATI|GURMUKHI|JAVANESE|KANNADA|KHMER|MALAYALAM|MANDAIC"
-    "|MONGOLIAN|MYANMAR|NKO|ORIYA|SINHALA|SYRIAC|TAMIL|TELUGU|TIBETAN) "
-)
+_ARABIC = "\u0600"
+"""The first character of the scripts whose words are written with joiners; Latin is before it."""
 # What has no look of its own and is no format to Unicode: a joiner, fillers, variants of a look.
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f]")
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -43,7 +43,7 @@ _MADE = re.compile(
 
 
 def turns_text(text: str) -> bool:
-    """Says whether a text has characters that turn its direction: it may read as another one."""
+    """Says whether a text has characters that turn its direction, so that it reads differently."""
     return not _TURNS.isdisjoint(text)
 
 
@@ -51,7 +51,7 @@ def turns_text(text: str) -> bool:
 def clean_name(text: str) -> str:
     r"""Returns a name in NFC, with single spaces and without what cannot be seen.
 
-    Joiners stay between letters of the scripts that are written with them.
+    Joiners stay between letters of the scripts that are written with them, such as Persian.
 
     Example:
         >>> clean_name(" tow\u200ber  house "), len(clean_name("\u0928\u094d\u200d\u0928"))
@@ -97,7 +97,7 @@ def has_letter(text: str) -> bool:
     return any(map(str.isalpha, text))
 
 
-def one_of(text: str, words: Sequence[str]) -> str | None:
+def one_of(text: str, words: Sequence[_Word]) -> _Word | None:
     """Returns the word that a text is, whatever its case, spaces and hyphens; None: it is none.
 
     Example:
@@ -118,29 +118,17 @@ class Spellings:
             in_use: of decisions in force; their spelling counts.
             known: of the taxonomy that proposals are made of; a name in use comes before them.
         """
-        self._names: dict[str, list[str]] = {}
-        for name in dict.fromkeys(in_use):
-            self._names.setdefault(alike_key(name), []).append(name)
-        for name in known:
-            self._names.setdefault(alike_key(name), [name])
+        self._names: dict[str, str] = {}
+        for name in (*in_use, *known):
+            self._names.setdefault(alike_key(name), name)
 
     def knows(self, name: str) -> bool:
         """Says whether a name is one of them, however it is written."""
         return alike_key(name) in self._names
 
     def read(self, name: str) -> str:
-        """Returns how a name is spelt; a new one gets single spaces.
-
-        Raises:
-            ValueError: two names in use differ in no more than what is forgiven.
-        """
-        spelt, *others = self._names.get(alike_key(name), [plain_text(name)])
-        if others:
-            raise ValueError(
-                f"{name!r} may be {' or '.join(map(repr, (spelt, *others)))}, which differ too "
-                f"little for a sheet; rename one of them"
-            )
-        return spelt
+        """Returns how a name is spelt; a new one gets single spaces."""
+        return self._names.get(alike_key(name)) or plain_text(name)
 
     def check_new(self, names: Mapping[str, str], meant: Iterable[str]) -> None:
         """Asks about new names that look like a typo, or like what a spreadsheet makes of a cell.
@@ -181,7 +169,7 @@ class Spellings:
         Returns:
             Name to the one it is near.
         """
-        seen = {key: spelt[0] for key, spelt in self._names.items()}
+        seen = dict(self._names)
         found = {}
         for name in names:
             key = alike_key(name)
@@ -233,8 +221,7 @@ def _is_unseen(one: str) -> bool:
 
 
 def _joins(text: str, place: int) -> bool:
-    around = (text[place - 1 : place], text[place + 1 : place + 2])
-    return all(one and _JOINED.match(unicodedata.name(one, "")) for one in around)
+    return all(one >= _ARABIC for one in (text[place - 1 : place], text[place + 1 : place + 2]))
 
 
 def _letters(text: str) -> str:

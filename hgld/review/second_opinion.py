@@ -6,31 +6,24 @@ tell how often that reviewer is right (`hide_known`, `score_known`). On what bot
 agree or not (`compare_reviewers`); the classes on which they do not are to be settled by the two
 (`differences_between`).
 
-All draws follow from a seed and the Q-ids alone: the order in which classes are given changes
-nothing, a larger sample has all of a smaller one, and one more decided class moves few others. Who
-knows the seed knows where the known ones stand: whoever runs a review makes it at random, keeps it
-with the review, and does not show it.
+All draws depend only on a seed and the Q-ids: the order in which classes are given changes nothing,
+a larger sample contains a smaller one, and one more decided class moves few others. Whoever knows
+the seed knows which classes have a known answer: a review draws it at random, keeps it in its log
+and does not show it.
 """
 
 import hashlib
-import heapq
 import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgld.review.log.events import label_key
 from hgld.tables import qid_number
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-KNOWN_SHARE = 0.05
-"""Of a reviewer's queue: one class in twenty has a known answer."""
 
 NO_CASE = "there is no class that both have judged"
 ONE_SIDED = (
@@ -60,8 +53,7 @@ class Difference(NamedTuple):
     second: Judgement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownScore:
+class KnownScore(NamedTuple):
     """How often a reviewer gave the answer that is known to be right."""
 
     answered: int
@@ -76,8 +68,7 @@ class KnownScore:
     """Q-ids of the others, the oldest item first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CohensKappa:
+class CohensKappa(NamedTuple):
     """Agreement of two reviewers on the same cases, beyond what chance gives."""
 
     cases: int
@@ -96,29 +87,18 @@ class CohensKappa:
     """Why there is no kappa, in words; empty where there is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewerAgreement:
+class Agreement(NamedTuple):
     """How far two reviewers agree on the classes that both have decided."""
 
-    classes: int
-    landmarks: int
-    """Of these classes; one with two of them counts twice."""
-    labels: CohensKappa
-    """On the super-category, to ignore a class being one as well."""
-    sides: CohensKappa
-    """On natural or human-made, over the classes that neither ignores."""
-    labels_by_landmarks: float
-    """Share of the landmarks whose class has one super-category from both; NaN without any."""
-    sides_by_landmarks: float
-    """The same of the sides, over the classes that neither ignores."""
+    kappa: CohensKappa
+    """By class."""
+    by_landmarks: float
+    """Share of the landmarks of these classes on which they agree; one with two of the classes
+    counts twice. NaN without any."""
 
 
 def draw_sample(
-    decided: Mapping[str, str | None],
-    landmarks: Mapping[str, int],
-    size: int,
-    *,
-    seed: int | str,
+    decided: Mapping[str, str | None], landmarks: Mapping[str, int], size: int, *, seed: int | str
 ) -> list[str]:
     """Draws the classes for a blind second opinion, from those that a first reviewer has decided.
 
@@ -133,13 +113,13 @@ def draw_sample(
             or spaces are one super-category.
         landmarks: class_qid to the landmarks that have it, of these classes at least.
         size: how many classes to draw, 0 or more; all there are where that is less.
-        seed: another one gives another sample.
+        seed: a different one gives a different sample.
 
     Returns:
         Q-ids, each once, in an order that tells neither super-category nor landmarks.
 
     Raises:
-        ValueError: a negative size or number of landmarks, or a class without a number.
+        ValueError: a negative size.
 
     Source:
         Balinski and Young, Fair Representation, 1982 (Webster's method); proportional allocation:
@@ -147,49 +127,37 @@ def draw_sample(
     """
     if size < 0:
         raise ValueError(f"size must not be negative, got {size}; choose 0 or more")
-    _check_landmarks(decided, landmarks)
     strata: dict[_Category, list[str]] = defaultdict(list)
     for qid, label in decided.items():
         strata[_category(label)].append(qid)
-    weights = {one: sum(landmarks[qid] for qid in qids) for one, qids in strata.items()}
-    room = {one: len(qids) for one, qids in strata.items()}
-    drawn: list[str] = []
-    for one, count in _allocated(weights, room, size).items():
-        drawn += _shuffled(strata[one], seed, "sample")[:count]
-    return _shuffled(drawn, seed, "order")
+    ranked = []
+    for one, qids in strata.items():
+        weight = sum(landmarks[qid] for qid in qids)
+        for place, qid in enumerate(_shuffled(qids, seed, "sample")):
+            # The first of each comes before all others; of equal ones the first in the alphabet.
+            ranked.append((place > 0, -weight / (2 * place + 1), one, place, qid))
+    return _shuffled((qid for *_, qid in sorted(ranked)[:size]), seed, "order")
 
 
-def hide_known(
-    queue: Sequence[str],
-    known: Collection[str],
-    *,
-    seed: int | str,
-    share: float = KNOWN_SHARE,
-) -> list[str]:
+def hide_known(queue: Sequence[str], known: Collection[str], *, seed: int | str) -> list[str]:
     """Puts classes whose right answer is known among those that a reviewer is asked.
 
-    Of the n + k classes of the longer queue k = round(share n / (1 - share)) are known ones; with
-    fewer than 10 classes and a share of 5% there is none. The longer queue is cut into k pieces of
-    equal length, give or take one, and a known class stands at a place drawn in each: they are
-    spread out, and none can be foreseen.
+    Of the n + k classes of the longer queue k = round(n / 19) are known ones, one in twenty; with
+    fewer than 10 classes there is none. The longer queue is cut into k pieces of equal length, give
+    or take one, and a known class stands at a place drawn in each: they are spread out, and none
+    can be foreseen.
 
     Args:
         queue: n Q-ids in the order they are asked; it stays.
         known: Q-ids to draw from; those in the queue stay where they are and are not drawn.
-        seed: another one gives other classes at other places; take another for each reviewer.
-        share: of the longer queue, from 0 to below 1.
+        seed: a different one gives other classes at other places; each reviewer needs their own.
 
     Returns:
         n + k Q-ids; fewer than k of them are known ones where there are no more.
-
-    Raises:
-        ValueError: a share out of its range.
     """
-    if not 0 <= share < 1:
-        raise ValueError(f"share must be from 0 to below 1, got {share}; {KNOWN_SHARE} is usual")
     there = set(queue)
     hidden = _shuffled((qid for qid in set(known) if qid not in there), seed, "known")
-    hidden = hidden[: math.floor(share * len(queue) / (1 - share) + 0.5)]
+    hidden = hidden[: (len(queue) + 9) // 19]
     total = len(queue) + len(hidden)
     ends = [total * piece // max(len(hidden), 1) for piece in range(len(hidden) + 1)]
     at = {
@@ -213,22 +181,13 @@ def score_known(answers: Mapping[str, str | None], known: Mapping[str, str | Non
     common = sorted(answers.keys() & known.keys(), key=qid_number)
     wrong = [qid for qid in common if _category(answers[qid]) != _category(known[qid])]
     answered, right = len(common), len(common) - len(wrong)
-    low, high = share_interval(right, answered)
-    return KnownScore(
-        answered=answered,
-        right=right,
-        accuracy=right / answered if answered else math.nan,
-        low=low,
-        high=high,
-        wrong=tuple(wrong),
-    )
+    accuracy = right / answered if answered else math.nan
+    return KnownScore(answered, right, accuracy, *share_interval(right, answered), tuple(wrong))
 
 
 def compare_reviewers(
-    first: Mapping[str, Judgement],
-    second: Mapping[str, Judgement],
-    landmarks: Mapping[str, int],
-) -> ReviewerAgreement:
+    first: Mapping[str, Judgement], second: Mapping[str, Judgement], landmarks: Mapping[str, int]
+) -> tuple[Agreement, Agreement]:
     """Measures how far two reviewers agree on the classes that both have decided.
 
     Args:
@@ -237,32 +196,18 @@ def compare_reviewers(
         landmarks: class_qid to the landmarks that have it, of the common classes at least.
 
     Returns:
-        Observed agreement and Cohen's kappa by class, and the observed agreement by landmarks:
-        sum of w_c over the classes c on which they agree / sum of w_c over all, w_c being
-        landmarks.
-
-    Raises:
-        ValueError: a common class without a number of landmarks, or with a negative one.
+        The agreement on super-categories, to ignore a class being one as well; and that on natural
+        or human-made, over the classes that neither ignores.
     """
-    common = sorted(first.keys() & second.keys(), key=qid_number)
-    _check_landmarks(common, landmarks)
-    sided = [qid for qid in common if None not in {_side(first[qid]), _side(second[qid])}]
-    labels = ([_label(first[qid]) for qid in common], [_label(second[qid]) for qid in common])
-    sides = ([_side(first[qid]) for qid in sided], [_side(second[qid]) for qid in sided])
-    return ReviewerAgreement(
-        classes=len(common),
-        landmarks=sum(landmarks[qid] for qid in common),
-        labels=cohen_kappa(*labels),
-        sides=cohen_kappa(*sides),
-        labels_by_landmarks=_weighted(*labels, weights=[landmarks[qid] for qid in common]),
-        sides_by_landmarks=_weighted(*sides, weights=[landmarks[qid] for qid in sided]),
-    )
+    said = {qid: (_answer(first[qid]), _answer(second[qid])) for qid in first if qid in second}
+    labels = {qid: (one[0], other[0]) for qid, (one, other) in said.items()}
+    sides = {qid: (one[1], other[1]) for qid, (one, other) in said.items()}
+    sides = {qid: both for qid, both in sides.items() if None not in both}
+    return _agreement(labels, landmarks), _agreement(sides, landmarks)
 
 
 def differences_between(
-    first: Mapping[str, Judgement],
-    second: Mapping[str, Judgement],
-    landmarks: Mapping[str, int],
+    first: Mapping[str, Judgement], second: Mapping[str, Judgement], landmarks: Mapping[str, int]
 ) -> list[Difference]:
     """Lists the classes on which two reviewers differ, in super-category or side.
 
@@ -273,16 +218,11 @@ def differences_between(
 
     Returns:
         Those that are to be settled, most landmarks first, then the oldest item.
-
-    Raises:
-        ValueError: a common class without a number of landmarks, or with a negative one.
     """
-    common = first.keys() & second.keys()
-    _check_landmarks(common, landmarks)
     found = [
         Difference(qid, landmarks[qid], first[qid], second[qid])
-        for qid in common
-        if (_label(first[qid]), _side(first[qid])) != (_label(second[qid]), _side(second[qid]))
+        for qid in first.keys() & second.keys()
+        if _answer(first[qid]) != _answer(second[qid])
     ]
     return sorted(found, key=lambda one: (-one.landmarks, qid_number(one.class_qid)))
 
@@ -291,8 +231,8 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Cohens
     """Measures the agreement of two reviewers who put the same cases into categories.
 
     Kappa is scikit-learn's. Its interval is kappa -+ 1.96 standard errors, cut off at -1 and 1.
-    Where all cases agree it has no width however few they are: then the interval of the observed
-    agreement says more.
+    Where all cases agree it has no width, however few they are: then look at the interval of the
+    observed agreement.
 
     Args:
         first: n categories, one for each case.
@@ -329,16 +269,12 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Cohens
     else:
         kappa = float(cohen_kappa_score(one, other))
         reach = _Z * _kappa_error(confusion_matrix(one, other) / cases, cases)
-    low, high = share_interval(agreed, cases)
     return CohensKappa(
-        cases=cases,
-        observed=agreed / cases if cases else math.nan,
-        observed_low=low,
-        observed_high=high,
-        kappa=kappa,
-        low=kappa if math.isnan(kappa) else max(kappa - reach, -1.0),
-        high=kappa if math.isnan(kappa) else min(kappa + reach, 1.0),
-        undefined=undefined,
+        cases,
+        agreed / cases if cases else math.nan,
+        *share_interval(agreed, cases),
+        *(kappa, max(kappa - reach, -1.0), min(kappa + reach, 1.0)),
+        undefined,
     )
 
 
@@ -357,7 +293,7 @@ def share_interval(right: int, total: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
-def _kappa_error(shares: "NDArray[np.float64]", cases: int) -> float:
+def _kappa_error(shares: NDArray[np.float64], cases: int) -> float:
     r"""Returns the standard error of kappa, of large samples and for any true kappa.
 
     With p_ij the share that the first puts into category i and the second into j, p_i. and p_.i
@@ -381,38 +317,19 @@ def _kappa_error(shares: "NDArray[np.float64]", cases: int) -> float:
     return float(math.sqrt(max(above, 0.0) / cases) / (1 - expected) ** 2)
 
 
-def _allocated(
-    weights: Mapping[_Category, int], room: Mapping[_Category, int], size: int
-) -> dict[_Category, int]:
-    """Returns how many classes of each super-category are drawn, as `draw_sample` says."""
-    counts = dict.fromkeys(weights, 0)
-    # What has none yet comes first; of equal ones the first in the alphabet.
-    waiting = [(False, -float(weight), one) for one, weight in weights.items()]
-    heapq.heapify(waiting)
-    for _ in range(min(size, sum(room.values()))):
-        *_, one = heapq.heappop(waiting)
-        counts[one] += 1
-        if counts[one] < room[one]:
-            heapq.heappush(waiting, (True, -weights[one] / (2 * counts[one] + 1), one))
-    return counts
+def _agreement(
+    said: Mapping[str, tuple[Hashable, Hashable]], landmarks: Mapping[str, int]
+) -> Agreement:
+    total = sum(landmarks[qid] for qid in said)
+    same = sum(landmarks[qid] for qid, (one, other) in said.items() if one == other)
+    kappa = cohen_kappa([one for one, _ in said.values()], [other for _, other in said.values()])
+    return Agreement(kappa, same / total if total else math.nan)
 
 
-def _weighted(
-    first: Iterable[object], second: Iterable[object], *, weights: Sequence[int]
-) -> float:
-    """Returns the share of the weight on which two lists agree; NaN without any weight."""
-    same = sum(w for a, b, w in zip(first, second, weights, strict=True) if a == b)
-    total = sum(weights)
-    return same / total if total else math.nan
-
-
-def _label(judgement: Judgement) -> _Category:
-    return _category(judgement.hierarchical_label)
-
-
-def _side(judgement: Judgement) -> str | None:
-    """Returns the side; a class that is ignored has none, whatever is written there."""
-    return None if judgement.hierarchical_label is None else judgement.natural_or_human_made
+def _answer(judgement: Judgement) -> tuple[_Category, str | None]:
+    """Returns category and side; an ignored class has no side, whatever is written there."""
+    label, side = judgement
+    return _category(label), None if label is None else side
 
 
 def _category(label: str | None) -> _Category:
@@ -420,21 +337,12 @@ def _category(label: str | None) -> _Category:
     return (label is not None, label_key(label or ""))
 
 
-def _check_landmarks(qids: Iterable[str], landmarks: Mapping[str, int]) -> None:
-    for qid in qids:
-        if landmarks.get(qid, -1) < 0:
-            raise ValueError(
-                f"landmarks must have a number of 0 or more for each class, got "
-                f"{landmarks.get(qid, 'none')} for {qid}; take both from one build"
-            )
-
-
 def _shuffled(qids: Iterable[str], seed: int | str, purpose: str) -> list[str]:
-    """Returns Q-ids in an order of chance, the same whatever else is with them."""
+    """Returns Q-ids in a random-looking order, the same whatever others are with them."""
     return sorted(qids, key=lambda qid: (_number(seed, purpose, qid), qid))
 
 
 def _number(seed: int | str, purpose: str, name: str) -> int:
-    """Returns a number of chance below 2^64, which follows from these alone."""
+    """Returns a random-looking number below 2^64 that depends only on these."""
     digest = hashlib.sha256("\0".join((str(seed), purpose, name)).encode()).digest()
     return int.from_bytes(digest[:8], "big")

@@ -37,8 +37,6 @@ NEEDED = ("class_qid", "class_label", *FILLED_IN, POSITION)
 # of the digest tells the logs of two builds apart.
 _POSITION = re.compile(r"after line (\d{1,15}) \(([0-9a-f]{12})\)")
 _QID = re.compile(r"(?<![A-Z])Q[0-9]+", re.ASCII)
-_CELL_LIMIT = 32_767
-"""Characters that Excel keeps of a cell; it cuts off the rest without a word."""
 _QID_SHOWN = 20  # characters
 _ACTIONS: tuple[Effect, ...] = ("assign", "ignore", "clear")
 
@@ -46,17 +44,13 @@ _ACTIONS: tuple[Effect, ...] = ("assign", "ignore", "clear")
 class ClassStatement(NamedTuple):
     """What a row says of its class."""
 
+    qid: str
     change: Change
     """About this class only."""
     base: Decision | None
     """What was in force when the row was written."""
     line: int
     """Of the log, after which that was."""
-
-    @property
-    def qid(self) -> str:
-        """The class."""
-        return next(iter(self.change.classes))
 
 
 def write_sheet(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
@@ -99,8 +93,6 @@ def read_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeError as error:
         raise InputError(f"{path} is not UTF-8; save the sheet as `CSV UTF-8`") from error
-    if text[:4].casefold() == "sep=":
-        text = text.partition("\n")[2]
     names = next(iter(text.splitlines()), "")
     separator = max(",;\t", key=names.count)
     try:
@@ -143,14 +135,13 @@ class SheetReader:
             log: of the build, to which the positions of the rows belong.
             known: names of super-categories that are not new, beside those in use.
         """
-        self._labels, self._log = labels, log
-        self._last = len(log.found.lines)
-        self._then: Callable[[int], Standing] = cache(log.standing)
-        self._in_force: Callable[[int], dict[str, Decision]] = cache(log.in_force)
-        in_use = (one.hierarchical_label for one in self._in_force(self._last).values())
+        self._labels, self._digests = labels, log.found.digests
+        self._then: Callable[[int], Standing] = cache(log.standing)  # of the line of each export
+        self._now = log.standing()
+        in_use = (one.hierarchical_label for one in self._now.decisions().values())
         self._spellings = Spellings(filter(None, in_use), known)
 
-    def read(self, path: Path, meant: Iterable[str] = ()) -> list[ClassStatement]:
+    def read(self, path: Path, meant: Iterable[str]) -> list[ClassStatement]:
         """Reads a sheet.
 
         Args:
@@ -195,31 +186,33 @@ class SheetReader:
             ValueError: it decides nothing clear, or is not of this build.
         """
         qid = self._class_of(row, seen)
-        line = exported_line(row[POSITION], self._log.found.digests)
-        base = self._in_force(line).get(qid)
-        name, side = row["hierarchical_label"], row["natural_or_human_made"].strip()
+        line = exported_line(row[POSITION], self._digests)
+        base = self._then(line).decision(qid)
         action = one_of(row["action"], _ACTIONS)
         if action is None and row["action"].strip():
             raise ValueError(
-                f"action must be assign, ignore, clear or blank, got {row['action']!r}"
+                f"action must be {', '.join(_ACTIONS)} or blank, got {row['action']!r}"
             )
-        if action is None and not name.strip():
+        if action is None and not row["hierarchical_label"].strip():
             self._check_blank(qid, row, base)
             return None
-        named = self._name(name, base, line)
-        if action == "ignore" and named and (base is None or named != base.hierarchical_label):
+        label, side = self._name(row["hierarchical_label"], base, line), None
+        if action == "ignore" and label and (base is None or label != base.hierarchical_label):
             raise ValueError(
-                f"action is ignore and hierarchical_label is {named!r}; clear one of the two"
+                f"action is ignore and hierarchical_label is {label!r}; clear one of the two"
             )
-        is_assigned = action in {None, "assign"}
+        if action in {"ignore", "clear"}:
+            label = None
+        else:
+            side = row["natural_or_human_made"].strip()
         change = Change(
             classes={qid: self._labels[qid]},
-            effect="assign" if is_assigned else "ignore" if action == "ignore" else "clear",
-            hierarchical_label=named if is_assigned else None,
-            natural_or_human_made=(one_of(side, SIDES) or side) if is_assigned else None,
+            effect=action or "assign",
+            hierarchical_label=label,
+            natural_or_human_made=side and (one_of(side, SIDES) or side),
             note=_note(row["note"], base),
         )
-        return ClassStatement(change, base, line)
+        return ClassStatement(qid, change, base, line)
 
     def _class_of(self, row: Mapping[str, str], seen: set[str]) -> str:
         qid = _qid_in(row["class_qid"])
@@ -241,16 +234,13 @@ class SheetReader:
         if not cell.strip():
             return None
         before = base and base.hierarchical_label
-        if before == cell:
-            return before
         if before and alike_key(cell) == alike_key(before):
-            self._spellings.read(before)  # refuses two names that differ by no more
             return before
-        _check_cell("hierarchical_label", cell)
-        now, key = self._then(self._last), label_key(cell)
+        check_text("hierarchical_label", cell)
+        key = label_key(cell)
         # What was renamed since the row was exported is called as it is now.
-        is_renamed = key in now.renamed and key not in self._then(line).renamed
-        name = now.current_name(cell) if is_renamed else cell
+        is_renamed = key in self._now.renamed and key not in self._then(line).renamed
+        name = self._now.current_name(cell) if is_renamed else cell
         if not self._spellings.knows(name) and not has_letter(name):
             raise ValueError(f"hierarchical_label is {name!r}, which has no letter")
         return self._spellings.read(name)
@@ -263,9 +253,9 @@ class SheetReader:
         """
         if row["natural_or_human_made"].strip() or row["note"].strip():
             raise ValueError(
-                "natural_or_human_made or note is filled in, but no hierarchical_label or action"
+                "it has natural_or_human_made or note, and no hierarchical_label or action"
             )
-        if base is not None and qid in self._in_force(self._last):
+        if base is not None and self._now.decision(qid) is not None:
             decided = base.hierarchical_label or base.action
             raise ValueError(
                 f"it is blank and was {decided!r} at the export; write clear to take that back"
@@ -311,19 +301,10 @@ def _qid_in(cell: str) -> str:
 
 
 def _note(cell: str, base: Decision | None) -> str:
-    before = base.note if base else ""
-    if not cell.strip():
-        return ""
-    if before and alike_key(cell) == alike_key(before):
-        return before
-    _check_cell("note", cell)
-    return cell
-
-
-def _check_cell(name: str, text: str) -> None:
-    check_text(name, text)
-    if len(text) > _CELL_LIMIT:
-        raise ValueError(f"{name} must have at most {_CELL_LIMIT:,} characters; shorten it")
+    if base is not None and alike_key(cell) == alike_key(base.note):
+        return base.note
+    check_text("note", cell)
+    return cell if cell.strip() else ""
 
 
 def _rows_of(numbers: Sequence[int]) -> str:

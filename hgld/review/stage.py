@@ -1,12 +1,16 @@
 """Stage `review`: proposals and log of decisions become the taxonomy; and the gate before it.
 
+The stage `decided` before it writes what the log has in force as tables, for the rooms that know of
+no log.
+
 A person decides on the page, or in a file (`hgld.review.applying`). Until every class is decided
 the build waits, or takes what is proposed, if that is asked for.
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -17,9 +21,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Standing
-from hgld.review.status import LandmarkCounts, review_progress
-from hgld.tables import PROPOSALS, TAXONOMY
+from hgld.review.log.history import Standing, category_rulings, name_now
+from hgld.review.status import review_progress
+from hgld.tables import DECIDED, FILL_DECISIONS, PROPOSALS, TAXONOMY, qid_number
 
 STAGE = Stage(
     name="review",
@@ -28,6 +32,11 @@ STAGE = Stage(
     input_files=(DECISIONS_FILE,),
     outputs=(TAXONOMY,),
 )
+
+DECIDED_STAGE = Stage(
+    name="decided", version=2, input_files=(DECISIONS_FILE,), outputs=(DECIDED, FILL_DECISIONS)
+)
+"""What the log has in force as tables; the first stage of the step `propose`."""
 
 _UNSEEN = {"accept": "proposed", "ignore": "proposed_ignore", "ask": "undecided"}
 """What becomes of a class that no person looked at, by the action that is proposed for it."""
@@ -84,15 +93,49 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
         InputError: a line of it is not an event.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
+    return _run(workspace, STAGE, row_settings(config), partial(_produce, config))
+
+
+def run_decided(workspace: Workspace) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build; without a log nothing is decided.
+
+    Returns:
+        The report; `rows` counts classes with a decision, and rulings on guesses.
+
+    Raises:
+        DamagedError: the log is not as it was written; nothing is made of what is left of it.
+        InputError: a line of it is not an event.
+    """
+    return _run(workspace, DECIDED_STAGE, {}, _write_decided)
+
+
+def _run(
+    workspace: Workspace,
+    stage: Stage,
+    settings: Mapping[str, object],
+    produce: Callable[[Standing, StageWriter], None],
+) -> StageReport:
     # Before the stage is found up to date: a log that is not whole is reported at once.
     with log_lock(workspace):  # no line is added between this and the log's digest
         standing = read_log(workspace, mend=True).standing()
-        return run_stage(
-            workspace,
-            STAGE,
-            row_settings(config),
-            lambda writer: _produce(workspace, config, standing, writer),
-        )
+        return run_stage(workspace, stage, settings, partial(produce, standing))
+
+
+def _write_decided(standing: Standing, writer: StageWriter) -> None:
+    decisions = sorted(standing.decisions().values(), key=lambda one: qid_number(one.class_qid))
+    names = DECIDED.schema.names
+    classes = [{name: getattr(one, name) for name in names} for one in decisions]
+    writer.write(DECIDED, "decided", pa.Table.from_pylist(classes, schema=DECIDED.schema))
+    rulings = [
+        one._asdict() | {"reviewer": one.word.event.reviewer}
+        for category in sorted(standing.fills)
+        for one in category_rulings(standing, category)
+    ]
+    table = pa.Table.from_pylist(rulings, schema=FILL_DECISIONS.schema)
+    writer.write(FILL_DECISIONS, "fill_decisions", table)
 
 
 def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> None:
@@ -122,18 +165,18 @@ def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> 
 
 
 def settle_again(workspace: Workspace, config: ReviewConfig | None = None) -> None:
-    """Settles the taxonomy with what was decided since, where `require_review` lets it.
+    """Settles the taxonomy again with what was decided since, if `require_review` allows it.
 
-    The page only adds to the log, so that a build may have an old taxonomy, or none yet. It is
-    settled by the settings now where they accept what is proposed, and else as the last review did.
+    The page only adds to the log, so a build may have an old taxonomy, or none yet. The settings
+    given now decide if they accept what is proposed, otherwise those of the last review.
 
     Args:
         workspace: a build; without proposals nothing is done.
         config: the settings now; None accepts none.
 
     Raises:
-        AwaitingReviewError: classes are open, also such as were sure enough in the last review and
-            are no more.
+        AwaitingReviewError: classes are open, also those that were sure enough in the last review
+            and are not now.
         DamagedError: the log, or what proposals are made of, is not as it was written.
     """
     require_review(workspace, config)
@@ -164,7 +207,7 @@ def _accepted(workspace: Workspace) -> set[str]:
 def _awaiting(
     workspace: Workspace, classes: Sequence[Mapping[str, Any]], standing: Standing
 ) -> AwaitingReviewError:
-    progress = review_progress(classes, standing, LandmarkCounts(workspace, classes))
+    progress = review_progress(workspace, classes, standing)
     review = f"hgld review --root {shlex.quote(str(workspace.root))}"
     return AwaitingReviewError(
         f"AwaitingReview: {progress.words()} are open; `{review}` opens the page to decide on "
@@ -174,24 +217,17 @@ def _awaiting(
     )
 
 
-def _produce(
-    workspace: Workspace, config: ReviewConfig, standing: Standing, writer: StageWriter
-) -> None:
-    proposals = workspace.read(PROPOSALS).to_pylist()
+def _produce(config: ReviewConfig, standing: Standing, writer: StageWriter) -> None:
+    proposals = writer.workspace.read(PROPOSALS).to_pylist()
     decisions = {row["class_qid"]: standing.decision(row["class_qid"]) for row in proposals}
     if None in decisions.values() and not config.accepts:
-        raise _awaiting(workspace, proposals, standing)
-    in_use: dict[str, _Named] = {
-        label_key(one.hierarchical_label): (one.hierarchical_label, one.natural_or_human_made)
-        for one in decisions.values()
-        if one is not None and one.hierarchical_label is not None
-    }
-    least, rows = config.accept_above or 0.0, []
+        raise _awaiting(writer.workspace, proposals, standing)
+    least, named, rows = config.accept_above or 0.0, dict[str, tuple[str, str]](), []
     for row in proposals:
         settled = {name: row[name] for name in ("class_qid", "class_label", "landmarks")}
         decision = decisions[row["class_qid"]]
         if decision is None:
-            settled |= _proposed(row, least, standing, in_use)
+            settled |= _proposed(row, least, standing, named)
         else:
             settled |= {
                 "decision": "assigned" if decision.action == "assign" else "ignored",
@@ -203,12 +239,8 @@ def _produce(
     writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
 
 
-_Named = tuple[str | None, str | None]
-"""A super-category and its side."""
-
-
 def _proposed(
-    row: Mapping[str, Any], least: float, standing: Standing, in_use: dict[str, _Named]
+    row: Mapping[str, Any], least: float, standing: Standing, named: dict[str, tuple[str, str]]
 ) -> dict[str, object]:
     """Accepts a proposal that is sure enough; any other leaves the class undecided."""
     confidence = round(row["confidence"], _DIGITS)
@@ -217,18 +249,8 @@ def _proposed(
     if action != "ask":
         settled |= {"confidence": confidence, "accepted_above": least}
     if action == "accept":
-        label, side = _name_in_use(row, standing, in_use)
+        # As it is in use, or as a person renamed it; of two new spellings the first counts.
+        name = name_now(standing, row["proposed_label"], row["proposed_natural_or_human_made"])
+        label, side = named.setdefault(label_key(name[0]), name)
         settled |= {"hierarchical_label": label, "natural_or_human_made": side}
     return settled
-
-
-def _name_in_use(row: Mapping[str, Any], standing: Standing, in_use: dict[str, _Named]) -> _Named:
-    """Returns name and side of a proposal: as they are in use, or as a person renamed them."""
-    proposed, side = row["proposed_label"], row["proposed_natural_or_human_made"]
-    name = standing.current_name(proposed)
-    key = label_key(name)
-    if key != label_key(proposed):
-        side = standing.names.get(key, (name, side))[1]
-    elif key not in in_use:
-        name = proposed
-    return in_use.setdefault(key, (name, side))

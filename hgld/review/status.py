@@ -5,17 +5,21 @@ reviewer made of classes, is done if all its classes are decided. A landmark is 
 classes are: no decision that is still open can change its label.
 """
 
-from collections import Counter
+import contextlib
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.review.log.decisions import DecisionLog, read_log
 from hgld.review.log.events import Event
 from hgld.review.log.history import Standing
-from hgld.tables import CLASS_CHANGES, CLASSES, PROPOSALS, TAXONOMY
+from hgld.tables import CLASSES, PROPOSALS, TAXONOMY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +34,6 @@ class ReviewCounts:
     """Landmarks of the classes; where the build does not list them, a landmark counts once for each
     of its classes."""
     landmarks_open: int
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is open."""
-        return not self.classes_open
 
     def words(self) -> str:
         """Returns what is open.
@@ -72,38 +71,29 @@ class LandmarkCounts:
             classes: rows of PROPOSALS.
         """
         self._numbers: dict[str, int] = {row["class_qid"]: row["landmarks"] for row in classes}
-        self._landmarks: dict[str, set[tuple[str, int]]] | None = None
-        try:
-            rows = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
-        except MissingInputError:  # not scraped here, or some landmarks failed
-            return
-        self._landmarks = {qid: set() for qid in self._numbers}
-        for split, landmark, qid in zip(*rows.to_pydict().values(), strict=True):
-            if qid in self._landmarks:
-                self._landmarks[qid].add((split, landmark))
+        self._rows: pa.Table | None = None
+        with contextlib.suppress(MissingInputError):  # not scraped here, or some landmarks failed
+            self._rows = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
 
     def count(self, qids: Collection[str]) -> int:
         """Returns how many landmarks have one of these classes at least."""
-        if self._landmarks is None:
+        if self._rows is None:
             return sum(self._numbers.get(qid, 0) for qid in qids)
-        return len(set().union(*(self._landmarks.get(qid, ()) for qid in qids)))
-
-    def all(self) -> int:
-        """Returns how many landmarks have a class."""
-        return self.count(self._numbers)
+        chosen = pc.is_in(self._rows["class_qid"], value_set=pa.array([*qids], pa.string()))
+        return len(self._rows.filter(chosen).group_by(["split", "landmark_id"]).aggregate([]))
 
 
 def review_progress(
-    classes: Sequence[Mapping[str, Any]], standing: Standing, landmarks: LandmarkCounts
+    workspace: Workspace, classes: Sequence[Mapping[str, Any]], standing: Standing
 ) -> ReviewCounts:
     """Counts what is decided and what is open.
 
     Args:
+        workspace: a build.
         classes: rows of PROPOSALS.
         standing: what the log comes to.
-        landmarks: of these classes.
     """
-    decided = standing.decisions().keys()
+    decided, landmarks = standing.decisions().keys(), LandmarkCounts(workspace, classes)
     group_of = {
         row["class_qid"]: standing.groups.get(row["class_qid"], row["cluster_id"])
         for row in classes
@@ -114,7 +104,7 @@ def review_progress(
         clusters_open=len({group_of[qid] for qid in still_open}),
         classes=len(group_of),
         classes_open=len(still_open),
-        landmarks=landmarks.all(),
+        landmarks=landmarks.count(group_of),
         landmarks_open=landmarks.count(still_open),
     )
 
@@ -150,28 +140,24 @@ def replay(
         standing: what they come to.
         labels: `class_qid` to label of the classes that the build has.
     """
-    ruled: dict[int, dict[str, str]] = {}
+    ruled = defaultdict[int, dict[str, str]](dict)
     for qid, word in standing.rulings.items():
         if word.change.effect != "clear":
-            ruled.setdefault(word.event.number, {})[qid] = word.change.classes[qid]
+            ruled[word.event.number][qid] = word.change.classes[qid]
     found = []
     for event in (one for one in events if one.number in standing.active):
-        then = ruled.get(event.number, {})
+        then = ruled[event.number]
         gone = {qid: label for qid, label in then.items() if qid not in labels}
-        changed = {
-            qid: (label, labels[qid])
-            for qid, label in then.items()
-            if labels.get(qid, label) != label
-        }
-        is_gone = gone and len(gone) == len(then)
+        there = {qid: (label, labels[qid]) for qid, label in then.items() if qid in labels}
+        changed = {qid: pair for qid, pair in there.items() if pair[0] != pair[1]}
         found.append(
             Replayed(
                 number=event.number,
                 event=event.event,
                 reviewer=event.reviewer,
                 decided_at=event.decided_at,
-                state="gone" if is_gone else "changed" if gone or changed else "applied",
-                applied=len(then) - len(gone) - len(changed),
+                state="gone" if gone and not there else "changed" if gone or changed else "applied",
+                applied=len(there) - len(changed),
                 gone=gone,
                 changed=changed,
             )
@@ -215,7 +201,7 @@ def review_status(workspace: Workspace) -> ReviewStatus:
     standing = log.standing()
     labels = {row["class_qid"]: row["class_label"] for row in classes}
     return ReviewStatus(
-        progress=review_progress(classes, standing, LandmarkCounts(workspace, classes)),
+        progress=review_progress(workspace, classes, standing),
         lines=len(log.events),
         edits=len(standing.active),
         reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),
@@ -230,8 +216,8 @@ def new_classes(
 ) -> dict[str, str]:
     """Returns the classes that came after the last review, by `class_qid` with their labels.
 
-    No event is about them, and the taxonomy that was made last does not have them; where there is
-    none yet, the last refresh of the scrape brought them.
+    No event is about them, and the taxonomy that was made last does not have them; before the first
+    one none is new.
 
     Args:
         workspace: a build.
@@ -240,12 +226,7 @@ def new_classes(
     """
     try:
         known = set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
-        new = labels.keys() - known
     except (MissingInputError, DamagedError):  # not reviewed to the end yet
-        try:
-            changes = workspace.read(CLASS_CHANGES, ["class_qid", "change"]).to_pylist()
-        except (MissingInputError, DamagedError):
-            return {}
-        new = {row["class_qid"] for row in changes if row["change"] == "new"}
-    new = new - {qid for event in log.events for qid in event.classes}
-    return {qid: label for qid, label in labels.items() if qid in new}
+        return {}
+    known |= {qid for event in log.events for qid in event.classes}
+    return {qid: label for qid, label in labels.items() if qid not in known}

@@ -34,7 +34,6 @@ WORDS = Dataset(
     schema=schema(
         required("text", pa.string()),  # what was encoded, as in EMBEDDINGS
         required("phrase", pa.string()),
-        required("language", pa.string()),  # such as `en`
         required("hierarchical_label", pa.string()),
         required("natural_or_human_made", pa.string()),
         required("kind", pa.string()),  # name, alias, wordnet or openstreetmap
@@ -75,7 +74,6 @@ CENTRES = Dataset(
         required("cluster_id", pa.int32()),
         required("classes", pa.int64()),
         required("landmarks", pa.int64()),  # over its classes; one with two counts twice
-        pa.field("stability", pa.float64()),  # bootstrapped Jaccard, 0-1; null: not measured
         # mean of its classes' vectors (EMBEDDINGS) at unit norm
         required("centre", pa.list_(pa.float32())),
     ),
@@ -94,12 +92,7 @@ CLUSTER_CHANGES = Dataset(
         required("change", pa.string()),
         pa.field("cluster_id_before", pa.int32()),  # null where new
         pa.field("cluster_id_after", pa.int32()),  # null where gone
-        # Over the rows of a cluster before they sum up to classes_before, and over those of a
-        # cluster after to classes_after.
         required("classes", pa.int64()),
-        required("classes_before", pa.int64()),  # of the cluster before, all; 0 where new
-        required("classes_after", pa.int64()),
-        pa.field("jaccard", pa.float64()),  # of the two clusters; null where new or gone
     ),
 )
 
@@ -141,21 +134,6 @@ CLUSTER_PROPOSALS = Dataset(
         pa.field("proposed_natural_or_human_made", pa.string()),
         required("share", pa.float32()),  # of the landmarks, that are proposed this label
         required("confidence", pa.float32()),  # mean of the members that are
-        required("outliers", pa.list_(pa.string())),  # class_qid of members that fit badly
-        required("merge_with", pa.list_(pa.int32())),  # clusters of the same name
-        # what two or more parts of it are proposed; empty where it is one
-        required(
-            "split_into",
-            pa.list_(
-                pa.struct(
-                    [
-                        pa.field("proposed_label", pa.string()),
-                        pa.field("classes", pa.int64()),
-                        pa.field("landmarks", pa.int64()),
-                    ]
-                )
-            ),
-        ),
         # landmarks x uncertainty of its open classes: the mistakes to expect without a review
         required("settles", pa.float64()),
     ),
@@ -168,21 +146,17 @@ PICTURE_VOTES = Dataset(
     schema=schema(
         required("split", pa.string()),
         required("landmark_id", pa.int64()),
-        # ok: it has a label. Else why not: "no_picture" that can be decoded, "low_share" or
-        # "low_confidence" of the label in front, or "failed": its pictures are not as they were
+        # ok, "no_picture" that can be decoded, or "failed": its pictures are not as they were
         # recorded, which fetching them again mends
         required("status", pa.string()),
-        pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
-        pa.field("natural_or_human_made", pa.string()),
-        pa.field("best_guess", pa.string()),  # the label in front; null without pictures
-        # of the label in front: how sure its pictures are of it on average, 0 to 1, and which
-        # share of all its pictures they are; null without pictures
+        pa.field("best_guess", pa.string()),  # what most of them say; null without pictures
+        # how sure these are of it on average, 0 to 1, and which share of all its pictures they
+        # are; null without pictures
         pa.field("confidence", pa.float32()),
         pa.field("share", pa.float32()),
         required("pictures", pa.int32()),  # that were looked at
         required("left_out", pa.int32()),  # damaged ones
         required("evidence", pa.string()),  # in words
-        required("method", pa.string()),  # zero_shot
         # digest of all that the row was made from: a later run takes it over where that is
         # the same
         required("made_from", pa.string()),

@@ -46,11 +46,10 @@ LABEL_CHANGES = Dataset(
         pa.field("landmark_id", pa.int64()),  # as it is now; of a removed image as it was
         pa.field("image_id", pa.string()),  # null: of a landmark
         # Of a landmark, what is another one, separated by spaces: category, item, page, class
-        # (the deciding one), class_vanished (that one is no class of it any more), classes (or
-        # their texts), decision, reviewer, method, label, relabelled (the same class decides,
-        # and stands for another label), reason (why it has none), evidence (all else). Of an
-        # image, why it had no label, or "labelled", or "filled", and what it is now:
-        # "not_clean -> labelled", with "other_landmark" before that where it is.
+        # (the deciding one), classes (or their texts), decision, reviewer, method, label,
+        # relabelled (the same class decides, and stands for another label), reason (why it has
+        # none), evidence (all else). Of an image, why it had no label, or "labelled", or "filled",
+        # and what it is now: "not_clean -> labelled"; before that "other_landmark" where it is.
         required("why", pa.string()),
         *(field for name in TOLD_OF_LANDMARK for field in _before_and_after(name)),
         # Of an image: data | filled | excluded | bad.

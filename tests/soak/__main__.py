@@ -9,6 +9,8 @@ on where it was, on the same commit. What was covered, and what came of it, is t
 
 - `damages`: a file of a finished build is damaged, a hundred times for each kind of file. Does
   `hgld verify` or `hgld build` name it, and is the build the clean one afterwards? (`fuzz.py`)
+- `wholes`: a file is damaged together with what proves it, a folder is gone, a FIFO is in a file's
+  place. Is it named, and does no command hang? (`wholes.py`)
 - `kills`: a build is killed in every stage at a file operation drawn by a seed, by SIGKILL, SIGTERM
   and SIGHUP. Is it the clean one in the end? (`kills.py`)
 - `large`: what does a build with millions of rows cost that has nothing to do? (`large_build.py`)
@@ -46,12 +48,15 @@ from tests.soak.kills import (
     operations_by_stage,
 )
 from tests.soak.large_build import measure_noop
+from tests.soak.wholes import WRONG, try_wholes
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "soak.jsonl"
 RESULTS = ROOT / "benchmarks/results/reliability.json"
 _DAMAGES_A_KIND = 100
 _DAMAGES_A_PIECE = 20
+_WHOLES = 320
+_WHOLES_A_PIECE = 32
 _KILL_ROUNDS = 20
 _LARGE_ROWS = 5_000_000
 _LARGE_PICTURES = 20_000
@@ -93,6 +98,18 @@ def _damage(prepared: Prepared, kind: str, seed: int) -> Record:
         if one.outcome in BAD
     ]
     return {"kind": kind, "outcomes": Counter(one.outcome for one in outcomes), "bad": bad}
+
+
+def whole_pieces(prepared: Prepared) -> Iterator[Piece]:
+    """Yields a piece for each seed."""
+    for seed in range(_WHOLES // _WHOLES_A_PIECE):
+        yield f"wholes/{seed}", partial(_wholes, prepared, seed)
+
+
+def _wholes(prepared: Prepared, seed: int) -> Record:
+    outcomes = try_wholes(prepared.get()[0].finished, _WHOLES_A_PIECE, seed)
+    bad = [asdict(one) for one in outcomes if one.outcome in WRONG]
+    return {"outcomes": Counter(f"{one.damage.how}: {one.outcome}" for one in outcomes), "bad": bad}
 
 
 def kill_pieces(prepared: Prepared) -> Iterator[Piece]:
@@ -147,6 +164,7 @@ def _test(folder: Path, relative: str) -> Record:
 
 PARTS: Mapping[str, Callable[[Prepared], Iterator[Piece]]] = {
     "damages": damage_pieces,
+    "wholes": whole_pieces,
     "kills": kill_pieces,
     "large": large_pieces,
     "tests": file_pieces,
@@ -163,8 +181,9 @@ def summarize(records: Mapping[str, Record]) -> dict[str, Any]:
             case "damages":
                 outcomes.setdefault(record["kind"], Counter()).update(record["outcomes"])
                 covered[part] = {kind: dict(counts) for kind, counts in outcomes.items()}
-            case "kills":
-                covered[part] = dict(Counter(covered.get(part, {})) + Counter(record["kills"]))
+            case "kills" | "wholes":
+                counts = record.get("kills") or record["outcomes"]
+                covered[part] = dict(Counter(covered.get(part, {})) + Counter(counts))
             case "large":
                 covered[part] = {key: value for key, value in record.items() if key != "bad"}
             case _:

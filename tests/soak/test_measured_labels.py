@@ -9,7 +9,7 @@ import pytest
 from hgld.benchmarks.labels.fills import expected_calibration_error
 from hgld.benchmarks.labels.proposals.scoring import inputs_of_labels, read_official, score
 from hgld.benchmarks.labels.proposals.silver import shipped_source
-from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
+from hgld.labels.fills.guessing import Document, KnownLandmarks, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
@@ -39,12 +39,12 @@ def test_on_official_names_held_back_guesses_are_right_as_often_as_they_should(
     held_back = [row for row in rows[::10] if row["hierarchical_label"]]
     side = {row["hierarchical_label"]: row["natural_or_human_made"] for row in rows}
     known = KnownLandmarks(
-        subjects=Subjects(names=[name_of_category(row["category"]) for row in learned]),
+        documents=[Document((name_of_category(row["category"]),)) for row in learned],
         truth=[row["hierarchical_label"] for row in learned],
         labels=sorted(side.keys() - {""}),
     )
-    asked = Subjects(names=[name_of_category(row["category"]) for row in held_back])
-    guesses = guess(known, asked, {}, lexicon=read_lexicon(), precision=0.95, say=lambda _: None)
+    asked = [Document((name_of_category(row["category"]),)) for row in held_back]
+    guesses = guess(known, asked, {}, lexicon=read_lexicon(), precision=0.95)
     found = np.array(known.labels)[guesses.front]
     truth = np.array([row["hierarchical_label"] for row in held_back])
     order = np.argsort(-guesses.confidence, kind="stable")

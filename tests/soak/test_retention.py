@@ -52,10 +52,10 @@ def test_with_5_percent_new_labels_95_percent_stay_also_at_another_seed(
     new = np.zeros(count, dtype=bool)
     new[random.choice(count, round(count * 0.05 / 1.05), replace=False)] = True
     build(workspace, real, ~new)
-    run_cluster(workspace, ClusterConfig(clusters=clusters, draws=0, n_init=2))
+    run_cluster(workspace, ClusterConfig(clusters=clusters))
     before = ids_in(workspace)
     build(workspace, real, np.ones(count, dtype=bool))
-    config = ClusterConfig(clusters=clusters, draws=0, n_init=2, seed=seed)
+    config = ClusterConfig(clusters=clusters, seed=seed)
     run_cluster(workspace, config)
     after = ids_in(workspace)
     kept = sum(after[qid] == one for qid, one in before.items()) / len(before)

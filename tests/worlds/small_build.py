@@ -110,7 +110,7 @@ def finish_build(workspace: Workspace, generation: int = 0) -> None:
     commands.append(["review", *root, "--export", str(sheet)])
     for command in commands:
         _must_run(command)
-    _fill_in(sheet, generation)
+    fill_in(sheet, generation)
     _must_run(["review", *root, "--apply", str(sheet), "--reviewer", "Ann"])
     _must_run(["build", *root])
 
@@ -121,7 +121,8 @@ def _must_run(command: list[str]) -> None:
         raise RuntimeError(f"hgld {' '.join(command)} ended with {done.returncode}: {done.stderr}")
 
 
-def _fill_in(sheet: Path, generation: int) -> None:
+def fill_in(sheet: Path, generation: int = 0) -> None:
+    """Decides on all classes but one, as a person would in a spreadsheet."""
     with sheet.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

@@ -30,11 +30,11 @@ from hgld.benchmarks.labels.proposals.tiers import (
     is_counted,
 )
 from hgld.labels.proposing.calibration import CALIBRATION_COLUMNS, Calibration, Softmax
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.methods import Prototypes
 from hgld.labels.proposing.opinions import IGNORE, Targets
-from hgld.labels.proposing.rows import CHANGING, ProposalMethod
-from hgld.labels.proposing.vectors import Prototypes
+from hgld.labels.proposing.proposals import CHANGING, ProposalMethod
 
 FOLDS = 5
 # Before anything is fitted; the methods that are asked then compare no words.

@@ -13,10 +13,10 @@ from hgld.benchmarks.labels.proposals.silver import (
     withheld,
 )
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.rows import CHANGING, ProposalMethod
+from hgld.labels.proposing.proposals import CHANGING, ProposalMethod
 
 DECISIONS_GIVEN = (0, 10, 30, 100, 200, 400, 600)
 

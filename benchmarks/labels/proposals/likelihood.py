@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.tiers import IGNORED
 from hgld.labels.proposing.calibration import Softmax
-from hgld.labels.proposing.vectors import softmax_shares
+from hgld.labels.proposing.methods import softmax_shares
 
 _TEMPERATURES = tuple(round(0.2 + 0.1 * step, 1) for step in range(11))
 _IGNORES = tuple(1 + 0.25 * step for step in range(17))

@@ -13,9 +13,9 @@ from hgld.benchmarks.labels.proposals.silver import SilverSource, knowledge_of
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.inputs import ProposalInputs
+from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod
+from hgld.labels.proposing.proposals import METHODS, Proposal, ProposalMethod
 
 Scores = dict[str, object]
 

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.inputs import ProposalInputs
-from hgld.labels.proposing.knowledge import Knowledge, taxonomy_knowledge
+from hgld.labels.proposing.knowledge import Knowledge, ProposalInputs, taxonomy_knowledge
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables

@@ -35,7 +35,7 @@ ASSUMED: dict[EvidenceTier, float] = {
     ("wording", "exact"): AUTHOR,
     ("wording", "ask exact"): DOUBTED,
     ("wording", "name"): 0.8,
-    ("identifiers", "P1282"): 0.9,
+    ("tags", "P1282"): 0.9,
     ("superclasses", "decided 1"): 0.9,
     ("superclasses", "decided 2"): 0.8,
     ("superclasses", "decided 3"): 0.6,

@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.facts import ReleaseConfig
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.environment import describe_environment

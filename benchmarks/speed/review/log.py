@@ -7,10 +7,8 @@ with all of it there:
 - `append`: an event of the log kept open, on the disk with its copy;
 - `append plainly`: the way of a command, which reads and checks the log, and copies it whole;
 - `sync`: a look for what others have added, where there is nothing, as twice a second;
-- `follow`: the same where another process has added one event;
-- `undo`: what the next undo switches, and what the log comes to with it, as a page does that
-  follows the log;
-- `undo plainly`: the same by a replay of all of it.
+- `follow`: the same where another process has added one event, so that the log is read anew;
+- `undo`: what the next undo switches, and what the log comes to with it, by a replay of all of it.
 
     python -m hgld.benchmarks.speed.review.log --out review_log.json
 """
@@ -37,8 +35,8 @@ from hgld.review.log.decisions import (
     log_lock,
 )
 from hgld.review.log.events import Change, Event, event_content
-from hgld.review.log.history import RunningStanding, Standing, standing_of
-from hgld.review.log.undoing import Courses, Toggle, undo
+from hgld.review.log.history import Standing, standing_of
+from hgld.review.log.undoing import undo
 
 MOST_S = 2.0
 """To open and replay it."""
@@ -195,40 +193,20 @@ def _going_on(workspace: Workspace, options: argparse.Namespace) -> list[Timing]
         _timed("append", options.appends, lambda: log.append(next(edits))),
         _timed("append plainly", options.rounds, append_plainly),
         _timed("sync", options.appends, log.sync),
-        _timed("follow", options.appends, follow, lambda: other.append(next(edits))),
-        *_undoing(log.events, options.rounds),
+        _timed("follow", options.rounds, follow, lambda: other.append(next(edits))),
+        _timed("undo", options.rounds, lambda: _undone(log.events)),
     ]
     if log.events != OpenLog(workspace).events:
         raise RuntimeError("the log kept open must have what the file has")
     return timings
 
 
-def _undoing(events: Sequence[Event], rounds: int) -> list[Timing]:
-    running, courses = RunningStanding(), Courses()
-
-    def replay() -> None:
-        nonlocal running, courses
-        running, courses = RunningStanding(events), Courses(events)
-
-    def undone(toggle: Toggle | None) -> Event:
-        if toggle is None:
-            raise RuntimeError("there must be something to undo")
-        last = events[-1]
-        return toggle.signed(_WHO[0], last.decided_at, number=last.number + 1)
-
-    def undo_it() -> None:
-        running.take(undone(courses.undo(_WHO[0])))
-
-    def undo_plainly() -> Standing:
-        return standing_of([*events, undone(undo(events, _WHO[0]))])
-
-    timings = [
-        _timed("undo", rounds, undo_it, replay),
-        _timed("undo plainly", rounds, undo_plainly),
-    ]
-    if running.now != undo_plainly():
-        raise RuntimeError("what grew with the log must be what all of it comes to")
-    return timings
+def _undone(events: Sequence[Event]) -> Standing:
+    toggle, last = undo(events, _WHO[0]), events[-1]
+    if toggle is None:
+        raise RuntimeError("there must be something to undo")
+    event = toggle.signed(_WHO[0], last.decided_at, number=last.number + 1)
+    return standing_of([*events, event])
 
 
 def _timed(

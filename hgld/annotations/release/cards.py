@@ -143,9 +143,7 @@ def imputed_words(facts: ReleaseFacts) -> str:
     counts = facts.counts
     if not counts["landmarks_filled"]:
         return "No label is imputed: a landmark without one has none."
-    by = ", ".join(
-        f"`{method}` {count['landmarks']:,}" for method, count in counts["filled_by"].items()
-    )
+    by = ", ".join(f"`{method}` {count:,}" for method, count in counts["filled_by"].items())
     return (
         f"{counts['landmarks_filled']:,} landmarks without a label of their classes have one by "
         f"other evidence, with how sure it is (by `method`: {by}). Their "
@@ -176,34 +174,28 @@ def is_program(reviewer: str) -> bool:
 
 
 def _front_matter(facts: ReleaseFacts) -> str:
-    config = facts.config
-    licence = [f"license: {config.license.lower()}"]
-    if not config.license.startswith("CC"):
-        licence = ["license: other", f"license_name: {config.license.lower()}"]
-        licence.append(f"license_link: {config.license_url}")
-    lines = [
-        *licence,
-        f"pretty_name: {_quoted(config.title)}",
-        "language:",
-        "- en",
-        "task_categories:",
-        "- image-feature-extraction",
-        "tags:",
-        *(f"- {word.lower().replace(' ', '-')}" for word in texts()["keywords"]),
-        "configs:",
-    ]
+    """Returns what Hugging Face reads: values as JSON, which YAML contains."""
+    name, link = facts.config.license.lower(), facts.config.license_url
+    other = {"license": "other", "license_name": name, "license_link": link}
+    matter = {
+        **({"license": name} if name.startswith("cc") else other),
+        "pretty_name": facts.config.title,
+        "language": ["en"],
+        "task_categories": ["image-feature-extraction"],
+        "tags": [word.lower().replace(" ", "-") for word in texts()["keywords"]],
+    }
     tables = {"default": _patterns(facts, ANNOTATIONS), "filled": _patterns(facts, FILLED)}
-    for name in _tables_with_rows(facts):
-        tables[name] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[name].path))}
+    for table in tables_with_rows(facts):
+        tables[table] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[table].path))}
     # By patterns and without sizes, so that a part of the shards is a data set, too.
-    for name, patterns in tables.items():
-        if patterns or name == "default":
-            lines.append(f"- config_name: {name}")
-            lines += ["  default: true"] if name == "default" else []
-            lines.append("  data_files:")
-        for split, pattern in patterns.items():
-            lines += [f"  - split: {split}", f"    path: {pattern}"]
-    return "\n".join([*lines, ""])
+    configs = (
+        {"config_name": table, **({"default": True} if table == "default" else {})}
+        | {"data_files": [{"split": one, "path": path} for one, path in patterns.items()]}
+        for table, patterns in tables.items()
+        if patterns or table == "default"
+    )
+    lines = [f"{key}: {_quoted(value)}" for key, value in matter.items()]
+    return "\n".join([*lines, "configs:", *(f"- {_quoted(one)}" for one in configs), ""])
 
 
 def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
@@ -212,7 +204,7 @@ def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
     return {split: one for split, one in patterns.items() if facts.has_file(one)}
 
 
-def _tables_with_rows(facts: ReleaseFacts) -> list[str]:
+def tables_with_rows(facts: ReleaseFacts) -> list[str]:
     """Returns which more tables have rows: `datasets` loads none without."""
     counts = facts.counts
     rows = {
@@ -230,7 +222,7 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
     config, counts, known = facts.config, facts.counts, texts()
     contact = f" Questions and mistakes: {config.contact}." if config.contact else ""
     tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
-    tables += [f"`{name}`" for name in _tables_with_rows(facts)]
+    tables += [f"`{name}`" for name in tables_with_rows(facts)]
     return {
         **{
             name: text if isinstance(text, str) else _items(text)
@@ -320,6 +312,6 @@ def _items(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _quoted(text: str) -> str:
-    """Returns a text as YAML reads it, whatever is in it: as JSON, which YAML contains."""
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: object) -> str:
+    """Returns a value as YAML reads it, whatever is in it: as JSON, which YAML contains."""
+    return json.dumps(value, ensure_ascii=False)

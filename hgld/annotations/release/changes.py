@@ -8,11 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.released import (
-    IMAGE_COLUMNS,
-    LANDMARK_COLUMNS,
-    ReleaseTables,
-)
+from hgld.annotations.release.released import IMAGE_COLUMNS, LANDMARK_COLUMNS, ReleaseTables
 from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
 
 _WHEN = ("before", "after")
@@ -135,7 +131,6 @@ def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     changed = pc.and_(_any(list(differs.values())), is_both)
     reasons = {word: _any([differs[name] for name in names]) for word, names in _WORDS.items()}
     reasons["relabelled"] = pc.and_not(reasons["label"], differs["class_qid"])
-    reasons["class_vanished"] = _is_gone(before["class_qid"], after["class_qids"])
     told = {*itertools.chain.from_iterable(_WORDS.values())}
     reasons["evidence"] = _any([differs[name] for name in _COMPARED if name not in told])
     reasons = {word: pc.and_(is_so, is_both) for word, is_so in reasons.items()}
@@ -245,17 +240,6 @@ def _joined_words(reasons: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
     # No nulls to skip: Arrow 26 leaves out a row that has nothing else.
     words = [pc.if_else(is_so, f"{word} ", "") for word, is_so in reasons.items()]
     return pc.utf8_rtrim(pc.binary_join_element_wise(*words, ""), " ")
-
-
-def _is_gone(class_qid: pa.ChunkedArray, class_qids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Says of each row whether its class is not among those of a text."""
-    lists = pc.split_pattern(pc.coalesce(class_qids, ""), " ").combine_chunks()
-    rows = pc.list_parent_indices(lists).cast(pa.string())
-    there = pc.binary_join_element_wise(rows, lists.flatten(), " ")
-    numbers = pa.array(range(len(class_qid)), pa.int64()).cast(pa.string())
-    wanted = pc.binary_join_element_wise(numbers, class_qid, " ")
-    is_gone = pc.invert(pc.is_in(wanted, value_set=there))
-    return pc.and_(is_gone, pc.is_valid(class_qid))
 
 
 def _as_struct(rows: pa.Table) -> pa.StructArray:

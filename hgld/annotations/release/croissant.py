@@ -9,38 +9,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.annotations.release.cards import (
-    MORE_TABLES,
-    TEMPLATES,
-    decided_words,
-    holds_words,
-    imputed_words,
-    is_program,
-    missing_words,
-    texts,
-)
+from hgld.annotations.release import cards
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import relative_to_release
 from hgld.engine.dataset import shard_pattern
-from hgld.tables import ANNOTATIONS, FILLED, LANDMARK_LABELS
+from hgld.tables import ANNOTATIONS, FILLED
 
 _Json = dict[str, Any]
 
 _PARQUET = "application/x-parquet"
-_WITH_REVIEWER = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
-_WITH_REVIEWER["landmarks"] = LANDMARK_LABELS
-_TABLES = _WITH_REVIEWER | MORE_TABLES
+_OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
+_TABLES = _OF_IMAGES | cards.MORE_TABLES
 
 
 def croissant(facts: ReleaseFacts) -> str:
     """Returns croissant.json, with provenance down to who decided on a label."""
-    config, known = facts.config, texts()
-    context = json.loads((TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
-    names = [name for name in _TABLES if _is_described(name, facts)]
+    config, known = facts.config, cards.texts()
+    context = json.loads((cards.TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
+    of_images = (name for name in _OF_IMAGES if facts.has_file(_pattern(name)))
+    names = [*of_images, *cards.tables_with_rows(facts)]
     described: _Json = {
         "@type": "sc:Dataset",
         "name": config.title,  # first, for people who open the file
-        "description": f"{config.description} {holds_words(facts)}",
+        "description": f"{config.description} {cards.holds_words(facts)}",
         "@context": context,
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "license": config.license_url,
@@ -52,9 +43,9 @@ def croissant(facts: ReleaseFacts) -> str:
         "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
         **{f"rai:{name}": text for name, text in known["rai"].items()},
         **({"rai:dataCollectionTimeFrame": list(facts.days)} if facts.days else {}),
-        "rai:dataCollectionMissingData": missing_words(facts),
-        "rai:dataImputationProtocol": imputed_words(facts),
-        "rai:dataAnnotationAnalysis": [decided_words(facts)],
+        "rai:dataCollectionMissingData": cards.missing_words(facts),
+        "rai:dataImputationProtocol": cards.imputed_words(facts),
+        "rai:dataAnnotationAnalysis": [cards.decided_words(facts)],
         "prov:wasDerivedFrom": [
             {"@id": address, "sc:description": text} for address, text in known["sources"].items()
         ],
@@ -65,16 +56,11 @@ def croissant(facts: ReleaseFacts) -> str:
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
-def _is_described(name: str, facts: ReleaseFacts) -> bool:
-    """Says whether a table has a file; that of bad images is always there, and may have no rows."""
-    return facts.has_file(_pattern(name)) and (name != "bad" or any(facts.counts["bad"].values()))
-
-
 def _deciders(facts: ReleaseFacts) -> list[_Json]:
     """Returns who decided on how many labels."""
     found = [
         {
-            "@type": "prov:SoftwareAgent" if is_program(name) else "prov:Person",
+            "@type": "prov:SoftwareAgent" if cards.is_program(name) else "prov:Person",
             "@id": f"#reviewer-{number}",
             "sc:name": name,
             "sc:description": f"Decided on {count:,} landmarks' labels, or on their classes.",
@@ -118,13 +104,13 @@ def _shards(name: str) -> _Json:
 
 
 def _record_set(name: str) -> _Json:
-    known = texts()["tables"][name]
+    known = cards.texts()["tables"][name]
     fields = []
     for column in _TABLES[name].schema:
         if (data_type := _data_type(column.type)) is None:
             continue
         field = _field(name, column.name, data_type)
-        if column.name == "hierarchical_label" and name in _WITH_REVIEWER:
+        if column.name == "hierarchical_label" and name in {*_OF_IMAGES, "landmarks"}:
             field["annotation"] = _field(name, "reviewer", "sc:Text") | {
                 "@id": f"{name}/hierarchical_label/reviewer",
                 "equivalentProperty": "prov:wasAttributedTo",
@@ -148,7 +134,7 @@ def _field(name: str, column: str, data_type: str) -> _Json:
         "@type": "cr:Field",
         "@id": f"{name}/{column}",
         "name": column,
-        "description": texts()["columns"][column],
+        "description": cards.texts()["columns"][column],
         "dataType": data_type,
         "source": {**place, "extract": {"column": column}},
     }

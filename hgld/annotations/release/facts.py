@@ -1,17 +1,17 @@
-"""What a release says of itself: its version, its counts, and who decided on its labels."""
+"""What a release says of itself: its settings, version, counts, and who decided on its labels."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date as Date  # noqa: N812 - `date` is a setting here
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.changes import change_counts, count_by, landmark_keys
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.changes import change_counts, count_by
 from hgld.annotations.release.released import (
     RELEASES_FILE,
     Release,
@@ -19,7 +19,7 @@ from hgld.annotations.release.released import (
     read_released,
     read_releases,
 )
-from hgld.engine.config import row_settings
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
 from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
@@ -28,7 +28,80 @@ FIRST_VERSION = "1.0.0"
 SCHEMA_VERSION = 2
 """Of the tables. Raised when a column goes or means something else, so that readers break."""
 
+_CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-[A-Z]+)*)-(\d\.\d)")
+_SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseConfig:
+    """Settings of the stage; none of them is needed."""
+
+    title: str = setting("H-GLDv2 labels", "Title of the data set.")
+    description: str = setting(
+        "Hierarchical labels for Google Landmarks v2: for each image its landmark, the landmark's "
+        "super-category, and whether that is natural or human-made, each with where it came from.",
+        "What the data set is, in a sentence or two.",
+    )
+    creators: tuple[str, ...] = setting(
+        ("The hgld maintainers",), "Who made the labels, for citations."
+    )
+    contact: str = setting("", "How users reach you: an address of e-mail or of a page of issues.")
+    url: str = setting("", "Address at which the release is found.")
+    license: str = setting(
+        "CC-BY-4.0",
+        "Licence of the labels, by its SPDX identifier. Facts of Wikidata are CC0-1.0, and each "
+        "picture has a licence of its own.",
+    )
+    date: str = setting(
+        "",
+        "Date of the release, YYYY-MM-DD. Where it is not set, the day on which the last page that "
+        "the labels come from was asked for, so that the same tables give the same release.",
+    )
+    previous: Path | None = setting(
+        None,
+        "Folder of the release before, as it was published. Without one this is a first release, "
+        "1.0.0.",
+        changes_rows=False,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what no release could say.
+
+        Raises:
+            ValueError: a title that is blank or of several lines, a date that is none, or a licence
+                that is no identifier.
+        """
+        check_settings(self)
+        for name, is_fine, wanted in (
+            ("title", _are_lines(self.title), "a line of text"),
+            ("description", self.description.strip(), "some text"),
+            ("creators", _are_lines(*self.creators), "one name or more, each a line"),
+            ("contact", not self.contact or _are_lines(self.contact), "a line of text"),
+            ("url", not self.url or _are_lines(self.url), "a line of text"),
+            ("license", _SPDX.fullmatch(self.license), "an identifier such as CC-BY-4.0"),
+            ("date", not self.date or _is_day(self.date), "a day as YYYY-MM-DD"),
+        ):
+            if not is_fine:
+                raise ValueError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
+
+    @property
+    def license_url(self) -> str:
+        """Where the terms of the licence are read."""
+        if match := _CREATIVE_COMMONS.fullmatch(self.license):
+            return f"https://creativecommons.org/licenses/{match[1].lower()}/{match[2]}/"
+        return f"https://spdx.org/licenses/{self.license}.html"
+
+
+def _are_lines(*texts: str) -> bool:
+    return bool(texts) and all(text.strip() and len(text.splitlines()) == 1 for text in texts)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return Date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +127,8 @@ class ReleaseFacts:
     first; "" for labels that nobody saw."""
     decisions: Mapping[str, int]
     """How labels came about to the number of landmarks."""
-    days: tuple[str, str] | None
-    """The first and the last on which a page was asked for."""
+    days: Sequence[str]
+    """The first and the last on which a page was asked for; nothing where none was."""
 
     def has_file(self, pattern: str) -> bool:
         """Says whether a table has a file, by the pattern of its shards in the release."""
@@ -78,22 +151,19 @@ def release_facts(
         tables: the rows of the release.
         changes: rows of LABEL_CHANGES, since the release before.
     """
-    credit = read_released(folder, CREDITS, ["status"])["status"]
-    credited = count_by(credit).get("ok", 0)
-    days = _days(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
+    credited = count_by(read_released(folder, CREDITS, ["status"])["status"]).get("ok", 0)
+    times = pc.min_max(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
+    days = [time.date().isoformat() for time in times.as_py().values() if time]
     before = [] if config.previous is None else read_releases(config.previous / RELEASES_FILE)
     changed = change_counts(tables, changes) if before else None
     labelled = tables.landmarks.filter(pc.is_valid(tables.landmarks["hierarchical_label"]))
-    version = next_version(before[0], changed) if changed else FIRST_VERSION
-    date = config.date or (days[1] if days else "")
-    counts = release_counts(tables, credited)
     release: Release = {
-        "version": version,
-        "date": date or None,
+        "version": next_version(before[0], changed) if changed else FIRST_VERSION,
+        "date": config.date or (days[1] if days else None),
         "follows": before[0]["version"] if before else None,
         "schema": SCHEMA_VERSION,
         "settings": row_settings(config),
-        "counts": counts,
+        "counts": release_counts(tables, credited),
         "changes": changed,
         "files": {name: record.sha256 for name, record in sorted(files.items())},
     }
@@ -101,9 +171,9 @@ def release_facts(
         config=config,
         release=release,
         earlier=tuple(before),
-        counts=counts,
-        version=version,
-        date=date,
+        counts=release["counts"],
+        version=release["version"],
+        date=release["date"] or "",
         changes=changes,
         files=files,
         deciders=_most_first(labelled["reviewer"]),
@@ -140,7 +210,7 @@ def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
     return {
         "images": {split: splits["data"].get(split, 0) for split in ANNOTATIONS},
         "filled": {split: splits["filled"].get(split, 0) for split in ANNOTATIONS},
-        "filled_by": _filled_by(images, filled),
+        "filled_by": count_by(pc.coalesce(filled["method"], "unknown")),
         **reasons,
         "landmarks": {space: spaces.get(space, 0) for space in ("train", "index")},
         "landmarks_with_label": len(by_class),
@@ -183,26 +253,7 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     return f"{major}.{minor}.{patch + 1}"
 
 
-def _filled_by(images: pa.Table, filled: pa.Table) -> dict[str, dict[str, int]]:
-    """Counts fills by their method: landmarks, and images."""
-    images = images.filter(pc.equal(images["table"], "filled"))
-    place = pc.index_in(landmark_keys(images), value_set=landmark_keys(filled))
-    methods = pc.coalesce(filled["method"], "unknown")
-    of_images = count_by(methods.take(place))
-    return {
-        method: {"landmarks": count, "images": of_images.get(method, 0)}
-        for method, count in count_by(methods).items()
-    }
-
-
 def _most_first(column: pa.ChunkedArray) -> dict[str, int]:
     """Counts values, the most frequent first; "" for null."""
     counts = count_by(pc.coalesce(column, ""))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _days(times: pa.ChunkedArray) -> tuple[str, str] | None:
-    ends = pc.min_max(times).as_py()
-    if ends["min"] is None:
-        return None
-    return ends["min"].date().isoformat(), ends["max"].date().isoformat()

@@ -29,7 +29,7 @@ LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
 
 LANDMARK_COLUMNS = [name for name in LANDMARK_LABELS.schema.names if name not in NOT_COMPARED]
 IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reason"]
-# Where two releases are put side by side, a row that one of them lacks is all null.
+# When two releases are compared, a row that one of them lacks is all null.
 _KEY = [pa.field("split", pa.string()), pa.field("landmark_id", pa.int64())]
 _OF_LANDMARK = {one.name: one for one in (*_KEY, *LABEL_CHANGES.schema.field("landmark").type)}
 LANDMARK_SCHEMA = pa.schema([_OF_LANDMARK[name] for name in LANDMARK_COLUMNS])

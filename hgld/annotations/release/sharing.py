@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ Bring = Callable[[str, Path], None]
 
 
 class Transfer(NamedTuple):
-    """What was done to have a release somewhere."""
+    """What a pull or a publication did."""
 
     moved: int
     """Files that were fetched or sent."""
@@ -48,6 +48,12 @@ class Transfer(NamedTuple):
     """Files that were there already."""
     bytes: int
     """Of all of them."""
+
+    @classmethod
+    def of(cls, folder: Path, names: Collection[str], moved: int) -> "Transfer":
+        """Counts the files of a release."""
+        size = sum((folder / name).stat().st_size for name in names)
+        return cls(moved, len(names) - moved, size)
 
     def words(self, moved: str) -> str:
         """Returns that in a line, with the word for files that moved."""
@@ -60,8 +66,7 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
 
     Args:
         ref: a folder, an http(s) address, or `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
-        out: the folder: new, empty, or with an earlier release. Files of one's own in it stay; one
-            whose name the release takes is renamed to `NAME.before`.
+        out: the folder: new, empty, or with an earlier release. Files of one's own in it stay.
         policy: the bounds of what is fetched from an address.
         endpoint: of the hub.
 
@@ -69,8 +74,8 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
         What was done.
 
     Raises:
-        InputError: `out` is a link, a file, or has files and no release; it cannot be written; or
-            `ref` is no place.
+        InputError: `out` is a link, a file, has files and no release, or one of one's own where the
+            release has a file; it cannot be written; or `ref` is no place.
         NotFoundError: there is no release, or it lacks a file.
         FetchError: a file cannot be had, or is not what SHA256SUMS says; `out` is as it was.
         DamagedError: SHA256SUMS cannot be read.
@@ -80,23 +85,25 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
     _check_target(out)
     staging = out / _STAGING
     with _as_sentences(out), _held(out):
+        before = dict[str, str]()
+        with contextlib.suppress(DamagedError):  # or it is not there: the new list mends it
+            before = read_sums(out / RELEASE_SUMS)
         staging.mkdir(exist_ok=True)
         try:
             with _opened(ref, policy, endpoint) as bring:
                 sums = _bring_sums(bring, ref, staging)
-                _check_inside(out, sums)
                 missing = {
                     name: digest for name, digest in sums.items() if not _is(out / name, digest)
                 }
+                _check_inside(out, missing, before)
                 _bring_all(bring, missing, staging)
-            _place(staging, out, missing, sums)
+            _place(staging, out, missing, before.keys() - sums.keys())
             shutil.rmtree(staging)
         finally:
             (staging / RELEASE_SUMS).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # other files that came stay, for the next pull
                 staging.rmdir()
-        size = sum((out / name).stat().st_size for name in sums)
-    return Transfer(len(missing), len(sums) - len(missing), size)
+        return Transfer.of(out, sums, len(missing))
 
 
 def publish_release(
@@ -174,11 +181,14 @@ def _check_target(out: Path) -> None:
             )
 
 
-def _check_inside(out: Path, sums: Mapping[str, str]) -> None:
-    """Refuses a folder in which a link leads files of the release elsewhere."""
-    for folder in {(out / name).parent for name in sums}:
-        if not folder.resolve().is_relative_to(out.resolve()):
-            raise InputError(f"{folder} leads out of {out}; remove that link, then rerun")
+def _check_inside(out: Path, missing: Iterable[str], before: Collection[str]) -> None:
+    """Refuses to write over a file of somebody's own, or through a link that leads elsewhere."""
+    for name in missing:
+        path = out / name
+        if not path.parent.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"{path.parent} leads out of {out}; remove that link, then rerun")
+        if path.is_dir() or (path.exists() and name not in before):
+            raise InputError(f"{path} is none of the release that is there; move it, then rerun")
 
 
 @contextlib.contextmanager
@@ -200,13 +210,7 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
             target = folder / name
             if name == RELEASE_SUMS:  # from its start: a part may be of another release
                 of_sums.fetch(name, target)
-                return
-            part = target.with_name(f".{target.name}.part")
-            came = source.bring(name, part)
-            if came == part:
-                part.replace(target)
-                discard_part(part)  # what was noted of it
-            else:  # it lies in a folder, which stays as it is
+            elif (came := source.bring(name, target)) != target:  # it lies in a folder
                 shutil.copyfile(came, target)
 
         yield bring
@@ -251,27 +255,24 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
     sums = read_sums(folder / RELEASE_SUMS)
     there = read_sums(before / RELEASE_SUMS) if before else {}
     new = [name for name, digest in sums.items() if there.get(name) != digest]
-    adds = [
-        CommitOperationAdd(path_in_repo=name, path_or_fileobj=folder / name)
-        for name in (*new, RELEASE_SUMS)
+    changes: list[CommitOperationAdd | CommitOperationDelete] = [
+        *(CommitOperationAdd(name, folder / name) for name in (*new, RELEASE_SUMS)),
+        *(CommitOperationDelete(name) for name in sorted(there.keys() - sums.keys())),
     ]
-    removes = [CommitOperationDelete(name) for name in sorted(there.keys() - sums.keys())]
     api = HfApi(endpoint=endpoint)
-    message = "Publish a release"
     # The bases of the hub's error are those of a broken line; a thread that sends raises the last.
     refusals: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError)
     try:
         api.create_repo(dataset, repo_type="dataset", exist_ok=True)
         if there != sums:
             api.create_commit(
-                dataset, [*adds, *removes], commit_message=message, repo_type="dataset"
+                dataset, changes, commit_message="Publish a release", repo_type="dataset"
             )
     except refusals as error:
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error
-    size = sum((folder / name).stat().st_size for name in sums)
-    return Transfer(len(new), len(sums) - len(new), size)
+    return Transfer.of(folder, sums, len(new))
 
 
 def _hub_name(ref: str) -> tuple[str, str | None]:
@@ -298,7 +299,7 @@ def _bring_sums(bring: Bring, ref: str, staging: Path) -> dict[str, str]:
 
 
 def _bring_all(bring: Bring, missing: Mapping[str, str], staging: Path) -> None:
-    """Brings files that are not there yet, each with its digest."""
+    """Brings the missing files, each with its digest."""
     with progress("pull: files", len(missing)) as advance:
         for name, digest in missing.items():
             target = staging / name
@@ -306,7 +307,7 @@ def _bring_all(bring: Bring, missing: Mapping[str, str], staging: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 bring(name, staging)
                 if (got := file_digest(target)) != digest:
-                    target.unlink()
+                    discard_part(target)
                     raise FetchError(
                         f"{name} has SHA-256 {got}, where {RELEASE_SUMS} says {digest}; the "
                         f"release is not whole there: rerun, or tell its publisher"
@@ -314,33 +315,17 @@ def _bring_all(bring: Bring, missing: Mapping[str, str], staging: Path) -> None:
             advance(1)
 
 
-def _place(staging: Path, out: Path, missing: Mapping[str, str], sums: Mapping[str, str]) -> None:
-    """Moves whole files to their places, and removes what the earlier release alone has."""
-    try:
-        before = set(read_sums(out / RELEASE_SUMS)) if (out / RELEASE_SUMS).exists() else set()
-    except DamagedError:  # the new list mends it; what differs may be somebody's own
-        before = set()
+def _place(staging: Path, out: Path, missing: Iterable[str], gone: Iterable[str]) -> None:
+    """Moves whole files to their places, and removes what only the earlier release has."""
     for name in missing:
-        target = out / name
-        if target.exists() and (name not in before or target.is_dir()):
-            _rename_aside(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (staging / name).replace(target)
-    for name in sorted(before - sums.keys(), reverse=True):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (staging / name).replace(out / name)
+    for name in sorted(gone, reverse=True):
         (out / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # files of one's own are in it
             (out / name).parent.rmdir()
     (staging / RELEASE_SUMS).replace(out / RELEASE_SUMS)
     flush_folder(out)
-
-
-def _rename_aside(path: Path) -> None:
-    """Keeps somebody's own file under another name."""
-    other, number = path.with_name(f"{path.name}.before"), 1
-    while other.exists():
-        number += 1
-        other = path.with_name(f"{path.name}.before-{number}")
-    path.rename(other)
 
 
 def _is(path: Path, digest: str) -> bool:

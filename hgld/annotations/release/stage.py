@@ -13,9 +13,8 @@ from pathlib import Path
 
 from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
 from hgld.annotations.release.changes import label_changes
-from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.croissant import croissant
-from hgld.annotations.release.facts import release_facts, release_list
+from hgld.annotations.release.facts import ReleaseConfig, release_facts, release_list
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
@@ -89,10 +88,10 @@ def found_settings(workspace: Workspace) -> dict[str, object]:
 
 
 def sums_damages(workspace: Workspace) -> Iterator[Damage]:
-    """Yields the list of checksums where it is not that of the files which were written last.
+    """Yields the list of checksums if it is not the one of the current files.
 
-    So it is where a run ended between the two stages: each file is as it was written, and the list
-    of them all is of the release before.
+    That happens when a run ends between the two stages: each file is as it was written, but the
+    list still describes the release before.
     """
     manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
     written = {

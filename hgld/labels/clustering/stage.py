@@ -2,43 +2,45 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.labels.clustering.geometry import ClassVectors, cluster_centres, read_classes
-from hgld.labels.clustering.kmeans import cold_groups, stability_of, warm_groups
-from hgld.labels.clustering.matching import canonical_clusters, cluster_changes, matched_ids
-from hgld.labels.clustering.previous import (
-    Previous,
-    ids_before,
-    read_previous,
-    start_of,
-    why_cold,
+from hgld.labels.clustering.kmeans import (
+    Floats,
+    Ints,
+    Points,
+    cluster_centres,
+    cold_groups,
+    points_of,
+    warm_groups,
 )
+from hgld.labels.clustering.matching import (
+    Previous,
+    canonical_clusters,
+    cluster_changes,
+    matched_ids,
+    read_previous,
+)
+from hgld.labels.embedding.cache import from_lists
 from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS, qid_numbers
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
 STAGE = Stage(
     name="cluster",
-    version=2,  # centred vectors, ids that stay, stability; proposals are made elsewhere
+    version=2,  # centred vectors, ids that stay; proposals are made elsewhere
     inputs=(LABELS, EMBEDDINGS),
     outputs=(CLUSTERS, CENTRES, CLUSTER_CHANGES),
     result=CLUSTERS.path,
 )
 
 _SEEDS = 1 << 32  # of scikit-learn
-_MOST = 1_000
-"""Starts of K-Means and draws: beyond it is a slip of the keyboard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,7 @@ class ClusterConfig:
     """Settings of the stage."""
 
     clusters: int = setting(78, "How many clusters K-Means makes; H-GLDv2 has 78 labels.")
-    seed: int = setting(0, "Seed of K-Means, and of the draws that measure stability.")
-    n_init: int = setting(
-        10, "How often K-Means starts where it starts cold; the best inertia is kept."
-    )
-    draws: int = setting(
-        20, "Bootstrap draws from which the stability of each cluster is measured; 0: it is not."
-    )
+    seed: int = setting(0, "Seed of K-Means.")
     recluster: bool = setting(
         False,
         "Runs again although nothing changed, and starts cold: no cluster of the run before is "
@@ -71,9 +67,6 @@ class ClusterConfig:
             raise ValueError(f"clusters must be at least 1, got {self.clusters}; H-GLDv2 has 78")
         if not 0 <= self.seed < _SEEDS:
             raise ValueError(f"seed must be from 0 to below 2^32, got {self.seed}")
-        for name, least in (("n_init", 1), ("draws", 0)):
-            if not least <= (value := getattr(self, name)) <= _MOST:
-                raise ValueError(f"{name} must be from {least} to {_MOST:,}, got {value}")
 
 
 def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
@@ -107,15 +100,15 @@ def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
 
 def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -> None:
     previous = read_previous(workspace)
+    clusters, centres = CLUSTERS.schema.empty_table(), CENTRES.schema.empty_table()
     with one_thread():
-        classes = read_classes(workspace)
-        if classes is None:
-            logger.warning("cluster: no landmark has a class; there is nothing to cluster")
-            clusters, centres = CLUSTERS.schema.empty_table(), CENTRES.schema.empty_table()
+        if len(labels := workspace.read(LABELS)):
+            # The stage `embed` writes labels and embeddings in one order.
+            vectors = from_lists(workspace.read(EMBEDDINGS, ["embedding"])["embedding"])
+            clusters, centres = _clustered(labels, vectors, config, previous)
         else:
-            clusters, centres = _clustered(classes, config, previous)
-    columns = (clusters[name].to_pylist() for name in ("class_qid", "cluster_id"))
-    before, after = previous.ids if previous else {}, dict(zip(*columns, strict=True))
+            logger.warning("cluster: no landmark has a class; there is nothing to cluster")
+    before, after = _ids(previous.clusters) if previous else {}, _ids(clusters)
     is_same = previous is not None and before == after
     changes = previous.changes if previous and is_same else cluster_changes(before, after)
     writer.write(CLUSTERS, "clusters", clusters)
@@ -123,69 +116,68 @@ def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -
     writer.write(CLUSTER_CHANGES, "changes", changes)
 
 
+def _ids(clusters: pa.Table) -> dict[str, int]:
+    columns = (clusters[name].to_pylist() for name in ("class_qid", "cluster_id"))
+    return dict(zip(*columns, strict=True))
+
+
 def _clustered(
-    classes: ClassVectors, config: ClusterConfig, previous: Previous | None
+    labels: pa.Table, vectors: Floats, config: ClusterConfig, previous: Previous | None
 ) -> tuple[pa.Table, pa.Table]:
-    """Returns CLUSTERS and CENTRES."""
-    points = classes.points
-    of_points = _grouped(classes, config, previous)
-    if len(points.vectors) < config.clusters:
+    """Returns CLUSTERS and CENTRES of n > 0 classes."""
+    points = points_of(vectors)
+    if (found := len(points.vectors)) < config.clusters:
         logger.warning(
             "cluster: %d clusters instead of %d: there are no more different labels",
-            len(points.vectors),
-            config.clusters,
+            *(found, config.clusters),
         )
-    stability = stability_of(points.vectors, of_points, draws=config.draws, seed=config.seed)
-    groups = of_points[points.row]
-    numbers = qid_numbers(classes.labels["class_qid"]).to_numpy()
-    ids = canonical_clusters(groups, classes.labels["landmarks"].to_numpy(), numbers)
+    groups = _grouped(labels, vectors, points, config, previous)[points.row]
+    numbers = qid_numbers(labels["class_qid"]).to_numpy()
+    ids = canonical_clusters(groups, labels["landmarks"].to_numpy(), numbers)
     if previous is not None:
-        ids = matched_ids(ids_before(previous, classes), ids, previous.unused_id)
-    return _tables(classes, groups, ids, stability)
+        ids = matched_ids(previous.ids(labels), ids, previous.unused_id)
+    return _tables(labels, vectors, groups, ids)
 
 
 def _grouped(
-    classes: ClassVectors, config: ClusterConfig, previous: Previous | None
-) -> "NDArray[np.int64]":
+    labels: pa.Table,
+    vectors: Floats,
+    points: Points,
+    config: ClusterConfig,
+    previous: Previous | None,
+) -> Ints:
     """Groups the points, int64 (m,), warm where that can be."""
-    vectors = classes.points.vectors
     if previous is None:
         why = "no clusters were made before"
     elif config.recluster:
         why = "that is asked for"
     else:
-        why = why_cold(previous, classes, config.clusters)
+        why = previous.why_cold(labels, vectors, min(config.clusters, len(points.vectors)))
         if not why:
             logger.info("cluster: starts from the %d clusters of before", len(previous.centres))
-            return warm_groups(vectors, *start_of(previous, classes))
+            return warm_groups(points.vectors, *previous.start(labels, points))
     logger.info("cluster: starts cold: %s", why)
-    return cold_groups(vectors, config.clusters, seed=config.seed, n_init=config.n_init)
+    return cold_groups(points.vectors, config.clusters, seed=config.seed)
 
 
 def _tables(
-    classes: ClassVectors,
-    groups: "NDArray[np.int64]",
-    ids: "NDArray[np.int32]",
-    stability: "NDArray[np.float64]",
+    labels: pa.Table, vectors: Floats, groups: Ints, ids: NDArray[np.int32]
 ) -> tuple[pa.Table, pa.Table]:
     """Returns CLUSTERS in the order of the classes, and CENTRES in the order of the ids."""
-    import numpy as np
-
-    centres = cluster_centres(classes.vectors, groups)
-    similarity = (classes.vectors * centres[groups]).sum(axis=1)
-    table = classes.labels.drop_columns(["label_language"])
+    centres = cluster_centres(vectors, groups)
+    similarity = (vectors * centres[groups]).sum(axis=1)
+    table = labels.drop_columns(["label_language"])
     table = table.append_column("cluster_id", pa.array(ids))
     table = table.append_column("similarity", pa.array(similarity))
     cluster_ids, first = np.unique(ids, return_index=True)
     order = groups[first]  # the group of each id
     landmarks = np.zeros(len(order), dtype=np.int64)
-    np.add.at(landmarks, groups, classes.labels["landmarks"].to_numpy())
+    np.add.at(landmarks, groups, labels["landmarks"].to_numpy())
     return table, pa.table(
         {
             "cluster_id": pa.array(cluster_ids),
             "classes": pa.array(np.bincount(groups)[order]),
             "landmarks": pa.array(landmarks[order]),
-            "stability": pa.array(stability[order], from_pandas=True),  # NaN becomes null
             "centre": pa.array(list(centres[order]), pa.list_(pa.float32())),
         }
     )

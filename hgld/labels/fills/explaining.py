@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hgld.labels.fills.guessing import NONE, FillMethod, Guesses, KnownLandmarks, Subjects
+from hgld.labels.fills.guessing import NONE, Document, FillMethod, Guesses, KnownLandmarks
 from hgld.labels.fills.lexicon import Lexicon, folded_words
 
 _FEWEST_NAMES = 2
@@ -23,16 +23,15 @@ _NOISE = 1e-9
 
 
 class Explainer:
-    """Tells which words and parents speak for a label."""
+    """Finds the words and parents that speak for a label."""
 
     def __init__(self, lexicon: Lexicon, known: KnownLandmarks) -> None:
         """Counts the words of known names by label."""
         self._lexicon = lexicon
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for name, label in zip(known.subjects.names, known.truth, strict=True):
-            if label != NONE:
-                for word in {*folded_words(name)}:
-                    self._counts[word][label] += 1
+        for document, label in zip(known.documents, known.truth, strict=True):
+            for word in {*folded_words(document.titles[0])} if label != NONE else ():
+                self._counts[word][label] += 1
 
     def of_name(self, name: str, label: str) -> list[str]:
         """Returns what the words of a name say for a label, the strongest first."""
@@ -64,10 +63,8 @@ class Explainer:
 def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
     """Returns why a guess is no label, or nothing where it is one."""
     if method.regression is None:
-        return (
-            f"too few labelled landmarks ({method.held_out}) to measure how often such guesses are "
-            f"right"
-        )
+        few = f"too few labelled landmarks ({method.held_out})"
+        return f"{few} to measure how often such guesses are right"
     if math.isinf(method.threshold):
         return f"no guesses by {method.name} are right {precision:.0%} of the time"
     if confidence < method.threshold:
@@ -88,16 +85,16 @@ def percent_sure(confidence: float) -> int:
 
 
 def told_guesses(
-    subjects: Subjects,
+    asked: Sequence[Document],
     known: KnownLandmarks,
     guesses: Guesses,
     lexicon: Lexicon,
     precision: float,
 ) -> Iterator[dict[str, Any]]:
-    """Yields of each landmark its guess, how sure it is, why, and why it is no label.
+    """Yields the guess for each landmark, how sure it is, why, and why it is no label.
 
     Args:
-        subjects: the landmarks that were asked about.
+        asked: the landmarks that were asked about.
         known: what was learned from.
         guesses: theirs, in the same order.
         lexicon: what words mean.
@@ -107,17 +104,14 @@ def told_guesses(
         best_guess, confidence, evidence, method and `unsure`: why it is no label, or nothing.
     """
     explainer = Explainer(lexicon, known)
-    for row, name in enumerate(subjects.names):
-        label = known.labels[guesses.front[row]]
+    for row, (titles, vote) in enumerate(asked):
+        label, second = (known.labels[each[row]] for each in (guesses.front, guesses.second))
         method, confidence = guesses.methods[row], float(guesses.confidence[row])
-        said = explainer.of_name(name, label)
-        if subjects.parents:
-            said += explainer.of_parents(subjects.parents[row], label)
-        vote = subjects.pictures[row] if subjects.pictures else None
+        said = explainer.of_name(titles[0], label) + explainer.of_parents(titles[1:], label)
         if vote:
             said.append(f"pictures: {vote.evidence}")
-        if confidence < _LEAST_RUNNER_UP and guesses.second[row] != guesses.front[row]:
-            said.append(f"then {known.labels[guesses.second[row]].strip()}")
+        if confidence < _LEAST_RUNNER_UP and second != label:
+            said.append(f"then {second.strip()}")
         unsure = why_unsure(confidence, method, precision)
         if row in guesses.refused:
             unsure = "what was likelier was refused, and how often the next is right is not known"

@@ -11,8 +11,9 @@ the same, that is a guess that was wrong.
 """
 
 import hashlib
+import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,9 @@ from hgld.labels.fills.lexicon import Lexicon, folded
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from sklearn.pipeline import FeatureUnion
+
+logger = logging.getLogger(__name__)
 
 NONE = ""
 """The label of what is known to have none."""
@@ -50,7 +54,6 @@ _FEW_DOCUMENTS = 100
 _WORD = r"(?u)\b\w+\b"
 
 Floats = NDArray[np.float64]
-Say = Callable[[str], None]
 
 
 class PictureVote(NamedTuple):
@@ -64,40 +67,11 @@ class PictureVote(NamedTuple):
     evidence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subjects:
-    """Landmarks, and all that speaks of them; a name is always there."""
+class Document(NamedTuple):
+    """All that speaks of a landmark."""
 
-    names: Sequence[str]
-    """(n,), of their categories."""
-    parents: Sequence[Sequence[str]] = ()
-    """(n,), the titles of the parents; empty of those that have none. Or nothing at all."""
-    pictures: Sequence[PictureVote | None] = ()
-    """(n,), or nothing at all."""
-
-    def documents(self) -> "list[_Document]":
-        """Returns all that speaks of each landmark."""
-        none: Sequence[None] = [None] * len(self.names)
-        rows = zip(self.names, self.parents or [()] * len(none), self.pictures or none, strict=True)
-        return [_Document((name, *parents), vote) for name, parents, vote in rows]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownLandmarks:
-    """What is learned from."""
-
-    subjects: Subjects
-    truth: Sequence[str]
-    """(n,), the label of each landmark; `NONE` of one that is known to have none."""
-    labels: Sequence[str]
-    """(L,), all labels that count, sorted; of some there may be no landmark."""
-    refused: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    """Place of a landmark of which only that is known which labels it does not have, to these. Its
-    truth is `NONE`, and does not say that it has none."""
-
-
-class _Document(NamedTuple):
     titles: tuple[str, ...]
+    """The name of its category, then those of its parents, if any."""
     vote: PictureVote | None = None
 
     @property
@@ -113,6 +87,20 @@ class _Document(NamedTuple):
             steps = math.ceil(_VOTE_STEPS * self.vote.confidence * self.vote.share)
             found += [f"V{step}:{self.vote.label}" for step in range(steps)]
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLandmarks:
+    """What is learned from."""
+
+    documents: Sequence[Document]
+    truth: Sequence[str]
+    """(n,), the label of each landmark; `NONE` of one that is known to have none."""
+    labels: Sequence[str]
+    """(L,), all labels that count, sorted; of some there may be no landmark."""
+    refused: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """Place of a landmark of which only that is known which labels it does not have, to these. Its
+    truth is `NONE`, and does not say that it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,12 +165,11 @@ class Guesses:
 
 def guess(
     known: KnownLandmarks,
-    asked: Subjects,
+    asked: Sequence[Document],
     refused: Mapping[int, frozenset[str]],
     *,
     lexicon: Lexicon,
     precision: float,
-    say: Say,
 ) -> Guesses:
     """Learns from known landmarks, and guesses the labels of others.
 
@@ -192,43 +179,42 @@ def guess(
         refused: place among these to the labels that a person refused.
         lexicon: what words mean.
         precision: how many guesses above a method's threshold have to be right, from 0 to 1.
-        say: is told of the progress.
 
     Returns:
         A guess for each. Deterministic: the same landmarks give the same.
     """
-    if sum(vote is not None for vote in known.subjects.pictures) < FEWEST:
+    if sum(each.vote is not None for each in known.documents) < FEWEST:
         # Nobody knows how often pictures are right.
-        known = replace(known, subjects=replace(known.subjects, pictures=()))
-        asked = replace(asked, pictures=())
+        known = replace(known, documents=[each._replace(vote=None) for each in known.documents])
+        asked = [each._replace(vote=None) for each in asked]
     corpus = _Corpus.of(known, lexicon)
-    documents = asked.documents()
-    say(f"reads {len(known.truth):,} known and {len(documents):,} other landmarks")
-    features = _Features(lexicon, corpus.documents)
-    held_out = _held_out(corpus, features.learned, say)
+    logger.info("fill: reads %d known and %d other landmarks", len(known.truth), len(asked))
+    features = _features(lexicon, few=len(corpus.documents) <= _FEW_DOCUMENTS)
+    learned = features.fit_transform(corpus.documents)
+    held_out = _held_out(corpus, learned)
     methods = {
         name: _measured(name, corpus, held_out, precision)
-        for name in sorted({"words", *(each.method for each in documents)}, key=len)
+        for name in sorted({"words", *(each.method for each in asked)}, key=len)
     }
     for name, (method, _) in methods.items():
         if method.regression is None:
             # Of too few with so much evidence: as sure as words are, which errs on the low side.
             methods[name] = replace(methods["words"][0], name=name), []
-        if method.regression is not None:
-            say(
-                f"by {name}: {method.right:.1%} of {method.held_out:,} held-out guesses are right; "
-                f"a label needs a confidence of {method.threshold:.2f}"
+        else:
+            logger.info(
+                "fill: by %s: %.1f%% of %d held-out guesses are right; a label needs a confidence "
+                "of %.2f",
+                *(name, 100 * method.right, method.held_out, method.threshold),
             )
-    say("learns from all of them")
-    model = _Model(corpus, features.learned, np.arange(len(corpus.documents)))
-    scores = np.full((len(documents), len(known.labels) + 1), _UNLEARNED)
-    for start in range(0, len(documents), _ROWS_AT_ONCE):  # the features of all take much memory
+    logger.info("fill: learns from all of them")
+    model = _Model(corpus, learned, np.arange(len(corpus.documents)))
+    scores = np.full((len(asked), len(known.labels) + 1), _UNLEARNED)
+    for start in range(0, len(asked), _ROWS_AT_ONCE):  # the features of all take much memory
         some = slice(start, start + _ROWS_AT_ONCE)
-        scores[some] = model.scores(features.of(documents[some]))
-        say(f"guesses: {min(start + _ROWS_AT_ONCE, len(documents)):,} of {len(documents):,}")
-    confidence = np.zeros(len(documents))
+        scores[some] = model.scores(features.transform(asked[some]))
+    confidence = np.zeros(len(asked))
     for name, (method, _) in methods.items():
-        rows = [row for row, each in enumerate(documents) if each.method == name]
+        rows = [row for row, each in enumerate(asked) if each.method == name]
         confidence[rows] = method.confidence(scores[rows])
     for row, labels in refused.items():
         # How often what is left is right, nobody has measured: it has its share of before.
@@ -240,7 +226,7 @@ def guess(
         front=order[:, 0],
         second=order[:, min(1, len(known.labels) - 1)],
         confidence=confidence,
-        methods=[methods[each.method][0] for each in documents],
+        methods=[methods[each.method][0] for each in asked],
         checks=[check for _, checks in methods.values() for check in checks],
         refused=frozenset(refused),
     )
@@ -251,7 +237,7 @@ class _Corpus:
     """Documents to learn from: known landmarks, once by their names, and nouns of the taxonomy."""
 
     known: KnownLandmarks
-    documents: list[_Document]
+    documents: list[Document]
     truth: NDArray[np.str_]
     weights: Floats
     owners: NDArray[np.int64]
@@ -262,19 +248,15 @@ class _Corpus:
     @classmethod
     def of(cls, known: KnownLandmarks, lexicon: Lexicon) -> "_Corpus":
         """Makes the documents; a landmark with more than a name is a second one."""
-        whole = known.subjects.documents()
-        names = [_Document(each.titles[:1]) for each in whole]
-        more = [row for row, each in enumerate(whole) if each != names[row]]
+        names = [Document(each.titles[:1]) for each in known.documents]
+        more = [row for row, each in enumerate(known.documents) if each != names[row]]
         nouns = [(text, label) for text, label in lexicon.examples if label in {*known.labels}]
         owners = np.array([*range(len(names)), *more, *([-1] * len(nouns))], np.int64)
         labels = [known.truth[row] for row in owners[owners >= 0]]
+        examples = [Document((text,)) for text, _ in nouns]
         return cls(
             known=known,
-            documents=[
-                *names,
-                *(whole[row] for row in more),
-                *(_Document((text,)) for text, _ in nouns),
-            ],
+            documents=[*names, *(known.documents[row] for row in more), *examples],
             truth=np.array([*labels, *(label for _, label in nouns)], np.str_),
             weights=np.where(owners >= 0, 1.0, _PRIOR_WEIGHT),
             owners=owners,
@@ -286,45 +268,26 @@ def _part_of(known: KnownLandmarks, row: int) -> int:
     """Returns with which part of five a landmark is held out: those of one name together."""
     if row < 0:
         return -1
-    digest = hashlib.sha256(known.subjects.names[row].encode()).digest()
+    digest = hashlib.sha256(known.documents[row].titles[0].encode()).digest()
     return int.from_bytes(digest[:4], "big") % _PARTS
 
 
-class _Features:
-    """The features of documents, with the words and letters of those that are known."""
+def _features(lexicon: Lexicon, *, few: bool) -> "FeatureUnion":
+    """Returns the vectorizer of documents, to float32 (n, features): letters, words, tokens."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion
 
-    def __init__(self, lexicon: Lexicon, documents: Sequence[_Document]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        of_text = {"preprocessor": _text_of, "sublinear_tf": True, "dtype": np.float32}
-        fewest = 2 if len(documents) > _FEW_DOCUMENTS else 1  # that have a letter group
-        self._vectorizers = [
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 6), min_df=fewest, **of_text),
-            TfidfVectorizer(token_pattern=_WORD, ngram_range=(1, 2), **of_text),
-            TfidfVectorizer(
-                analyzer=lambda document: document.tokens(lexicon),
-                binary=True,
-                norm=None,
-                use_idf=False,
-                dtype=np.float32,
-            ),
-        ]
-        self.learned = self._joined([each.fit_transform(documents) for each in self._vectorizers])
-
-    def of(self, documents: Sequence[_Document]) -> "csr_matrix":
-        """Returns the features of documents, float32 (n, features)."""
-        return self._joined([each.transform(documents) for each in self._vectorizers])
-
-    @staticmethod
-    def _joined(parts: "list[csr_matrix]") -> "csr_matrix":
-        from scipy.sparse import hstack
-
-        letters, words, tokens = parts
-        weighted = tokens * np.float32(_TOKEN_WEIGHT)
-        return hstack([letters, words, weighted], format="csr", dtype=np.float32)
+    of_text = {"preprocessor": _text_of, "sublinear_tf": True, "dtype": np.float32}
+    fewest = 1 if few else 2  # that have a letter group
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 6), min_df=fewest, **of_text)
+    words = TfidfVectorizer(token_pattern=_WORD, ngram_range=(1, 2), **of_text)
+    of_tokens = {"binary": True, "norm": None, "use_idf": False, "dtype": np.float32}
+    tokens = TfidfVectorizer(analyzer=lambda document: document.tokens(lexicon), **of_tokens)
+    parts = [("letters", letters), ("words", words), ("tokens", tokens)]
+    return FeatureUnion(parts, transformer_weights={"tokens": _TOKEN_WEIGHT})
 
 
-def _text_of(document: _Document) -> str:
+def _text_of(document: Document) -> str:
     return folded(" | ".join(document.titles))
 
 
@@ -351,14 +314,8 @@ class _Model:
             if is_label.all():  # of one label there is nothing to tell apart
                 self._biases[column] = 1.0
                 continue
-            machine = SGDClassifier(
-                loss="log_loss",
-                alpha=_ALPHA,
-                max_iter=_EPOCHS,
-                tol=None,
-                average=True,
-                random_state=0,
-            )
+            steps = {"alpha": _ALPHA, "max_iter": _EPOCHS, "tol": None, "average": True}
+            machine = SGDClassifier(loss="log_loss", random_state=0, **steps)
             machine.fit(features[learned], is_label, sample_weight=corpus.weights[learned])
             self._weights[:, column] = machine.coef_[0]
             self._biases[column] = machine.intercept_[0]
@@ -368,13 +325,13 @@ class _Model:
         return np.asarray(features @ self._weights + self._biases, np.float64)
 
 
-def _held_out(corpus: _Corpus, features: "csr_matrix", say: Say) -> Floats:
+def _held_out(corpus: _Corpus, features: "csr_matrix") -> Floats:
     """Returns the scores of documents by models that did not see them; NaN where there is none."""
     scores = np.full((len(corpus.documents), len(corpus.known.labels) + 1), np.nan)
     for part in range(_PARTS if len(corpus.known.truth) <= _MOST_IN_ALL_PARTS else 1):
         held = np.flatnonzero(corpus.parts == part)
         if len(held):
-            say(f"learns without part {part + 1} of {_PARTS}")
+            logger.info("fill: learns without part %d of %d", part + 1, _PARTS)
             model = _Model(corpus, features, np.flatnonzero(corpus.parts != part))
             scores[held] = model.scores(features[held])
     return scores

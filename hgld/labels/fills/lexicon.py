@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import singular
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, read_csv_rows
 from hgld.labels.taxonomy.wording import LabelReader
 
 _PREFIX = re.compile(r"^.*?(?:/wiki/|^)Category:", re.IGNORECASE)
@@ -139,11 +138,10 @@ def read_lexicon() -> Lexicon:
     written = [(each.alias, each.hierarchical_label) for each in tables.aliases]
     written += [
         (row["name"], row["hierarchical_label"])
-        for row in read_distilled(DISTILLED / "openstreetmap.csv")
+        for row in read_csv_rows(SHIPPED / "openstreetmap.csv")
     ]
     nouns = [
-        (row["noun"], row["hierarchical_label"])
-        for row in read_distilled(DISTILLED / "wordnet.csv")
+        (row["noun"], row["hierarchical_label"]) for row in read_csv_rows(SHIPPED / "wordnet.csv")
     ]
     found: defaultdict[_Words, dict[str, None]] = defaultdict(dict)
     for text, label in written + nouns:

@@ -7,29 +7,80 @@ names are less sure of that super-category.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from hgld.engine.config import row_settings
-from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.config import STAGE, FillConfig, fill_stage
 from hgld.labels.fills.explaining import told_guesses
-from hgld.labels.fills.guessing import Guesses, guess
-from hgld.labels.fills.landmarks import Build, read_build
-from hgld.labels.fills.lexicon import read_lexicon
+from hgld.labels.fills.guessing import NONE, Document, Guesses, KnownLandmarks, PictureVote, guess
+from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.scikit_learn import library_settings, one_thread
-from hgld.tables import FILL_CHECKS, FILLS
-
-__all__ = ["STAGE", "FillConfig", "fill_stage", "run_fill"]
+from hgld.tables import (
+    CATEGORIES,
+    CLASSES,
+    FILL_CHECKS,
+    FILL_DECISIONS,
+    FILLS,
+    LANDMARKS,
+    PARENTS,
+    PICTURE_VOTES,
+    TAXONOMY,
+)
 
 logger = logging.getLogger(__name__)
 
+PARENTS_FILE = f"{PARENTS.path}/00000.parquet"
+
+STAGE = Stage(
+    name="fill",
+    version=3,
+    inputs=(LANDMARKS, CATEGORIES, CLASSES, TAXONOMY, FILL_DECISIONS),
+    input_files=(PARENTS_FILE,),  # a build may lack it, and fills do without
+    outputs=(FILLS, FILL_CHECKS),
+)
+
 _REVIEWED = "reviewed"
 """The method of a label that a person accepted."""
+
+Key = tuple[str, int]
+"""Split and landmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillConfig:
+    """Settings of the stage."""
+
+    precision: float = setting(
+        0.95,
+        "How many of the labels that are given have to be right, from 0 to 1, as measured on "
+        "labelled landmarks held out; less sure guesses are no labels.",
+    )
+    pictures: bool = setting(
+        False, "Whether the votes of `hgld look` count too; it has to have finished."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what no run could use.
+
+        Raises:
+            ValueError: a precision that is none.
+        """
+        check_settings(self)
+        if not 0 < self.precision <= 1:
+            raise ValueError(f"precision must be above 0 and at most 1, got {self.precision}")
+
+
+def fill_stage(config: FillConfig) -> Stage:
+    """Returns the stage with the inputs that the settings make it read."""
+    return replace(STAGE, inputs=(*STAGE.inputs, PICTURE_VOTES)) if config.pictures else STAGE
 
 
 def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
@@ -57,8 +108,7 @@ def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
 
 def _produce(workspace: Workspace, config: FillConfig, writer: StageWriter) -> None:
     with one_thread("fill"):
-        build = read_build(workspace, config)
-        fills, checks = _filled(build, config)
+        fills, checks = _filled(_read_build(workspace, config), config)
     writer.write(FILLS, "fills", fills)
     writer.write(FILL_CHECKS, "checks", checks)
     counts = Counter(fills["status"].to_pylist())
@@ -67,43 +117,165 @@ def _produce(workspace: Workspace, config: FillConfig, writer: StageWriter) -> N
     )
 
 
-def _filled(build: Build, config: FillConfig) -> tuple[pa.Table, pa.Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Build:
+    """What is known, and what is asked."""
+
+    known: KnownLandmarks
+    known_keys: Sequence[Key]
+    """Of the landmarks of `known`; of several that share a category and a label, the first."""
+    asked: Sequence[Document]
+    asked_rows: Sequence[Mapping[str, Any]]
+    """The columns of FILLS that name the landmarks."""
+    sides: Mapping[str, str]
+    """Label to natural or human-made."""
+    accepted: Mapping[str, tuple[str, str, str]]
+    """Category to the label that a person accepted, the side of that, and who said so."""
+    refused: Mapping[str, frozenset[str]]
+    """Category to labels that, as a person said, its landmarks do not have."""
+
+
+def _read_build(workspace: Workspace, config: FillConfig) -> _Build:
+    """Reads what fills are made of.
+
+    A landmark is known where all its classes that have a super-category have the same, and where a
+    person accepted a guess; it is asked about where none of its classes has one. Where classes
+    disagree the annotations' rule decides, and nothing is learned. Of one that is open and had a
+    guess refused, it is known what it is not.
+    """
+    taxonomy = workspace.read(
+        TAXONOMY, ["class_qid", "hierarchical_label", "natural_or_human_made"]
+    ).drop_null()
+    qids, names, their_sides = (column.to_pylist() for column in taxonomy.columns)
+    sides = dict(zip(names, their_sides, strict=True))
+    accepted, refused = _decided(workspace)
+    sides |= {label: side for label, side, _ in accepted.values()}
+    labels_of = _labels_of_landmarks(workspace, dict(zip(qids, names, strict=True)))
+    truth: dict[tuple[str | None, str], Key] = {}
+    asked = []
+    for row in workspace.read(LANDMARKS, ["split", "landmark_id", "category"]).to_pylist():
+        key, category = (row["split"], row["landmark_id"]), row["category"]
+        found = labels_of.get(key, set())
+        if not found:
+            asked.append(row)
+        if category in accepted:
+            found = {accepted[category][0]}
+        elif not found and category in refused:
+            found = {NONE}  # nothing is known of it but what it is not
+        if len(found) == 1 and category:
+            truth.setdefault((category, *found), key)
+    parents, votes = _parents(workspace), _picture_votes(workspace) if config.pictures else {}
+
+    def document(category: str | None, key: Key) -> Document:
+        name = name_of_category(category or "")
+        return Document((name, *parents.get(key, ())), votes.get(key))
+
+    return _Build(
+        known=KnownLandmarks(
+            documents=[document(category, key) for (category, _), key in truth.items()],
+            truth=[label for _, label in truth],
+            labels=sorted(sides),
+            refused={
+                row: refused[category]
+                for row, (category, label) in enumerate(truth)
+                if label == NONE and category is not None
+            },
+        ),
+        known_keys=list(truth.values()),
+        asked=[document(row["category"], (row["split"], row["landmark_id"])) for row in asked],
+        asked_rows=asked,
+        sides=sides,
+        accepted=accepted,
+        refused=refused,
+    )
+
+
+def _labels_of_landmarks(
+    workspace: Workspace, label_of: Mapping[str, str]
+) -> Mapping[Key, set[str]]:
+    """Returns the super-categories that the classes of landmarks have."""
+    classes = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
+    voting = pa.array(list(label_of), pa.string())
+    classes = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))
+    found: defaultdict[Key, set[str]] = defaultdict(set)
+    columns = (column.to_pylist() for column in classes.columns)
+    for split, landmark_id, qid in zip(*columns, strict=True):
+        found[split, landmark_id].add(label_of[qid])
+    return found
+
+
+def _decided(
+    workspace: Workspace,
+) -> tuple[dict[str, tuple[str, str, str]], dict[str, frozenset[str]]]:
+    """Returns what persons accepted and refused, by category."""
+    accepted: dict[str, tuple[str, str, str]] = {}
+    refused: dict[str, frozenset[str]] = {}
+    for row in workspace.read(FILL_DECISIONS).to_pylist():
+        category, label = row["category"], row["hierarchical_label"]
+        if row["action"] == "accept":
+            accepted[category] = (label, row["natural_or_human_made"], row["reviewer"])
+        else:
+            refused[category] = refused.get(category, frozenset()) | {label}
+    return accepted, refused
+
+
+def _parents(workspace: Workspace) -> dict[Key, tuple[str, ...]]:
+    """Returns the titles above the categories of landmarks; nothing where none were fetched."""
+    path = workspace.path(PARENTS_FILE)
+    if not path.exists():
+        return {}
+    rows = pq.read_table(path, columns=["page_title", "parents", "grandparents"]).to_pylist()
+    above = {row["page_title"]: (*row["parents"], *row["grandparents"]) for row in rows}
+    pages = workspace.read(CATEGORIES, ["split", "landmark_id", "page_title"])
+    columns = (column.to_pylist() for column in pages.columns)
+    return {
+        (split, landmark_id): above[title]
+        for split, landmark_id, title in zip(*columns, strict=True)
+        if title in above
+    }
+
+
+def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
+    columns = ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"]
+    table = workspace.read(PICTURE_VOTES, columns)
+    return {
+        (split, landmark_id): PictureVote(*vote)
+        for split, landmark_id, *vote in zip(
+            *(table[name].to_pylist() for name in columns), strict=True
+        )
+        if vote[0] is not None
+    }
+
+
+def _filled(build: _Build, config: FillConfig) -> tuple[pa.Table, pa.Table]:
     """Returns the rows of FILLS and of FILL_CHECKS."""
     if not build.known.labels:
         logger.warning("fill: no class has a super-category yet; there is nothing to choose from")
         why = "there is no super-category to choose from; decide on classes first"
         nothing = {"status": "unsure", "evidence": why, "method": "words"}
-        rows = [row | nothing for row in build.asked.rows()]
+        rows = [{**row, **nothing} for row in build.asked_rows]
         return pa.Table.from_pylist(rows, FILLS.schema), FILL_CHECKS.schema.empty_table()
     lexicon = read_lexicon()
     refused = {
-        row: build.refused[category]
-        for row, category in enumerate(build.asked.categories)
-        if category is not None and category in build.refused
+        place: build.refused[row["category"]]
+        for place, row in enumerate(build.asked_rows)
+        if row["category"] in build.refused
     }
-    guesses = guess(
-        build.known,
-        build.asked.subjects,
-        refused,
-        lexicon=lexicon,
-        precision=config.precision,
-        say=lambda text: logger.info("fill: %s", text),
-    )
-    told = told_guesses(build.asked.subjects, build.known, guesses, lexicon, config.precision)
+    guesses = guess(build.known, build.asked, refused, lexicon=lexicon, precision=config.precision)
+    told = told_guesses(build.asked, build.known, guesses, lexicon, config.precision)
     return _fill_rows(build, told), _check_rows(build, guesses)
 
 
-def _fill_rows(build: Build, told: Iterable[Mapping[str, Any]]) -> pa.Table:
+def _fill_rows(build: _Build, told: Iterable[Mapping[str, Any]]) -> pa.Table:
     rows = []
-    for row, guessed in zip(build.asked.rows(), told, strict=True):
-        accepted = build.accepted.get(row["category"] or "")
-        if accepted:
+    for row, guessed in zip(build.asked_rows, told, strict=True):
+        if accepted := build.accepted.get(row["category"]):
             label, side, reviewer = accepted
             how = {"confidence": 1.0, "evidence": f"{reviewer} accepted it", "method": _REVIEWED}
-            rows.append(row | _labelled(label, side) | how | {"reviewer": reviewer})
+            rows.append({**row, **_labelled(label, side), **how, "reviewer": reviewer})
             continue
         label = guessed["best_guess"]
-        filled = row | _labelled(label, build.sides[label])
+        filled = {**row, **_labelled(label, build.sides[label])}
         if guessed["unsure"]:
             filled |= {"status": "unsure", "hierarchical_label": None}
             filled |= {"natural_or_human_made": None}
@@ -121,18 +293,12 @@ def _labelled(label: str, side: str) -> dict[str, str]:
     }
 
 
-def _check_rows(build: Build, guesses: Guesses) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "split": build.known_keys[check.row][0],
-                "landmark_id": build.known_keys[check.row][1],
-                "hierarchical_label": build.known.truth[check.row] or None,
-                "best_guess": check.guess,
-                "confidence": check.confidence,
-                "method": check.method,
-            }
-            for check in guesses.checks
-        ],
-        FILL_CHECKS.schema,
-    )
+def _check_rows(build: _Build, guesses: Guesses) -> pa.Table:
+    rows = []
+    for place, method, label, confidence in guesses.checks:
+        split, landmark_id = build.known_keys[place]
+        truth = build.known.truth[place] or None
+        rows.append((split, landmark_id, truth, label, confidence, method))
+    names = FILL_CHECKS.schema.names
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    return pa.Table.from_pylist(told, FILL_CHECKS.schema)

@@ -3,30 +3,50 @@
 Pictures are read and decoded by threads, and encoded landmark by landmark.
 """
 
+import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hgld.errors import DamagedError, PictureError
 from hgld.labels.embedding.encoders import OpenClipEncoder
-from hgld.labels.embedding.weights import load_open_clip, local_folder
-from hgld.labels.looks.voting import Unread, Vote
+from hgld.labels.embedding.weights import load_open_clip
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from PIL import Image
 
 PixelNormalisation = Literal["auto", "clip", "inception"]
 """Mean and deviation of the pixels that a model was trained with."""
 
-_BATCH = 64
+MOST_PICTURES = 64
+"""Of a landmark, which are one batch."""
 
 # A JPEG is decoded at a reduced size that is at least twice what it is resized to, which changes
 # pixels by no more than 3 of 255 (`hgld.training.data.images`).
 _SPARE = 2
+
+
+class Vote(NamedTuple):
+    """What one picture is nearest to."""
+
+    name: int
+    """Its position among the names."""
+    confidence: float
+    """Probability of that name among all of them, 0 to 1."""
+
+
+class Unread(NamedTuple):
+    """A picture that has no vote."""
+
+    reason: str
+    is_changed: bool
+    """Whether it is not as it was recorded, which fetching it again mends."""
 
 
 class ClipModel:
@@ -56,7 +76,7 @@ class ClipModel:
         size = self._model.visual.image_size
         return int(size if isinstance(size, int) else max(size))
 
-    def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encodes texts; see `TextEncoder.encode`."""
         return self._texts.encode(texts)
 
@@ -64,9 +84,8 @@ class ClipModel:
         """Makes of upright RGB what `encode_pictures` takes; called from several threads."""
         return self._transform(image)
 
-    def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> "NDArray[np.float32]":
+    def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> NDArray[np.float32]:
         """Returns float32 (B, D), rows of unit norm in the order of B > 0 pictures."""
-        import numpy as np
         import torch
 
         device = next(self._model.parameters()).device
@@ -96,8 +115,7 @@ def load_clip(model: str, weights: str, normalisation: PixelNormalisation = "aut
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
 
     # By its file, for which it was loaded by, open_clip knows nothing of the tag.
-    is_tag = normalisation == "auto" and not local_folder(model)
-    of_tag = open_clip.get_pretrained_cfg(model, weights) if is_tag else {}
+    of_tag = open_clip.get_pretrained_cfg(model, weights) if normalisation == "auto" else {}
     known = merge_preprocess_dict(texts.model.visual.preprocess_cfg, of_tag or {})
     if normalisation == "inception":
         known |= {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
@@ -106,7 +124,7 @@ def load_clip(model: str, weights: str, normalisation: PixelNormalisation = "aut
 
 def votes_of_landmarks(
     model: ClipModel,
-    names: "NDArray[np.float32]",
+    names: NDArray[np.float32],
     landmarks: Iterable[Sequence[PictureFile]],
     threads: Executor,
 ) -> Iterator[list[Vote | Unread]]:
@@ -116,51 +134,23 @@ def votes_of_landmarks(
     the cosines x between picture and names times CLIP's logit scale s. Of equally near names the
     first gets the vote.
 
-    A batch has pictures of one landmark only: the last bits of a vector depend on what it was
-    batched with, and so a landmark's votes depend on its own pictures only. Memory holds two
-    batches, however many there are.
+    A batch is the pictures of one landmark: the last bits of a vector depend on what it was batched
+    with, and so a landmark's votes depend on its own pictures only. Memory holds two batches.
 
     Args:
         model: encodes the pictures.
         names: float32 (N, D), unit norm.
-        landmarks: the pictures of each.
+        landmarks: the pictures of each, `MOST_PICTURES` at most.
         threads: read and decode, a batch ahead.
 
     Yields:
         For each landmark as many votes as it has pictures; one that is damaged says why it is.
     """
-    votes: list[Vote | Unread] = []
-    for prepared, is_last in _prepared(model, landmarks, threads):
-        seen = [one for one in prepared if not isinstance(one, Unread)]
-        new = iter(_votes(model, names, seen))
-        votes += [one if isinstance(one, Unread) else next(new) for one in prepared]
-        if is_last:
-            yield votes
-            votes = []
-
-
-def _prepared(
-    model: ClipModel, landmarks: Iterable[Sequence[PictureFile]], threads: Executor
-) -> Iterator[tuple[list["torch.Tensor | Unread"], bool]]:
-    """Yields what `_batches` does, prepared; while one is used, the next one is made ready."""
-    waiting = None
-    for batch, is_last in _batches(landmarks):
-        coming = threads.map(lambda picture: _prepare(model, picture), batch), is_last
-        if waiting is not None:
-            yield list(waiting[0]), waiting[1]
-        waiting = coming
-    if waiting is not None:
-        yield list(waiting[0]), waiting[1]
-
-
-def _batches(
-    landmarks: Iterable[Sequence[PictureFile]],
-) -> Iterator[tuple[Sequence[PictureFile], bool]]:
-    """Yields the batches of each landmark, one or more, and whether it is the landmark's last."""
-    for pictures in landmarks:
-        starts = range(0, max(len(pictures), 1), _BATCH)
-        for start in starts:
-            yield pictures[start : start + _BATCH], start == starts[-1]
+    coming = (threads.map(functools.partial(_prepare, model), one) for one in landmarks)
+    for waiting, _ in itertools.pairwise(itertools.chain(coming, [None])):
+        prepared = list(waiting or ())
+        votes = iter(_votes(model, names, [one for one in prepared if not isinstance(one, Unread)]))
+        yield [one if isinstance(one, Unread) else next(votes) for one in prepared]
 
 
 def _prepare(model: ClipModel, picture: PictureFile) -> "torch.Tensor | Unread":
@@ -177,10 +167,8 @@ def _prepare(model: ClipModel, picture: PictureFile) -> "torch.Tensor | Unread":
 
 
 def _votes(
-    model: ClipModel, names: "NDArray[np.float32]", prepared: Sequence["torch.Tensor"]
+    model: ClipModel, names: NDArray[np.float32], prepared: Sequence["torch.Tensor"]
 ) -> list[Vote]:
-    import numpy as np
-
     if not prepared:
         return []
     vectors = model.encode_pictures(prepared).astype(np.float64)  # (B, D)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels.looks.voting import Name
 from hgld.pictures import PictureFile
 from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
 
@@ -38,7 +38,7 @@ class Unlabelled:
 
     workspace: Workspace
     split: str
-    landmark_ids: Sequence[int]
+    ids: Sequence[int]
     """(n,), in the order of LANDMARKS."""
     usable: pa.Table
     """A row for each picture to look at: place (of the landmark, from 0), path, size_bytes, sha256;
@@ -67,25 +67,25 @@ class Unlabelled:
                 bad=others.get((place, "bad"), 0),
                 absent=others.get((place, "absent"), 0),
             )
-            for place, landmark_id in enumerate(self.landmark_ids[start:stop], start=start)
+            for place, landmark_id in enumerate(self.ids[start:stop], start=start)
         ]
 
 
-def read_names(workspace: Workspace) -> list[Name]:
+def read_names(workspace: Workspace) -> list[str]:
     """Returns what pictures may show: the super-categories that the taxonomy has in use, by name.
 
     Raises:
         MissingInputError: there is no taxonomy yet.
         InputError: there are fewer than two names, between which no picture tells anything.
     """
-    taxonomy = workspace.read(TAXONOMY, list(Name._fields)).drop_null()
-    found = {Name(*pair) for pair in zip(*taxonomy.to_pydict().values(), strict=True)}
+    labels = workspace.read(TAXONOMY, ["hierarchical_label"])["hierarchical_label"]
+    found: list[str] = sorted(labels.drop_null().unique().to_pylist())
     if len(found) < 2:  # noqa: PLR2004 - the fewest that one can choose from
         raise InputError(
             f"pictures must have two super-categories or more to choose from, got {len(found)}; "
             f"decide on more classes, then run {workspace.command('review --settle')}"
         )
-    return sorted(found)
+    return found
 
 
 def find_unlabelled(
@@ -107,14 +107,14 @@ def find_unlabelled(
         MissingInputError: one of these is not there.
     """
     ids = _chosen_ids(workspace, split, checked)
-    pictures = _with_files(workspace, split, _pictures(workspace, split, ids, clean=clean))
+    pictures = _pictures(workspace, split, ids, clean=clean)
     is_usable = pc.equal(pictures["status"], "ok")
     others = pictures.filter(pc.invert(is_usable)).group_by(["place", "status"])
     usable = pictures.filter(is_usable).sort_by([("place", "ascending"), ("image_id", "ascending")])
     return Unlabelled(
         workspace=workspace,
         split=split,
-        landmark_ids=ids.to_pylist(),
+        ids=ids.to_pylist(),
         usable=_first_of_each(usable, most_pictures).select(["place", *_FILE_COLUMNS]),
         others=others.aggregate([([], "count_all")]).rename_columns(
             ["place", "status", "pictures"]
@@ -140,26 +140,24 @@ def _digest(landmark_id: int) -> bytes:
 
 
 def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: bool) -> pa.Table:
-    """Returns the pictures of landmarks: place (of the landmark among the ids) and image_id."""
+    """Returns the pictures of landmarks, with what is recorded of their files.
+
+    Returns:
+        place (of the landmark among the ids), image_id, status (`absent`: there is no file) and
+        _FILE_COLUMNS.
+    """
     columns = ["split", "image_id", "landmark_id", "in_clean"]
     images = _of_split(workspace.read(IMAGES, columns), split)
     if clean and split == "train":
         images = images.filter(images["in_clean"])
     place = pc.index_in(images["landmark_id"], value_set=ids).cast(pa.int64())
-    return pa.table({"place": place, "image_id": images["image_id"]}).drop_null()
-
-
-def _with_files(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table:
-    """Adds what is recorded of each picture's file; the status `absent` where there is none."""
-    dataset = IMAGE_FILES[split]
-    recorded = workspace.read(dataset, ["image_id"])["image_id"]
+    pictures = pa.table({"place": place, "image_id": images["image_id"]}).drop_null()
+    files = IMAGE_FILES[split]
+    recorded = workspace.read(files, ["image_id"])["image_id"]
     row = pc.index_in(pictures["image_id"], value_set=recorded)
     for name in ("status", *_FILE_COLUMNS):  # one at a time: each has millions of rows
-        column = workspace.read(dataset, [name])[name].take(row)
-        if name == "status":
-            column = pc.fill_null(column, "absent")
-        pictures = pictures.append_column(name, column)
-    return pictures
+        pictures = pictures.append_column(name, workspace.read(files, [name])[name].take(row))
+    return pictures.set_column(2, "status", pc.fill_null(pictures["status"], "absent"))
 
 
 def _places(table: pa.Table, start: int, stop: int) -> list[dict[str, Any]]:
@@ -172,10 +170,9 @@ def _places(table: pa.Table, start: int, stop: int) -> list[dict[str, Any]]:
 
 def _first_of_each(pictures: pa.Table, most: int) -> pa.Table:
     """Returns the first pictures of each place, of rows sorted by it."""
-    rows = pictures.append_column("row", pa.array(range(len(pictures)), pa.int64()))
-    firsts = rows.group_by("place").aggregate([("row", "min")])
-    first = firsts["row_min"].take(pc.index_in(rows["place"], value_set=firsts["place"]))
-    return rows.filter(pc.less(pc.subtract(rows["row"], first), most))
+    place = pictures["place"].to_numpy()
+    _, first, group = np.unique(place, return_index=True, return_inverse=True)
+    return pictures.filter(pa.array(np.arange(len(place)) - first[group] < most))
 
 
 def _of_split(table: pa.Table, split: str) -> pa.Table:

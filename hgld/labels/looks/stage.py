@@ -1,10 +1,9 @@
 """Stage `look`: what the pictures of landmarks that no class gives a label say. Off by default.
 
-Each picture of such a landmark votes for the super-category that CLIP finds it nearest to, and the
-landmark gets what most of them say, if they agree enough and are sure enough (`voting`). Every
-landmark that was looked at has a row, with its label or with why it has none. Some landmarks that
-have a label by their classes are looked at as well (`checked`), so that it shows how often pictures
-are right. It is one kind of evidence for `fill`, beside the landmark's name and its parents.
+Each picture of such a landmark votes for the super-category that CLIP finds it nearest to. Every
+landmark that was looked at has a row, with what most of them say or why there is nothing. Some
+landmarks that have a label by their classes are looked at as well (`checked`), so that it shows how
+often pictures are right. It is one kind of evidence for `fill`, which decides on labels.
 
 A picture that is damaged is left out and counted. Where all of a landmark's pictures are gone or
 altered, its row has failed: the stage counts as incomplete, and a rerun looks again. A row whose
@@ -12,35 +11,45 @@ pictures, names and settings are those of an earlier run is taken over from it, 
 decisions of a reviewer cost a look at few landmarks.
 """
 
+import functools
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
-from hgld.engine.progress import Advance, progress
+from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.encoders import prompted
 from hgld.labels.embedding.weights import with_weights
-from hgld.labels.looks.clip import ClipModel, PixelNormalisation, load_clip, votes_of_landmarks
+from hgld.labels.looks.clip import (
+    MOST_PICTURES,
+    ClipModel,
+    PixelNormalisation,
+    Unread,
+    Vote,
+    load_clip,
+    votes_of_landmarks,
+)
 from hgld.labels.looks.landmarks import Landmark, find_unlabelled, read_names
-from hgld.labels.looks.voting import Name, SeenPictures, Unread, Vote, decide
-from hgld.pictures import DECODING, PictureFile
+from hgld.pictures import DECODING
 from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, PICTURE_VOTES, TAXONOMY
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+Looked = Sequence[Vote | Unread]
+Look = Callable[[Sequence[Landmark]], Iterator[Looked]]
 
 _SPLITS = ("train", "index")
 
@@ -53,7 +62,6 @@ STAGE = Stage(
 
 PART = 500
 """Landmarks in a file: a run that was killed looks at no more than so many again."""
-_MOST_PICTURES = 10_000
 # Settings that choose which landmarks and pictures are looked at; none says what is made of a
 # landmark's pictures. The weights count by what they hold, not by what they are called.
 _CHOOSING = frozenset({"split", "train", "checked", "pictures", "weights"})
@@ -86,34 +94,22 @@ class LookConfig:
         "how often pictures are right.",
     )
     pictures: int = setting(30, "Pictures of a landmark that are looked at, at most.")
-    min_share: float = setting(
-        0.5, "Share of a landmark's pictures that must agree on a label, from 0 to 1."
-    )
-    min_confidence: float = setting(
-        0.5, "How sure those pictures must be of it on average, from 0 to 1."
-    )
     workers: int = setting(4, "Threads that read and decode pictures.", changes_rows=False)
 
     def __post_init__(self) -> None:
         """Refuses what no run could use.
 
         Raises:
-            ValueError: a prompt without `{label}`, a share or confidence that is none, or a count
-                of nothing, or below it.
+            ValueError: a prompt without `{label}`, or a count out of its range.
         """
         check_settings(self)
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
-        for name in ("min_share", "min_confidence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if self.checked < 0:
             raise ValueError(f"checked must be 0 or more, got {self.checked}")
         for name in ("pictures", "workers"):
-            if not 1 <= getattr(self, name) <= _MOST_PICTURES:
-                raise ValueError(
-                    f"{name} must be from 1 to {_MOST_PICTURES:,}, got {getattr(self, name)}"
-                )
+            if not 1 <= (value := getattr(self, name)) <= MOST_PICTURES:
+                raise ValueError(f"{name} must be from 1 to {MOST_PICTURES}, got {value}")
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -135,7 +131,7 @@ def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
         config: the settings.
 
     Returns:
-        The report; `rows` counts landmarks, and `problems` those that got no label.
+        The report; `rows` counts landmarks, and `problems` those without a vote.
 
     Raises:
         MissingInputError: one of these has not, or the extra `cluster` is not installed.
@@ -148,110 +144,134 @@ def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
         workspace.finished(dataset)
     names = read_names(workspace)
     settings = with_weights(workspace, stage, {**row_settings(config), "decoding": DECODING})
-    maker = _RowMaker(config, names, settings)
-    return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config, maker))
+    rules = {name: value for name, value in settings.items() if name not in _CHOOSING}
+    made_by = json.dumps([STAGE.version, rules, names], sort_keys=True)
+    return run_stage(
+        workspace, stage, settings, lambda writer: _produce(writer, config, names, made_by)
+    )
 
 
-def _produce(writer: StageWriter, config: LookConfig, maker: "_RowMaker") -> None:
-    for split in config.splits:
-        found = find_unlabelled(
-            writer.workspace,
-            split,
-            clean=config.train == "clean",
-            most_pictures=config.pictures,
-            checked=config.checked,
-        )
-        starts = range(0, len(found.landmark_ids), PART)
-        shards = {start: f"{split}-{start // PART:05d}" for start in starts}
-        maker.take_over(_earlier_rows(writer, split, shards.values()))
-        with progress(f"look: landmarks of {split}", len(found.landmark_ids)) as advance:
-            for start, shard in shards.items():
-                landmarks = found.part(start, start + PART)
-                # Although it is there, a row whose pictures may have been mended is made again.
-                is_there = writer.has(PICTURE_VOTES, shard) and all(map(maker.kept, landmarks))
-                rows = list(maker.rows(landmarks, advance))
-                if not is_there:
+def _produce(writer: StageWriter, config: LookConfig, names: Sequence[str], made_by: str) -> None:
+    threads = ThreadPoolExecutor(config.workers)
+    look = _looking(config, names, threads)
+    with threads:
+        for split in config.splits:
+            found = find_unlabelled(
+                writer.workspace,
+                split,
+                clean=config.train == "clean",
+                most_pictures=config.pictures,
+                checked=config.checked,
+            )
+            parts = {one: f"{split}-{one // PART:05d}" for one in range(0, len(found.ids), PART)}
+            known = _earlier_rows(writer, split, [*parts.values()])
+            with progress(f"look: landmarks of {split}", len(found.ids)) as advance:
+                for start, shard in parts.items():
+                    rows = []
+                    for row in _rows(found.part(start, start + PART), known, look, names, made_by):
+                        advance(1, row["status"] != "ok")
+                        rows.append(row)
                     table = pa.Table.from_pylist(rows, PICTURE_VOTES.schema)
                     writer.write(PICTURE_VOTES, shard, table)
 
 
-def _earlier_rows(writer: StageWriter, split: str, shards: Iterable[str]) -> Iterator[Row]:
-    """Yields the rows of a split that earlier runs made, ended or not, whatever their settings."""
+def _rows(
+    landmarks: Sequence[Landmark],
+    known: Mapping[str, Row],
+    look: Look,
+    names: Sequence[str],
+    made_by: str,
+) -> Iterator[Row]:
+    """Yields the row of each landmark: that of an earlier run where nothing has changed."""
+    origins = [_origin(made_by, one) for one in landmarks]
+    # Where more was left out than is known to be bad, that may have been mended since; every row
+    # that failed is one of these.
+    kept = [
+        row if (row := known.get(origin)) and row["left_out"] == one.bad else None
+        for origin, one in zip(origins, landmarks, strict=True)
+    ]
+    new = [one for one, row in zip(landmarks, kept, strict=True) if row is None]
+    votes = look(new)
+    for origin, one, row in zip(origins, landmarks, kept, strict=True):
+        yield row or told_votes(one, next(votes), names) | {"made_from": origin}
+
+
+def _earlier_rows(writer: StageWriter, split: str, shards: Sequence[str]) -> dict[str, Row]:
+    """Returns rows of a split that earlier runs made, ended or not, by what they were made from."""
     before = [path.stem for path in writer.workspace.shards(PICTURE_VOTES)]
+    rows: dict[str, Row] = {}
     for shard in sorted({*shards, *(name for name in before if name.startswith(f"{split}-"))}):
         table = writer.earlier(PICTURE_VOTES, shard)
         if table is not None and table.schema.names == PICTURE_VOTES.schema.names:
-            yield from table.to_pylist()
+            rows |= {row["made_from"]: row for row in table.to_pylist()}
+    return rows
 
 
-class _RowMaker:
-    """Makes the rows of landmarks; the model is loaded when the first picture is looked at."""
+def _origin(made_by: str, landmark: Landmark) -> str:
+    """Returns a digest of all that a landmark's row is made from, 16 hex digits."""
+    pictures = [picture.sha256 for picture in landmark.pictures]
+    key = [landmark.split, landmark.landmark_id, landmark.bad, landmark.absent, pictures]
+    return hashlib.sha256(f"{made_by}\n{json.dumps(key)}".encode()).hexdigest()[:16]
 
-    def __init__(
-        self, config: LookConfig, names: Sequence[Name], settings: Mapping[str, object]
-    ) -> None:
-        """Takes what every row is made with: `settings` is all that decides the stage's rows."""
-        self._config, self._names = config, names
-        self._earlier: dict[str, Row] = {}
-        self._loaded: tuple[ClipModel, NDArray[np.float32]] | None = None
-        rules = {name: value for name, value in settings.items() if name not in _CHOOSING}
-        self._rules = json.dumps([STAGE.version, rules, names], sort_keys=True)
 
-    def take_over(self, rows: Iterable[Row]) -> None:
-        """Takes rows of earlier runs, in place of those it had."""
-        self._earlier = {row["made_from"]: row for row in rows}
+def _looking(config: LookConfig, names: Sequence[str], threads: ThreadPoolExecutor) -> Look:
+    """Returns what looks at landmarks; the model is loaded for the first picture."""
 
-    def kept(self, landmark: Landmark) -> Row | None:
-        """Returns an earlier row; none where more was left out than is known to be bad.
+    @functools.cache
+    def loaded() -> tuple[ClipModel, NDArray[np.float32]]:
+        model = load_clip(config.model, config.weights, config.normalisation)
+        # A label may end in a space.
+        return model, model.encode([prompted(config.prompt, name.strip()) for name in names])
 
-        That may have been mended since, and every row that failed is one of these.
-        """
-        row = self._earlier.get(self._origin(landmark))
-        return row if row and row["left_out"] == landmark.bad else None
-
-    def rows(self, landmarks: Sequence[Landmark], advance: Advance) -> Iterator[Row]:
-        """Yields the row of each landmark; `advance` counts one without a label as a problem."""
-        new = [one for one in landmarks if not self.kept(one)]
-        with ThreadPoolExecutor(self._config.workers) as threads:
-            votes = self._votes([one.pictures for one in new], threads)
-            for landmark in landmarks:
-                row = self.kept(landmark) or self._decide(landmark, next(votes))
-                advance(1, row["status"] != "ok")
-                yield row
-
-    def _votes(
-        self, pictures: Sequence[Sequence[PictureFile]], threads: ThreadPoolExecutor
-    ) -> Iterator[list[Vote | Unread]]:
-        if not any(pictures):  # of none at all no model is needed
+    def look(landmarks: Sequence[Landmark]) -> Iterator[Looked]:
+        pictures = [one.pictures for one in landmarks]
+        if not any(pictures):
             return iter([[] for _ in pictures])
-        if self._loaded is None:
-            config = self._config
-            model = load_clip(config.model, config.weights, config.normalisation)
-            # A label may end in a space.
-            labels = (name.hierarchical_label.strip() for name in self._names)
-            self._loaded = model, model.encode([prompted(config.prompt, one) for one in labels])
-        return votes_of_landmarks(*self._loaded, pictures, threads)
+        return votes_of_landmarks(*loaded(), pictures, threads)
 
-    def _decide(self, landmark: Landmark, votes: Sequence[Vote | Unread]) -> Row:
-        unread = [one for one in votes if isinstance(one, Unread)]
-        for one in unread:
-            logger.warning("look: a picture is left out: %s", one.reason)
-        seen = SeenPictures(
-            votes=[one for one in votes if isinstance(one, Vote)],
-            unread=unread,
-            bad=landmark.bad,
-            absent=landmark.absent,
-        )
-        config = self._config
-        decided = decide(
-            seen, self._names, min_share=config.min_share, min_confidence=config.min_confidence
-        )
-        key = {"split": landmark.split, "landmark_id": landmark.landmark_id}
-        return key | decided | {"made_from": self._origin(landmark)}
+    return look
 
-    def _origin(self, landmark: Landmark) -> str:
-        """Returns a digest of all that a landmark's row is made from, 16 hex digits."""
-        pictures = [picture.sha256 for picture in landmark.pictures]
-        key = [landmark.split, landmark.landmark_id, landmark.bad, landmark.absent, pictures]
-        text = f"{self._rules}\n{json.dumps(key)}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+def told_votes(landmark: Landmark, looked: Looked, names: Sequence[str]) -> Row:
+    """Returns what the pictures of a landmark say: what most of them vote for.
+
+    Of names with equally many votes the one with more confident pictures is in front, then the
+    first of the names.
+
+    Source:
+        Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025: zero-shot
+        labels of a landmark's images and a majority vote. The order of equal ones is ours.
+    """
+    unread = [one for one in looked if isinstance(one, Unread)]
+    for one in unread:
+        logger.warning("look: a picture is left out: %s", one.reason)
+    of_name = defaultdict[int, list[float]](list)
+    for vote in looked:
+        if isinstance(vote, Vote):
+            of_name[vote.name].append(vote.confidence)
+    pictures, left_out = len(looked) - len(unread), len(unread) + landmark.bad
+    row: Row = {
+        "split": landmark.split,
+        "landmark_id": landmark.landmark_id,
+        "pictures": pictures,
+        "left_out": left_out,
+    }
+    out = f"{left_out} left out as damaged"
+    if not of_name:
+        # Of nothing but changed pictures a rerun may make more; of bad ones it does not.
+        status = "failed" if any(one.is_changed for one in unread) else "no_picture"
+        why = f"no picture to look at: {landmark.absent} not in the build, {out}"
+        return row | {"status": status, "evidence": why}
+    sure = {name: statistics.fmean(found) for name, found in of_name.items()}
+    front, *others = sorted(of_name, key=lambda name: (-len(of_name[name]), -sure[name], name))
+    count = len(of_name[front])
+    evidence = f"{names[front]}: {count} of {pictures} pictures, confidence {sure[front]:.2f}"
+    if others:
+        evidence += f"; then {names[others[0]]}: {len(of_name[others[0]])}"
+    return row | {
+        "status": "ok",
+        "best_guess": names[front],
+        "confidence": sure[front],
+        "share": count / pictures,
+        "evidence": evidence + f"; {out}" * bool(left_out),
+    }

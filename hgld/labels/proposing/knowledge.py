@@ -1,20 +1,39 @@
-"""What the methods know beside the build: a taxonomy, in the form in which they ask."""
+"""What proposals are made of: the classes, their vectors, a taxonomy, and what persons decided."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hgld.labels.embedding.cache import from_lists
+from hgld.labels.proposing.calibration import Calibration, shipped_calibration
+from hgld.labels.proposing.methods import Phrases, unit_grid
 from hgld.labels.proposing.opinions import DOUBT, IGNORE, Hint, has_qid
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import (
+    SHIPPED,
+    TaxonomyTables,
+    load_taxonomy_tables,
+    of_one_meaning,
+    read_csv_rows,
+)
 from hgld.labels.taxonomy.wording import LabelReader
+from hgld.tables import SUPERCLASSES
 
 
-def _read_nothing(label: str) -> Sequence[Hint]:  # noqa: ARG001 - any label
-    """The default where a taxonomy has no words: it names nothing."""
-    return ()
+class Ruling(NamedTuple):
+    """What a person decided a class to be."""
+
+    hierarchical_label: str
+    """A super-category of the taxonomy or a new one; IGNORE where the class says nothing of looks.
+    """
+    natural_or_human_made: str | None = None
+    """The side; None takes the taxonomy's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +46,11 @@ class Knowledge:
     """Q-id of a class to what it is."""
     class_labels: Mapping[str, Hint] = field(default_factory=dict)
     """The label of those classes, casefolded, to what they are where all with it agree."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tag on OpenStreetMap, such as `building/church`, to its target."""
     cuts: Mapping[str, str | None] = field(default_factory=dict)
     """Superclass to the target of all below it; None stops there."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """OpenStreetMap tag, such as `building/church`, to its target."""
-    read_label: Callable[[str], Sequence[Hint]] = _read_nothing
+    read_label: Callable[[str], Sequence[Hint]] = lambda _: ()
     """The label of a class to what its words say, the best first."""
 
     def of_class(self, qid: str, label: str) -> Sequence[Hint]:
@@ -43,32 +62,56 @@ class Knowledge:
         found = found or self.class_labels.get(label.casefold())
         return [found] if found else []
 
-    def of_tag(self, evidence: Iterable[tuple[str, str]]) -> list[Hint]:
-        """Returns what a class's tag on OpenStreetMap says.
+    def of_tags(self, tags: Sequence[str]) -> list[Hint]:
+        """Returns what the tags of a class say, as Wikidata has them: `Tag:building=church`."""
+        known = [(tag, self.tags.get(tag.removeprefix("Tag:").replace("=", "/"))) for tag in tags]
+        return [Hint(to, "P1282", f"OpenStreetMap's {tag} (P1282)") for tag, to in known if to]
 
-        Args:
-            evidence: of CLASS_EVIDENCE, property and value: `("P1282", "Tag:building=church")`.
-        """
-        found = []
-        for value in sorted(value for name, value in evidence if name == "P1282"):
-            target = self.tags.get(value.removeprefix("Tag:").replace("=", "/"))
-            if target is not None:
-                found.append(Hint(target, "P1282", f"OpenStreetMap's {value} (P1282)"))
-        return found
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalInputs:
+    """What proposals are made of, wherever it comes from: a build, or a list."""
+
+    classes: pa.Table
+    """Rows of CLUSTERS: class_qid, class_label, landmarks, cluster_id, similarity. A class without
+    a Q-id has any other unique name as `class_qid`."""
+    vectors: NDArray[np.float32]
+    """(n, D) of the classes' labels."""
+    words: pa.Table
+    """Of WORDS: phrase, hierarchical_label (null: to be ignored), kind, embedding."""
+    knowledge: Knowledge
+    superclasses: pa.Table = field(default_factory=SUPERCLASSES.schema.empty_table)
+    """Rows of SUPERCLASSES."""
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Class to its tags on OpenStreetMap, from CLASS_EVIDENCE."""
+    calibration: Calibration = field(default_factory=shipped_calibration)
+
+    def on_grid(self) -> tuple[NDArray[np.float32], Phrases]:
+        """Returns the vectors of the classes and of the words as the methods compare them."""
+        labels: list[str | None] = self.words["hierarchical_label"].to_pylist()
+        kinds = self.words["kind"].to_numpy()
+        phrases = Phrases(
+            texts=self.words["phrase"].to_pylist(),
+            targets=[IGNORE if label is None else label for label in labels],
+            is_name=kinds == "name",
+            is_alias=kinds == "alias",
+            vectors=unit_grid(from_lists(self.words["embedding"])),
+        )
+        return unit_grid(self.vectors), phrases
 
 
 def taxonomy_knowledge(
     tables: TaxonomyTables,
-    tags: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Knowledge:
     """Puts a taxonomy in the form in which the methods ask.
 
     Args:
         tables: the taxonomy.
-        tags: OpenStreetMap tag to super-category.
         names: what whole labels, folded, mean in OpenStreetMap; asked where no word of a label is
             known to the taxonomy.
+        tags: what OpenStreetMap's tags mean.
     """
     by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for each in tables.classes:
@@ -111,14 +154,14 @@ def _reading(reader: LabelReader, names: Mapping[str, str]) -> Callable[[str], S
     """Returns a function that reads labels, and gives hints."""
 
     def read(label: str) -> list[Hint]:
-        found = [
-            _hint(each.action, each.hierarchical_label, each.evidence, each.reason)
-            for each in reader.read(label)
-        ]
-        target = None if found else names.get(_folded(label))
-        if target is not None:
-            found.append(Hint(target, "name", f"OpenStreetMap's name {label!r} is {target}"))
-        return found
+        if found := reader.read(label):
+            return [
+                _hint(each.action, each.hierarchical_label, each.evidence, each.reason)
+                for each in found
+            ]
+        target = names.get(_folded(label))
+        words = f"OpenStreetMap's name {label!r} is {target}"
+        return [] if target is None else [Hint(target, "name", words)]
 
     return read
 
@@ -128,27 +171,19 @@ def _folded(text: str) -> str:
 
 
 def shipped_knowledge(folder: Path | None = None) -> Knowledge:
-    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's tags and names.
+    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's names and tags.
 
     Args:
         folder: of a taxonomy with all its tables; None takes the shipped one.
     """
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}
-    rows = read_distilled(DISTILLED / "openstreetmap.csv")
-    tags = ((row["tag"], row["hierarchical_label"]) for row in rows)
-    names = ((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
-    return taxonomy_knowledge(tables, _of_one_meaning(tags, known), _of_one_meaning(names, known))
-
-
-def _of_one_meaning(pairs: Iterable[tuple[str, str]], known: Set[str]) -> dict[str, str]:
-    """Returns what means one super-category, in whatever language, and that a known one."""
-    meanings: dict[str, set[str]] = defaultdict(set)
-    for text, label in pairs:
-        meanings[text].add(label)
-    return {
-        text: label
-        for text, labels in meanings.items()
-        if len(labels) == 1 and labels <= known
-        for label in labels
-    }
+    rows = read_csv_rows(SHIPPED / "openstreetmap.csv")
+    names, tags = (
+        {text: label for text, label in of_one_meaning(pairs).items() if label in known}
+        for pairs in (
+            [(_folded(row["name"]), row["hierarchical_label"]) for row in rows],
+            [(row["tag"], row["hierarchical_label"]) for row in rows],
+        )
+    )
+    return taxonomy_knowledge(tables, names, tags)

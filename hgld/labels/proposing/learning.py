@@ -12,56 +12,46 @@ Source:
     Statistical Science 1986, section 3.
 """
 
-import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.decided import DecidedNeighbours, Superclasses
-from hgld.labels.proposing.inputs import CLASS_COLUMNS, ProposalInputs, Ruling
-from hgld.labels.proposing.opinions import (
-    IGNORE,
-    Hint,
-    Opinion,
-    Targets,
-    first_words,
-    ranked_opinion,
-)
-from hgld.labels.proposing.rows import (
+from hgld.labels.proposing.knowledge import ProposalInputs, Ruling
+from hgld.labels.proposing.methods import DecidedNeighbours, Prototypes, Superclasses
+from hgld.labels.proposing.opinions import IGNORE, Floats, Hint, Targets, ranked_opinion
+from hgld.labels.proposing.proposals import (
     CHANGING,
     CONFIDENCE_DECIMALS,
     METHODS,
+    Certainty,
     Proposal,
     ProposalMethod,
     Reason,
     choose,
     evidence,
 )
-from hgld.labels.proposing.vectors import Prototypes
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+_CLASS_COLUMNS = ("class_qid", "class_label", "landmarks", "cluster_id", "similarity")
 
 
 class Verdicts(NamedTuple):
     """The two best targets of n classes, as columns."""
 
-    best: "NDArray[np.int64]"
-    second: "NDArray[np.int64]"
-    confidence: "NDArray[np.float64]"
+    best: NDArray[np.int64]
+    second: NDArray[np.int64]
+    confidence: Floats
     """Of the best, calibrated."""
-    second_confidence: "NDArray[np.float64]"
+    second_confidence: Floats
     """Of the second: its share of what is left."""
-    log_odds: "NDArray[np.float64]"
+    log_odds: Floats
     """Of the best against all others, before calibration."""
 
 
-def pool(
-    log_ratios: "NDArray[np.float64]", prior: "NDArray[np.float64]", calibration: Calibration
-) -> Verdicts:
+def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdicts:
     """Finds the best targets by a sum of opinions.
 
     score(t) = log prior(t) + sum of weight x log_ratio(t) over the methods; of equal scores the
@@ -90,14 +80,9 @@ def pool(
     # log of the sum over the others, from their greatest on
     rest = next_best + np.log(np.exp(scores - next_best[:, None]).sum(axis=1))
     confidence = calibration.confident(top - rest)
-    second_confidence = (1 - confidence) * np.exp(next_best - rest)
-    return Verdicts(
-        best,
-        second,
-        confidence.round(CONFIDENCE_DECIMALS),
-        second_confidence.round(CONFIDENCE_DECIMALS),
-        top - rest,
-    )
+    left = (1 - confidence) * np.exp(next_best - rest)
+    confidence, left = (each.round(CONFIDENCE_DECIMALS) for each in (confidence, left))
+    return Verdicts(best, second, confidence, left, top - rest)
 
 
 class OpenProposals:
@@ -115,36 +100,37 @@ class OpenProposals:
             methods: which methods speak: all, but where one measures what each gives.
         """
         self._knowledge, self._calibration = inputs.knowledge, inputs.calibration
-        columns = (inputs.classes[name].to_pylist() for name in CLASS_COLUMNS)
+        columns = (inputs.classes[name].to_pylist() for name in _CLASS_COLUMNS)
         self._rows = list(zip(*columns, strict=True))
         self._qids: list[str] = [row[0] for row in self._rows]
         self._labels: list[str] = [row[1] for row in self._rows]
         self._row = {qid: row for row, qid in enumerate(self._qids)}
-        self._targets = Targets(tuple(inputs.knowledge.sides))
+        self._tags = inputs.tags
         self._decisions: dict[str, Ruling] = {}
         self._decided: dict[int, str] = {}
         """Row of a decided class to its target."""
         vectors, phrases = inputs.on_grid()
         self._neighbours = DecidedNeighbours(vectors, self._qids, phrases.scale)
+        mapped = {qid: hint.target for qid, hint in self._knowledge.classes.items()}
         self._superclasses = Superclasses(
-            self._qids,
-            inputs.superclasses,
-            {qid: hint.target for qid, hint in self._knowledge.classes.items()},
-            self._knowledge.cuts,
+            self._qids, inputs.superclasses, mapped, self._knowledge.cuts
         )
-        self._hints: dict[str, list[Sequence[Hint]]] = _fixed_hints(inputs, methods)
-        """By method, what it says of each class now; `prototypes` says it in numbers only."""
+        self._taxonomy = self._targets = Targets(tuple(inputs.knowledge.sides))
         self._prototypes = (
             Prototypes(vectors, phrases, self._targets) if "prototypes" in methods else None
         )
+        self._hints = self._fixed_hints(methods)
+        """By method, what it says of each class now; `prototypes` says it in numbers only."""
         self._fixed = {
             method: ranked_opinion(method, hints, self._targets, self._calibration)
             for method, hints in self._hints.items()
         }
         if self._prototypes:
             self._fixed["prototypes"] = self._prototypes.opinion(self._calibration)
-        self._fixed_sum = self._added_up(Opinion.silent(self._qids, self._targets), self._fixed)
-        self._sum = self._added_up(self._fixed_sum, {})
+        self._fixed_sum = np.zeros((len(self._qids), len(self._targets.columns) + 1))
+        for method, opinion in self._fixed.items():
+            self._fixed_sum += self._calibration.weight(method) * opinion
+        self._sum = self._fixed_sum.copy()
         """Of all methods, weighted. It is kept, since a new super-category asks all classes: of
         10,000 that takes 17 ms, and 115 where it is added up anew."""
         self._changing = [method for method in CHANGING if method in methods]
@@ -152,9 +138,8 @@ class OpenProposals:
         self._verdicts = Verdicts(
             *np.zeros((2, len(self._qids)), np.int64), *np.zeros((3, len(self._qids)))
         )
-        every = range(len(self._qids))
-        self._ask(every)
-        self._judge(every)
+        self._ask(range(len(self._qids)))
+        self._judge(range(len(self._qids)))
 
     def decide(self, decisions: Mapping[str, Ruling | None]) -> list[str]:
         """Takes up decisions and proposes anew what they bear on.
@@ -185,16 +170,16 @@ class OpenProposals:
             reopened=[row for row, decision in rows.items() if not decision],
         )
         labels = {decision.hierarchical_label for decision in self._decisions.values()}
-        added = tuple(sorted(labels - {*self._targets.names, IGNORE}))
+        added = tuple(sorted(labels - {*self._taxonomy.columns}))
         judged: Sequence[int] = sorted(changed)
         if added != self._targets.added:
-            targets = Targets(self._targets.names, added)
-            self._sum = self._sum.over(self._targets, targets)
+            targets = Targets(self._taxonomy.names, added)
+            self._sum = targets.widened(self._sum, self._targets)
             self._targets, judged = targets, range(len(self._qids))
         self._ask(sorted(changed))
         self._judge(judged)
-        after = self._shown()
-        is_other = np.any([old != new for old, new in zip(before, after, strict=True)], axis=0)
+        pairs = zip(before, self._shown(), strict=True)
+        is_other = np.any([old != new for old, new in pairs], axis=0)
         return [self._qids[row] for row in np.flatnonzero(is_other)]
 
     def proposal(self, qid: str) -> Proposal:
@@ -219,13 +204,10 @@ class OpenProposals:
                 is no difference.
         """
         given = {self._row[each.class_qid]: each._replace(evidence="") for each in proposals}
-        return [
-            self._proposal(row)
-            for row in range(len(self._qids))
-            if given.get(row) != self._proposed(row)
-        ]
+        rows = range(len(self._qids))
+        return [self._proposal(row) for row in rows if given.get(row) != self._proposed(row)]
 
-    def log_odds(self) -> "NDArray[np.float64]":
+    def log_odds(self) -> Floats:
         """Returns the log-odds of each class's best target: what confidence is calibrated on."""
         return self._verdicts.log_odds
 
@@ -237,16 +219,34 @@ class OpenProposals:
         """Returns what a method says of a class now, the best first."""
         return self._hints[method][self._row[qid]]
 
-    def log_ratios(self) -> "dict[str, NDArray[np.float64]]":
-        """Returns what each method says of all classes, unweighted; `Opinion.log_ratio`."""
+    def log_ratios(self) -> dict[str, Floats]:
+        """Returns what each method says of all classes, unweighted, float64 (n, T)."""
         every = range(len(self._qids))
-        return {
-            method: self._opinion(method, every).log_ratio
-            for method in (*self._fixed, *self._changing)
-        }
+        methods = (*self._fixed, *self._changing)
+        return {method: self._opinion(method, every)[:, :-1] for method in methods}
+
+    def _fixed_hints(self, methods: Sequence[ProposalMethod]) -> dict[str, list[Sequence[Hint]]]:
+        """Returns the hints of the methods that no decision changes.
+
+        The taxonomy's classes and its words are of one author, who read the same label: where a
+        class is known, its words are silent.
+        """
+        pairs = zip(self._qids, self._labels, strict=True)
+        classes = [self._knowledge.of_class(*each) for each in pairs]
+        tags = [self._knowledge.of_tags(self._tags.get(qid, ())) for qid in self._qids]
+        if "classes" not in methods:
+            classes = [()] * len(classes)
+        found: dict[str, list[Sequence[Hint]]] = {"classes": classes, "tags": [*tags]}
+        found["wording"] = [
+            () if hints else self._knowledge.read_label(label)
+            for hints, label in zip(classes, self._labels, strict=True)
+        ]
+        return {method: hints for method, hints in found.items() if method in methods}
 
     def _ask(self, rows: Sequence[int]) -> None:
         """Asks the methods that know decisions about classes anew, and adds up what all say."""
+        places = np.array(rows, dtype=np.int64)
+        total = self._targets.widened(self._fixed_sum[places], self._taxonomy)
         for method in self._changing:
             said = self._hints[method]
             for row in rows:
@@ -255,39 +255,22 @@ class OpenProposals:
                 else:
                     same = method == "namesakes"
                     said[row] = self._neighbours.hints(row, self._labels, self._decided, same=same)
-        asked: dict[str, Opinion] = {
-            method: self._opinion(method, rows) for method in self._changing
-        }
-        self._sum.put(rows, self._added_up(self._fixed_opinion(self._fixed_sum, rows), asked))
+            total += self._calibration.weight(method) * self._opinion(method, rows)
+        self._sum[places] = total
 
-    def _added_up(self, start: Opinion, opinions: Mapping[str, Opinion]) -> Opinion:
-        """Returns the sum of an opinion and others, these weighted."""
-        log_ratio, unnamed = start.log_ratio.copy(), start.unnamed.copy()
-        for method, opinion in opinions.items():
-            weight = self._calibration.weight(method)
-            log_ratio += weight * opinion.log_ratio
-            unnamed += weight * opinion.unnamed
-        return Opinion(log_ratio, unnamed)
-
-    def _opinion(self, method: str, rows: Sequence[int]) -> Opinion:
-        """Returns what a method says of some classes."""
+    def _opinion(self, method: str, rows: Sequence[int]) -> Floats:
+        """Returns what a method says of some classes, float64 (n, T + 1)."""
         if method in self._fixed:
-            return self._fixed_opinion(self._fixed[method], rows)
+            places = np.array(rows, dtype=np.int64)
+            return self._targets.widened(self._fixed[method][places], self._taxonomy)
         said = [self._hints[method][row] for row in rows]
         return ranked_opinion(method, said, self._targets, self._calibration)
-
-    def _fixed_opinion(self, opinion: Opinion, rows: Sequence[int]) -> Opinion:
-        """Returns what is said of some classes, also on targets that were added since."""
-        places = np.array(rows, dtype=np.int64)
-        unnamed = opinion.unnamed[places]
-        added = np.repeat(unnamed[:, None], len(self._targets.added), axis=1)
-        return Opinion(np.concatenate([opinion.log_ratio[places], added], axis=1), unnamed)
 
     def _judge(self, rows: Sequence[int]) -> None:
         """Pools classes anew; what a person decided is certain."""
         prior = self._targets.prior(self._calibration.ignored)
         places = np.array(rows, dtype=np.int64)
-        verdicts = pool(self._sum.log_ratio[places], prior, self._calibration)
+        verdicts = pool(self._sum[places, :-1], prior, self._calibration)
         for place, row in enumerate(rows):
             if row in self._decided:
                 column = self._targets.number[self._decided[row]]
@@ -298,8 +281,8 @@ class OpenProposals:
         for kept, found in zip(self._verdicts, verdicts, strict=True):
             kept[places] = found
 
-    def _shown(self) -> "tuple[NDArray[Any], ...]":
-        """Returns what tells whether a class's proposal is another: columns of all classes."""
+    def _shown(self) -> tuple[NDArray[Any], ...]:
+        """Returns columns of all classes by which a changed proposal is known."""
         best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
         is_decided = np.zeros(len(self._qids), dtype=np.bool_)
         is_decided[list(self._decided)] = True
@@ -315,29 +298,24 @@ class OpenProposals:
     def _proposed(self, row: int) -> Proposal:
         """Returns what is proposed of a class; the evidence, which takes longest, is empty."""
         verdicts, columns = self._verdicts, self._targets.columns
-        qid, label, landmarks, cluster_id, similarity = self._rows[row]
-        hints = [hint for said in self._hints.values() for hint in said[row]]
-        is_decided = row in self._decided
-        confidence = float(verdicts.confidence[row])
+        said = [hints[row] for hints in self._hints.values() if hints[row]]
+        is_decided, confidence = row in self._decided, float(verdicts.confidence[row])
         # Something must say that a class is to be ignored; else it must be likelier than where
         # nothing is known, and the taxonomy must not want a person to look.
-        may_ignore = (
-            is_decided
-            or any(hint.says_ignore for hint in hints)
-            or (
-                confidence >= self._calibration.ignore_from
-                and not any(hint.is_doubt for hint in hints)
-            )
-        )
+        may_ignore = is_decided or any(hint.says_ignore for hints in said for hint in hints)
+        if not may_ignore and confidence >= self._calibration.ignore_from:
+            may_ignore = not any(hint.is_doubt for hints in said for hint in hints)
         choice = choose(
             (columns[verdicts.best[row]], columns[verdicts.second[row]]),
             (confidence, float(verdicts.second_confidence[row])),
             self._calibration,
             may_ignore=may_ignore,
-            is_doubted=any(
-                said[row][0].is_outright_doubt for said in self._hints.values() if said[row]
-            ),
+            is_doubted=any(hints[0].is_outright_doubt for hints in said),
         )
+        # Of a class to ignore the side of its next best, for a reviewer who would keep it.
+        side = self._side(choice.target or choice.runner_up)
+        tier: Certainty = "decided" if is_decided else choice.tier
+        qid, label, landmarks, cluster_id, similarity = self._rows[row]
         return Proposal(
             qid,
             label,
@@ -345,11 +323,10 @@ class OpenProposals:
             cluster_id,
             similarity,
             choice.target or None,
-            # Of a class to ignore that of its next best, for a reviewer who would keep it.
-            self._side(choice.target or choice.runner_up),
+            side,
             choice.action,
             choice.confidence,
-            "decided" if is_decided else choice.tier,
+            tier,
             "",
             choice.runner_up or None,
             choice.runner_up_confidence,
@@ -358,21 +335,23 @@ class OpenProposals:
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:
         """Returns the reasons for a target, and those for another of methods that prefer it."""
         first, second = self._targets.number[target], self._targets.number[other]
-        words: dict[str, Callable[[str], str]] = {
-            method: functools.partial(first_words, said[row])
-            for method, said in self._hints.items()
-            if said[row]
-        }
-        if self._prototypes:
-            words["prototypes"] = functools.partial(self._prototypes.words, row)
+        methods = [method for method, said in self._hints.items() if said[row]]
         speaking, against = [], []
-        for method, words_for in words.items():
-            ratio = self._opinion(method, [row]).log_ratio[0]
+        for method in (*methods, "prototypes") if self._prototypes else methods:
+            ratio = self._opinion(method, [row])[0]
             if ratio[first] > 0:
-                speaking.append(Reason(ratio[first], words_for(target)))
+                speaking.append(Reason(ratio[first], self._words(method, row, target)))
             if ratio[second] > max(ratio[first], 0):
-                against.append(Reason(ratio[second] - ratio[first], words_for(other)))
+                words = self._words(method, row, other)
+                against.append(Reason(ratio[second] - ratio[first], words))
         return speaking, against
+
+    def _words(self, method: str, row: int, target: str) -> str:
+        """Returns what a method says for a target in words; empty where it says nothing."""
+        if method == "prototypes" and self._prototypes:
+            return self._prototypes.words(row, target)
+        hints = self._hints[method][row]
+        return next((each.words for each in hints if each.target == target), "")
 
     def _side(self, label: str) -> str | None:
         """Returns the side of a super-category: the taxonomy's, else what most decisions say."""
@@ -384,25 +363,3 @@ class OpenProposals:
             if decision.hierarchical_label == label != IGNORE and decision.natural_or_human_made
         )
         return min(sides, key=lambda side: (-sides[side], side), default=None)
-
-
-def _fixed_hints(
-    inputs: ProposalInputs, methods: Sequence[ProposalMethod]
-) -> dict[str, list[Sequence[Hint]]]:
-    """Returns the hints of the methods that no decision changes.
-
-    The taxonomy's classes and its words are of one author, who read the same label: where a class
-    is known, its words are silent.
-    """
-    knowledge, identifiers = inputs.knowledge, inputs.identifiers()
-    qids, labels = (inputs.classes[name].to_pylist() for name in ("class_qid", "class_label"))
-    found: dict[str, list[Sequence[Hint]]] = {
-        "classes": [knowledge.of_class(*each) for each in zip(qids, labels, strict=True)]
-    }
-    is_known = [bool(hints) and "classes" in methods for hints in found["classes"]]
-    found["wording"] = [
-        () if known else knowledge.read_label(label)
-        for known, label in zip(is_known, labels, strict=True)
-    ]
-    found["identifiers"] = [knowledge.of_tag(identifiers.get(qid, ())) for qid in qids]
-    return {method: hints for method, hints in found.items() if method in methods}

@@ -3,20 +3,21 @@
 Every method answers in one unit. Its opinion of a class is a distribution over the super-categories
 and `ignore`, told as the logarithm of its ratio to what is expected before anything is known. So
 methods that know nothing of one another are added (`hgld.labels.proposing.learning`), and one that
-is silent adds nothing.
+is silent adds nothing. Opinions of n classes are a float64 (n, T + 1): a column for each target,
+and a last one for any super-category that the method does not know.
 """
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgld.labels.proposing.calibration import Calibration
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Floats = NDArray[np.float64]
 
 IGNORE = ""
 """The target of a class that says nothing of looks; no super-category has an empty name."""
@@ -72,7 +73,7 @@ class Targets:
         """Each target's column."""
         return {name: column for column, name in enumerate(self.columns)}
 
-    def prior(self, ignored: float) -> "NDArray[np.float64]":
+    def prior(self, ignored: float) -> Floats:
         """Returns what is expected of a class of which nothing is known.
 
         Args:
@@ -85,40 +86,18 @@ class Targets:
         each = (1 - ignored) / max(len(self.names), 1)
         return np.array([ignored if target == IGNORE else each for target in self.columns])
 
+    def widened(self, opinion: Floats, before: "Targets") -> Floats:
+        """Returns opinions on other targets as opinions on these.
 
-class Opinion(NamedTuple):
-    """What one method says of n classes."""
-
-    log_ratio: "NDArray[np.float64]"
-    """(n, T): log of how much likelier the target is than before; 0 where the method is silent."""
-    unnamed: "NDArray[np.float64]"
-    """(n,): the same for a super-category that the method does not know."""
-
-    @classmethod
-    def silent(cls, classes: Sequence[str], targets: Targets) -> "Opinion":
-        """Returns the opinion that says nothing of any class."""
-        return cls(np.zeros((len(classes), len(targets.columns))), np.zeros(len(classes)))
-
-    def over(self, old: Targets, new: Targets) -> "Opinion":
-        """Returns the same over other targets: of one that is new, as of an unnamed one."""
-        found = np.repeat(self.unnamed[:, None], len(new.columns), axis=1)
-        kept = [name for name in new.columns if name in old.number]
-        columns = [new.number[name] for name in kept], [old.number[name] for name in kept]
-        found[:, columns[0]] = self.log_ratio[:, columns[1]]
-        return Opinion(found, self.unnamed)
-
-    def put(self, rows: Sequence[int], other: "Opinion") -> None:
-        """Puts another opinion of some classes in the place of this one's."""
-        places = np.array(rows, dtype=np.int64)
-        self.log_ratio[places], self.unnamed[places] = other
+        Of a target that is new the method says what it says of any that it does not know.
+        """
+        columns = [before.number.get(name, -1) for name in self.columns]
+        return opinion.take([*columns, -1], axis=1)
 
 
 def ranked_opinion(
-    method: str,
-    hints: Sequence[Sequence[Hint]],
-    targets: Targets,
-    calibration: Calibration,
-) -> Opinion:
+    method: str, hints: Sequence[Sequence[Hint]], targets: Targets, calibration: Calibration
+) -> Floats:
     """Makes an opinion of ranked hints.
 
     The first is right with the accuracy of its tier, a_1; if it is not, the second with a_2, and so
@@ -133,6 +112,9 @@ def ranked_opinion(
             any more) is left out.
         calibration: has the accuracies.
 
+    Returns:
+        float64 (n, T + 1), log(p / prior); 0 where the method is silent.
+
     Example:
         One hint with an accuracy of 0.9, before which 0.5 were expected of either of two:
 
@@ -140,10 +122,10 @@ def ranked_opinion(
         >>> tiers = Calibration(accuracy={("wording", "name"): 0.9}, ignored=0.5)
         >>> said = [[Hint("lake", "name", "it is the name of lake")], []]
         >>> opinion = ranked_opinion("wording", said, Targets(("lake",)), tiers)
-        >>> opinion.log_ratio.round(3).tolist()  # log(0.95 / 0.5), log(0.05 / 0.5)
-        [[0.642, -2.303], [0.0, 0.0]]
+        >>> opinion.round(3).tolist()  # log(0.95 / 0.5), log(0.05 / 0.5), and of any other
+        [[0.642, -2.303, -2.303], [0.0, 0.0, 0.0]]
     """
-    prior = targets.prior(calibration.ignored)
+    prior = np.append(targets.prior(calibration.ignored), 1)
     named = np.zeros((len(hints), len(prior)))
     left = np.ones(len(hints))
     for row, ranked in enumerate(hints):
@@ -153,13 +135,7 @@ def ranked_opinion(
                 accuracy = calibration.of(method, hint.tier)
                 named[row, column] += left[row] * accuracy
                 left[row] *= 1 - accuracy
-    # Added in this order, a target that is not named has the ratio of an unnamed one, bit for bit.
-    return Opinion(log_ratio=np.log(named / prior + left[:, None]), unnamed=np.log(left))
-
-
-def first_words(ranked: Sequence[Hint], target: str) -> str:
-    """Returns the evidence of the first hint at the target; empty where none is."""
-    return next((each.words for each in ranked if each.target == target), "")
+    return np.asarray(np.log(named / prior + left[:, None]))
 
 
 def has_qid(name: str) -> bool:

@@ -2,18 +2,26 @@
 
 import hashlib
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
+from hgld.labels.embedding.cache import from_lists
+from hgld.labels.proposing.knowledge import ProposalInputs, Ruling, shipped_knowledge
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.proposals import cluster_proposals, proposals_table
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
 from hgld.tables import (
     CLASS_EVIDENCE,
@@ -26,12 +34,6 @@ from hgld.tables import (
     WORDS,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from hgld.labels.proposing.inputs import ProposalInputs, Ruling
-
 logger = logging.getLogger(__name__)
 
 _EVIDENCE_FILE = f"{CLASS_EVIDENCE.path}/00000.parquet"
@@ -41,7 +43,7 @@ STAGE = Stage(
     name="propose",
     version=2,
     inputs=(CLUSTERS, EMBEDDINGS, WORDS, SUPERCLASSES, DECIDED),
-    input_files=(_EVIDENCE_FILE,),  # a scrape may lack it, and proposals do without
+    input_files=(_EVIDENCE_FILE,),
     outputs=(PROPOSALS, CLUSTER_PROPOSALS),
 )
 
@@ -79,7 +81,7 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
     """
     load_taxonomy_tables(config.taxonomy)  # says what is wrong with it before anything else does
     # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
-    told = "taxonomy" if config.taxonomy else "taxonomy_sha256"
+    told = "taxonomy" if config.taxonomy else "shipped_taxonomy"
     settings = row_settings(config) | {
         told: _digest(config.taxonomy or SHIPPED),
         "calibration_sha256": file_digest(_CALIBRATION),
@@ -102,51 +104,30 @@ def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -
         writer.write(PROPOSALS, "proposals", PROPOSALS.schema.empty_table())
         writer.write(CLUSTER_PROPOSALS, "clusters", CLUSTER_PROPOSALS.schema.empty_table())
         return
-    inputs = read_inputs(workspace, classes, config.taxonomy)
-    proposals, clusters = propose(inputs, workspace.read(DECIDED))
-    writer.write(PROPOSALS, "proposals", proposals)
-    writer.write(CLUSTER_PROPOSALS, "clusters", clusters)
-    actions = proposals["proposed_action"].value_counts().to_pylist()
+    proposals = OpenProposals(read_inputs(workspace, classes, config.taxonomy))
+    proposals.decide(_rulings(workspace.read(DECIDED)))
+    rows = proposals.proposals()
+    table = proposals_table(rows)
+    writer.write(PROPOSALS, "proposals", table)
+    writer.write(CLUSTER_PROPOSALS, "clusters", cluster_proposals(rows))
+    actions = table["proposed_action"].value_counts().to_pylist()
     logger.info(
         "propose: %s", ", ".join(f"{each['counts']:,} {each['values']}" for each in actions)
     )
 
 
-def propose(inputs: "ProposalInputs", decided: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Proposes a super-category, a side and an action for each class, and what to do of clusters.
-
-    Args:
-        inputs: the classes and what is known of them.
-        decided: rows of DECIDED.
-
-    Returns:
-        PROPOSALS, in the order of the classes, and CLUSTER_PROPOSALS, in the reviewer's order.
-    """
-    from hgld.labels.proposing.clusters import cluster_proposals
-    from hgld.labels.proposing.learning import OpenProposals
-    from hgld.labels.proposing.rows import proposals_table
-
-    proposals = OpenProposals(inputs)
-    proposals.decide(_rulings(decided))
-    rows = proposals.proposals()
-    return proposals_table(rows), cluster_proposals(rows)
-
-
-def _rulings(decided: pa.Table) -> "dict[str, Ruling | None]":
-    from hgld.labels.proposing.inputs import Ruling
-    from hgld.labels.proposing.opinions import IGNORE
-
-    columns = ("class_qid", "action", "hierarchical_label", "natural_or_human_made")
-    rows = zip(*(decided[name].to_pylist() for name in columns), strict=True)
+def _rulings(decided: pa.Table) -> dict[str, Ruling | None]:
     return {
-        qid: Ruling(label, side) if action == "assign" else Ruling(IGNORE)
-        for qid, action, label, side in rows
+        row["class_qid"]: Ruling(row["hierarchical_label"], row["natural_or_human_made"])
+        if row["action"] == "assign"
+        else Ruling(IGNORE)
+        for row in decided.to_pylist()
     }
 
 
 def read_inputs(
     workspace: Workspace, classes: pa.Table, taxonomy: Path | None = None
-) -> "ProposalInputs":
+) -> ProposalInputs:
     """Reads what proposals of a build are made of.
 
     Args:
@@ -159,40 +140,38 @@ def read_inputs(
         DamagedError: the embeddings are not those of the classes.
         InputError: a taxonomy that cannot be read.
     """
-    from hgld.labels.proposing.inputs import ProposalInputs
-    from hgld.labels.proposing.knowledge import shipped_knowledge
-
-    evidence = workspace.path(_EVIDENCE_FILE)
-    optional = {"class_evidence": pq.read_table(evidence)} if evidence.exists() else {}
     return ProposalInputs(
         classes=classes,
         vectors=vectors_of_build(workspace, classes),
         words=workspace.read(WORDS),
         knowledge=shipped_knowledge(taxonomy),
         superclasses=workspace.read(SUPERCLASSES),
-        **optional,
+        tags=_tags(workspace.path(_EVIDENCE_FILE)),
     )
 
 
-def vectors_of_build(workspace: Workspace, classes: pa.Table) -> "NDArray[np.float32]":
+def _tags(evidence: Path) -> dict[str, list[str]]:
+    """Returns class to its tags on OpenStreetMap, sorted; none where no evidence was asked for."""
+    found = defaultdict[str, list[str]](list)
+    if evidence.exists():
+        wanted = (pc.field("property") == "P1282") & pc.field("value").is_valid()
+        rows = pq.read_table(evidence, columns=["class_qid", "value"], filters=wanted)
+        for qid, tag in sorted(zip(*(one.to_pylist() for one in rows.columns), strict=True)):
+            found[qid].append(tag)
+    return found
+
+
+def vectors_of_build(workspace: Workspace, classes: pa.Table) -> NDArray[np.float32]:
     """Returns the vector of each class, float32 (n, D), in the order of the classes.
 
     Raises:
-        DamagedError: there is not one for each, or they differ in width.
+        DamagedError: there is not one for each.
     """
-    import numpy as np
-    import pyarrow.compute as pc
-
-    from hgld.labels.proposing.inputs import list_vectors
-
     table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
     places = pc.index_in(classes["class_qid"], value_set=table["class_qid"])
-    lists = table["embedding"]
-    widths = pc.list_value_length(lists).unique().to_pylist()
-    if places.null_count or len(widths) != 1:
+    if places.null_count:
         raise DamagedError(
-            f"{workspace.path(EMBEDDINGS.path)} must have one vector of one width for each class; "
-            f"delete it and run {workspace.command('embed')} again"
+            f"{workspace.path(EMBEDDINGS.path)} must have a vector for each class; delete it and "
+            f"run {workspace.command('embed')} again"
         )
-    vectors = list_vectors(lists, widths[0])
-    return np.asarray(vectors[places.to_numpy()], dtype=np.float32)
+    return np.asarray(from_lists(table["embedding"])[places.to_numpy()], dtype=np.float32)

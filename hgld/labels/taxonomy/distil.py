@@ -1,4 +1,4 @@
-"""Nouns and names distilled from WordNet and OpenStreetMap's presets: how they were made, are read.
+"""How wordnet.csv and openstreetmap.csv were made, of WordNet and of OpenStreetMap's presets.
 
     python -m hgld.labels.taxonomy.distil --wordnet DIR --osm DIR
 
@@ -18,16 +18,14 @@ import itertools
 import json
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hgld.engine.files import write_text
-from hgld.errors import InputError
-from hgld.labels.taxonomy.rows import SHIPPED
+from hgld.labels.taxonomy.rows import SHIPPED, read_csv_rows
 
-DISTILLED = SHIPPED
 CHOSEN = Path(__file__).parent / "sources"
 
 _SHARE = 0.5
@@ -45,12 +43,6 @@ _LONGEST = 21
 _TERMS = re.compile(r"[,،、]")
 
 
-def read_distilled(path: Path) -> list[dict[str, str]]:
-    """Reads a CSV table: what is distilled, or what was chosen by hand for it."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 class WordNet(NamedTuple):
     """The nouns of a WordNet."""
 
@@ -64,44 +56,10 @@ class WordNet(NamedTuple):
     """Of a noun and a sense number from 1, how often it was met in tagged texts, if at all."""
 
 
-class RootSynset(NamedTuple):
-    """A synset from which a label goes down."""
-
-    synset: str
-    """As `church.n.02`: a noun and the number of its sense."""
-    levels: str
-    """How many levels of hyponyms take the label as well; `all`."""
-    hierarchical_label: str
-    """Empty for a cut: what lies below belongs to no super-category."""
-
-
-class Noun(NamedTuple):
-    """A row of wordnet.csv."""
-
-    noun: str
-    """In lower case, words parted by blanks."""
-    hierarchical_label: str
-    synset: str
-    """As `church.n.02`: the sense of this noun that has the label, the most frequent of them."""
-
-
-def distil_wordnet(folder: Path) -> str:
-    """Returns the text of wordnet.csv, from the folder of WordNet's database."""
-    roots = [
-        RootSynset(row["synset"], row["levels"], row["hierarchical_label"])
-        for row in read_distilled(CHOSEN / "roots.csv")
-    ]
-    nouns = read_distilled(CHOSEN / "nouns.csv")
-    chosen = {row["noun"]: row["hierarchical_label"] for row in nouns}
-    return _csv(Noun._fields, distil_nouns(read_wordnet(folder), roots, chosen))
-
-
 def read_wordnet(folder: Path) -> WordNet:
     """Reads the noun files of WordNet's database: data.noun, index.noun and cntlist.rev."""
-    senses, spellings, uses = {}, {}, {}
-    hyponyms = defaultdict(list)
-    for line in _lines(folder / "index.noun"):
-        senses[line[0]] = line[-int(line[2]) :]
+    senses = {line[0]: line[-int(line[2]) :] for line in _lines(folder / "index.noun")}
+    spellings, uses, hyponyms = {}, {}, defaultdict(list)
     for line in _lines(folder / "data.noun"):
         # After four fields: w_cnt (hex), word, lex_id, ..., p_cnt, symbol, offset, pos, source.
         end = 4 + 2 * int(line[3], 16)
@@ -123,79 +81,67 @@ def _lines(path: Path) -> list[list[str]]:
     return [line.partition(" | ")[0].split() for line in lines if not line.startswith(" ")]
 
 
-def distil_nouns(
-    wordnet: WordNet, roots: Iterable[RootSynset], chosen: Mapping[str, str]
-) -> list[Noun]:
-    """Returns the nouns of the super-categories, sorted.
+def distil_wordnet(folder: Path) -> str:
+    """Returns the text of wordnet.csv: the nouns of the super-categories, sorted.
 
     A noun's label is the one with the largest share of its uses, if that is at least a half and no
     other label has as much; of a sense that no text showed, and one more of any other, one use is
-    assumed. Senses that are proper names are other words. A compound is left out where its last
+    assumed. Senses that are proper names are other words. Nouns that are used otherwise in names of
+    places than in texts have a label chosen by hand, or none. A compound is left out where its last
     word alone has the same label, since whoever looks a name up looks for its head noun.
 
     Args:
-        wordnet: all nouns.
-        roots: where labels start.
-        chosen: the label of nouns that are used otherwise in names of places than in texts, or
-            empty to leave a noun out.
-
-    Raises:
-        InputError: WordNet has no such root, or no such noun.
+        folder: of WordNet's database.
     """
-    labels = label_synsets(wordnet, roots)
-    named = (_named(wordnet, word, labels) for word in wordnet.senses)
-    found = {noun.noun: noun for noun in named if noun}
-    for text, label in chosen.items():
-        word = text.replace(" ", "_")
-        if word not in wordnet.senses:
-            raise InputError(f"WordNet has no noun {text!r}; take it out of the chosen nouns")
-        found.pop(text, None)
-        if label:
-            # The first sense that has the label, or the first of all.
-            senses = enumerate(wordnet.senses[word], start=1)
-            sense = next((n for n, synset in senses if labels.get(synset) == label), 1)
-            found[text] = Noun(text, label, f"{word}.n.{sense:02}")
+    wordnet = read_wordnet(folder)
+    labels = label_synsets(wordnet, read_csv_rows(CHOSEN / "roots.csv"))
+    named = ((word, _label_of(wordnet, word, labels)) for word in wordnet.senses)
+    found = {word.replace("_", " "): label for word, label in named if label}
+    chosen = {row["noun"]: row["hierarchical_label"] for row in read_csv_rows(CHOSEN / "nouns.csv")}
+    found = {noun: label for noun, label in (found | chosen).items() if label}
+    rows = []
+    for noun, label in sorted(found.items()):
+        rest, _, head = noun.rpartition(" ")
+        if noun in chosen or not rest or found.get(head) != label:
+            word = noun.replace(" ", "_")
+            senses = [
+                n for n, each in enumerate(wordnet.senses[word], 1) if labels.get(each) == label
+            ]
+            # The sense that has the label and is met most; of a chosen noun the first.
+            most = [0 if noun in chosen else -wordnet.uses.get((word, n), 0) for n in senses]
+            sense = min(zip(most, senses, strict=True), default=(0, 1))[1]
+            rows.append((noun, label, f"{word}.n.{sense:02}"))
+    return _csv(("noun", "hierarchical_label", "synset"), rows)
 
-    def says_its_head(noun: Noun) -> bool:
-        rest, _, head = noun.noun.rpartition(" ")
-        known = found.get(head) if rest else None
-        return known is not None and known.hierarchical_label == noun.hierarchical_label
 
-    return sorted(n for n in found.values() if n.noun in chosen or not says_its_head(n))
-
-
-def label_synsets(wordnet: WordNet, roots: Iterable[RootSynset]) -> dict[str, str]:
+def label_synsets(wordnet: WordNet, roots: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Returns the label of each synset that a root reaches, an empty one below a cut.
 
     The nearest root counts. Where two with different labels are equally near, a synset has none.
 
-    Raises:
-        InputError: WordNet has no such root, or a synset is a root twice.
+    Args:
+        wordnet: all nouns.
+        roots: synset (`church.n.02`: a noun and the number of its sense), levels (how many levels
+            of hyponyms take the label as well, or `all`) and hierarchical_label (empty for a cut).
     """
-    nearest: dict[str, tuple[int, str]] = {}
-    starts = set()
+    near: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for root in roots:
-        word, _, number = root.synset.rpartition(".n.")
-        senses = dict(enumerate(wordnet.senses.get(word.lower(), ()), start=1))
-        start = senses.get(int(number) if number.isdigit() else 0)
-        if start is None or start in starts:
-            raise InputError(f"WordNet has no synset {root.synset}, or it is a root twice")
-        starts.add(start)
-        for synset, level in _below(wordnet, start, root.levels):
-            known, label = nearest.get(synset, (level, root.hierarchical_label))
-            if level == known and label != root.hierarchical_label:
-                nearest[synset] = (level, "")
-            elif level <= known:
-                nearest[synset] = (level, root.hierarchical_label)
-    return {synset: label for synset, (_, label) in nearest.items()}
+        word, _, number = root["synset"].rpartition(".n.")
+        start = wordnet.senses[word.lower()][int(number) - 1]
+        for level, synset in _below(wordnet, start, root["levels"]):
+            near[synset].add((level, root["hierarchical_label"]))
+    nearest = {synset: sorted(found) for synset, found in near.items()}
+    return {
+        synset: "" if [level for level, _ in found].count(found[0][0]) > 1 else found[0][1]
+        for synset, found in nearest.items()
+    }
 
 
-def _below(wordnet: WordNet, start: str, levels: str) -> Iterator[tuple[str, int]]:
+def _below(wordnet: WordNet, start: str, levels: str) -> Iterator[tuple[int, str]]:
     """Yields a synset and all below it, once each, with how far below: WordNet has cycles."""
-    seen = {start}
-    row = [start]
+    seen, row = {start}, [start]
     for level in itertools.count() if levels == "all" else range(int(levels) + 1):
-        yield from ((synset, level) for synset in row)
+        yield from ((level, synset) for synset in row)
         below = (synset for above in row for synset in wordnet.hyponyms.get(above, ()))
         row = [synset for synset in dict.fromkeys(below) if synset not in seen]
         seen.update(row)
@@ -203,20 +149,15 @@ def _below(wordnet: WordNet, start: str, levels: str) -> Iterator[tuple[str, int
             return
 
 
-def _named(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> Noun | None:
-    """Returns a noun with its label, or None where most of its uses have none."""
-    uses: dict[str, int] = defaultdict(int)
-    best: dict[str, tuple[int, int]] = {}
+def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
+    """Returns the label of a noun; empty where most of its uses have none."""
+    uses = Counter[str]()
     for number, synset in enumerate(wordnet.senses[word], start=1):
         if word in wordnet.spellings[synset]:  # a proper name has a capital there
-            label, count = labels.get(synset, ""), 1 + wordnet.uses.get((word, number), 0)
-            uses[label] += count
-            best[label] = min(best.get(label, (-count, number)), (-count, number))
-    for label, count in uses.items():
-        rivals = (other for name, other in uses.items() if name and name != label)
-        if label and count >= _SHARE * sum(uses.values()) and count > max(rivals, default=0):
-            return Noun(word.replace("_", " "), label, f"{word}.n.{best[label][1]:02}")
-    return None
+            uses[labels.get(synset, "")] += 1 + wordnet.uses.get((word, number), 0)
+    ranked = [(label, count) for label, count in uses.most_common() if label]
+    (label, most), (_, second) = [*ranked, ("", 0), ("", 0)][:2]
+    return label if most > second and most >= _SHARE * uses.total() else ""
 
 
 class Wording(NamedTuple):
@@ -228,24 +169,37 @@ class Wording(NamedTuple):
     """What a mapper may type instead, in lower case: looser, `queen` finds a palace."""
 
 
-class PresetName(NamedTuple):
-    """A row of openstreetmap.csv."""
-
-    hierarchical_label: str
-    language: str
-    name: str
-    """In lower case."""
-    tag: str
-    """The preset that is called so, such as `natural/water/lake`."""
-
-
 def distil_openstreetmap(folder: Path) -> str:
-    """Returns the text of openstreetmap.csv, from the package id-tagging-schema, unpacked."""
-    presets = read_distilled(CHOSEN / "presets.csv")
+    """Returns the text of openstreetmap.csv: the names of the super-categories, sorted.
+
+    In one language a text says at most one super-category. As a name it does where all presets of
+    that name have the same label. As a term it does where all presets that have it as a term do,
+    none has it as a name, and it is known to be another word for one of them: a trusted preset's,
+    or a large part of its name, as `bahnhof` is of `bahnhofgebäude`.
+
+    Args:
+        folder: the package id-tagging-schema, unpacked.
+    """
+    presets = read_csv_rows(CHOSEN / "presets.csv")
     labels = {row["preset"]: row["hierarchical_label"] for row in presets}
     trusted = {row["preset"] for row in presets if row["terms"]}
-    wordings = {language: read_wordings(folder, language) for language in PRESET_LANGUAGES}
-    return _csv(PresetName._fields, distil_names(wordings, labels, trusted))
+    rows = []
+    for language in PRESET_LANGUAGES:
+        wordings = read_wordings(folder, language)
+        named, found = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+        for preset, wording in wordings.items():
+            for texts, holders in ((wording.names, named), (wording.terms, found)):
+                for text in texts:
+                    holders[text].add(preset)
+        for text, holding in (found | named).items():
+            said = {labels.get(preset, "") for preset in holding}
+            is_sure = text in named or any(
+                preset in trusted or _is_part_of_a_name(text, wordings[preset].names)
+                for preset in holding
+            )
+            if is_sure and len(said) == 1 and (label := said.pop()):
+                rows.append((label, language, text, min(holding)))
+    return _csv(("hierarchical_label", "language", "name", "tag"), sorted(rows))
 
 
 def read_wordings(folder: Path, language: str) -> dict[str, Wording]:
@@ -272,52 +226,9 @@ def _clean(texts: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def distil_names(
-    wordings: Mapping[str, Mapping[str, Wording]],
-    labels: Mapping[str, str],
-    trusted: Collection[str],
-) -> list[PresetName]:
-    """Returns the names of the super-categories, sorted.
-
-    In one language a text says at most one super-category. As a name it does where all presets of
-    that name have the same label. As a term it does where all presets that have it as a term do,
-    none has it as a name, and it is known to be another word for one of them: a trusted preset's,
-    or a large part of its name, as `bahnhof` is of `bahnhofgebäude`.
-
-    Args:
-        wordings: of each language, of each preset.
-        labels: the label of each preset that has one.
-        trusted: the presets whose terms are other words for them.
-
-    Raises:
-        InputError: no language knows a preset of `labels`.
-    """
-    if unknown := sorted(labels.keys() - set().union(*wordings.values())):
-        raise InputError(f"presets.csv has presets that are no more: {', '.join(unknown)}")
-    rows = []
-    for language, presets in wordings.items():
-        named, found = defaultdict(set), defaultdict(set)
-        for preset, wording in presets.items():
-            for name in wording.names:
-                named[name].add(preset)
-            for term in wording.terms:
-                found[term].add(preset)
-        for text, holders in (found | named).items():
-            said = {labels.get(preset, "") for preset in holders}
-            sure = text in named or any(
-                preset in trusted or _is_part_of_a_name(text, presets[preset].names)
-                for preset in holders
-            )
-            if sure and len(said) == 1 and (label := said.pop()):
-                rows.append(PresetName(label, language, text, min(holders)))
-    return sorted(rows)
-
-
 def _is_part_of_a_name(term: str, names: Iterable[str]) -> bool:
-    return any(
-        (term in name and 2 * len(term) > len(name)) or (name in term and 2 * len(name) > len(term))
-        for name in names
-    )
+    pairs = (sorted((term, name), key=len) for name in names)
+    return any(short in long and 2 * len(short) > len(long) for short, long in pairs)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -331,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with data.noun")
     parser.add_argument("--osm", type=Path, required=True, help="folder with package.json")
-    parser.add_argument("--out", type=Path, default=DISTILLED, help="where the tables go")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the tables go")
     options = parser.parse_args(arguments)
     write_text(options.out / "wordnet.csv", distil_wordnet(options.wordnet))
     write_text(options.out / "openstreetmap.csv", distil_openstreetmap(options.osm))

@@ -6,7 +6,8 @@ place as a whole, so that each line of the shipped ones can be changed, dropped 
 
 import csv
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -96,49 +97,44 @@ class TaxonomyTables:
 
 
 Row = dict[str, str]
-_Check = Callable[[Row], str]
-"""What a row must have; empty where it has it."""
+
+_SIDES = ("natural", "human-made")
+_TEXTS = frozenset({"description", "language", "alias", "reason", "phrase"})
 
 
-def _one_of(column: str, values: Collection[str]) -> _Check:
-    return lambda row: (
-        ""
-        if row[column] in values
-        else f"a {column} that is one of {', '.join(values)}, got {row[column]!r}"
-    )
+def _problem(row: Row, kind: type, known: Collection[str]) -> str:
+    """Returns what a line must have, and has not; empty where it can be used.
+
+    Args:
+        row: of a table.
+        kind: what its lines are.
+        known: the super-categories that a line may name; of none it is one itself.
+    """
+    actions = get_args(PhraseAction if kind is UnspecificPhrase else Action)
+    one_of = {"natural_or_human_made": _SIDES, "match": get_args(PhraseMatch), "action": actions}
+    for column, text in row.items():
+        if column in one_of and text not in one_of[column]:
+            return f"a {column} that is one of {', '.join(one_of[column])}, got {text!r}"
+        if column.endswith("_qid") and not re.fullmatch(r"Q[1-9]\d*", text):
+            return f"a {column} such as Q16970, got {text!r}"
+        if column in _TEXTS and not fold(text):
+            return f"a text in {column}, got {text!r}"
+    return _label_problem(row, kind, known)
 
 
-def _qid(column: str) -> _Check:
-    return lambda row: (
-        ""
-        if re.fullmatch(r"Q[1-9]\d*", row[column])
-        else f"a {column} such as Q16970, got {row[column]!r}"
-    )
-
-
-def _text(*columns: str) -> _Check:
-    return lambda row: next(
-        (f"a text in {column}, got {row[column]!r}" for column in columns if not fold(row[column])),
-        "",
-    )
-
-
-def _known(labels: Collection[str]) -> _Check:
-    """Checks that the label is one of the super-categories, where the row accepts at all."""
-
-    def check(row: Row) -> str:
-        label = row["hierarchical_label"]
-        if row.get("action", "accept") != "accept":
-            return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else ""
-        if label in labels:
-            return ""
+def _label_problem(row: Row, kind: type, known: Collection[str]) -> str:
+    label = row.get("hierarchical_label", "")
+    if kind is SuperCategory:
+        return "" if fold(label) else f"a text in hierarchical_label, got {label!r}"
+    if row.get("action", "accept") != "accept":
+        return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else ""
+    if label not in known:
         return f"a hierarchical_label of supercategories.csv, to the letter, got {label!r}"
-
-    return check
+    return ""
 
 
 def _read(
-    path: Path, kind: Callable[..., T], checks: Sequence[_Check], key: Callable[[Row], object]
+    path: Path, kind: type[T], key: Callable[[Row], object], known: Collection[str] = ()
 ) -> tuple[T, ...]:
     """Reads a table; its rows are checked, and no two have the same key."""
     columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
@@ -150,23 +146,36 @@ def _read(
             f"tables: copy the shipped ones and edit them"
         ) from error
     if reader.fieldnames != columns:
-        raise InputError(
-            f"{path} must begin with the line {','.join(columns)}, got "
-            f"{','.join(reader.fieldnames or ())}"
-        )
+        got = ",".join(reader.fieldnames or ())
+        raise InputError(f"{path} must begin with the line {','.join(columns)}, got {got}")
     first: dict[object, int] = {}
     found = []
     for row in reader:
-        problem = f"{len(columns)} fields" if None in row or None in row.values() else ""
-        problem = problem or next(filter(None, (check(row) for check in checks)), "")
-        if not problem and (earlier := first.setdefault(key(row), reader.line_num)) != (
-            reader.line_num
-        ):
+        number = reader.line_num
+        if None in row or None in row.values():
+            problem = f"{len(columns)} fields"
+        else:
+            problem = _problem(row, kind, known)
+        if not problem and (earlier := first.setdefault(key(row), number)) != number:
             problem = f"what no other line has, got the same as line {earlier}"
         if problem:
-            raise InputError(f"{path}, line {reader.line_num}, must have {problem}; edit that line")
+            raise InputError(f"{path}, line {number}, must have {problem}; edit that line")
         found.append(kind(**row))
     return tuple(found)
+
+
+def read_csv_rows(path: Path) -> list[Row]:
+    """Reads a CSV table: what is distilled, or what was chosen by hand for it."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def of_one_meaning(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Returns the texts that stand beside one super-category only, with it."""
+    meanings: dict[str, set[str]] = defaultdict(set)
+    for text, label in pairs:
+        meanings[text].add(label)
+    return {text: labels.pop() for text, labels in meanings.items() if len(labels) == 1}
 
 
 def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
@@ -184,40 +193,22 @@ def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
         (78, 'agricultural land')
     """
     folder = folder or SHIPPED
-    sides = _one_of("natural_or_human_made", ("natural", "human-made"))
     supercategories = _read(
-        folder / "supercategories.csv",
-        SuperCategory,
-        [_text("hierarchical_label", "description"), sides],
-        key=lambda row: row["hierarchical_label"],
+        folder / "supercategories.csv", SuperCategory, lambda row: row["hierarchical_label"]
     )
-    known = _known({each.hierarchical_label for each in supercategories})
-    action = _one_of("action", get_args(Action))
-    match = _one_of("match", get_args(PhraseMatch))
+    known = {each.hierarchical_label for each in supercategories}
+
+    def alias_key(row: Row) -> object:
+        return row["language"], fold(row["alias"])
+
+    def phrase_key(row: Row) -> object:
+        return row["match"], fold(row["phrase"])
+
+    classes, cuts = folder / "classes.csv", folder / "cut_points.csv"
     return TaxonomyTables(
         supercategories=supercategories,
-        aliases=_read(
-            folder / "aliases.csv",
-            Alias,
-            [_text("language", "alias"), known],
-            key=lambda row: (row["language"], fold(row["alias"])),
-        ),
-        classes=_read(
-            folder / "classes.csv",
-            ClassRow,
-            [_qid("class_qid"), action, known],
-            key=lambda row: row["class_qid"],
-        ),
-        cut_points=_read(
-            folder / "cut_points.csv",
-            CutPoint,
-            [_qid("superclass_qid"), action, known, _text("reason")],
-            key=lambda row: row["superclass_qid"],
-        ),
-        unspecific=_read(
-            folder / "unspecific.csv",
-            UnspecificPhrase,
-            [_text("phrase", "reason"), match, _one_of("action", get_args(PhraseAction))],
-            key=lambda row: (row["match"], fold(row["phrase"])),
-        ),
+        aliases=_read(folder / "aliases.csv", Alias, alias_key, known),
+        classes=_read(classes, ClassRow, lambda row: row["class_qid"], known),
+        cut_points=_read(cuts, CutPoint, lambda row: row["superclass_qid"], known),
+        unspecific=_read(folder / "unspecific.csv", UnspecificPhrase, phrase_key),
     )

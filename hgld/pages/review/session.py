@@ -18,7 +18,6 @@ from hgld.pages.review.acting.switching import (
     SwitchChoice,
     jump_choice,
     jump_question,
-    restore_choice,
     revert_choice,
     switched_classes,
     switched_words,
@@ -256,7 +255,7 @@ class ReviewSession:
             RefusedError: no such edit.
         """
         nothing = "Nothing to do: it was taken back already."
-        return self._switch(reviewer, nothing, revert_choice(number))
+        return self._switch(reviewer, nothing, revert_choice(number, "revert"))
 
     def restore(self, reviewer: str, number: int) -> Said:
         """Brings back one edit alone that was taken back.
@@ -265,7 +264,7 @@ class ReviewSession:
             RefusedError: no such edit.
         """
         nothing = "Nothing to do: it was brought back already."
-        return self._switch(reviewer, nothing, restore_choice(number))
+        return self._switch(reviewer, nothing, revert_choice(number, "restore"))
 
     def jump(
         self, reviewer: str, line: int, agreed: str | None = None, *, is_own: bool = False

@@ -295,18 +295,6 @@ class ConflictRow:
     """What would be decided."""
 
 
-class BranchRow(NamedTuple):
-    """Edits that an edit after an undo left behind; `jump` to its line brings them back."""
-
-    line: int
-    """Of its last edit."""
-    text: str
-    """Its last edit, in words."""
-    reviewer: str
-    decided_at: str
-    edits: int
-
-
 class PreviewClass(NamedTuple):
     """A class that an action would change."""
 

@@ -51,7 +51,7 @@ class Chain:
         self._reached, self.count = hashlib.sha256(data), count
 
     def copy(self) -> "Chain":
-        """Returns another one that starts after the same line."""
+        """Returns a second one that goes on from the same line."""
         copy = Chain()
         copy._reached, copy.count = self._reached.copy(), self.count
         return copy
@@ -60,10 +60,12 @@ class Chain:
         """Returns the SHA-256 of the log, as hex."""
         return self._reached.hexdigest()
 
-    def seal(self, content: Mapping[str, object]) -> bytes:
-        """Returns the line that would come next, with its line feed; it is not added yet."""
+    def extend(self, content: Mapping[str, object]) -> bytes:
+        """Adds a line that says so much; returns it, with its line feed."""
         text = json.dumps({"number": self.count + 1, **content}, ensure_ascii=False)[:-1].encode()
-        return text + f', "chain": "{self._after(text)}"}}\n'.encode()
+        line = text + f', "chain": "{self._after(text)}"}}'.encode()
+        self.add(line)
+        return line + b"\n"
 
     def follows(self, text: bytes) -> bool:
         """Says whether a line, without its line feed, is the one that comes next."""
@@ -111,9 +113,5 @@ def sealed(data: bytes, contents: Iterable[Mapping[str, object]]) -> bytes:
         data: the log, its last line whole.
         contents: an object a line, without number and chain.
     """
-    chain, lines = Chain(data, data.count(b"\n")), b""
-    for content in contents:
-        line = chain.seal(content)
-        chain.add(line[:-1])
-        lines += line
-    return lines
+    chain = Chain(data, data.count(b"\n"))
+    return b"".join(map(chain.extend, contents))

@@ -23,13 +23,7 @@ from hgld.engine.files import atomic_file, flush_folder, writing
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.review.log.chain import Chain, Scan, scan
-from hgld.review.log.events import (
-    Change,
-    Event,
-    event_content,
-    harmless,
-    parse_event,
-)
+from hgld.review.log.events import Change, Event, event_content, harmless, parse_event
 from hgld.review.log.history import Decision, Standing, standing_of
 from hgld.tables import TAXONOMY
 
@@ -58,20 +52,16 @@ class DecisionLog:
         """
         return standing_of(self.events, line)
 
-    def in_force(self, line: int | None = None) -> dict[str, Decision]:
-        """Returns the decision in force on each class, by `class_qid`.
-
-        Args:
-            line: as of this line; None: now.
-        """
-        return self.standing(line).decisions()
+    def in_force(self) -> dict[str, Decision]:
+        """Returns the decision in force on each class, by `class_qid`."""
+        return self.standing().decisions()
 
 
 class OpenLog:
-    """The events of a log, read once and then followed; not to be shared by threads.
+    """The events of a log, read once and then added to; not to be shared by threads.
 
     A page appends thousands of events. To read, check and copy the whole file for each would take
-    half a second at 10,000 lines, so that only what is new is read, checked and copied.
+    half a second at 10,000 lines: that is done only where another process has written to it.
     """
 
     def __init__(
@@ -81,8 +71,8 @@ class OpenLog:
 
         Args:
             workspace: a build.
-            mend: whether what a crash left of a line is taken away. Without, nothing is written,
-                and nothing can be appended: for a build that is only shown.
+            mend: whether what a crash left of a line is taken away. Without, nothing is written:
+                for a build that is only shown, to which the caller appends nothing.
             holds_lock: whether the caller holds `log_lock`, which is taken to mend.
 
         Raises:
@@ -90,8 +80,7 @@ class OpenLog:
             InputError: a line is not an event.
             WorkspaceBusyError: another process writes to it all the while.
         """
-        self._workspace, self._mend = workspace, mend
-        self._path = workspace.path(DECISIONS_FILE)
+        self._workspace, self._path = workspace, workspace.path(DECISIONS_FILE)
         self._copy_path = workspace.path(DECISIONS_COPY)
         self.events: list[Event] = []
         self._chain, self._size, self._mark = Chain(), 0, _Mark()
@@ -108,16 +97,12 @@ class OpenLog:
         """Reads what others have added since; returns that. Writes nothing, and waits for nobody.
 
         Raises:
-            DamagedError: what was read before is not there any more, or what is new is damaged.
+            DamagedError: what was read before is gone, or what is new is damaged.
             InputError: a line is not an event.
         """
-        mark = _mark_of(self._path)
-        if mark == self._mark:
-            return []
         before = len(self.events)
-        is_same_file = mark.inode == self._mark.inode or not self._mark.inode
-        if not (is_same_file and mark.size > self._size and self._follow(mark)):
-            self._read_anew(mend=False)  # shorter, another file, written over, or damaged
+        if _mark_of(self._path) != self._mark:
+            self._read_anew(mend=False)
         return self.events[before:]
 
     def append(self, event: Event) -> Event:
@@ -130,61 +115,32 @@ class OpenLog:
             The event with its number. What others added before it is in `events` too.
 
         Raises:
-            ValueError: the log was opened to be read only.
             DamagedError: the log is not as it was written; nothing is appended.
             InputError: the disk is full, or refuses; nothing is appended.
             WorkspaceBusyError: another process writes to it all the while.
         """
-        with log_lock(self._workspace) if self._mend else contextlib.nullcontext():
+        with log_lock(self._workspace):
             return self.append_locked(event)
 
     def append_locked(self, *events: Event) -> Event:
         """Appends events, all or none, for a caller that holds `log_lock`; returns the last one."""
-        if not self._mend:
-            raise ValueError(f"{self._path} was opened to be read only; open it with mend=True")
         self.sync()
         # A crash left something behind the last line, or the copy is not what the log is. Both are
         # checked anew before anything is added: of the two it may be the copy that is whole.
         if {self._mark.size, _mark_of(self._copy_path).size} != {self._size}:
             self._read_anew(mend=True)
-        chain, lines, numbered = self._chain.copy(), b"", list[Event]()
-        for event in events:
-            line = chain.seal(event_content(event))
-            chain.add(line[:-1])
-            lines += line
-            numbered.append(event.numbered(chain.count))
+        chain = self._chain.copy()
+        lines = b"".join(chain.extend(event_content(event)) for event in events)
         append_lines(self._path, lines)
+        self.events += [event.numbered(self.line + place) for place, event in enumerate(events, 1)]
         before, self._chain, self._size = self._size, chain, self._size + len(lines)
         self._mark = _mark_of(self._path)
-        self.events += numbered
         if _mark_of(self._copy_path).size == before:  # else it could not be mended, which was said
             with _failure_is_told():
                 # Not flushed, which takes as long as all else: after a power cut the copy may end
                 # before the log, and is made again.
                 append_lines(self._copy_path, lines, flush=False)
-        return numbered[-1]
-
-    def _follow(self, mark: "_Mark") -> bool:
-        """Takes up the lines that have come up to a mark; says whether they are what may come."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._size)
-                data = file.read(mark.size - self._size)
-        except FileNotFoundError:
-            return False
-        # What is behind the last line feed is being written, or a crash left it: it is not counted.
-        *texts, tail = data.split(b"\n")
-        new, chain = list[Event](), self._chain.copy()
-        for text in texts:
-            if not chain.follows(text):
-                return False
-            chain.add(text)
-            new.append(parse_event(text, f"{self._path} line {chain.count}"))
-        # At one stroke: where a line is refused, none before it is taken for known.
-        self._chain, self._mark = chain, mark
-        self._size += len(data) - len(tail)
-        self.events += new
-        return True
+        return self.events[-1]
 
     def _read_anew(self, *, mend: bool) -> None:
         """Reads the whole log; to mend it the caller holds the lock, so that nobody else writes."""
@@ -238,18 +194,19 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
                 break
             except BlockingIOError as error:
                 if time.monotonic() > until:
+                    log = workspace.path(DECISIONS_FILE)
                     raise WorkspaceBusyError(
-                        f"another process has been writing {workspace.path(DECISIONS_FILE)} for "
-                        f"{wait_s:.0f} s; wait for it and try again"
+                        f"another process has been writing {log} for {wait_s:.0f} s; try again"
                     ) from error
                 time.sleep(0.01)
         yield
 
 
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
-    """Reads the log; one that is not there, and never was, holds no decision.
+    """Reads the log; one that never was holds no decision.
 
-    A last line that a crash left unfinished is reported as a warning and is not counted.
+    A last line that a crash left unfinished is not counted. What is mended is told as a warning;
+    `check_decisions` tells of it before.
 
     Args:
         workspace: a build.
@@ -268,12 +225,10 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         parse_event(text, f"{path} line {number}")
         for number, text in enumerate(found.lines, start=1)
     )
-    if copy_damage:
-        logger.warning("%s %s; %s", copy, copy_damage, "it is made again" if mend else _AGAIN)
-    if found.tail:
-        start = harmless(found.tail[:300].decode(errors="replace"))
-        logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
     if mend and (found.lines or found.tail):
+        if found.tail:
+            start = harmless(found.tail[:300].decode(errors="replace"))
+            logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
         size = path.stat().st_size
         if size < len(found.data):
             append_lines(path, b"\n")
@@ -281,6 +236,7 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
             with writing(path):
                 os.truncate(path, len(found.data))
         if copy_damage:
+            logger.warning("%s %s; it is made again", copy, copy_damage)
             with _failure_is_told(), writing(copy), atomic_file(copy) as temporary:
                 temporary.write_bytes(found.data)
     return DecisionLog(found=found, events=events)
@@ -313,23 +269,17 @@ def append_event(workspace: Workspace, *events: Event) -> None:
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
     """Appends decisions, an event each, as `append_event` does."""
-    events = (
-        Event(
-            event="decision",
-            decided_at=one.decided_at,
-            reviewer=one.reviewer,
-            changes=(
-                Change(
-                    classes={one.class_qid: one.class_label},
-                    effect=one.action,
-                    hierarchical_label=one.hierarchical_label,
-                    natural_or_human_made=one.natural_or_human_made,
-                    note=one.note,
-                ),
-            ),
+    events = []
+    for one in decisions:
+        change = Change(
+            classes={one.class_qid: one.class_label},
+            effect=one.action,
+            hierarchical_label=one.hierarchical_label,
+            natural_or_human_made=one.natural_or_human_made,
+            note=one.note,
         )
-        for one in decisions
-    )
+        at, who = one.decided_at, one.reviewer
+        events.append(Event(event="decision", decided_at=at, reviewer=who, changes=(change,)))
     append_event(workspace, *events)
 
 

@@ -27,7 +27,7 @@ whose landmarks no class gives a label: fill gives it a super-category, refuse r
 
 Edit = Literal[
     "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
-    "comment", "doubt", "trust", "settle", "import", "sample", "opinion", "fill", "refuse"
+    "comment", "doubt", "trust", "settle", "sample", "opinion", "fill", "refuse"
 ]  # fmt: skip
 Switch = Literal["undo", "redo", "revert", "restore", "jump"]
 EDITS: tuple[Edit, ...] = get_args(Edit)
@@ -38,7 +38,14 @@ SIDES = ("natural", "human-made")
 
 _TEXTS = ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note",
           "of_reviewer")  # fmt: skip
-_NEEDED: Mapping[Effect, str] = {"comment": "note", "sample": "of_reviewer"}
+_NAME = ("hierarchical_label", "natural_or_human_made")
+_NEEDED: Mapping[Effect, tuple[str, ...]] = {
+    "comment": ("note",),
+    "sample": ("of_reviewer",),
+    "assign": _NAME,
+    "fill": _NAME,
+    "refuse": _NAME,
+}
 
 # C0 controls but for tab and line breaks, DEL, C1 controls; and what turns the direction of text,
 # so that a name reads as another one.
@@ -85,9 +92,8 @@ class Change:
         if self.effect not in _EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
         what, other = ("category", "class") if self.is_of_categories else ("class", "category")
-        if bool(self.categories) != self.is_of_categories or bool(self.classes) == bool(
-            self.categories
-        ):
+        has_other = bool(self.classes) == bool(self.categories)
+        if bool(self.categories) != self.is_of_categories or has_other:
             raise ValueError(f"{self.effect} must be about a {what} at least, and about no {other}")
         # At one stroke, since an edit may be about thousands. A label is the build's: it may have
         # control characters.
@@ -100,23 +106,17 @@ class Change:
 
     def _check_content(self) -> None:
         """Refuses a change that lacks what its effect needs."""
-        needed = _NEEDED.get(self.effect)
-        is_blank_group = self.effect == "group" and self.group is not None
-        if is_blank_group and not (self.group or "").strip():
-            needed = "group"
-        if needed and not (getattr(self, needed) or "").strip():
-            raise ValueError(f"{self.effect} needs a {needed}; fill it in")
-        has_answer = self.hierarchical_label is not None or self.natural_or_human_made is not None
-        needs_label = self.effect in {"assign", "fill", "refuse"}
-        if not needs_label and not (self.effect == "opinion" and has_answer):
-            return
-        if not (self.hierarchical_label or "").strip():
-            raise ValueError(f"{self.effect} needs a hierarchical_label; fill it in")
-        if self.natural_or_human_made not in SIDES:
-            raise ValueError(
-                f"natural_or_human_made must be natural or human-made, got "
-                f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
-            )
+        needed = _NEEDED.get(self.effect, ())
+        if self.effect == "group" and self.group is not None:
+            needed = ("group",)
+        if self.effect == "opinion" and any(getattr(self, name) is not None for name in _NAME):
+            needed = _NAME
+        for name in needed:
+            if not (getattr(self, name) or "").strip():
+                raise ValueError(f"{self.effect} needs a {name}; fill it in")
+        if needed == _NAME and self.natural_or_human_made not in SIDES:
+            got = self.natural_or_human_made
+            raise ValueError(f"natural_or_human_made must be natural or human-made, got {got!r}")
 
     @property
     def decides(self) -> bool:
@@ -209,13 +209,8 @@ class Event:
 
 def event_content(event: Event) -> dict[str, object]:
     """Returns what a line of the log says of an event, without number and chain."""
-    content: dict[str, object] = {
-        "event": event.event,
-        "decided_at": event.decided_at,
-        "reviewer": event.reviewer,
-        "why": event.why,
-        "seen": event.seen,
-    }
+    names = ("event", "decided_at", "reviewer", "why", "seen")
+    content: dict[str, object] = {name: getattr(event, name) for name in names}
     if event.is_edit:
         return content | {"changes": [_change_content(each) for each in event.changes]}
     return content | {"off": list(event.off), "on": list(event.on), "of": event.of}
@@ -235,9 +230,7 @@ def parse_event(text: bytes, where: str) -> Event:
         values: dict[str, Any] = json.loads(text)
         del values["chain"]
         values["changes"] = tuple(map(_change_of, values.get("changes", ())))
-        for name in ("off", "on"):
-            values[name] = tuple(values.get(name, ()))
-        return Event(**values)
+        return Event(**values | {name: tuple(values.get(name, ())) for name in ("off", "on")})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(
             f"{where}: {error}; a later version may have written it: install that one"
@@ -271,10 +264,8 @@ def check_text(name: str, text: str | None) -> None:
     except UnicodeEncodeError as error:
         raise ValueError(f"{name} must be text that UTF-8 can hold, got {text!r}") from error
     if found := _CONTROL.search(text):
-        raise ValueError(
-            f"{name} must have no control characters, got U+{ord(found[0]):04X} in "
-            f"{text[:_SHOWN]!r}; take it out"
-        )
+        code, shown = f"U+{ord(found[0]):04X}", text[:_SHOWN]
+        raise ValueError(f"{name} must have no control characters, got {code} in {shown!r}")
 
 
 def reviewer_name(text: str) -> str:
@@ -320,10 +311,8 @@ def _check_time(text: str) -> None:
     except ValueError:
         has_zone = False
     if not has_zone:
-        raise ValueError(
-            f"decided_at must be a time by ISO 8601 with its zone, such as "
-            f"2026-11-28T18:00:00+00:00, got {text!r}"
-        )
+        example = "2026-11-28T18:00:00+00:00"
+        raise ValueError(f"decided_at must be a time with its zone, as {example}, got {text!r}")
 
 
 def _change_content(change: Change) -> dict[str, object]:

@@ -1,21 +1,17 @@
-"""What the events of a log come to, and how one of them, or many, are taken back.
+"""What the events of a log add up to.
 
-Which edits count is told by the switches. Of those that count the last on a class is in force, in
-the order of their numbers: an edit that counts again takes its old place. So an undone edit is
-never lost, one from the middle can be taken back alone, and two persons who undo their own last
-edits do not meet.
+The switches say which edits count. Of those, the last one on a class is in force, in the order of
+their numbers: an edit that counts again takes its old place. So an undone edit is never lost, one
+in the middle can be taken back by itself, and two persons who undo their own last edits do not
+disturb each other.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from hgld.review.log.events import Change, Event, label_key
-
-_COPY_EVERY = 64  # edits: to replay as many of whole clusters takes 0.5 ms
-_COPIES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +34,6 @@ class Decision:
     @property
     def content(self) -> tuple[str | None, ...]:
         """What was decided, without when and by whom."""
-        if self.action == "ignore":
-            return (self.action, None, None, self.note)
         return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
 
 
@@ -52,7 +46,7 @@ class Word(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """What the edits that count come to."""
+    """What the edits that count add up to."""
 
     active: set[int] = field(default_factory=set)
     """Numbers of the edits that count."""
@@ -76,64 +70,38 @@ class Standing:
     """Category to what was said of its super-category, the first one first; it decides on no class.
     What that comes to: `category_rulings`."""
 
-    def copy(self) -> "Standing":
-        """Returns one of the same edits, which goes on by itself."""
-        return Standing(
-            active=set(self.active),
-            rulings=dict(self.rulings),
-            groups=dict(self.groups),
-            comments=_copied(self.comments),
-            doubts=dict(self.doubts),
-            names=dict(self.names),
-            renamed=dict(self.renamed),
-            opinions=defaultdict(dict, {who: dict(said) for who, said in self.opinions.items()}),
-            samples=list(self.samples),
-            fills=_copied(self.fills),
-        )
-
-    def count(self, event: Event) -> None:
+    def count(self, event: Event) -> None:  # noqa: C901, PLR0912 - a case for each effect
         """Takes up an edit after all that were taken up."""
         self.active.add(event.number)
         for change in event.changes:
-            word = Word(event, change)
-            if change.decides:
-                self._rule(word)
-            elif change.is_of_categories:
-                for category in change.categories:
-                    self.fills[category].append(word)
-            elif change.effect == "comment":
-                for qid in change.classes:
-                    self.comments[qid].append(word)
-            elif change.is_blind:
-                self._ask(word)
-            else:
-                self._mark(word)
+            word, classes = Word(event, change), change.classes
+            match change.effect:
+                case "assign" | "ignore" | "clear":
+                    self.rulings.update(dict.fromkeys(classes, word))
+                    self._name(change)
+                case "fill" | "refuse":
+                    for category in change.categories:
+                        self.fills[category].append(word)
+                case "comment":
+                    for qid in classes:
+                        self.comments[qid].append(word)
+                case "doubt":
+                    self.doubts.update(dict.fromkeys(classes, word))
+                case "trust":
+                    for qid in classes:
+                        self.doubts.pop(qid, None)
+                case "group" if change.group is not None:
+                    self.groups.update(dict.fromkeys(classes, change.group))
+                case "group":
+                    for qid in classes:
+                        self.groups.pop(qid, None)
+                case "sample":
+                    self.samples.append(word)
+                case "opinion" | "unsure":
+                    self.opinions[event.reviewer].update(dict.fromkeys(classes, word))
 
-    def _mark(self, word: Word) -> None:
-        classes, group = word.change.classes, word.change.group
-        match word.change.effect:
-            case "doubt":
-                self.doubts.update(dict.fromkeys(classes, word))
-            case "trust":
-                for qid in classes:
-                    self.doubts.pop(qid, None)
-            case _ if group is not None:
-                self.groups.update(dict.fromkeys(classes, group))
-            case _:
-                for qid in classes:
-                    self.groups.pop(qid, None)
-
-    def _ask(self, word: Word) -> None:
-        match word.change.effect:
-            case "sample":
-                self.samples.append(word)
-            case "opinion" | "unsure":
-                opinions = self.opinions[word.event.reviewer]
-                opinions.update(dict.fromkeys(word.change.classes, word))
-
-    def _rule(self, word: Word) -> None:
-        change = word.change
-        self.rulings.update(dict.fromkeys(change.classes, word))
+    def _name(self, change: Change) -> None:
+        """Takes up how an edit calls a super-category."""
         label, side = change.hierarchical_label, change.natural_or_human_made
         if change.effect != "assign" or label is None or side is None:
             return
@@ -185,7 +153,7 @@ class Standing:
 def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:
     """Returns the numbers of the edits that count.
 
-    A switch bears on earlier edits alone: another number that it names, in a log that was written
+    A switch bears on earlier edits only: another number that it names, in a log that was written
     by hand, means nothing.
 
     Args:
@@ -220,54 +188,7 @@ def standing_of(events: Sequence[Event], line: int | None = None) -> Standing:
     return standing
 
 
-class RunningStanding:
-    """What a log comes to that grows.
-
-    Where edits are switched, those since the last copy before them are replayed, and not all: to
-    undo the last of 10,000 would take 57 ms, and takes 3.
-    """
-
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        """Takes up events, in their order."""
-        self.now = Standing()
-        """As `standing_of` all events."""
-        self._edits: dict[int, Event] = {}
-        self._numbers: list[int] = []
-        self._copies: list[tuple[int, Standing]] = []
-        """Number of an edit, and what those up to it come to; the last ones."""
-        self._since = 0
-        """Edits that count since the last copy."""
-        for event in events:
-            self.take(event)
-
-    def take(self, event: Event) -> None:
-        """Goes on by an event."""
-        if event.is_edit:
-            self._edits[event.number] = event
-            self._numbers.append(event.number)
-            self._count(event)
-            return
-        active = self.now.active.difference(event.off)
-        active.update(number for number in event.on if number in self._edits)
-        first = min((*event.off, *event.on))
-        while self._copies and self._copies[-1][0] >= first:
-            self._copies.pop()
-        last, copy = self._copies[-1] if self._copies else (0, Standing())
-        self.now, self._since = copy.copy(), 0
-        for number in self._numbers[bisect_right(self._numbers, last) :]:
-            if number in active:
-                self._count(self._edits[number])
-
-    def _count(self, edit: Event) -> None:
-        self.now.count(edit)
-        self._since += 1
-        if self._since == _COPY_EVERY:
-            self._copies = [*self._copies[1 - _COPIES :], (edit.number, self.now.copy())]
-            self._since = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillRuling:
+class FillRuling(NamedTuple):
     """What a person said of a category and a super-category, as a guess proposed it."""
 
     category: str
@@ -279,50 +200,23 @@ class FillRuling:
     """The edit that says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryRulings:
-    """All that stands of one category."""
-
-    accepted: FillRuling | None = None
-    refused: dict[str, FillRuling] = field(default_factory=dict)
-    """By label_key."""
-
-    def rows(self) -> list[FillRuling]:
-        """Returns what was accepted, then what was refused, by name."""
-        refused = [self.refused[key] for key in sorted(self.refused)]
-        return refused if self.accepted is None else [self.accepted, *refused]
-
-
-def category_rulings(standing: Standing, category: str) -> CategoryRulings:
+def category_rulings(standing: Standing, category: str) -> list[FillRuling]:
     """Returns what stands of a category: which super-category it has, and which it does not have.
 
     Of what was said of one super-category the last counts. A category has at most one, which was
-    accepted last; refusals of others stand beside it. A super-category that was renamed has its new
-    name here as well.
+    accepted last, and comes first; refusals of others follow, by name. A super-category that was
+    renamed has its new name here as well.
     """
-    accepted: FillRuling | None = None
-    refused: dict[str, FillRuling] = {}
+    stands: dict[str, FillRuling] = {}
     for word in standing.fills.get(category, ()):
-        change = word.change
-        label, side = name_now(
-            standing, change.hierarchical_label or "", change.natural_or_human_made or ""
-        )
-        ruling = FillRuling(
-            category=category,
-            action="accept" if change.effect == "fill" else "refuse",
-            hierarchical_label=label,
-            natural_or_human_made=side,
-            word=word,
-        )
-        key = label_key(label)
-        if ruling.action == "accept":
-            accepted = ruling
-            refused.pop(key, None)
-            continue
-        refused[key] = ruling
-        if accepted is not None and label_key(accepted.hierarchical_label) == key:
-            accepted = None
-    return CategoryRulings(accepted, refused)
+        label, side = word.change.hierarchical_label or "", word.change.natural_or_human_made or ""
+        name = name_now(standing, label, side)
+        if word.change.effect == "fill":
+            stands = {key: one for key, one in stands.items() if one.action == "refuse"}
+            stands[label_key(name[0])] = FillRuling(category, "accept", *name, word)
+        else:
+            stands[label_key(name[0])] = FillRuling(category, "refuse", *name, word)
+    return [stands[key] for key in sorted(stands, key=lambda key: (stands[key].action, key))]
 
 
 def name_now(standing: Standing, label: str, side: str) -> tuple[str, str]:
@@ -332,7 +226,3 @@ def name_now(standing: Standing, label: str, side: str) -> tuple[str, str]:
     """
     now = standing.current_name(label)
     return standing.names.get(label_key(now), (now, side))
-
-
-def _copied(said: Mapping[str, list[Word]]) -> dict[str, list[Word]]:
-    return defaultdict(list, {key: list(words) for key, words in said.items()})

@@ -28,7 +28,7 @@ def test_a_small_run_writes_all_figures(tmp_path: Path, monkeypatch: pytest.Monk
     clusters.main(
         [
             *("--labels", str(labels), "--vectors", str(vectors), "--out", str(out)),
-            *("--clusters", "3", "5", "--seeds", "2", "--draws", "2", "--timed", "50"),
+            *("--clusters", "3", "5", "--seeds", "2", "--timed", "50"),
         ]
     )
     report = json.loads(out.read_text(encoding="utf-8"))
@@ -41,9 +41,7 @@ def test_a_small_run_writes_all_figures(tmp_path: Path, monkeypatch: pytest.Monk
         assert row["clusters"] == count
         assert 0 < row["cold_kept"]["mean"] <= 1
         assert row["warm_kept"]["mean"] >= 0.8
-    assert [row["clusters"] for row in report["stability"]] == [3, 5]
     assert report["time"]["labels"] == 50
-    assert report["time"]["stability_wall_s"] >= 0
 
 
 def test_mixed_vectors_are_as_many_different_ones_of_unit_norm() -> None:

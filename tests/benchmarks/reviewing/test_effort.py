@@ -25,9 +25,9 @@ from hgld.benchmarks.reviewing.simulated import (
     review_by_name,
     review_proposals,
 )
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.rows import Certainty, Proposal
+from hgld.labels.proposing.proposals import Certainty, Proposal
 from hgld.labels.taxonomy.rows import Action as ProposedAction
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hgld.annotations.credits import license_name
+from hgld.annotations.images import license_name
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.tables import CREDITS

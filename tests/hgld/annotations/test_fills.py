@@ -5,14 +5,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
-from hgld.engine.status import stage_status
+from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY, TAXONOMY
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, HIERARCHY, TAXONOMY
 from tests.hgld.annotations.world import (
     ATTRIBUTIONS,
-    FILL_ROWS,
     HERITAGE,
     IMAGES,
     LANDMARKS,
@@ -154,32 +152,9 @@ def test_images_of_the_index_and_of_queries_take_the_fills_of_index_landmarks(
     assert filled(reviewed, "train")["a3"]["hierarchical_label"] == "hill"
 
 
-def test_filled_images_are_sharded_and_credited_after_the_others(reviewed: Workspace) -> None:
-    images = [
-        {"split": "train", "image_id": f"{n:02d}", "landmark_id": 1 + n % 4, "in_clean": True}
-        for n in range(12)
-    ]
-    credited = [{"image_id": f"{n:02d}", "author": f"author {n}"} for n in range(11)]
-    write_metadata(reviewed, LANDMARKS, images, credited)
-    write_fills(reviewed)
-    run_annotate(reviewed, AnnotateConfig(fills=True, images_per_shard=4))
-    ids = [
-        *reviewed.read(ANNOTATIONS["train"])["image_id"].to_pylist(),
-        *reviewed.read(FILLED["train"])["image_id"].to_pylist(),
-    ]
-    assert ids == [*("00", "04", "08", "01", "05", "09"), *("03", "07", "11", "02", "06", "10")]
-    rows = reviewed.read(CREDITS).to_pylist()
-    assert [row["image_id"] for row in rows] == ids
-    assert [row["image_id"] for row in rows if row["status"] == "missing"] == ["11"]
-    assert [path.name for path in reviewed.shards(CREDITS)] == [
-        "credits-00000-of-00002.parquet",
-        "credits-00001-of-00002.parquet",
-        "credits-filled-00000-of-00002.parquet",
-        "credits-filled-00001-of-00002.parquet",
-    ]
-
-
 def test_fills_are_not_taken_unless_that_is_asked_for(reviewed: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="hgld fill"):
+        run_annotate(reviewed, FILLS_TAKEN)
     without = run_annotate(reviewed, AnnotateConfig()).manifest
     write_fills(reviewed)
     assert run_annotate(reviewed, AnnotateConfig()).skipped
@@ -190,14 +165,3 @@ def test_fills_are_not_taken_unless_that_is_asked_for(reviewed: Workspace) -> No
     assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without.outputs
     assert reviewed.shards(FILLED["train"]) == []
     assert not list(Path(reviewed.path("annotations")).glob("credits-filled-*"))
-
-
-def test_other_fills_run_again_and_no_fills_say_what_to_run(reviewed: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld fill"):
-        run_annotate(reviewed, FILLS_TAKEN)
-    write_fills(reviewed)
-    run_annotate(reviewed, FILLS_TAKEN)
-    write_fills(reviewed, FILL_ROWS[:2])
-    assert not run_annotate(reviewed, FILLS_TAKEN).skipped
-    assert set(filled(reviewed, "train")) == {"a2"}
-    assert stage_status(reviewed, annotate_stage(FILLS_TAKEN)).state == "done"

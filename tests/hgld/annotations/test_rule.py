@@ -49,17 +49,6 @@ def test_a_tie_goes_to_the_super_category_of_the_most_specific_class() -> None:
     assert (row["hierarchical_label"], row["class_qid"]) == ("museum", "Q4")
 
 
-def test_equally_specific_classes_go_by_the_number_of_their_qid() -> None:
-    row = decide(["Q10", "Q9"], {"Q10": 5, "Q9": 5}, {"Q10": "museum", "Q9": "church"})
-    assert (row["hierarchical_label"], row["class_label"]) == ("church", "text of Q9")
-
-
-def test_ignored_classes_have_no_vote() -> None:
-    classes = ["Q1", "Q2", "Q3"]
-    row = decide(classes, dict.fromkeys(classes, 1), {"Q3": "lake"})
-    assert (row["hierarchical_label"], row["class_qid"]) == ("lake", "Q3")
-
-
 def test_where_all_are_ignored_the_most_specific_gives_its_text_and_no_label() -> None:
     row = decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})
     assert (row["hierarchical_label"], row["class_qid"]) == (None, "Q2")
@@ -78,10 +67,6 @@ def test_losing_labels_are_kept_in_the_order_of_the_rule_with_what_ranks_them() 
     ]
 
 
-def test_where_no_class_has_a_vote_there_is_no_candidate() -> None:
-    assert decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})["candidates"] == []
-
-
 def test_one_number_in_the_two_label_spaces_is_two_landmarks() -> None:
     rows = class_rows({("train", 7): [("Q1", "a")], ("index", 7): [("Q2", "b")]})
     taxonomy = [
@@ -95,17 +80,6 @@ def test_one_number_in_the_two_label_spaces_is_two_landmarks() -> None:
         ("train", 7, "lake"),
     ]
     assert [len(row["candidates"]) for row in decided] == [1, 1]
-
-
-def test_an_ignored_class_needs_no_reviewer() -> None:
-    rows = class_rows({("train", 7): [("Q1", "a"), ("Q2", "b")]})
-    taxonomy = [
-        {"class_qid": "Q1", "class_label": "a", "landmarks": 1, "decision": "ignored"},
-        {"class_qid": "Q2", "class_label": "b", "landmarks": 9, "decision": "proposed"}
-        | {"hierarchical_label": "lake", "natural_or_human_made": "natural"},
-    ]
-    (row,) = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
-    assert (row["hierarchical_label"], row["reviewer"]) == ("lake", None)
 
 
 CLASS_IDS = [f"Q{number}" for number in range(8, 14)]

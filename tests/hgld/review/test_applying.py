@@ -1,34 +1,18 @@
-"""A sheet in again: one event, merged with what others decided since."""
+"""Sheets in again: what a row may say, and how it is merged with what others decided since."""
 
 import os
-import shutil
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.applying import (
-    Applied,
-    ApplyChoices,
-    apply_file,
-    preview_file,
-)
-from hgld.review.exporting import export_file
-from hgld.review.log.decisions import (
-    DECISIONS_FILE,
-    append_decisions,
-    append_event,
-    read_decisions,
-    read_log,
-)
-from hgld.review.log.events import check_text
+from hgld.review.applying import Applied, ApplyChoices, apply_file, preview_file
+from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_decisions, read_log
 from hgld.review.log.undoing import undo
-from hgld.review.names import plain_text
-from tests.hgld.test_csv_cells import AWKWARD
-from tests.worlds.builders import class_rows, write_proposals, write_scrape
+from tests.hgld.review.log.acts import assigned, edited
+from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
@@ -38,7 +22,6 @@ from tests.worlds.review.sheets import (
     MUSEUM,
     NOTE,
     apply_sheet,
-    decision_of,
     fill_in,
     rows_of,
     write_rows,
@@ -81,18 +64,6 @@ def test_a_sheet_is_one_event_which_one_undo_takes_back(clustered: Workspace) ->
     assert contents(clustered) == before
 
 
-def test_a_sheet_of_rows_that_were_exported_at_several_times_keeps_the_first(
-    clustered: Workspace,
-) -> None:
-    early = {row["class_qid"]: row for row in rows_of(fill_in(clustered, {}))}
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    late = fill_in(clustered, {"Q23397": LAKE})
-    rows = [row for row in rows_of(late) if row["class_qid"] != "Q10"]
-    write_rows(late, [*rows, early["Q10"] | CHURCH])
-    apply_sheet(clustered, late, "bob")
-    assert read_log(clustered).events[-1].seen == 0
-
-
 def test_applying_a_sheet_again_appends_nothing_and_a_changed_row_one_line(
     clustered: Workspace,
 ) -> None:
@@ -109,19 +80,6 @@ def test_applying_a_sheet_again_appends_nothing_and_a_changed_row_one_line(
     assert apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "bob").appended == 1
     assert log_bytes(clustered).startswith(before)
     assert contents(clustered)["Q10"][0] == "ignore"
-
-
-def test_clear_takes_a_decision_back(clustered: Workspace) -> None:
-    empty = fill_in(clustered, {"Q10": CLEAR})
-    assert apply_sheet(clustered, empty, "ann") == Applied(appended=0, unchanged=1, undecided=4)
-    assert log_bytes(clustered) == b""
-    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    cleared = fill_in(clustered, {"Q10": CLEAR, "Q9": BLANK | {"action": " CLEAR"}})
-    assert apply_sheet(clustered, cleared, "bob") == Applied(appended=2, unchanged=2, undecided=2)
-    assert set(read_decisions(clustered)) == {"Q16970", "Q23397"}
-    (change,) = read_log(clustered).events[-1].changes
-    assert (change.effect, set(change.classes)) == ("clear", {"Q10", "Q9"})
-    assert apply_sheet(clustered, cleared, "bob") == Applied(appended=0, unchanged=4, undecided=2)
 
 
 def test_a_row_that_was_blanked_is_asked_about_unless_its_decision_is_gone(
@@ -150,40 +108,6 @@ def test_a_reviewer_has_a_name_and_a_file_any(clustered: Workspace, tmp_path: Pa
     assert read_log(clustered).events[-1].why == "sh?.csv"
 
 
-@given(AWKWARD, AWKWARD, AWKWARD)
-@settings(
-    max_examples=20,
-    deadline=None,  # each writes and flushes files
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # emptied below
-)
-def test_texts_of_any_characters_survive_sheet_log_and_sheet(
-    workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
-) -> None:
-    for one in (label, note):
-        try:
-            check_text("x", one)
-        except ValueError:
-            assume(False)
-    shutil.rmtree(workspace.path("review"), ignore_errors=True)
-    write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
-    sheet = tmp_path / "sheet.csv"
-    sheet.unlink(missing_ok=True)
-    export_file(workspace, sheet)
-    (row,) = rows_of(sheet)
-    cells = {"hierarchical_label": f"x{label}", "natural_or_human_made": "natural"}
-    write_rows(sheet, [row | cells | {"note": f"x{note}"}])
-    apply_file(workspace, sheet, "ann", ApplyChoices(meant=[f"x{label}"]))
-    decision = read_decisions(workspace)["Q1"]
-    assert decision.class_label == class_label
-    # What was typed into a sheet has single spaces and typed quotes, what a program wrote its own.
-    assert (decision.hierarchical_label, decision.note) == (plain_text(f"x{label}"), f"x{note}")
-    append_decisions(workspace, [replace(decision, hierarchical_label=f" x{label}")])
-    sheet.unlink()
-    export_file(workspace, sheet)
-    assert apply_sheet(workspace, sheet, "ann") == Applied(appended=0, unchanged=1, undecided=0)
-    assert read_decisions(workspace)["Q1"].hierarchical_label == f" x{label}"
-
-
 @pytest.mark.fault(23, "two reviewers")
 def test_a_conflict_shows_all_versions_and_who_decided_when(clustered: Workspace) -> None:
     mine = fill_in(clustered, {"Q10": NOTE, "Q23397": LAKE, "Q9": IGNORE})
@@ -205,33 +129,6 @@ def test_a_conflict_shows_all_versions_and_who_decided_when(clustered: Workspace
         appended=2, unchanged=1, settled=2, undecided=1
     )
     assert set(reviewers(clustered).values()) == {"ann"}
-
-
-@pytest.mark.fault(23, "two reviewers")
-def test_a_note_added_to_an_old_sheet_reverts_nobody(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    old = fill_in(clustered, {"Q9": NOTE})
-    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE, "Q16970": IGNORE}), "ann")
-    assert apply_sheet(clustered, old, "bob").appended == 1
-    assert {contents(clustered)[qid][0] for qid in ("Q10", "Q16970")} == {"ignore"}
-    assert reviewers(clustered) == dict.fromkeys(ALL, "ann") | {"Q9": "bob"}
-
-
-def test_who_took_a_decision_back_and_who_changed_it_are_in_conflict(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE, "Q10": IGNORE}), "ann")
-    bobs = fill_in(clustered, {"Q9": MUSEUM})
-    clears = fill_in(clustered, {"Q9": CLEAR, "Q10": {"action": "Clear "}})
-    apply_sheet(clustered, clears, "ann")
-    with pytest.raises(ConflictError) as caught:
-        apply_sheet(clustered, bobs, "bob")
-    (conflict,) = caught.value.conflicts
-    assert conflict.startswith("Q9 '=HYPERLINK(1)'")
-    assert "'museum' human-made" in conflict
-    assert apply_sheet(clustered, bobs, "bob", prefer="mine").appended == 1
-    assert apply_sheet(clustered, clears, "ann", prefer="theirs") == Applied(
-        appended=0, unchanged=1, undecided=3, settled=1
-    )
-    assert set(read_decisions(clustered)) == {"Q9"}
 
 
 def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: Workspace) -> None:
@@ -293,15 +190,183 @@ def test_a_preview_lists_super_categories_that_differ_and_writes_nothing(
         preview_file(clustered, fill_in(clustered, {"Q10": {"action": "asign"}}))
 
 
-def test_a_preview_counts_a_landmark_of_two_classes_once_and_shows_a_new_side(
+def names_of(workspace: Workspace) -> dict[str, str | None]:
+    return {qid: one.hierarchical_label for qid, one in read_decisions(workspace).items()}
+
+
+@pytest.mark.parametrize(
+    ("cells", "content"),
+    [
+        (
+            {
+                "action": "ASSIGN",
+                "hierarchical_label": " Church ",
+                "natural_or_human_made": "Human-Made",
+            },
+            ("assign", "church", "human-made", ""),
+        ),
+        (
+            {"action": " ", "hierarchical_label": "CHURCH", "natural_or_human_made": "human made"},
+            ("assign", "church", "human-made", ""),
+        ),
+        (
+            {"hierarchical_label": "Ocean area", "natural_or_human_made": " Natural\u00a0"},
+            ("assign", "ocean area ", "natural", ""),
+        ),
+        ({"action": "Ignore  ", "note": " "}, ("ignore", None, None, "")),
+        ({"class_label": "  Chapel", "action": "ignore"}, ("ignore", None, None, "")),
+        *(
+            ({"class_qid": qid, "action": "ignore"}, ("ignore", None, None, ""))
+            for qid in (
+                *("https://www.wikidata.org/wiki/Q10", "http://www.wikidata.org/entity/Q10"),
+                *("wd:Q10", "'Q10", "Q10\u200b", " q10\ufeff ", "m.wikidata.org/wiki/Q10#P31"),
+                '\'=HYPERLINK("https://www.wikidata.org/wiki/Q10", "Q10")',
+            )
+        ),
+    ],
+)
+def test_case_stray_spaces_and_links_are_forgiven(
+    clustered: Workspace, cells: Mapping[str, str], content: tuple[str | None, ...]
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    assert apply_sheet(clustered, fill_in(clustered, {"Q10": cells}), "bob").appended == 1
+    assert contents(clustered)["Q10"] == content
+
+
+@pytest.mark.fault(28, "odd text in decisions")
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ({"action": "asign"}, "action"),
+        ({"action": "assign"}, "hierarchical_label"),
+        ({"hierarchical_label": "church"}, "natural_or_human_made"),
+        (CHURCH | {"natural_or_human_made": "Nature"}, "Nature"),
+        (CHURCH | {"action": "ignore"}, "hierarchical_label"),
+        (NATURAL, "natural_or_human_made"),
+        ({"note": "ask bob"}, "note"),
+        ({"class_label": "lake"}, "class_label"),
+        *((CHURCH | {"hierarchical_label": one}, "letter") for one in ("0", "-", "12.05.2024")),
+        *(
+            (CHURCH | {"hierarchical_label": one}, "U\\+")
+            for one in ("a\0b", "a\x1b[2J", "\u202eb")
+        ),
+        (IGNORE | {"note": "a\x1b]0;x\x07b"}, "note"),
+    ],
+)
+def test_a_wrong_row_is_named_and_nothing_is_applied(
+    clustered: Workspace, cells: Mapping[str, str], text: str
+) -> None:
+    sheet = fill_in(clustered, {"Q16970": CHURCH, "Q10": cells, "Q23397": LAKE})
+    with pytest.raises(InputError, match=rf"row 4 \(Q10\): .*{text}") as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert str(caught.value).isprintable()
+    assert log_bytes(clustered) == b""
+
+
+@pytest.mark.parametrize(
+    "cell", ['=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "x", "", "Q" + "1" * 5000]
+)
+def test_a_class_that_the_build_lacks_is_named(clustered: Workspace, cell: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"class_qid": cell}})
+    with pytest.raises(InputError, match="row 4") as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert len(str(caught.value)) < 400
+
+
+def test_many_wrong_rows_are_told_at_once_and_not_too_many(clustered: Workspace) -> None:
+    classes = [{"class_qid": f"Q{number}", "class_label": "x"} for number in range(1, 16)]
+    write_proposals(clustered, classes)
+    wrong = fill_in(clustered, {str(row["class_qid"]): {"action": "asign"} for row in classes})
+    with pytest.raises(InputError) as caught:
+        apply_sheet(clustered, wrong, "ann")
+    assert str(caught.value).count("row ") == 10
+    assert "5 more" in str(caught.value)
+
+
+KNOWN = ["tower", "fountain", "mountain"]
+
+
+def test_a_name_a_typo_away_is_asked_about_and_created_when_it_is_meant(
     clustered: Workspace,
 ) -> None:
-    pairs = [("Q16970", "church building"), ("Q10", "chapel")]
-    rows = class_rows({("train", 1): pairs, ("train", 2): pairs[:1], ("index", 1): pairs[1:]})
-    write_scrape(clustered, rows)
-    append_decisions(clustered, [decision_of(qid, CHURCH, "ann") for qid, _ in pairs])
-    sheet = fill_in(clustered, {qid: CHURCH | NATURAL for qid, _ in pairs})
-    assert preview_file(clustered, sheet)[1] == [
-        "church (human-made): 2 -> 0 classes, 3 -> 0 landmarks",
-        "church (natural): 0 -> 2 classes, 0 -> 3 landmarks",
-    ]
+    towwer, musem = ({"hierarchical_label": name} for name in ("towwer", "Musem"))
+    cells = {"Q16970": MUSEUM, "Q10": MUSEUM | towwer, "Q9": MUSEUM | towwer}
+    sheet = fill_in(clustered, cells | {"Q23397": MUSEUM | musem})
+    asked = r"'towwer' \(rows 3, 4\).*'tower'.*'Musem' \(row 5\).*'museum'.*--new=towwer"
+    with pytest.raises(InputError, match=asked):
+        apply_file(clustered, sheet, "ann", ApplyChoices(known=KNOWN))
+    assert log_bytes(clustered) == b""
+    with pytest.raises(InputError, match="csv: 'Musem'"):
+        apply_file(clustered, sheet, "ann", ApplyChoices(known=KNOWN, meant=["Towwer"]))
+    meant = ApplyChoices(known=KNOWN, meant=["towwer", "musem"])
+    assert apply_file(clustered, sheet, "ann", meant).appended == 4
+    # Now it is in use: nobody is asked again, also in a sheet that was exported before.
+    again = fill_in(clustered, {"Q16970": MUSEUM | towwer})
+    assert apply_file(clustered, again, "ann", ApplyChoices(known=KNOWN)).appended == 1
+
+
+MADE = [
+    *("05-Jan", "Jan-05", "5. Mai", "05 janv. 24", '=HYPERLINK("http://x";"y")', "@SUM(A1)"),
+    *("-2+3+cmd|' /C calc'!A1", "+church", "#N/A", "#BEZUG!", "Err:502", "FALSE", "wahr"),
+    *("1.22E+03", "caf?", "caf\ufffd"),
+]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_spreadsheet_may_have_made_of_a_cell_is_asked_about(
+    clustered: Workspace, name: str
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
+    with pytest.raises(InputError, match=r"\(row 4\): .*spreadsheet.*--new="):
+        apply_sheet(clustered, sheet, "ann")
+    assert log_bytes(clustered) == b""
+    apply_file(clustered, sheet, "ann", ApplyChoices(meant=[name]))
+    assert names_of(clustered) == {"Q10": name}
+    # It is written so that no spreadsheet runs it, and read back as it is.
+    again = fill_in(clustered, {"Q9": IGNORE})
+    assert not rows_of(again)[2]["hierarchical_label"].startswith(tuple("=+-@"))
+    assert apply_sheet(clustered, again, "ann").unchanged == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["寺", "#1 church", "Ära", "true church", "e5 road", "100 m tower", "Route 66", "18th century"],
+)
+def test_other_new_names_are_not_asked_about(clustered: Workspace, name: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
+    apply_sheet(clustered, sheet, "ann")
+    assert names_of(clustered) == {"Q10": name}
+
+
+def test_a_name_that_was_renamed_since_the_export_is_taken_as_it_is_called_now(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    before = fill_in(clustered, {"Q10": CHURCH, "Q9": NOTE})
+    worship, side = "place of worship", "human-made"
+    change = assigned("Q16970", label=worship, side=side, renamed_from="church")
+    append_event(clustered, edited(change, who="bob", event="rename"))
+    assert apply_sheet(clustered, before, "ann") == Applied(appended=2, unchanged=1, undecided=1)
+    names = {"Q16970": worship, "Q10": worship, "Q9": None}
+    assert names_of(clustered) == names
+    # Whoever has seen the new name and writes the old one means it.
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": CHURCH}), "ann")
+    assert names_of(clustered) == names | {"Q23397": "church"}
+
+
+def test_one_super_category_has_one_spelling_and_one_side(clustered: Workspace) -> None:
+    both = fill_in(clustered, {"Q16970": CHURCH, "Q10": CHURCH | NATURAL})
+    with pytest.raises(InputError, match=r"church.*Q10|Q10.*church"):
+        apply_sheet(clustered, both, "ann")
+    bobs = fill_in(clustered, {"Q10": {"hierarchical_label": "Church"} | NATURAL})
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    for prefer in (None, "mine", "theirs"):
+        with pytest.raises(InputError, match=r"Q16970.*Q10"):
+            apply_sheet(clustered, bobs, "bob", prefer=prefer)
+    assert set(read_decisions(clustered)) == {"Q16970"}
+    # It may change sides everywhere at once, and a class that went away follows.
+    moved = dict.fromkeys(("Q16970", "Q10"), CHURCH | NATURAL)
+    assert apply_sheet(clustered, fill_in(clustered, moved), "ann").appended == 2
+    write_proposals(clustered, CLASSES[1:])
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "ann")
+    assert read_decisions(clustered)["Q16970"].natural_or_human_made == "human-made"

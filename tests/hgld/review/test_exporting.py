@@ -1,22 +1,26 @@
-"""Decisions out to a file."""
+"""Decisions out to a file: a sheet, or SKOS, which other tools read."""
 
 from pathlib import Path
 
 import pytest
+from rdflib import SKOS, Graph, URIRef
+from rdflib.term import Node
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
-from hgld.review.applying import (
-    Applied,
-    apply_file,
-)
-from hgld.review.exporting import category_link, example_landmarks, export_file
-from tests.worlds.builders import class_rows, write_proposals, write_scrape
+from hgld.errors import InputError
+from hgld.review.applying import Applied, apply_file
+from hgld.review.exporting import example_landmarks, export_file, skos_text
+from hgld.review.log.decisions import append_decisions
+from hgld.review.log.history import Decision
+from hgld.tables import LABELS
+from tests.worlds.builders import class_rows, table_of, write_proposals, write_scrape, write_stage
 from tests.worlds.review.sheets import (
+    CHURCH,
     CLASSES,
     IGNORE,
     LAKE,
     apply_sheet,
+    decision_of,
     fill_in,
     rows_of,
 )
@@ -66,11 +70,6 @@ def test_a_file_of_another_kind_is_refused(clustered: Workspace, tmp_path: Path)
     for name in ("sheet.xlsx", "taxonomy.ttl"):
         with pytest.raises(InputError, match=name):
             apply_file(clustered, tmp_path / name, "ann")
-
-
-def test_an_export_without_clusters_says_what_to_run(workspace: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="hgld propose"):
-        export_file(workspace, tmp_path / "sheet.csv")
 
 
 def test_a_row_shows_its_decision_and_whether_its_class_is_called_otherwise_now(
@@ -132,7 +131,69 @@ def test_the_clearest_landmarks_of_a_class_are_shown_each_name_once(workspace: W
     assert apply_sheet(workspace, sheet, "ann").appended == 1  # what is only shown is not read
 
 
-def test_a_link_leads_to_the_category() -> None:
-    assert category_link("St. Mary's, Bath?") == (
-        "https://commons.wikimedia.org/wiki/Category:St._Mary%27s%2C_Bath%3F"
-    )
+WD = "http://www.wikidata.org/entity/"
+ODD = [
+    "a\"b'c\\d",
+    "tab\tand\nline",
+    "one\r\ntwo\rthree",
+    '"""',
+    "ends \\",
+    "寺 “ü”",
+    *("<b> {x} %41", "\0\x07\x7f\b\f\u2028"),
+]
+
+
+def test_classes_are_below_their_super_category_and_its_side(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    labels = [
+        {"class_qid": one["class_qid"], "class_label": one["class_label"], "label_language": code}
+        for one, code in zip(CLASSES, ("en", None, "de", "en"), strict=True)
+    ]
+    rows = [one | {"landmarks": 1} for one in labels]
+    write_stage(clustered, [(LABELS, table_of(LABELS, rows))])
+    cells = {"Q16970": CHURCH, "Q10": CHURCH, "Q9": IGNORE | {"note": "why"}}
+    cells["Q23397"] = LAKE | {"action": "assign"}
+    append_decisions(clustered, [decision_of(qid, one, "ann") for qid, one in cells.items()])
+    path = tmp_path / "taxonomy.ttl"
+    assert export_file(clustered, path) == 4
+    graph = Graph().parse(path)
+    items = {str(item).removeprefix(WD): node for node, item in graph[: SKOS.exactMatch]}
+    assert set(items) == set(cells)
+
+    def above(node: Node) -> list[str]:
+        return [str(graph.value(one, SKOS.prefLabel)) for one in graph.objects(node, SKOS.broader)]
+
+    assert above(items["Q10"]) == above(items["Q16970"]) == ["church"]
+    (church,) = graph.objects(items["Q10"], SKOS.broader)
+    assert above(church) == ["human-made"]
+    (lake,) = graph.objects(items["Q23397"], SKOS.broader)
+    assert (str(graph.value(lake, SKOS.prefLabel)), above(lake)) == ("ocean area ", ["natural"])
+    assert [*graph.objects(predicate=SKOS.member)] == [items["Q9"]]
+    assert above(items["Q9"]) == []
+    assert str(graph.value(items["Q9"], SKOS.editorialNote)) == "why"
+    labelled = {qid: graph.value(node, SKOS.prefLabel) for qid, node in items.items()}
+    assert {qid: (str(one), one.language) for qid, one in labelled.items()} == {
+        one["class_qid"]: (one["class_label"], one["label_language"]) for one in labels
+    }
+
+
+def test_texts_of_any_characters_are_read_back() -> None:
+    decisions = [
+        Decision(
+            decided_at="2026-01-01T00:00:00+00:00",
+            reviewer="ann",
+            class_qid=f"Q{number}",
+            class_label=text,
+            action="assign",
+            hierarchical_label=f"x {text}",
+            natural_or_human_made="natural",
+            note=text,
+        )
+        for number, text in enumerate(ODD, start=10**15)
+    ]
+    graph = Graph().parse(data=skos_text(decisions, {}, "after line 3"))
+    notes = {str(note) for note in graph.objects(predicate=SKOS.editorialNote)}
+    assert notes == set(ODD)
+    assert not [*graph[: SKOS.exactMatch]]  # a label of a bare list is no item of Wikidata
+    assert URIRef("urn:x-hgld:supercategory:x%20%22%22%22") in graph.subjects()

@@ -35,6 +35,8 @@ Content = tuple[str, str, str, str]
 """Action, super-category, side and note, as a sheet shows them."""
 
 QIDS = [str(row["class_qid"]) for row in CLASSES]
+CELLS = [CHURCH, MUSEUM, IGNORE, NOTE, LAKE, {"action": "clear"}]
+OPEN: Content = ("clear", "", "", "")
 
 
 def edit(path: Path, cells: Mapping[str, Cells]) -> None:
@@ -48,6 +50,8 @@ def edit(path: Path, cells: Mapping[str, Cells]) -> None:
 
 
 def content_of(cells: Cells) -> Content:
+    if cells.get("action") == "clear":
+        return OPEN
     label, side = cells.get("hierarchical_label", ""), cells.get("natural_or_human_made", "")
     return ("assign" if label else "ignore", label, side, cells.get("note", ""))
 
@@ -65,7 +69,8 @@ class Oracle:
     """Class, content and reviewer of each decision, in their order."""
 
     def in_force(self) -> dict[str, tuple[Content, str]]:
-        return {qid: (content, reviewer) for qid, content, reviewer in self.log}
+        last = {qid: (content, reviewer) for qid, content, reviewer in self.log}
+        return {qid: one for qid, one in last.items() if one[0] != OPEN}
 
     def apply(
         self,
@@ -80,8 +85,8 @@ class Oracle:
             if qid not in cells:
                 continue
             mine = content_of(cells[qid])
-            base = exported[qid][0] if qid in exported else None
-            theirs = now[qid][0] if qid in now else None
+            base = exported[qid][0] if qid in exported else OPEN
+            theirs = now[qid][0] if qid in now else OPEN
             if mine in (base, theirs):
                 continue
             if theirs != base:
@@ -148,7 +153,7 @@ def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
             sheet = workspace.root / f"{number}.csv"
             export_file(workspace, sheet)
             picked = chance.sample(QIDS, chance.randrange(4))
-            cells = {qid: chance.choice([CHURCH, MUSEUM, IGNORE, NOTE, LAKE]) for qid in picked}
+            cells = {qid: chance.choice(CELLS) for qid in picked}
             edit(sheet, cells)
             sheets.append((chance.choice(["ann", "bob", "cid"]), sheet, cells, oracle.in_force()))
             continue

@@ -58,20 +58,10 @@ def test_a_sheet_reads_back_exactly(tmp_path: Path, cells: list[list[str]]) -> N
     ]
 
 
-def test_what_is_absent_is_an_empty_cell(tmp_path: Path) -> None:
-    write_sheet(tmp_path / "sheet.csv", [{"class_qid": "Q1", "confidence": 0.5, "note": None}])
-    header, row = csv.reader(io.StringIO((tmp_path / "sheet.csv").read_bytes().decode("utf-8-sig")))
-    assert tuple(header) == COLUMNS
-    found = {name: cell for name, cell in zip(header, row, strict=True) if cell}
-    assert found == {"class_qid": "Q1", "confidence": "0.5"}
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_separators_encodings_and_line_breaks_are_told(tmp_path: Path, encoding: str) -> None:
-    for separator, line_break, start in product(
-        ",;\t", ("\n", "\r\n", "\r"), ("", "SEP={}\r\n", "\ufeff", "\ufeffsep={}\n")
-    ):
-        text = start.format(separator) + sheet_text(separator).replace("\r\n", line_break)
+    for separator, line_break, start in product(",;\t", ("\n", "\r\n", "\r"), ("", "\ufeff")):
+        text = start + sheet_text(separator).replace("\r\n", line_break)
         assert read_sheet(saved(tmp_path, text, encoding)) == [(2, ROW)]
 
 

@@ -6,9 +6,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.review.log.decisions import append_decisions, append_event, read_decisions
-from hgld.review.log.events import Change, Event
 from hgld.review.stage import ReviewConfig, require_review, run_review, settle_again
 from hgld.tables import TAXONOMY
+from tests.hgld.review.log.acts import assigned, edited
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
     ALL,
@@ -55,17 +55,6 @@ def test_a_decided_taxonomy_holds_each_decision(clustered: Workspace) -> None:
     }
     assert rows["Q9"]["decision"] == "ignored"
     assert rows["Q9"]["hierarchical_label"] is rows["Q9"]["natural_or_human_made"] is None
-
-
-def test_accepted_proposals_fill_in_what_no_person_decided(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    run_review(clustered, ReviewConfig(accept_proposals=True))
-    rows = taxonomy(clustered)
-    assert rows["Q9"]["decision"] == "ignored"
-    assert rows["Q10"]["decision"] == "proposed"
-    assert rows["Q10"]["hierarchical_label"] == "church building"
-    assert rows["Q10"]["reviewer"] is None
-    assert rows["Q23397"]["natural_or_human_made"] == "natural"
 
 
 def test_a_proposal_to_ignore_counts_unseen_and_one_to_ask_leaves_the_class_undecided(
@@ -135,22 +124,6 @@ def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
     assert again.outputs == first.outputs
 
 
-def test_the_last_decision_on_a_super_category_gives_all_its_classes_spelling_and_side(
-    clustered: Workspace,
-) -> None:
-    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    before = read_decisions(clustered)["Q10"]
-    append_decisions(
-        clustered, [replace(before, natural_or_human_made="natural", hierarchical_label="Church")]
-    )
-    run_review(clustered, ReviewConfig())
-    churches = [
-        row for row in clustered.read(TAXONOMY).to_pylist() if row["class_qid"] in {"Q10", "Q16970"}
-    ]
-    assert {row["hierarchical_label"] for row in churches} == {"Church"}
-    assert {row["natural_or_human_made"] for row in churches} == {"natural"}
-
-
 SURE = {"confidence": 0.95}
 THRESHOLDS = [
     CLASSES[0] | SURE,
@@ -199,53 +172,19 @@ def test_a_threshold_is_a_confidence(least: float) -> None:
 
 def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Workspace) -> None:
     apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
-    change = Change(
-        classes={"Q16970": "church building"},
-        effect="assign",
-        hierarchical_label="place of worship",
-        natural_or_human_made="natural",
-        renamed_from="church",
-    )
-    rename = Event(
-        event="rename", decided_at="2026-11-26T09:00:00+00:00", reviewer="ann", changes=(change,)
-    )
-    append_event(clustered, rename)
-    rows = [
-        CLASSES[0],
-        CLASSES[1] | {"proposed_label": "Church"},
-        CLASSES[2] | {"proposed_label": "church"},
-        CLASSES[3],
-    ]
+    change = assigned("Q16970", label="place of worship", side="natural", renamed_from="church")
+    append_event(clustered, edited(change, event="rename"))
+    labels = ("castle", "Church", "church", "lake")
+    rows = [row | {"proposed_label": one} for row, one in zip(CLASSES, labels, strict=True)]
     write_proposals(clustered, rows)
     run_review(clustered, PROPOSE)
-    named = {
-        qid: (row["hierarchical_label"], row["natural_or_human_made"])
-        for qid, row in taxonomy(clustered).items()
-    }
-    worship = ("place of worship", "natural")
-    assert named == {
-        "Q16970": worship,
-        "Q9": worship,
-        "Q10": worship,
-        "Q23397": ("lake", "natural"),
-    }
+    named = {row["hierarchical_label"]: qid for qid, row in taxonomy(clustered).items()}
+    assert named == {"place of worship": "Q10", "lake": "Q23397"}
+    assert {row["natural_or_human_made"] for row in taxonomy(clustered).values()} == {"natural"}
     # Also where nothing is of that name any more.
     apply_sheet(clustered, fill_in(clustered, {"Q16970": IGNORE}), "ann")
     run_review(clustered, PROPOSE)
     assert taxonomy(clustered)["Q10"]["hierarchical_label"] == "place of worship"
-
-
-def test_a_build_that_was_reviewed_or_accepted_may_go_on(clustered: Workspace) -> None:
-    for config in (None, ReviewConfig()):
-        with pytest.raises(AwaitingReviewError, match="2 of 2 clusters, 100%"):
-            require_review(clustered, config)
-    require_review(clustered, PROPOSE)
-    run_review(clustered, ReviewConfig(accept_above=0.5))
-    require_review(clustered)
-    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    require_review(clustered)
-    run_review(clustered, ReviewConfig())
-    require_review(clustered)
 
 
 def test_what_an_earlier_threshold_left_undecided_waits_unless_one_is_given_now(
@@ -271,24 +210,6 @@ def test_what_an_earlier_threshold_left_undecided_waits_unless_one_is_given_now(
     }
 
 
-def test_who_accepted_all_that_is_proposed_goes_on_with_what_that_left_undecided(
-    clustered: Workspace,
-) -> None:
-    write_proposals(clustered, THRESHOLDS)
-    run_review(clustered, ReviewConfig(accept_proposals=True))
-    before = unseen(clustered)
-    assert "undecided" in {row[0] for row in before.values()}
-    settle_again(clustered)
-    assert unseen(clustered) == before
-
-
-def test_what_was_sure_enough_in_the_last_review_and_is_no_more_waits(clustered: Workspace) -> None:
-    settle_again(clustered, ReviewConfig(accept_above=0.5))
-    write_proposals(clustered, [*CLASSES[:3], CLASSES[3] | {"confidence": 0.1}])
-    with pytest.raises(AwaitingReviewError, match="2 of 2 clusters"):
-        settle_again(clustered)
-
-
 def test_a_build_waits_again_where_a_class_is_new_or_its_decision_is_taken_back(
     clustered: Workspace,
 ) -> None:
@@ -304,5 +225,9 @@ def test_a_build_waits_again_where_a_class_is_new_or_its_decision_is_taken_back(
         require_review(clustered)
 
 
-def test_where_nothing_is_proposed_yet_nothing_is_refused(workspace: Workspace) -> None:
+def test_where_nothing_is_proposed_yet_or_proposals_are_accepted_nothing_is_refused(
+    workspace: Workspace, clustered: Workspace
+) -> None:
+    require_review(clustered, PROPOSE)
+    clustered.manifest_path("propose").unlink()
     require_review(workspace)

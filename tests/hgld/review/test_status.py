@@ -1,23 +1,18 @@
 """How far a review is, and its log on the classes of a later scrape."""
 
-import pytest
-
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
 from hgld.review.log.decisions import append_event, read_log
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.review.status import Replayed, ReviewCounts, replay, review_status, share_of
-from hgld.tables import CLASS_CHANGES
-from tests.worlds.builders import class_rows, table_of, write_proposals, write_scrape, write_stage
+from tests.worlds.builders import class_rows, write_proposals, write_scrape
 from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
     CLASSES,
     IGNORE,
     LAKE,
-    PROPOSE,
     apply_sheet,
     fill_in,
     rows_of,
@@ -40,20 +35,14 @@ def remark(change: Change) -> Event:
 
 def test_a_cluster_is_done_when_all_its_classes_are_decided(clustered: Workspace) -> None:
     assert progress(clustered) == ReviewCounts(
-        clusters=2,
-        clusters_open=2,
-        classes=4,
-        classes_open=4,
-        landmarks=17,
-        landmarks_open=17,
+        clusters=2, clusters_open=2, classes=4, classes_open=4, landmarks=17, landmarks_open=17
     )
     apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q23397": LAKE}), "ann")
     now = progress(clustered)
     assert (now.clusters_open, now.classes_open, now.landmarks_open) == (1, 2, 4)
     assert now.words() == "1 of 2 clusters, 24% of landmarks"
-    assert not now.is_done
     apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE, "Q10": IGNORE}), "ann")
-    assert progress(clustered).is_done
+    assert progress(clustered).classes_open == 0
 
 
 def test_a_landmark_is_settled_when_all_its_classes_are_decided(clustered: Workspace) -> None:
@@ -93,20 +82,6 @@ def test_a_build_of_which_nothing_is_decided_has_nothing_new(clustered: Workspac
     assert not clustered.path("review").exists()  # looking writes nothing
 
 
-def test_events_and_reviewers_are_counted_the_busiest_first(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
-    for cells in ({"Q10": CHURCH}, {"Q9": IGNORE}):
-        apply_sheet(clustered, fill_in(clustered, cells), "bob")
-    status = review_status(clustered)
-    assert (status.lines, status.edits) == (3, 3)
-    assert list(status.reviewers.items()) == [("bob", 2), ("ann", 1)]
-
-
-def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld propose"):
-        review_status(workspace)
-
-
 # New classes --------------------------------------------------------------------------------------
 
 
@@ -123,24 +98,6 @@ def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
     assert review_status(clustered).new == {}
     apply_sheet(clustered, fill_in(clustered, {"Q77": {"action": "clear"}}), "ann")
     assert review_status(clustered).new == {}  # open, and known
-
-
-def test_a_class_that_the_last_review_took_unseen_is_not_new(clustered: Workspace) -> None:
-    run_review(clustered, PROPOSE)
-    assert review_status(clustered).new == {}
-
-
-def test_in_a_review_that_was_never_ended_the_refresh_tells_what_is_new(
-    clustered: Workspace,
-) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    write_proposals(clustered, [*CLASSES, WEIR])
-    changes = [
-        {"class_qid": qid, "change": change, "landmarks_before": 0, "landmarks_after": 1}
-        for qid, change in (("Q77", "new"), ("Q9", "new"), ("Q10", "changed"), ("Q404", "new"))
-    ]
-    write_stage(clustered, [(CLASS_CHANGES, table_of(CLASS_CHANGES, changes))])
-    assert review_status(clustered).new == {"Q77": "weir"}
 
 
 # A later scrape -----------------------------------------------------------------------------------
@@ -175,12 +132,6 @@ def test_an_edit_that_is_partly_gone_is_about_changed_classes(clustered: Workspa
     assert set(one.changed) == {"Q10"}
     (one,) = replayed(clustered, read_log(clustered).events[0].classes)
     assert (one.state, one.applied) == ("applied", 4)
-
-
-def test_what_was_decided_again_is_left_to_the_later_edit(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
-    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "bob")
-    assert states(clustered) == [(1, "applied"), (2, "changed")]
 
 
 def test_what_was_taken_back_or_only_remarked_on_is_nothing_to_look_at(

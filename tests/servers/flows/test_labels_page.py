@@ -1,6 +1,5 @@
 """What docs/labels.md shows, typed in its order."""
 
-import contextlib
 import csv
 import io
 import re
@@ -8,14 +7,13 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.tables import FILLS, LABEL_MAP, PROPOSALS
+from hgld.tables import FILLS, PROPOSALS
 from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
 from tests.hgld.labels.fills.worlds import PLACES, write_named_build
 from tests.worlds.commands.typed import run_typed
@@ -72,32 +70,6 @@ def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) 
     ]
     columns = (table[name].to_pylist() for name in ("label", "class_qid", "count"))
     assert list(zip(*columns, strict=True)) == expected
-
-
-def test_the_example_of_the_map_gives_each_label_a_place(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    example, _ = shown("python")
-    exec(example, {})  # noqa: S102 - what a reader would type
-    rows = Workspace(folder / "list").read(LABEL_MAP).to_pylist()
-    assert len(rows) == len(pq.read_table(folder / "list/clusters.parquet"))
-    assert all(0 <= row[name] <= 1 for row in rows for name in ("x", "y"))
-
-
-def test_the_example_learns_what_the_page_says(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    _, example = shown("python")
-    names: dict[str, Any] = {}
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(example, names)  # noqa: S102 - what a reader would type
-    printed = re.search(r"It prints `(.*?); \.\.\.`", _PAGE.read_text(encoding="utf-8"))
-    assert printed is not None
-    assert said.getvalue().startswith(printed[1])
-    assert set(names["changed"]) == {names["qids"][text] for text in ("oil rig", "oil platform")}
 
 
 def test_a_build_is_filled_and_so_is_a_list_as_the_page_shows(tmp_path: Path) -> None:

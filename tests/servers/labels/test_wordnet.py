@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hgld.labels.taxonomy.distil import DISTILLED, distil_wordnet
+from hgld.labels.taxonomy.distil import distil_wordnet
+from hgld.labels.taxonomy.rows import SHIPPED
 
 DEBIAN = Path("/usr/share/wordnet")
 
@@ -14,4 +15,4 @@ def test_debians_wordnet_gives_what_ships() -> None:
         pytest.skip("needs Debian's wordnet-base: apt-get install wordnet-base")
     if "WordNet 3.0" not in (DEBIAN / "data.noun").read_text(encoding="utf-8")[:2000]:
         pytest.skip(f"needs WordNet 3.0, {DEBIAN} is another")
-    assert distil_wordnet(DEBIAN) == (DISTILLED / "wordnet.csv").read_text(encoding="utf-8")
+    assert distil_wordnet(DEBIAN) == (SHIPPED / "wordnet.csv").read_text(encoding="utf-8")

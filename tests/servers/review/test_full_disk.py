@@ -6,12 +6,12 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.log.decisions import OpenLog, append_decisions, read_log
+from hgld.review.log.decisions import OpenLog, read_log
 from hgld.review.log.events import Event
-from tests.hgld.review.log.acts import assigned, edited, ignored, said
-from tests.hgld.review.log.test_opened_faults import ONE, THREE, TWO, wholly
+from tests.hgld.review.log.acts import assigned, edited, said
+from tests.hgld.review.log.test_opened import ONE, THREE, TWO, wholly
 from tests.worlds.disk import Disk, disk
-from tests.worlds.review.sheets import copy_of, log_of
+from tests.worlds.review.sheets import log_of
 
 __all__ = ["disk"]  # a fixture
 
@@ -43,18 +43,6 @@ def test_events_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) 
         done.append(small)
         wholly(workspace, *done)
     assert refusals > 12
-
-
-def test_many_decisions_that_find_no_room_are_all_refused(disk: Disk) -> None:
-    workspace = Workspace(disk.folder)
-    append_decisions(workspace, [ignored("Q1")])
-    before = log_of(workspace).read_bytes()
-    with pytest.raises(InputError, match="No space"):
-        append_decisions(workspace, [ignored(f"Q{number}") for number in range(400)])
-    assert log_of(workspace).read_bytes() == copy_of(workspace).read_bytes() == before
-    disk.resize(400)
-    append_decisions(workspace, [ignored(f"Q{number}") for number in range(400)])
-    assert len(read_log(workspace).events) == 401
 
 
 @pytest.mark.fault(133, "disk full or failing while an event is appended")

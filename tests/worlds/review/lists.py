@@ -13,10 +13,10 @@ import pyarrow as pa
 from hgld.benchmarks.speed.labels.lists import made_up_labels
 from hgld.engine.workspace import Workspace
 from hgld.flows.label_list import cluster_list
-from hgld.labels.clustering.geometry import cluster_centres
+from hgld.labels.clustering.kmeans import cluster_centres
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
-from hgld.review.decided import run_decided
+from hgld.review.stage import run_decided
 from hgld.tables import (
     CATEGORIES,
     CENTRES,

@@ -127,8 +127,8 @@ def _causes(why: str) -> str:
     """Returns the causes of a change in words: the table has them one after another.
 
     Example:
-        >>> _causes("class_vanished label")
-        'class vanished, label'
+        >>> _causes("other_landmark label")
+        'other landmark, label'
     """
     return ", ".join(why.split()).replace("_", " ")
 

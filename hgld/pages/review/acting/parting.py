@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgld.labels.clustering.geometry import unit_rows
-from hgld.labels.clustering.kmeans import settled_groups
-from hgld.labels.proposing.clusters import parts
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.clustering.kmeans import settled_groups, unit_rows
+from hgld.labels.proposing.proposals import Proposal, parts
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.namebook import NO_NAME
 

@@ -4,12 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of, event_words
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import Toggle, bring_back, jump, take_back
+from hgld.review.log.undoing import Toggle, jump, revert
 
 SwitchChoice = Callable[[Sequence[Event], str], Toggle | None]
 """What says, of the events and a reviewer, which edits are to be switched."""
@@ -38,14 +38,14 @@ class JumpQuestion:
     """Of all that it switches; who agrees sends it back."""
 
 
-def revert_choice(number: int) -> SwitchChoice:
-    """Takes one edit back alone."""
-    return lambda events, _: take_back(events, number)
+def revert_choice(number: int, way: Literal["revert", "restore"]) -> SwitchChoice:
+    """Takes one edit back alone, or brings it back; nothing, where that is so already."""
 
+    def choose(events: Sequence[Event], _: str) -> Toggle | None:
+        toggle = revert(events, number)
+        return toggle if toggle.event == way else None
 
-def restore_choice(number: int) -> SwitchChoice:
-    """Brings one edit back alone."""
-    return lambda events, _: bring_back(events, number)
+    return choose
 
 
 def jump_choice(line: int, *, is_own: bool = False) -> SwitchChoice:

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.proposals import Proposal
 from hgld.pages.review.acting.asking import ActRequest, Place
 from hgld.pages.review.acting.clashes import answer_words
 from hgld.pages.review.acting.drafts import Draft, Saying, in_force, label_of

@@ -21,7 +21,6 @@ _DONE = {
     "doubt": "marked as doubtful",
     "trust": "marked as doubtful no more",
     "settle": "settled",
-    "import": "imported",
     "sample": "was asked for a second opinion on",
     "opinion": "gave a second opinion on",
     "fill": "accepted",
@@ -119,7 +118,7 @@ def _edit_words(event: Event) -> str:
             words = f"{words} of {first.of_reviewer}"
         case "opinion" if first.effect == "unsure":
             words = f"could not tell what {what} is"
-        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import" | "opinion":
+        case "decision" | "sheet" | "accept" | "assign" | "settle" | "opinion":
             return f"{words} as {_answers(event.changes)}"
     return words
 

@@ -7,7 +7,7 @@ from hgld.pages.review.fills.asking import GuessRequest
 from hgld.pages.review.fills.standing import GuessStanding
 from hgld.pages.review.views import ConflictRow
 from hgld.review.log.events import Event
-from hgld.review.log.history import CategoryRulings, Standing, category_rulings, standing_of
+from hgld.review.log.history import FillRuling, Standing, category_rulings, standing_of
 
 
 def guess_clashes(
@@ -55,9 +55,9 @@ def guess_clashes(
     return found
 
 
-def ruling_words(rulings: CategoryRulings) -> str:
+def ruling_words(rulings: Sequence[FillRuling]) -> str:
     """Returns what stands of a category, such as `tower` or `not tower`; or `open`."""
-    labels = ((one.action, one.hierarchical_label.strip()) for one in rulings.rows())
+    labels = ((one.action, one.hierarchical_label.strip()) for one in rulings)
     words = [label if action == "accept" else f"not {label}" for action, label in labels]
     return ", ".join(words) or "open"
 

@@ -187,10 +187,13 @@ def _standings(guess: Guess, standing: Standing) -> list[tuple[str, GuessStandin
             state="accepted" if one.action == "accept" else "refused",
             ruling=one,
         )
-        for one in found.rows()
+        for one in found
     ]
     label, side = name_now(standing, guess.hierarchical_label, guess.natural_or_human_made)
-    if found.accepted is None and label_key(label) not in found.refused:
+    if not any(
+        one.action == "accept" or label_key(one.hierarchical_label) == label_key(label)
+        for one in found
+    ):
         said.append(
             GuessStanding(
                 guess=guess,

@@ -70,11 +70,8 @@ def judged_of(
 
 def agreement_rows(judged: Judged) -> tuple[AgreementRow, ...]:
     """Returns how far they agree on super-categories, and on sides."""
-    found = compare_reviewers(judged.first, judged.compared, judged.landmarks)
-    return (
-        AgreementRow("Super-category", found.labels, found.labels_by_landmarks),
-        AgreementRow("Side", found.sides, found.sides_by_landmarks),
-    )
+    labels, sides = compare_reviewers(judged.first, judged.compared, judged.landmarks)
+    return (AgreementRow("Super-category", *labels), AgreementRow("Side", *sides))
 
 
 def known_rows(judged: Judged) -> tuple[KnownRow, ...]:

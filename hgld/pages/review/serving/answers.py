@@ -143,7 +143,6 @@ class Answers:
         return self.rendering.page(
             "views/history.html",
             rows=page.rows,
-            branches=page.branches,
             more=page.more,
             only=only,
             line=bench.line,

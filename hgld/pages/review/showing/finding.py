@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels.clustering.geometry import unit_rows
+from hgld.labels.clustering.kmeans import unit_rows
 from hgld.labels.embedding.label_map import quick_projection
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.showing.bench import Bench

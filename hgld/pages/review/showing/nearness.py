@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgld.labels.clustering.geometry import unit_rows
+from hgld.labels.clustering.kmeans import unit_rows
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.namebook import OPEN
 from hgld.pages.review.views import NearClass, NearGroup

@@ -1,13 +1,13 @@
-"""The history in words: what was done, what depends on it, what was left behind."""
+"""The history in words: what was done, and what depends on it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import event_words, subjects_of
-from hgld.pages.review.views import BranchRow, HistoryRow
+from hgld.pages.review.views import HistoryRow
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import abandoned, dependents
+from hgld.review.log.undoing import dependents
 
 _PAGE = 50
 _NAMED = 5  # classes of an event
@@ -19,7 +19,6 @@ class HistoryPage:
     """Some rows of the history, the latest first."""
 
     rows: tuple[HistoryRow, ...]
-    branches: tuple[BranchRow, ...]
     more: bool
     """Whether there are earlier ones."""
 
@@ -48,11 +47,7 @@ class Past:
             raise RefusedError(f"only must be mine, unseen or empty, got {only!r}")
         chosen = self._chosen(before, only)
         rows = [row for row, _ in zip(chosen, range(_PAGE + 1), strict=False)]
-        return HistoryPage(
-            rows=tuple(rows[:_PAGE]),
-            branches=() if before else self.branches(),
-            more=len(rows) > _PAGE,
-        )
+        return HistoryPage(rows=tuple(rows[:_PAGE]), more=len(rows) > _PAGE)
 
     def row(self, event: Event) -> HistoryRow:
         """Returns an event in words."""
@@ -73,34 +68,17 @@ class Past:
         )
 
     def dependents(self, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:
-        """Returns an edit, and the later ones that bear on what taking it back does.
+        """Returns an edit, and the later ones that stay as they are when it is taken back.
 
         Raises:
             RefusedError: no such edit.
         """
         try:
-            found = {each.number for each in dependents(self.events, number)}
+            later = dependents(self.events, number)
         except ValueError as error:
             raise RefusedError(str(error)) from error
         edit = next(event for event in self.events if event.number == number)
-        return self.row(edit), tuple(self.row(each) for each in self.events if each.number in found)
-
-    def branches(self) -> tuple[BranchRow, ...]:
-        """Returns what undo and a new edit have left behind, the latest first."""
-        by_number = {event.number: event for event in self.events}
-        rows = []
-        for branch in reversed(abandoned(self.events)):
-            last = by_number[branch.edits[-1]]
-            rows.append(
-                BranchRow(
-                    branch.tip,
-                    event_words(last),
-                    branch.reviewer,
-                    last.decided_at,
-                    len(branch.edits),
-                )
-            )
-        return tuple(rows)
+        return self.row(edit), tuple(map(self.row, later))
 
     def _chosen(self, before: int, only: str) -> Iterable[HistoryRow]:
         for event in reversed(self.events):

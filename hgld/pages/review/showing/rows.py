@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.clusters import cluster_name, outliers, parts, telling_words
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.proposals import Proposal, cluster_name, outliers, parts, telling_words
 from hgld.labels.taxonomy.rows import Action
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex

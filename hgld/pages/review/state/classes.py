@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.labels.proposing.rows import Proposal, proposals_of
+from hgld.labels.proposing.proposals import Proposal, proposals_of
 from hgld.labels.proposing.stage import vectors_of_build
 from hgld.pages.serving.finding import fold_text
 from hgld.tables import CLUSTERS, PROPOSALS, TAXONOMY

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hgld.annotations.credits import license_name
+from hgld.annotations.images import license_name
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys

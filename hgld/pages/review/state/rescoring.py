@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.scoring import Scored, Scorer

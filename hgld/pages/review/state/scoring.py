@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.rows import Proposal, proposals_of
+from hgld.labels.proposing.proposals import Proposal, proposals_of
 from hgld.labels.proposing.stage import ProposeConfig, read_inputs
 from hgld.tables import CLUSTERS, PROPOSALS
 

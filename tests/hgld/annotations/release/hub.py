@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 NAME = "ann/labels"
 
@@ -20,43 +19,34 @@ class Hub:
     """What lies on the hub."""
 
     url: str = ""
-    commits: list[dict[str, bytes]] = field(default_factory=list)
-    """File to content, after each commit."""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    """Large files by their SHA-256."""
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Revision to its files and their content."""
     received: Counter[str] = field(default_factory=Counter)
-    """File, or digest of a large one, to how often its content came."""
+    """File to how often its content came."""
     served: Counter[str] = field(default_factory=Counter)
-    is_there: bool = False
-    refuses_objects: bool = False
+    refuses: bool = False
 
     @property
     def files(self) -> dict[str, bytes]:
-        return self.commits[-1] if self.commits else {}
+        return self.at("main")
 
-    def sha(self, number: int | None = None) -> str:
-        count = len(self.commits) if number is None else number
-        return hashlib.sha1(str(count).encode(), usedforsecurity=False).hexdigest()
+    @property
+    def sha(self) -> str:
+        return next(reversed(self.commits), "0" * 40)
 
-    def at(self, revision: str) -> dict[str, bytes] | None:
-        if revision in {"main", self.sha()}:
-            return self.files
-        numbers = {self.sha(number): number for number in range(1, len(self.commits) + 1)}
-        return self.commits[numbers[revision] - 1] if revision in numbers else None
+    def at(self, revision: str) -> dict[str, bytes]:
+        return self.commits.get(self.sha if revision == "main" else revision, {})
 
-    def commit(self, lines: list[dict[str, Any]]) -> None:
+    def commit(self, body: bytes) -> None:
         files = dict(self.files)
-        for line in lines:
-            value = line["value"]
-            match line["key"]:
-                case "file":
-                    files[value["path"]] = base64.b64decode(value["content"])
-                    self.received[value["path"]] += 1
-                case "lfsFile":
-                    files[value["path"]] = self.objects[value["oid"]]
-                case "deletedFile":
-                    del files[value["path"]]
-        self.commits.append(files)
+        for line in map(json.loads, body.splitlines()):
+            path = line["value"].get("path", "")
+            if line["key"] == "file":
+                files[path] = base64.b64decode(line["value"]["content"])
+                self.received[path] += 1
+            elif line["key"] == "deletedFile":
+                del files[path]
+        self.commits[f"{len(self.commits) + 1:040}"] = files
 
 
 class _Server(ThreadingHTTPServer):
@@ -67,67 +57,40 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        hub = self.server.hub
+        hub, path = self.server.hub, self.path.partition(f"/api/datasets/{NAME}/")[2]
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if self.path == "/api/repos/create":
-            status = 409 if hub.is_there else 200
-            hub.is_there = True
-            self.tell({"url": f"{hub.url}/datasets/{NAME}", "name": NAME}, status)
+            self.tell({"url": f"{hub.url}/datasets/{NAME}", "name": NAME})
         elif self.path == "/api/validate-yaml":
             self.tell({"errors": [], "warnings": []})
-        elif self.path.startswith(f"/api/datasets/{NAME}/preupload/"):
-            self.tell({"files": [_mode(one["path"]) for one in json.loads(body)["files"]]})
-        elif self.path == f"/datasets/{NAME}.git/info/lfs/objects/batch":
-            self.tell({"objects": [self.place(one) for one in json.loads(body)["objects"]]})
-        elif self.path.startswith(f"/api/datasets/{NAME}/commit/"):
-            hub.commit([json.loads(line) for line in body.splitlines()])
-            url = f"{hub.url}/datasets/{NAME}/commit/{hub.sha()}"
-            self.tell({"commitUrl": url, "commitOid": hub.sha(), "success": True})
+        elif path.startswith("preupload/"):
+            kind = {"uploadMode": "regular", "shouldIgnore": False}
+            names = [one["path"] for one in json.loads(body)["files"]]
+            self.tell({"files": [{"path": name, **kind} for name in names]})
+        elif path.startswith("commit/") and not hub.refuses:
+            hub.commit(body)
+            url = f"{hub.url}/datasets/{NAME}/commit/{hub.sha}"
+            self.tell({"commitUrl": url, "commitOid": hub.sha, "success": True})
         else:
-            self.tell({}, 404)
-
-    def place(self, one: dict[str, str]) -> dict[str, object]:
-        """Returns where a large file goes, nothing for one that is there."""
-        there: dict[str, object] = {"oid": one["oid"], "size": one["size"]}
-        if one["oid"] in self.server.hub.objects:
-            return there
-        return there | {"actions": {"upload": {"href": f"{self.server.hub.url}/lfs/{one['oid']}"}}}
-
-    def do_PUT(self) -> None:
-        hub = self.server.hub
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        oid = self.path.rpartition("/")[2]
-        if hub.refuses_objects or hashlib.sha256(content).hexdigest() != oid:
-            self.tell({}, 403)
-            return
-        hub.objects[oid] = content
-        hub.received[oid] += 1
-        self.tell({})
+            self.send(b"{}", 404, {})
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
         hub = self.server.hub
-        if match := re.fullmatch(rf"/api/datasets/{NAME}(?:/revision/([^?]+))?(\?.*)?", self.path):
-            revision = (match[1] or "main").replace("main", hub.sha())
-            if hub.is_there and hub.at(revision) is not None:
-                self.tell({"id": NAME, "sha": revision, "siblings": []})
-            else:
-                self.tell({}, 404, {"X-Error-Code": "RepoNotFound"})
-            return
         match = re.fullmatch(rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", self.path)
-        content = (hub.at(match[1]) or {}).get(match[2]) if match else None
+        content = hub.at(match[1]).get(match[2]) if match else None
         if match is None or content is None:
-            self.tell({}, 404, {"X-Error-Code": "EntryNotFound"})
+            code = "EntryNotFound" if hub.commits else "RepoNotFound"
+            self.send(b"{}", 404, {"X-Error-Code": code})
             return
         hub.served[match[2]] += self.command == "GET"
         tag = hashlib.sha256(content).hexdigest()
-        self.send(content, 200, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha()})
+        self.send(content, 200, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
 
-    def tell(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        kind = {"Content-Type": "application/json"}
-        self.send(json.dumps(value).encode(), status, kind | (headers or {}))
+    def tell(self, value: object) -> None:
+        self.send(json.dumps(value).encode(), 200, {"Content-Type": "application/json"})
 
     def send(self, content: bytes, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -139,11 +102,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Tests read the counters instead."""
-
-
-def _mode(path: str) -> dict[str, object]:
-    mode = "lfs" if path.endswith("parquet") else "regular"
-    return {"path": path, "uploadMode": mode, "shouldIgnore": False}
 
 
 @contextmanager

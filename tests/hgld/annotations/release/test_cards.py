@@ -1,6 +1,5 @@
 import json
 import re
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,21 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from hgld.annotations.release.cards import texts
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
-from hgld.tables import (
-    ANNOTATIONS,
-    BAD_ANNOTATIONS,
-    CREDITS,
-    EXCLUDED,
-    HIERARCHY,
-    LANDMARK_LABELS,
-    TAXONOMY,
-)
+from hgld.tables import ANNOTATIONS, TAXONOMY
 from tests.hgld.annotations.release.worlds import release
-from tests.hgld.annotations.world import IMAGES, LANDMARKS, write_inputs
-from tests.worlds.builders import table_of, write_metadata, write_stage
+from tests.worlds.builders import table_of, write_stage
 
 NASTY = 'Labels: "of # places", 100% $x'
 
@@ -68,38 +57,6 @@ def test_each_table_of_the_folder_is_a_configuration_or_a_split(
     assert credited == rows("credits-*.parquet", released_with_all)
 
 
-def test_the_card_names_the_tables_that_have_rows_and_no_others(
-    released: Path, released_with_all: Path, reviewed: Workspace
-) -> None:
-    write_metadata(reviewed, LANDMARKS, IMAGES)  # no credits
-    for folder, names in (
-        (released, {"default", "landmarks", "hierarchy", "excluded", "credits"}),
-        (released_with_all, {"filled", "bad"}),
-        (release(reviewed), {"excluded"}),
-    ):
-        there = {one["config_name"] for one in front_matter(folder)["configs"]}
-        assert names <= there
-        assert ("credits" in there) == (folder.parent != reviewed.root)
-        assert ("filled" in there) == ("bad" in there) == (folder == released_with_all)
-        card = (folder / "README.md").read_text(encoding="utf-8")
-        assert {name for name in _OPTIONAL if f"`{name}`" in card} == there & {*_OPTIONAL}
-
-
-_OPTIONAL = ("bad", "credits")
-
-
-def test_one_shard_loads_alone(released: Path, tmp_path: Path, load: Callable[..., Any]) -> None:
-    folder = tmp_path / "part"
-    shutil.copytree(released, folder)
-    name = "data/train-00001-of-00002.parquet"
-    for path in folder.rglob("*.parquet"):
-        if path != folder / name and not path.name.startswith(("index-00001", "test")):
-            path.unlink()
-    loaded = load(str(folder))  # as it is downloaded in part: no size is missed
-    assert list(loaded["train"]) == rows(name, released)
-    assert [len(loaded[split]) for split in loaded] == [1, 1, 1]
-
-
 def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None:
     matter = front_matter(released)
     assert "dataset_info" not in matter
@@ -108,14 +65,6 @@ def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None
     assert default["data_files"] == [
         {"split": split, "path": f"data/{split}-*.parquet"} for split in ("train", "index", "test")
     ]
-
-
-def test_a_split_without_images_is_not_declared(workspace: Workspace) -> None:
-    image = {"split": "train", "image_id": "a", "landmark_id": 1, "in_clean": True}
-    write_inputs(workspace, [image])
-    configs = {one["config_name"]: one for one in front_matter(release(workspace))["configs"]}
-    assert list(configs) == ["default", "landmarks", "hierarchy", "credits"]
-    assert [one["split"] for one in configs["default"]["data_files"]] == ["train"]
 
 
 def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
@@ -167,12 +116,6 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
     columns = set(re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE))
     assert columns
     assert columns <= set(ANNOTATIONS["train"].schema.names)
-
-
-def test_every_column_is_explained() -> None:
-    tables = (ANNOTATIONS["train"], LANDMARK_LABELS, HIERARCHY, EXCLUDED, BAD_ANNOTATIONS, CREDITS)
-    names = {name for table in tables for name in table.schema.names}
-    assert names == set(texts()["columns"])
 
 
 def test_the_first_screen_says_what_it_holds_and_that_a_program_is_no_person(

@@ -84,7 +84,7 @@ def records(folder: Path) -> set[str]:
 def test_only_tables_with_rows_are_described(released: Path, workspace: Workspace) -> None:
     assert records(released) == expected(released).keys()
     write_inputs(workspace, [])
-    assert records(release(workspace)) == {"landmarks", "hierarchy", "excluded"}
+    assert records(release(workspace)) == {"landmarks", "hierarchy"}
 
 
 @pytest.fixture
@@ -109,15 +109,6 @@ def test_every_file_of_the_tables_is_there_with_its_digest(
     for name, one in files.items():
         assert one["sha256"] == file_digest(released / name)
         assert one["contentSize"] == f"{(released / name).stat().st_size} B"
-
-
-def test_it_says_what_responsible_use_asks_for(described: dict[str, Any]) -> None:
-    for name in (
-        *("dataCollection", "dataCollectionTimeFrame", "dataCollectionMissingData"),
-        *("dataBiases", "dataLimitations", "dataReleaseMaintenancePlan", "dataUseCases"),
-        *("dataAnnotationProtocol", "personalSensitiveInformation", "dataSocialImpact"),
-    ):
-        assert described[f"rai:{name}"]
 
 
 def test_a_label_is_attributed_to_its_reviewer(described: dict[str, Any]) -> None:

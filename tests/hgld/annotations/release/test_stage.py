@@ -1,3 +1,5 @@
+"""A release: its files, its version, its fills, and what it says of the one before."""
+
 import json
 import subprocess
 from pathlib import Path
@@ -6,22 +8,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.released import read_release
-from hgld.annotations.release.stage import STAGE, run_release
+from hgld.annotations.release.facts import SCHEMA_VERSION, ReleaseConfig, next_version
+from hgld.annotations.release.released import read_release, read_releases
+from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
 from hgld.engine.verify import verify_sums
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import DamagedError, InputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
-from tests.hgld.annotations.release.worlds import ALL, decide, kept, release
-from tests.hgld.annotations.world import (
-    CHURCH,
-    IMAGES,
-    PARISH,
-    write_inputs,
-)
+from tests.hgld.annotations.release.worlds import decide, kept, release
+from tests.hgld.annotations.world import CHURCH, IMAGES, PARISH, write_fills, write_inputs
 
 CHAPEL = {CHURCH: ("assigned", "chapel", "human-made")}
 
@@ -141,33 +138,6 @@ def test_a_label_of_several_lines_is_a_line_of_the_note(published: Workspace, be
     assert "| church | cha\\|pel # of ease | label relabelled | 1 |\n" in note
 
 
-@pytest.mark.parametrize(
-    ("first", "then", "version", "changes"),
-    [
-        # Other shards of the same rows; fewer images; more of them.
-        (ALL, AnnotateConfig(train="all", images_per_shard=1), "1.0.1", []),
-        (ALL, AnnotateConfig(), "2.0.0", [("a1", "moved", "labelled -> not_clean")]),
-        (AnnotateConfig(), ALL, "1.1.0", [("a1", "moved", "not_clean -> labelled")]),
-    ],
-)
-def test_the_version_says_what_becomes_of_the_labelled_images(
-    published: Workspace,
-    first: AnnotateConfig,
-    then: AnnotateConfig,
-    version: str,
-    changes: list[tuple[str, str, str]],
-) -> None:
-    before = kept(release(published, annotate=first), "before")
-    folder = release(published, ReleaseConfig(previous=before), then)
-    rows = published.read(LABEL_CHANGES).to_pylist()
-    assert [(row["image_id"], row["change"], row["why"]) for row in rows] == changes
-    said = newest(folder)
-    assert said["version"] == version
-    counts = said["changes"]["images"]
-    assert counts["label_added"] == (version == "1.1.0")
-    assert counts["label_removed"] == (version == "2.0.0")
-
-
 def test_what_is_the_release_before_is_that_one_byte_for_byte(
     published: Workspace, before: Path, tmp_path: Path
 ) -> None:
@@ -204,6 +174,16 @@ def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     assert not [one for one in verify_sums(reviewed.path("annotations")) if one.what]
 
 
+def test_a_release_whose_tables_have_other_columns_is_refused(before: Path) -> None:
+    path = before / "landmarks.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["classes"]), path)
+    with pytest.raises(InputError, match="classes"):
+        read_release(before)
+    path.unlink()
+    with pytest.raises(InputError, match=r"landmarks\.parquet"):
+        read_release(before)
+
+
 def test_what_is_no_release_before_is_refused(published: Workspace, before: Path) -> None:
     folder = published.path("annotations")
     for previous in (folder, folder.parent / "nowhere"):
@@ -222,34 +202,131 @@ def test_what_is_no_release_before_is_refused(published: Workspace, before: Path
         run_release(published, ReleaseConfig(previous=before))
 
 
-def without_column(before: Path, column: str) -> None:
-    """Makes a release one of a version of the program that did not know a column of landmarks."""
-    path = before / "landmarks.parquet"
-    sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
-    old = file_digest(path)
-    pq.write_table(pq.read_table(path).drop_columns([column]), path)
-    (before / "SHA256SUMS").write_text(sums.replace(old, file_digest(path)), encoding="utf-8")
+BEFORE = {"version": "3.4.5", "schema": SCHEMA_VERSION}
 
 
-@pytest.mark.parametrize("column", ["hierarchical_label", "landmark_id", "classes"])
-def test_a_release_whose_tables_have_other_columns_is_refused(
-    published: Workspace, before: Path, column: str
+@pytest.mark.parametrize(
+    ("landmarks", "images", "expected"),
+    [
+        ({}, {}, "3.4.6"),
+        ({"added": 0, "label_changed": 0}, {"unchanged": 5}, "3.4.6"),
+        ({"added": 1}, {}, "3.5.0"),
+        ({"changed": 1}, {}, "3.5.0"),
+        ({"changed": 1, "label_added": 1}, {}, "3.5.0"),
+        ({}, {"moved": 1, "label_added": 1}, "3.5.0"),
+        ({"removed": 1}, {}, "3.5.0"),  # it had no label
+        ({"removed": 1, "labels_gone": 1}, {}, "4.0.0"),
+        ({"changed": 1, "label_changed": 1}, {}, "4.0.0"),
+        ({"changed": 1, "label_removed": 1}, {}, "4.0.0"),
+        ({}, {"moved": 1, "label_removed": 1}, "4.0.0"),
+        ({}, {"changed": 1, "label_changed": 1}, "4.0.0"),
+    ],
+)
+def test_the_version_says_what_it_does_to_those_who_use_the_labels(
+    landmarks: dict[str, int], images: dict[str, int], expected: str
 ) -> None:
-    without_column(before, column)
-    with pytest.raises(InputError, match=column):
-        run_release(published, ReleaseConfig(previous=before))
-    (before / "landmarks.parquet").unlink()
-    with pytest.raises(InputError, match=r"landmarks\.parquet"):
-        read_release(before)
+    counts = {"landmarks": landmarks, "images": images}
+    assert next_version(BEFORE, counts) == expected
+    assert next_version({**BEFORE, "schema": SCHEMA_VERSION - 1}, counts) == "4.0.0"
 
 
-def test_it_needs_annotations(reviewed: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld annotate"):
-        run_release(reviewed, ReleaseConfig())
-    assert STAGE.result_path(reviewed) == reviewed.path("annotations")
+def test_a_release_before_without_a_version_is_refused() -> None:
+    with pytest.raises(InputError, match=r"1\.2"):
+        next_version({**BEFORE, "version": "1.2"}, {})
 
 
-def test_a_build_without_images_and_classes_is_released(workspace: Workspace) -> None:
-    write_inputs(workspace, [])
-    folder = release(workspace)
-    assert [one for one in verify_sums(folder) if one.what] == []
+@pytest.mark.parametrize("content", ["", "[]", "{}", '[{"version": "1.0.0"}]', "[1]"])
+def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "releases.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"releases\.json"):
+        read_releases(path)
+    release = {**BEFORE, "date": None, "files": {}}
+    path.write_text(json.dumps([release]))
+    assert read_releases(path) == [release]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("title", " "),
+        ("title", "Ours\n# Theirs"),
+        ("license", "CC BY"),
+        ("date", "2026-02-30"),
+        ("date", "20260228"),
+        ("creators", ()),
+        ("creators", ("Ann", "")),
+        ("creators", ("Ann\nBob",)),
+    ],
+)
+def test_settings_that_no_release_could_have_are_refused(name: str, value: object) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=name):
+        ReleaseConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("license_id", "url"),
+    [
+        ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
+        ("CC-BY-NC-SA-3.0", "https://creativecommons.org/licenses/by-nc-sa/3.0/"),
+        ("ODbL-1.0", "https://spdx.org/licenses/ODbL-1.0.html"),
+    ],
+)
+def test_a_licence_has_an_address(license_id: str, url: str) -> None:
+    assert ReleaseConfig(license=license_id).license_url == url
+
+
+TAKEN = AnnotateConfig(train="all", fills=True, images_per_shard=1)
+
+
+def test_labels_of_classes_and_fills_are_counted_apart(reviewed: Workspace) -> None:
+    write_fills(reviewed)
+    folder = release(reviewed, annotate=TAKEN)
+    counts = newest(folder)["counts"]
+    assert counts["images"] == {"train": 2, "index": 2, "test": 1}  # as without fills
+    assert counts["filled"] == {"train": 2, "index": 0, "test": 0}
+    assert counts["filled_by"] == {"reviewed": 1, "words+parents": 1}
+    assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
+    assert (counts["labels"], counts["credits_missing"]) == (3, 2)
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "2 landmarks without a label of their classes" in note
+    assert "`reviewed` 1, `words+parents` 1" in note
+    for name in ("README.md", "DATASHEET.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        for count in ("1 of 7", "excluded images: 3", "`reviewed` 1, `words", "`filled`: 2"):
+            assert count in text
+
+
+def test_taking_fills_adds_and_leaves_every_other_label(published: Workspace, before: Path) -> None:
+    without = (before / "README.md").read_text(encoding="utf-8")
+    assert "No label is imputed" in without
+    folder = release(published, ReleaseConfig(previous=before), TAKEN)
+    said = newest(folder)
+    assert said["version"] == "1.1.0"
+    assert said["changes"]["landmarks"]["label_added"] == 2
+    assert said["changes"]["landmarks"]["label_changed"] == 0
+    assert said["changes"]["images"] == {
+        "added": 0,
+        "removed": 0,
+        "moved": 2,
+        "changed": 0,
+        "unchanged": 8,
+        "label_added": 0,  # to what is published
+        "label_removed": 0,
+        "label_changed": 0,
+    }
+    changes = pq.read_table(folder / "label_changes.parquet").cast(LABEL_CHANGES.schema)
+    told = {row["image_id"]: row for row in changes.to_pylist() if row["kind"] == "image"}
+    assert {name: row["why"] for name, row in told.items()} == {
+        "a2": "ignored -> filled",
+        "a3": "no_item -> filled",
+    }
+    assert {(row["table_before"], row["table_after"]) for row in told.values()} == {
+        ("excluded", "filled")
+    }
+    whys = {row["landmark_id"]: row["why"] for row in changes.to_pylist() if not row["image_id"]}
+    assert whys == {
+        3: "decision reviewer method label relabelled reason evidence",
+        4: "decision reviewer method label relabelled reason evidence",
+    }

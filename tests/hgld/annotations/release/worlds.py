@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.facts import ReleaseConfig
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
@@ -15,9 +15,7 @@ ALL = AnnotateConfig(train="all")
 
 
 def release(
-    workspace: Workspace,
-    config: ReleaseConfig | None = None,
-    annotate: AnnotateConfig = ALL,
+    workspace: Workspace, config: ReleaseConfig | None = None, annotate: AnnotateConfig = ALL
 ) -> Path:
     """Annotates and releases a build; returns the release's folder."""
     run_annotate(workspace, annotate)

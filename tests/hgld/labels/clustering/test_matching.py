@@ -45,13 +45,13 @@ def test_each_change_has_its_name() -> None:
     after = {"a": 0, "b": 0, "c": 4, "d": 0, "e": 2, "f": 2, "n": 2, "m": 5}
     rows = cluster_changes(before, after).to_pylist()
     assert [tuple(row.values()) for row in rows] == [
-        ("kept", 0, 0, 2, 3, 3, 2 / 4),
-        ("merged", 1, 0, 1, 1, 3, 1 / 3),
-        ("kept", 2, 2, 2, 2, 3, 2 / 3),
-        ("new", None, 2, 1, 0, 3, None),
-        ("split", 0, 4, 1, 3, 1, 1 / 3),
-        ("new", None, 5, 1, 0, 1, None),
-        ("gone", 3, None, 1, 1, 0, None),
+        ("kept", 0, 0, 2),
+        ("merged", 1, 0, 1),
+        ("kept", 2, 2, 2),
+        ("new", None, 2, 1),
+        ("split", 0, 4, 1),
+        ("new", None, 5, 1),
+        ("gone", 3, None, 1),
     ]
 
 
@@ -65,10 +65,8 @@ def test_no_class_is_lost_or_counted_twice(before: dict[str, int], after: dict[s
     for row in rows:
         if row["cluster_id_before"] is not None:
             went[row["cluster_id_before"]] += row["classes"]
-            assert row["classes_before"] == list(before.values()).count(row["cluster_id_before"])
         if row["cluster_id_after"] is not None:
             came[row["cluster_id_after"]] += row["classes"]
-            assert row["classes_after"] == list(after.values()).count(row["cluster_id_after"])
         assert row["classes"] > 0
     assert went == Counter(before.values())
     assert came == Counter(after.values())

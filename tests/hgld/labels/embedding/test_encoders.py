@@ -1,3 +1,5 @@
+import random
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgld.errors import MissingInputError
+from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
 from hgld.labels.embedding.weights import load_open_clip
 from tests.worlds.tiny_clip import TINY, tiny_config
@@ -50,19 +52,6 @@ def test_the_text_tower_runs_over_no_more_tokens_than_a_text_has(
     # start, "lake", end; start, "a" or "hill", end; start, six words, end
     assert lengths == [3, 3, 8]
     assert len(model.positional_embedding) == len(model.attn_mask) == 77
-
-
-def test_texts_keep_their_order_over_many_batches(tiny_encoder: OpenClipEncoder) -> None:
-    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(280)]
-    steps: list[int] = []
-    vectors = tiny_encoder.encode(texts, steps.append)
-    assert sum(steps) == 280
-    assert len(steps) > 1
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    for row in (0, 255, 256, 279):
-        alone = tiny_encoder.encode([texts[row]])[0]
-        np.testing.assert_allclose(vectors[row], alone, atol=1e-5)
 
 
 def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEncoder) -> None:
@@ -154,3 +143,97 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "word"),
+    [
+        ("ViT-L-15", "laion2b_s32b_b82k", "ViT-L-15"),
+        ("ViT-L-14", "no/such/file.pt", "laion2b_s32b_b82k"),  # the tags there are
+        ("ViT-L-14", "openai", "quickgelu"),
+    ],
+)
+def test_a_model_or_weights_that_there_are_not_are_refused(
+    model: str, weights: str, word: str
+) -> None:
+    with pytest.raises(InputError, match=word):
+        load_open_clip(model, weights)
+
+
+@pytest.mark.usefixtures("tiny_weights")
+def test_weights_of_another_model_and_a_file_of_none_are_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
+    (tmp_path / "page.pt").write_text("<html>not found</html>", encoding="utf-8")
+    for name in ("other.pt", "page.pt"):
+        with pytest.raises(InputError, match=name):
+            load_open_clip(TINY, str(tmp_path / name))
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+def test_damaged_weights_are_one_line_or_load_and_never_a_traceback(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    """A flipped bit of a number loads: it is other weights, which have another digest."""
+    chance = random.Random(3)
+    good = tiny_weights.read_bytes()
+    path = tmp_path / "damaged.pt"
+    refused = []
+    for number in range(6):
+        data = bytearray(good)
+        match number % 3:
+            case 0:
+                del data[chance.randrange(len(data)) :]
+            case 1:  # the head and the directory at the end say what is where
+                at = chance.choice([chance.randrange(3000), -chance.randrange(1, 3000)])
+                data[at] ^= 1 << chance.randrange(8)
+            case _:
+                at = chance.randrange(len(data) // 2)
+                data[at : at + 100_000] = bytes(100_000)
+        path.write_bytes(data)
+        assert data != good
+        try:
+            load_open_clip(TINY, str(path))
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) >= 2
+    assert all("\n" not in text and "damaged.pt" in text for text in refused)
+
+
+def test_a_hub_that_nobody_answers_for_is_not_asked_for_files_and_what_it_gave_before_is_taken(
+    tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def download(known: Any) -> str:  # noqa: ANN401
+        asked.append(known)
+        return str(tiny_weights)
+
+    with socket.socket() as listener:  # bound, and then nobody's
+        listener.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    monkeypatch.setattr("open_clip.get_pretrained_cfg", lambda *_: {"hf_hub": "owner/tiny/"})
+    monkeypatch.setattr("open_clip.download_pretrained", download)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(FetchError, match="minilm"):
+        load_open_clip(TINY, "tag")
+    assert not asked
+    (tmp_path / "models--owner--tiny").mkdir()
+    assert load_open_clip(TINY, "tag").encode(["lake"]).shape == (1, 64)
+    # With HF_HUB_OFFLINE=1 and an empty cache its own client says that it has none.
+    monkeypatch.undo()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(FetchError, match="minilm"):
+        load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
+
+
+def test_a_tokenizer_that_is_not_here_names_the_offline_encoder(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: str) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr("open_clip.get_tokenizer", gone)
+    with pytest.raises(FetchError, match="minilm"):
+        load_open_clip(TINY, str(tiny_weights))

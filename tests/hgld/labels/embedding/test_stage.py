@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
+from hgld.errors import InputError, MissingInputError
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.labels.embedding.stage import EmbedConfig, run_embed, unique_classes
@@ -24,9 +25,7 @@ SCRAPED = {
     ("index", 7): [("Q34038", "waterfall"), ("Q8502", "mountain"), ("Q23397", "lake")],
     ("index", 8): [("Q12280", "bridge {stone}")],
 }
-
-
-LABELS_AND_PHRASES = {label for classes in SCRAPED.values() for _, label in classes} | {*PHRASES}
+TEXTS = {label for classes in SCRAPED.values() for _, label in classes} | {*PHRASES}
 
 
 @pytest.fixture
@@ -40,10 +39,6 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbedConfig:
 def scraped(workspace: Workspace) -> Workspace:
     write_scrape(workspace, class_rows(SCRAPED))
     return workspace
-
-
-def digests(workspace: Workspace) -> dict[str, str]:
-    return workspace.finished(EMBEDDINGS).outputs
 
 
 def test_classes_are_counted_once_a_landmark_and_sorted_by_number() -> None:
@@ -63,15 +58,6 @@ def test_a_class_seen_under_two_labels_keeps_the_first_whole() -> None:
     assert row == [expected]
 
 
-def test_equal_labels_stay_apart_and_get_equal_vectors(
-    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
-) -> None:
-    run_embed(scraped, config)
-    rows = {row["class_qid"]: row for row in scraped.read(EMBEDDINGS).to_pylist()}
-    assert rows["Q9"]["embedding"] == rows["Q10"]["embedding"]
-    assert encoder.encoded.count("A picture of a national park") == 1
-
-
 def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
     config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
@@ -82,6 +68,8 @@ def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
     assert "A picture of a bridge {stone}" in texts
     assert rows["text"].to_pylist() == texts
     vectors = np.array(rows["embedding"].to_pylist(), dtype=np.float32)
+    # Two classes are called national park: they stay apart, and have one vector.
+    assert encoder.encoded.count("A picture of a national park") == 1
     np.testing.assert_array_equal(vectors, encoder.encode(texts))
     assert len(scraped.shards(EMBEDDINGS)) == 3
 
@@ -91,35 +79,14 @@ def test_the_words_of_the_taxonomy_are_encoded_beside_the_labels(
     config: EmbedConfig, scraped: Workspace
 ) -> None:
     run_embed(scraped, config)
-    rows = scraped.read(WORDS).to_pylist()
-    assert [row["phrase"] for row in rows] == list(PHRASES)
-    by_phrase = {row["phrase"]: row for row in rows}
+    by_phrase = {row["phrase"]: row for row in scraped.read(WORDS).to_pylist()}
+    assert list(by_phrase) == list(PHRASES)
     waterfall = by_phrase["waterfall"]
     assert waterfall["text"] == "A picture of a waterfall"
     assert waterfall["hierarchical_label"] == "cascade"
     assert (waterfall["kind"], waterfall["natural_or_human_made"]) == ("alias", "natural")
     labels = {row["text"]: row["embedding"] for row in scraped.read(EMBEDDINGS).to_pylist()}
     assert labels[waterfall["text"]] == waterfall["embedding"]
-
-
-def test_a_second_run_is_skipped(
-    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
-) -> None:
-    run_embed(scraped, config)
-    encoder.encoded.clear()
-    assert run_embed(scraped, config).skipped
-    assert not encoder.encoded
-
-
-@pytest.mark.usefixtures("encoder")
-def test_another_label_changes_the_digests(config: EmbedConfig, scraped: Workspace) -> None:
-    run_embed(scraped, config)
-    before = digests(scraped)
-    write_scrape(scraped, class_rows(SCRAPED | {("index", 8): [("Q12280", "bridge")]}))
-    assert not run_embed(scraped, config).skipped
-    after = digests(scraped)
-    assert after[EMBEDDINGS.path] != before[EMBEDDINGS.path]
-    assert after[WORDS.path] == before[WORDS.path]
 
 
 @pytest.mark.usefixtures("encoder")
@@ -133,20 +100,15 @@ def test_fewer_classes_leave_no_shard_of_the_old_ones(
     assert len(scraped.shards(EMBEDDINGS)) == 1
 
 
-def test_no_class_gives_no_rows_and_no_error(
+def test_no_class_gives_no_rows_and_no_scrape_is_told_what_to_run(
     config: EmbedConfig, workspace: Workspace, encoder: TrigramEncoder
 ) -> None:
+    with pytest.raises(MissingInputError, match="hgld scrape"):
+        run_embed(workspace, config)
     write_scrape(workspace, table_of(CLASSES, []))
     run_embed(workspace, config)
     assert len(workspace.read(LABELS)) == len(workspace.read(EMBEDDINGS)) == 0
     assert len(encoder.encoded) == len(PHRASES)
-
-
-def test_a_build_without_a_scrape_is_told_what_to_run(
-    config: EmbedConfig, workspace: Workspace
-) -> None:
-    with pytest.raises(MissingInputError, match="hgld scrape"):
-        run_embed(workspace, config)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +147,92 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
             run_embed(scraped, config)
     assert scraped.manifest("embed") is None
     assert len(list(scraped.path(CACHE_FOLDER).glob("*.parquet"))) == 2
-
-    run_embed(scraped, config)
-    assert len(encoder.encoded) == len(LABELS_AND_PHRASES) - 2 * PART
-
+    resumed = run_embed(scraped, config).manifest
+    assert len(encoder.encoded) == len(TEXTS) - 2 * PART
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_scrape(undisturbed, class_rows(SCRAPED))
-    run_embed(undisturbed, config)
-    assert digests(scraped) == digests(undisturbed)
+    assert run_embed(undisturbed, config).manifest.outputs == resumed.outputs
+
+
+# What a run encodes, given the runs before it; the digests do not tell.
+
+
+def test_only_a_new_label_is_encoded_and_a_changed_prompt_and_back_costs_nothing(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+) -> None:
+    run_embed(scraped, config)
+    encoder.encoded.clear()
+    write_scrape(scraped, class_rows(SCRAPED | {("index", 9): [("Q34442", "road")]}))
+    first = run_embed(scraped, config).manifest.outputs
+    assert encoder.encoded == ["A picture of a road"]
+    run_embed(scraped, replace(config, prompt="a photo of {label}"))
+    assert "a photo of lake" in encoder.encoded
+    encoder.encoded.clear()
+    again = run_embed(scraped, config)
+    assert not again.skipped
+    assert again.manifest.outputs == first
+    assert not encoder.encoded
+
+
+def test_with_all_vectors_kept_no_encoder_is_loaded(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+) -> None:
+    first = run_embed(scraped, config).manifest.outputs
+    assert encoder.encoded
+    scraped.shards(EMBEDDINGS)[0].unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(embed, "load_encoder")
+        again = run_embed(scraped, config)
+    assert not again.skipped
+    assert again.manifest.outputs == first
+
+
+def test_other_weights_or_another_model_encode_again_and_another_place_does_not(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder, tmp_path: Path
+) -> None:
+    weights, copy = tmp_path / "a.pt", tmp_path / "b.pt"
+    for path in (weights, copy):
+        path.write_bytes(b"first")
+    config = replace(config, encoder="open_clip", weights=str(weights))
+
+    def encoded(changed: EmbedConfig) -> int:
+        encoder.encoded.clear()
+        assert not run_embed(scraped, changed).skipped
+        return len(encoder.encoded)
+
+    assert encoded(config) == len(TEXTS)
+    assert encoded(replace(config, model="ViT-B-32")) == len(TEXTS)
+    assert encoded(replace(config, weights=str(copy))) == 0
+    weights.write_bytes(b"second")
+    assert encoded(config) == len(TEXTS)
+
+
+def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
+    scraped: Workspace, config: EmbedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Damaged(TrigramEncoder):
+        def encode(self, texts: Sequence[str], on_batch: object = None) -> NDArray[np.float32]:
+            vectors = super().encode(texts, on_batch)
+            vectors[1] = np.nan
+            return vectors
+
+    monkeypatch.setattr(embed, "load_encoder", lambda _: Damaged())
+    with pytest.raises(InputError, match="unit norm"):
+        run_embed(scraped, config)
+    assert not scraped.path(CACHE_FOLDER).exists()
+
+
+def test_another_taxonomy_encodes_its_new_words_alone_wherever_it_lies(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder, tmp_path: Path
+) -> None:
+    first = run_embed(scraped, config).manifest
+    encoder.encoded.clear()
+    moved = replace(config, taxonomy=write_taxonomy(tmp_path / "moved"))
+    assert run_embed(scraped, moved).skipped
+    aliases = "hierarchical_label,language,alias\nspan,en,viaduct\n"
+    changed = replace(config, taxonomy=write_taxonomy(tmp_path / "moved", aliases=aliases))
+    report = run_embed(scraped, changed)
+    assert encoder.encoded == ["A picture of a viaduct"]
+    assert report.manifest.settings["taxonomy"] != first.settings["taxonomy"]
+    phrases = scraped.read(WORDS)["phrase"].to_pylist()
+    assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]

@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
 from hgld.labels.fills.guessing import (
+    Document,
     FillMethod,
     Guesses,
     KnownLandmarks,
     PictureVote,
-    Subjects,
     guess,
     trusted_from,
 )
@@ -31,14 +34,20 @@ def known_names(count: int, unclear: int = 0) -> KnownLandmarks:
     truth = [LABELS[place % 3] for place in range(count)]
     names = [f"{PLACES[place]} {WORDS[label]}" for place, label in enumerate(truth)]
     names[count - unclear :] = PLACES[count - unclear : count]
-    return KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=LABELS)
+    return KnownLandmarks(documents=named(*names), truth=truth, labels=LABELS)
+
+
+def named(*names: str) -> list[Document]:
+    return [Document((name,)) for name in names]
 
 
 def guessed(
-    known: KnownLandmarks, asked: Subjects, lexicon: Lexicon, **refused: frozenset[str]
+    known: KnownLandmarks,
+    asked: Sequence[Document],
+    lexicon: Lexicon,
+    refused: Mapping[int, frozenset[str]] = MappingProxyType({}),
 ) -> Guesses:
-    rows = {int(name.removeprefix("row")): labels for name, labels in refused.items()}
-    return guess(known, asked, rows, lexicon=lexicon, precision=0.9, say=lambda _: None)
+    return guess(known, asked, refused, lexicon=lexicon, precision=0.9)
 
 
 def labels_of(guesses: Guesses) -> list[str]:
@@ -46,24 +55,18 @@ def labels_of(guesses: Guesses) -> list[str]:
 
 
 def test_what_words_mean_is_learned_from_known_names(lexicon: Lexicon) -> None:
-    asked = Subjects(names=["Xanadu plim", "Quon of Ys", "Zork"])
+    asked = named("Xanadu plim", "Quon of Ys", "Zork")
     guesses = guessed(known_names(240, unclear=60), asked, lexicon)
     assert labels_of(guesses) == ["lake", "lighthouse", "church"]
     assert {method.name for method in guesses.methods} == {"words"}
     assert (guesses.confidence > 0.9).all()
     assert len(guesses.checks) == 240
-
-
-def test_a_name_that_says_nothing_is_less_sure(lexicon: Lexicon) -> None:
-    asked = Subjects(names=["Xanadu plim", "Xanadu"])
-    sure, unsure = guessed(known_names(240, unclear=120), asked, lexicon).confidence
-    assert sure > 0.9
-    assert unsure < 0.6
+    assert guessed(known_names(240, unclear=120), named("Xanadu"), lexicon).confidence[0] < 0.6
 
 
 def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Lexicon) -> None:
-    known = KnownLandmarks(subjects=Subjects(names=[]), truth=[], labels=LABELS)
-    asked = Subjects(names=["Kirche St. Martin", "Leuchtturm Arkona", "Lago di Como"])
+    known = KnownLandmarks(documents=[], truth=[], labels=LABELS)
+    asked = named("Kirche St. Martin", "Leuchtturm Arkona", "Lago di Como")
     guesses = guessed(known, asked, lexicon)
     assert labels_of(guesses) == ["church", "lighthouse", "lake"]
     assert guesses.confidence.max() <= 0.5
@@ -74,57 +77,30 @@ def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Le
 
 def test_a_label_of_no_taxonomy_and_no_known_name_is_never_guessed(lexicon: Lexicon) -> None:
     known = known_names(120, unclear=30)
-    wider = KnownLandmarks(subjects=known.subjects, truth=known.truth, labels=[*LABELS, "zzz"])
-    guesses = guessed(wider, Subjects(names=PLACES[:50]), lexicon)
-    assert 3 not in guesses.front
+    wider = replace(known, labels=[*LABELS, "zzz"])
+    # Nor does a refusal teach anything of it.
+    for each in (wider, taught(wider, ["Ys"], refused="zzz")):
+        guesses = guessed(each, named(*PLACES[:50]), lexicon)
+        assert np.isfinite(guesses.confidence).all()
+        assert 3 not in guesses.front
 
 
 def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     known = known_names(240, unclear=60)
-    asked = Subjects(names=["Xanadu plim", "Xanadu plim"])
-    guesses = guessed(known, asked, lexicon, row1=frozenset({"lake", "gone"}))
+    asked = named("Xanadu plim", "Xanadu plim")
+    guesses = guessed(known, asked, lexicon, {1: frozenset({"lake", "gone"})})
     assert labels_of(guesses)[0] == "lake"
     assert labels_of(guesses)[1] != "lake"
     assert guesses.confidence[1] < guesses.confidence[0]
-
-
-def test_what_is_known_to_have_no_label_makes_such_names_less_sure(lexicon: Lexicon) -> None:
-    known = known_names(240, unclear=60)
-    asked = Subjects(names=["Xanadu plim hill"])
-    before = guessed(known, asked, lexicon).confidence[0]
-    refused = KnownLandmarks(
-        subjects=Subjects(names=[*known.subjects.names, *(f"{each} hill" for each in PLACES[:40])]),
-        truth=[*known.truth, *([""] * 40)],
-        labels=LABELS,
-    )
-    assert guessed(refused, asked, lexicon).confidence[0] < before
-
-
-def test_parents_speak_where_names_do_not(lexicon: Lexicon) -> None:
-    known = known_names(240, unclear=240)
-    heads = {"church": "Churches", "lake": "Lakes", "lighthouse": "Lighthouses"}
-    parents = [[f"{heads[label]} in {PLACES[-place]}"] for place, label in enumerate(known.truth)]
-    with_parents = KnownLandmarks(
-        subjects=Subjects(names=known.subjects.names, parents=parents),
-        truth=known.truth,
-        labels=LABELS,
-    )
-    asked = Subjects(names=["Xanadu", "Xanadu"], parents=[["Lakes in Ys"], []])
-    guesses = guessed(with_parents, asked, lexicon)
-    assert labels_of(guesses)[0] == "lake"
-    assert [method.name for method in guesses.methods] == ["words+parents", "words"]
-    assert guesses.confidence[0] > 0.9 > guesses.confidence[1]
-    assert {check.method for check in guesses.checks} == {"words", "words+parents"}
 
 
 def test_parents_that_no_labelled_landmark_has_are_trusted_no_more_than_words(
     lexicon: Lexicon,
 ) -> None:
     known = known_names(240, unclear=100)
-    asked = Subjects(names=["Xanadu"], parents=[["Churches in Ys"]])
-    guesses = guessed(known, asked, lexicon)
+    guesses = guessed(known, [Document(("Xanadu", "Churches in Ys"))], lexicon)
     assert labels_of(guesses) == ["church"]
-    words = guessed(known, Subjects(names=["Xanadu"]), lexicon).methods[0]
+    words = guessed(known, named("Xanadu"), lexicon).methods[0]
     assert guesses.methods[0].threshold == words.threshold
     assert guesses.methods[0].name == "words+parents"
 
@@ -132,17 +108,14 @@ def test_parents_that_no_labelled_landmark_has_are_trusted_no_more_than_words(
 def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
     known = known_names(240, unclear=240)
 
-    def votes(labels: list[str]) -> list[PictureVote | None]:
-        return [PictureVote(label, 0.9, 1.0, f"{label}: 3 of 3") for label in labels]
+    def seen(name: str, label: str) -> Document:
+        return Document((name,), PictureVote(label, 0.9, 1.0, f"{label}: 3 of 3"))
 
-    asked = Subjects(names=["Xanadu"], pictures=votes(["lake"]))
     confidences = []
     for right in (240, 120):
         said = [*known.truth[:right], *(LABELS[::-1] * 80)[right:240]]
-        seen = Subjects(names=known.subjects.names, pictures=votes(said))
-        guesses = guessed(
-            KnownLandmarks(subjects=seen, truth=known.truth, labels=LABELS), asked, lexicon
-        )
+        documents = [seen(*each) for each in zip(PLACES, said, strict=False)]
+        guesses = guessed(replace(known, documents=documents), [seen("Xanadu", "lake")], lexicon)
         assert guesses.methods[0].name == "words+pictures"
         confidences.append(guesses.confidence[0])
     assert confidences[0] > confidences[1]
@@ -151,25 +124,17 @@ def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
 def test_votes_of_which_nobody_knows_how_often_they_are_right_do_not_count(
     lexicon: Lexicon,
 ) -> None:
-    asked = Subjects(names=["Xanadu plim"], pictures=[PictureVote("church", 1.0, 1.0, "sure")])
+    asked = [Document(("Xanadu plim",), PictureVote("church", 1.0, 1.0, "sure"))]
     guesses = guessed(known_names(240, unclear=60), asked, lexicon)
     assert labels_of(guesses) == ["lake"]
     assert guesses.methods[0].name == "words"
 
 
-def test_the_same_landmarks_give_the_same_guesses_to_the_bit(lexicon: Lexicon) -> None:
-    asked = Subjects(names=PLACES[300:360])
-    first, again = (guessed(known_names(240, unclear=60), asked, lexicon) for _ in range(2))
-    assert first.confidence.tobytes() == again.confidence.tobytes()
-    assert first.front.tobytes() == again.front.tobytes()
-    assert first.checks == again.checks
-
-
 def test_names_of_one_text_are_held_out_together(lexicon: Lexicon) -> None:
     names = [name for name in PLACES[:100] for _ in range(2)]
     truth = [LABELS[place % 3] for place in range(100) for _ in range(2)]
-    known = KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=LABELS)
-    checks = guessed(known, Subjects(names=["x"]), lexicon).checks
+    known = KnownLandmarks(documents=named(*names), truth=truth, labels=LABELS)
+    checks = guessed(known, named("x"), lexicon).checks
     right = np.mean([check.guess == truth[check.row] for check in checks])
     assert right < 0.6  # a name that was seen would be right
 
@@ -199,7 +164,7 @@ def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> K
     count = len(known.truth)
     places = range(count, count + len(names)) if refused else ()
     return KnownLandmarks(
-        subjects=Subjects(names=[*known.subjects.names, *names]),
+        documents=[*known.documents, *named(*names)],
         truth=[*known.truth, *([""] * len(names))],
         labels=known.labels,
         refused={place: frozenset({refused or ""}) for place in places},
@@ -209,11 +174,11 @@ def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> K
 def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
     lexicon: Lexicon,
 ) -> None:
-    known, asked = known_names(240, unclear=60), ["Xanadu plim inn", "Xanadu quon inn"]
-    before = guessed(known, Subjects(names=asked), lexicon)
+    known, asked = known_names(240, unclear=60), named("Xanadu plim inn", "Xanadu quon inn")
+    before = guessed(known, asked, lexicon)
     names = [f"{place} plim inn" for place in PLACES[300:360]]
-    after = guessed(taught(known, names, refused="lake"), Subjects(names=asked), lexicon)
-    blank = guessed(taught(known, names, refused=None), Subjects(names=asked), lexicon)
+    after = guessed(taught(known, names, refused="lake"), asked, lexicon)
+    blank = guessed(taught(known, names, refused=None), asked, lexicon)
     lighthouse = LABELS.index("lighthouse")
     assert [LABELS[place] for place in before.front] == ["lake", "lighthouse"]
     lake = [each.confidence[0] if each.front[0] == 1 else 0.0 for each in (before, after)]
@@ -230,7 +195,7 @@ def test_a_refused_guess_that_is_made_again_counts_as_wrong_and_any_other_as_unk
     known = known_names(240)
     names = [f"{place} plim" for place in PLACES[300:330]]
     names += [f"{place} zork" for place in PLACES[330:360]]
-    checks = guessed(taught(known, names, refused="lake"), Subjects(names=["x"]), lexicon).checks
+    checks = guessed(taught(known, names, refused="lake"), named("x"), lexicon).checks
     refused = [check for check in checks if check.row >= 240]
     assert {check.guess for check in refused} <= {"lake"}
     assert {check.row for check in refused} <= set(range(240, 270))
@@ -241,21 +206,12 @@ def test_a_refused_guess_that_is_made_again_counts_as_wrong_and_any_other_as_unk
 def test_a_refusal_where_only_one_label_is_known_tells_the_two_apart(lexicon: Lexicon) -> None:
     truth = ["lake"] * 90
     names = [f"{place} plim" for place in PLACES[:90]]
-    known = KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=["lake"])
+    known = KnownLandmarks(documents=named(*names), truth=truth, labels=["lake"])
     others = [f"{place} frob" for place in PLACES[300:360]]
-    found = guessed(
-        taught(known, others, refused="lake"), Subjects(names=["Ys plim", "Ys frob"]), lexicon
-    )
+    known = taught(known, others, refused="lake")
+    found = guessed(known, named("Ys plim", "Ys frob"), lexicon)
     assert found.confidence[0] > 0.9
     assert found.confidence[1] < 0.5
-
-
-def test_of_labels_that_nothing_is_known_of_a_refusal_teaches_nothing(lexicon: Lexicon) -> None:
-    known = known_names(120)
-    wider = KnownLandmarks(subjects=known.subjects, truth=known.truth, labels=[*LABELS, "zzz"])
-    one = guessed(taught(wider, ["Ys"], refused="zzz"), Subjects(names=["Ys plim"]), lexicon)
-    assert np.isfinite(one.confidence).all()
-    assert LABELS[one.front[0]] == "lake"
 
 
 def test_the_threshold_is_the_lowest_above_which_enough_are_right() -> None:
@@ -268,15 +224,11 @@ def test_the_threshold_is_the_lowest_above_which_enough_are_right() -> None:
     assert trusted_from(confidence, is_right, 1.0) == pytest.approx(confidence[59])
 
 
-def test_fewer_than_thirty_guesses_show_nothing() -> None:
-    confidence = np.concatenate([np.full(29, 0.9), np.full(71, 0.1)])
-    is_right = confidence > 0.5
-    assert trusted_from(confidence, is_right, 0.95) == math.inf
-    assert trusted_from(np.zeros(0), np.zeros(0, bool), 0.95) == math.inf
-
-
 def test_of_equal_confidences_all_are_trusted_or_none() -> None:
     confidence = np.full(100, 0.8)
     is_right = np.arange(100) < 50  # the first ones, which an order of places would trust
     assert trusted_from(confidence, is_right, 0.95) == math.inf
     assert trusted_from(confidence, is_right, 0.5) == 0.8
+    # Fewer than thirty show nothing.
+    assert trusted_from(confidence[:29], np.full(29, fill_value=True), 0.95) == math.inf
+    assert trusted_from(np.zeros(0), np.zeros(0, bool), 0.95) == math.inf

@@ -1,28 +1,25 @@
-import io
+import hashlib
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.labels.looks.clip import ClipModel, load_clip
-from hgld.labels.looks.stage import LookConfig, run_look
-from hgld.tables import IMAGE_FILES
-from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
+from hgld.labels.looks.clip import (
+    ClipModel,
+    PixelNormalisation,
+    Vote,
+    load_clip,
+    votes_of_landmarks,
+)
+from hgld.pictures import PictureFile
 from tests.worlds.tiny_clip import TINY
-from tests.worlds.unlabelled import picture_votes, write_unlabelled
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 torch = pytest.importorskip("torch", reason="needs `pip install 'hgld[cluster]'`")
-
-NAMES = ["church", "lake", "ocean area"]
 
 
 @pytest.fixture
@@ -56,83 +53,46 @@ def test_pictures_are_encoded_as_open_clip_does(clip: ClipModel, tiny_weights: P
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
-def test_its_scale_its_size_and_its_texts_are_those_of_the_model(clip: ClipModel) -> None:
-    assert clip.logit_scale == pytest.approx(1 / 0.07, rel=1e-5)  # where CLIP starts
-    assert clip.image_size == 32
-    vectors = clip.encode(NAMES)
-    assert vectors.shape == (3, 64)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-
-
-def grey(clip: ClipModel, value: int) -> "Tensor":
-    return clip.prepare(Image.new("RGB", (32, 32), (value, value, value)))
-
-
-def test_pixels_are_normalised_as_the_settings_say(tiny_weights: Path) -> None:
-    inception = grey(load_clip(TINY, str(tiny_weights), "inception"), 255)
-    torch.testing.assert_close(inception, torch.ones(3, 32, 32))  # (1 - 1/2) / (1/2)
-    for choice in ("auto", "clip"):
-        red = grey(load_clip(TINY, str(tiny_weights), choice), 255)[0, 0, 0]
-        assert float(red) == pytest.approx((1 - 0.48145466) / 0.26862954, rel=1e-5)
-
-
-def test_pixels_are_normalised_as_the_tag_of_the_weights_was_trained(
+def test_pixels_are_normalised_as_the_settings_say_or_the_tag_of_the_weights_was_trained(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The published weights are loaded by their file, which does not tell."""
+    def white(weights: str, choice: PixelNormalisation) -> float:
+        image = Image.new("RGB", (32, 32), (255, 255, 255))
+        return float(load_clip(TINY, weights, choice).prepare(image)[0, 0, 0])
+
+    of_clip = pytest.approx((1 - 0.48145466) / 0.26862954, rel=1e-5)
+    file = str(tiny_weights)
+    assert white(file, "inception") == 1  # (1 - 1/2) / (1/2)
+    assert white(file, "auto") == white(file, "clip") == of_clip
+    # The published weights are loaded by their file, which does not tell.
     known = open_clip.get_pretrained_cfg("ViT-L-14", "laion2b_s32b_b82k")
     assert known["mean"] == (0.5, 0.5, 0.5)
     monkeypatch.setattr("hgld.labels.embedding.weights.find_open_clip", lambda *_: tiny_weights)
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *_: known)
-    torch.testing.assert_close(grey(load_clip(TINY, "a tag"), 255), torch.ones(3, 32, 32))
-    red = grey(load_clip(TINY, "a tag", "clip"), 255)[0, 0, 0]
-    assert float(red) == pytest.approx((1 - 0.48145466) / 0.26862954, rel=1e-5)
-
-
-def test_an_unknown_model_is_refused_before_anything_is_written(workspace: Workspace) -> None:
-    write_unlabelled(workspace, {("train", 1): "r"})
-    with pytest.raises(InputError, match="ViT-L-15"):
-        run_look(workspace, LookConfig(model="ViT-L-15"))
-    assert not workspace.path("labels/picture_votes").exists()
-
-
-def real_pictures(shared: Path, count: int) -> list[bytes]:
-    with tarfile.open(shared / "gldv2_mini/train/images_000.tar") as tar:
-        files = (file for member in tar if (file := tar.extractfile(member)) is not None)
-        return [next(files).read() for _ in range(count)]
+    assert white("a tag", "auto") == 1
+    assert white("a tag", "clip") == of_clip
 
 
 def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
-    workspace: Workspace, tiny_weights: Path, shared: Path
+    clip: ClipModel, tiny_weights: Path, shared: Path, tmp_path: Path
 ) -> None:
-    landmarks = [4, 7, 9]
-    write_unlabelled(workspace, {("train", number): "" for number in landmarks})
-    contents, rows, images = real_pictures(shared, 15), [], []
-    for number, content in enumerate(contents):
-        path = workspace.path(f"images/train/{number:03d}.jpg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        rows.append(picture_row(workspace, f"{number:03d}", f"images/train/{number:03d}.jpg"))
-        images.append(
-            {"split": "train", "image_id": f"{number:03d}", "landmark_id": landmarks[number // 5]}
-            | {"in_clean": True}
-        )
-    write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], rows))])
-    keys = [{"split": "train", "landmark_id": number, "category": ""} for number in landmarks]
-    write_metadata(workspace, keys, images)
-    run_look(workspace, LookConfig(model=TINY, weights=str(tiny_weights), min_confidence=0.0))
-
-    decoded = [Image.open(io.BytesIO(content)).convert("RGB") for content in contents]
-    texts = load_clip(TINY, str(tiny_weights)).encode([f"A picture of a {name}" for name in NAMES])
+    """They are decoded at a reduced size, which changes little."""
+    files = []
+    with tarfile.open(shared / "gldv2_mini/train/images_000.tar") as tar:
+        for member in tar.getmembers()[:15]:
+            content = tar.extractfile(member)
+            assert content is not None
+            path = tmp_path / Path(member.name).name
+            path.write_bytes(data := content.read())
+            digest = hashlib.sha256(data).hexdigest()
+            files.append(PictureFile(path=path, size_bytes=len(data), sha256=digest, mend="fetch"))
+    texts = clip.encode([f"A picture of a {name}" for name in ("church", "lake", "ocean area")])
+    with ThreadPoolExecutor(2) as threads:
+        (votes,) = votes_of_landmarks(clip, texts, [files], threads)
+    decoded = [Image.open(file.path).convert("RGB") for file in files]
     logits = plain_features(tiny_weights, decoded) @ texts.T / 0.07
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # (15, 3)
-    for place, landmark in enumerate(landmarks):
-        of_landmark = shares[5 * place : 5 * place + 5]
-        votes = np.bincount(of_landmark.argmax(axis=1), minlength=3)
-        row = picture_votes(workspace)["train", landmark]
-        assert row["pictures"] == 5
-        assert row["share"] == pytest.approx(votes.max() / 5)
-        front = NAMES.index(row["evidence"].partition(":")[0].strip())
-        assert votes[front] == votes.max()
-        sure = of_landmark[of_landmark.argmax(axis=1) == front, front].mean()
-        assert row["confidence"] == pytest.approx(sure, abs=1e-3)
+    for vote, share in zip(votes, shares, strict=True):
+        assert isinstance(vote, Vote)
+        assert share[vote.name] == pytest.approx(share.max(), abs=1e-3)
+        assert vote.confidence == pytest.approx(share[vote.name], abs=1e-3)

@@ -63,7 +63,7 @@ def test_it_agrees_with_its_plain_reading_on_landmarks_in_any_order(
     for split in ("train", "index"):
         found = find_unlabelled(workspace, split, clean=clean, most_pictures=3)
         wanted = [id_ for id_ in ids if splits[id_] == split and id_ not in labelled]
-        assert list(found.landmark_ids) == wanted
+        assert list(found.ids) == wanted
         parts = [*found.part(0, 7), *found.part(7, len(wanted))]
         assert [one.landmark_id for one in parts] == wanted
         for one in parts:

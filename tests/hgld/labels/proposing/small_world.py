@@ -1,14 +1,12 @@
 """A small world to propose in: three super-categories, classes around them, a few superclasses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.inputs import ProposalInputs
-from hgld.labels.proposing.knowledge import Knowledge
+from hgld.labels.proposing.knowledge import Knowledge, ProposalInputs
 from hgld.labels.proposing.opinions import IGNORE, Hint
 from hgld.tables import SUPERCLASSES
 
@@ -25,9 +23,10 @@ def direction(parts: Mapping[str, float]) -> NDArray[np.float32]:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def words(extra: Sequence[tuple[str, str, str]] = ()) -> pa.Table:
-    """Returns the names, and more words as (phrase, hierarchical_label, kind)."""
-    rows = [(name, name, "name") for name in SIDES] + list(extra)
+def words() -> pa.Table:
+    """Returns the names, and two more words."""
+    rows = [(name, name, "name") for name in SIDES]
+    rows += [("kirk", "church", "wordnet"), ("loch", "lake", "alias")]
     return pa.table(
         {
             "phrase": [row[0] for row in rows],
@@ -92,7 +91,7 @@ def small_inputs(classes: Sequence[tuple[str, str, dict[str, float], int, int]])
         vectors=np.array([direction(each[2]) for each in classes], dtype=np.float32).reshape(
             -1, WIDTH
         ),
-        words=words([("kirk", "church", "wordnet"), ("loch", "lake", "alias")]),
+        words=words(),
         knowledge=Knowledge(sides=SIDES, read_label=read),
         superclasses=superclasses(
             [
@@ -104,11 +103,3 @@ def small_inputs(classes: Sequence[tuple[str, str, dict[str, float], int, int]])
             ]
         ),
     )
-
-
-def moved(inputs: ProposalInputs, clusters: Mapping[str, int]) -> ProposalInputs:
-    """Returns the same with some classes in other clusters."""
-    rows = inputs.classes.to_pylist()
-    for row in rows:
-        row["cluster_id"] = clusters.get(row["class_qid"], row["cluster_id"])
-    return replace(inputs, classes=pa.Table.from_pylist(rows, schema=inputs.classes.schema))

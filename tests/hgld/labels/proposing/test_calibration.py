@@ -7,7 +7,7 @@ import pytest
 from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.learning import pool
 from hgld.labels.proposing.opinions import DOUBT
-from hgld.labels.proposing.rows import METHODS, Reason, choose, evidence
+from hgld.labels.proposing.proposals import METHODS
 from hgld.labels.taxonomy.wording import EvidenceKind
 
 
@@ -37,9 +37,7 @@ def test_every_kind_of_evidence_that_words_can_give_is_calibrated() -> None:
 def test_evidence_of_an_unknown_kind_says_what_to_run() -> None:
     with pytest.raises(ValueError, match="guess"):
         Calibration().of("wording", "guess")
-
-
-def test_no_evidence_is_certain() -> None:
+    # And none is certain.
     assert Calibration(accuracy={("classes", "qid"): 1.0}).of("classes", "qid") < 1
 
 
@@ -51,34 +49,8 @@ def test_a_pool_adds_and_tells_the_two_best() -> None:
     assert verdicts.log_odds[0] == pytest.approx(0)
     assert verdicts.confidence[0] == pytest.approx(0.5)
     assert verdicts.second_confidence[0] == pytest.approx(0.25)
-
-
-def test_of_equal_scores_the_first_column_is_the_better() -> None:
-    verdicts = pool(np.zeros((1, 3)), np.full(3, 1 / 3), Calibration())
-    assert (verdicts.best[0], verdicts.second[0]) == (0, 1)
-
-
-def test_no_class_gives_no_verdict() -> None:
-    assert len(pool(np.empty((0, 3)), np.full(3, 1 / 3), Calibration()).best) == 0
-
-
-def test_only_the_surest_are_automatic() -> None:
-    tiers = Calibration(ask_below=0.5, automatic_from=0.99)
-    tier_of = {
-        confidence: choose(("lake", "river"), (confidence, 0.0), tiers, may_ignore=True).tier
-        for confidence in (0.49, 0.5, 0.98, 0.99)
-    }
-    assert tier_of == {0.49: "doubtful", 0.5: "likely", 0.98: "likely", 0.99: "automatic"}
-
-
-def test_evidence_names_the_strongest_first_and_what_speaks_for_the_other() -> None:
-    words = evidence(
-        [Reason(1.0, "weak"), Reason(3.0, "strong"), Reason(2.0, "")],
-        [Reason(0.5, "a word for it")],
-        "",
-    )
-    assert words == "strong; weak; but for ignore: a word for it"
-    assert evidence([], [], "lake")
+    equal = pool(np.zeros((1, 3)), np.full(3, 1 / 3), Calibration())
+    assert (equal.best[0], equal.second[0]) == (0, 1)
 
 
 def test_a_temper_moves_confidence_towards_one_half_and_1_leaves_it() -> None:

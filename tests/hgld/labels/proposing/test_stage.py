@@ -6,8 +6,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
@@ -36,35 +34,14 @@ SCRAPED = {
     ("train", 2): [("Q9259", "World Heritage Site"), ("Q900000002", "stone xylotheque")],
     ("index", 3): [("Q900000003", "mountain lake"), ("Q900000004", "road bridge")],
 }
-TAXONOMY = {
-    "supercategories": "hierarchical_label,natural_or_human_made,description\n"
-    "church,human-made,Churches\nlake,natural,Standing water\nmuseum,human-made,Museums\n"
-    "windmill,human-made,Mills\n",
-    "aliases": "hierarchical_label,language,alias\nchurch,en,church\nlake,en,lake\n",
-    "classes": "class_qid,class_label,action,hierarchical_label\n"
-    "Q16970,church building,accept,church\nQ9259,World Heritage Site,ignore,\n"
-    "Q33506,museum,accept,museum\n",
-}
-
-
-def decided(rows: list[dict[str, object]]) -> list[tuple[Dataset, pa.Table]]:
-    return [(DECIDED, table_of(DECIDED, rows))]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a build whose classes are clustered, and its taxonomy; to be copied."""
-    folder = tmp_path_factory.mktemp("clustered")
-    write_taxonomy(folder / "taxonomy", **TAXONOMY)
-    write_clustered(Workspace(folder / "build"), SCRAPED, folder / "taxonomy")
-    return folder
+CLASS_LINES = "class_qid,class_label,action,hierarchical_label\nQ16970,church building,accept,{}\n"
 
 
 def write_clustered(
     workspace: Workspace,
     classes: Mapping[tuple[str, int], Sequence[tuple[str, str]]],
     taxonomy: Path | None,
-) -> None:
+) -> Workspace:
     tables = [
         (CATEGORIES, table_of(CATEGORIES, [])),
         (CLASSES, class_rows(classes)),
@@ -73,157 +50,101 @@ def write_clustered(
     write_stage(workspace, tables)
     with stubbed_encoder():
         run_embed(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy))
-    run_cluster(workspace, ClusterConfig(clusters=3, draws=0, n_init=1))
-    write_stage(workspace, decided([]))
+    run_cluster(workspace, ClusterConfig(clusters=3))
+    write_stage(workspace, [(DECIDED, table_of(DECIDED, []))])
+    return workspace
 
 
 @pytest.fixture
-def clustered(made: Path, tmp_path: Path) -> Workspace:
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return Workspace(tmp_path / "build")
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> ProposeConfig:
-    return ProposeConfig(taxonomy=tmp_path / "taxonomy")
+def own(tmp_path: Path) -> Path:
+    """A taxonomy of a user's own."""
+    return write_taxonomy(tmp_path / "taxonomy", classes=CLASS_LINES.format("span"))
 
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
     return {row["class_qid"]: row for row in workspace.read(PROPOSALS).to_pylist()}
 
 
-def test_every_class_and_cluster_gets_a_row_with_words_of_evidence(
-    clustered: Workspace, config: ProposeConfig
-) -> None:
-    report = run_propose(clustered, config)
-    found = rows(clustered)
-    assert list(found) == sorted(found, key=lambda qid: int(qid[1:]))
-    assert len(found) == 6
-    assert found["Q16970"]["proposed_label"] == "church"
-    assert found["Q16970"]["proposed_natural_or_human_made"] == "human-made"
-    assert found["Q9259"]["proposed_action"] == "ignore"
-    assert found["Q9259"]["proposed_label"] is None
-    assert found["Q900000003"]["proposed_label"] == "lake"
-    assert "Q33506" in str(found["Q900000001"]["evidence"])
-    assert all(row["evidence"] for row in found.values())
-    clusters = clustered.read(CLUSTER_PROPOSALS).to_pylist()
-    assert all(row["name"] for row in clusters)
-    assert sum(row["classes"] for row in clusters) == 6
-    assert report.manifest.rows == 6 + len(clusters)
-
-
-def test_the_shipped_taxonomy_speaks_where_no_other_is_given_and_decisions_teach(
+def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions_teach(
     workspace: Workspace, shipped_names: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embed, "taxonomy_words", lambda _: shipped_names)
     write_clustered(workspace, SCRAPED, None)
-    run_propose(workspace, ProposeConfig())
+    report = run_propose(workspace, ProposeConfig())
     found = rows(workspace)
+    assert list(found) == ["Q9259", "Q16970", *(f"Q90000000{n}" for n in range(1, 5))]
     told = {qid: (row["proposed_action"], row["proposed_label"]) for qid, row in found.items()}
     assert told["Q16970"] == ("accept", "church")
     assert told["Q9259"] == ("ignore", None)
     assert told["Q900000003"] == ("accept", "lake")
     assert told["Q900000004"] == ("accept", "bridge")
+    assert found["Q16970"]["proposed_natural_or_human_made"] == "human-made"
     assert "Q33506" in str(found["Q900000001"]["evidence"])
-    decision: dict[str, object] = {
-        "class_qid": "Q33506",
-        "class_label": "museum",
-        "action": "assign",
-        "hierarchical_label": "tree library",
-        "natural_or_human_made": "natural",
-    }
-    ignored: dict[str, object] = {
-        "class_qid": "Q900000004",
-        "class_label": "road bridge",
-        "action": "ignore",
-    }
-    write_stage(workspace, decided([decision, ignored]))
+    assert all(row["evidence"] for row in found.values())
+    clusters = workspace.read(CLUSTER_PROPOSALS).to_pylist()
+    assert all(row["name"] for row in clusters)
+    assert sum(row["classes"] for row in clusters) == 6
+    assert report.manifest.rows == 6 + len(clusters)
+    museum = {"class_qid": "Q33506", "class_label": "museum", "action": "assign"}
+    museum |= {"hierarchical_label": "tree library", "natural_or_human_made": "natural"}
+    bridge = {"class_qid": "Q900000004", "class_label": "road bridge", "action": "ignore"}
+    write_stage(workspace, [(DECIDED, table_of(DECIDED, [museum, bridge]))])
     assert not run_propose(workspace, ProposeConfig()).skipped
-    found = rows(workspace)
-    assert found["Q900000001"]["proposed_label"] == "tree library"
-    assert found["Q900000001"]["proposed_natural_or_human_made"] == "natural"
-    assert found["Q900000004"]["tier"] == "decided"
-    assert found["Q900000004"]["proposed_action"] == "ignore"
+    taught, ignored = (rows(workspace)[qid] for qid in ("Q900000001", "Q900000004"))
+    assert taught["proposed_label"] == "tree library"
+    assert taught["proposed_natural_or_human_made"] == "natural"
+    assert (ignored["tier"], ignored["proposed_action"]) == ("decided", "ignore")
 
 
 def test_evidence_of_the_scrape_is_read_where_it_is(
-    clustered: Workspace, config: ProposeConfig
+    workspace: Workspace, shipped_names: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_propose(clustered, config)
-    before = rows(clustered)["Q900000002"]
-    found = {
-        "class_qid": "Q900000002",
-        "property": "P1282",
-        "value": "Tag:man_made=windmill",
-        "status": "ok",
-    }
-    path = clustered.path(CLASS_EVIDENCE.path) / "00000.parquet"
+    monkeypatch.setattr(embed, "taxonomy_words", lambda _: shipped_names)
+    write_clustered(workspace, SCRAPED, None)
+    run_propose(workspace, ProposeConfig())
+    before = rows(workspace)["Q900000002"]
+    found = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
+    shards = [found | {"value": "Tag:man_made=windmill"}, found | {"property": None, "value": None}]
+    path = workspace.path(CLASS_EVIDENCE.path) / "00000.parquet"
     path.parent.mkdir()
-    pq.write_table(table_of(CLASS_EVIDENCE, [found]), path)
-    assert not run_propose(clustered, config).skipped
-    after = rows(clustered)["Q900000002"]
+    pq.write_table(table_of(CLASS_EVIDENCE, shards), path)
+    assert not run_propose(workspace, ProposeConfig()).skipped
+    after = rows(workspace)["Q900000002"]
     assert "man_made=windmill" not in str(before["evidence"])
     assert "Tag:man_made=windmill (P1282)" in str(after["evidence"])
 
 
 def test_lines_of_a_taxonomy_count_and_not_where_it_lies(
-    clustered: Workspace, config: ProposeConfig, tmp_path: Path
+    workspace: Workspace, own: Path, tmp_path: Path
 ) -> None:
-    first = run_propose(clustered, config).manifest.outputs
-    assert run_propose(clustered, config).skipped
-    moved = shutil.copytree(tmp_path / "taxonomy", tmp_path / "moved")
-    assert run_propose(clustered, ProposeConfig(taxonomy=moved)).skipped
-    classes = TAXONOMY["classes"].replace("building,accept,church", "building,accept,museum")
-    write_taxonomy(moved, **TAXONOMY | {"classes": classes})
-    other = run_propose(clustered, ProposeConfig(taxonomy=moved))
-    assert other.manifest.outputs != first
-    assert rows(clustered)["Q16970"]["proposed_label"] == "museum"
+    write_clustered(workspace, SCRAPED, own)
+    run_propose(workspace, ProposeConfig(taxonomy=own))
+    assert rows(workspace)["Q16970"]["proposed_label"] == "span"
+    moved = shutil.copytree(own, tmp_path / "moved")
+    assert run_propose(workspace, ProposeConfig(taxonomy=moved)).skipped
+    write_taxonomy(moved, classes=CLASS_LINES.format("cascade"))
+    run_propose(workspace, ProposeConfig(taxonomy=moved))
+    assert rows(workspace)["Q16970"]["proposed_label"] == "cascade"
 
 
-def test_a_run_that_was_stopped_writes_the_same_when_run_again(
-    clustered: Workspace, config: ProposeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = run_propose(clustered, config).manifest.outputs
-    shutil.rmtree(clustered.path("labels/proposals"))
-    shutil.rmtree(clustered.path("labels/cluster_proposals"))
-    clustered.manifest_path("propose").unlink()
-    write = StageWriter.write
-
-    def stopped_between(self: StageWriter, dataset: Dataset, shard: str, table: pa.Table) -> None:
-        if dataset is CLUSTER_PROPOSALS:
-            raise KeyboardInterrupt
-        write(self, dataset, shard, table)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageWriter, "write", stopped_between)
-        with pytest.raises(KeyboardInterrupt):
-            run_propose(clustered, config)
-    assert clustered.manifest("propose") is None
-    assert run_propose(clustered, config).manifest.outputs == whole
-
-
-def test_no_class_gives_empty_tables(made: Path, workspace: Workspace) -> None:
-    write_clustered(workspace, {}, made / "taxonomy")
-    config = ProposeConfig(taxonomy=made / "taxonomy")
-    assert run_propose(workspace, config).manifest.rows == 0
+def test_no_class_gives_empty_tables(workspace: Workspace, own: Path) -> None:
+    write_clustered(workspace, {}, own)
+    assert run_propose(workspace, ProposeConfig(taxonomy=own)).manifest.rows == 0
     assert len(workspace.read(CLUSTER_PROPOSALS)) == 0
 
 
-def test_what_is_missing_or_unknown_is_refused(
-    made: Path, workspace: Workspace, tmp_path: Path
+def test_what_is_missing_or_unknown_or_of_other_classes_is_refused(
+    workspace: Workspace, own: Path, tmp_path: Path
 ) -> None:
+    config = ProposeConfig(taxonomy=own)
     with pytest.raises(MissingInputError):
-        run_propose(workspace, ProposeConfig(taxonomy=made / "taxonomy"))
+        run_propose(workspace, config)
+    write_clustered(workspace, SCRAPED, own)
     with pytest.raises(InputError, match="taxonomy"):
         run_propose(workspace, ProposeConfig(taxonomy=tmp_path / "nowhere"))
-
-
-def test_embeddings_of_other_classes_are_refused(
-    clustered: Workspace, config: ProposeConfig
-) -> None:
-    table = clustered.read(EMBEDDINGS).slice(1)
-    shutil.rmtree(clustered.path(EMBEDDINGS.path))
-    clustered.manifest_path("embed").unlink()
-    write_stage(clustered, [(EMBEDDINGS, table)])
+    table = workspace.read(EMBEDDINGS).slice(1)
+    shutil.rmtree(workspace.path(EMBEDDINGS.path))
+    workspace.manifest_path("embed").unlink()
+    write_stage(workspace, [(EMBEDDINGS, table)])
     with pytest.raises((DamagedError, MissingInputError)):
-        run_propose(clustered, config)
+        run_propose(workspace, config)

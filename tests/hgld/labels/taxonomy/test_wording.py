@@ -1,5 +1,6 @@
 import pytest
 
+from hgld.labels.taxonomy.phrase import fold, singular
 from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.labels.taxonomy.wording import Candidate, LabelReader
 from tests.hgld.labels.taxonomy.clear_labels import CLEAR
@@ -97,6 +98,21 @@ def test_weak_evidence_is_told_as_such_and_without_a_known_word_there_is_none(
 )
 def test_case_number_and_marks_do_not_matter(reader: LabelReader, label: str) -> None:
     assert outcomes(reader.read(label)) == ["church"]
+
+
+def test_folding_twice_is_folding_once() -> None:
+    for text in (
+        "Châteaux forts",
+        "Pilgrims' ways",
+        "İzmir Kalesi",
+        "ガス",
+        "Łódź / Gdańsk, Æ",
+        "",
+    ):
+        words = fold(text)
+        assert fold(" ".join(words)) == words
+    for word in ("glass", "campus", "axis", "gas", "inn", "церкви", "christmas"):
+        assert singular(word) == word
 
 
 def test_spelling_and_accents_do_not_matter(reader: LabelReader) -> None:

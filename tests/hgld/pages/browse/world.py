@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
@@ -165,9 +165,6 @@ def _write_clusters(workspace: Workspace) -> None:
         "landmarks": 5,
         "share": 1.0,
         "confidence": 1.0,
-        "outliers": [],
-        "merge_with": [],
-        "split_into": [],
         "settles": 0.0,
     }
     tables = [

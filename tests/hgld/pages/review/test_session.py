@@ -110,8 +110,6 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
     for row, words in zip(rows, ("heritage site", "2", "2 classes", "span"), strict=True):
         assert words in row.text
     assert rows[-1].why == "it has one"
-    (branch,) = session.look_back.history("bob").branches
-    assert (branch.line, branch.edits) == (2, 1)
     assert look(session, "bob").unseen == 3
     assert [row.number for row in session.look_back.history("bob", only="unseen").rows] == [4, 3, 2]
     assert session.look_back.history("bob", only="mine").rows == ()

@@ -172,7 +172,7 @@ def picture(standing: Standing) -> dict[str, object]:
                     one.natural_or_human_made,
                     one.word.event.number,
                 )
-                for one in category_rulings(standing, category).rows()
+                for one in category_rulings(standing, category)
             ]
             for category, words in standing.fills.items()
             if words
@@ -181,24 +181,8 @@ def picture(standing: Standing) -> dict[str, object]:
 
 
 def write_acted(workspace: Workspace) -> Workspace:
-    """Writes a build that was reviewed by bulk edits, some switched off, and by a sheet."""
+    """Writes a build of four classes that was reviewed by edits of all kinds and switches."""
     write_proposals(workspace, CLASSES)
-    log = OpenLog(workspace)
-    log.append(edited(assigned("Q16970", "Q10"), why="née “x”"))
-    append_decisions(workspace, [ignored("Q9", "bob")])
-    log.append(edited(assigned("Q23397", "Q9", label="ocean area "), who="bob"))
-    log.append(edited(said("Q16970", "Q10", "Q9", effect="ignore"), event="ignore"))
-    for way in (undo, redo, undo, undo):
-        toggle = way(log.events, "ann")
-        assert toggle
-        log.append(switched(toggle))
-    log.append(edited(said("Q10", effect="comment", note="?"), event="comment"))
-    log.append(switched(revert(log.events, 1), "zoë"))
-    back = jump(log.events, 5)
-    assert back
-    log.append(switched(back, "bob"))
-    taken_back = undo(log.events, "bob")
-    assert taken_back
-    log.append(switched(taken_back, "bob"))
+    act(workspace, random.Random(5), 25)
     run_review(workspace, PROPOSE)
     return workspace

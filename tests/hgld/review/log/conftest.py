@@ -8,5 +8,5 @@ from tests.hgld.review.log.acts import write_acted
 
 @pytest.fixture
 def acted(workspace: Workspace) -> Workspace:
-    """Four classes, decided by bulk edits of which some are switched off, and by a sheet."""
+    """Four classes, and edits of all kinds of which some are switched off."""
     return write_acted(workspace)

@@ -7,19 +7,8 @@ from typing import Literal
 
 from hgld.review.log.events import Event
 from hgld.review.log.history import active_edits, standing_of
-from hgld.review.log.undoing import (
-    Toggle,
-    abandoned,
-    jump,
-    redo,
-    revert,
-    undo,
-)
-from tests.hgld.review.log.acts import (
-    picture,
-    random_edit,
-    switched,
-)
+from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
+from tests.hgld.review.log.acts import picture, random_edit, switched
 from tests.hgld.review.log.test_history import plainly
 
 REVIEWERS = ("ann", "bob", "zoë")
@@ -72,12 +61,12 @@ class Slowly:
                 return event.number, off, on
         return None
 
-    def waiting(self, who: str, line: int = 10**9) -> list[Event]:
+    def waiting(self, who: str) -> list[Event]:
         """The undos of a reviewer that can be done again, the last one first."""
         found: list[Event] = []
         over = Counter[int]()
         for event in reversed(self.events):
-            if event.reviewer != who or event.number > line:
+            if event.reviewer != who:
                 continue
             if event.event not in ("undo", "redo"):
                 break
@@ -95,20 +84,6 @@ class Slowly:
             if off or on:
                 return event.of, off, on
         return None
-
-    def abandoned(self) -> Counter[tuple[str, int]]:
-        """Reviewer and number of each edit that was left behind, and how often."""
-        found = Counter[tuple[str, int]]()
-        for event in self.events:
-            if event.event in ("undo", "redo"):
-                continue
-            left = {one.of for one in self.waiting(event.reviewer, event.number - 1)}
-            found.update(
-                (event.reviewer, number)
-                for number in left
-                if self.of_number[number].is_edit and not self.counts(number, event.number)
-            )
-        return found
 
 
 def told(toggle: Toggle | None) -> tuple[int, list[int], list[int]] | None:
@@ -193,16 +168,3 @@ def check_back_and_forth(seed: int, reviewers: tuple[str, ...]) -> None:
         for who, then in zip(courses, passed[1:], strict=True):
             assert back_and_forth(events, who, "undo")
             assert picture(standing_of(events)) == then
-
-
-def check_jumps(seed: int, reviewers: tuple[str, ...]) -> int:
-    """Jumps back to each branch that a random review left behind; returns how many those are."""
-    events = program(1000 + seed, 45, reviewers)
-    branches = abandoned(events)
-    for branch in branches:
-        then = picture(standing_of(events, branch.tip))
-        assert set(branch.edits) <= active_edits(events, branch.tip)
-        if toggle := jump(events, branch.tip):
-            take(events, toggle, "bob")
-        assert picture(standing_of(events)) == then
-    return len(branches)

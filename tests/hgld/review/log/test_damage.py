@@ -3,7 +3,6 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,12 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
 from hgld.review.log.chain import scan
-from hgld.review.log.decisions import (
-    DECISIONS_COPY,
-    append_decisions,
-    check_decisions,
-    read_decisions,
-)
-from hgld.review.log.history import Decision
+from hgld.review.log.decisions import append_decisions, check_decisions, read_decisions
 from hgld.review.stage import run_review
+from tests.hgld.review.log.acts import ignored
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
     CLASSES,
-    IGNORE,
     LAKE,
     PROPOSE,
     apply_sheet,
@@ -45,18 +38,7 @@ def refusal(workspace: Workspace) -> str:
     with pytest.raises(DamagedError, match=re.escape(text)):
         export_file(workspace, workspace.root / "never.csv")
     with pytest.raises(DamagedError, match=re.escape(text)):
-        append_decisions(
-            workspace,
-            [
-                Decision(
-                    decided_at="2026-11-26T09:00:00+00:00",
-                    reviewer="eve",
-                    class_qid="Q10",
-                    class_label="x",
-                    action="ignore",
-                )
-            ],
-        )
+        append_decisions(workspace, [ignored("Q10")])
     assert text in {f"{workspace.path(one.path)} {one.what}" for one in check_decisions(workspace)}
     return text
 
@@ -66,10 +48,7 @@ def end_of_line(data: bytes, line: int) -> int:
 
 
 @pytest.mark.fault(24, "emptied log")
-@pytest.mark.parametrize(
-    ("kept", "what"),
-    [(None, "gone"), (0, "line 0"), (4, "line 4")],
-)
+@pytest.mark.parametrize(("kept", "what"), [(None, "gone"), (0, "line 0"), (4, "line 4")])
 def test_a_log_that_is_gone_emptied_or_cut_at_a_line_is_restored_as_told(
     reviewed: Workspace, kept: int | None, what: str
 ) -> None:
@@ -122,67 +101,6 @@ def test_a_log_that_a_person_shortened_on_purpose_counts_once_that_is_said(
     assert check_decisions(reviewed) == []
 
 
-@pytest.mark.fault(22, "copy of decisions damaged")
-@pytest.mark.parametrize(
-    ("damage", "what"),
-    [
-        (None, "gone"),
-        (lambda data: data[:0], "line 0"),
-        (lambda data: data[: end_of_line(data, 2)], "line 2"),
-        (lambda data: data[: end_of_line(data, 2) + 9], "line 3"),
-        (lambda data: flip(data, 40, 1), "line 1"),
-    ],
-)
-def test_a_copy_that_is_not_whole_is_said_once_and_made_again(
-    reviewed: Workspace,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[bytes], bytes] | None,
-    what: str,
-) -> None:
-    clean = log_of(reviewed).read_bytes()
-    if damage is None:
-        copy_of(reviewed).unlink()
-    else:
-        copy_of(reviewed).write_bytes(damage(clean))
-        assert copy_of(reviewed).read_bytes() != clean
-    (found,) = check_decisions(reviewed)
-    assert found.path == DECISIONS_COPY
-    assert what in found.what
-    sheet = fill_in(reviewed, {})  # which only reads
-    caplog.clear()
-    apply_sheet(reviewed, sheet, "ann")
-    assert run_review(reviewed, PROPOSE).skipped
-    (warning,) = caplog.records
-    assert str(copy_of(reviewed)) in warning.getMessage()
-    assert copy_of(reviewed).read_bytes() == clean
-    assert check_decisions(reviewed) == []
-
-
-@pytest.mark.fault(26, "log of decisions torn by a crash")
-def test_a_torn_last_line_is_said_once_and_ended(
-    reviewed: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
-    with log_of(reviewed).open("ab") as file:
-        file.write(clean[:60].replace(b'"number": 1', b'"number": 6'))
-    (found,) = check_decisions(reviewed)
-    assert "line 6" in found.what
-    again = run_review(reviewed, PROPOSE)
-    assert again.manifest.outputs == before.outputs
-    assert run_review(reviewed, PROPOSE).skipped
-    assert len(caplog.records) == 1
-    assert check_decisions(reviewed) == []
-    apply_sheet(reviewed, fill_in(reviewed, {"Q10": IGNORE}), "bob")
-    assert log_of(reviewed).read_bytes().startswith(clean)
-    assert read_decisions(reviewed)["Q10"].reviewer == "bob"
-
-
-def test_a_line_that_the_copy_has_whole_is_not_taken_for_torn(reviewed: Workspace) -> None:
-    clean = log_of(reviewed).read_bytes()
-    log_of(reviewed).write_bytes(clean[:-10])
-    assert "line 4" in refusal(reviewed)
-
-
 def test_the_log_of_another_build_is_not_taken_for_this_one(
     reviewed: Workspace, tmp_path: Path
 ) -> None:
@@ -210,15 +128,6 @@ def test_lines_that_no_copy_has_yet_are_not_given_up_unasked(
     text = refusal(reviewed)
     assert f"line {1 if place == 50 else 5}" in text
     assert str(copy_of(reviewed)) in text
-
-
-def test_a_damaged_log_without_a_copy_is_named_with_its_line(reviewed: Workspace) -> None:
-    clean = log_of(reviewed).read_bytes()
-    copy_of(reviewed).unlink()
-    log_of(reviewed).write_bytes(flip(clean, end_of_line(clean, 3) + 30, 2))
-    text = refusal(reviewed)
-    assert "line 4" in text
-    assert "`cp " not in text
 
 
 def test_a_line_whose_number_is_not_that_of_its_place_is_damaged() -> None:

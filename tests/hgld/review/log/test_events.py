@@ -1,5 +1,6 @@
 """What an event may say, and the line that it becomes."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.hgld.review.log.acts import CATEGORIES, WHEN, assigned, edited, guess
 CHANGES = [
     assigned("Q1", "Q2", label="castle / fort"),
     assigned("Q1", label="fort", renamed_from="castle / fort", note="one\ntwo"),
-    said("Q1", effect="ignore", note="no picture"),
+    Change(classes={"Q1": "\x1b\u202e"}, effect="ignore", note="tab\tand\r\nlines"),
     said("Q1", "Q2", effect="clear"),
     said("Q1", "Q2", effect="group", group="towers “ü”"),
     said("Q1", effect="group"),
@@ -53,25 +54,17 @@ GUESSES = [
 ]
 
 
-def lines_of(workspace: Workspace) -> list[dict[str, Any]]:
-    text = workspace.path(DECISIONS_FILE).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.mark.parametrize("kind", EDITS)
-def test_an_edit_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Edit) -> None:
-    event = edited(*CHANGES, *BLIND, *GUESSES, event=kind, why="“why” ü", seen=7)
+@pytest.mark.parametrize("kind", [*EDITS, *SWITCHES])
+def test_an_event_of_any_kind_reads_back_as_it_was(
+    workspace: Workspace, kind: Edit | Switch
+) -> None:
+    event = edited(*CHANGES, *BLIND, *GUESSES, why="“why” ü", seen=7)
+    if kind in SWITCHES:
+        event = dataclasses.replace(event, event=kind, changes=(), off=(1, 3), on=(2,), of=1)
+    else:
+        event = dataclasses.replace(event, event=kind)
     append_event(workspace, event)
     assert read_log(workspace).events == (event.numbered(1),)
-
-
-@pytest.mark.parametrize("kind", SWITCHES)
-def test_a_switch_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Switch) -> None:
-    append_event(workspace, edited(CHANGES[0]))
-    event = Event(event=kind, decided_at=WHEN, reviewer="zoë", off=(1, 3), on=(2,), of=1, seen=1)
-    assert event.number == 0  # not written yet
-    append_event(workspace, event)
-    assert read_log(workspace).events[1] == event.numbered(2)
 
 
 def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: Workspace) -> None:
@@ -79,7 +72,7 @@ def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: 
     append_event(workspace, edited(*edits, event="rename", why="one name", seen=3))
     text = workspace.path(DECISIONS_FILE).read_text(encoding="utf-8")
     assert "“ü”" in text  # as a person reads it
-    (line,) = lines_of(workspace)
+    line = json.loads(text)
     assert len(line.pop("chain")) == 64
     assert line == {
         "number": 1,
@@ -117,6 +110,8 @@ def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: 
 
 
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
+    unwritten = Event(event="undo", decided_at=WHEN, reviewer="ann", off=(1,))
+    assert (unwritten.number, unwritten.seen, unwritten.of) == (0, 0, 0)
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"), *GUESSES)
     assert list(event.classes) == ["Q1", "Q2"]
     assert event.categories == tuple(CATEGORIES)
@@ -126,7 +121,7 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
         [False] * 10 + [True] * 5 + [False] * 2
     )
     assert CHANGES[0].content == ("assign", "castle / fort", "human-made", "")
-    assert CHANGES[2].content == ("ignore", None, None, "no picture")
+    assert CHANGES[2].content == ("ignore", None, None, "tab\tand\r\nlines")
     assert BLIND[2].content == ("opinion", "lake", "natural", "")
     assert GUESSES[1].content == ("refuse", "ocean area ", "natural", "")
     # Into one group is not into another, nor back.
@@ -176,11 +171,6 @@ def test_a_change_that_says_nothing_clear_is_refused(values: dict[str, Any], nam
         Change(**({"classes": {"Q1": "x"}, "effect": "ignore"} | values))
 
 
-def test_a_class_may_have_any_label_and_a_note_tabs_and_lines() -> None:
-    change = Change(classes={"Q1": "\x1b\u202e"}, effect="ignore", note="tab\tand\r\nlines")
-    assert change.classes == {"Q1": "\x1b\u202e"}
-
-
 @pytest.mark.parametrize(
     ("values", "name"),
     [
@@ -215,12 +205,8 @@ def test_an_event_that_is_none_is_refused(values: dict[str, Any], name: str) -> 
         ({"event": "praise"}, "event"),
         ({"mood": "good"}, "mood"),
         ({"reviewer": ...}, "reviewer"),
-        ({"reviewer": None}, ""),
-        ({"decided_at": "2026-11-26"}, "decided_at"),
         ({"changes": 5}, "int"),
         ({"changes": ...}, "assign"),
-        ({"changes": [{"effect": "ignore"}]}, "class"),
-        ({"changes": [{"classes": {"Q1": "x"}, "effect": "praise"}]}, "effect"),
         ({"changes": [{"classes": {"Q1": "x"}, "effect": "clear", "mood": 1}]}, "mood"),
         ({"changes": [{"classes": {"Q1": "x"}, "effect": "ignore", "note": "\x1b"}]}, "note"),
     ],

@@ -23,13 +23,7 @@ from hgld.review.log.decisions import (
 from hgld.review.log.events import Event, parse_event
 from hgld.review.stage import run_review
 from tests.hgld.review.log.acts import act, assigned, edited
-from tests.worlds.review.sheets import (
-    PROPOSE,
-    copy_of,
-    finished,
-    flip,
-    log_of,
-)
+from tests.worlds.review.sheets import PROPOSE, copy_of, finished, flip, log_of
 
 pytestmark = pytest.mark.usefixtures("unflushed")
 
@@ -62,10 +56,7 @@ DAMAGES: list[tuple[int, Damage]] = [
     (2, without_a_line),
     (1, doubled),
     (2, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
-    (
-        2,
-        lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:],
-    ),
+    (2, lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:]),
 ]
 """What becomes of a file, and how often in a round."""
 
@@ -146,6 +137,8 @@ def check_a_damaged_log(
         for name in names:
             damaged = damage(clean[log_of(reviewed)], chance)
             reviewed.path(name).write_bytes(damaged)
+        if names == COPY:
+            assert DECISIONS_COPY in {one.path for one in check_decisions(reviewed)}
         seen[one := outcome(reviewed, clean)] += 1
         if one == "restored as told" and names == LOG:
             assert run_review(reviewed, PROPOSE).skipped

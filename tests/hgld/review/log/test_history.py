@@ -7,15 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from hgld.review.log.events import Change, Event
-from hgld.review.log.history import (
-    Decision,
-    RunningStanding,
-    Standing,
-    Word,
-    active_edits,
-    standing_of,
-)
-from hgld.review.log.undoing import redo, revert, undo
+from hgld.review.log.history import Decision, Standing, active_edits, standing_of
+from hgld.review.log.undoing import redo, undo
 from tests.hgld.review.log.acts import (
     CATEGORIES,
     NAMES,
@@ -30,14 +23,6 @@ from tests.hgld.review.log.acts import (
     said,
     switched,
 )
-
-
-def after(*changes: Change) -> Standing:
-    return standing_of(numbered(*(edited(change) for change in changes)))
-
-
-def renamed(old: str, new: str, *qids: str) -> Change:
-    return assigned(*qids, label=new, side="natural", renamed_from=old)
 
 
 def test_an_empty_log_says_nothing() -> None:
@@ -66,26 +51,12 @@ def test_the_last_edit_on_a_class_is_in_force_with_who_made_it_and_its_label_the
     assert standing_of(events, 0).decisions() == {}
 
 
-def test_of_several_changes_of_one_edit_on_a_class_the_last_counts() -> None:
-    (event,) = numbered(edited(assigned("Q1", "Q2"), said("Q2", effect="ignore")))
-    found = standing_of([event]).decisions()
-    assert [found[qid].action for qid in ("Q1", "Q2")] == ["assign", "ignore"]
-
-
-def test_a_cleared_class_is_open_and_keeps_who_cleared_it() -> None:
-    standing = after(assigned("Q1", "Q2"), said("Q1", effect="clear"))
-    assert standing.decision("Q1") is None
-    assert list(standing.decisions()) == ["Q2"]
-    assert standing.rulings["Q1"].event.number == 2
-
-
 def opinion(qid: str, label: str | None, who: str) -> Event:
-    side = None if label is None else "natural"
     change = Change(
         classes={qid: "x"},
         effect="opinion",
         hierarchical_label=label,
-        natural_or_human_made=side,
+        natural_or_human_made=label and "natural",
     )
     return edited(change, who=who, event="opinion")
 
@@ -130,73 +101,6 @@ def test_a_sample_and_opinions_are_undone_and_done_again_like_any_edit() -> None
         *(False, True, False, False)
     ]
     assert standing_of(events) == standing_of(events, 2)
-
-
-def test_an_edit_that_counts_again_takes_its_old_place() -> None:
-    events = numbered(edited(assigned("Q1")), edited(said("Q1", effect="ignore")))
-    events.append(switched(revert(events, 1), number=3))
-    events.append(switched(revert(events, 1), number=4))
-    assert standing_of(events).decisions()["Q1"].action == "ignore"
-
-
-def test_groups_are_joined_and_left() -> None:
-    standing = after(
-        said("Q1", "Q2", "Q3", effect="group", group="a"),
-        said("Q2", effect="group", group="b"),
-        said("Q3", "Q4", effect="group"),
-    )
-    assert standing.groups == {"Q1": "a", "Q2": "b"}
-    assert standing.decisions() == {}
-
-
-def test_remarks_add_up_and_doubt_ends_with_trust() -> None:
-    standing = after(
-        said("Q1", "Q2", effect="comment", note="one"),
-        said("Q1", effect="comment", note="two"),
-        said("Q1", "Q2", effect="doubt", note="why"),
-        said("Q2", "Q3", effect="trust"),
-    )
-    assert [word.change.note for word in standing.comments["Q1"]] == ["one", "two"]
-    assert [word.change.note for word in standing.comments["Q2"]] == ["one"]
-    assert {qid: word.change.note for qid, word in standing.doubts.items()} == {"Q1": "why"}
-    assert isinstance(standing.doubts["Q1"], Word)
-
-
-def test_the_last_edit_that_counts_spells_a_name_and_has_its_side_for_all() -> None:
-    events = numbered(
-        edited(assigned("Q1", label="church", side="human-made")),
-        edited(assigned("Q2", label=" CHURCH", side="natural")),
-        edited(said("Q2", effect="ignore")),
-    )
-    one = standing_of(events).decisions()["Q1"]
-    assert (one.hierarchical_label, one.natural_or_human_made) == (" CHURCH", "natural")
-    assert standing_of(events).names == {"church": (" CHURCH", "natural")}
-    events.append(switched(revert(events, 2), number=4))
-    one = standing_of(events).decisions()["Q1"]
-    assert (one.hierarchical_label, one.natural_or_human_made) == ("church", "human-made")
-
-
-def test_a_name_is_followed_through_its_renamings_and_back() -> None:
-    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "C c", "Q1"))
-    assert [standing.current_name(name) for name in ("a", "A", "b", "c  c", "d")] == [
-        *["C c"] * 4,
-        "d",
-    ]
-    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "a", "Q1"))
-    assert standing.current_name("b") == standing.current_name("a") == "a"
-    assert standing.renamed == {"b": "a"}
-
-
-def test_a_name_that_is_used_anew_is_renamed_no_more() -> None:
-    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), assigned("Q2", label="A"))
-    assert standing.current_name("a") == "A"
-    assert standing.current_name("b") == "b"
-
-
-def test_another_spelling_of_a_name_is_no_renaming() -> None:
-    standing = after(assigned("Q1", label="tower"), renamed("tower", "Tower", "Q1"))
-    assert standing.renamed == {}
-    assert standing.current_name("tower") == "Tower"
 
 
 def test_a_circle_of_names_ends() -> None:
@@ -344,41 +248,3 @@ def check_random_edits(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(15))
 def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
     check_random_edits(seed)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_what_grows_with_the_log_is_what_all_of_it_comes_to(seed: int) -> None:
-    chance, events, running = random.Random(seed), list[Event](), RunningStanding()
-    for number in range(1, 301):
-        who = chance.choice(["ann", "bob"])
-        event = random_switch(chance, events, who) if chance.random() < 0.5 else None
-        events.append((event or random_edit(chance, who)).numbered(number))
-        running.take(events[-1])
-        if not events[-1].is_edit:
-            assert running.now == standing_of(events), events[-1]
-    assert RunningStanding(events).now == running.now == standing_of(events)
-
-
-def test_an_undo_replays_no_more_than_the_edits_since_the_last_copy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    counted = list[int]()
-    count = Standing.count
-
-    def counting(standing: Standing, event: Event) -> None:
-        counted.append(event.number)
-        count(standing, event)
-
-    monkeypatch.setattr(Standing, "count", counting)
-    edits = numbered(*(edited(assigned(f"Q{number}")) for number in range(1, 1001)))
-    running = RunningStanding(edits)
-    for number in range(1000, 900, -1):
-        counted.clear()
-        toggle = revert([*edits], number)
-        running.take(switched(toggle, "ann").numbered(2001 - number))
-        assert number not in running.now.active
-        assert len(counted) < 200
-    # One from the beginning, of which no copy is left, is taken back by a replay of all.
-    counted.clear()
-    running.take(switched(revert([*edits], 3), "ann").numbered(2000))
-    assert counted == [1, 2, *range(4, 901)]

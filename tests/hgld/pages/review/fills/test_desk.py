@@ -9,8 +9,8 @@ from hgld.pages.review.fills.desk import FillsDesk, GuessAnswer
 from hgld.pages.review.fills.views import FillsView
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import ConflictRow
-from hgld.review.decided import run_decided
 from hgld.review.log.decisions import append_event, read_log
+from hgld.review.stage import run_decided
 from hgld.tables import DECIDED, FILL_DECISIONS
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import done, look, state

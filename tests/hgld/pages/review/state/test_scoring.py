@@ -9,10 +9,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.proposals import Proposal
 from hgld.labels.proposing.stage import read_inputs
 from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state.classes import read_review_classes

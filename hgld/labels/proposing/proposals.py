@@ -1,31 +1,167 @@
-"""What is proposed of each cluster, from what is proposed of its members and nothing else.
+"""Proposals as a reviewer reads them: of a class what, how sure and why; of a cluster its name.
 
-A name, a proposal and a score come from a cluster's own members, so that renumbering or editing one
-changes none of another. Only the place in the reviewer's order and which names are equal compare
-clusters.
+A cluster's name, proposal and score come from its own members, so that renumbering or editing one
+changes none of another. Only the place in the reviewer's order compares clusters.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from hgld.labels.proposing.opinions import qid_age
-from hgld.labels.proposing.rows import Proposal
-from hgld.tables import CLUSTER_PROPOSALS
+from hgld.labels.proposing.calibration import Calibration
+from hgld.labels.proposing.opinions import IGNORE, qid_age
+from hgld.labels.taxonomy.rows import Action
+from hgld.tables import CLUSTER_PROPOSALS, PROPOSALS
+
+ProposalMethod = Literal[
+    "classes", "wording", "tags", "superclasses", "namesakes", "neighbours", "prototypes"
+]
+METHODS: tuple[ProposalMethod, ...] = get_args(ProposalMethod)
+CHANGING: tuple[ProposalMethod, ...] = ("superclasses", "namesakes", "neighbours")
+"""The methods whose opinions change with decisions."""
+
+CONFIDENCE_DECIMALS = 4
+
+Certainty = Literal["decided", "automatic", "likely", "doubtful"]
+
+_SHOWN = 4  # reasons; the strongest come first
 
 NAME_OF_IGNORED = "says nothing of looks"
 """How a cluster is named whose members are to be ignored."""
-
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _COMMON = 1 / 3  # of the members must have a word that names a cluster
 _PART = 0.2  # of the members that make a part of a cluster worth splitting off
 _FEWEST = 2  # members of such a part
 _WHISKER = 1.5  # interquartile ranges below which a member lies far out (Tukey, 1977)
 _FEW = 4  # members, of fewer there are no quartiles
+
+
+class Proposal(NamedTuple):
+    """A row of PROPOSALS."""
+
+    class_qid: str
+    class_label: str
+    landmarks: int
+    cluster_id: int
+    similarity: float
+    proposed_label: str | None
+    proposed_natural_or_human_made: str | None
+    proposed_action: Action
+    confidence: float
+    tier: Certainty
+    evidence: str
+    runner_up: str | None
+    runner_up_confidence: float
+
+
+def proposals_table(proposals: Sequence[Proposal]) -> pa.Table:
+    """Returns proposals as a PROPOSALS table."""
+    columns = zip(*proposals, strict=True) if proposals else [[] for _ in Proposal._fields]
+    return pa.table(dict(zip(Proposal._fields, columns, strict=True)), schema=PROPOSALS.schema)
+
+
+def proposals_of(table: pa.Table) -> list[Proposal]:
+    """Returns the proposals of a PROPOSALS table, equal to those it was made of.
+
+    Their confidences have few decimals, and lie in the table as float32.
+    """
+    return [
+        Proposal(**row)._replace(
+            confidence=round(row["confidence"], CONFIDENCE_DECIMALS),
+            runner_up_confidence=round(row["runner_up_confidence"], CONFIDENCE_DECIMALS),
+        )
+        for row in table.to_pylist()
+    ]
+
+
+class Reason(NamedTuple):
+    """What a method says for the proposed target, or for the runner-up."""
+
+    weight: float
+    """How much likelier it makes the target, as a logarithm."""
+    words: str
+
+
+class Choice(NamedTuple):
+    """What is proposed: one of the two best targets."""
+
+    target: str
+    action: Action
+    confidence: float
+    tier: Certainty
+    runner_up: str
+    runner_up_confidence: float
+
+
+def choose(
+    targets: tuple[str, str],
+    confidences: tuple[float, float],
+    calibration: Calibration,
+    *,
+    may_ignore: bool,
+    is_doubted: bool = False,
+) -> Choice:
+    """Chooses what to propose, and what a reviewer does with it.
+
+    A reviewer is asked where the best is more likely wrong than right, where the taxonomy would
+    have a person look at that very class, unless it is certain by now, and where nothing speaks for
+    ignoring a class but that nothing else speaks. Then the best super-category is shown: a reviewer
+    can ignore it, and could not guess a label that is not shown.
+
+    Args:
+        targets: the best and the second; IGNORE is one of them or none.
+        confidences: of both.
+        calibration: has the thresholds.
+        may_ignore: whether anything says that the class is to be ignored.
+        is_doubted: whether the taxonomy asks about this class, or about its label to the letter.
+
+    Example:
+        >>> choose(("lake", ""), (0.97, 0.01), Calibration(), may_ignore=False)
+        Choice(target='lake', action='accept', confidence=0.97, tier='likely', runner_up='', \
+runner_up_confidence=0.01)
+        >>> choose(("", "lake"), (0.8, 0.1), Calibration(), may_ignore=False).action
+        'ask'
+    """
+    (best, second), (confidence, other) = targets, confidences
+    is_ignored = best == IGNORE
+    is_certain = confidence >= calibration.automatic_from
+    if (
+        confidence < calibration.ask_below
+        or (is_doubted and not is_certain)
+        or (is_ignored and not may_ignore)
+    ):
+        if is_ignored:
+            best, second, confidence, other = second, best, other, confidence
+        return Choice(best, "ask", confidence, "doubtful", second, other)
+    tier: Certainty = "automatic" if is_certain else "likely"
+    return Choice(best, "ignore" if is_ignored else "accept", confidence, tier, second, other)
+
+
+def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: str) -> str:
+    """Puts reasons into words, the strongest first.
+
+    Args:
+        speaking: for what is proposed.
+        against: for the runner-up, of methods that find it likelier.
+        runner_up: its name; IGNORE is told as `ignore`.
+
+    Returns:
+        One line, never empty.
+
+    Example:
+        >>> evidence([Reason(1.0, "like 'tarn' 0.91")], [], "river")
+        "like 'tarn' 0.91"
+    """
+    told, contrary = (
+        [each.words for each in sorted(reasons, key=lambda each: -each.weight) if each.words]
+        for reasons in (speaking, against)
+    )
+    line = "; ".join(told[:_SHOWN]) or "nothing speaks for it but that little speaks for others"
+    return f"{line}; but for {runner_up or 'ignore'}: {contrary[0]}" if contrary else line
 
 
 class ClusterPart(NamedTuple):
@@ -49,17 +185,10 @@ def cluster_proposals(proposals: Sequence[Proposal]) -> pa.Table:
     for each in proposals:
         members[each.cluster_id].append(each)
     commonness = Counter(word for each in proposals for word in telling_words(each.class_label))
-    rows = [
-        _row(number, sorted(found, key=lambda each: qid_age(each.class_qid)), commonness)
-        for number, found in members.items()
-    ]
+    rows = [_row(number, found, commonness) for number, found in members.items()]
     rows.sort(key=lambda row: (-row["settles"], -row["landmarks"], row.pop("first")))
-    named: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        named[row["name"]].append(row["cluster_id"])
     for place, row in enumerate(rows):
         row["place"] = place
-        row["merge_with"] = sorted(set(named[row["name"]]) - {row["cluster_id"]})
     return pa.Table.from_pylist(rows, schema=CLUSTER_PROPOSALS.schema)
 
 
@@ -88,10 +217,8 @@ def _row(number: int, members: Sequence[Proposal], commonness: Mapping[str, int]
         "share": weights[label] / sum(weights.values()),
         "confidence": float(np.mean([each.confidence for each in agreeing])),
         "open": sum(each.tier != "decided" for each in members),
-        "outliers": outliers(members, label),
-        "split_into": [part._asdict() for part in parts(members)],
         "settles": sum(each.landmarks * (1 - each.confidence) for each in members),
-        "first": qid_age(members[0].class_qid),
+        "first": min(qid_age(each.class_qid) for each in members),
     }
 
 
@@ -162,7 +289,7 @@ def parts(members: Sequence[Proposal]) -> list[ClusterPart]:
 
 
 def _weights(members: Sequence[Proposal]) -> dict[str | None, float]:
-    """Returns what is proposed to how many landmarks; a class without one counts as one."""
+    """Counts the landmarks of each proposed label; a class without one counts as one."""
     weights: dict[str | None, float] = defaultdict(float)
     for each in members:
         weights[each.proposed_label] += max(each.landmarks, 1)

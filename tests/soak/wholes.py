@@ -1,0 +1,193 @@
+"""A finished build, damaged in more than a file's bytes: does whoever goes on with it get to know?
+
+A file is damaged together with what proves it, a folder is gone, or in a file's place is something
+that cannot be read as one. On a copy of the build `hgld verify`, `hgld build` and `hgld verify` are
+run. What came of it is one of
+
+    named       a command stopped, with a line that names the place
+    told        the build ended, and is the clean one; a line named the place, or a stage ran again
+    changed     the build ended and is another one, which `hgld verify` or a line had told before
+    untold      the build ended and is the clean one, and nothing was said
+    unnamed     a command stopped, and no line names the place
+    silent      the build ended and is another one, and nothing was said
+    traceback   what a user sees is a traceback, a crash or nothing at all for minutes
+"""
+
+import ctypes
+import hashlib
+import os
+import random
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hgld.engine.manifest import load_manifest
+from tests.soak.commands import Ended, run_forked
+from tests.soak.damages import files_by_kind
+from tests.soak.fuzz import digest_build
+
+WRONG = ("unnamed", "silent", "traceback")
+"""Outcomes that must not be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeDamage:
+    """What is done to a copy of a build."""
+
+    how: str
+    relative: str
+    """The place, of which one has to be told."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeOutcome:
+    """What came of one damage."""
+
+    damage: WholeDamage
+    outcome: str
+    said: str
+
+
+def plan_wholes(root: Path, count: int, seed: int) -> Iterator[WholeDamage]:
+    """Yields damages, each way in turn at a place that is drawn."""
+    moments = random.Random(seed)
+    files = [one for found in files_by_kind(root).values() for one in found]
+    folders = sorted(
+        {str(Path(one).parent) for one in files} | {one.split("/")[0] for one in files}
+    )
+    listed = [one for one in files if one.startswith("raw/") and one.endswith(".gz")]
+    places = {
+        "file with its line": listed,
+        "line with its file gone": listed,
+        "manifest with its table": [one for one in files if one.startswith("stages/")],
+        "manifest of another stage": [one for one in files if one.startswith("stages/")],
+        "folder gone": folders,
+        "folder for a file": files,
+        "unreadable": [*files, *folders],
+        "FIFO": files,
+    }
+    ways = list(places)
+    for number in range(count):
+        how = ways[number % len(ways)]
+        relative = moments.choice(places[how])
+        yield WholeDamage(how=how, relative=relative, seed=moments.getrandbits(32))
+
+
+def inflict(damage: WholeDamage, root: Path) -> None:
+    """Does a damage to the build in a folder."""
+    _WAYS[damage.how](root, root / damage.relative, random.Random(damage.seed))
+
+
+def _relist(path: Path, line: str) -> None:
+    """Puts a line into the place of a file's own in the list beside it; nothing removes it."""
+    sums = path.with_name("SHA256SUMS")
+    lines = sums.read_text(encoding="utf-8").splitlines(keepends=True)
+    sums.write_text("".join(line if path.name in one else one for one in lines), encoding="utf-8")
+
+
+def _alter(_root: Path, path: Path, moments: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[moments.randrange(len(data))] ^= 1
+    path.write_bytes(data)
+    _relist(path, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+
+
+def _drop(_root: Path, path: Path, _: random.Random) -> None:
+    path.unlink()
+    _relist(path, "")
+
+
+def _drop_outputs(root: Path, path: Path, _: random.Random) -> None:
+    for name in load_manifest(path).records:
+        (root / name).unlink(missing_ok=True)
+    path.unlink()
+
+
+def _take_anothers(_root: Path, path: Path, moments: random.Random) -> None:
+    others = sorted(one for one in path.parent.glob("*.json") if one != path)
+    shutil.copyfile(moments.choice(others), path)
+
+
+def _put(make: Callable[[Path], object], _root: Path, path: Path, _: random.Random) -> None:
+    path.unlink()
+    make(path)
+
+
+_WAYS: dict[str, Callable[[Path, Path, random.Random], None]] = {
+    "file with its line": _alter,
+    "line with its file gone": _drop,
+    "manifest with its table": _drop_outputs,
+    "manifest of another stage": _take_anothers,
+    "folder gone": lambda _root, path, _: shutil.rmtree(path),
+    "folder for a file": partial(_put, Path.mkdir),
+    "unreadable": lambda _root, path, _: path.chmod(0),
+    "FIFO": partial(_put, os.mkfifo),
+}
+
+
+def try_whole(clean: Path, damage: WholeDamage) -> WholeOutcome:
+    """Damages a copy of a build, goes on with it, and says what came of that."""
+    files = [one for found in files_by_kind(clean).values() for one in found]
+    folder = Path(tempfile.mkdtemp(prefix="hgld-wholes-"))
+    try:
+        root = folder / "build"
+        shutil.copytree(clean, root)
+        inflict(damage, root)
+        words = [[word, "--root", str(root)] for word in ("verify", "build", "verify")]
+        ran = [run_forked(one, before=_mind_modes) for one in words]
+        _readable(root)
+        is_clean = digest_build(root, files) == digest_build(clean, files)
+    finally:
+        _readable(folder)
+        shutil.rmtree(folder)
+    said = "".join(f"--- {one.status}\n{one.said}" for one in ran)
+    return WholeOutcome(damage=damage, outcome=_outcome(damage, *ran, is_clean=is_clean), said=said)
+
+
+def _outcome(
+    damage: WholeDamage, verified: Ended, built: Ended, after: Ended, *, is_clean: bool
+) -> str:
+    if any(one.is_traceback for one in (verified, built, after)):
+        return "traceback"
+    place, name = damage.relative, Path(damage.relative).name
+    said = verified.said + built.said
+    is_named = any(one in said for one in (place, f"{Path(place).parent.name}/{name}"))
+    is_named = is_named or f"{Path(place).stem}: done" in said
+    if built.status:
+        return "named" if is_named or verified.status else "unnamed"
+    told = verified.status or is_named or ": done" in built.said
+    if is_clean:
+        return "told" if told else "untold"
+    return "changed" if told or after.status else "silent"
+
+
+def _mind_modes() -> None:
+    """Has the modes of files count in this process, also where it is root's.
+
+    Root reads all by two capabilities (capabilities(7)), which are put down.
+    """
+    override, read_search, version = 1 << 1, 1 << 2, 0x20080522
+    header, data = (ctypes.c_uint32 * 2)(version, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None)
+    libc.capget(header, data)
+    for place in (0, 1):  # effective, permitted
+        data[place] &= ~(override | read_search)
+    libc.capset(header, data)
+
+
+def _readable(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not stat.S_IMODE(path.lstat().st_mode):
+            path.chmod(0o755)
+
+
+def try_wholes(root: Path, count: int, seed: int) -> list[WholeOutcome]:
+    """Tries damages, two at a time."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(partial(try_whole, root), plan_wholes(root, count, seed)))

@@ -103,7 +103,7 @@ def test_evidence_of_the_scrape_is_read_where_it_is(
     write_clustered(workspace, SCRAPED, None)
     run_propose(workspace, ProposeConfig())
     before = rows(workspace)["Q900000002"]
-    found = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
+    found: dict[str, object] = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
     shards = [found | {"value": "Tag:man_made=windmill"}, found | {"property": None, "value": None}]
     path = workspace.path(CLASS_EVIDENCE.path) / "00000.parquet"
     path.parent.mkdir()

@@ -1,4 +1,4 @@
-"""`hgld cluster --labels` and `hgld fill --labelled`; the scrape's tests have the reader."""
+"""`hgld cluster --labels` and `hgld fill --labelled`."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -48,15 +48,10 @@ def clustered(folder: Path, rows: Iterable[Sequence[object]]) -> list[dict[str, 
     return rows_read
 
 
-def fill(labelled: Path, asked: Path, out: Path) -> Result:
-    return invoke("fill", "--labelled", labelled, "--categories", asked, "--out", out)
-
-
 def filled(folder: Path, labelled: Iterable[Sequence[str]], asked: Iterable[str]) -> Result:
     known = written(folder / "labelled.csv", [HEADER, *labelled])
-    return fill(
-        known, written(folder / "asked.csv", [["category"], *([a] for a in asked)]), folder / "out"
-    )
+    names = written(folder / "asked.csv", [["category"], *([each] for each in asked)])
+    return invoke("fill", "--labelled", known, "--categories", names, "--out", folder / "out")
 
 
 def test_a_list_of_labels_alone_is_clustered_and_proposed(tmp_path: Path) -> None:
@@ -107,7 +102,6 @@ def test_a_longer_list_keeps_the_clusters_and_the_same_list_its_bytes(tmp_path: 
 @pytest.mark.parametrize(
     ("rows", "word"),
     [
-        ([["name"], ["lake"]], "label"),
         ([["label", "count"], ["lake", 1], [" ", 2]], "line 3"),
         ([["label", "count"], ["lake", "many"]], "count"),
         ([["label", "count"], ["lake", "0"]], "count"),
@@ -187,19 +181,6 @@ def test_a_labelled_row_that_is_not_clear_is_named(
     assert done.exit_code == 1
     assert word in str(done.exception)
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("between", [";", "\t"])
-def test_a_file_as_a_spreadsheet_writes_it_is_read(tmp_path: Path, between: str) -> None:
-    rows = [["x", *HEADER[::-1]], *(["1", *row[::-1]] for row in ROWS), ["", "", "", ""]]
-    text = "\r\n".join(between.join(row) for row in rows)
-    (tmp_path / "labelled.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    asked = f"category{between}\r\nLake Xqzt{between}\r\n{between}\r\n"
-    (tmp_path / "asked.csv").write_bytes(asked.encode())
-    done = fill(tmp_path / "labelled.csv", tmp_path / "asked.csv", tmp_path / "out")
-    assert done.exit_code == 0, done.output
-    (row,) = pq.read_table(tmp_path / "out" / FILLED_LIST).to_pylist()
-    assert (row["category"], row["hierarchical_label"]) == ("Lake Xqzt", "lake")
 
 
 def test_one_super_category_or_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

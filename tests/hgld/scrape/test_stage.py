@@ -185,37 +185,23 @@ def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: W
     ("text", "told"),
     [
         ("landmark,category\n1,x\n", "landmark_id"),
-        ("landmark_id\n1\n", "category"),
         ("landmark_id,category\n1,x\n1,y\n", "line 3 has landmark_id 1"),
         ("landmark_id,category\n,x\n", "line 2"),
         ("landmark_id,category\none,x\n", "line 2"),
         ("landmark_id,category\n1,x\n-2,y\n", "line 3"),
         ("landmark_id,category\n99999999999999999999,x\n", "line 2"),
-        ("landmark_id,category\n1,x,y\n", "line 2"),
-        ('landmark_id,category\n1,"x\n2,y\n', "line 2"),
-        ('landmark_id,category\n1,"x\n2,"y"\n', "line 2"),
-        ('landmark_id,category\n1,x\n\n2,"y\nz"\n', "line 4"),
-        ("landmark_id,category,category\n1,x,y\n", "line 1"),
-        ("landmark_id,category\n", "no row"),
-        ("", "line 1"),
-        (b"landmark_id,category\n1,\xff\n", "UTF-8"),
         ("split,landmark_id,category\ntest,1,x\n", "line 2: split"),
         ("split,landmark_id,category\nindex,1,x\nindex,1,y\n", "landmark_id 1 of index"),
     ],
 )
 def test_an_unusable_file_is_refused_before_the_first_request(
-    server: Server, tmp_path: Path, workspace: Workspace, text: str | bytes, told: str
+    server: Server, tmp_path: Path, workspace: Workspace, text: str, told: str
 ) -> None:
     path = tmp_path / "bad.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=told):
         run_scrape(workspace, fast_config(server), path)
     assert server.hits == []
-
-
-def test_a_file_that_is_not_there_is_named(server: Server, workspace: Workspace) -> None:
-    with pytest.raises(InputError, match="nowhere"):
-        run_scrape(workspace, fast_config(server), Path("nowhere.csv"))
 
 
 def test_the_same_id_in_train_and_index_is_two_landmarks(

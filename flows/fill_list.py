@@ -13,7 +13,7 @@ from hgld.labels.fills.explaining import told_guesses
 from hgld.labels.fills.guessing import Document, KnownLandmarks, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
-from hgld.tables.csv_cells import read_list
+from hgld.tables.csv_lists import read_csv_list
 
 FILLED_LIST = "fills.parquet"
 """The file that is made, in the folder of the list."""
@@ -42,7 +42,7 @@ def fill_list(labelled: Path, categories: Path, out: Path, precision: float) -> 
     """Guesses the super-category of each category of a list by its name.
 
     Args:
-        labelled: a list (`read_list`) with the columns category, hierarchical_label and
+        labelled: a list (`read_csv_list`) with the columns category, hierarchical_label and
             natural_or_human_made; blank: known to have none.
         categories: a list with the column category: URLs or titles, with `Category:` or without.
         out: the folder to write; it is made.
@@ -52,7 +52,7 @@ def fill_list(labelled: Path, categories: Path, out: Path, precision: float) -> 
         The file: a row for each category, in order, its guess and how often such a guess is right.
 
     Raises:
-        InputError: a list cannot be read, or a row is not clear: the text names the line; or the
+        InputError: a list cannot be read, or a row is not clear: the text names it; or the
             folder cannot be made.
         MissingInputError: the extra `cluster` is not installed.
     """
@@ -114,7 +114,7 @@ def _read_labelled(path: Path) -> _Labelled:
         place_of.setdefault(name, where)
         if label and sides.setdefault(label, side) != side:
             raise InputError(
-                f"{where} must have {sides[label]} for {label!r}, as an earlier line does, got "
+                f"{where} must have {sides[label]} for {label!r}, as an earlier row does, got "
                 f"{side}; change one of the two"
             )
     return _Labelled(label_of, sides)
@@ -122,7 +122,8 @@ def _read_labelled(path: Path) -> _Labelled:
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yields of each row its place, the name of its category, and its cells."""
-    for where, cells in read_list(path, columns):
+    for row, cells in read_csv_list(path, columns):
+        where = f"{path} row {row}"
         name = name_of_category(cells["category"])
         if not name:
             raise InputError(f"{where} must have a category, got {cells['category'] or 'none'}")

@@ -26,7 +26,7 @@ from hgld.flows import steps
 from hgld.flows.build import run_step
 from hgld.flows.steps import Sections
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
-from hgld.tables.csv_cells import read_list
+from hgld.tables.csv_lists import read_csv_list
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
     """Groups the labels of a file and proposes a super-category for each.
 
     Args:
-        labels: a list (`read_list`) with the column label, and perhaps qids (Wikidata's classes of
-            that label, with `|` between them) and count (how many landmarks have it).
+        labels: a list (`read_csv_list`) with the column label, and perhaps qids (Wikidata's classes
+            of that label, with `|` between them) and count (how many landmarks have it).
         out: the folder to write.
         sections: settings by step; those of `embed`, `cluster` and `propose` count. Where none
             names an encoder it is minilm if that is installed, since it needs no network.
@@ -59,7 +59,7 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         one, in the order of the list, with the columns of PROPOSALS, `class_label` as `label`.
 
     Raises:
-        InputError: the list cannot be read, or a row is not clear; the text names the line. Or the
+        InputError: the list cannot be read, or a row is not clear; the text names it. Or the
             folder holds a build that was scraped.
         MissingInputError: an encoder or a library that is not installed.
     """
@@ -93,7 +93,8 @@ class _Row(NamedTuple):
 def _read_list(path: Path) -> dict[_Row, int]:
     """Reads a list: its rows in the order of the file, each with its count."""
     found: Counter[_Row] = Counter()
-    for where, cells in read_list(path, ("label",), ("qids", "count")):
+    for row, cells in read_csv_list(path, ("label",), ("qids", "count")):
+        where = f"{path} row {row}"
         label = cells["label"]  # to the letter, so that a program finds its labels again
         count = cells.get("count", "").strip() or "1"
         qids = [text.strip() for text in cells.get("qids", "").split("|") if text.strip()]

@@ -104,8 +104,11 @@ def scrape_step(sections: Sections) -> BuildStep:
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
-    # Where the tables are up to date, nothing else looks at what they were made of.
-    verify = _mended(archive_findings, "scrape --force", "sets it aside and asks again")
+    def find(workspace: Workspace) -> Iterable[Damage]:
+        # Where the tables are up to date, nothing else looks at what they were made of.
+        return archive_findings(workspace, STAGE.name, EVIDENCE_STAGE.name)
+
+    verify = _mended(find, "scrape --force", "sets it aside and asks again")
     config = _read(ScrapeConfig, sections, "scrape")
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
     return replace(step, stages=(STAGE, EVIDENCE_STAGE))
@@ -189,15 +192,19 @@ def parents_step(sections: Sections) -> BuildStep:
     """
     from hgld.scrape.config import ScrapeConfig
     from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
-    from hgld.scrape.verify import parents_findings
+    from hgld.scrape.verify import archive_findings
 
     asking = _read(ScrapeConfig, sections, "scrape")
+
+    def find(workspace: Workspace) -> Iterable[Damage]:
+        return archive_findings(workspace, STAGE.name)
+
     return _single(
         "parents",
         _read(ParentsConfig, sections, "parents"),
         STAGE,
         lambda workspace, config: run_parents(workspace, config, asking),
-        verify=_mended(parents_findings, "parents --force", "sets it aside and asks again"),
+        verify=_mended(find, "parents --force", "sets it aside and asks again"),
         found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
     )
 

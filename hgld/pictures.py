@@ -54,20 +54,10 @@ MODIFIED = "was modified since"
 
 _ORIENTATION = 0x0112
 _TILE_SIDES = (322, 323)
-# Everything that Pillow's decoders have been seen to raise on damaged bytes, and their kin.
+# Everything that Pillow's decoders have been seen to raise on damaged bytes, and related errors.
 _DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error),
 )
 
 
@@ -91,12 +81,6 @@ def decode_picture(
         if min_side:
             image.draft(None, (min_side, min_side))
         return _upright_rgb(image)
-
-
-def count_pixels(content: bytes, *, max_pixels: int = MAX_PIXELS) -> int:
-    """Returns width x height of a picture, as `measure_picture` does."""
-    width, height = measure_picture(content, max_pixels=max_pixels)
-    return width * height
 
 
 def measure_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -156,14 +140,12 @@ class PictureFile:
         except FileNotFoundError as error:
             raise DamagedError(f"{self.path} is gone; {self.mend}") from error
         except OSError as error:
-            raise InputError(
-                f"cannot read {self.path}: {error.strerror}; mend that and rerun"
-            ) from error
+            raise InputError(f"cannot read {self.path}: {error.strerror}; mend that") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise DamagedError(
-                f"{self.path} has other bytes ({size:,}) than were recorded "
-                f"({self.size_bytes:,}); delete it, then {self.mend}"
+            what = (
+                f"{self.path} has other bytes ({size:,}) than were recorded ({self.size_bytes:,})"
             )
+            raise DamagedError(f"{what}; delete it, then {self.mend}")
         return content
 
 
@@ -246,16 +228,11 @@ def _upright_rgb(image: "Image.Image") -> "Image.Image":
 
 
 def _turn_of(image: "Image.Image") -> "Image.Transpose | None":
-    from PIL import Image
+    from PIL.Image import Transpose
 
     turns = (
-        Image.Transpose.FLIP_LEFT_RIGHT,
-        Image.Transpose.ROTATE_180,
-        Image.Transpose.FLIP_TOP_BOTTOM,
-        Image.Transpose.TRANSPOSE,
-        Image.Transpose.ROTATE_270,
-        Image.Transpose.TRANSVERSE,
-        Image.Transpose.ROTATE_90,
+        *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
+        *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
     )
     try:
         orientation: int = image.getexif().get(_ORIENTATION, 1)
@@ -268,7 +245,7 @@ def _rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     if image.mode == "F":
-        raise PictureError("has grey values of floating point, of which none is known to be white")
+        raise PictureError("has grey values of floating point; it is not known which is white")
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = _high_byte(image.convert("I"))
     if image.mode == "La":
@@ -285,10 +262,8 @@ def _high_byte(image: "Image.Image") -> "Image.Image":
     if not (isinstance(least, int | float) and isinstance(greatest, int | float)):
         raise TypeError(f"the greys of mode {image.mode} must be numbers, got {least!r}")
     if least < 0 or greatest > 0xFFFF:  # noqa: PLR2004 - what fits into 16 bits
-        raise PictureError(
-            f"has grey values from {least} to {greatest}, of which none is known to be white; "
-            f"those of 16 bits are"
-        )
+        what = f"has grey values from {least} to {greatest}"
+        raise PictureError(f"{what}; it is not known which is white, except with 16 bits")
     return image.point(lambda grey: grey * (1 / 256)).convert("L")
 
 
@@ -334,14 +309,11 @@ def _told_in_words(content: bytes | None = None) -> Iterator[None]:
             yield
     except UnidentifiedImageError as error:
         begins = f" that begin with {content[:12]!r}" if content else ""
-        raise PictureError(
-            f"is no JPEG, PNG, WebP, GIF, TIFF or BMP that can be read: "
-            f"{len(content or b''):,} bytes{begins}"
-        ) from error
+        what = f"{len(content or b''):,} bytes{begins}"
+        raise PictureError(f"is no JPEG, PNG, WebP, GIF, TIFF or BMP, but {what}") from error
     except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"has more than {MOST_PIXELS:,} pixels", pixels=MOST_PIXELS + 1
-        ) from error
+        what = f"has more than {MOST_PIXELS:,} pixels"
+        raise PictureError(what, pixels=MOST_PIXELS + 1) from error
     except _DAMAGE as error:
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
         # An object's address would make two runs differ.

@@ -53,17 +53,16 @@ MAY_IMPORT_IN_SCRAPE = {
     "archive": (),
     "wikimedia": ("archive",),
     "knowledge": ("wikimedia",),
-    "categories": (),
     "config": (),
     "refresh": (),
     "rows": ("knowledge", "wikimedia"),
     "services": ("archive", "config"),
     "questions": ("archive", "wikimedia", "knowledge", "config", "services"),
-    "verify": ("archive", "wikimedia"),
-    "parents": ("archive", "wikimedia", "config", "services", "questions", "verify"),
+    "verify": ("archive", "wikimedia", "config", "services", "questions"),
+    "parents": ("archive", "wikimedia", "config", "questions", "verify"),
     "stage": (
-        *("archive", "wikimedia", "knowledge", "categories", "config", "refresh", "rows"),
-        *("services", "questions", "verify"),
+        *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
+        *("questions", "verify"),
     ),
 }
 

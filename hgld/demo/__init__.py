@@ -20,8 +20,8 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
 
     Written are `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
     replayed scrape reads, and the review's decisions. What is there already is kept: a log of
-    decisions, whatever someone added to it, and an archive that has answers. A run that was stopped
-    goes on where it was.
+    decisions, whatever someone added to it, and an archive that has answers. A stopped run
+    resumes.
 
     Args:
         workspace: the build.
@@ -39,9 +39,7 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     try:
         from hgld.demo.source import write_source
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"the demo draws its pictures and needs {error.name}: {how_to_install('train')}"
-        ) from error
+        raise InputError(f"the demo needs {error.name}: {how_to_install('train')}") from error
     write_source(workspace.path(SOURCE))
     if archive:
         from hgld.demo.answers import write_archive

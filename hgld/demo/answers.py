@@ -75,13 +75,8 @@ def _page_answers() -> Iterator[RawAnswer]:
             }
             for landmark, title in zip(batch, titles, strict=True)
         ]
-        yield RawAnswer(
-            endpoint=_COMMONS,
-            request=page_request(titles),
-            keys=tuple(titles),
-            fetched_at=FETCHED_AT,
-            answer=[{"batchcomplete": True, "query": {"pages": pages}}],
-        )
+        answer = [{"batchcomplete": True, "query": {"pages": pages}}]
+        yield _answer(_COMMONS, page_request(titles), titles, answer)
 
 
 def _item_answers() -> Iterator[RawAnswer]:
@@ -126,13 +121,13 @@ def _uri(value: str) -> dict[str, str]:
 def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> RawAnswer:
     asked = [_binding(qid, "asked") for qid in qids]
     variables = ["entity", "property", "statement", "rank", "value"]
-    return RawAnswer(
-        endpoint=_SPARQL,
-        request={"query": query},
-        keys=tuple(qids),
-        fetched_at=FETCHED_AT,
-        answer={"head": {"vars": variables}, "results": {"bindings": [*bindings, *asked]}},
-    )
+    answer = {"head": {"vars": variables}, "results": {"bindings": [*bindings, *asked]}}
+    return _answer(_SPARQL, {"query": query}, qids, answer)
+
+
+def _answer(url: str, request: dict[str, str], keys: Sequence[str], answer: object) -> RawAnswer:
+    keys = tuple(keys)
+    return RawAnswer(endpoint=url, request=request, keys=keys, fetched_at=FETCHED_AT, answer=answer)
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -225,12 +225,8 @@ def blob(pen: Pen, colour: str, shade: float = 1.0) -> None:
     pen.part(0, 0, 1, pen.vary(0.9, 1.0)).oval(colour, shade)
 
 
-_PAINTERS: dict[str, Callable[..., None]] = {
-    one.__name__: one
-    for one in (
-        *(blob, building, falls, ground, hills, peak, row, sketch, spots, tree, way, wheel),
-    )
-}
+_ALL = (blob, building, falls, ground, hills, peak, row, sketch, spots, tree, way, wheel)
+_PAINTERS: dict[str, Callable[..., None]] = {one.__name__: one for one in _ALL}
 
 
 @cache

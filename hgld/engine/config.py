@@ -27,7 +27,7 @@ from hgld.errors import InputError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SettingField:
     """What is known of one field of a settings class."""
 
@@ -71,19 +71,14 @@ def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
         The field; typed as the default, which is what an instance has.
     """
     metadata = {"help_text": help_text, "changes_rows": changes_rows}
-    field: Any = dataclasses.field(default=default, metadata=metadata)
-    return typing.cast("T", field)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def setting_fields(cls: type) -> list[SettingField]:
     """Returns the fields of a settings class, in their order."""
     hints = typing.get_type_hints(cls)
-    return [
-        SettingField(
-            name=field.name, type=hints[field.name], default=field.default, **field.metadata
-        )
-        for field in dataclasses.fields(typing.cast("Any", cls))
-    ]
+    fields = dataclasses.fields(typing.cast("Any", cls))
+    return [SettingField(one.name, hints[one.name], one.default, **one.metadata) for one in fields]
 
 
 def check_settings(config: object) -> None:
@@ -116,11 +111,8 @@ def row_settings(config: object) -> dict[str, object]:
         Field name to value, without the fields that change no row and without the logins of
         addresses: it is written down.
     """
-    return {
-        field.name: _plain(getattr(config, field.name))
-        for field in setting_fields(type(config))
-        if field.changes_rows
-    }
+    decisive = (field.name for field in setting_fields(type(config)) if field.changes_rows)
+    return {name: _plain(getattr(config, name)) for name in decisive}
 
 
 def from_mapping(cls: type[T], values: Mapping[str, object], *, where: str) -> T:
@@ -230,9 +222,7 @@ def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
     chosen = table.get("name", only)
     if not isinstance(chosen, str) or chosen not in classes:
         known = ", ".join(map(repr, classes))
-        if table is value and chosen is None:
-            raise ValueError(f"{name} must have a key name, which is one of {known}")
-        raise ValueError(f"{name} must be one of {known}, got {chosen!r}")
+        raise ValueError(f"{name} must be one of {known} (its key name), got {chosen!r}")
     try:
         return _built(classes[chosen], table)
     except ValueError as error:
@@ -241,10 +231,8 @@ def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
 
 def _named_classes(hint: Any) -> dict[str, type]:  # noqa: ANN401 - any annotation there is
     """Returns the settings classes that a value may be of, by name; none for any other type."""
-    classes = [
-        one for one in _parts(hint) if isinstance(one, type) and dataclasses.is_dataclass(one)
-    ]
-    return {_choices(typing.get_type_hints(one)["name"])[0]: one for one in classes}
+    kinds = (one for one in _parts(hint) if isinstance(one, type) and dataclasses.is_dataclass(one))
+    return {_choices(typing.get_type_hints(one)["name"])[0]: one for one in kinds}
 
 
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation there is

@@ -1,10 +1,11 @@
 """What a table of a build is: a folder of shards with a schema, and how rows are held to it."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +34,7 @@ class ParquetLayout(NamedTuple):
     rows_per_group: int | None = None
     """Of a row group; None: as many as Arrow takes."""
     plain: tuple[str, ...] = ()
-    """Columns whose values hardly repeat, so that a dictionary of them would be for nothing."""
+    """Columns whose values hardly repeat; a dictionary of them would save nothing."""
     sorted_by: tuple[str, ...] = ()
     """Columns whose order the rows keep, the first one first."""
 
@@ -149,15 +150,16 @@ def read_csv(
     except (KeyError, pa.ArrowInvalid) as error:
         needed = ", ".join(columns)
         raise InputError(f"{path} cannot be read as CSV with columns {needed}: {error}") from error
-    if unique is not None and len(table):
-        counts = pc.value_counts(table[unique])
-        repeated = counts.filter(pc.greater(counts.field("counts"), 1))
-        if len(repeated):
-            raise InputError(
-                f"{path}: {unique} {repeated[0]['values']} stands in "
-                f"{repeated[0]['counts']} rows; keep one"
-            )
+    if unique is not None and (value := first_repeated(table[unique])) is not None:
+        raise InputError(f"{path}: {unique} {value} stands in several rows; keep one")
     return table
+
+
+def first_repeated(values: pa.ChunkedArray) -> str | None:
+    """Returns the first value that is there more than once, as text; None where none is."""
+    counts = pc.value_counts(values)
+    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    return str(repeated[0]) if len(repeated) else None
 
 
 def read_stable(shard: Path | pa.BufferReader, schema: pa.Schema) -> pa.Table:
@@ -175,20 +177,15 @@ def rows_digest(table: pa.Table) -> str:
     return hasher.hexdigest()
 
 
-class _Hashing:
-    """The part of a writable file that Arrow's stream writer uses, feeding a hash."""
-
-    closed = False
+class _Hashing(io.RawIOBase):
+    """A file that only feeds a hash."""
 
     def __init__(self, hasher: "hashlib._Hash") -> None:
         self._hasher = hasher
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any bytes
         self._hasher.update(data)
         return len(data)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
-
-    def close(self) -> None:
-        self.closed = True

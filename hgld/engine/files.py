@@ -3,36 +3,26 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hgld.errors import InputError
+from hgld.errors import DamagedError, InputError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
 
 
 @contextlib.contextmanager
-def room_for(path: Path) -> Iterator[None]:
-    """Turns the failure to write `path` on a full disk into an error that says what to do.
-
-    Raises:
-        InputError: the disk, or one's share of it, is full.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise _cannot_write(path, error) from error
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, *, if_full: bool = False) -> Iterator[None]:
     """Turns any failure of the file system within the block into one to write `path`.
+
+    Args:
+        path: what is written.
+        if_full: only where the disk is full; other failures may be of another file.
 
     Raises:
         InputError: the disk is full, or the file system refused (no permission, no folder).
@@ -40,18 +30,16 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> InputError:
-    mend = "choose another --root, then rerun"
-    if error.errno in _FULL:
-        mend = "make room and rerun, what was finished before is kept"
-    elif error.errno in _IN_THE_WAY:
-        mend = f"move {error.filename2 or error.filename or path} out of the way, then rerun"
-    # Not the error's own text: Arrow's is a long one.
-    why = os.strerror(error.errno) if error.errno else error
-    return InputError(f"cannot write {path}: {why}; {mend}")
+        if if_full and error.errno not in _FULL:
+            raise
+        mend = "choose another --root, then rerun"
+        if error.errno in _FULL:
+            mend = "make room and rerun, what was finished before is kept"
+        elif error.errno in _IN_THE_WAY:
+            mend = f"move {error.filename2 or error.filename or path} out of the way, then rerun"
+        # Not the error's own text: Arrow's is a long one.
+        why = os.strerror(error.errno) if error.errno else error
+        raise InputError(f"cannot write {path}: {why}; {mend}") from error
 
 
 @contextlib.contextmanager
@@ -75,7 +63,7 @@ def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with room_for(path):
+        with writing(path, if_full=True):
             yield temporary
             if flush:
                 with temporary.open("rb+") as file:
@@ -94,6 +82,34 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_sealed(path: Path, values: Mapping[str, object]) -> None:
+    """Writes values as JSON with a digest of themselves, atomically."""
+    write_text(path, json.dumps({"sha256": _digest(values), **values}, indent=1) + "\n")
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Reads what `write_sealed` wrote.
+
+    Raises:
+        DamagedError: it is not what was written, or is not there.
+    """
+    try:
+        with open_file(path) as file:
+            values = json.loads(file.read())
+        if values.pop("sha256") == _digest(values):
+            return dict(values)
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DamagedError(f"{path} is not what was written: {error}") from error
+    raise DamagedError(f"{path} is not what was written: its digest is another one")
+
+
+def _digest(values: Mapping[str, object]) -> str:
+    """Returns the SHA-256 of JSON values, as hex, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
 def append_bytes(path: Path, data: bytes) -> None:
     """Appends to a file, made where it is missing, and flushes it to the disk.
 
@@ -103,7 +119,7 @@ def append_bytes(path: Path, data: bytes) -> None:
         InputError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with room_for(path), path.open("ab") as file:
+    with writing(path, if_full=True), path.open("ab") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

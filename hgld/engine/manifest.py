@@ -1,16 +1,13 @@
 """What a stage writes down when it ends: what it was made from, and every file it wrote."""
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.engine.files import FileRecord, open_file
+from hgld.engine.files import FileRecord, read_sealed, write_sealed
 from hgld.errors import DamagedError, InputError
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +32,9 @@ class Manifest:
     """Problems that a rerun can mend."""
     finished_at: str
 
-    def text(self) -> str:
-        """Returns the manifest as JSON, with a digest of itself."""
-        values = dataclasses.asdict(self)
-        head = {"format": MANIFEST_FORMAT, "sha256": _digest(values)}
-        return json.dumps({**head, **values}, indent=2) + "\n"
+    def write(self, path: Path) -> None:
+        """Writes it as JSON with a digest of itself."""
+        write_sealed(path, {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)})
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -49,26 +44,14 @@ def load_manifest(path: Path) -> Manifest:
         DamagedError: it is not what was written, or is that of another stage.
         InputError: a later version of this program wrote it.
     """
-    try:
-        with open_file(path) as file:
-            values = json.loads(file.read())
-        found = values.pop("format")
-        is_whole = found == MANIFEST_FORMAT and values.pop("sha256") == _digest(values)
-        is_later = found > MANIFEST_FORMAT
-    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"{path} is damaged ({error!r})") from error
-    if is_later:
+    values = read_sealed(path)
+    if (found := values.pop("format", 0)) > MANIFEST_FORMAT:
+        theirs = f"format {found}, this one knows {MANIFEST_FORMAT}"
         raise InputError(
-            f"{path} was written by a later version of hgld (format {found}, this one knows "
-            f"{MANIFEST_FORMAT}); use that version, or another --root"
+            f"{path} is of a later version of hgld ({theirs}); use that, or another --root"
         )
     # A stage that took the manifest of another for its own would remove the files of that.
-    if not is_whole or values["stage"] != path.stem:
-        raise DamagedError(f"{path} is damaged: it is not what the stage {path.stem} wrote")
+    if found != MANIFEST_FORMAT or values["stage"] != path.stem:
+        raise DamagedError(f"{path} is not what the stage {path.stem} wrote")
     records = {name: FileRecord(*record) for name, record in values["records"].items()}
     return Manifest(**{**values, "records": records})
-
-
-def _digest(values: Mapping[str, object]) -> str:
-    """Returns the SHA-256 of JSON values, as hex, whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.engine.files import FileRecord, flush_folder, room_for, write_text
+from hgld.engine.files import FileRecord, flush_folder, writing
 from hgld.engine.manifest import Manifest, load_manifest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
@@ -72,8 +72,8 @@ def place(workspace: Workspace, manifest: Manifest) -> None:
     for folder in {workspace.path(name).parent / NEXT for name in manifest.records}:
         if folder.exists():
             flush_folder(folder)
-    write_text(_next_manifest(workspace, manifest.stage), manifest.text())
-    with room_for(workspace.manifest_path(manifest.stage)):
+    manifest.write(_next_manifest(workspace, manifest.stage))
+    with writing(workspace.manifest_path(manifest.stage), if_full=True):
         _place(workspace, manifest)
 
 
@@ -84,10 +84,10 @@ def settle(workspace: Workspace) -> None:
             manifest = load_manifest(path)
         except DamagedError as error:  # what stood counts, and the stage runs again
             logger.warning("%s", error)
-            _remove(path)
+            _set_aside(path)
             continue
         logger.warning("%s: putting the output of a run that was killed in place", manifest.stage)
-        with room_for(path):
+        with writing(path, if_full=True):
             _place(workspace, manifest)
 
 
@@ -111,7 +111,7 @@ def _place(workspace: Workspace, manifest: Manifest) -> None:
         elif path in shards:
             _set_aside(path)
     for folder in {path.parent for path in (*new, *others, *map(workspace.path, patterns))}:
-        _remove(folder / NEXT)
+        shutil.rmtree(folder / NEXT, ignore_errors=True)  # what is left does no harm
         if folder.exists():
             flush_folder(folder)
     path = workspace.manifest_path(manifest.stage)
@@ -131,14 +131,6 @@ def _set_aside(path: Path) -> None:
     aside = next(place for place in map(path.with_name, names) if not place.exists())
     path.replace(aside)
     logger.warning("%s is in the way of an output of this build; renamed to %s", path, aside.name)
-
-
-def _remove(path: Path) -> None:
-    """Removes a file or folder of ours, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _next_manifest(workspace: Workspace, stage: str) -> Path:

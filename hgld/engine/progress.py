@@ -1,15 +1,16 @@
 """Progress of long work: a bar on a terminal, a log line now and then elsewhere."""
 
 import contextlib
+import functools
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,6 @@ _FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
 
 _in_lines = ContextVar("_in_lines", default=False)
-_shown: "ContextVar[Progress | None]" = ContextVar("_shown", default=None)
-"""The bars on the terminal, where there are any: a terminal has room for one set of them."""
 
 
 class Advance(Protocol):
@@ -54,78 +53,59 @@ def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
     Yields:
         A function to call with the number of steps just done, and of those that failed.
     """
-    count = _Count(description, total, done)
-    if not sys.stderr.isatty() or _in_lines.get():
-        yield count.log
-        return
-    with _bars() as bars:
-        task = bars.add_task(description, total=total, completed=done, counts="")
-
-        def advance(steps: int, problems: int = 0, note: str = "") -> None:
-            count.add(steps, problems, note)
-            bars.update(task, advance=steps, counts=count.words())
-
-        try:
-            yield advance
-        finally:
-            bars.remove_task(task)
+    is_bar = sys.stderr.isatty() and not _in_lines.get()
+    with _bar(description, total, done) if is_bar else contextlib.nullcontext() as show:
+        yield _Count(description, total, done, show)
 
 
 @contextlib.contextmanager
-def _bars() -> Iterator["Progress"]:
-    """Yields the bars on the terminal, or starts them: work within other work has its bar below."""
-    from rich import progress
+def _bar(description: str, total: int, done: int) -> Iterator[Callable[[int, str], None]]:
+    """Yields what moves a bar by some steps, with some words behind it."""
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("{task.description}", markup=False),
+        # What is left of the width, so that a long note is read to its end.
+        rich_progress.BarColumn(bar_width=None),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn("{task.fields[words]}", markup=False),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=terminal(), transient=True) as bars:
+        task = bars.add_task(description, total=total, completed=done, words="")
+        yield lambda steps, words: bars.update(task, advance=steps, words=words)
+
+
+@functools.cache
+def terminal() -> "Console":
+    """Returns the terminal; on one of them, work within other work has its bar below."""
     from rich.console import Console
 
-    if shown := _shown.get():
-        yield shown
-        return
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        # What is left of the width, so that a long note is read to its end.
-        progress.BarColumn(bar_width=None),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[counts]}", markup=False),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        token = _shown.set(bars)
-        try:
-            yield bars
-        finally:
-            _shown.reset(token)
+    return Console(stderr=True)
 
 
 class _Count:
-    """How much is done, how much of that failed, and how fast it goes."""
+    """How much is done, how much of that failed, and how fast it goes: in a bar, or a line."""
 
-    def __init__(self, description: str, total: int, done: int) -> None:
-        self.description, self.total, self.done, self.before = description, total, done, done
-        self.problems, self.note = 0, ""
+    def __init__(
+        self, description: str, total: int, done: int, show: Callable[[int, str], None] | None
+    ) -> None:
+        self.description, self.total, self.show = description, total, show
+        self.done, self.before, self.problems, self.note = done, done, 0, ""
         self.started = self.logged = time.monotonic()
         self.wait_s = _FIRST_LINE_S
 
-    def add(self, steps: int, problems: int, note: str) -> None:
-        self.done += steps
-        self.problems += problems
+    def __call__(self, steps: int, problems: int = 0, note: str = "") -> None:
+        self.done, self.problems = self.done + steps, self.problems + problems
         self.note = note or self.note
-
-    def rate(self) -> float:
-        """Returns steps a second since the start."""
-        return (self.done - self.before) / max(time.monotonic() - self.started, 1e-9)
-
-    def words(self) -> str:
-        counts = f"{self.done - self.problems} ok, {self.problems} problems"
-        return self.note or f"{counts}, {self.rate():.3g} a second"
-
-    def log(self, steps: int, problems: int = 0, note: str = "") -> None:
-        """Counts, and logs a line if it is time for one."""
-        self.add(steps, problems, note)
         now = time.monotonic()
-        if now - self.logged < self.wait_s:
-            return
-        self.logged, self.wait_s = now, min(2 * self.wait_s, _LINE_EVERY_S)
-        rate = self.rate()
-        left_s = (self.total - self.done) / rate if rate else float("nan")
-        done = f"{self.description}: {self.done} of {self.total}"
-        logger.info("%s: %s, about %.0f s left", done, self.words(), left_s)
+        rate = (self.done - self.before) / max(now - self.started, 1e-9)
+        counts = f"{self.done - self.problems} ok, {self.problems} problems, {rate:.3g} a second"
+        words = self.note or counts
+        if self.show:
+            self.show(steps, words)
+        elif now - self.logged >= self.wait_s:
+            self.logged, self.wait_s = now, min(2 * self.wait_s, _LINE_EVERY_S)
+            left_s = (self.total - self.done) / rate if rate else float("nan")
+            done = f"{self.description}: {self.done} of {self.total}"
+            logger.info("%s, %s, about %.0f s left", done, words, left_s)

@@ -24,14 +24,7 @@ import pyarrow.parquet as pq
 from hgld.engine.dataset import Dataset, conform, read_stable, rows_digest, write_shard
 from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
 from hgld.engine.manifest import Manifest
-from hgld.engine.placing import (
-    NEXT,
-    find_beside,
-    place,
-    place_beside,
-    settle,
-    started_path,
-)
+from hgld.engine.placing import NEXT, find_beside, place, place_beside, settle, started_path
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError
 
@@ -39,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _FINGERPRINT = b"hgld.fingerprint"
 _SHARD = b"hgld.shard"
-"""Key in a shard's metadata of its own name, by which a copy of it is told from it."""
+"""Key of the shard's own name in its metadata; a copy under another name still has the old one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +97,8 @@ class StageWriter:
     """What this run wrote, and runs that have not ended, by its place in the build."""
     force: bool = False
     """Whether shards of earlier runs are made again."""
-    _written: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    """The shards and files that this run has written or found, by their places in the build."""
 
     def path(self, relative: str) -> Path:
         """Returns where a shard or file of the stage lies now, written by this run or earlier."""
@@ -117,12 +111,12 @@ class StageWriter:
         A shard that is there counts as written: it stays when the stage ends.
         """
         name = self._shard_name(dataset, shard)
-        if name in self._written:
+        if name in self.written:
             return True
         table = self._earlier(name, columns=[])
         if table is None or table.schema.metadata.get(_FINGERPRINT) != self.fingerprint.encode():
             return False
-        self._written.add(name)
+        self.written.add(name)
         return True
 
     def earlier(self, dataset: Dataset, shard: str) -> pa.Table | None:
@@ -147,14 +141,10 @@ class StageWriter:
         """
         name = self._shard_name(dataset, shard)
         table = conform(table, dataset.schema)
-        metadata = {
-            b"hgld.stage": self.stage.name.encode(),
-            b"hgld.version": str(self.stage.version).encode(),
-            _SHARD: Path(name).stem.encode(),
-            _FINGERPRINT: self.fingerprint.encode(),
-        }
+        own = {b"hgld.stage": self.stage.name, b"hgld.version": str(self.stage.version)}
+        own |= {_SHARD: Path(name).stem, _FINGERPRINT: self.fingerprint}
         with self._output(name) as path:
-            write_shard(table.replace_schema_metadata(metadata), path, dataset.layout)
+            write_shard(table.replace_schema_metadata(own), path, dataset.layout)
 
     @contextlib.contextmanager
     def file(self, relative: str) -> Iterator[Path]:
@@ -163,18 +153,6 @@ class StageWriter:
             raise ValueError(f"stage {self.stage.name!r} does not declare the file {relative!r}")
         with self._output(relative) as path:
             yield path
-
-    def shards(self, dataset: Dataset) -> list[str]:
-        """Returns the names of the shards that this run has written or found, in order."""
-        return sorted(dataset.own(self._written))
-
-    @property
-    def written(self) -> list[str]:
-        """The shards and files that this run has written or found, by their paths in the build.
-
-        Where there are any, a later run can go on with them.
-        """
-        return sorted(self._written)
 
     def record(self, name: str) -> FileRecord:
         """Returns what a shard or file was when it was written, by its path in the build."""
@@ -214,7 +192,7 @@ class StageWriter:
             self.path(name).unlink(missing_ok=True)
         self.beside[name] = record_file(new)
         new.replace(self.path(name))
-        self._written.add(name)
+        self.written.add(name)
 
     def _shard_name(self, dataset: Dataset, shard: str) -> str:
         if dataset not in self.stage.outputs:
@@ -264,17 +242,11 @@ def run_stage(
         standing.pop(name, None)
     force = force or workspace.remakes
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
-        return _reported(StageReport(manifest=done, skipped=True, result=result))
+        return _report(done, result, skipped=True)
 
-    writer = StageWriter(
-        workspace=workspace,
-        stage=stage,
-        fingerprint=fingerprint,
-        before=done,
-        standing=standing,
-        beside=find_beside(workspace, stage.outputs),
-        force=force,
-    )
+    writer = StageWriter(workspace=workspace, stage=stage, fingerprint=fingerprint, force=force)
+    writer.before, writer.standing = done, standing
+    writer.beside = find_beside(workspace, stage.outputs)
     started = started_path(workspace, stage.name)
     write_text(started, workspace.lock_holder())
     try:
@@ -299,10 +271,11 @@ def run_stage(
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     place(workspace, manifest)
-    return _reported(StageReport(manifest=manifest, skipped=False, result=result))
+    return _report(manifest, result, skipped=False)
 
 
-def _reported(report: StageReport) -> StageReport:
+def _report(manifest: Manifest, result: Path, *, skipped: bool) -> StageReport:
+    report = StageReport(manifest=manifest, skipped=skipped, result=result)
     logger.info("%s", report.words())
     return report
 
@@ -314,9 +287,7 @@ def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
         MissingInputError: an input has not been written, or only in part.
         DamagedError: an input is not what its stage wrote.
     """
-    digests = {
-        dataset.path: workspace.finished(dataset).outputs[dataset.path] for dataset in stage.inputs
-    }
+    digests = {one.path: workspace.finished(one).outputs[one.path] for one in stage.inputs}
     writers = workspace.manifests() if stage.input_files else []
     for name in stage.input_files:
         for writer in writers:
@@ -326,9 +297,8 @@ def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
         try:
             digests[name] = file_digest(path) if path.exists() else "absent"
         except OSError as error:
-            raise DamagedError(
-                f"{path} cannot be read: {error.strerror}; mend that or move it away, then rerun"
-            ) from error
+            what = f"{path} cannot be read: {error.strerror}"
+            raise DamagedError(f"{what}; mend that or move it away, then rerun") from error
     return digests
 
 
@@ -347,7 +317,7 @@ def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
     statuses = Counter[str]()
     for dataset in writer.stage.outputs:
         digests = []
-        for name in writer.shards(dataset):
+        for name in sorted(dataset.own(writer.written)):
             table = read_stable(writer.path(name), dataset.schema)
             digests.append(f"{Path(name).name} {rows_digest(table)}")
             has_status = "status" in table.schema.names

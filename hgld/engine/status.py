@@ -68,7 +68,10 @@ def stage_status(
     if is_being_placed(workspace, stage.name):
         state, reason = "incomplete", "was stopped while its output was put in place; rerun it"
     elif started.is_file():
-        state, reason = _begun(workspace, started.read_text(errors="replace"))
+        process = started.read_text(errors="replace")
+        is_running = process and process == workspace.lock_holder()
+        stopped = ("incomplete", "a run was stopped; rerun to go on")
+        state, reason = ("running", process) if is_running else stopped
         reason += "; what it wrote before stands" if done else ""
     elif done is None:
         is_there = any(workspace.shards(dataset) for dataset in stage.outputs)
@@ -80,13 +83,6 @@ def stage_status(
         state, reason = "incomplete", f"{done.failed} rows failed; rerun to try them again"
     rows, problems = (done.rows, done.problems) if done else (0, 0)
     return StageStatus(stage=stage.name, state=state, reason=reason, rows=rows, problems=problems)
-
-
-def _begun(workspace: Workspace, process: str) -> tuple[str, str]:
-    """Returns state and reason of a run that has begun and not ended."""
-    if process and process == workspace.lock_holder():
-        return "running", process
-    return "incomplete", "a run was stopped; rerun to go on"
 
 
 def _changes(

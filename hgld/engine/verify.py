@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from hgld.engine.files import file_digest
 from hgld.engine.manifest import load_manifest
 from hgld.engine.placing import is_being_placed
 from hgld.engine.stage import Stage
-from hgld.engine.workspace import GONE, Damage, Workspace, command_of
+from hgld.engine.workspace import GONE, Damage, Workspace, command_of, file_damage
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"
@@ -99,22 +98,13 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
     again = "fetch the release again"
     sums, wrong = _listed(_sums_bytes(folder / RELEASE_SUMS))
     for name, sha256 in sums.items():
-        what = ""
-        try:
-            if file_digest(folder / name) != sha256:
-                what = "has other bytes than were released"
-        except FileNotFoundError:
-            what = GONE
-        except OSError as error:
-            what = f"cannot be read ({error.strerror})"
+        what = file_damage(folder / name, None, sha256)
         yield Damage(name, what and f"{what}; {again}")
     yield from (Damage(RELEASE_SUMS, f"{what}; {again}") for what in wrong)
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         if name not in sums and not any(part.startswith(".") for part in Path(name).parts):
-            yield Damage(
-                name, f"is not in {RELEASE_SUMS}; remove it, readers take all files of a folder"
-            )
+            yield Damage(name, f"is not in {RELEASE_SUMS}; remove it, readers take every such file")
 
 
 def _sums_bytes(path: Path) -> bytes:
@@ -128,9 +118,7 @@ def _sums_bytes(path: Path) -> bytes:
             return path.read_bytes()
     except OSError as error:
         raise DamagedError(f"cannot read {path}: {error.strerror}") from error
-    raise DamagedError(
-        f"{path} must have at most {MOST_SUMS_BYTES:,} bytes, got {size:,}; fetch the release again"
-    )
+    raise DamagedError(f"{path} must have {MOST_SUMS_BYTES:,} bytes or less, got {size:,}")
 
 
 def _listed(content: bytes) -> tuple[dict[str, str], list[str]]:
@@ -143,10 +131,8 @@ def _listed(content: bytes) -> tuple[dict[str, str], list[str]]:
         if match and not _leaves(name) and name not in sums:
             sums[name] = match[1]
         else:
-            wrong.append(
-                f"line {number} must be a SHA-256, two spaces and the name of one more file "
-                f"below it, got {line[:100]!r}"
-            )
+            must = "a SHA-256, two spaces and the name of one more file below it"
+            wrong.append(f"line {number} must be {must}, got {line[:100]!r}")
     return sums, wrong if sums or wrong else ["it lists no file"]
 
 

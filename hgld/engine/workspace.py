@@ -56,10 +56,8 @@ class Workspace:
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:
-            raise InputError(
-                f"the name of a build's folder must be UTF-8, got {str(self.root)!a}; "
-                f"rename it, or choose another --root"
-            ) from error
+            what = f"the name of a build's folder must be UTF-8, got {str(self.root)!a}"
+            raise InputError(f"{what}; rename it, or choose another --root") from error
 
     def path(self, relative: str) -> Path:
         """Returns where a file or folder of the build lies, existing or not."""
@@ -112,19 +110,14 @@ class Workspace:
             state = "not there yet"
             if manifest and manifest.failed:
                 state = f"incomplete ({manifest.failed} rows failed)"
-            raise MissingInputError(
-                f"{self.path(dataset.path)} is {state}; run "
-                f"{self.command(command_of(dataset.stage))}"
-            )
+            make = self.command(command_of(dataset.stage))
+            raise MissingInputError(f"{self.path(dataset.path)} is {state}; run {make}")
         records = {name: manifest.records[name] for name in dataset.own(manifest.records)}
         self.require_whole(manifest, records, [dataset.path])
         return manifest
 
     def require_whole(
-        self,
-        manifest: Manifest,
-        records: Mapping[str, FileRecord],
-        datasets: Collection[str] = (),
+        self, manifest: Manifest, records: Mapping[str, FileRecord], datasets: Collection[str] = ()
     ) -> None:
         """Refuses files of a stage that are not what it wrote; the others see `damages`.
 
@@ -155,8 +148,8 @@ class Workspace:
         Returns:
             What is gone, altered or added, by name; empty where all is as it was.
         """
-        wrong = ((name, _damage(self.path(name), record)) for name, record in records.items())
-        found = [Damage(name, what) for name, what in sorted(wrong) if what]
+        wrong = ((name, file_damage(self.path(name), *records[name])) for name in sorted(records))
+        found = [Damage(name, what) for name, what in wrong if what]
         for path in (path for one in datasets for path in self.root.glob(shard_pattern(one))):
             name = path.relative_to(self.root).as_posix()
             if name not in records:
@@ -185,16 +178,15 @@ class Workspace:
         return pa.concat_tables(shards).cast(schema) if shards else schema.empty_table()
 
     def _read_shard(self, path: Path, dataset: Dataset, columns: list[str] | None) -> pa.Table:
+        # Not sets: two types of lists may be equal and have different hashes.
         there, here = (
             {field.name: field.type for field in schema}
             for schema in (pq.read_schema(path), dataset.schema)
         )
         drifted = [name for name in there | here if there.get(name) != here.get(name)]
         if drifted:
-            raise DamagedError(
-                f"{path} has other columns than this version writes ({', '.join(drifted)}); run "
-                f"{self.command(command_of(dataset.stage))} again"
-            )
+            what = f"{path} has other columns than this version writes ({', '.join(drifted)})"
+            raise DamagedError(f"{what}; run {self.command(command_of(dataset.stage))} again")
         return pq.read_table(path, columns=columns, partitioning=None).replace_schema_metadata()
 
     def shards(self, dataset: Dataset) -> list[Path]:
@@ -226,9 +218,9 @@ class Workspace:
             except BlockingIOError as error:
                 # A child of that process, as one that reads images for training, holds the lock
                 # too, and keeps it until it ends.
+                who = f"{self.lock_holder()}, or by a process that it started"
                 raise WorkspaceBusyError(
-                    f"{self.root} is in use by {self.lock_holder()}, or by a process that it "
-                    f"started; wait for it, or choose another --root"
+                    f"{self.root} is in use by {who}; wait for it, or choose another --root"
                 ) from error
             with writing(path):
                 file.truncate(0)
@@ -256,7 +248,7 @@ class Workspace:
         return ""
 
     def _refuse_fifos(self) -> None:
-        """Refuses what is neither a file nor a folder: whoever reads a FIFO waits for its writer.
+        """Refuses what is neither a file nor a folder: a reader of a FIFO waits for its writer.
 
         Pictures are not looked at: there are millions, and their sizes are compared before they
         are read.
@@ -266,9 +258,7 @@ class Workspace:
             names[:] = [name for name in names if f"{folder}/{name}" not in pictures]
             for path in (Path(folder, name) for name in files):
                 if path.exists() and not path.is_file():
-                    raise DamagedError(
-                        f"{path} is neither a file nor a folder; remove it, then rerun"
-                    )
+                    raise DamagedError(f"{path} is no file and no folder; remove it, then rerun")
 
     def require(self) -> None:
         """Refuses a folder that holds no build, where one is to be looked at.
@@ -294,37 +284,25 @@ def _this_process() -> str:
     return f"process {os.getpid()} ({command}, since {now})\n"
 
 
-def _damage(path: Path, record: FileRecord) -> str:
-    """Returns what is wrong with a file, or an empty string."""
+def file_damage(path: Path, size: int | None, sha256: str) -> str:
+    """Returns what is wrong with a file of so many bytes (None: any), or an empty string."""
     try:
         if not path.is_file():
             return "is not a file" if path.exists() else GONE
-        if (size := path.stat().st_size) != record.size:
-            return f"has {size:,} bytes, not the {record.size:,} that were written"
-        is_same = file_digest(path) == record.sha256
+        if size is not None and (found := path.stat().st_size) != size:
+            return f"has {found:,} bytes, not the {size:,} that were written"
+        is_same = file_digest(path) == sha256
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if is_same else "has other bytes than were written"
 
 
 # Of the stages that have no command of their own.
-_COMMANDS = {
-    "review": "review --settle",
-    "evidence": "scrape",
-    "refresh": "scrape --refresh",
-    "decided": "propose",
-    "map": "review",
-    "release": "annotate",
-}
-
-
+_COMMANDS = {"review": "review --settle", "evidence": "scrape", "refresh": "scrape --refresh"}
+_COMMANDS |= {"decided": "propose", "map": "review", "release": "annotate"}
 # Stages of which there is one for each name: the command, and its option that takes the name.
-_NAMED = {
-    "train": "train --name",
-    "export": "export --run",
-    "card": "export --to card --run",
-    "shards": "images --shards --split",
-}
+_NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
+_NAMED |= {"shards": "images --shards --split"}
 
 
 def command_of(stage: str) -> str:

@@ -8,23 +8,19 @@ comes in another encoding, or in several, is refused.
 import io
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import requests
 import urllib3
+
+from hgld.engine.logins import redacted
+from hgld.errors import AnswerError
 
 _PIECE_BYTES = 1 << 16
 _LENGTH = re.compile(r"[0-9]{1,18}")  # Python refuses numbers of thousands of digits
 
 ENCODING = "gzip"
 """The only encoding of an answer that a session asks for."""
-
-
-class UnusableAnswerError(requests.RequestException):
-    """An answer that is refused for its form, and that would come the same way again."""
-
-
-class TooLargeError(UnusableAnswerError):
-    """An answer beyond the limit."""
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int | None:
@@ -46,27 +42,26 @@ def read_body(response: requests.Response, most_bytes: int) -> None:
         most_bytes: of the body, packed and unpacked.
 
     Raises:
-        TooLargeError: it is larger.
-        UnusableAnswerError: it is packed in a way that was not asked for.
+        AnswerError: it is larger, packed in a way that was not asked for, or the whole of a file of
+            which a part was asked for: it would come the same way again.
         requests.RequestException: it broke off, came too slowly, or cannot be unpacked.
     """
-    raw, request = response.raw, response.request
+    raw, request, url = response.raw, response.request, redacted(str(response.url))
     encoding = response.headers.get("Content-Encoding", "").lower()
     body = bytearray()
     size = announced_bytes(response.headers) or 0
     try:
         if encoding not in {"", "identity", ENCODING, f"x-{ENCODING}"}:
-            raise UnusableAnswerError(
-                f"the answer is packed with {encoding!r:.40}, not with {ENCODING}", request=request
-            )
+            raise AnswerError(f"{url} answers packed with {encoding!r:.40}, not with {ENCODING}")
+        if "Range" in request.headers and response.status_code == HTTPStatus.OK:
+            raise AnswerError(f"{url} comes as a whole, whatever part is asked for")
         while size <= most_bytes and (piece := raw.read1(_PIECE_BYTES, decode_content=True)):
             body += piece
             # Packed, too: empty members of gzip without end unpack to nothing.
             size = max(len(body), raw.tell())
     except urllib3.exceptions.ReadTimeoutError as error:
-        raise requests.exceptions.ReadTimeout(
-            "the answer was not whole in time", request=request
-        ) from error
+        why = "the answer was not whole in time"
+        raise requests.exceptions.ReadTimeout(why, request=request) from error
     except urllib3.exceptions.DecodeError as error:
         raise requests.exceptions.ContentDecodingError(error, request=request) from error
     except urllib3.exceptions.HTTPError as error:
@@ -74,7 +69,6 @@ def read_body(response: requests.Response, most_bytes: int) -> None:
     finally:
         raw.release_conn() if raw.isclosed() else raw.close()
     if max(size, raw.tell()) > most_bytes:
-        raise TooLargeError(
-            f"the answer has more than {most_bytes:,} bytes (answer_bytes)", request=request
-        )
+        what = f"{url} answers with more than {most_bytes:,} bytes (answer_bytes)"
+        raise AnswerError(what, smaller_may_do=True)
     response.raw = io.BytesIO(bytes(body))

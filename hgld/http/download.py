@@ -5,6 +5,7 @@ import filecmp
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urljoin
@@ -15,7 +16,6 @@ from hgld.engine.files import writing
 from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
-from hgld.http.parts import fetch_part
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
@@ -60,8 +60,8 @@ class Source:
         finally:
             discard_notes(destination)
         if came != destination:
-            with self._open(name) as original, writing(destination), destination.open("wb") as copy:
-                shutil.copyfileobj(original, copy, length=1 << 20)
+            with writing(destination):
+                shutil.copyfile(came, destination)
 
     def bring(self, name: str, temporary: Path) -> Path:
         """Makes a file readable here: a folder's where it lies, any other as `temporary`.
@@ -86,9 +86,17 @@ class Source:
 
         Raises:
             NotFoundError: the server has no such file.
-            FetchError: they cannot be had, or the server sends whole files only.
+            FetchError: they cannot be had, or the server sends other bytes or whole files only.
         """
-        return fetch_part(self.session, self.address(name), offset, size)
+        address, last = self.address(name), offset + size - 1
+        answer = self._asked(name, {**PLAIN, "Range": f"bytes={offset}-{last}"})
+        came = answer.headers.get("Content-Range", "")
+        if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+            check_status(address, answer)
+        wanted = f"bytes {offset}-{last}/"
+        if not came.startswith(wanted) or len(answer.content) != size:
+            raise FetchError(f"{address} sent {came!r:.60} where {wanted} was asked for")
+        return answer.content
 
     def read_text(self, name: str) -> str:
         """Returns the text of a small UTF-8 file.
@@ -101,19 +109,24 @@ class Source:
         if self.is_folder:
             with self._open(name) as file:
                 data = file.read(most_bytes + 1)
+            if len(data) > most_bytes:
+                raise FetchError(f"{address} has more than {most_bytes:,} bytes; check {self.base}")
         else:
-            try:
-                answer = self.session.get(address)
-            except requests.RequestException as error:
-                raise failure(address, error) from error
+            answer = self._asked(name, {})
             check_status(address, answer)
             data = answer.content
-        if len(data) > most_bytes:
-            raise FetchError(f"{address} has more than {most_bytes:,} bytes; check {self.base}")
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise FetchError(f"{address} must be UTF-8 text; check {self.base}") from error
+
+    def _asked(self, name: str, headers: dict[str, str]) -> requests.Response:
+        """Returns the answer to a request for a file, read to its end."""
+        address = self.address(name)
+        try:
+            return self.session.get(address, headers=headers)
+        except requests.RequestException as error:
+            raise failure(address, error) from error
 
     def size(self, name: str) -> int:
         """Returns the announced size of a file in bytes, 0 where it is not announced.
@@ -143,9 +156,8 @@ class Source:
         that has its files needs no network. So does one whose original is gone.
         """
         original = Path(self.address(name))
-        return (
-            self.is_folder and original.is_file() and not filecmp.cmp(original, kept, shallow=False)
-        )
+        is_there = self.is_folder and original.is_file()
+        return is_there and not filecmp.cmp(original, kept, shallow=False)
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[BinaryIO]:
@@ -153,13 +165,9 @@ class Source:
         try:
             file = path.open("rb")
         except FileNotFoundError as error:
-            raise NotFoundError(
-                f"{path} is not there; check the base folder {self.base}"
-            ) from error
+            raise NotFoundError(f"{path} is not there; check the folder {self.base}") from error
         except OSError as error:
-            raise FetchError(
-                f"cannot read {path}: {error.strerror}; mend that and rerun"
-            ) from error
+            raise FetchError(f"cannot read {path}: {error.strerror}; mend that") from error
         with file:
             yield file
 
@@ -185,9 +193,7 @@ def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]
     else:
         folder = Path(base).resolve()
         if not folder.is_dir():
-            raise FetchError(
-                f"the base folder {folder} is not there; give an existing folder or an http(s) URL"
-            )
+            raise FetchError(f"{folder} is not there; give an existing folder or an http(s) URL")
         base = str(folder)
     with make_session(policy=policy, address=address) as session:
         yield Source(base, session)

@@ -4,12 +4,14 @@
 `Patience.fault` waits after any other fault. `hgld.http.session` tells which is which.
 """
 
-import email.utils
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import sleep
+
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -48,44 +50,18 @@ class HttpPolicy:
 
     def __post_init__(self) -> None:
         """Refuses what no request could keep to."""
-        for name in ("connect_timeout_s", "read_timeout_s", "deadline_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}")
-        least = dict.fromkeys(("backoff_s", "patience_s"), 0)
-        counts = ("attempts", "answer_bytes", "download_bytes", "slowest_bytes_per_s")
-        for name, value in (least | dict.fromkeys(counts, 1)).items():
-            if not getattr(self, name) >= value:
-                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+        if not self.read_timeout_s > 0:
+            raise ValueError(f"read_timeout_s must be above 0, got {self.read_timeout_s:g}")
+        for name, least in (("attempts", 1), ("answer_bytes", 1), ("backoff_s", 0)):
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Reads the Retry-After header: seconds, or a date.
-
-    A date is taken against the server's own clock (its Date header), so that ours may be wrong.
-
-    Args:
-        headers: of the answer.
-
-    Returns:
-        Seconds to wait, 0 for a date that is past; None for no header and for a malformed one.
-    """
-    header = headers.get("Retry-After", "").strip()
-    # Not `isdigit`: it takes digits that `int` refuses.
-    if header.isdecimal():
-        return float(header)
-    date = _date(header)
-    if date is None:
-        return None
-    now = _date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(0.0, (date - now).total_seconds())
-
-
-def _date(header: str) -> datetime | None:
-    try:
-        date = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    """Reads the Retry-After header, seconds or a date; None for no header and a malformed one."""
+    with contextlib.suppress(InvalidHeader, KeyError):
+        return Retry().parse_retry_after(headers["Retry-After"])
+    return None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@
     more than 5 in a row                                    refused
 
 So no redirect leads to an address that only this machine can reach, unless that is the configured
-server itself. What a name leads to is checked by `hgld.http.addresses`.
+server itself. What a name leads to is checked by `hgld.http.connections`.
 """
 
 import threading
@@ -17,11 +17,12 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import requests
 
 from hgld.engine.logins import redacted
+from hgld.errors import FetchError
 from hgld.http.patience import HttpPolicy
 
 _MOST_HOPS = 5
 _PORTS = {"http": 80, "https": 443}
-# Hosts of which each may send to the others: GLDv2's bucket under both forms of its name, the
+# Each host of a group may send to the others: GLDv2's bucket under both forms of its name, the
 # service for the main part of Wikidata under both names, Wikimedia's files and their thumbnails.
 _MIRRORS = (
     frozenset({"s3.amazonaws.com", "google-landmark.s3.amazonaws.com"}),
@@ -32,10 +33,6 @@ _KEEP_METHOD = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_RE
 
 OFFICIAL_HOSTS = frozenset({"commons.wikimedia.org"}).union(*_MIRRORS)
 """Hosts that are known to be public."""
-
-
-class RefusedRedirectError(requests.RequestException):
-    """A redirect that is not followed."""
 
 
 class PoliteSession(requests.Session):
@@ -53,23 +50,18 @@ class PoliteSession(requests.Session):
         """Returns where an answer redirects to, None where it does not.
 
         Raises:
-            RefusedRedirectError: it redirects to where it must not.
+            FetchError: it redirects to where it must not.
         """
+        url = redacted(resp.url).partition("?")[0]
         try:
             target = super().get_redirect_target(resp)
-            if target is None:
-                return None
-            place = urljoin(resp.url, target)
-            why = _refusal(resp, urlsplit(resp.url), place)
+            place = urljoin(resp.url, target or "")
+            why = _refusal(resp, urlsplit(resp.url), place) if target else ""
         except ValueError as error:  # bytes that are no UTF-8, or half of an IPv6 address
-            raise RefusedRedirectError(
-                "it redirects to what is no address", request=resp.request
-            ) from error
+            raise FetchError(f"cannot reach {url}: it redirects to what is no address") from error
         if why:
-            raise RefusedRedirectError(
-                f"it redirects to {redacted(place).partition('?')[0]:.200}, {why}",
-                request=resp.request,
-            )
+            there = f"{redacted(place).partition('?')[0]:.200}"
+            raise FetchError(f"cannot reach {url}: it redirects to {there}, {why}")
         return target
 
 

@@ -10,12 +10,11 @@ are asked for again, and must be the same. A server that answers with anything e
 whole file, as is one that knows no ranges.
 
 The version is written beside the part that came (`NAME.json`), so that another process resumes too:
-a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold anything,
-so whoever keeps parts has to know the file's digest.
+a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold
+anything, so a caller that keeps parts has to know the digest of the file.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -35,7 +34,7 @@ from hgld.http.bodies import announced_bytes
 from hgld.http.connections import deadline
 from hgld.http.patience import Patience
 from hgld.http.redirects import PoliteSession
-from hgld.http.session import reason_of
+from hgld.http.session import failure
 
 # 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
 _NOT_FOUND = (403, 404, 410)
@@ -77,15 +76,16 @@ def download(session: PoliteSession, url: str, destination: Path) -> None:
         OSError: `destination` cannot be written.
         StoppedError: it was told to stop.
     """
-    notes = _notes_of(destination)
-    transfer = _Transfer(session, url, notes, _noted_version(notes, url))
+    transfer = _Transfer(session, url, _notes_of(destination))
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        noted = json.loads(transfer.notes.read_text(encoding="utf-8"))
+        if noted["url"] == url:
+            transfer.total, transfer.etag = noted["total"], noted["etag"]
     try:
         with destination.open("r+b" if destination.exists() else "w+b") as file:
             transfer.run(file)
     except requests.RequestException as error:
-        raise FetchError(
-            f"cannot fetch {url}: {reason_of(error)}; check the address and rerun"
-        ) from error
+        raise failure(url, error) from error
     except (NotFoundError, _RefusedError):
         discard_part(destination)
         raise
@@ -116,40 +116,22 @@ def check_status(url: str, answer: requests.Response) -> None:
         raise _RefusedError(f"{url} answered {status} {answer.reason}; check the address and rerun")
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """What a server says of the file that it sends."""
-
-    total: int | None = None
-    """Its size in bytes, where that is said."""
-    etag: str = ""
-    """A strong one; empty where there is none."""
-
-
 def _notes_of(destination: Path) -> Path:
     return destination.with_name(f"{destination.name}.json")
 
 
-def _noted_version(notes: Path, url: str) -> _Version:
-    """Returns the version that a part is of; an empty one where that is not known for sure."""
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-        values = json.loads(notes.read_text(encoding="utf-8"))
-        if values.pop("url") == url:
-            return _Version(**values)
-    return _Version()
-
-
 @dataclass(slots=True)
 class _Transfer:
-    """One file under way."""
+    """One file under way, and what its server said of it."""
 
     session: PoliteSession
     url: str
     notes: Path
     """Where the version is written down."""
-    version: _Version
-    is_resumable: bool = True
-    """Whether the server may be asked for a part."""
+    total: int | None = None
+    """Its size in bytes, where that is said."""
+    etag: str = ""
+    """A strong one; empty where there is none, so that no part can be asked for."""
     received: int = 0
     """Bytes that came, over all attempts."""
     spent_s: float = 0.0
@@ -164,20 +146,15 @@ class _Transfer:
         """
         patience = Patience(self.session.policy, self.url)
         while True:
-            start = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
-            if not (self.is_resumable and self.version.etag):
-                start = 0
-            headers = dict(PLAIN)
-            if start:
-                headers |= {"Range": f"bytes={start}-", "If-Range": self.version.etag}
+            start = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES) if self.etag else 0
+            part = {"Range": f"bytes={start}-", "If-Range": self.etag} if start else {}
             try:
-                with self.session.get(self.url, headers=headers, stream=True) as answer:
+                with self.session.get(self.url, headers=PLAIN | part, stream=True) as answer:
                     return self._receive(answer, file, start)
             except _BrokenError as error:
                 if not patience.fault(str(error)):
-                    raise FetchError(
-                        f"cannot fetch {self.url}: {error}; check the address and rerun"
-                    ) from error
+                    what = f"cannot fetch {self.url}: {error}"
+                    raise FetchError(f"{what}; check the address and rerun") from error
 
     def _receive(self, answer: requests.Response, file: BinaryIO, start: int) -> None:
         encoding = answer.headers.get("Content-Encoding", "").strip().lower()
@@ -189,23 +166,22 @@ class _Transfer:
         else:
             check_status(self.url, answer)
             etag = answer.headers.get("ETag", "")
-            strong = etag if etag.startswith('"') else ""
-            self.version = _Version(total=announced_bytes(answer.headers), etag=strong)
-            start, end = 0, self.version.total
+            self.etag = etag if etag.startswith('"') else ""
+            start, end = 0, announced_bytes(answer.headers)
+            self.total = end
             file.truncate(0)
             self._note()  # after that, since no byte may lie under the wrong version
         most_bytes = self.session.policy.download_bytes
-        if (self.version.total or 0) > most_bytes:
-            raise self._refused(f"it has {self.version.total:,} bytes, {self._at_most}")
+        if (self.total or 0) > most_bytes:
+            raise self._refused(f"it has {self.total:,} bytes, {self._at_most}")
         self._write(answer, file, start, most_bytes if end is None else end)
-        total = self.version.total
-        if total is not None and file.tell() < total:
-            raise _BrokenError(f"{file.tell():,} of {total:,} bytes came")
+        if self.total is not None and file.tell() < self.total:
+            raise _BrokenError(f"{file.tell():,} of {self.total:,} bytes came")
 
     def _note(self) -> None:
-        if self.version.etag:
-            values = {"url": self.url, **dataclasses.asdict(self.version)}
-            write_text(self.notes, json.dumps(values))
+        if self.etag:
+            noted = {"url": self.url, "total": self.total, "etag": self.etag}
+            write_text(self.notes, json.dumps(noted))
         else:
             self.notes.unlink(missing_ok=True)
 
@@ -213,17 +189,15 @@ class _Transfer:
         """Returns where in the file an answer will end that is the part that was asked for."""
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         first, last, total = (int(number) for number in match.groups()) if match else (0, 0, 0)
-        version = self.version
         is_same = (
             answer.status_code == HTTPStatus.PARTIAL_CONTENT
-            and first == start <= last < total
-            and total == (version.total or total)
-            and answer.headers.get("ETag", version.etag) == version.etag
+            and first == start <= last < total == (self.total or total)
+            and answer.headers.get("ETag", self.etag) == self.etag
         )
         if not is_same:
-            self.is_resumable = False
+            self.etag = ""
             raise _BrokenError("the server sent another part than was asked for")
-        self.version = dataclasses.replace(version, total=total)
+        self.total = total
         return last + 1
 
     def _write(self, answer: requests.Response, file: BinaryIO, start: int, end: int) -> None:
@@ -233,16 +207,13 @@ class _Transfer:
         file.seek(start)
         for chunk in self._chunks(answer):
             if not chunk.startswith(again[: len(chunk)]):
-                self.is_resumable = False
+                self.etag = ""
                 raise _BrokenError("the server went on with another file")
             again = again[len(chunk) :]
             if file.tell() + len(chunk) > end:
-                announced = self.version.total is not None
-                raise self._refused(
-                    f"it goes on after the {end:,} bytes that were announced"
-                    if announced
-                    else f"it has more bytes, {self._at_most}"
-                )
+                if self.total is None:
+                    raise self._refused(f"it has more bytes, {self._at_most}")
+                raise self._refused(f"it goes on after the {end:,} bytes that were announced")
             file.write(chunk)
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
@@ -258,11 +229,9 @@ class _Transfer:
                     chunk = answer.raw.read1(_CHUNK_BYTES, decode_content=False)
             except urllib3.exceptions.ReadTimeoutError as error:
                 if time.monotonic() - started >= left_s:
-                    raise self._refused(
-                        f"only {self.received:,} bytes came; after {policy.deadline_s:g} s it must "
-                        f"be {policy.slowest_bytes_per_s:,} a second on average "
-                        f"(slowest_bytes_per_s)"
-                    ) from error
+                    least = f"{policy.slowest_bytes_per_s:,} a second (slowest_bytes_per_s)"
+                    why = f"only {self.received:,} bytes came in time, less than {least}"
+                    raise self._refused(why) from error
                 raise _BrokenError("no more came in time") from error
             except urllib3.exceptions.HTTPError as error:
                 raise _BrokenError(f"the line broke after {self.received:,} bytes") from error

@@ -7,19 +7,18 @@ publisher says whether it is right; one that came wrong is fetched anew, three t
 
 import contextlib
 import hashlib
-import json
 import logging
 import re
 import shutil
 import tarfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from hgld.engine.files import write_text
+from hgld.engine.files import read_sealed, write_sealed
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError
@@ -46,7 +45,7 @@ class PublishedTar:
     split: str
     name: str
     md5: str | None
-    """None where the source has no MD5 for it, so that there is no such tar."""
+    """None where the source has no MD5 for it, and so no such tar."""
 
     @property
     def address(self) -> str:
@@ -87,24 +86,21 @@ def list_tars(
                 md5s[name] = _read_md5(source, split, name)
             except NotFoundError as error:
                 if name == names[0]:
-                    raise FetchError(
-                        f"{source.base} has no images of split {split}: {error}"
-                    ) from error
+                    what = f"{source.base} has no images of split {split}"
+                    raise FetchError(f"{what}: {error}") from error
                 md5s[name] = None
             advance(1)
-    values = {"base": source.base, "md5s": md5s}
-    text = json.dumps({"sha256": _digest(split, values), **values}, indent=1)
-    write_text(_list_path(workspace, split), f"{text}\n")
+    values = {"split": split, "base": source.base, "md5s": md5s}
+    write_sealed(_list_path(workspace, split), values)
     if absent := [name for name in names if md5s[name] is None]:
-        logger.warning(
-            "images: %d of %d tars of %s are not there, first %s; %s",
-            *(len(absent), count, split, source.address(f"{split}/{absent[0]}"), _fewer(split)),
-        )
+        first = source.address(f"{split}/{absent[0]}")
+        what = f"{len(absent)} of {count} tars of {split} are not there, first {first}"
+        logger.warning("images: %s; %s", what, _fewer(split))
     return [PublishedTar(split, name, md5s[name]) for name in names], md5s[beyond] is None
 
 
 def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
-    """Returns the tars of a split with the MD5s that an earlier run kept, asking nobody."""
+    """Returns the tars of a split with the MD5s that an earlier run kept; asks no server."""
     kept: dict[str, str | None] = {}
     with contextlib.suppress(DamagedError):
         _, kept = _read_list(workspace, split)
@@ -136,19 +132,12 @@ def _read_list(workspace: Workspace, split: str) -> tuple[str, dict[str, str | N
         DamagedError: the list is not what was written for this split.
     """
     path = _list_path(workspace, split)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("sha256") == _digest(split, values):
-            return values["base"], values["md5s"]
-    except FileNotFoundError:
+    if not path.exists():
         return "", {}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{path} is damaged: {error!r}") from error
-    raise DamagedError(f"{path} is damaged: its digest is another one")
-
-
-def _digest(split: str, values: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps([split, values], sort_keys=True).encode()).hexdigest()
+    values = read_sealed(path)
+    if values["split"] != split:
+        raise DamagedError(f"{path} is that of {values['split']}")
+    return values["base"], values["md5s"]
 
 
 def _read_md5(source: Source, split: str, name: str) -> str:
@@ -156,10 +145,8 @@ def _read_md5(source: Source, split: str, name: str) -> str:
     text = source.read_text(address)
     match = _MD5_LINE.fullmatch(text.strip())
     if match is None or match[2] != name:
-        raise FetchError(
-            f"{source.address(address)} must hold an MD5 and {name}, got {text[:60]!r}; "
-            f"check the base address {source.base}"
-        )
+        got = f"{name}, got {text[:60]!r}; check the base address {source.base}"
+        raise FetchError(f"{source.address(address)} must hold an MD5 and {got}")
     return match[1]
 
 
@@ -202,26 +189,22 @@ class TarReader:
             if tar.md5:
                 logger.warning("%s: %s", tar.address, error)
                 self.source.size(tar.address)  # ends the run where the server is gone
-            images.append(Extracted(status="failed", error=str(error)))
+            images.append(Extracted("failed", error=str(error)))
         except tarfile.TarError as error:
-            what = (
-                f"{self.source.address(tar.address)} must be a whole, uncompressed tar, got the "
-                f"right MD5 but '{error}'; tell its publisher, or lower {tar.split}_tars (--tars) "
-                f"below it"
-            )
-            images.append(Extracted(status="failed", error=what))
+            what = f"{self.source.address(tar.address)} is no whole, uncompressed tar ('{error}')"
+            why = f"{what}, and has the right MD5; tell its publisher, or {_fewer(tar.split)}"
+            images.append(Extracted("failed", error=why))
         return records_table(tar.split, ((tar.name, image) for image in images), tar.md5)
 
     def absent(self, split: str, tars: int) -> str:
         """Returns why a picture is nowhere."""
         return f"it is in none of the {tars} tars of {split}; check the list"
 
-    def check_room(self, tars: Sequence[PublishedTar], *, at_once: int, keeps_all: bool) -> None:
+    def check_room(self, tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
         """Stops before the first of several tars, where they would fill the disk.
 
         Args:
             tars: what is to be fetched.
-            at_once: so many tars lie here at the same time.
             keeps_all: whether all pictures stay as large as they come.
 
         Raises:
@@ -231,7 +214,7 @@ class TarReader:
         if not tars:
             return
         sizes = announced_sizes(self.source, tars)
-        needed = 0 if self.source.is_folder else sum(sorted(sizes)[-at_once:])
+        needed = 0 if self.source.is_folder else sum(sorted(sizes)[-self.config.parallel :])
         needed += sum(sizes) if keeps_all else 0
         what = f"{len(tars)} tars of {tars[0].split} and their images, first {tars[0].address}"
         require_room(self.workspace, needed, what)
@@ -257,15 +240,9 @@ class TarReader:
             discard_part(part)
             logger.warning("%s came with the MD5 %s, not %s", address, md5, tar.md5)
         else:
-            raise FetchError(
-                f"{address} must have the MD5 {tar.md5}, got {md5}; rerun, and if it stays so, "
-                f"delete images/tars/{tar.split}.json to have the MD5 asked for again"
-            )
-        try:
-            yield path
-        except tarfile.TarError:  # it would be the same again
-            discard_part(part)
-            raise
+            again = f"rerun, or delete images/tars/{tar.split}.json to have the MD5 asked for again"
+            raise FetchError(f"{address} must have the MD5 {tar.md5}, got {md5}; {again}")
+        yield path
         discard_part(part)
 
 
@@ -314,7 +291,6 @@ def require_room(workspace: Workspace, needed: int, what: str) -> None:
     """
     free = free_bytes(workspace)
     if free < needed:
-        raise InputError(
-            f"{workspace.path('images')} must have {needed / 1e9:.2f} GB free for {what}, got "
-            f"{free / 1e9:.2f} GB; make room, fetch less or choose another --root, then rerun"
-        )
+        sizes = f"{needed / 1e9:.2f} GB free for {what}, got {free / 1e9:.2f} GB"
+        mend = "make room, fetch less or choose another --root, then rerun"
+        raise InputError(f"{workspace.path('images')} must have {sizes}; {mend}")

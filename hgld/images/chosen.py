@@ -23,13 +23,13 @@ def wanted_images(workspace: Workspace, split: str, config: ImagesConfig) -> fro
     """Returns the ids of the pictures of a split that meet every condition; None: all of them.
 
     Args:
-        workspace: the build; its annotations or metadata say of which landmark a picture is.
+        workspace: the build; its annotations or metadata say which landmark a picture shows.
         split: `train`, `index` or `test`.
         config: its `only`, `landmark` and `supercategory` are the conditions.
 
     Raises:
-        InputError: a list that is none, or a name or number that no picture of the split has.
-        MissingInputError: the build does not know yet of which landmark a picture is.
+        InputError: not a list of images, or a name or number that no picture of the split has.
+        MissingInputError: the build does not know yet which landmark a picture shows.
     """
     found = []
     if config.only is not None:
@@ -49,22 +49,18 @@ def _having(table: pa.Table, values: pa.Array, split: str) -> frozenset[str]:
     rows = table.filter(pc.is_in(table[column], values))
     if not rows.num_rows:
         shown = ", ".join(str(value) for value in values.to_pylist()[:3])
-        raise InputError(
-            f"no picture of {split} has the {column} {shown}; check it, and --split: the landmarks "
-            f"of train and of index are numbered apart"
-        )
+        mend = "check it, and --split: train and index number their landmarks apart"
+        raise InputError(f"no picture of {split} has the {column} {shown}; {mend}")
     return frozenset(rows["image_id"].to_pylist())
 
 
 def _official(table: pa.Table, names: Sequence[str]) -> list[str]:
-    """Returns super-categories as the build writes them, whatever their blanks and slashes."""
+    """Returns super-categories as the build writes them; blanks and slashes may differ."""
     there = {_slug(name): name for name in table["hierarchical_label"].unique().to_pylist() if name}
     for name in names:
         if _slug(name) not in there:
-            raise InputError(
-                f"no picture has the super-category {name!r}; the build has "
-                f"{', '.join(sorted(there.values())) or 'none'}"
-            )
+            known = ", ".join(sorted(there.values())) or "none"
+            raise InputError(f"no picture has the super-category {name!r}; the build has {known}")
     return [there[_slug(name)] for name in names]
 
 
@@ -85,36 +81,31 @@ def image_labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Tab
         InputError: a shard lacks a column, or cannot be read.
     """
     wanted = ["image_id", *columns]
-    for pattern in (f"annotations/data/{split}-*.parquet", f"annotations/{split}/*.parquet"):
+    for pattern in (f"annotations/data/{split}-*.parquet", f"data/{split}-*.parquet"):
         shards = sorted(workspace.root.glob(pattern))
         if shards:
             return _plain(pa.concat_tables([_read(shard, wanted) for shard in shards]))
     if "hierarchical_label" not in columns:
         table = workspace.read(IMAGES, ["split", *wanted])
         return table.filter(pc.equal(table["split"], split)).select(wanted)
-    raise MissingInputError(
-        f"{workspace.path('annotations')} has no labels of {split}, and a super-category is chosen "
-        f"by them; run {workspace.command('annotate')}, or name a release's folder with --root"
-    )
+    mend = f"run {workspace.command('annotate')}, or name a release's folder with --root"
+    raise MissingInputError(f"{workspace.path('annotations')} has no labels of {split}; {mend}")
 
 
 def _read(shard: Path, columns: list[str]) -> pa.Table:
     try:
         return pq.read_table(shard, columns=columns, partitioning=None).select(columns)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{shard} must have the columns {', '.join(columns)}: "
-            f"{next(iter(str(error).splitlines()), '')[:200]}"
-        ) from error
+        why = next(iter(str(error).splitlines()), "")[:200]
+        raise InputError(f"{shard} must have the columns {', '.join(columns)}: {why}") from error
 
 
 def _plain(table: pa.Table) -> pa.Table:
     """Returns a table without dictionaries, which two shards may have different ones of."""
-    kinds = (
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in table.schema
-    )
-    return table.cast(pa.schema(kinds))
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table[place].cast(field.type.value_type))
+    return table
 
 
 def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool) -> frozenset[str]:
@@ -128,15 +119,11 @@ def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool)
     try:
         known = workspace.read(IMAGES, ["split", "image_id"])
     except MissingInputError as error:
-        raise InputError(
-            f"{path} does not say of which split its images are; give it a column split, "
-            f"name the one with --split, or run {workspace.command('metadata')} first"
-        ) from error
+        mend = f"name the one with --split, or run {workspace.command('metadata')} first"
+        raise InputError(f"{path} has no column split; {mend}") from error
     if strangers := ids.difference(known["image_id"].to_pylist()):
-        raise InputError(
-            f"{path}: {len(strangers):,} of {len(ids):,} images are in no split, first "
-            f"{min(strangers)}; leave them out"
-        )
+        what = f"{len(strangers):,} of {len(ids):,} images are in no split, first {min(strangers)}"
+        raise InputError(f"{path}: {what}; leave them out")
     return ids.intersection(known.filter(pc.equal(known["split"], split))["image_id"].to_pylist())
 
 
@@ -156,17 +143,13 @@ def read_list(path: Path) -> list[tuple[str, str]]:
     try:
         rows = _parquet_rows(path) if path.suffix == ".parquet" else _text_rows(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"cannot read {path} as a list of images: "
-            f"{next(iter(str(error).splitlines()), '')[:200]}"
-        ) from error
+        why = next(iter(str(error).splitlines()), "")[:200]
+        raise InputError(f"cannot read {path} as a list of images: {why}") from error
     for image_id, split in rows:
         if not _ID.fullmatch(image_id) or split not in {"", "train", "index", "test"}:
             got = image_id if not _ID.fullmatch(image_id) else split
-            raise InputError(
-                f"{path} must name images by ids of 16 hex digits, in a column image_id or one a "
-                f"line, and splits as train, index or test; got {got[:60]!r}"
-            )
+            what = "ids of 16 hex digits, in a column image_id or one a line, and known splits"
+            raise InputError(f"{path} must name images by {what}; got {got[:60]!r}")
     if not rows:
         raise InputError(f"{path} names no image; leave out --only to have all")
     return rows

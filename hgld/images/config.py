@@ -20,7 +20,6 @@ _LIMITS = {
     "parallel": (1, 16),  # what one server may be asked at once without being rude
     "max_pixels": (1, MOST_PIXELS),
     "max_bad_share": (0, 1),
-    "max_picture_bytes": (1, 2**31),
 }
 _POLITE = 2
 _MOST_DIGITS = 18  # of a number that fits into 64 bits
@@ -41,18 +40,15 @@ class ImagesConfig:
     )
     from_: Literal["tars", "urls"] = setting(
         "tars",
-        "tars: GLDv2's tar files; urls: the addresses of the images in train.csv, for a few "
-        "thousand that --only, --supercategory or --landmark choose.",
+        "tars: GLDv2's tar files; urls: the addresses in train.csv, for a few thousand images.",
         changes_rows=False,
     )
     contact: str = setting(
         "",
-        "How the servers of --from urls reach you: an e-mail address or a page. They ask for it.",
+        "How the servers of --from urls reach you: an e-mail address or a page.",
         changes_rows=False,
     )
-    pause_s: float = setting(
-        0.5, "Seconds between two requests to a server, with --from urls.", changes_rows=False
-    )
+    pause_s: float = setting(0.5, "Seconds between requests of --from urls.", changes_rows=False)
     url_hosts: tuple[str, ...] = setting(
         ("upload.wikimedia.org",),
         "The servers that images may be fetched from, with --from urls.",
@@ -63,8 +59,7 @@ class ImagesConfig:
     )
     only: Path | None = setting(
         None,
-        "List of the only images to fetch: parquet or CSV with a column image_id, as `hgld subset` "
-        "writes it, or an id a line.",
+        "The only images to fetch: parquet or CSV with a column image_id, or an id a line.",
         changes_rows=False,
     )
     supercategory: tuple[str, ...] = setting(
@@ -73,47 +68,21 @@ class ImagesConfig:
     landmark: tuple[str, ...] = setting(
         (), "The numbers of the landmarks whose images are fetched; needs --split."
     )
-    longest_side: int = setting(
-        0, "Pixels of the longest side that an image is made smaller to; 0: all stay as they are."
-    )
+    longest_side: int = setting(0, "Pixels of the longest side that images get; 0: as they are.")
     quality: int = setting(90, "JPEG quality of images that are made smaller, 1 to 95.")
     shards: bool = setting(
         False,
-        "Also packs the images into tars of images/shards/, with their labels where there are "
-        "any, as WebDataset reads them.",
+        "Also packs the images, and their labels, into tars of images/shards/ for WebDataset.",
         changes_rows=False,
     )
-    shard_images: int = setting(
-        5000, "Images of each of these tars, of about 600 MB then.", changes_rows=False
-    )
-    train_tars: int = setting(
-        500, "How many tars of the train images, of about 1 GB each.", changes_rows=False
-    )
-    index_tars: int = setting(
-        100, "How many tars of the index images, of about 850 MB each.", changes_rows=False
-    )
-    test_tars: int = setting(
-        20, "How many tars of the test images, of about 500 MB each.", changes_rows=False
-    )
-    parallel: int = setting(
-        2,
-        "Tars that are fetched at once, 1 to 16; each takes room while it is.",
-        changes_rows=False,
-    )
-    max_pixels: int = setting(
-        MAX_PIXELS,
-        "Width x height of the largest picture that is decoded, at 4 bytes a pixel; the default is "
-        "above what a full-frame camera has.",
-    )
+    shard_images: int = setting(5000, "Images of each of these tars.", changes_rows=False)
+    train_tars: int = setting(500, "How many tars of train, of 1 GB each.", changes_rows=False)
+    index_tars: int = setting(100, "How many tars of index, of 850 MB each.", changes_rows=False)
+    test_tars: int = setting(20, "How many tars of test, of 500 MB each.", changes_rows=False)
+    parallel: int = setting(2, "Tars that are fetched at once, 1 to 16.", changes_rows=False)
+    max_pixels: int = setting(MAX_PIXELS, "Width x height of the largest picture that is decoded.")
     max_bad_share: float = setting(
-        0.01,
-        f"Share of a split's pictures that may be bad before the stage stops; {FEW_BAD} always "
-        f"may, unless it is 0.",
-    )
-    max_picture_bytes: int = setting(
-        50_000_000,
-        "Bytes of one picture, which is held in memory; GLDv2's have about 120 kB.",
-        changes_rows=False,
+        0.01, f"Share of a split's pictures that may be bad; {FEW_BAD} always may, unless it is 0."
     )
 
     def __post_init__(self) -> None:
@@ -127,14 +96,10 @@ class ImagesConfig:
             if not (number.isascii() and number.isdecimal() and len(number) < _MOST_DIGITS):
                 raise ValueError(f"landmark must be a number, got {number!r}")
         if self.landmark and not self.split:
-            raise ValueError(
-                "landmark needs split: the landmarks of train and index are numbered apart"
-            )
+            raise ValueError("landmark needs split: train and index number their landmarks apart")
         if self.from_ == "urls" and self.parallel > _POLITE:
-            raise ValueError(
-                f"parallel must be 1 to {_POLITE} with from_ urls, as Wikimedia asks, got "
-                f"{self.parallel}"
-            )
+            what = f"parallel must be 1 to {_POLITE} with from_ urls, as Wikimedia asks"
+            raise ValueError(f"{what}, got {self.parallel}")
 
     def row_values(self, split: str) -> dict[str, object]:
         """Returns the settings that decide the rows of a split; None: not written down."""
@@ -152,4 +117,4 @@ class ImagesConfig:
 
     def tars(self, split: str) -> int:
         """Returns how many tars of a split are wanted, from `images_000.tar` on."""
-        return {"train": self.train_tars, "index": self.index_tars, "test": self.test_tars}[split]
+        return int(getattr(self, f"{split}_tars"))

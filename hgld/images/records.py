@@ -1,7 +1,6 @@
 """What is recorded of each picture, and whether the pictures on the disk still are that."""
 
 import dataclasses
-import hashlib
 import logging
 import os
 import time
@@ -14,17 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.engine.files import file_digest
-from hgld.engine.workspace import Damage, Workspace
+from hgld.engine.workspace import Damage, Workspace, file_damage
 from hgld.errors import PictureError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted
-from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
+from hgld.pictures import MODIFIED, MOST_PIXELS, compare_files, measure_picture
 from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
-ALTERED = "has other bytes than were recorded"
 _THREADS = 8  # of which most wait for the disk
 _NAMED = 5
 
@@ -74,11 +71,8 @@ def are_right(rows: pa.Table, split: str, md5: str | None, config: ImagesConfig)
     known = rows.filter(pc.is_valid(rows["pixels"]))
     is_small = pc.less_equal(known["pixels"], config.max_pixels)
     agrees = pc.equal(is_small, pc.equal(known["status"], "ok"))
-    return (
-        statuses <= {"ok", "bad", "gone"}
-        and md5s <= {md5}
-        and bool(pc.all(agrees, min_count=0).as_py())
-    )
+    is_settled = statuses <= {"ok", "bad", "gone"} and md5s <= {md5}
+    return is_settled and bool(pc.all(agrees, min_count=0).as_py())
 
 
 def what_failed(workspace: Workspace, split: str) -> str:
@@ -161,28 +155,21 @@ def _changed(
     places = [f"{root}/{path}" for path in paths]
     found = dict(compare_files(places, sizes, since_ns))
     modified = [position for position, what in found.items() if what == MODIFIED]
+
+    def look(position: int) -> str:
+        return _what_is_wrong(Path(places[position]), digests[position], is_deep)
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        wrong = pool.map(
-            lambda position: _what_is_wrong(Path(places[position]), digests[position], is_deep),
-            modified,
-        )
-        found.update(zip(modified, wrong, strict=True))
+        found.update(zip(modified, pool.map(look, modified), strict=True))
     changed = [ChangedPicture(ids[n], paths[n], what) for n, what in sorted(found.items()) if what]
     return changed, len(modified)
 
 
 def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
-    try:
-        if not is_deep:
-            return "" if file_digest(path) == sha256 else ALTERED
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != sha256:
-            return ALTERED
-        count_pixels(content, max_pixels=MOST_PIXELS)
-    except FileNotFoundError:
-        return IS_GONE
-    except PictureError as error:
-        return str(error)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return ""
+    what = file_damage(path, None, sha256)
+    if is_deep and not what:
+        try:
+            measure_picture(path.read_bytes(), max_pixels=MOST_PIXELS)
+        except PictureError as error:
+            return str(error)
+    return what

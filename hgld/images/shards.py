@@ -14,6 +14,7 @@ import math
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -82,11 +83,9 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
                     _write_shard(workspace, path, rows, labels)
                 advance(len(rows))
 
-    settings = {
-        "images_per_shard": images_per_shard,
-        # Those of a release are no input of the stage, and there need be none.
-        "labels": rows_digest(labels) if labels is not None else None,
-    }
+    # Labels of a release are no input of the stage, and there need be none.
+    digest = rows_digest(labels) if labels is not None else None
+    settings = {"images_per_shard": images_per_shard, "labels": digest}
     report = run_stage(workspace, stage, settings, produce)
     for path in workspace.path(_FOLDER).glob(f"{split}-[0-9]*.tar"):
         if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run, with more
@@ -104,30 +103,23 @@ def _labels_of(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table
 
 
 def _write_shard(
-    workspace: Workspace,
-    path: Path,
-    rows: Sequence[dict[str, object]],
-    labels: pa.Table | None,
+    workspace: Workspace, path: Path, rows: Sequence[dict[str, Any]], labels: pa.Table | None
 ) -> None:
     ids = pa.array([row["image_id"] for row in rows], pa.string())
-    known = {} if labels is None else _by_id(labels.filter(pc.is_in(labels["image_id"], ids)))
+    of_these = (
+        [] if labels is None else labels.filter(pc.is_in(labels["image_id"], ids)).to_pylist()
+    )
+    known = {row["image_id"]: row for row in of_these}
+    mend = f"run {workspace.command('images')} again"
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
         for row in rows:
-            image_id = str(row["image_id"])
-            file = PictureFile(
-                path=workspace.path(str(row["path"])),
-                size_bytes=int(str(row["size_bytes"])),
-                sha256=str(row["sha256"]),
-                mend=f"run {workspace.command('images')} again",
-            )
+            image_id, place = row["image_id"], workspace.path(row["path"])
+            recorded = {"size_bytes": row["size_bytes"], "sha256": row["sha256"]}
+            file = PictureFile(path=place, mend=mend, **recorded)
             _add(archive, f"{image_id}.jpg", file.read())
             if image_id in known:
                 text = json.dumps(known[image_id], sort_keys=True, ensure_ascii=False)
                 _add(archive, f"{image_id}.json", text.encode())
-
-
-def _by_id(labels: pa.Table) -> dict[str, dict[str, object]]:
-    return {str(row["image_id"]): row for row in labels.to_pylist()}
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

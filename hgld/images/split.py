@@ -6,7 +6,6 @@ so that a kill costs no tar that was extracted. Where only some pictures are wan
 whole, one after the other, until all is found; `images/.parts/*.searched` says which were.
 """
 
-import contextlib
 import hashlib
 import logging
 import queue
@@ -14,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,16 +25,9 @@ from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.http.transfer import StoppedError
+from hgld.images import records
 from hgld.images.bucket import PublishedTar, TarReader, part_path, sweep_parts
 from hgld.images.config import FEW_BAD, ImagesConfig
-from hgld.images.records import (
-    ChangedPicture,
-    are_right,
-    changed_pictures,
-    chosen,
-    read_shard,
-    records_table,
-)
 from hgld.images.tars import Extracted
 from hgld.images.urls import UrlReader
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
@@ -75,7 +68,7 @@ class SplitRun:
     """Rows of tars that could not be had, or not to their end, where some pictures are wanted."""
     _has_failed: bool = field(default=False, init=False)
     _all: dict[str, pa.Table] = field(default_factory=dict, init=False)
-    """Tar to what is kept in memory of its records, of which there are millions in all."""
+    """Tar to the columns of its records that stay in memory; there are millions of rows in all."""
     _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
@@ -96,7 +89,7 @@ class SplitRun:
         """Fetches recorded pictures again that are gone or altered.
 
         Returns:
-            What could not be had again and why, in a line; empty where all is there.
+            Which pictures could not be fetched again and why, in a line; empty where all are there.
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             changed = dict(zip(self.tars, pool.map(self._changed, self.tars), strict=True))
@@ -104,10 +97,8 @@ class SplitRun:
         for tar, pictures in changed.items():
             if not pictures:
                 continue
-            logger.warning(
-                "%s: %d pictures are not what was recorded, first %s %s; they are fetched again",
-                *(tar.address, len(pictures), *pictures[0][1:]),
-            )
+            what = f"{len(pictures)} pictures are not what was recorded, first {pictures[0].path}"
+            logger.warning("%s: %s; they are fetched again", tar.address, what)
             rows = self.reader.fetch(tar, {picture.image_id for picture in pictures})
             reasons += [error for error in rows["error"].to_pylist() if error]
             if still := self._changed(tar):
@@ -115,10 +106,8 @@ class SplitRun:
         if not reasons:
             return ""
         count = sum(map(len, changed.values()))
-        return (
-            f"of {count} pictures of {self.split} that are gone or altered, not all can be had "
-            f"again: {reasons[0]}; rerun when that is mended"
-        )
+        what = f"not all {count} gone or altered pictures of {self.split} could be fetched again"
+        return f"{what}: {reasons[0]}; rerun when that is mended"
 
     def produce(self, writer: StageWriter) -> None:
         """Writes the records of every tar, and which pictures are bad."""
@@ -129,18 +118,11 @@ class SplitRun:
         with progress(f"images: {self.split} tars", len(self.tars)) as advance:
             self._left = set(self.wanted or ())
             missing = [tar for tar in self.tars if not self._take_over(writer, tar, advance)]
+            keeps_all = self.wanted is None and not self.config.longest_side
             if self.wanted is None or self._left:
-                self.reader.check_room(
-                    missing,
-                    at_once=self.config.parallel,
-                    keeps_all=self.wanted is None and not self.config.longest_side,
-                )
-            for problems in in_parallel(
-                missing,
-                lambda tar: self._fetch(writer, tar),
-                self.config.parallel,
-                self.reader.session.stopping,
-            ):
+                self.reader.check_room(missing, keeps_all=keeps_all)
+            fetch, stopping = partial(self._fetch, writer), self.reader.session.stopping
+            for problems in in_parallel(missing, fetch, self.config.parallel, stopping):
                 advance(1, problems)
         sweep_parts(self.workspace, self.split, searched if self._left else ())
         self._write_absent(writer)
@@ -158,11 +140,12 @@ class SplitRun:
         self._partial[tar.name] = rows
         self._all[tar.name] = rows.select(_COUNTED)
         self._left.difference_update(rows["image_id"].to_pylist() if self.wanted else ())
-        is_whole = bool(shard) and not shard.endswith("-some")
-        if is_whole or self._is_searched(tar):
+        path, search = self._search(tar)
+        is_searched = path.exists() and path.read_text(encoding="utf-8") == search
+        is_enough = is_searched or (bool(shard) and not shard.endswith("-some"))
+        if is_enough:
             advance(1)
-            return True
-        return False
+        return is_enough
 
     def _fetch(self, writer: StageWriter, tar: PublishedTar) -> int:
         """Fetches a tar and records it; returns 1 where it has failed rows."""
@@ -185,7 +168,7 @@ class SplitRun:
             if rows.num_rows or left is None:
                 writer.write(dataset, self._shards(tar)[0], rows)
             if left is not None and tar.md5 and not failed.num_rows:
-                write_text(self._searched_path(tar), self._search_of(tar))
+                write_text(*self._search(tar))
             self._all[tar.name] = rows.select(_COUNTED)
         return problems
 
@@ -202,48 +185,46 @@ class SplitRun:
             if failed:
                 why = f"it was not found, and {len(failed)} tars of {split} failed; rerun"
             absent = sorted(self._left)
-            image = Extracted(status="failed", error=why)
+            image = Extracted("failed", error=why)
         elif self.expected is not None and not self._has_failed:
             found = pa.concat_tables([self._none, *self._all.values()])["image_id"]
             is_there = pc.is_in(self.expected, found)
             absent = sorted(self.expected.filter(pc.invert(is_there)).to_pylist())
             failed = []
-            image = Extracted(status="gone", error=f"it is in none of the {count} tars of {split}")
+            image = Extracted("gone", error=f"it is in none of the {count} tars of {split}")
         else:
             return
         if absent:
             rows = [("", replace(image, image_id=image_id)) for image_id in absent]
-            table = pa.concat_tables([records_table(split, rows), *failed])
+            table = pa.concat_tables([records.records_table(split, rows), *failed])
             writer.write(IMAGE_FILES[split], _NOT_FOUND, table)
             self._all[_NOT_FOUND] = table.select(_COUNTED)
 
     def _list_bad(self, writer: StageWriter) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""
         bad_images = BAD_IMAGES[self.split]
-        records = pa.concat_tables([self._none, *self._all.values()])
-        pictures = pc.sum(pc.not_equal(records["status"], "failed")).as_py() or 0
-        is_none = pc.is_in(records["status"], pa.array(["bad", "gone"]))
-        bad = records.filter(is_none).select(["image_id", "tar", "error"])
+        rows = pa.concat_tables([self._none, *self._all.values()])
+        pictures = pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0
+        is_none = pc.is_in(rows["status"], pa.array(["bad", "gone"]))
+        bad = rows.filter(is_none).select(["image_id", "tar", "error"])
         bad = bad.rename_columns(bad_images.schema.names).cast(bad_images.schema)
-        gone = pc.sum(pc.equal(records["status"], "gone")).as_py() or 0
+        gone = pc.sum(pc.equal(rows["status"], "gone")).as_py() or 0
         writer.write(bad_images, "bad", bad)
         path, share = self.workspace.path(bad_images.path), self.config.max_bad_share
         if len(bad):
-            logger.warning(
-                "images: %d of %d pictures of %s cannot be decoded or are gone, see %s",
-                *(len(bad), pictures, self.split, path),
-            )
+            what = f"{len(bad)} of {pictures} pictures of {self.split}"
+            logger.warning("images: %s cannot be decoded or are gone, see %s", what, path)
         if len(bad) - gone <= max(FEW_BAD if share else 0, int(share * pictures)):
             return
         first = bad.slice(0, 1).to_pylist()[0]
-        self.too_many_bad = (
-            f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, more than "
-            f"max_bad_share ({share:g}) allows; {path} lists them, first {first['image_id']} "
-            f"{first['reason']}; mend their tars or raise max_bad_share in [images], then rerun"
+        what = f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, first"
+        mend = f"see {path}; mend their tars or raise max_bad_share ({share:g}) in [images]"
+        self.too_many_bad = f"{what} {first['image_id']} {first['reason']}; {mend}, then rerun"
+        # A failed row makes the stage incomplete, so that no other stage reads it.
+        row = ("", Extracted("failed", error=self.too_many_bad))
+        writer.write(
+            IMAGE_FILES[self.split], _TOO_MANY_BAD, records.records_table(self.split, [row])
         )
-        # A failed row makes the stage incomplete, so that nothing goes on from it.
-        row = ("", Extracted(status="failed", error=self.too_many_bad))
-        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, records_table(self.split, [row]))
 
     def _shards(self, tar: PublishedTar) -> tuple[str, ...]:
         """Returns the shards in which records of a tar may stand, the best first.
@@ -256,7 +237,7 @@ class SplitRun:
             shard += f"-{config.longest_side}-{config.quality}-{config.max_pixels}"
         return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
-    def _changed(self, tar: PublishedTar) -> list[ChangedPicture]:
+    def _changed(self, tar: PublishedTar) -> list[records.ChangedPicture]:
         """Returns what is not as the finished stage recorded it, where the records are right."""
         done, dataset = self.workspace.manifest(f"images-{self.split}"), IMAGE_FILES[self.split]
         for shard in self._shards(tar):
@@ -266,9 +247,11 @@ class SplitRun:
             # Damaged records are made anew, and the engine names them.
             is_damaged = self.workspace.damages({name: done.records[name]}, ())
             path = self.workspace.path(name)
-            rows = None if is_damaged else read_shard(path)
-            if rows is not None and are_right(rows, self.split, tar.md5, self.config):
-                return changed_pictures(self.workspace.root, path, chosen(rows, self.wanted))
+            rows = None if is_damaged else records.read_shard(path)
+            if rows is not None and records.are_right(rows, self.split, tar.md5, self.config):
+                return records.changed_pictures(
+                    self.workspace.root, path, records.chosen(rows, self.wanted)
+                )
             return []
         return []
 
@@ -283,30 +266,24 @@ class SplitRun:
         if rows is None:
             return None
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
-        if shard.endswith("-some"):  # of which each picture counts by itself
+        if shard.endswith("-some"):  # each picture counts by itself
             rows = rows.filter(pc.not_equal(rows["status"], "failed"))
-        if version != str(writer.stage.version):
-            return None
-        if not are_right(rows, self.split, tar.md5, self.config):
+        is_right = records.are_right(rows, self.split, tar.md5, self.config)
+        if version != str(writer.stage.version) or not is_right:
             return None
         name = dataset.shard_path(shard)
         is_finished = writer.before is not None and name in writer.before.records
-        if not is_finished and changed_pictures(self.workspace.root, writer.path(name), rows):
+        if not is_finished and records.changed_pictures(
+            self.workspace.root, writer.path(name), rows
+        ):
             return None  # `restore` has looked only at what was finished
-        return chosen(rows, self.wanted).replace_schema_metadata()
+        return records.chosen(rows, self.wanted).replace_schema_metadata()
 
-    def _is_searched(self, tar: PublishedTar) -> bool:
-        """Says whether a run that did not end has read a tar for these very pictures."""
-        with contextlib.suppress(OSError):
-            return self._searched_path(tar).read_text(encoding="utf-8") == self._search_of(tar)
-        return False
-
-    def _searched_path(self, tar: PublishedTar) -> Path:
+    def _search(self, tar: PublishedTar) -> tuple[Path, str]:
+        """Returns the file that says, until a run ends, for which pictures it has read a tar."""
         part = part_path(self.workspace, tar)
-        return part.with_name(f"{part.name}.searched")
-
-    def _search_of(self, tar: PublishedTar) -> str:
-        return digest_of([str(tar.md5), *sorted(self.wanted or ())])
+        search = digest_of([str(tar.md5), *sorted(self.wanted or ())])
+        return part.with_name(f"{part.name}.searched"), search
 
 
 def digest_of(lines: Iterable[str]) -> str:

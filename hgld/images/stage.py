@@ -24,7 +24,7 @@ Some pictures instead of all (`only`, `supercategory`, `landmark`) are searched 
 until all are found. `longest_side` makes pictures smaller on their way to the disk. With
 `from_ = "urls"` they come from their own addresses (`hgld.images.urls`).
 
-What cannot be had becomes a row with status `failed`: one for a tar that is missing or does not
+What cannot be fetched becomes a row with status `failed`: one for a tar that is missing or does not
 match its MD5 three times, and one for each member of a tar that is no image at its own place. The
 other tars go on, the stage counts as incomplete, and a rerun tries those tars again. A
 picture that the metadata name, and that none of a split's tars has, is recorded as gone.
@@ -42,11 +42,12 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
-from hgld.images.bucket import PublishedTar, TarReader, announced_sizes, known_tars, list_tars
+from hgld.images.bucket import TarReader, announced_sizes, known_tars, list_tars
 from hgld.images.chosen import wanted_images
 from hgld.images.config import ImagesConfig
-from hgld.images.records import chosen, read_shard
+from hgld.images.records import are_right, chosen, read_shard
 from hgld.images.split import SplitRun, digest_of
+from hgld.images.tars import MOST_PICTURE_BYTES
 from hgld.images.urls import UrlReader, digest_of_urls, groups_of, wanted_urls
 from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES
 
@@ -79,7 +80,11 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
     shards = {path.stem: read_shard(path) for path in workspace.shards(IMAGE_FILES[split])}
     if wanted is None:
         tars = known_tars(workspace, split, config.tars(split))
-        missing = [tar for tar in tars if not _is_recorded(shards.get(tar.shard), tar)]
+        missing = []
+        for tar in tars:
+            rows = shards.get(tar.shard)
+            if rows is None or not tar.md5 or not are_right(rows, split, tar.md5, config):
+                missing.append(tar)
         with open_source(config.base_url) as source:
             sizes = announced_sizes(source, missing)
         size = f"{sum(sizes) / 1e9:.3g} GB, {_times(sum(sizes))}" if any(sizes) else "unknown size"
@@ -95,16 +100,6 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
     if what.startswith("0 "):
         return f"{split}: all {what.partition(' of ')[2]} are there"
     return f"{split}: {what} to fetch, {size}"
-
-
-def _is_recorded(rows: pa.Table | None, tar: PublishedTar) -> bool:
-    return (
-        rows is not None
-        and tar.md5 is not None
-        and {"status", "tar_md5"} <= set(rows.schema.names)
-        and set(rows["tar_md5"].to_pylist()) <= {tar.md5}
-        and "failed" not in rows["status"].to_pylist()
-    )
 
 
 def _times(size: int) -> str:
@@ -138,7 +133,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         FetchError: the base address cannot be reached (any more), or has no tar of this split.
         InputError: no such split, too little room, a file that cannot be written, or more bad
             pictures than `max_bad_share` allows.
-        DamagedError: a picture is gone or altered, and cannot be had again.
+        DamagedError: a picture is gone or altered, and cannot be fetched again.
     """
     stage = images_stage(split)
     wanted = wanted_images(workspace, split, config)
@@ -164,7 +159,7 @@ def _opened(
     """Gives what fetches the pictures of a split, and what else decides the rows."""
     if config.from_ == "urls":
         urls = wanted_urls(workspace, config, split, wanted)
-        policy = HttpPolicy(answer_bytes=config.max_picture_bytes)
+        policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES)
         with make_session(config.contact, policy) as session:
             reader = UrlReader(workspace, session, config, urls)
             run = SplitRun(reader, split, groups_of(split, urls), wanted)

@@ -26,6 +26,8 @@ from hgld.pictures import decode_picture, measure_picture
 _THREADS = 4  # that decode and write pictures
 _AHEAD = 2 * _THREADS  # enough that none waits for the tar, few enough to hold in memory
 _MOST_MEMBERS = 100_000  # of a tar, folders included; GLDv2's have about 8,300 images
+MOST_PICTURE_BYTES = 50_000_000
+"""Of one picture, which is held in memory; GLDv2's have about 120 kB."""
 
 # `./` is how tar names the members of a folder that it was told to pack as `.`.
 _MEMBER = re.compile(r"(?:\./)?([0-9a-f])/([0-9a-f])/([0-9a-f])/(\1\2\3[0-9a-f]{13})\.jpg")
@@ -43,7 +45,7 @@ _WITHOUT_CONTENT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TarMember:
-    """A member of a tar: the bytes of an image, or why it is none."""
+    """A member of a tar: the bytes of an image, or why it is not one."""
 
     image_id: str = ""
     """Empty where the member is no image at its own place."""
@@ -61,7 +63,7 @@ def image_path(split: str, image_id: str) -> str:
     return f"images/{split}/{image_id[0]}/{image_id[1]}/{image_id[2]}/{image_id}.jpg"
 
 
-def read_members(path: Path, most_bytes: int) -> Iterator[TarMember]:
+def read_members(path: Path) -> Iterator[TarMember]:
     """Reads a tar, one member after the other.
 
     No member decides where it is written: it is known by its id alone, and one that is not a
@@ -70,7 +72,6 @@ def read_members(path: Path, most_bytes: int) -> Iterator[TarMember]:
 
     Args:
         path: an uncompressed tar.
-        most_bytes: of one picture, which is held in memory.
 
     Yields:
         An item for each member but the folders.
@@ -92,7 +93,7 @@ def read_members(path: Path, most_bytes: int) -> Iterator[TarMember]:
                 continue
             if not header.isdir():
                 is_fit = header.isreg() and not is_changed and not are_changed
-                yield _member(header, file, most_bytes, is_fit=is_fit, seen=seen)
+                yield _member(header, file, is_fit=is_fit, seen=seen)
             is_changed = False
 
 
@@ -111,9 +112,8 @@ def _headers(file: IO[bytes], tar_bytes: int) -> Iterator[tarfile.TarInfo]:
         size = 0 if header.type in _WITHOUT_CONTENT else header.size
         left = tar_bytes - place - _BLOCK_BYTES
         if not 0 <= size <= left:
-            raise tarfile.ReadError(
-                f"{header.name[:100]!r} at byte {place:,} has {size:,} bytes, and {left:,} are left"
-            )
+            what = f"{header.name[:100]!r} at byte {place:,}"
+            raise tarfile.ReadError(f"{what} has {size:,} bytes, and {left:,} are left")
         if header.type == tarfile.GNUTYPE_SPARSE:
             # Its map may go on in blocks that only those who trust it can skip.
             raise tarfile.ReadError(f"{header.name[:100]!r} at byte {place:,} is a sparse file")
@@ -136,27 +136,19 @@ def _is_harmless(header: tarfile.TarInfo, file: IO[bytes]) -> bool:
     return True
 
 
-def _member(
-    header: tarfile.TarInfo, file: IO[bytes], most_bytes: int, *, is_fit: bool, seen: set[str]
-) -> TarMember:
+def _member(header: tarfile.TarInfo, file: IO[bytes], *, is_fit: bool, seen: set[str]) -> TarMember:
     match = _MEMBER.fullmatch(header.name)
     if match is None or not is_fit or match[4] in seen:
-        return TarMember(
-            error=f"member {header.name!r} must be a regular file a/b/c/<16 hex digits>.jpg, in "
-            f"the folders of its first letters and only once, and no extended header may change "
-            f"that; it was not extracted, tell the tar's publisher"
-        )
+        must = "a regular file a/b/c/<16 hex digits>.jpg, once, that no extended header changes"
+        return TarMember(error=f"member {header.name!r} must be {must}; it was not extracted")
     seen.add(match[4])
-    if header.size > most_bytes:
-        return TarMember(
-            error=f"member {header.name!r} must have at most {most_bytes:,} bytes "
-            f"(max_picture_bytes), got {header.size:,}; it was not extracted, raise that in "
-            f"[images] where the picture is wanted"
-        )
+    if header.size > MOST_PICTURE_BYTES:
+        must = f"at most {MOST_PICTURE_BYTES:,} bytes, got {header.size:,}"
+        return TarMember(error=f"member {header.name!r} must have {must}; it was not extracted")
     return TarMember(image_id=match[4], content=file.read(header.size))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """A member of a tar: an image on the disk, or why it is not there. Fields as in IMAGE_FILES."""
 
@@ -170,11 +162,7 @@ class Extracted:
 
 
 def extract_images(
-    tar: Path,
-    split: str,
-    root: Path,
-    config: ImagesConfig,
-    wanted: Collection[str] | None = None,
+    tar: Path, split: str, root: Path, config: ImagesConfig, wanted: Collection[str] | None = None
 ) -> Iterator[Extracted]:
     """Writes the pictures of a tar to their places, each whole or not at all.
 
@@ -189,7 +177,7 @@ def extract_images(
         wanted: ids of the only pictures that are written; None: all.
 
     Yields:
-        An item for each wanted picture, and for each member that is none, in the order of the tar.
+        An item for each wanted picture and each member that is no picture, in the order of the tar.
 
     Raises:
         tarfile.TarError: as `read_members`; what came before is written, and has been yielded.
@@ -199,7 +187,7 @@ def extract_images(
     damage: tarfile.TarError | None = None
     with ThreadPoolExecutor(_THREADS) as pool:
         try:
-            for member in read_members(tar, config.max_picture_bytes):
+            for member in read_members(tar):
                 if member.image_id and wanted is not None and member.image_id not in wanted:
                     continue
                 pending.append(pool.submit(keep_picture, member, split, root, config, flush=False))
@@ -231,7 +219,7 @@ def keep_picture(
         InputError: it cannot be written.
     """
     if member.error:
-        return Extracted(status="failed", image_id=member.image_id, error=member.error)
+        return Extracted("failed", member.image_id, error=member.error)
     relative = image_path(split, member.image_id)
     target, content = root / relative, member.content
     try:
@@ -241,19 +229,11 @@ def keep_picture(
     except PictureError as error:
         with writing(target):
             target.unlink(missing_ok=True)
-        return Extracted(
-            status="bad", image_id=member.image_id, pixels=error.pixels, error=str(error)
-        )
+        return Extracted("bad", member.image_id, pixels=error.pixels, error=str(error))
     with writing(target), atomic_file(target, flush=flush) as temporary:
         temporary.write_bytes(content)
-    return Extracted(
-        status="ok",
-        image_id=member.image_id,
-        path=relative,
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        pixels=math.prod(size),
-    )
+    sha256, pixels = hashlib.sha256(content).hexdigest(), math.prod(size)
+    return Extracted("ok", member.image_id, relative, len(content), sha256, pixels)
 
 
 def _shrunk(

@@ -2,7 +2,7 @@
 
 `train.csv` names the address of each picture on Wikimedia Commons. They come one after the other
 with a pause between two requests to a host, two at a time at most, under a User-Agent that says how
-to reach whoever asks. All threads leave a host alone that asks for it (429, Retry-After;
+to reach whoever asks. All threads wait for a host that asks for it (429, Retry-After;
 `hgld.http.session`). Where pictures are made smaller, a thumbnail is asked for, in one of the
 widths that Wikimedia keeps; any other is refused there.
 
@@ -27,7 +27,7 @@ import requests
 
 from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import FetchError, InputError
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, require_contact
 from hgld.http.transfer import StoppedError
@@ -69,7 +69,7 @@ def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
 
 
 def group_of(image_id: str) -> str:
-    """Returns the name of the shard that has the record of a picture, whatever else is wanted."""
+    """Returns the name of the shard that has the record of a picture."""
     return f"urls_{image_id[:2]}"
 
 
@@ -95,28 +95,23 @@ def wanted_urls(
             on a server that is not among `url_hosts`, or there is no contact.
     """
     if wanted is None:
-        raise InputError(
-            "--from urls is for some images; choose them with --only, --supercategory or "
-            "--landmark: all of them are in the tars, which spares Wikimedia 4 million requests"
-        )
+        mend = "choose some with --only, --supercategory or --landmark; all are in the tars"
+        raise InputError(f"--from urls is for some images: {mend}")
     if not wanted:
         return {}
     path = workspace.path(f"metadata/csv/{split}.csv")
     if not path.exists():
-        raise InputError(
-            f"{path} is not there, which names the addresses of the images; run "
-            f"{workspace.command('metadata')} first (of GLDv2's files, train.csv has addresses)"
-        )
+        mend = f"run {workspace.command('metadata')} first (only train.csv has addresses)"
+        raise InputError(f"{path} is not there, which names the addresses of the images; {mend}")
     table = read_csv(path, {"id": pa.string(), "url": pa.string()}, unique="id")
     table = table.filter(pc.is_in(table["id"], pa.array(list(wanted), pa.string())))
     urls = {row["id"]: row["url"] for row in table.to_pylist() if row["url"]}
     hosts = Counter(urlsplit(url).hostname or "" for url in urls.values())
     for host, count in hosts.items():
         if host not in config.url_hosts:
-            raise InputError(
-                f"{path}: {count:,} of {len(urls):,} addresses are at {host!r}; the servers that "
-                f"may be asked are {', '.join(config.url_hosts)}, name more with --url-hosts"
-            )
+            what = f"{count:,} of {len(urls):,} addresses are at {host!r}"
+            mend = f"only {', '.join(config.url_hosts)} may be asked, name more with --url-hosts"
+            raise InputError(f"{path}: {what}; {mend}")
     require_contact(config.contact, *urls.values())
     return urls
 
@@ -154,7 +149,7 @@ class UrlReader:
         """Returns why there is no picture at all."""
         return f"{split}.csv has no address of it; check the list"
 
-    def check_room(self, _tars: Sequence[PublishedTar], *, at_once: int, keeps_all: bool) -> None:
+    def check_room(self, _tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
         """Does nothing: how large the pictures are is known when they come."""
 
     def _fetched(self, split: str, image_id: str) -> tuple[str, Extracted]:
@@ -164,9 +159,9 @@ class UrlReader:
             self._wait_for_turn(urlsplit(address).netloc)
             try:
                 answer = self.session.get(address)
-            except requests.RequestException as error:
-                why = str(failure(address, error))
-                return address, Extracted(status="failed", image_id=image_id, error=why)
+            except (requests.RequestException, FetchError) as error:
+                why = str(error if isinstance(error, FetchError) else failure(address, error))
+                return address, Extracted("failed", image_id, error=why)
             if answer.ok or not others:
                 break
             address = others.pop(0)  # there is no thumbnail of one that is smaller than it
@@ -177,7 +172,7 @@ class UrlReader:
             why, status = f"is not at {address} any more ({answer.status_code})", "gone"
         else:
             why, status = f"{address} answered {answer.status_code} {answer.reason}", "failed"
-        return address, Extracted(status=status, image_id=image_id, error=why)
+        return address, Extracted(status, image_id, error=why)
 
     def _wait_for_turn(self, host: str) -> None:
         with self._lock:

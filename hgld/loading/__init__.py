@@ -1,4 +1,4 @@
-"""What a user reads labels with: `hgld.load`, from wherever they are, lazily and typed.
+"""What a user reads labels with: `hgld.load`, lazy and typed.
 
 It writes no folder of a build and knows no workspace: a release that was pulled, an address, one
 shard, Google's files and a table of one's own come through the same door.

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.errors import InputError, how_to_install
-from hgld.loading.naming import LANDMARK, SUPERCATEGORY, as_names, level_names
-from hgld.loading.reading import RowSource
+from hgld.loading.reading import LANDMARK, SUPERCATEGORY, RowSource, as_names, levels_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,14 +38,12 @@ def gldv2_place(image_id: str) -> str:
         '0/1/2/0123456789abcdef.jpg'
     """
     if len(image_id) < _DEPTH:
-        raise ValueError(
-            f"an image id of GLDv2 must have 16 characters, got {image_id!r}; say where a picture "
-            f"of yours lies with place=, such as place=str where the ids are paths"
-        )
+        mend = "say where a picture of yours lies with place=, as place=str where the ids are paths"
+        raise ValueError(f"an image id of GLDv2 must have 16 characters, got {image_id!r}; {mend}")
     return "/".join((*image_id[:_DEPTH], f"{image_id}.jpg"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LabelledSplit:
     """The images of one split, or those of them that fulfil a condition. Read when asked."""
 
@@ -87,8 +84,7 @@ class LabelledSplit:
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
             self._require_known(column, several)
             if column == LANDMARK and self.labels_of:
-                # Ids of landmarks begin anew with every super-category, so that of them alone no
-                # row group could be told to have none.
+                # Rows are sorted by super-category: the landmark alone rules out no row group.
                 labels = self.labels_of(self.name, several)
                 split = split.where(_is_one_of(SUPERCATEGORY, labels))
             split = split.where(_is_one_of(column, several))
@@ -101,10 +97,8 @@ class LabelledSplit:
             TypeError: it is none.
         """
         if not isinstance(condition, pc.Expression):
-            raise TypeError(
-                f"a condition must be one of pyarrow, such as pyarrow.compute.field('in_clean'), "
-                f"got {condition!r}"
-            )
+            like = "such as pyarrow.compute.field('in_clean')"
+            raise TypeError(f"a condition must be one of pyarrow, {like}, got {condition!r}")
         both = condition if self.chosen is None else self.chosen & condition
         return dataclasses.replace(self, chosen=both)
 
@@ -126,7 +120,7 @@ class LabelledSplit:
             ValueError: an image has no label, or there is no such level.
             InputError: an image has a label that the hierarchy lacks.
         """
-        wanted = level_names(self.levels if levels is None else levels)
+        wanted = levels_of(self.levels if levels is None else levels)
         rows = self.to_arrow(list(dict.fromkeys(wanted)))
         ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
         for place, column in enumerate(wanted):
@@ -177,8 +171,8 @@ class LabelledSplit:
 
         Args:
             images: folder of the pictures, or of the folders of the splits.
-            transform: makes of an upright RGB image of Pillow's what a batch is made of, such as a
-                tensor; None: items hold the image itself. Workers that are spawned pickle it.
+            transform: turns an upright RGB image of Pillow's into what batches are made of, such as
+                a tensor; None: items hold the image itself. Workers that are spawned pickle it.
             levels: as for `labels`.
             place: an image id to the path of its file in the folder.
 
@@ -190,44 +184,32 @@ class LabelledSplit:
         try:
             from hgld.loading.torch_dataset import LabelledPictures
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"pictures for torch need the package {error.name}: {how_to_install('train')}",
-                name=error.name,
-            ) from error
+            what = f"pictures for torch need the package {error.name}: {how_to_install('train')}"
+            raise ModuleNotFoundError(what, name=error.name) from error
 
-        folder = Path(images) / self.name
-        return LabelledPictures(
-            folder=folder if folder.is_dir() else Path(images),
-            files=[place(one) for one in self.image_ids()],
-            labels=self.labels(levels),
-            transform=transform,
-        )
+        own = Path(images) / self.name
+        files = [place(one) for one in self.image_ids()]
+        folder = own if own.is_dir() else Path(images)
+        return LabelledPictures(folder, files, self.labels(levels), transform)
 
     def _ids(self, column: pa.ChunkedArray, level: str) -> pa.ChunkedArray:
         if column.null_count:
-            raise ValueError(
-                f"every image of {self.name} must have a label at each level, got "
-                f"{column.null_count:,} of {len(column):,} without {level}; keep the labelled ones:"
-                f" .where(pyarrow.compute.field({level!r}).is_valid())"
-            )
+            what = f"{column.null_count:,} of {len(column):,} images of {self.name} have no {level}"
+            mend = f".where(pyarrow.compute.field({level!r}).is_valid())"
+            raise ValueError(f"{what}; keep those that have one: {mend}")
         values = as_names(column)
         ids = pc.index_in(values, value_set=self._names(level))
         if ids.null_count:
             foreign = values.filter(pc.is_null(ids))[0].as_py()
-            raise InputError(
-                f"{level} {foreign!r} of {self.name} must be in the tables of the hierarchy too, "
-                f"and is not; all files must be of one release: fetch or make them again"
-            )
+            what = f"{level} {foreign!r} of {self.name} is not in the tables of the hierarchy"
+            raise InputError(f"{what}; all files must be of one release: fetch or make them again")
         return ids
 
     def _names(self, level: str) -> pa.Array:
         self._require(level)
         names = self.names_of(self.name, level)
         if names is None:
-            raise ValueError(
-                f"{level!r} is no level: neither the hierarchy nor the table of landmarks has it; "
-                f"levels are {', '.join(self.levels)}"
-            )
+            raise ValueError(f"{level!r} is no level; levels are {', '.join(self.levels)}")
         return names
 
     def _require_known(self, column: str, wanted: Sequence[str | int]) -> None:
@@ -243,15 +225,14 @@ class LabelledSplit:
 
     def _require(self, column: str) -> None:
         if column not in self.columns:
-            raise ValueError(
-                f"{self.name} has no column {column!r}; it has {', '.join(self.columns)}"
-            )
+            there = ", ".join(self.columns)
+            raise ValueError(f"{self.name} has no column {column!r}; it has {there}")
 
 
 def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
-    """Returns a condition of which Arrow knows what row groups cannot fulfil it.
+    """Returns a condition by which Arrow skips row groups.
 
-    Of `isin` not every version knows that (17 does not), and reads every row group.
+    With `isin` not every version of Arrow does (17 does not).
     """
     if not values:
         return pc.scalar(False)
@@ -260,7 +241,7 @@ def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
     return functools.reduce(operator.or_, (pc.field(column) == value for value in values))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LabelledSet:
     """A data set: its splits, and the tree of its labels. Made by `hgld.load`."""
 
@@ -316,7 +297,5 @@ class LabelledSet:
 
     def _table(self, source: RowSource | None, what: str) -> pa.Table:
         if source is None:
-            raise InputError(
-                f"{self.where} has no {what}; load the folder of a build or of a release, which has"
-            )
+            raise InputError(f"{self.where} has no {what}; load the folder of a build or release")
         return source.table()

@@ -14,18 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
-from hgld.engine.dataset import read_csv
+from hgld.engine.dataset import first_repeated, read_csv
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import (
-    LANDMARK,
-    RELEASE_LEVELS,
-    SIDE,
-    SUPERCATEGORY,
-    ReleaseNames,
-    level_names,
-)
-from hgld.loading.reading import RowSource
+from hgld.loading.reading import LANDMARK, SIDE, SUPERCATEGORY, ReleaseNames, RowSource, levels_of
 from hgld.metadata.rows import images_of
 from hgld.tables import BY_CLASS
 
@@ -47,27 +39,15 @@ def official_set(folder: Path, levels: Sequence[str] | None = None) -> LabelledS
             `test.csv` and `retrieval_solution_v2.1.csv`.
         levels: columns of the labels, finest first; None: all three of a release.
     """
-    wanted = RELEASE_LEVELS if levels is None else level_names(levels)
     spaces = [space for space in SPACES if (folder / LABEL_FILE.format(space)).is_file()]
-    landmarks = RowSource(files=[str(folder)], opener=partial(_landmarks, folder, spaces))
-    tree = RowSource(files=[str(folder)], opener=partial(_tree, landmarks))
+    landmarks = RowSource([str(folder)], partial(_landmarks, folder, spaces))
+    tree = RowSource([str(folder)], partial(_tree, landmarks))
     names = ReleaseNames(tree, landmarks)
-    splits = {
-        split: LabelledSplit(
-            name=split,
-            levels=wanted,
-            image_column="image_id",
-            source=RowSource(
-                files=[str(folder)], opener=partial(_opened, folder, split, landmarks)
-            ),
-            names_of=names.of,
-        )
-        for split, space in _SPLITS.items()
-        if space in spaces
-    }
-    return LabelledSet(
-        where=str(folder), splits=splits, hierarchy_source=tree, landmarks_source=landmarks
-    )
+    splits = {}
+    for split in (split for split, space in _SPLITS.items() if space in spaces):
+        source = RowSource([str(folder)], partial(_opened, folder, split, landmarks))
+        splits[split] = LabelledSplit(split, levels_of(levels), "image_id", source, names.of)
+    return LabelledSet(str(folder), splits, tree, landmarks)
 
 
 def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
@@ -75,11 +55,9 @@ def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
     tables = []
     for space in spaces:
         rows = read_csv(folder / LABEL_FILE.format(space), _LABELS, unique=LANDMARK)
-        texts = {
-            name: pc.if_else(pc.equal(rows[name], ""), pa.scalar(None, pa.string()), rows[name])
-            for name in _LABELS
-            if name != LANDMARK
-        }
+        null = pa.scalar(None, pa.string())
+        names = (name for name in _LABELS if name != LANDMARK)
+        texts = {one: pc.if_else(pc.equal(rows[one], ""), null, rows[one]) for one in names}
         constant = {"split": space, "method": BY_CLASS}
         columns = {name: pa.repeat(value, len(rows)) for name, value in constant.items()}
         tables.append(pa.table({**columns, LANDMARK: rows[LANDMARK], **texts}))
@@ -111,15 +89,9 @@ def _clean(folder: Path) -> pa.Table:
     path = folder / "train_clean.csv"
     rows = read_csv(path, {LANDMARK: pa.int64(), "images": pa.string()})
     lists = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["images"])).combine_chunks()
-    table = pa.table(
-        {
-            "image_id": pc.list_flatten(lists),
-            LANDMARK: rows[LANDMARK].take(pc.list_parent_indices(lists)),
-        }
-    )
+    landmarks = rows[LANDMARK].take(pc.list_parent_indices(lists))
+    table = pa.table({"image_id": pc.list_flatten(lists), LANDMARK: landmarks})
     table = table.filter(pc.not_equal(table["image_id"], ""))
-    if pc.count_distinct(table["image_id"]).as_py() != len(table):
-        counts = pc.value_counts(table["image_id"])
-        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
+    if twice := first_repeated(table["image_id"]):
         raise InputError(f"{path}: image {twice} is listed more than once; keep one")
     return table

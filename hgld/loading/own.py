@@ -10,9 +10,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.dataset as pds
 
 from hgld.errors import InputError
+from hgld.loading import reading
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import RELEASE_LEVELS, is_text, level_names, sorted_names
-from hgld.loading.reading import RowSource, parquet_rows, unreadable
+from hgld.loading.reading import RowSource, levels_of
 
 TABLE_ENDINGS = (".parquet", ".csv")
 _SPLIT = "split"
@@ -37,14 +37,14 @@ def own_set(
     """
     if not tables:
         raise InputError("source must have one table or more, got none")
-    wanted = RELEASE_LEVELS if levels is None else level_names(levels)
+    wanted = levels_of(levels)
     sources = {name: _source(one, name or where, wanted, image) for name, one in tables.items()}
     for name, source in sources.items():
         _require(source, name or where, wanted, image)
 
     @functools.cache
     def names_of(_: str, column: str) -> pa.Array:
-        return sorted_names([source.table([column])[column] for source in sources.values()])
+        return reading.sorted_names([source.table([column])[column] for source in sources.values()])
 
     whole = sources.get("")
     parts: dict[object, tuple[RowSource, pc.Expression | None]]
@@ -56,21 +56,12 @@ def own_set(
     if None in parts:
         raise InputError(f"{where}: every row must have a {_SPLIT}, and some have none")
     if {"query", "test"} <= parts.keys():
-        raise InputError(
-            f"{where} must call the queries test or query, got both; call all of them query"
-        )
+        raise InputError(f"{where} has both test and query, which are one; call all of them query")
     splits = {}
     for value, (source, chosen) in parts.items():
         name = "test" if value == "query" else str(value)
-        splits[name] = LabelledSplit(
-            name=name,
-            levels=wanted,
-            image_column=image,
-            source=source,
-            names_of=names_of,
-            chosen=chosen,
-        )
-    return LabelledSet(where=where, splits=splits)
+        splits[name] = LabelledSplit(name, wanted, image, source, names_of, chosen=chosen)
+    return LabelledSet(where, splits)
 
 
 def _source(table: object, where: str, levels: Sequence[str], image: str) -> RowSource:
@@ -78,26 +69,22 @@ def _source(table: object, where: str, levels: Sequence[str], image: str) -> Row
         path = str(table)
         if path.endswith(".csv"):
             return _in_memory(_read_csv(path, [image, _SPLIT, *levels]), path)
-        return parquet_rows([path], lambda: [path])
-    if isinstance(table, pa.Table):
-        return _in_memory(table, where)
+        return reading.parquet_rows([path], lambda: [path])
     if hasattr(table, "__arrow_c_stream__"):
         return _in_memory(pa.table(table), where)
-    raise TypeError(
-        f"a table must be a parquet or CSV file, or one of Arrow, pandas or polars, got "
-        f"{type(table).__name__}"
-    )
+    kinds = "a parquet or CSV file, or one of Arrow, pandas or polars"
+    raise TypeError(f"a table must be {kinds}, got {type(table).__name__}")
 
 
 def _in_memory(table: pa.Table, where: str) -> RowSource:
     """Returns a table's rows; its texts as plain ones, which every function of Arrow takes."""
     for place, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if is_text(kind) and field.type != pa.string():
+        if reading.is_text(kind) and field.type != pa.string():
             # Arrow 26 cannot cast what polars makes of a column of categories.
             texts = pa.chunked_array([table.column(place).to_pylist()], pa.string())
             table = table.set_column(place, field.name, texts)
-    return RowSource(files=[where], opener=lambda: pds.dataset(table))
+    return RowSource([where], lambda: pds.dataset(table))
 
 
 def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
@@ -121,7 +108,7 @@ def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise reading.unreadable(path, error) from error
 
 
 def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -> None:
@@ -130,8 +117,8 @@ def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -
     if twice := [name for name in (image, *levels) if there.count(name) > 1]:
         raise InputError(f"{where} must have one column {twice[0]}, got {there.count(twice[0])}")
     if missing := [name for name in (image, *levels) if name not in there]:
-        raise InputError(
-            f"{where} must have a column for the image ({image}) and for each level "
-            f"({', '.join(levels)}), and lacks {', '.join(missing)} of {', '.join(there)}; say "
-            f'which they are: hgld.load(..., image="picture", levels=("product", "category"))'
+        what = (
+            f"{where} lacks {', '.join(missing)} of {', '.join(there)}; say which columns are the"
         )
+        like = 'hgld.load(..., image="picture", levels=("product", "category"))'
+        raise InputError(f"{what} image ({image}) and the levels ({', '.join(levels)}): {like}")

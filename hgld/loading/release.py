@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import RELEASE_LEVELS, ReleaseNames, level_names
-from hgld.loading.reading import RowSource, parquet_rows
+from hgld.loading.reading import ReleaseNames, RowSource, levels_of, parquet_rows
 from hgld.tables import HIERARCHY, LANDMARK_LABELS, OriginChoice
 
 HOME = "annotations"
@@ -23,7 +22,7 @@ _TREE_FILE = PurePosixPath(HIERARCHY.path).name
 _LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Shelf:
     """Where the files of annotations/ lie."""
 
@@ -47,11 +46,8 @@ class Shelf:
 def folder_shelf(folder: Path) -> Shelf:
     """Returns the files of a folder annotations/."""
     found = [path for one in ("data", "filled") for path in (folder / one).glob("*.parquet")]
-    return Shelf(
-        base=str(folder),
-        files=sorted(path.relative_to(folder).as_posix() for path in found),
-        opener=lambda name: str(folder / name),
-    )
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
+    return Shelf(str(folder), names, lambda name: str(folder / name))
 
 
 def release_set(
@@ -71,33 +67,19 @@ def release_set(
     found = _shards(shelf.files, where, "data")
     filled = _shards(shelf.files, where, "filled") if choice.takes_fills else {}
     if choice.labels == "all" and not filled:
-        raise InputError(
-            f"{where} has no fills (filled/), which labels='all' asks for; a build has them after "
-            f"`hgld fill` and `hgld annotate --fills`; or load labels='classes'"
-        )
+        mend = "make them with `hgld fill` and `hgld annotate --fills`, or load labels='classes'"
+        raise InputError(f"{where} has no fills (filled/), which labels='all' asks for; {mend}")
     if not found and not filled:
-        raise InputError(
-            f"{where} must hold data/<split>-00000-of-00001.parquet and so on, and holds none; "
-            f"make them with `hgld annotate`, or name another folder"
-        )
+        mend = "make them with `hgld annotate`, or name another folder"
+        raise InputError(f"{where} has no data/<split>-00000-of-00001.parquet and so on; {mend}")
     tree, landmarks = shelf.rows(_TREE_FILE), shelf.rows(_LANDMARKS_FILE)
     names = ReleaseNames(tree, landmarks, has_fills=bool(filled))
-    splits = {
-        split: LabelledSplit(
-            name=split,
-            levels=RELEASE_LEVELS if levels is None else level_names(levels),
-            image_column="image_id",
-            source=shelf.rows(*found.get(split, ()), *filled.get(split, ())),
-            names_of=names.of,
-            labels_of=names.labels_of,
-            chosen=choice.condition,
-        )
-        for split in _SPLITS
-        if split in found or split in filled
-    }
-    return LabelledSet(
-        where=where, splits=splits, hierarchy_source=tree, landmarks_source=landmarks
-    )
+    splits = {}
+    for split in (split for split in _SPLITS if split in found or split in filled):
+        rows = shelf.rows(*found.get(split, ()), *filled.get(split, ()))
+        own = (names.of, names.labels_of, choice.condition)
+        splits[split] = LabelledSplit(split, levels_of(levels), "image_id", rows, *own)
+    return LabelledSet(where, splits, tree, landmarks)
 
 
 def _shards(files: Sequence[str], where: str, folder: str) -> dict[str, list[str]]:
@@ -110,9 +92,7 @@ def _shards(files: Sequence[str], where: str, folder: str) -> dict[str, list[str
             counts.setdefault(match[2], set()).add(int(match[3]))
     for split, shards in found.items():
         if counts[split] != {len(shards)}:
-            raise InputError(
-                f"{where} must hold every shard of {folder}/{split} of one release, and holds "
-                f"{len(shards)} of {' and '.join(map(str, sorted(counts[split])))}; fetch or make "
-                f"the others"
-            )
+            of = " and ".join(map(str, sorted(counts[split])))
+            what = f"{where} holds {len(shards)} of {of} shards of {folder}/{split}"
+            raise InputError(f"{what}, and must hold all of one release; fetch or make the others")
     return found

@@ -79,10 +79,8 @@ def load(
     else:
         found = own_set({"": source}, "the table", levels, image)
     if choice != OriginChoice():
-        raise InputError(
-            f"{found.where} does not say how its labels were found, which labels and "
-            f"min_confidence choose by; leave them out, or load a build or a release"
-        )
+        mend = "leave out labels and min_confidence, or load a build or a release"
+        raise InputError(f"{found.where} does not say how its labels were found; {mend}")
     return found
 
 
@@ -99,8 +97,6 @@ def _of_path(path: Path, levels: Sequence[str] | None, image: str) -> LabelledSe
         return official_set(path, levels)
     if path.suffix in TABLE_ENDINGS and not path.is_dir():
         return own_set({"": path}, str(path), levels, image)
-    raise InputError(
-        f"{path} must be a folder with the annotations of a build or release (data/ and "
-        f"hierarchy.parquet) or with Google's {names[0]}, or a {' or '.join(TABLE_ENDINGS)} file, "
-        f"and is none; check the path, or make annotations with `hgld annotate`"
-    )
+    known = f"a build, a release (data/ and hierarchy.parquet), a folder with Google's {names[0]}"
+    known += f" or a {' or '.join(TABLE_ENDINGS)} file"
+    raise InputError(f"{path} must be {known}; check the path, or run `hgld annotate`")

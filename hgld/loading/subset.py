@@ -17,8 +17,8 @@ from hgld.engine.dataset import write_shard
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSplit
-from hgld.loading.naming import SUPERCATEGORY
 from hgld.loading.own import TABLE_ENDINGS
+from hgld.loading.reading import SUPERCATEGORY
 
 
 def choose_subset(
@@ -90,9 +90,8 @@ def write_subset(path: Path, rows: pa.Table) -> None:
                 sheet.writerow(rows.column_names)
                 sheet.writerows(zip(*rows.to_pydict().values(), strict=True))
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose another --out"
-        ) from error
+        why = error.strerror or error
+        raise InputError(f"cannot write {path}: {why}; choose another --out") from error
 
 
 def check_subset_path(path: Path) -> None:

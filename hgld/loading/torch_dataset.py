@@ -14,6 +14,8 @@ from torch.utils.data import Dataset
 from hgld.errors import InputError, PictureError
 from hgld.pictures import decode_picture
 
+Transform = Callable[[Any], Any] | None
+
 
 class LabelledPictures(Dataset[tuple[Any, Tensor]]):
     """The pictures of a split with their labels, in the order of its rows.
@@ -24,12 +26,7 @@ class LabelledPictures(Dataset[tuple[Any, Tensor]]):
     """
 
     def __init__(
-        self,
-        *,
-        folder: Path,
-        files: Sequence[str],
-        labels: NDArray[np.int64],
-        transform: Callable[[Any], Any] | None,
+        self, folder: Path, files: Sequence[str], labels: NDArray[np.int64], transform: Transform
     ) -> None:
         """Takes N files within a folder, and (N, L) labels.
 
@@ -67,5 +64,5 @@ class LabelledPictures(Dataset[tuple[Any, Tensor]]):
 
 def _missing(path: Path) -> InputError:
     return InputError(
-        f"{path} is not there; fetch the pictures with `hgld images`, or say where they lie"
+        f"{path} is not there; fetch it with `hgld images`, or say where pictures lie"
     )

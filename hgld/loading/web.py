@@ -41,10 +41,8 @@ class WebFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no type
         size = source.size(name)
         if not size:
             source.read_part(name, 0, 1)  # says it where the file is not there
-            raise FetchError(
-                f"{source.address(name)} must have a known size (Content-Length) to be read in "
-                f"parts; fetch the release first: hgld pull"
-            )
+            what = f"{source.address(name)} must have a known size (Content-Length)"
+            raise FetchError(f"{what} to be read in parts; fetch the release first: hgld pull")
         # No cache: Arrow asks for the ranges that it needs, several of them at once.
         super().__init__(None, name, size=size, cache_type="none")
 
@@ -94,11 +92,7 @@ def _listed(base: str, read_text: Callable[[str], str], opened: Callable[[str], 
     try:
         sums = read_text(RELEASE_SUMS)
     except NotFoundError as error:
-        raise NotFoundError(
-            f"{base} must be the address of a release, and has no {RELEASE_SUMS}; check the address"
-        ) from error
-    return Shelf(
-        base=base,
-        files=sorted(parse_sums(sums.encode(), f"{base}/{RELEASE_SUMS}")),
-        opener=lambda name: pa.PythonFile(opened(name), mode="r"),
-    )
+        what = f"{base} has no {RELEASE_SUMS}, which a release has"
+        raise NotFoundError(f"{what}; check the address") from error
+    names = sorted(parse_sums(sums.encode(), f"{base}/{RELEASE_SUMS}"))
+    return Shelf(base, names, lambda name: pa.PythonFile(opened(name), mode="r"))

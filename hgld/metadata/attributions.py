@@ -57,16 +57,13 @@ def attributions_of(folder: Path) -> Iterator[pa.Table]:
             for batch in batches:
                 yield _rows(batch)
     except KeyError as error:
-        raise InputError(
-            f"{path}: {error.args[0]}; it needs the columns {', '.join(_COLUMNS)}"
-        ) from error
+        needed = ", ".join(_COLUMNS)
+        raise InputError(f"{path}: {error.args[0]}; it needs the columns {needed}") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     if unreadable:
-        logger.warning(
-            "%s: %d rows cannot be read, such as %.60r; their images have no credit",
-            *(path, len(unreadable), unreadable[0]),
-        )
+        what = f"{len(unreadable)} rows cannot be read, such as {unreadable[0]!r:.60}"
+        logger.warning("%s: %s; their images have no credit", path, what)
 
 
 def _rows(batch: pa.RecordBatch) -> pa.Table:

@@ -15,13 +15,11 @@ Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 
 import contextlib
 import csv
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hgld.engine.files import FileRecord, atomic_file, record_file, write_text
+from hgld.engine.files import FileRecord, atomic_file, read_sealed, record_file, write_sealed
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError
@@ -77,10 +75,8 @@ def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) ->
             try:
                 _replace_all(source, workspace, names)
             except FetchError as gone:
-                raise FetchError(
-                    f"{error}, so that the files cannot be checked, nor had again: {gone}; or "
-                    f"delete it, and they are taken as they are"
-                ) from gone
+                what = f"{error}, and the files cannot be fetched again: {gone}"
+                raise FetchError(f"{what}; or delete it, and they are taken as they are") from gone
             return
         if before not in {None, source.base}:
             came_from = before or "two addresses"
@@ -99,44 +95,23 @@ def csv_damages(workspace: Workspace) -> list[Damage]:
         _, records = _read_record(workspace)
     except DamagedError:
         return [Damage(RECORD, "is not what was written")]
-    found = []
-    for name, record in sorted(records.items()):
-        path = f"{FOLDER}/{name}"
-        try:
-            found += workspace.damages({path: record}, ())
-        except OSError as error:
-            found.append(Damage(path, f"cannot be read: {error.strerror or error}"))
-    return found
+    return workspace.damages({f"{FOLDER}/{name}": one for name, one in records.items()}, ())
 
 
 def _read_record(workspace: Workspace) -> tuple[str | None, dict[str, FileRecord]]:
-    """Returns the base address and the record of each file; None and none where there are none.
+    """Returns the base address and the record of each file; None and {} where nothing is recorded.
 
     Raises:
         DamagedError: they are not what was written.
     """
-    path = workspace.path(RECORD)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        base, files, sha256 = (values[key] for key in ("base", "files", "sha256"))
-        if sha256 == _digest(base, files):
-            return base, {name: FileRecord(*record) for name, record in files.items()}
-    except FileNotFoundError:
+    if not workspace.path(RECORD).exists():
         return None, {}
-    except OSError as error:
-        raise DamagedError(f"{path} is not what was written: {error.strerror}") from error
-    except (LookupError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is not what was written: {error}") from error
-    raise DamagedError(f"{path} is not what was written: its digest is another one")
+    values = read_sealed(workspace.path(RECORD))
+    return values["base"], {name: FileRecord(*one) for name, one in values["files"].items()}
 
 
 def _write_record(workspace: Workspace, base: str, records: Mapping[str, FileRecord]) -> None:
-    values = {"sha256": _digest(base, records), "base": base, "files": records}
-    write_text(workspace.path(RECORD), json.dumps(values, indent=1) + "\n")
-
-
-def _digest(base: str, records: Mapping[str, FileRecord]) -> str:
-    return hashlib.sha256(json.dumps([base, records], sort_keys=True).encode()).hexdigest()
+    write_sealed(workspace.path(RECORD), {"base": base, "files": records})
 
 
 def _complete(
@@ -162,13 +137,12 @@ def _complete(
                 # Where all else is there, a base that cannot be reached now is no reason to stop:
                 # a build is made again without a network.
                 if _is_dispensable(name, error) or wanted == [ATTRIBUTION]:
-                    logger.warning("%s; nobody is credited as the author of an image", error)
+                    logger.warning("%s; no image has a credit", error)
                     continue
                 if name not in damages:
                     raise
-                raise FetchError(
-                    f"{folder / name} {damages[name]}, and cannot be had again: {error}"
-                ) from error
+                what = f"{folder / name} {damages[name]}, and cannot be fetched again"
+                raise FetchError(f"{what}: {error}") from error
             records[name] = record
             _write_record(workspace, source.base, records)
             advance(1)
@@ -192,7 +166,7 @@ def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> 
             except FetchError as error:
                 if not _is_dispensable(name, error):
                     raise
-                logger.warning("%s; nobody is credited as the author of an image", error)
+                logger.warning("%s; no image has a credit", error)
                 lacking.add(name)
             advance(1)
         _write_record(workspace, _BEING_REPLACED, {})
@@ -232,10 +206,8 @@ def _fetch(source: Source, name: str, temporary: Path) -> None:
         line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace").rstrip()
     # Such as the page of a proxy that asks for a password, with status 200.
     if not set(_COLUMNS[name]) <= set(next(csv.reader([line]), [])):
-        raise InputError(
-            f"{source.address(place)} begins with {line[:60]!r}; it needs the columns "
-            f"{', '.join(_COLUMNS[name])} (mend the base's file, then rerun)"
-        )
+        needed = f"it needs the columns {', '.join(_COLUMNS[name])}; mend it, then rerun"
+        raise InputError(f"{source.address(place)} begins with {line[:60]!r}; {needed}")
 
 
 def _places(name: str) -> tuple[str, ...]:

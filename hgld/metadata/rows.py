@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.dataset import read_csv
+from hgld.engine.dataset import first_repeated, read_csv
 from hgld.errors import InputError
 from hgld.metadata.files import SOLUTION
 
@@ -81,10 +81,9 @@ def query_landmarks(relevant: pa.Array, index: pa.Table) -> pa.Array:
     votes = votes.filter(pc.invert(pc.is_in(votes["image"], pa.array(["", "None"]))))
     row = pc.index_in(votes["image"], index["id"])
     if row.null_count:
-        raise InputError(
-            f"{SOLUTION}: image {_first_null(row, votes['image'])} is relevant to a test image, "
-            f"so it must be in index_image_to_landmark.csv; both must be of the same release"
-        )
+        image = _first_null(row, votes["image"])
+        what = f"image {image} is relevant to a test image, and not in index_image_to_landmark.csv"
+        raise InputError(f"{SOLUTION}: {what}; both must be of the same release")
     counts = (
         pa.table({"query": votes["query"], "landmark": index["landmark_id"].take(row)})
         .group_by(["query", "landmark"])
@@ -105,13 +104,9 @@ def _train_images(folder: Path) -> pa.Table:
     is_known = pc.is_in(clean, rows["id"])
     if not pc.all(is_known, min_count=0).as_py():
         unknown = clean.filter(pc.invert(is_known))[0]
-        raise InputError(
-            f"{clean_path}: image {unknown} must be in {path.name} too; "
-            f"both must be of the same release"
-        )
-    if pc.count_distinct(clean).as_py() != len(clean):
-        counts = pc.value_counts(clean)
-        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"]
+        what = f"image {unknown} must be in {path.name} too"
+        raise InputError(f"{clean_path}: {what}; both must be of the same release")
+    if twice := first_repeated(clean):
         raise InputError(f"{clean_path}: image {twice} is listed more than once; keep one")
     return _images("train", rows["id"], rows["landmark_id"], in_clean=pc.is_in(rows["id"], clean))
 
@@ -128,10 +123,8 @@ def _test_images(folder: Path) -> pa.Table:
     solution = read_csv(solution_path, columns, unique="id")
     row = pc.index_in(solution["id"], ids)
     if row.null_count:
-        raise InputError(
-            f"{solution_path}: image {_first_null(row, solution['id'])} must be in {path.name} "
-            f"too; both must be of the same release"
-        )
+        what = f"image {_first_null(row, solution['id'])} must be in {path.name} too"
+        raise InputError(f"{solution_path}: {what}; both must be of the same release")
     index = _read_images(folder / "index_image_to_landmark.csv")
     landmarks = query_landmarks(solution["images"].combine_chunks(), index)
     row = pc.index_in(ids, solution["id"])  # null: a test image the solution does not list

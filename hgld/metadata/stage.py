@@ -64,9 +64,8 @@ def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
             workspace, STAGE, row_settings(config), lambda writer: _produce(writer, folder)
         )
     except InputError as error:
-        raise InputError(
-            f"{error} (mend the base's file, or delete {folder} to fetch all again; then rerun)"
-        ) from error
+        mend = f"mend the base's file, or delete {folder} to fetch all again; then rerun"
+        raise InputError(f"{error} ({mend})") from error
 
 
 def _produce(writer: StageWriter, folder: Path) -> None:

@@ -20,7 +20,6 @@ that stage keeps in a table, proves the list for good (`hgld.scrape.verify`).
 
 import gzip
 import hashlib
-import io
 import json
 import logging
 import os
@@ -28,9 +27,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 from hgld.engine.files import append_bytes, atomic_file
 from hgld.engine.workspace import GONE, Workspace
@@ -56,8 +55,6 @@ _FOLDERS = {
     "parents": (COMMONS_PARENTS,),
 }
 """Stage to the folders that it fills, in a generation."""
-_MOST_BYTES = 1 << 28
-"""Of an answer as text: fifty pages of 2 MB each, the most that MediaWiki has, are less."""
 _SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")
 
 
@@ -80,7 +77,7 @@ def generation_path(folder: str, generation: int) -> str:
     return f"{_RAW}/{_REFRESH}{generation}/{folder.removeprefix(f'{_RAW}/')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RawAnswer:
     """One answer of a service, with what was asked."""
 
@@ -100,7 +97,7 @@ class RawAnswer:
 
         Raises:
             ValueError: it has what no archive and no table could give back as it is: a number that
-                is none, half a surrogate pair, more than can be nested or read.
+                is none, half a surrogate pair, more than can be nested.
         """
         fields = {
             "endpoint": self.endpoint,
@@ -117,17 +114,7 @@ class RawAnswer:
             data = text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"it has {text[error.start]!r}, which is no character") from error
-        if len(data) > _MOST_BYTES:
-            raise ValueError(f"it has {len(data):,} bytes, more than {_MOST_BYTES:,}")
         return gzip.compress(data, mtime=0)  # the header carries no time
-
-
-class Misfit(NamedTuple):
-    """A file of an archive that is no answer that was kept in it."""
-
-    path: Path
-    what: str
-    """As in "raw/commons-pages/000003.json.gz *is gone*"."""
 
 
 @dataclass(slots=True)
@@ -142,7 +129,7 @@ class RawArchive:
         """Returns the files of the archive, oldest first."""
         return sorted(self.folder.glob("[0-9]*.json.gz"))
 
-    def load(self, take: Callable[[RawAnswer], object], *, mend: bool = False) -> list[Misfit]:
+    def load(self, take: Callable[[RawAnswer], object], *, mend: bool = False) -> dict[Path, str]:
         """Reads every answer, oldest first, and leaves out what is no answer that was kept.
 
         Args:
@@ -151,11 +138,11 @@ class RawArchive:
                 named in the log.
 
         Returns:
-            What is left out.
+            What is left out, and why, as in "raw/commons-pages/000003.json.gz *is gone*".
         """
         if damage := self.list_damage():
             logger.warning("%s %s", self.folder / SUMS, damage)
-        sums, misfits, answered = self._sums(), list[Misfit](), set[tuple[str, str]]()
+        sums, misfits, answered = self._sums(), dict[Path, str](), set[tuple[str, str]]()
 
         def take_new(answer: RawAnswer) -> None:
             keys = {(answer.endpoint, key) for key in answer.keys}
@@ -168,13 +155,10 @@ class RawArchive:
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
             if what := _why_not(path, sums, take_new):
-                misfits.append(Misfit(path, what))
-        if mend:
-            for path, what in misfits:
-                aside = set_aside(path)
-                logger.warning(
-                    "%s %s; it is set aside as %s, and asked for again", path, what, aside.name
-                )
+                misfits[path] = what
+        for path, what in misfits.items() if mend else ():
+            aside = set_aside(path).name
+            logger.warning("%s %s; it is set aside as %s, and asked for again", path, what, aside)
         return misfits
 
     def list_damage(self) -> str:
@@ -274,10 +258,7 @@ def set_aside(path: Path) -> Path:
 
 def now() -> datetime:
     """Returns the time in UTC, to the millisecond that the archive keeps."""
-    return _to_millisecond(datetime.now(UTC))
-
-
-def _to_millisecond(time: datetime) -> datetime:
+    time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
@@ -337,33 +318,8 @@ def _unpacked(data: bytes) -> RawAnswer:
         ValueError: it is no whole answer.
     """
     try:
-        with gzip.open(io.BytesIO(data)) as file:
-            text = file.read(_MOST_BYTES + 1)
-    except (EOFError, OSError, zlib.error) as error:
+        fields = json.loads(gzip.decompress(data))
+        time = datetime.fromisoformat(fields["fetched_at"]).astimezone(UTC)
+        return RawAnswer(**fields | {"keys": tuple(fields["keys"]), "fetched_at": time})
+    except (EOFError, OSError, OverflowError, LookupError, TypeError, zlib.error) as error:
         raise ValueError(str(error)) from error
-    if len(text) > _MOST_BYTES:
-        raise ValueError(f"it has more than {_MOST_BYTES:,} bytes when unpacked")
-    match json.loads(text.decode(), parse_constant=_refuse_constant):
-        case {
-            "endpoint": str(endpoint),
-            "request": dict(request),
-            "keys": list(keys),
-            "fetched_at": str(fetched_at),
-            "answer": answer,
-        } if all(isinstance(key, str) for key in keys):
-            time = datetime.fromisoformat(fetched_at)
-        case _:
-            raise ValueError("it has no endpoint, request, keys, time and answer")
-    if time.utcoffset() != timedelta(0):
-        raise ValueError(f"its time must be in UTC, got {fetched_at}")
-    return RawAnswer(
-        endpoint=endpoint,
-        request=request,
-        keys=tuple(keys),
-        fetched_at=_to_millisecond(time),
-        answer=answer,
-    )
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"it has {name}, which is no number")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.logins import redacted
-from hgld.http.patience import HttpPolicy
 from hgld.http.session import is_web_address
 
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
@@ -14,7 +13,6 @@ _MOST_ITEMS = 500  # beyond, the public SPARQL service times out
 
 _MOST_AT_ONCE = 3  # what Wikimedia asks of whoever has no agreement with it
 
-_MINUTE_S = 60.0
 _LEVELS = 2
 
 
@@ -74,29 +72,8 @@ class ScrapeConfig:
         "repeats so many. Of queries to the SPARQL service it is always one.",
         changes_rows=False,
     )
-    read_timeout_s: float = setting(
-        60.0, "Seconds of silence after which a request is given up.", changes_rows=False
-    )
     attempts: int = setting(
         5, "How often a request that meets faults is made, in all.", changes_rows=False
-    )
-    backoff_s: float = setting(
-        1.0,
-        "Seconds of the first wait after a fault where the server names none; it doubles up to a "
-        "minute.",
-        changes_rows=False,
-    )
-    answer_bytes: int = setting(
-        64_000_000,
-        "Bytes of an answer at most, unpacked; its titles or items are then asked for in halves. "
-        "MediaWiki itself stops at 8 MB.",
-        changes_rows=False,
-    )
-    failure_pause_s: float = setting(
-        2.0,
-        "Seconds of pause after a failed SPARQL query; the public service bans whoever makes 30 "
-        "in a minute.",
-        changes_rows=False,
     )
 
     def __post_init__(self) -> None:
@@ -115,39 +92,13 @@ class ScrapeConfig:
         _check_range(self, "items_per_request", 1, _MOST_ITEMS)
         _check_range(self, "requests_at_once", 1, _MOST_AT_ONCE)
         _check_range(self, "superclass_depth", 0, math.inf)
-        _check_range(self, "failure_pause_s", 0, math.inf)
-        self.policy()
+        _check_range(self, "attempts", 1, math.inf)
         if self.replay and self.refresh:
             raise ValueError("replay and refresh exclude each other; leave out one")
-
-    def policy(self) -> HttpPolicy:
-        """Returns the bounds of every request."""
-        return HttpPolicy(
-            read_timeout_s=self.read_timeout_s,
-            attempts=self.attempts,
-            backoff_s=self.backoff_s,
-            answer_bytes=self.answer_bytes,
-        )
 
     def without_logins(self) -> "ScrapeConfig":
         """Returns the same settings with addresses as they may be written down."""
         return replace(self, commons=redacted(self.commons), sparql=redacted(self.sparql))
-
-    def budget(self, titles: int) -> str:
-        """Returns in words what a scrape will ask of whom, before redirects and classes.
-
-        Args:
-            titles: how many are not in the raw archive yet.
-        """
-        requests = math.ceil(titles / self.titles_per_request)
-        queries = math.ceil(titles / self.items_per_request)
-        minutes = math.ceil((requests / self.requests_at_once + queries) / _MINUTE_S)
-        moves = ", and one for each category that is gone" if self.follow_moves else ""
-        return (
-            f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and up to "
-            f"{queries} to {self.sparql}, one at a time, and some more for redirects, for classes "
-            f"and for evidence of them{moves}; about {minutes} min where each takes a second"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,27 +108,11 @@ class ParentsConfig:
     levels: int = setting(
         _LEVELS, "How far up it is asked. 1: the parents; 2: and the parents of those."
     )
-    most_parents: int = setting(
-        20,
-        "Of how many parents of a category the parents are asked for, at most; the first ones by "
-        "title.",
-    )
-    sample_share: float = setting(
-        0.05,
-        "Share of the categories of landmarks that have a class which is asked about as well, from "
-        "0 to 1, so that it can be measured what parents tell.",
-    )
-    sample_at_least: int = setting(
-        100, "How many of those are asked about at least, as far as there are so many."
-    )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
         check_settings(self)
         _check_range(self, "levels", 1, _LEVELS)
-        _check_range(self, "most_parents", 1, math.inf)
-        _check_range(self, "sample_share", 0, 1)
-        _check_range(self, "sample_at_least", 0, math.inf)
 
 
 def _check_range(config: ScrapeConfig | ParentsConfig, name: str, least: int, most: float) -> None:

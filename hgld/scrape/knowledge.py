@@ -6,23 +6,19 @@ are MediaWiki's own business: a page answer is of the page behind them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
+from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import MOST_HOPS, SUBCLASS_OF, Entities, Found, find, merged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """How far a title can be followed with what is known."""
+class Missing(NamedTuple):
+    """What has to be known to follow a title on."""
 
-    landing: Landing | None = None
-    """The end of the way."""
-    ask_title: str = ""
-    """Set where a page answer is missing for this title."""
-    ask_wikitext: str = ""
-    """Set where the text of this page is missing."""
-    ask_log: str = ""
-    """Set where the log of this page is missing."""
+    facts: Facts[Any]
+    """Those that lack it."""
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +40,35 @@ class Knowledge:
     items: Entities = field(default_factory=Entities)
     classes: Entities = field(default_factory=Entities)
 
-    def walk(self, title: str) -> Walk:
+    def walk(self, title: str) -> Landing | Missing:
         """Follows a title through soft redirects and moves, as far as the answers go.
 
         A page that has an item of its own is the end of the way, marked as a redirect or not.
-
-        Returns:
-            The end, or what has to be asked to go on.
         """
         seen: set[str] = set()
         while title in self.pages:
             landing = self.pages[title]
             step = self._onward(landing)
-            if isinstance(step, Walk):
+            if not isinstance(step, str):
                 return step
             if landing.title + landing.missing_title in seen or len(seen) >= MOST_HOPS:
-                return Walk(landing=self._end_of_loop(landing))
+                return self._end_of_loop(landing)
             seen.add(landing.title + landing.missing_title)
             title = step
-        return Walk(ask_title=title)
+        return Missing(self.pages, title)
 
-    def _onward(self, landing: Landing) -> str | Walk:
+    def _onward(self, landing: Landing) -> str | Landing | Missing:
         """Returns the title to go on with, or the end of the walk."""
         if landing.is_soft_redirect and not landing.qid:
             if landing.title not in self.redirects:
-                return Walk(ask_wikitext=landing.title)
-            return self.redirects[landing.title] or Walk(landing=landing)
+                return Missing(self.redirects, landing.title)
+            return self.redirects[landing.title] or landing
         if landing.missing_title and self.follows_moves:
             if landing.missing_title not in self.moves:
-                return Walk(ask_log=landing.missing_title)
+                return Missing(self.moves, landing.missing_title)
             fate = self.moves[landing.missing_title]
-            return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
-        return Walk(landing=landing)
+            return fate.moved_to or replace(landing, error=fate.last_event)
+        return landing
 
     def _end_of_loop(self, landing: Landing) -> Landing:
         if landing.missing_title:
@@ -86,13 +79,7 @@ class Knowledge:
     def landing(self, title: str) -> Landing | Failure:
         """Returns where a title leads, once each key on its way is known or has failed."""
         step = self.walk(title)
-        if step.landing is not None:
-            return step.landing
-        if step.ask_title:
-            return Failure(self.pages.failed[step.ask_title])
-        if step.ask_log:
-            return Failure(self.moves.failed[step.ask_log])
-        return Failure(self.redirects.failed[step.ask_wikitext])
+        return step if isinstance(step, Landing) else Failure(step.facts.failed[step.key])
 
     def landmark(self, landing: Landing) -> Found | Failure:
         """Returns what a page's item, a Q-id, stands for, once each key is known or has failed."""

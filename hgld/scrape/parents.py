@@ -15,26 +15,19 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.engine.config import row_settings
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageReport, StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.scrape.archive import COMMONS_PARENTS, newest_generation
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
-from hgld.scrape.questions import open_question
-from hgld.scrape.services import open_services
-from hgld.scrape.verify import (
-    check_lists,
-    refuse_loss,
-    refuse_misfits,
-    set_aside_all,
-    write_lists,
-)
+from hgld.scrape.questions import Open
+from hgld.scrape.verify import refuse_loss, run_on_archive
 from hgld.scrape.wikimedia.parents import CommonsParents, title_of_parent
 from hgld.tables import ANSWER_LISTS, CATEGORIES, CLASSES, PARENTS, TAXONOMY
 
@@ -44,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 _IGNORED = ("ignored", "proposed_ignore")
 _DIGESTS = 1 << 64
+# So that it can be measured what parents tell.
+SAMPLE_SHARE, SAMPLE_AT_LEAST = 0.05, 100
+_MOST_PARENTS = 20  # that are climbed from one category: a few lie in hundreds
 
 STAGE = Stage(
     name="parents",
@@ -72,48 +68,31 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
         MissingInputError: the scrape has not run, or rows of it failed.
     """
     settings = row_settings(config) | parents_settings(workspace, scrape)
-    unproven = check_lists(workspace, STAGE.name, replay=scrape.replay)
 
-    def write(writer: StageWriter) -> None:
-        asked = _asked(workspace, config)
-        titles = asked.all()
-        if not scrape.replay:
-            set_aside_all(unproven)
+    def write(writer: StageWriter, opened: Open) -> None:
+        titles = asked_categories(
+            workspace.read(CATEGORIES, columns=["split", "landmark_id", "page_title"]),
+            workspace.read(CLASSES, columns=["split", "landmark_id", "class_qid"]),
+            _ignored(workspace),
+        )
         known = CommonsParents()
-        with open_services(scrape) as services:
-            question = open_question(
-                workspace, scrape, newest_generation(workspace), services, COMMONS_PARENTS, known
-            )
-            if scrape.replay:
-                refuse_misfits(workspace, STAGE.name, question.misfits)
-            level = titles
-            for _ in range(config.levels):
-                question.announce(level, scrape.contact)
-                question.fetch(question.missing(level))
-                level = parents_of(level, known, config.most_parents)
-        rows = list(rows_of_parents(titles, known, config))
+        question, level = opened(COMMONS_PARENTS, known), titles
+        for _ in range(config.levels):
+            if missing := question.missing(level):
+                question.fetch(missing)
+            level = parents_of(level, known)
+        rows = list(rows_of_parents(titles, known, config.levels))
         statuses = Counter(row["status"] for row in rows)
         refuse_loss(writer, statuses, replay=scrape.replay)
         writer.write(PARENTS, "00000", pa.Table.from_pylist(rows, schema=PARENTS.schema))
-        write_lists(writer)
-        logger.info(
-            "parents: %d categories of landmarks without a class and %d of others: %s",
-            len(asked.without_class),
-            len(asked.sample),
-            ", ".join(f"{count} {status}" for status, count in statuses.most_common()) or "none",
-        )
+        counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+        logger.info("parents: %d categories: %s", len(titles), counts or "none")
 
-    # A replay is asked for to see the archive's rows, not to hear that they are there.
-    return run_stage(workspace, STAGE, settings, write, force=scrape.replay)
+    return run_on_archive(workspace, STAGE, settings, scrape, write)
 
 
 def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, object]:
-    """Returns what of other settings, and of the archive, decides the rows.
-
-    Args:
-        workspace: the build.
-        scrape: the settings of the scrape.
-    """
+    """Returns what of the scrape's settings, of the review and of the archive decides the rows."""
     qids = "\n".join(sorted(_ignored(workspace)))
     return {
         "commons": scrape.without_logins().commons,
@@ -122,60 +101,41 @@ def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, ob
     }
 
 
-class AskedCategories(NamedTuple):
-    """Page titles, each once, in order."""
+def asked_categories(categories: pa.Table, classes: pa.Table, ignored: set[str]) -> list[str]:
+    """Returns the categories whose parents are worth asking for, each once, in order.
 
-    without_class: list[str]
-    """Of landmarks that have no class."""
-    sample: list[str]
-    """Some of those of landmarks that have one."""
-
-    def all(self) -> list[str]:
-        """Returns both, in order."""
-        return sorted([*self.without_class, *self.sample])
-
-
-def asked_categories(
-    categories: pa.Table, classes: pa.Table, share: float, at_least: int
-) -> AskedCategories:
-    """Returns the categories whose parents are worth asking for.
-
-    The sample is drawn by a digest of each title, so that a title that is in it stays in it when
-    other landmarks come or go, unless it was one of a few that filled it up.
+    Those of landmarks without a class, and some of the others. These are drawn by a digest of each
+    title, so that a title that is drawn stays so when other landmarks come or go, unless it was one
+    of a few that filled up the least number.
 
     Args:
         categories: CATEGORIES, of it split, landmark_id and page_title; a landmark without a page
             has nothing to ask about.
-        classes: CLASSES, of it split and landmark_id.
-        share: of the categories of landmarks with a class, those that are asked about as well.
-        at_least: how many of them, as far as there are so many.
+        classes: CLASSES, of it split, landmark_id and class_qid.
+        ignored: Q-ids of classes that do not count.
     """
-    with_class = set(_landmarks(classes))
+    counts = pc.invert(pc.is_in(classes["class_qid"], pa.array(sorted(ignored), pa.string())))
+    with_class = set(_landmarks(classes.filter(counts)))
     without, others = set[str](), set[str]()
     titles = categories["page_title"].to_pylist()
     for landmark, title in zip(_landmarks(categories), titles, strict=True):
         if title is not None:
             (others if landmark in with_class else without).add(title)
     drawn = sorted((_digest(title), title) for title in others - without)
-    below = sum(digest < share * _DIGESTS for digest, _ in drawn)
-    sample = [title for _, title in drawn[: max(below, at_least)]]
-    return AskedCategories(sorted(without), sorted(sample))
+    below = sum(digest < SAMPLE_SHARE * _DIGESTS for digest, _ in drawn)
+    return sorted([*without, *(title for _, title in drawn[: max(below, SAMPLE_AT_LEAST)])])
 
 
-def parents_of(titles: Iterable[str], known: CommonsParents, most: int) -> list[str]:
-    """Returns the parents of categories in full, each once, as far as they are known.
-
-    Args:
-        titles: of the categories.
-        known: what is known of them.
-        most: how many of each count, the first ones.
-    """
-    names = (name for title in titles if title in known for name in known[title].names[:most])
+def parents_of(titles: Iterable[str], known: CommonsParents) -> list[str]:
+    """Returns the parents of categories in full, each once, as far as they are known."""
+    names = (
+        name for title in titles if title in known for name in known[title].names[:_MOST_PARENTS]
+    )
     return [title_of_parent(name) for name in dict.fromkeys(names)]
 
 
 def rows_of_parents(
-    titles: Iterable[str], known: CommonsParents, config: ParentsConfig
+    titles: Iterable[str], known: CommonsParents, levels: int
 ) -> Iterator[dict[str, Any]]:
     """Yields a row for each category.
 
@@ -183,7 +143,7 @@ def rows_of_parents(
         titles: of the categories, in full and in order.
         known: of each of them, and where there are two levels of its parents, what it is in, or
             why that is not known.
-        config: the settings.
+        levels: 1 or 2.
 
     Yields:
         Rows of PARENTS. A category that is in itself, straight away or by way of a parent, is
@@ -197,7 +157,7 @@ def rows_of_parents(
             continue
         own = title.removeprefix(title_of_parent(""))
         names = [name for name in known[title].names if name != own]
-        above = parents_of([title], known, config.most_parents) if config.levels > 1 else []
+        above = parents_of([title], known) if levels > 1 else []
         lost = [f"{one}: {known.failed[one]}" for one in above if one in known.failed]
         found = {name for one in above if one in known for name in known[one].names}
         yield {
@@ -208,17 +168,6 @@ def rows_of_parents(
             "fetched_at": known[title].fetched_at,
             "error": lost[0] if lost else known[title].error or None,
         }
-
-
-def _asked(workspace: Workspace, config: ParentsConfig) -> AskedCategories:
-    classes = workspace.read(CLASSES, columns=["split", "landmark_id", "class_qid"])
-    ignored = pa.array(sorted(_ignored(workspace)), pa.string())
-    return asked_categories(
-        workspace.read(CATEGORIES, columns=["split", "landmark_id", "page_title"]),
-        classes.filter(pc.invert(pc.is_in(classes["class_qid"], value_set=ignored))),
-        config.sample_share,
-        config.sample_at_least,
-    )
 
 
 def _ignored(workspace: Workspace) -> set[str]:

@@ -7,65 +7,56 @@ gone, and what items and classes are.
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hgld.engine.progress import Advance, progress
 from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.http.session import require_contact
-from hgld.scrape.archive import (
-    COMMONS_LOG,
-    COMMONS_PAGES,
-    COMMONS_PARENTS,
-    COMMONS_WIKITEXT,
-    WIKIDATA_CLASSES,
-    WIKIDATA_EVIDENCE,
-    WIKIDATA_ITEMS,
-    Misfit,
-    RawAnswer,
-    RawArchive,
-    generation_path,
-)
+from hgld.scrape import archive
+from hgld.scrape.archive import RawAnswer, RawArchive, generation_path
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.knowledge import Knowledge, superclasses
+from hgld.scrape.knowledge import Knowledge, Missing, superclasses
 from hgld.scrape.services import Services
+from hgld.scrape.wikimedia import commons, wikidata
 from hgld.scrape.wikimedia.answers import Facts
-from hgld.scrape.wikimedia.commons import Landing, log_request, page_request, wikitext_request
-from hgld.scrape.wikimedia.parents import parents_request
-from hgld.scrape.wikimedia.wikidata import (
-    MOST_HOPS,
-    Entities,
-    class_query,
-    evidence_query,
-    find,
-    goes_too_far,
-    is_qid,
-    item_query,
-    merged,
-)
+from hgld.scrape.wikimedia.commons import Landing
+from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
+from hgld.scrape.wikimedia.wikidata import Entities, find, goes_too_far, is_qid, merged
 
 logger = logging.getLogger(__name__)
 
+_MINUTE_S = 60
 _MOST_FAILURES_IN_A_ROW = 12
 """Halving 500 keys down to a bad one fails 10 times in a row; more means the service is down."""
-_TOO_FAR = f"leads through more than {MOST_HOPS} merges and main topics"
+_TOO_FAR = f"leads through more than {wikidata.MOST_HOPS} merges and main topics"
 
-# Folder to how the progress names what is asked for, and to the request for a batch of it.
-_OF_COMMONS = {
-    COMMONS_PAGES: ("pages", page_request),
-    COMMONS_WIKITEXT: ("wikitext", wikitext_request),
-    COMMONS_LOG: ("log", log_request),
-    COMMONS_PARENTS: ("parents", parents_request),
+
+class _Kind(NamedTuple):
+    """What makes one question another."""
+
+    service: str
+    """Who is asked, by the name of its address in the settings."""
+    request: Callable[[Sequence[str]], Any]
+    facts: Callable[[], Facts[Any]]
+
+
+KINDS = {
+    archive.COMMONS_PAGES: _Kind("commons", commons.page_request, commons.CommonsPages),
+    archive.COMMONS_WIKITEXT: _Kind("commons", commons.wikitext_request, commons.SoftRedirects),
+    archive.COMMONS_LOG: _Kind("commons", commons.log_request, commons.MoveLog),
+    archive.COMMONS_PARENTS: _Kind("commons", parents_request, CommonsParents),
+    archive.WIKIDATA_ITEMS: _Kind("sparql", wikidata.item_query, Entities),
+    archive.WIKIDATA_CLASSES: _Kind("sparql", wikidata.class_query, Entities),
+    archive.WIKIDATA_EVIDENCE: _Kind("sparql", wikidata.evidence_query, Entities),
 }
-_OF_WIKIDATA = {
-    WIKIDATA_ITEMS: ("items", item_query),
-    WIKIDATA_CLASSES: ("classes", class_query),
-    WIKIDATA_EVIDENCE: ("evidence", evidence_query),
-}
+"""Every question, by the folder of its answers."""
 
 Ask = Callable[[Sequence[str]], RawAnswer]
 
@@ -84,12 +75,10 @@ class _Batch(NamedTuple):
         return [_Batch(keys, is_again) for keys in parts if keys]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Question:
     """One question to one service: what is archived of it, what is known, and what failed."""
 
-    name: str
-    """Of what is asked for, as the progress shows it."""
     archive: RawArchive
     endpoint: str
     """Where it is asked; answers of other services to the same question do not count."""
@@ -99,20 +88,8 @@ class Question:
     batch_size: int
     at_once: int
     """How many requests may be under way."""
-    misfits: list[Misfit] = field(default_factory=list, init=False)
-    """The files of the archive that are no answers that were kept, as they were loaded."""
-
-    def load(self) -> None:
-        """Takes what is archived, and sets aside what is no answer that was kept.
-
-        Where nobody is asked, nothing is set aside.
-        """
-
-        def take(answer: RawAnswer) -> None:
-            if self.ask is None or self.endpoint == answer.endpoint:
-                self.facts.add(answer)
-
-        self.misfits = self.archive.load(take, mend=self.ask is not None)
+    misfits: dict[Path, str] = field(default_factory=dict)
+    """The files of the archive that are no answers that were kept, and why."""
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Returns the keys that are neither known nor failed, each once, in order."""
@@ -133,16 +110,18 @@ class Question:
         if self.ask is None:
             self.fail(keys, "not in the raw archive; --no-replay asks for it")
             return
-        with progress(f"scrape: {self.name}", len(keys)) as advance:
+        requests, name = math.ceil(len(keys) / self.batch_size), self.archive.folder.name
+        minutes = math.ceil(requests / self.at_once / _MINUTE_S)
+        cost = f"{requests:,} requests to {self.endpoint}, {minutes:,} min at a second each"
+        logger.info("%s: %s to ask for in %s", name, f"{len(keys):,}", cost)
+        with progress(f"scrape: {name}", len(keys)) as advance:
             self._fetch_batches(keys, self.ask, advance)
-        self.fail(
-            self.missing(keys), "the service's answer does not speak of it, asked twice; rerun"
-        )
+        left_out = "the service's answer does not speak of it, asked twice; rerun"
+        self.fail(self.missing(keys), left_out)
 
     def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Advance) -> None:
-        size = self.batch_size
-        starts = range(0, len(keys), size)
-        todo = [_Batch(keys[start : start + size]) for start in starts][::-1]
+        starts = range(0, len(keys), self.batch_size)
+        todo = [_Batch(keys[start : start + self.batch_size]) for start in starts][::-1]
         failures = 0
         for batch, asked in self._asked(todo, ask):
             try:
@@ -181,10 +160,8 @@ class Question:
             answer.packed()  # before it is known: what cannot be kept is not to be known either
             self.facts.add(answer)
         except (ValueError, RecursionError) as error:
-            raise AnswerError(
-                f"{answer.endpoint} gave an answer that cannot be kept: {error}",
-                smaller_may_do=True,
-            ) from error
+            why = f"{answer.endpoint} gave an answer that cannot be kept: {error}"
+            raise AnswerError(why, smaller_may_do=True) from error
         if len(self.missing(batch.keys)) < len(batch.keys):
             self.archive.append(answer)
         return []
@@ -198,20 +175,6 @@ class Question:
                 under_way[_ask_in_thread(ask, batch.keys)] = batch
             for asked in wait(under_way, return_when=FIRST_COMPLETED).done:
                 yield under_way.pop(asked), asked
-
-    def announce(self, keys: Sequence[str], contact: str) -> None:
-        """Says how many requests keys will take at least, before the first.
-
-        Raises:
-            InputError: there is somebody to ask, and no contact is given.
-        """
-        left = len(self.missing(keys))
-        requests = -(-left // self.batch_size)
-        cost = f"{requests} requests to {self.endpoint}" if self.ask else "nobody is asked"
-        known = len(keys) - left
-        logger.info("%s: %d, %d of them in the raw archive; %s", self.name, len(keys), known, cost)
-        if self.ask and left:
-            require_contact(contact, self.endpoint)
 
     def fail(self, keys: Iterable[str], reason: str) -> None:
         """Notes of keys that this run cannot get them, and why."""
@@ -234,76 +197,64 @@ class Questions:
     items: Question
     classes: Question
 
-    @property
-    def misfits(self) -> list[Misfit]:
-        """The files of the archive that are no answers that were kept."""
-        asked = self.pages, self.texts, self.logs, self.items, self.classes
-        return [misfit for question in asked for misfit in question.misfits]
+
+Open = Callable[[str, Facts[Any]], Question]
+"""Opens the question of a folder, with what is archived made known in facts."""
 
 
-def open_questions(
-    workspace: Workspace, config: ScrapeConfig, generation: int, services: Services | None
-) -> Questions:
-    """Returns the questions of a scrape, with what is archived known; see `open_question`."""
-
-    def opened(folder: str, facts: Facts[Any]) -> Question:
-        return open_question(workspace, config, generation, services, folder, facts)
-
-    known = Knowledge(follows_moves=config.follow_moves)
+def open_questions(opened: Open, *, follows_moves: bool) -> Questions:
+    """Returns the questions of a scrape."""
+    known = Knowledge(follows_moves=follows_moves)
     return Questions(
         known=known,
-        pages=opened(COMMONS_PAGES, known.pages),
-        texts=opened(COMMONS_WIKITEXT, known.redirects),
-        logs=opened(COMMONS_LOG, known.moves),
-        items=opened(WIKIDATA_ITEMS, known.items),
-        classes=opened(WIKIDATA_CLASSES, known.classes),
+        pages=opened(archive.COMMONS_PAGES, known.pages),
+        texts=opened(archive.COMMONS_WIKITEXT, known.redirects),
+        logs=opened(archive.COMMONS_LOG, known.moves),
+        items=opened(archive.WIKIDATA_ITEMS, known.items),
+        classes=opened(archive.WIKIDATA_CLASSES, known.classes),
     )
 
 
-def open_question(
-    workspace: Workspace,
-    config: ScrapeConfig,
-    generation: int,
-    services: Services | None,
-    folder: str,
-    facts: Facts[Any],
-) -> Question:
-    """Returns a question, with what a generation of the raw archive answers of it known.
+def opening(
+    workspace: Workspace, config: ScrapeConfig, generation: int, services: Services | None
+) -> Open:
+    """Returns what opens questions on a generation of the raw archive.
 
     Args:
         workspace: the build.
         config: the settings.
         generation: which one to read, and to add to.
-        services: whom to ask; None asks nobody.
-        folder: where its answers lie, such as `COMMONS_PAGES`; it says what is asked.
-        facts: what its answers are to make known.
+        services: whom to ask; None asks nobody, and sets nothing aside.
     """
     public = config.without_logins()  # what is archived and logged has none
-    ask: Ask | None = None
-    if folder in _OF_COMMONS:
-        name, parameters = _OF_COMMONS[folder]
-        if services:
-            commons = services.commons
-            ask = lambda keys: commons.ask(parameters(keys), keys)  # noqa: E731
-        endpoint, at_once = public.commons, config.requests_at_once
-        size = 1 if folder == COMMONS_LOG else config.titles_per_request
-    else:
-        name, query = _OF_WIKIDATA[folder]
-        if services:
-            wikidata = services.wikidata
-            ask = lambda keys: wikidata.ask(query(keys), keys)  # noqa: E731
-        endpoint, at_once, size = public.sparql, 1, config.items_per_request
-    question = Question(
-        name=name,
-        archive=RawArchive(workspace.path(generation_path(folder, generation))),
-        endpoint=endpoint,
-        ask=ask,
-        facts=facts,
-        batch_size=size,
-        at_once=at_once,
-    )
-    question.load()
-    return question
+
+    def opened(folder: str, facts: Facts[Any]) -> Question:
+        kind = KINDS[folder]
+        endpoint: str = getattr(public, kind.service)
+
+        def ask(keys: Sequence[str]) -> RawAnswer:
+            require_contact(config.contact, public.commons, public.sparql)
+            answer: RawAnswer = getattr(services, kind.service).ask(kind.request(keys), keys)
+            return answer
+
+        def take(answer: RawAnswer) -> None:
+            if services is None or answer.endpoint == endpoint:
+                facts.add(answer)
+
+        is_commons = kind.service == "commons"
+        size = config.titles_per_request if is_commons else config.items_per_request
+        kept = RawArchive(workspace.path(generation_path(folder, generation)))
+        return Question(
+            archive=kept,
+            endpoint=endpoint,
+            ask=ask if services else None,
+            facts=facts,
+            batch_size=1 if folder == archive.COMMONS_LOG else size,
+            at_once=config.requests_at_once if is_commons else 1,
+            misfits=kept.load(take, mend=services is not None),
+        )
+
+    return opened
 
 
 def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -> None:
@@ -337,20 +288,17 @@ def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -
 
 
 def _gather_landings(questions: Questions, titles: Sequence[str]) -> list[Landing]:
-    asked = True
-    while asked:
+    while True:
         steps = [questions.known.walk(title) for title in titles]
-        asked = False
-        for question, keys in (
-            (questions.pages, (step.ask_title for step in steps)),
-            (questions.texts, (step.ask_wikitext for step in steps)),
-            (questions.logs, (step.ask_log for step in steps)),
-        ):
-            missing = question.missing(key for key in keys if key)
-            if missing:
-                question.fetch(missing)
-                asked = True
-    return [step.landing for step in steps if step.landing is not None]
+        missing = [step for step in steps if isinstance(step, Missing)]
+        is_done = True
+        for question in (questions.pages, questions.texts, questions.logs):
+            keys = (step.key for step in missing if step.facts is question.facts)
+            if asked := question.missing(keys):
+                question.fetch(asked)
+                is_done = False
+        if is_done:
+            return [step for step in steps if isinstance(step, Landing)]
 
 
 def gather_entities(question: Question, known: Entities, qids: Sequence[str]) -> None:

@@ -11,16 +11,15 @@ The next scrape continues a refresh that was stopped. To give it up, delete its 
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageWriter
-from hgld.engine.workspace import Workspace
-from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, qid_number
+from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, qid_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -38,147 +37,113 @@ REFRESH_STAGE = Stage(
 _LISTED = 100  # rows of each part of the report; the tables have them all
 _KINDS = ("new", "gone", "changed", "status")
 
-LandmarkKey = tuple[str, int]
-"""Split and landmark id."""
-_Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one generation says of a landmark."""
-
-    status: str
-    qid: str | None = None
-    classes: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Class Q-id to its label and the statement's rank."""
-
-
-def seen_of_landmark(category: _Row, classes: Iterable[_Row]) -> tuple[LandmarkKey, Seen]:
-    """Returns whose row of CATEGORIES it is, and what that and its rows of CLASSES say."""
-    facts = {row["class_qid"]: (row["class_label"], row["rank"]) for row in classes}
-    key = category["split"], category["landmark_id"]
-    return key, Seen(status=category["status"], qid=category.get("qid"), classes=facts)
-
-
-def _written(workspace: Workspace) -> Iterator[tuple[LandmarkKey, Seen]]:
-    """Yields what the tables of a scrape say of each landmark, in order.
-
-    A shard of the one table has the landmarks of the shard of the other with the same name.
-    """
-    shards = zip(workspace.shards(CATEGORIES), workspace.shards(CLASSES), strict=True)
-    for categories, classes in shards:
-        rows: dict[LandmarkKey, list[_Row]] = {}
-        for row in pq.read_table(classes, partitioning=None).to_pylist():
-            rows.setdefault((row["split"], row["landmark_id"]), []).append(row)
-        for row in pq.read_table(categories, partitioning=None).to_pylist():
-            yield seen_of_landmark(row, rows.get((row["split"], row["landmark_id"]), ()))
+_LANDMARK = ["split", "landmark_id"]
+_SIDES = {"left_suffix": "_before", "right_suffix": "_after"}
 
 
 def write_changes(
-    writer: StageWriter, before: Iterable[tuple[LandmarkKey, Seen]], generation: int
+    writer: StageWriter, categories: pa.Table, classes: pa.Table, generation: int
 ) -> None:
     """Writes what changed, as two tables and a report.
 
     Args:
         writer: of `REFRESH_STAGE`.
-        before: what the generation before says of the landmarks of the scrape, in their order.
+        categories: CATEGORIES, as the generation before says of the landmarks of the scrape.
+        classes: CLASSES, as that says.
         generation: number of the one that the tables of the scrape are from.
     """
-    landmarks, compared, not_compared = list[_Row](), 0, 0
-    counts_before, counts_now = dict[str, ClassCount](), dict[str, ClassCount]()
-    for (key, was), (_, now) in zip(before, _written(writer.workspace), strict=True):
-        if was.status == "failed":
-            not_compared += 1
-            continue
-        compared += 1
-        landmarks += landmark_changes(key, was, now)
-        count_classes(counts_before, was)
-        count_classes(counts_now, now)
-    classes = list(class_changes(counts_before, counts_now))
-    for dataset, rows in ((LANDMARK_CHANGES, landmarks), (CLASS_CHANGES, classes)):
-        writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
+    read = writer.workspace.read
+    now = read(CATEGORIES, columns=[*_LANDMARK, "status", "qid"])
+    landmarks = compared_landmarks(categories, now)
+    both = classes, read(CLASSES, columns=[*_LANDMARK, "class_qid", "class_label", "rank"])
+    of_landmarks, of_classes = landmark_changes(landmarks, *both), class_changes(landmarks, *both)
+    writer.write(LANDMARK_CHANGES, "00000", of_landmarks)
+    writer.write(CLASS_CHANGES, "00000", of_classes)
+    compared = len(landmarks), len(now) - len(landmarks)
     with writer.file(REFRESH_REPORT) as path:
-        text = report_changes(landmarks, classes, (compared, not_compared), generation)
+        text = report_changes(of_landmarks, of_classes, compared, generation)
         path.write_text(text, encoding="utf-8")
-    touched = {(row["split"], row["landmark_id"]) for row in landmarks}
-    logger.info(
-        "refresh: %d of %d landmarks and %d classes changed; see %s",
-        len(touched),
-        compared,
-        len(classes),
-        writer.workspace.path(REFRESH_REPORT),
-    )
+    counts = len(landmarks), len(of_landmarks), len(of_classes)
+    logger.info("refresh: %d landmarks compared; changes: %d of theirs, %d of classes", *counts)
 
 
-def landmark_changes(key: LandmarkKey, was: Seen, now: Seen) -> Iterator[_Row]:
-    """Yields the rows of LANDMARK_CHANGES of one landmark, by class."""
-    row: _Row = {
-        "split": key[0],
-        "landmark_id": key[1],
-        "status_before": was.status,
-        "status_after": now.status,
-        "qid_before": was.qid,
-        "qid_after": now.qid,
-    }
-    differing = [
-        qid
-        for qid in was.classes.keys() | now.classes.keys()
-        if was.classes.get(qid) != now.classes.get(qid)
+def compared_landmarks(before: pa.Table, after: pa.Table) -> pa.Table:
+    """Returns the landmarks of which both sides know something, each with what they say of it.
+
+    Args:
+        before: CATEGORIES of the earlier side.
+        after: CATEGORIES of the later side.
+
+    Returns:
+        split, landmark_id, and status and qid of both sides; `place` is the row of `after`.
+    """
+    columns = [*_LANDMARK, "status", "qid"]
+    known = before.select(columns).filter(pc.not_equal(before["status"], "failed"))
+    placed = after.select(columns).append_column("place", pa.array(range(len(after)), pa.int64()))
+    return known.join(placed, _LANDMARK, join_type="inner", **_SIDES)
+
+
+def landmark_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> pa.Table:
+    """Returns the rows of LANDMARK_CHANGES, in the order of the landmarks, and by class.
+
+    Args:
+        landmarks: those of `compared_landmarks`.
+        before: CLASSES of the earlier side.
+        after: CLASSES of the later side.
+    """
+    keys = [*_LANDMARK, "class_qid"]
+    sides = [
+        table.select([*keys, "class_label", "rank"]).rename_columns([*keys, "label", "rank"])
+        for table in (before, after)
     ]
-    for qid in sorted(differing, key=qid_number):
-        label_before, rank_before = was.classes.get(qid, (None, None))
-        label_after, rank_after = now.classes.get(qid, (None, None))
-        yield {
-            **row,
-            "change": _change(qid in was.classes, qid in now.classes),
-            "class_qid": qid,
-            "label_before": label_before,
-            "label_after": label_after,
-            "rank_before": rank_before,
-            "rank_after": rank_after,
-        }
-    if not differing and (was.status, was.qid) != (now.status, now.qid):
-        yield {**row, "change": "status"}
+    classes = sides[0].join(sides[1], keys, join_type="full outer", **_SIDES)
+    differing = classes.filter(pc.or_(_differs(classes, "label"), _differs(classes, "rank")))
+    rows = landmarks.join(differing, _LANDMARK, join_type="left outer")
+    is_of_class = pc.is_valid(rows["class_qid"])
+    is_changed = pc.or_(_differs(rows, "status"), _differs(rows, "qid"))
+    rows = rows.append_column("change", pc.if_else(is_of_class, _change(rows), "status"))
+    return _sorted(rows.filter(pc.or_(is_of_class, is_changed)), LANDMARK_CHANGES.schema)
 
 
-class ClassCount(NamedTuple):
-    """What one generation says of a class."""
-
-    label: str | None = None
-    landmarks: int = 0
-
-
-def count_classes(counts: dict[str, ClassCount], seen: Seen) -> None:
-    """Counts the classes of a landmark."""
-    for qid, (label, _) in seen.classes.items():
-        counts[qid] = ClassCount(label, counts.get(qid, ClassCount()).landmarks + 1)
-
-
-def class_changes(
-    before: Mapping[str, ClassCount], after: Mapping[str, ClassCount]
-) -> Iterator[_Row]:
-    """Yields the rows of CLASS_CHANGES, by class."""
-    for qid in sorted(before.keys() | after.keys(), key=qid_number):
-        was, now = before.get(qid, ClassCount()), after.get(qid, ClassCount())
-        if was != now:
-            yield {
-                "class_qid": qid,
-                "change": _change(qid in before, qid in after),
-                "label_before": was.label,
-                "label_after": now.label,
-                "landmarks_before": was.landmarks,
-                "landmarks_after": now.landmarks,
-            }
+def class_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> pa.Table:
+    """Returns the rows of CLASS_CHANGES, by class; for its arguments see `landmark_changes`."""
+    sides = [
+        table.join(landmarks, _LANDMARK, join_type="left semi")
+        .group_by(["class_qid", "class_label"])
+        .aggregate([([], "count_all")])
+        .rename_columns(["class_qid", "label", "landmarks"])
+        for table in (before, after)
+    ]
+    rows = sides[0].join(sides[1], "class_qid", join_type="full outer", **_SIDES)
+    rows = rows.filter(pc.or_(_differs(rows, "label"), _differs(rows, "landmarks")))
+    rows = rows.append_column("change", _change(rows))
+    for name in ("landmarks_before", "landmarks_after"):
+        counts = pc.fill_null(rows[name], 0)
+        rows = rows.set_column(rows.column_names.index(name), name, counts)
+    return _sorted(rows, CLASS_CHANGES.schema)
 
 
-def _change(was: bool, is_now: bool) -> str:
-    if was and is_now:
-        return "changed"
-    return "gone" if was else "new"
+def _differs(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    """Says whether both sides of a column differ; null is a value of its own."""
+    before, after = rows[f"{name}_before"], rows[f"{name}_after"]
+    one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
+    return pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
+
+
+def _change(rows: pa.Table) -> pa.ChunkedArray:
+    is_new, is_gone = pc.is_null(rows["label_before"]), pc.is_null(rows["label_after"])
+    return pc.if_else(is_new, "new", pc.if_else(is_gone, "gone", "changed"))
+
+
+def _sorted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns rows by landmark and by the number of the class."""
+    rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
+    by = [name for name in ("place", "number") if name in rows.column_names]
+    return rows.sort_by([(name, "ascending") for name in by]).select(schema.names)
 
 
 def report_changes(
-    landmarks: Sequence[_Row], classes: Sequence[_Row], compared: tuple[int, int], generation: int
+    landmarks: pa.Table, classes: pa.Table, compared: tuple[int, int], generation: int
 ) -> str:
     """Returns what changed as Markdown.
 
@@ -191,52 +156,54 @@ def report_changes(
     Returns:
         The counts, and the first rows of each part; those classes first that moved most landmarks.
     """
-    by_move = sorted(
-        classes, key=lambda row: -abs(row["landmarks_after"] - row["landmarks_before"])
-    )
     counted = [
-        (name, *(Counter(row["change"] for row in rows)[kind] for kind in _KINDS))
-        for name, rows in (("classes", classes), ("classes of a landmark", landmarks))
+        (name, *(Counter(table["change"].to_pylist())[kind] for kind in _KINDS))
+        for name, table in (("classes", classes), ("classes of a landmark", landmarks))
     ]
+    moved = pc.abs(pc.subtract(classes["landmarks_after"], classes["landmarks_before"]))
+    by_move = classes.take(pc.sort_indices(pc.negate(moved)))  # stable: then by class
     class_rows = [
         (row["change"], row["class_qid"], _arrow(row, "label"), _arrow(row, "landmarks"))
-        for row in by_move
+        for row in by_move.slice(0, _LISTED).to_pylist()
     ]
     landmark_rows = [
         (
             *(row["change"], row["split"], row["landmark_id"]),
-            *(_arrow(row, "status"), _arrow(row, "qid"), row.get("class_qid", "")),
+            *(_arrow(row, "status"), _arrow(row, "qid"), row["class_qid"] or ""),
             *(_arrow(row, "label"), _arrow(row, "rank")),
         )
-        for row in landmarks
+        for row in landmarks.slice(0, _LISTED).to_pylist()
     ]
-    by_landmark = ("change", "split", "landmark", "status", "item", "class", "label", "rank")
-    lines = [
+    of_landmark = ("change", "split", "landmark", "status", "item", "class", "label", "rank")
+    counts = f"{compared[0]} landmarks compared with the generation before.\n"
+    counts += f"{compared[1]} were not known to it."
+    parts = [
         f"# Refresh {generation} of the scrape",
-        (
-            f"{compared[0]} landmarks compared with the generation before.\n"
-            f"{compared[1]} were not known to it."
-        ),
+        counts,
         _table(("", *_KINDS), counted),
         "## By class",
-        _table(("change", "class", "label", "landmarks"), class_rows, CLASS_CHANGES.path),
+        _table(("change", "class", "label", "landmarks"), class_rows),
+        _rest(classes, CLASS_CHANGES),
         "## By landmark",
-        _table(by_landmark, landmark_rows, LANDMARK_CHANGES.path),
+        _table(of_landmark, landmark_rows),
+        _rest(landmarks, LANDMARK_CHANGES),
     ]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]], path: str = "") -> str:
-    """Returns the first rows as a table in Markdown, and where the others are."""
-    shown = [[_escaped(str(cell)) for cell in row] for row in rows[:_LISTED]]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *shown))
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    shown = [[_escaped(str(cell)) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *shown))
+
+
+def _rest(rows: pa.Table, dataset: Dataset) -> str:
     left = len(rows) - _LISTED
-    return f"{text}\n\n{left} more are in `{path}`." if left > 0 else text
+    return f"{left} more are in `{dataset.path}`." if left > 0 else ""
 
 
-def _arrow(row: _Row, name: str) -> str:
+def _arrow(row: dict[str, Any], name: str) -> str:
     """Returns `before -> after`, or the one that there is, or both where they are the same."""
-    sides = [row.get(f"{name}_before"), row.get(f"{name}_after")]
+    sides = [row[f"{name}_before"], row[f"{name}_after"]]
     return " -> ".join(dict.fromkeys(str(side) for side in sides if side is not None))
 
 

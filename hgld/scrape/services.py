@@ -5,12 +5,11 @@ through mwclient and SPARQLWrapper, each over a session with one policy (`hgld.h
 """
 
 import contextlib
-import dataclasses
 import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -35,9 +34,10 @@ _OK = 200
 _TOO_MUCH = frozenset({400, 413, 414, 500, 504})
 
 
-def sparql_policy(policy: HttpPolicy) -> HttpPolicy:
-    """Returns a policy under which a query that takes too long is not sent again as it was."""
-    return dataclasses.replace(policy, faults=policy.faults - _TOO_MUCH, repeats_slow=False)
+POLICY = HttpPolicy()
+"""The bounds of every request, but for its attempts, which are a setting."""
+FAILURE_PAUSE_S = 2.0
+"""After a failed SPARQL query; the public service bans whoever makes 30 of them in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ class CommonsApi:
             if len(chunks) >= _MOST_CHUNKS or onward in [one["continue"] for one in chunks[:-1]]:
                 raise AnswerError(f"{self.url} goes on without end", smaller_may_do=True)
             chunks.append(self._call({**request, **onward}))
-        return RawAnswer(
-            endpoint=self.url, request=request, keys=tuple(titles), fetched_at=now(), answer=chunks
-        )
+        return RawAnswer(self.url, request, tuple(titles), fetched_at=now(), answer=chunks)
 
     def _call(self, parameters: dict[str, str]) -> dict[str, Any]:
         patience = Patience(self.policy, self.url)
@@ -85,8 +83,8 @@ class CommonsApi:
             except requests.RequestException as broken:
                 raise failure(self.url, broken) from broken
             except RecursionError as deep:
-                why = "answered JSON that is nested too deeply"
-                raise AnswerError(f"{self.url} {why}", smaller_may_do=True) from deep
+                why = f"{self.url} answered JSON that is nested too deeply"
+                raise AnswerError(why, smaller_may_do=True) from deep
             except (mwclient.errors.InvalidResponse, UnicodeDecodeError) as garbage:
                 why = f"answered no JSON: {_shown(garbage)!r}"
                 if not patience.fault(why):
@@ -130,9 +128,7 @@ class WikidataApi:
 
     url: str
     session: requests.Session
-    """Made with `sparql_policy`."""
-    failure_pause_s: float = 2.0
-    """After a failed query; the public service bans whoever makes 30 of them in a minute."""
+    """Under a policy that does not send a query again which took too long."""
 
     def ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
         """Sends a query.
@@ -153,27 +149,21 @@ class WikidataApi:
         try:
             answer = _result(wrapper.send(self.session))
         except requests.RequestException as error:
-            time.sleep(self.failure_pause_s)
+            time.sleep(FAILURE_PAUSE_S)
             raise _failure(self.url, error) from error
         except ValueError as error:
-            time.sleep(self.failure_pause_s)
-            raise AnswerError(
-                f"{self.url} answered what is no whole result: {error}", smaller_may_do=True
-            ) from error
-        return RawAnswer(
-            endpoint=self.url,
-            request={"query": query},
-            keys=tuple(qids),
-            fetched_at=now(),
-            answer=answer,
-        )
+            time.sleep(FAILURE_PAUSE_S)
+            why = f"{self.url} answered what is no whole result: {error}"
+            raise AnswerError(why, smaller_may_do=True) from error
+        request, keys = {"query": query}, tuple(qids)
+        return RawAnswer(self.url, request, keys, fetched_at=now(), answer=answer)
 
 
 class Services(NamedTuple):
-    """Whom the scrape asks."""
+    """Whom the scrape asks, named as their addresses in the settings are."""
 
     commons: CommonsApi
-    wikidata: WikidataApi
+    sparql: WikidataApi
 
 
 @contextlib.contextmanager
@@ -182,16 +172,17 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
     if config.replay:
         yield None
         return
-    policy = config.policy()
+    policy = replace(POLICY, attempts=config.attempts)
+    # A query that takes too long is not sent again as it was.
+    once = replace(policy, faults=policy.faults - _TOO_MUCH, repeats_slow=False)
     with (
         make_session(config.contact, policy, address=config.commons) as commons,
-        make_session(config.contact, sparql_policy(policy), address=config.sparql) as wikidata,
+        make_session(config.contact, once, address=config.sparql) as sparql,
     ):
         # The sessions have the logins; what names a service in answers, errors and logs has none.
         public = config.without_logins()
         yield Services(
-            CommonsApi(public.commons, commons, policy),
-            WikidataApi(public.sparql, wikidata, config.failure_pause_s),
+            CommonsApi(public.commons, commons, policy), WikidataApi(public.sparql, sparql)
         )
 
 

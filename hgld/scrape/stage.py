@@ -30,28 +30,13 @@ from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError
-from hgld.http.session import require_contact
 from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
-from hgld.scrape.categories import read_categories
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
-from hgld.scrape.questions import (
-    Questions,
-    gather,
-    gather_entities,
-    open_question,
-    open_questions,
-)
-from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
+from hgld.scrape.questions import Open, gather, gather_entities, open_questions, opening
+from hgld.scrape.refresh import REFRESH_STAGE, write_changes
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
-from hgld.scrape.services import open_services
-from hgld.scrape.verify import (
-    check_lists,
-    refuse_loss,
-    refuse_misfits,
-    set_aside_all,
-    write_lists,
-)
+from hgld.scrape.verify import refuse_loss, run_on_archive
 from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
 from hgld.scrape.wikimedia.wikidata import Entities, merged
 from hgld.tables import (
@@ -63,6 +48,7 @@ from hgld.tables import (
     SUPERCLASSES,
     qid_number,
 )
+from hgld.tables.csv_lists import read_csv_list
 
 __all__ = ["EVIDENCE_STAGE", "STAGE", "ScrapeConfig", "run_scrape"]
 
@@ -84,6 +70,9 @@ EVIDENCE_STAGE = Stage(
 )
 
 _SHARD_ROWS = 10_000
+_SPLITS = ("train", "index")
+_MOST_ID = (1 << 63) - 1
+_MOST_DIGITS = len(str(_MOST_ID))
 
 
 def run_scrape(
@@ -107,41 +96,69 @@ def run_scrape(
         DamagedError: a replay, and a file of the archive is damaged or gone.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
-    if not config.replay and workspace.manifest(STAGE.name) is None:
-        # Before anything is read. Where a scrape has ended there may be nothing left to ask.
-        require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
     categories = categories or config.categories
     if categories is None:
         stage, rows = STAGE, workspace.read(LANDMARKS)
     else:
-        stage, rows = replace(STAGE, inputs=()), read_categories(categories)
+        stage, rows = replace(STAGE, inputs=()), _read_categories(categories)
         settings["categories"] = rows_digest(rows)
-    unproven = check_lists(workspace, STAGE.name, replay=config.replay)
     settings["generation"] = generation = _generation(workspace, config)
 
-    def scrape(writer: StageWriter) -> None:
-        if not config.replay:
-            require_contact(config.contact, config.commons, config.sparql)
-            set_aside_all(unproven)
-        _scrape(writer, config, rows, generation)
+    def scrape(writer: StageWriter, opened: Open) -> None:
+        names, known = _learned(rows, config, opened)
+        shards: Iterable[_Shard] = _shards(rows, names, known)
+        if known.pages.failed or known.items.failed or known.classes.failed:
+            shards = list(shards)
+            statuses = Counter(row["status"] for categories, _ in shards for row in categories)
+            refuse_loss(writer, statuses, replay=config.replay)
+        _write_tables(writer, shards, known, config.superclass_depth)
 
-    # A replay is asked for to see the archive's rows, not to hear that they are there.
-    report = run_stage(workspace, stage, settings, scrape, force=config.replay)
+    report = run_on_archive(workspace, stage, settings, config, scrape)
     if report.manifest.failed:
         return report
     _run_evidence(workspace, config, report)
     if generation:
-        run_stage(
-            workspace,
-            REFRESH_STAGE,
-            settings,
-            lambda writer: write_changes(
-                writer, _before(workspace, config, rows, generation), generation
-            ),
-            force=config.replay,
-        )
+
+        def compare(writer: StageWriter) -> None:
+            earlier = opening(workspace, config, generation - 1, services=None)
+            shards = map(_tables, _shards(rows, *_learned(rows, config, earlier)))
+            was = [pa.concat_tables(parts) for parts in zip(*shards, strict=True)]
+            write_changes(writer, was[0], was[1], generation)
+
+        run_stage(workspace, REFRESH_STAGE, settings, compare, force=config.replay)
     return report
+
+
+def _read_categories(path: Path) -> pa.Table:
+    """Reads the landmarks to scrape from a CSV file.
+
+    Args:
+        path: a file that `read_csv_list` takes, with the columns landmark_id and category, and
+            perhaps split ("train" where there is none); others are left out.
+
+    Returns:
+        The rows of LANDMARKS' schema, in the order of the file.
+
+    Raises:
+        InputError: the file cannot be read, or a row is not clear: the text names it.
+    """
+    rows, row_of = [], dict[tuple[str, int], int]()
+    for row, cells in read_csv_list(path, ("landmark_id", "category"), ("split",)):
+        number = cells["landmark_id"].strip()
+        is_number = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+        if not is_number or int(number) > _MOST_ID:
+            raise InputError(f"{path} row {row} must have a landmark_id, got {number!r:.60}")
+        landmark_id, split = int(number), cells.get("split", "train")
+        if split not in _SPLITS:
+            raise InputError(f"{path} row {row} must have split train or index, got {split!r:.60}")
+        if (before := row_of.setdefault((split, landmark_id), row)) != row:
+            raise InputError(
+                f"{path} row {row} has landmark_id {landmark_id} of {split}, as row {before} has; "
+                f"keep one"
+            )
+        rows.append({"split": split, "landmark_id": landmark_id, "category": cells["category"]})
+    return pa.Table.from_pylist(rows, schema=LANDMARKS.schema)
 
 
 def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
@@ -169,34 +186,28 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
     return newest + 1
 
 
-def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
-    names = titles_of(rows["category"].to_pylist())
-    titles = known_titles(names)
-    with open_services(config) as services:
-        questions = open_questions(writer.workspace, config, generation, services)
-        if config.replay:
-            refuse_misfits(writer.workspace, STAGE.name, questions.misfits)
-        _log_budget(questions, titles, config)
-        gather(questions, titles, config.superclass_depth)
-    known = questions.known
-    if known.pages.failed or known.items.failed or known.classes.failed:
-        shards = _shards(rows, names, known)
-        statuses = Counter(category["status"] for shard in shards for category, _ in shard)
-        refuse_loss(writer, statuses, replay=config.replay)
-    _write_tables(writer, _shards(rows, names, known), known, config.superclass_depth)
-    write_lists(writer)
-
-
 _Row = dict[str, Any]
-_Shard = list[tuple[_Row, list[_Row]]]
+_Shard = tuple[list[_Row], list[_Row]]
+"""Rows of CATEGORIES, and of CLASSES."""
+
+
+def _learned(
+    rows: pa.Table, config: ScrapeConfig, opened: Open
+) -> tuple[list[TitleOrError], Knowledge]:
+    """Returns the title of each landmark, and what can be learned of them all."""
+    names = titles_of(rows["category"].to_pylist())
+    questions = open_questions(opened, follows_moves=config.follow_moves)
+    gather(questions, known_titles(names), config.superclass_depth)
+    return names, questions.known
 
 
 def _shards(rows: pa.Table, names: Sequence[TitleOrError], known: Knowledge) -> Iterator[_Shard]:
-    """Yields each landmark's row of CATEGORIES with its rows of CLASSES, one shard at least."""
+    """Yields the rows of so many landmarks at a time, one shard at least."""
     for start in range(0, max(1, len(rows)), _SHARD_ROWS):
         landmarks = rows.slice(start, _SHARD_ROWS).to_pylist()
         pairs = zip(landmarks, names[start : start + _SHARD_ROWS], strict=True)
-        yield [rows_of_landmark(row, name, known) for row, name in pairs]
+        found = [rows_of_landmark(row, name, known) for row, name in pairs]
+        yield [row for row, _ in found], [row for _, classes in found for row in classes]
 
 
 def _write_tables(
@@ -204,11 +215,10 @@ def _write_tables(
 ) -> None:
     statuses = Counter[str]()
     classes: dict[str, None] = {}
-    for number, shard in enumerate(shards):
-        category_rows = [category for category, _ in shard]
-        class_rows = [row for _, of_landmark in shard for row in of_landmark]
-        writer.write(CATEGORIES, f"{number:05d}", _table(category_rows, CATEGORIES.schema))
-        writer.write(CLASSES, f"{number:05d}", _table(class_rows, CLASSES.schema))
+    for number, (category_rows, class_rows) in enumerate(shards):
+        categories, table = _tables((category_rows, class_rows))
+        writer.write(CATEGORIES, f"{number:05d}", categories)
+        writer.write(CLASSES, f"{number:05d}", table)
         statuses.update(row["status"] for row in category_rows)
         classes.update((row["class_qid"], None) for row in class_rows)
     above = rows_of_superclasses(classes, known.classes, superclass_depth)
@@ -217,32 +227,25 @@ def _write_tables(
     logger.info("scrape: %d landmarks: %s", statuses.total(), counts)
 
 
-def _before(
-    workspace: Workspace, config: ScrapeConfig, rows: pa.Table, generation: int
-) -> Iterator[tuple[LandmarkKey, Seen]]:
-    """Yields what the generation before says of the same rows, from the archive alone."""
-    names = titles_of(rows["category"].to_pylist())
-    questions = open_questions(workspace, config, generation - 1, services=None)
-    gather(questions, known_titles(names), config.superclass_depth)
-    for shard in _shards(rows, names, questions.known):
-        yield from (seen_of_landmark(category, classes) for category, classes in shard)
-
-
 def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> None:
-    """Runs the stage of the evidence after a scrape that is whole."""
-    unproven = check_lists(workspace, EVIDENCE_STAGE.name, replay=config.replay)
+    """Runs the stage of the evidence after a scrape that is whole.
 
-    def write(writer: StageWriter) -> None:
+    A service that cannot be reached, or must not be asked since no contact is given, fails the
+    classes that are left: nothing that the scrape has waits for them.
+    """
+
+    def write(writer: StageWriter, opened: Open) -> None:
         column = workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
-        classes = sorted(pc.unique(column).to_pylist(), key=qid_number)
-        if not config.replay:
-            set_aside_all(unproven)
+        classes: list[str] = sorted(pc.unique(column).to_pylist(), key=qid_number)
         known = Entities()
-        _gather_evidence(workspace, config, classes, known)
+        question = opened(WIKIDATA_EVIDENCE, known)
+        try:
+            gather_entities(question, known, classes)
+        except (FetchError, InputError) as error:
+            question.fail(question.missing(merged(qid, known) for qid in classes), str(error))
         rows = list(rows_of_evidence(classes, known))
         refuse_loss(writer, Counter(row["status"] for row in rows), replay=config.replay)
         writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
-        write_lists(writer)
         if lost := [row for row in rows if row["status"] == "failed"]:
             logger.warning(
                 "evidence: not known of %d of %d classes, the first of them %s (%s); the classes "
@@ -250,43 +253,14 @@ def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageRepo
                 *(len(lost), len(classes), lost[0]["class_qid"], lost[0]["error"]),
             )
 
-    settings = scraped.manifest.settings
     try:
-        run_stage(workspace, EVIDENCE_STAGE, settings, write, force=config.replay)
+        run_on_archive(workspace, EVIDENCE_STAGE, scraped.manifest.settings, config, write)
     except FetchError as error:
         logger.warning("evidence: %s; the next scrape tries again", error)
 
 
-def _gather_evidence(
-    workspace: Workspace, config: ScrapeConfig, classes: Sequence[str], known: Entities
-) -> None:
-    """Fetches what is missing until each class is known or has failed.
-
-    A service that cannot be reached, or must not be asked since no contact is given, fails the
-    classes that are left: nothing that the scrape has waits for them.
-    """
-    generation = newest_generation(workspace)
-    with open_services(config) as services:
-        question = open_question(workspace, config, generation, services, WIKIDATA_EVIDENCE, known)
-        if config.replay:
-            refuse_misfits(workspace, EVIDENCE_STAGE.name, question.misfits)
-        try:
-            question.announce(classes, config.contact)
-            gather_entities(question, known, classes)
-        except (FetchError, InputError) as error:
-            left = question.missing(merged(qid, known) for qid in classes)
-            question.fail(left, str(error))
-
-
-def _log_budget(questions: Questions, titles: Sequence[str], config: ScrapeConfig) -> None:
-    """Says what is about to be asked of whom, before the first request."""
-    if config.replay:
-        logger.info("scrape: %d titles, from the raw archive only", len(titles))
-        return
-    missing = len(questions.pages.missing(titles))
-    budget = config.without_logins().budget(missing)
-    told = len(titles), len(titles) - missing, budget
-    logger.info("scrape: %d titles, %d of them in the raw archive; %s", *told)
+def _tables(shard: _Shard) -> tuple[pa.Table, pa.Table]:
+    return _table(shard[0], CATEGORIES.schema), _table(shard[1], CLASSES.schema)
 
 
 def _table(rows: Iterable[_Row], schema: pa.Schema) -> pa.Table:

@@ -7,7 +7,7 @@ is dropped, added or altered together with its line, or is gone with its whole f
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.engine.files import file_digest
-from hgld.engine.stage import StageWriter
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import GONE, Damage, Workspace, command_of
 from hgld.errors import DamagedError, FetchError
-from hgld.scrape.archive import (
-    COMMONS_LOG,
-    COMMONS_PAGES,
-    COMMONS_PARENTS,
-    COMMONS_WIKITEXT,
-    SUMS,
-    WIKIDATA_CLASSES,
-    WIKIDATA_EVIDENCE,
-    WIKIDATA_ITEMS,
-    Misfit,
-    RawArchive,
-    folders_of,
-    set_aside,
-)
+from hgld.scrape.archive import SUMS, RawArchive, folders_of, newest_generation, set_aside
+from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.questions import KINDS, Open, Question, opening
+from hgld.scrape.services import open_services
 from hgld.scrape.wikimedia.answers import Facts
-from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
-from hgld.scrape.wikimedia.parents import CommonsParents
-from hgld.scrape.wikimedia.wikidata import Entities
 from hgld.tables import ANSWER_LISTS
 
 logger = logging.getLogger(__name__)
@@ -43,38 +30,75 @@ logger = logging.getLogger(__name__)
 _NAMED = 3
 _NOT_THE_LIST = "is not the list of the answers that the tables were made from"
 
-_READERS: dict[str, Callable[[], Facts[Any]]] = {
-    COMMONS_PAGES: CommonsPages,
-    COMMONS_WIKITEXT: SoftRedirects,
-    COMMONS_LOG: MoveLog,
-    COMMONS_PARENTS: CommonsParents,
-    WIKIDATA_ITEMS: Entities,
-    WIKIDATA_CLASSES: Entities,
-    WIKIDATA_EVIDENCE: Entities,
-}
+
+def run_on_archive(
+    workspace: Workspace,
+    stage: Stage,
+    settings: Mapping[str, object],
+    config: ScrapeConfig,
+    produce: Callable[[StageWriter, Open], None],
+) -> StageReport:
+    """Runs a stage that asks the services, and proves what it finds in the raw archive.
+
+    Args:
+        workspace: the build.
+        stage: a key of `ANSWER_LISTS`.
+        settings: those that decide its rows.
+        config: whom to ask, and how.
+        produce: writes the tables from the questions that it opens.
+
+    Raises:
+        DamagedError: nobody is to be asked, and a file or list of the archive is damaged or gone.
+    """
+    unproven = _unproven_folders(workspace, stage.name, replay=config.replay)
+
+    def write(writer: StageWriter) -> None:
+        for folder in unproven if not config.replay else ():
+            if folder.exists():
+                aside = set_aside(folder).name
+                logger.warning("%s is set aside as %s, and asked for again", folder, aside)
+        with open_services(config) as services:
+            opened = opening(workspace, config, newest_generation(workspace), services)
+
+            def opened_whole(folder: str, facts: Facts[Any]) -> Question:
+                question = opened(folder, facts)
+                if config.replay:
+                    _refuse_misfits(workspace, stage.name, question.misfits)
+                return question
+
+            produce(writer, opened_whole)
+        _write_lists(writer)
+
+    # A replay is asked for to see the archive's rows, not to hear that they are there.
+    return run_stage(workspace, stage, settings, write, force=config.replay)
 
 
-def archive_findings(workspace: Workspace) -> list[Damage]:
-    """Returns what in `raw/` is not an answer that the scrape kept there; changes nothing.
+def archive_findings(workspace: Workspace, *stages: str) -> list[Damage]:
+    """Returns what in `raw/` is not an answer that a stage kept there; changes nothing.
 
     A file that was set aside is none any more, and no finding.
 
     Args:
         workspace: a build, with an archive or without.
+        stages: whose answers are looked at; none: those of every stage.
 
     Returns:
         Of each file its path and what is wrong with it. A list that does not go on from the one
         that its stage ended with is one finding, whatever its files are.
     """
-    return [*_findings(workspace, "scrape"), *_findings(workspace, "evidence")]
+    found: dict[str, str] = {}
+    for stage in stages or ANSWER_LISTS:
+        found |= _changed_lists(workspace, stage)
+        for name, folder in folders_of(workspace, stage):
+            archive = RawArchive(workspace.path(folder))
+            if damage := archive.list_damage():
+                found.setdefault(f"{folder}/{SUMS}", damage)
+            misfits = archive.load(KINDS[name].facts().add)
+            found |= {f"{folder}/{path.name}": what for path, what in misfits.items()}
+    return [Damage(path, what) for path, what in found.items()]
 
 
-def parents_findings(workspace: Workspace) -> list[Damage]:
-    """Returns what is not an answer about parents that was kept, as `archive_findings` does."""
-    return _findings(workspace, "parents")
-
-
-def write_lists(writer: StageWriter) -> None:
+def _write_lists(writer: StageWriter) -> None:
     """Writes down the digest of each list of a stage, as it is when the stage ends."""
     stage, workspace = writer.stage.name, writer.workspace
     names = [f"{path}/{SUMS}" for _, path in folders_of(workspace, stage)]
@@ -84,34 +108,27 @@ def write_lists(writer: StageWriter) -> None:
     writer.write(dataset, "", pa.table([names, digests], schema=dataset.schema))
 
 
-def changed_lists(workspace: Workspace, stage: str) -> list[Damage]:
+def _changed_lists(workspace: Workspace, stage: str) -> dict[str, str]:
     """Returns the lists that do not go on from those that a stage ended with, and in what way."""
-    return [
-        Damage(name, _NOT_THE_LIST if workspace.path(name).exists() else GONE)
+    return {
+        name: _NOT_THE_LIST if workspace.path(name).exists() else GONE
         for name, digest in _ended_with(workspace, stage).items()
         if not RawArchive(workspace.path(name).parent).continues(digest)
-    ]
+    }
 
 
-def check_lists(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]:
-    """Names the lists that do not go on from those that a stage ended with.
+def _unproven_folders(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]:
+    """Returns the folders whose list does not go on from that which a stage ended with.
 
-    One whose files are all there is written again.
-
-    Args:
-        workspace: the build.
-        stage: which one is about to run.
-        replay: whether nobody is to be asked.
-
-    Returns:
-        The folders of the others. Nothing proves their answers: they are to be asked for again.
+    Nothing proves their answers: they are to be asked for again. A list whose files are all there
+    is written again.
 
     Raises:
         DamagedError: there are any, and nobody is to be asked. `--force` takes them as they are.
     """
     ended, folders = _ended_with(workspace, stage), []
-    damages = changed_lists(workspace, stage)
-    for name, what in damages:
+    changed = _changed_lists(workspace, stage)
+    for name, what in changed.items():
         archive = RawArchive(workspace.path(name).parent)
         if archive.list_again(ended[name]):
             logger.warning("%s %s; it is made again", workspace.path(name), what)
@@ -119,31 +136,20 @@ def check_lists(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]
         logger.warning("%s %s", workspace.path(name), what)
         folders.append(archive.folder)
     if folders and replay and not workspace.remakes:
-        told = ", ".join(f"{name} {what}" for name, what in damages[:_NAMED])
-        raise DamagedError(f"{told}; the tables stand as they were. {_mending(workspace, stage)}")
+        raise _damaged(workspace, stage, [f"{name} {what}" for name, what in changed.items()])
     return folders
 
 
-def set_aside_all(folders: Iterable[Path]) -> None:
-    """Sets folders aside, so that everything in them is asked for again."""
-    for folder in folders:
-        if folder.exists():
-            aside = set_aside(folder)
-            logger.warning("%s is set aside as %s, and asked for again", folder, aside.name)
-
-
-def refuse_misfits(workspace: Workspace, stage: str, misfits: Sequence[Misfit]) -> None:
-    """Refuses to replay an archive of which a file is damaged or gone.
-
-    Raises:
-        DamagedError: there is one; the text names the first few and says what to do.
-    """
+def _refuse_misfits(workspace: Workspace, stage: str, misfits: Mapping[Path, str]) -> None:
     if misfits:
-        told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
-        more = f", and {len(misfits) - _NAMED} more files" if len(misfits) > _NAMED else ""
-        raise DamagedError(
-            f"{', '.join(told)}{more}; the tables stand as they were. {_mending(workspace, stage)}"
-        )
+        told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits.items()]
+        raise _damaged(workspace, stage, told)
+
+
+def _damaged(workspace: Workspace, stage: str, told: list[str]) -> DamagedError:
+    more = f", and {len(told) - _NAMED} more files" if len(told) > _NAMED else ""
+    named = f"{', '.join(told[:_NAMED])}{more}; the tables stand as they were"
+    return DamagedError(f"{named}. {_mending(workspace, stage)}")
 
 
 def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) -> None:
@@ -164,23 +170,10 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
         return
     stands = f"{failed} rows of {stage} failed, and the table that stands has them"
     if replay and (done.fingerprint == writer.fingerprint or not statuses["ok"]):
-        raise DamagedError(
-            f"{stands}: raw/ lacks answers that it had. {_mending(workspace, stage)}"
-        )
+        lacks = f"{stands}: raw/ lacks answers that it had"
+        raise DamagedError(f"{lacks}. {_mending(workspace, stage)}")
     if not statuses["ok"]:
         raise FetchError(f"{stands}: the services answered nothing of use; rerun later")
-
-
-def _findings(workspace: Workspace, stage: str) -> list[Damage]:
-    found = dict(changed_lists(workspace, stage))
-    for name, folder in folders_of(workspace, stage):
-        archive = RawArchive(workspace.path(folder))
-        if damage := archive.list_damage():
-            found.setdefault(f"{folder}/{SUMS}", damage)
-        facts = _READERS[name]()
-        for path, what in archive.load(facts.add):
-            found[f"{folder}/{path.name}"] = what
-    return [Damage(path, what) for path, what in found.items()]
 
 
 def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
@@ -197,9 +190,8 @@ def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
 
 def _mending(workspace: Workspace, stage: str) -> str:
     """Returns in words what mends an archive of which answers are damaged or gone."""
-    command = command_of(stage)
+    again = workspace.command(f"{command_of(stage)} --no-replay --force")
     return (
         f"Put raw/ back from a copy (of a demo: delete the folder, then `hgld demo` writes it "
-        f"again), or have it asked for again with "
-        f"{workspace.command(f'{command} --no-replay --force')}"
+        f"again), or have it asked for again with {again}"
     )

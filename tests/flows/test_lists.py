@@ -102,7 +102,7 @@ def test_a_longer_list_keeps_the_clusters_and_the_same_list_its_bytes(tmp_path: 
 @pytest.mark.parametrize(
     ("rows", "word"),
     [
-        ([["label", "count"], ["lake", 1], [" ", 2]], "line 3"),
+        ([["label", "count"], ["lake", 1], [" ", 2]], "row 3"),
         ([["label", "count"], ["lake", "many"]], "count"),
         ([["label", "count"], ["lake", "0"]], "count"),
         ([["label", "qids"], ["lake", "Q1|23397"]], "Q-ids"),
@@ -165,11 +165,11 @@ def test_a_list_is_filled_in_its_order_with_the_columns_that_others_rely_on(tmp_
 @pytest.mark.parametrize(
     ("row", "word"),
     [
-        (["x", "church", ""], "labelled.csv line 203"),
+        (["x", "church", ""], "labelled.csv row 203"),
         (["x", "", "natural"], "hierarchical_label"),
         (["x", "church", "made"], "'made'"),
         (["x", "church", "natural"], "human-made"),
-        ([ROWS[0][0], "lake", "natural"], "line 2 "),
+        ([ROWS[0][0], "lake", "natural"], "row 2 "),
         (["", "lake", "natural"], "category"),
         (["Category:_", "lake", "natural"], "Category:_"),
     ],

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.images.config import ImagesConfig
+from hgld.images.records import damaged_pictures
+from hgld.images.stage import run_images
 from tests.hgld.conftest import waits
 from tests.hgld.images import test_tars
-from tests.hgld.images.test_mini import TAR, clean, mini, run, tree
 from tests.hgld.images.test_tars import tar
-from tests.worlds.gldv2.folder_server import FolderServer
+from tests.worlds.gldv2.folder_server import serve
 
-__all__ = ["clean", "mini", "tar", "waits"]  # fixtures
+__all__ = ["tar", "waits"]  # fixtures
+
+TAR = "test/images_000.tar"
 
 # A run that is killed in the midst of a picture.
 _RUN = """
@@ -37,15 +41,20 @@ run_images(Workspace(Path(sys.argv[1])), ImagesConfig(base_url=sys.argv[2], test
 
 @pytest.mark.fault(161, "images killed while extracting")
 @pytest.mark.parametrize("picture", [1, 2, 40, 80, 120, 158, 159])
-def test_after_a_kill_in_the_midst_of_a_picture_the_tree_is_the_undisturbed_one(
-    workspace: Workspace, mini: FolderServer, clean: dict[str, str], picture: int
+def test_after_a_kill_in_the_midst_of_a_picture_all_is_as_undisturbed(
+    workspace: Workspace, shared: Path, tmp_path: Path, picture: int
 ) -> None:
-    command = [sys.executable, "-c", _RUN, str(workspace.root), mini.url, str(picture)]
-    assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
-    sent = mini.sent[TAR]
-    run(workspace, mini.url)
-    assert mini.sent[TAR] - sent == 1024  # the tar was here, and is looked at once more
-    assert tree(workspace) == clean
+    mini = shared / "gldv2_mini"
+    local = ImagesConfig(base_url=str(mini), test_tars=1)
+    clean = run_images(Workspace(tmp_path / "clean"), local, "test")
+    with serve(mini) as server:
+        command = [sys.executable, "-c", _RUN, str(workspace.root), server.url, str(picture)]
+        assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+        sent = server.sent[TAR]
+        report = run_images(workspace, ImagesConfig(base_url=server.url, test_tars=1), "test")
+        assert server.sent[TAR] - sent == 1024  # the tar was here, and is looked at once more
+    assert report.manifest.outputs == clean.manifest.outputs
+    assert not [*damaged_pictures(workspace, "test", deep=True)]
 
 
 @pytest.mark.fault(70, "damaged tar")

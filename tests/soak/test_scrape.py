@@ -28,8 +28,8 @@ from tests.worlds.wikimedia.kills import (
     kill_refreshes,
     kill_scrapes,
 )
-from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
-from tests.worlds.wikimedia.small import Server, serving
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, statuses_of
+from tests.worlds.wikimedia.small import serving
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
@@ -68,33 +68,27 @@ def test_a_run_killed_at_any_moment_ends_as_if_nothing_had_happened(
     assert statuses_of(workspace) == STATUSES
 
 
-@pytest.fixture
-def scraped(server: Server, categories: Path, workspace: Workspace) -> Workspace:
-    run_scrape(workspace, fast_config(server), categories)
-    return workspace
-
-
 @pytest.mark.fault(59, "archive damaged at random")
 def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
-    server: Server, scraped: Workspace, categories: Path, clean: dict[str, str]
+    scraped: Small,
 ) -> None:
-    chance, damaged = random.Random(9), 0
-    good = Path(shutil.copytree(scraped.root, scraped.root.with_name("good")))
-    before = contents(scraped)
+    chance, damaged, build = random.Random(9), 0, scraped.workspace
+    good = Path(shutil.copytree(build.root, build.root.with_name("good")))
+    before = contents(build)
     for number in range(1_000):
-        shutil.rmtree(scraped.root)
-        shutil.copytree(good, scraped.root)
-        target = chance.choice([*archived(scraped), *sorted(scraped.path("raw").rglob(SUMS))])
+        shutil.rmtree(build.root)
+        shutil.copytree(good, build.root)
+        target = chance.choice([*archived(build), *sorted(build.path("raw").rglob(SUMS))])
         way = WAYS[number % len(WAYS)]
         if target.name == SUMS:
             way = chance.choice(WAYS_OF_A_LIST)
         way(target, chance)
-        if contents(scraped) == before:
+        if contents(build) == before:
             continue
         damaged += 1
         # A flipped bit of the list may leave it saying the same, in a letter that nobody reads.
-        assert archive_findings(scraped) or target.name == SUMS, number
-        check_damage(scraped, server, categories, clean)
+        assert archive_findings(build) or target.name == SUMS, number
+        check_damage(scraped)
     assert damaged >= 900
 
 

@@ -21,7 +21,7 @@ category that it points to, which counts as what it lies in:
              "links": [{"title": "Category:G"}]}
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,8 +31,6 @@ from hgld.scrape.wikimedia.answers import Facts, entries_of, line_of
 from hgld.scrape.wikimedia.commons import Landing, answer_pages, doubt_of_pages, page_landings
 from hgld.scrape.wikimedia.soft_redirects import REDIRECT_TEMPLATE, REDIRECTS_CATEGORY
 from hgld.scrape.wikimedia.titles import is_askable
-
-_LOST = "its redirects lead nowhere"
 
 
 def parents_request(titles: Sequence[str]) -> dict[str, str]:
@@ -81,36 +79,18 @@ class CommonsParents(Facts[CategoryParents]):
 
 def _at(landing: Landing, pages: Mapping[str, Mapping[str, Any]]) -> CategoryParents:
     if landing.status != "ok":
-        return parents_of_page(landing, ())
+        why = "its redirects lead nowhere" if landing.status == "redirect_loop" else landing.error
+        return CategoryParents(fetched_at=landing.fetched_at, status="no_page", error=why)
     page = pages[landing.title]
     targets = _titles(page, "links") - {REDIRECTS_CATEGORY} if _titles(page, "templates") else set()
     # As Commons' own tools tell it. What links to several may point to any of them.
-    return parents_of_page(landing, targets if len(targets) == 1 else _titles(page, "categories"))
+    titles = targets if len(targets) == 1 else _titles(page, "categories")
+    names = tuple(sorted(map(_name, titles)))
+    return CategoryParents(fetched_at=landing.fetched_at, names=names)
 
 
 def _titles(page: Mapping[str, Any], part: str) -> set[str]:
     return {line_of(one.get("title"), "title") for one in entries_of(page.get(part, []), part)}
-
-
-def parents_of_page(landing: Landing, titles: Iterable[str]) -> CategoryParents:
-    """Returns what is known of a title that leads somewhere or nowhere.
-
-    Args:
-        landing: where it leads.
-        titles: of the categories that the page is in, with their namespace.
-
-    Raises:
-        ValueError: one of them is no title of a category.
-    """
-    names = sorted({_name(title) for title in titles})
-    is_there = landing.status == "ok"
-    lost = _LOST if landing.status == "redirect_loop" else ""
-    return CategoryParents(
-        fetched_at=landing.fetched_at,
-        names=tuple(names),
-        status="ok" if is_there else "no_page",
-        error="" if is_there else landing.error or lost,
-    )
 
 
 def title_of_parent(name: str) -> str:
@@ -126,7 +106,5 @@ def _name(title: str) -> str:
     """
     _, colon, name = title.partition(":")
     if not colon or not is_askable(name):
-        raise ValueError(
-            f"a category must have a title such as Category:A, got {ascii(title)[:60]}"
-        )
+        raise ValueError(f"a category's title must be like Category:A, got {ascii(title)[:60]}")
     return name

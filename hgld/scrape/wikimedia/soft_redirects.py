@@ -13,35 +13,22 @@ REDIRECTS_CATEGORY = "Category:Category redirects"
 REDIRECT_TEMPLATE = "Template:Category redirect"
 """A page that has it by one of its other names has it, too, as MediaWiki tells."""
 
-REDIRECT_TEMPLATES = (
-    "category redirect",
-    "cat redirect",
-    "catredirect",
-    "cat-redirect",
-    "cat-red",
-    "redir cat",
-    "endashcatredirect",
-    "categoryredirect",
-    "category redirected",
-    "category move",
-    "redirect category",
-    "redirect cat",
-    "redirectcategory",
-    "redirected category",
-    "rediscat",
-    "catredir",
-    "catred",
-    "cat red",
-    "cat redir",
-    "seecat",
-    "see cat",
-    "seecategory",
-    "see category",
-    "synonym taxon category redirect",
-    "invalid taxon category redirect",
-    "monotypic taxon category redirect",
+REDIRECT_TEMPLATES = frozenset(
+    (
+        *("categoryredirect", "catredirect", "catred", "catredir", "redircat", "rediscat"),
+        *("endashcatredirect", "categoryredirected", "redirectedcategory", "categorymove"),
+        *(
+            "redirectcategory",
+            "redirectcat",
+            "seecat",
+            "seecategory",
+            "synonymtaxoncategoryredirect",
+        ),
+        *("invalidtaxoncategoryredirect", "monotypictaxoncategoryredirect"),
+    )
 )
-"""Template:Category redirect on Commons and the names that redirect to it, in lower case."""
+"""Template:Category redirect on Commons and the names that redirect to it, in lower case, without
+spaces and hyphens: `Cat-red` and `Cat red` are two of them."""
 
 # What MediaWiki does not read as wikitext: where it starts, and where it ends.
 _UNREAD = re.compile(r"<!--|<(nowiki|pre)\b[^<>/]*>", re.I)
@@ -116,8 +103,7 @@ def _without_unread(wikitext: str) -> str:
 
 
 def _template_name(text: str) -> str:
-    name = " ".join(text.replace("_", " ").lower().split())
-    return re.sub("^template ?: ?", "", name)
+    return re.sub(r"[\s_-]", "", text.lower()).removeprefix("template:")
 
 
 def _first_parameter(parameters: str) -> str:

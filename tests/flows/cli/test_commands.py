@@ -39,8 +39,7 @@ def only_line(text: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["scrape"], "--contact"),
-        (["scrape", "--contact", "a@b.c"], "`hgld metadata`"),
+        (["scrape"], "`hgld metadata`"),
         (["scrape", "--requests-at-once", "9"], "requests_at_once"),
         (["annotate"], "`hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
@@ -84,7 +83,6 @@ def scrape(server: Server, categories: Path, tmp_path: Path) -> list[str | Path]
     settings = f'categories = "{categories}"\ncommons = "{server.commons}"\n'
     (tmp_path / "build").mkdir()
     path = tmp_path / "build/hgld.toml"
-    settings += "backoff_s = 0.0\nfailure_pause_s = 0.0\n"
     path.write_text(f'[scrape]\n{settings}sparql = "{server.sparql}"\n', encoding="utf-8")
     return ["scrape", "--root", tmp_path / "build"]
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import json
 import os
 import random
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from hgld.engine import files
+from hgld.engine.files import read_sealed, write_sealed
 from hgld.engine.stage import run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_begun, verify_stages
@@ -160,7 +160,7 @@ def test_a_manifest_under_the_name_of_another_stage_is_none(workspace: Workspace
 def test_a_manifest_of_a_later_version_is_refused(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     path = workspace.manifest_path("metadata")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    write_sealed(path, {**read_sealed(path), "format": 99})
     with pytest.raises(InputError, match="99"):
         workspace.read(LANDMARKS)
 

@@ -5,13 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.dataset import (
-    Dataset,
-    ParquetLayout,
-    conform,
-    read_csv,
-    write_shard,
-)
+from hgld.engine.dataset import Dataset, ParquetLayout, conform, read_csv, write_shard
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError

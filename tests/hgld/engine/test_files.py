@@ -23,8 +23,5 @@ def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
-    with (
-        pytest.raises(InputError, match="No space"),
-        writing(tmp_path / "x"),
-    ):
+    with pytest.raises(InputError, match="No space"), writing(tmp_path / "x"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

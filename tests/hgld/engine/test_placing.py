@@ -22,7 +22,6 @@ from tests.hgld.engine.builds import (
     Damaging,
     copy,
     cut,
-    fail,
     flip,
     landmarks,
     shards_of,
@@ -106,13 +105,6 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
     report, made = write_landmarks(workspace, 8)
     assert made == shards_of(8)[1:]
     assert report.manifest.rows == 8
-
-
-def test_a_run_that_failed_before_it_wrote_was_never_there(workspace: Workspace) -> None:
-    write_landmarks(workspace, 2)
-    with pytest.raises(InputError, match="no such device"):
-        run_stage(workspace, METADATA, {"device": "gpu"}, fail)
-    assert stage_status(workspace, METADATA).state == "done"
 
 
 def killed_after(survived: int, write: Callable[[], object], *, until_placing: bool = False) -> int:

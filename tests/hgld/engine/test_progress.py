@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+from functools import partialmethod
 
 import pytest
 import rich.console
@@ -107,37 +108,25 @@ def test_a_note_stands_instead_of_the_counts_until_there_is_another(
 
 
 def test_work_within_work_has_a_bar_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal takes one live display; two would overwrite each other, or fail."""
     shown = io.StringIO()
-    console = rich.console.Console(
-        file=shown, force_terminal=True, width=100, color_system=None, legacy_windows=False
-    )
+    console = rich.console.Console(file=shown, force_terminal=True, width=100, color_system=None)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr("rich.console.Console", lambda **_: console)
+    monkeypatch.setattr("hgld.engine.progress.terminal", lambda: console)
     # What is due is shown at once, which otherwise is done ten times a second.
     update = rich.progress.Progress.update
-
-    def refreshed(bars: rich.progress.Progress, *arguments: object, **options: object) -> None:
-        update(bars, *arguments, **options, refresh=True)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("rich.progress.Progress.update", refreshed)
+    monkeypatch.setattr("rich.progress.Progress.update", partialmethod(update, refresh=True))
     with progress("train: happier", 40) as advance:
         advance(10, note="loss [0.41]")
-        for number in range(2):
-            with progress(f"validate: {number}", 8) as inner:
-                inner(2, problems=1)
-                console.print("between")
+        with progress("validate", 8) as inner:
+            inner(2, problems=1)
+        both = shown.getvalue()
+        assert re.search(r"happier .+10/40 loss \[0\.41\].+\nvalidate .+2/8 1 ok, 1 prob", both)
         with pytest.raises(ValueError, match="inner"), progress("fails", 1):
             raise ValueError("inner")
+        shown.truncate(0)
         advance(10)
-    first, second, rest = shown.getvalue().split("between")
-    assert re.search(r"train: happier .+10/40 loss \[0\.41\].+\nvalidate: 0 .+2/8 ", first)
-    assert re.search(r"10/40 .+\nvalidate: 1 .+ 2/8 ", second)
-    last = rest.rpartition("train: happier")[2]
-    assert "20/40 loss [0.41]" in last
-    assert "validate" not in last
-    assert "fails" not in last
-    # Afterwards a bar of its own is started again.
-    with progress("train: later", 4) as advance:
-        advance(1)
-    assert "1/4" in shown.getvalue()
+    within, _, after = shown.getvalue().partition("20/40")
+    assert re.search(r"train: happier .+$", within)
+    assert after.startswith(" loss [0.41]")
+    assert "validate" not in after
+    assert "fails" not in after

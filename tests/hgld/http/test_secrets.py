@@ -10,7 +10,7 @@ import pytest
 from hgld.engine.logins import login_of, redacted
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError, HgldError, InputError
+from hgld.errors import HgldError, InputError
 from hgld.http.download import check_base
 from hgld.http.session import require_contact
 from hgld.images.config import ImagesConfig
@@ -19,7 +19,6 @@ from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import STAGE as SCRAPE
 from hgld.scrape.stage import run_scrape
-from tests.worlds.gldv2.faulty_server import faulty, redirect
 from tests.worlds.gldv2.folder_server import FolderServer
 from tests.worlds.wikimedia.faults import Fault, hang_up, reply
 from tests.worlds.wikimedia.scraping import fast_config
@@ -97,38 +96,6 @@ def test_a_login_of_the_official_files_is_used_and_written_nowhere(
     assert (again.skipped, again.manifest) == (True, first.manifest)
     assert stage_status(workspace, STAGE).state == "done"
     assert leaks(caplog.text) == []
-
-
-@pytest.mark.parametrize("status", [401, 404, 500, 429])
-def test_an_error_of_a_server_with_a_login_does_not_show_it(
-    workspace: Workspace,
-    tables_server: FolderServer,
-    caplog: pytest.LogCaptureFixture,
-    waits: list[float],
-    status: int,
-) -> None:
-    caplog.set_level("DEBUG")
-    tables_server.statuses["train.csv"] = status
-    base = with_login(tables_server.url)
-    with pytest.raises(FetchError, match=str(status)) as caught:
-        run_metadata(workspace, MetadataConfig(base_url=base))
-    assert tables_server.refusals.total() == 1 + len(waits)
-    assert leaks(str(caught.value) + caplog.text) == []
-    assert leaking(workspace.root) == []
-
-
-def test_an_error_of_the_connection_does_not_show_a_login(
-    workspace: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG")
-    with faulty() as server:
-        server.answers.append(redirect(with_login(server.url)))
-        elsewhere = with_login(server.url)
-        for base in (elsewhere, with_login("http://127.0.0.1:1")):
-            with pytest.raises(FetchError, match=r"127\.0\.0\.1") as caught:
-                run_metadata(workspace, MetadataConfig(base_url=base))
-            assert leaks(str(caught.value) + caplog.text) == []
-        assert server.asked[0][2]["authorization"] == HEADER
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """The HTTP policy against a server that misbehaves on command; each fault is proven to fire."""
 
 import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import requests
+import trustme
 
 import hgld
 from hgld.errors import AnswerError, FetchError, InputError
-from hgld.http.patience import HttpPolicy
+from hgld.http.patience import HttpPolicy, Patience, retry_after_s
 from hgld.http.session import failure, make_session, require_contact, user_agent
-from tests.worlds.gldv2.faulty_server import faulty
 from tests.worlds.wikimedia.faults import Fault, drip, hang_up, reply, stall
 from tests.worlds.wikimedia.scraping import FAST_POLICY, post
 from tests.worlds.wikimedia.small import Server, serving
@@ -47,30 +53,6 @@ def test_a_server_error_is_tried_again(server: Server, waits: list[float], statu
     assert post(server).ok
     assert server.count("sparql") == 2
     assert waits == [0.01]
-
-
-def test_a_file_that_is_sent_again_is_sent_from_its_beginning(
-    tmp_path: Path, waits: list[float]
-) -> None:
-    bodies: list[bytes] = []
-
-    def taking(status: int) -> Fault:
-        def take(request: BaseHTTPRequestHandler) -> None:
-            bodies.append(request.rfile.read(int(request.headers["Content-Length"])))
-            reply(status, b"")(request)
-
-        return take
-
-    path = tmp_path / "file"
-    path.write_bytes(b"content")
-    with (
-        faulty(taking(503), taking(200)) as server,
-        make_session(policy=FAST_POLICY) as session,
-        path.open("rb") as file,
-    ):
-        assert session.post(server.url, data=file).ok
-    assert bodies == [b"content"] * 2
-    assert len(waits) == 1
 
 
 def test_a_server_error_that_stays_is_given_up_after_so_many_attempts(
@@ -175,15 +157,6 @@ def test_a_connection_that_never_comes_about_ends_in_time() -> None:
             one.close()
 
 
-@pytest.mark.fault(140, "redirect loop")
-def test_a_redirect_loop_ends(server: Server) -> None:
-    server.always["sparql"] = reply(307, b"", Location=server.sparql)
-    with pytest.raises(requests.TooManyRedirects) as caught:
-        post(server)
-    assert server.count("sparql") == 6
-    assert isinstance(failure(server.sparql, caught.value), AnswerError)
-
-
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_refusal_means_that_address_or_contact_are_wrong(server: Server, status: int) -> None:
     server.always["sparql"] = reply(status, b"no")
@@ -199,3 +172,163 @@ def _closed_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls_server(authority: trustme.CA) -> Iterator[Server]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with serving(context) as running:
+        yield running
+
+
+@pytest.fixture
+def _trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+
+
+@pytest.mark.fault(139, "answer that drips for ever")
+@pytest.mark.usefixtures("_trusted")
+def test_an_answer_that_drips_over_tls_ends_at_the_deadline(tls_server: Server) -> None:
+    tls_server.always["sparql"] = drip(0.02, "headers")
+    policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, attempts=1)
+    with make_session(policy=policy) as session, pytest.raises(requests.exceptions.ReadTimeout):
+        session.post(tls_server.sparql, data={"query": "ASK {}"})
+    assert tls_server.fired == ["sparql"]
+
+
+@pytest.mark.fault(142, "certificate that is not trusted")
+def test_a_server_that_is_not_trusted_is_asked_nothing(tls_server: Server) -> None:
+    with make_session() as session, pytest.raises(requests.exceptions.SSLError) as caught:
+        session.post(tls_server.sparql, data={"query": "ASK {}"})
+    assert "REQUESTS_CA_BUNDLE" in str(failure(tls_server.sparql, caught.value))
+    assert tls_server.hits == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry_After": "3"}, 3.0),
+        ({"Retry_After": formatdate(time.time() - 60, usegmt=True)}, 0.01),
+        ({"Retry_After": "when it suits us"}, 0.01),
+        ({}, 0.01),
+    ],
+)
+def test_429_is_waited_out_as_the_server_says(
+    server: Server, waits: list[float], headers: dict[str, str], wait_s: float
+) -> None:
+    server.faults["sparql", 0] = reply(429, b"slow down", **headers)
+    assert post(server).ok
+    assert server.fired == ["sparql"]
+    assert waits == [pytest.approx(wait_s)]
+
+
+def test_429_with_a_date_to_come_is_waited_out_until_then(
+    server: Server, waits: list[float]
+) -> None:
+    date = formatdate(time.time() + 20, usegmt=True)
+    server.faults["sparql", 0] = reply(429, b"", Retry_After=date)
+    assert post(server).ok
+    assert waits == [pytest.approx(20, abs=2)]
+
+
+def test_a_host_that_is_waited_for_is_left_alone_by_every_thread(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, is_waiting, may_go_on = list[int](), threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        is_waiting.set()
+        may_go_on.wait(10)
+        asked.append(server.count("sparql"))
+
+    monkeypatch.setattr("hgld.http.patience.sleep", sleep)
+    server.faults["sparql", 0] = reply(429, b"", Retry_After="5")
+    with make_session(policy=FAST_POLICY) as session, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
+        assert is_waiting.wait(10)
+        second = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
+        wait([second], timeout=0.1)  # long enough for it to come through, if anything let it
+        may_go_on.set()
+        assert first.result(10).ok
+        assert second.result(10).ok
+    assert asked == [1]
+    assert server.count("sparql") == 3
+
+
+def test_who_was_refused_before_a_wait_has_waited_with_it(
+    server: Server, waits: list[float]
+) -> None:
+    both_refused = threading.Barrier(2)
+
+    def refuse(handler: BaseHTTPRequestHandler) -> None:
+        both_refused.wait(10)
+        reply(429, b"", Retry_After="5")(handler)
+
+    server.faults.update({("sparql", 0): refuse, ("sparql", 1): refuse})
+    with make_session(policy=FAST_POLICY) as session, ThreadPoolExecutor(2) as pool:
+        posts = [
+            pool.submit(session.post, server.sparql, data={"query": "ASK {}"}) for _ in range(2)
+        ]
+        assert all(post.result(10).ok for post in posts)
+    assert waits == [5.0]
+    assert server.count("sparql") == 4
+
+
+def test_a_wait_longer_than_the_patience_ends_the_request_at_once(
+    server: Server, waits: list[float]
+) -> None:
+    server.always["sparql"] = reply(429, b"", Retry_After="86400")
+    with pytest.raises(requests.exceptions.RetryError, match="429"):
+        post(server)
+    assert server.count("sparql") == 1
+    assert waits == []
+
+
+@pytest.mark.fault(141, "MediaWiki that lags")
+@pytest.mark.parametrize(
+    "lag",
+    [
+        reply(200, b'{"error":{"code":"maxlag"}}', Retry_After="5", X_Database_Lag="7"),
+        reply(200, b'{"error":{"code":"maxlag"}}', X_Database_Lag="7"),
+        reply(200, b' {"error":{"code":"maxlag"}}', Retry_After="5"),
+        reply(200, b'{"error":{"code":"ratelimited"}}'),
+    ],
+    ids=["both headers", "no Retry-After", "no X-Database-Lag", "neither"],
+)
+def test_a_lagging_mediawiki_is_waited_for(server: Server, waits: list[float], lag: Fault) -> None:
+    server.faults["sparql", 0] = lag
+    assert b"bindings" in post(server).content
+    assert server.fired == ["sparql"]
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-5", "1.5.2", "²"])
+def test_a_malformed_retry_after_names_no_time(header: str) -> None:
+    assert retry_after_s({"Retry-After": header}) is None
+
+
+def test_waits_after_faults_double_and_end(waits: list[float]) -> None:
+    patience = Patience(HttpPolicy(attempts=4, backoff_s=1.0), "http://example.org")
+    assert [patience.fault("broken") for _ in range(4)] == [True, True, True, False]
+    assert waits == [1.0, 2.0, 4.0]
+
+
+def test_no_wait_without_a_header_is_longer_than_a_minute(waits: list[float]) -> None:
+    patience = Patience(HttpPolicy(attempts=12, backoff_s=1.0), "http://example.org")
+    while patience.fault("broken"):
+        pass
+    assert max(waits) == 60.0
+
+
+def test_patience_is_for_all_waits_of_a_request_together(waits: list[float]) -> None:
+    patience = Patience(HttpPolicy(patience_s=100.0), "http://example.org")
+    answers = [patience.busy("busy", {"Retry-After": "40"}) for _ in range(3)]
+    assert answers == [True, True, False]
+    assert waits == [40.0, 40.0]

@@ -1,13 +1,15 @@
 """Downloads from a server that breaks off, lies and drips; each fault is proven to fire."""
 
 import gzip
+import os
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from hgld.errors import FetchError
-from hgld.http.download import open_source
+from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.http.transfer import download
@@ -20,6 +22,7 @@ from tests.worlds.gldv2.faulty_server import (
     rest,
     send,
 )
+from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.wikimedia.faults import Fault, drip, hang_up, stall
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
@@ -52,9 +55,7 @@ def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "named",
-    [{"ETag": None}, {"ETag": 'W/"weak"', "Last_Modified": MODIFIED}],
-    ids=["none", "weak"],
+    "named", [{"ETag": None}, {"ETag": 'W/"weak"', "Last_Modified": MODIFIED}], ids=["none", "weak"]
 )
 @pytest.mark.usefixtures("waits")
 def test_a_file_without_a_version_is_fetched_anew(tmp_path: Path, named: Fields) -> None:
@@ -137,9 +138,7 @@ def test_a_slow_line_that_keeps_its_rate_is_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.fault(35, "download beyond its limit")
 @pytest.mark.parametrize(
-    "fault",
-    [send(CONTENT), send(CONTENT, Content_Length=None)],
-    ids=["announced", "not announced"],
+    "fault", [send(CONTENT), send(CONTENT, Content_Length=None)], ids=["announced", "not announced"]
 )
 def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, fault: Fault) -> None:
     with faulty(fault) as server:
@@ -211,6 +210,36 @@ def test_another_process_resumes_what_came(tmp_path: Path, waits: list[float]) -
     assert (path.read_bytes(), waits) == (CONTENT, [])
 
 
+@pytest.mark.usefixtures("waits")
+def test_a_part_of_another_address_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Two files may have the same version by their names of it."""
+    path, policy = tmp_path / "part", HttpPolicy(attempts=1)
+    with faulty(send(OTHER, sent=5000), send(CONTENT)) as server:
+        with make_session(policy=policy) as session, pytest.raises(FetchError, match="5,000"):
+            download(session, server.url, path)
+        with make_session(policy=policy) as session:
+            download(session, f"{server.url}-too", path)
+        assert server.ranges == ["", ""]
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        send(CONTENT[:9], status=206, Content_Range="bytes 0-9/10240"),
+        send(CONTENT[:10], status=206, Content_Range="bytes 1-10/10240"),
+        send(CONTENT[:10], status=206, Content_Range=None),
+    ],
+    ids=["short", "another", "unnamed"],
+)
+def test_a_part_that_is_read_is_the_one_that_was_asked_for(lie: Fault) -> None:
+    right = send(CONTENT[:10], status=206, Content_Range="bytes 0-9/*")
+    with faulty(lie, right) as server, open_source(server.url.removesuffix("/file")) as source:
+        with pytest.raises(FetchError, match="bytes 0-9"):
+            source.read_part("file", 0, 10)
+        assert source.read_part("file", 0, 10) == CONTENT[:10]
+
+
 def test_a_name_is_one_whatever_signs_are_in_it(tmp_path: Path) -> None:
     name = "train/50% of #1?.txt"
     (tmp_path / "train").mkdir()
@@ -220,3 +249,124 @@ def test_a_name_is_one_whatever_signs_are_in_it(tmp_path: Path) -> None:
             with open_source(base) as source:
                 assert source.read_text(name) == "x"
         assert [path for _, path, _ in server.asked] == ["/train/50%25%20of%20%231%3F.txt"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "base"
+    (folder / "train").mkdir(parents=True)
+    (folder / "train/a.txt").write_bytes(b"some text\n" * 20_000)
+    return folder
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[FolderServer]:
+    with serve(folder) as state:
+        yield state
+
+
+def test_a_file_is_fetched_from_the_web_byte_for_byte(
+    server: FolderServer, folder: Path, tmp_path: Path
+) -> None:
+    with open_source(f"{server.url}/") as source:
+        source.fetch("train/a.txt", tmp_path / "copy")
+        assert source.size("train/a.txt") == 200_000
+    assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
+    assert server.hits == {"train/a.txt": 1}
+
+
+def test_a_file_is_copied_from_a_folder_byte_for_byte(folder: Path, tmp_path: Path) -> None:
+    with open_source(str(folder)) as source:
+        source.fetch("train/a.txt", tmp_path / "copy")
+        assert source.size("train/a.txt") == 200_000
+    assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
+
+
+def test_a_file_of_a_folder_is_read_where_it_lies(folder: Path, tmp_path: Path) -> None:
+    with open_source(str(folder)) as source:
+        assert source.bring("train/a.txt", tmp_path / "copy") == folder / "train/a.txt"
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_folder_beside_the_base_can_be_named(server: FolderServer, folder: Path) -> None:
+    (folder / "index").mkdir()
+    for base in (f"{server.url}/index", str(folder / "index")):
+        with open_source(base) as source:
+            assert source.read_text("../train/a.txt").startswith("some text\n")
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_file_the_server_lacks_is_not_found(
+    server: FolderServer, tmp_path: Path, status: int
+) -> None:
+    server.statuses["train/a.txt"] = status
+    with (
+        open_source(server.url) as source,
+        pytest.raises(NotFoundError, match=rf"train/a\.txt.*{status}"),
+    ):
+        source.fetch("train/a.txt", tmp_path / "copy")
+    assert server.hits["train/a.txt"] == 1
+
+
+def test_a_file_a_folder_lacks_is_not_found(folder: Path, tmp_path: Path) -> None:
+    with open_source(str(folder)) as source:
+        assert source.size("train/b.txt") == 0
+        with pytest.raises(NotFoundError, match=r"train/b\.txt"):
+            source.bring("train/b.txt", tmp_path / "copy")
+
+
+def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    # Port 1 of the loopback device: nothing listens there, and no packet leaves the machine.
+    with open_source("http://127.0.0.1:1") as source:
+        for ask in (source.size, lambda name: source.fetch(name, tmp_path / "copy")):
+            with pytest.raises(FetchError, match=r"127\.0\.0\.1:1"):
+                ask("train/a.txt")
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="nowhere"), open_source(str(tmp_path / "nowhere")):
+        pass
+
+
+def test_a_size_the_server_does_not_tell_is_0(server: FolderServer, waits: list[float]) -> None:
+    for status in (405, 500):
+        server.statuses["train/a.txt"] = status
+        with open_source(server.url) as source:
+            assert source.size("train/a.txt") == 0
+    assert server.refusals["train/a.txt"] == 1 + len(waits) + 1
+
+
+def test_text_that_is_no_text_is_an_error(folder: Path) -> None:
+    (folder / "train/a.txt").write_bytes(b"\xff\xfe")
+    with open_source(str(folder)) as source, pytest.raises(FetchError, match="UTF-8"):
+        source.read_text("train/a.txt")
+
+
+def test_only_a_folders_files_can_change(
+    server: FolderServer, folder: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes((folder / "train/a.txt").read_bytes())
+    with open_source(str(folder)) as source, open_source(server.url) as web:
+        assert not source.has_changed("train/a.txt", kept)
+        # Of the same size and age: only the bytes tell.
+        kept.write_bytes(b"Some text\n" * 20_000)
+        age = (folder / "train/a.txt").stat()
+        os.utime(kept, ns=(age.st_atime_ns, age.st_mtime_ns))
+        assert source.has_changed("train/a.txt", kept)
+        assert not source.has_changed("train/gone.txt", kept)
+        assert not web.has_changed("train/a.txt", kept)
+
+
+@pytest.mark.parametrize("base", ["", "  ", "ftp://example.org/x", "s3://google-landmark"])
+def test_a_base_that_is_neither_url_nor_folder_is_refused(base: str) -> None:
+    with pytest.raises(ValueError, match="folder"):
+        check_base(base)
+
+
+def test_a_copy_that_cannot_be_written_is_an_error_of_ours(
+    server: FolderServer, folder: Path, tmp_path: Path
+) -> None:
+    for base in (server.url, str(folder)):
+        with open_source(base) as source, pytest.raises(InputError, match="no/copy"):
+            source.fetch("train/a.txt", tmp_path / "no/copy")

@@ -123,25 +123,11 @@ def test_another_limit_of_pixels_looks_again_only_where_it_decides(
     assert {number: path.stat().st_mtime_ns for number, path in files.items()} == second
 
 
-def test_a_picture_that_a_later_tar_has_as_a_bad_one_leaves_no_file(
-    workspace: Workspace, bucket: Path
-) -> None:
-    run(workspace, bucket)
-    path = workspace.path(image_path("train", image_id(8)))
-    assert path.exists()
-    add_tar(bucket, "train", 1, tar_bytes({member_name(8): b"", member_name(9): JPEG}))
-    run(workspace, bucket)
-    assert not path.exists()
-    bad = workspace.read(BAD_IMAGES["train"])["image_id"].to_pylist()
-    assert bad == [*(image_id(number) for number in BAD), image_id(8)]
-
-
 WRONG: list[tuple[str, object]] = [
     ("base_url", ""),
     *(("test_tars", value) for value in (0, 1001)),
     *(("max_pixels", value) for value in (0, 10**9)),
     *(("max_bad_share", value) for value in (1.5, -0.1, float("nan"))),
-    ("max_picture_bytes", -1),
     *(("parallel", value) for value in (0, 17)),
     ("longest_side", -1),
     *(("quality", value) for value in (0, 96)),

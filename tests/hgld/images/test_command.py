@@ -15,10 +15,8 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
-from hgld.tables import IMAGES
-from tests.hgld.loading.world import write_annotated
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.gldv2.files import add_tar, image_id, images_tar, picture, tar_bytes
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
@@ -166,23 +164,3 @@ def test_every_command_of_its_page_does_what_the_page_says(
     assert server.hits["wikipedia/commons/a/ab/One.jpg"] == 1
     names = [name for name in server.hits if name.startswith("train/")]
     assert {server.hits[name] for name in names} == {1, 2}  # again only for another size
-
-
-def test_a_list_of_hgld_subset_is_fetched_as_it_is(tmp_path: Path) -> None:
-    root, bucket, few = tmp_path / "build", tmp_path / "bucket", tmp_path / "few.parquet"
-    ids = write_annotated(root).read(IMAGES, ["split", "image_id"]).to_pylist()
-    for split in ("train", "index", "test"):
-        names = [row["image_id"] for row in ids if row["split"] == split]
-        files = {f"{one[0]}/{one[1]}/{one[2]}/{one}.jpg": picture(7) for one in names}
-        add_tar(bucket, split, 0, tar_bytes(files))
-    typed("subset", "--root", str(root), "--per-class", "2", "--out", str(few))
-    options = ("--base-url", str(bucket), "--only", str(few))
-    said = typed("images", "--root", str(root), *options).stdout
-    chosen = set(pq.read_table(few)["image_id"].to_pylist())
-    assert 0 < len(chosen) < len(ids)
-    assert {path.stem for path in root.glob("images/*/?/?/?/*.jpg")} == chosen
-    assert [line.split(", ")[1] for line in said.splitlines()] == [
-        f"{len(chosen)} rows",
-        "0 rows",
-        "0 rows",
-    ]

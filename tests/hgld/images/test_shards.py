@@ -1,6 +1,5 @@
 """The pictures in tars for WebDataset, read back by its convention."""
 
-import io
 import json
 import shutil
 import tarfile
@@ -15,10 +14,6 @@ from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.flows.steps import (
-    Section,
-    images_step,
-)
 from hgld.images.config import ImagesConfig
 from hgld.images.shards import run_shards, shards_stage
 from hgld.images.stage import run_images
@@ -148,23 +143,3 @@ def test_too_little_room_stops_before_the_first_byte(
     with pytest.raises(InputError, match="GB"):
         run_shards(fetched, "train", 4)
     assert not fetched.path("images/shards").exists()
-
-
-def test_the_step_packs_them_where_that_is_asked_for(workspace: Workspace, bucket: Path) -> None:
-    section: Section = {"base_url": str(bucket), "train_tars": 3, "split": "train"}
-    step = images_step({"images": section})
-    assert [report.manifest.stage for report in step.run(workspace)] == ["images-train"]
-    step = images_step({"images": {**section, "shards": True, "shard_images": 5}})
-    assert [report.manifest.stage for report in step.run(workspace)] == [
-        "images-train",
-        "shards-train",
-    ]
-    assert [len(shard) for shard in samples(workspace)] == [5, 1]
-
-
-def test_a_tar_reads_as_one_stream(fetched: Workspace) -> None:
-    # As WebDataset does, from a pipe.
-    run_shards(fetched, "train", 6)
-    content = fetched.path("images/shards/train-000000.tar").read_bytes()
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r|") as archive:
-        assert next(member.name for member in archive) == f"{image_id(0)}.jpg"

@@ -14,7 +14,7 @@ from hgld.images.stage import run_images
 from hgld.images.tars import image_path
 from hgld.tables import IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, member_name, tar_bytes
-from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.gldv2.folder_server import serve
 
 
 def jpeg(width: int, height: int, orientation: int = 1, mode: str = "RGB") -> bytes:
@@ -30,7 +30,7 @@ def jpeg(width: int, height: int, orientation: int = 1, mode: str = "RGB") -> by
 PICTURES = {
     1: jpeg(640, 480),
     2: jpeg(300, 640),
-    3: jpeg(64, 48),  # small enough
+    3: jpeg(128, 48),  # just small enough
     4: jpeg(640, 480, orientation=6),
     5: jpeg(640, 480, mode="CMYK"),
 }
@@ -61,7 +61,13 @@ def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are
     workspace: Workspace, small_bucket: Path
 ) -> None:
     run(workspace, small_bucket, longest_side=128, quality=80)
-    assert sizes(workspace) == {1: (128, 96), 2: (60, 128), 3: (64, 48), 4: (96, 128), 5: (128, 96)}
+    assert sizes(workspace) == {
+        1: (128, 96),
+        2: (60, 128),
+        3: (128, 48),
+        4: (96, 128),
+        5: (128, 96),
+    }
     assert of(workspace, 3) == PICTURES[3]
     upright = Image.open(io.BytesIO(of(workspace, 4)))
     assert upright.getexif().get(0x0112, 1) == 1
@@ -81,15 +87,6 @@ def test_what_was_made_is_recorded(workspace: Workspace, small_bucket: Path) -> 
         assert row["size_bytes"] == len(content)
         width, height = Image.open(io.BytesIO(content)).size
         assert row["pixels"] == width * height
-
-
-def test_two_runs_give_the_same_bytes(
-    workspace: Workspace, small_bucket: Path, tmp_path: Path
-) -> None:
-    first = run(workspace, small_bucket, longest_side=128)
-    other = Workspace(tmp_path / "other")
-    assert run(other, small_bucket, longest_side=128).manifest.outputs == first.manifest.outputs
-    assert run(workspace, small_bucket, longest_side=128).skipped
 
 
 def test_another_size_fetches_again_and_none_gives_what_was_published(
@@ -132,40 +129,3 @@ def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
             run(workspace, small_bucket)
     assert run(workspace, small_bucket).manifest.outputs == full.manifest.outputs
     assert {number: of(workspace, number) for number in PICTURES} == PICTURES
-
-
-@pytest.mark.fault(73, "picture altered at rest")
-def test_a_small_picture_that_was_altered_is_made_again_from_its_bytes_alone(
-    workspace: Workspace, small_bucket: Path
-) -> None:
-    with serve(small_bucket) as server:
-        run(workspace, server.url, longest_side=128)
-        right = of(workspace, 1)
-        workspace.path(image_path("train", image_id(1))).write_bytes(b"altered")
-        run(workspace, server.url, longest_side=128)
-        assert of(workspace, 1) == right
-        assert server.hits[TAR] == 2
-
-
-def test_some_pictures_grow_to_more_of_the_same_size(
-    workspace: Workspace, small_bucket: Path, tmp_path: Path
-) -> None:
-    only = tmp_path / "only.txt"
-    settings = {"only": only, "split": "train", "longest_side": 128}
-    with serve(small_bucket) as server:
-        for numbers in ((1,), (1, 2, 3)):
-            only.write_text("".join(f"{image_id(number)}\n" for number in numbers))
-            report = run(workspace, server.url, **settings)
-        assert report.manifest.rows == 3
-        assert server.hits[TAR] == 2
-        assert run(workspace, server.url, **settings).skipped
-
-
-def test_more_pixels_than_allowed_are_bad_whatever_they_would_become(
-    workspace: Workspace, small_bucket: Path, bucket_server: FolderServer
-) -> None:
-    del bucket_server
-    run(workspace, small_bucket, longest_side=128)
-    report = run(workspace, small_bucket, longest_side=128, max_pixels=200_000)
-    assert report.manifest.problems == 3  # of 640 x 480
-    assert report.manifest.failed == 0

@@ -11,9 +11,7 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError
 from hgld.images.config import ImagesConfig
-from hgld.images.records import damaged_pictures
 from hgld.images.stage import plan_images, run_images
-from hgld.images.tars import image_path
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image, image_id, picture, tar_bytes, write_tables
@@ -98,13 +96,10 @@ def test_a_picture_that_no_tar_has_is_a_failed_row_and_not_searched_for_twice(
     assert hits(bucket_server) == [2, 2, 2]
 
 
+@pytest.mark.usefixtures("waits")
 def test_a_search_that_was_stopped_goes_on_behind_the_tars_that_were_read(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
     only = listed(tmp_path, [0, 4])
     bucket_server.leaves_after = TARS[1]
     with pytest.raises(FetchError, match=re.escape(TARS[2])):
@@ -115,19 +110,6 @@ def test_a_search_that_was_stopped_goes_on_behind_the_tars_that_were_read(
         assert hits(server) == [0, 0, 1]
     clean = run(Workspace(tmp_path / "clean"), bucket_server.folder, only)
     assert workspace.manifest("images-train").outputs == clean.manifest.outputs  # type: ignore[union-attr]
-
-
-@pytest.mark.fault(72, "picture gone at rest")
-def test_a_picture_that_is_gone_comes_again(
-    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
-) -> None:
-    first = run(workspace, bucket_server.url, listed(tmp_path, [0, 3]))
-    workspace.path(image_path("train", image_id(3))).unlink()
-    assert len([*damaged_pictures(workspace, "train")]) == 1
-    again = run(workspace, bucket_server.url, listed(tmp_path, [0, 3]))
-    assert again.manifest == first.manifest
-    assert pictures(workspace) == {image_id(0), image_id(3)}
-    assert hits(bucket_server) == [1, 2, 0]
 
 
 def test_a_plan_of_some_counts_them(workspace: Workspace, bucket: Path, tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 import io
 import re
-import threading
-from collections import Counter
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,8 +20,8 @@ from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 from tests.worlds.gldv2 import files
+from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
-from tests.worlds.wikimedia.faults import Fault, hang_up, reply
 
 RECORDS = IMAGE_FILES["train"]
 JPEG = encoded(drawing(), "JPEG")
@@ -34,61 +32,32 @@ def image_id(number: int) -> str:
     return files.image_id(16 * number)
 
 
-@dataclass(slots=True)
-class Commons:
-    """A server of files at the paths that Wikimedia has, and what each meets first."""
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
-    """Path to what its next requests meet, before it is answered."""
-    hits: Counter[str] = field(default_factory=Counter)
-    agents: set[str] = field(default_factory=set)
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.hits[request.path] += 1
-        self.agents.add(str(request.headers["User-Agent"]))
-        if self.faults.get(request.path):
-            self.faults[request.path].pop(0)(request)
-        elif request.path in self.files:
-            reply(200, self.files[request.path])(request)
-        else:
-            reply(404, b"<html>no such file</html>")(request)
-
-
 @pytest.fixture
-def commons() -> Iterator[Commons]:
-    state = Commons()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.answer(self)
-
-        def log_message(self, *_: object) -> None:
-            """Tests read the counters instead."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield state
-        server.shutdown()
-        thread.join()
+def commons(tmp_path: Path) -> Iterator[FolderServer]:
+    """A server of files at the paths that Wikimedia has."""
+    with serve(tmp_path / "commons") as server:
+        yield server
 
 
 def path_of(number: int) -> str:
-    return f"/wikipedia/commons/a/ab/Picture_{number}.jpg"
+    return f"wikipedia/commons/a/ab/Picture_{number}.jpg"
 
 
-def publish(workspace: Workspace, commons: Commons, numbers: range) -> None:
+def publish(workspace: Workspace, commons: FolderServer, numbers: range) -> None:
     """Writes train.csv with the addresses of pictures, and puts these on the server."""
     lines = [
-        f"{image_id(number)},{commons.url}{path_of(number)},{number // 2}" for number in numbers
+        f"{image_id(number)},{commons.url}/{path_of(number)},{number // 2}" for number in numbers
     ]
     path = workspace.path("metadata/csv/train.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["id,url,landmark_id", *lines, ""]))
-    commons.files |= {path_of(number): JPEG for number in numbers}
+    for number in numbers:
+        put(commons, path_of(number), JPEG)
+
+
+def put(commons: FolderServer, path: str, content: bytes) -> None:
+    (commons.folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (commons.folder / path).write_bytes(content)
 
 
 def settings(workspace: Workspace, numbers: range, **more: object) -> ImagesConfig:
@@ -110,19 +79,19 @@ def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
 
 
 @pytest.fixture
-def published(workspace: Workspace, commons: Commons) -> Commons:
+def published(workspace: Workspace, commons: FolderServer) -> FolderServer:
     publish(workspace, commons, range(8))
     return commons
 
 
 def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
-    workspace: Workspace, published: Commons
+    workspace: Workspace, published: FolderServer
 ) -> None:
     report = run(workspace)
     assert (report.manifest.failed, report.manifest.problems) == (0, 0)
     assert published.hits == {path_of(number): 1 for number in range(6)}
     row = rows(workspace)[image_id(3)]
-    assert row["tar"] == f"{published.url}{path_of(3)}"
+    assert row["tar"] == f"{published.url}/{path_of(3)}"
     assert row["tar_md5"] is None
     assert workspace.path(image_path("train", image_id(3))).read_bytes() == JPEG
     assert run(workspace).skipped
@@ -130,13 +99,15 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     assert set(published.hits.values()) == {1}  # and the other two alone were fetched
 
 
-def test_who_asks_is_said(workspace: Workspace, published: Commons) -> None:
+def test_who_asks_is_said(workspace: Workspace, published: FolderServer) -> None:
     run(workspace, contact="me@example.org")
     (agent,) = published.agents
     assert re.fullmatch(r"hgld/\S+ \(me@example\.org\) python-requests/\S+", agent)
 
 
-def test_without_a_contact_nobody_else_is_asked(workspace: Workspace, commons: Commons) -> None:
+def test_without_a_contact_nobody_else_is_asked(
+    workspace: Workspace, commons: FolderServer
+) -> None:
     publish(workspace, commons, range(2))
     path = workspace.path("metadata/csv/train.csv")
     path.write_text(path.read_text().replace(commons.url, "http://upload.wikimedia.org"))
@@ -145,20 +116,22 @@ def test_without_a_contact_nobody_else_is_asked(workspace: Workspace, commons: C
 
 
 def test_a_server_that_is_not_named_is_never_asked(
-    workspace: Workspace, published: Commons
+    workspace: Workspace, published: FolderServer
 ) -> None:
     with pytest.raises(InputError, match=r"127\.0\.0\.1"):
         run(workspace, url_hosts=("upload.wikimedia.org",))
     assert published.hits.total() == 0
 
 
-def test_all_pictures_are_not_fetched_that_way(workspace: Workspace, published: Commons) -> None:
+def test_all_pictures_are_not_fetched_that_way(
+    workspace: Workspace, published: FolderServer
+) -> None:
     with pytest.raises(InputError, match="--only"):
         run(workspace, only=None)
     assert published.hits.total() == 0
 
 
-def test_a_file_without_addresses_is_named(workspace: Workspace, commons: Commons) -> None:
+def test_a_file_without_addresses_is_named(workspace: Workspace, commons: FolderServer) -> None:
     del commons
     workspace.path("only.txt").parent.mkdir(parents=True, exist_ok=True)
     with pytest.raises(InputError, match=r"train\.csv"):
@@ -167,46 +140,39 @@ def test_a_file_without_addresses_is_named(workspace: Workspace, commons: Common
 
 @pytest.mark.fault(82, "picture that its server has no more, or not yet")
 def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
-    workspace: Workspace, published: Commons, waits: list[float]
+    workspace: Workspace, published: FolderServer, waits: list[float]
 ) -> None:
-    del published.files[path_of(0)]
-    published.files[path_of(1)] = b"<!DOCTYPE html><title>sorry</title>"
-    published.faults[path_of(2)] = [reply(403, b"no")]
-    published.faults[path_of(3)] = [reply(503, b"")] * 5  # as often as it is asked
-    published.faults[path_of(4)] = [hang_up]  # mended by asking again
+    (published.folder / path_of(0)).unlink()
+    put(published, path_of(1), b"<!DOCTYPE html><title>sorry</title>")
+    published.statuses.update({path_of(2): 403, path_of(3): 503})
+    published.cut_once.add(path_of(4))  # mended by asking again
+    published.redirects[path_of(5)] = "http://other.example/"
     report = run(workspace, range(7))  # of number 6 there is no trouble
-    assert report.manifest.failed == 2
+    assert report.manifest.failed == 3
     found = rows(workspace)
     statuses = [found[image_id(number)]["status"] for number in range(7)]
-    assert statuses == ["gone", "bad", "failed", "failed", "ok", "ok", "ok"]
-    for number, word in enumerate(("404", "JPEG", "403", "503")):
+    assert statuses == ["gone", "bad", "failed", "failed", "ok", "failed", "ok"]
+    for number, word in {0: "404", 1: "JPEG", 2: "403", 3: "503", 5: "other.example"}.items():
         assert word in str(found[image_id(number)]["error"])
     assert len(waits) == 4 + 1
     assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 1, 5, 2, 1, 1]
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
+    published.statuses.clear()
+    published.redirects.clear()
     again = run(workspace, range(7))
     assert again.manifest.failed == 0
-    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 1, 1]
+    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 2, 1]
     listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
     assert listed == {image_id(0), image_id(1)}
 
 
 def test_pictures_that_are_gone_do_not_count_as_bad_ones(
-    workspace: Workspace, published: Commons
+    workspace: Workspace, published: FolderServer
 ) -> None:
-    published.files.clear()
+    shutil.rmtree(published.folder / "wikipedia")
     report = run(workspace, range(8), max_bad_share=0.0)
     assert (report.manifest.failed, report.manifest.rows) == (0, 16)  # and as many in bad_images
-
-
-def test_a_host_that_asks_for_a_pause_is_left_alone(
-    workspace: Workspace, published: Commons, waits: list[float]
-) -> None:
-    published.faults[path_of(0)] = [reply(429, b"", Retry_After="7")]
-    run(workspace)
-    assert waits == [7.0]
-    assert published.hits[path_of(0)] == 2
 
 
 class _Clock:
@@ -222,7 +188,7 @@ class _Clock:
 
 
 def test_two_requests_to_a_host_are_a_pause_apart(
-    workspace: Workspace, published: Commons, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, published: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr("hgld.images.urls.time", clock)
@@ -256,34 +222,35 @@ def test_what_has_no_thumbnail_is_fetched_as_it_is(url: str, longest_side: int) 
 
 
 def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
-    workspace: Workspace, published: Commons
+    workspace: Workspace, published: FolderServer
 ) -> None:
     def jpeg(width: int, height: int) -> bytes:
         file = io.BytesIO()
         Image.new("RGB", (width, height), "teal").save(file, "JPEG")
         return file.getvalue()
 
-    thumbnail = f"/wikipedia/commons/thumb/a/ab/Picture_0.jpg/{THUMBNAIL_WIDTHS[4]}px-Picture_0.jpg"
-    published.files |= {thumbnail: jpeg(250, 500), path_of(1): jpeg(180, 90)}
+    thumbnail = f"wikipedia/commons/thumb/a/ab/Picture_0.jpg/{THUMBNAIL_WIDTHS[4]}px-Picture_0.jpg"
+    put(published, thumbnail, jpeg(250, 500))
+    put(published, path_of(1), jpeg(180, 90))
     run(workspace, range(2), longest_side=240)
     assert published.hits[path_of(0)] == 0
     assert published.hits[path_of(1)] == 1  # after its thumbnail was not there
     found = rows(workspace)
-    assert found[image_id(0)]["tar"] == f"{published.url}{thumbnail}"
+    assert found[image_id(0)]["tar"] == f"{published.url}/{thumbnail}"
     for number, size in enumerate([(120, 240), (180, 90)]):
         with Image.open(workspace.path(image_path("train", image_id(number)))) as image:
             assert image.size == size
 
 
 def test_a_picture_without_an_address_is_a_failed_row(
-    workspace: Workspace, published: Commons
+    workspace: Workspace, published: FolderServer
 ) -> None:
     assert run(workspace, range(9)).manifest.failed == 1
     assert rows(workspace)[image_id(8)]["error"]
     assert published.hits.total() == 8
 
 
-def test_a_plan_asks_nobody(workspace: Workspace, published: Commons) -> None:
+def test_a_plan_asks_nobody(workspace: Workspace, published: FolderServer) -> None:
     plan = plan_images(workspace, settings(workspace, range(8), pause_s=0.5), "train")
     assert plan.startswith("train: 8 of 8 pictures")
     assert "4 s" in plan

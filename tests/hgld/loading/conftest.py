@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.hgld.loading.world import write_annotated
-from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
+from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,9 @@ def built_with_fills(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def served(built: Path) -> Iterator[RangeServer]:
+def served(built: Path) -> Iterator[FolderServer]:
     """The same over HTTP."""
-    with serve_ranges(built) as server:
+    with serve(built) as server:
         yield server
 
 

@@ -1,7 +1,6 @@
 """Which labels `hgld.load` takes, by how they came to be."""
 
 import math
-import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,17 +87,6 @@ def test_all_labels_of_a_release_without_fills_are_refused(built: Path) -> None:
         hgld.load(built, labels="all")
     # All of it was reviewed.
     assert len(hgld.load(built, labels="reviewed").train) == len(hgld.load(built).train)
-
-
-def test_a_shard_of_fills_that_is_missing_is_noticed(
-    built_with_fills: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(built_with_fills / "annotations", tmp_path / "release")
-    shard = tmp_path / "release/filled/train-00000-of-00001.parquet"
-    shard.rename(shard.with_name("train-00000-of-00002.parquet"))
-    assert len(hgld.load(tmp_path / "release").train) == 17
-    with pytest.raises(InputError, match="filled/train"):
-        hgld.load(tmp_path / "release", labels="all")
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, math.nan])

@@ -14,7 +14,7 @@ import hgld
 from hgld.loading.labelled import LabelledSet
 from tests.hgld.loading.world import draw_pictures, write_annotated
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.gldv2.range_server import serve_ranges
+from tests.worlds.gldv2.folder_server import serve
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
 TITLES = [
@@ -84,7 +84,7 @@ def test_labels_are_chosen_by_how_they_came_to_be(
 
 
 def test_a_release_is_read_over_the_web(data: LabelledSet) -> None:
-    with serve_ranges(Path("build/annotations")) as server:
+    with serve(Path("build/annotations")) as server:
         names = run("Over the web", **{"https://example.org/hgld": server.url})
         names["data"] = None
     assert list(names["bays"]["image_id"]) == data.train.image_ids()[-4:]

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 import hgld
 from hgld.errors import InputError
@@ -40,20 +39,6 @@ def test_a_label_has_one_id_in_every_split_and_selection(built: Path) -> None:
     assert data.train.names("landmark_id") == ("1", "2", "3", "4", "50")
     assert data.index.names("landmark_id") == data.query.names("landmark_id") == ("1", "2", "10")
     assert sorted(data.query.labels()[:, 0].tolist()) == [0, 2, 2]
-
-
-def test_labels_go_into_losses_and_metrics(built: Path) -> None:
-    data = hgld.load(built)
-    index, query = (torch.from_numpy(split.labels()) for split in (data.index, data.query))
-    # vectors that say all three levels: a perfect search
-    vectors = [
-        torch.cat([torch.nn.functional.one_hot(labels[:, level], 5) for level in range(3)], dim=1)
-        for labels in (query, index)
-    ]
-    queries, items = (torch.nn.functional.normalize(one.float()) for one in vectors)
-    means = hgld.metrics.evaluate(queries, query, items, index).means()
-    assert means["h_ap"] == pytest.approx(1.0)
-    assert hgld.losses.sup_hap_loss(items, index) < 0.3
 
 
 def test_levels_may_be_fewer_or_others(built: Path) -> None:

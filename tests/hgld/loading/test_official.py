@@ -21,17 +21,6 @@ def mini(shared: Path) -> Path:
     return shared / "gldv2_mini/metadata"
 
 
-@pytest.fixture
-def official() -> Path:
-    """Google's whole files, which nobody may pass on."""
-    folder = Path(__file__).resolve().parents[3] / "official"
-    if not (folder / "train_clean.csv").is_file():
-        pytest.skip(
-            f"needs Google's train_label_to_hierarchical.csv and train_clean.csv in {folder}"
-        )
-    return folder
-
-
 def labels_of(folder: Path, space: str) -> dict[str, dict[str, str]]:
     rows = rows_of(folder / f"{space}_label_to_hierarchical.csv")
     return {row["landmark_id"]: row for row in rows if row["hierarchical_label"]}
@@ -81,20 +70,6 @@ def test_ids_are_those_of_the_label_files(mini: Path) -> None:
     assert set(data.hierarchy["hierarchical_label"].to_pylist()) == set(names)
 
 
-def test_labels_of_a_build_are_those_of_its_csv_files(built: Path, tmp_path: Path) -> None:
-    for path in (built / "annotations").glob("*.csv"):
-        shutil.copy(path, tmp_path)
-    ours = hgld.load(built).train
-    lines = [
-        f"{row['landmark_id']},{row['image_id']}"
-        for row in reversed(ours.to_arrow(["landmark_id", "image_id"]).to_pylist())
-    ]
-    (tmp_path / "train_clean.csv").write_text("landmark_id,images\n" + "\n".join(lines) + "\n")
-    theirs = hgld.load(tmp_path).train
-    assert theirs.image_ids() == ours.image_ids()
-    assert theirs.labels().tolist() == ours.labels().tolist()
-
-
 def test_an_image_that_train_clean_lists_twice_is_refused(mini: Path, tmp_path: Path) -> None:
     shutil.copytree(mini, tmp_path, dirs_exist_ok=True, copy_function=shutil.copyfile)
     lines = (tmp_path / "train_clean.csv").read_text(encoding="utf-8").splitlines()
@@ -110,10 +85,3 @@ def test_a_file_that_is_missing_is_named_when_it_is_needed(mini: Path, tmp_path:
     assert len(data.hierarchy) > 10
     with pytest.raises(InputError, match=r"train_clean\.csv"):
         len(data.train)
-
-
-def test_the_published_files_give_the_published_numbers(official: Path) -> None:
-    train = hgld.load(official).train
-    rows = train.to_arrow(["landmark_id", "hierarchical_label"])
-    different = [len(set(column.to_pylist())) for column in rows.columns]
-    assert [len(rows), *different] == [970_981, 46_593, 78]

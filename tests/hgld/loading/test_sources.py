@@ -9,11 +9,11 @@ import pytest
 
 import hgld
 from hgld.errors import FetchError, HgldError, InputError
-from tests.worlds.gldv2.range_server import RangeServer
+from tests.worlds.gldv2.folder_server import FolderServer
 
 
 def test_a_build_its_annotations_and_its_address_are_the_same(
-    built: Path, served: RangeServer, monkeypatch: pytest.MonkeyPatch
+    built: Path, served: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = hgld.load(built).train.image_ids()
     monkeypatch.chdir(built / "annotations/data")

@@ -30,11 +30,7 @@ LANDMARKS = {
     "index": {1: "Q3", 2: "Q1", 10: "Q1"},
 }
 # split to landmark to how many images it has; landmark 50 has none
-COUNTS = {
-    "train": {1: 6, 2: 2, 3: 5, 4: 4},
-    "index": {1: 3, 2: 2, 10: 2},
-    "test": {1: 1, 10: 2},
-}
+COUNTS = {"train": {1: 6, 2: 2, 3: 5, 4: 4}, "index": {1: 3, 2: 2, 10: 2}, "test": {1: 1, 10: 2}}
 # landmarks that no class gives a label, and how their label came to be, in the build with fills
 FILLS_OF: dict[tuple[str, int], tuple[str, str, float]] = {
     ("train", 7): ("church", "words", 0.75),
@@ -55,9 +51,7 @@ def image_id(split: str, landmark: int, number: int) -> str:
     return f"{(number * 7919 + landmark * 104729 + len(split)) * 0x9E3779B97F4A7C15 % 2**64:016x}"
 
 
-def image_rows(
-    counts: Mapping[str, Mapping[int, int]] = COUNTS,
-) -> list[dict[str, object]]:
+def image_rows(counts: Mapping[str, Mapping[int, int]] = COUNTS) -> list[dict[str, object]]:
     """Returns rows of IMAGES."""
     return [
         {"split": split, "image_id": image_id(split, landmark, number), "landmark_id": landmark}

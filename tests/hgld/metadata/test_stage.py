@@ -1,16 +1,22 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError
 from hgld.metadata.files import FILES
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
-from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
 
 
 def run(workspace: Workspace, base: Path | str) -> StageReport:
@@ -89,16 +95,6 @@ def test_files_that_are_there_are_not_fetched_again(
     assert tables_server.hits.total() == len(FILES)
 
 
-def test_the_same_files_from_another_address_change_nothing(
-    workspace: Workspace, tables: Path, tables_server: FolderServer
-) -> None:
-    first = run(workspace, tables)
-    again = run(workspace, tables_server.url)
-    assert tables_server.hits.total() == len(FILES)
-    assert again.skipped
-    assert again.manifest == first.manifest
-
-
 def test_other_files_from_another_address_replace_the_old_ones(
     workspace: Workspace, tables_server: FolderServer, tmp_path: Path
 ) -> None:
@@ -126,28 +122,6 @@ def test_a_changed_file_of_a_folder_changes_the_rows(workspace: Workspace, table
     assert rows(workspace, "test")[2] == (image(23), 30, None, "Public")
 
 
-def test_fewer_rows_leave_no_old_ones(workspace: Workspace, tables: Path, tmp_path: Path) -> None:
-    run(workspace, tables)
-    (tables / "test.csv").write_text("id\n", encoding="utf-8")
-    (tables / SOLUTION).write_text("id,images,Usage\n", encoding="utf-8")
-    (tables / "train_clean.csv").write_text("landmark_id,images\n", encoding="utf-8")
-    report = run(workspace, tables)
-    assert report.manifest.rows == 3 + 6 + 2
-    assert not rows(workspace, "test")
-    assert [row[2] for row in rows(workspace, "train")] == [False, False, False]
-    fresh = run(Workspace(tmp_path / "fresh"), tables)
-    assert report.manifest.outputs == fresh.manifest.outputs
-
-
-def test_files_put_there_by_hand_are_kept(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
-    folder = workspace.path("metadata/csv")
-    shutil.copytree(tables_server.folder, folder)
-    run(workspace, tables_server.url)
-    assert tables_server.hits.total() == 0
-
-
 def test_the_solution_is_found_where_the_official_bucket_keeps_it(
     workspace: Workspace, tmp_path: Path, tables: Path
 ) -> None:
@@ -161,3 +135,150 @@ def test_the_solution_is_found_where_the_official_bucket_keeps_it(
         assert server.hits[f"ground_truth/{SOLUTION}"] == 1
     assert rows(other, "test") == rows(workspace, "test")
     assert rows(other, "test")[0] == (image(21), 30, None, "Private")
+
+
+def test_another_address_that_fails_leaves_the_old_files(
+    workspace: Workspace, tables: Path, tables_server: FolderServer
+) -> None:
+    first = run(workspace, tables)
+    tables_server.statuses["test.csv"] = 404
+    with pytest.raises(FetchError, match=r"test\.csv"):
+        run(workspace, tables_server.url)
+    assert tables_server.hits["test.csv"] == 1
+    assert not list(workspace.path("metadata/csv").glob(".*"))
+    assert run(workspace, tables).manifest == first.manifest
+
+
+@pytest.mark.fault(134, "official CSV that contradicts itself or another")
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("train", "id,url\n", "landmark_id"),
+        ("train", f"id,landmark_id\n{image(1)},ten\n", r"train\.csv"),
+        ("train", f"id,landmark_id\n{image(1)},\n", "landmark_id"),
+        ("train", f"id,landmark_id\n{image(1)},1\n{image(1)},1\n", image(1)),
+        ("train", "id,landmark_id\n../../etc,1\n", "../../etc"),
+        ("train_clean", f"landmark_id,images\n10,{image(1)} {image(9)}\n", image(9)),
+        ("train_clean", f"landmark_id,images\n10,{image(1)}\n20,{image(1)}\n", image(1)),
+        ("train_label_to_category", "landmark_id,category\n10,a\n10,b\n", "landmark_id 10 "),
+        ("train_label_to_category", "landmark_id,category\n10,a\n-2,b\n", "line 3"),
+        ("train_label_to_category", 'landmark_id,category\n10,"a\n20,b\n', "line 2"),
+        ("index_label_to_category", "landmark_id,category\n7,a\n7,b\n", "landmark_id 7 "),
+        ("index_image_to_landmark", f"id,landmark_id\n{image(11)},10\n", image(12)),
+        ("test", f"id\n{image(21)}\n", image(22)),
+        ("test", f"id\n{image(21)}\n{image(21)}\n", image(21)),
+        ("retrieval_solution_v2.1", f"id,images\n{image(21)},None\n", "Usage"),
+    ],
+)
+def test_a_wrong_file_is_refused_and_loses_nothing(
+    workspace: Workspace, tables: Path, name: str, text: str, word: str
+) -> None:
+    run(workspace, tables)
+    before, name = workspace.read(IMAGES), f"{name}.csv"
+    (tables / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=word) as raised:
+        run(workspace, tables)
+    assert name in str(raised.value)
+    assert "\n" not in str(raised.value)
+    (tables / name).write_text(TABLES[name], encoding="utf-8")
+    run(workspace, tables)
+    assert workspace.read(IMAGES).equals(before)
+
+
+def test_a_base_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="base_url"):
+        MetadataConfig(base_url="s3://bucket")
+
+
+class KilledError(BaseException):
+    """As if the process had been killed there."""
+
+
+def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path], bool]) -> None:
+    """Runs the stage until a file takes its place; says whether that is the last thing it does."""
+    replace = Path.replace
+
+    def dying(path: Path, target: Path) -> Path:
+        replace(path, target)
+        if is_last(target):
+            raise KilledError
+        return target
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", dying)
+        with pytest.raises(KilledError):
+            run(workspace, base)
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.metadata.stage import MetadataConfig, run_metadata
+run_metadata(Workspace(Path(sys.argv[1])), MetadataConfig(base_url=sys.argv[2]))
+"""
+
+
+@pytest.mark.fault(135, "metadata killed in a download")
+def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
+    workspace: Workspace, tables_server: FolderServer, tmp_path: Path
+) -> None:
+    clean = run(Workspace(tmp_path / "clean"), tables_server.folder)
+    # Long enough to drip for ten seconds. The URL is read over, and changes no row.
+    padded = TABLES["train.csv"].replace("http://x/3", "http://x/" + "3" * 900_000)
+    (tables_server.folder / "train.csv").write_text(padded, encoding="utf-8")
+    tables_server.dripping = "train.csv"
+    folder = workspace.path("metadata/csv")
+    command = [sys.executable, "-c", _RUN, str(workspace.root), tables_server.url]
+    process = subprocess.Popen(command)
+    kill_when(
+        process, lambda: tables_server.has_dripped.is_set() and any(folder.glob(".train.csv.*"))
+    )
+    assert not (folder / "train.csv").exists()
+    assert list(folder.glob(".train.csv.*"))
+    assert workspace.manifest("metadata") is None
+
+    tables_server.dripping = ""
+    resumed = run(workspace, tables_server.url)
+    assert resumed.manifest.outputs == clean.manifest.outputs
+    assert tables_server.hits["train_label_to_category.csv"] == 1  # had come before the kill
+    assert tables_server.hits["train.csv"] == 2
+    assert not list(folder.glob(".*"))
+
+
+def test_what_a_killed_run_left_is_cleared(workspace: Workspace, tables: Path) -> None:
+    run(workspace, tables)
+    leftover = workspace.path("metadata/csv/.train.csv.tmp")
+    leftover.write_text("half of a file of another address")
+    assert run(workspace, tables).skipped
+    assert not leftover.exists()
+
+
+@pytest.mark.fault(136, "metadata killed while it replaces files")
+def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
+    workspace: Workspace, tables: Path, tmp_path: Path
+) -> None:
+    clean = run(workspace, tables)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name, text in TABLES.items():
+        (other / name).write_text(text.replace("http://c/", "http://other/"), encoding="utf-8")
+    folder = workspace.path("metadata/csv")
+    renamed: list[Path] = []
+
+    def is_fifth(target: Path) -> bool:
+        if target.parent == folder and target.name != "FILES.json":
+            renamed.append(target)
+        return len(renamed) == 5
+
+    run_killed(workspace, other, is_fifth)
+    texts = {
+        split: (folder / f"{split}_label_to_category.csv").read_text()
+        for split in ("train", "index")
+    }
+    assert "http://c/" in texts["train"]
+    assert "http://other/" in texts["index"]
+
+    assert run(workspace, tables).manifest.outputs == clean.manifest.outputs
+    expected = run(Workspace(tmp_path / "fresh"), other)
+    assert run(workspace, other).manifest.outputs == expected.manifest.outputs

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgld.scrape.knowledge import Failure, Knowledge, Walk, superclasses
+from hgld.scrape.knowledge import Failure, Knowledge, Missing, superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
 from tests.worlds.wikimedia.commons_answers import (
@@ -16,23 +16,28 @@ from tests.worlds.wikimedia.commons_answers import (
 
 def walk(
     title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
-) -> Walk:
+) -> Landing | Missing:
     known = Knowledge(pages=pages, redirects=redirects, follows_moves=moves is not None)
     known.moves = moves or known.moves
     return known.walk(title)
 
 
+def end(title: str, pages: CommonsPages, texts: dict[str, str]) -> tuple[str, str, str]:
+    """Returns the status, title and item where a title leads by way of soft redirects."""
+    landing = walk(title, pages, read_texts(texts))
+    assert isinstance(landing, Landing)
+    return landing.status, landing.title, landing.qid
+
+
 def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
     pages, texts = CommonsPages(), SoftRedirects()
-    assert walk("Category:A", pages, texts).ask_title == "Category:A"
+    assert walk("Category:A", pages, texts) == (pages, "Category:A")
     pages.add(answer_of(["Category:A"], {"pages": [soft_page("Category:A")]}))
-    assert walk("Category:A", pages, texts).ask_wikitext == "Category:A"
+    assert walk("Category:A", pages, texts) == (texts, "Category:A")
     texts = read_texts({"Category:A": "{{Category redirect|B}}"})
-    assert walk("Category:A", pages, texts).ask_title == "Category:B"
+    assert walk("Category:A", pages, texts) == (pages, "Category:B")
     pages.add(answer_of(["Category:B"], {"pages": [{"title": "Category:B", "pageid": 2}]}))
-    landing = walk("Category:A", pages, texts).landing
-    assert landing is not None
-    assert landing.title == "Category:B"
+    assert walk("Category:A", pages, texts) == pages["Category:B"]
 
 
 def test_soft_and_hard_redirects_in_one_ring_are_a_loop() -> None:
@@ -41,9 +46,7 @@ def test_soft_and_hard_redirects_in_one_ring_are_a_loop() -> None:
         "pages": [soft_page("Category:A")],
     }
     pages = read_pages(["Category:A", "Category:B"], query)
-    landing = walk("Category:A", pages, read_texts({"Category:A": "{{Seecat|B}}"})).landing
-    assert landing is not None
-    assert landing.status == "redirect_loop"
+    assert end("Category:A", pages, {"Category:A": "{{Seecat|B}}"})[0] == "redirect_loop"
 
 
 @pytest.mark.parametrize(("hops", "status"), [(10, "ok"), (11, "redirect_loop")])
@@ -53,25 +56,15 @@ def test_a_chain_of_soft_redirects_is_followed_so_far_and_no_further(
     titles = [f"Category:{number}" for number in range(hops + 1)]
     found = [*(soft_page(title) for title in titles[:-1]), {"title": titles[-1], "pageid": 1}]
     texts = {f"Category:{n}": f"{{{{Seecat|{n + 1}}}}}" for n in range(hops)}
-    landing = walk(titles[0], read_pages(titles, {"pages": found}), read_texts(texts)).landing
-    assert landing is not None
-    assert landing.status == status
+    assert end(titles[0], read_pages(titles, {"pages": found}), texts)[0] == status
 
 
-def test_a_marked_page_with_an_item_of_its_own_is_the_end() -> None:
+def test_a_marked_page_with_an_item_of_its_own_or_without_a_target_is_the_end() -> None:
     page = soft_page("Category:A", pageprops={"wikibase_item": "Q1"})
-    landing = walk(
-        "Category:A", read_pages(["Category:A"], {"pages": [page]}), SoftRedirects()
-    ).landing
-    assert landing is not None
-    assert landing.qid == "Q1"
-
-
-def test_a_marked_page_whose_text_names_no_target_stays_where_it_is() -> None:
+    pages = read_pages(["Category:A"], {"pages": [page]})
+    assert end("Category:A", pages, {}) == ("ok", "Category:A", "Q1")
     pages = read_pages(["Category:A"], {"pages": [soft_page("Category:A")]})
-    landing = walk("Category:A", pages, read_texts({"Category:A": "nothing"})).landing
-    assert landing is not None
-    assert (landing.status, landing.title, landing.qid) == ("ok", "Category:A", "")
+    assert end("Category:A", pages, {"Category:A": "nothing"}) == ("ok", "Category:A", "")
 
 
 def test_pages_moved_to_and_fro_and_then_deleted_are_no_pages() -> None:
@@ -84,17 +77,15 @@ def test_pages_moved_to_and_fro_and_then_deleted_are_no_pages() -> None:
             {"type": "move", "action": "move", "params": {"target_title": target}},
         ]
         moves.add(answer_of([title], {"logevents": events}))
-    landing = walk("Category:A", pages, SoftRedirects(), moves).landing
-    assert landing is not None
+    landing = walk("Category:A", pages, SoftRedirects(), moves)
+    assert isinstance(landing, Landing)
     assert (landing.status, landing.error) == ("no_page", "last in its log: delete")
 
 
 def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
-    pages = read_pages(["A"], {"pages": [{"title": "A", "missing": True}]})
-    landing = walk("A", pages, SoftRedirects()).landing
-    assert landing is not None
-    assert landing.status == "no_page"
-    assert walk("A", pages, SoftRedirects(), MoveLog()).ask_log == "A"
+    pages, moves = read_pages(["A"], {"pages": [{"title": "A", "missing": True}]}), MoveLog()
+    assert walk("A", pages, SoftRedirects()) == pages["A"]
+    assert walk("A", pages, SoftRedirects(), moves) == (moves, "A")
 
 
 def test_a_title_that_cannot_be_followed_says_which_answer_is_to_blame() -> None:
@@ -105,19 +96,6 @@ def test_a_title_that_cannot_be_followed_says_which_answer_is_to_blame() -> None
     known.pages.failed["C"] = "no page"
     failures = [known.landing(title) for title in "ABC"]
     assert failures == [Failure("no log"), Failure("no text"), Failure("no page")]
-
-
-def test_what_is_known_of_moves_counts_only_where_they_are_followed() -> None:
-    pages = read_pages(["A", "B"], {"pages": [{"title": "A", "missing": True}, {"title": "B"}]})
-    moves = MoveLog()
-    move = {"type": "move", "action": "move", "params": {"target_title": "B"}}
-    moves.add(answer_of(["A"], {"logevents": [move]}))
-    ends = {
-        follows: Knowledge(follows_moves=follows, pages=pages, moves=moves).landing("A")
-        for follows in (True, False)
-    }
-    assert ends[True] == pages["B"]
-    assert ends[False] == pages["A"]
 
 
 def _entities(**facts: Entity) -> Entities:

@@ -6,7 +6,6 @@ The spoiled answer is sent with status 200, whole, and as JSON that Python reads
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,11 +13,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PAGES, WIKIDATA_ITEMS
-from hgld.scrape.stage import run_scrape
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES, CLASSES
 from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, Small
 from tests.worlds.wikimedia.small import Server
 
 _CAFE = '"title": "Category:Caf\\u00e9 & Bar"'
@@ -40,13 +38,9 @@ _LABEL = '"neighborhood in Utrecht (university"'
 
 
 _ODD = {
-    "revision NaN": _in_cafe('"revid": 1001', '"revid": NaN'),
     "NaN where nobody reads": _in_cafe('"parentid": 0', '"parentid": NaN'),
     "nesting where nobody reads": _in_cafe('"parentid": 0', f'"parentid": {_DEEP}'),
-    "item with half a surrogate pair": _in_cafe('"Q6"', r'"Q6\udfff"'),
     "class beyond 2^63": _in_item("Q105", f"Q{1 << 63}"),
-    "bindings an object": _in_item('"bindings": [', '"bindings": {}, "x": ['),
-    "label of two lines": ("sparql", lambda t: t.replace(_LABEL, r'"a\nb"')),
     "no UTF-8": ("sparql", lambda t: t.replace(_LABEL, '"Caf\udce9"')),
     "no UTF-8 from Commons": _in_cafe('"Q6"', '"Q6\udce9"'),
 }
@@ -56,17 +50,13 @@ _ODD = {
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD.keys())
 def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
-    server: Server,
-    categories: Path,
-    workspace: Workspace,
-    clean: dict[str, str],
-    odd: tuple[str, Callable[[str], str]],
+    small: Small, server: Server, workspace: Workspace, odd: tuple[str, Callable[[str], str]]
 ) -> None:
     service, change = odd
     server.spoils = lambda name, text: change(text) if name == service else text
-    report = run_scrape(workspace, fast_config(server, attempts=2), categories)
+    report = small.scrape(attempts=2)
     assert service in server.fired
-    assert statuses_of(workspace) == STATUSES | {9: "failed"}
+    assert small.statuses() == STATUSES | {9: "failed"}
     assert report.manifest.failed == 1
     # The text of the error can be written and read, and says who answered.
     (shard,) = workspace.shards(CATEGORIES)
@@ -75,8 +65,8 @@ def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
     assert "\n" not in error
     assert archive_findings(workspace) == []
     server.spoils = lambda _, text: text
-    report = run_scrape(workspace, fast_config(server), categories)
-    assert report.manifest.outputs == clean
+    report = small.scrape()
+    assert report.manifest.outputs == small.clean
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")
@@ -93,25 +83,26 @@ def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
     ids=["error", "pages", "warning", "continue", "number", "deep"],
 )
 def test_an_answer_of_another_form_is_failed_rows_and_no_more(
-    server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], answer: str
+    small: Small, server: Server, answer: str
 ) -> None:
     server.spoils = lambda service, text: answer if service == "commons" else text
-    report = run_scrape(workspace, fast_config(server, attempts=1), categories)
+    report = small.scrape(attempts=1)
     assert "commons" in server.fired
     assert report.manifest.failed == 14
+    assert not small.workspace.path("raw").exists()
     server.spoils = lambda _, text: text
-    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == clean
+    assert small.scrape().manifest.outputs == small.clean
 
 
 @pytest.mark.fault(55, "odd but valid text through to the tables")
 def test_odd_but_valid_text_comes_through_exactly(
-    server: Server, categories: Path, workspace: Workspace
+    small: Small, server: Server, workspace: Workspace
 ) -> None:
     odd = "\u202eright to left\u202c e\u0301 \U0010ffff \x7f\x85\ufffe\ufeff"
     label = f' "\\" =1+1 | <b> {odd} {"x" * 10_000} '
     server.spoils = lambda _, text: text.replace(_LABEL, json.dumps(label))
     for replay in (False, True):
-        run_scrape(workspace, fast_config(server, replay=replay), categories)
+        small.scrape(replay=replay)
         rows = workspace.read(CLASSES).to_pylist()
         assert [row["class_label"] for row in rows if row["landmark_id"] == 9] == [label]
     assert server.fired == ["sparql"]
@@ -131,46 +122,35 @@ def _is_of(binding: dict[str, Any], qid: str) -> bool:
 @pytest.mark.fault(56, "empty answer that means no answer")
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_service_that_answers_nothing_for_a_while_is_not_believed(
-    server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], times: int
+    small: Small, server: Server, times: int
 ) -> None:
     def spoil(service: str, text: str) -> str:
         is_empty = service == "sparql" and server.fired.count("sparql") < times
         return _without_rows(text, lambda _: False) if is_empty else text
 
     server.spoils = spoil
-    report = run_scrape(workspace, fast_config(server), categories)
+    report = small.scrape()
     assert server.fired == ["sparql"] * times
-    wrong = statuses_of(workspace).items() - STATUSES.items()
+    wrong = small.statuses().items() - STATUSES.items()
     # Asked twice in vain it is not known, and that is said.
     assert {status for _, status in wrong} <= {"failed"}
     assert bool(wrong) == (times == 2)
     assert report.manifest.failed == len(wrong)
-    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == clean
+    assert small.scrape().manifest.outputs == small.clean
 
 
 @pytest.mark.fault(57, "answer without some of what was asked")
-@pytest.mark.parametrize("is_asked_row", [True, False])
 def test_an_item_without_its_row_is_asked_apart_and_fails_alone(
-    server: Server,
-    categories: Path,
-    workspace: Workspace,
-    clean: dict[str, str],
-    is_asked_row: bool,
+    small: Small, server: Server, workspace: Workspace
 ) -> None:
     def spoil(service: str, text: str) -> str:
-        def stays(binding: dict[str, Any]) -> bool:
-            is_row = binding["property"]["value"] == "asked"
-            return not _is_of(binding, "Q6") or (is_row and not is_asked_row)
-
-        return _without_rows(text, stays) if service == "sparql" and "/Q6" in text else text
+        is_meant = service == "sparql" and "/Q6" in text
+        return _without_rows(text, lambda binding: not _is_of(binding, "Q6")) if is_meant else text
 
     server.spoils = spoil
-    report = run_scrape(workspace, fast_config(server), categories)
+    report = small.scrape()
     assert "sparql" in server.fired
-    if not is_asked_row:  # the service says that it was asked, and that it knows no class
-        assert statuses_of(workspace) == STATUSES | {9: "no_p31"}
-        return
-    assert statuses_of(workspace) == STATUSES | {9: "failed"}
+    assert small.statuses() == STATUSES | {9: "failed"}
     assert report.manifest.failed == 1
     batches = [
         re.findall(r"wd:(Q\d+)", form["query"]) for _, form in server.hits if "query" in form
@@ -178,31 +158,12 @@ def test_an_item_without_its_row_is_asked_apart_and_fails_alone(
     assert [set(batch) for batch in batches if "Q6" in batch][-1] == {"Q6"}
     assert not any("Q6" in answer.keys for answer in kept_answers(workspace.path(WIKIDATA_ITEMS)))
     server.spoils = lambda _, text: text
-    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == clean
-
-
-@pytest.mark.fault(57, "answer without some of what was asked")
-def test_a_result_that_is_cut_off_is_no_result(
-    server: Server, categories: Path, workspace: Workspace, clean: dict[str, str]
-) -> None:
-    def spoil(service: str, text: str) -> str:
-        if service != "sparql" or len(server.fired) >= 3:
-            return text
-        answer = json.loads(text)
-        del answer["results"]["bindings"][-1:]
-        return json.dumps(answer)
-
-    server.spoils = spoil
-    report = run_scrape(workspace, fast_config(server), categories)
-    assert len(server.fired) == 3
-    assert {status for _, status in statuses_of(workspace).items() - STATUSES.items()} == {"failed"}
-    assert report.manifest.failed > 0
-    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == clean
+    assert small.scrape().manifest.outputs == small.clean
 
 
 @pytest.mark.fault(58, "all pages of a batch missing")
 def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_believed(
-    server: Server, categories: Path, workspace: Workspace, clean: dict[str, str]
+    small: Small, server: Server, workspace: Workspace
 ) -> None:
     def spoil(service: str, text: str) -> str:
         answer = json.loads(text)
@@ -216,9 +177,9 @@ def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_bel
         return json.dumps(answer)
 
     server.spoils = spoil
-    report = run_scrape(workspace, fast_config(server), categories)
+    report = small.scrape()
     assert server.fired == ["commons"]
-    assert report.manifest.outputs == clean
+    assert report.manifest.outputs == small.clean
     # The doubted answer is not kept beside the others.
     keys = [key for one in kept_answers(workspace.path(COMMONS_PAGES)) for key in one.keys]
     assert len(keys) == len(set(keys))

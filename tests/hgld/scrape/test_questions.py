@@ -15,100 +15,45 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Ask, Question, Questions, gather, open_questions
-from hgld.scrape.services import open_services
-from hgld.scrape.stage import run_scrape
+from hgld.scrape.questions import Ask, Question, Questions, gather, open_questions, opening
+from hgld.scrape.services import Services, open_services
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.commons_answers import answer_of
 from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config
 from tests.worlds.wikimedia.small import Server
 
-_CONFIG = ScrapeConfig(
-    commons="http://127.0.0.1/w/",
-    sparql="http://127.0.0.1/sparql",
-    titles_per_request=40,
-    items_per_request=300,
-    requests_at_once=2,
-)
+_CONFIG = ScrapeConfig(commons="http://127.0.0.1/w/", sparql="http://127.0.0.1/sparql")
 
 
-def _made_of(workspace: Workspace, question: Question) -> tuple[str, str, int, int]:
-    folder = question.archive.folder.relative_to(workspace.root)
-    return str(folder), question.endpoint, question.batch_size, question.at_once
+def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | None) -> Questions:
+    return open_questions(opening(workspace, config, 0, services), follows_moves=False)
 
 
-def test_the_five_questions_differ_in_folder_endpoint_and_size(workspace: Workspace) -> None:
-    asked = open_questions(workspace, _CONFIG, 0, services=None)
-    commons, sparql = _CONFIG.commons, _CONFIG.sparql
-    assert {
-        question.name: _made_of(workspace, question)
-        for question in (asked.pages, asked.texts, asked.logs, asked.items, asked.classes)
-    } == {
-        "pages": ("raw/commons-pages", commons, 40, 2),
-        "wikitext": ("raw/commons-wikitext", commons, 40, 2),
-        "log": ("raw/commons-log", commons, 1, 2),
-        "items": ("raw/wikidata-items", sparql, 300, 1),
-        "classes": ("raw/wikidata-classes", sparql, 300, 1),
-    }
-
-
-def test_a_generation_has_folders_of_its_own(workspace: Workspace) -> None:
-    asked = open_questions(workspace, _CONFIG, 2, services=None)
-    assert _made_of(workspace, asked.items)[0] == "raw/refresh-2/wikidata-items"
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "replay", "counts"),
-    [
-        (_CONFIG.commons, False, True),
-        ("https://commons.wikimedia.org/w/", False, False),
-        ("https://commons.wikimedia.org/w/", True, True),
-    ],
-)
+@pytest.mark.parametrize("replay", [False, True])
 def test_answers_of_another_service_count_only_where_nobody_is_asked(
-    workspace: Workspace, endpoint: str, replay: bool, counts: bool
+    workspace: Workspace, replay: bool
 ) -> None:
-    RawArchive(workspace.path(COMMONS_PAGES)).append(_pages(["A"], endpoint))
-    settings = ScrapeConfig(commons=_CONFIG.commons, sparql=_CONFIG.sparql, replay=replay)
+    archive = RawArchive(workspace.path(COMMONS_PAGES))
+    archive.append(_pages(["A"]))
+    archive.append(_pages(["B"], "https://commons.wikimedia.org/w/"))
+    settings = dataclasses.replace(_CONFIG, replay=replay)
     with open_services(settings) as services:
-        asked = open_questions(workspace, settings, 0, services)
-    assert (services is None) == replay
-    assert ("A" in asked.known.pages) == counts
-
-
-def test_where_nobody_is_asked_what_is_not_archived_fails(workspace: Workspace) -> None:
-    asked = open_questions(workspace, _CONFIG, 0, services=None)
-    asked.pages.fetch(["A"])
-    assert "--no-replay" in asked.known.pages.failed["A"]
-    assert asked.pages.missing(["A", "B", "B"]) == ["B"]
+        asked = _opened(workspace, settings, services)
+    assert asked.pages.missing(["A", "B", "C", "C"]) == (["C"] if replay else ["B", "C"])
 
 
 def _pages(titles: Sequence[str], endpoint: str = _CONFIG.commons) -> RawAnswer:
     pages: list[dict[str, Any]] = [{"title": title} for title in titles]
-    answer = answer_of(list(titles), {"pages": pages})
-    return RawAnswer(
-        endpoint=endpoint,
-        request={},
-        keys=answer.keys,
-        fetched_at=answer.fetched_at,
-        answer=answer.answer,
-    )
+    return dataclasses.replace(answer_of(list(titles), {"pages": pages}), endpoint=endpoint)
 
 
 def _question(folder: Path, ask: Ask, batch_size: int) -> Question:
-    return Question(
-        name="pages",
-        archive=RawArchive(folder),
-        endpoint=_CONFIG.commons,
-        ask=ask,
-        facts=CommonsPages(),
-        batch_size=batch_size,
-        at_once=1,
-    )
+    archive = RawArchive(folder)
+    return Question(archive, _CONFIG.commons, ask, CommonsPages(), batch_size, at_once=1)
 
 
 def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None:
@@ -126,11 +71,8 @@ def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None
     assert question.facts.failed == {"C": "refused"}
     assert all(title in question.facts for title in "ABDEF")
     # What was refused is not archived: the next run asks again.
-    assert [answer.keys for answer in kept_answers(tmp_path)] == [
-        ("A", "B"),
-        ("D",),
-        ("E", "F"),
-    ]
+    kept = [answer.keys for answer in kept_answers(tmp_path)]
+    assert kept == [("A", "B"), ("D",), ("E", "F")]
 
 
 def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
@@ -153,18 +95,13 @@ def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
 _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]
 
 
-def _gathered(server: Server, workspace: Workspace, *, replay: bool = False) -> Questions:
-    config = fast_config(server, replay=replay)
-    with open_services(config) as services:
-        questions = open_questions(workspace, config, 0, services)
-        gather(questions, _TITLES, superclass_depth=1)
-    return questions
-
-
 def test_a_round_asks_for_all_that_is_missing_together(
     server: Server, workspace: Workspace
 ) -> None:
-    known = _gathered(server, workspace).known
+    config = fast_config(server)
+    with open_services(config) as services:
+        questions = _opened(workspace, config, services)
+        gather(questions, _TITLES, superclass_depth=1)
     asked = [
         (form["rvprop"], form["titles"]) for service, form in server.hits if service == "commons"
     ]
@@ -174,25 +111,12 @@ def test_a_round_asks_for_all_that_is_missing_together(
         ("ids", "Category:Castle|Category:Loop B"),
         ("ids|content", "Category:Loop B"),
     ]
+    assert all(form["maxlag"] == "5" for service, form in server.hits if service == "commons")
     # The items, which come with what they were merged into; three classes, and one above them.
     assert server.count("sparql") == 3
-    ends = [known.landing(title) for title in _TITLES]
-    assert [end.status for end in ends if isinstance(end, Landing)] == [
-        "ok",
-        "redirect_loop",
-        "ok",
-        "ok",
-    ]
-
-
-def test_what_is_archived_is_not_asked_for_again(server: Server, workspace: Workspace) -> None:
-    first = _gathered(server, workspace).known
-    asked = len(server.hits)
-    for replay in (False, True):
-        again = _gathered(server, workspace, replay=replay).known
-        assert len(server.hits) == asked
-        for title in _TITLES:
-            assert again.landing(title) == first.landing(title)
+    ends = [questions.known.landing(title) for title in _TITLES]
+    statuses = [end.status for end in ends if isinstance(end, Landing)]
+    assert statuses == ["ok", "redirect_loop", "ok", "ok"]
 
 
 def _part(title: str, **onward: str) -> Fault:
@@ -201,23 +125,23 @@ def _part(title: str, **onward: str) -> Fault:
 
 
 def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
-    server: Server, categories: Path, workspace: Workspace
+    small: Small, server: Server, workspace: Workspace
 ) -> None:
     onward = {"clcontinue": "7|x", "continue": "||pageprops"}
     server.faults["commons", 0] = _part("Category:Tower", **onward)
-    run_scrape(workspace, fast_config(server), categories)
+    small.scrape()
     first, second = (form for _, form in server.hits[:2])
     assert {name: second[name] for name in onward} == onward
     assert {name: second[name] for name in first} == first
     (kept,) = [one for one in kept_answers(workspace.path(COMMONS_PAGES)) if one.answer[1:]]
     assert [part.get("continue") for part in kept.answer] == [onward, None]
-    assert statuses_of(workspace) == STATUSES
+    assert small.statuses() == STATUSES
 
 
 @pytest.mark.parametrize("is_counting", [False, True])
 def test_an_answer_that_goes_on_without_end_fails(
+    small: Small,
     server: Server,
-    categories: Path,
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
     is_counting: bool,
@@ -229,7 +153,7 @@ def test_an_answer_that_goes_on_without_end_fails(
         _part("x", clcontinue=str(next(parts) if is_counting else 7))(handler)
 
     server.always["commons"] = another
-    report = run_scrape(workspace, fast_config(server), categories)
+    report = small.scrape()
     assert report.manifest.failed == len(STATUSES) - 1  # one row names no page
     assert server.count("commons") <= 12 * (20 if is_counting else 2)
     assert not workspace.path("raw").exists()
@@ -237,17 +161,13 @@ def test_an_answer_that_goes_on_without_end_fails(
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
 def test_a_chain_of_merges_that_is_too_long_fails_its_row_and_is_not_followed_on(
-    server: Server,
-    categories: Path,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    start: str,
+    small: Small, server: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
     merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)
-    run_scrape(workspace, fast_config(server), categories)
-    assert statuses_of(workspace) == STATUSES | {9: "failed"}
+    small.scrape()
+    assert small.statuses() == STATUSES | {9: "failed"}
     (shard,) = workspace.shards(CATEGORIES)
     assert "more than 10 merges" in pq.read_table(shard)["error"][8].as_py()
     assert server.count("sparql") < 20

@@ -44,18 +44,12 @@ def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None
         "error": None,
         "qid": "Q1",
     }
-    told = [
-        (one["class_qid"], one["class_label"], one["label_language"], one["rank"])
-        for one in classes
+    key = ("index", 7, "Q1")
+    assert [tuple(one.values()) for one in classes] == [
+        (*key, "Q9", "Turm", "mul", "preferred"),
+        (*key, "Q10", "tower", "en", "preferred"),
+        (*key, "Q12", "Q12", None, "preferred"),
     ]
-    assert told == [
-        ("Q9", "Turm", "mul", "preferred"),
-        ("Q10", "tower", "en", "preferred"),
-        ("Q12", "Q12", None, "preferred"),
-    ]
-    assert {(one["split"], one["landmark_id"], one["qid"]) for one in classes} == {
-        ("index", 7, "Q1")
-    }
 
 
 def test_a_landmark_without_classes_says_where_its_way_ended() -> None:
@@ -94,45 +88,27 @@ def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves()
         }
     )
     known.failed["Q5"] = "no answer"
-    rows = list(rows_of_superclasses(["Q30", "Q1"], known, 2))
-    assert [(row["class_qid"], row["depth"], row["superclass_qid"]) for row in rows] == [
-        ("Q1", 1, "Q4"),
-        ("Q1", 1, "Q30"),
-        ("Q1", 2, "Q5"),
-        ("Q30", 1, "Q1"),
-        ("Q30", 1, "Q4"),
-        ("Q30", 1, "Q5"),
+    rows = [tuple(row.values()) for row in rows_of_superclasses(["Q30", "Q1"], known, 2)]
+    assert rows == [
+        ("Q1", 1, "Q4", "Q4", None, "ok", None),
+        ("Q1", 1, "Q30", "x", "en", "ok", None),
+        ("Q1", 2, "Q5", "Q5", None, "failed", "no answer"),
+        ("Q30", 1, "Q1", "Q1", None, "ok", None),
+        ("Q30", 1, "Q4", "Q4", None, "ok", None),
+        ("Q30", 1, "Q5", "Q5", None, "failed", "no answer"),
     ]
-    assert [(row["superclass_label"], row["label_language"]) for row in rows[:2]] == [
-        ("Q4", None),
-        ("x", "en"),
-    ]
-    assert (rows[2]["status"], rows[2]["error"]) == ("failed", "no answer")
-    assert rows[0]["status"] == "ok"
     assert list(rows_of_superclasses(["Q1"], known, 0)) == []
 
 
 def test_evidence_is_of_what_a_class_was_merged_into_by_property_and_value() -> None:
-    entities = Entities()
-    entities.update(
-        {
-            "Q1": Entity(merged_into="Q2"),
-            "Q2": Entity(
-                statements={
-                    "P8814": [Statement("normal", "00001740-n")],
-                    "P1282": [Statement("normal", "Tag:b"), Statement("normal", "Key:a")],
-                }
-            ),
-            "Q3": Entity(merged_into="Q4"),
-        }
-    )
-    entities.failed["Q4"] = "no answer"
-    rows = list(rows_of_evidence(["Q1", "Q3"], entities))
-    assert [(row["class_qid"], row.get("property"), row.get("value")) for row in rows] == [
-        ("Q1", "P1282", "Key:a"),
-        ("Q1", "P1282", "Tag:b"),
-        ("Q1", "P8814", "00001740-n"),
-        ("Q3", None, None),
+    known = Entities()
+    both = _with("P8814", "00001740-n").statements | _with("P1282", "Tag:b", "Key:a").statements
+    found = {"Q1": Entity(merged_into="Q2"), "Q2": Entity(statements=both)}
+    known.update({**found, "Q3": Entity(merged_into="Q4")})
+    known.failed["Q4"] = "no answer"
+    assert list(rows_of_evidence(["Q1", "Q3"], known)) == [
+        {"class_qid": "Q1", "property": "P1282", "value": "Key:a", "status": "ok"},
+        {"class_qid": "Q1", "property": "P1282", "value": "Tag:b", "status": "ok"},
+        {"class_qid": "Q1", "property": "P8814", "value": "00001740-n", "status": "ok"},
+        {"class_qid": "Q3", "status": "failed", "error": "no answer"},
     ]
-    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
-    assert rows[3]["error"] == "no answer"

@@ -32,6 +32,8 @@ class FolderServer:
     """Path to the number of answers that were a part of a file (Range)."""
     sent: Counter[str] = field(default_factory=Counter)
     """Path to the bytes of the answers that were handed to the line, of all of them together."""
+    agents: set[str] = field(default_factory=set)
+    """Who asked, by the User-Agent."""
     without_ranges: bool = False
     """Whether it sends the whole file, whatever part is asked for."""
     statuses: dict[str, int] = field(default_factory=dict)
@@ -52,12 +54,14 @@ class FolderServer:
     has_dripped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when a client has gone before its answer was whole."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answers one GET or HEAD request."""
         name = unquote(request.path).lstrip("/")
         is_get = request.command == "GET"
         self.hits[name] += is_get
+        self.agents.add(str(request.headers["User-Agent"]))
         if name in self.redirects:
             request.send_response(302)
             request.send_header("Location", self.redirects[name])
@@ -112,8 +116,11 @@ class FolderServer:
             self.has_dripped.set()
             if select.select([request.connection], [], [], _DRIP_EVERY_S)[0]:
                 raise ConnectionResetError  # the client has gone
-        request.wfile.write(content[sent:])
-        self.sent[name] += len(content[sent:])
+        rest = content[sent:]
+        request.wfile.write(rest[:-1])
+        with self._lock:  # before the last byte goes: whoever has it may look at once
+            self.sent[name] += len(rest)
+        request.wfile.write(rest[-1:])
 
 
 @contextmanager

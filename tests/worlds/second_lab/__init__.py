@@ -8,12 +8,15 @@ import json
 import re
 from pathlib import Path
 
-from tests.worlds.second_lab.evidence import evidence_traps
 from tests.worlds.second_lab.files import Row, answer_key, write_lab
-from tests.worlds.second_lab.gone import gone_traps
-from tests.worlds.second_lab.items import LABELS, item_traps
+from tests.worlds.second_lab.items import LABELS, evidence_traps, item_traps
 from tests.worlds.second_lab.parents import PARENT_TEXTS, parent_pages
-from tests.worlds.second_lab.redirects import TEMPLATES, chain_traps, soft_redirect_traps
+from tests.worlds.second_lab.redirects import (
+    TEMPLATES,
+    chain_traps,
+    gone_traps,
+    soft_redirect_traps,
+)
 from tests.worlds.second_lab.titles import no_page_traps, title_traps
 
 TRAPS = (

@@ -20,6 +20,12 @@ _WIKIBASE = "http://wikiba.se/ontology#"
 _RANKS = {"+": "Preferred", "": "Normal", "-": "Deprecated"}
 
 
+def cells_of(table: str) -> Iterator[list[str]]:
+    """Yields the cells of each row of a table in a text, with `|` between them."""
+    for line in table.strip().splitlines():
+        yield [cell.strip() for cell in line.split("|")]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trap:
     """One landmark: its address, what lies behind it, and the row of the answer key."""

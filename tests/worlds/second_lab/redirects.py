@@ -1,37 +1,22 @@
-"""Redirects, hard and soft, and their chains.
+"""Redirects, hard and soft, and their chains; and pages that were moved or deleted.
 
-The right target is the one that the tools which move pages on Commons take (pywikibot, HotCat).
+The right target is the one that the tools which move pages on Commons take (pywikibot, HotCat);
+of a page that is gone, the one that whoever reads the log on the empty page is sent to.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
-from tests.worlds.second_lab.files import PLAIN, WIKI, Trap
+from tests.worlds.second_lab.files import PLAIN, WIKI, Trap, cells_of
 
 _CASTLE = "Category:Castle"
 _CASTLE_QID = "Q1000"
 
-_SYNONYMS = (
-    "Category Redirect",
-    "Categoryredirect",
-    "Catredirect",
-    "Cat redirect",
-    "Cat-redirect",
-    "Catredir",
-    "Cat-red",
-    "Redir cat",
-    "See cat",
-    "Seecat",
-    "See category",
-    "Redirect category",
-    "Redirect cat",
-    "Moved category",
-    "Kategorieweiterleitung",
-)
-"""What pywikibot and the bots of Commons took for synonyms over the years, and two that a Commons
-of tomorrow may have: the category tells a soft redirect, not the name of its template."""
-
-_TAXA = ("Synonym", "Invalid", "Monotypic")
+# Names of the template, and two that a Commons of tomorrow may have: the category tells a soft
+# redirect, not the name of its template.
+_SYNONYMS = ("Catredirect", "Cat-red", "See cat", "Moved category", "Kategorieweiterleitung")
 
 TEMPLATES = {
     "Template:Category redirect": (
@@ -39,21 +24,18 @@ TEMPLATES = {
         "[[Category:Category redirects]]<noinclude>{{Documentation}}</noinclude>"
     ),
     **{f"Template:{name}": "#REDIRECT [[Template:Category redirect]]" for name in _SYNONYMS},
-    **{
-        f"Template:{name} taxon category redirect": "{{Category redirect|1={{{1}}}}}"
-        for name in _TAXA
-    },
-    "Template:Endashcatredirect": "{{Category redirect|1={{{1}}}}}",
+    "Template:Synonym taxon category redirect": "{{Category redirect|1={{{1}}}}}",
     "Template:Wikidata Infobox": "<div></div>",
     "Template:En": "{{{1}}}",
     "Template:Bad name": "Soon to be deleted; see [[:Category:{{{1}}}]].",
 }
 
 
-def _at_castle(name: str, url: str, pages: dict[str, str]) -> Trap:
+def _at_castle(name: str, pages: dict[str, str]) -> Trap:
+    """Returns a landmark whose category is the first of the pages, and leads to the castle."""
     return Trap(
         name=name,
-        url=WIKI + url,
+        url=WIKI + next(iter(pages)).replace(" ", "_"),
         title=_CASTLE,
         qid=_CASTLE_QID,
         classes=("Q20",),
@@ -65,156 +47,158 @@ def _at_castle(name: str, url: str, pages: dict[str, str]) -> Trap:
 
 def soft_redirect_traps() -> Iterator[Trap]:
     """One page each with a text that points to the castle."""
-    names = [*_SYNONYMS, *(f"{name} taxon category redirect" for name in _TAXA)]
-    synonyms = [(name, f"{{{{{name}|Castle}}}}") for name in [*names, "Endashcatredirect"]]
-    for name, text in (*synonyms, *_SOFT):
-        title = f"Category:Soft {name}"
-        yield _at_castle(f"soft redirect: {name}", title.replace(" ", "_"), {title: text})
+    names = (*_SYNONYMS, "Synonym taxon category redirect")
+    for number, text in enumerate((*(f"{{{{{name}|Castle}}}}" for name in names), *_SOFT)):
+        yield _at_castle(f"soft redirect: {text:.40}", {f"Category:Soft {number}": text})
 
 
 _LINK = "[[:Category:Linked {}]]"
 
+# `tests/hgld/scrape/wikimedia` has more texts. These MediaWiki reads too: links, and what it makes
+# of a template in a parameter.
 _SOFT = (
-    ("plain", "{{Category redirect|Castle}}"),
-    ("lower-case template", "{{category redirect|Castle}}"),
-    ("template with underscores", "{{Category_redirect_|Castle}}"),
-    ("template with two spaces", "{{ Category  redirect\n|Castle}}"),
-    ("template with its namespace", "{{template:category redirect|Castle}}"),
-    ("comment in the template", "{{Category redirect<!-- x -->|Castle}}"),
-    ("1=", "{{Category redirect|1=Castle}}"),
-    ("1= with spaces", "{{Category redirect\n | 1 = \n Castle \n}}"),
-    ("the last 1 counts", "{{Category redirect|Nowhere|1=Castle}}"),
-    ("namespace", "{{Category redirect|Category:Castle}}"),
-    ("colon and namespace", "{{Category redirect|: category : Castle}}"),
-    ("lower-case target", "{{Category redirect|castle}}"),
-    ("underscores", "{{Category redirect|_Castle_}}"),
-    ("fragment", "{{Category redirect|Castle#History}}"),
-    ("comment", "{{Category redirect|Cas<!-- {{{ }} | -->tle}}"),
-    ("comment without an end", "{{Category redirect|Castle}}<!-- {{Category redirect|Nowhere}}"),
-    ("earlier in nowiki", "<nowiki>{{Category redirect|No}}</nowiki>{{Category redirect|Castle}}"),
-    ("earlier in pre", "<pre>{{Category redirect|No}}</pre>{{Category redirect|Castle}}"),
-    ("reason", "{{Category redirect|Castle|moved, see [[:Category:Two words]]}}"),
-    ("reason with =", "{{Category redirect|reason=a|Castle|b}}"),
-    ("template in the reason", "{{Category redirect|reason={{En|1=moved|x}}|Castle}}"),
-    ("link in the reason", "{{Category redirect|reason=see [[:Category:A/B|A or B]]|Castle}}"),
-    ("template around", "{{En|1=Moved: {{Category redirect|Castle}}}}"),
-    ("another template before", "{{Bad name|Two words}}{{Category redirect|Castle}}"),
-    ("infobox before", "{{Wikidata Infobox}}\n{{Category redirect|Castle}}\n[[Category:X]]"),
-    ("in noinclude", "<noinclude>{{Category redirect|Castle}}</noinclude>"),
-    ("entity", "{{Category redirect|&#67;astle}}"),
-    ("self-closing nowiki", "<nowiki />{{Category redirect|Castle}}<nowiki></nowiki>"),
-    ("percent-encoding", "{{Category redirect|%43astle}}"),
-    ("link", "{{Category redirect|[[:Category:Castle]]}}"),
-    ("link with a text", "{{Category redirect|[[:Category:Castle|the castle]]}}"),
-    ("mark of direction", "{{Category redirect|Castle\u200e}}"),
+    "{{category_redirect_|castle}}",
+    "{{template:category redirect|1= _Castle_ \n}}",
+    "{{Category redirect|Cas<!-- {{{ }} | -->tle#History}}",
+    "<pre>{{Category redirect|No}}</pre>{{Category redirect|Castle}}",
+    "{{Category redirect|Castle|moved, see [[:Category:Two words]]}}",
+    "{{Category redirect|reason={{En|1=moved|x}}|Castle}}",
+    "{{En|1=Moved: {{Category redirect|Castle}}}}",
+    "{{Bad name|Two words}}{{Category redirect|Castle}}",
+    "<noinclude>{{Category redirect|&#67;astle}}</noinclude>",
+    "{{Category redirect|%43astle}}",
+    "{{Category redirect|[[:Category:Castle|the castle]]}}",
+    "{{Category redirect|Castle\u200e}}",
     # More links than MediaWiki tells at once: those of the pages after it come in a second answer.
-    ("many links", f"{{{{Category redirect|Castle}}}}{''.join(map(_LINK.format, range(600)))}"),
-    ("parser function", "{{Category redirect|{{#if:x|Castle|No}}}}"),
-    ("magic word", "{{Category redirect|{{ucfirst:castle}}}}"),
-    ("default of a parameter", "{{Category redirect|{{{1|Castle}}}}}"),
-    ("by hand", "Now at [[:Category:Castle]]. [[Category:Category redirects]]"),
+    f"{{{{Category redirect|Castle}}}}{''.join(map(_LINK.format, range(600)))}",
+    "{{Category redirect|{{#if:x|Castle|No}}}}",
+    "{{Category redirect|{{ucfirst:castle}}}}",
+    "{{Category redirect|{{{1|Castle}}}}}",
+    "Now at [[:Category:Castle]]. [[Category:Category redirects]]",
 )
+
+# Name | pages: ~ for a soft redirect, = for a hard one
+_CHAINS = """
+soft, soft | C1 ~C2; C2 ~Castle
+soft, hard | C3 ~C4; C4 =Castle
+hard, soft, hard, soft | C9 =C10; C10 ~C11; C11 =C12; C12 ~Castle
+hard, to a section | C13 =Castle#History
+five soft ones | D1 ~D2; D2 ~D3; D3 ~D4; D4 ~D5; D5 ~Castle
+soft, to what looks like an entity | C18 ~Bed&section; Bed&section ~Castle
+"""
+_MORE_CHAINS = {
+    "hard, lower-case and underscores": {"Category:C14": "#REDIRECT [[:category:castle_]]"},
+    "hard, without a colon": {"Category:C17": "#redirect: [[Category:Castle|x]]\n[[Category:Y]]"},
+    "hard, from the main namespace": {"C16": "#REDIRECT [[:Category:Castle]]"},
+    "soft, to an odd title": {
+        "Category:C15": "{{Category redirect|1=&quot;1=1&#39; & C&eacute;}}",
+        "Category:\"1=1' & C\u00e9": "{{Category redirect|Castle}}",
+    },
+}
+
+# Name | status | page where it ends | pages
+_ENDS = """
+soft to itself | redirect_loop | | E1 ~E1
+soft to itself in another case | redirect_loop | | E2 ~e2_
+hard to itself | redirect_loop | | E3 =E3
+soft ring | redirect_loop | | E4 ~E5; E5 ~E6; E6 ~E4
+hard ring | redirect_loop | | E7 =E8; E8 =E7
+mixed ring | redirect_loop | | E9 =E10; E10 ~E9
+way into a ring | redirect_loop | | E11 ~E4
+hard to a missing page | no_page | | E12 =Nowhere
+soft to a missing page | no_page | | E13 ~Nowhere
+hard to another wiki | no_page | | E14 #REDIRECT [[wikipedia:Castle]]
+soft to a page without an item | no_item | E16 | E15 ~E16; E16 A page.
+in nowiki | no_item | E17 | E17 <nowiki>{{Category redirect^Castle}}</nowiki>
+another template | no_item | E18 | E18 {{Bad name^Castle}}
+category of the redirects | no_item | Category redirects | Category_redirects Soft redirects.
+soft to nothing | no_item | E21 | E21 {{Category redirect^}}
+an empty page | no_item | E19 | E19
+links to the category | no_item | E20 | E20 [[:Category:Category redirects]], [[:Category:Castle]]
+"""
 
 
 def chain_traps() -> Iterator[Trap]:
-    for name, pages in _CHAINS.items():
-        yield _at_castle(f"chain: {name}", next(iter(pages)).replace(" ", "_"), pages)
+    for name, told in cells_of(_CHAINS):
+        yield _at_castle(f"chain: {name}", _pages_of(told))
+    for name, pages in _MORE_CHAINS.items():
+        yield _at_castle(f"chain: {name}", pages)
     # MediaWiki follows a redirect before it looks for an item.
-    trap = _at_castle(
-        "chain: hard, with an item", "Category:C0", {"Category:C0": _hard(f":{_CASTLE}")}
-    )
-    items = {**trap.items, "Category:C0": "Q1001"}
-    yield replace(trap, items=items, facts={**trap.facts, "Q1001": "P31:Q9"})
-    for name, (status, title, pages) in _ENDS.items():
+    trap = _at_castle("chain: hard, with an item", _pages_of("C0 =Castle"))
+    items, facts = {**trap.items, "Category:C0": "Q1001"}, {**trap.facts, "Q1001": "P31:Q9"}
+    yield replace(trap, items=items, facts=facts)
+    for name, status, end, told in cells_of(_ENDS):
+        pages, title = _pages_of(told), f"Category:{end}" if end else ""
         url = WIKI + next(iter(pages)).replace(" ", "_")
         yield Trap(name=f"end: {name}", url=url, status=status, title=title, pages=pages)
 
 
-def _hard(target: str) -> str:
-    return f"#REDIRECT [[{target}]]"
+def _pages_of(told: str) -> dict[str, str]:
+    """Returns title to text; a `^` stands for the bar that parts cells here."""
+    pages = {}
+    for part in told.split(";"):
+        title, _, text = part.strip().partition(" ")
+        text = re.sub(r"^~(.*)", r"{{Category redirect|\1}}", text.replace("^", "|"))
+        text = re.sub(r"^=(.*)", r"#REDIRECT [[:Category:\1]]", text)
+        pages[f"Category:{title.replace('_', ' ')}"] = text
+    return pages
 
 
-def _soft(target: str) -> str:
-    return f"{{{{Category redirect|{target}}}}}"
+class Step(NamedTuple):
+    """What is done with a page: "move", "move and redirect" or "delete"."""
+
+    kind: str
+    title: str
+    target: str
 
 
-_CHAINS = {
-    "soft, soft": {"Category:C1": _soft("C2"), "Category:C2": _soft("Castle")},
-    "soft, hard": {"Category:C3": _soft("C4"), "Category:C4": _hard(":Category:Castle")},
-    "hard, soft": {"Category:C5": _hard(":Category:C6"), "Category:C6": _soft("Castle")},
-    "hard, hard": {"Category:C7": _hard(":Category:C8"), "Category:C8": _hard(":Category:Castle")},
-    "hard, soft, hard, soft": {
-        "Category:C9": _hard(":Category:C10"),
-        "Category:C10": _soft("C11"),
-        "Category:C11": _hard(":Category:C12"),
-        "Category:C12": _soft("Castle"),
-    },
-    "hard, to a section": {"Category:C13": _hard(":Category:Castle#History")},
-    "hard, lower-case and underscores": {"Category:C14": _hard(":category:castle_")},
-    "soft, to an odd title": {
-        "Category:C15": _soft("1=&quot;1=1&#39; & C&eacute;"),
-        "Category:\"1=1' & C\u00e9": _soft("Castle"),
-    },
-    "soft, to what looks like an entity": {
-        "Category:C18": _soft("Bed&section"),
-        "Category:Bed&section": _soft("Castle"),
-    },
-    "hard, without a colon": {"Category:C17": "#redirect: [[Category:Castle|x]]\n[[Category:Y]]"},
-    "hard, from the main namespace": {"C16": _hard(":Category:Castle")},
-    "five soft ones": {
-        f"Category:D{number}": _soft(f"D{number + 1}" if number < 5 else "Castle")
-        for number in range(1, 6)
-    },
-}
+# Name | what is done | page where it ends | what is said where it ends nowhere
+_FATES = """
+moved | move M1 to M1a | M1a |
+moved twice | move M2 to M2a; move M2a to M2b | M2b |
+moved, and then on behind a redirect | move M3 to M3a; move and redirect M3a to M3b | M3b |
+moved, and the redirect deleted | move and redirect M4 to M4a; delete M4 | M4a |
+deleted | delete M5 | | last in its log: delete
+moved, and deleted there | move M6 to M6a; delete M6a | | last in its log: delete
+moved there and back | move M7 to M7a; move M7a to M7 | M7 |
+moved there and back, and deleted | move M8 to M8a; move M8a to M8; delete M8 | | \
+last in its log: delete
+"""
 
-_ENDS = {
-    "soft to itself": ("redirect_loop", "", {"Category:E1": _soft("E1")}),
-    "soft to itself in another case": ("redirect_loop", "", {"Category:E2": _soft("e2_")}),
-    "hard to itself": ("redirect_loop", "", {"Category:E3": _hard(":Category:E3")}),
-    "soft ring": (
-        "redirect_loop",
-        "",
-        {"Category:E4": _soft("E5"), "Category:E5": _soft("E6"), "Category:E6": _soft("E4")},
-    ),
-    "hard ring": (
-        "redirect_loop",
-        "",
-        {"Category:E7": _hard(":Category:E8"), "Category:E8": _hard(":Category:E7")},
-    ),
-    "mixed ring": (
-        "redirect_loop",
-        "",
-        {"Category:E9": _hard(":Category:E10"), "Category:E10": _soft("E9")},
-    ),
-    "way into a ring": ("redirect_loop", "", {"Category:E11": _soft("E4")}),
-    "hard to a missing page": ("no_page", "", {"Category:E12": _hard(":Category:Nowhere")}),
-    "soft to a missing page": ("no_page", "", {"Category:E13": _soft("Nowhere")}),
-    "hard to another wiki": ("no_page", "", {"Category:E14": _hard("wikipedia:Castle")}),
-    "soft to a page without an item": (
-        "no_item",
-        "Category:E16",
-        {"Category:E15": _soft("E16"), "Category:E16": PLAIN},
-    ),
-    "a template in nowiki makes no redirect": (
-        "no_item",
-        "Category:E17",
-        {"Category:E17": f"<nowiki>{_soft('Castle')}</nowiki>"},
-    ),
-    "another template makes no redirect": (
-        "no_item",
-        "Category:E18",
-        {"Category:E18": "{{Bad name|Castle}}"},
-    ),
-    "category of the redirects": (
-        "no_item",
-        "Category:Category redirects",
-        {"Category:Category redirects": "Soft redirects."},
-    ),
-    "soft to nothing": ("no_item", "Category:E21", {"Category:E21": "{{Category redirect|}}"}),
-    "an empty page": ("no_item", "Category:E19", {"Category:E19": ""}),
-    "a link to the category of redirects makes none": (
-        "no_item",
-        "Category:E20",
-        {"Category:E20": "See [[:Category:Category redirects]] and [[:Category:Castle]]."},
-    ),
-}
+
+def _steps_of(told: str) -> list[Step]:
+    steps = []
+    for part in told.split(";"):
+        kind, title, target = re.fullmatch(r"(.+?) (M\w+)(?: to (M\w+))?", part.strip()).groups("")  # type: ignore[union-attr]
+        steps.append(Step(kind, f"Category:{title}", f"Category:{target}" if target else ""))
+    return steps
+
+
+def gone_traps() -> Iterator[Trap]:
+    """One landmark each, as it must end where the log is followed."""
+    for number, (name, told, end, error) in enumerate(cells_of(_FATES), start=3001):
+        done, qid = _steps_of(told), f"Q{number}"
+        titles = dict.fromkeys(title for step in done for title in step[1:] if title)
+        yield Trap(
+            name=f"gone: {name}",
+            url=WIKI + done[0].title,
+            status="no_page" if error else "ok",
+            title=f"Category:{end}" if end else "",
+            qid=qid if end else "",
+            classes=("Q20",) if end else (),
+            pages={done[0].title: PLAIN},
+            items=dict.fromkeys(titles, qid),
+            facts={qid: "P31:Q20"},
+        )
+
+
+def errors() -> dict[str, str]:
+    """Returns trap to what must be said of it."""
+    return {f"gone: {name}": error for name, _, _, error in cells_of(_FATES)}
+
+
+def steps() -> Iterator[list[Step]]:
+    """Yields what is to be done at once, of all landmarks."""
+    histories = [_steps_of(told) for _, told, _, _ in cells_of(_FATES)]
+    for at in range(max(map(len, histories))):
+        yield [history[at] for history in histories if at < len(history)]

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, run_scrape
+from hgld.scrape.stage import EVIDENCE_STAGE, STAGE
 from hgld.scrape.verify import archive_findings
-from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
-from tests.worlds.wikimedia.small import Server
+from tests.worlds.wikimedia.scraping import STATUSES, Small
 
 Way = Callable[[Path, random.Random], None]
 
@@ -71,34 +69,19 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
     return {str(p.relative_to(raw)): p.read_bytes() for p in raw.rglob("*") if p.is_file()}
 
 
-def check_damage(
-    workspace: Workspace, server: Server, categories: Path, clean: dict[str, str]
-) -> None:
-    """Checks that a damage changes no table, and is mended by the next scrape.
-
-    Args:
-        workspace: a finished scrape of the small Wikimedia, with a damaged archive.
-        server: which it was asked of.
-        categories: its landmarks.
-        clean: the digests that an undisturbed scrape leaves.
-    """
-    with pytest.raises(DamagedError) as told:
-        run_scrape(workspace, fast_config(server, replay=True), categories)
-    assert "\n" not in str(told.value)
-    assert statuses_of(workspace) == STATUSES
+def check_damage(small: Small) -> None:
+    """Checks of a finished scrape that a damage of its archive changes no table, and is mended."""
+    workspace, before = small.workspace, contents(small.workspace)
+    with pytest.raises(DamagedError, match=r"^.*--no-replay --force.*$"):  # in one line
+        small.scrape(replay=True)
+    assert contents(workspace) == before
+    assert small.statuses() == STATUSES
     # Online: what is damaged is set aside and asked for again, and all is as it was.
-    assert _again(workspace, server, categories).manifest.outputs == clean
-    assert not _has_failed(workspace)
-    assert archive_findings(workspace) == []
-
-
-def _again(workspace: Workspace, server: Server, categories: Path) -> StageReport:
     for stage in (STAGE, EVIDENCE_STAGE):
-        workspace.manifest_path(stage.name).unlink(missing_ok=True)
-    return run_scrape(workspace, fast_config(server), categories)
-
-
-def _has_failed(workspace: Workspace) -> bool:
-    """Says whether a row of the scrape or of the evidence has failed."""
-    manifests = map(workspace.manifest, (STAGE.name, EVIDENCE_STAGE.name))
-    return any(one is not None and one.failed for one in manifests)
+        workspace.manifest_path(stage.name).unlink()
+    assert small.scrape().manifest.outputs == small.clean
+    for stage in (STAGE, EVIDENCE_STAGE):
+        done = workspace.manifest(stage.name)
+        assert done is not None
+        assert not done.failed
+    assert archive_findings(workspace) == []

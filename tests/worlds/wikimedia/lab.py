@@ -13,14 +13,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.worlds.commands.once import made_once
-
-if TYPE_CHECKING:
-    from tests.worlds.second_lab.gone import Step
+from tests.worlds.second_lab import write_all_labs
+from tests.worlds.second_lab.redirects import Step, steps
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
 _RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
@@ -56,7 +54,7 @@ def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
     try:
         shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
-        with _serving(folder, _ports_of(made), made) as running:
+        with _serving(folder, made) as running:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -81,9 +79,6 @@ def _path() -> str:
 
 def _make(shared: Path, folder: Path) -> None:
     """Imports all pages and items; leaves MediaWiki's files and those of the SPARQL engine."""
-    from tests.worlds.second_lab import write_all_labs
-    from tests.worlds.second_lab.gone import steps
-
     content = folder / "content"
     content.mkdir()
     write_all_labs(content, shared / "wikimedia_lab")
@@ -98,7 +93,7 @@ def _make(shared: Path, folder: Path) -> None:
         _run(["bash", scripts / "stop.sh", folder])
 
 
-def _move_and_delete(folder: Path, at_once: "Sequence[Step]") -> None:
+def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
     """Moves and deletes pages as an administrator does, so that MediaWiki writes its log."""
     scripts = {
         "move": ("moveBatch", "--noredirects"),
@@ -114,18 +109,14 @@ def _move_and_delete(folder: Path, at_once: "Sequence[Step]") -> None:
             _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
 
 
-def _ports_of(made: Path) -> list[int]:
-    ports: list[int] = json.loads((made / "ports.json").read_text(encoding="utf-8"))
-    return ports
-
-
 @contextlib.contextmanager
-def _serving(folder: Path, made_ports: Sequence[int], made: Path) -> Iterator[Lab]:
+def _serving(folder: Path, made: Path) -> Iterator[Lab]:
     """Serves a copy of what was made elsewhere."""
+    made_port, _ = json.loads((made / "ports.json").read_text(encoding="utf-8"))
     wiki, engine = free_ports(2)
     settings = folder / "conf/LocalSettings.php"
     text = settings.read_text(encoding="utf-8").replace(str(made), str(folder))
-    settings.write_text(text.replace(f":{made_ports[0]}", f":{wiki}"), encoding="utf-8")
+    settings.write_text(text.replace(f":{made_port}", f":{wiki}"), encoding="utf-8")
     php = ["php", "-S", f"127.0.0.1:{wiki}", "-t", str(folder / "docroot")]
     oxigraph = ["oxigraph", "serve-read-only", "--location", str(folder / "oxigraph")]
     environment = {"MW_CONFIG_FILE": str(settings), "PHP_CLI_SERVER_WORKERS": "2"}

@@ -1,6 +1,7 @@
 """What tests of the scrape share: a small Wikimedia that runs, and settings and rows for it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
+from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
@@ -45,16 +47,9 @@ def statuses_of(workspace: Workspace) -> dict[int, str]:
 
 
 def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
-    """Returns settings for small batches and no waits against a server."""
-    defaults: dict[str, Any] = {
-        "titles_per_request": 4,
-        "items_per_request": 3,
-        "backoff_s": 0.0,
-        "failure_pause_s": 0.0,
-        "read_timeout_s": 5.0,
-    }
+    """Returns settings for small batches against a server."""
     addresses = {"commons": server.commons, "sparql": server.sparql}
-    return ScrapeConfig(**{**addresses, **defaults, **settings})
+    return ScrapeConfig(**addresses | {"titles_per_request": 4, "items_per_request": 3} | settings)
 
 
 FAST_POLICY = HttpPolicy(
@@ -69,8 +64,12 @@ def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    """The small Wikimedia, running."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The small Wikimedia, running; no scrape of it pauses after a fault."""
+    monkeypatch.setattr(
+        "hgld.scrape.services.POLICY", HttpPolicy(backoff_s=0.0, read_timeout_s=5.0)
+    )
+    monkeypatch.setattr("hgld.scrape.services.FAILURE_PAUSE_S", 0.0)
     with serving() as running:
         yield running
 
@@ -86,12 +85,48 @@ def categories(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The digests that an undisturbed scrape of the small Wikimedia leaves."""
-    from hgld.scrape.stage import run_scrape
-
     folder = tmp_path_factory.mktemp("clean")
     (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
     with serving() as server:
-        report = run_scrape(
-            Workspace(folder / "build"), fast_config(server), folder / "categories.csv"
-        )
-    return report.manifest.outputs
+        small = Small(server, Workspace(folder / "build"), folder / "categories.csv", {})
+        return small.scrape().manifest.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A build, and the small Wikimedia that it is scraped from."""
+
+    server: Server
+    workspace: Workspace
+    categories: Path
+    clean: dict[str, str]
+    """The digests that an undisturbed scrape leaves."""
+
+    def scrape(
+        self,
+        categories: Path | None = None,
+        *,
+        force: bool = False,
+        **settings: Any,  # noqa: ANN401 - any setting
+    ) -> StageReport:
+        from hgld.scrape.stage import run_scrape
+
+        config, workspace = fast_config(self.server, **settings), self.workspace
+        workspace = Workspace(workspace.root, remakes=True) if force else workspace
+        return run_scrape(workspace, config, categories or self.categories)
+
+    def statuses(self) -> dict[int, str]:
+        return statuses_of(self.workspace)
+
+
+@pytest.fixture
+def small(server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]) -> Small:
+    """A build that is not scraped yet."""
+    return Small(server, workspace, categories, clean)
+
+
+@pytest.fixture
+def scraped(small: Small) -> Small:
+    """A build that is scraped."""
+    small.scrape()
+    return small

@@ -64,10 +64,6 @@ FOUND_PARENTS: dict[str, tuple[list[str], list[str]]] = {
     "Category:Unknown value": (["Old churches", "Ring X"], ["Churches in Italy", "Ring Y"]),
 }
 """What must be found of it for the landmarks of `CATEGORIES_CSV`: parents and grandparents."""
-SOFT_PARENTS: dict[str, str] = {}
-"""Categories that are soft redirects, to what they point to; none, where no test puts one there."""
-CATEGORIES_AN_ANSWER = 500
-"""How many categories of pages one answer has; the rest is in those that continue it."""
 
 REDIRECTS = {
     "Category:Old churches": "Category:Churches in Lombardy",
@@ -260,36 +256,24 @@ def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
         if end not in seen:
             ends[end] = None
     if form.get("clshow") == "!hidden":
-        return _answer_parents(query, list(ends), form)
+        return _answer_parents(query, list(ends))
     query["pages"] += [_page(number, title, form) for number, title in enumerate(ends)]
     return {"batchcomplete": True, "query": query}
 
 
-def _answer_parents(
-    query: dict[str, Any], titles: list[str], form: Mapping[str, str]
-) -> dict[str, Any]:
-    """Answers with some of the categories that pages are in, from where the last answer ended."""
-    start = int(form.get("clcontinue", "0"))
-    links = [(title, name) for title in titles for name in PARENTS.get(title, ())]
-    links = [(title, name) for title, name in links if name not in HIDDEN]
-    now = links[start : start + CATEGORIES_AN_ANSWER]
+def _answer_parents(query: dict[str, Any], titles: list[str]) -> dict[str, Any]:
+    """Answers with the categories that pages are in."""
     for number, title in enumerate(titles):
         page: dict[str, Any] = {"ns": 14, "title": title}
         if title not in PAGES and title not in PARENTS:
             query["pages"].append({**page, "missing": True})
             continue
-        names = [name for one, name in now if one == title]
+        names = [name for name in PARENTS.get(title, ()) if name not in HIDDEN]
         if names:
             page["categories"] = [{"ns": 14, "title": f"Category:{name}"} for name in names]
-        if title in SOFT_PARENTS and "Template:Category redirect" in form.get("tltemplates", ""):
-            page["templates"] = [{"ns": 10, "title": "Template:Category redirect"}]
-            page["links"] = [{"ns": 14, "title": SOFT_PARENTS[title]}]
         revisions = [{"revid": number + 1, "parentid": 0}]
         query["pages"].append({"pageid": number + 1, "revisions": revisions, **page})
-    if start + len(now) == len(links):
-        return {"batchcomplete": True, "query": query}
-    onward = {"clcontinue": f"{start + len(now)}", "continue": "||"}
-    return {"continue": onward, "query": query}
+    return {"batchcomplete": True, "query": query}
 
 
 def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:

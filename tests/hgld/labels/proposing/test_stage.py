@@ -104,10 +104,10 @@ def test_evidence_of_the_scrape_is_read_where_it_is(
     run_propose(workspace, ProposeConfig())
     before = rows(workspace)["Q900000002"]
     found: dict[str, object] = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
-    shards = [found | {"value": "Tag:man_made=windmill"}, found | {"property": None, "value": None}]
+    lines = [found | {"value": "Tag:man_made=windmill"}, found | {"property": None, "value": None}]
     path = workspace.path(CLASS_EVIDENCE.path) / "00000.parquet"
     path.parent.mkdir()
-    pq.write_table(table_of(CLASS_EVIDENCE, shards), path)
+    pq.write_table(table_of(CLASS_EVIDENCE, lines), path)
     assert not run_propose(workspace, ProposeConfig()).skipped
     after = rows(workspace)["Q900000002"]
     assert "man_made=windmill" not in str(before["evidence"])

@@ -1,7 +1,5 @@
 """What is read of a title, on answers shaped as MediaWiki's."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,17 +17,20 @@ from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 from tests.worlds.wikimedia.commons_answers import TIME, answer_of, read_pages
 
 
+def _end(title: str, query: dict[str, Any]) -> Landing:
+    """Returns where a title leads by an answer."""
+    return read_pages([title], query)[title]
+
+
 def test_a_page_gives_its_item_and_revision() -> None:
     page = {
         "pageid": 4,
-        "title": "Category:Tel Qasile",
+        "title": "Category:A",
         "pageprops": {"wikibase_item": "Q1024"},
         "revisions": [{"revid": 77, "parentid": 0}],
     }
-    pages = read_pages(["Category:Tel Qasile"], {"pages": [page]})
-    assert pages["Category:Tel Qasile"] == Landing(
-        title="Category:Tel Qasile", fetched_at=TIME, qid="Q1024", revision_id=77
-    )
+    landing = Landing(title="Category:A", fetched_at=TIME, qid="Q1024", revision_id=77)
+    assert _end("Category:A", {"pages": [page]}) == landing
 
 
 def test_titles_are_matched_by_name_and_not_by_the_order_of_the_answer() -> None:
@@ -42,78 +43,55 @@ def test_titles_are_matched_by_name_and_not_by_the_order_of_the_answer() -> None
             {"title": "Category:C", "pageprops": {"wikibase_item": "Q3"}},
         ],
     }
-    pages = read_pages(["category:b", "Category:C", "Category:Gone"], query)
+    pages = read_pages(["Category:Lost", "category:b", "Category:C", "Category:Gone"], query)
     assert [pages[title].qid for title in ("category:b", "Category:C")] == ["Q3", "Q3"]
     assert pages["Category:Gone"].status == "no_page"
+    assert "Category:Lost" not in pages
 
 
-def test_a_chain_of_hard_redirects_is_followed_to_its_end() -> None:
-    query = {
-        "redirects": [
-            {"from": "Category:A", "to": "Category:B"},
-            {"from": "Category:B", "to": "Category:C", "tofragment": "x"},
-        ],
-        "pages": [{"title": "Category:C", "pageid": 1}],
-    }
-    assert read_pages(["Category:A"], query)["Category:A"].title == "Category:C"
+def test_hard_redirects_are_followed_to_their_end_and_in_a_ring_are_a_loop() -> None:
+    onward = [{"from": "A", "to": "B"}, {"from": "B", "to": "C", "tofragment": "x"}]
+    assert _end("A", {"redirects": onward, "pages": [{"title": "C", "pageid": 1}]}).title == "C"
+    # Of a ring MediaWiki gives the renames and no page.
+    for ring in ([{"from": "A", "to": "B"}, {"from": "B", "to": "A"}], [{"from": "A", "to": "A"}]):
+        landing = _end("A", {"redirects": ring})
+        assert (landing.status, landing.title) == ("redirect_loop", "")
 
 
-@pytest.mark.parametrize(
-    "redirects",
-    [
-        [{"from": "Category:A", "to": "Category:B"}, {"from": "Category:B", "to": "Category:A"}],
-        [{"from": "Category:A", "to": "Category:A"}],
-    ],
-    ids=["ring", "itself"],
-)
-def test_hard_redirects_in_a_ring_are_a_loop(redirects: list[dict[str, str]]) -> None:
-    # MediaWiki gives the renames and no page.
-    landing = read_pages(["Category:A"], {"redirects": redirects})["Category:A"]
-    assert (landing.status, landing.title) == ("redirect_loop", "")
+_INTERWIKI = {
+    "redirects": [{"from": "A", "to": "wikipedia:B", "tointerwiki": "wikipedia"}],
+    "interwiki": [{"title": "wikipedia:B", "iw": "wikipedia"}],
+}
 
 
 @pytest.mark.parametrize(
-    ("page", "words"),
+    ("query", "words"),
     [
-        ({"missing": True}, ""),
-        ({"invalid": True, "invalidreason": "contains a ["}, "contains a ["),
-        ({"special": True, "ns": -1}, "special page"),
+        ({"pages": [{"title": "A", "missing": True}]}, ""),
+        ({"pages": [{"title": "A", "invalid": True, "invalidreason": "has a ["}]}, "has a ["),
+        ({"pages": [{"title": "A", "special": True, "ns": -1}]}, "special page"),
+        (_INTERWIKI, "wikipedia:B"),
     ],
 )
 def test_a_title_without_a_page_says_why_unless_it_is_just_missing(
-    page: dict[str, Any], words: str
+    query: dict[str, Any], words: str
 ) -> None:
-    landing = read_pages(["T"], {"pages": [{"title": "T", **page}]})["T"]
+    landing = _end("A", query)
     assert landing.status == "no_page"
     assert words in landing.error
     assert bool(words) == bool(landing.error)
-
-
-def test_a_redirect_to_another_wiki_is_no_page() -> None:
-    query = {
-        "redirects": [{"from": "Category:A", "to": "wikipedia:B", "tointerwiki": "wikipedia"}],
-        "interwiki": [{"title": "wikipedia:B", "iw": "wikipedia"}],
-    }
-    landing = read_pages(["Category:A"], query)["Category:A"]
-    assert landing.status == "no_page"
-    assert "wikipedia:B" in landing.error
+    assert landing.missing_title == ("" if words else "A")
 
 
 def test_a_title_in_another_normal_form_comes_back_encoded_and_is_found() -> None:
     query = {
-        "normalized": [
-            {"from": "Category:Cafe%CC%81", "to": "Category:Caf\u00e9", "fromencoded": True}
-        ],
-        "pages": [{"title": "Category:Caf\u00e9", "pageprops": {"wikibase_item": "Q1"}}],
+        "normalized": [{"from": "Cafe%CC%81", "to": "Caf\u00e9", "fromencoded": True}],
+        "pages": [{"title": "Caf\u00e9", "pageprops": {"wikibase_item": "Q1"}}],
     }
-    assert read_pages(["Category:Cafe\u0301"], query)["Category:Cafe\u0301"].qid == "Q1"
+    assert _end("Cafe\u0301", query).qid == "Q1"
 
 
-def test_a_title_that_the_answer_does_not_speak_of_is_not_known() -> None:
-    assert "Category:A" not in read_pages(["Category:A"], {"pages": []})
-
-
-def test_an_answer_in_several_parts_is_put_together() -> None:
+def test_an_answer_in_several_parts_is_put_together_and_a_later_answer_counts() -> None:
     first = {"pages": [{"title": "A", "pageprops": {"wikibase_item": "Q1"}}, {"title": "B"}]}
     second = {
         "pages": [
@@ -125,12 +103,8 @@ def test_an_answer_in_several_parts_is_put_together() -> None:
     pages = read_pages(["A", "B"], first, second, third)
     assert (pages["A"].qid, pages["A"].revision_id, pages["B"].qid) == ("Q1", 5, "Q2")
     assert pages["A"].is_soft_redirect
-
-
-def test_a_later_answer_counts() -> None:
-    pages = read_pages(["A"], {"pages": [{"title": "A", "missing": True}]})
-    pages.add(answer_of(["A"], {"pages": [{"title": "A", "pageprops": {"wikibase_item": "Q1"}}]}))
-    assert pages["A"].qid == "Q1"
+    pages.add(answer_of(["A"], {"pages": [{"title": "A", "missing": True}]}))
+    assert pages["A"].status == "no_page"
 
 
 @pytest.mark.parametrize(
@@ -158,39 +132,30 @@ def test_where_the_text_names_no_target_the_only_category_it_links_to_is_the_tar
     assert redirects["A"] == target
 
 
-def test_a_page_that_went_away_before_its_text_was_read_names_no_target() -> None:
+@pytest.mark.parametrize(
+    "page", [{"missing": True}, {"revisions": [{"slots": {"main": {"texthidden": True}}}]}]
+)
+def test_a_page_whose_text_is_gone_or_hidden_names_no_target(page: dict[str, Any]) -> None:
     redirects = SoftRedirects()
-    redirects.add(answer_of(["A"], {"pages": [{"title": "A", "missing": True}]}))
+    redirects.add(answer_of(["A"], {"pages": [{"title": "A", **page}]}))
     assert redirects["A"] == ""
 
 
 def test_requests_ask_for_all_titles_at_once_and_for_no_more_than_is_read() -> None:
-    assert page_request(["A", "B"]) == {
-        "formatversion": "2",
-        "prop": "pageprops|revisions|categories",
-        "ppprop": "wikibase_item",
-        "rvprop": "ids",
-        "clcategories": "Category:Category redirects",
-        "cllimit": "max",
-        "redirects": "1",
-        "titles": "A|B",
-    }
-    assert wikitext_request(["A", "B"]) == {
-        "formatversion": "2",
-        "prop": "revisions|links",
-        "plnamespace": "14",
-        "pllimit": "max",
-        "rvprop": "ids|content",
-        "rvslots": "main",
-        "titles": "A|B",
-    }
-    assert log_request(["A"]) == {
-        "formatversion": "2",
-        "list": "logevents",
-        "letitle": "A",
-        "leprop": "title|type|details",
-        "lelimit": "max",
-    }
+    def sent(request: dict[str, str]) -> str:
+        return "&".join(f"{name}={value}" for name, value in request.items())
+
+    assert sent(page_request(["A", "B"])) == (
+        "formatversion=2&prop=pageprops|revisions|categories&ppprop=wikibase_item&rvprop=ids"
+        "&clcategories=Category:Category redirects&cllimit=max&redirects=1&titles=A|B"
+    )
+    assert sent(wikitext_request(["A", "B"])) == (
+        "formatversion=2&prop=revisions|links&plnamespace=14&pllimit=max&rvprop=ids|content"
+        "&rvslots=main&titles=A|B"
+    )
+    assert sent(log_request(["A"])) == (
+        "formatversion=2&list=logevents&letitle=A&leprop=title|type|details&lelimit=max"
+    )
 
 
 def test_a_log_without_a_move_or_a_deletion_tells_of_none() -> None:
@@ -266,21 +231,16 @@ def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: obj
 
 
 def test_an_empty_object_may_come_as_an_empty_list_as_php_writes_it() -> None:
-    page = {**_PAGE, "pageprops": [], "revisions": [[]]}
-    landing = read_pages(["A"], {"pages": [page]})["A"]
+    landing = _end("A", {"pages": [{**_PAGE, "pageprops": [], "revisions": [[]]}]})
     assert (landing.status, landing.qid, landing.revision_id) == ("ok", "", None)
 
 
-def test_the_largest_numbers_that_a_table_holds_are_taken() -> None:
-    most = (1 << 63) - 1
-    page = {
-        **_PAGE,
-        "revisions": [{"revid": most}],
-        "pageprops": {"wikibase_item": f"Q{most}"},
-    }
-    landing = read_pages(["A"], {"pages": [page]})["A"]
-    assert (landing.revision_id, landing.qid) == (most, f"Q{most}")
-    assert read_pages(["A"], {"pages": [{**page, "revisions": [{"revid": 0}]}]})["A"].qid
+@pytest.mark.parametrize("number", [(1 << 63) - 1, 0])
+def test_the_largest_numbers_that_a_table_holds_are_taken(number: int) -> None:
+    most = f"Q{(1 << 63) - 1}"
+    page = {**_PAGE, "revisions": [{"revid": number}], "pageprops": {"wikibase_item": most}}
+    landing = _end("A", {"pages": [page]})
+    assert (landing.revision_id, landing.qid) == (number, most)
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")
@@ -300,13 +260,6 @@ def test_an_odd_answer_about_texts_is_refused(page: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         redirects.add(answer_of(["A"], {"pages": [good, {"title": "A", **page}]}))
     assert "B" not in redirects
-
-
-def test_a_text_that_an_administrator_has_hidden_names_no_target() -> None:
-    redirects = SoftRedirects()
-    hidden = {"title": "A", "revisions": [{"slots": {"main": {"texthidden": True}}}]}
-    redirects.add(answer_of(["A"], {"pages": [hidden]}))
-    assert redirects["A"] == ""
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")
@@ -333,18 +286,3 @@ def _log(title: str, query: dict[str, Any]) -> MoveLog:
     moves = MoveLog()
     moves.add(answer_of([title], query))
     return moves
-
-
-@pytest.mark.parametrize(
-    ("name", "title", "fate"),
-    [
-        ("moved", "Category:To be moved", ("Category:Was moved", "last in its log: move")),
-        ("deleted", "Category:To be deleted", ("", "last in its log: delete")),
-    ],
-)
-def test_the_log_of_a_real_mediawiki_is_read(
-    shared: Path, name: str, title: str, fate: tuple[str, str]
-) -> None:
-    path = shared / "wikimedia_lab" / "fixtures" / f"mw_logevents_{name}.json"
-    query = json.loads(path.read_text(encoding="utf-8"))["query"]
-    assert _log(title, query)[title] == fate

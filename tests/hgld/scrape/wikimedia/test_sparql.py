@@ -1,82 +1,107 @@
-"""The queries, answered by a SPARQL engine in this process."""
+"""The queries, answered by a SPARQL engine in this process, on the items that the lab has too."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import rdflib  # which SPARQLWrapper brings
 
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia.wikidata import (
+    EVIDENCE,
     Entities,
     Found,
     class_query,
     evidence_query,
     find,
     item_query,
+    merged,
 )
-from tests.worlds.second_lab.files import triples_of
-
-_FACTS = {
-    "Q1": "P31:Q10 P31:Q11+ P31:Q12- P17:Q9",
-    "Q2": "P31:some",
-    "Q3": "=Q4",
-    "Q4": "P31:Q10",
-    "Q5": "P31:Q4167836 P301:Q6",
-    "Q6": "P31:Q11 P31:no",
-    "Q10": "P279:Q20 P279:Q21 P1282:Tag:a=b P1709:urn:x P8814:00001740-n",
-    "Q11": "P279:some P1282:Key:c- P1282:some",
-    "Q13": "=Q10",
-}
-_LABELS = {
-    "Q10": {"en": "tower", "mul": "TOWER", "de": "Turm", "en-gb": "Tower"},
-    "Q11": {"mul": "Burg"},
-}
+from hgld.tables import qid_number
+from tests.worlds.second_lab.files import Trap, triples_of
+from tests.worlds.second_lab.items import LABELS, evidence_key, evidence_traps, item_traps
 
 
-def _asked(query: str, qids: Sequence[str]) -> Entities:
-    graph = rdflib.Graph()
-    graph.parse(data="\n".join(triples_of(_FACTS, _LABELS)), format="nt")
-    answer = json.loads(graph.query(query).serialize(format="json") or b"")
-    entities = Entities()
-    raw = RawAnswer(
-        endpoint="http://127.0.0.1/query",
-        request={"query": query},
-        keys=tuple(qids),
-        fetched_at=datetime(2026, 11, 25, tzinfo=UTC),
-        answer=answer,
+class _Engine:
+    """What a SPARQL engine makes of facts."""
+
+    def __init__(self, facts: Mapping[str, str]) -> None:
+        self._graph = rdflib.Graph()
+        self._graph.parse(data="\n".join(triples_of(facts, LABELS)), format="nt")
+
+    def ask(
+        self, known: Entities, query: Callable[[Sequence[str]], str], qids: Iterable[str]
+    ) -> None:
+        qids = tuple(dict.fromkeys(qids))
+        text = query(qids)
+        answer = json.loads(self._graph.query(text).serialize(format="json") or b"")
+        time = datetime(2026, 11, 25, tzinfo=UTC)
+        raw = RawAnswer("http://127.0.0.1/query", {"query": text}, qids, time, answer)
+        assert not known.doubt(raw)
+        known.add(raw)
+
+
+def _lab(traps: Sequence[Trap]) -> _Engine:
+    return _Engine({qid: told for trap in traps for qid, told in trap.facts.items()})
+
+
+# One test for all: which of them a change of the code breaks depends on the change.
+def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> None:
+    traps = list(item_traps())
+    engine, items, classes = _lab(traps), Entities(), Entities()
+    starts = [qid for trap in traps for qid in trap.items.values()]
+    while asked := [found.ask for qid in starts if (found := find(qid, items)).ask]:
+        engine.ask(items, item_query, asked)
+    landmarks = [find(qid, items) for qid in starts]
+    qids = [qid for found in landmarks for qid in found.classes]
+    while left := [end for qid in qids if (end := merged(qid, classes)) not in classes]:
+        engine.ask(classes, class_query, left)
+    for trap, found in zip(traps, landmarks, strict=True):
+        ends = {merged(qid, classes) for qid in found.classes}
+        assert (trap.name, found.qid, ends) == (trap.name, trap.qid, set(trap.classes))
+        assert list(found.classes) == sorted(found.classes, key=qid_number)
+        for qid in ends:
+            texts = LABELS.get(qid, {})
+            best = next((language for language in ("en", "mul") if language in texts), None)
+            assert classes[qid].label() == ((texts[best], best) if best else ("", None))
+
+
+def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
+    traps, known = list(evidence_traps()), Entities()
+    firsts = [list(trap.facts)[1] for trap in traps]
+    _lab(traps).ask(known, evidence_query, firsts)
+    ends = [merged(qid, known) for qid in firsts]
+    assert ends == [qid for trap in traps for qid in trap.classes]
+    found = [
+        (qid, prop, text)
+        for qid in ends
+        for prop in EVIDENCE
+        for text in known[qid].best_texts(prop)
+    ]
+    assert sorted(found) == sorted(evidence_key())
+    assert known["Q601"].best_texts("P1709") == ["http://dbpedia.org/ontology/Castle", "urn:x"]
+
+
+def test_one_query_brings_ranks_merges_topics_and_what_is_above_a_class() -> None:
+    engine = _Engine(
+        {
+            "Q1": "P31:Q10 P31:Q11+ P31:Q12- P17:Q9",
+            "Q3": "=Q4",
+            "Q4": "P31:Q10",
+            "Q5": "P31:Q4167836 P301:Q6",
+            "Q6": "P31:Q11",
+            "Q10": "P279:Q200 P279:Q21",
+            "Q13": "=Q10",
+        }
     )
-    assert not entities.doubt(raw)
-    entities.add(raw)
-    return entities
-
-
-def test_items_come_with_their_classes_by_rank_their_merges_and_their_topics() -> None:
-    qids = ["Q1", "Q2", "Q3", "Q5", "Q7"]
-    found = _asked(item_query(qids), qids)
-    assert find("Q1", found) == Found(qid="Q1", classes={"Q11": "preferred"})
-    assert find("Q2", found) == Found(qid="Q2", classes={})
-    assert find("Q3", found) == Found(qid="Q4", classes={"Q10": "normal"})
-    assert find("Q5", found) == Found(qid="Q6", classes={"Q11": "normal"})
+    items, classes = Entities(), Entities()
+    engine.ask(items, item_query, ["Q1", "Q3", "Q5", "Q7"])
+    assert find("Q1", items) == Found(qid="Q1", classes={"Q11": "preferred"})
+    assert {len(statements) for statements in items["Q1"].statements.values()} == {2}
+    assert find("Q3", items) == Found(qid="Q4", classes={"Q10": "normal"})
+    assert find("Q5", items) == Found(qid="Q6", classes={"Q11": "normal"})
     # Of one that the service does not know there is the row that says so.
-    assert find("Q7", found) == Found(qid="Q7", classes={})
-    assert {len(statements) for statements in found["Q1"].statements.values()} == {2}
-
-
-def test_classes_come_with_their_labels_and_superclasses() -> None:
-    qids = ["Q10", "Q11", "Q13"]
-    found = _asked(class_query(qids), qids)
-    assert found["Q10"].labels == {"en": "tower", "mul": "TOWER"}
-    assert list(found["Q10"].best("P279")) == ["Q20", "Q21"]
-    assert (found["Q11"].labels, found["Q11"].best("P279")) == ({"mul": "Burg"}, {})
-    assert found["Q13"].merged_into == "Q10"
-
-
-def test_evidence_comes_with_its_texts_and_unknown_values() -> None:
-    qids = ["Q11", "Q13"]
-    found = _asked(evidence_query(qids), qids)
-    assert found["Q13"].merged_into == "Q10"
-    told = {prop: found["Q10"].best_texts(prop) for prop in ("P1282", "P1709", "P8814")}
-    assert told == {"P1282": ["Tag:a=b"], "P1709": ["urn:x"], "P8814": ["00001740-n"]}
-    assert found["Q11"].best_texts("P1282") == []
-    assert found["Q10"].labels == {}
+    assert find("Q7", items) == Found(qid="Q7", classes={})
+    engine.ask(classes, class_query, ["Q13"])
+    assert classes["Q13"].merged_into == "Q10"
+    assert list(classes["Q10"].best("P279")) == ["Q21", "Q200"]

@@ -51,6 +51,7 @@ def test_the_title_is_what_the_url_names(url: str, title: str) -> None:
         f"{_WIKI}:%23History",
         f"{_WIKI}Category:A%7CCategory:B",
         f"{_WIKI}Category:A%00",
+        f"{_WIKI}Category:A\udc00",
     ],
 )
 def test_a_url_that_names_no_page_is_named_in_the_error(url: str) -> None:

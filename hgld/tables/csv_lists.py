@@ -1,0 +1,78 @@
+"""Lists that a person made: a CSV file with a header. A row that is not clear is refused."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hgld.errors import InputError
+
+_BETWEEN = (",", ";", "\t")
+
+
+def read_csv_list(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows of a list that are not empty, each with its number as a spreadsheet shows it.
+
+    Args:
+        path: a UTF-8 file, with a comma, semicolon or tab between cells.
+        columns: the columns that it must have. Others may be there.
+        optional: those that it need not have, and that would be read too.
+
+    Yields:
+        The number of the row, and column to cell, to the letter.
+
+    Raises:
+        InputError: the file cannot be read, a column is missing or there twice, or there is no row
+            below the first; or a row has more or fewer cells than the first, or a cell that goes on
+            in the next line, as one does whose quote is not closed. The text names the row.
+    """
+    rows = _rows(path, columns)
+    _, header = next(rows, (1, list[str]()))
+    for column in (*columns, *optional):
+        count = header.count(column)
+        if count > 1 or (count == 0 and column in columns):
+            got = ", ".join(header) or "an empty file"
+            raise InputError(f"{path} row 1 must name the column {column} once, got {got}")
+    found = False
+    for number, cells in rows:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path} row {number} must have {len(header)} cells as row 1 has, got "
+                f"{len(cells)}; put a text with a comma or semicolon between quotes"
+            )
+        found = True
+        yield number, dict(zip(header, cells, strict=True))
+    if not found:
+        raise InputError(f"{path} must have a row below row 1, got none")
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and the cells of each row that is not empty, the header first."""
+    number = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            between = _between(file.readline(), columns)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=between, strict=True)
+            for number, cells in enumerate(reader, 1):
+                if reader.line_num > number:
+                    raise InputError(
+                        f"{path} row {number} goes on in the next line; close its quote"
+                    )
+                if any(cells):
+                    yield number, cells
+    except csv.Error as error:
+        raise InputError(f"{path} row {number + 1} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _between(first_line: str, columns: Sequence[str]) -> str:
+    """Returns what stands between the cells of a file; a spreadsheet may have put semicolons."""
+    for sign in _BETWEEN:
+        if {*columns}.issubset(next(csv.reader([first_line], delimiter=sign), [])):
+            return sign
+    return _BETWEEN[0]

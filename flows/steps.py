@@ -18,6 +18,8 @@ from hgld.tables import IMAGE_FILES
 
 _Config = TypeVar("_Config")
 
+_ASKS = "sets it aside and asks again"
+
 Section = dict[str, object]
 Sections = dict[str, Section]
 """Name of a section of the settings file to its settings."""
@@ -104,11 +106,9 @@ def scrape_step(sections: Sections) -> BuildStep:
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
-    def find(workspace: Workspace) -> Iterable[Damage]:
-        # Where the tables are up to date, nothing else looks at what they were made of.
-        return archive_findings(workspace, STAGE.name, EVIDENCE_STAGE.name)
-
-    verify = _mended(find, "scrape --force", "sets it aside and asks again")
+    names = (STAGE.name, EVIDENCE_STAGE.name)
+    # Where the tables are up to date, nothing else looks at what they were made of.
+    verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
     config = _read(ScrapeConfig, sections, "scrape")
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
     return replace(step, stages=(STAGE, EVIDENCE_STAGE))
@@ -195,16 +195,12 @@ def parents_step(sections: Sections) -> BuildStep:
     from hgld.scrape.verify import archive_findings
 
     asking = _read(ScrapeConfig, sections, "scrape")
-
-    def find(workspace: Workspace) -> Iterable[Damage]:
-        return archive_findings(workspace, STAGE.name)
-
     return _single(
         "parents",
         _read(ParentsConfig, sections, "parents"),
         STAGE,
         lambda workspace, config: run_parents(workspace, config, asking),
-        verify=_mended(find, "parents --force", "sets it aside and asks again"),
+        verify=_mended(lambda build: archive_findings(build, STAGE.name), "parents --force", _ASKS),
         found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
     )
 

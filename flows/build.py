@@ -2,11 +2,15 @@
 
 import contextlib
 import inspect
+import json
 import os
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hgld.engine.config import read_toml, row_settings, setting_fields
+from hgld.engine.files import write_text
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
@@ -83,6 +87,42 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         if name not in ALL_SECTIONS:
             raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
     return sections
+
+
+def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
+    """Writes a setting into a settings file, all else of which stays as it is.
+
+    Args:
+        path: the file; it is made where there is none.
+        section: of the setting.
+        name: of the setting.
+        value: true, false, a number or a text.
+
+    Returns:
+        Whether the file said something else before.
+
+    Raises:
+        InputError: the file cannot be read, or has the setting in a form of its own.
+    """
+    before = read_toml(path) if path.exists() else {}
+    kept = before.get(section, {})
+    if kept.get(name) == value:
+        return False
+    line = f"{name} = {json.dumps(value)}"
+    text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    head = re.search(rf"^\[{section}\][^\r\n]*", text, re.M)
+    if head is None:
+        text = f"{text.rstrip()}\n[{section}]\n{line}\n".lstrip()
+    elif name in kept:
+        before_it, rest = text[: head.end()], text[head.end() :]
+        text = before_it + re.sub(rf"^{name}[ \t]*=[^\r\n]*", line, rest, count=1, flags=re.M)
+    else:
+        text = f"{text[: head.end()]}\n{line}{text[head.end() :]}"
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(text) == before | {section: kept | {name: value}}:
+            write_text(path, text)
+            return True
+    raise InputError(f"{path} must have `{line}` in [{section}] for this; write it there")
 
 
 def build_steps(sections: Sections) -> list[BuildStep]:

@@ -21,7 +21,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
 from hgld.flows import build, steps
 from hgld.flows.cli.looking import browse, index, search
-from hgld.flows.cli.options import BuildOptions, Command, CommandGroup, StepOptions
+from hgld.flows.cli.options import ACCEPTING, BuildOptions, Command, CommandGroup, StepOptions
 from hgld.flows.cli.output import print_table, quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
@@ -30,8 +30,6 @@ from hgld.flows.steps import Sections
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
-_ACCEPTING = ("review.accept_proposals", "review.accept_above")
-"""The settings with which a build goes on without a person."""
 _IN_ORDER = "put that in order, or move it away, then rerun"
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
@@ -149,7 +147,7 @@ def _cluster(options: ClusterOptions, sections: Sections) -> None:
         run_and_tell(options.root, steps.cluster_step(sections), force=options.force)
 
 
-@_step("annotate", "annotate", *_ACCEPTING, "release")
+@_step("annotate", "annotate", *ACCEPTING, "release")
 def _annotate(options: StepOptions, sections: Sections) -> None:
     """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
@@ -295,7 +293,7 @@ def _benchmark(options: StepOptions, sections: Sections) -> None:
     Console().print(format_table(results))
 
 
-@_step("build", "scrape.contact", *_ACCEPTING, "annotate.fills", options=BuildOptions)
+@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)
 def _build(options: BuildOptions, sections: Sections) -> None:
     """Runs every step, each only as far as it is not done; stops where a review is due.
 
@@ -376,10 +374,10 @@ def _status(options: StatusOptions, sections: Sections) -> None:
     for step in (*order.values(), *others):
         due = step.stages if step.name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
-        has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
-        stages += [
-            (stage, build.known_settings(workspace, step, stage)) for stage in (*due, *has_run)
-        ]
+        has_run = (one for one in unasked if workspace.manifest_path(one.name).exists())
+        seen = {stage.name for stage, _ in stages}
+        shown = (one for one in (*due, *has_run) if one.name not in seen)
+        stages += [(one, build.known_settings(workspace, step, one)) for one in shown]
     states = build_status(workspace, stages)
     if options.json:
         places = [str(stage.result_path(workspace)) for stage, _ in stages]

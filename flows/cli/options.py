@@ -15,13 +15,17 @@ import click
 from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.errors import InputError
-from hgld.flows.build import read_sections, settings_class
+from hgld.flows.build import keep_setting, load_step, read_sections, settings_class
 from hgld.flows.steps import Sections
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
 _NOT_SET = "not set"
+ACCEPTING = ("review.accept_proposals", "review.accept_above")
+"""The settings with which a build goes on without a person."""
+_KEPT = (*ACCEPTING, "annotate.fills")
+"""The settings that a build is told once."""
 _WIDEST = 60
 """Most characters of an option's choices, in help of 80 columns."""
 
@@ -184,9 +188,20 @@ class Command(click.Command):
             for option in self.setting_options:
                 if option.name in given:
                     _override(sections, option, given[option.name])
+            self._keep(options, sections, [name for name in _KEPT if name in given])
             arguments["sections"] = sections
         ctx.params = {"options": options, **arguments}
         return super().invoke(ctx)
+
+    def _keep(self, options: BuildOptions, sections: Sections, names: Sequence[str]) -> None:
+        """Keeps what lets a build go on without a person, so that the next command knows it too."""
+        path = options.config or options.root / "hgld.toml"
+        for section, _, name in (one.partition(".") for one in names):
+            load_step(section, sections)  # refuses what no command could use
+            if options.root.exists() or self.name == "build":
+                value = sections[section][name]
+                if keep_setting(path, section, name, value):
+                    click.echo(f"{path}: [{section}] {name} = {json.dumps(value)} is kept")
 
 
 def _override(sections: Sections, option: SettingOption, value: object) -> None:

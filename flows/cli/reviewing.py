@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
 from hgld.flows import steps
 from hgld.flows.build import needing
-from hgld.flows.cli.options import Command, StepOptions, refuse_idle
+from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.steps import Sections
 from hgld.pages.review import PORT
@@ -77,14 +78,16 @@ class ReviewOptions(StepOptions):
 def review(options: ReviewOptions, sections: Sections) -> None:
     """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
 
-    Without a task (--export, --apply, --status, --settle or an --accept) it opens the page, until
-    Ctrl-C; --labels names a list, what `hgld cluster --labels` wrote. Reads labels/, scrape/, a
-    sheet and review/decisions.jsonl; writes such a file, or review/decisions.jsonl (with a copy
-    beside it) and review/taxonomy/. Needs hgld[review].
+    Without a task (--export, --apply, --status, --settle or an --accept that is typed) it opens the
+    page, until Ctrl-C; --labels names a list, what `hgld cluster --labels` wrote. Reads labels/,
+    scrape/, a sheet and review/decisions.jsonl; writes such a file, or review/decisions.jsonl (with
+    a copy beside it) and review/taxonomy/. Needs hgld[review].
     """
     workspace = Workspace(options.root)
-    accepts = steps.review_step(sections).settings.accepts
-    if not (options.force or accepts or any(getattr(options, name) for name in _TASKS)):
+    # One that stands in the settings file is no reason not to look at the page.
+    source = click.get_current_context().get_parameter_source
+    typed = [name for name in ACCEPTING if source(name) is ParameterSource.COMMANDLINE]
+    if not (options.force or typed or any(getattr(options, name) for name in _TASKS)):
         _open_page(workspace, options, sections)
         return
     page = "port open_ host token read_only known"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.flows.build import read_sections
 from hgld.review.log import decisions
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_lines, read_decisions
 from hgld.tables import TAXONOMY
@@ -154,8 +155,10 @@ def test_annotations_wait_for_the_review_or_take_what_is_proposed(clustered: Wor
     assert done.returncode == 1  # nothing was scraped here
     assert "review: done" in done.stdout
     assert set(clustered.read(TAXONOMY)["accepted_above"].to_pylist()) == {0.5}
-    done = annotate()  # what was accepted stays so
+    done = annotate()  # it was told once, and is kept
     assert done.returncode == 1
+    assert read_sections(clustered.root, None) == {"review": {"accept_above": 0.5}}
+    assert "up to date" in done.stdout
     assert "`hgld metadata`" in done.stderr
 
 

@@ -30,7 +30,9 @@ def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> 
     assert run_typed(["review", "--root", begun.root]).returncode == 0
     assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
     asked.clear()
-    begun.path("hgld.toml").write_text('[propose]\ntaxonomy = "own"\n')
+    # That proposals are accepted where nobody looks is no reason not to look.
+    text = '[propose]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
+    begun.path("hgld.toml").write_text(text)
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     words += ["--read-only", "--reviewer", "ann"]
     assert run_typed(["review", "--root", begun.root, *words]).returncode == 0

@@ -108,14 +108,15 @@ def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
     kept = before.get(section, {})
     if kept.get(name) == value:
         return False
-    line = f"{name} = {json.dumps(value)}"
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
     text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     head = re.search(rf"^\[{section}\][^\r\n]*", text, re.M)
     if head is None:
         text = f"{text.rstrip()}\n[{section}]\n{line}\n".lstrip()
     elif name in kept:
         before_it, rest = text[: head.end()], text[head.end() :]
-        text = before_it + re.sub(rf"^{name}[ \t]*=[^\r\n]*", line, rest, count=1, flags=re.M)
+        assigned = re.compile(rf"^{name}[ \t]*=[^\r\n]*", re.M)
+        text = before_it + assigned.sub(lambda _: line, rest, count=1)
     else:
         text = f"{text[: head.end()]}\n{line}{text[head.end() :]}"
     with contextlib.suppress(tomllib.TOMLDecodeError):

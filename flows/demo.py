@@ -12,7 +12,7 @@ from hgld.engine.config import read_toml
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.flows.build import build_steps, read_sections, run_step
+from hgld.flows.build import build_steps, keep_setting, read_sections, run_step
 from hgld.flows.cli.output import refuse_failed
 from hgld.tables import HIERARCHY
 
@@ -85,7 +85,9 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:
-    """Writes the demo's `hgld.toml`, unless there is one; without a contact it replays.
+    """Writes the demo's `hgld.toml`; without a contact it replays.
+
+    Where there is one it stays, but for addresses that are not there: the folder may have moved.
 
     Raises:
         InputError: there is one, and it takes the answers from elsewhere than is asked for.
@@ -97,8 +99,14 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
         metadata = json.dumps(f"{source}/metadata", ensure_ascii=False)
         text = _SETTINGS.format(root=workspace.root, scrape=scrape, source=place, metadata=metadata)
         write_text(path, text)
-    elif read_toml(path).get("scrape", {}).get("replay", False) == bool(contact):
+        return
+    sections = read_toml(path)
+    if sections.get("scrape", {}).get("replay", False) == bool(contact):
         raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
+    for section, place in (("metadata", f"{source}/metadata"), ("images", source)):
+        address = str(sections.get(section, {}).get("base_url", ""))
+        if address.startswith("/") and not Path(address).exists():
+            keep_setting(path, section, "base_url", place)
 
 
 def _require_own_folder(workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ import click
 
 from hgld import __version__
 from hgld.engine.config import setting
+from hgld.engine.stage import Stage
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
@@ -369,7 +370,8 @@ def _status(options: StatusOptions, sections: Sections) -> None:
     """
     workspace = Workspace(options.root)
     workspace.require()
-    stages, order = [], {step.name: step for step in build.build_steps(sections)}
+    stages: list[tuple[Stage, dict[str, object]]] = []
+    order = {step.name: step for step in build.build_steps(sections)}
     others = (build.load_step(name, sections) for name in build.ALL_STEPS if name not in order)
     for step in (*order.values(), *others):
         due = step.stages if step.name in order else ()

@@ -6,6 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.flows.build import read_sections
 from hgld.flows.demo import run_demo, write_settings
 
 
@@ -34,6 +35,16 @@ def test_an_edited_file_of_settings_is_left_alone(workspace: Workspace) -> None:
     path.write_bytes(edited)
     write_settings(workspace, contact="")
     assert path.read_bytes() == edited
+
+
+def test_a_demo_whose_folder_was_moved_finds_its_pictures(tmp_path: Path) -> None:
+    settings_of(Workspace(tmp_path / "here"))
+    there = Workspace((tmp_path / "here").rename(tmp_path / "there \\1 \N{WATER WAVE}"))
+    write_settings(there, contact="")
+    sections = read_sections(there.root, None)
+    source = there.path("source").resolve()
+    assert sections["images"]["base_url"] == str(source)
+    assert sections["metadata"]["base_url"] == str(source / "metadata")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, MissingInputError
+from hgld.errors import MissingInputError
 from hgld.labels.clustering import stage
 from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
@@ -248,17 +248,6 @@ def test_a_missing_extra_is_named(embedded: Workspace, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
     with pytest.raises(MissingInputError, match="sklearn"):
         run_cluster(embedded, THREE)
-
-
-@pytest.mark.fault(63, "embeddings gone")
-def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> None:
-    clean = run_cluster(embedded, THREE).manifest.outputs
-    (shard,) = embedded.shards(EMBEDDINGS)
-    shard.unlink()
-    with pytest.raises(DamagedError, match=shard.name):
-        run_cluster(embedded, THREE)
-    write_embedded(embedded, CLASSES)
-    assert run_cluster(embedded, THREE).manifest.outputs == clean
 
 
 @pytest.mark.parametrize(("name", "value"), [("clusters", 0), ("seed", -1), ("seed", 1 << 65)])

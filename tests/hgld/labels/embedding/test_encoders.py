@@ -169,6 +169,8 @@ def _of_another(_: bytes) -> bytes:
         lambda good: good[: len(good) // 2],
         lambda good: bytes(3_000) + good[3_000:],  # the head says what is where,
         lambda good: good[:-300] + bytes(300),  # and the directory at the end
+        lambda good: good.replace(b"_rebuild_tensor", b"_rebuild_tenzor"),
+        lambda good: good.replace(b"positional_embedding", b"positional_embeddinG"),
     ],
 )
 def test_damaged_weights_are_one_line_and_no_traceback(

@@ -107,11 +107,7 @@ def test_a_setting_that_no_run_could_use_is_named(settings: dict[str, Any], name
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
-    config: EmbedConfig,
-    scraped: Workspace,
-    encoder: TrigramEncoder,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
     class Dying(TrigramEncoder):
         calls = 0
@@ -122,7 +118,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
                 raise KeyboardInterrupt
             return super().encode(texts, on_batch)
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed, "load_encoder", lambda _: Dying())
         with pytest.raises(KeyboardInterrupt):
             run_embed(scraped, config)
@@ -130,7 +126,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     assert len(list(scraped.path(CACHE_FOLDER).glob("*.parquet"))) == 2
     resumed = run_embed(scraped, config).manifest
     assert len(encoder.encoded) == len(TEXTS) - 2 * PART
-    undisturbed = Workspace(tmp_path / "undisturbed")
+    undisturbed = Workspace(scraped.root.with_name("undisturbed"))
     write_scrape(undisturbed, class_rows(SCRAPED))
     assert run_embed(undisturbed, config).manifest.outputs == resumed.outputs
 

@@ -175,7 +175,7 @@ def test_other_settings_or_weights_look_again(
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
-    build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Dying(ColourModel):
         def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> NDArray[np.float32]:
@@ -194,7 +194,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
 
     resumed = run_look(build, config).manifest
     assert model.batches == [3, 2]  # of four landmarks with pictures, two were done
-    undisturbed = Workspace(tmp_path / "undisturbed")
+    undisturbed = Workspace(build.root.with_name("undisturbed"))
     write_unlabelled(undisturbed, PICTURES, classes=CLASSES)
     assert run_look(undisturbed, config).manifest.outputs == resumed.outputs
 

@@ -90,6 +90,7 @@ def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: 
     decisions = [
         decision("Xqzt", "accept", "quarry", "human-made"),
         decision("Lake_Xqzt", "refuse"),
+        *(decision(OPEN["train", 501], "refuse", label) for label in ("church", "lake", "quarry")),
     ]
     write_named_build(workspace, decisions=decisions)
     run_fill(workspace, FillConfig())
@@ -97,7 +98,8 @@ def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: 
     assert (row["status"], row["hierarchical_label"], row["method"]) == ("ok", "quarry", "reviewed")
     assert (row["natural_or_human_made"], row["confidence"]) == ("human-made", 1.0)
     assert row["reviewer"] == "ann"
-    assert fills(workspace)["train", 501]["reviewer"] is None
+    nothing_left = fills(workspace)["train", 501]
+    assert (nothing_left["best_guess"], nothing_left["reviewer"]) == (None, None)
     refused = fills(workspace)["index", 501]
     assert refused["best_guess"] != "lake"
     assert refused["status"] == "unsure"

@@ -8,7 +8,7 @@ import pytest
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables
 from tests.worlds.taxonomies import write_taxonomy
 
 CLASS_COLUMNS = "class_qid,class_label,action,hierarchical_label"
@@ -73,6 +73,14 @@ def test_classes_have_their_labels(shipped_tables: TaxonomyTables, shared: Path)
         same = classes.get(row.superclass_qid)
         if same and same.action == row.action == "accept":
             assert row.hierarchical_label == same.hierarchical_label, row.superclass_label
+
+
+def test_the_shipped_lines_are_sorted() -> None:
+    for name in ("supercategories", "aliases", "classes", "cut_points", "unspecific"):
+        with (SHIPPED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+        by_qid = name in {"classes", "cut_points"}
+        assert rows == sorted(rows, key=lambda row: (int(row[0][1:]) if by_qid else 0, row))
 
 
 def test_a_folder_of_one_s_own_takes_the_place_of_the_shipped_tables(own: Path) -> None:

@@ -25,6 +25,7 @@ _TABLES = _OF_IMAGES | cards.MORE_TABLES
 def croissant(facts: ReleaseFacts) -> str:
     """Returns croissant.json, with provenance down to who decided on a label."""
     config, known = facts.config, cards.texts()
+    version, date = facts.release["version"], facts.release["date"]
     context = json.loads((cards.TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
     of_images = (name for name in _OF_IMAGES if facts.has_file(_pattern(name)))
     names = [*of_images, *cards.tables_with_rows(facts)]
@@ -35,10 +36,10 @@ def croissant(facts: ReleaseFacts) -> str:
         "@context": context,
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "license": config.license_url,
-        "version": facts.version,
-        **({"datePublished": facts.date} if facts.date else {}),
+        "version": version,
+        **({"datePublished": date} if date else {}),
         **({"url": config.url} if config.url else {}),
-        "citeAs": f"{', '.join(config.creators)}: {config.title}, version {facts.version}.",
+        "citeAs": f"{', '.join(config.creators)}: {config.title}, version {version}.",
         "keywords": known["keywords"],
         "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
         **{f"rai:{name}": text for name, text in known["rai"].items()},

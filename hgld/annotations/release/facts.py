@@ -21,7 +21,6 @@ from hgld.annotations.release.released import (
 )
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
-from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
 
 FIRST_VERSION = "1.0.0"
@@ -30,7 +29,6 @@ SCHEMA_VERSION = 2
 
 _CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-[A-Z]+)*)-(\d\.\d)")
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +109,8 @@ class ReleaseFacts:
     config: ReleaseConfig
     release: Release
     """As in releases.json; its `files` are those of the tables."""
-    earlier: tuple[Release, ...]
+    earlier: list[Release]
     """The releases before, the newest first."""
-    counts: Mapping[str, Any]
-    """Of the release (`release_counts`)."""
-    version: str
-    date: str
-    """As YYYY-MM-DD; empty where nothing says it."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
     files: Mapping[str, FileRecord]
@@ -129,6 +122,11 @@ class ReleaseFacts:
     """How labels came about to the number of landmarks."""
     days: Sequence[str]
     """The first and the last on which a page was asked for; nothing where none was."""
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What it holds (`release_counts`)."""
+        return dict(self.release["counts"])
 
     def has_file(self, pattern: str) -> bool:
         """Says whether a table has a file, by the pattern of its shards in the release."""
@@ -170,10 +168,7 @@ def release_facts(
     return ReleaseFacts(
         config=config,
         release=release,
-        earlier=tuple(before),
-        counts=release["counts"],
-        version=release["version"],
-        date=release["date"] or "",
+        earlier=before,
         changes=changes,
         files=files,
         deciders=_most_first(labelled["reviewer"]),
@@ -230,25 +225,13 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     Returns:
         A major one where a label was changed or removed, or readers of the tables break; a minor
         one where rows were added or tell more; a patch where the rows are the same.
-
-    Raises:
-        InputError: the release before has no version.
     """
-    match = _VERSION.fullmatch(str(before["version"]))
-    if match is None:
-        raise InputError(
-            f"[release] previous has the version {before['version']!r}, which must be three "
-            f"numbers such as 1.0.0; name the folder of another release"
-        )
-    major, minor, patch = map(int, match.groups())
-
-    def has_any(*names: str) -> bool:
-        return any(kind.get(name, 0) for kind in counts.values() for name in names)
-
+    major, minor, patch = map(int, before["version"].split("."))
+    changed = {name for kind in counts.values() for name, count in kind.items() if count}
     breaks = before.get("schema") != SCHEMA_VERSION
-    if breaks or has_any("label_removed", "label_changed", "labels_gone"):
+    if breaks or changed & {"label_removed", "label_changed", "labels_gone"}:
         return f"{major + 1}.0.0"
-    if has_any("added", "removed", "moved", "changed"):
+    if changed & {"added", "removed", "moved", "changed"}:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
 

@@ -8,6 +8,7 @@ is stopped between has the old list, `hgld verify` says what differs, and the ne
 import contextlib
 import dataclasses
 import fcntl
+import importlib.util
 import os
 import re
 import shutil
@@ -218,21 +219,13 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
 
 def _bring_from_hub(ref: str, endpoint: str) -> Bring:
     dataset, revision = _hub_name(ref)
-    try:
-        from huggingface_hub import errors, hf_hub_download
-    except ModuleNotFoundError as error:
-        raise _needs_hub(ref, error) from error
+    from huggingface_hub import errors, hf_hub_download
+
+    there = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
 
     def bring(name: str, folder: Path) -> None:
         try:
-            hf_hub_download(
-                dataset,
-                name,
-                repo_type="dataset",
-                revision=revision,
-                local_dir=folder,
-                endpoint=endpoint,
-            )
+            hf_hub_download(dataset, name, local_dir=folder, **there)
         except errors.LocalEntryNotFoundError as error:  # which is an EntryNotFoundError, too
             raise FetchError(f"cannot reach {endpoint} ({error}); rerun") from error
         except (errors.EntryNotFoundError, errors.RepositoryNotFoundError) as error:
@@ -247,11 +240,9 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
 
 def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transfer:
     dataset, _ = _hub_name(to)
-    try:
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-        from huggingface_hub.errors import HfHubHTTPError
-    except ModuleNotFoundError as error:
-        raise _needs_hub(to, error) from error
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
     sums = read_sums(folder / RELEASE_SUMS)
     there = read_sums(before / RELEASE_SUMS) if before else {}
     new = [name for name, digest in sums.items() if there.get(name) != digest]
@@ -276,15 +267,17 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
 
 
 def _hub_name(ref: str) -> tuple[str, str | None]:
-    """Returns OWNER/NAME of a data set on the hub, and its revision."""
+    """Returns OWNER/NAME of a data set on the hub, and its revision.
+
+    Raises:
+        InputError: it is no such name, or the package that speaks with the hub is not installed.
+    """
     match = _HUB_NAME.fullmatch(ref)
     if match is None:
         raise InputError(f"a data set on the hub must be named hf:OWNER/NAME[@REVISION], got {ref}")
+    if not importlib.util.find_spec("huggingface_hub"):
+        raise InputError(f"{ref} needs the package 'huggingface_hub': {how_to_install('hub')}")
     return match["name"], match["revision"]
-
-
-def _needs_hub(ref: str, error: ModuleNotFoundError) -> InputError:
-    return InputError(f"{ref} needs the package {error.name!r}: {how_to_install('hub')}")
 
 
 def _bring_sums(bring: Bring, ref: str, staging: Path) -> dict[str, str]:

@@ -177,7 +177,7 @@ def _write_new(
     facts = release_facts(folder, config, files, tables, changes)
     logger.info(
         "release: version %s, %s labelled images of %s landmarks with a label",
-        facts.version,
+        facts.release["version"],
         f"{sum(facts.counts['images'].values()):,}",
         f"{facts.counts['landmarks_with_label']:,}",
     )

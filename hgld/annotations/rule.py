@@ -107,11 +107,8 @@ def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.List
     voted = groups.filter(has_vote)
     ends = pa.array([len(voted)], pa.int32())
     classes = ranked.select(["class_qid", "landmarks"]).take(voted["place"])
-    columns = {name: voted[name] for name in ("hierarchical_label", "votes")}
-    columns |= {name: classes[name] for name in ("class_qid", "landmarks")}
-    structs = pa.StructArray.from_arrays(
-        [columns[field.name].cast(field.type).combine_chunks() for field in CANDIDATE],
-        fields=list(CANDIDATE),
-    )
+    columns = [*voted.select(["hierarchical_label", "votes"]), *classes]
+    named = pa.table(columns, names=CANDIDATE.names).cast(pa.schema(list(CANDIDATE)))
+    structs = named.to_struct_array().combine_chunks()
     offsets = pa.concat_arrays([before.take(starts), ends])
     return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(CANDIDATE))

@@ -64,6 +64,7 @@ _CSV_FILES = {
     for name, columns in _CSV_FORMATS.items()
     for space in ("train", "index")
 }
+
 STAGE = Stage(
     name="annotate",
     version=6,

@@ -20,6 +20,14 @@ _Json = dict[str, Any]
 _PARQUET = "application/x-parquet"
 _OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
 _TABLES = _OF_IMAGES | cards.MORE_TABLES
+# Nested columns have none: flat ones say the same again.
+_DATA_TYPES = {
+    **dict.fromkeys((pa.int32(), pa.int64()), "sc:Integer"),
+    **dict.fromkeys((pa.float32(), pa.float64()), "sc:Float"),
+    pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
+    pa.timestamp("ms", tz="UTC"): "sc:DateTime",
+}
 
 
 def croissant(facts: ReleaseFacts) -> str:
@@ -108,7 +116,7 @@ def _record_set(name: str) -> _Json:
     known = cards.texts()["tables"][name]
     fields = []
     for column in _TABLES[name].schema:
-        if (data_type := _data_type(column.type)) is None:
+        if (data_type := _DATA_TYPES.get(column.type)) is None:
             continue
         field = _field(name, column.name, data_type)
         if column.name == "hierarchical_label" and name in {*_OF_IMAGES, "landmarks"}:
@@ -147,16 +155,3 @@ def _has_shards(name: str) -> bool:
 
 def _pattern(name: str) -> str:
     return shard_pattern(relative_to_release(_TABLES[name].path))
-
-
-def _data_type(kind: pa.DataType) -> str | None:
-    """Returns the type of a column; None for nested ones, which flat columns say again."""
-    if pa.types.is_string(kind):
-        return "sc:Text"
-    if pa.types.is_integer(kind):
-        return "sc:Integer"
-    if pa.types.is_boolean(kind):
-        return "sc:Boolean"
-    if pa.types.is_floating(kind):
-        return "sc:Float"
-    return "sc:DateTime" if pa.types.is_timestamp(kind) else None

@@ -127,8 +127,9 @@ def read_releases(path: Path) -> list[Release]:
     try:
         releases = json.loads(path.read_text(encoding="utf-8"))
         for release in releases:
-            release["version"], release["date"], release["files"]
+            _major, _minor, _patch = map(int, release["version"].split("."))
+            release["date"], release["files"]
         releases[0]
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"{path} is no list of releases ({error!r}); fetch it again") from error
     return list(releases)

@@ -34,6 +34,7 @@ from hgld.tables import LABEL_CHANGES
 
 logger = logging.getLogger(__name__)
 
+_CHANGES = relative_to_release(LABEL_CHANGES.path)
 _SUMS = f"{RELEASE_FOLDER}/{RELEASE_SUMS}"
 _TEXTS = {
     f"{RELEASE_FOLDER}/{RELEASES_FILE}": release_list,
@@ -151,12 +152,10 @@ def _says_the_same(previous: Path, config: ReleaseConfig, files: Mapping[str, Fi
 
     Then nothing follows it: who publishes a build twice publishes one release.
     """
-    texts = {relative_to_release(name) for name in STAGE.output_files}
-    sums = read_sums(previous / RELEASE_SUMS)
-    tables = {name: digest for name, digest in sums.items() if name not in texts}
-    settings = read_releases(previous / RELEASES_FILE)[0].get("settings")
+    before = read_releases(previous / RELEASES_FILE)[0]
     ours = {name: record.sha256 for name, record in files.items()}
-    return tables == ours and settings == row_settings(config)
+    theirs = {name: one for name, one in before["files"].items() if name != _CHANGES}
+    return theirs == ours and before.get("settings") == row_settings(config)
 
 
 def _write_new(
@@ -172,15 +171,9 @@ def _write_new(
         changes = label_changes(read_release(config.previous), tables)
     with writer.file(LABEL_CHANGES.path) as path:
         write_shard(changes, path)
-    record = record_file(writer.path(LABEL_CHANGES.path))
-    files = {**files, relative_to_release(LABEL_CHANGES.path): record}
+    files = {**files, _CHANGES: record_file(writer.path(LABEL_CHANGES.path))}
     facts = release_facts(folder, config, files, tables, changes)
-    logger.info(
-        "release: version %s, %s labelled images of %s landmarks with a label",
-        facts.release["version"],
-        f"{sum(facts.counts['images'].values()):,}",
-        f"{facts.counts['landmarks_with_label']:,}",
-    )
+    logger.info("release: version %s", facts.release["version"])
     for name, text in _TEXTS.items():
         with writer.file(name) as path:
             path.write_text(text(facts), encoding="utf-8")

@@ -131,16 +131,6 @@ def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> Non
     assert row["provenance"] == annotations(reviewed, "index")["b0"]["provenance"]
 
 
-def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    assert list(annotations(reviewed, "train")) == ["a0"]
-    assert not run_annotate(reviewed, AnnotateConfig(train="all")).skipped
-    rows = annotations(reviewed, "train")
-    assert {key: row["in_clean"] for key, row in rows.items()} == {"a0": True, "a1": False}
-    assert annotations(reviewed, "index")["b0"]["in_clean"] is None
-    assert "a1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
-
-
 def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
     reviewed: Workspace,
 ) -> None:

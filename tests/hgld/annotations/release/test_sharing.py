@@ -17,6 +17,7 @@ from hgld.engine.verify import verify_sums
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, WorkspaceBusyError
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.release.hub import NAME, Hub, serve_hub
+from tests.hgld.annotations.release.worlds import tree
 from tests.hgld.engine.test_placing import killed_after
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
@@ -45,15 +46,6 @@ def write_release(folder: Path, files: dict[str, bytes]) -> Path:
         lines.append(f"{file_digest(path)}  {name}\n")
     (folder / "SHA256SUMS").write_text("".join(lines))
     return folder
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Returns the content of every file of a folder, hidden ones too, by name."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture

@@ -119,8 +119,8 @@ def pull(ref: str, out: Path, hub: str) -> None:
     """
     from hgld.annotations.release.sharing import pull_release
 
-    report = pull_release(ref, out, HttpPolicy(), endpoint=hub)
-    click.echo(f"{out}: {report.words('fetched')}; all as SHA256SUMS says")
+    moved, kept = pull_release(ref, out, HttpPolicy(), endpoint=hub)
+    click.echo(f"{out}: {moved:,} files fetched, {kept:,} were there; all as SHA256SUMS says")
 
 
 @click.command("publish", cls=StepCommand)
@@ -143,5 +143,5 @@ def publish(root: Path, sections: Sections, to: str, hub: str) -> None:
     for step in annotate_steps(sections):
         run_and_tell(root, step)
     folder = workspace.path(RELEASE_FOLDER)
-    report = publish_release(folder, to, policy, before=before, endpoint=hub)
-    click.echo(f"{to}: {report.words('sent')}")
+    moved, kept = publish_release(folder, to, policy, before=before, endpoint=hub)
+    click.echo(f"{to}: {moved:,} files sent, {kept:,} were there")

@@ -190,28 +190,26 @@ def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
         credited: train images with a credit.
     """
     images, landmarks = tables.images, tables.landmarks
-    splits, reasons = (
-        {
-            table: count_by(images.filter(pc.equal(images["table"], table))[column])
-            for table in names
-        }
-        for column, names in (("split", ("data", "filled")), ("reason", ("excluded", "bad")))
+
+    def counted(table: str, column: str) -> dict[str, int]:
+        return count_by(images.filter(pc.equal(images["table"], table))[column])
+
+    data, more = (
+        dict.fromkeys(ANNOTATIONS, 0) | counted(one, "split") for one in ("data", "filled")
     )
-    spaces = count_by(landmarks["split"])
     labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
     is_filled = pc.equal(labelled["decision"], FILLED_RULE)
     by_class, filled = labelled.filter(pc.invert(is_filled)), labelled.filter(is_filled)
-    train = sum(counts.get("train", 0) for counts in splits.values())
     return {
-        "images": {split: splits["data"].get(split, 0) for split in ANNOTATIONS},
-        "filled": {split: splits["filled"].get(split, 0) for split in ANNOTATIONS},
+        "images": data,
+        "filled": more,
         "filled_by": count_by(pc.coalesce(filled["method"], "unknown")),
-        **reasons,
-        "landmarks": {space: spaces.get(space, 0) for space in ("train", "index")},
+        **{table: counted(table, "reason") for table in ("excluded", "bad")},
+        "landmarks": {"train": 0, "index": 0} | count_by(landmarks["split"]),
         "landmarks_with_label": len(by_class),
         "landmarks_filled": len(filled),
         "labels": pc.count_distinct(by_class["hierarchical_label"]).as_py(),
-        "credits_missing": train - credited,
+        "credits_missing": data["train"] + more["train"] - credited,
     }
 
 

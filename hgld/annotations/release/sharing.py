@@ -41,25 +41,10 @@ Bring = Callable[[str, Path], None]
 
 
 class Transfer(NamedTuple):
-    """What a pull or a publication did."""
+    """How many files a pull or a publication fetched or sent, and how many were there already."""
 
     moved: int
-    """Files that were fetched or sent."""
     kept: int
-    """Files that were there already."""
-    bytes: int
-    """Of all of them."""
-
-    @classmethod
-    def of(cls, folder: Path, names: Collection[str], moved: int) -> "Transfer":
-        """Counts the files of a release."""
-        size = sum((folder / name).stat().st_size for name in names)
-        return cls(moved, len(names) - moved, size)
-
-    def words(self, moved: str) -> str:
-        """Returns that in a line, with the word for files that moved."""
-        count = f"{self.moved + self.kept:,} files, {self.bytes:,} bytes"
-        return f"{count}: {self.moved:,} {moved}, {self.kept:,} were there"
 
 
 def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB) -> Transfer:
@@ -70,9 +55,6 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
         out: the folder: new, empty, or with an earlier release. Files of one's own in it stay.
         policy: the bounds of what is fetched from an address.
         endpoint: of the hub.
-
-    Returns:
-        What was done.
 
     Raises:
         InputError: `out` is a link, a file, has files and no release, or one of one's own where the
@@ -104,7 +86,7 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
             (staging / RELEASE_SUMS).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # other files that came stay, for the next pull
                 staging.rmdir()
-        return Transfer.of(out, sums, len(missing))
+        return Transfer(len(missing), len(sums) - len(missing))
 
 
 def publish_release(
@@ -119,9 +101,6 @@ def publish_release(
         policy: as `pull_release` takes it.
         before: what `release_before` returned for that place.
         endpoint: of the hub, whose login is the one of `hf auth login`, or HF_TOKEN.
-
-    Returns:
-        What was done.
 
     Raises:
         DamagedError: a file of the release is not what SHA256SUMS says; nothing is sent.
@@ -263,7 +242,7 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error
-    return Transfer.of(folder, sums, len(new))
+    return Transfer(len(new), len(sums) - len(new))
 
 
 def _hub_name(ref: str) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ from hgld.engine.config import row_settings
 from hgld.engine.dataset import write_shard
 from hgld.engine.files import FileRecord, file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS, read_sums, verify_sums
+from hgld.engine.verify import RELEASE_SUMS, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import LABEL_CHANGES
@@ -94,18 +94,9 @@ def sums_damages(workspace: Workspace) -> Iterator[Damage]:
     That happens when a run ends between the two stages: each file is as it was written, but the
     list still describes the release before.
     """
-    manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
-    written = {
-        relative_to_release(name): record.sha256
-        for manifest in manifests
-        for name, record in (manifest.records.items() if manifest else ())
-        if record is not None and name != _SUMS
-    }
-    try:
-        listed = read_sums(workspace.path(_SUMS))
-    except DamagedError:  # which is told of that file
-        return
-    if all(manifests) and listed != written:
+    annotated, released = (workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE))
+    files = found_settings(workspace)["files"]
+    if annotated and released and released.settings["files"] != files:
         again = workspace.command(ANNOTATE.name)
         yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
 

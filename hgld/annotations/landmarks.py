@@ -173,17 +173,12 @@ def slug(label: str) -> str:
 
 def _rules(candidates: pa.ListArray) -> pa.Array:
     """Returns by which part of the rule the first of the candidates won."""
-    counts = pc.list_value_length(candidates)
-    votes = candidates.flatten().field("votes")
-    starts = candidates.offsets[:-1]
-    first = votes.take(pc.if_else(pc.greater(counts, 0), starts, None))
-    second = votes.take(pc.if_else(pc.greater(counts, 1), pc.add(starts, 1), None))
+    votes = pa.ListArray.from_arrays(candidates.offsets, candidates.values.field("votes"))
+    two = pc.list_slice(votes, 0, 2, return_fixed_size_list=True).flatten()  # null for none
+    first, second = (two.take(pa.arange(place, len(two), 2)) for place in (0, 1))
+    has_most = pc.fill_null(pc.greater(first, second), fill_value=False)
     return pc.case_when(
-        pc.make_struct(
-            pc.equal(counts, 0),
-            pc.equal(counts, 1),
-            pc.fill_null(pc.greater(first, second), fill_value=False),
-        ),
+        pc.make_struct(pc.is_null(first), pc.is_null(second), has_most),
         *("no_vote", "only_label", "most_votes", "most_specific"),
     )
 

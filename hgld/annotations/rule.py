@@ -37,7 +37,9 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
     ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
     ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
     groups = _groups(classes, ranked)
-    starts = _starts(groups)
+    numbered = groups.append_column("row", pa.arange(0, len(groups)))
+    firsts = numbered.group_by(["split", "landmark_id"]).aggregate([("row", "min")])["row_min"]
+    starts = firsts.combine_chunks().sort()
     deciding = groups.take(starts)
     columns = (
         *("class_qid", "class_label", "decision", "reviewer", "confidence", "accepted_above"),
@@ -89,15 +91,6 @@ def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
     )
     order = [("split", "ascending"), ("landmark_id", "ascending")]
     return groups.sort_by([*order, ("votes", "descending"), ("place", "ascending")])
-
-
-def _starts(groups: pa.Table) -> pa.Array:
-    """Returns the row at which each landmark begins."""
-    if not len(groups):
-        return pa.array([], pa.uint64())
-    keys = [groups[name].combine_chunks() for name in ("split", "landmark_id")]
-    split, landmark = (pc.not_equal(key.slice(1), key.slice(0, len(key) - 1)) for key in keys)
-    return pc.indices_nonzero(pa.concat_arrays([pa.array([True]), pc.or_(split, landmark)]))
 
 
 def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.ListArray:

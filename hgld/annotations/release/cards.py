@@ -205,14 +205,9 @@ def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
 
 def tables_with_rows(facts: ReleaseFacts) -> list[str]:
     """Returns which more tables have rows: `datasets` loads none without."""
-    counts = facts.counts
-    rows = {
-        "landmarks": sum(counts["landmarks"].values()),
-        "hierarchy": counts["labels"],
-        "excluded": sum(counts["excluded"].values()),
-        "bad": sum(counts["bad"].values()),
-        "credits": facts.has_file(relative_to_release(CREDITS.path)),
-    }
+    rows = {name: sum(facts.counts[name].values()) for name in ("landmarks", "excluded", "bad")}
+    rows["hierarchy"] = facts.counts["labels"]
+    rows["credits"] = facts.has_file(relative_to_release(CREDITS.path))
     return [name for name in MORE_TABLES if rows[name]]
 
 

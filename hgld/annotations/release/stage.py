@@ -110,17 +110,14 @@ def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
 
 def _previous_digest(workspace: Workspace, previous: Path) -> str:
     """Returns the digest of the release before, after a look whether it is one."""
-    if previous.resolve() == workspace.path(RELEASE_FOLDER).resolve():
+    is_written = previous.resolve() == workspace.path(RELEASE_FOLDER).resolve()
+    lacking = [one for one in (RELEASE_SUMS, RELEASES_FILE) if not (previous / one).is_file()]
+    if is_written or lacking:
+        why = f"lacks {lacking[0]}" if lacking else "is the one that is written"
         raise InputError(
-            f"[release] previous must be another folder than the one that is written, got "
-            f"{previous}; keep a copy of the release before and name that"
+            f"[release] previous must be the folder of a release before, and {previous} {why}; "
+            f"keep a copy of that release and name it, or name none for a first release"
         )
-    for name in (RELEASE_SUMS, RELEASES_FILE):
-        if not (previous / name).is_file():
-            raise InputError(
-                f"[release] previous must be the folder of a release, with {name} in it, got "
-                f"{previous}; name another, or none for a first release"
-            )
     return file_digest(previous / RELEASE_SUMS)
 
 

@@ -154,8 +154,10 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
     for split, bad in BAD_IMAGES.items():
         rows = of_split(tables[IMAGES], split)
         images[split] = divide_images(rows, landmarks, guesses, tables[bad], clean_only=clean_only)
-    labels = {split: published.take(one.labelled["row"]) for split, one in images.items()}
-    hierarchy = hierarchy_rows(published, labels)
+    labels = published.select(LABEL_COLUMNS)
+    hierarchy = hierarchy_rows(
+        published, {split: labels.take(one.labelled["row"]) for split, one in images.items()}
+    )
     tables.clear()  # IMAGES takes a quarter of a gigabyte
 
     writer.write(LANDMARK_LABELS, "", landmarks)

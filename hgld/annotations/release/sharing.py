@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hgld.engine.files import file_digest, flush_folder
 from hgld.engine.progress import progress
@@ -200,7 +200,7 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
     dataset, revision = _hub_name(ref)
     from huggingface_hub import errors, hf_hub_download
 
-    there = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
+    there: dict[str, Any] = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
 
     def bring(name: str, folder: Path) -> None:
         try:

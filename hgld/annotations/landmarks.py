@@ -21,10 +21,7 @@ from hgld.tables import (
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
 
-GUESS_COLUMNS = ("best_guess", "confidence", "evidence")
-"""What EXCLUDED has of FILLS."""
-
-_LABELS_BETWEEN = "; "
+_GUESS_COLUMNS = ("best_guess", "confidence", "evidence")  # of FILLS
 
 
 def landmark_rows(
@@ -104,7 +101,7 @@ def landmark_guesses(landmarks: pa.Table, fills: pa.Table) -> pa.Table:
     """
     keys = landmark_keys(landmarks)
     unlabelled = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), keys, None)
-    return _of_landmarks(unlabelled, fills).select(GUESS_COLUMNS)
+    return _of_landmarks(unlabelled, fills).select(_GUESS_COLUMNS)
 
 
 def with_class_labels(landmarks: pa.Table) -> pa.Table:
@@ -207,7 +204,7 @@ def _class_lists(classes: pa.Table) -> pa.Table:
             **{name: lists[name] for name in ("split", "landmark_id")},
             "classes": pa.ListArray.from_arrays(qids.offsets, structs, type=kind),
             "class_qids": pc.binary_join(qids, " "),
-            "class_labels": pc.binary_join(named, _LABELS_BETWEEN),
+            "class_labels": pc.binary_join(named, "; "),
         }
     )
 

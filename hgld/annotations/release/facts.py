@@ -23,6 +23,9 @@ from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
 
+Files = Mapping[str, FileRecord]
+"""The tables of a release, by their paths in it."""
+
 FIRST_VERSION = "1.0.0"
 SCHEMA_VERSION = 2
 """Of the tables. Raised when a column goes or means something else, so that readers break."""
@@ -113,8 +116,7 @@ class ReleaseFacts:
     """The releases before, the newest first."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
-    files: Mapping[str, FileRecord]
-    """The tables of the release by their paths in it."""
+    files: Files
     deciders: Mapping[str, int]
     """Reviewer to the number of landmarks that have their label from a decision of theirs, the most
     first; "" for labels that nobody saw."""
@@ -134,11 +136,7 @@ class ReleaseFacts:
 
 
 def release_facts(
-    folder: Path,
-    config: ReleaseConfig,
-    files: Mapping[str, FileRecord],
-    tables: ReleaseTables,
-    changes: pa.Table,
+    folder: Path, config: ReleaseConfig, files: Files, tables: ReleaseTables, changes: pa.Table
 ) -> ReleaseFacts:
     """Gathers all that is said of a release.
 

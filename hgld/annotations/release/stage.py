@@ -8,13 +8,13 @@ follows from the tables, the settings and the release before: no clock is read.
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
 from hgld.annotations.release.changes import label_changes
 from hgld.annotations.release.croissant import croissant
-from hgld.annotations.release.facts import ReleaseConfig, release_facts, release_list
+from hgld.annotations.release.facts import Files, ReleaseConfig, release_facts, release_list
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
@@ -25,7 +25,7 @@ from hgld.annotations.release.released import (
 from hgld.annotations.stage import STAGE as ANNOTATE
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import write_shard
-from hgld.engine.files import FileRecord, file_digest, record_file
+from hgld.engine.files import file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.verify import RELEASE_SUMS, verify_sums
 from hgld.engine.workspace import Damage, Workspace
@@ -101,7 +101,7 @@ def sums_damages(workspace: Workspace) -> Iterator[Damage]:
         yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
 
 
-def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
+def _annotated_files(workspace: Workspace) -> Files:
     """Returns every file of the stage `annotate`, by its path in the release."""
     manifest = workspace.manifest(ANNOTATE.name)
     records = manifest.records if manifest else {}
@@ -135,7 +135,7 @@ def _produce(workspace: Workspace, config: ReleaseConfig, writer: StageWriter) -
     _write_sums(writer, files)
 
 
-def _says_the_same(previous: Path, config: ReleaseConfig, files: Mapping[str, FileRecord]) -> bool:
+def _says_the_same(previous: Path, config: ReleaseConfig, files: Files) -> bool:
     """Says whether the release before is of the same tables and settings.
 
     Then nothing follows it: who publishes a build twice publishes one release.
@@ -147,10 +147,7 @@ def _says_the_same(previous: Path, config: ReleaseConfig, files: Mapping[str, Fi
 
 
 def _write_new(
-    workspace: Workspace,
-    config: ReleaseConfig,
-    writer: StageWriter,
-    files: Mapping[str, FileRecord],
+    workspace: Workspace, config: ReleaseConfig, writer: StageWriter, files: Files
 ) -> None:
     """Writes what changed since the release before, and all texts."""
     folder = workspace.path(RELEASE_FOLDER)
@@ -167,7 +164,7 @@ def _write_new(
             path.write_text(text(facts), encoding="utf-8")
 
 
-def _write_sums(writer: StageWriter, files: Mapping[str, FileRecord]) -> None:
+def _write_sums(writer: StageWriter, files: Files) -> None:
     """Writes the SHA-256 of every file of both stages."""
     digests = {name: record.sha256 for name, record in files.items()}
     for name in (LABEL_CHANGES.path, *_TEXTS):

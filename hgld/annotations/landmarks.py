@@ -172,7 +172,7 @@ def _rules(candidates: pa.ListArray) -> pa.Array:
     """Returns by which part of the rule the first of the candidates won."""
     votes = pa.ListArray.from_arrays(candidates.offsets, candidates.values.field("votes"))
     two = pc.list_slice(votes, 0, 2, return_fixed_size_list=True).flatten()  # null for none
-    first, second = (two.take(pa.arange(place, len(two), 2)) for place in (0, 1))
+    first, second = (two.take(pa.array(range(place, len(two), 2), pa.int64())) for place in (0, 1))
     has_most = pc.fill_null(pc.greater(first, second), fill_value=False)
     return pc.case_when(
         pc.make_struct(pc.is_null(first), pc.is_null(second), has_most),

@@ -37,7 +37,7 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
     ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
     ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
     groups = _groups(classes, ranked)
-    numbered = groups.append_column("row", pa.arange(0, len(groups)))
+    numbered = groups.append_column("row", pa.array(range(len(groups)), pa.int64()))
     firsts = numbered.group_by(["split", "landmark_id"]).aggregate([("row", "min")])["row_min"]
     starts = firsts.combine_chunks().sort()
     deciding = groups.take(starts)

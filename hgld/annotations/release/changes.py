@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -195,7 +196,7 @@ def _compared(
     """
     key = ["split", name]
     was, now = (
-        table.select(key).append_column(when, pa.arange(0, len(table)))
+        table.select(key).append_column(when, pa.array(np.arange(len(table))))
         for when, table in zip(_WHEN, (old, new), strict=True)
     )
     rows = now.join(was, key, join_type="full outer")

@@ -209,6 +209,15 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
     run_annotate(reviewed, AnnotateConfig())
     by_qid = [CHURCH, MUSEUM, PARISH, HERITAGE]
     by_qid.sort(key=lambda qid: int(qid[1:]))
+    provenance = {
+        "revision_id": 11,
+        "class_qid": PARISH,
+        "decision": "assigned",
+        "reviewer": "ann",
+        "method": "class",
+        "confidence": None,
+        "accepted_above": None,
+    }
     assert annotations(reviewed, "train")["a0"] == {
         "image_id": "a0",
         "landmark_id": 1,
@@ -218,26 +227,11 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
         "category": "c/1",
         "qid": "Q1",
         "in_clean": True,
-        "revision_id": 11,
-        "class_qid": PARISH,
-        "decision": "assigned",
-        "reviewer": "ann",
-        "method": "class",
-        "confidence": None,
-        "accepted_above": None,
+        **provenance,
         "class_qids": " ".join(by_qid),
         "class_labels": "; ".join(LABELS[qid] for qid in by_qid),
         "classes": [{"class_qid": qid, "class_label": LABELS[qid]} for qid in by_qid],
-        "provenance": {
-            "status": "ok",
-            "revision_id": 11,
-            "class_qid": PARISH,
-            "decision": "assigned",
-            "reviewer": "ann",
-            "method": "class",
-            "confidence": None,
-            "accepted_above": None,
-        },
+        "provenance": {"status": "ok", **provenance},
     }
 
 

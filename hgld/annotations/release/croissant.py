@@ -136,9 +136,8 @@ def _record_set(name: str) -> _Json:
 
 
 def _field(name: str, column: str, data_type: str) -> _Json:
-    place = {"fileSet": {"@id": f"{name}-files"}}
-    if not _has_shards(name):
-        place = {"fileObject": {"@id": _pattern(name)}}
+    of_shards, of_file = {"@id": f"{name}-files"}, {"@id": _pattern(name)}
+    place = {"fileSet": of_shards} if _has_shards(name) else {"fileObject": of_file}
     return {
         "@type": "cr:Field",
         "@id": f"{name}/{column}",

@@ -131,13 +131,11 @@ def release_before(
         FetchError: it cannot be had, or is not what its SHA256SUMS says.
         InputError: `to` is no place.
     """
-    if is_web_address(to):
+    if is_web_address(to) or (to.startswith("hf:") and _hub_name(to)[1]):
         raise InputError(
-            f"{to} must be a folder or hf:OWNER/NAME; publish into a folder and copy that to the "
-            f"server, SHA256SUMS last"
+            f"a release is sent to a folder or to hf:OWNER/NAME, without a revision, got {to}; for "
+            f"a web server publish into a folder and copy that, SHA256SUMS last"
         )
-    if to.startswith("hf:") and _hub_name(to)[1]:
-        raise InputError(f"a release must be sent to hf:OWNER/NAME, without a revision, got {to}")
     if not to.startswith("hf:"):
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
     try:

@@ -100,8 +100,10 @@ def pull(options: PullOptions, ref: str) -> None:
     """
     from hgld.annotations.release.sharing import pull_release
 
-    report = pull_release(ref, options.out, HttpPolicy(), endpoint=options.hub)
-    click.echo(f"{options.out}: {report.words('fetched')}; all as SHA256SUMS says")
+    moved, kept = pull_release(ref, options.out, HttpPolicy(), endpoint=options.hub)
+    click.echo(
+        f"{options.out}: {moved:,} files fetched, {kept:,} were there; all as SHA256SUMS says"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,5 +133,5 @@ def publish(options: PublishOptions, sections: Sections) -> None:
     for step in annotate_steps(sections):
         run_and_tell(options.root, step)
     folder = workspace.path(RELEASE_FOLDER)
-    report = publish_release(folder, to, policy, before=before, endpoint=hub)
-    click.echo(f"{to}: {report.words('sent')}")
+    moved, kept = publish_release(folder, to, policy, before=before, endpoint=hub)
+    click.echo(f"{to}: {moved:,} files sent, {kept:,} were there")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hgld.annotations.landmarks import landmark_keys
 from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED_RULE
 
 _CREATIVE_COMMONS = re.compile(
@@ -41,7 +42,7 @@ def divide_images(
 
     Args:
         images: rows of IMAGES of the split.
-        landmarks: rows of LANDMARK_LABELS of its label space.
+        landmarks: rows of LANDMARK_LABELS.
         guesses: of each of them, what `landmark_guesses` returns.
         bad: rows of BAD_IMAGES of the split.
         clean_only: whether train images that train_clean.csv lacks are excluded.
@@ -50,7 +51,7 @@ def divide_images(
         Every image once. A bad one is bad whatever else could be said of it; of the others, one
         that is not clean is excluded for that first.
     """
-    row = pc.index_in(images["landmark_id"], value_set=landmarks["landmark_id"])
+    row = pc.index_in(landmark_keys(images), value_set=landmark_keys(landmarks))
     # Of no landmark at all, and of one that GLDv2 does not list.
     unknown = pc.if_else(pc.is_null(images["landmark_id"]), "no_landmark", "no_category")
     reason = pc.if_else(pc.is_null(row), unknown, landmarks["reason"].take(row))
@@ -75,19 +76,26 @@ def divide_images(
     )
 
 
-def annotated_rows(images: pa.Table, landmarks: pa.Table) -> pa.Table:
-    """Returns the rows of ANNOTATIONS for some images.
+def annotated_shards(
+    images: pa.Table, landmarks: pa.Table, size: int
+) -> Iterator[tuple[str, pa.Table]]:
+    """Joins images with their landmarks.
 
     Args:
         images: of `SplitImages.labelled`, or of `SplitImages.filled`.
-        landmarks: rows of LANDMARK_LABELS of their label space.
+        landmarks: rows of LANDMARK_LABELS.
+        size: images in a shard.
+
+    Yields:
+        Name and rows of each shard of ANNOTATIONS, in the order of the images.
     """
-    schema = ANNOTATIONS["train"].schema
-    names = [name for name in schema.names if name not in images.column_names]
-    table = landmarks.select(names).take(images["row"])
-    for name in ("image_id", "landmark_id", "in_clean"):
-        table = table.append_column(name, images[name])
-    return table.select(schema.names)
+    names = ANNOTATIONS["train"].schema.names
+    landmarks = landmarks.select([name for name in names if name not in images.column_names])
+    for shard, here in _slices(images, size):
+        table = landmarks.take(here["row"])
+        for name in ("image_id", "landmark_id", "in_clean"):
+            table = table.append_column(name, here[name])
+        yield shard, table.select(names)
 
 
 def license_name(text: str) -> str | None:
@@ -119,37 +127,44 @@ def license_name(text: str) -> str | None:
     return None if name is None else "-".join(filter(None, (name, version, country))).upper()
 
 
-def credit_tables(
-    image_ids: pa.ChunkedArray, attributions: pa.Table, images_per_table: int
-) -> Iterator[pa.Table]:
-    """Finds the credit of each image.
+def credit_shards(
+    train: SplitImages, attributions: pa.Table, size: int
+) -> Iterator[tuple[str, pa.Table]]:
+    """Finds the credit of each train image.
 
     Args:
-        image_ids: of train images.
+        train: the images.
         attributions: rows of ATTRIBUTIONS; of an image that has several, the first counts.
-        images_per_table: of those that are yielded.
+        size: images in a shard.
 
     Yields:
-        The rows of CREDITS, one for each image, in their order.
+        Name and rows of each shard of CREDITS, a row for each image in their order, those with a
+        filled label last.
     """
-    place = pc.index_in(image_ids, value_set=attributions["image_id"])
     addresses = pc.unique(attributions["license"])
     names = pa.array([text and license_name(text) for text in addresses.to_pylist()], pa.string())
-    for start in range(0, len(image_ids), images_per_table):
-        here = place.slice(start, images_per_table)
-        rows = attributions.take(here)
-        yield pa.table(
-            {
-                "image_id": image_ids.slice(start, images_per_table),
-                "status": pc.if_else(pc.is_valid(here), "ok", "missing"),
+    # Shards are read in the order of their names, and digits come before letters.
+    for begin, images in (("", train.labelled), ("filled-", train.filled)):
+        place = pc.index_in(images["image_id"], value_set=attributions["image_id"])
+        for shard, here in _slices(images.append_column("place", place), size):
+            rows = attributions.take(here["place"])
+            columns = {
+                "image_id": here["image_id"],
+                "status": pc.if_else(pc.is_valid(here["place"]), "ok", "missing"),
                 "title": rows["title"],
                 "author": rows["author"],
                 "source": rows["url"],
                 "license": names.take(pc.index_in(rows["license"], value_set=addresses)),
                 "license_uri": rows["license"],
-            },
-            schema=CREDITS.schema,
-        )
+            }
+            yield f"{begin}{shard}", pa.table(columns, schema=CREDITS.schema)
+
+
+def _slices(images: pa.Table, size: int) -> Iterator[tuple[str, pa.Table]]:
+    """Yields so many images at a time, with the name of their shard."""
+    count = -(-len(images) // size)
+    for number in range(count):
+        yield f"{number:05d}-of-{count:05d}", images.slice(number * size, size)
 
 
 def _sorted(images: pa.Table, landmarks: pa.Table) -> pa.Table:

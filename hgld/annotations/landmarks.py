@@ -10,50 +10,45 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.workspace import Workspace
 from hgld.tables import (
     BY_CLASS,
-    CATEGORIES,
-    CLASSES,
     FILLED_RULE,
-    FLAT_PROVENANCE,
     HIERARCHY,
     LANDMARK_LABELS,
-    LANDMARKS,
     qid_numbers,
 )
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
 
-GUESS_COLUMNS = ("best_guess", "confidence", "evidence")
-"""What EXCLUDED has of FILLS."""
-
-_LABELS_BETWEEN = "; "
+_GUESS_COLUMNS = ("best_guess", "confidence", "evidence")  # of FILLS
 
 
 def landmark_rows(
-    workspace: Workspace, split: str, deciding: pa.Table, fills: pa.Table
+    landmarks: pa.Table,
+    categories: pa.Table,
+    classes: pa.Table,
+    deciding: pa.Table,
+    fills: pa.Table,
 ) -> pa.Table:
-    """Joins all that is known of the landmarks of one label space.
+    """Joins all that is known of each landmark.
 
     Args:
-        workspace: a build with the stage's inputs.
-        split: `train` or `index`.
-        deciding: what `deciding_classes` returns.
+        landmarks: rows of LANDMARKS.
+        categories: rows of CATEGORIES.
+        classes: rows of CLASSES.
+        deciding: what `deciding_classes` returns for these.
         fills: rows of FILLS, for landmarks that no class gives a label; may be empty.
 
     Returns:
-        The rows of LANDMARK_LABELS of that label space, one for each landmark of LANDMARKS, in its
-        order.
+        The rows of LANDMARK_LABELS, one for each landmark in the order of LANDMARKS: those of train
+        first.
     """
-    landmarks = _of_split(workspace.read(LANDMARKS), split)
-    ids = landmarks["landmark_id"]
-    scraped = _of_split(workspace.read(CATEGORIES), split)
-    scraped = scraped.take(pc.index_in(ids, value_set=scraped["landmark_id"]))
-    deciding = _of_split(deciding, split)
-    deciding = deciding.take(pc.index_in(ids, value_set=deciding["landmark_id"]))
-    fills = _fills_of(fills, split, ids)
+    landmarks = landmarks.sort_by([("split", "descending")])
+    keys = landmark_keys(landmarks)
+    scraped, deciding = _of_landmarks(keys, categories), _of_landmarks(keys, deciding)
+    fills = _of_landmarks(keys, fills.filter(pc.is_valid(fills["hierarchical_label"])))
+    classes = _of_landmarks(keys, _class_lists(classes))
     has_class = pc.is_valid(deciding["hierarchical_label"])
     is_filled = pc.and_not(pc.is_valid(fills["hierarchical_label"]), has_class)
     label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in LABEL_COLUMNS)
@@ -70,15 +65,14 @@ def landmark_rows(
         "confidence": pc.if_else(is_filled, fills["confidence"], deciding["confidence"]),
         "accepted_above": pc.if_else(is_filled, None, deciding["accepted_above"]),
     }
-    classes = _class_lists(_of_split(workspace.read(CLASSES), split))
-    classes = classes.take(pc.index_in(ids, value_set=classes["landmark_id"]))
     candidates, listed = (
         pc.coalesce(column, pa.scalar([], column.type)).combine_chunks()
         for column in (deciding["candidates"], classes["classes"])
     )
-    columns = {
-        "split": pa.repeat(split, len(ids)),
-        "landmark_id": ids,
+    of_provenance = pa.schema(list(LANDMARK_LABELS.schema.field("provenance").type))
+    columns = provenance | {
+        "split": landmarks["split"],
+        "landmark_id": landmarks["landmark_id"],
         "supercategory": deciding["class_label"],
         "hierarchical_label": label,
         "natural_or_human_made": side,
@@ -86,31 +80,28 @@ def landmark_rows(
         "qid": scraped["qid"],
         "reason": pc.if_else(pc.is_valid(label), None, reason),
         "rule": pc.if_else(is_filled, FILLED_RULE, _rules(candidates)),
-        **{field.name: provenance[field.name] for field in FLAT_PROVENANCE},
         "fetched_at": scraped["fetched_at"],
         **{name: pc.fill_null(classes[name], "") for name in ("class_qids", "class_labels")},
         "classes": listed,
-        "provenance": _provenance(provenance),
+        "provenance": pa.table(provenance, schema=of_provenance).to_struct_array(),
         "candidates": candidates,
     }
     return pa.table({name: columns[name] for name in LANDMARK_LABELS.schema.names})
 
 
-def landmark_guesses(landmarks: pa.Table, fills: pa.Table, split: str) -> pa.Table:
+def landmark_guesses(landmarks: pa.Table, fills: pa.Table) -> pa.Table:
     """Returns what is guessed of landmarks that have no label.
 
     Args:
-        landmarks: N rows of LANDMARK_LABELS of one label space.
+        landmarks: N rows of LANDMARK_LABELS.
         fills: rows of FILLS.
-        split: the label space.
 
     Returns:
         N rows: best_guess, confidence and evidence, null where there is a label or no guess.
     """
-    guesses = _of_split(fills, split)
-    row = pc.index_in(landmarks["landmark_id"], value_set=guesses["landmark_id"])
-    row = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), row, None)
-    return guesses.select(GUESS_COLUMNS).take(row)
+    keys = landmark_keys(landmarks)
+    unlabelled = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), keys, None)
+    return _of_landmarks(unlabelled, fills).select(_GUESS_COLUMNS)
 
 
 def with_class_labels(landmarks: pa.Table) -> pa.Table:
@@ -140,7 +131,7 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
     table = labelled.group_by(keys).aggregate([])
     counted = {f"{split}_images": rows for split, rows in images.items()}
     for space in ("train", "index"):
-        counted[f"{space}_landmarks"] = labelled.filter(pc.equal(labelled["split"], space))
+        counted[f"{space}_landmarks"] = of_split(labelled, space)
     for name, rows in counted.items():
         counts = rows.group_by(keys).aggregate([([], "count_all")]).rename_columns([*keys, name])
         table = table.join(counts, keys)
@@ -151,6 +142,17 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
     columns["slug"] = pa.array(_slugs(table), pa.string())
     columns["hierarchical_label_id"] = pa.array(range(len(table)), pa.int32())
     return pa.table({name: columns[name] for name in HIERARCHY.schema.names})
+
+
+def landmark_keys(rows: pa.Table) -> pa.ChunkedArray:
+    """Returns the landmark of each row with its label space: that of test images is the index."""
+    space = pc.if_else(pc.equal(rows["split"], "train"), "train", "index")
+    return pc.binary_join_element_wise(space, rows["landmark_id"].cast(pa.string()), " ")
+
+
+def of_split(table: pa.Table, split: str) -> pa.Table:
+    """Returns the rows of one split, or of one label space."""
+    return table.filter(pc.equal(table["split"], split))
 
 
 def slug(label: str) -> str:
@@ -168,64 +170,43 @@ def slug(label: str) -> str:
 
 def _rules(candidates: pa.ListArray) -> pa.Array:
     """Returns by which part of the rule the first of the candidates won."""
-    counts = pc.list_value_length(candidates)
-    votes = candidates.flatten().field("votes")
-    starts = candidates.offsets[:-1]
-    first = votes.take(pc.if_else(pc.greater(counts, 0), starts, None))
-    second = votes.take(pc.if_else(pc.greater(counts, 1), pc.add(starts, 1), None))
+    votes = pa.ListArray.from_arrays(candidates.offsets, candidates.values.field("votes"))
+    two = pc.list_slice(votes, 0, 2, return_fixed_size_list=True).flatten()  # null for none
+    first, second = (two.take(pa.array(range(place, len(two), 2), pa.int64())) for place in (0, 1))
+    has_most = pc.fill_null(pc.greater(first, second), fill_value=False)
     return pc.case_when(
-        pc.make_struct(
-            pc.equal(counts, 0),
-            pc.equal(counts, 1),
-            pc.fill_null(pc.greater(first, second), fill_value=False),
-        ),
+        pc.make_struct(pc.is_null(first), pc.is_null(second), has_most),
         *("no_vote", "only_label", "most_votes", "most_specific"),
     )
 
 
-def _fills_of(fills: pa.Table, split: str, ids: pa.ChunkedArray) -> pa.Table:
-    """Returns the fill of each landmark; nulls for none."""
-    fills = _of_split(fills, split)
-    fills = fills.filter(pc.is_valid(fills["hierarchical_label"]))
-    return fills.take(pc.index_in(ids, value_set=fills["landmark_id"]))
+def _of_landmarks(keys: pa.ChunkedArray, rows: pa.Table) -> pa.Table:
+    """Returns the row of each landmark, by its `landmark_keys`; nulls where it has none."""
+    return rows.take(pc.index_in(keys, value_set=landmark_keys(rows)))
 
 
 def _class_lists(classes: pa.Table) -> pa.Table:
     """Gathers the classes of each landmark by Q-id."""
-    columns = ["landmark_id", "class_qid", "class_label"]
-    rows = classes.select(columns).group_by(columns).aggregate([])
-    rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
-    rows = rows.sort_by([("landmark_id", "ascending"), ("number", "ascending")])
+    names = ["class_qid", "class_label"]
+    rows = classes.group_by(["split", "landmark_id", *names]).aggregate([])
+    rows = rows.append_column("number", qid_numbers(rows["class_qid"])).sort_by("number")
     # One thread, since a group-by of several keeps no order.
-    lists = rows.group_by("landmark_id", use_threads=False).aggregate(
-        [("class_qid", "list"), ("class_label", "list")]
+    lists = rows.group_by(["split", "landmark_id"], use_threads=False).aggregate(
+        [(name, "list") for name in names]
     )
-    qids, labels = (lists[f"{name}_list"].combine_chunks() for name in columns[1:])
+    qids, labels = (lists[f"{name}_list"].combine_chunks() for name in names)
     kind = LANDMARK_LABELS.schema.field("classes").type
     pairs = [qids.flatten(), labels.flatten()]
     named = pa.ListArray.from_arrays(qids.offsets, pc.coalesce(pairs[1], pairs[0]))
     structs = pa.StructArray.from_arrays(pairs, fields=list(kind.value_type))
     return pa.table(
         {
-            "landmark_id": lists["landmark_id"],
+            **{name: lists[name] for name in ("split", "landmark_id")},
             "classes": pa.ListArray.from_arrays(qids.offsets, structs, type=kind),
             "class_qids": pc.binary_join(qids, " "),
-            "class_labels": pc.binary_join(named, _LABELS_BETWEEN),
+            "class_labels": pc.binary_join(named, "; "),
         }
     )
-
-
-def _provenance(columns: dict[str, pa.ChunkedArray | pa.Array]) -> pa.StructArray:
-    fields = list(LANDMARK_LABELS.schema.field("provenance").type)
-    arrays = [
-        column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        for column in (columns[field.name] for field in fields)
-    ]
-    return pa.StructArray.from_arrays(arrays, fields=fields)
-
-
-def _of_split(table: pa.Table, split: str) -> pa.Table:
-    return table.filter(pc.equal(table["split"], split)).drop_columns(["split"])
 
 
 def _slugs(table: pa.Table) -> list[str]:

@@ -37,7 +37,9 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
     ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
     ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
     groups = _groups(classes, ranked)
-    starts = _starts(groups)
+    numbered = groups.append_column("row", pa.array(range(len(groups)), pa.int64()))
+    firsts = numbered.group_by(["split", "landmark_id"]).aggregate([("row", "min")])["row_min"]
+    starts = firsts.combine_chunks().sort()
     deciding = groups.take(starts)
     columns = (
         *("class_qid", "class_label", "decision", "reviewer", "confidence", "accepted_above"),
@@ -91,15 +93,6 @@ def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
     return groups.sort_by([*order, ("votes", "descending"), ("place", "ascending")])
 
 
-def _starts(groups: pa.Table) -> pa.Array:
-    """Returns the row at which each landmark begins."""
-    if not len(groups):
-        return pa.array([], pa.uint64())
-    keys = [groups[name].combine_chunks() for name in ("split", "landmark_id")]
-    split, landmark = (pc.not_equal(key.slice(1), key.slice(0, len(key) - 1)) for key in keys)
-    return pc.indices_nonzero(pa.concat_arrays([pa.array([True]), pc.or_(split, landmark)]))
-
-
 def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.ListArray:
     """Returns, for each landmark, its groups that have a vote, in their order."""
     has_vote = pc.is_valid(groups["hierarchical_label"]).combine_chunks()
@@ -107,11 +100,8 @@ def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.List
     voted = groups.filter(has_vote)
     ends = pa.array([len(voted)], pa.int32())
     classes = ranked.select(["class_qid", "landmarks"]).take(voted["place"])
-    columns = {name: voted[name] for name in ("hierarchical_label", "votes")}
-    columns |= {name: classes[name] for name in ("class_qid", "landmarks")}
-    structs = pa.StructArray.from_arrays(
-        [columns[field.name].cast(field.type).combine_chunks() for field in CANDIDATE],
-        fields=list(CANDIDATE),
-    )
+    columns = [*voted.select(["hierarchical_label", "votes"]), *classes]
+    named = pa.table(columns, names=CANDIDATE.names).cast(pa.schema(list(CANDIDATE)))
+    structs = named.to_struct_array().combine_chunks()
     offsets = pa.concat_arrays([before.take(starts), ends])
     return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(CANDIDATE))

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from hgld.annotations.images import annotated_rows, credit_tables, divide_images
+from hgld.annotations.images import annotated_shards, credit_shards, divide_images
 from hgld.annotations.landmarks import (
     LABEL_COLUMNS,
     hierarchy_rows,
     landmark_guesses,
     landmark_rows,
+    of_split,
     with_class_labels,
 )
 from hgld.annotations.rule import deciding_classes
@@ -64,8 +64,6 @@ _CSV_FILES = {
     for name, columns in _CSV_FORMATS.items()
     for space in ("train", "index")
 }
-# The label space of each split: the landmark of a test image is one of the index.
-_LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
 
 STAGE = Stage(
     name="annotate",
@@ -132,47 +130,53 @@ def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
     Raises:
         MissingInputError: one of these has not.
     """
-    if not config.fills and workspace.manifest(FILLS.stage):
-        logger.info("annotate: %s is there and not taken; --fills does", FILLS.path)
     return run_stage(
         workspace,
         annotate_stage(config),
         row_settings(config),
-        lambda writer: _produce(workspace, config, writer),
+        lambda writer: _annotate(_read_inputs(workspace, config), config, writer),
     )
 
 
-def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) -> None:
-    deciding = deciding_classes(workspace.read(CLASSES), workspace.read(TAXONOMY))
-    fills = workspace.read(FILLS) if config.fills else FILLS.schema.empty_table()
-    landmarks = {
-        space: landmark_rows(workspace, space, deciding, fills) for space in ("train", "index")
-    }
-    writer.write(LANDMARK_LABELS, "", pa.concat_tables(landmarks.values()))
-    published = {space: with_class_labels(rows) for space, rows in landmarks.items()}
+def _read_inputs(workspace: Workspace, config: AnnotateConfig) -> dict[Dataset, pa.Table]:
+    """Returns every table that the stage reads; one that the settings leave out has no rows."""
+    tables = {one: one.schema.empty_table() for one in (FILLS, *BAD_IMAGES.values())}
+    return tables | {one: workspace.read(one) for one in annotate_stage(config).inputs}
+
+
+def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: StageWriter) -> None:
+    fills, attributions, size = tables[FILLS], tables[ATTRIBUTIONS], config.images_per_shard
+    deciding = deciding_classes(tables[CLASSES], tables[TAXONOMY])
+    scraped = tables[CATEGORIES], tables[CLASSES]
+    landmarks = landmark_rows(tables[LANDMARKS], *scraped, deciding, fills)
+    published, guesses = with_class_labels(landmarks), landmark_guesses(landmarks, fills)
+    images, clean_only = {}, config.train == "clean"
+    for split, bad in BAD_IMAGES.items():
+        rows = of_split(tables[IMAGES], split)
+        images[split] = divide_images(rows, landmarks, guesses, tables[bad], clean_only=clean_only)
+    labels = published.select(LABEL_COLUMNS)
+    hierarchy = hierarchy_rows(
+        published, {split: labels.take(one.labelled["row"]) for split, one in images.items()}
+    )
+    tables.clear()  # IMAGES takes a quarter of a gigabyte
+
+    writer.write(LANDMARK_LABELS, "", landmarks)
+    writer.write(HIERARCHY, "", hierarchy)
+    writer.write(EXCLUDED, "", pa.concat_tables(one.excluded for one in images.values()))
+    writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(one.bad for one in images.values()))
+    if len(attributions):
+        for shard, rows in credit_shards(images["train"], attributions, size):
+            writer.write(CREDITS, shard, rows)
+    else:
+        logger.warning("annotate: GLDv2's file of credits is not there, so that none are written")
+    del attributions  # which takes the most
+    for split, one in images.items():
+        for dataset, labelled in ((ANNOTATIONS, one.labelled), (FILLED, one.filled)):
+            for shard, rows in annotated_shards(labelled, landmarks, size):
+                writer.write(dataset[split], shard, rows)
     for name, (space, columns) in _CSV_FILES.items():
         with writer.file(name) as path:
-            _write_csv(path, published[space], columns)
-    excluded, bad, labels = [], [], {}
-    for split, space in _LANDMARKS_OF.items():
-        divided = divide_images(
-            _of_split(workspace.read(IMAGES), split),
-            landmarks[space],
-            landmark_guesses(landmarks[space], fills, space),
-            _bad_images(workspace, config, split),
-            clean_only=split == "train" and config.train == "clean",
-        )
-        excluded.append(divided.excluded)
-        bad.append(divided.bad)
-        labels[split] = published[space].select(LABEL_COLUMNS).take(divided.labelled["row"])
-        size = config.images_per_shard
-        for images, dataset in ((divided.labelled, ANNOTATIONS), (divided.filled, FILLED)):
-            _write_images(writer, dataset[split], images, landmarks[space], size)
-        if split == "train":
-            _write_credits(writer, {"": divided.labelled, "filled-": divided.filled}, size)
-    writer.write(EXCLUDED, "", pa.concat_tables(excluded))
-    writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(bad))
-    writer.write(HIERARCHY, "", hierarchy_rows(pa.concat_tables(published.values()), labels))
+            _write_csv(path, of_split(published, space), columns)
 
 
 def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> None:
@@ -187,46 +191,3 @@ def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> N
             sheet.writerow(
                 escape_cell(one) if isinstance(one, str) else one for one in row.values()
             )
-
-
-def _bad_images(workspace: Workspace, config: AnnotateConfig, split: str) -> pa.Table:
-    dataset = BAD_IMAGES[split]
-    return workspace.read(dataset) if config.pictures else dataset.schema.empty_table()
-
-
-def _write_images(
-    writer: StageWriter, dataset: Dataset, images: pa.Table, landmarks: pa.Table, size: int
-) -> None:
-    """Writes images that have a label, so many in a file."""
-    for number, name in enumerate(_shard_names(len(images), size)):
-        if not writer.has(dataset, name):
-            here = images.slice(number * size, size)
-            writer.write(dataset, name, annotated_rows(here, landmarks))
-
-
-def _write_credits(writer: StageWriter, images: Mapping[str, pa.Table], size: int) -> None:
-    """Writes who made train images.
-
-    Args:
-        writer: of the stage.
-        images: how the names of their files begin, to the images. Files are read in the order of
-            their names, and digits come before letters.
-        size: images in a file.
-    """
-    attributions = writer.workspace.read(ATTRIBUTIONS)
-    if not len(attributions):
-        logger.warning("annotate: GLDv2's file of credits is not there, so that none are written")
-        return
-    for begin, rows in images.items():
-        tables = credit_tables(rows["image_id"], attributions, size)
-        for name, table in zip(_shard_names(len(rows), size), tables, strict=True):
-            writer.write(CREDITS, f"{begin}{name}", table)
-
-
-def _shard_names(rows: int, rows_per_shard: int) -> list[str]:
-    count = -(-rows // rows_per_shard)
-    return [f"{number:05d}-of-{count:05d}" for number in range(count)]
-
-
-def _of_split(table: pa.Table, split: str) -> pa.Table:
-    return table.filter(pc.equal(table["split"], split))

@@ -72,10 +72,10 @@ def datasheet(facts: ReleaseFacts) -> str:
 def citation(facts: ReleaseFacts) -> str:
     """Returns CITATION.cff."""
     config = facts.config
-    more = {"date-released": facts.date, "url": config.url and _quoted(config.url)}
+    more = {"date-released": facts.release["date"], "url": config.url and _quoted(config.url)}
     values = {
         "title": _quoted(config.title),
-        "version": facts.version,
+        "version": facts.release["version"],
         "license": config.license,
         "abstract": _quoted(config.description),
         "authors": "\n".join(f"  - name: {_quoted(name)}" for name in config.creators),
@@ -87,8 +87,8 @@ def citation(facts: ReleaseFacts) -> str:
 def release_note(facts: ReleaseFacts) -> str:
     """Returns RELEASE_NOTE.md: what changed since the release before."""
     release = facts.release
-    day = f" ({facts.date})" if facts.date else ""
-    lines = [f"# {facts.config.title} {facts.version}{day}", "", holds_words(facts), ""]
+    day = f" ({release['date']})" if release["date"] else ""
+    lines = [f"# {facts.config.title} {release['version']}{day}", "", holds_words(facts), ""]
     if facts.counts["landmarks_filled"]:
         lines += [imputed_words(facts), ""]
     if release["changes"] is None:
@@ -177,8 +177,7 @@ def _front_matter(facts: ReleaseFacts) -> str:
     """Returns what Hugging Face reads: values as JSON, which YAML contains."""
     name, link = facts.config.license.lower(), facts.config.license_url
     other = {"license": "other", "license_name": name, "license_link": link}
-    matter = {
-        **({"license": name} if name.startswith("cc") else other),
+    matter = ({"license": name} if name.startswith("cc") else other) | {
         "pretty_name": facts.config.title,
         "language": ["en"],
         "task_categories": ["image-feature-extraction"],
@@ -206,21 +205,15 @@ def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
 
 def tables_with_rows(facts: ReleaseFacts) -> list[str]:
     """Returns which more tables have rows: `datasets` loads none without."""
-    counts = facts.counts
-    rows = {
-        "landmarks": sum(counts["landmarks"].values()),
-        "hierarchy": counts["labels"],
-        "excluded": sum(counts["excluded"].values()),
-        "bad": sum(counts["bad"].values()),
-        "credits": facts.has_file(relative_to_release(CREDITS.path)),
-    }
+    rows = {name: sum(facts.counts[name].values()) for name in ("landmarks", "excluded", "bad")}
+    rows["hierarchy"] = facts.counts["labels"]
+    rows["credits"] = facts.has_file(relative_to_release(CREDITS.path))
     return [name for name in MORE_TABLES if rows[name]]
 
 
 def _values(facts: ReleaseFacts) -> dict[str, str]:
     """Returns what the templates of the card and the data sheet say of a release."""
     config, counts, known = facts.config, facts.counts, texts()
-    contact = f" Questions and mistakes: {config.contact}." if config.contact else ""
     tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
     tables += [f"`{name}`" for name in tables_with_rows(facts)]
     return {
@@ -231,11 +224,11 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
         "title": config.title,
         "description": config.description,
         "holds": holds_words(facts),
-        "version": facts.version,
-        "released": f", {facts.date}" if facts.date else "",
+        "version": facts.release["version"],
+        "released": f", {date}" if (date := facts.release["date"]) else "",
         "creators": ", ".join(config.creators),
         "license": f"[{config.license}]({config.license_url})",
-        "contact": contact,
+        "contact": f" Questions and mistakes: {config.contact}." if config.contact else "",
         "where": f" at <{config.url}>" if config.url else "",
         "sources": _items(f"[{text}]({address})" for address, text in known["sources"].items()),
         "missing": missing_words(facts),

@@ -5,9 +5,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hgld.annotations.landmarks import landmark_keys
 from hgld.annotations.release.released import IMAGE_COLUMNS, LANDMARK_COLUMNS, ReleaseTables
 from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
 
@@ -76,7 +78,7 @@ def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, 
     is_other = pc.and_(stays, pc.starts_with(images["why"], "other_landmark"))
     # A relabelled landmark relabels its images, which have no rows of their own: of all that it
     # has in data now, only those that came, and those counted as of another landmark, are no such.
-    relabelled = _keys(landmarks.filter(is_relabelled), "landmark_id")
+    relabelled = landmark_keys(landmarks.filter(is_relabelled))
     now = new.images.filter(pc.equal(new.images["table"], "data"))
     of_relabelled = pc.is_in(landmark_keys(now), value_set=relabelled)
     is_new = pc.and_(is_data, pc.or_(is_other, pc.invert(stays)))
@@ -116,68 +118,50 @@ def _count(*facts: pa.ChunkedArray) -> int:
     return int(pc.sum(functools.reduce(pc.and_, facts), min_count=0).as_py())
 
 
-def landmark_keys(images: pa.Table) -> pa.ChunkedArray:
-    """Returns the landmark of each image with its label space: that of test images is the index."""
-    space = pc.if_else(pc.equal(images["split"], "train"), "train", "index")
-    number = images["landmark_id"].cast(pa.string())
-    return pc.binary_join_element_wise(space, number, "\x1f")
-
-
 def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
-    ours, before, after = _paired(old, new, "landmark_id")
-    differs = {name: _differs(before[name], after[name]) for name in _COMPARED}
-    is_added, is_removed = pc.is_null(before["split"]), pc.is_null(after["split"])
-    is_both = pc.invert(pc.or_(is_added, is_removed))
-    changed = pc.and_(_any(list(differs.values())), is_both)
-    reasons = {word: _any([differs[name] for name in names]) for word, names in _WORDS.items()}
-    reasons["relabelled"] = pc.and_not(reasons["label"], differs["class_qid"])
+    rows, before, after = _compared(old, new, "landmark_id", _COMPARED)
+    reasons = {word: _any([rows[name] for name in names]) for word, names in _WORDS.items()}
+    reasons["relabelled"] = pc.and_not(reasons["label"], rows["class_qid"])
     told = {*itertools.chain.from_iterable(_WORDS.values())}
-    reasons["evidence"] = _any([differs[name] for name in _COMPARED if name not in told])
-    reasons = {word: pc.and_(is_so, is_both) for word, is_so in reasons.items()}
-    reasons |= {"added": is_added, "removed": is_removed}
+    reasons["evidence"] = _any([rows[name] for name in _COMPARED if name not in told])
+    # No nulls to skip: Arrow 26 leaves out a row that has nothing else.
+    words = [pc.if_else(is_so, f"{word} ", "") for word, is_so in reasons.items()]
+    why = pc.utf8_rtrim(pc.binary_join_element_wise(*words, ""), " ")
+    landmark = after.select(_STRUCT.names).to_struct_array()
     columns: dict[str, Any] = {
-        "kind": pa.repeat("landmark", len(ours)),
-        "change": _named(is_added, is_removed, "changed"),
-        "split": ours["split"],
-        "landmark_id": ours["landmark_id"],
-        "why": _joined_words(reasons),
-        "landmark": _as_struct(after),
+        "kind": pa.repeat("landmark", len(rows)),
+        "why": pc.if_else(pc.equal(rows["change"], "changed"), why, rows["change"]),
+        "landmark": pc.if_else(pc.is_valid(after["split"]), landmark, None),
+        **{name: rows[name] for name in ("change", "split", "landmark_id")},
     }
     for name in TOLD_OF_LANDMARK:
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
-    told = _as_changes(columns).filter(_any([changed, is_added, is_removed]))
-    return told.sort_by([("split", "ascending"), ("landmark_id", "ascending")])
+    return _as_changes(columns)
 
 
 def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
-    ours, before, after = _paired(old, new, "image_id")
-    differs = {name: _differs(before[name], after[name]) for name in IMAGE_COLUMNS[2:]}
-    is_added, is_removed = pc.is_null(before["split"]), pc.is_null(after["split"])
-    is_both = pc.invert(pc.or_(is_added, is_removed))
-    chosen = _any([is_added, is_removed, *differs.values()])
-    ours, before, after = (table.filter(chosen) for table in (ours, before, after))
-    is_added, is_removed, is_both = (
-        each.filter(chosen) for each in (is_added, is_removed, is_both)
+    rows, before, after = _compared(old, new, "image_id", IMAGE_COLUMNS[2:])
+    is_both = pc.equal(rows["change"], "changed")
+    stood, stands = (
+        pc.if_else(pc.equal(rows["change"], gone), gone, _state(images))
+        for gone, images in (("added", before), ("removed", after))
     )
-    moved, other = (differs[name].filter(chosen) for name in ("table", "landmark_id"))
-    stood = pc.if_else(is_added, "added", _state(before))
-    stands = pc.if_else(is_removed, "removed", _state(after))
     way = pc.binary_join_element_wise(stood, stands, " -> ")
-    another = pc.if_else(pc.and_(other, is_both), "other_landmark ", "")
+    other = pc.if_else(pc.and_(rows["landmark_id"], is_both), "other_landmark ", "")
     columns: dict[str, Any] = {
-        "kind": pa.repeat("image", len(ours)),
-        "change": pc.if_else(
-            pc.and_(moved, is_both), "moved", _named(is_added, is_removed, "changed")
+        "kind": pa.repeat("image", len(rows)),
+        "change": pc.if_else(pc.and_(rows["table"], is_both), "moved", rows["change"]),
+        "split": rows["split"],
+        "landmark_id": pc.if_else(
+            pc.equal(rows["change"], "removed"), before["landmark_id"], after["landmark_id"]
         ),
-        "split": ours["split"],
-        "landmark_id": pc.if_else(is_removed, before["landmark_id"], after["landmark_id"]),
-        "image_id": ours["image_id"],
-        "why": pc.binary_join_element_wise(another, way, ""),
+        "image_id": rows["image_id"],
+        "why": pc.binary_join_element_wise(other, way, ""),
         "in_clean": after["in_clean"],
     }
     for name in ("table", "reason"):
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
-    return _as_changes(columns).sort_by([("split", "ascending"), ("image_id", "ascending")])
+    return _as_changes(columns)
 
 
 def _as_changes(columns: dict[str, Any]) -> pa.Table:
@@ -194,30 +178,36 @@ def _state(images: pa.Table) -> pa.ChunkedArray:
     return pc.if_else(is_filled, "filled", pc.coalesce(images["reason"], "labelled"))
 
 
-def _paired(old: pa.Table, new: pa.Table, name: str) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Puts the rows of two tables side by side.
+def _compared(
+    old: pa.Table, new: pa.Table, name: str, columns: Sequence[str]
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Puts the rows of two tables side by side, those that differ.
 
     Args:
         old: rows, each key once.
         new: the same later.
         name: of the column that is the key, with the split.
+        columns: those in which a row may differ.
 
     Returns:
-        The keys of both; and for each of them its row of either, nulls where it has none.
+        The keys in their order, each with `change` (added, removed or changed) and whether it
+        differs in each of the columns, by the column's name; and its row of either table, nulls
+        where that has none.
     """
-    # Texts are looked up once, which takes most of the time of four million of them.
-    place = pc.index_in(_keys(new, name), value_set=_keys(old, name)).cast(pa.int64())
-    numbers = pc.indices_nonzero(pa.repeat(True, len(old))).cast(pa.int64())
-    gone = pc.filter(numbers, pc.invert(pc.is_in(numbers, value_set=pc.drop_null(place))))
-    lacking = pa.table([pa.nulls(len(gone), field.type) for field in new.schema], schema=new.schema)
-    columns = ["split", name]
-    keys = pa.concat_tables([new.select(columns), old.select(columns).take(gone)])
-    before = old.take(pa.chunked_array([*place.chunks, gone], pa.int64()))
-    return keys, before, pa.concat_tables([new, lacking])
-
-
-def _keys(table: pa.Table, name: str) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(table["split"], table[name].cast(pa.string()), "\x1f")
+    key = ["split", name]
+    was, now = (
+        table.select(key).append_column(when, pa.array(np.arange(len(table))))
+        for when, table in zip(_WHEN, (old, new), strict=True)
+    )
+    rows = now.join(was, key, join_type="full outer")
+    removed = pc.if_else(pc.is_null(rows["after"]), "removed", "changed")
+    rows = rows.append_column("change", pc.if_else(pc.is_null(rows["before"]), "added", removed))
+    for column in columns:
+        pair = old[column].take(rows["before"]), new[column].take(rows["after"])
+        rows = rows.append_column(column, _differs(*pair))
+    is_other = _any([pc.not_equal(rows["change"], "changed"), *(rows[one] for one in columns)])
+    rows = rows.filter(is_other).sort_by([(one, "ascending") for one in key])
+    return rows, old.take(rows["before"]), new.take(rows["after"])
 
 
 def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -228,22 +218,3 @@ def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray
 
 def _any(facts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     return functools.reduce(pc.or_, facts)
-
-
-def _named(
-    is_added: pa.ChunkedArray, is_removed: pa.ChunkedArray, otherwise: str
-) -> pa.ChunkedArray:
-    return pc.if_else(is_added, "added", pc.if_else(is_removed, "removed", otherwise))
-
-
-def _joined_words(reasons: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
-    # No nulls to skip: Arrow 26 leaves out a row that has nothing else.
-    words = [pc.if_else(is_so, f"{word} ", "") for word, is_so in reasons.items()]
-    return pc.utf8_rtrim(pc.binary_join_element_wise(*words, ""), " ")
-
-
-def _as_struct(rows: pa.Table) -> pa.StructArray:
-    """Returns rows of landmarks as values of one column, null where there is none."""
-    arrays = [rows[field.name].cast(field.type).combine_chunks() for field in _STRUCT]
-    absent = pc.is_null(rows["split"]).combine_chunks()
-    return pa.StructArray.from_arrays(arrays, fields=list(_STRUCT), mask=absent)

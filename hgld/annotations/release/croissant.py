@@ -20,11 +20,20 @@ _Json = dict[str, Any]
 _PARQUET = "application/x-parquet"
 _OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
 _TABLES = _OF_IMAGES | cards.MORE_TABLES
+# Nested columns have none: flat ones say the same again.
+_DATA_TYPES = {
+    **dict.fromkeys((pa.int32(), pa.int64()), "sc:Integer"),
+    **dict.fromkeys((pa.float32(), pa.float64()), "sc:Float"),
+    pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
+    pa.timestamp("ms", tz="UTC"): "sc:DateTime",
+}
 
 
 def croissant(facts: ReleaseFacts) -> str:
     """Returns croissant.json, with provenance down to who decided on a label."""
     config, known = facts.config, cards.texts()
+    version, date = facts.release["version"], facts.release["date"]
     context = json.loads((cards.TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
     of_images = (name for name in _OF_IMAGES if facts.has_file(_pattern(name)))
     names = [*of_images, *cards.tables_with_rows(facts)]
@@ -35,10 +44,10 @@ def croissant(facts: ReleaseFacts) -> str:
         "@context": context,
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "license": config.license_url,
-        "version": facts.version,
-        **({"datePublished": facts.date} if facts.date else {}),
+        "version": version,
+        **({"datePublished": date} if date else {}),
         **({"url": config.url} if config.url else {}),
-        "citeAs": f"{', '.join(config.creators)}: {config.title}, version {facts.version}.",
+        "citeAs": f"{', '.join(config.creators)}: {config.title}, version {version}.",
         "keywords": known["keywords"],
         "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
         **{f"rai:{name}": text for name, text in known["rai"].items()},
@@ -107,7 +116,7 @@ def _record_set(name: str) -> _Json:
     known = cards.texts()["tables"][name]
     fields = []
     for column in _TABLES[name].schema:
-        if (data_type := _data_type(column.type)) is None:
+        if (data_type := _DATA_TYPES.get(column.type)) is None:
             continue
         field = _field(name, column.name, data_type)
         if column.name == "hierarchical_label" and name in {*_OF_IMAGES, "landmarks"}:
@@ -127,9 +136,8 @@ def _record_set(name: str) -> _Json:
 
 
 def _field(name: str, column: str, data_type: str) -> _Json:
-    place = {"fileSet": {"@id": f"{name}-files"}}
-    if not _has_shards(name):
-        place = {"fileObject": {"@id": _pattern(name)}}
+    of_shards, of_file = {"@id": f"{name}-files"}, {"@id": _pattern(name)}
+    place = {"fileSet": of_shards} if _has_shards(name) else {"fileObject": of_file}
     return {
         "@type": "cr:Field",
         "@id": f"{name}/{column}",
@@ -146,16 +154,3 @@ def _has_shards(name: str) -> bool:
 
 def _pattern(name: str) -> str:
     return shard_pattern(relative_to_release(_TABLES[name].path))
-
-
-def _data_type(kind: pa.DataType) -> str | None:
-    """Returns the type of a column; None for nested ones, which flat columns say again."""
-    if pa.types.is_string(kind):
-        return "sc:Text"
-    if pa.types.is_integer(kind):
-        return "sc:Integer"
-    if pa.types.is_boolean(kind):
-        return "sc:Boolean"
-    if pa.types.is_floating(kind):
-        return "sc:Float"
-    return "sc:DateTime" if pa.types.is_timestamp(kind) else None

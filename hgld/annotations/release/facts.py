@@ -21,8 +21,10 @@ from hgld.annotations.release.released import (
 )
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
-from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
+
+Files = Mapping[str, FileRecord]
+"""The tables of a release, by their paths in it."""
 
 FIRST_VERSION = "1.0.0"
 SCHEMA_VERSION = 2
@@ -30,7 +32,6 @@ SCHEMA_VERSION = 2
 
 _CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-[A-Z]+)*)-(\d\.\d)")
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,17 +112,11 @@ class ReleaseFacts:
     config: ReleaseConfig
     release: Release
     """As in releases.json; its `files` are those of the tables."""
-    earlier: tuple[Release, ...]
+    earlier: list[Release]
     """The releases before, the newest first."""
-    counts: Mapping[str, Any]
-    """Of the release (`release_counts`)."""
-    version: str
-    date: str
-    """As YYYY-MM-DD; empty where nothing says it."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
-    files: Mapping[str, FileRecord]
-    """The tables of the release by their paths in it."""
+    files: Files
     deciders: Mapping[str, int]
     """Reviewer to the number of landmarks that have their label from a decision of theirs, the most
     first; "" for labels that nobody saw."""
@@ -130,17 +125,18 @@ class ReleaseFacts:
     days: Sequence[str]
     """The first and the last on which a page was asked for; nothing where none was."""
 
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What it holds (`release_counts`)."""
+        return dict(self.release["counts"])
+
     def has_file(self, pattern: str) -> bool:
         """Says whether a table has a file, by the pattern of its shards in the release."""
         return any(Path(name).match(pattern) for name in self.files)
 
 
 def release_facts(
-    folder: Path,
-    config: ReleaseConfig,
-    files: Mapping[str, FileRecord],
-    tables: ReleaseTables,
-    changes: pa.Table,
+    folder: Path, config: ReleaseConfig, files: Files, tables: ReleaseTables, changes: pa.Table
 ) -> ReleaseFacts:
     """Gathers all that is said of a release.
 
@@ -170,10 +166,7 @@ def release_facts(
     return ReleaseFacts(
         config=config,
         release=release,
-        earlier=tuple(before),
-        counts=release["counts"],
-        version=release["version"],
-        date=release["date"] or "",
+        earlier=before,
         changes=changes,
         files=files,
         deciders=_most_first(labelled["reviewer"]),
@@ -195,28 +188,26 @@ def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
         credited: train images with a credit.
     """
     images, landmarks = tables.images, tables.landmarks
-    splits, reasons = (
-        {
-            table: count_by(images.filter(pc.equal(images["table"], table))[column])
-            for table in names
-        }
-        for column, names in (("split", ("data", "filled")), ("reason", ("excluded", "bad")))
+
+    def counted(table: str, column: str) -> dict[str, int]:
+        return count_by(images.filter(pc.equal(images["table"], table))[column])
+
+    data, more = (
+        dict.fromkeys(ANNOTATIONS, 0) | counted(one, "split") for one in ("data", "filled")
     )
-    spaces = count_by(landmarks["split"])
     labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
     is_filled = pc.equal(labelled["decision"], FILLED_RULE)
     by_class, filled = labelled.filter(pc.invert(is_filled)), labelled.filter(is_filled)
-    train = sum(counts.get("train", 0) for counts in splits.values())
     return {
-        "images": {split: splits["data"].get(split, 0) for split in ANNOTATIONS},
-        "filled": {split: splits["filled"].get(split, 0) for split in ANNOTATIONS},
+        "images": data,
+        "filled": more,
         "filled_by": count_by(pc.coalesce(filled["method"], "unknown")),
-        **reasons,
-        "landmarks": {space: spaces.get(space, 0) for space in ("train", "index")},
+        **{table: counted(table, "reason") for table in ("excluded", "bad")},
+        "landmarks": {"train": 0, "index": 0} | count_by(landmarks["split"]),
         "landmarks_with_label": len(by_class),
         "landmarks_filled": len(filled),
         "labels": pc.count_distinct(by_class["hierarchical_label"]).as_py(),
-        "credits_missing": train - credited,
+        "credits_missing": data["train"] + more["train"] - credited,
     }
 
 
@@ -230,25 +221,13 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     Returns:
         A major one where a label was changed or removed, or readers of the tables break; a minor
         one where rows were added or tell more; a patch where the rows are the same.
-
-    Raises:
-        InputError: the release before has no version.
     """
-    match = _VERSION.fullmatch(str(before["version"]))
-    if match is None:
-        raise InputError(
-            f"[release] previous has the version {before['version']!r}, which must be three "
-            f"numbers such as 1.0.0; name the folder of another release"
-        )
-    major, minor, patch = map(int, match.groups())
-
-    def has_any(*names: str) -> bool:
-        return any(kind.get(name, 0) for kind in counts.values() for name in names)
-
+    major, minor, patch = map(int, before["version"].split("."))
+    changed = {name for kind in counts.values() for name, count in kind.items() if count}
     breaks = before.get("schema") != SCHEMA_VERSION
-    if breaks or has_any("label_removed", "label_changed", "labels_gone"):
+    if breaks or changed & {"label_removed", "label_changed", "labels_gone"}:
         return f"{major + 1}.0.0"
-    if has_any("added", "removed", "moved", "changed"):
+    if changed & {"added", "removed", "moved", "changed"}:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
 

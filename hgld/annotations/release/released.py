@@ -17,7 +17,6 @@ from hgld.tables import (
     FILLED,
     LABEL_CHANGES,
     LANDMARK_LABELS,
-    NOT_COMPARED,
 )
 
 RELEASE_FOLDER = "annotations"
@@ -27,12 +26,11 @@ RELEASES_FILE = "releases.json"
 LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
 """The tables of images that have a label, by their folders in a release."""
 
-LANDMARK_COLUMNS = [name for name in LANDMARK_LABELS.schema.names if name not in NOT_COMPARED]
 IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reason"]
 # When two releases are compared, a row that one of them lacks is all null.
 _KEY = [pa.field("split", pa.string()), pa.field("landmark_id", pa.int64())]
-_OF_LANDMARK = {one.name: one for one in (*_KEY, *LABEL_CHANGES.schema.field("landmark").type)}
-LANDMARK_SCHEMA = pa.schema([_OF_LANDMARK[name] for name in LANDMARK_COLUMNS])
+LANDMARK_SCHEMA = pa.schema([*_KEY, *LABEL_CHANGES.schema.field("landmark").type])
+LANDMARK_COLUMNS = LANDMARK_SCHEMA.names
 _KINDS = (pa.string(), pa.string(), pa.int64(), pa.bool_(), pa.string(), pa.string())
 IMAGE_SCHEMA = pa.schema(list(zip(IMAGE_COLUMNS, _KINDS, strict=True)))
 
@@ -127,8 +125,9 @@ def read_releases(path: Path) -> list[Release]:
     try:
         releases = json.loads(path.read_text(encoding="utf-8"))
         for release in releases:
-            release["version"], release["date"], release["files"]
+            _major, _minor, _patch = map(int, release["version"].split("."))
+            release["date"], release["files"]
         releases[0]
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"{path} is no list of releases ({error!r}); fetch it again") from error
     return list(releases)

@@ -8,12 +8,13 @@ is stopped between has the old list, `hgld verify` says what differs, and the ne
 import contextlib
 import dataclasses
 import fcntl
+import importlib.util
 import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hgld.engine.files import file_digest, flush_folder
 from hgld.engine.progress import progress
@@ -40,25 +41,10 @@ Bring = Callable[[str, Path], None]
 
 
 class Transfer(NamedTuple):
-    """What a pull or a publication did."""
+    """How many files a pull or a publication fetched or sent, and how many were there already."""
 
     moved: int
-    """Files that were fetched or sent."""
     kept: int
-    """Files that were there already."""
-    bytes: int
-    """Of all of them."""
-
-    @classmethod
-    def of(cls, folder: Path, names: Collection[str], moved: int) -> "Transfer":
-        """Counts the files of a release."""
-        size = sum((folder / name).stat().st_size for name in names)
-        return cls(moved, len(names) - moved, size)
-
-    def words(self, moved: str) -> str:
-        """Returns that in a line, with the word for files that moved."""
-        count = f"{self.moved + self.kept:,} files, {self.bytes:,} bytes"
-        return f"{count}: {self.moved:,} {moved}, {self.kept:,} were there"
 
 
 def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB) -> Transfer:
@@ -69,9 +55,6 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
         out: the folder: new, empty, or with an earlier release. Files of one's own in it stay.
         policy: the bounds of what is fetched from an address.
         endpoint: of the hub.
-
-    Returns:
-        What was done.
 
     Raises:
         InputError: `out` is a link, a file, has files and no release, or one of one's own where the
@@ -103,7 +86,7 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
             (staging / RELEASE_SUMS).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # other files that came stay, for the next pull
                 staging.rmdir()
-        return Transfer.of(out, sums, len(missing))
+        return Transfer(len(missing), len(sums) - len(missing))
 
 
 def publish_release(
@@ -118,9 +101,6 @@ def publish_release(
         policy: as `pull_release` takes it.
         before: what `release_before` returned for that place.
         endpoint: of the hub, whose login is the one of `hf auth login`, or HF_TOKEN.
-
-    Returns:
-        What was done.
 
     Raises:
         DamagedError: a file of the release is not what SHA256SUMS says; nothing is sent.
@@ -151,13 +131,11 @@ def release_before(
         FetchError: it cannot be had, or is not what its SHA256SUMS says.
         InputError: `to` is no place.
     """
-    if is_web_address(to):
+    if is_web_address(to) or (to.startswith("hf:") and _hub_name(to)[1]):
         raise InputError(
-            f"{to} must be a folder or hf:OWNER/NAME; publish into a folder and copy that to the "
-            f"server, SHA256SUMS last"
+            f"a release is sent to a folder or to hf:OWNER/NAME, without a revision, got {to}; for "
+            f"a web server publish into a folder and copy that, SHA256SUMS last"
         )
-    if to.startswith("hf:") and _hub_name(to)[1]:
-        raise InputError(f"a release must be sent to hf:OWNER/NAME, without a revision, got {to}")
     if not to.startswith("hf:"):
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
     try:
@@ -218,21 +196,13 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
 
 def _bring_from_hub(ref: str, endpoint: str) -> Bring:
     dataset, revision = _hub_name(ref)
-    try:
-        from huggingface_hub import errors, hf_hub_download
-    except ModuleNotFoundError as error:
-        raise _needs_hub(ref, error) from error
+    from huggingface_hub import errors, hf_hub_download
+
+    there: dict[str, Any] = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
 
     def bring(name: str, folder: Path) -> None:
         try:
-            hf_hub_download(
-                dataset,
-                name,
-                repo_type="dataset",
-                revision=revision,
-                local_dir=folder,
-                endpoint=endpoint,
-            )
+            hf_hub_download(dataset, name, local_dir=folder, **there)
         except errors.LocalEntryNotFoundError as error:  # which is an EntryNotFoundError, too
             raise FetchError(f"cannot reach {endpoint} ({error}); rerun") from error
         except (errors.EntryNotFoundError, errors.RepositoryNotFoundError) as error:
@@ -247,11 +217,9 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
 
 def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transfer:
     dataset, _ = _hub_name(to)
-    try:
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-        from huggingface_hub.errors import HfHubHTTPError
-    except ModuleNotFoundError as error:
-        raise _needs_hub(to, error) from error
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
     sums = read_sums(folder / RELEASE_SUMS)
     there = read_sums(before / RELEASE_SUMS) if before else {}
     new = [name for name, digest in sums.items() if there.get(name) != digest]
@@ -272,19 +240,21 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error
-    return Transfer.of(folder, sums, len(new))
+    return Transfer(len(new), len(sums) - len(new))
 
 
 def _hub_name(ref: str) -> tuple[str, str | None]:
-    """Returns OWNER/NAME of a data set on the hub, and its revision."""
+    """Returns OWNER/NAME of a data set on the hub, and its revision.
+
+    Raises:
+        InputError: it is no such name, or the package that speaks with the hub is not installed.
+    """
     match = _HUB_NAME.fullmatch(ref)
     if match is None:
         raise InputError(f"a data set on the hub must be named hf:OWNER/NAME[@REVISION], got {ref}")
+    if not importlib.util.find_spec("huggingface_hub"):
+        raise InputError(f"{ref} needs the package 'huggingface_hub': {how_to_install('hub')}")
     return match["name"], match["revision"]
-
-
-def _needs_hub(ref: str, error: ModuleNotFoundError) -> InputError:
-    return InputError(f"{ref} needs the package {error.name!r}: {how_to_install('hub')}")
 
 
 def _bring_sums(bring: Bring, ref: str, staging: Path) -> dict[str, str]:

@@ -8,13 +8,13 @@ follows from the tables, the settings and the release before: no clock is read.
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
 from hgld.annotations.release.changes import label_changes
 from hgld.annotations.release.croissant import croissant
-from hgld.annotations.release.facts import ReleaseConfig, release_facts, release_list
+from hgld.annotations.release.facts import Files, ReleaseConfig, release_facts, release_list
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
@@ -25,15 +25,16 @@ from hgld.annotations.release.released import (
 from hgld.annotations.stage import STAGE as ANNOTATE
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import write_shard
-from hgld.engine.files import FileRecord, file_digest, record_file
+from hgld.engine.files import file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS, read_sums, verify_sums
+from hgld.engine.verify import RELEASE_SUMS, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import LABEL_CHANGES
 
 logger = logging.getLogger(__name__)
 
+_CHANGES = relative_to_release(LABEL_CHANGES.path)
 _SUMS = f"{RELEASE_FOLDER}/{RELEASE_SUMS}"
 _TEXTS = {
     f"{RELEASE_FOLDER}/{RELEASES_FILE}": release_list,
@@ -93,23 +94,14 @@ def sums_damages(workspace: Workspace) -> Iterator[Damage]:
     That happens when a run ends between the two stages: each file is as it was written, but the
     list still describes the release before.
     """
-    manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
-    written = {
-        relative_to_release(name): record.sha256
-        for manifest in manifests
-        for name, record in (manifest.records.items() if manifest else ())
-        if record is not None and name != _SUMS
-    }
-    try:
-        listed = read_sums(workspace.path(_SUMS))
-    except DamagedError:  # which is told of that file
-        return
-    if all(manifests) and listed != written:
+    annotated, released = (workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE))
+    files = found_settings(workspace)["files"]
+    if annotated and released and released.settings["files"] != files:
         again = workspace.command(ANNOTATE.name)
         yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
 
 
-def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
+def _annotated_files(workspace: Workspace) -> Files:
     """Returns every file of the stage `annotate`, by its path in the release."""
     manifest = workspace.manifest(ANNOTATE.name)
     records = manifest.records if manifest else {}
@@ -118,17 +110,14 @@ def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
 
 def _previous_digest(workspace: Workspace, previous: Path) -> str:
     """Returns the digest of the release before, after a look whether it is one."""
-    if previous.resolve() == workspace.path(RELEASE_FOLDER).resolve():
+    is_written = previous.resolve() == workspace.path(RELEASE_FOLDER).resolve()
+    lacking = [one for one in (RELEASE_SUMS, RELEASES_FILE) if not (previous / one).is_file()]
+    if is_written or lacking:
+        why = f"lacks {lacking[0]}" if lacking else "is the one that is written"
         raise InputError(
-            f"[release] previous must be another folder than the one that is written, got "
-            f"{previous}; keep a copy of the release before and name that"
+            f"[release] previous must be the folder of a release before, and {previous} {why}; "
+            f"keep a copy of that release and name it, or name none for a first release"
         )
-    for name in (RELEASE_SUMS, RELEASES_FILE):
-        if not (previous / name).is_file():
-            raise InputError(
-                f"[release] previous must be the folder of a release, with {name} in it, got "
-                f"{previous}; name another, or none for a first release"
-            )
     return file_digest(previous / RELEASE_SUMS)
 
 
@@ -146,24 +135,19 @@ def _produce(workspace: Workspace, config: ReleaseConfig, writer: StageWriter) -
     _write_sums(writer, files)
 
 
-def _says_the_same(previous: Path, config: ReleaseConfig, files: Mapping[str, FileRecord]) -> bool:
+def _says_the_same(previous: Path, config: ReleaseConfig, files: Files) -> bool:
     """Says whether the release before is of the same tables and settings.
 
     Then nothing follows it: who publishes a build twice publishes one release.
     """
-    texts = {relative_to_release(name) for name in STAGE.output_files}
-    sums = read_sums(previous / RELEASE_SUMS)
-    tables = {name: digest for name, digest in sums.items() if name not in texts}
-    settings = read_releases(previous / RELEASES_FILE)[0].get("settings")
+    before = read_releases(previous / RELEASES_FILE)[0]
     ours = {name: record.sha256 for name, record in files.items()}
-    return tables == ours and settings == row_settings(config)
+    theirs = {name: one for name, one in before["files"].items() if name != _CHANGES}
+    return theirs == ours and before.get("settings") == row_settings(config)
 
 
 def _write_new(
-    workspace: Workspace,
-    config: ReleaseConfig,
-    writer: StageWriter,
-    files: Mapping[str, FileRecord],
+    workspace: Workspace, config: ReleaseConfig, writer: StageWriter, files: Files
 ) -> None:
     """Writes what changed since the release before, and all texts."""
     folder = workspace.path(RELEASE_FOLDER)
@@ -172,21 +156,15 @@ def _write_new(
         changes = label_changes(read_release(config.previous), tables)
     with writer.file(LABEL_CHANGES.path) as path:
         write_shard(changes, path)
-    record = record_file(writer.path(LABEL_CHANGES.path))
-    files = {**files, relative_to_release(LABEL_CHANGES.path): record}
+    files = {**files, _CHANGES: record_file(writer.path(LABEL_CHANGES.path))}
     facts = release_facts(folder, config, files, tables, changes)
-    logger.info(
-        "release: version %s, %s labelled images of %s landmarks with a label",
-        facts.version,
-        f"{sum(facts.counts['images'].values()):,}",
-        f"{facts.counts['landmarks_with_label']:,}",
-    )
+    logger.info("release: version %s", facts.release["version"])
     for name, text in _TEXTS.items():
         with writer.file(name) as path:
             path.write_text(text(facts), encoding="utf-8")
 
 
-def _write_sums(writer: StageWriter, files: Mapping[str, FileRecord]) -> None:
+def _write_sums(writer: StageWriter, files: Files) -> None:
     """Writes the SHA-256 of every file of both stages."""
     digests = {name: record.sha256 for name, record in files.items()}
     for name in (LABEL_CHANGES.path, *_TEXTS):

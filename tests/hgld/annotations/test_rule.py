@@ -1,6 +1,6 @@
 import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,70 +16,37 @@ from hgld.tables import TAXONOMY
 from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
 
 
-def decide(
-    classes: Sequence[str], landmarks: Mapping[str, int], labels: Mapping[str, str]
-) -> dict[str, object]:
-    """Runs the rule on one landmark; a class without a label is ignored."""
-    rows = class_rows({("train", 7): [(qid, f"text of {qid}") for qid in classes]})
-    taxonomy = [
-        {
-            "class_qid": qid,
-            "class_label": f"text of {qid}",
-            "landmarks": landmarks[qid],
-            "decision": "assigned" if qid in labels else "ignored",
-            "hierarchical_label": labels.get(qid),
-            "natural_or_human_made": None,
-        }
-        for qid in classes
+def taxonomy_of(landmarks: Mapping[str, int], labels: Mapping[str, str]) -> pa.Table:
+    """Returns TAXONOMY of classes and how many landmarks have each; without a label: ignored."""
+    rows = [
+        {"class_qid": qid, "class_label": qid, "landmarks": count, "hierarchical_label": label}
+        | {"decision": "assigned" if label else "ignored"}
+        for qid, count in landmarks.items()
+        for label in (labels.get(qid),)
     ]
-    (row,) = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
-    assert (row["split"], row["landmark_id"]) == ("train", 7)
-    return dict(row)
+    return table_of(TAXONOMY, rows)
 
 
-def test_the_super_category_with_most_classes_wins_over_a_more_specific_one() -> None:
-    labels = {"Q1": "church", "Q2": "church", "Q3": "museum"}
-    row = decide(["Q1", "Q2", "Q3"], {"Q1": 90, "Q2": 50, "Q3": 1}, labels)
-    assert (row["hierarchical_label"], row["class_qid"]) == ("church", "Q2")
-
-
-def test_a_tie_goes_to_the_super_category_of_the_most_specific_class() -> None:
-    labels = {"Q1": "church", "Q2": "museum", "Q3": "church", "Q4": "museum"}
-    row = decide(["Q1", "Q2", "Q3", "Q4"], {"Q1": 5, "Q2": 90, "Q3": 50, "Q4": 4}, labels)
-    assert (row["hierarchical_label"], row["class_qid"]) == ("museum", "Q4")
-
-
-def test_where_all_are_ignored_the_most_specific_gives_its_text_and_no_label() -> None:
-    row = decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})
-    assert (row["hierarchical_label"], row["class_qid"]) == (None, "Q2")
-    assert row["decision"] == "ignored"
-
-
-def test_losing_labels_are_kept_in_the_order_of_the_rule_with_what_ranks_them() -> None:
+def test_the_landmarks_of_two_label_spaces_that_share_a_number_are_decided_by_hand() -> None:
+    classes = {
+        ("train", 7): [(qid, qid) for qid in ("Q1", "Q2", "Q3", "Q4", "Q5")],
+        ("index", 7): [("Q5", "Q5"), ("Q6", "Q6")],
+        ("index", 8): [("Q2", "Q2"), ("Q4", "Q4")],
+    }
+    landmarks = {"Q1": 9, "Q2": 5, "Q3": 7, "Q4": 3, "Q5": 1, "Q6": 2}
     labels = {"Q1": "church", "Q2": "museum", "Q3": "church", "Q4": "lake"}
-    row = decide(
-        ["Q1", "Q2", "Q3", "Q4", "Q5"], {"Q1": 9, "Q2": 5, "Q3": 7, "Q4": 3, "Q5": 1}, labels
+    most_votes, ignored, tied = (
+        (row["split"], row["landmark_id"], row["hierarchical_label"], row["class_qid"])
+        for row in (
+            deciding_classes(class_rows(classes), taxonomy_of(landmarks, labels))
+            .sort_by([("split", "descending"), ("landmark_id", "ascending")])
+            .to_pylist()
+        )
     )
-    assert row["candidates"] == [
-        {"hierarchical_label": "church", "votes": 2, "class_qid": "Q3", "landmarks": 7},
-        {"hierarchical_label": "lake", "votes": 1, "class_qid": "Q4", "landmarks": 3},
-        {"hierarchical_label": "museum", "votes": 1, "class_qid": "Q2", "landmarks": 5},
-    ]
-
-
-def test_one_number_in_the_two_label_spaces_is_two_landmarks() -> None:
-    rows = class_rows({("train", 7): [("Q1", "a")], ("index", 7): [("Q2", "b")]})
-    taxonomy = [
-        {"class_qid": qid, "class_label": qid, "landmarks": 1, "decision": "assigned"}
-        | {"hierarchical_label": label, "natural_or_human_made": "natural"}
-        for qid, label in (("Q1", "lake"), ("Q2", "cave"))
-    ]
-    decided = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
-    assert [(row["split"], row["landmark_id"], row["hierarchical_label"]) for row in decided] == [
-        ("index", 7, "cave"),
-        ("train", 7, "lake"),
-    ]
-    assert [len(row["candidates"]) for row in decided] == [1, 1]
+    # Two votes win over the more specific lake; the deciding class is the rarer of the two.
+    assert most_votes == ("train", 7, "church", "Q3")
+    assert ignored == ("index", 7, None, "Q5")
+    assert tied == ("index", 8, "lake", "Q4")
 
 
 CLASS_IDS = [f"Q{number}" for number in range(8, 14)]
@@ -123,12 +90,7 @@ def test_the_rule_agrees_with_its_plain_reading(
         ]
 
     rows = class_rows({("index", key): [(q, q) for q in value] for key, value in scraped.items()})
-    taxonomy = [
-        {"class_qid": qid, "class_label": qid, "landmarks": landmarks[qid], "decision": "assigned"}
-        | {"hierarchical_label": labels.get(qid)}
-        for qid in CLASS_IDS
-    ]
-    decided = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
+    decided = deciding_classes(rows, taxonomy_of(landmarks, labels)).to_pylist()
     assert {row["landmark_id"]: row["class_qid"] for row in decided} == expected
     assert [row["landmark_id"] for row in decided] == sorted(scraped)
     for row in decided:

@@ -131,16 +131,6 @@ def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> Non
     assert row["provenance"] == annotations(reviewed, "index")["b0"]["provenance"]
 
 
-def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    assert list(annotations(reviewed, "train")) == ["a0"]
-    assert not run_annotate(reviewed, AnnotateConfig(train="all")).skipped
-    rows = annotations(reviewed, "train")
-    assert {key: row["in_clean"] for key, row in rows.items()} == {"a0": True, "a1": False}
-    assert annotations(reviewed, "index")["b0"]["in_clean"] is None
-    assert "a1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
-
-
 def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
     reviewed: Workspace,
 ) -> None:
@@ -219,6 +209,15 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
     run_annotate(reviewed, AnnotateConfig())
     by_qid = [CHURCH, MUSEUM, PARISH, HERITAGE]
     by_qid.sort(key=lambda qid: int(qid[1:]))
+    provenance = {
+        "revision_id": 11,
+        "class_qid": PARISH,
+        "decision": "assigned",
+        "reviewer": "ann",
+        "method": "class",
+        "confidence": None,
+        "accepted_above": None,
+    }
     assert annotations(reviewed, "train")["a0"] == {
         "image_id": "a0",
         "landmark_id": 1,
@@ -228,26 +227,11 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
         "category": "c/1",
         "qid": "Q1",
         "in_clean": True,
-        "revision_id": 11,
-        "class_qid": PARISH,
-        "decision": "assigned",
-        "reviewer": "ann",
-        "method": "class",
-        "confidence": None,
-        "accepted_above": None,
+        **provenance,
         "class_qids": " ".join(by_qid),
         "class_labels": "; ".join(LABELS[qid] for qid in by_qid),
         "classes": [{"class_qid": qid, "class_label": LABELS[qid]} for qid in by_qid],
-        "provenance": {
-            "status": "ok",
-            "revision_id": 11,
-            "class_qid": PARISH,
-            "decision": "assigned",
-            "reviewer": "ann",
-            "method": "class",
-            "confidence": None,
-            "accepted_above": None,
-        },
+        "provenance": {"status": "ok", **provenance},
     }
 
 

@@ -81,7 +81,7 @@ def test_a_build_is_published_pulled_and_published_again(
     publish = ("publish", "--root", reviewed.root, "--to", "public")
     well(*publish)
     assert versions(Path("public")) == ["1.0.0"]
-    assert " 0 sent" in well(*publish).splitlines()[-1]
+    assert " 0 files sent" in well(*publish).splitlines()[-1]
     assert versions(Path("public")) == ["1.0.0"]
 
     decide(reviewed, CHAPEL)

@@ -17,7 +17,7 @@ from hgld.engine.verify import verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
-from tests.hgld.annotations.release.worlds import decide, kept, release
+from tests.hgld.annotations.release.worlds import decide, kept, release, tree
 from tests.hgld.annotations.world import CHURCH, IMAGES, PARISH, write_fills, write_inputs
 
 CHAPEL = {CHURCH: ("assigned", "chapel", "human-made")}
@@ -75,38 +75,15 @@ def test_a_first_release_is_counted_and_has_no_changes(published: Workspace) -> 
     assert len(published.read(LABEL_CHANGES)) == 0
 
 
-def test_the_same_build_twice_gives_the_same_bytes(
-    published: Workspace, before: Path, tmp_path: Path
-) -> None:
-    decide(published, CHAPEL)
-    folder = release(published, ReleaseConfig(previous=before))
-    other = Workspace(tmp_path / "other")
-    write_inputs(other)
-    decide(other, CHAPEL)
-    elsewhere = tmp_path / "elsewhere"
-    before.rename(elsewhere)
-    again = release(other, ReleaseConfig(previous=elsewhere))
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            assert path.read_bytes() == (again / path.relative_to(folder)).read_bytes(), path
-
-
 def test_a_release_after_another_tells_of_both(published: Workspace, before: Path) -> None:
     decide(published, CHAPEL)
     folder = release(published, ReleaseConfig(previous=before, date="2026-05-04"))
     entry, first = json.loads((folder / "releases.json").read_text(encoding="utf-8"))
     assert [first] == json.loads((before / "releases.json").read_text(encoding="utf-8"))
     assert (entry["version"], entry["follows"]) == ("2.0.0", "1.0.0")
-    assert entry["changes"]["landmarks"] == {
-        "added": 0,
-        "removed": 0,
-        "changed": 2,  # of one that has more classes, the candidates alone are others
-        "unchanged": 5,
-        "label_added": 0,
-        "label_removed": 0,
-        "label_changed": 1,
-        "labels_gone": 0,
-    }
+    counts = {name: count for name, count in entry["changes"]["landmarks"].items() if count}
+    # Of one that is changed, and has more classes, only the candidates are others.
+    assert counts == {"changed": 2, "unchanged": 5, "label_changed": 1}
     # The landmark that was relabelled, train 2, has no image.
     assert set(entry["changes"]["images"].values()) == {0, len(IMAGES)}
     relabelled, other = published.read(LABEL_CHANGES).to_pylist()[::-1]
@@ -138,21 +115,18 @@ def test_a_label_of_several_lines_is_a_line_of_the_note(published: Workspace, be
     assert "| church | cha\\|pel # of ease | label relabelled | 1 |\n" in note
 
 
-def test_what_is_the_release_before_is_that_one_byte_for_byte(
+def test_the_same_build_and_what_is_the_release_before_give_the_same_bytes(
     published: Workspace, before: Path, tmp_path: Path
 ) -> None:
     decide(published, CHAPEL)
     second = kept(release(published, ReleaseConfig(previous=before)), "second")
+    elsewhere = before.rename(tmp_path / "elsewhere")
     other = Workspace(tmp_path / "other")
     write_inputs(other)
     decide(other, CHAPEL)
-    for workspace in (published, other):
-        folder = release(workspace, ReleaseConfig(previous=second))
-        files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-        there = {path.relative_to(second): path for path in second.rglob("*") if path.is_file()}
-        assert files.keys() == there.keys()
-        for name, path in files.items():
-            assert path.read_bytes() == there[name].read_bytes(), name
+    for workspace, previous in ((other, elsewhere), (published, second), (other, second)):
+        folder = release(workspace, ReleaseConfig(previous=previous))
+        assert tree(folder) == tree(second)
         assert {row["kind"] for row in workspace.read(LABEL_CHANGES).to_pylist()} == {"landmark"}
     folder = release(published, ReleaseConfig(previous=second, title="Another"))
     assert (newest(folder)["version"], newest(folder)["follows"]) == ("2.0.1", "2.0.0")
@@ -230,12 +204,10 @@ def test_the_version_says_what_it_does_to_those_who_use_the_labels(
     assert next_version({**BEFORE, "schema": SCHEMA_VERSION - 1}, counts) == "4.0.0"
 
 
-def test_a_release_before_without_a_version_is_refused() -> None:
-    with pytest.raises(InputError, match=r"1\.2"):
-        next_version({**BEFORE, "version": "1.2"}, {})
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '[{"version": "1.0.0"}]', "[1]"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", "[1]", '[{"version": "1.0.0"}]', '[{"version":"1.2","date":"","files":{}}]'],
+)
 def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "releases.json"
     path.write_text(content)
@@ -247,34 +219,28 @@ def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "values"),
     [
-        ("title", " "),
-        ("title", "Ours\n# Theirs"),
-        ("license", "CC BY"),
-        ("date", "2026-02-30"),
-        ("date", "20260228"),
-        ("creators", ()),
-        ("creators", ("Ann", "")),
-        ("creators", ("Ann\nBob",)),
+        ("title", [" ", "Ours\n# Theirs"]),
+        ("license", ["CC BY"]),
+        ("date", ["2026-02-30", "20260228"]),
+        ("creators", [(), ("Ann", ""), ("Ann\nBob",)]),
     ],
 )
-def test_settings_that_no_release_could_have_are_refused(name: str, value: object) -> None:
-    values: dict[str, Any] = {name: value}
-    with pytest.raises(ValueError, match=name):
-        ReleaseConfig(**values)
+def test_settings_that_no_release_could_have_are_refused(name: str, values: list[object]) -> None:
+    for value in values:
+        given: dict[str, Any] = {name: value}
+        with pytest.raises(ValueError, match=name):
+            ReleaseConfig(**given)
 
 
-@pytest.mark.parametrize(
-    ("license_id", "url"),
-    [
-        ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
-        ("CC-BY-NC-SA-3.0", "https://creativecommons.org/licenses/by-nc-sa/3.0/"),
-        ("ODbL-1.0", "https://spdx.org/licenses/ODbL-1.0.html"),
-    ],
-)
-def test_a_licence_has_an_address(license_id: str, url: str) -> None:
-    assert ReleaseConfig(license=license_id).license_url == url
+def test_a_licence_has_an_address() -> None:
+    for license_id, address in (
+        ("CC-BY-4.0", "creativecommons.org/licenses/by/4.0/"),
+        ("CC-BY-NC-SA-3.0", "creativecommons.org/licenses/by-nc-sa/3.0/"),
+        ("ODbL-1.0", "spdx.org/licenses/ODbL-1.0.html"),
+    ):
+        assert ReleaseConfig(license=license_id).license_url == f"https://{address}"
 
 
 TAKEN = AnnotateConfig(train="all", fills=True, images_per_shard=1)
@@ -306,27 +272,13 @@ def test_taking_fills_adds_and_leaves_every_other_label(published: Workspace, be
     assert said["version"] == "1.1.0"
     assert said["changes"]["landmarks"]["label_added"] == 2
     assert said["changes"]["landmarks"]["label_changed"] == 0
-    assert said["changes"]["images"] == {
-        "added": 0,
-        "removed": 0,
-        "moved": 2,
-        "changed": 0,
-        "unchanged": 8,
-        "label_added": 0,  # to what is published
-        "label_removed": 0,
-        "label_changed": 0,
-    }
-    changes = pq.read_table(folder / "label_changes.parquet").cast(LABEL_CHANGES.schema)
-    told = {row["image_id"]: row for row in changes.to_pylist() if row["kind"] == "image"}
-    assert {name: row["why"] for name, row in told.items()} == {
-        "a2": "ignored -> filled",
-        "a3": "no_item -> filled",
-    }
-    assert {(row["table_before"], row["table_after"]) for row in told.values()} == {
-        ("excluded", "filled")
-    }
-    whys = {row["landmark_id"]: row["why"] for row in changes.to_pylist() if not row["image_id"]}
-    assert whys == {
-        3: "decision reviewer method label relabelled reason evidence",
-        4: "decision reviewer method label relabelled reason evidence",
-    }
+    counts = {name: count for name, count in said["changes"]["images"].items() if count}
+    assert counts == {"moved": 2, "unchanged": 8}  # no label comes to what is published
+    told = published.read(LABEL_CHANGES).to_pylist()
+    of_landmark = "decision reviewer method label relabelled reason evidence"
+    assert [(row["landmark_id"], row["image_id"], row["why"]) for row in told] == [
+        (3, None, of_landmark),
+        (4, None, of_landmark),
+        (3, "a2", "ignored -> filled"),
+        (4, "a3", "no_item -> filled"),
+    ]

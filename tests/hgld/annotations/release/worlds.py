@@ -33,3 +33,12 @@ def kept(folder: Path, name: str) -> Path:
 def decide(workspace: Workspace, decisions: Mapping[str, tuple[str, str, str]]) -> None:
     """Has classes of the small world be decided otherwise."""
     write_taxonomy(workspace, class_rows(SCRAPED), {**DECISIONS, **decisions})
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Returns the content of every file of a folder, hidden ones too, by name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.placing import find_beside
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageReport, StageWriter, find_beside, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.engine.files import file_damage
 from hgld.engine.stage import StageReport
-from hgld.engine.workspace import Workspace, file_damage
+from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.images.bucket import list_damages
 from hgld.images.config import ImagesConfig

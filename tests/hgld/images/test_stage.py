@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.placing import find_beside, place_beside
-from hgld.engine.stage import StageReport
+from hgld.engine.stage import StageReport, find_beside, place_beside
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hgld.engine.files import GONE
 from hgld.engine.stage import Stage, manifest_beside, started_path
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import DamagedError, MissingInputError
@@ -108,4 +107,4 @@ def _changes(
         return
     yield from (f"input {name} changed" for name in inputs if done.inputs[name] != inputs[name])
     for name, what in workspace.damages(done.records, done.patterns):
-        yield "an output file is gone" if what == GONE else f"{name} {what}"
+        yield f"{name} {what}"

@@ -20,15 +20,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.engine import files
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.engine.files import (
-    FileRecord,
-    file_damage,
-    file_digest,
-    read_sealed,
-    write_sealed,
-    writing,
-)
+from hgld.engine.files import FileRecord
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
@@ -78,7 +72,7 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Writes it as JSON with a digest of itself."""
-        write_sealed(path, {"format": _MANIFEST_FORMAT, **dataclasses.asdict(self)})
+        files.write_sealed(path, {"format": _MANIFEST_FORMAT, **dataclasses.asdict(self)})
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -88,7 +82,7 @@ def load_manifest(path: Path) -> Manifest:
         DamagedError: it is not what was written, or is that of another stage.
         InputError: a later version of this program wrote it.
     """
-    values = read_sealed(path)
+    values = files.read_sealed(path)
     if (found := values.pop("format", 0)) > _MANIFEST_FORMAT:
         theirs = f"format {found}, this one knows {_MANIFEST_FORMAT}"
         raise InputError(
@@ -177,25 +171,25 @@ class Workspace:
         self._require_whole(manifest, dataset.own(manifest.records), [dataset.shard_path("*")])
         return manifest
 
-    def input_digests(self, datasets: Iterable[Dataset], files: Collection[str]) -> dict[str, str]:
+    def input_digests(self, datasets: Iterable[Dataset], names: Collection[str]) -> dict[str, str]:
         """Returns the digest of each input of a stage, all of them as their stages wrote them.
 
         Args:
             datasets: what it reads, and files beside, by their paths relative to the workspace.
-            files: one that is not there counts as absent.
+            names: of these files; one that is not there counts as absent.
 
         Raises:
             MissingInputError: a data set has not been written, or only in part.
             DamagedError: an input is not what its stage wrote.
         """
         digests = {one.path: self.finished(one).outputs[one.path] for one in datasets}
-        writers = self.manifests() if files else []
-        for name in files:
+        writers = self.manifests() if names else []
+        for name in names:
             for writer in (one for one in writers if name in one.records):
                 self._require_whole(writer, [name])
             path = self.path(name)
             try:
-                digests[name] = file_digest(path) if path.exists() else "absent"
+                digests[name] = files.file_digest(path) if path.exists() else "absent"
             except OSError as error:
                 what = f"{path} cannot be read: {error.strerror}"
                 raise DamagedError(f"{what}; mend that or move it away, then rerun") from error
@@ -233,8 +227,9 @@ class Workspace:
         Returns:
             What is gone, altered or added, by name; empty where all is as it was.
         """
-        wrong = ((name, file_damage(self.path(name), *records[name])) for name in sorted(records))
-        found = [Damage(name, what) for name, what in wrong if what]
+        names = sorted(records)
+        whats = [files.file_damage(self.path(name), *records[name]) for name in names]
+        found = [Damage(name, what) for name, what in zip(names, whats, strict=True) if what]
         for path in (path for pattern in patterns for path in self.root.glob(pattern)):
             name = path.relative_to(self.root).as_posix()
             if name not in records:
@@ -293,7 +288,7 @@ class Workspace:
         if self.root.is_file():
             raise InputError(f"{self.root} must be a folder, got a file; choose another --root")
         is_new = not self.root.exists()
-        with writing(path):
+        with files.writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not buffered: what a full disk does not take would be tried again on closing.
             file = path.open("ab+", buffering=0)
@@ -307,7 +302,7 @@ class Workspace:
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
                 ) from error
-            with writing(path):
+            with files.writing(path):
                 file.truncate(0)
                 file.write(_this_process().encode())
             self._refuse_fifos()
@@ -339,9 +334,9 @@ class Workspace:
         are read.
         """
         pictures = {str(self.path(f"images/{split}")) for split in ("train", "index", "test")}
-        for folder, names, files in os.walk(self.root):
+        for folder, names, found in os.walk(self.root):
             names[:] = [name for name in names if f"{folder}/{name}" not in pictures]
-            for path in (Path(folder, name) for name in files):
+            for path in (Path(folder, name) for name in found):
                 if path.exists() and not path.is_file():
                     raise DamagedError(f"{path} is no file and no folder; remove it, then rerun")
 

@@ -50,22 +50,16 @@ def test_an_answer_that_unpacks_without_end_is_left_at_the_limit(
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [
-        reply(200, b"x" * 1_000_001),
-        reply(200, b"x", Content_Length="1000001"),
-        reply(200, b"x", Content_Length="999999999999999999"),
-    ],
-    ids=["sent", "announced", "announced without end"],
+    "length", [None, "1000001", "9" * 18], ids=["sent", "announced", "endless"]
 )
-def test_a_plain_answer_beyond_the_limit_is_refused(server: Server, fault: Fault) -> None:
-    server.faults["sparql", 0] = fault
+def test_a_plain_answer_beyond_the_limit_is_refused_and_one_at_the_limit_taken(
+    server: Server, length: str | None
+) -> None:
+    headers = {"Content_Length": length} if length else {}
+    server.faults["sparql", 0] = reply(200, b"x" * (1 if length else 1_000_001), **headers)
     with pytest.raises(AnswerError, match="answer_bytes"):
         post(server, LIMIT)
     assert server.fired == ["sparql"]
-
-
-def test_an_answer_at_the_limit_is_taken(server: Server) -> None:
     server.always["sparql"] = reply(200, b"x" * 1_000_000)
     assert len(post(server, LIMIT).content) == 1_000_000
 

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -18,12 +17,12 @@ from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage, plan_images, run_images
 from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.tables import BAD_IMAGES
+from tests.hgld.images.runs import records
 from tests.worlds.gldv2 import files
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
-RECORDS = IMAGE_FILES["train"]
 JPEG = encoded(drawing(), "JPEG")
 
 
@@ -74,8 +73,7 @@ def run(workspace: Workspace, numbers: range = range(6), **more: object) -> Stag
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
     """Returns every record by its id, also of a stage that is incomplete."""
-    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
-    return {row["image_id"]: row for shard in shards for row in shard.to_pylist()}
+    return {str(row["image_id"]): row for row in records(workspace)}
 
 
 @pytest.fixture

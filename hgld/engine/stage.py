@@ -241,51 +241,47 @@ def run_stage(
         InputError: a later version of this program wrote a manifest.
     """
     settle(workspace)
-    inputs = workspace.input_digests(stage.inputs, stage.input_files)
-    parts = [stage.name, stage.version, dict(settings), inputs]
-    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     done = workspace.manifest(stage.name)
     before = done.records if done else {}
     damages = workspace.damages(before, done.patterns) if done else []
-    holder, result = workspace.lock_holder(), stage.result_path(workspace)
-    standing = dict(before)
+    holder = workspace.lock_holder()
+    inputs = workspace.input_digests(stage.inputs, stage.input_files)
+    parts = [stage.name, stage.version, dict(settings), inputs]
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     for name, what in damages:
         logger.warning("%s %s; it is being mended", workspace.path(name), what)
-        standing.pop(name, None)
     force = force or workspace.remakes
-    if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
-        return _report(StageReport(done, result, skipped=True))
-
-    beside = find_beside(workspace, stage.outputs)
-    writer = StageWriter(workspace, stage, fingerprint, done, standing, beside, force)
-    started = started_path(workspace, stage.name)
-    files.write_text(started, holder)
-    try:
-        produce(writer)
-    except BaseException:
-        if not writer.beside:
-            started.unlink()
-        raise
-    outputs, statuses = _summed_up(writer)
-    names = sorted({*writer.written, *stage.output_files})
-    manifest = Manifest(
-        stage=stage.name,
-        version=stage.version,
-        fingerprint=fingerprint,
-        settings=dict(settings),
-        inputs=inputs,
-        outputs=outputs,
-        records={name: writer.record(name) for name in names},
-        rows=statuses.total(),
-        problems=statuses.total() - statuses["ok"],
-        failed=statuses["failed"],
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    place(workspace, manifest, before)
-    return _report(StageReport(manifest, result))
-
-
-def _report(report: StageReport) -> StageReport:
+    is_done = done is not None and done.fingerprint == fingerprint
+    is_done = is_done and not (done.failed or damages or force)
+    if not is_done:
+        started = started_path(workspace, stage.name)
+        files.write_text(started, holder)
+        standing = {name: before[name] for name in before.keys() - dict(damages)}
+        beside = find_beside(workspace, stage.outputs)
+        writer = StageWriter(workspace, stage, fingerprint, done, standing, beside, force)
+        try:
+            produce(writer)
+        except BaseException:
+            if not writer.beside:
+                started.unlink()
+            raise
+        outputs, statuses = _summed_up(writer)
+        names = sorted({*writer.written, *stage.output_files})
+        done = Manifest(
+            stage=stage.name,
+            version=stage.version,
+            fingerprint=fingerprint,
+            settings=dict(settings),
+            inputs=inputs,
+            outputs=outputs,
+            records={name: writer.record(name) for name in names},
+            rows=statuses.total(),
+            problems=statuses.total() - statuses["ok"],
+            failed=statuses["failed"],
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        place(workspace, done, before)
+    report = StageReport(done, stage.result_path(workspace), skipped=is_done)
     logger.info("%s", report.words())
     return report
 

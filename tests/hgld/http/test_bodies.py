@@ -1,7 +1,6 @@
 """How much of an answer is taken, however it is packed."""
 
 import gzip
-import json
 import random
 import tracemalloc
 import zlib
@@ -101,30 +100,15 @@ def test_what_cannot_be_unpacked_is_asked_for_again_and_given_up(
     assert server.count("sparql") == LIMIT.attempts
 
 
-@pytest.fixture
-def scraped_with_less(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The small Wikimedia, of which a scrape takes 50 KB an answer."""
+def test_a_title_whose_answer_is_too_large_fails_alone(
+    server: Server,
+    workspace: Workspace,
+    categories: Path,
+    clean: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     policy = HttpPolicy(answer_bytes=50_000, backoff_s=0.0)
     monkeypatch.setattr("hgld.scrape.services.POLICY", policy)
-    return server
-
-
-@pytest.mark.usefixtures("scraped_with_less")
-def test_titles_whose_answer_is_too_large_are_asked_for_in_halves(
-    server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
-) -> None:
-    pad = json.dumps({"query": {"pages": []}, "pad": "x" * 100_000}).encode()
-    server.refuses = lambda service, text: service == "commons" and text.count("|") > 1
-    server.refusal = reply(200, pad)
-    report = run_scrape(workspace, fast_config(server), categories)
-    assert server.fired
-    assert report.manifest.outputs == clean
-
-
-@pytest.mark.usefixtures("scraped_with_less")
-def test_a_title_whose_answer_is_too_large_fails_alone(
-    server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
-) -> None:
     server.refuses = lambda _, text: "Category:Tower" in text
     server.refusal = packed(BOMB)
     run_scrape(workspace, fast_config(server), categories)

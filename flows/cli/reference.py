@@ -1,26 +1,23 @@
-"""`docs/cli.md`, made from the commands and the settings classes.
+"""`docs/cli.md`: the help of every command, and the settings that are tables of the settings file.
 
 python -m hgld.flows.cli.reference > docs/cli.md
 """
 
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
 
 import click
 
 from hgld.engine.config import SettingField, setting_fields
-from hgld.flows.build import (
-    ALL_SECTIONS,
-    ALL_STEPS,
-    settings_class,
-)
+from hgld.flows.build import ALL_SECTIONS, settings_class
 from hgld.flows.cli.commands import app
-from hgld.flows.cli.options import SettingOption, default_text
+from hgld.flows.cli.options import default_text
 
 PAGE = Path("docs/cli.md")
 RENEW = f"python -m hgld.flows.cli.reference > {PAGE}"
+_WIDTH = 100
 
 _HEAD = f"""\
 # Commands and settings
@@ -28,106 +25,44 @@ _HEAD = f"""\
 <!-- Made by `{RENEW}`; do not edit. -->
 
 Every setting is an option of its command and a key of its section in `hgld.toml`, which lies in the
-folder of the build. What is typed comes before what the file says, and that before the default. An
-unknown key is an error. A setting marked * changes rows, so that another value makes its step, and
-what depends on it, run again; the others do not.
+folder of the build: `--read-timeout-s 30` of `hgld scrape` is `read_timeout_s = 30.0` below
+`[scrape]`, `--no-credits` is `credits = false`, an option that is given again for each is a list.
+What is typed comes before what the file says, and that before the default. An unknown key is an
+error. Of a setting that "changes rows" another value makes its step, and what depends on it, run
+again; the others do not.
 
 Exit status: 0 done, 1 error (one line says what to do; a setting that is refused is one), 2 no such
 option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard,
 143 or 129 by SIGTERM or SIGHUP: the same command goes on where it was.
-`hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version, and
-`hgld COMMAND -h` the help of a command. `eval "$(_HGLD_COMPLETE=bash_source hgld)"` completes
-commands and options in bash.
+`hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version.
+`eval "$(_HGLD_COMPLETE=bash_source hgld)"` completes commands and options in bash.
 """
-_COLUMNS = ("option", "type", "default", "what it does", "setting")
-_TABLE_COLUMNS = ("name", "type", "default", "what it does", "setting")
-_KINDS = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "path"}
 
 
 def page() -> str:
     """Returns the whole page."""
-    return "\n".join([_HEAD, *(_section(name, one) for name, one in app.commands.items())])
+    context = click.Context(app, info_name="hgld", terminal_width=_WIDTH, **app.context_settings)
+    lines = [_HEAD]
+    for name in app.list_commands(context):
+        command = click.Context(app.commands[name], info_name=name, parent=context)
+        lines += [f"## `hgld {name}`", "", "```text", command.get_help(), "```", ""]
+    for section in ALL_SECTIONS:
+        for field in setting_fields(settings_class(section)):
+            if field.classes:
+                lines += [f"## `[{section}.{field.name}]`", "", field.help_text, ""]
+                lines += [*_keys(field), ""]
+    return "\n".join(lines)
 
 
-def _section(name: str, command: click.Command) -> str:
-    """Returns what a command does, reads and writes, and a table of its options."""
-    options = app.params_of(name)[:-1]  # without --help
-    tables = [
-        line
-        for field in (setting_fields(settings_class(name)) if name in ALL_STEPS else ())
-        if field.classes
-        for line in _table_of(name, field)
-    ]
-    about = inspect.cleandoc(command.help or "")
-    rows = [_row(option) for option in options]
-    return "\n".join([f"## `hgld {name}`", "", about, "", *_lines(_COLUMNS, rows), "", *tables])
-
-
-def _table_of(step: str, field: SettingField) -> list[str]:
-    """Returns the lines of a setting that is a table of settings, or one of several such tables."""
-    rows = list[tuple[str, ...]]()
+def _keys(field: SettingField) -> Iterator[str]:
+    """Yields a line for each key of a setting that is a table, or one of several such tables."""
     for name, cls in field.classes.items():
         if not field.is_table:
-            what = (inspect.getdoc(cls) or "").partition("\n")[0]
-            rows.append((f"`{name}`", "", "", what, f'`[{step}.{field.name}] name = "{name}"` *'))
+            yield f'- `name = "{name}"`: {(inspect.getdoc(cls) or "").partition(chr(10))[0]}'
         for one in setting_fields(cls):
             if one.name != "name":
-                cells = (f"`{one.name}`", _kind(one), f"`{default_text(one)}`", one.help_text)
-                rows.append((*cells, _place(f"{step}.{field.name}", one)))
-    head = f"### `[{step}.{field.name}]`"
-    return [head, "", field.help_text, "", *_lines(_TABLE_COLUMNS, rows), ""]
-
-
-def _lines(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    rule = ("---",) * len(columns)
-    return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
-
-
-def _row(param: click.Parameter) -> tuple[str, ...]:
-    if not isinstance(param, click.Option):
-        return (f"`{str(param.name).upper()}`", _type_of(param), "", "as is said above", "")
-    kind, place = _type_of(param), ""
-    if isinstance(param, SettingOption):
-        kind = _kind(param.field)
-        place = _place(param.section, param.field) if param.section in ALL_SECTIONS else ""
-    return (
-        ", ".join(f"`{flag}`" for flag in (*param.opts, *param.secondary_opts)),
-        kind,
-        _default(param),
-        (param.help or "").replace("|", "\\|"),
-        place,
-    )
-
-
-def _default(option: click.Option) -> str:
-    if option.required:
-        return "none"
-    if isinstance(option.show_default, str):
-        return f"`{option.show_default}`"
-    return "`false`" if option.is_flag else f"`{option.default}`"
-
-
-def _type_of(param: click.Parameter) -> str:
-    if isinstance(param.type, click.Choice):
-        return ", ".join(f"`{choice}`" for choice in param.type.choices)
-    names = {"boolean": bool, "integer": int, "integer range": int, "float": float, "path": Path}
-    return _KINDS[names.get(param.type.name, str)]
-
-
-def _kind(hint: Any) -> str:  # noqa: ANN401 - any annotation there is
-    """Returns a type, or that of a setting, in words."""
-    if isinstance(hint, SettingField):
-        choices = ", ".join(f"`{choice}`" for choice in hint.choices if choice)
-        return choices or _kind(hint.value_type)
-    if get_origin(hint) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(hint) if choice)
-    if get_origin(hint) is tuple:
-        return f"list of {_kind(get_args(hint)[0])}s"
-    return _KINDS.get(hint) or _kind(get_args(hint)[0])  # `T | None`
-
-
-def _place(section: str, field: SettingField) -> str:
-    return f"`[{section}] {field.name}`{' *' if field.changes_rows else ''}"
+                again = "; changes rows" if one.changes_rows else ""
+                yield f"  - `{one.name}`: {one.help_text} [default: {default_text(one)}{again}]"
 
 
 if __name__ == "__main__":

@@ -1,204 +1,130 @@
 """`hgld review`: the page, decisions out to a file and in again, how far it is, its taxonomy."""
 
-import contextlib
 import dataclasses
 import json
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from hgld.engine.config import from_mapping
+from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError, InputError, how_to_install
+from hgld.errors import ConflictError
 from hgld.flows import steps
-from hgld.flows.cli.options import StepCommand, flag, force, path_option, root_option, text_option
+from hgld.flows.build import needing
+from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.steps import Sections
+from hgld.pages.review import PORT
+from hgld.review.log.events import harmless
 from hgld.tables import CLUSTERS
 
 if TYPE_CHECKING:
-    from hgld.review.status import Replayed
+    from hgld.review.status import Replayed, ReviewStatus
 
-_LOOPBACK = "127.0.0.1"
+_TASKS = ("export", "apply", "status", "settle")
 _TOLD = 3  # classes, and events, that a line names
 
 
-@click.command(
-    "review",
-    cls=StepCommand,
-    settings=("review",),
-    root=root_option(
-        "--labels", text="Folder of the build, or a list: what `hgld cluster --labels` wrote."
-    ),
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    show_default="8765",
-    help="Of the page; where it is taken, the next that is free. 0: any.",
-)
-@flag("--no-open", help="Leaves the browser closed.")
-@click.option(
-    "--host",
-    default=_LOOPBACK,
-    show_default=True,
-    help="The address that the page is served on; one that others reach needs --token.",
-)
-@text_option("--token", help="The secret without which the page lets nobody in.")
-@flag("--read-only", help="Shows the page and decides nothing.")
-@path_option(
-    "--known",
-    default="what the taxonomy knows",
-    help="Known answers that the second opinion hides in its queue: CSV with "
-    "hierarchical_label and class_qid or label.",
-)
-@path_option(
-    "--export",
-    help="Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; .ttl "
-    "SKOS in Turtle.",
-)
-@path_option(
-    "--apply",
-    help="Appends what was changed in a sheet since its export to the log first, as one event.",
-)
-@text_option("--reviewer", help="Who decided; the log keeps it.")
-@click.option(
-    "--mine/--theirs",
-    default=None,
-    show_default="neither: they are listed, and nothing is applied",
-    help="With --apply, for classes changed in the sheet and, since its export, in the log: takes "
-    "the sheet's versions, or keeps those of the log.",
-)
-@click.option(
-    "--new",
-    multiple=True,
-    metavar="<str>, again for each",
-    show_default="not set",
-    help="With --apply: a new super-category that is meant, though it is a typo away from another.",
-)
-@flag(
-    "--dry-run",
-    help="With --apply: shows which super-categories would be new, vanish or change, and "
-    "writes nothing.",
-)
-@flag("--status", help="Shows what is decided and open, and what a new scrape changed; and ends.")
-@flag("--json", "is_json", help="With --status: all of it as JSON.")
-@flag("--settle", help="Settles the taxonomy from the decisions so far.")
-@force
-def review(  # noqa: PLR0913 - an argument for each option
-    root: Path,
-    sections: Sections,
-    *,
-    port: int | None,
-    no_open: bool,
-    host: str,
-    token: str,
-    read_only: bool,
-    known: Path | None,
-    export: Path | None,
-    apply: Path | None,
-    reviewer: str,
-    mine: bool | None,
-    new: tuple[str, ...],
-    dry_run: bool,
-    status: bool,
-    is_json: bool,
-    settle: bool,
-    force: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOptions(StepOptions):
+    """Options of `hgld review`."""
+
+    port: int = setting(PORT, "Of the page; if taken, the next that is free. 0: any.")
+    open_: bool = setting(True, "Whether a browser is opened.")
+    host: str = setting("127.0.0.1", "Address of the page; one that others reach needs --token.")
+    token: str = setting("", "The secret without which the page lets nobody in.")
+    read_only: bool = setting(False, "Shows the page and decides nothing.")
+    known: Path | None = setting(
+        None, "Right answers for second opinions: CSV, hierarchical_label and class_qid or label."
+    )
+    export: Path | None = setting(
+        None, "Writes what is decided, and ends: .csv, a sheet to fill in; .ttl, SKOS in Turtle."
+    )
+    apply: Path | None = setting(
+        None, "Appends what was changed in a sheet since its export to the log, as one event."
+    )
+    reviewer: str = setting("", "Who decides; the log keeps it.")
+    mine: bool = setting(
+        False, "With --apply: where the sheet and the log changed a class, takes the sheet's."
+    )
+    theirs: bool = setting(False, "With --apply: takes the log's; with neither, nothing.")
+    new: tuple[str, ...] = setting(
+        (), "With --apply: a new super-category that is meant, though a typo away from another."
+    )
+    dry_run: bool = setting(
+        False, "With --apply: shows which super-categories would change, and writes nothing."
+    )
+    status: bool = setting(False, "Shows what is decided, open, and changed by a new scrape.")
+    json: bool = setting(False, "With --status: all of it as JSON.")
+    settle: bool = setting(False, "Settles the taxonomy from the decisions so far.")
+
+    def __post_init__(self) -> None:
+        """Refuses two tasks at once, and what goes with a task that is not asked for."""
+        if len(given := [f"--{name}" for name in _TASKS if getattr(self, name)]) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other")
+        if self.mine and self.theirs:
+            raise ValueError("--mine and --theirs exclude each other")
+        if self.apply is None:
+            refuse_idle(self, "mine theirs new dry_run", "--apply: name the file")
+        if not self.status:
+            refuse_idle(self, "json", "--status")
+
+
+@click.command("review", cls=Command, options=ReviewOptions, settings=("review",))
+def review(options: ReviewOptions, sections: Sections) -> None:
     """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
 
-    Without a task (--export, --apply, --status, --settle or an --accept) it opens the page, until
-    Ctrl-C. Reads labels/, scrape/, a sheet and review/decisions.jsonl; writes such a file, or
-    review/decisions.jsonl (with a copy beside it) and review/taxonomy/. Needs hgld[review].
+    Without a task (--export, --apply, --status, --settle or an --accept that is typed) it opens the
+    page, until Ctrl-C; --labels names a list, what `hgld cluster --labels` wrote. Reads labels/,
+    scrape/, a sheet and review/decisions.jsonl; writes such a file, or review/decisions.jsonl (with
+    a copy beside it) and review/taxonomy/. Needs hgld[review].
     """
-    tasks = {"--export": export, "--apply": apply, "--status": status, "--settle": settle}
-    given = [name for name, value in tasks.items() if value]
-    if len(given) > 1:
-        raise InputError(
-            f"{' and '.join(given)} exclude each other: first export a file, then apply it filled "
-            f"in"
-        )
-    applying = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
-    _refuse_without(applying, "--apply: name the file", is_there=apply is not None)
-    _refuse_without({"--json": is_json}, "--status", is_there=status)
-    page = {
-        "--port": port is not None,
-        "--no-open": no_open,
-        "--host": host != _LOOPBACK,
-        "--token": token,
-        "--read-only": read_only,
-        "--known": known,
-    }
-    accepts = bool(getattr(steps.review_step(sections).settings, "accepts", False))
-    opens_page = not (given or force or accepts)
-    _refuse_without(page, "the page, which opens where no task is given", is_there=opens_page)
-    workspace = Workspace(root)
-    if opens_page:
-        workspace.require()
-        from hgld.labels.proposing.stage import ProposeConfig
-        from hgld.pages.review import PORT
-
-        with _page_packages(workspace):
-            from hgld.pages.review.serving.server import ServerConfig, serve_review
-        config = ServerConfig(
-            host=host,
-            port=PORT if port is None else port,
-            token=token,
-            opens_browser=not no_open,
-            read_only=read_only,
-            reviewer=" ".join(reviewer.split()),
-            known=known,
-            propose=from_mapping(ProposeConfig, sections.get("propose", {}), where="[propose]"),
-        )
-        serve_review(workspace, config, click.echo)
-    elif status:
-        _tell_status(workspace, is_json=is_json)
-    elif export is not None:
-        _export(workspace, export)
-    elif apply is not None:
-        _apply(workspace, apply, sections, reviewer, mine=mine, new=new, dry_run=dry_run)
-        if not dry_run:
-            _settle(workspace, sections, force=force)
+    workspace = Workspace(options.root)
+    # One that stands in the settings file is no reason not to look at the page.
+    source = click.get_current_context().get_parameter_source
+    typed = [name for name in ACCEPTING if source(name) is ParameterSource.COMMANDLINE]
+    if not (options.force or typed or any(getattr(options, name) for name in _TASKS)):
+        _open_page(workspace, options, sections)
+        return
+    page = "port open_ host token read_only known"
+    refuse_idle(options, page, "the page, which opens where no task is given")
+    if options.status:
+        _tell_status(workspace, is_json=options.json)
+    elif options.export is not None:
+        _export(workspace, options.export)
     else:
-        _settle(workspace, sections, force=force)
+        if options.apply is not None:
+            _apply(workspace, options.apply, options, sections)
+        if not options.dry_run:
+            # What was decided makes the open classes' proposals better ones.
+            if workspace.manifest(CLUSTERS.stage):
+                run_and_tell(workspace.root, steps.propose_step(sections))
+            run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
 
 
-def _refuse_without(options: Mapping[str, object], what: str, *, is_there: bool) -> None:
-    """Refuses options that would do nothing.
-
-    Raises:
-        InputError: one is given without what it goes with.
-    """
-    for option in (name for name, is_given in options.items() if is_given and not is_there):
-        raise InputError(f"{option} goes with {what}")
+review.params[0].opts.append("--labels")  # of a list, which is reviewed as a build is
 
 
-@contextlib.contextmanager
-def _page_packages(workspace: Workspace) -> Iterator[None]:
-    """Says how to install a package of the page that is missing.
-
-    Raises:
-        InputError: one is.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{workspace.command('review')} needs the package {error.name!r}: "
-            f"{how_to_install('review')}; or review in a spreadsheet with --export"
-        ) from error
-
-
-def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
-    """Makes the taxonomy of the decisions so far."""
-    # What was decided makes the open classes' proposals better ones.
-    if workspace.manifest(CLUSTERS.stage):
-        run_and_tell(workspace.root, steps.propose_step(sections))
-    run_and_tell(workspace.root, steps.review_step(sections), force=force)
+def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections) -> None:
+    workspace.require()
+    sheet = "; or review in a spreadsheet with --export"
+    with needing("review", workspace.command("review"), sheet):
+        from hgld.pages.review.serving.server import ServerConfig, serve_review
+    config = ServerConfig(
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        opens_browser=options.open_,
+        read_only=options.read_only,
+        reviewer=" ".join(options.reviewer.split()),
+        known=options.known,
+        propose=steps.propose_step(sections).settings,
+    )
+    serve_review(workspace, config, click.echo)
 
 
 def _export(workspace: Workspace, path: Path) -> None:
@@ -213,65 +139,35 @@ def _export(workspace: Workspace, path: Path) -> None:
     click.echo(f"wrote {path}; fill it in, then: hgld {shlex.join(words)}")
 
 
-def _apply(  # noqa: PLR0913 - an argument for each option
-    workspace: Workspace,
-    path: Path,
-    sections: Sections,
-    reviewer: str,
-    *,
-    mine: bool | None,
-    new: Collection[str],
-    dry_run: bool,
-) -> None:
+def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: Sections) -> None:
     """Applies a sheet, or says what applying it would do; each conflict is a line."""
+    from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
     from hgld.review.applying import ApplyChoices, apply_file, preview_file
 
+    taxonomy = load_taxonomy_tables(steps.propose_step(sections).settings.taxonomy or SHIPPED)
     choices = ApplyChoices(
-        prefer=None if mine is None else "mine" if mine else "theirs",
-        known=_taxonomy_names(sections),
-        meant=new,
+        prefer="mine" if options.mine else "theirs" if options.theirs else None,
+        known=[one.hierarchical_label for one in taxonomy.supercategories],
+        meant=options.new,
     )
     changes: list[str] = []
     try:
-        if dry_run:
+        if options.dry_run:
             applied, changes = preview_file(workspace, path, choices)
         else:
             with workspace.lock():
-                applied = apply_file(workspace, path, reviewer, choices)
+                applied = apply_file(workspace, path, options.reviewer, choices)
     except ConflictError as error:
         for conflict in error.conflicts:
             click.echo(conflict, err=True)
         raise
     for change in changes:
         click.echo(change)
-    settled = _counted(applied.settled, "conflict", "conflicts")
-    parts = [
-        _counted(applied.unchanged, "as it was", "as they were"),
-        f"{settled} settled by --{choices.prefer}" if applied.settled else "",
-        f"{_counted(applied.undecided, 'class', 'classes')} undecided",
-    ]
-    left, added = (
-        ", ".join(filter(None, parts)),
-        _counted(applied.appended, "decision", "decisions"),
-    )
     click.echo(
-        f"would add {added} to the log, {left}; nothing was written"
-        if dry_run
-        else f"{added} added to the log, {left}"
+        f"{'would be ' * options.dry_run}added to the log: {applied.appended:,} decisions; as they "
+        f"were: {applied.unchanged:,}; conflicts settled: {applied.settled:,}; classes that stay "
+        f"undecided: {applied.undecided:,}{'; nothing was written' * options.dry_run}"
     )
-
-
-def _taxonomy_names(sections: Sections) -> list[str]:
-    """Returns the super-categories of the taxonomy that proposals are made of."""
-    from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
-
-    folder = getattr(steps.propose_step(sections).settings, "taxonomy", None)
-    tables = load_taxonomy_tables(folder or SHIPPED)
-    return [one.hierarchical_label for one in tables.supercategories]
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
@@ -281,14 +177,25 @@ def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
         MissingInputError: no proposals.
         DamagedError: the log, or a table, is not as it was written.
     """
-    from hgld.review.log.events import harmless
-    from hgld.review.status import review_status, share_of
+    from hgld.review.status import review_status
 
     status = review_status(workspace)
     if is_json:
         found = {"root": str(workspace.root)} | dataclasses.asdict(status)
         click.echo(json.dumps(found, indent=2))
         return
+    for name, line in _status_lines(status).items():
+        click.echo(f"{name:<10} {harmless(line) or 'none'}")
+    if status.second_opinions:  # else the page's packages may not be there
+        from hgld.pages.review.second.summary import second_opinion_text
+
+        for line in second_opinion_text(workspace).split("\n"):
+            click.echo(harmless(line))
+
+
+def _status_lines(status: "ReviewStatus") -> dict[str, str]:
+    from hgld.review.status import share_of
+
     now = status.progress
     settled = now.landmarks - now.landmarks_open
     lines = {
@@ -298,31 +205,21 @@ def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
         f": all their classes are decided",
         "log": f"{status.lines:,} events, {status.edits:,} edits count",
         "reviewers": ", ".join(f"{who} {count:,}" for who, count in status.reviewers.items()),
-        "new": "",
+        "new": _some([f"{qid} {label!r}" for qid, label in status.new.items()], "classes"),
     }
-    if status.new:
-        named = _some([f"{qid} {label!r}" for qid, label in status.new.items()], ", ")
-        lines["new"] = f"{len(status.new):,} classes since the last review: {named}"
     for state in ("applied", "gone", "changed"):
-        edits = [one for one in status.replayed if one.state == state]
-        lines[state] = f"{len(edits):,} edits"
-        if state != "applied" and edits:
-            lines[state] += f": {_some([_edit(one) for one in edits], '; ')}"
-    for name, line in lines.items():
-        click.echo(f"{name:<10} {harmless(line) or 'none'}")
-    if status.second_opinions:  # else the page's packages may not be there
-        from hgld.pages.review.second.summary import second_opinion_text
-
-        for line in second_opinion_text(workspace).split("\n"):
-            click.echo(harmless(line))
+        edits = [_edit(one) for one in status.replayed if one.state == state]
+        lines[state] = f"{len(edits):,} edits" if state == "applied" else _some(edits, "edits")
+    return lines
 
 
 def _edit(one: "Replayed") -> str:
     changed = [f"{qid} {was!r} is now {now!r}" for qid, (was, now) in one.changed.items()]
     gone = [f"{qid} {label!r} is gone" for qid, label in one.gone.items()]
-    return f"line {one.number} ({one.event}, {one.reviewer}): {_some([*changed, *gone], ', ')}"
+    return f"line {one.number} ({one.event}, {one.reviewer}), {_some([*changed, *gone], 'classes')}"
 
 
-def _some(items: list[str], between: str) -> str:
-    more = f"{between}and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
-    return between.join(items[:_TOLD]) + more
+def _some(items: list[str], what: str) -> str:
+    """Returns how many there are, and the first of them."""
+    more = f", and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
+    return f"{len(items):,} {what}{': ' * bool(items)}{', '.join(items[:_TOLD])}{more}"

@@ -3,9 +3,7 @@
 The entry point alone asks for this. Whoever imports the library keeps the handlers they have.
 """
 
-import atexit
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -16,8 +14,6 @@ STOPPED = "stopped; run the same command to go on"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A terminal that is closed sends SIGHUP itself, and so does its shell: they ask once.
 _SAME_WITHIN_S = 1.0
-# For what libraries still do at the exit: Prefect sends the last events of its run.
-_EXIT_S = 10
 
 
 class _Stop(SystemExit):
@@ -61,25 +57,4 @@ def ended_by_signals() -> Iterator[None]:
         if received:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 sys.stderr.write(f"{STOPPED}\n")
-            _exit_for_certain(128 + received[0])
             raise SystemExit(128 + received[0]) from None
-
-
-def _exit_for_certain(status: int) -> None:
-    """Ends this process in a while, should its exit wait for a thread that nobody wakes any more.
-
-    A stop may come while the main thread puts something into a `queue.Queue`, just after a waiting
-    thread was woken and before that is noted: what is put in next wakes nobody. Of some 400 stops
-    of a demo one met Prefect's queue of events so, and Prefect's exit waited for it to be empty.
-    """
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        os._exit(status)
-
-    signal.signal(signal.SIGALRM, end)
-    signal.alarm(_EXIT_S)
-    # What comes after the threads have ended may take as long as it does: modules are taken down,
-    # and first of all the handlers, so that an alarm would kill it with a status of its own.
-    atexit.register(signal.alarm, 0)

@@ -50,12 +50,12 @@ class ReviewConfig:
     accept_proposals: bool = setting(
         False,
         "Whether the proposal for a class counts where no person decided; one that says to ask "
-        "leaves the class undecided.",
+        "leaves the class undecided. What is typed is kept in the settings file.",
     )
     accept_above: float | None = setting(
         None,
         "Least confidence, 0 to 1, of the proposals that count where no person decided, such as "
-        "0.95; the others leave their classes undecided.",
+        "0.95; the others leave their classes undecided. It is kept as well.",
     )
 
     def __post_init__(self) -> None:
@@ -69,6 +69,10 @@ class ReviewConfig:
             raise ValueError(
                 f"accept_above must be a confidence from 0 to 1, such as 0.95, got "
                 f"{self.accept_above}"
+            )
+        if self.accept_proposals and self.accept_above is not None:
+            raise ValueError(
+                "accept_above goes without accept_proposals, which accepts all; keep one"
             )
 
     @property

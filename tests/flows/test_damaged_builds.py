@@ -48,8 +48,7 @@ def builds(small_build: Workspace, earlier_build: Workspace) -> FinishedBuilds:
         *("raw answer", "list of answers", "list of tars"),
         pytest.param("picture", marks=pytest.mark.fault(121, "damage at rest: pictures")),
         pytest.param(
-            "model",
-            marks=pytest.mark.fault(122, "damage at rest: model, checkpoint, embeddings"),
+            "model", marks=pytest.mark.fault(122, "damage at rest: model, checkpoint, embeddings")
         ),
         *("embedding cache", "kept vectors"),
         pytest.param(

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,21 +9,22 @@ import pytest
 
 from hgld.engine.config import row_settings, setting_fields
 from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import HgldError, InputError, how_to_install
+from hgld.errors import HgldError, InputError, WorkspaceBusyError, how_to_install
 from hgld.flows.build import (
     ALL_STEPS,
     STEPS,
     annotate_steps,
     build_steps,
+    keep_setting,
     known_settings,
     load_step,
     read_sections,
     run_step,
     settings_class,
 )
-from hgld.flows.steps import (
-    BuildStep,
-)
+from hgld.flows.steps import Sections
+
+_NO_EXTRA = {"metadata", "scrape", "review", "annotate", "images", "parents"}
 
 
 @pytest.mark.parametrize("name", ALL_STEPS)
@@ -32,18 +34,16 @@ def test_every_step_loads_with_its_defaults_and_refuses_an_unknown_key(name: str
     assert {command_of(stage.name).split()[0] for stage in step.stages} == {name}
     with pytest.raises(InputError, match="colour"):
         load_step(name, {name: {"colour": "red"}})
+    assert (step.extra == "") == (name in _NO_EXTRA)
+    if step.extra:
+        assert "-m pip install " in how_to_install(step.extra)
 
 
-def test_each_dataset_is_written_by_the_stage_that_its_table_names() -> None:
-    for name in STEPS:
-        for stage in load_step(name, {}).stages:
-            assert {dataset.stage for dataset in stage.outputs} <= {stage.name}
-
-
-def test_a_step_reads_only_what_earlier_steps_write() -> None:
+def test_a_step_reads_only_what_earlier_steps_write_each_data_set_by_the_stage_it_names() -> None:
     written: set[str] = set()
     for name in STEPS:
         for stage in load_step(name, {}).stages:
+            assert {dataset.stage for dataset in stage.outputs} <= {stage.name}
             assert {dataset.path for dataset in stage.inputs} <= written, name
             written |= {dataset.path for dataset in stage.outputs}
 
@@ -57,10 +57,39 @@ def test_settings_come_from_the_workspace_unless_a_file_is_named(tmp_path: Path)
     assert read_sections(tmp_path, other) == {"cluster": {"clusters": 6}}
 
 
-def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hgld.toml").write_text("[clutser]\nclusters = 5\n")
-    with pytest.raises(InputError, match="clutser"):
-        read_sections(tmp_path, None)
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (None, "[review]\naccept_above = 0.9\n"),
+        ("[scrape]\nreplay = true", "[scrape]\nreplay = true\n[review]\naccept_above = 0.9\n"),
+        (
+            "[review] # ours\n\n[scrape]\nreplay = true\n",
+            "[review] # ours\naccept_above = 0.9\n\n[scrape]\nreplay = true\n",
+        ),
+        (
+            "[a]\naccept_above = 1\n[review]\n# as sure\naccept_above = 0.5\n",
+            "[a]\naccept_above = 1\n[review]\n# as sure\naccept_above = 0.9\n",
+        ),
+        ("[review]\r\naccept_above = 0.5\r\n", "[review]\r\naccept_above = 0.9\r\n"),
+    ],
+)
+def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
+    text: str | None, kept: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "hgld.toml"
+    if text is not None:
+        path.write_bytes(text.encode())
+    assert keep_setting(path, "review", "accept_above", 0.9)
+    assert path.read_bytes().decode() == kept
+    assert not keep_setting(path, "review", "accept_above", 0.9)
+
+
+def test_a_setting_in_a_form_of_its_own_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "hgld.toml"
+    path.write_text("review = { accept_above = 0.5 }\n")
+    with pytest.raises(InputError, match="accept_above"):
+        keep_setting(path, "review", "accept_above", 0.9)
+    assert read_sections(tmp_path, None) == {"review": {"accept_above": 0.5}}
 
 
 def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path: Path) -> None:
@@ -70,6 +99,7 @@ def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path:
     assert known == row_settings(step.settings)
     assert (known["clusters"], known["seed"]) == (5, 0)
     step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
+    assert [stage.name for stage in step.stages] == ["images-index"]
     assert known_settings(workspace, step, step.stages[0]) == {
         "tars": 3,
         "max_pixels": 64_000_000,
@@ -79,21 +109,13 @@ def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [
-        (name, field.name)
-        for name in STEPS
-        for field in setting_fields(settings_class(name))
-        if field.choices
-    ],
-)
-def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(
-    name: str, field: str
-) -> None:
+@pytest.mark.parametrize("name", STEPS)
+def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(name: str) -> None:
     settings: Any = load_step(name, {}).settings
-    with pytest.raises(ValueError, match=field):
-        dataclasses.replace(settings, **{field: "cleen"})
+    for field in setting_fields(settings_class(name)):
+        if field.choices:
+            with pytest.raises(ValueError, match=field.name):
+                dataclasses.replace(settings, **{field.name: "cleen"})
 
 
 @pytest.mark.parametrize("name", ["train", "benchmark"])
@@ -106,42 +128,38 @@ def test_a_step_without_its_extra_says_how_to_install_it(
         run_step(tmp_path, load_step(name, {}))
 
 
-@pytest.mark.parametrize("name", ALL_STEPS)
-def test_the_extra_of_a_step_can_be_installed(name: str) -> None:
-    extra = load_step(name, {}).extra
-    without = {"metadata", "scrape", "review", "annotate", "images", "parents"}
-    assert (extra == "") == (name in without)
-    if extra:
-        assert "-m pip install " in how_to_install(extra)
+@pytest.mark.parametrize(
+    ("annotate", "order"),
+    [
+        ({}, STEPS[-4:]),
+        # No picture is looked at unless somebody asks for it.
+        ({"fills": True}, ["parents", "fill", "annotate", "images", "train", "benchmark"]),
+        ({"pictures": True}, ["review", "images", "annotate", "train", "benchmark"]),
+        (
+            {"pictures": True, "fills": True},
+            ["images", "parents", "fill", "annotate", "train", "benchmark"],
+        ),
+    ],
+)
+def test_what_the_annotations_take_is_made_before_them(
+    annotate: dict[str, object], order: list[str]
+) -> None:
+    names = [step.name for step in build_steps({"annotate": annotate})]
+    assert names[-len(order) :] == list(order)
+    assert sorted(names) == sorted({*STEPS, *order})
 
 
-def test_one_split_of_the_images_is_a_setting() -> None:
-    names = [stage.name for stage in load_step("images", {"images": {"split": "test"}}).stages]
-    assert names == ["images-test"]
-    assert len(load_step("images", {}).stages) == 3
-
-
-def names_of(steps: list[BuildStep]) -> list[str]:
-    return [step.name for step in steps]
-
-
-def test_what_the_annotations_take_is_made_before_them() -> None:
-    assert names_of(build_steps({})) == list(STEPS)
-    order = names_of(build_steps({"annotate": {"fills": True}}))
-    assert sorted(order) == sorted([*STEPS, "parents", "fill"])
-    # No picture is looked at unless somebody asks for it.
-    assert order[-6:] == ["parents", "fill", "annotate", "images", "train", "benchmark"]
-    order = names_of(build_steps({"annotate": {"pictures": True}}))
-    assert sorted(order) == sorted(STEPS)
-    assert order[-4:] == ["images", "annotate", "train", "benchmark"]
-    order = names_of(build_steps({"annotate": {"pictures": True, "fills": True}}))
-    assert order[-6:] == ["images", "parents", "fill", "annotate", "train", "benchmark"]
-
-
-@pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}])
+@pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}, {}])
 def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, object]) -> None:
-    assert names_of(annotate_steps({})) == ["annotate"]
-    assert names_of(annotate_steps({"review": how})) == ["review", "annotate"]
+    sections: Sections = {"review": how}
+    names = [step.name for step in annotate_steps(sections)]
+    assert names == (["review", "annotate"] if how else ["annotate"])
+
+
+@pytest.mark.fault(201, "second process in a workspace")
+def test_no_step_runs_in_a_folder_that_somebody_else_writes_to(tmp_path: Path) -> None:
+    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceBusyError, match=str(os.getpid())):
+        run_step(tmp_path, load_step("scrape", {}))
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])

@@ -166,14 +166,14 @@ def test_all_stands_for_every_method_and_a_recipe_for_the_settings() -> None:
     ]
     recipe = load_step("benchmark", {"benchmark": {"methods": ["csl"], "recipe": "demo"}})
     assert [stage.name for stage in recipe.stages][:2] == ["train-demo-csl-0", "train-demo-csl-1"]
-    assert recipe.stage_settings["train-demo-csl-0"]["epochs"] != 1
+    assert recipe.stage_settings["train-demo-csl-0"].epochs != 1
 
 
 def test_the_settings_of_a_method_that_train_names_are_its_own_there_too() -> None:
     step = load_step("benchmark", SECTIONS)
-    methods = {name: found["method"] for name, found in step.stage_settings.items()}
-    assert methods["train-happier-1"]["alpha"] == 2.0  # type: ignore[index]
-    assert methods["train-nsm-1"]["name"] == "nsm"  # type: ignore[index]
+    methods = {name: found.method for name, found in step.stage_settings.items()}
+    assert methods["train-happier-1"].alpha == 2.0
+    assert methods["train-nsm-1"].name == "nsm"
 
 
 def test_a_wrong_setting_of_train_hinders_no_benchmark_of_runs_that_are_there() -> None:

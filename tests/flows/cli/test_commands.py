@@ -1,22 +1,18 @@
 import json
 import re
 import shlex
-import threading
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
+from hgld.flows.cli.output import print_table
 from hgld.review.log.decisions import read_decisions
-from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
-from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
 
@@ -48,7 +44,7 @@ def only_line(text: str) -> str:
         (["annotate"], "`hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
-        (["images", "--split", "all"], "--split"),
+        (["images", "--split", "all"], "split"),
         (["images", "--tars", "3"], "--split"),
         (["cluster", "--clusters", "0"], "clusters"),
         (["build", "--config", "none.toml"], "none.toml"),
@@ -81,71 +77,6 @@ def test_a_wrong_setting_is_refused_before_anything_starts(
     assert [path.name for path in (tmp_path / "build").iterdir()] == ["hgld.toml"]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("landmark_id,url\n1,x\n", "column category"),
-        (
-            "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n1,http://commons.wikimedia.org/wiki/Category:B\n",
-            "landmark_id 1",
-        ),
-    ],
-)
-def test_a_wrong_categories_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = write(tmp_path / "categories.csv", text)
-    root = tmp_path / "build"
-    line = hgld("scrape", "--root", root, "--categories", path, "--contact", "a@b.c", status=1)
-    assert message in only_line(line)
-
-
-def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "categories.csv",
-        "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n",
-    )
-    arguments = [
-        "--categories",
-        str(path),
-        "--commons",
-        "http://127.0.0.1:9/w/",
-        "--contact",
-        "a@b.c",
-    ]
-    line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
-    assert "http://127.0.0.1:9/w" in only_line(line)
-
-
-@pytest.mark.fault(201, "second process in a workspace")
-def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
-    tmp_path: Path, server: Server, scrape: list[str | Path]
-) -> None:
-    root = tmp_path / "build"
-    came, goes_on = threading.Event(), threading.Event()
-
-    def hold(handler: BaseHTTPRequestHandler) -> None:
-        came.set()
-        goes_on.wait(60)
-        reply(503, b"", Retry_After="0")(handler)
-
-    server.faults["commons", 0] = hold
-    first = Forked(lambda: hgld(*scrape, status=0))
-    try:
-        assert came.wait(60)
-        line = only_line(hgld(*scrape, status=1))
-        refresh = only_line(hgld(*scrape, "--refresh", status=1))
-    finally:
-        goes_on.set()
-        status = first.ended()
-    assert str(first.pid) in line
-    assert line == refresh
-    assert server.fired == ["commons"]
-    assert status == 0
-    assert Workspace(root).finished(CATEGORIES).failed == 0
-    # The second asked for nothing: each title was asked for once, and once more after the 503.
-    asked = [form["titles"] for name, form in server.hits if name == "commons"]
-    assert len(asked) == len(set(asked)) + 1
-
-
 @pytest.fixture
 def scrape(server: Server, categories: Path, tmp_path: Path) -> list[str | Path]:
     """The arguments of a scrape of the small Wikimedia into `build`, whose file says the rest."""
@@ -174,6 +105,12 @@ def test_a_setting_that_was_removed_or_only_typed_is_a_change(
     assert _state_and_reason(tmp_path)[0] == "done"
 
 
+def test_every_stage_of_a_finished_build_is_done(small_build: Workspace) -> None:
+    """Also those of a step with settings that a stage of it does not have."""
+    told = json.loads(hgld("status", "--root", small_build.root, "--json", status=0))["stages"]
+    assert {one["stage"]: one["reason"] for one in told if one["state"] != "done"} == {}
+
+
 def _state_and_reason(tmp_path: Path) -> tuple[str, str]:
     told = json.loads(hgld("status", "--root", tmp_path / "build", "--json", status=0))
     (stage,) = [one for one in told["stages"] if one["stage"] == "scrape"]
@@ -181,19 +118,13 @@ def _state_and_reason(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
-    server: Server, scrape: list[str | Path], tmp_path: Path
+    scrape: list[str | Path], tmp_path: Path
 ) -> None:
     hgld(*scrape, status=0)
     assert _states(tmp_path / "build")["scrape"] == "done"
     assert "refresh" not in _states(tmp_path / "build")
     hgld(*scrape, "--refresh", status=0)
     assert _states(tmp_path / "build")["refresh"] == "done"
-    # Categories that are gone are looked up in the log, one by one, where that is asked for.
-    assert not any("letitle" in form for _, form in server.hits)
-    hgld(*scrape, "--follow-moves", status=0)
-    # Twice, since a log of nothing may be no answer.
-    asked = [form["letitle"] for _, form in server.hits if "letitle" in form]
-    assert asked == ["Category:Nowhere"] * 2
 
 
 def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
@@ -210,30 +141,20 @@ def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
     assert _states(tmp_path / "build")["scrape"] == "done"
 
 
-def test_a_replay_asks_nobody(server: Server, scrape: list[str | Path]) -> None:
-    hgld(*scrape, status=0)
-    asked = len(server.hits)
-    assert "scrape: done" in hgld(*scrape, "--replay", status=0)
-    assert len(server.hits) == asked
-
-
 def _states(root: Path) -> dict[str, str]:
     """Returns the stages and their states, as `hgld status` has them."""
     rows = [row.split() for row in hgld("status", "--root", root, status=0).splitlines()]
     return {words[1]: words[3] for words in rows if len(words) > 3}
 
 
-def test_a_result_is_printed_once_with_its_place(scrape: list[str | Path], tmp_path: Path) -> None:
-    done = run_typed(scrape)
+def test_a_result_and_a_status_as_json_are_all_that_is_printed(
+    scrape: list[str | Path], tmp_path: Path
+) -> None:
+    root, done = tmp_path / "build", run_typed(scrape)
     (line,) = done.stdout.splitlines()
     assert line.startswith("scrape: done, ")
-    assert line.endswith(str(tmp_path / "build/scrape"))
+    assert line.endswith(str(root / "scrape"))
     assert line not in done.stderr
-
-
-def test_status_as_json_is_all_that_is_printed(scrape: list[str | Path], tmp_path: Path) -> None:
-    hgld(*scrape, status=0)
-    root = tmp_path / "build"
     told = json.loads(hgld("status", "--root", root, "--json", status=0))
     assert told["root"] == str(root)
     stages = {one["stage"]: one for one in told["stages"]}
@@ -256,18 +177,6 @@ def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> Non
     assert set(read_decisions(workspace)) == {row["class_qid"] for row in rows_of(sheet)}
 
 
-def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "build")
-    write_proposals(workspace, CLASSES)
-    before = sorted(workspace.root.rglob("*"))
-    sheet = tmp_path / "sheet.csv"
-    arguments: list[str | Path] = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]
-    line = only_line(hgld("review", "--root", workspace.root, *arguments, status=1))
-    assert "--export" in line
-    assert not sheet.exists()
-    assert sorted(workspace.root.rglob("*")) == before
-
-
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in hgld("--debug", "annotate", "--root", tmp_path, status=1)
 
@@ -286,6 +195,12 @@ def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(tmp_
     stages = json.loads(hgld("status", "--root", workspace.root, "--json", status=0))["stages"]
     (reason,) = [one["reason"] for one in stages if one["stage"] == "cluster"]
     assert "clusters: 4 -> 3" in reason
+
+
+def test_brackets_in_a_table_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "setting prompt: '[offline]' -> '[/red]{label}'"
+    print_table(("stage", "why"), [("embed", reason)])
+    assert reason in " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
 
 
 def test_a_lack_of_memory_is_one_line(

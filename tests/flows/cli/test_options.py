@@ -3,26 +3,32 @@
 import functools
 import os
 import re
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from hgld.engine.config import setting_fields
-from hgld.flows.build import (
-    ALL_STEPS,
-    settings_class,
-)
+from hgld.engine.config import setting, setting_fields
+from hgld.errors import InputError
+from hgld.flows.build import ALL_STEPS, load_step, settings_class
 from hgld.flows.cli.commands import app
-from hgld.flows.cli.options import SettingOption, StepCommand, default_text
-from hgld.flows.steps import (
-    Sections,
-)
+from hgld.flows.cli.options import BuildOptions, Command, default_text, refuse_idle, required
+from hgld.flows.cli.reference import PAGE, RENEW, page
+from hgld.flows.steps import Sections
 from tests.worlds.commands.typed import invoke
 from tests.worlds.process import process_put_back
 
+ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = list(app.commands)
+
+
+def test_the_reference_is_up_to_date() -> None:
+    written = (ROOT / PAGE).read_text(encoding="utf-8")
+    assert written == page(), f"{PAGE} is stale; renew it with: {RENEW}"
+    for name, cls in (("happier", "alpha"), ("csl", "margins")):  # tables of the file
+        assert f"  - `{cls}`: " in written.partition(f'- `name = "{name}"`: ')[2]
 
 
 @functools.cache
@@ -35,10 +41,8 @@ def help_of(*arguments: str) -> str:
     return done.stdout
 
 
-def settings_of(command: str) -> list[tuple[str, str]]:
-    """Returns the section and name of each setting that a command takes."""
-    options = [one for one in app.params_of(command) if isinstance(one, SettingOption)]
-    return [(one.section, one.field.name) for one in options]
+def words_of(text: str) -> str:
+    return " ".join(text.replace("-\n", "-").split()).replace("- ", "-")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -52,51 +56,38 @@ def test_the_help_of_a_command_fits_80_columns_and_says_what_it_reads_and_writes
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_that_is_no_switch_shows_its_default(command: str) -> None:
-    *each, last = re.split(r"\n  (?=-)", help_of(command, "-h").partition("Options:")[2])[1:]
-    assert last.startswith("-h, --help")
-    params = app.commands[command].params
-    switches = {name for one in params if getattr(one, "is_flag", False) for name in one.opts}
-    for option in each:
-        name = re.match(r"[\w-]+", option)
-        assert name
-        if name[0] not in switches:
-            assert re.search(r"\[(default: |required|.*; required)", " ".join(option.split()))
+def test_each_option_is_shown_with_its_default(command: str) -> None:
+    words = words_of(help_of(command, "-h").partition("Settings, [")[0])
+    cls = getattr(app.commands[command], "options", None)
+    assert cls is not None
+    for field in setting_fields(cls):
+        shown = words.partition(f"{field.help_text.replace('- ', '-')}")[2]
+        assert shown, field.name
+        if field.default is MISSING:
+            assert shown.startswith(" [required]")
+        elif field.default not in (None, "", (), False):
+            assert shown.startswith(f" [default: {default_text(field)}]")
 
 
 @pytest.mark.parametrize("step", ALL_STEPS)
-def test_every_setting_is_an_option_with_its_own_help_and_default(step: str) -> None:
-    words = " ".join(help_of(step, "-h").replace("-\n", "-").split()).replace("- ", "-")
+def test_each_setting_is_an_option_below_its_section_that_says_whether_it_changes_rows(
+    step: str,
+) -> None:
+    words = words_of(help_of(step, "-h")).partition(f"Settings, [{step}] of hgld.toml:")[2]
     for field in setting_fields(settings_class(step)):
-        if field.is_table:
-            continue
-        assert f" --{field.name.rstrip('_').replace('_', '-')} " in words
-        assert field.help_text[-1] == "."
-        shown = f"{field.help_text} [default: {default_text(field)}]".replace("- ", "-")
-        assert shown in words
-
-
-@pytest.mark.parametrize("step", ALL_STEPS)
-def test_a_command_takes_the_settings_of_its_step_and_those_that_let_it_begin(step: str) -> None:
-    fields = setting_fields(settings_class(step))
-    own = [(step, field.name) for field in fields if not field.is_table]
-    more = [("review", "accept_proposals"), ("review", "accept_above")]
-    more += [("release", field.name) for field in setting_fields(settings_class("release"))]
-    asking = [("scrape", name) for name in ("contact", "replay")]
-    assert settings_of(step) == own + {"annotate": more, "parents": asking}.get(step, [])
+        if not field.is_table:
+            assert f"--{field.name.rstrip('_').replace('_', '-')} " in words
+            assert field.help_text[-1] == "."
+            again = "; changes rows" if field.changes_rows else ""
+            shown = f"{field.help_text} [default: {default_text(field)}{again}]"
+            assert shown.replace("- ", "-") in words
 
 
 def test_commands_stand_under_the_title_of_their_job() -> None:
     parts = re.split(r"^(\w.+):$", help_of("-h"), flags=re.MULTILINE)[1:]
-    found = {
-        title: re.findall(r"^  (\w+)  ", text, re.MULTILINE)
-        for title, text in zip(parts[::2], parts[1::2], strict=True)
-    }
-    del found["Options"]
-    assert sorted(command for commands in found.values() for command in commands) == sorted(
-        COMMANDS
-    )
-    assert next(iter(found.values()))[:8] == list(ALL_STEPS[:8])
+    found = [re.findall(r"^  (\w+)  ", text, re.MULTILINE) for text in parts[3::2]]
+    assert sorted(command for commands in found for command in commands) == sorted(COMMANDS)
+    assert found[0][:8] == list(ALL_STEPS[:8])
 
 
 def test_a_command_that_is_mistyped_is_answered_with_what_was_meant() -> None:
@@ -105,37 +96,70 @@ def test_a_command_that_is_mistyped_is_answered_with_what_was_meant() -> None:
     assert "review" in done.output
 
 
-def heard(*arguments: str, folder: Path) -> Sections:
-    """Returns the settings that a command gets which takes some of three steps."""
-    got: list[Sections] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loud(BuildOptions):
+    loud: bool = setting(False, "Says more.")
+    shuts: bool = setting(True, "Whether it ends.")
+    names: tuple[str, ...] = setting((), "Of these.")
+    k: int = required("How many.")
 
-    @click.command(cls=StepCommand, settings=("cluster", "scrape.refresh", "benchmark.runs"))
-    @click.option("--loud", is_flag=True)
-    def command(root: Path, sections: Sections, loud: bool) -> None:
-        assert root == folder
-        assert loud == ("--loud" in arguments)
-        got.append(sections)
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError("k must be 1 or more")
+        if not self.loud:
+            refuse_idle(self, "shuts names", "--loud")
 
-    done = CliRunner().invoke(command, ["--root", str(folder), *arguments])
-    assert done.exit_code == 0, done.output
+
+def heard(*arguments: str, folder: Path) -> tuple[Sections, Loud]:
+    """Returns the settings that a command gets which takes some of three steps, and its own."""
+    got: list[tuple[Sections, Loud]] = []
+    settings = ("cluster", "scrape.refresh", "benchmark.runs")
+
+    @click.command("hear", cls=Command, options=Loud, settings=settings)
+    def command(options: Loud, sections: Sections) -> None:
+        got.append((sections, options))
+
+    typed = ["--root", str(folder), "-k", "3", *arguments]
+    CliRunner().invoke(command, typed, standalone_mode=False, catch_exceptions=False)
     return got[0]
 
 
 def test_what_is_typed_comes_before_what_the_file_says(tmp_path: Path) -> None:
-    (tmp_path / "hgld.toml").write_text("[cluster]\nclusters = 5\nseed = 1\n")
-    assert heard("--clusters", "6", "--loud", folder=tmp_path) == {
-        "cluster": {"clusters": 6, "seed": 1}
+    assert heard(folder=tmp_path)[0] == {}
+    text = "[cluster]\nclusters = 5\nseed = 1\n[scrape]\nrefresh = true\n"
+    (tmp_path / "hgld.toml").write_text(text)
+    said = {"cluster": {"clusters": 5, "seed": 1}, "scrape": {"refresh": True}}
+    assert heard(folder=tmp_path)[0] == said
+    typed = ("--clusters", "6", "--no-refresh", "--runs", "a", "--runs", "b")
+    assert heard(*typed, folder=tmp_path)[0] == {
+        "cluster": {"clusters": 6, "seed": 1},
+        "scrape": {"refresh": False},
+        "benchmark": {"runs": ["a", "b"]},
     }
 
 
-def test_what_is_not_typed_is_no_setting(tmp_path: Path) -> None:
-    assert heard(folder=tmp_path) == {}
-    (tmp_path / "hgld.toml").write_text("[scrape]\nrefresh = true\n")
-    assert heard(folder=tmp_path) == {"scrape": {"refresh": True}}
+def test_the_options_of_a_command_are_those_of_its_class_and_checked_by_it(tmp_path: Path) -> None:
+    _, options = heard("--loud", "--no-shuts", "--names", "a", "--names", "b", folder=tmp_path)
+    expected = Loud(root=tmp_path, loud=True, shuts=False, names=("a", "b"), k=3)
+    assert options == expected
+    with pytest.raises(click.MissingParameter, match="out"):
+        app.commands["pull"].main(["here"], standalone_mode=False)
+    for typed, word in (
+        (("-k", "0"), "hear: k must"),
+        (("--no-shuts",), "--no-shuts goes with --loud"),
+        (("--names", "a"), "--names goes with --loud"),
+    ):
+        with pytest.raises(InputError, match=word):
+            heard(*typed, folder=tmp_path)
 
 
-def test_a_switch_can_be_turned_off_and_a_list_has_its_option_again_for_each(
-    tmp_path: Path,
-) -> None:
-    typed = heard("--no-refresh", "--runs", "a", "--runs", "b", folder=tmp_path)
-    assert typed == {"scrape": {"refresh": False}, "benchmark": {"runs": ["a", "b"]}}
+@pytest.mark.parametrize("step", ALL_STEPS)
+def test_what_a_command_reads_and_writes_are_the_folders_of_its_stages(step: str) -> None:
+    reads, _, writes = words_of(help_of(step, "-h")).partition("; writes ")
+    own: set[str] = set()  # of the stages before, of the same command
+    for stage in load_step(step, {}).stages:
+        read = {dataset.path.split("/")[0] for dataset in stage.inputs if dataset.path not in own}
+        own |= {dataset.path for dataset in stage.outputs}
+        wrote = {name.split("/")[0] for name in stage.places}
+        assert all(f"{folder}/" in reads for folder in read)
+        assert all(f"{folder}/" in writes for folder in wrote)

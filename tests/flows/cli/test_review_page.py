@@ -26,32 +26,21 @@ def begun(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def opened(*words: str | Path) -> None:
-    done = run_typed(["review", *words])
-    assert done.returncode == 0, done.stderr
-
-
 def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> None:
-    begun.path("hgld.toml").write_text('[propose]\ntaxonomy = "own"\n')
+    assert run_typed(["review", "--root", begun.root]).returncode == 0
+    assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
+    asked.clear()
+    # That proposals are accepted where nobody looks is no reason not to look.
+    text = '[propose]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
+    begun.path("hgld.toml").write_text(text)
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
-    opened("--root", begun.root, *words, "--read-only", "--reviewer", "ann")
+    words += ["--read-only", "--reviewer", "ann"]
+    assert run_typed(["review", "--root", begun.root, *words]).returncode == 0
     workspace, config = asked
     assert workspace == begun
     assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
     assert (config.token, config.read_only, config.reviewer) == ("secret", True, "ann")
     assert config.propose.taxonomy == Path("own")
-
-
-def test_without_options_it_is_on_loopback_and_opens_the_browser(
-    begun: Workspace, asked: list[Any]
-) -> None:
-    opened("--root", begun.root)
-    assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
-
-
-def test_a_folder_without_a_build_is_refused(tmp_path: Path, asked: list[Any]) -> None:
-    assert "nowhere" in refused("--root", tmp_path / "nowhere")
-    assert asked == []
 
 
 def refused(*words: str | Path) -> str:
@@ -61,21 +50,19 @@ def refused(*words: str | Path) -> str:
     return done.stderr
 
 
-def test_a_list_is_reviewed_with_its_own_settings(tmp_path: Path) -> None:
+def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(
+    tmp_path: Path, asked: list[Any]
+) -> None:
+    assert "nowhere" in refused("--root", tmp_path / "nowhere")
     (tmp_path / "hgld.toml").write_text("[propose]\nguessing = 1\n")
     assert "guessing" in refused("--labels", tmp_path, "--no-open")
+    assert asked == []
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        *(["--port", "0"], ["--no-open"], ["--host", "::1"], ["--token", "x"], ["--read-only"]),
-        ["--known", "answers.csv"],
-    ],
-)
+@pytest.mark.parametrize("task", [["--settle"], ["--accept-proposals"], ["--export", "a.csv"]])
 def test_what_is_said_of_the_page_is_refused_where_none_is_opened(
-    begun: Workspace, words: list[str]
+    begun: Workspace, task: list[str]
 ) -> None:
-    for task in (["--status"], ["--settle"], ["--export", "sheet.csv"], ["--accept-proposals"]):
-        said = refused("--root", begun.root, *words, *task)
-        assert words[0] in said
+    page = (["--port", "0"], ["--no-open"], ["--host", "::1"], ["--token", "x"], ["--read-only"])
+    for words in (*page, ["--known", "answers.csv"]):
+        assert words[0] in refused("--root", begun.root, *words, *task)

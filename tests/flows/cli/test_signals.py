@@ -7,78 +7,51 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.flows.build import (
-    load_step,
-    read_sections,
-)
-from hgld.flows.cli import signals
+from hgld.flows.build import load_step, read_sections
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
-from tests.worlds.wikimedia.faults import reply
-from tests.worlds.wikimedia.small import Server
 
 STOPPED = "stopped; run the same command to go on\n"
 
 
-class Command:
-    """A command of `hgld` that is under way in a fork of this process."""
+def run(words: Sequence[str], hangs: Path, errors: Path) -> None:
+    """Runs a command of `hgld` in a fork of this process; it hangs where a stage is to write."""
 
-    def __init__(self, words: Sequence[str], folder: Path, patch: Callable[[], None]) -> None:
-        self._errors = folder / "errors"
-        self._errors.touch()
-        self._process = Forked(functools.partial(self._run, words, patch))
+    def hang(*_arguments: object, **_settings: object) -> None:
+        hangs.touch()
+        while True:  # a signal just before a sleep begins does not end it
+            time.sleep(0.1)
 
-    def _run(self, words: Sequence[str], patch: Callable[[], None]) -> None:
-        with self._errors.open("wb") as file:
-            os.dup2(file.fileno(), 2)
-        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - of the fork
-        logging.root.handlers.clear()
-        patch()
-        sys.argv[:] = ["hgld", *words]
-        try:
-            main()
-        except SystemExit as ended:
-            sys.stderr.flush()
-            os._exit(ended.code if isinstance(ended.code, int) else 1)
-
-    def reach(self, barrier: Path) -> None:
-        """Waits until a file is there, which it makes where it hangs."""
-        reach(barrier, self._process.is_alive)
-
-    def stop(self, number: int) -> tuple[int, str]:
-        """Sends it a signal; returns its exit status and what it has said on stderr."""
-        os.kill(self._process.pid, number)
-        return self._process.ended(), self._errors.read_text()
+    with errors.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - of the fork
+    logging.root.handlers.clear()
+    StageWriter.write = StageWriter.file = hang  # type: ignore[method-assign, assignment]
+    sys.argv[:] = ["hgld", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 
 def reach(barrier: Path, is_alive: Callable[[], bool]) -> None:
+    """Waits until a file is there, which a process makes where it hangs."""
     deadline = time.monotonic() + 180
     while not barrier.exists():
         assert is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def hang_at_the_first_write(barrier: Path) -> None:
-    """Has the command line of this process hang where a stage is about to write."""
-
-    def hang(*_arguments: object, **_settings: object) -> None:
-        barrier.touch()
-        time.sleep(600)
-
-    StageWriter.write = StageWriter.file = hang  # type: ignore[method-assign, assignment]
 
 
 def forget(workspace: Workspace, name: str) -> None:
@@ -110,11 +83,12 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     finished, copied = small_build, Workspace(tmp_path / "build")
     shutil.copytree(finished.root, copied.root)
     forget(copied, name)
-    hangs, words = tmp_path / "hangs", [name, "--root", str(copied.root)]
-    command = Command(words, tmp_path, functools.partial(hang_at_the_first_write, hangs))
-    command.reach(hangs)
-    status, said = command.stop(number)
-    assert status == 128 + number
+    words, hangs, errors = [name, "--root", str(copied.root)], tmp_path / "hangs", tmp_path / "said"
+    process = Forked(functools.partial(run, words, hangs, errors))
+    reach(hangs, process.is_alive)
+    os.kill(process.pid, number)
+    assert process.ended() == 128 + number
+    said = errors.read_text()
     assert said.endswith(STOPPED)
     assert said.count(STOPPED) == 1
     assert "Traceback" not in said
@@ -124,45 +98,10 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     assert outputs_of(copied, name) == outputs_of(finished, name)
 
 
-@pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
-def test_a_scrape_that_waits_for_an_answer_is_stopped_and_asks_again_for_that_alone(
-    server: Server, categories: Path, clean: dict[str, str], tmp_path: Path
-) -> None:
-    barrier = tmp_path / "asked"
-    goes_on = threading.Event()
-
-    def hold(handler: BaseHTTPRequestHandler) -> None:
-        barrier.touch()
-        goes_on.wait(60)
-        reply(503, b"", Retry_After="0")(handler)
-
-    server.faults["sparql", 0] = hold
-    root = tmp_path / "build"
-    words = ["scrape", "--root", str(root), "--categories", str(categories)]
-    words += ["--commons", server.commons, "--sparql", server.sparql]
-    command = Command(words, tmp_path, lambda: None)
-    try:
-        command.reach(barrier)
-        status, said = command.stop(signal.SIGTERM)
-    finally:
-        goes_on.set()
-    assert server.fired == ["sparql"]
-    assert status == 143
-    assert said.endswith(STOPPED)
-    assert "Traceback" not in said
-    asked = server.count("commons")
-    done = run_typed(words)
-    assert done.returncode == 0, done.stderr
-    assert server.count("commons") == asked
-    manifest = Workspace(root).manifest("scrape")
-    assert manifest is not None
-    assert manifest.outputs == clean
-
-
 def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     text = f"import pathlib, time\npathlib.Path({str(tmp_path)!r}, 'loads').touch()\n"
-    (tmp_path / "torch/__init__.py").write_text(f"{text}time.sleep(600)\n")
+    (tmp_path / "torch/__init__.py").write_text(f"{text}while True:\n    time.sleep(0.1)\n")
     code = (
         f"import signal, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -180,7 +119,10 @@ def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
     code = (
         "import signal, sys, time; from pathlib import Path; from hgld.flows.cli import commands\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # as `nohup` does
-        "commands.app = lambda: (Path(sys.argv[1]).touch(), time.sleep(600))\n"
+        "def app():\n"
+        "    Path(sys.argv[1]).touch()\n"
+        "    while True: time.sleep(0.1)\n"
+        "commands.app = app\n"
         "commands.main()"
     )
     with started(code, str(tmp_path / "hangs")) as process:
@@ -197,7 +139,7 @@ def started(code: str, *words: str) -> "subprocess.Popen[str]":
 
 
 def test_a_library_that_makes_another_error_of_it_changes_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def convert() -> None:
         try:
@@ -205,7 +147,6 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing(
         except SystemExit as error:
             raise RuntimeError("worker failed") from error
 
-    monkeypatch.setattr(signals, "_exit_for_certain", lambda _: None)  # this process goes on
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as caught, ended_by_signals():

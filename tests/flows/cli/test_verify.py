@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
-from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
+from hgld.errors import InputError
+from hgld.tables import EMBEDDINGS, TAXONOMY
 from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
 from tests.worlds.commands.typed import invoke, run_typed
@@ -46,9 +46,7 @@ def test_what_a_step_cannot_read_is_named_and_hides_no_other_damage(built: Works
 
 
 @pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
-def test_a_folder_in_the_place_of_a_file_is_an_error_that_says_what_to_do(
-    built: Workspace,
-) -> None:
+def test_a_folder_in_the_place_of_a_file_is_an_error_that_says_what_to_do(built: Workspace) -> None:
     path = built.path("metadata/csv/FILES.json")
     path.unlink()
     path.mkdir()
@@ -125,30 +123,14 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
 
 def test_a_release_is_compared_with_its_sums(tmp_path: Path) -> None:
     release = tmp_path / "release"
-    (release / "data").mkdir(parents=True)
-    files = {"data/a.parquet": b"rows", "hierarchy.csv": b"text"}
-    for name, content in files.items():
-        (release / name).write_bytes(content)
-    sums = "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()
-    )
-    for written in (sums, sums.replace("  ", "  ./")):  # the second as by `sha256sum ./*`
-        (release / "SHA256SUMS").write_text(written)
-        assert invoke("verify", "--root", release).stdout == "2 files are as they were written\n"
-
-    (release / "data/a.parquet").write_bytes(b"rowz")
-    (release / "hierarchy.csv").unlink()
-    extra = release / "data/a (1).parquet"
-    extra.write_bytes(b"rows")
-    (release / "SHA256SUMS").write_text(f"{sums}{'0' * 64}  ../outside\n{sums[:50]}\n")
+    release.mkdir()
+    (release / "hierarchy.csv").write_bytes(b"text")
+    (release / "SHA256SUMS").write_text(f"{hashlib.sha256(b'text').hexdigest()}  hierarchy.csv\n")
+    assert invoke("verify", "--root", release).stdout == "1 files are as they were written\n"
+    (release / "hierarchy.csv").write_bytes(b"texd")
     done = invoke("verify", "--root", release)
     assert done.exit_code == 1
-    named = [line.split(" ")[0] for line in done.stdout.splitlines()]
-    sums_file = f"{release}/SHA256SUMS"
-    assert named[:4] == [f"{release}/data/a.parquet", f"{release}/hierarchy.csv", *2 * [sums_file]]
-    assert done.stdout.splitlines()[4].startswith(str(extra))
-    (release / "SHA256SUMS").write_text("")
-    assert invoke("verify", "--root", release).exit_code == 1
+    assert done.stdout.startswith(f"{release}/hierarchy.csv ")
 
 
 def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path) -> None:
@@ -156,29 +138,3 @@ def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path)
         done = invoke(command, "--root", tmp_path / "other")
         assert isinstance(done.exception, InputError)
         assert str(built.root) in str(done.exception)  # a build nearby
-
-
-def test_a_stage_is_made_again_on_purpose(built: Workspace) -> None:
-    before = built.manifest("cluster")
-    assert "cluster: up to date" in invoke("cluster", "--root", built.root).stdout
-    assert "cluster: done" in invoke("cluster", "--root", built.root, "--force").stdout
-    after = built.manifest("cluster")
-    assert before is not None
-    assert after is not None
-    assert after.outputs == before.outputs
-
-
-def test_a_stage_does_not_read_what_is_damaged(built: Workspace) -> None:
-    path = built.shards(CLUSTERS)[0]
-    path.write_bytes(path.read_bytes() + b"x")
-    done = invoke("review", "--root", built.root)
-    assert isinstance(done.exception, DamagedError)
-    assert "`hgld cluster`" in str(done.exception)
-
-
-def test_a_wrong_model_takes_no_finished_embedding_with_it(built: Workspace) -> None:
-    before = built.manifest("embed")
-    done = invoke("embed", "--root", built.root, "--encoder", "open_clip", "--model", "ViT-X")
-    assert done.exit_code == 1
-    assert built.manifest("embed") == before
-    assert "embed: up to date" in invoke("embed", "--root", built.root).stdout

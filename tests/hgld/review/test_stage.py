@@ -150,8 +150,6 @@ def test_a_threshold_accepts_what_is_as_sure_and_leaves_the_rest_undecided(
         "Q10": ("undecided", None, None, None, None),
         "Q23397": ("undecided", None, None, None, None),
     }
-    run_review(clustered, ReviewConfig(accept_proposals=True, accept_above=0.95))
-    assert unseen(clustered)["Q10"][0] == "undecided"
     run_review(clustered, ReviewConfig(accept_proposals=True))
     assert unseen(clustered)["Q10"] == (
         "proposed",
@@ -168,6 +166,11 @@ def test_a_threshold_accepts_what_is_as_sure_and_leaves_the_rest_undecided(
 def test_a_threshold_is_a_confidence(least: float) -> None:
     with pytest.raises(ValueError, match="accept_above"):
         ReviewConfig(accept_above=least)
+
+
+def test_all_and_some_are_not_accepted_at_once() -> None:
+    with pytest.raises(ValueError, match="accept_proposals"):
+        ReviewConfig(accept_proposals=True, accept_above=0.9)
 
 
 def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Workspace) -> None:

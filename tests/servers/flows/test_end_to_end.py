@@ -18,10 +18,7 @@ import pytest
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.flows.build import (
-    STEPS,
-    load_step,
-)
+from hgld.flows.build import STEPS, load_step
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
 from tests.worlds.commands.readme import commands_of

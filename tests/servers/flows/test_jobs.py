@@ -59,11 +59,3 @@ def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> No
     assert len(wikimedia.hits) == 2 * asked
     assert newest_generation(workspace) == 1
     assert workspace.path(REFRESH_REPORT).exists()
-
-
-def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
-    from hgld.flows import jobs
-
-    state = jobs.annotate(str(tmp_path), return_state=True)
-    assert state.is_failed()
-    assert "hgld" in str(state.message)

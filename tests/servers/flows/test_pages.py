@@ -58,9 +58,7 @@ def test_the_commands_of_the_page_show_a_build_and_a_release(folder: Path) -> No
         assert "3 super-categories" in text
 
 
-def test_a_terminal_gets_a_table_and_its_page_is_opened(
-    tmp_path: Path,
-) -> None:
+def test_a_terminal_gets_a_table_and_its_page_is_opened(tmp_path: Path) -> None:
     folder = tmp_path / "typed"
     workspace = Workspace(folder / "build")
     write_build(workspace)

@@ -16,10 +16,7 @@ import pytest
 
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Workspace
-from hgld.errors import (
-    AwaitingReviewError,
-    InputError,
-)
+from hgld.errors import InputError
 from hgld.tables import CATEGORIES
 from tests.servers.flows.conftest import scrape_settings
 from tests.worlds.small_build import write_inputs
@@ -117,22 +114,6 @@ def test_a_refused_run_is_one_line_in_log_and_state(
     with pytest.raises(type(error)) as caught:
         jobs.annotate(str(tmp_path))
     assert caught.value is error
-
-
-def test_a_run_that_waits_for_a_review_is_one_line_in_log_and_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
-) -> None:
-    from hgld.flows import jobs
-
-    def work() -> None:
-        raise AwaitingReviewError("12 classes are undecided; run `hgld review`")
-
-    steps_do(monkeypatch, work)
-    state = jobs.review(str(tmp_path), return_state=True)
-    assert state.name == "AwaitingReview"
-    messages = log_of(state.state_details.flow_run_id)
-    assert "12 classes" in messages[-1]
-    assert not [one for one in messages if "Traceback" in one]
 
 
 def test_a_bug_still_shows_its_traceback(

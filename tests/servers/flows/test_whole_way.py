@@ -19,11 +19,7 @@ def test_nobody_reviews_and_the_labels_are_the_official_ones(
     metadata = shared / "gldv2_mini/metadata"
     settings = {
         "metadata": {"base_url": str(metadata)},
-        "scrape": {
-            "commons": lab.commons,
-            "sparql": lab.sparql,
-            "contact": "tests@example.org",
-        },
+        "scrape": {"commons": lab.commons, "sparql": lab.sparql, "contact": "tests@example.org"},
         "embed": {"encoder": "minilm"},
     }
     lines = [

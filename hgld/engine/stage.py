@@ -82,7 +82,7 @@ class StageReport:
     manifest: Manifest
     result: Path
     """Where what the stage wrote lies."""
-    skipped: bool = False
+    skipped: bool
 
     def words(self) -> str:
         """Returns what was done, how much was written, and where that lies, in one line."""
@@ -251,9 +251,10 @@ def run_stage(
     for name, what in damages:
         logger.warning("%s %s; it is being mended", workspace.path(name), what)
     force = force or workspace.remakes
-    is_done = done is not None and done.fingerprint == fingerprint
-    is_done = is_done and not (done.failed or damages or force)
-    if not is_done:
+    result = stage.result_path(workspace)
+    if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
+        report = StageReport(done, result, skipped=True)
+    else:
         started = started_path(workspace, stage.name)
         files.write_text(started, holder)
         standing = {name: before[name] for name in before.keys() - dict(damages)}
@@ -267,7 +268,7 @@ def run_stage(
             raise
         outputs, statuses = _summed_up(writer)
         names = sorted({*writer.written, *stage.output_files})
-        done = Manifest(
+        manifest = Manifest(
             stage=stage.name,
             version=stage.version,
             fingerprint=fingerprint,
@@ -280,8 +281,8 @@ def run_stage(
             failed=statuses["failed"],
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        place(workspace, done, before)
-    report = StageReport(done, stage.result_path(workspace), skipped=is_done)
+        place(workspace, manifest, before)
+        report = StageReport(manifest, result, skipped=False)
     logger.info("%s", report.words())
     return report
 

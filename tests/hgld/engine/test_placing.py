@@ -109,7 +109,9 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
     workspace: Workspace,
 ) -> None:
     write_landmarks(workspace, 6)
-    stop_landmarks(workspace, 8, at="000002")
+    for count in (10, 8):
+        stop_landmarks(workspace, count, at="000002")
+        assert len(list(workspace.path(f"{LANDMARKS.path}/{NEXT}").iterdir())) == 1
     report, made = write_landmarks(workspace, 8)
     assert made == shards_of(8)[1:]
     assert report.manifest.rows == 8

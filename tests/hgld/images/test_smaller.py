@@ -84,7 +84,7 @@ def test_another_size_fetches_again_and_none_gives_what_was_published(
     with serve(small_bucket) as server:
         run(workspace, server.url, longest_side=128)
         for settings, width in (({"longest_side": 200}, 200), ({}, 640)):
-            run(workspace, server.url, **settings)
+            run(workspace, server.url, **settings)  # type: ignore[arg-type]
             assert sizes(workspace)[1][0] == width
         run(workspace, server.url, longest_side=64, quality=30)
         small = len(of(workspace, 1))

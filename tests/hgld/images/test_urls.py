@@ -118,7 +118,7 @@ def test_what_is_not_fetched_that_way_is_asked_of_nobody(
     workspace: Workspace, published: FolderServer, settings: dict[str, object], word: str
 ) -> None:
     with pytest.raises(InputError, match=word):
-        run(workspace, **settings)
+        run(workspace, **settings)  # type: ignore[arg-type]
     assert published.hits.total() == 0
 
 

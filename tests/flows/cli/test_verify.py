@@ -72,8 +72,8 @@ def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspac
     assert "taxonomy (1).parquet" in second
     assert "`hgld review --settle`" in second
 
-    for command in ("embed", "review"):
-        assert invoke(command, "--root", built.root).exit_code == 0
+    for command in (["embed"], ["review", "--settle"]):
+        assert invoke(*command, "--root", built.root).exit_code == 0
     assert embedding.read_bytes() == clean
     assert built.shards(TAXONOMY) == [taxonomy]
     assert invoke("verify", "--root", built.root).exit_code == 0

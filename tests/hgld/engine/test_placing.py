@@ -40,7 +40,7 @@ from tests.hgld.engine.builds import (
 from tests.worlds.forked import Forked
 
 FILES = Stage(
-    name="metadata", version=1, outputs=(LANDMARKS,), output_files=("metadata/a.txt", "b.txt")
+    name="metadata", version=1, outputs=(LANDMARKS,), output_files=("notes/a.txt", "b.txt")
 )
 
 
@@ -193,7 +193,7 @@ def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
         if changed:
             workspace.path("b.txt").write_text("somebody's notes")
         write_landmarks(workspace, 2)
-        assert not workspace.path("metadata/a.txt").exists()
+        assert not workspace.path("notes").exists()
         assert workspace.path("b.txt").exists() == changed
 
 
@@ -231,7 +231,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
 
 @pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
 @pytest.mark.parametrize(
-    "name", ["metadata/landmarks/1.parquet", "metadata/a.txt", "stages/metadata.json"]
+    "name", ["metadata/landmarks/1.parquet", "notes/a.txt", "stages/metadata.json"]
 )
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "FIFO"])
 def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(

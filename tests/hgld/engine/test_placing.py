@@ -21,7 +21,7 @@ from hgld.engine.stage import (
     run_stage,
 )
 from hgld.engine.status import stage_status
-from hgld.engine.verify import verify_stages
+from hgld.engine.verify import verify_begun, verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LANDMARKS
@@ -175,6 +175,7 @@ def kill_at_calls(calls: range, workspace: Workspace, clean: Workspace, *, stand
         if status == 0:
             break
         assert found is None or found.outputs in (right.outputs, old and old.outputs)
+        assert found or not [*verify_begun(here, FILES)]  # a run that began is no damage
         if found and not list(here.path(f"stages/{NEXT}").glob("*.json")):
             assert here.damages(found.records, found.patterns) == []
         report = write_files(here, 2)

@@ -6,12 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from hgld.engine.files import GONE, file_damage
 from hgld.engine.stage import Stage, manifest_beside
-from hgld.engine.workspace import (
-    Damage,
-    Workspace,
-    command_of,
-    load_manifest,
-)
+from hgld.engine.workspace import Damage, Workspace, command_of, load_manifest
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"

@@ -27,7 +27,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +319,19 @@ def _unpacked(data: bytes) -> RawAnswer:
     """
     try:
         fields = json.loads(gzip.decompress(data))
-        time = datetime.fromisoformat(fields["fetched_at"]).astimezone(UTC)
-        return RawAnswer(**fields | {"keys": tuple(fields["keys"]), "fetched_at": time})
-    except (EOFError, OSError, OverflowError, LookupError, TypeError, zlib.error) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(str(error)) from error
+    match fields:
+        case {
+            "endpoint": str(endpoint),
+            "request": dict(request),
+            "keys": list(keys),
+            "fetched_at": str(fetched_at),
+            "answer": answer,
+        } if all(isinstance(key, str) for key in keys):
+            time = datetime.fromisoformat(fetched_at)
+        case _:
+            raise ValueError("it has no endpoint, request, keys, time and answer")
+    if time.utcoffset() != timedelta(0):
+        raise ValueError(f"its time must be in UTC, got {fetched_at}")
+    return RawAnswer(endpoint, request, tuple(keys), time.astimezone(UTC), answer)

@@ -57,9 +57,7 @@ class ScrapeConfig:
         changes_rows=False,
     )
     titles_per_request: int = setting(
-        _MOST_TITLES,
-        f"Titles in a request to Commons, at most {_MOST_TITLES}.",
-        changes_rows=False,
+        _MOST_TITLES, f"Titles in a request to Commons, at most {_MOST_TITLES}.", changes_rows=False
     )
     items_per_request: int = setting(
         _MOST_ITEMS,

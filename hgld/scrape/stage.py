@@ -108,7 +108,8 @@ def run_scrape(
     def scrape(writer: StageWriter, opened: Open) -> None:
         names, known = _learned(rows, config, opened)
         shards: Iterable[_Shard] = _shards(rows, names, known)
-        if known.pages.failed or known.items.failed or known.classes.failed:
+        asked = known.pages, known.redirects, known.moves, known.items, known.classes
+        if any(facts.failed for facts in asked):
             shards = list(shards)
             statuses = Counter(row["status"] for categories, _ in shards for row in categories)
             refuse_loss(writer, statuses, replay=config.replay)

@@ -10,7 +10,7 @@ _BETWEEN = (",", ";", "\t")
 
 
 def read_csv_list(
-    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+    path: Path, columns: Sequence[str], optional: Sequence[str] = (), *, fewest: int = 1
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the rows of a list that are not empty, each with its number as a spreadsheet shows it.
 
@@ -18,6 +18,7 @@ def read_csv_list(
         path: a UTF-8 file, with a comma, semicolon or tab between cells.
         columns: the columns that it must have. Others may be there.
         optional: those that it need not have, and that would be read too.
+        fewest: rows below the first that it must have, 0 or 1.
 
     Yields:
         The number of the row, and column to cell, to the letter.
@@ -34,16 +35,16 @@ def read_csv_list(
         if count > 1 or (count == 0 and column in columns):
             got = ", ".join(header) or "an empty file"
             raise InputError(f"{path} row 1 must name the column {column} once, got {got}")
-    found = False
+    found = 0
     for number, cells in rows:
         if len(cells) != len(header):
             raise InputError(
                 f"{path} row {number} must have {len(header)} cells as row 1 has, got "
                 f"{len(cells)}; put a text with a comma or semicolon between quotes"
             )
-        found = True
+        found += 1
         yield number, dict(zip(header, cells, strict=True))
-    if not found:
+    if found < fewest:
         raise InputError(f"{path} must have a row below row 1, got none")
 
 

@@ -52,6 +52,9 @@ _ROWS_AT_ONCE = 20_000
 _VOTE_STEPS = 4
 _FEW_DOCUMENTS = 100
 _WORD = r"(?u)\b\w+\b"
+_NOTHING_KNOWN = ("landmark", NONE)
+"""The example where the taxonomy has no noun of any label that counts, and perhaps no name has a
+word: without a word there are no features."""
 
 Floats = NDArray[np.float64]
 
@@ -251,6 +254,7 @@ class _Corpus:
         names = [Document(each.titles[:1]) for each in known.documents]
         more = [row for row, each in enumerate(known.documents) if each != names[row]]
         nouns = [(text, label) for text, label in lexicon.examples if label in {*known.labels}]
+        nouns = nouns or [_NOTHING_KNOWN]
         owners = np.array([*range(len(names)), *more, *([-1] * len(nouns))], np.int64)
         labels = [known.truth[row] for row in owners[owners >= 0]]
         examples = [Document((text,)) for text, _ in nouns]

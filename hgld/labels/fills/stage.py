@@ -275,6 +275,10 @@ def _fill_rows(build: _Build, told: Iterable[Mapping[str, Any]]) -> pa.Table:
             rows.append({**row, **_labelled(label, side), **how, "reviewer": reviewer})
             continue
         label = guessed["best_guess"]
+        if label in build.refused.get(row["category"], ()):
+            why = "every super-category that there is was refused"
+            rows.append({**row, "status": "unsure", "evidence": why, "method": guessed["method"]})
+            continue
         filled = {**row, **_labelled(label, build.sides[label])}
         if guessed["unsure"]:
             filled |= {"status": "unsure", "hierarchical_label": None}

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
+from hgld.tables.csv_lists import read_csv_list
 
 T = TypeVar("T")
 
@@ -137,29 +138,21 @@ def _read(
     path: Path, kind: type[T], key: Callable[[Row], object], known: Collection[str] = ()
 ) -> tuple[T, ...]:
     """Reads a table; its rows are checked, and no two have the same key."""
-    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
+    if not path.is_file():
         raise InputError(
-            f"cannot read the taxonomy's {path}: {error}; a folder of one's own holds all five "
-            f"tables: copy the shipped ones and edit them"
-        ) from error
-    if reader.fieldnames != columns:
-        got = ",".join(reader.fieldnames or ())
-        raise InputError(f"{path} must begin with the line {','.join(columns)}, got {got}")
+            f"{path} must be there: the folder of a taxonomy holds all five tables; copy the "
+            f"shipped ones and edit them"
+        )
+    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     first: dict[object, int] = {}
     found = []
-    for row in reader:
-        number = reader.line_num
-        if None in row or None in row.values():
-            problem = f"{len(columns)} fields"
-        else:
-            problem = _problem(row, kind, known)
+    for number, cells in read_csv_list(path, columns, fewest=0):
+        row = {name: cells[name] for name in columns}
+        problem = _problem(row, kind, known)
         if not problem and (earlier := first.setdefault(key(row), number)) != number:
-            problem = f"what no other line has, got the same as line {earlier}"
+            problem = f"what no other row has, got the same as row {earlier}"
         if problem:
-            raise InputError(f"{path}, line {number}, must have {problem}; edit that line")
+            raise InputError(f"{path} row {number} must have {problem}; edit that row")
         found.append(kind(**row))
     return tuple(found)
 

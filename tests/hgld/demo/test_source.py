@@ -25,7 +25,7 @@ from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
-from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.scraping import kept_answers
 
 _DIGEST = """
 import hashlib

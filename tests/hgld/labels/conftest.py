@@ -1,12 +1,14 @@
 """What tests of this room share."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from hgld.labels.embedding.words import taxonomy_words
+from hgld.labels.fills.lexicon import Lexicon, read_lexicon
 from hgld.labels.proposing.knowledge import Knowledge, shipped_knowledge
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from tests.worlds.builders import TrigramEncoder
@@ -49,3 +51,14 @@ def shipped_names(shipped_words: pa.Table) -> pa.Table:
 def shipped_lore() -> Knowledge:
     """What the shipped taxonomy and OpenStreetMap know."""
     return shipped_knowledge()
+
+
+@pytest.fixture(scope="session")
+def whole_lexicon() -> Lexicon:
+    return read_lexicon()
+
+
+@pytest.fixture(scope="session")
+def lexicon(whole_lexicon: Lexicon) -> Lexicon:
+    """Knows all words, but has a sixth of them as examples to learn from, which take the time."""
+    return replace(whole_lexicon, examples=whole_lexicon.examples[::6])

@@ -68,10 +68,7 @@ def _tables(workspace: Workspace) -> dict[Path, bytes]:
     ],
 )
 def test_an_answer_that_goes_with_its_line_is_named_and_changes_no_table(
-    scraped: Small,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[Path], None],
-    folder: str,
+    scraped: Small, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None], folder: str
 ) -> None:
     workspace, tables = scraped.workspace, _tables(scraped.workspace)
     damage(workspace.path(folder))
@@ -92,14 +89,21 @@ def test_an_answer_that_goes_with_its_line_is_named_and_changes_no_table(
     assert archive_findings(workspace) == []
 
 
-@pytest.mark.parametrize(("replay", "error"), [(True, DamagedError), (False, FetchError)])
-def test_rows_that_only_failed_replace_no_finished_table_though_they_are_asked_for(
-    scraped: Small, replay: bool, error: type[Exception]
+@pytest.mark.parametrize(
+    ("folder", "replay", "error"),
+    [
+        ("raw", True, DamagedError),
+        ("raw/commons-wikitext", True, DamagedError),
+        ("raw", False, FetchError),
+    ],
+)
+def test_rows_that_only_failed_replace_no_finished_table(
+    scraped: Small, folder: str, replay: bool, error: type[Exception]
 ) -> None:
     tables = _tables(scraped.workspace)
-    shutil.rmtree(scraped.workspace.path("raw"))
+    shutil.rmtree(scraped.workspace.path(folder))
     scraped.server.always["commons"] = reply(500, b"oops")
-    with pytest.raises(error, match="14 rows of scrape failed"):
+    with pytest.raises(error, match="rows of scrape failed"):
         scraped.scrape(force=True, replay=replay, attempts=1)
     assert _tables(scraped.workspace) == tables
 

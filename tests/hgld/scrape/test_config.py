@@ -40,9 +40,7 @@ def test_a_replay_cannot_refresh() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_so_many_requests_are_under_way_as_are_allowed_and_no_more(
-    small: Small, server: Server, at_once: int
-) -> None:
+def test_so_many_requests_are_made_at_once(small: Small, server: Server, at_once: int) -> None:
     most, now, lock = Counter[str](), Counter[str](), threading.Lock()
     meeting, left = threading.Barrier(at_once), iter(range(at_once))
 

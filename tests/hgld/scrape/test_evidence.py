@@ -14,8 +14,7 @@ from hgld.scrape.stage import EVIDENCE_STAGE
 from hgld.tables import CLASS_EVIDENCE, CLASSES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import Small
+from tests.worlds.wikimedia.scraping import Small, kept_answers
 from tests.worlds.wikimedia.small import EVIDENCE, Server
 
 _CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]
@@ -61,9 +60,7 @@ def _forget(workspace: Workspace) -> None:
     workspace.manifest_path(EVIDENCE_STAGE.name).unlink()
 
 
-def test_the_best_statements_of_each_class_are_kept_in_order_and_asked_for_in_batches(
-    scraped: Small,
-) -> None:
+def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> None:
     assert _rows(scraped.workspace) == EVIDENCE
     assert set(scraped.workspace.read(CLASS_EVIDENCE)["status"].to_pylist()) == {"ok"}
     # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
@@ -74,9 +71,7 @@ def test_the_best_statements_of_each_class_are_kept_in_order_and_asked_for_in_ba
 
 
 @pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")], ids=["403", "500"])
-def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
-    small: Small, server: Server, fault: Fault
-) -> None:
+def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, fault: Fault) -> None:
     server.refuses, server.refusal = _is_evidence, fault
     report = small.scrape(attempts=1)
     assert "sparql" in server.fired
@@ -93,9 +88,7 @@ def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
     assert _rows(small.workspace) == EVIDENCE
 
 
-def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_id(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_merged_class_is_asked_about(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     _forget(scraped.workspace)
     monkeypatch.setattr(small_wikimedia, "MERGED", {"Q104": "Q106", "Q106": "Q107", "Q105": "Q101"})
     tag = {"Q107": [("P1282", "Tag:new=yes", "Normal")]}
@@ -107,9 +100,7 @@ def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_i
     assert [row[1:] for row in rows if row[0] == "Q105"] == of_the_other
 
 
-def test_a_refresh_asks_again_and_is_whole_although_its_evidence_fails(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     tag = {"Q104": [("P1282", "Tag:new=yes", "Normal")]}
     monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
     scraped.server.refuses = _is_evidence
@@ -129,9 +120,7 @@ def test_a_refresh_asks_again_and_is_whole_although_its_evidence_fails(
     ]
 
 
-def test_without_a_contact_a_finished_scrape_goes_on_and_its_evidence_fails(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_contact_evidence_fails(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 

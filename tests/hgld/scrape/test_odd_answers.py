@@ -4,19 +4,15 @@ The spoiled answer is sent with status 200, whole, and as JSON that Python reads
 """
 
 import json
-import re
 from collections.abc import Callable
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.workspace import Workspace
-from hgld.scrape.archive import COMMONS_PAGES, WIKIDATA_ITEMS
+from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES, CLASSES
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, Small
+from tests.worlds.wikimedia.scraping import STATUSES, Small, kept_answers
 from tests.worlds.wikimedia.small import Server
 
 _CAFE = '"title": "Category:Caf\\u00e9 & Bar"'
@@ -50,7 +46,7 @@ _ODD = {
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD.keys())
 def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
-    small: Small, server: Server, workspace: Workspace, odd: tuple[str, Callable[[str], str]]
+    small: Small, server: Server, odd: tuple[str, Callable[[str], str]]
 ) -> None:
     service, change = odd
     server.spoils = lambda name, text: change(text) if name == service else text
@@ -59,11 +55,11 @@ def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
     assert small.statuses() == STATUSES | {9: "failed"}
     assert report.manifest.failed == 1
     # The text of the error can be written and read, and says who answered.
-    (shard,) = workspace.shards(CATEGORIES)
+    (shard,) = small.workspace.shards(CATEGORIES)
     error = pq.read_table(shard)["error"][8].as_py()
     assert (server.commons if service == "commons" else server.sparql) in error
     assert "\n" not in error
-    assert archive_findings(workspace) == []
+    assert archive_findings(small.workspace) == []
     server.spoils = lambda _, text: text
     report = small.scrape()
     assert report.manifest.outputs == small.clean
@@ -95,28 +91,15 @@ def test_an_answer_of_another_form_is_failed_rows_and_no_more(
 
 
 @pytest.mark.fault(55, "odd but valid text through to the tables")
-def test_odd_but_valid_text_comes_through_exactly(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_odd_but_valid_text_comes_through_exactly(small: Small, server: Server) -> None:
     odd = "\u202eright to left\u202c e\u0301 \U0010ffff \x7f\x85\ufffe\ufeff"
     label = f' "\\" =1+1 | <b> {odd} {"x" * 10_000} '
     server.spoils = lambda _, text: text.replace(_LABEL, json.dumps(label))
     for replay in (False, True):
         small.scrape(replay=replay)
-        rows = workspace.read(CLASSES).to_pylist()
+        rows = small.workspace.read(CLASSES).to_pylist()
         assert [row["class_label"] for row in rows if row["landmark_id"] == 9] == [label]
     assert server.fired == ["sparql"]
-
-
-def _without_rows(text: str, which: Callable[[dict[str, Any]], bool]) -> str:
-    answer = json.loads(text)
-    results = answer["results"]
-    results["bindings"] = [binding for binding in results["bindings"] if which(binding)]
-    return json.dumps(answer) if len(results["bindings"]) else '{"results": {"bindings": []}}'
-
-
-def _is_of(binding: dict[str, Any], qid: str) -> bool:
-    return bool(binding["entity"]["value"].endswith(f"/{qid}"))
 
 
 @pytest.mark.fault(56, "empty answer that means no answer")
@@ -126,7 +109,7 @@ def test_a_service_that_answers_nothing_for_a_while_is_not_believed(
 ) -> None:
     def spoil(service: str, text: str) -> str:
         is_empty = service == "sparql" and server.fired.count("sparql") < times
-        return _without_rows(text, lambda _: False) if is_empty else text
+        return '{"results": {"bindings": []}}' if is_empty else text
 
     server.spoils = spoil
     report = small.scrape()
@@ -139,31 +122,9 @@ def test_a_service_that_answers_nothing_for_a_while_is_not_believed(
     assert small.scrape().manifest.outputs == small.clean
 
 
-@pytest.mark.fault(57, "answer without some of what was asked")
-def test_an_item_without_its_row_is_asked_apart_and_fails_alone(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
-    def spoil(service: str, text: str) -> str:
-        is_meant = service == "sparql" and "/Q6" in text
-        return _without_rows(text, lambda binding: not _is_of(binding, "Q6")) if is_meant else text
-
-    server.spoils = spoil
-    report = small.scrape()
-    assert "sparql" in server.fired
-    assert small.statuses() == STATUSES | {9: "failed"}
-    assert report.manifest.failed == 1
-    batches = [
-        re.findall(r"wd:(Q\d+)", form["query"]) for _, form in server.hits if "query" in form
-    ]
-    assert [set(batch) for batch in batches if "Q6" in batch][-1] == {"Q6"}
-    assert not any("Q6" in answer.keys for answer in kept_answers(workspace.path(WIKIDATA_ITEMS)))
-    server.spoils = lambda _, text: text
-    assert small.scrape().manifest.outputs == small.clean
-
-
 @pytest.mark.fault(58, "all pages of a batch missing")
 def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_believed(
-    small: Small, server: Server, workspace: Workspace
+    small: Small, server: Server
 ) -> None:
     def spoil(service: str, text: str) -> str:
         answer = json.loads(text)
@@ -181,5 +142,5 @@ def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_bel
     assert server.fired == ["commons"]
     assert report.manifest.outputs == small.clean
     # The doubted answer is not kept beside the others.
-    keys = [key for one in kept_answers(workspace.path(COMMONS_PAGES)) for key in one.keys]
+    keys = [key for one in kept_answers(small.workspace.path(COMMONS_PAGES)) for key in one.keys]
     assert len(keys) == len(set(keys))

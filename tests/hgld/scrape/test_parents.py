@@ -1,7 +1,6 @@
 """The parents: which categories are asked about, the rows, and the stage on a small Commons."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,7 @@ from hgld.tables import CLASSES, PARENTS
 from tests.worlds.builders import write_taxonomy
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.wikimedia.commons_answers import TIME
-from tests.worlds.wikimedia.faults import reply
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import Small, fast_config
+from tests.worlds.wikimedia.scraping import Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
 
 _ABOVE = {"Bergamo", "Churches in Bergamo", "Old churches", "Ring X", "Towers in Bergamo"}
@@ -153,9 +150,7 @@ def test_of_a_category_in_many_the_first_twenty_are_climbed() -> None:
     assert (row["status"], row["parents"], row["grandparents"]) == ("ok", names, ["X"])
 
 
-def test_each_category_has_its_parents_and_theirs_and_is_asked_for_once_a_level_at_a_time(
-    server: Server, scraped: Workspace
-) -> None:
+def test_each_category_is_asked_for_once(server: Server, scraped: Workspace) -> None:
     report = run_small(scraped, server)
     assert found_parents(scraped) == FOUND_PARENTS
     assert all(row["fetched_at"] and row["status"] == "ok" for row in written_rows(scraped))
@@ -171,31 +166,17 @@ def test_each_category_has_its_parents_and_theirs_and_is_asked_for_once_a_level_
     assert [list(one.keys) for one in kept] == asked
 
 
-def test_other_landmarks_and_levels_ask_for_what_is_new_alone(
-    small: Small, server: Server, scraped: Workspace, categories: Path
-) -> None:
-    config = fast_config(server)
-
-    def asked(levels: int = 2) -> list[str]:
-        server.hits.clear()
-        run_parents(scraped, ParentsConfig(levels=levels), config)
-        return sorted(title for batch in asked_titles(server) for title in batch)
-
-    lines = categories.read_text(encoding="utf-8").splitlines()
-    few = [line for line in lines if not re.search("Bare|Tower|Hard", line)]
-    categories.write_text("\n".join(few) + "\n", encoding="utf-8")
-    small.scrape()
-    first = asked(levels=1)
-    assert first == [title for title in LEVELS[0] if title[9:] not in {"Bare", "Tower"}]
-    second = asked()
+def test_another_level_asks_only_for_what_is_new(server: Server, scraped: Workspace) -> None:
+    run_parents(scraped, ParentsConfig(levels=1), fast_config(server))
+    assert sorted(title for batch in asked_titles(server) for title in batch) == LEVELS[0]
+    server.hits.clear()
+    run_small(scraped, server)
+    assert sorted(title for batch in asked_titles(server) for title in batch) == LEVELS[1]
     assert run_small(scraped, server).skipped
-    categories.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    small.scrape()
-    assert sorted([*first, *second, *asked()]) == sorted([*LEVELS[0], *LEVELS[1]])
     assert found_parents(scraped) == FOUND_PARENTS
 
 
-def test_a_landmark_whose_classes_were_all_ignored_is_asked_about_once_that_is_known(
+def test_a_landmark_whose_classes_were_all_ignored_is_asked_about(
     server: Server, scraped: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hgld.scrape.parents.SAMPLE_SHARE", 0)
@@ -209,7 +190,7 @@ def test_a_landmark_whose_classes_were_all_ignored_is_asked_about_once_that_is_k
     assert found_parents(scraped).keys() == FOUND_PARENTS.keys() - with_class
 
 
-def test_a_refresh_of_the_scrape_has_them_asked_for_again(
+def test_after_a_refresh_they_are_asked_for_again(
     small: Small, server: Server, scraped: Workspace
 ) -> None:
     before = run_small(scraped, server).manifest.outputs
@@ -222,9 +203,7 @@ def test_a_refresh_of_the_scrape_has_them_asked_for_again(
     assert len(kept_answers(scraped.path("raw/refresh-1/commons-parents"))) == len(kept)
 
 
-def test_its_settings_and_those_of_the_scrape_make_it_stale(
-    server: Server, scraped: Workspace
-) -> None:
+def test_other_settings_make_it_stale(server: Server, scraped: Workspace) -> None:
     run_small(scraped, server)
 
     def state(**sections: dict[str, object]) -> str:
@@ -237,35 +216,8 @@ def test_its_settings_and_those_of_the_scrape_make_it_stale(
     assert state(scrape={"commons": "http://127.0.0.1:1/w/"}) == "stale"
 
 
-@pytest.mark.fault(154, "title or item that a service refuses")
-@pytest.mark.parametrize(
-    ("bad", "failed"),
-    [
-        ("Category:Castle", {"Category:Castle"}),
-        ("Category:Churches in Bergamo", {"Category:Bare", "Category:Ranks"}),
-    ],
-)
-def test_a_title_that_is_refused_fails_the_rows_that_need_it_and_is_tried_again_alone(
-    server: Server, scraped: Workspace, bad: str, failed: set[str]
-) -> None:
-    server.refusal = reply(200, b'{"error":{"code":"internal_api_error_Thing","info":"no"}}')
-    server.refuses = lambda _, text: bad in text.split("|")
-    run_small(scraped, server)
-    assert server.fired
-    statuses = {row["page_title"]: row["status"] for row in written_rows(scraped)}
-    assert {title for title, status in statuses.items() if status == "failed"} == failed
-    assert stage_status(scraped, STAGE).state == "incomplete"
-    server.refuses = None
-    server.hits.clear()
-    run_small(scraped, server)
-    assert found_parents(scraped) == FOUND_PARENTS
-    assert asked_titles(server) == [[bad]]
-
-
 @pytest.mark.fault(51, "archived answer altered, gone or added")
-def test_a_replay_names_a_damaged_answer_and_leaves_what_stands(
-    server: Server, scraped: Workspace
-) -> None:
+def test_a_replay_names_a_damaged_answer(server: Server, scraped: Workspace) -> None:
     outputs = run_small(scraped, server).manifest.outputs
     first = scraped.path(COMMONS_PARENTS) / "000000.json.gz"
     server.hits.clear()
@@ -284,28 +236,17 @@ def test_a_replay_names_a_damaged_answer_and_leaves_what_stands(
     assert archive_findings(scraped) == []
 
 
-def test_it_says_what_it_did_and_status_and_verify_know_it(
+def test_the_command_says_what_it_did_and_status_knows_it(
     server: Server, scraped: Workspace, categories: Path
 ) -> None:
     addresses = f'commons = "{server.commons}"\nsparql = "{server.sparql}"\n'
     settings = f'[scrape]\n{addresses}categories = "{categories}"\n'
     scraped.path("hgld.toml").write_text(settings, encoding="utf-8")
-
-    def typed(line: str, status: int = 0) -> str:
-        done = run_typed([*line.split()[1:], "--root", str(scraped.root)])
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout
-
-    told = typed("hgld parents --contact you@example.org")
+    root = ["--root", str(scraped.root)]
+    told = run_typed(["parents", "--contact", "you@example.org", *root]).stdout
     assert str(scraped.path(PARENTS.path)) in told
     assert len(told.splitlines()) == 1
     assert all("you@example.org" in form["user-agent"] for _, form in server.hits)
-    stages = json.loads(typed("hgld status --json"))["stages"]
+    stages = json.loads(run_typed(["status", "--json", *root]).stdout)["stages"]
     (stage,) = [one for one in stages if one["stage"] == "parents"]
     assert (stage["state"], stage["rows"]) == ("done", 8 + 1)
-    typed("hgld verify")
-    (kept, *_) = sorted(scraped.path(COMMONS_PARENTS).glob("*.json.gz"))
-    kept.write_bytes(kept.read_bytes()[:-1])
-    typed("hgld verify", status=1)
-    typed("hgld parents --force")
-    typed("hgld verify")

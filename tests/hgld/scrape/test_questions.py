@@ -22,8 +22,7 @@ from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.commons_answers import answer_of
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import Server
 
 _CONFIG = ScrapeConfig(commons="http://127.0.0.1/w/", sparql="http://127.0.0.1/sparql")
@@ -34,9 +33,7 @@ def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | Non
 
 
 @pytest.mark.parametrize("replay", [False, True])
-def test_answers_of_another_service_count_only_where_nobody_is_asked(
-    workspace: Workspace, replay: bool
-) -> None:
+def test_only_a_replay_takes_answers_of_others(workspace: Workspace, replay: bool) -> None:
     archive = RawArchive(workspace.path(COMMONS_PAGES))
     archive.append(_pages(["A"]))
     archive.append(_pages(["B"], "https://commons.wikimedia.org/w/"))
@@ -95,9 +92,7 @@ def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
 _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]
 
 
-def test_a_round_asks_for_all_that_is_missing_together(
-    server: Server, workspace: Workspace
-) -> None:
+def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspace) -> None:
     config = fast_config(server)
     with open_services(config) as services:
         questions = _opened(workspace, config, services)
@@ -124,27 +119,21 @@ def _part(title: str, **onward: str) -> Fault:
     return reply(200, json.dumps(answer).encode())
 
 
-def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_an_answer_in_parts_is_archived_once(small: Small, server: Server) -> None:
     onward = {"clcontinue": "7|x", "continue": "||pageprops"}
     server.faults["commons", 0] = _part("Category:Tower", **onward)
     small.scrape()
     first, second = (form for _, form in server.hits[:2])
     assert {name: second[name] for name in onward} == onward
     assert {name: second[name] for name in first} == first
-    (kept,) = [one for one in kept_answers(workspace.path(COMMONS_PAGES)) if one.answer[1:]]
+    (kept,) = [one for one in kept_answers(small.workspace.path(COMMONS_PAGES)) if one.answer[1:]]
     assert [part.get("continue") for part in kept.answer] == [onward, None]
     assert small.statuses() == STATUSES
 
 
 @pytest.mark.parametrize("is_counting", [False, True])
 def test_an_answer_that_goes_on_without_end_fails(
-    small: Small,
-    server: Server,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    is_counting: bool,
+    small: Small, server: Server, monkeypatch: pytest.MonkeyPatch, is_counting: bool
 ) -> None:
     monkeypatch.setattr("hgld.scrape.services._MOST_CHUNKS", 20)
     parts = itertools.count()
@@ -156,18 +145,18 @@ def test_an_answer_that_goes_on_without_end_fails(
     report = small.scrape()
     assert report.manifest.failed == len(STATUSES) - 1  # one row names no page
     assert server.count("commons") <= 12 * (20 if is_counting else 2)
-    assert not workspace.path("raw").exists()
+    assert not small.workspace.path("raw").exists()
 
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
-def test_a_chain_of_merges_that_is_too_long_fails_its_row_and_is_not_followed_on(
-    small: Small, server: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, start: str
+def test_a_long_chain_of_merges_fails(
+    small: Small, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
     merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)
     small.scrape()
     assert small.statuses() == STATUSES | {9: "failed"}
-    (shard,) = workspace.shards(CATEGORIES)
+    (shard,) = small.workspace.shards(CATEGORIES)
     assert "more than 10 merges" in pq.read_table(shard)["error"][8].as_py()
-    assert server.count("sparql") < 20
+    assert small.server.count("sparql") < 20

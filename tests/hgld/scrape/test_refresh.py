@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 import requests
 
-from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import (
@@ -24,15 +23,13 @@ from tests.worlds.wikimedia.scraping import STATUSES, Small
 from tests.worlds.wikimedia.small import Server
 
 
-def test_a_refresh_says_by_landmark_and_by_class_what_changed(
-    small: Small, workspace: Workspace
-) -> None:
+def test_a_refresh_says_what_changed(small: Small) -> None:
     small.scrape()
-    assert workspace.manifest("refresh") is None
+    assert small.workspace.manifest("refresh") is None
     with edited():
         small.scrape(refresh=True)
     columns = ("landmark_id", "change", "class_qid", "rank_before", "rank_after", "status_after")
-    rows = workspace.read(LANDMARK_CHANGES).to_pylist()
+    rows = small.workspace.read(LANDMARK_CHANGES).to_pylist()
     assert [tuple(row[name] for name in columns) for row in rows] == [
         (1, "changed", "Q101", "normal", "preferred", "ok"),
         (1, "gone", "Q102", "normal", None, "ok"),
@@ -48,47 +45,47 @@ def test_a_refresh_says_by_landmark_and_by_class_what_changed(
     ]
     befores = {row["landmark_id"]: row["status_before"] for row in rows}
     assert befores.items() <= STATUSES.items()
-    classes = [list(row.values()) for row in workspace.read(CLASS_CHANGES).to_pylist()]
+    classes = [list(row.values()) for row in small.workspace.read(CLASS_CHANGES).to_pylist()]
     assert classes == [
         ["Q102", "gone", "Turm", None, 3, 0],
         ["Q103", "changed", "castle", "castle | keep", 2, 2],
     ]
-    text = workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
+    text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     assert "| gone | Q102 | Turm | 3 -\\> 0 |" in text
     assert "| changed | Q103 | castle -\\> castle \\| keep | 2 |" in text
 
 
-def test_a_refresh_of_an_unchanged_world_changes_no_row_and_keeps_every_answer(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_an_unchanged_world_changes_no_row(small: Small, server: Server) -> None:
     first = small.scrape().manifest.outputs
-    kept = {path: path.read_bytes() for path in workspace.path("raw").rglob("*.gz")}
+    kept = {path: path.read_bytes() for path in small.workspace.path("raw").rglob("*.gz")}
     asked = len(server.hits)
     again = small.scrape(refresh=True).manifest.outputs
     assert again == first
     assert len(server.hits) == 2 * asked
-    assert len(workspace.read(LANDMARK_CHANGES)) == len(workspace.read(CLASS_CHANGES)) == 0
+    assert (
+        len(small.workspace.read(LANDMARK_CHANGES)) == len(small.workspace.read(CLASS_CHANGES)) == 0
+    )
     assert all(path.read_bytes() == data for path, data in kept.items())
-    files = list(workspace.path("raw").rglob("*.gz"))
+    files = list(small.workspace.path("raw").rglob("*.gz"))
     assert len(files) == 2 * len(kept)
     # Done: the next run has nothing to do, and the next refresh is another one.
     assert small.scrape().skipped
     assert len(server.hits) == 2 * asked
     small.scrape(refresh=True)
-    assert newest_generation(workspace) == 2
+    assert newest_generation(small.workspace) == 2
     assert len(server.hits) == 3 * asked
 
 
 @pytest.mark.parametrize("is_refreshed", [False, True])
 def test_a_replay_gives_the_same_files_bit_for_bit_without_a_connection(
-    small: Small, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, is_refreshed: bool
+    small: Small, monkeypatch: pytest.MonkeyPatch, is_refreshed: bool
 ) -> None:
     small.scrape()
     if is_refreshed:
         with edited():
             small.scrape(refresh=True)
-        assert len(workspace.read(LANDMARK_CHANGES)) > 0
-    paths = [path for path in workspace.path("scrape").rglob("*") if path.is_file()]
+        assert len(small.workspace.read(LANDMARK_CHANGES)) > 0
+    paths = [path for path in small.workspace.path("scrape").rglob("*") if path.is_file()]
     before = {path: path.read_bytes() for path in paths}
     for path in paths:
         path.unlink()
@@ -97,31 +94,29 @@ def test_a_replay_gives_the_same_files_bit_for_bit_without_a_connection(
     assert {path: path.read_bytes() for path in paths} == before
 
 
-def test_landmarks_added_since_are_not_compared(
-    small: Small, categories: Path, workspace: Workspace
-) -> None:
+def test_added_landmarks_are_not_compared(small: Small, categories: Path) -> None:
     lines = categories.read_text(encoding="utf-8").splitlines()
     few = categories.with_name("few.csv")
     few.write_text("\n".join(lines[:3]) + "\n", encoding="utf-8")
     small.scrape(few)
     small.scrape(refresh=True)
-    assert len(workspace.read(LANDMARK_CHANGES)) == len(workspace.read(CLASS_CHANGES)) == 0
-    text = workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
+    assert (
+        len(small.workspace.read(LANDMARK_CHANGES)) == len(small.workspace.read(CLASS_CHANGES)) == 0
+    )
+    text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     # Landmark 13 is on a page that was known; 15 names no page, and needs no answer for that.
     assert "4 landmarks compared" in text
     assert "11 were not known" in text
 
 
-def test_a_refresh_that_fails_is_gone_on_with_or_given_up_by_deleting_its_folder(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_a_refresh_that_fails_goes_on_or_is_given_up(small: Small, server: Server) -> None:
     first = small.scrape().manifest
     server.always["commons"] = reply(403, b"no")
     with pytest.raises(FetchError, match="403"):
         small.scrape(refresh=True)
-    assert workspace.manifest("scrape") == first  # it stands until the refresh is whole
+    assert small.workspace.manifest("scrape") == first  # it stands until the refresh is whole
     del server.always["commons"]
-    shutil.rmtree(workspace.path("raw/refresh-1"))
+    shutil.rmtree(small.workspace.path("raw/refresh-1"))
     asked = len(server.hits)
     again = small.scrape().manifest
     assert again.outputs == first.outputs
@@ -129,13 +124,13 @@ def test_a_refresh_that_fails_is_gone_on_with_or_given_up_by_deleting_its_folder
     server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
     report = small.scrape(refresh=True)
     assert report.manifest.failed == 1
-    assert workspace.manifest("refresh") is None
+    assert small.workspace.manifest("refresh") is None
     server.refuses = None
     asked = len(server.hits)
     small.scrape(refresh=True)
-    assert newest_generation(workspace) == 1
+    assert newest_generation(small.workspace) == 1
     assert len(server.hits) - asked == 4  # the item and its class, and two batches of evidence
-    assert len(workspace.read(LANDMARK_CHANGES)) == 0
+    assert len(small.workspace.read(LANDMARK_CHANGES)) == 0
 
 
 def test_a_refresh_of_nothing_is_refused(small: Small, server: Server) -> None:

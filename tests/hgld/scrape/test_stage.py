@@ -3,26 +3,23 @@
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, LANDMARKS, SUPERCLASSES
+from tests.worlds.builders import table_of, write_stage
 from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config
 from tests.worlds.wikimedia.small import Server
 
 
-def test_every_landmark_ends_in_one_row_that_says_where_it_was_found(
-    small: Small, workspace: Workspace
-) -> None:
+def test_every_landmark_ends_in_one_row(small: Small) -> None:
     report = small.scrape()
     assert list(small.statuses().items()) == list(STATUSES.items())
     assert report.manifest.failed == 0
-    rows = {row["landmark_id"]: row for row in workspace.read(CATEGORIES).to_pylist()}
+    rows = {row["landmark_id"]: row for row in small.workspace.read(CATEGORIES).to_pylist()}
     assert [rows[n]["page_title"] for n in (2, 3)] == ["Category:Tower", "Category:Castle"]
     assert [rows[n]["qid"] for n in (1, 6, 7, 8)] == ["Q1", "Q3", "Q4", "Q5"]
     assert rows[5]["page_title"] == "Category:Bare"
@@ -33,9 +30,7 @@ def test_every_landmark_ends_in_one_row_that_says_where_it_was_found(
     assert rows[1]["split"] == "train"
 
 
-def test_moved_categories_are_followed_where_that_is_asked_for(
-    small: Small, server: Server, tmp_path: Path, workspace: Workspace
-) -> None:
+def test_moved_categories_are_followed(small: Small, server: Server, tmp_path: Path) -> None:
     path = tmp_path / "moved.csv"
     names = ("Moved", "Deleted", "Nowhere")
     lines = [f"{n},http://x/wiki/Category:{name}" for n, name in enumerate(names)]
@@ -45,7 +40,7 @@ def test_moved_categories_are_followed_where_that_is_asked_for(
     # None of the pages is there: the answer is asked for once more, in halves.
     assert server.count("commons") == 1 + 2
     small.scrape(path, follow_moves=True)
-    rows = workspace.read(CATEGORIES).to_pylist()
+    rows = small.workspace.read(CATEGORIES).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "no_page", "no_page"]
     assert [row["page_title"] for row in rows] == ["Category:Castle", None, None]
     assert [row["error"] for row in rows] == [None, "last in its log: delete", None]
@@ -54,26 +49,19 @@ def test_moved_categories_are_followed_where_that_is_asked_for(
 
 
 @pytest.mark.parametrize("depth", [0, 2])
-def test_superclasses_are_followed_so_far(small: Small, workspace: Workspace, depth: int) -> None:
+def test_superclasses_are_followed_so_far(small: Small, depth: int) -> None:
     small.scrape(superclass_depth=depth)
-    rows = workspace.read(SUPERCLASSES).to_pylist()
+    rows = small.workspace.read(SUPERCLASSES).to_pylist()
     told = [(row["class_qid"], row["depth"], row["superclass_label"]) for row in rows]
     assert told == [("Q103", 1, "fortification"), ("Q103", 2, "structure")][:depth]
 
 
-def test_landmarks_come_from_the_metadata_stage_where_no_file_is_given(
-    server: Server, workspace: Workspace
-) -> None:
-    metadata = Stage(name="metadata", version=1, outputs=(LANDMARKS,))
+def test_without_a_file_landmarks_come_from_metadata(server: Server, workspace: Workspace) -> None:
     url = "http://commons.wikimedia.org/wiki/Category:Tower"
     rows = [{"split": split, "landmark_id": 7, "category": url} for split in ("train", "index")]
-
-    def write(writer: StageWriter) -> None:
-        writer.write(LANDMARKS, "rows", pa.Table.from_pylist(rows, schema=LANDMARKS.schema))
-
     with pytest.raises(MissingInputError, match="hgld metadata"):
         run_scrape(workspace, fast_config(server))
-    run_stage(workspace, metadata, {}, write)
+    write_stage(workspace, [(LANDMARKS, table_of(LANDMARKS, rows))])
     run_scrape(workspace, fast_config(server))
     got = [(row["split"], row["status"]) for row in workspace.read(CATEGORIES).to_pylist()]
     assert got == [("train", "ok"), ("index", "ok")]
@@ -90,15 +78,15 @@ def test_a_second_run_asks_nothing_and_other_rows_only_for_what_is_new(scraped: 
     assert list(scraped.statuses()) == list(range(2, 16))
 
 
-def test_a_replay_says_which_rows_the_archive_does_not_have(
-    small: Small, server: Server, categories: Path, workspace: Workspace
+def test_a_replay_says_what_the_archive_lacks(
+    small: Small, server: Server, categories: Path
 ) -> None:
     config = ScrapeConfig(replay=True)  # Wikimedia itself, and no contact: nothing is asked
-    report = run_scrape(workspace, config, categories)
+    report = run_scrape(small.workspace, config, categories)
     statuses = Counter(small.statuses().values())
     assert statuses == {"failed": 14, "no_page": 1}
     assert report.manifest.failed == 14
-    error = pq.read_table(workspace.shards(CATEGORIES)[0])["error"][0].as_py()
+    error = pq.read_table(small.workspace.shards(CATEGORIES)[0])["error"][0].as_py()
     assert "--no-replay" in error
     assert server.hits == []
 
@@ -121,9 +109,7 @@ def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: W
         ("split,landmark_id,category\ntest,1,x\n", "row 2 must have split"),
     ],
 )
-def test_an_unusable_list_is_refused_before_the_first_request(
-    small: Small, tmp_path: Path, text: str, told: str
-) -> None:
+def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=told):
@@ -131,17 +117,16 @@ def test_an_unusable_list_is_refused_before_the_first_request(
     assert small.server.hits == []
 
 
-def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
-    small: Small, server: Server, monkeypatch: pytest.MonkeyPatch
+def test_a_contact_is_needed_only_for_what_is_missing(
+    scraped: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small.scrape()
-    asked = len(server.hits)
+    asked = len(scraped.server.hits)
 
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 
     monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
-    assert small.scrape().skipped
+    assert scraped.scrape().skipped
     with pytest.raises(InputError, match="who is calling"):
-        small.scrape(superclass_depth=2)
-    assert len(server.hits) == asked
+        scraped.scrape(superclass_depth=2)
+    assert len(scraped.server.hits) == asked

@@ -107,7 +107,7 @@ def test_one_key_that_a_service_refuses_does_not_fail_its_batch(
     assert len(server.hits) - before <= 3 + 2
 
 
-def test_a_malformed_id_is_no_item_and_reaches_no_query(
+def test_a_malformed_id_reaches_no_query(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = {"Category:Evil": {"pageprops": {"wikibase_item": "Q1 } } #"}}}
@@ -125,7 +125,7 @@ def test_a_malformed_id_is_no_item_and_reaches_no_query(
 @pytest.mark.fault(153, "service that fails for good")
 @pytest.mark.parametrize("service", ["commons", "sparql"])
 @pytest.mark.usefixtures("waits")
-def test_a_service_that_fails_for_good_gives_failed_rows_and_keeps_what_it_gave(
+def test_what_a_service_gave_before_it_failed_is_kept(
     small: Small, server: Server, service: str
 ) -> None:
     server.faults.update({(service, number): reply(503, b"oops") for number in range(1, 200)})
@@ -139,9 +139,7 @@ def test_a_service_that_fails_for_good_gives_failed_rows_and_keeps_what_it_gave(
     assert len(server.hits) - kept < 20
 
 
-def test_a_service_that_fails_again_and_again_is_left_alone(
-    small: Small, server: Server, tmp_path: Path
-) -> None:
+def test_a_service_that_only_fails_is_left(small: Small, server: Server, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     rows = [f"{n},http://x/wiki/Category:{n}" for n in range(400)]
     path.write_text("\n".join(["landmark_id,category", *rows]) + "\n", encoding="utf-8")

@@ -15,9 +15,9 @@ from tests.servers.scrape.conftest import Key, first_key, found_rows, write_land
 from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.items import evidence_key
 from tests.worlds.second_lab.redirects import errors
-from tests.worlds.wikimedia.kept import kept_answers
 from tests.worlds.wikimedia.lab import Lab, lagging
 from tests.worlds.wikimedia.nginx import rate_limited
+from tests.worlds.wikimedia.scraping import kept_answers
 
 _RATE_LIMITED = 350
 """Landmarks of the first lab among which is every status."""

@@ -19,8 +19,8 @@ from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASSES, PARENTS
 from tests.servers.scrape.conftest import write_landmarks
 from tests.worlds.second_lab.parents import FOUND_IN_LAB
-from tests.worlds.wikimedia.kept import kept_answers
 from tests.worlds.wikimedia.lab import Lab
+from tests.worlds.wikimedia.scraping import kept_answers
 
 
 @pytest.fixture(scope="module")

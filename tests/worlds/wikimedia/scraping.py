@@ -13,6 +13,7 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
+from hgld.scrape.archive import RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
@@ -44,6 +45,13 @@ def statuses_of(workspace: Workspace) -> dict[int, str]:
     ]
     assert len(rows) == len({row["landmark_id"] for row in rows})
     return {row["landmark_id"]: row["status"] for row in rows}
+
+
+def kept_answers(folder: Path) -> list[RawAnswer]:
+    """Returns the answers of a folder of the archive, oldest first, all of which are sound."""
+    kept: list[RawAnswer] = []
+    assert RawArchive(folder).load(kept.append) == {}
+    return kept
 
 
 def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting

@@ -48,14 +48,6 @@ def test_the_means_are_weighted() -> None:
     assert means.tolist() == [[1, 0], [0, 0], [0, 8]]
 
 
-def test_the_order_of_the_rows_changes_nothing() -> None:
-    vectors, order = blobs(5, 12, spread=0.3), np.random.default_rng(1).permutation(60)
-    one, other = points_of(vectors), points_of(vectors[order])
-    groups = cold_groups(one.vectors, 7, seed=0, n_init=2)[one.row]
-    again = cold_groups(other.vectors, 7, seed=0, n_init=2)[other.row]
-    np.testing.assert_array_equal(again, groups[order])
-
-
 @settings(deadline=None, max_examples=40)
 @given(
     count=st.integers(2, 40),
@@ -63,7 +55,7 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     seed=st.integers(0, 1000),
     width=st.integers(2, 6),
 )
-def test_what_has_settled_is_a_fixed_point_with_no_group_empty(
+def test_what_has_settled_is_a_fixed_point(
     count: int, clusters: int, seed: int, width: int
 ) -> None:
     points = points_of(unit_vectors(count, width, seed))

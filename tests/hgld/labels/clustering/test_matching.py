@@ -73,9 +73,7 @@ def test_no_class_is_lost_or_counted_twice(before: dict[str, int], after: dict[s
     assert sum(row["classes"] for row in rows) == len(before.keys() | after.keys())
 
 
-@given(
-    pairs=st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 5)), min_size=1, max_size=40),
-)
+@given(pairs=st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 5)), min_size=1, max_size=40))
 def test_ids_are_one_to_one_and_old_ones_share_a_class(pairs: list[tuple[int, int]]) -> None:
     before = np.array([one for one, _ in pairs])
     _, groups = np.unique([group for _, group in pairs], return_inverse=True)

@@ -70,9 +70,7 @@ def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
     assert len(parsed) == 1
 
 
-def test_files_of_others_in_the_folder_are_left_alone(
-    cache: VectorCache, workspace: Workspace
-) -> None:
+def test_files_of_others_are_left_alone(cache: VectorCache, workspace: Workspace) -> None:
     cache.add(["lake"], unit(1, 3))
     (cache.folder / "notes.parquet").write_text("mine")
     assert list(cache_damages(workspace)) == []

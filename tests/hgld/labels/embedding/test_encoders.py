@@ -1,4 +1,4 @@
-import random
+import io
 import socket
 import sys
 from collections.abc import Callable
@@ -32,18 +32,14 @@ def untrimmed(weights: Path, texts: list[str]) -> np.ndarray[Any, Any]:
         return np.asarray(model.encode_text(tokens, normalize=True).numpy())
 
 
-def test_trimmed_text_features_equal_the_untrimmed_ones(
-    tiny_encoder: OpenClipEncoder, tiny_weights: Path
-) -> None:
+def test_trimmed_texts_equal_untrimmed(tiny_encoder: OpenClipEncoder, tiny_weights: Path) -> None:
     expected = untrimmed(tiny_weights, LABELS)
     # The features tell the texts apart, or their being equal would say nothing.
     assert (expected @ expected.T)[~np.eye(len(LABELS), dtype=bool)].max() < 0.99
     np.testing.assert_allclose(tiny_encoder.encode(LABELS), expected, atol=1e-5)
 
 
-def test_the_text_tower_runs_over_no_more_tokens_than_a_text_has(
-    tiny_encoder: OpenClipEncoder,
-) -> None:
+def test_no_more_tokens_are_run_than_a_text_has(tiny_encoder: OpenClipEncoder) -> None:
     lengths: list[int] = []
     model: Any = tiny_encoder.model
     model.transformer.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
@@ -153,50 +149,38 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
         ("ViT-L-14", "openai", "quickgelu"),
     ],
 )
-def test_a_model_or_weights_that_there_are_not_are_refused(
-    model: str, weights: str, word: str
-) -> None:
+def test_an_unknown_model_or_weights_are_refused(model: str, weights: str, word: str) -> None:
     with pytest.raises(InputError, match=word):
         load_open_clip(model, weights)
 
 
-@pytest.mark.usefixtures("tiny_weights")
-def test_weights_of_another_model_and_a_file_of_none_are_refused(tmp_path: Path) -> None:
-    torch.save({"weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
-    (tmp_path / "page.pt").write_text("<html>not found</html>", encoding="utf-8")
-    for name in ("other.pt", "page.pt"):
-        with pytest.raises(InputError, match=name):
-            load_open_clip(TINY, str(tmp_path / name))
+def _of_another(_: bytes) -> bytes:
+    data = io.BytesIO()
+    torch.save({"weight": torch.zeros(2, 2)}, data)
+    return data.getvalue()
 
 
 @pytest.mark.fault(62, "damaged encoder weights")
-def test_damaged_weights_are_one_line_or_load_and_never_a_traceback(
-    tiny_weights: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _of_another,
+        lambda _: b"<html>not found</html>",
+        lambda good: good[: len(good) // 2],
+        lambda good: bytes(3_000) + good[3_000:],  # the head says what is where,
+        lambda good: good[:-300] + bytes(300),  # and the directory at the end
+        lambda good: good.replace(b"_rebuild_tensor", b"_rebuild_tenzor"),
+        lambda good: good.replace(b"positional_embedding", b"positional_embeddinG"),
+    ],
+)
+def test_damaged_weights_are_one_line_and_no_traceback(
+    tiny_weights: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     """A flipped bit of a number loads: it is other weights, which have another digest."""
-    chance = random.Random(3)
-    good = tiny_weights.read_bytes()
     path = tmp_path / "damaged.pt"
-    refused = []
-    for number in range(6):
-        data = bytearray(good)
-        match number % 3:
-            case 0:
-                del data[chance.randrange(len(data)) :]
-            case 1:  # the head and the directory at the end say what is where
-                at = chance.choice([chance.randrange(3000), -chance.randrange(1, 3000)])
-                data[at] ^= 1 << chance.randrange(8)
-            case _:
-                at = chance.randrange(len(data) // 2)
-                data[at : at + 100_000] = bytes(100_000)
-        path.write_bytes(data)
-        assert data != good
-        try:
-            load_open_clip(TINY, str(path))
-        except InputError as error:
-            refused.append(str(error))
-    assert len(refused) >= 2
-    assert all("\n" not in text and "damaged.pt" in text for text in refused)
+    path.write_bytes(damage(tiny_weights.read_bytes()))
+    with pytest.raises(InputError, match=r"^.*damaged\.pt.*$"):
+        load_open_clip(TINY, str(path))
 
 
 def test_a_hub_that_nobody_answers_for_is_not_asked_for_files_and_what_it_gave_before_is_taken(
@@ -228,9 +212,7 @@ def test_a_hub_that_nobody_answers_for_is_not_asked_for_files_and_what_it_gave_b
         load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
 
 
-def test_a_tokenizer_that_is_not_here_names_the_offline_encoder(
-    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_tokenizer_names_minilm(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: str) -> None:
         raise OSError("no connection")
 

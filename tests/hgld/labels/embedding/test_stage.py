@@ -58,7 +58,7 @@ def test_a_class_seen_under_two_labels_keeps_the_first_whole() -> None:
     assert row == [expected]
 
 
-def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
+def test_vectors_are_of_prompts(
     config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
     run_embed(scraped, config)
@@ -72,32 +72,13 @@ def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
     assert encoder.encoded.count("A picture of a national park") == 1
     np.testing.assert_array_equal(vectors, encoder.encode(texts))
     assert len(scraped.shards(EMBEDDINGS)) == 3
-
-
-@pytest.mark.usefixtures("encoder")
-def test_the_words_of_the_taxonomy_are_encoded_beside_the_labels(
-    config: EmbedConfig, scraped: Workspace
-) -> None:
-    run_embed(scraped, config)
-    by_phrase = {row["phrase"]: row for row in scraped.read(WORDS).to_pylist()}
-    assert list(by_phrase) == list(PHRASES)
-    waterfall = by_phrase["waterfall"]
-    assert waterfall["text"] == "A picture of a waterfall"
-    assert waterfall["hierarchical_label"] == "cascade"
-    assert (waterfall["kind"], waterfall["natural_or_human_made"]) == ("alias", "natural")
-    labels = {row["text"]: row["embedding"] for row in scraped.read(EMBEDDINGS).to_pylist()}
-    assert labels[waterfall["text"]] == waterfall["embedding"]
-
-
-@pytest.mark.usefixtures("encoder")
-def test_fewer_classes_leave_no_shard_of_the_old_ones(
-    config: EmbedConfig, scraped: Workspace
-) -> None:
-    run_embed(scraped, config)
-    write_scrape(scraped, class_rows({("train", 2): [("Q16970", "church building")]}))
-    run_embed(scraped, config)
-    assert scraped.read(EMBEDDINGS)["class_qid"].to_pylist() == ["Q16970"]
-    assert len(scraped.shards(EMBEDDINGS)) == 1
+    # The words of the taxonomy are encoded beside the labels.
+    words = {row["phrase"]: row for row in scraped.read(WORDS).to_pylist()}
+    assert list(words) == list(PHRASES)
+    waterfall = words["waterfall"]
+    assert (waterfall["hierarchical_label"], waterfall["kind"]) == ("cascade", "alias")
+    assert waterfall["natural_or_human_made"] == "natural"
+    assert waterfall["embedding"] == vectors[texts.index(waterfall["text"])].tolist()
 
 
 def test_no_class_gives_no_rows_and_no_scrape_is_told_what_to_run(
@@ -126,11 +107,7 @@ def test_a_setting_that_no_run_could_use_is_named(settings: dict[str, Any], name
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
-    config: EmbedConfig,
-    scraped: Workspace,
-    encoder: TrigramEncoder,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
     class Dying(TrigramEncoder):
         calls = 0
@@ -141,7 +118,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
                 raise KeyboardInterrupt
             return super().encode(texts, on_batch)
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed, "load_encoder", lambda _: Dying())
         with pytest.raises(KeyboardInterrupt):
             run_embed(scraped, config)
@@ -149,7 +126,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     assert len(list(scraped.path(CACHE_FOLDER).glob("*.parquet"))) == 2
     resumed = run_embed(scraped, config).manifest
     assert len(encoder.encoded) == len(TEXTS) - 2 * PART
-    undisturbed = Workspace(tmp_path / "undisturbed")
+    undisturbed = Workspace(scraped.root.with_name("undisturbed"))
     write_scrape(undisturbed, class_rows(SCRAPED))
     assert run_embed(undisturbed, config).manifest.outputs == resumed.outputs
 
@@ -167,19 +144,6 @@ def test_only_a_new_label_is_encoded_and_a_changed_prompt_and_back_costs_nothing
     assert encoder.encoded == ["A picture of a road"]
     run_embed(scraped, replace(config, prompt="a photo of {label}"))
     assert "a photo of lake" in encoder.encoded
-    encoder.encoded.clear()
-    again = run_embed(scraped, config)
-    assert not again.skipped
-    assert again.manifest.outputs == first
-    assert not encoder.encoded
-
-
-def test_with_all_vectors_kept_no_encoder_is_loaded(
-    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
-) -> None:
-    first = run_embed(scraped, config).manifest.outputs
-    assert encoder.encoded
-    scraped.shards(EMBEDDINGS)[0].unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(embed, "load_encoder")
         again = run_embed(scraped, config)

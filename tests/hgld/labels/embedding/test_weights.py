@@ -15,7 +15,7 @@ from hgld.errors import InputError
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding import weights
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
-from hgld.labels.embedding.weights import minilm_weights
+from hgld.labels.embedding.weights import minilm_weights, weights_of
 from hgld.tables import EMBEDDINGS
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
 
@@ -71,10 +71,7 @@ def _install(folder: Path) -> None:
 
 @pytest.mark.fault(61, "other encoder weights")
 def test_other_minilm_weights_or_packages_are_another_run(
-    scraped: Workspace,
-    encoder: TrigramEncoder,
-    minilm: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scraped: Workspace, encoder: TrigramEncoder, minilm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EmbedConfig(encoder="minilm")
     first = run_embed(scraped, config).manifest.settings
@@ -119,7 +116,7 @@ def test_damaged_minilm_weights_are_one_line_and_nothing_is_lost(
 
 
 @pytest.mark.usefixtures("encoder", "minilm")
-def test_where_no_minilm_is_installed_what_is_finished_stays_so(
+def test_without_minilm_what_is_done_stays(
     scraped: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EmbedConfig(encoder="minilm")
@@ -133,63 +130,53 @@ def test_where_no_minilm_is_installed_what_is_finished_stays_so(
     assert run_embed(scraped, config).skipped
 
 
-class Hub:
-    """A cache as the Hugging Face hub's client keeps it, and how often it was asked for a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.content, self.fetched = folder, b"weights", 0
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    def find(self, model: str, tag: str) -> Path:
-        assert (model, tag) == ("ViT-L-14", "laion2b_s32b_b82k")
-        self.fetched += 1
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / self.digest).write_bytes(self.content)
-        link = self.folder / "open_clip_model.safetensors"
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.digest)
-        return link
+def cached(folder: Path, content: bytes) -> Path:
+    """Returns weights as the hub's client keeps them: a link to a file called by its digest."""
+    folder.mkdir(exist_ok=True)
+    (folder / _digest(content)).write_bytes(content)
+    link = folder / "open_clip_model.safetensors"
+    link.unlink(missing_ok=True)
+    link.symlink_to(_digest(content))
+    return link
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
-    hub = Hub(tmp_path / "hub")
-    monkeypatch.setattr(weights, "find_open_clip", hub.find)
-    return hub
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.fault(61, "other encoder weights")
-def test_a_tag_that_moved_on_the_hub_encodes_all_again_once_there_is_something_to_do(
-    scraped: Workspace, encoder: TrigramEncoder, hub: Hub
+def test_a_tag_that_moved_encodes_all_again_once_there_is_something_to_do(
+    scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
+    content, asked = [b"weights"], list[str]()
+
+    def find(*named: str) -> Path:
+        asked.extend(named)
+        return cached(tmp_path / "hub", content[-1])
+
+    monkeypatch.setattr(weights, "find_open_clip", find)
     settings = run_embed(scraped, EmbedConfig()).manifest.settings
-    assert settings["weights_sha256"] == hub.digest
+    assert asked == ["ViT-L-14", "laion2b_s32b_b82k"]
+    assert settings["weights_sha256"] == _digest(b"weights")
     assert str(settings["encoder_packages"]).startswith("['open_clip_torch ")
-    everything, asked = len(encoder.encoded), hub.fetched
+    everything = len(encoder.encoded)
     encoder.encoded.clear()
-    hub.content = b"others"
+    content.append(b"others")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("torch", "open_clip", "sentence_transformers"):
             patch.setitem(sys.modules, name, None)  # to import it fails
         assert run_embed(scraped, EmbedConfig()).skipped
-    assert (hub.fetched, encoder.encoded) == (asked, [])
+    assert (len(asked), encoder.encoded) == (2, [])
     scraped.shards(EMBEDDINGS)[0].unlink()
     report = run_embed(scraped, EmbedConfig())
     assert len(encoder.encoded) == everything
-    assert report.manifest.settings["weights_sha256"] == hub.digest
+    assert report.manifest.settings["weights_sha256"] == _digest(b"others")
 
 
 @pytest.mark.fault(62, "damaged encoder weights")
-@pytest.mark.usefixtures("encoder")
-def test_a_cached_file_that_is_damaged_is_one_line(
-    scraped: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = hub.find("ViT-L-14", "laion2b_s32b_b82k")
+def test_a_damaged_cached_file_is_named(tmp_path: Path) -> None:
+    path = cached(tmp_path, b"weights")
     path.resolve().write_bytes(b"Weights")
-    monkeypatch.setattr(weights, "find_open_clip", lambda *_: path)
     with pytest.raises(InputError, match=path.resolve().name):
-        run_embed(scraped, EmbedConfig())
+        weights_of(path)

@@ -8,9 +8,7 @@ from hgld.labels.embedding.words import taxonomy_words
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
 
-def test_shipped_words_start_with_the_names_and_none_says_what_another_does(
-    shipped_words: pa.Table,
-) -> None:
+def test_each_shipped_word_says_what_no_other_does(shipped_words: pa.Table) -> None:
     words = shipped_words.to_pylist()
     names = [word for word in words if word["kind"] == "name"]
     assert words[: len(names)] == names

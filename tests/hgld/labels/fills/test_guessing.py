@@ -73,6 +73,12 @@ def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Le
     assert guesses.checks == []
     assert math.isinf(guesses.methods[0].threshold)
     assert why_unsure(0.5, guesses.methods[0], 0.9)
+    # Nor of labels that the taxonomy does not have, though no known name has a word.
+    for names in ([], ["\u2014"]):
+        known = KnownLandmarks(
+            documents=named(*names), truth=["zork"][: len(names)], labels=["zork"]
+        )
+        assert guessed(known, asked, lexicon).confidence.max() <= 0.5
 
 
 def test_a_label_of_no_taxonomy_and_no_known_name_is_never_guessed(lexicon: Lexicon) -> None:
@@ -94,9 +100,7 @@ def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     assert guesses.confidence[1] < guesses.confidence[0]
 
 
-def test_parents_that_no_labelled_landmark_has_are_trusted_no_more_than_words(
-    lexicon: Lexicon,
-) -> None:
+def test_parents_that_were_never_measured_count_as_words_do(lexicon: Lexicon) -> None:
     known = known_names(240, unclear=100)
     guesses = guessed(known, [Document(("Xanadu", "Churches in Ys"))], lexicon)
     assert labels_of(guesses) == ["church"]
@@ -121,9 +125,7 @@ def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
     assert confidences[0] > confidences[1]
 
 
-def test_votes_of_which_nobody_knows_how_often_they_are_right_do_not_count(
-    lexicon: Lexicon,
-) -> None:
+def test_votes_that_were_never_measured_do_not_count(lexicon: Lexicon) -> None:
     asked = [Document(("Xanadu plim",), PictureVote("church", 1.0, 1.0, "sure"))]
     guesses = guessed(known_names(240, unclear=60), asked, lexicon)
     assert labels_of(guesses) == ["lake"]
@@ -171,9 +173,7 @@ def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> K
     )
 
 
-def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
-    lexicon: Lexicon,
-) -> None:
+def test_a_refusal_makes_such_names_less_sure_of_that_label_only(lexicon: Lexicon) -> None:
     known, asked = known_names(240, unclear=60), named("Xanadu plim inn", "Xanadu quon inn")
     before = guessed(known, asked, lexicon)
     names = [f"{place} plim inn" for place in PLACES[300:360]]
@@ -189,9 +189,7 @@ def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
     assert after.confidence[1] > blank.confidence[1]
 
 
-def test_a_refused_guess_that_is_made_again_counts_as_wrong_and_any_other_as_unknown(
-    lexicon: Lexicon,
-) -> None:
+def test_a_refused_guess_that_is_made_again_counts_as_wrong(lexicon: Lexicon) -> None:
     known = known_names(240)
     names = [f"{place} plim" for place in PLACES[300:330]]
     names += [f"{place} zork" for place in PLACES[330:360]]

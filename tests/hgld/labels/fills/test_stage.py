@@ -86,12 +86,11 @@ def test_a_build_elsewhere_gives_the_same_to_the_bit(build: Workspace, tmp_path:
     assert first.settings["scikit_learn"]
 
 
-def test_an_accepted_guess_is_the_label_and_a_refused_one_is_not_made_again(
-    workspace: Workspace,
-) -> None:
+def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: Workspace) -> None:
     decisions = [
         decision("Xqzt", "accept", "quarry", "human-made"),
         decision("Lake_Xqzt", "refuse"),
+        *(decision(OPEN["train", 501], "refuse", label) for label in ("church", "lake", "quarry")),
     ]
     write_named_build(workspace, decisions=decisions)
     run_fill(workspace, FillConfig())
@@ -99,7 +98,8 @@ def test_an_accepted_guess_is_the_label_and_a_refused_one_is_not_made_again(
     assert (row["status"], row["hierarchical_label"], row["method"]) == ("ok", "quarry", "reviewed")
     assert (row["natural_or_human_made"], row["confidence"]) == ("human-made", 1.0)
     assert row["reviewer"] == "ann"
-    assert fills(workspace)["train", 501]["reviewer"] is None
+    nothing_left = fills(workspace)["train", 501]
+    assert (nothing_left["best_guess"], nothing_left["reviewer"]) == (None, None)
     refused = fills(workspace)["index", 501]
     assert refused["best_guess"] != "lake"
     assert refused["status"] == "unsure"
@@ -163,9 +163,7 @@ def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     assert PICTURE_VOTES in fill_stage(FillConfig(pictures=True)).inputs
 
 
-def test_with_too_few_labelled_landmarks_or_no_super_category_no_guess_is_a_label(
-    build: Workspace,
-) -> None:
+def test_of_too_few_labelled_landmarks_no_guess_is_a_label(build: Workspace) -> None:
     rows = class_rows({("train", 1): [(LAKE, "lake")], ("train", 0): [(CHURCH, "church building")]})
     for scraped, decisions, best in ((rows, DECISIONS, "church"), (class_rows({}), {}, None)):
         write_scrape(build, scraped, [])

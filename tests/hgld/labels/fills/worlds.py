@@ -15,10 +15,7 @@ from tests.worlds.builders import (
 
 CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
 NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
-DECISIONS = {
-    CHURCH: ("assigned", "church", "human-made"),
-    LAKE: ("proposed", "lake", "natural"),
-}
+DECISIONS = {CHURCH: ("assigned", "church", "human-made"), LAKE: ("proposed", "lake", "natural")}
 URL = "http://commons.wikimedia.org/wiki/Category:"
 SYLLABLES = ("ba", "do", "fe", "gu", "hi", "ka", "lo", "mu", "ne", "pi")
 PLACES = [f"{one}{other}".capitalize() for one in SYLLABLES for other in SYLLABLES]

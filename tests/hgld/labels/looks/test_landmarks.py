@@ -17,9 +17,7 @@ from tests.worlds.builders import (
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_it_agrees_with_its_plain_reading_on_landmarks_in_any_order(
-    workspace: Workspace, *, clean: bool
-) -> None:
+def test_it_agrees_with_a_plain_reading_in_any_order(workspace: Workspace, *, clean: bool) -> None:
     chance = random.Random(1)
     ids = chance.sample(range(200_000), 200)
     splits = {id_: chance.choice(["train", "index"]) for id_ in ids}

@@ -45,9 +45,7 @@ def look(
     return list(votes_of_landmarks(stand_in, model.encode(TEXTS), landmarks, threads))
 
 
-def test_a_picture_votes_for_the_nearest_name_by_the_softmax_at_the_models_scale(
-    workspace: Workspace, threads: ThreadPoolExecutor
-) -> None:
+def test_a_picture_votes_by_softmax(workspace: Workspace, threads: ThreadPoolExecutor) -> None:
     pictures = pictures_of(workspace, "rgby")
     for scale, sure in ((math.log(6), 6 / 8), (math.log(98), 98 / 100), (100.0, 1.0)):
         (votes,) = look(ColourModel(scale), [pictures], threads)
@@ -59,9 +57,7 @@ def test_a_picture_votes_for_the_nearest_name_by_the_softmax_at_the_models_scale
     assert votes[3].confidence == pytest.approx(0.5)
 
 
-def test_landmarks_keep_their_votes_whatever_their_number_of_pictures(
-    workspace: Workspace, threads: ThreadPoolExecutor
-) -> None:
+def test_landmarks_keep_their_votes(workspace: Workspace, threads: ThreadPoolExecutor) -> None:
     pictures = pictures_of(workspace, "rg" * 35 + "b")
     model = ColourModel(3.0)
     parts = [pictures[:0], pictures[:60], pictures[60:70], pictures[70:], pictures[:0]]
@@ -100,9 +96,7 @@ def test_no_more_than_two_batches_are_held_at_a_time(workspace: Workspace) -> No
     assert model.most == 80
 
 
-def test_damaged_pictures_say_why_and_whether_fetching_them_mends_it(
-    workspace: Workspace, threads: ThreadPoolExecutor
-) -> None:
+def test_damaged_pictures_say_why(workspace: Workspace, threads: ThreadPoolExecutor) -> None:
     good, gone = pictures_of(workspace, "rg")
     gone.path.unlink()
     text = workspace.path("images/text.png")

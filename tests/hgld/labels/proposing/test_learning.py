@@ -85,7 +85,7 @@ def test_others_than_given_proposals_are_those_that_decisions_made_others() -> N
 
 @settings(max_examples=25, deadline=None)
 @given(steps=decisions, random=st.randoms(use_true_random=False))
-def test_the_state_follows_from_the_decisions_in_force_alone(
+def test_only_decisions_in_force_count(
     steps: list[tuple[str, Ruling | None]], random: "object"
 ) -> None:
     stepwise = OpenProposals(INPUTS)

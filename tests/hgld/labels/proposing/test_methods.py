@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hgld.labels.proposing.calibration import Calibration, Softmax
 from hgld.labels.proposing.knowledge import Knowledge, taxonomy_knowledge
@@ -20,15 +19,11 @@ from hgld.labels.proposing.methods import (
 )
 from hgld.labels.proposing.opinions import IGNORE, Hint, Targets, ranked_opinion
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, read_csv_rows
+from tests.hgld.labels.clustering.builds import unit_vectors
 from tests.hgld.labels.proposing.small_world import superclasses
 from tests.worlds.taxonomies import write_taxonomy
 
 TARGETS = Targets(("church", "lake"))
-
-
-def unit_vectors(count: int, width: int = 384, seed: int = 0) -> NDArray[np.float32]:
-    vectors = np.random.default_rng(seed).normal(size=(count, width))
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 def test_ranked_hints_take_their_share_of_what_those_before_left() -> None:
@@ -50,13 +45,13 @@ def test_a_silent_method_changes_nothing_and_a_doubt_is_no_word_for_ignoring() -
 
 
 def test_cosines_are_the_same_bits_in_any_block_and_order() -> None:
-    left, right = unit_grid(unit_vectors(300)), unit_grid(unit_vectors(200, seed=1))
+    left, right = unit_grid(unit_vectors(300, 384)), unit_grid(unit_vectors(200, 384, seed=1))
     whole = cosines(left, right)
     columns = np.random.default_rng(2).permutation(384)
     np.testing.assert_array_equal(cosines(left[:, columns], right[:, columns]), whole)
     one = np.concatenate([cosines(left[row : row + 1], right) for row in range(300)])
     np.testing.assert_array_equal(one, whole)
-    exact = unit_vectors(300).astype(np.float64) @ unit_vectors(200, seed=1).T
+    exact = unit_vectors(300, 384).astype(np.float64) @ unit_vectors(200, 384, seed=1).T
     assert abs(whole - exact).max() < 2e-3
 
 
@@ -193,9 +188,7 @@ def test_a_class_is_known_by_its_qid_and_a_text_without_one_by_its_label() -> No
     assert knowledge.of_class("Q2", "other") == []
 
 
-def test_a_whole_label_that_the_taxonomy_cannot_read_is_looked_up_in_openstreetmap(
-    tmp_path: Path,
-) -> None:
+def test_a_whole_label_that_cannot_be_read_is_looked_up_in_openstreetmap(tmp_path: Path) -> None:
     tables = load_taxonomy_tables(write_taxonomy(tmp_path))
     names = {"kurbad": "cascade", "high footbridge": "cascade"}
     knowledge = taxonomy_knowledge(tables, names=names)

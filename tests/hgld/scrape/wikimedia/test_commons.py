@@ -73,9 +73,7 @@ _INTERWIKI = {
         (_INTERWIKI, "wikipedia:B"),
     ],
 )
-def test_a_title_without_a_page_says_why_unless_it_is_just_missing(
-    query: dict[str, Any], words: str
-) -> None:
+def test_a_title_without_a_page_says_why(query: dict[str, Any], words: str) -> None:
     landing = _end("A", query)
     assert landing.status == "no_page"
     assert words in landing.error

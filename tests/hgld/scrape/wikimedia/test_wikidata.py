@@ -76,7 +76,7 @@ def _label(qid: str, language: str, text: str) -> dict[str, Any]:
     ],
     ids=["blank node", "genid", "no value"],
 )
-def test_an_unknown_value_gives_no_class_and_counts_for_the_best_rank(
+def test_an_unknown_value_is_no_class_but_counts_for_the_rank(
     value: dict[str, str] | None,
 ) -> None:
     entities = _entities(["Q1"], _statement("Q1", "Q10"), _statement("Q1", value, "Preferred"))
@@ -184,7 +184,7 @@ def test_of_evidence_the_best_statements_count_in_the_order_of_characters() -> N
     ids=["blank node", "Virtuoso's", "genid", "no value"],
 )
 @pytest.mark.parametrize("prop", ["P1282", "P1709", "P8814"])
-def test_an_unknown_value_is_no_evidence_and_counts_for_the_best_rank(
+def test_an_unknown_value_is_no_evidence_but_counts(
     value: dict[str, str] | None, prop: str
 ) -> None:
     known = {"type": "uri" if prop == "P1709" else "literal", "value": "urn:x"}

@@ -13,8 +13,7 @@ from hgld.review.log.history import Decision
 from hgld.scrape.archive import RawAnswer, RawArchive, now
 from hgld.scrape.stage import run_scrape
 from tests.worlds.disk import Disk
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, kept_answers, statuses_of
 from tests.worlds.wikimedia.small import serving
 
 _FULL = "No space left"

@@ -10,9 +10,8 @@ from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, rea
 from hgld.benchmarks.retrieval.report.metrics import metrics_of
 from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
 from hgld.engine.files import file_digest
-from hgld.engine.manifest import Manifest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files, train_stage

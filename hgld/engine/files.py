@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from io import BufferedReader
@@ -12,8 +14,20 @@ from typing import Any, NamedTuple
 
 from hgld.errors import DamagedError, InputError
 
+logger = logging.getLogger(__name__)
+
+GONE = "is gone"
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
+
+
+class FileRecord(NamedTuple):
+    """What a file was when it was written, so that any later change of it is noticed."""
+
+    size: int
+    """In bytes."""
+    sha256: str
 
 
 @contextlib.contextmanager
@@ -76,6 +90,29 @@ def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
         flush_folder(path.parent)
 
 
+def put_in_place(file: Path, path: Path) -> None:
+    """Renames a file to `path`; a folder that is there is set aside."""
+    if path.is_dir():
+        set_aside(path)
+    file.replace(path)
+
+
+def set_aside(path: Path) -> None:
+    """Renames what somebody else put where an output belongs: `.aside`, which no reader takes."""
+    names = (f"{path.name}.aside{number or ''}" for number in itertools.count())
+    aside = next(place for place in map(path.with_name, names) if not place.exists())
+    path.replace(aside)
+    logger.warning("%s is in the way of an output of this build; renamed to %s", path, aside.name)
+
+
+def remove_unless_changed(path: Path, record: FileRecord) -> None:
+    """Removes a file that is still as it was written, and its folder if that is empty then."""
+    if not file_damage(path, *record):
+        path.unlink()
+        with contextlib.suppress(OSError):  # other files are in it
+            path.parent.rmdir()
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a whole UTF-8 text file, atomically."""
     with atomic_file(path) as temporary:
@@ -126,14 +163,6 @@ def append_bytes(path: Path, data: bytes) -> None:
     flush_folder(path.parent)
 
 
-class FileRecord(NamedTuple):
-    """What a file was when it was written, so that any later change of it is noticed."""
-
-    size: int
-    """In bytes."""
-    sha256: str
-
-
 def record_file(path: Path) -> FileRecord:
     """Returns the size and the SHA-256 of a file."""
     return FileRecord(path.stat().st_size, file_digest(path))
@@ -156,8 +185,26 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_damage(path: Path, size: int | None, sha256: str) -> str:
+    """Returns what is wrong with a file of so many bytes (None: any), or an empty string."""
+    try:
+        if not path.is_file():
+            return "is not a file" if path.exists() else GONE
+        if size is not None and (found := path.stat().st_size) != size:
+            return f"has {found:,} bytes, not the {size:,} that were written"
+        is_same = file_digest(path) == sha256
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if is_same else "has other bytes than were written"
+
+
 def flush_folder(folder: Path) -> None:
-    """Has the names of a folder's files on the disk: those that came, and those that went."""
+    """Has the names of a folder's files on the disk: those that came, and those that went.
+
+    A folder that is not there has none.
+    """
+    if not folder.exists():
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

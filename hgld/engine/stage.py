@@ -5,6 +5,17 @@ Its fingerprint is the SHA-256 of its name, version, the settings that decide it
 digests of its inputs. Every shard carries the fingerprint it was made under, so a killed run
 finds again what it had finished; the manifest `stages/<name>.json` is written last. Digests are
 of rows, not of file bytes, so a fetch repeated with the same result disturbs nothing after it.
+
+Output gets into its place as a whole or not at all. What a run writes lies beside its place, in a
+folder `.next`, under its name and its SHA-256. When all of it is there, the manifest is written to
+`stages/.next`. From then on the output counts: its files are renamed into their places, and the
+manifest last.
+
+- A run killed before that leaves what stood as it was. The next run finds its shards, and takes
+  those that still have their digest.
+- A run killed after that is completed by the next run of any stage (`settle`).
+
+What somebody else put where an output belongs is set aside and never deleted.
 """
 
 import contextlib
@@ -12,23 +23,27 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.engine import files
 from hgld.engine.dataset import Dataset, conform, read_stable, rows_digest, write_shard
-from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
-from hgld.engine.manifest import Manifest
-from hgld.engine.placing import NEXT, find_beside, place, place_beside, settle, started_path
-from hgld.engine.workspace import Damage, Workspace
+from hgld.engine.files import FileRecord
+from hgld.engine.workspace import Manifest, Workspace, load_manifest
 from hgld.errors import DamagedError
 
 logger = logging.getLogger(__name__)
+
+NEXT = ".next"
+_SHA256 = "." + 64 * "?"
+"""Pattern of what a name ends in there."""
 
 _FINGERPRINT = b"hgld.fingerprint"
 _SHARD = b"hgld.shard"
@@ -60,14 +75,14 @@ class Stage:
         return workspace.path(self.result or os.path.commonpath(self.places))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StageReport:
     """What a run of a stage did: its manifest, and whether it was skipped as up to date."""
 
     manifest: Manifest
-    skipped: bool
     result: Path
     """Where what the stage wrote lies."""
+    skipped: bool
 
     def words(self) -> str:
         """Returns what was done, how much was written, and where that lies, in one line."""
@@ -79,23 +94,23 @@ class StageReport:
         return f"{done.stage}: {verb}, {count}{self.result}"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class StageWriter:
     """How a stage's function writes: shards of its data sets, and whole files.
 
-    What it writes lies beside its place until the stage ends (`hgld.engine.placing`).
+    What it writes lies beside its place until the stage ends.
     """
 
     workspace: Workspace
     stage: Stage
     fingerprint: str
-    before: Manifest | None = None
+    before: Manifest | None
     """What the stage wrote when it last ended."""
-    standing: dict[str, FileRecord] = field(default_factory=dict)
+    standing: dict[str, FileRecord]
     """What of that is still as it was written, by its place in the build."""
-    beside: dict[str, FileRecord] = field(default_factory=dict)
+    beside: dict[str, FileRecord]
     """What this run wrote, and runs that have not ended, by its place in the build."""
-    force: bool = False
+    force: bool
     """Whether shards of earlier runs are made again."""
     written: set[str] = field(default_factory=set)
     """The shards and files that this run has written or found, by their places in the build."""
@@ -111,13 +126,11 @@ class StageWriter:
         A shard that is there counts as written: it stays when the stage ends.
         """
         name = self._shard_name(dataset, shard)
-        if name in self.written:
-            return True
-        table = self._earlier(name, columns=[])
-        if table is None or table.schema.metadata.get(_FINGERPRINT) != self.fingerprint.encode():
-            return False
-        self.written.add(name)
-        return True
+        if name not in self.written and self._is_whole(name):
+            metadata = pq.read_schema(self.path(name)).metadata or {}
+            if metadata.get(_FINGERPRINT) == self.fingerprint.encode():
+                self.written.add(name)
+        return name in self.written
 
     def earlier(self, dataset: Dataset, shard: str) -> pa.Table | None:
         """Returns the rows of a shard from an earlier run, whatever its fingerprint and schema.
@@ -126,7 +139,8 @@ class StageWriter:
             The rows as they lie in the file, with its metadata; None where there are none, they
             are not what was written, or shards of earlier runs do not count.
         """
-        return self._earlier(self._shard_name(dataset, shard), columns=None)
+        name = self._shard_name(dataset, shard)
+        return pq.read_table(self.path(name), partitioning=None) if self._is_whole(name) else None
 
     def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
         """Writes a shard, atomically.
@@ -157,40 +171,36 @@ class StageWriter:
     def record(self, name: str) -> FileRecord:
         """Returns what a shard or file was when it was written, by its path in the build."""
         record = self.beside.get(name) or self.standing.get(name)
-        return record or record_file(self.workspace.path(name))
+        return record or files.record_file(self.workspace.path(name))
 
-    def _earlier(self, name: str, columns: list[str] | None) -> pa.Table | None:
-        path = self.path(name)
+    def _is_whole(self, name: str) -> bool:
+        """Says whether a shard of an earlier run is there, counts, and is what was written."""
+        path, record = self.path(name), self.beside.get(name)
         if self.force or not path.is_file():
-            return None
+            return False
         try:
-            if self._is_whole(name, path):
-                return pq.read_table(path, columns=columns, partitioning=None)
-            why = "it is not what was written"
-        except (pa.ArrowException, OSError) as error:
-            why = str(error).splitlines()[0]
-        logger.warning("%s is damaged and made again: %s", path, why)
-        return None
-
-    def _is_whole(self, name: str, path: Path) -> bool:
-        """Says whether a shard is what was written."""
-        if record := self.beside.get(name):
-            return file_digest(path) == record.sha256
-        if self.before:
-            return name in self.standing
-        # The manifest is lost: the shard can be read, and is no copy of another.
-        metadata = pq.read_table(path, partitioning=None).schema.metadata or {}
-        return metadata.get(_SHARD) == path.stem.encode()
+            if record:
+                is_whole = files.file_digest(path) == record.sha256
+            elif self.before:
+                is_whole = name in self.standing
+            else:  # The manifest is lost: the shard can be read, and is no copy of another.
+                metadata = pq.read_table(path, partitioning=None).schema.metadata or {}
+                is_whole = metadata.get(_SHARD) == path.stem.encode()
+        except (pa.ArrowException, OSError):
+            is_whole = False
+        if not is_whole:
+            logger.warning("%s is not what was written; it is made again", path)
+        return is_whole
 
     @contextlib.contextmanager
     def _output(self, name: str) -> Iterator[Path]:
         target = self.workspace.path(name)
         new = target.parent / NEXT / target.name
-        with atomic_file(new) as temporary:
+        with files.atomic_file(new) as temporary:
             yield temporary
         if name in self.beside:
             self.path(name).unlink(missing_ok=True)
-        self.beside[name] = record_file(new)
+        self.beside[name] = files.record_file(new)
         new.replace(self.path(name))
         self.written.add(name)
 
@@ -231,80 +241,50 @@ def run_stage(
         InputError: a later version of this program wrote a manifest.
     """
     settle(workspace)
-    inputs = input_digests(workspace, stage)
+    done = workspace.manifest(stage.name)
+    before = done.records if done else {}
+    damages = workspace.damages(before, done.patterns) if done else []
+    holder = workspace.lock_holder()
+    inputs = workspace.input_digests(stage.inputs, stage.input_files)
     parts = [stage.name, stage.version, dict(settings), inputs]
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    done, result = workspace.manifest(stage.name), stage.result_path(workspace)
-    damages = output_damages(workspace, stage, done) if done else []
-    standing = dict(done.records) if done else {}
     for name, what in damages:
         logger.warning("%s %s; it is being mended", workspace.path(name), what)
-        standing.pop(name, None)
     force = force or workspace.remakes
+    result = stage.result_path(workspace)
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
-        return _report(done, result, skipped=True)
-
-    writer = StageWriter(workspace=workspace, stage=stage, fingerprint=fingerprint, force=force)
-    writer.before, writer.standing = done, standing
-    writer.beside = find_beside(workspace, stage.outputs)
-    started = started_path(workspace, stage.name)
-    write_text(started, workspace.lock_holder())
-    try:
-        produce(writer)
-    except BaseException:
-        if not writer.beside:
-            started.unlink()
-        raise
-    outputs, statuses = _summed_up(writer)
-    names = sorted({*writer.written, *stage.output_files})
-    manifest = Manifest(
-        stage=stage.name,
-        version=stage.version,
-        fingerprint=fingerprint,
-        settings=dict(settings),
-        inputs=inputs,
-        outputs=outputs,
-        records={name: writer.record(name) for name in names},
-        rows=statuses.total(),
-        problems=statuses.total() - statuses["ok"],
-        failed=statuses["failed"],
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    place(workspace, manifest)
-    return _report(manifest, result, skipped=False)
-
-
-def _report(manifest: Manifest, result: Path, *, skipped: bool) -> StageReport:
-    report = StageReport(manifest=manifest, skipped=skipped, result=result)
+        report = StageReport(done, result, skipped=True)
+    else:
+        started = started_path(workspace, stage.name)
+        files.write_text(started, holder)
+        standing = {name: before[name] for name in before.keys() - dict(damages)}
+        beside = find_beside(workspace, stage.outputs)
+        writer = StageWriter(workspace, stage, fingerprint, done, standing, beside, force)
+        try:
+            produce(writer)
+        except BaseException:
+            if not writer.beside:
+                started.unlink()
+            raise
+        outputs, statuses = _summed_up(writer)
+        names = sorted({*writer.written, *stage.output_files})
+        manifest = Manifest(
+            stage=stage.name,
+            version=stage.version,
+            fingerprint=fingerprint,
+            settings=dict(settings),
+            inputs=inputs,
+            outputs=outputs,
+            records={name: writer.record(name) for name in names},
+            rows=statuses.total(),
+            problems=statuses.total() - statuses["ok"],
+            failed=statuses["failed"],
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        place(workspace, manifest, before)
+        report = StageReport(manifest, result, skipped=False)
     logger.info("%s", report.words())
     return report
-
-
-def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
-    """Returns the digest of each input of a stage, all of them as their stages wrote them.
-
-    Raises:
-        MissingInputError: an input has not been written, or only in part.
-        DamagedError: an input is not what its stage wrote.
-    """
-    digests = {one.path: workspace.finished(one).outputs[one.path] for one in stage.inputs}
-    writers = workspace.manifests() if stage.input_files else []
-    for name in stage.input_files:
-        for writer in writers:
-            if name in writer.records:
-                workspace.require_whole(writer, {name: writer.records[name]})
-        path = workspace.path(name)
-        try:
-            digests[name] = file_digest(path) if path.exists() else "absent"
-        except OSError as error:
-            what = f"{path} cannot be read: {error.strerror}"
-            raise DamagedError(f"{what}; mend that or move it away, then rerun") from error
-    return digests
-
-
-def output_damages(workspace: Workspace, stage: Stage, done: Manifest) -> list[Damage]:
-    """Returns what a stage wrote and is no longer there as it was."""
-    return workspace.damages(done.records, [dataset.path for dataset in stage.outputs])
 
 
 def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
@@ -328,3 +308,81 @@ def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
         if name.endswith(".parquet"):
             statuses["ok"] += pq.read_metadata(writer.path(name)).num_rows
     return outputs, statuses
+
+
+def place_beside(path: Path, record: FileRecord) -> Path:
+    """Returns where a file lies, once it is whole, until its stage has ended."""
+    return path.parent / NEXT / f"{path.name}.{record.sha256}"
+
+
+def manifest_beside(workspace: Workspace, stage: str) -> Path:
+    """Returns where a manifest lies while the output of its run is put in place."""
+    return workspace.path(f"stages/{NEXT}/{stage}.json")
+
+
+def started_path(workspace: Workspace, stage: str) -> Path:
+    """Returns where a run of a stage writes down, until it ends, who holds the lock."""
+    return workspace.path(f"stages/{NEXT}/{stage}.started")
+
+
+def find_beside(workspace: Workspace, datasets: Iterable[Dataset]) -> dict[str, FileRecord]:
+    """Finds the shards of runs that have not ended, whether or not they still have their digest.
+
+    Returns:
+        The record of each shard, by its place relative to the workspace.
+    """
+    found = {}
+    for dataset in datasets:
+        pattern = PurePosixPath(dataset.shard_path("*"))
+        for path in workspace.path(f"{pattern.parent}/{NEXT}").glob(f"{pattern.name}{_SHA256}"):
+            shard, _, sha256 = path.name.rpartition(".")
+            found[str(pattern.with_name(shard))] = FileRecord(path.stat().st_size, sha256)
+    return found
+
+
+def settle(workspace: Workspace) -> None:
+    """Completes what `place` began in runs that were killed."""
+    for path in sorted(workspace.path(f"stages/{NEXT}").glob("*.json")):
+        try:
+            manifest = load_manifest(path)
+        except DamagedError as error:  # what stood counts, and the stage runs again
+            logger.warning("%s", error)
+            files.set_aside(path)
+            continue
+        logger.warning("%s: putting the output of a run that was killed in place", manifest.stage)
+        before = workspace.manifest(manifest.stage)
+        place(workspace, manifest, before.records if before else {})
+
+
+def place(workspace: Workspace, manifest: Manifest, before: Mapping[str, FileRecord]) -> None:
+    """Puts the output of a run in the place of what its stage wrote before, or goes on with that.
+
+    Args:
+        workspace: the build.
+        manifest: of the run; each of its files lies beside its place, or in it.
+        before: the files that the stage had written when it last ended.
+    """
+    beside = manifest_beside(workspace, manifest.stage)
+    final = workspace.manifest_path(manifest.stage)
+    new = {workspace.path(name): record for name, record in manifest.records.items()}
+    old = {workspace.path(name): record for name, record in before.items()}
+    with files.writing(final, if_full=True):
+        if not beside.exists():
+            for folder in {path.parent / NEXT for path in new}:
+                files.flush_folder(folder)
+            manifest.write(beside)
+        started_path(workspace, manifest.stage).unlink(missing_ok=True)
+        for path, record in new.items():
+            if (file := place_beside(path, record)).exists():
+                files.put_in_place(file, path)
+        for path in sorted(old.keys() - new.keys()):
+            files.remove_unless_changed(path, old[path])
+        patterns = [*map(workspace.path, manifest.patterns)]
+        shards = {path for pattern in patterns for path in pattern.parent.glob(pattern.name)}
+        for path in sorted(shards - new.keys()):
+            files.set_aside(path)
+        for folder in {path.parent for path in (*new, *old, *patterns)}:
+            shutil.rmtree(folder / NEXT, ignore_errors=True)  # what is left does no harm
+            files.flush_folder(folder)
+        files.put_in_place(beside, final)
+        files.flush_folder(final.parent)

@@ -1,12 +1,10 @@
 """Where the stages of a build stand: what is done, what is stale, what is under way."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from hgld.engine.manifest import Manifest
-from hgld.engine.placing import is_being_placed, started_path
-from hgld.engine.stage import Stage, input_digests, output_damages
-from hgld.engine.workspace import GONE, Workspace
+from hgld.engine.stage import Stage, manifest_beside, started_path
+from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import DamagedError, MissingInputError
 
 
@@ -65,7 +63,7 @@ def stage_status(
     """
     done, started = workspace.manifest(stage.name), started_path(workspace, stage.name)
     state, reason = "done", ""
-    if is_being_placed(workspace, stage.name):
+    if manifest_beside(workspace, stage.name).exists():
         state, reason = "incomplete", "was stopped while its output was put in place; rerun it"
     elif started.is_file():
         process = started.read_text(errors="replace")
@@ -100,13 +98,13 @@ def _changes(
             yield f"setting {key}: {done.settings.get(key)!r} -> {value!r}"
     yield from (f"input {name}: {unsettled[name]}" for name in done.inputs if name in unsettled)
     # What a run did not read, such as the landmarks where it was given a list, makes it not stale.
-    read = tuple(dataset for dataset in stage.inputs if dataset.path in done.inputs)
-    files = tuple(name for name in stage.input_files if name in done.inputs)
+    read = [dataset for dataset in stage.inputs if dataset.path in done.inputs]
+    files = [name for name in stage.input_files if name in done.inputs]
     try:
-        inputs = input_digests(workspace, replace(stage, inputs=read, input_files=files))
+        inputs = workspace.input_digests(read, files)
     except (MissingInputError, DamagedError) as error:
         yield str(error)
         return
     yield from (f"input {name} changed" for name in inputs if done.inputs[name] != inputs[name])
-    for name, what in output_damages(workspace, stage, done):
-        yield "an output file is gone" if what == GONE else f"{name} {what}"
+    for name, what in workspace.damages(done.records, done.patterns):
+        yield f"{name} {what}"

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from hgld.engine.manifest import load_manifest
-from hgld.engine.placing import is_being_placed
-from hgld.engine.stage import Stage
-from hgld.engine.workspace import GONE, Damage, Workspace, command_of, file_damage
+from hgld.engine.files import GONE, file_damage
+from hgld.engine.stage import Stage, manifest_beside
+from hgld.engine.workspace import Damage, Workspace, command_of, load_manifest
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"
@@ -34,7 +33,7 @@ def verify_stages(workspace: Workspace) -> Iterator[Damage]:
     for path in sorted(workspace.path("stages").glob("*.json")):
         name = path.relative_to(workspace.root).as_posix()
         mended = f"{workspace.command(command_of(path.stem))} mends it"
-        if is_being_placed(workspace, path.stem):
+        if manifest_beside(workspace, path.stem).exists():
             yield Damage(name, f"is about to be replaced by a run that was stopped; {mended}")
             continue
         try:
@@ -43,8 +42,7 @@ def verify_stages(workspace: Workspace) -> Iterator[Damage]:
             yield Damage(name, f"is damaged; {mended}")
             continue
         yield Damage(name, "")
-        datasets = manifest.outputs.keys() - manifest.records
-        wrong = dict(workspace.damages(manifest.records, datasets))
+        wrong = dict(workspace.damages(manifest.records, manifest.patterns))
         for file in sorted(manifest.records.keys() | wrong):
             yield Damage(file, f"{wrong[file]}; {mended}" if file in wrong else "")
 
@@ -55,7 +53,7 @@ def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
     places += [workspace.path(name) for name in stage.output_files]
     path = workspace.manifest_path(stage.name)
     is_there = any(place.exists() for place in places)
-    if is_there and not path.exists() and not is_being_placed(workspace, stage.name):
+    if is_there and not path.exists() and not manifest_beside(workspace, stage.name).exists():
         name = path.relative_to(workspace.root).as_posix()
         command = workspace.command(command_of(stage.name))
         yield Damage(name, f"{GONE}, and what it lists is there; {command} writes it again")

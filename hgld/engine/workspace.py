@@ -1,12 +1,17 @@
-"""The folder that holds one build: where everything lies, what is finished, who writes."""
+"""The folder that holds one build: where everything lies, what is finished, who writes.
+
+A stage that has ended leaves a manifest, `stages/<name>.json`: what it was made from, and every
+file it wrote. What is read of a build is compared with it.
+"""
 
 import contextlib
+import dataclasses
 import fcntl
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +20,18 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.engine import files
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.engine.files import FileRecord, file_digest, writing
-from hgld.engine.manifest import Manifest, load_manifest
+from hgld.engine.files import FileRecord
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
-
-GONE = "is gone"
 
 DEFAULT_ROOT = Path("build")
 """The folder of a build for which no other is named."""
 
 _NAMED_BUILDS = 5
+_MANIFEST_FORMAT = 3
 
 
 class Damage(NamedTuple):
@@ -37,6 +41,58 @@ class Damage(NamedTuple):
     """Relative to the workspace."""
     what: str
     """As in "labels/classes/classes.parquet *is gone*"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a stage writes down when it ends, as `stages/<name>.json`."""
+
+    stage: str
+    version: int
+    fingerprint: str
+    settings: dict[str, object]
+    inputs: dict[str, str]
+    """Data set or file to digest."""
+    outputs: dict[str, str]
+    """Data set or file to digest."""
+    records: dict[str, FileRecord]
+    """Every file written, by its path relative to the workspace, as it was then."""
+    rows: int
+    """Over all data sets."""
+    problems: int
+    """Rows whose status is not ok."""
+    failed: int
+    """Problems that a rerun can mend."""
+    finished_at: str
+
+    @property
+    def patterns(self) -> list[str]:
+        """Patterns of the shards of its data sets, relative to the workspace."""
+        return sorted(map(shard_pattern, self.outputs.keys() - self.records))
+
+    def write(self, path: Path) -> None:
+        """Writes it as JSON with a digest of itself."""
+        files.write_sealed(path, {"format": _MANIFEST_FORMAT, **dataclasses.asdict(self)})
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Reads a manifest.
+
+    Raises:
+        DamagedError: it is not what was written, or is that of another stage.
+        InputError: a later version of this program wrote it.
+    """
+    values = files.read_sealed(path)
+    if (found := values.pop("format", 0)) > _MANIFEST_FORMAT:
+        theirs = f"format {found}, this one knows {_MANIFEST_FORMAT}"
+        raise InputError(
+            f"{path} is of a later version of hgld ({theirs}); use that, or another --root"
+        )
+    # A stage that took the manifest of another for its own would remove the files of that.
+    if found != _MANIFEST_FORMAT or values["stage"] != path.stem:
+        raise DamagedError(f"{path} is not what the stage {path.stem} wrote")
+    records = {name: FileRecord(*record) for name, record in values["records"].items()}
+    return Manifest(**{**values, "records": records})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +168,42 @@ class Workspace:
                 state = f"incomplete ({manifest.failed} rows failed)"
             make = self.command(command_of(dataset.stage))
             raise MissingInputError(f"{self.path(dataset.path)} is {state}; run {make}")
-        records = {name: manifest.records[name] for name in dataset.own(manifest.records)}
-        self.require_whole(manifest, records, [dataset.path])
+        self._require_whole(manifest, dataset.own(manifest.records), [dataset.shard_path("*")])
         return manifest
 
-    def require_whole(
-        self, manifest: Manifest, records: Mapping[str, FileRecord], datasets: Collection[str] = ()
+    def input_digests(self, datasets: Iterable[Dataset], names: Collection[str]) -> dict[str, str]:
+        """Returns the digest of each input of a stage, all of them as their stages wrote them.
+
+        Args:
+            datasets: what it reads, and files beside, by their paths relative to the workspace.
+            names: of these files; one that is not there counts as absent.
+
+        Raises:
+            MissingInputError: a data set has not been written, or only in part.
+            DamagedError: an input is not what its stage wrote.
+        """
+        digests = {one.path: self.finished(one).outputs[one.path] for one in datasets}
+        writers = self.manifests() if names else []
+        for name in names:
+            for writer in (one for one in writers if name in one.records):
+                self._require_whole(writer, [name])
+            path = self.path(name)
+            try:
+                digests[name] = files.file_digest(path) if path.exists() else "absent"
+            except OSError as error:
+                what = f"{path} cannot be read: {error.strerror}"
+                raise DamagedError(f"{what}; mend that or move it away, then rerun") from error
+        return digests
+
+    def _require_whole(
+        self, manifest: Manifest, names: Iterable[str], patterns: Iterable[str] = ()
     ) -> None:
         """Refuses files of a stage that are not what it wrote; the others see `damages`.
 
         Raises:
             DamagedError: one is not; the text names the command that makes it again.
         """
-        for name, what in self.damages(records, datasets):
+        for name, what in self.damages({name: manifest.records[name] for name in names}, patterns):
             mend = self.command(command_of(manifest.stage))
             raise DamagedError(f"{self.path(name)} {what}; run {mend} to mend it")
 
@@ -137,20 +216,21 @@ class Workspace:
         names = sorted(path.stem for path in self.path("stages").glob("*.json"))
         return [manifest for name in names if (manifest := self.manifest(name))]
 
-    def damages(self, records: Mapping[str, FileRecord], datasets: Collection[str]) -> list[Damage]:
+    def damages(self, records: Mapping[str, FileRecord], patterns: Iterable[str]) -> list[Damage]:
         """Compares files of the build with what was written.
 
         Args:
             records: what was written, by its path relative to the workspace.
-            datasets: paths of data sets. A shard there that is not among the records is a damage
-                too, since readers take all shards.
+            patterns: those of shards. One that is there and not among the records is a damage too,
+                since readers take all shards.
 
         Returns:
             What is gone, altered or added, by name; empty where all is as it was.
         """
-        wrong = ((name, file_damage(self.path(name), *records[name])) for name in sorted(records))
-        found = [Damage(name, what) for name, what in wrong if what]
-        for path in (path for one in datasets for path in self.root.glob(shard_pattern(one))):
+        names = sorted(records)
+        whats = [files.file_damage(self.path(name), *records[name]) for name in names]
+        found = [Damage(name, what) for name, what in zip(names, whats, strict=True) if what]
+        for path in (path for pattern in patterns for path in self.root.glob(pattern)):
             name = path.relative_to(self.root).as_posix()
             if name not in records:
                 found.append(Damage(name, "was not written by this build"))
@@ -191,7 +271,7 @@ class Workspace:
 
     def shards(self, dataset: Dataset) -> list[Path]:
         """Returns the shards of a data set that exist, in order."""
-        return sorted(self.root.glob(shard_pattern(dataset.path)))
+        return sorted(self.root.glob(dataset.shard_path("*")))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -205,10 +285,10 @@ class Workspace:
             WorkspaceBusyError: another process holds it; the text says which.
         """
         path = self.path(".lock")
-        if self.root.exists() and not self.root.is_dir():
+        if self.root.is_file():
             raise InputError(f"{self.root} must be a folder, got a file; choose another --root")
         is_new = not self.root.exists()
-        with writing(path):
+        with files.writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not buffered: what a full disk does not take would be tried again on closing.
             file = path.open("ab+", buffering=0)
@@ -222,7 +302,7 @@ class Workspace:
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
                 ) from error
-            with writing(path):
+            with files.writing(path):
                 file.truncate(0)
                 file.write(_this_process().encode())
             self._refuse_fifos()
@@ -254,9 +334,9 @@ class Workspace:
         are read.
         """
         pictures = {str(self.path(f"images/{split}")) for split in ("train", "index", "test")}
-        for folder, names, files in os.walk(self.root):
+        for folder, names, found in os.walk(self.root):
             names[:] = [name for name in names if f"{folder}/{name}" not in pictures]
-            for path in (Path(folder, name) for name in files):
+            for path in (Path(folder, name) for name in found):
                 if path.exists() and not path.is_file():
                     raise DamagedError(f"{path} is no file and no folder; remove it, then rerun")
 
@@ -282,19 +362,6 @@ def _this_process() -> str:
     command = " ".join([program, *words]) if program == "hgld" else program
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return f"process {os.getpid()} ({command}, since {now})\n"
-
-
-def file_damage(path: Path, size: int | None, sha256: str) -> str:
-    """Returns what is wrong with a file of so many bytes (None: any), or an empty string."""
-    try:
-        if not path.is_file():
-            return "is not a file" if path.exists() else GONE
-        if size is not None and (found := path.stat().st_size) != size:
-            return f"has {found:,} bytes, not the {size:,} that were written"
-        is_same = file_digest(path) == sha256
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return "" if is_same else "has other bytes than were written"
 
 
 # Of the stages that have no command of their own.

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.engine.workspace import Damage, Workspace, file_damage
+from hgld.engine.files import file_damage
+from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import PictureError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted

@@ -31,8 +31,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hgld.engine.files import append_bytes, atomic_file
-from hgld.engine.workspace import GONE, Workspace
+from hgld.engine.files import GONE, append_bytes, atomic_file
+from hgld.engine.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

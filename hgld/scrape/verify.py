@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.files import file_digest
+from hgld.engine.files import GONE, file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.workspace import GONE, Damage, Workspace, command_of
+from hgld.engine.workspace import Damage, Workspace, command_of
 from hgld.errors import DamagedError, FetchError
 from hgld.scrape.archive import SUMS, RawArchive, folders_of, newest_generation, set_aside
 from hgld.scrape.config import ScrapeConfig

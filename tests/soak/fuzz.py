@@ -41,8 +41,7 @@ from hgld.benchmarks.retrieval.results import (
     TIMED,
 )
 from hgld.engine.dataset import Dataset, read_stable, rows_digest
-from hgld.engine.manifest import load_manifest
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Workspace, load_manifest
 from hgld.errors import DamagedError
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.soak.commands import Ended, RunCommand, run_forked

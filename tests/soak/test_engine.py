@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.placing import find_beside, place_beside
-from hgld.engine.stage import StageReport
+from hgld.engine.stage import StageReport, find_beside, place_beside
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hgld.engine.manifest import load_manifest
+from hgld.engine.workspace import load_manifest
 from tests.soak.commands import Ended, run_forked
 from tests.soak.damages import files_by_kind
 from tests.soak.fuzz import digest_build

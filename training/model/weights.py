@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from hgld.engine.files import file_digest
-from hgld.engine.manifest import Manifest
+from hgld.engine.workspace import Manifest
 from hgld.errors import InputError, how_to_install
 from hgld.training.model.config import ModelConfig
 

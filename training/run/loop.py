@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from hgld.engine.config import row_settings
-from hgld.engine.placing import settle
 from hgld.engine.progress import progress
-from hgld.engine.stage import StageReport, StageWriter, input_digests, run_stage
+from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage
@@ -81,7 +80,7 @@ def run_train(
         # Before the fingerprint, which has their digest: else the next run would be another one.
         # And after a look at the build: where there is no network that takes a minute to tell.
         settle(workspace)
-        input_digests(workspace, stage)
+        workspace.input_digests(stage.inputs, stage.input_files)
         fetch_weights(config.model)
     start = init_settings(workspace, config) or weights_settings(config, done)
     settings = {**row_settings(config), **start}

@@ -84,12 +84,12 @@ def write_categories(
     return run_stage(workspace, stage, {}, lambda writer: writer.write(CATEGORIES, "0", table))
 
 
-def write_report(workspace: Workspace) -> StageReport:
+def write_report(workspace: Workspace, stage: Stage = REPORT) -> StageReport:
     def produce(writer: StageWriter) -> None:
         with writer.file("report.txt") as path:
             path.write_text("some text " * 20)
 
-    return run_stage(workspace, REPORT, {}, produce)
+    return run_stage(workspace, stage, {}, produce)
 
 
 def fail(writer: StageWriter) -> None:  # noqa: ARG001 - it comes to write nothing

@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return digest(path)
 
-    monkeypatch.setattr("hgld.engine.workspace.file_digest", refused)
+    monkeypatch.setattr("hgld.engine.files.file_digest", refused)
     assert wrong_files(workspace) == [f"{LANDMARKS.path}/{one.name}" for one in (second, third)]
     with pytest.raises(DamagedError, match="Permission denied"):
         workspace.read(LANDMARKS)

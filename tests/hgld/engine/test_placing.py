@@ -5,15 +5,23 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hgld.engine import stage
-from hgld.engine.manifest import Manifest
-from hgld.engine.placing import NEXT, find_beside, place, place_beside
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import (
+    NEXT,
+    Stage,
+    StageReport,
+    StageWriter,
+    find_beside,
+    place,
+    place_beside,
+    run_stage,
+)
 from hgld.engine.status import stage_status
-from hgld.engine.verify import verify_stages
+from hgld.engine.verify import verify_begun, verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LANDMARKS
@@ -32,7 +40,7 @@ from tests.hgld.engine.builds import (
 from tests.worlds.forked import Forked
 
 FILES = Stage(
-    name="metadata", version=1, outputs=(LANDMARKS,), output_files=("metadata/a.txt", "b.txt")
+    name="metadata", version=1, outputs=(LANDMARKS,), output_files=("notes/a.txt", "b.txt")
 )
 
 
@@ -101,7 +109,9 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
     workspace: Workspace,
 ) -> None:
     write_landmarks(workspace, 6)
-    stop_landmarks(workspace, 8, at="000002")
+    for count in (10, 8):
+        stop_landmarks(workspace, count, at="000002")
+        assert len(list(workspace.path(f"{LANDMARKS.path}/{NEXT}").iterdir())) == 1
     report, made = write_landmarks(workspace, 8)
     assert made == shards_of(8)[1:]
     assert report.manifest.rows == 8
@@ -133,10 +143,10 @@ def killed_after(survived: int, write: Callable[[], object], *, until_placing: b
 
             return call
 
-        def placing(workspace: Workspace, manifest: Manifest) -> None:
+        def placing(*arguments: Any) -> None:  # noqa: ANN401 - handed on
             nonlocal is_counting
             is_counting = True
-            place(workspace, manifest)
+            place(*arguments)
 
         for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
             setattr(os, name, counted(getattr(os, name)))
@@ -165,8 +175,9 @@ def kill_at_calls(calls: range, workspace: Workspace, clean: Workspace, *, stand
         if status == 0:
             break
         assert found is None or found.outputs in (right.outputs, old and old.outputs)
+        assert found or not [*verify_begun(here, FILES)]  # a run that began is no damage
         if found and not list(here.path(f"stages/{NEXT}").glob("*.json")):
-            assert here.damages(found.records, [LANDMARKS.path]) == []
+            assert here.damages(found.records, found.patterns) == []
         report = write_files(here, 2)
         assert report.manifest.outputs == right.outputs
         assert content(here) == content(clean)
@@ -183,7 +194,7 @@ def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
         if changed:
             workspace.path("b.txt").write_text("somebody's notes")
         write_landmarks(workspace, 2)
-        assert not workspace.path("metadata/a.txt").exists()
+        assert not workspace.path("notes").exists()
         assert workspace.path("b.txt").exists() == changed
 
 
@@ -221,7 +232,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
 
 @pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
 @pytest.mark.parametrize(
-    "name", ["metadata/landmarks/1.parquet", "metadata/a.txt", "stages/metadata.json"]
+    "name", ["metadata/landmarks/1.parquet", "notes/a.txt", "stages/metadata.json"]
 )
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "FIFO"])
 def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(

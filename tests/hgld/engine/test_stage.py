@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.placing import find_beside
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageReport, StageWriter, find_beside, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
+from hgld.errors import DamagedError, MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
 from tests.hgld.engine.builds import (
     METADATA,
@@ -114,6 +113,10 @@ def test_an_input_file_that_appears_or_changes_runs_the_stage_again(workspace: W
         assert "extra.csv" in stage_status(workspace, SCRAPE).reason
         assert not write_categories(workspace, ["ok"]).skipped
     assert write_categories(workspace, ["ok"]).skipped
+    workspace.path("extra.csv").unlink()
+    workspace.path("extra.csv").mkdir()
+    with pytest.raises(DamagedError, match=r"extra\.csv"):
+        write_categories(workspace, ["ok"])
 
 
 def test_a_missing_input_names_the_command_that_makes_it(workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """What is told of a stage that is under way, was stopped, or rests on another that is stale."""
 
+import dataclasses
 import os
 
 import pytest
@@ -56,6 +57,11 @@ def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
     for status in others:
         assert status.state == "stale"
         assert "metadata" in status.reason
+
+
+def test_what_a_run_did_not_read_makes_it_not_stale(workspace: Workspace) -> None:
+    write_report(workspace, dataclasses.replace(REPORT, inputs=()))
+    assert stage_status(workspace, REPORT).state == "done"  # and no landmarks are there
 
 
 def test_a_damaged_input_is_told_of_in_the_status_of_what_reads_it(workspace: Workspace) -> None:

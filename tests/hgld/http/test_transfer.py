@@ -55,20 +55,21 @@ def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", [{"ETag": None}, {"ETag": 'W/"weak"', "Last_Modified": MODIFIED}], ids=["none", "weak"]
+    ("named", "second", "ranges"),
+    [
+        ({"ETag": None}, {}, ["", ""]),
+        ({"ETag": 'W/"weak"', "Last_Modified": MODIFIED}, {}, ["", ""]),
+        ({}, {"ETag": '"version 2"'}, ["", "bytes=3976-"]),
+    ],
+    ids=["no version", "a weak one", "replaced meanwhile"],
 )
 @pytest.mark.usefixtures("waits")
-def test_a_file_without_a_version_is_fetched_anew(tmp_path: Path, named: Fields) -> None:
-    with faulty(send(OTHER, named, sent=5000), send(CONTENT, named)) as server:
+def test_a_file_that_may_be_another_is_fetched_whole(
+    tmp_path: Path, named: Fields, second: Fields, ranges: list[str]
+) -> None:
+    with faulty(send(OTHER, named, sent=5000), send(CONTENT, {**named, **second})) as server:
         assert fetch(server, tmp_path) == CONTENT
-        assert server.ranges == ["", ""]
-
-
-@pytest.mark.usefixtures("waits")
-def test_a_file_that_was_replaced_meanwhile_is_fetched_whole(tmp_path: Path) -> None:
-    with faulty(send(OTHER, sent=5000), send(CONTENT, ETag='"version 2"')) as server:
-        assert fetch(server, tmp_path) == CONTENT
-        assert server.ranges[1]
+        assert server.ranges == ranges
 
 
 @pytest.mark.fault(34, "lying range")
@@ -84,10 +85,7 @@ def test_a_file_that_was_replaced_meanwhile_is_fetched_whole(tmp_path: Path) -> 
         rest(CONTENT, ETag='"version 2"'),
         send(b"", status=416),
     ],
-    ids=[
-        *("other bytes", "other start", "other size", "backwards", "none", "no size"),
-        *("other version", "416"),
-    ],
+    ids=["bytes", "start", "size", "backwards", "none", "no-size", "version", "416"],
 )
 @pytest.mark.usefixtures("waits")
 def test_a_server_that_lies_about_a_part_is_asked_for_the_whole(tmp_path: Path, lie: Fault) -> None:
@@ -198,29 +196,21 @@ def test_a_text_beyond_the_limit_is_refused(tmp_path: Path) -> None:
                 source.read_text("file")
 
 
-def test_another_process_resumes_what_came(tmp_path: Path, waits: list[float]) -> None:
-    path, policy = tmp_path / "part", HttpPolicy(attempts=1)
-    with faulty(send(CONTENT, sent=5000), rest(CONTENT)) as server:
-        with make_session(policy=policy) as session, pytest.raises(FetchError, match="5,000"):
-            download(session, server.url, path)
-        assert path.read_bytes() == CONTENT[:5000]
-        with make_session(policy=policy) as session:
-            download(session, server.url, path)
-        assert server.ranges == ["", "bytes=3976-"]
-    assert (path.read_bytes(), waits) == (CONTENT, [])
-
-
-@pytest.mark.usefixtures("waits")
-def test_a_part_of_another_address_is_not_gone_on_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_same", [True, False], ids=["same", "another"])
+def test_another_process_resumes_what_came_of_the_same_address(
+    tmp_path: Path, waits: list[float], is_same: bool
+) -> None:
     """Two files may have the same version by their names of it."""
     path, policy = tmp_path / "part", HttpPolicy(attempts=1)
-    with faulty(send(OTHER, sent=5000), send(CONTENT)) as server:
+    first, then = (CONTENT, rest(CONTENT)) if is_same else (OTHER, send(CONTENT))
+    with faulty(send(first, sent=5000), then) as server:
         with make_session(policy=policy) as session, pytest.raises(FetchError, match="5,000"):
             download(session, server.url, path)
+        assert path.read_bytes() == first[:5000]
         with make_session(policy=policy) as session:
-            download(session, f"{server.url}-too", path)
-        assert server.ranges == ["", ""]
-    assert path.read_bytes() == CONTENT
+            download(session, server.url if is_same else f"{server.url}-too", path)
+        assert server.ranges == ["", "bytes=3976-" if is_same else ""]
+    assert (path.read_bytes(), waits) == (CONTENT, [])
 
 
 @pytest.mark.parametrize(
@@ -265,21 +255,16 @@ def server(folder: Path) -> Iterator[FolderServer]:
         yield state
 
 
-def test_a_file_is_fetched_from_the_web_byte_for_byte(
+def test_a_file_is_fetched_from_the_web_or_a_folder_byte_for_byte(
     server: FolderServer, folder: Path, tmp_path: Path
 ) -> None:
-    with open_source(f"{server.url}/") as source:
-        source.fetch("train/a.txt", tmp_path / "copy")
-        assert source.size("train/a.txt") == 200_000
-    assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
+    for base in (f"{server.url}/", str(folder)):
+        with open_source(base) as source:
+            source.fetch("train/a.txt", tmp_path / "copy")
+            assert source.size("train/a.txt") == 200_000
+        assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
+        (tmp_path / "copy").unlink()
     assert server.hits == {"train/a.txt": 1}
-
-
-def test_a_file_is_copied_from_a_folder_byte_for_byte(folder: Path, tmp_path: Path) -> None:
-    with open_source(str(folder)) as source:
-        source.fetch("train/a.txt", tmp_path / "copy")
-        assert source.size("train/a.txt") == 200_000
-    assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
 
 
 def test_a_file_of_a_folder_is_read_where_it_lies(folder: Path, tmp_path: Path) -> None:

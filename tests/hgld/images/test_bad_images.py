@@ -1,24 +1,25 @@
 """Pictures that are none, from the tar to the list of them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import images_stage, run_images
-from hgld.images.tars import image_path
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.images.stage import images_stage
+from hgld.tables import BAD_IMAGES
+from tests.hgld.images import runs
+from tests.hgld.images.runs import RECORDS, place_of
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
 from tests.worlds.pictures import drawing, encoded, png_claiming
 
-RECORDS = IMAGE_FILES["train"]
 JPEG = encoded(drawing(), "JPEG")
+run = partial(runs.run, train_tars=2)
 BAD = {
     1: b"",
     2: b"<!DOCTYPE html><title>404</title>",
@@ -37,11 +38,6 @@ def bucket(tmp_path: Path) -> Path:
     return tmp_path / "bucket"
 
 
-def run(workspace: Workspace, base: Path, **settings: object) -> StageReport:
-    values: dict[str, Any] = {"base_url": str(base), "train_tars": 2, **settings}
-    return run_images(workspace, ImagesConfig(**values), "train")
-
-
 @pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
 def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(
     workspace: Workspace, bucket: Path
@@ -57,7 +53,7 @@ def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(
     rows = {row["image_id"]: row for row in workspace.read(RECORDS).to_pylist()}
     assert len(rows) == 14
     for number in range(14):
-        row, path = rows[image_id(number)], workspace.path(image_path("train", image_id(number)))
+        row, path = rows[image_id(number)], place_of(workspace, number)
         assert row["status"] == ("bad" if number in BAD else "ok")
         assert path.exists() == (number not in BAD)
         assert (row["error"] is not None) == (number in BAD)
@@ -104,7 +100,7 @@ def test_another_limit_of_pixels_looks_again_only_where_it_decides(
     wide = {member_name(number): encoded(drawing(), "BMP") for number in (20, 21)}
     add_tar(bucket, "train", 1, tar_bytes(wide | {member_name(22): picture(22)}))
     run(workspace, bucket)
-    files = {n: workspace.path(image_path("train", image_id(n))) for n in (0, 20, 22)}
+    files = {n: place_of(workspace, n) for n in (0, 20, 22)}
     first = {number: path.stat().st_mtime_ns for number, path in files.items()}
 
     # 60 x 40 are the pictures of both tars, but for one.

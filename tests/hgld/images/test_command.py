@@ -49,23 +49,6 @@ def test_a_dry_run_says_how_much_and_fetches_nothing(tmp_path: Path, server: Fol
     assert typed(*command(server, root), "--dry-run").stdout.startswith("train: 1 of 3 tars")
 
 
-def test_it_ends_with_the_names_of_tars_that_cannot_be_had_and_has_the_others(
-    tmp_path: Path, server: FolderServer
-) -> None:
-    (server.folder / TAR).write_bytes(b"of another MD5")
-    done = run_typed(command(server, tmp_path / "build"))
-    assert done.returncode == 1
-    *_, line = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert TAR in line
-    assert server.hits[TAR] == 3
-    assert len([*(tmp_path / "build/images/train").rglob("*.jpg")]) == 4
-
-    add_tar(server.folder, "train", 1, images_tar([2, 3]))
-    typed(*command(server, tmp_path / "build"))
-    assert [server.hits[f"train/images_00{number}.tar"] for number in range(3)] == [1, 4, 1]
-
-
 def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) -> None:
     bucket = tmp_path / "bucket"
     for split in ("train", "index"):
@@ -85,12 +68,11 @@ def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) ->
 
 
 @pytest.mark.fault(162, "images killed in a download")
-def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
+def test_ctrl_c_stops_it_at_once_and_what_came_is_kept(
     workspace: Workspace, server: FolderServer
 ) -> None:
     add_tar(server.folder, "train", 1, images_tar([2, 3], size=20_000))
     server.dripping = TAR  # for minutes
-    part = workspace.path("images/.parts/train-images_001.tar")
     config = ImagesConfig(base_url=server.url, train_tars=3, parallel=1)
     main = threading.get_ident()
 
@@ -103,15 +85,9 @@ def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
     with pytest.raises(KeyboardInterrupt):
         run_images(workspace, config, "train")
     presser.join()
-    there, size = part.stat().st_size, (server.folder / TAR).stat().st_size
-    assert there < size
     assert server.ended.wait(10)  # while it drips it notices
-    server.dripping = ""
-    sent = server.sent[TAR]
-    run_images(workspace, config, "train")
-    assert server.sent[TAR] - sent <= size - there + 1024
-    assert server.hits["train/images_000.tar"] == 1
-    assert not part.parent.exists()
+    part = workspace.path("images/.parts/train-images_001.tar")
+    assert part.stat().st_size < (server.folder / TAR).stat().st_size
 
 
 def typed(*words: str) -> "subprocess.CompletedProcess[str]":

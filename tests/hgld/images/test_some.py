@@ -4,38 +4,25 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import plan_images, run_images
+from hgld.images.stage import plan_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.tables import BAD_IMAGES
+from tests.hgld.images.runs import records, run
 from tests.worlds.gldv2.files import add_tar, image, image_id, picture, tar_bytes, write_tables
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
-RECORDS = IMAGE_FILES["train"]
 TARS = tuple(f"train/images_00{number}.tar" for number in range(3))
-
-
-def run(workspace: Workspace, base: Path | str, only: Path | None, **more: object) -> StageReport:
-    values: dict[str, object] = {"split": "train", "train_tars": 3, "parallel": 1, **more}
-    return run_images(workspace, ImagesConfig(base_url=str(base), only=only, **values), "train")  # type: ignore[arg-type]
 
 
 def listed(tmp_path: Path, numbers: Iterable[int]) -> Path:
     path = tmp_path / "only.txt"
     path.write_text("".join(f"{image_id(number)}\n" for number in numbers))
     return path
-
-
-def rows(workspace: Workspace) -> list[dict[str, object]]:
-    """Returns every record, also of a stage that is incomplete."""
-    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
-    return [row for shard in shards for row in shard.to_pylist()]
 
 
 def pictures(workspace: Workspace) -> set[str]:
@@ -59,7 +46,7 @@ def test_whichever_way_they_came_the_rows_are_the_same(
     of_grown = run(grown, bucket, listed(tmp_path, [4, 1, 2]))
     for report in (of_whole, of_grown):
         assert report.manifest.outputs == searched.manifest.outputs
-    assert [row["image_id"] for row in rows(workspace)] == [image_id(n) for n in (1, 2, 4)]
+    assert [row["image_id"] for row in records(workspace)] == [image_id(n) for n in (1, 2, 4)]
 
 
 def test_tars_are_read_until_all_are_found(
@@ -88,7 +75,7 @@ def test_a_picture_that_no_tar_has_is_a_failed_row_and_not_searched_for_twice(
     for _ in range(2):
         report = run(workspace, bucket_server.url, listed(tmp_path, [0, 77]))
         assert report.manifest.failed == 1
-        (row,) = [row for row in rows(workspace) if row["status"] == "failed"]
+        (row,) = [row for row in records(workspace) if row["status"] == "failed"]
         assert row["image_id"] == image_id(77)
         assert "3 tars" in str(row["error"])
         assert hits(bucket_server) == [1, 1, 1]

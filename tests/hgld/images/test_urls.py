@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -18,12 +17,12 @@ from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage, plan_images, run_images
 from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.tables import BAD_IMAGES
+from tests.hgld.images.runs import records
 from tests.worlds.gldv2 import files
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
-RECORDS = IMAGE_FILES["train"]
 JPEG = encoded(drawing(), "JPEG")
 
 
@@ -74,8 +73,7 @@ def run(workspace: Workspace, numbers: range = range(6), **more: object) -> Stag
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
     """Returns every record by its id, also of a stage that is incomplete."""
-    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
-    return {row["image_id"]: row for shard in shards for row in shard.to_pylist()}
+    return {str(row["image_id"]): row for row in records(workspace)}
 
 
 @pytest.fixture
@@ -87,8 +85,10 @@ def published(workspace: Workspace, commons: FolderServer) -> FolderServer:
 def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     workspace: Workspace, published: FolderServer
 ) -> None:
-    report = run(workspace)
+    report = run(workspace, contact="me@example.org")
     assert (report.manifest.failed, report.manifest.problems) == (0, 0)
+    (agent,) = published.agents
+    assert re.fullmatch(r"hgld/\S+ \(me@example\.org\) python-requests/\S+", agent)
     assert published.hits == {path_of(number): 1 for number in range(6)}
     row = rows(workspace)[image_id(3)]
     assert row["tar"] == f"{published.url}/{path_of(3)}"
@@ -97,12 +97,6 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     assert run(workspace).skipped
     assert run(workspace, range(8)).manifest.rows == 8
     assert set(published.hits.values()) == {1}  # and the other two alone were fetched
-
-
-def test_who_asks_is_said(workspace: Workspace, published: FolderServer) -> None:
-    run(workspace, contact="me@example.org")
-    (agent,) = published.agents
-    assert re.fullmatch(r"hgld/\S+ \(me@example\.org\) python-requests/\S+", agent)
 
 
 def test_without_a_contact_nobody_else_is_asked(
@@ -115,19 +109,16 @@ def test_without_a_contact_nobody_else_is_asked(
         run(workspace, range(2), url_hosts=("upload.wikimedia.org",))
 
 
-def test_a_server_that_is_not_named_is_never_asked(
-    workspace: Workspace, published: FolderServer
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [({"url_hosts": ("upload.wikimedia.org",)}, r"127\.0\.0\.1"), ({"only": None}, "--only")],
+    ids=["a server that is not named", "all pictures"],
+)
+def test_what_is_not_fetched_that_way_is_asked_of_nobody(
+    workspace: Workspace, published: FolderServer, settings: dict[str, object], word: str
 ) -> None:
-    with pytest.raises(InputError, match=r"127\.0\.0\.1"):
-        run(workspace, url_hosts=("upload.wikimedia.org",))
-    assert published.hits.total() == 0
-
-
-def test_all_pictures_are_not_fetched_that_way(
-    workspace: Workspace, published: FolderServer
-) -> None:
-    with pytest.raises(InputError, match="--only"):
-        run(workspace, only=None)
+    with pytest.raises(InputError, match=word):
+        run(workspace, **settings)  # type: ignore[arg-type]
     assert published.hits.total() == 0
 
 

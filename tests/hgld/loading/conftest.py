@@ -1,3 +1,4 @@
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,12 @@ def built_with_fills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("loading-fills") / "build"
     write_annotated(root, has_fills=True)
     return root
+
+
+@pytest.fixture
+def copied(built: Path, tmp_path: Path) -> Path:
+    """Annotations that a test may damage."""
+    return Path(shutil.copytree(built / "annotations", tmp_path / "annotations"))
 
 
 @pytest.fixture

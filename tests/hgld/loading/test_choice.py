@@ -65,11 +65,9 @@ def test_reviewed_labels_are_those_that_a_person_decided(built_with_fills: Path)
 @pytest.mark.parametrize(
     ("labels", "least", "landmarks"),
     [
-        ("classes", 0.0, {1, 2, 3, 4}),
         ("classes", 0.9, {1, 2, 3, 4}),  # as float32 it is less than the 0.9 of Python
         ("classes", 0.91, {1, 2, 4}),
         ("all", 0.75, {1, 2, 3, 4, 7, 60, 8}),
-        ("all", 0.8, {1, 2, 3, 4, 60, 8}),
         ("all", 0.95, {1, 2, 4, 60, 8}),
         ("all", 1, {1, 2, 4, 8}),
         ("reviewed", 1.0, {1, 2, 4, 8}),

@@ -1,14 +1,15 @@
-"""What may be given to `hgld.load`, and what is said of anything else."""
+"""What may be given to `hgld.load`, and what is said of anything else, and of damage."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import hgld
-from hgld.errors import FetchError, HgldError, InputError
+from hgld.errors import DamagedError, FetchError, HgldError, InputError
 from tests.worlds.gldv2.folder_server import FolderServer
 
 
@@ -31,17 +32,15 @@ def test_all_but_pictures_for_torch_needs_no_torch(built: Path) -> None:
     assert "torch" in done.stderr.splitlines()[-1]
 
 
-def test_a_release_is_annotations_under_any_name(built: Path, tmp_path: Path) -> None:
-    shutil.copytree(built / "annotations", tmp_path / "hgld-1.0")
-    assert len(hgld.load(tmp_path / "hgld-1.0").query) == 3
+def test_a_release_is_annotations_under_any_name(copied: Path) -> None:
+    assert len(hgld.load(copied.rename(copied.with_name("hgld-1.0"))).query) == 3
 
 
-def test_nothing_is_read_before_it_is_asked_for(built: Path, tmp_path: Path) -> None:
-    shutil.copytree(built / "annotations", tmp_path / "annotations")
-    for path in tmp_path.rglob("*.parquet"):
+def test_nothing_is_read_before_it_is_asked_for(copied: Path) -> None:
+    for path in copied.rglob("*.parquet"):
         if "train" not in path.name:
-            path.write_bytes(b"damaged")
-    data = hgld.load(tmp_path)
+            path.write_bytes(path.read_bytes()[:-100])
+    data = hgld.load(copied.parent)
     assert len(data.train) == 17
     with pytest.raises(HgldError, match=r"index-00000-of-00001\.parquet"):
         len(data.index)
@@ -76,17 +75,14 @@ def test_nobody_at_an_address_is_an_error() -> None:
         hgld.load("http://127.0.0.1:9/")
 
 
-def test_a_shard_that_is_missing_or_of_another_release_is_noticed(
-    built: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(built / "annotations", tmp_path / "annotations")
-    data = tmp_path / "annotations/data"
+def test_a_shard_that_is_missing_or_of_another_release_is_noticed(copied: Path) -> None:
+    data = copied / "data"
     (data / "train-00000-of-00002.parquet").unlink()
     with pytest.raises(InputError, match="1 of 2"):
-        hgld.load(tmp_path)
+        hgld.load(copied)
     shutil.copy(data / "train-00001-of-00002.parquet", data / "train-00000-of-00001.parquet")
     with pytest.raises(InputError, match="train"):
-        hgld.load(tmp_path)
+        hgld.load(copied)
 
 
 def test_a_table_of_ones_own_has_no_hierarchy(built: Path) -> None:
@@ -94,3 +90,36 @@ def test_a_table_of_ones_own_has_no_hierarchy(built: Path) -> None:
     assert data.train.names("hierarchical_label") == ("church", "ocean area ")
     with pytest.raises(InputError, match="hierarchy"):
         _ = data.hierarchy
+
+
+def flip_bit(path: Path, column: str) -> None:
+    """Flips a bit in the data of a column."""
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    (chunk,) = [one for one in columns if one.path_in_schema == column]
+    content = bytearray(path.read_bytes())
+    content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_is_found_in_the_file_that_has_it(copied: Path) -> None:
+    flip_bit(copied / "data/train-00001-of-00002.parquet", "image_id")
+    train = hgld.load(copied).train
+    with pytest.raises(DamagedError, match=r"train-00001-of-00002\.parquet"):
+        train.image_ids()
+    assert len(train.labels()) == 17  # of other columns
+
+
+def test_a_file_that_went_meanwhile_is_named(copied: Path) -> None:
+    data = hgld.load(copied)
+    (copied / "landmarks.parquet").unlink()
+    with pytest.raises(InputError, match=r"landmarks\.parquet"):
+        data.train.labels()
+
+
+def test_tables_of_two_releases_are_not_mixed(copied: Path) -> None:
+    path = copied / "hierarchy.parquet"
+    rows = pq.read_table(path)
+    pq.write_table(rows.slice(0, 2), path)
+    with pytest.raises(InputError, match="ocean area "):
+        hgld.load(copied).train.labels()

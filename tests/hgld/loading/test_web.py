@@ -1,7 +1,6 @@
 """A release that is read where it lies, by HTTP Range; the server counts what it sends."""
 
 import random
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -148,12 +147,11 @@ def test_a_file_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:
             WebFile(source, "empty")
 
 
-def test_damage_at_the_other_end_names_the_address(built: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(built / "annotations", tmp_path / "annotations"))
-    path = folder / "data/train-00001-of-00002.parquet"
+def test_damage_at_the_other_end_names_the_address(copied: Path) -> None:
+    path = copied / "data/train-00001-of-00002.parquet"
     path.write_bytes(path.read_bytes()[:-8] + bytes(8))
     address = rf"/data/{path.name} .*fetch it again"
-    with serve(folder) as server, pytest.raises(InputError, match=address):
+    with serve(copied) as server, pytest.raises(InputError, match=address):
         len(hgld.load(server.url).train)
 
 

@@ -74,27 +74,20 @@ def test_a_file_without_a_column_is_refused_and_named(workspace: Workspace, tabl
         run(workspace, tables)
 
 
-def test_a_base_without_the_file_makes_a_build_without_credits(
+def test_a_base_without_the_file_makes_a_build_without_credits_which_needs_no_network_again(
     workspace: Workspace, tables_server: FolderServer
 ) -> None:
     (tables_server.folder / ATTRIBUTION).unlink()
     assert not run(workspace, tables_server.url)
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))
     assert rows(workspace) == []
-    assert run(workspace, tables_server.url)
-    (tables_server.folder / ATTRIBUTION).write_text(f"{HEADER}{image(2)},u,Ann,l,t\n")
-    assert not run(workspace, tables_server.url)
-    assert [row[0] for row in rows(workspace)] == [image(2)]
-
-
-def test_a_build_without_credits_is_made_again_without_a_network(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
-    (tables_server.folder / ATTRIBUTION).unlink()
-    run(workspace, tables_server.url)
     tables_server.statuses.update(dict.fromkeys(FILES, 400))
     assert run(workspace, tables_server.url)
     assert tables_server.hits[ATTRIBUTION] > 1  # it was asked for
+    tables_server.statuses.clear()
+    (tables_server.folder / ATTRIBUTION).write_text(f"{HEADER}{image(2)},u,Ann,l,t\n")
+    assert not run(workspace, tables_server.url)
+    assert [row[0] for row in rows(workspace)] == [image(2)]
 
 
 def test_the_first_run_does_not_go_on_where_the_file_cannot_be_had(

@@ -40,6 +40,7 @@ def flip(path: Path, at: int = 100) -> None:
 def test_a_file_that_is_not_as_it_came_is_named_and_fetched_again(
     workspace: Workspace, tables_server: FolderServer, damage: str
 ) -> None:
+    assert csv_damages(workspace) == []  # there are no files yet
     clean = run(workspace, tables_server.url)
     assert csv_damages(workspace) == []
     content = DAMAGES[damage]
@@ -52,21 +53,26 @@ def test_a_file_that_is_not_as_it_came_is_named_and_fetched_again(
     assert csv_damages(workspace) == []
 
 
-def test_a_file_that_cannot_be_had_again_is_said_and_nothing_is_lost(
-    workspace: Workspace, tables_server: FolderServer
+@pytest.mark.parametrize("damaged", [PATH, RECORD])
+def test_what_cannot_be_checked_or_had_again_is_said_and_nothing_is_lost(
+    workspace: Workspace, tables_server: FolderServer, damaged: str
 ) -> None:
     clean = run(workspace, tables_server.url)
-    flip(workspace.path(PATH))
+    flip(workspace.path(damaged))
     before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
     tables_server.close()
     for _ in range(2):
-        with pytest.raises(FetchError, match=NAME):
+        with pytest.raises(FetchError, match=NAME if damaged == PATH else r"FILES\.json"):
             run(workspace, tables_server.url)
         assert before == {path: path.read_bytes() for path in before}
-    # Mended by hand, nobody is asked.
-    workspace.path(PATH).write_bytes(RIGHT)
+    # Mended by hand, as the error says, nobody is asked.
+    if damaged == PATH:
+        workspace.path(PATH).write_bytes(RIGHT)
+    else:
+        workspace.path(RECORD).unlink()
     again = run(workspace, tables_server.url)
-    assert (again.skipped, again.manifest) == (True, clean.manifest)
+    assert again.manifest == clean.manifest
+    assert csv_damages(workspace) == []
 
 
 @pytest.mark.fault(46, "error page in place of a CSV")
@@ -118,27 +124,6 @@ def test_files_that_cannot_be_checked_are_all_fetched_again(
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 2))
     assert workspace.path(PATH).read_bytes() == RIGHT
     assert record.read_bytes() == right
-
-
-def test_files_that_can_neither_be_checked_nor_had_again_stay(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
-    clean = run(workspace, tables_server.url)
-    record = workspace.path(RECORD)
-    flip(record)
-    damaged = record.read_bytes()
-    tables_server.close()
-    with pytest.raises(FetchError, match=r"FILES\.json"):
-        run(workspace, tables_server.url)
-    assert record.read_bytes() == damaged
-    assert workspace.path(PATH).read_bytes() == RIGHT
-    record.unlink()  # as the error says
-    assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert csv_damages(workspace) == []
-
-
-def test_a_folder_of_a_build_without_files_has_no_damages(workspace: Workspace) -> None:
-    assert csv_damages(workspace) == []
 
 
 @pytest.mark.parametrize("is_damaged", [True, False], ids=["again", "at first"])

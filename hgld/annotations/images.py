@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.landmarks import landmark_keys
 from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED_RULE
 
 _CREATIVE_COMMONS = re.compile(
@@ -41,7 +40,7 @@ def divide_images(
     """Divides the images of one split by where their label comes from, or why they have none.
 
     Args:
-        images: rows of IMAGES of the split.
+        images: rows of IMAGES of the split, with `row`: of their landmark.
         landmarks: rows of LANDMARK_LABELS.
         guesses: of each of them, what `landmark_guesses` returns.
         bad: rows of BAD_IMAGES of the split.
@@ -51,7 +50,7 @@ def divide_images(
         Every image once. A bad one is bad whatever else could be said of it; of the others, one
         that is not clean is excluded for that first.
     """
-    row = pc.index_in(landmark_keys(images), value_set=landmark_keys(landmarks))
+    row = images["row"]
     # Of no landmark at all, and of one that GLDv2 does not list.
     unknown = pc.if_else(pc.is_null(images["landmark_id"]), "no_landmark", "no_category")
     reason = pc.if_else(pc.is_null(row), unknown, landmarks["reason"].take(row))
@@ -59,7 +58,6 @@ def divide_images(
         is_clean = pc.fill_null(images["in_clean"], fill_value=True)  # null: of no train image
         reason = pc.if_else(is_clean, reason, "not_clean")
     why_bad = bad["reason"].take(pc.index_in(images["image_id"], value_set=bad["image_id"]))
-    images = images.append_column("row", row)
     is_bad = pc.is_valid(why_bad)
     is_excluded = pc.and_not(pc.is_valid(reason), is_bad)
     is_labelled = pc.invert(pc.or_(is_bad, is_excluded))

@@ -150,6 +150,12 @@ def landmark_keys(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(space, rows["landmark_id"].cast(pa.string()), " ")
 
 
+def with_row(images: pa.Table, landmarks: pa.Table) -> pa.Table:
+    """Returns images with `row`, that of their landmark; null where it has none."""
+    row = pc.index_in(landmark_keys(images), value_set=landmark_keys(landmarks))
+    return images.append_column("row", row)
+
+
 def of_split(table: pa.Table, split: str) -> pa.Table:
     """Returns the rows of one split, or of one label space."""
     return table.filter(pc.equal(table["split"], split))

@@ -24,6 +24,7 @@ from hgld.annotations.landmarks import (
     landmark_rows,
     of_split,
     with_class_labels,
+    with_row,
 )
 from hgld.annotations.rule import deciding_classes
 from hgld.engine.config import check_settings, row_settings, setting
@@ -152,7 +153,7 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
     published, guesses = with_class_labels(landmarks), landmark_guesses(landmarks, fills)
     images, clean_only = {}, config.train == "clean"
     for split, bad in BAD_IMAGES.items():
-        rows = of_split(tables[IMAGES], split)
+        rows = with_row(of_split(tables[IMAGES], split), landmarks)
         images[split] = divide_images(rows, landmarks, guesses, tables[bad], clean_only=clean_only)
     labels = published.select(LABEL_COLUMNS)
     hierarchy = hierarchy_rows(

@@ -10,13 +10,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.tables import (
-    BY_CLASS,
-    FILLED_RULE,
-    HIERARCHY,
-    LANDMARK_LABELS,
-    qid_numbers,
-)
+from hgld.tables import BY_CLASS, FILLED_RULE, HIERARCHY, LANDMARK_LABELS, qid_numbers
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")

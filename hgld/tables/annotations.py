@@ -10,12 +10,7 @@ _ROWS_PER_GROUP = 10_000
 # The one place that says which columns of the annotations are levels: training, benchmark and
 # report take them from here, as many as there are.
 _LEVELS = (
-    Level(
-        column="landmark_id",
-        name="landmark",
-        title="landmark",
-        shared="same landmark",
-    ),
+    Level(column="landmark_id", name="landmark", title="landmark", shared="same landmark"),
     Level(
         column="hierarchical_label",
         name="hierarchical_label",

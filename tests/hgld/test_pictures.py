@@ -126,11 +126,7 @@ def test_sixteen_bits_become_their_high_byte() -> None:
 
 @pytest.mark.parametrize(
     "image",
-    [
-        Image.new("F", (4, 4), 0.5),
-        Image.new("I", (4, 4), 70_000),
-        Image.new("I", (4, 4), -1),
-    ],
+    [Image.new("F", (4, 4), 0.5), Image.new("I", (4, 4), 70_000), Image.new("I", (4, 4), -1)],
 )
 def test_greys_without_a_white_are_refused(image: Image.Image) -> None:
     with pytest.raises(PictureError, match="grey"):

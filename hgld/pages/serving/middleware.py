@@ -4,13 +4,7 @@ import html
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from hgld.pages.serving.security import (
-    HEADERS,
-    MOST_BYTES,
-    Guard,
-    header_map,
-    is_access,
-)
+from hgld.pages.serving.security import HEADERS, MOST_BYTES, Guard, header_map, is_access
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

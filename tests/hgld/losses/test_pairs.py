@@ -26,9 +26,7 @@ def test_a_query_without_relevant_items_is_left_out_of_the_mean() -> None:
     references, ref_labels = tree_batch(10, 2, seed=8)
     leaf = embeddings.requires_grad_()
     function = partial(
-        sup_hap_loss,
-        ref_embeddings=references,
-        ref_labels=ref_labels + torch.tensor([0, 1]),
+        sup_hap_loss, ref_embeddings=references, ref_labels=ref_labels + torch.tensor([0, 1])
     )
     values = function(leaf, labels, reduction="none")
     undefined = values.isnan()

@@ -8,11 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.losses import (
-    arcface_loss,
-    clustering_loss,
-    csl_loss,
-)
+from hgld.losses import arcface_loss, clustering_loss, csl_loss
 from tests.worlds.plain.losses import tree_batch
 
 SEEDS = st.integers(0, 2**31)

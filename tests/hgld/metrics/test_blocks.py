@@ -104,10 +104,7 @@ def test_a_gpu_gives_the_same(dtype: torch.dtype) -> None:
     expected = evaluate(query, query_labels, index, index_labels)
     for place in ("cpu", "cuda"):  # where the index stands
         result = evaluate(
-            query.to("cuda", dtype),
-            query_labels,
-            index.to(place, dtype),
-            index_labels.to(place),
+            query.to("cuda", dtype), query_labels, index.to(place, dtype), index_labels.to(place)
         )
         assert_same(expected, result)
 

@@ -96,12 +96,7 @@ class TestOwnItem:
         index = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]])
         labels = torch.tensor([[1], [0], [0]])
         values = evaluate(
-            index[2:],
-            labels[2:],
-            index,
-            labels,
-            query_ids=["c"],
-            index_ids=["a", "b", "c"],
+            index[2:], labels[2:], index, labels, query_ids=["c"], index_ids=["a", "b", "c"]
         ).means()
         assert values["ap_level0"] == pytest.approx(1 / 2)  # c itself would have come first
 

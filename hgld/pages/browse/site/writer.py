@@ -23,12 +23,7 @@ from hgld.pages.browse.showing.downloads import downloads_view, release_files
 from hgld.pages.browse.showing.sights import ShownImage, picture_name
 from hgld.pages.browse.showing.tree import group_pages
 from hgld.pages.browse.site.choosing import chosen_images
-from hgld.pages.browse.site.place import (
-    SITE_MARKER,
-    marker_text,
-    placing_site,
-    require_site_folder,
-)
+from hgld.pages.browse.site.place import SITE_MARKER, marker_text, placing_site, require_site_folder
 from hgld.pages.browse.site.search_index import search_files
 from hgld.pages.browse.state.credits import read_credit_rows
 from hgld.pages.serving.thumbnails import Thumbnails

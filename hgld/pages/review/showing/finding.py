@@ -20,13 +20,7 @@ from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.lookup import Lookup
 from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.pictures import PictureIndex
-from hgld.pages.review.views import (
-    FoundClass,
-    FoundLandmark,
-    FoundView,
-    SimilarRow,
-    SimilarView,
-)
+from hgld.pages.review.views import FoundClass, FoundLandmark, FoundView, SimilarRow, SimilarView
 from hgld.tables import LABEL_MAP
 
 _FOUND = 20

@@ -103,9 +103,7 @@ def set_threads() -> Iterator[Callable[[int], None]]:
     torch.set_num_threads(before)
 
 
-def test_threads_share_the_rows_out_and_change_no_bit(
-    set_threads: Callable[[int], None],
-) -> None:
+def test_threads_share_the_rows_out_and_change_no_bit(set_threads: Callable[[int], None]) -> None:
     embeddings, labels = tree_batch(400, 3, dim=16, seed=2)
     scores = (embeddings @ embeddings.T).requires_grad_()
     names: set[str] = set()
@@ -158,9 +156,7 @@ def test_the_loss_can_be_had_in_inference_mode() -> None:
     assert loss.item() == sup_hap_loss(embeddings, labels).item()
 
 
-def test_no_tensor_of_the_size_of_all_triples_is_made(
-    set_threads: Callable[[int], None],
-) -> None:
+def test_no_tensor_of_the_size_of_all_triples_is_made(set_threads: Callable[[int], None]) -> None:
     set_threads(1)  # the count below sees what its own thread does
     embeddings, labels = tree_batch(300, 3, dim=16)
     leaf = embeddings.requires_grad_()

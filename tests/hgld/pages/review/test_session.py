@@ -71,9 +71,7 @@ def test_undo_and_redo_go_on_across_a_restart(session: ReviewSession, opener: Op
     assert third.redo("ann").kind == "nothing"
 
 
-def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(
-    session: ReviewSession,
-) -> None:
+def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(session: ReviewSession) -> None:
     done(session, "ann", "assign", LAKE, label="span")
     done(session, "bob", "ignore", SITE)
     done(session, "ann", "ignore", COMPANY)

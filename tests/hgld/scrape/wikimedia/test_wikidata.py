@@ -76,9 +76,7 @@ def _label(qid: str, language: str, text: str) -> dict[str, Any]:
     ],
     ids=["blank node", "genid", "no value"],
 )
-def test_an_unknown_value_is_no_class_but_counts_for_the_rank(
-    value: dict[str, str] | None,
-) -> None:
+def test_an_unknown_value_is_no_class_but_counts_for_the_rank(value: dict[str, str] | None) -> None:
     entities = _entities(["Q1"], _statement("Q1", "Q10"), _statement("Q1", value, "Preferred"))
     assert find("Q1", entities).classes == {}
 

@@ -58,18 +58,12 @@ def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     out = tmp_path / "site"
     with placing_site(out) as folder:
         write(folder, "one")
-        with (
-            pytest.raises(WorkspaceBusyError, match="site"),
-            placing_site(out),
-        ):
+        with pytest.raises(WorkspaceBusyError, match="site"), placing_site(out):
             pass
     assert (out / "page.html").read_text() == "one"
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with (
-        pytest.raises(InputError, match="--static"),
-        placing_site(tmp_path / "file/site"),
-    ):
+    with pytest.raises(InputError, match="--static"), placing_site(tmp_path / "file/site"):
         pass

@@ -40,9 +40,7 @@ def test_without_a_build_images_are_told_without_pictures(alone: Path) -> None:
     assert images.file(*chosen[0]) is None
 
 
-def test_damaged_records_of_pictures_cost_the_pictures_alone(
-    build: Workspace,
-) -> None:
+def test_damaged_records_of_pictures_cost_the_pictures_alone(build: Workspace) -> None:
     (shard,) = build.shards(IMAGE_FILES["train"])
     shard.write_bytes(b"")
     images = read_image_rows(browsed_folder(build.root))

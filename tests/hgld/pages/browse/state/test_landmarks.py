@@ -35,7 +35,7 @@ def test_every_landmark_is_in_one_group_and_groups_lie_side_by_side(exhibit: Exh
     }
     assert landmarks.groups[-1].end == len(landmarks) == 7
     assert [group.slug for group in landmarks.groups[3:]] == [
-        *("no-label-ignored", "no-label-no-item", "no-label-not-scraped"),
+        *("no-label-ignored", "no-label-no-item", "no-label-not-scraped")
     ]
 
 

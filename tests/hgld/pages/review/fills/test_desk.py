@@ -60,7 +60,7 @@ def test_super_categories_have_groups_and_a_group_its_guesses_the_surest_first(
     assert view.name is not None
     assert (view.name.hierarchical_label, view.unguessed, view.problem) == ("church", 1, "")
     assert [(one.title, one.guesses) for one in view.groups] == [
-        *(("Kirche …", 5), ("Église …", 3), ("… Church", 2), ("Others", 2)),
+        *(("Kirche …", 5), ("Église …", 3), ("… Church", 2), ("Others", 2))
     ]
     assert (view.group, view.place) == (view.groups[0], 1)
     assert shown(view) == [

@@ -86,9 +86,7 @@ def test_classes_are_asked_in_the_order_of_the_queue_each_once_and_decide_nothin
         desk.answer("bob", reply_to("Q301", None))
 
 
-def test_a_class_is_shown_with_its_landmarks_and_nothing_that_was_decided(
-    desk: BlindDesk,
-) -> None:
+def test_a_class_is_shown_with_its_landmarks_and_nothing_that_was_decided(desk: BlindDesk) -> None:
     desk.start("bob", "ann", 20)
     one = desk.look("bob").current
     assert one is not None

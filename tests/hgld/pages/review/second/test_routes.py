@@ -117,10 +117,7 @@ def test_nothing_that_is_sent_tells_a_known_class_from_another(
     (sample,) = [event for event in events if event.event == "sample"]
     assert [change.effect for change in sample.changes] == ["sample", "known"]
     plain = Event(
-        event="sample",
-        decided_at=sample.decided_at,
-        reviewer="bob",
-        changes=sample.changes[:1],
+        event="sample", decided_at=sample.decided_at, reviewer="bob", changes=sample.changes[:1]
     )
     pages = dict(walked(bob))
     assert {*pages} == set(sample_of(bob.session).queue)

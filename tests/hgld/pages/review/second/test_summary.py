@@ -11,9 +11,7 @@ from tests.worlds.commands.typed import invoke
 
 @pytest.mark.usefixtures("fixed_seed")
 def test_the_status_tells_how_far_a_second_opinion_is_and_how_far_two_agree(
-    build: Workspace,
-    desk: BlindDesk,
-    reports: SecondReports,
+    build: Workspace, desk: BlindDesk, reports: SecondReports
 ) -> None:
     assert "second opinion" not in invoke("review", "--root", build.root, "--status").stdout
     assert build.command("review") in second_opinion_text(build)

@@ -48,9 +48,7 @@ def places(session: ReviewSession) -> dict[str, tuple[float, float]]:
     return points
 
 
-def test_the_map_is_made_at_the_first_look_and_kept_for_the_next(
-    session: ReviewSession,
-) -> None:
+def test_the_map_is_made_at_the_first_look_and_kept_for_the_next(session: ReviewSession) -> None:
     first = places(session)
     assert len(first) == len(set(first.values())) == 16
     assert all(0 <= number <= 1 for point in first.values() for number in point)

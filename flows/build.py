@@ -2,10 +2,7 @@
 
 import contextlib
 import inspect
-import json
 import os
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -102,28 +99,17 @@ def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
         Whether the file said something else before.
 
     Raises:
-        InputError: the file cannot be read, or has the setting in a form of its own.
+        InputError: the file cannot be read.
     """
-    before = read_toml(path) if path.exists() else {}
-    kept = before.get(section, {})
-    if kept.get(name) == value:
+    import tomlkit
+
+    before = read_toml(path).get(section, {}) if path.exists() else {}
+    if before.get(name) == value:
         return False
-    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
-    text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
-    head = re.search(rf"^\[{section}\][^\r\n]*", text, re.M)
-    if head is None:
-        text = f"{text.rstrip()}\n[{section}]\n{line}\n".lstrip()
-    elif name in kept:
-        before_it, rest = text[: head.end()], text[head.end() :]
-        assigned = re.compile(rf"^{name}[ \t]*=[^\r\n]*", re.M)
-        text = before_it + assigned.sub(lambda _: line, rest, count=1)
-    else:
-        text = f"{text[: head.end()]}\n{line}{text[head.end() :]}"
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        if tomllib.loads(text) == before | {section: kept | {name: value}}:
-            write_text(path, text)
-            return True
-    raise InputError(f"{path} must have `{line}` in [{section}] for this; write it there")
+    document = tomlkit.parse(path.read_bytes().decode("utf-8-sig") if path.exists() else "")
+    document.setdefault(section, {})[name] = value
+    write_text(path, tomlkit.dumps(document))
+    return True
 
 
 def build_steps(sections: Sections) -> list[BuildStep]:

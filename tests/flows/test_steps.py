@@ -66,6 +66,7 @@ def test_settings_come_from_the_workspace_unless_a_file_is_named(tmp_path: Path)
             "[review] # ours\n\n[scrape]\nreplay = true\n",
             "[review] # ours\naccept_above = 0.9\n\n[scrape]\nreplay = true\n",
         ),
+        ("review = { accept_above = 0.5 } # x\n", "review = { accept_above = 0.9 } # x\n"),
         (
             "[a]\naccept_above = 1\n[review]\n# as sure\naccept_above = 0.5\n",
             "[a]\naccept_above = 1\n[review]\n# as sure\naccept_above = 0.9\n",
@@ -82,14 +83,6 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
     assert keep_setting(path, "review", "accept_above", 0.9)
     assert path.read_bytes().decode() == kept
     assert not keep_setting(path, "review", "accept_above", 0.9)
-
-
-def test_a_setting_in_a_form_of_its_own_is_not_touched(tmp_path: Path) -> None:
-    path = tmp_path / "hgld.toml"
-    path.write_text("review = { accept_above = 0.5 }\n")
-    with pytest.raises(InputError, match="accept_above"):
-        keep_setting(path, "review", "accept_above", 0.9)
-    assert read_sections(tmp_path, None) == {"review": {"accept_above": 0.5}}
 
 
 def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path: Path) -> None:

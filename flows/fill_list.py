@@ -13,7 +13,7 @@ from hgld.labels.fills.explaining import told_guesses
 from hgld.labels.fills.guessing import Document, KnownLandmarks, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
-from hgld.tables.csv_lists import read_csv_list
+from hgld.tables.csv_files import read_csv_list
 
 FILLED_LIST = "fills.parquet"
 """The file that is made, in the folder of the list."""

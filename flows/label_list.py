@@ -26,7 +26,7 @@ from hgld.flows import steps
 from hgld.flows.build import run_step
 from hgld.flows.steps import Sections
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
-from hgld.tables.csv_lists import read_csv_list
+from hgld.tables.csv_files import read_csv_list
 
 logger = logging.getLogger(__name__)
 

@@ -96,7 +96,7 @@ def drawn_steps(steps: Sequence[BuildStep], new: Mapping[str, list[str]]) -> Ite
                 tables.setdefault((writer[one], step.name), []).append(one)
     yield "flowchart TD"
     for name, files in new.items():
-        yield f'  {name}["<b>{name}</b><br>{"<br>".join(_by_room(files))}"]'
+        yield f'  {name}["{"<br>".join([f"<b>{name}</b>", *_by_room(files)])}"]'
     for (before, after), paths in tables.items():
         yield f'  {before} -->|"{"<br>".join(paths)}"| {after}'
 

@@ -48,7 +48,7 @@ from hgld.tables import (
     LANDMARKS,
     TAXONOMY,
 )
-from hgld.tables.csv_cells import escape_cell
+from hgld.tables.csv_files import escape_cell
 
 logger = logging.getLogger(__name__)
 

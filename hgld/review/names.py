@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from hgld.review.log.events import label_key
-from hgld.tables.csv_cells import runs
+from hgld.tables.csv_files import runs
 
 _Word = TypeVar("_Word", bound=str)
 

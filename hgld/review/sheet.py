@@ -16,7 +16,7 @@ from hgld.review.log.decisions import DecisionLog
 from hgld.review.log.events import SIDES, Change, Effect, check_text, harmless, label_key
 from hgld.review.log.history import Decision, Standing
 from hgld.review.names import TOLD, Spellings, alike_key, has_letter, listed, one_of, plain_text
-from hgld.tables.csv_cells import escape_cell, unescape_cell
+from hgld.tables.csv_files import escape_cell, unescape_cell
 
 SHOWN = (
     *("class_qid", "class_label", "landmarks", "cluster_id", "status"),

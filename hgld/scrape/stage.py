@@ -48,7 +48,7 @@ from hgld.tables import (
     SUPERCLASSES,
     qid_number,
 )
-from hgld.tables.csv_lists import read_csv_list
+from hgld.tables.csv_files import read_csv_list
 
 __all__ = ["EVIDENCE_STAGE", "STAGE", "ScrapeConfig", "run_scrape"]
 

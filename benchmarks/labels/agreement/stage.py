@@ -43,7 +43,7 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, InputError, MissingInputError
 from hgld.tables import SUSPECTS
-from hgld.tables.csv_cells import escape_cell
+from hgld.tables.csv_files import escape_cell
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
-from hgld.tables.csv_lists import read_csv_list
+from hgld.tables.csv_files import read_csv_list
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hgld.errors import InputError
 from hgld.review.sheet import COLUMNS, NEEDED, read_sheet, write_sheet
-from tests.hgld.test_csv_cells import AWKWARD
+from tests.hgld.test_csv_files import AWKWARD
 
 ROW = {
     "class_qid": "Q1",

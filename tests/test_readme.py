@@ -187,7 +187,7 @@ RUN_BY = {
         _SEARCH,
     ),
     "hgld cluster --labels labels.csv --out list": _LABELS,
-    "hgld cluster --root list --recluster": _LABELS,
+    "hgld cluster --labels labels.csv --out list --recluster": _LABELS,
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
     **dict.fromkeys(
         (

@@ -222,16 +222,17 @@ class CommandGroup(click.Group):
         self.titles = titles
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the commands in the order of their titles."""
+        """Returns the commands in the order of their titles; one that has none comes last."""
         del ctx
-        return " ".join(self.titles.values()).split()
+        titled = " ".join(self.titles.values()).split()
+        return [*titled, *(name for name in self.commands if name not in titled)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands, title by title."""
-        del ctx
-        for title, names in self.titles.items():
+        titles = {name: title for title, names in self.titles.items() for name in names.split()}
+        ordered = self.list_commands(ctx)
+        for title, names in itertools.groupby(ordered, lambda name: titles.get(name, "Others")):
             with formatter.section(title):
-                commands = [self.commands[name] for name in names.split()]
                 formatter.write_dl(
-                    [(str(one.name), str(one.help).partition("\n")[0]) for one in commands]
+                    [(name, str(self.commands[name].help).partition("\n")[0]) for name in names]
                 )

@@ -1,6 +1,7 @@
 """What goes into the archive comes out as it was, or is named and left out."""
 
 import dataclasses
+import functools
 import gzip
 import hashlib
 import os
@@ -164,6 +165,7 @@ def test_a_line_that_was_not_written_so_is_named_and_goes(tmp_path: Path, line: 
 
 _TEXT = '{"endpoint":"x","request":{},"keys":["A"],"fetched_at":"%s","answer":%s}'
 _WHEN = "2026-11-25T10:00:00+00:00"
+_packed = functools.partial(gzip.compress, mtime=0)
 _ODD_FIELDS = (('"x"', "[]"), ("{}", "7"), ('"A"', "[]"), ('"A"', "7"), ("+00:00", "+01:00"))
 
 
@@ -173,12 +175,13 @@ _ODD_FIELDS = (('"x"', "[]"), ("{}", "7"), ('"A"', "[]"), ('"A"', "7"), ("+00:00
     [
         b"",
         b"no gzip",
-        *map(gzip.compress, (b"{}", b"[1]", (_TEXT % ("yesterday", 0)).encode())),
-        gzip.compress((_TEXT % (_WHEN, "[" * 200_000)).encode()),
-        gzip.compress((_TEXT % (_WHEN, "9" * 5_000)).encode()),
-        gzip.compress((_TEXT % (_WHEN, 0)).encode())[:-9],
-        *(gzip.compress((_TEXT % (_WHEN, 0)).replace(*odd).encode()) for odd in _ODD_FIELDS),
+        *map(_packed, (b"{}", b"[1]", (_TEXT % ("yesterday", 0)).encode())),
+        _packed((_TEXT % (_WHEN, "[" * 200_000)).encode()),
+        _packed((_TEXT % (_WHEN, "9" * 5_000)).encode()),
+        _packed((_TEXT % (_WHEN, 0)).encode())[:-9],
+        *(_packed((_TEXT % (_WHEN, 0)).replace(*odd).encode()) for odd in _ODD_FIELDS),
     ],
+    ids=range(13),
 )
 def test_a_file_that_is_no_answer_is_named_though_listed(tmp_path: Path, content: bytes) -> None:
     path = _archive(tmp_path, "AB").files()[0]

@@ -6,7 +6,6 @@ scraped. So a run that is killed goes on, and a longer list keeps the clusters o
 
 import hashlib
 import importlib.util
-import json
 import logging
 import re
 from collections import Counter
@@ -18,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.engine.files import atomic_file, write_text
+from hgld.engine.files import atomic_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows import steps
-from hgld.flows.build import run_step
+from hgld.flows.build import keep_setting, run_step
 from hgld.flows.steps import Sections
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
 from hgld.tables.csv_files import read_csv_list
@@ -76,7 +75,7 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
             raise InputError(f"{out} holds a build that was scraped; choose another --out")
         settings = workspace.path("hgld.toml")
         if "encoder" in embed and not settings.exists():  # for `hgld status` and later steps
-            write_text(settings, f"[embed]\nencoder = {json.dumps(embed['encoder'])}\n")
+            keep_setting(settings, "embed", "encoder", embed["encoder"])
         digest = hashlib.sha256(repr(list(rows.items())).encode()).hexdigest()
         stage = run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
     reports = [stage, *(each for step in due for each in run_step(out, step))]

@@ -1,10 +1,10 @@
 """What a release says of itself: its settings, version, counts, and who decided on its labels."""
 
+import datetime
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date as Date  # noqa: N812 - `date` is a setting here
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def _are_lines(*texts: str) -> bool:
 
 def _is_day(text: str) -> bool:
     try:
-        return Date.fromisoformat(text).isoformat() == text
+        return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
 

@@ -10,13 +10,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
 from hgld.tables.csv_files import read_csv_list
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The folder of the tables that ship."""
@@ -143,7 +146,7 @@ def _read(
             f"{path} must be there: the folder of a taxonomy holds all five tables; copy the "
             f"shipped ones and edit them"
         )
-    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    columns = [field.name for field in fields(kind)]
     first: dict[object, int] = {}
     found = []
     for number, cells in read_csv_list(path, columns, fewest=0):

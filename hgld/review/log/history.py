@@ -70,7 +70,7 @@ class Standing:
     """Category to what was said of its super-category, the first one first; it decides on no class.
     What that comes to: `category_rulings`."""
 
-    def count(self, event: Event) -> None:  # noqa: C901, PLR0912 - a case for each effect
+    def count(self, event: Event) -> None:
         """Takes up an edit after all that were taken up."""
         self.active.add(event.number)
         for change in event.changes:
@@ -82,23 +82,28 @@ class Standing:
                 case "fill" | "refuse":
                     for category in change.categories:
                         self.fills[category].append(word)
-                case "comment":
-                    for qid in classes:
-                        self.comments[qid].append(word)
-                case "doubt":
-                    self.doubts.update(dict.fromkeys(classes, word))
-                case "trust":
-                    for qid in classes:
-                        self.doubts.pop(qid, None)
-                case "group" if change.group is not None:
-                    self.groups.update(dict.fromkeys(classes, change.group))
-                case "group":
-                    for qid in classes:
-                        self.groups.pop(qid, None)
                 case "sample":
                     self.samples.append(word)
                 case "opinion" | "unsure":
                     self.opinions[event.reviewer].update(dict.fromkeys(classes, word))
+                case _:
+                    self._mark(word)
+
+    def _mark(self, word: Word) -> None:
+        """Takes up what an edit says of classes without deciding on them."""
+        change, classes = word.change, word.change.classes
+        match change.effect:
+            case "comment":
+                for qid in classes:
+                    self.comments[qid].append(word)
+            case "doubt":
+                self.doubts.update(dict.fromkeys(classes, word))
+            case "trust":
+                _drop(self.doubts, classes)
+            case "group" if change.group is not None:
+                self.groups.update(dict.fromkeys(classes, change.group))
+            case "group":
+                _drop(self.groups, classes)
 
     def _name(self, change: Change) -> None:
         """Takes up how an edit calls a super-category."""
@@ -148,6 +153,11 @@ class Standing:
             label = self.renamed[key]
             key = label_key(label)
         return self.names[key][0] if key in self.names else label
+
+
+def _drop(found: dict[str, Word] | dict[str, str], keys: Iterable[str]) -> None:
+    for key in keys:
+        found.pop(key, None)
 
 
 def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:

@@ -1,7 +1,6 @@
 """Which pictures are wanted: by a list, by their landmarks, or by the super-category of these."""
 
 import csv
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
 from hgld.tables import IMAGES
+from hgld.tables.csv_files import read_csv_list
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _COLUMNS = ("image_id", "id")
@@ -171,5 +171,5 @@ def _text_rows(path: Path) -> list[tuple[str, str]]:
     name = next((one for one in _COLUMNS if one in header), None)
     if name is None:
         return [(line.strip(), "") for line in lines if line.strip()]
-    rows = csv.DictReader(io.StringIO("\n".join(lines)))
-    return [(row[name] or "", row.get("split") or "") for row in rows]
+    rows = read_csv_list(path, (name,), ("split",), fewest=0)
+    return [(cells[name], cells.get("split", "")) for _, cells in rows]

@@ -1,6 +1,5 @@
 """Classes whose right answer is known, to be hidden among those that a second reviewer is asked."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from hgld.errors import InputError
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.review.log.events import label_key
+from hgld.tables.csv_files import read_csv_list
 
 KNOWN_KEYS = ("class_qid", "label", "supercategory")
 """Columns of which a file of known answers has one, beside `hierarchical_label`."""
@@ -44,7 +44,7 @@ def known_answers(
             if qid in found and label_key(found[qid] or "") != label_key(answer or ""):
                 raise InputError(
                     f"{where} must say of {labels[qid]} what the file said of it before, "
-                    f"{found[qid] or 'nothing'!r}, got {answer or 'nothing'!r}; remove one line"
+                    f"{found[qid] or 'nothing'!r}, got {answer or 'nothing'!r}; remove one"
                 )
             found[qid] = answer
     return found
@@ -54,20 +54,11 @@ def _answers(
     path: Path, labels: Mapping[str, str], by_label: Mapping[str, list[str]]
 ) -> Iterator[tuple[str, list[str], str | None]]:
     """Yields a place in the file, classes of the build, and their answer."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-            header = list(rows[0]) if rows else []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read the known answers of {path}: {error}") from error
-    keys = [name for name in KNOWN_KEYS if name in header]
-    if not keys or "hierarchical_label" not in header:
-        raise InputError(
-            f"{path} must have the column hierarchical_label and one of {', '.join(KNOWN_KEYS)}, "
-            f"and a line at least, got {', '.join(map(str, header)) or 'nothing'}"
-        )
-    for number, row in enumerate(rows, start=2):
-        name, answer = (row[keys[0]] or "").strip(), (row["hierarchical_label"] or "").strip()
-        is_qid = keys[0] == "class_qid"
+    for number, cells in read_csv_list(path, ("hierarchical_label",), KNOWN_KEYS):
+        key = next((name for name in KNOWN_KEYS if name in cells), None)
+        if key is None:
+            raise InputError(f"{path} row 1 must name one of the columns {', '.join(KNOWN_KEYS)}")
+        name, answer = cells[key].strip(), cells["hierarchical_label"].strip()
+        is_qid = key == "class_qid"
         qids = [name] * (name in labels) if is_qid else by_label.get(label_key(name), [])
-        yield f"{path} line {number}", qids, answer or None
+        yield f"{path} row {number}", qids, answer or None

@@ -53,8 +53,8 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         ("", "hierarchical_label"),
         ("label,side\nx,y\n", "hierarchical_label"),
         ("hierarchical_label\nlake\n", "class_qid"),
-        ("label,hierarchical_label\n", "line"),
-        ("label,hierarchical_label\ntarn,lake\nTarn,fort\n", "line 3"),
+        ("label,hierarchical_label\n", "row"),
+        ("label,hierarchical_label\ntarn,lake\nTarn,fort\n", "row 3"),
         ('label,hierarchical_label\n"tarn,lake\n', "known.csv"),
         ("label,hierarchical_label\n\udcff,lake\n", "known.csv"),
     ):

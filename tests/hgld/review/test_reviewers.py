@@ -10,23 +10,12 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
 from hgld.review.applying import Prefer
-from hgld.review.exporting import export_file
 from hgld.review.log.decisions import check_decisions, read_log
 from hgld.review.log.history import Decision
-from hgld.review.stage import ReviewConfig, run_review
-from hgld.tables import TAXONOMY
+from hgld.review.sheet import FILLED_IN
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import (
-    CHURCH,
-    CLASSES,
-    IGNORE,
-    LAKE,
-    MUSEUM,
-    NOTE,
-    apply_sheet,
-    rows_of,
-    write_rows,
-)
+from tests.worlds.review import sheets
+from tests.worlds.review.sheets import CLASSES, apply_sheet, fill_in
 
 pytestmark = pytest.mark.usefixtures("unflushed")
 
@@ -35,18 +24,9 @@ Content = tuple[str, str, str, str]
 """Action, super-category, side and note, as a sheet shows them."""
 
 QIDS = [str(row["class_qid"]) for row in CLASSES]
-CELLS = [CHURCH, MUSEUM, IGNORE, NOTE, LAKE, {"action": "clear"}]
+CELLS = [sheets.CHURCH, sheets.MUSEUM, sheets.IGNORE, sheets.NOTE, sheets.LAKE, sheets.CLEAR]
+BLANK = dict.fromkeys(FILLED_IN, "")
 OPEN: Content = ("clear", "", "", "")
-
-
-def edit(path: Path, cells: Mapping[str, Cells]) -> None:
-    """Fills in rows as a person would: what a row said before is replaced."""
-    blank = dict.fromkeys(("action", "hierarchical_label", "natural_or_human_made", "note"), "")
-    rows = rows_of(path)
-    for row in rows:
-        if row["class_qid"] in cells:
-            row.update(blank | cells[row["class_qid"]])
-    write_rows(path, rows)
 
 
 def content_of(cells: Cells) -> Content:
@@ -118,28 +98,6 @@ def agrees(workspace: Workspace, oracle: Oracle) -> None:
     assert in_force == oracle.in_force()
 
 
-def taxonomy(workspace: Workspace) -> dict[str, tuple[str, str | None, str | None]]:
-    run_review(workspace, ReviewConfig(accept_proposals=True))
-    return {
-        row["class_qid"]: (row["decision"], row["hierarchical_label"], row["reviewer"])
-        for row in workspace.read(TAXONOMY).to_pylist()
-    }
-
-
-def expected_taxonomy(oracle: Oracle) -> dict[str, tuple[str, str | None, str | None]]:
-    proposed = {
-        str(row["class_qid"]): row.get("proposed_label", "church building") for row in CLASSES
-    }
-    rows: dict[str, tuple[str, str | None, str | None]] = {
-        qid: ("proposed", str(label), None) for qid, label in proposed.items()
-    }
-    for qid, ((action, label, _, _), reviewer) in oracle.in_force().items():
-        rows[qid] = (
-            ("assigned", label, reviewer) if action == "assign" else ("ignored", None, reviewer)
-        )
-    return rows
-
-
 def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
     """Has three reviewers export, fill in and apply sheets, some of them twice or never.
 
@@ -147,17 +105,16 @@ def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
         How often a sheet was refused, and how many conflicts were settled.
     """
     oracle, refused, settled = Oracle(), 0, 0
-    sheets: list[tuple[str, Path, dict[str, Cells], Mapping[str, tuple[Content, str]]]] = []
-    for number in range(40):
-        if not sheets or chance.random() < 0.4:
-            sheet = workspace.root / f"{number}.csv"
-            export_file(workspace, sheet)
+    given: list[tuple[str, Path, dict[str, Cells], Mapping[str, tuple[Content, str]]]] = []
+    for _ in range(40):
+        if not given or chance.random() < 0.4:
             picked = chance.sample(QIDS, chance.randrange(4))
             cells = {qid: chance.choice(CELLS) for qid in picked}
-            edit(sheet, cells)
-            sheets.append((chance.choice(["ann", "bob", "cid"]), sheet, cells, oracle.in_force()))
+            # As a person would: what a row said before is replaced.
+            sheet = fill_in(workspace, {qid: BLANK | one for qid, one in cells.items()})
+            given.append((chance.choice(["ann", "bob", "cid"]), sheet, cells, oracle.in_force()))
             continue
-        who, sheet, cells, exported = chance.choice(sheets)
+        who, sheet, cells, exported = chance.choice(given)
         prefer: Prefer | None = chance.choice([None, None, "mine", "theirs"])
         if oracle.apply(exported, cells, who, prefer):
             settled += apply_sheet(workspace, sheet, who, prefer=prefer).settled
@@ -166,7 +123,6 @@ def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
             with pytest.raises(ConflictError):
                 apply_sheet(workspace, sheet, who, prefer=prefer)
         agrees(workspace, oracle)
-    assert taxonomy(workspace) == expected_taxonomy(oracle)
     return refused, settled
 
 

@@ -28,12 +28,21 @@ CLASSES = [
         "runner_up": "ocean area ",
     },
 ]
-CHURCH = {"action": "assign", "hierarchical_label": "church", "natural_or_human_made": "human-made"}
-LAKE = {"hierarchical_label": "ocean area ", "natural_or_human_made": "natural"}
+
+
+def named(label: str, side: str) -> dict[str, str]:
+    """Returns the cells that give a class a super-category."""
+    return {"hierarchical_label": label, "natural_or_human_made": side}
+
+
+ASSIGN = {"action": "assign"}
 IGNORE = {"action": "ignore"}
+CLEAR = {"action": "clear"}
+CHURCH = ASSIGN | named("church", "human-made")
+MUSEUM = ASSIGN | named("museum", "human-made")
+LAKE = named("ocean area ", "natural")
 PROPOSE = ReviewConfig(accept_proposals=True)
 """What would fill a lost decision in."""
-MUSEUM = {"action": "assign", "hierarchical_label": "museum", "natural_or_human_made": "human-made"}
 NOTE = IGNORE | {"note": "see\nQ5"}
 ALL = {"Q16970": CHURCH, "Q9": IGNORE, "Q10": CHURCH, "Q23397": LAKE}
 

@@ -12,7 +12,7 @@ from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
 from hgld.review.log.chain import scan
 from hgld.review.log.decisions import append_decisions, check_decisions, read_decisions
-from hgld.review.stage import run_review
+from hgld.review.stage import run_decided, run_review
 from tests.hgld.review.log.acts import ignored
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
@@ -35,10 +35,13 @@ def refusal(workspace: Workspace) -> str:
         run_review(workspace, PROPOSE)
     text = str(caught.value)
     assert "\n" not in text
-    with pytest.raises(DamagedError, match=re.escape(text)):
-        export_file(workspace, workspace.root / "never.csv")
-    with pytest.raises(DamagedError, match=re.escape(text)):
-        append_decisions(workspace, [ignored("Q10")])
+    for use in (
+        lambda: run_decided(workspace),
+        lambda: export_file(workspace, workspace.root / "never.csv"),
+        lambda: append_decisions(workspace, [ignored("Q10")]),
+    ):
+        with pytest.raises(DamagedError, match=re.escape(text)):
+            use()
     assert text in {f"{workspace.path(one.path)} {one.what}" for one in check_decisions(workspace)}
     return text
 

@@ -1,17 +1,127 @@
-"""Reviews made up at random, and a slow reading of what undo and redo make of them."""
+"""Reviews made up at random, and slow readings of what their edits and switches come to."""
 
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from hgld.review.log.events import Event
-from hgld.review.log.history import active_edits, standing_of
+from hgld.review.log.events import Change, Event
+from hgld.review.log.history import Decision, active_edits, standing_of
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
-from tests.hgld.review.log.acts import picture, random_edit, switched
-from tests.hgld.review.log.test_history import plainly
+from tests.hgld.review.log.acts import CATEGORIES, NAMES, QIDS, picture, random_edit, switched
 
 REVIEWERS = ("ann", "bob", "zoë")
+
+
+@dataclass
+class Plainly:
+    """What edits come to, read off them class by class and name by name."""
+
+    counting: Sequence[Event]
+
+    def changes(self) -> list[tuple[Event, Change]]:
+        return [(event, change) for event in self.counting for change in event.changes]
+
+    def of(self, qid: str, *effects: str) -> list[tuple[Event, Change]]:
+        """All that was said of a class to some effect."""
+        return [one for one in self.changes() if qid in one[1].classes and one[1].effect in effects]
+
+    def uses(self, name: str) -> list[int]:
+        """Places where a super-category is assigned."""
+        return [
+            place
+            for place, (_, change) in enumerate(self.changes())
+            if change.effect == "assign" and alike(change.hierarchical_label or "", name)
+        ]
+
+    def spelt(self, name: str) -> Change | None:
+        uses = self.uses(name)
+        return self.changes()[uses[-1]][1] if uses else None
+
+    def now(self, name: str) -> str:
+        """A name as it is after its renamings, followed one by one."""
+        for _ in NAMES:
+            gone = [
+                place
+                for place, (_, change) in enumerate(self.changes())
+                if alike(change.renamed_from, name)
+                and not alike(change.hierarchical_label or "", name)
+            ]
+            if not gone or max(self.uses(name), default=-1) > gone[-1]:
+                break
+            name = str(self.changes()[gone[-1]][1].hierarchical_label)
+        found = self.spelt(name)
+        return str(found.hierarchical_label) if found else name
+
+    def guesses(self, category: str) -> list[tuple[str, str, str, int]]:
+        """What stands of a category: read from the end, so that what comes later counts."""
+        accepted: list[tuple[str, str, str, int]] = []
+        refused: dict[str, tuple[str, str, str, int]] = {}
+        seen, is_filled = set[str](), False
+        for event, change in reversed(self.changes()):
+            if category not in change.categories:
+                continue
+            name = self.now(change.hierarchical_label or "")
+            spelt = self.spelt(name)
+            side = (spelt or change).natural_or_human_made or ""
+            key = name.strip().lower()
+            if change.effect == "fill":
+                if not is_filled and key not in seen:
+                    accepted.append(("accept", name, side, event.number))
+                is_filled = True  # what was accepted before another one counts no more
+            elif change.effect == "refuse" and key not in seen:
+                refused[key] = ("refuse", name, side, event.number)
+            seen.add(key)
+        return accepted + [refused[key] for key in sorted(refused)]
+
+    def decision(self, qid: str) -> Decision | None:
+        event, change = self.of(qid, "assign", "ignore", "clear")[-1]
+        if change.effect == "clear":
+            return None
+        name = self.spelt(change.hierarchical_label or "") if change.effect == "assign" else None
+        return Decision(
+            decided_at=event.decided_at,
+            reviewer=event.reviewer,
+            class_qid=qid,
+            class_label=change.classes[qid],
+            action="assign" if change.effect == "assign" else "ignore",
+            hierarchical_label=name.hierarchical_label if name else None,
+            natural_or_human_made=name.natural_or_human_made if name else None,
+            note=change.note,
+        )
+
+
+def alike(one: str, other: str) -> bool:
+    return one.strip().lower() == other.strip().lower()
+
+
+def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
+    """Returns what `picture` should show."""
+    plain = Plainly([event for event in events if event.number in active])
+    ruled = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "assign", "ignore", "clear"))}
+    groups = {qid: one[-1][1].group for qid in QIDS if (one := plain.of(qid, "group"))}
+    doubts = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "doubt", "trust"))}
+    remarks = {
+        qid: [(event.number, change.note) for event, change in plain.of(qid, "comment")]
+        for qid in QIDS
+    }
+    return {
+        "active": sorted(active),
+        "decisions": {qid: found for qid in ruled if (found := plain.decision(qid))},
+        "rulings": {qid: event.number for qid, (event, _) in ruled.items()},
+        "groups": {qid: group for qid, group in groups.items() if group is not None},
+        "comments": {qid: words for qid, words in remarks.items() if words},
+        "doubts": {
+            qid: event.number for qid, (event, change) in doubts.items() if change.effect == "doubt"
+        },
+        "names": {name: plain.now(name) for name in NAMES},
+        "guesses": {
+            category: plain.guesses(category)
+            for category in CATEGORIES
+            if any(category in change.categories for _, change in plain.changes())
+        },
+    }
 
 
 class Slowly:
@@ -36,29 +146,24 @@ class Slowly:
     def active(self, line: int = 10**9) -> set[int]:
         return {number for number in self.of_number if self.counts(number, line)}
 
-    def changes(self, off: Sequence[int], on: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Those of which turning them off and on would change something."""
-        return (
-            [number for number in off if self.counts(number)],
-            [number for number in on if self.of_number[number].is_edit and not self.counts(number)],
-        )
+    def reverse(self, way: Literal["undo", "redo"], event: Event, of: int) -> Toggle | None:
+        """What takes an event back; None: that would change nothing."""
+        off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
+        off = tuple(number for number in off if self.counts(number))
+        edits = [number for number in on if self.of_number[number].is_edit]
+        on = tuple(number for number in edits if not self.counts(number))
+        return Toggle(way, off, on, of) if off or on else None
 
     def is_undone(self, number: int) -> bool:
         about = [event.event for event in self.events if event.of == number]
         return bool(about) and about[-1] == "undo"
 
-    def undo(self, who: str) -> tuple[int, list[int], list[int]] | None:
-        for event in reversed(self.events):
-            if event.reviewer != who or event.event in ("undo", "redo"):
-                continue
-            if event.is_edit:
-                off, on = self.changes([event.number], [])
-            elif self.is_undone(event.number):
-                continue
-            else:
-                off, on = self.changes(event.on, event.off)
-            if off or on:
-                return event.number, off, on
+    def undo(self, who: str) -> Toggle | None:
+        own = [one for one in self.events if one.reviewer == who]
+        for event in reversed([one for one in own if one.event not in ("undo", "redo")]):
+            is_over = not event.is_edit and self.is_undone(event.number)
+            if not is_over and (found := self.reverse("undo", event, event.number)):
+                return found
         return None
 
     def waiting(self, who: str) -> list[Event]:
@@ -78,16 +183,9 @@ class Slowly:
                 found.append(event)
         return found
 
-    def redo(self, who: str) -> tuple[int, list[int], list[int]] | None:
-        for event in self.waiting(who):
-            off, on = self.changes(event.on, event.off)
-            if off or on:
-                return event.of, off, on
-        return None
-
-
-def told(toggle: Toggle | None) -> tuple[int, list[int], list[int]] | None:
-    return (toggle.of, list(toggle.off), list(toggle.on)) if toggle else None
+    def redo(self, who: str) -> Toggle | None:
+        found = (self.reverse("redo", event, event.of) for event in self.waiting(who))
+        return next(filter(None, found), None)
 
 
 def take(events: list[Event], toggle: Toggle, who: str) -> None:
@@ -98,24 +196,20 @@ def step(events: list[Event], chance: random.Random, who: str) -> None:
     """Appends what a reviewer does next, having checked what it should be."""
     slowly = Slowly(events)
     undone, again = undo(events, who), redo(events, who)
-    assert told(undone) == slowly.undo(who)
-    assert told(again) == slowly.redo(who)
-    edits = [event.number for event in events if event.is_edit]
-    next_number = events[-1].number + 1 if events else 1
+    assert undone == slowly.undo(who)
+    assert again == slowly.redo(who)
     match chance.choice(["edit"] * 5 + ["undo"] * 6 + ["redo"] * 4 + ["revert"] * 2 + ["jump"]):
         case "undo" if undone:
-            assert undone.event == "undo"
             take(events, undone, who)
         case "redo" if again:
-            assert again.event == "redo"
             take(events, again, who)
-        case "revert" if edits:
-            number = chance.choice(edits)
+        case "revert":
+            number = chance.choice([event.number for event in events if event.is_edit])
             toggle = revert(events, number)
             assert toggle.event == ("revert" if slowly.counts(number) else "restore")
             take(events, toggle, who)
             assert active_edits(events) == slowly.active() ^ {number}
-        case "jump" if edits:
+        case "jump":
             line = chance.randint(0, events[-1].number)
             toggle_or_none = jump(events, line)
             assert (toggle_or_none is None) == (slowly.active(line) == slowly.active())
@@ -123,12 +217,14 @@ def step(events: list[Event], chance: random.Random, who: str) -> None:
                 take(events, toggle_or_none, who)
             assert active_edits(events) == slowly.active(line)
         case _:
-            events.append(random_edit(chance, who).numbered(next_number))
+            events.append(random_edit(chance, who).numbered(events[-1].number + 1))
 
 
 def program(seed: int, steps: int, reviewers: Sequence[str] = REVIEWERS) -> list[Event]:
-    """Returns the log of a random review; each step is checked."""
+    """Returns the log of a random review; each step is checked, and the past at the end."""
     chance, events = random.Random(seed), list[Event]()
+    for number in range(1, 16):
+        events.append(random_edit(chance, chance.choice(reviewers)).numbered(number))
     for _ in range(steps):
         step(events, chance, chance.choice(reviewers))
         active = Slowly(events).active()
@@ -136,6 +232,9 @@ def program(seed: int, steps: int, reviewers: Sequence[str] = REVIEWERS) -> list
         assert picture(standing_of(events)) == plainly(events, active)
         if chance.random() < 0.1:  # nothing asks for numbers without a gap
             events[-1] = events[-1].numbered(events[-1].number + 1)
+    for event in events[5::20]:
+        active = Slowly(events).active(event.number)
+        assert picture(standing_of(events, event.number)) == plainly(events, active)
     return events
 
 

@@ -11,7 +11,7 @@ from tests.hgld.review.log.acts import CATEGORIES, WHEN, assigned, edited, guess
 from tests.hgld.review.log.programs import REVIEWERS, check_back_and_forth, program, take
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(20))
 def test_reviews_of_several_persons_stand_where_a_slow_reading_says(seed: int) -> None:
     events, growing = program(seed, 45), Courses()
     assert {event.event for event in events} & {"undo", "redo", "revert", "restore", "jump"}

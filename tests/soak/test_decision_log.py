@@ -8,7 +8,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from tests.hgld.review.log.acts import write_acted
 from tests.hgld.review.log.programs import check_back_and_forth
-from tests.hgld.review.log.test_fuzz import (
+from tests.hgld.review.log.test_damage import (
     BOTH,
     COPY,
     LOG,

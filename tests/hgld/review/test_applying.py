@@ -10,8 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.review.applying import Applied, ApplyChoices, apply_file, preview_file
 from hgld.review.log.decisions import append_event, read_decisions, read_log
-from hgld.review.log.undoing import undo
-from tests.hgld.review.log.acts import assigned, edited, switched
+from tests.hgld.review.log.acts import assigned, edited, take_back
 from tests.worlds.builders import write_proposals
 from tests.worlds.review import sheets
 from tests.worlds.review.sheets import ALL, CHURCH, CLEAR, IGNORE, LAKE, MUSEUM, decide, fill_in
@@ -48,9 +47,7 @@ def test_a_sheet_is_one_event_which_one_undo_takes_back(clustered: Workspace) ->
         ("ignore", {"Q9": "=HYPERLINK(1)"}),
         ("assign", {"Q23397": "lake"}),
     ]
-    toggle = undo(read_log(clustered).events, "Ann B")
-    assert toggle is not None
-    append_event(clustered, switched(toggle, "Ann B"))
+    take_back(clustered, "Ann B")
     assert contents(clustered) == before
 
 

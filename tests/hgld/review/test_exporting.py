@@ -61,51 +61,36 @@ def test_a_row_shows_its_decision_and_whether_its_class_is_called_otherwise_now(
     assert states == ["decided", "changed label", "open"]
 
 
-KINDS = [("Q16970", "church building"), ("Q10", "chapel"), (f"Q{10**15}", "of a bare list")]
-CATEGORIES = [
-    (("train", 1), "Old_name", "Category:St. Mary's, Bath"),
-    (("train", 2), "K%C3%B6lner_Dom", None),
-    (("train", 3), "Chapel_of_%22X%22", None),
-    (("train", 4), "Twice", None),
-    (("train", 5), "Twice", None),
-    (("index", 1), "Abbey", None),
-    (("index", 2), "Minster", None),
-]
+CHURCHES, CHAPELS = ("Q16970", "church building"), ("Q10", "chapel")
+BARE = (f"Q{10**15}", "of a bare list")
+NAMES = ["Old_name", "K%C3%B6lner_Dom", "Chapel_of_%22X%22", "Twice", "Twice", "Abbey", "Minster"]
 
 
 def test_the_clearest_landmarks_of_a_class_are_shown_each_name_once(workspace: Workspace) -> None:
-    church, chapel, _ = KINDS
     assert example_landmarks(workspace) == {}
-    landmarks = {key: [church] for key, _, _ in CATEGORIES} | {
-        ("train", 1): [church, chapel],
-        ("train", 3): [chapel],
-        ("index", 9): [church],  # of which no category is known
-    }
-    categories = [
-        {
-            "split": split,
-            "landmark_id": number,
-            "category": f"http://commons.wikimedia.org/wiki/Category:{name}",
-            "status": "ok",
-            "page_title": title,
-        }
-        for (split, number), name, title in CATEGORIES
+    keys = [*(("train", number) for number in range(1, 6)), ("index", 1), ("index", 2)]
+    landmarks = {key: [CHURCHES] for key in keys}
+    landmarks["train", 1], landmarks["train", 3] = [CHURCHES, CHAPELS], [CHAPELS]
+    landmarks["index", 9] = [CHURCHES]  # of which no category is known
+    url = "http://commons.wikimedia.org/wiki/Category:"
+    categories: list[dict[str, object]] = [
+        {"split": split, "landmark_id": number, "category": url + name, "status": "ok"}
+        for (split, number), name in zip(keys, NAMES, strict=True)
     ]
+    categories[0]["page_title"] = "Category:St. Mary's, Bath"
     write_scrape(workspace, class_rows(landmarks), categories)
-    assert example_landmarks(workspace) == {
-        "Q16970": ("Kölner Dom", "Twice", "Abbey"),
-        "Q10": ('Chapel of "X"', "St. Mary's, Bath"),
-    }
-    write_proposals(workspace, [{"class_qid": qid, "class_label": name} for qid, name in KINDS])
+    of_church, of_chapel = ("Kölner Dom", "Twice", "Abbey"), ('Chapel of "X"', "St. Mary's, Bath")
+    assert example_landmarks(workspace) == {"Q16970": of_church, "Q10": of_chapel}
+    kinds = (CHURCHES, CHAPELS, BARE)
+    write_proposals(workspace, [{"class_qid": qid, "class_label": name} for qid, name in kinds])
     sheet = fill_in(workspace, {"Q10": IGNORE | {"example_landmarks": "mine", "wikidata": "x"}})
     rows = {row["class_qid"]: row for row in rows_of(sheet)}
     assert rows["Q16970"]["example_landmarks"] == "Kölner Dom | Twice | Abbey"
     assert rows["Q16970"]["example_link"].endswith("/Category:K%C3%B6lner_Dom")
-    bare = rows[f"Q{10**15}"]
+    bare = rows[BARE[0]]
     assert bare["wikidata"] == bare["example_landmarks"] == bare["example_link"] == ""
-    assert (
-        sheets.apply_sheet(workspace, sheet, "ann").appended == 1
-    )  # what is only shown is not read
+    # What is only shown is not read.
+    assert sheets.apply_sheet(workspace, sheet, "ann").appended == 1
 
 
 WD = "http://www.wikidata.org/entity/"
@@ -118,12 +103,12 @@ ODD = [
 def test_classes_are_below_their_super_category_and_its_side(
     clustered: Workspace, tmp_path: Path
 ) -> None:
+    codes = {"Q16970": "en", "Q9": None, "Q10": "de", "Q23397": "en"}
     labels = [
-        {"class_qid": one["class_qid"], "class_label": one["class_label"], "label_language": code}
-        for one, code in zip(CLASSES, ("en", None, "de", "en"), strict=True)
+        {"class_qid": qid, "class_label": "x", "landmarks": 1, "label_language": code}
+        for qid, code in codes.items()
     ]
-    rows = [one | {"landmarks": 1} for one in labels]
-    write_stage(clustered, [(LABELS, table_of(LABELS, rows))])
+    write_stage(clustered, [(LABELS, table_of(LABELS, labels))])
     decide(clustered, sheets.ALL | {"Q9": IGNORE | {"note": "why"}})
     path = tmp_path / "taxonomy.ttl"
     assert export_file(clustered, path) == 4
@@ -143,9 +128,8 @@ def test_classes_are_below_their_super_category_and_its_side(
     assert above(items["Q9"]) == []
     assert str(graph.value(items["Q9"], SKOS.editorialNote)) == "why"
     labelled = {qid: graph.value(node, SKOS.prefLabel) for qid, node in items.items()}
-    assert {qid: (str(one), one.language) for qid, one in labelled.items()} == {
-        one["class_qid"]: (one["class_label"], one["label_language"]) for one in labels
-    }
+    assert {qid: one.language for qid, one in labelled.items()} == codes
+    assert str(labelled["Q9"]) == "=HYPERLINK(1)"
 
 
 def test_texts_of_any_characters_are_read_back() -> None:

@@ -172,9 +172,6 @@ def test_the_differences_to_settle_come_by_landmarks_and_the_oldest_item_first()
     assert [one.class_qid for one in found] == ["Q9", "Q10"]
 
 
-# Cohen's kappa ------------------------------------------------------------------------------------
-
-
 def lists_of(table: list[list[int]]) -> tuple[list[str], list[str]]:
     """Returns what two reviewers said, of how often each pair of categories occurs."""
     pairs = [

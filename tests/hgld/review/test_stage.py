@@ -7,9 +7,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.review.log.decisions import append_decisions, append_event, read_decisions
-from hgld.review.stage import ReviewConfig, run_review, settle_again
-from hgld.tables import TAXONOMY
-from tests.hgld.review.log.acts import assigned, edited
+from hgld.review.stage import ReviewConfig, run_decided, run_review, settle_again
+from hgld.tables import DECIDED, FILL_DECISIONS, TAXONOMY
+from tests.hgld.review.log.acts import CATEGORIES, assigned, edited, guessed, take_back
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decide
 
@@ -170,3 +170,50 @@ def test_what_comes_after_settles_with_later_decisions_and_waits_where_a_class_i
     decide(workspace, {"Q23397": {"action": "clear"}})
     with pytest.raises(AwaitingReviewError, match="1 of 2 clusters, 24%"):
         settle_again(workspace, ReviewConfig())
+
+
+ONE, TWO, THREE, *_ = CATEGORIES
+
+
+def test_the_table_has_what_stands_and_the_classes_are_as_they_were(reviewed: Workspace) -> None:
+    before = run_decided(reviewed).manifest.outputs
+    assert reviewed.read(FILL_DECISIONS).to_pylist() == []
+    no_lake = guessed(ONE, label="lake", is_refused=True)
+    append_event(reviewed, edited(guessed(TWO, ONE), no_lake, event="fill"))
+    append_event(reviewed, edited(guessed(TWO, is_refused=True), who="bob", event="refuse"))
+    report = run_decided(reviewed)
+    assert not report.skipped
+    rows = [tuple(row.values()) for row in reviewed.read(FILL_DECISIONS).to_pylist()]
+    assert rows == [
+        (ONE, "accept", "church", "human-made", "ann"),
+        (ONE, "refuse", "lake", "natural", "ann"),
+        (TWO, "refuse", "church", "human-made", "bob"),
+    ]
+    assert report.manifest.outputs[DECIDED.path] == before[DECIDED.path]
+    assert report.manifest.outputs[FILL_DECISIONS.path] != before[FILL_DECISIONS.path]
+    assert run_decided(reviewed).skipped
+    # The same said in another order, and something undone between, is the same table.
+    append_event(reviewed, edited(guessed(THREE), event="fill"))
+    take_back(reviewed, "ann")
+    again = run_decided(reviewed)
+    assert not again.skipped
+    assert again.manifest.outputs == report.manifest.outputs
+
+
+def test_where_there_is_no_log_nothing_is_decided(workspace: Workspace) -> None:
+    assert run_decided(workspace).manifest.rows == 0
+    assert workspace.read(DECIDED).to_pylist() == []
+    assert run_decided(workspace).skipped
+
+
+def test_the_last_decision_on_a_class_is_in_force_also_where_the_class_is_gone(
+    clustered: Workspace,
+) -> None:
+    decide(clustered, {"Q23397": LAKE, "Q9": CHURCH})
+    run_decided(clustered)
+    decide(clustered, {"Q9": IGNORE}, "bob")
+    write_proposals(clustered, CLASSES[:3])
+    assert not run_decided(clustered).skipped
+    link, lake = clustered.read(DECIDED).to_pylist()
+    assert list(link.values()) == ["Q9", "=HYPERLINK(1)", "ignore", None, None]
+    assert lake == {"class_qid": "Q23397", "class_label": "lake", "action": "assign", **LAKE}

@@ -2,10 +2,9 @@
 
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_event, read_log
-from hgld.review.log.undoing import undo
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.review.status import Replayed, ReviewCounts, replay, review_status, share_of
-from tests.hgld.review.log.acts import edited, said, switched
+from tests.hgld.review.log.acts import edited, said, take_back
 from tests.worlds.builders import class_rows, write_proposals, write_scrape
 from tests.worlds.review import sheets
 from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, CLEAR, IGNORE, LAKE, decide
@@ -15,9 +14,6 @@ WEIR = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
 
 def progress(workspace: Workspace) -> ReviewCounts:
     return review_status(workspace).progress
-
-
-# How far ------------------------------------------------------------------------------------------
 
 
 def test_a_cluster_is_done_when_all_its_classes_are_decided(clustered: Workspace) -> None:
@@ -66,9 +62,6 @@ def test_a_build_of_which_nothing_is_decided_has_nothing_new(clustered: Workspac
     assert not clustered.path("review").exists()  # looking writes nothing
 
 
-# New classes --------------------------------------------------------------------------------------
-
-
 def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
     clustered: Workspace,
 ) -> None:
@@ -76,17 +69,14 @@ def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
     run_review(clustered, ReviewConfig())
     write_proposals(clustered, [*CLASSES, WEIR])
     assert review_status(clustered).new == {"Q77": "weir"}
-    rows = {
-        row["class_qid"]: row["status"] for row in sheets.rows_of(sheets.fill_in(clustered, {}))
-    }
-    assert rows == dict.fromkeys(ALL, "decided") | {"Q77": "new"}
+    rows = sheets.rows_of(sheets.fill_in(clustered, {}))
+    states = {row["class_qid"]: row["status"] for row in rows}
+    assert states == dict.fromkeys(ALL, "decided") | {"Q77": "new"}
     decide(clustered, {"Q77": IGNORE})
     assert review_status(clustered).new == {}
     decide(clustered, {"Q77": CLEAR})
     assert review_status(clustered).new == {}  # open, and known
 
-
-# A later scrape -----------------------------------------------------------------------------------
 
 NOW = {"Q10": "oratory", "Q23397": "lake"}
 """What a later scrape has: Q16970 and Q9 are gone, Q10 is called otherwise."""
@@ -127,7 +117,5 @@ def test_what_was_taken_back_or_only_remarked_on_is_nothing_to_look_at(
     decide(clustered, {"Q10": IGNORE})
     decide(clustered, {"Q10": CLEAR})
     assert states(clustered) == [(1, "applied"), (2, "applied"), (3, "applied")]
-    toggle = undo(read_log(clustered).events, "ann")
-    assert toggle is not None
-    append_event(clustered, switched(toggle))
+    take_back(clustered, "ann")
     assert states(clustered) == [(1, "applied"), (2, "changed")]

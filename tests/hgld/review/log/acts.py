@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import OpenLog, append_decisions
+from hgld.review.log.decisions import OpenLog, append_decisions, append_event, read_log
 from hgld.review.log.events import EDITS, Change, Edit, Effect, Event
 from hgld.review.log.history import Decision, Standing, category_rulings
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
@@ -106,6 +106,13 @@ def random_switch(chance: random.Random, events: list[Event], who: str) -> Event
         case _:
             toggle = jump(events, chance.randint(0, len(events)))
     return switched(toggle, who) if toggle else None
+
+
+def take_back(workspace: Workspace, who: str) -> None:
+    """Appends what takes back the last thing that a reviewer did."""
+    toggle = undo(read_log(workspace).events, who)
+    assert toggle is not None
+    append_event(workspace, switched(toggle, who))
 
 
 def act(workspace: Workspace, chance: random.Random, steps: int) -> list[Event]:

@@ -1,5 +1,4 @@
 import math
-import random
 from collections import Counter
 from collections.abc import Mapping
 
@@ -15,13 +14,9 @@ Decided = dict[str, str | None]
 
 def world(sizes: Mapping[str | None, tuple[int, int]]) -> tuple[Decided, dict[str, int]]:
     """Returns decided classes and their landmarks: of each answer so many, of so many each."""
-    decided: Decided = {}
-    landmarks: dict[str, int] = {}
-    for label, (classes, each) in sizes.items():
-        for _ in range(classes):
-            qid = f"Q{len(decided) + 1}"
-            decided[qid], landmarks[qid] = label, each
-    return decided, landmarks
+    rows = [(label, each) for label, (classes, each) in sizes.items() for _ in range(classes)]
+    decided = {f"Q{number}": label for number, (label, _) in enumerate(rows, start=1)}
+    return decided, {f"Q{number}": each for number, (_, each) in enumerate(rows, start=1)}
 
 
 # 6,000, 3,000 and 1,000 landmarks
@@ -150,10 +145,8 @@ def test_agreement_on_nothing_is_nan_and_never_zero() -> None:
         assert all(map(math.isnan, (found.kappa.kappa, found.by_landmarks)))
     both = {"Q1": IGNORED, "Q2": IGNORED}
     labels, sides = second_opinion.compare_reviewers(both, both, {"Q1": 0, "Q2": 0})
-    assert (labels.kappa.undefined, sides.kappa.undefined) == (
-        second_opinion.ONE_CATEGORY,
-        second_opinion.NO_CASE,
-    )
+    assert labels.kappa.undefined == second_opinion.ONE_CATEGORY
+    assert sides.kappa.undefined == second_opinion.NO_CASE
     assert labels.kappa.observed == 1
     assert math.isnan(labels.by_landmarks)
 
@@ -172,16 +165,10 @@ def test_the_differences_to_settle_come_by_landmarks_and_the_oldest_item_first()
     assert [one.class_qid for one in found] == ["Q9", "Q10"]
 
 
-def lists_of(table: list[list[int]]) -> tuple[list[str], list[str]]:
+def lists_of(table: list[list[int]]) -> tuple[list[int], list[int]]:
     """Returns what two reviewers said, of how often each pair of categories occurs."""
-    pairs = [
-        ("abcd"[row], "abcd"[column])
-        for row, counts in enumerate(table)
-        for column, count in enumerate(counts)
-        for _ in range(count)
-    ]
-    random.Random(0).shuffle(pairs)
-    return [one for one, _ in pairs], [other for _, other in pairs]
+    first = [row for row, counts in enumerate(table) for _ in range(sum(counts))]
+    return first, [place for counts in table for place, n in enumerate(counts) for _ in range(n)]
 
 
 def test_kappa_and_its_interval_equal_the_hand_computed_and_published_values() -> None:

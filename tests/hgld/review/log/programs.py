@@ -3,54 +3,52 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import Decision, active_edits, standing_of
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
-from tests.hgld.review.log.acts import CATEGORIES, NAMES, QIDS, picture, random_edit, switched
+from tests.hgld.review.log.acts import NAMES, QIDS, ignored, picture, random_edit, switched
 
 REVIEWERS = ("ann", "bob", "zoë")
 
 
-@dataclass
 class Plainly:
     """What edits come to, read off them class by class and name by name."""
 
-    counting: Sequence[Event]
-
-    def changes(self) -> list[tuple[Event, Change]]:
-        return [(event, change) for event in self.counting for change in event.changes]
+    def __init__(self, events: Sequence[Event], active: set[int]) -> None:
+        counting = [event for event in events if event.number in active]
+        self.said = [(event, change) for event in counting for change in event.changes]
 
     def of(self, qid: str, *effects: str) -> list[tuple[Event, Change]]:
         """All that was said of a class to some effect."""
-        return [one for one in self.changes() if qid in one[1].classes and one[1].effect in effects]
+        return [one for one in self.said if qid in one[1].classes and one[1].effect in effects]
+
+    def last(self, *effects: str) -> dict[str, tuple[Event, Change]]:
+        """The last that was said of each class to some effect."""
+        return {qid: found[-1] for qid in QIDS if (found := self.of(qid, *effects))}
 
     def uses(self, name: str) -> list[int]:
         """Places where a super-category is assigned."""
-        return [
-            place
-            for place, (_, change) in enumerate(self.changes())
-            if change.effect == "assign" and alike(change.hierarchical_label or "", name)
-        ]
+        used = [one.effect == "assign" and is_name(one, name) for _, one in self.said]
+        return [place for place, is_used in enumerate(used) if is_used]
 
     def spelt(self, name: str) -> Change | None:
         uses = self.uses(name)
-        return self.changes()[uses[-1]][1] if uses else None
+        return self.said[uses[-1]][1] if uses else None
 
     def now(self, name: str) -> str:
         """A name as it is after its renamings, followed one by one."""
         for _ in NAMES:
             gone = [
                 place
-                for place, (_, change) in enumerate(self.changes())
-                if alike(change.renamed_from, name)
-                and not alike(change.hierarchical_label or "", name)
+                for place, (_, one) in enumerate(self.said)
+                if key_of(one.renamed_from) == key_of(name) and not is_name(one, name)
             ]
             if not gone or max(self.uses(name), default=-1) > gone[-1]:
                 break
-            name = str(self.changes()[gone[-1]][1].hierarchical_label)
+            name = str(self.said[gone[-1]][1].hierarchical_label)
         found = self.spelt(name)
         return str(found.hierarchical_label) if found else name
 
@@ -59,68 +57,65 @@ class Plainly:
         accepted: list[tuple[str, str, str, int]] = []
         refused: dict[str, tuple[str, str, str, int]] = {}
         seen, is_filled = set[str](), False
-        for event, change in reversed(self.changes()):
+        for event, change in reversed(self.said):
             if category not in change.categories:
                 continue
             name = self.now(change.hierarchical_label or "")
-            spelt = self.spelt(name)
-            side = (spelt or change).natural_or_human_made or ""
-            key = name.strip().lower()
+            side = (self.spelt(name) or change).natural_or_human_made or ""
             if change.effect == "fill":
-                if not is_filled and key not in seen:
+                if not is_filled and key_of(name) not in seen:
                     accepted.append(("accept", name, side, event.number))
                 is_filled = True  # what was accepted before another one counts no more
-            elif change.effect == "refuse" and key not in seen:
-                refused[key] = ("refuse", name, side, event.number)
-            seen.add(key)
+            elif key_of(name) not in seen:
+                refused[key_of(name)] = ("refuse", name, side, event.number)
+            seen.add(key_of(name))
         return accepted + [refused[key] for key in sorted(refused)]
 
-    def decision(self, qid: str) -> Decision | None:
-        event, change = self.of(qid, "assign", "ignore", "clear")[-1]
-        if change.effect == "clear":
-            return None
-        name = self.spelt(change.hierarchical_label or "") if change.effect == "assign" else None
-        return Decision(
-            decided_at=event.decided_at,
-            reviewer=event.reviewer,
-            class_qid=qid,
-            class_label=change.classes[qid],
-            action="assign" if change.effect == "assign" else "ignore",
-            hierarchical_label=name.hierarchical_label if name else None,
-            natural_or_human_made=name.natural_or_human_made if name else None,
-            note=change.note,
-        )
+    def decisions(self) -> dict[str, Decision]:
+        found = {}
+        for qid, (event, change) in self.last("assign", "ignore", "clear").items():
+            label, name = change.classes[qid], self.spelt(change.hierarchical_label or "")
+            if change.effect != "clear":
+                by = ignored(qid, event.reviewer)
+                found[qid] = replace(by, class_label=label, note=change.note)
+            if change.effect == "assign" and name:
+                found[qid] = replace(
+                    found[qid],
+                    action="assign",
+                    hierarchical_label=name.hierarchical_label,
+                    natural_or_human_made=name.natural_or_human_made,
+                )
+        return found
 
 
-def alike(one: str, other: str) -> bool:
-    return one.strip().lower() == other.strip().lower()
+def key_of(name: str | None) -> str:
+    return (name or "").strip().lower()
+
+
+def is_name(change: Change, name: str) -> bool:
+    return key_of(change.hierarchical_label) == key_of(name)
 
 
 def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
     """Returns what `picture` should show."""
-    plain = Plainly([event for event in events if event.number in active])
-    ruled = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "assign", "ignore", "clear"))}
-    groups = {qid: one[-1][1].group for qid in QIDS if (one := plain.of(qid, "group"))}
-    doubts = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "doubt", "trust"))}
-    remarks = {
-        qid: [(event.number, change.note) for event, change in plain.of(qid, "comment")]
-        for qid in QIDS
-    }
+    plain = Plainly(events, active)
+    ruled, grouped = plain.last("assign", "ignore", "clear"), plain.last("group")
+    doubted = plain.last("doubt", "trust")
+    remarks = {qid: plain.of(qid, "comment") for qid in QIDS}
+    guessed = {category for _, change in plain.said for category in change.categories}
     return {
         "active": sorted(active),
-        "decisions": {qid: found for qid in ruled if (found := plain.decision(qid))},
+        "decisions": plain.decisions(),
         "rulings": {qid: event.number for qid, (event, _) in ruled.items()},
-        "groups": {qid: group for qid, group in groups.items() if group is not None},
-        "comments": {qid: words for qid, words in remarks.items() if words},
-        "doubts": {
-            qid: event.number for qid, (event, change) in doubts.items() if change.effect == "doubt"
+        "groups": {qid: one.group for qid, (_, one) in grouped.items() if one.group is not None},
+        "comments": {
+            qid: [(event.number, one.note) for event, one in words]
+            for qid, words in remarks.items()
+            if words
         },
+        "doubts": {qid: by.number for qid, (by, one) in doubted.items() if one.effect == "doubt"},
         "names": {name: plain.now(name) for name in NAMES},
-        "guesses": {
-            category: plain.guesses(category)
-            for category in CATEGORIES
-            if any(category in change.categories for _, change in plain.changes())
-        },
+        "guesses": {category: plain.guesses(category) for category in guessed},
     }
 
 
@@ -150,8 +145,7 @@ class Slowly:
         """What takes an event back; None: that would change nothing."""
         off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
         off = tuple(number for number in off if self.counts(number))
-        edits = [number for number in on if self.of_number[number].is_edit]
-        on = tuple(number for number in edits if not self.counts(number))
+        on = tuple(number for number in on if not self.counts(number))
         return Toggle(way, off, on, of) if off or on else None
 
     def is_undone(self, number: int) -> bool:

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
-
 from hgld.review.log.events import Change, Event
-from hgld.review.log.history import Standing, active_edits, category_rulings, name_now, standing_of
+from hgld.review.log.history import Standing, category_rulings, name_now, standing_of
 from hgld.review.log.undoing import redo, undo
 from tests.hgld.review.log import acts
-from tests.hgld.review.log.acts import WHEN, assigned, edited, guessed, ignored, numbered, said
+from tests.hgld.review.log.acts import assigned, edited, guessed, ignored, numbered, said
 
 
 def test_an_empty_log_says_nothing() -> None:
@@ -69,21 +67,6 @@ def test_a_sample_and_opinions_are_undone_and_done_again_like_any_edit() -> None
     assert dict(standing_of(events, 3).opinions) == {}
     assert [len(standing_of(events, line).samples) for line in (3, 4, 5, 6)] == [1, 0, 1, 1]
     assert standing_of(events) == standing_of(events, 2)
-
-
-def test_a_circle_of_names_ends() -> None:
-    standing = Standing(renamed={"a": "b", "b": "a"})
-    assert standing.current_name("a") in {"a", "b"}
-
-
-@pytest.mark.parametrize("numbers", [(99,), (2,), (3,), (4,)])
-def test_a_switch_of_what_is_no_earlier_edit_means_nothing(numbers: tuple[int, ...]) -> None:
-    """As in a log that was written by hand: itself, a later one, another switch, no line."""
-    by_hand = Event(event="jump", decided_at=WHEN, reviewer="eve", on=numbers, of=1)
-    events = numbered(edited(assigned("Q1")), by_hand, by_hand, edited(assigned("Q2")))
-    assert active_edits(events) == standing_of(events).active == {1, 4}
-    assert active_edits(events, 3) == standing_of(events, 3).active == {1}
-    assert standing_of(events, 3).decisions().keys() == {"Q1"}
 
 
 ONE, TWO, THREE, *_ = acts.CATEGORIES

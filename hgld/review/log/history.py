@@ -71,7 +71,7 @@ class Standing:
     What that comes to: `category_rulings`."""
 
     def count(self, event: Event) -> None:
-        """Takes up an edit after all that were taken up."""
+        """Counts an edit, after all that were counted before."""
         self.active.add(event.number)
         for change in event.changes:
             word, classes = Word(event, change), change.classes
@@ -90,7 +90,7 @@ class Standing:
                     self._mark(word)
 
     def _mark(self, word: Word) -> None:
-        """Takes up what an edit says of classes without deciding on them."""
+        """Notes what an edit says of classes without deciding on them."""
         change, classes = word.change, word.change.classes
         match change.effect:
             case "comment":
@@ -106,7 +106,7 @@ class Standing:
                 _drop(self.groups, classes)
 
     def _name(self, change: Change) -> None:
-        """Takes up how an edit calls a super-category."""
+        """Notes how an edit calls a super-category."""
         label, side = change.hierarchical_label, change.natural_or_human_made
         if change.effect != "assign" or label is None or side is None:
             return

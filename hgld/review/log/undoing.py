@@ -134,9 +134,11 @@ class Courses:
                 undone.append(event)
                 switches.discard(event.of)
             case "redo":
-                del undone[max(place for place, one in enumerate(undone) if one.of == event.of)]
-                if not self._by_number[event.of].is_edit:
-                    switches.add(event.of)
+                places = [place for place, one in enumerate(undone) if one.of == event.of]
+                if places:  # else it came too late: they did something else since
+                    del undone[places[-1]]
+                    if not self._by_number[event.of].is_edit:
+                        switches.add(event.of)
             case _:
                 undone.clear()
                 if not event.is_edit:

@@ -42,8 +42,12 @@ def refusal(workspace: Workspace) -> str:
     return text
 
 
-def end_of_line(data: bytes, line: int) -> int:
-    return sum(map(len, data.splitlines(keepends=True)[:line]))
+def cut(path: Path, kept: int | None) -> None:
+    """Leaves so many lines of a log, as of an old backup; None: no log."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    if kept is not None:
+        path.write_bytes(b"".join(lines[:kept]))
 
 
 @pytest.mark.fault(24, "emptied log")
@@ -52,10 +56,7 @@ def test_a_log_that_is_gone_emptied_or_cut_at_a_line_is_restored_as_told(
     reviewed: Workspace, kept: int | None, what: str
 ) -> None:
     clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
-    if kept is None:
-        log_of(reviewed).unlink()
-    else:
-        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
+    cut(log_of(reviewed), kept)
     text = refusal(reviewed)
     assert text.startswith(str(log_of(reviewed)))
     assert what in text
@@ -72,10 +73,7 @@ def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
 ) -> None:
     clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
     for path in (log_of(reviewed), copy_of(reviewed)):
-        if kept is None:
-            path.unlink()
-        else:  # as from an old backup
-            path.write_bytes(clean[: end_of_line(clean, kept)])
+        cut(path, kept)
     text = refusal(reviewed)
     assert ("gone" if kept is None else f"line {kept}") in text
     assert "`cp " not in text
@@ -90,10 +88,7 @@ def test_a_log_that_a_person_shortened_on_purpose_counts_once_that_is_said(
 ) -> None:
     monkeypatch.chdir(reviewed.root.parent)
     reviewed = Workspace(Path(reviewed.root.name))  # as it is by default: what is told fits both
-    clean = log_of(reviewed).read_bytes()
-    log_of(reviewed).unlink()
-    if kept is not None:
-        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
+    cut(log_of(reviewed), kept)
     sheets.type_command(refusal(reviewed), "rm")
     assert not run_review(reviewed, PROPOSE).skipped
     assert len(decisions.read_decisions(reviewed)) == (kept or 0)
@@ -122,7 +117,7 @@ def test_lines_that_no_copy_has_yet_are_not_given_up_unasked(
 ) -> None:
     """A crash before the copy was made, and then a flipped bit."""
     clean = log_of(reviewed).read_bytes()
-    copy_of(reviewed).write_bytes(clean[: end_of_line(clean, 3)])
+    cut(copy_of(reviewed), 3)
     log_of(reviewed).write_bytes(flip(clean, place % len(clean), 0))
     text = refusal(reviewed)
     assert f"line {1 if place == 50 else 5}" in text
@@ -198,17 +193,6 @@ def drawn(chance: random.Random, rounds: int) -> list[Damage]:
     return chance.sample(damages, len(damages))
 
 
-def obey(text: str) -> None:
-    """Does what an error tells, as `cp` does."""
-    (command,) = re.findall("`(cp [^`]*)`", text)
-    _, source, target = shlex.split(command)
-    shutil.copyfile(source, target)
-
-
-def scanned(data: bytes) -> list[Event]:
-    return [parse_event(text, "the line") for text in scan(data).lines]
-
-
 def seen_by_an_open_log(workspace: Workspace) -> list[Event] | None:
     try:
         return OpenLog(workspace, mend=False).events
@@ -227,7 +211,8 @@ def appended(log: OpenLog) -> Event | str:
 def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
     """Reviews a build with a damaged log or copy, and returns what became of it."""
     before = finished(reviewed)
-    events, shown = scanned(clean[log_of(reviewed)]), seen_by_an_open_log(reviewed)
+    lines, shown = scan(clean[log_of(reviewed)]).lines, seen_by_an_open_log(reviewed)
+    events = [parse_event(text, "the line") for text in lines]
     assert shown in (events, None)
     try:
         after = run_review(reviewed, PROPOSE)
@@ -239,7 +224,8 @@ def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
         assert finished(reviewed) == before
         if "`cp " not in text:
             return "named"
-        obey(text)
+        (command,) = re.findall("`(cp [^`]*)`", text)
+        shutil.copyfile(*shlex.split(command)[1:])
         return "restored as told"
     assert OpenLog(reviewed).events == shown == events
     # What stands after the last line is no decision, and stays where it is.

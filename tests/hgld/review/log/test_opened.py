@@ -261,7 +261,7 @@ MENDS: dict[str, Callable[[Workspace, OpenLog], object]] = {
 
 
 def check_a_torn_line(workspace: Workspace, mends: str, every: int) -> None:
-    """Tears the second line of a log at every so-manieth byte; all pass over what is left of it."""
+    """Tears the second line of a log at every n-th byte; every reader passes over what is left."""
     log = opened(workspace, ONE, TWO)
     data = log_of(workspace).read_bytes()
     start, last = data.index(b"\n") + 1, len(data) - 1
@@ -293,7 +293,7 @@ def test_a_line_torn_at_any_byte_is_passed_over_by_all(workspace: Workspace, men
     ("error", "lost"),
     [(OSError(errno.ENOSPC, "full"), 0), (OSError(errno.EIO, "no"), 40), (KeyboardInterrupt(), 0)],
 )
-def test_what_could_not_be_flushed_counts_not_and_the_next_append_goes_well(
+def test_what_could_not_be_flushed_does_not_count_and_the_next_append_goes_well(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: BaseException, lost: int
 ) -> None:
     """A disk may take the whole line, and say only then that it has no room for it."""

@@ -74,6 +74,19 @@ def test_an_edit_from_the_middle_is_taken_back_alone() -> None:
             jump(events, line)
 
 
+def test_a_redo_that_comes_too_late_counts_and_is_on_no_course() -> None:
+    """Its reviewer did something else since, in another window."""
+    events = log_of_three()
+    take(events, Toggle("undo", (3,), (), 3), "ann")  # 4
+    late = redo(events, "ann")
+    assert late == Toggle("redo", (), (3,), 3)
+    events.append(edited(assigned("Q9"), number=5))
+    take(events, late, "ann")  # 6
+    assert active_edits(events) == {1, 2, 3, 5}
+    assert undo(events, "ann") == Toggle("undo", (5,), (), 5)
+    assert redo(events, "ann") is None
+
+
 def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
     events = numbered(
         edited(assigned("Q1", label="lake")),

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, FILLED, FILLS, LANDMARK_LABELS
+from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, FILLS, LANDMARK_LABELS, TAXONOMY
 from tests.worlds.builders import (
+    Rows,
     class_rows,
     table_of,
     write_metadata,
@@ -40,29 +41,23 @@ SCRAPED = {
     landmark: [(qid, LABELS[qid]) for qid in qids] for landmark, qids in OF_LANDMARKS.items()
 }
 LANDMARKS: list[dict[str, object]] = [
-    {"split": "train", "landmark_id": 3, "category": "c/3"},
-    {"split": "train", "landmark_id": 1, "category": "c/1"},
-    {"split": "train", "landmark_id": 2, "category": "c/2"},
-    {"split": "train", "landmark_id": 4, "category": "c/4"},
-    {"split": "train", "landmark_id": 5, "category": "c/5"},
+    *({"split": "train", "landmark_id": n, "category": f"c/{n}"} for n in (3, 1, 2, 4, 5)),
     {"split": "index", "landmark_id": 1, "category": 'c/Lake_"x",_y'},
     {"split": "index", "landmark_id": 2, "category": "c/é"},
 ]
 CATEGORIES: list[dict[str, object]] = [
-    *[
+    *(
         {"split": split, "landmark_id": number, "category": "", "status": "ok", "qid": f"Q{number}"}
         | {"revision_id": 10 + number, "fetched_at": datetime(2025, 1, 1, tzinfo=UTC)}
         for split, number in SCRAPED
-    ],
+    ),
     {"split": "train", "landmark_id": 4, "category": "", "status": "no_item"},
 ]
 IMAGES: list[dict[str, object]] = [
-    {"split": "train", "image_id": "a0", "landmark_id": 1, "in_clean": True},
-    {"split": "train", "image_id": "a1", "landmark_id": 1, "in_clean": False},
-    {"split": "train", "image_id": "a2", "landmark_id": 3, "in_clean": True},
-    {"split": "train", "image_id": "a3", "landmark_id": 4, "in_clean": True},
-    {"split": "train", "image_id": "a4", "landmark_id": 5, "in_clean": True},
-    {"split": "train", "image_id": "a5", "landmark_id": 6, "in_clean": True},
+    *(
+        {"split": "train", "image_id": name, "landmark_id": number, "in_clean": name != "a1"}
+        for name, number in (("a0", 1), ("a1", 1), ("a2", 3), ("a3", 4), ("a4", 5), ("a5", 6))
+    ),
     {"split": "index", "image_id": "b0", "landmark_id": 1},
     {"split": "index", "image_id": "b1", "landmark_id": 2},
     {"split": "test", "image_id": "c0", "landmark_id": 1, "usage": "Public"},
@@ -101,20 +96,38 @@ FILL_ROWS: list[dict[str, object]] = [
 ]
 
 
-def write_fills(
-    workspace: Workspace, rows: Sequence[Mapping[str, object]] = tuple(FILL_ROWS)
-) -> None:
+def write_fills(workspace: Workspace, rows: Rows = FILL_ROWS) -> None:
     """Writes what `annotate` reads where it takes fills."""
     write_stage(workspace, [(FILLS, table_of(FILLS, rows))])
 
 
+def write_bad(workspace: Workspace, names: Mapping[str, Sequence[str]]) -> None:
+    """Writes which pictures of each split were found to be bad."""
+    for split, dataset in BAD_IMAGES.items():
+        rows = [{"image_id": name, "tar": "t", "reason": "truncated"} for name in names[split]]
+        write_stage(workspace, [(dataset, table_of(dataset, rows))])
+
+
 def write_inputs(
-    workspace: Workspace, images: Sequence[Mapping[str, object]] = tuple(IMAGES)
+    workspace: Workspace,
+    images: Rows = IMAGES,
+    *,
+    landmarks: Rows = LANDMARKS,
+    attributions: Rows = ATTRIBUTIONS,
+    scraped: Mapping[tuple[str, int], Sequence[tuple[str, str]]] = SCRAPED,
+    categories: Rows = CATEGORIES,
 ) -> None:
     """Writes what `annotate` reads."""
-    write_metadata(workspace, LANDMARKS, images, ATTRIBUTIONS)
-    write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
-    write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
+    write_metadata(workspace, landmarks, images, attributions)
+    write_scrape(workspace, class_rows(scraped), categories)
+    write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+
+
+def change_taxonomy(workspace: Workspace, changes: Mapping[str, Mapping[str, object]]) -> None:
+    """Changes what the taxonomy says of some classes."""
+    rows = workspace.read(TAXONOMY).to_pylist()
+    changed = [row | dict(changes.get(row["class_qid"], {})) for row in rows]
+    write_stage(workspace, [(TAXONOMY, table_of(TAXONOMY, changed))])
 
 
 def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
@@ -127,6 +140,7 @@ def filled(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
     return {row["image_id"]: row for row in workspace.read(FILLED[split]).to_pylist()}
 
 
-def landmark_labels(workspace: Workspace) -> list[dict[str, Any]]:
-    """Returns the rows of LANDMARK_LABELS."""
-    return list(workspace.read(LANDMARK_LABELS).to_pylist())
+def landmark_labels(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:
+    """Returns the rows of LANDMARK_LABELS, by label space and landmark."""
+    rows = workspace.read(LANDMARK_LABELS).to_pylist()
+    return {(row["split"], row["landmark_id"]): row for row in rows}

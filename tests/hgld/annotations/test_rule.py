@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hgld.annotations.rule import deciding_classes
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.stage import unique_classes
 from hgld.tables import TAXONOMY
@@ -78,10 +77,7 @@ def test_the_rule_agrees_with_its_plain_reading(
         bests = {label: most_specific(voters) for label, voters in votes.items()}
         order = sorted(
             votes,
-            key=lambda label: (
-                *(-len(votes[label]), landmarks[bests[label]]),
-                int(bests[label][1:]),
-            ),
+            key=lambda one: (-len(votes[one]), landmarks[bests[one]], int(bests[one][1:])),
         )
         ranked[landmark_id] = [
             {"hierarchical_label": label, "votes": len(votes[label]), "class_qid": bests[label]}
@@ -98,32 +94,35 @@ def test_the_rule_agrees_with_its_plain_reading(
         assert row["candidates"] == ranked[row["landmark_id"]]
 
 
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_published_labels_of_the_mini_follow_from_its_classes(
     workspace: Workspace, shared: Path
 ) -> None:
     published = shared / "gldv2_mini" / "metadata"
-    with (shared / "wikimedia_lab" / "expected.csv").open(encoding="utf-8") as file:
-        answers = {row["category"]: row for row in csv.DictReader(file)}
+    answers = {row["category"]: row for row in rows_of(shared / "wikimedia_lab" / "expected.csv")}
     landmarks, scraped = [], {}
     for split in ("train", "index"):
-        columns = {"landmark_id": pa.int64(), "category": pa.string()}
-        for row in read_csv(published / f"{split}_label_to_category.csv", columns).to_pylist():
-            landmarks.append({"split": split, **row})
-            answer = answers.get(row["category"])
-            if answer and answer["p31_qids"]:
-                pairs = zip(
-                    answer["p31_qids"].split("|"), answer["p31_labels"].split("|"), strict=True
-                )
-                scraped[split, row["landmark_id"]] = list(pairs)
+        for row in rows_of(published / f"{split}_label_to_category.csv"):
+            number, answer = int(row["landmark_id"]), answers.get(row["category"], {})
+            landmarks.append({**row, "split": split, "landmark_id": number})
+            if qids := answer.get("p31_qids"):
+                pairs = zip(qids.split("|"), answer["p31_labels"].split("|"), strict=True)
+                scraped[split, number] = list(pairs)
     classes = class_rows(scraped)
-    with (shared / "labels" / "supercategory_to_label.csv").open(encoding="utf-8") as file:
-        official = {row.pop("supercategory"): row for row in csv.DictReader(file)}
-    decisions = {}
-    for row in unique_classes(classes).to_pylist():
-        label = official.get(row["class_label"], {})
-        if label.get("hierarchical_label"):
-            sides = (label["hierarchical_label"], label["natural_or_human_made"])
-            decisions[row["class_qid"]] = ("assigned", *sides)
+    official = {
+        row["supercategory"]: ("assigned", row["hierarchical_label"], row["natural_or_human_made"])
+        for row in rows_of(shared / "labels" / "supercategory_to_label.csv")
+        if row["hierarchical_label"]
+    }
+    decisions = {
+        row["class_qid"]: official[row["class_label"]]
+        for row in unique_classes(classes).to_pylist()
+        if row["class_label"] in official
+    }
     write_metadata(workspace, landmarks, [])
     write_scrape(workspace, classes, [{**row, "status": "ok"} for row in landmarks])
     write_taxonomy(workspace, classes, decisions)

@@ -117,20 +117,14 @@ def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
 def test_every_image_is_in_exactly_one_table(workspace: Workspace, seed: int) -> None:
     chance = random.Random(seed)
     images = [
-        {
-            "split": split,
-            "image_id": f"{number:016x}",
-            "landmark_id": chance.choice([None, *range(8)] if split == "test" else [*range(8)]),
-            "in_clean": chance.choice([True, False]) if split == "train" else None,
-        }
-        for number, split in enumerate(chance.choices(["train", "index", "test"], k=120))
+        {"split": split, "image_id": f"{number:02}", "landmark_id": chance.randrange(8)}
+        | ({"in_clean": chance.random() < 0.5} if split == "train" else {})
+        for number, split in enumerate(chance.choices([*ANNOTATIONS], k=120))
     ]
-    world.write_inputs(workspace, images)
-    names = {
-        split: [str(row["image_id"]) for row in images if row["split"] == split]
-        for split in ANNOTATIONS
-    }
-    world.write_bad(workspace, {split: chance.sample(of, 8) for split, of in names.items()})
+    keys = [(str(row["split"]), str(row["image_id"])) for row in (*world.IMAGES, *images)]
+    bad = {split: [name for of, name in keys if of == split] for split in ANNOTATIONS}
+    world.write_inputs(workspace, [*world.IMAGES, *images])
+    world.write_bad(workspace, {split: chance.sample(names, 8) for split, names in bad.items()})
     world.write_fills(workspace, chance.sample(world.FILL_ROWS, 5))
     fills, train = chance.random() < 0.7, chance.choice(["all", "clean"])
     config = AnnotateConfig(train=train, pictures=True, fills=fills, images_per_shard=30)
@@ -139,17 +133,15 @@ def test_every_image_is_in_exactly_one_table(workspace: Workspace, seed: int) ->
     taken = {row["landmark_id"] for row in world.filled(workspace, "train").values()}
     assert bool(taken) == fills
     assert taken <= {3, 4}  # no class gives these a label
+    labelled = [*ANNOTATIONS.items(), *FILLED.items()]
     found = [
-        (split, image_id)
-        for datasets in (ANNOTATIONS, FILLED)
-        for split, dataset in datasets.items()
-        for image_id in workspace.read(dataset)["image_id"].to_pylist()
+        (of, name) for of, one in labelled for name in workspace.read(one)["image_id"].to_pylist()
     ]
     for dataset in (EXCLUDED, BAD_ANNOTATIONS):
-        rows = workspace.read(dataset).to_pylist()
-        assert rows
-        found += [(row["split"], row["image_id"]) for row in rows]
-    assert sorted(found) == sorted((row["split"], row["image_id"]) for row in images)
+        rows = workspace.read(dataset)
+        assert len(rows)
+        found += zip(rows["split"].to_pylist(), rows["image_id"].to_pylist(), strict=True)
+    assert sorted(found) == sorted(keys)
 
 
 def test_an_image_has_all_that_is_known_of_its_landmark(annotated: Workspace) -> None:

@@ -6,15 +6,8 @@ from typing import Any
 
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, FILLS, LANDMARK_LABELS, TAXONOMY
-from tests.worlds.builders import (
-    Rows,
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from tests.worlds import builders
+from tests.worlds.builders import Rows, class_rows, table_of, write_stage
 
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
 LABELS = {
@@ -84,15 +77,14 @@ FILL_ROWS: list[dict[str, object]] = [
             ("train", 1, "lake", 0.75, "words", None),
             ("train", 3, "park", 0.75, "words+parents", None),
             ("train", 4, "hill", 1.0, "reviewed", "eve"),
+            ("index", 4, "cave", 0.75, "words", None),  # another landmark than that of train
         )
     ),
-    {"split": "train", "landmark_id": 5, "status": "unsure", "best_guess": "cave"}
-    | {"confidence": 0.5, "evidence": "named a cave; not sure enough", "method": "words"},
-    {"split": "index", "landmark_id": 1, "status": "unsure", "best_guess": "hill"}
-    | {"confidence": 0.25, "evidence": "named a hill; not sure enough", "method": "words"},
-    # of the index, where the train landmark 4 is another one
-    {"split": "index", "landmark_id": 4, "status": "ok", "hierarchical_label": "cave"}
-    | {"natural_or_human_made": "natural", "evidence": "", "method": "words"},
+    *(
+        {"split": split, "landmark_id": number, "status": "unsure", "best_guess": guess}
+        | {"evidence": f"named a {guess}; not sure enough", "confidence": sure, "method": "words"}
+        for split, number, guess, sure in (("train", 5, "cave", 0.5), ("index", 1, "hill", 0.25))
+    ),
 ]
 
 
@@ -118,9 +110,9 @@ def write_inputs(
     categories: Rows = CATEGORIES,
 ) -> None:
     """Writes what `annotate` reads."""
-    write_metadata(workspace, landmarks, images, attributions)
-    write_scrape(workspace, class_rows(scraped), categories)
-    write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+    builders.write_metadata(workspace, landmarks, images, attributions)
+    builders.write_scrape(workspace, class_rows(scraped), categories)
+    builders.write_taxonomy(workspace, class_rows(scraped), DECISIONS)
 
 
 def change_taxonomy(workspace: Workspace, changes: Mapping[str, Mapping[str, object]]) -> None:

@@ -45,14 +45,13 @@ def before(published: Workspace) -> Path:
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release with two shards of train and of index, without its build; nobody changes it."""
-    config = AnnotateConfig(train="all", images_per_shard=1)
-    return _released(tmp_path_factory, "release-sharded", config) / "release"
+def released(first_build: Path) -> Path:
+    """Its release, as users have it; nobody changes it."""
+    return first_build.parent / "release"
 
 
 @pytest.fixture(scope="session")
 def released_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with labels that no class gives in two shards, and with a bad picture."""
+    """A release with all that there may be: labels that no class gives, a bad picture, shards."""
     config = AnnotateConfig(train="all", fills=True, pictures=True, images_per_shard=1)
     return _released(tmp_path_factory, "release-all", config) / "release"

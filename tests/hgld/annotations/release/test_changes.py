@@ -8,12 +8,7 @@ import pyarrow as pa
 import pytest
 
 from hgld.annotations.release.changes import change_counts, label_changes
-from hgld.annotations.release.released import (
-    IMAGE_COLUMNS,
-    IMAGE_SCHEMA,
-    LANDMARK_SCHEMA,
-    ReleaseTables,
-)
+from hgld.annotations.release.released import IMAGE_SCHEMA, LANDMARK_SCHEMA, ReleaseTables
 from hgld.tables import LABEL_CHANGES
 
 Row = dict[str, Any]
@@ -53,7 +48,7 @@ def image(split: str, name: str, number: int | None, reason: str | None = None) 
     is_labelled = table in {"data", "filled"}
     in_clean = True if is_labelled and split == "train" else None
     values = (split, name, number, in_clean, table, None if is_labelled else reason)
-    return dict(zip(IMAGE_COLUMNS, values, strict=True))
+    return dict(zip(IMAGE_SCHEMA.names, values, strict=True))
 
 
 def tables(landmarks: list[Row], images: list[Row]) -> ReleaseTables:
@@ -98,7 +93,7 @@ def row_after(told: Row) -> Row:
     if told["kind"] == "landmark":
         return told["landmark"] | {name: told[name] for name in ("split", "landmark_id")}
     renamed = {"table": "table_after", "reason": "reason_after"}
-    return {name: told[renamed.get(name, name)] for name in IMAGE_COLUMNS}
+    return {name: told[renamed.get(name, name)] for name in IMAGE_SCHEMA.names}
 
 
 @pytest.mark.parametrize("seed", range(12))

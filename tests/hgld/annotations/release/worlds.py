@@ -36,7 +36,7 @@ def kept(folder: Path, name: str) -> Path:
     return copy
 
 
-def decide(workspace: Workspace, decisions: Mapping[str, tuple[str, str, str]]) -> None:
+def decide(workspace: Workspace, decisions: Mapping[str, tuple[str, str, str]] = CHAPEL) -> None:
     """Has classes of the small world be decided otherwise."""
     write_taxonomy(workspace, class_rows(SCRAPED), {**DECISIONS, **decisions})
 

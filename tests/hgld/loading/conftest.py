@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.hgld.loading.world import write_annotated
+from tests.hgld.loading.world import draw_pictures, write_annotated
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a build with annotations, which no test changes."""
+    """The folder of a build with annotations and pictures, which no test changes."""
     root = tmp_path_factory.mktemp("loading") / "build"
     write_annotated(root)
+    draw_pictures(root)
     return root
 
 

@@ -23,6 +23,7 @@ def built_with_fills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with landmarks that have a label and not of their classes."""
     root = tmp_path_factory.mktemp("loading-fills") / "build"
     write_annotated(root, has_fills=True)
+    draw_pictures(root)
     return root
 
 

@@ -1,7 +1,6 @@
 """A release that is read where it lies, by HTTP Range; the server counts what it sends."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,37 +54,28 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def large_server(large: Path) -> Iterator[FolderServer]:
-    with serve(large) as server:
-        yield server
-
-
-def test_a_part_of_a_release_costs_a_part_of_its_bytes(
-    large: Path, large_server: FolderServer
-) -> None:
+def test_a_part_of_a_release_costs_a_part_of_its_bytes(large: Path) -> None:
     total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
+    with serve(large) as server:
 
-    def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
-        large_server.sent.clear()
-        split.to_arrow(columns)
-        sent = sum(size for name, size in large_server.sent.items() if "data/" in name)
-        return sent / total
+        def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
+            server.sent.clear()
+            split.to_arrow(columns)
+            return sum(size for name, size in server.sent.items() if "data/" in name) / total
 
-    train = hgld.load(large_server.url).train
-    chosen, there = (
-        one.of(hierarchical_label="label 40") for one in (train, hgld.load(large).train)
-    )
-    assert len(chosen) > IMAGES / LABELS / 2
-    assert chosen.to_arrow().equals(there.to_arrow())
-    assert large_server.hits.total() < 20
-    assert share(chosen) < 0.1
-    assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
-    landmark = train.of(landmark_id=6_789)  # although labels come first
-    assert len(landmark) == IMAGES // LANDMARKS
-    assert share(landmark) < 0.1
-    assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
-    assert share(train) > 0.95  # the server counts
+        train = hgld.load(server.url).train
+        sources = (train, hgld.load(large).train)
+        chosen, there = (one.of(hierarchical_label="label 40") for one in sources)
+        assert len(chosen) > IMAGES / LABELS / 2
+        assert chosen.to_arrow().equals(there.to_arrow())
+        assert server.hits.total() < 20
+        assert share(chosen) < 0.1
+        assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
+        landmark = train.of(landmark_id=6_789)  # although labels come first
+        assert len(landmark) == IMAGES // LANDMARKS
+        assert share(landmark) < 0.1
+        assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
+        assert share(train) > 0.95  # the server counts
 
 
 def test_threads_may_read_one_split(served: FolderServer) -> None:

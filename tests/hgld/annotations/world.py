@@ -9,6 +9,8 @@ from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, FILLS, LANDMARK_LABELS,
 from tests.worlds import builders
 from tests.worlds.builders import Rows, class_rows, table_of, write_stage
 
+Row = dict[str, object]
+
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
 LABELS = {
     CHURCH: "church building",
@@ -33,12 +35,12 @@ OF_LANDMARKS = {
 SCRAPED = {
     landmark: [(qid, LABELS[qid]) for qid in qids] for landmark, qids in OF_LANDMARKS.items()
 }
-LANDMARKS: list[dict[str, object]] = [
-    *({"split": "train", "landmark_id": n, "category": f"c/{n}"} for n in (3, 1, 2, 4, 5)),
+LANDMARKS: list[Row] = [
+    *(Row(split="train", landmark_id=n, category=f"c/{n}") for n in (3, 1, 2, 4, 5)),
     {"split": "index", "landmark_id": 1, "category": 'c/Lake_"x",_y'},
     {"split": "index", "landmark_id": 2, "category": "c/é"},
 ]
-CATEGORIES: list[dict[str, object]] = [
+CATEGORIES: list[Row] = [
     *(
         {"split": split, "landmark_id": number, "category": "", "status": "ok", "qid": f"Q{number}"}
         | {"revision_id": 10 + number, "fetched_at": datetime(2025, 1, 1, tzinfo=UTC)}
@@ -46,7 +48,7 @@ CATEGORIES: list[dict[str, object]] = [
     ),
     {"split": "train", "landmark_id": 4, "category": "", "status": "no_item"},
 ]
-IMAGES: list[dict[str, object]] = [
+IMAGES: list[Row] = [
     *(
         {"split": "train", "image_id": name, "landmark_id": number, "in_clean": name != "a1"}
         for name, number in (("a0", 1), ("a1", 1), ("a2", 3), ("a3", 4), ("a4", 5), ("a5", 6))
@@ -57,7 +59,7 @@ IMAGES: list[dict[str, object]] = [
     {"split": "test", "image_id": "c1", "usage": "Ignored"},
 ]
 _TERMS = "https://creativecommons.org/licenses"
-ATTRIBUTIONS: list[dict[str, object]] = [
+ATTRIBUTIONS: list[Row] = [
     dict(zip(("image_id", "title", "author", "license", "url"), values, strict=True))
     for values in (
         ("a1", "File:Nave.jpg", "Ann", f"{_TERMS}/by/2.0", "https://c.example/1"),
@@ -68,7 +70,7 @@ ATTRIBUTIONS: list[dict[str, object]] = [
 
 
 # What `fill` says of each landmark that no class gives a label, and of one that has another by now.
-FILL_ROWS: list[dict[str, object]] = [
+FILL_ROWS: list[Row] = [
     *(
         {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
         | {"natural_or_human_made": "natural", "best_guess": label, "confidence": sure}

@@ -67,11 +67,11 @@ class _Handler(BaseHTTPRequestHandler):
             told = {"files": [{"path": name, **regular} for name in names]}
         elif "/commit/" in self.path:
             if hub.refuses:
-                self.send(404)
+                self.send(404, b"{}", {})
                 return
             hub.commit(body)
             told = {"commitUrl": f"{url}/commit/{hub.sha}", "commitOid": hub.sha, "success": True}
-        self.send(200, json.dumps(told).encode())
+        self.send(200, json.dumps(told).encode(), {})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -81,13 +81,14 @@ class _Handler(BaseHTTPRequestHandler):
         match = re.fullmatch(rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", self.path)
         content = hub.at(match[1]).get(match[2]) if match else None
         if match is None or content is None:
-            self.send(404, **{"X-Error-Code": "EntryNotFound" if hub.commits else "RepoNotFound"})
+            code = "EntryNotFound" if hub.commits else "RepoNotFound"
+            self.send(404, b"{}", {"X-Error-Code": code})
             return
         hub.served[match[2]] += self.command == "GET"
         tag = hashlib.sha256(content).hexdigest()
-        self.send(200, content, **{"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
+        self.send(200, content, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
 
-    def send(self, status: int, content: bytes = b"{}", **headers: str) -> None:
+    def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)

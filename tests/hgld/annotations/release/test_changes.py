@@ -91,7 +91,7 @@ def change_of(before: Row | None, after: Row | None) -> str:
 def row_after(told: Row) -> Row:
     """Returns what a landmark or an image is after a change, from nothing but what is told."""
     if told["kind"] == "landmark":
-        return told["landmark"] | {name: told[name] for name in ("split", "landmark_id")}
+        return {**told["landmark"], **{name: told[name] for name in ("split", "landmark_id")}}
     renamed = {"table": "table_after", "reason": "reason_after"}
     return {name: told[renamed.get(name, name)] for name in IMAGE_SCHEMA.names}
 

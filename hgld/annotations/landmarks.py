@@ -3,6 +3,7 @@
 Joins of columns; no loop runs over landmarks.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -214,9 +215,6 @@ def _slugs(table: pa.Table) -> list[str]:
     found: list[str] = []
     for label in table["hierarchical_label"].to_pylist():
         first = slug(label) or "label"
-        tried, number = first, 1
-        while tried in found:
-            number += 1
-            tried = f"{first}-{number}"
-        found.append(tried)
+        numbered = (f"{first}-{number}" for number in itertools.count(2))
+        found.append(next(one for one in itertools.chain([first], numbered) if one not in found))
     return found

@@ -185,10 +185,9 @@ def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> N
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
+    rows = landmarks.select(list(columns.values())).to_pylist()
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.writer(file, lineterminator="\n")
         sheet.writerow(columns)
-        for row in landmarks.select(list(columns.values())).to_pylist():
-            sheet.writerow(
-                escape_cell(one) if isinstance(one, str) else one for one in row.values()
-            )
+        for row in rows:
+            sheet.writerow(escape_cell(v) if isinstance(v, str) else v for v in row.values())

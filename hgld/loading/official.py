@@ -55,12 +55,10 @@ def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
     tables = []
     for space in spaces:
         rows = read_csv(folder / LABEL_FILE.format(space), _LABELS, unique=LANDMARK)
-        null = pa.scalar(None, pa.string())
         names = (name for name in _LABELS if name != LANDMARK)
-        texts = {one: pc.if_else(pc.equal(rows[one], ""), null, rows[one]) for one in names}
-        constant = {"split": space, "method": BY_CLASS}
-        columns = {name: pa.repeat(value, len(rows)) for name, value in constant.items()}
-        tables.append(pa.table({**columns, LANDMARK: rows[LANDMARK], **texts}))
+        texts = {one: pc.if_else(pc.equal(rows[one], ""), None, rows[one]) for one in names}
+        constant = {"split": pa.repeat(space, len(rows)), "method": pa.repeat(BY_CLASS, len(rows))}
+        tables.append(pa.table({**constant, LANDMARK: rows[LANDMARK], **texts}))
     return pds.dataset(pa.concat_tables(tables))
 
 

@@ -95,16 +95,11 @@ def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
         texts: columns that are read as they are written: ids of images, and labels, so that 007
             and 7 are two.
     """
+    types = dict.fromkeys(texts, pa.string())
+    kinds = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
+    lines = pa_csv.ParseOptions(newlines_in_values=True)
     try:
-        return pa_csv.read_csv(
-            path,
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(texts, pa.string()),
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
+        return pa_csv.read_csv(path, parse_options=lines, convert_options=kinds)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     except OSError as error:

@@ -84,15 +84,14 @@ def release_set(
 
 def _shards(files: Sequence[str], where: str, folder: str) -> dict[str, list[str]]:
     """Returns the shards of each split in a folder, in their order."""
-    found: dict[str, list[str]] = {}
-    counts: dict[str, set[int]] = {}
+    found: dict[str, list[re.Match[str]]] = {}
     for match in filter(None, map(_SHARD.fullmatch, files)):
         if match[1] == folder:
-            found.setdefault(match[2], []).append(match[0])
-            counts.setdefault(match[2], set()).add(int(match[3]))
+            found.setdefault(match[2], []).append(match)
     for split, shards in found.items():
-        if counts[split] != {len(shards)}:
-            of = " and ".join(map(str, sorted(counts[split])))
+        counts = {int(match[3]) for match in shards}
+        if counts != {len(shards)}:
+            of = " and ".join(map(str, sorted(counts)))
             what = f"{where} holds {len(shards)} of {of} shards of {folder}/{split}"
             raise InputError(f"{what}, and must hold all of one release; fetch or make the others")
-    return found
+    return {split: [match[0] for match in shards] for split, shards in found.items()}

@@ -17,26 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.annotations.release.facts import ReleaseFacts
-from hgld.annotations.release.released import relative_to_release
+from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
-from hgld.tables import (
-    ANNOTATIONS,
-    BAD_ANNOTATIONS,
-    CREDITS,
-    EXCLUDED,
-    FILLED,
-    HIERARCHY,
-    LANDMARK_LABELS,
-)
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED
 
 TEMPLATES = Path(__file__).parent / "templates"
-MORE_TABLES = {
-    "landmarks": LANDMARK_LABELS,
-    "hierarchy": HIERARCHY,
-    "excluded": EXCLUDED,
-    "bad": BAD_ANNOTATIONS,
-    "credits": CREDITS,
-}
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
 _MOST_ROWS = 20
 """Of a table of the note; label_changes.parquet has them all."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hgld.annotations.release import cards
 from hgld.annotations.release.facts import ReleaseFacts
-from hgld.annotations.release.released import relative_to_release
+from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
 from hgld.tables import ANNOTATIONS, FILLED
 
@@ -19,7 +19,7 @@ _Json = dict[str, Any]
 
 _PARQUET = "application/x-parquet"
 _OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
-_TABLES = _OF_IMAGES | cards.MORE_TABLES
+_TABLES = _OF_IMAGES | MORE_TABLES
 # Nested columns have none: flat ones say the same again.
 _DATA_TYPES = {
     **dict.fromkeys((pa.int32(), pa.int64()), "sc:Integer"),

@@ -13,8 +13,10 @@ from hgld.errors import InputError
 from hgld.tables import (
     ANNOTATIONS,
     BAD_ANNOTATIONS,
+    CREDITS,
     EXCLUDED,
     FILLED,
+    HIERARCHY,
     LABEL_CHANGES,
     LANDMARK_LABELS,
 )
@@ -25,6 +27,14 @@ RELEASES_FILE = "releases.json"
 """Of a release: its version and those before it."""
 LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
 """The tables of images that have a label, by their folders in a release."""
+MORE_TABLES = {
+    "landmarks": LANDMARK_LABELS,
+    "hierarchy": HIERARCHY,
+    "excluded": EXCLUDED,
+    "bad": BAD_ANNOTATIONS,
+    "credits": CREDITS,
+}
+"""The others, by their names in a release."""
 
 IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reason"]
 # When two releases are compared, a row that one of them lacks is all null.
@@ -73,16 +83,14 @@ def read_release(folder: Path) -> ReleaseTables:
         for split, dataset in splits.items():
             rows = read_released(folder, dataset, ["image_id", "landmark_id", "in_clean"])
             rows = rows.append_column("split", pa.repeat(split, len(rows)))
-            rows = rows.append_column("reason", pa.nulls(len(rows), pa.string()))
             tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     for dataset, name in ((EXCLUDED, "excluded"), (BAD_ANNOTATIONS, "bad")):
         # What is guessed of excluded images is not compared.
         rows = read_released(folder, dataset, BAD_ANNOTATIONS.schema.names)
-        rows = rows.append_column("in_clean", pa.nulls(len(rows), pa.bool_()))
         tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
-    images = pa.concat_tables(table.select(IMAGE_COLUMNS).cast(IMAGE_SCHEMA) for table in tables)
+    images = pa.concat_tables(tables, promote_options="default").select(IMAGE_COLUMNS)
     landmarks = read_released(folder, LANDMARK_LABELS, LANDMARK_COLUMNS).cast(LANDMARK_SCHEMA)
-    return ReleaseTables(landmarks=landmarks, images=images)
+    return ReleaseTables(landmarks=landmarks, images=images.cast(IMAGE_SCHEMA))
 
 
 def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
@@ -101,11 +109,8 @@ def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = No
     tables = [schema.empty_table()]
     for path in paths:
         there = pq.read_schema(path)
-        lacking = [
-            field.name
-            for field in schema
-            if field.name not in there.names or there.field(field.name).type != field.type
-        ]
+        types = dict(zip(there.names, there.types, strict=True))
+        lacking = [field.name for field in schema if types.get(field.name) != field.type]
         if lacking:
             raise InputError(
                 f"{path} has other columns than this version of hgld writes "

@@ -4,8 +4,7 @@ from hgld.annotations.images import license_name
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.tables import CREDITS
-from tests.hgld.annotations.world import IMAGES, LANDMARKS
-from tests.worlds.builders import write_metadata
+from tests.hgld.annotations.world import write_inputs
 
 CC = "creativecommons.org"
 
@@ -47,26 +46,18 @@ def test_each_train_image_of_the_data_has_its_credit_in_the_order_of_the_data(
     assert report.manifest.problems == 0
 
 
-def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(reviewed: Workspace) -> None:
+def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(workspace: Workspace) -> None:
     attributions = [{"image_id": "a0", "author": "first"}, {"image_id": "a0", "author": "second"}]
-    write_metadata(reviewed, LANDMARKS, IMAGES, attributions)
-    report = run_annotate(reviewed, AnnotateConfig(train="all", images_per_shard=1))
-    assert [(row["image_id"], row["status"], row["author"]) for row in credit_rows(reviewed)] == [
-        ("a0", "ok", "first"),
-        ("a1", "missing", None),
-    ]
+    write_inputs(workspace, attributions=attributions)
+    report = run_annotate(workspace, AnnotateConfig(train="all", images_per_shard=1))
+    rows = workspace.read(CREDITS).select(["image_id", "status", "author"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [("a0", "ok", "first"), ("a1", "missing", None)]
     assert report.manifest.problems == 1
-    assert [path.name for path in reviewed.shards(CREDITS)] == [
-        "credits-00000-of-00002.parquet",
-        "credits-00001-of-00002.parquet",
-    ]
+    names = [path.name for path in workspace.shards(CREDITS)]
+    assert names == ["credits-00000-of-00002.parquet", "credits-00001-of-00002.parquet"]
 
 
-def test_without_the_file_of_credits_none_are_written(reviewed: Workspace) -> None:
-    write_metadata(reviewed, LANDMARKS, IMAGES)
-    run_annotate(reviewed, AnnotateConfig())
-    assert reviewed.shards(CREDITS) == []
-
-
-def credit_rows(workspace: Workspace) -> list[dict[str, object]]:
-    return list(workspace.read(CREDITS).to_pylist())
+def test_without_the_file_of_credits_none_are_written(workspace: Workspace) -> None:
+    write_inputs(workspace, attributions=[])
+    run_annotate(workspace, AnnotateConfig())
+    assert workspace.shards(CREDITS) == []

@@ -5,15 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, FILLED, FILLS, LANDMARK_LABELS
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, FILLS, LANDMARK_LABELS, TAXONOMY
+from tests.worlds import builders
+from tests.worlds.builders import Rows, class_rows, table_of, write_stage
+
+Row = dict[str, object]
 
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
 LABELS = {
@@ -39,37 +35,31 @@ OF_LANDMARKS = {
 SCRAPED = {
     landmark: [(qid, LABELS[qid]) for qid in qids] for landmark, qids in OF_LANDMARKS.items()
 }
-LANDMARKS: list[dict[str, object]] = [
-    {"split": "train", "landmark_id": 3, "category": "c/3"},
-    {"split": "train", "landmark_id": 1, "category": "c/1"},
-    {"split": "train", "landmark_id": 2, "category": "c/2"},
-    {"split": "train", "landmark_id": 4, "category": "c/4"},
-    {"split": "train", "landmark_id": 5, "category": "c/5"},
+LANDMARKS: list[Row] = [
+    *(Row(split="train", landmark_id=n, category=f"c/{n}") for n in (3, 1, 2, 4, 5)),
     {"split": "index", "landmark_id": 1, "category": 'c/Lake_"x",_y'},
     {"split": "index", "landmark_id": 2, "category": "c/é"},
 ]
-CATEGORIES: list[dict[str, object]] = [
-    *[
+CATEGORIES: list[Row] = [
+    *(
         {"split": split, "landmark_id": number, "category": "", "status": "ok", "qid": f"Q{number}"}
         | {"revision_id": 10 + number, "fetched_at": datetime(2025, 1, 1, tzinfo=UTC)}
         for split, number in SCRAPED
-    ],
+    ),
     {"split": "train", "landmark_id": 4, "category": "", "status": "no_item"},
 ]
-IMAGES: list[dict[str, object]] = [
-    {"split": "train", "image_id": "a0", "landmark_id": 1, "in_clean": True},
-    {"split": "train", "image_id": "a1", "landmark_id": 1, "in_clean": False},
-    {"split": "train", "image_id": "a2", "landmark_id": 3, "in_clean": True},
-    {"split": "train", "image_id": "a3", "landmark_id": 4, "in_clean": True},
-    {"split": "train", "image_id": "a4", "landmark_id": 5, "in_clean": True},
-    {"split": "train", "image_id": "a5", "landmark_id": 6, "in_clean": True},
+IMAGES: list[Row] = [
+    *(
+        {"split": "train", "image_id": name, "landmark_id": number, "in_clean": name != "a1"}
+        for name, number in (("a0", 1), ("a1", 1), ("a2", 3), ("a3", 4), ("a4", 5), ("a5", 6))
+    ),
     {"split": "index", "image_id": "b0", "landmark_id": 1},
     {"split": "index", "image_id": "b1", "landmark_id": 2},
     {"split": "test", "image_id": "c0", "landmark_id": 1, "usage": "Public"},
     {"split": "test", "image_id": "c1", "usage": "Ignored"},
 ]
 _TERMS = "https://creativecommons.org/licenses"
-ATTRIBUTIONS: list[dict[str, object]] = [
+ATTRIBUTIONS: list[Row] = [
     dict(zip(("image_id", "title", "author", "license", "url"), values, strict=True))
     for values in (
         ("a1", "File:Nave.jpg", "Ann", f"{_TERMS}/by/2.0", "https://c.example/1"),
@@ -80,7 +70,7 @@ ATTRIBUTIONS: list[dict[str, object]] = [
 
 
 # What `fill` says of each landmark that no class gives a label, and of one that has another by now.
-FILL_ROWS: list[dict[str, object]] = [
+FILL_ROWS: list[Row] = [
     *(
         {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
         | {"natural_or_human_made": "natural", "best_guess": label, "confidence": sure}
@@ -89,32 +79,49 @@ FILL_ROWS: list[dict[str, object]] = [
             ("train", 1, "lake", 0.75, "words", None),
             ("train", 3, "park", 0.75, "words+parents", None),
             ("train", 4, "hill", 1.0, "reviewed", "eve"),
+            ("index", 4, "cave", 0.75, "words", None),  # another landmark than that of train
         )
     ),
-    {"split": "train", "landmark_id": 5, "status": "unsure", "best_guess": "cave"}
-    | {"confidence": 0.5, "evidence": "named a cave; not sure enough", "method": "words"},
-    {"split": "index", "landmark_id": 1, "status": "unsure", "best_guess": "hill"}
-    | {"confidence": 0.25, "evidence": "named a hill; not sure enough", "method": "words"},
-    # of the index, where the train landmark 4 is another one
-    {"split": "index", "landmark_id": 4, "status": "ok", "hierarchical_label": "cave"}
-    | {"natural_or_human_made": "natural", "evidence": "", "method": "words"},
+    *(
+        {"split": split, "landmark_id": number, "status": "unsure", "best_guess": guess}
+        | {"evidence": f"named a {guess}; not sure enough", "confidence": sure, "method": "words"}
+        for split, number, guess, sure in (("train", 5, "cave", 0.5), ("index", 1, "hill", 0.25))
+    ),
 ]
 
 
-def write_fills(
-    workspace: Workspace, rows: Sequence[Mapping[str, object]] = tuple(FILL_ROWS)
-) -> None:
+def write_fills(workspace: Workspace, rows: Rows = FILL_ROWS) -> None:
     """Writes what `annotate` reads where it takes fills."""
     write_stage(workspace, [(FILLS, table_of(FILLS, rows))])
 
 
+def write_bad(workspace: Workspace, names: Mapping[str, Sequence[str]]) -> None:
+    """Writes which pictures of each split were found to be bad."""
+    for split, dataset in BAD_IMAGES.items():
+        rows = [{"image_id": name, "tar": "t", "reason": "truncated"} for name in names[split]]
+        write_stage(workspace, [(dataset, table_of(dataset, rows))])
+
+
 def write_inputs(
-    workspace: Workspace, images: Sequence[Mapping[str, object]] = tuple(IMAGES)
+    workspace: Workspace,
+    images: Rows = IMAGES,
+    *,
+    landmarks: Rows = LANDMARKS,
+    attributions: Rows = ATTRIBUTIONS,
+    scraped: Mapping[tuple[str, int], Sequence[tuple[str, str]]] = SCRAPED,
+    categories: Rows = CATEGORIES,
 ) -> None:
     """Writes what `annotate` reads."""
-    write_metadata(workspace, LANDMARKS, images, ATTRIBUTIONS)
-    write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
-    write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
+    builders.write_metadata(workspace, landmarks, images, attributions)
+    builders.write_scrape(workspace, class_rows(scraped), categories)
+    builders.write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+
+
+def change_taxonomy(workspace: Workspace, changes: Mapping[str, Mapping[str, object]]) -> None:
+    """Changes what the taxonomy says of some classes."""
+    rows = workspace.read(TAXONOMY).to_pylist()
+    changed = [row | dict(changes.get(row["class_qid"], {})) for row in rows]
+    write_stage(workspace, [(TAXONOMY, table_of(TAXONOMY, changed))])
 
 
 def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
@@ -127,6 +134,7 @@ def filled(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
     return {row["image_id"]: row for row in workspace.read(FILLED[split]).to_pylist()}
 
 
-def landmark_labels(workspace: Workspace) -> list[dict[str, Any]]:
-    """Returns the rows of LANDMARK_LABELS."""
-    return list(workspace.read(LANDMARK_LABELS).to_pylist())
+def landmark_labels(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:
+    """Returns the rows of LANDMARK_LABELS, by label space and landmark."""
+    rows = workspace.read(LANDMARK_LABELS).to_pylist()
+    return {(row["split"], row["landmark_id"]): row for row in rows}

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.hgld.loading.world import write_annotated
+from tests.hgld.loading.world import draw_pictures, write_annotated
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a build with annotations, which no test changes."""
+    """The folder of a build with annotations and pictures, which no test changes."""
     root = tmp_path_factory.mktemp("loading") / "build"
     write_annotated(root)
+    draw_pictures(root)
     return root
 
 
@@ -22,6 +23,7 @@ def built_with_fills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with landmarks that have a label and not of their classes."""
     root = tmp_path_factory.mktemp("loading-fills") / "build"
     write_annotated(root, has_fills=True)
+    draw_pictures(root)
     return root
 
 

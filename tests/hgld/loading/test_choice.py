@@ -10,6 +10,7 @@ import pytest
 import hgld
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet
+from hgld.tables import LabelOrigin
 
 
 def landmarks_of(data: LabelledSet, split: str = "train") -> list[int]:
@@ -21,15 +22,12 @@ def test_all_labels_are_those_of_classes_and_after_them_the_filled_ones(
     built_with_fills: Path,
 ) -> None:
     data = hgld.load(built_with_fills, labels="all")
-    published = hgld.load(built_with_fills)
-    ids = published.train.image_ids()
+    ids = hgld.load(built_with_fills).train.image_ids()
     assert data.train.image_ids()[: len(ids)] == ids
     rows = data.train.to_arrow(["landmark_id", "hierarchical_label", "decision"]).to_pylist()
-    assert [tuple(row.values()) for row in rows[len(ids) :]] == [
-        *[(60, "bridge", "filled")] * 2,
-        *[(7, "church", "filled")] * 3,
-        (8, "museum", "filled"),
-    ]
+    bridge, church = [(60, "bridge", "filled")] * 2, [(7, "church", "filled")] * 3
+    filled = [tuple(row.values()) for row in rows[len(ids) :]]
+    assert filled == [*bridge, *church, (8, "museum", "filled")]
     assert (len(data.index), len(data.query)) == (7 + 2, 3 + 1)
     assert list(data.splits) == ["train", "index", "test"]
 
@@ -39,9 +37,9 @@ def test_an_id_is_of_the_same_label_whatever_is_chosen(built: Path, built_with_f
         hgld.load(built_with_fills, labels=labels) for labels in ("classes", "all", "reviewed")
     )
     for split in ("train", "index", "query"):
-        labels = published[split].labels()
-        assert labels.tolist() == hgld.load(built)[split].labels().tolist()
-        assert labels.tolist() == every[split].labels()[: len(labels)].tolist()
+        labels = published[split].labels().tolist()
+        assert labels == hgld.load(built)[split].labels().tolist()
+        assert labels == every[split].labels()[: len(labels)].tolist()
     for level, names, more in (
         ("landmark_id", ("1", "2", "3", "4", "50"), ("7", "8", "60")),
         ("hierarchical_label", ("church", "museum", "ocean area "), ("bridge",)),
@@ -53,31 +51,27 @@ def test_an_id_is_of_the_same_label_whatever_is_chosen(built: Path, built_with_f
         published.index.of(hierarchical_label="bridge")
 
 
-def test_reviewed_labels_are_those_that_a_person_decided(built_with_fills: Path) -> None:
-    data = hgld.load(built_with_fills, labels="reviewed")
-    # Museums (landmark 3) were accepted unseen; of the filled ones eve looked at landmark 8.
-    assert set(landmarks_of(data)) == {1, 2, 4, 8}
-    assert set(landmarks_of(data, "index")) == {1, 2, 10, 7}
-    assert len(data.train) == len(data.train.labels()) == 6 + 2 + 4 + 1
-    assert len(data.query) == 4
-
-
 @pytest.mark.parametrize(
     ("labels", "least", "landmarks"),
     [
         ("classes", 0.9, {1, 2, 3, 4}),  # as float32 it is less than the 0.9 of Python
-        ("classes", 0.91, {1, 2, 4}),
+        ("classes", 0.91, {1, 2, 4}),  # museums (3) were accepted unseen
         ("all", 0.75, {1, 2, 3, 4, 7, 60, 8}),
         ("all", 0.95, {1, 2, 4, 60, 8}),
         ("all", 1, {1, 2, 4, 8}),
+        ("reviewed", 0, {1, 2, 4, 8}),  # of the filled ones eve looked at 8
         ("reviewed", 1.0, {1, 2, 4, 8}),
     ],
 )
-def test_a_label_that_no_person_decided_has_the_least_confidence(
-    built_with_fills: Path, labels: str, least: float, landmarks: set[int]
+def test_a_label_is_of_a_person_or_has_the_least_confidence(
+    built_with_fills: Path, labels: LabelOrigin, least: float, landmarks: set[int]
 ) -> None:
-    data = hgld.load(built_with_fills, labels=labels, min_confidence=least)  # type: ignore[arg-type]
+    data = hgld.load(built_with_fills, labels=labels, min_confidence=least)
     assert set(landmarks_of(data)) == landmarks
+    assert len(data.train) == len(data.train.labels())
+    if labels == "reviewed":
+        assert set(landmarks_of(data, "index")) == {1, 2, 10, 7}
+        assert (len(data.train), len(data.query)) == (6 + 2 + 4 + 1, 4)
 
 
 def test_all_labels_of_a_release_without_fills_are_refused(built: Path) -> None:
@@ -87,17 +81,16 @@ def test_all_labels_of_a_release_without_fills_are_refused(built: Path) -> None:
     assert len(hgld.load(built, labels="reviewed").train) == len(hgld.load(built).train)
 
 
-@pytest.mark.parametrize("least", [-0.1, 1.1, math.nan])
-def test_a_wrong_choice_is_refused(built: Path, least: float) -> None:
+def test_a_wrong_choice_is_refused(built: Path) -> None:
     with pytest.raises(ValueError, match="labels"):
         hgld.load(built, labels="fills")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="min_confidence"):
-        hgld.load(built, min_confidence=least)
+    for least in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="min_confidence"):
+            hgld.load(built, min_confidence=least)
 
 
 def test_what_says_nothing_of_its_labels_is_not_chosen_of(tmp_path: Path) -> None:
-    table = pa.table({"image_id": ["a"], "landmark_id": [1]})
-    mine = tmp_path / "mine.parquet"
+    table, mine = pa.table({"image_id": ["a"], "landmark_id": [1]}), tmp_path / "mine.parquet"
     pq.write_table(table, mine)
     for source in (table, {"train": table}, mine, str(mine)):
         with pytest.raises(InputError, match="labels"):

@@ -10,7 +10,7 @@ import pytest
 
 import hgld
 from hgld.errors import InputError
-from tests.hgld.loading.world import COUNTS, LABEL_OF, LANDMARKS, image_rows
+from tests.hgld.loading.world import CLASS_OF, COUNTS, DECISIONS, image_rows
 
 
 def test_labels_are_the_positions_of_their_names_in_the_order_of_the_rows(built: Path) -> None:
@@ -21,7 +21,7 @@ def test_labels_are_the_positions_of_their_names_in_the_order_of_the_rows(built:
     names = [train.names(level) for level in train.levels]
     of_image = {str(row["image_id"]): int(str(row["landmark_id"])) for row in image_rows()}
     for image, ids in zip(train.image_ids(), labels, strict=True):
-        label = LABEL_OF[LANDMARKS["train"][of_image[image]]]
+        label = DECISIONS[CLASS_OF["train", of_image[image]]][1]
         side = "natural" if label == "ocean area " else "human-made"
         read = [names[place][id_] for place, id_ in enumerate(ids)]
         assert read == [str(of_image[image]), label, side]
@@ -66,20 +66,15 @@ def test_landmarks_are_chosen_by_their_label_too(built: Path) -> None:
     assert chosen == {"hierarchical_label": "ocean area "}  # and not the church of train
 
 
-@pytest.mark.parametrize(
-    ("values", "word"),
-    [
+def test_what_is_not_there_is_not_selected(built: Path) -> None:
+    train = hgld.load(built).train
+    for values, word in (
         ({"hierarchical_label": "ocean area"}, "did you mean 'ocean area '"),
         ({"landmark_id": 10}, "landmark_id"),
         ({"label": "church"}, "label"),
-    ],
-)
-def test_what_is_not_there_is_not_selected(
-    built: Path, values: dict[str, str | int], word: str
-) -> None:
-    train = hgld.load(built).train
-    with pytest.raises(ValueError, match=word):
-        train.of(**values)
+    ):
+        with pytest.raises(ValueError, match=word):
+            train.of(**values)
     with pytest.raises(TypeError, match="church"):
         train.where("church")
 

@@ -21,35 +21,29 @@ LEVELS = ("product", "category")
 LABELS = [[1, 1], [0, 1], [1, 1], [2, 0]]
 
 
-def write(kind: str, folder: Path) -> object:
-    table, frame, path = pa.table(SHOP), pd.DataFrame(SHOP), folder / f"shop.{kind}"
-    match kind:
-        case "parquet":
-            pq.write_table(table, path)
-        case "csv":
-            frame.to_csv(path, index=False)
-        case "dictionary":
-            return table.set_column(1, "product", table["product"].dictionary_encode())
-        case "pandas":
-            return frame.astype({"product": "category"})
-        case "polars":
-            return pl.DataFrame(SHOP)
-        case "categories":
-            return pl.DataFrame(SHOP).with_columns(pl.col("product").cast(pl.Categorical))
-        case _:
-            return table
-    return path
+def sources(folder: Path) -> dict[str, object]:
+    """Returns the shop as everything that may be loaded."""
+    table, frame, mine = pa.table(SHOP), pd.DataFrame(SHOP), pl.DataFrame(SHOP)
+    pq.write_table(table, folder / "shop.parquet")
+    frame.to_csv(folder / "shop.csv", index=False)
+    return {
+        "a parquet file": folder / "shop.parquet",
+        "a CSV file": folder / "shop.csv",
+        "Arrow": table,
+        "Arrow, a dictionary": table.set_column(1, "product", table["product"].dictionary_encode()),
+        "pandas": frame.astype({"product": "category"}),
+        "polars": mine,
+        "polars, categories": mine.with_columns(pl.col("product").cast(pl.Categorical)),
+    }
 
 
-@pytest.mark.parametrize(
-    "kind", ["parquet", "csv", "arrow", "dictionary", "pandas", "polars", "categories"]
-)
-def test_a_table_of_any_kind_gives_the_same_labels(kind: str, tmp_path: Path) -> None:
-    images = hgld.load(write(kind, tmp_path), levels=LEVELS, image="picture").train
-    assert images.labels().tolist() == LABELS
-    assert images.names("product") == ("cup", "mug", "pan")
-    assert images.image_ids() == SHOP["picture"]  # not 7
-    assert images.of(product="pan").image_ids() == ["x/4.jpg"]
+def test_a_table_of_any_kind_gives_the_same_labels(tmp_path: Path) -> None:
+    for kind, source in sources(tmp_path).items():
+        images = hgld.load(source, levels=LEVELS, image="picture").train
+        assert images.labels().tolist() == LABELS, kind
+        assert images.names("product") == ("cup", "mug", "pan"), kind
+        assert images.image_ids() == SHOP["picture"], kind  # not 7
+        assert images.of(product="pan").image_ids() == ["x/4.jpg"], kind
 
 
 def test_numbers_are_labels_in_the_order_of_numbers() -> None:

@@ -48,26 +48,18 @@ def test_nothing_is_read_before_it_is_asked_for(copied: Path) -> None:
         data.train.labels(["hierarchical_label"])
 
 
-@pytest.mark.parametrize(
-    ("source", "word"),
-    [
-        ("no/such/folder", "no/such/folder"),
-        ("empty", "empty"),
-        ("notes.txt", "parquet"),
-        ("text.parquet", "parquet"),
-        ("annotations", "data/"),
-    ],
-)
-def test_what_cannot_be_loaded_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, word: str
-) -> None:
+def test_what_cannot_be_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "annotations/data").mkdir(parents=True)
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / "text.parquet").write_text("image_id,landmark_id\n")
-    with pytest.raises(InputError, match=word):
-        hgld.load(source)
+    Path("empty").mkdir()
+    Path("annotations/data").mkdir(parents=True)
+    Path("notes.txt").touch()
+    Path("text.parquet").write_text("image_id,landmark_id\n")
+    for source, word in (
+        *(("no/such/folder", "no/such/folder"), ("empty", "empty"), ("notes.txt", "parquet")),
+        *(("text.parquet", "parquet"), ("annotations", "data/")),
+    ):
+        with pytest.raises(InputError, match=word):
+            hgld.load(source)
 
 
 def test_nobody_at_an_address_is_an_error() -> None:

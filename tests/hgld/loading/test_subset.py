@@ -26,8 +26,7 @@ def rows() -> list[dict[str, object]]:
 
 
 def chosen(per_class: int, *, seed_of_order: int = 0, **options: Any) -> pa.Table:  # noqa: ANN401
-    shuffled = rows()
-    random.Random(seed_of_order).shuffle(shuffled)
+    shuffled = random.Random(seed_of_order).sample(rows(), len(rows()))
     split = hgld.load(pa.Table.from_pylist(shuffled), levels=LEVELS).train
     return choose_subset(split, per_class, **options)
 
@@ -36,8 +35,9 @@ def ids(subset: pa.Table) -> list[str]:
     return [str(one) for one in subset["image_id"].to_pylist()]
 
 
-def images_of_landmarks(subset: pa.Table) -> Counter[int]:
-    return Counter(subset["landmark_id"].to_pylist())
+def counts(subset: pa.Table, column: str = "landmark_id") -> Counter[Any]:
+    """Returns how many images each landmark has, or each class."""
+    return Counter(subset[column].to_pylist())
 
 
 def test_the_same_images_are_chosen_in_whatever_order_they_come() -> None:
@@ -53,12 +53,10 @@ def test_what_a_seed_chooses_is_fixed_for_good() -> None:
 
 def test_landmarks_of_a_class_take_turns() -> None:
     subset = chosen(12)
-    of_class = Counter(subset[LEVELS[1]].to_pylist())
-    assert of_class == {"label 0": 12, "label 1": 3, "label 2": 12}
-    of_landmark = images_of_landmarks(subset)
-    assert sorted(of_landmark[one] for one in range(10)) == [1] * 8 + [2] * 2
+    assert counts(subset, LEVELS[1]) == {"label 0": 12, "label 1": 3, "label 2": 12}
+    assert sorted(counts(subset)[one] for one in range(10)) == [1] * 8 + [2] * 2
     # 50 images do not outweigh 2: all the others have given theirs before the third of one
-    many = images_of_landmarks(chosen(30))
+    many = counts(chosen(30))
     assert [many[one] for one in range(10)] == [12, *[2] * 9]
 
 
@@ -72,13 +70,13 @@ def test_a_larger_subset_holds_the_smaller_one() -> None:
 
 
 def test_fewer_landmarks_give_more_images_each() -> None:
-    of_landmark = images_of_landmarks(chosen(8, most_landmarks=2))
+    of_landmark = counts(chosen(8, most_landmarks=2))
     assert len(of_landmark) == 6
     assert [of_landmark[one] for one in range(13, 23) if of_landmark[one]] == [4, 4]
 
 
 def test_any_level_may_be_the_class() -> None:
-    assert images_of_landmarks(chosen(1, level="landmark_id")) == dict.fromkeys(range(23), 1)
+    assert counts(chosen(1, level="landmark_id")) == dict.fromkeys(range(23), 1)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -1,6 +1,7 @@
 """Pictures with their labels, for torch."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 import hgld
 from hgld.errors import InputError
 from hgld.loading.labelled import gldv2_place
-from tests.hgld.loading.world import colour, draw_pictures, write_annotated
+from tests.hgld.loading.world import colour
 
 
 def mean_colour(picture: Image.Image) -> torch.Tensor:
@@ -23,17 +24,9 @@ def mean_colour(picture: Image.Image) -> torch.Tensor:
     return torch.from_numpy(pixels.reshape(-1, 3).mean(axis=0))
 
 
-@pytest.fixture(scope="module")
-def pictured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pictures") / "build"
-    write_annotated(root)
-    draw_pictures(root)
-    return root
-
-
-def test_an_item_is_the_picture_of_its_row_and_its_labels(pictured: Path) -> None:
-    split = hgld.load(pictured).query
-    pictures = split.torch(pictured / "images")
+def test_an_item_is_the_picture_of_its_row_and_its_labels(built: Path) -> None:
+    split = hgld.load(built).query
+    pictures = split.torch(built / "images")
     assert len(pictures) == len(split) == 3
     for place, (name, ids) in enumerate(zip(split.image_ids(), split.labels(), strict=True)):
         picture, labels = pictures[place]
@@ -45,26 +38,25 @@ def test_an_item_is_the_picture_of_its_row_and_its_labels(pictured: Path) -> Non
 
 @pytest.mark.usefixtures("same_sigchld")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_gives_batches_in_the_order_of_the_rows(pictured: Path, workers: int) -> None:
-    split = hgld.load(pictured).train
-    pictures = split.torch(pictured / "images/train", mean_colour)
+def test_a_loader_gives_batches_in_the_order_of_the_rows(built: Path, workers: int) -> None:
+    split = hgld.load(built).train
+    pictures = split.torch(built / "images/train", mean_colour)
     loader = DataLoader(pictures, batch_size=5, num_workers=workers)
     colours, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
     assert np.array_equal(labels.numpy(), split.labels())
-    wanted = [colour(name) for name in split.image_ids()]
-    assert np.allclose(colours, wanted, atol=4)
+    assert np.allclose(colours, [colour(name) for name in split.image_ids()], atol=4)
 
 
-def test_workers_that_are_spawned_take_it_along(pictured: Path) -> None:
-    pictures = hgld.load(pictured).index.torch(pictured / "images", mean_colour)
+def test_workers_that_are_spawned_take_it_along(built: Path) -> None:
+    pictures = hgld.load(built).index.torch(built / "images", mean_colour)
     copy = pickle.loads(pickle.dumps(pictures))  # noqa: S301 - our own
     assert torch.equal(copy[3][0], pictures[3][0])
     assert torch.equal(copy.labels, pictures.labels)
 
 
-def test_a_selection_and_other_levels_are_obeyed(pictured: Path) -> None:
-    split = hgld.load(pictured).train.of(hierarchical_label="museum")
-    pictures = split.torch(pictured / "images", levels=["hierarchical_label"])
+def test_a_selection_and_other_levels_are_obeyed(built: Path) -> None:
+    split = hgld.load(built).train.of(hierarchical_label="museum")
+    pictures = split.torch(built / "images", levels=["hierarchical_label"])
     assert pictures.labels.tolist() == [[1]] * 5
 
 
@@ -75,14 +67,13 @@ def test_pictures_of_ones_own_lie_where_one_says(tmp_path: Path) -> None:
     assert images.torch(tmp_path, place=str)[0][0].getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
-    write_annotated(tmp_path)
-    draw_pictures(tmp_path)
-    split = hgld.load(tmp_path).index
+def test_what_is_missing_or_damaged_is_named(built: Path, tmp_path: Path) -> None:
+    images = Path(shutil.copytree(built / "images", tmp_path / "images"))
+    split = hgld.load(built).index
     with pytest.raises(InputError, match="nowhere"):
         split.torch(tmp_path / "nowhere")
-    pictures = split.torch(tmp_path / "images")
-    first, second = (tmp_path / "images/index" / gldv2_place(id_) for id_ in split.image_ids()[:2])
+    pictures = split.torch(images)
+    first, second = (images / "index" / gldv2_place(id_) for id_ in split.image_ids()[:2])
     second.write_bytes(second.read_bytes()[:200])
     with pytest.raises(InputError, match=second.name):
         _ = pictures[1]
@@ -90,6 +81,6 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=first.name):
         _ = pictures[0]
     with pytest.raises(InputError, match=first.name):
-        split.torch(tmp_path / "images")
+        split.torch(images)
     with pytest.raises(ValueError, match="16"):
         gldv2_place("a")

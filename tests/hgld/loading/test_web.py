@@ -1,7 +1,6 @@
 """A release that is read where it lies, by HTTP Range; the server counts what it sends."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,85 +15,67 @@ from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import open_source
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.web import WebFile
-from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS
+from hgld.tables import ANNOTATIONS
 from tests.hgld.loading.world import write_sums
-from tests.worlds.builders import table_of
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 IMAGES, LABELS, LANDMARKS, SHARDS = 240_000, 78, 12_000, 2
+LAYOUT = ANNOTATIONS["train"].layout
 SHARD = "annotations/data/train-00000-of-00002.parquet"
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The annotations of a quarter as many images as the published ones, under as many labels."""
-    landmarks = [
-        {"landmark_id": number, "hierarchical_label": f"label {label:02d}", "method": "class"}
-        | {"natural_or_human_made": "natural", "category": f"Category:Building_{number}"}
-        | {"qid": f"Q{number * 7919}", "split": "train", "rule": "only_label", "candidates": []}
-        for number in range(LANDMARKS)
-        for label in [min(number, LANDMARKS - 1 - number) * 2 * LABELS // LANDMARKS]
-    ]
-    rows = [
-        {key: row[key] for key in row.keys() - {"split", "rule", "candidates"}}
-        | {"image_id": "", "provenance": {"status": "ok", "revision_id": number * 31}}
-        for number, row in enumerate(landmarks)
-    ]
-    table = table_of(ANNOTATIONS["train"], rows)
-    table = table.sort_by([("hierarchical_label", "ascending"), ("landmark_id", "ascending")])
-    table = table.take(np.arange(IMAGES) * LANDMARKS // IMAGES)
+    numbers = np.arange(LANDMARKS)
+    names = [f"label {number % LABELS:02}" for number in numbers]
+    landmarks = pa.table({"landmark_id": numbers, "hierarchical_label": names})
+    for name, text in (
+        ("split", "train"),
+        ("method", "class"),
+        ("natural_or_human_made", "natural"),
+    ):
+        landmarks = landmarks.append_column(name, pa.repeat(text, LANDMARKS))
+    # Every row group has low and high landmarks, as the layout sorts them.
+    ranked = landmarks.sort_by([(name, "ascending") for name in LAYOUT.sorted_by[:2]])
+    images = ranked.take(np.arange(IMAGES) * LANDMARKS // IMAGES)
     ids = random.Random(0).randbytes(8 * IMAGES).hex()
-    names = pa.array([ids[place : place + 16] for place in range(0, len(ids), 16)])
-    table = table.set_column(0, table.schema.field(0), names)
-    numbers = [one.name for one in HIERARCHY.schema if pa.types.is_integer(one.type)]
-    tree = [
-        {"hierarchical_label": label, "natural_or_human_made": "natural", "slug": ""}
-        | dict.fromkeys(numbers, 0)
-        for label in sorted({str(row["hierarchical_label"]) for row in landmarks})
-    ]
+    names = [ids[place : place + 16] for place in range(0, len(ids), 16)]
+    images = images.append_column("image_id", pa.array(names))
     folder = tmp_path_factory.mktemp("large") / "annotations"
     (folder / "data").mkdir(parents=True)
-    write_shard(table_of(HIERARCHY, tree), folder / "hierarchy.parquet")
-    write_shard(table_of(LANDMARK_LABELS, landmarks), folder / "landmarks.parquet")
+    for name in ("hierarchy", "landmarks"):
+        write_shard(landmarks, folder / f"{name}.parquet")
     for number in range(SHARDS):
         path = folder / f"data/train-{number:05d}-of-{SHARDS:05d}.parquet"
-        part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
-        write_shard(part, path, ANNOTATIONS["train"].layout)
+        part = images.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
+        write_shard(part, path, LAYOUT)
     write_sums(folder)
     return folder
 
 
-@pytest.fixture
-def large_server(large: Path) -> Iterator[FolderServer]:
-    with serve(large) as server:
-        yield server
-
-
-def test_a_part_of_a_release_costs_a_part_of_its_bytes(
-    large: Path, large_server: FolderServer
-) -> None:
+def test_a_part_of_a_release_costs_a_part_of_its_bytes(large: Path) -> None:
     total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
+    with serve(large) as server:
 
-    def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
-        large_server.sent.clear()
-        split.to_arrow(columns)
-        sent = sum(size for name, size in large_server.sent.items() if "data/" in name)
-        return sent / total
+        def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
+            server.sent.clear()
+            split.to_arrow(columns)
+            return sum(size for name, size in server.sent.items() if "data/" in name) / total
 
-    train = hgld.load(large_server.url).train
-    chosen = train.of(hierarchical_label="label 40")
-    assert len(chosen) > IMAGES / LABELS / 2
-    assert chosen.to_arrow().equals(
-        hgld.load(large).train.of(hierarchical_label="label 40").to_arrow()
-    )
-    assert large_server.hits.total() < 20
-    assert share(chosen) < 0.1
-    assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
-    landmark = train.of(landmark_id=6_789)  # although labels come first
-    assert len(landmark) == IMAGES // LANDMARKS
-    assert share(landmark) < 0.1
-    assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
-    assert share(train) > 0.95  # the server counts
+        train = hgld.load(server.url).train
+        sources = (train, hgld.load(large).train)
+        chosen, there = (one.of(hierarchical_label="label 40") for one in sources)
+        assert len(chosen) > IMAGES / LABELS / 2
+        assert chosen.to_arrow().equals(there.to_arrow())
+        assert server.hits.total() < 20
+        assert share(chosen) < 0.1
+        assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
+        landmark = train.of(landmark_id=6_789)  # although labels come first
+        assert len(landmark) == IMAGES // LANDMARKS
+        assert share(landmark) < 0.1
+        assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
+        assert share(train) > 0.95  # the server counts
 
 
 def test_threads_may_read_one_split(served: FolderServer) -> None:

@@ -9,41 +9,37 @@ from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.loading.labelled import gldv2_place
-from hgld.tables import FILLS, TAXONOMY
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from tests.hgld.annotations.world import change_taxonomy, write_fills
+from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 
-CLASSES = {
-    "Q1": ("church building", "church", "human-made"),
-    "Q2": ("museum", "museum", "human-made"),
-    "Q3": ("bay", "ocean area ", "natural"),
+NAMES = {"Q1": "church building", "Q2": "museum", "Q3": "bay"}
+DECISIONS = {
+    "Q1": ("assigned", "church", "human-made"),
+    "Q2": ("assigned", "museum", "human-made"),
+    "Q3": ("assigned", "ocean area ", "natural"),
 }
-# label space to landmark to its class; landmark 1 is another in each space
-LANDMARKS = {
-    "train": {1: "Q1", 2: "Q1", 3: "Q2", 4: "Q3", 50: "Q2"},
-    "index": {1: "Q3", 2: "Q1", 10: "Q1"},
-}
+# label space and landmark to its class; landmark 1 is another in each space
+TRAIN, INDEX = {1: "Q1", 2: "Q1", 3: "Q2", 4: "Q3", 50: "Q2"}, {1: "Q3", 2: "Q1", 10: "Q1"}
+CLASS_OF = {("train", number): qid for number, qid in TRAIN.items()}
+CLASS_OF |= {("index", number): qid for number, qid in INDEX.items()}
 # split to landmark to how many images it has; landmark 50 has none
 COUNTS = {"train": {1: 6, 2: 2, 3: 5, 4: 4}, "index": {1: 3, 2: 2, 10: 2}, "test": {1: 1, 10: 2}}
 # landmarks that no class gives a label, and how their label came to be, in the build with fills
-FILLS_OF: dict[tuple[str, int], tuple[str, str, float]] = {
-    ("train", 7): ("church", "words", 0.75),
-    ("train", 60): ("bridge", "words+parents", 0.95),  # a label that no class gives
-    ("train", 8): ("museum", "reviewed", 1.0),
-    ("index", 7): ("bridge", "reviewed", 1.0),
+FILLS_OF = {
+    ("train", 7): ("ok", "church", "words", 0.75),
+    ("train", 60): ("ok", "bridge", "words+parents", 0.95),  # a label that no class gives
+    ("train", 8): ("ok", "museum", "reviewed", 1.0),
+    ("index", 7): ("ok", "bridge", "reviewed", 1.0),
+    ("train", 9): ("unsure", None, "words", 0.25),
 }
-COUNTS_FILLED = {
-    "train": {7: 3, 60: 2, 8: 1, 9: 2},  # of landmark 9 there is a guess alone
-    "index": {7: 2},
-    "test": {7: 1},
-}
-LABEL_OF = {qid: label for qid, (_, label, _) in CLASSES.items()}
+COUNTS_FILLED = {"train": {7: 3, 60: 2, 8: 1, 9: 2}, "index": {7: 2}, "test": {7: 1}}
+FILL_ROWS = [
+    {"split": split, "landmark_id": number, "status": status, "hierarchical_label": label}
+    | {"natural_or_human_made": label and "human-made", "best_guess": label or "lake"}
+    | {"evidence": "named so", "method": method, "confidence": sure}
+    | {"reviewer": "eve" if method == "reviewed" else None}
+    for (split, number), (status, label, method, sure) in FILLS_OF.items()
+]
 
 
 def image_id(split: str, landmark: int, number: int) -> str:
@@ -62,61 +58,30 @@ def image_rows(counts: Mapping[str, Mapping[int, int]] = COUNTS) -> list[dict[st
     ]
 
 
-def write_annotated(
-    root: Path, *, images_per_shard: int = 10, has_fills: bool = False
-) -> Workspace:
+def write_annotated(root: Path, *, has_fills: bool = False) -> Workspace:
     """Writes a build up to its annotations: two shards of train, one of index and of test.
 
-    The images of landmark 50 and those of COUNTS are labelled by classes, and where it has fills
-    those of COUNTS_FILLED by what FILLS_OF says.
+    The images of COUNTS are labelled by classes. Where it has fills, those of COUNTS_FILLED are by
+    what FILLS_OF says, and museums were accepted unseen, with a confidence of 0.9.
     """
     workspace = Workspace(root)
-    of_landmarks = {
-        (space, landmark): [(qid, CLASSES[qid][0])]
-        for space, landmarks in LANDMARKS.items()
-        for landmark, qid in landmarks.items()
-    }
+    classes = class_rows({key: [(qid, NAMES[qid])] for key, qid in CLASS_OF.items()})
     landmarks = [
-        {"split": space, "landmark_id": landmark, "category": f"c/{space}/{landmark}"}
-        for space, landmark in of_landmarks
+        {"split": space, "landmark_id": number, "category": f"c/{space}/{number}"}
+        for space, number in (*CLASS_OF, *(FILLS_OF if has_fills else ()))
     ]
-    more = [*FILLS_OF, ("train", 9)] if has_fills else []
-    landmarks += [{"split": one, "landmark_id": number, "category": ""} for one, number in more]
     images = [*image_rows(), *(image_rows(COUNTS_FILLED) if has_fills else ())]
     write_metadata(workspace, landmarks, images)
     scraped = [{**row, "status": "ok", "qid": f"Q{row['landmark_id']}"} for row in landmarks]
-    write_scrape(workspace, class_rows(of_landmarks), scraped)
-    decisions = {qid: ("assigned", label, side) for qid, (_, label, side) in CLASSES.items()}
-    write_taxonomy(workspace, class_rows(of_landmarks), decisions)
+    write_scrape(workspace, classes, scraped)
+    write_taxonomy(workspace, classes, DECISIONS)
     if has_fills:
-        unsure_of_museums(workspace)
-        write_stage(workspace, [(FILLS, table_of(FILLS, fill_rows()))])
-    config = AnnotateConfig(images_per_shard=images_per_shard, fills=has_fills)
-    run_annotate(workspace, config)
+        unseen = {"decision": "proposed", "reviewer": None, "confidence": 0.9}
+        change_taxonomy(workspace, {"Q2": unseen | {"accepted_above": 0.5}})
+        write_fills(workspace, FILL_ROWS)
+    run_annotate(workspace, AnnotateConfig(images_per_shard=10, fills=has_fills))
     write_sums(workspace.path("annotations"))
     return workspace
-
-
-def unsure_of_museums(workspace: Workspace) -> None:
-    """Has the museums be accepted unseen, with a confidence of 0.9."""
-    rows = workspace.read(TAXONOMY).to_pylist()
-    for row in rows:
-        if row["hierarchical_label"] == "museum":
-            row.update(decision="proposed", reviewer=None, confidence=0.9, accepted_above=0.5)
-    write_stage(workspace, [(TAXONOMY, table_of(TAXONOMY, rows))])
-
-
-def fill_rows() -> list[dict[str, object]]:
-    """Returns the rows of FILLS."""
-    rows: list[dict[str, object]] = [
-        {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
-        | {"natural_or_human_made": "human-made", "best_guess": label, "confidence": sure}
-        | {"evidence": "named so", "method": method}
-        | ({"reviewer": "eve"} if method == "reviewed" else {})
-        for (split, number), (label, method, sure) in FILLS_OF.items()
-    ]
-    guess = {"best_guess": "lake", "confidence": 0.25, "evidence": "not sure", "method": "words"}
-    return [*rows, {"split": "train", "landmark_id": 9, "status": "unsure"} | guess]
 
 
 def write_sums(folder: Path) -> None:
@@ -129,7 +94,7 @@ def write_sums(folder: Path) -> None:
 
 def draw_pictures(root: Path) -> None:
     """Draws the picture of each image, in a colour that its id says."""
-    for row in (*image_rows(), *image_rows(COUNTS_FILLED)):
+    for row in image_rows():
         name = str(row["image_id"])
         path = root / "images" / str(row["split"]) / gldv2_place(name)
         path.parent.mkdir(parents=True, exist_ok=True)

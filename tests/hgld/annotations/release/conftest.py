@@ -7,27 +7,19 @@ import pytest
 
 from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.workspace import Workspace
-from hgld.tables import BAD_IMAGES
 from tests.hgld.annotations.release.worlds import ALL, kept, release
-from tests.hgld.annotations.world import write_fills, write_inputs
-from tests.worlds.builders import table_of, write_stage
+from tests.hgld.annotations.world import write_bad, write_fills, write_inputs
 from tests.worlds.commands.once import made_once
 
 
-def _released(
-    factory: pytest.TempPathFactory, name: str, config: AnnotateConfig, *, bad: bool = False
-) -> Path:
+def _released(factory: pytest.TempPathFactory, name: str, config: AnnotateConfig) -> Path:
     """Returns a folder with a released build, and a copy of the release as its users have it."""
 
     def make(folder: Path) -> None:
         workspace = Workspace(folder / "build")
         write_inputs(workspace)
         write_fills(workspace)
-        if bad:
-            row = {"image_id": "a0", "tar": "images_000.tar", "reason": "truncated"}
-            for split, dataset in BAD_IMAGES.items():
-                rows = [row] if split == "train" else []
-                write_stage(workspace, [(dataset, table_of(dataset, rows))])
+        write_bad(workspace, {"train": ["a0"], "index": [], "test": []})
         kept(release(workspace, annotate=config), "release")
 
     return made_once(factory, name, make)
@@ -53,14 +45,13 @@ def before(published: Workspace) -> Path:
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release with two shards of train and of index, without its build; nobody changes it."""
-    config = AnnotateConfig(train="all", images_per_shard=1)
-    return _released(tmp_path_factory, "release-sharded", config) / "release"
+def released(first_build: Path) -> Path:
+    """Its release, as users have it; nobody changes it."""
+    return first_build.parent / "release"
 
 
 @pytest.fixture(scope="session")
 def released_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with labels that no class gives in two shards, and with a bad picture."""
+    """A release with all that there may be: labels that no class gives, a bad picture, shards."""
     config = AnnotateConfig(train="all", fills=True, pictures=True, images_per_shard=1)
-    return _released(tmp_path_factory, "release-all", config, bad=True) / "release"
+    return _released(tmp_path_factory, "release-all", config) / "release"

@@ -40,12 +40,12 @@ class Hub:
     def commit(self, body: bytes) -> None:
         files = dict(self.files)
         for line in map(json.loads, body.splitlines()):
-            path = line["value"].get("path", "")
-            if line["key"] == "file":
-                files[path] = base64.b64decode(line["value"]["content"])
-                self.received[path] += 1
-            elif line["key"] == "deletedFile":
-                del files[path]
+            match line:
+                case {"key": "file", "value": {"path": path, "content": content}}:
+                    files[path] = base64.b64decode(content)
+                    self.received[path] += 1
+                case {"key": "deletedFile", "value": {"path": path}}:
+                    del files[path]
         self.commits[f"{len(self.commits) + 1:040}"] = files
 
 
@@ -57,22 +57,21 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        hub, path = self.server.hub, self.path.partition(f"/api/datasets/{NAME}/")[2]
+        hub = self.server.hub
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if self.path == "/api/repos/create":
-            self.tell({"url": f"{hub.url}/datasets/{NAME}", "name": NAME})
-        elif self.path == "/api/validate-yaml":
-            self.tell({"errors": [], "warnings": []})
-        elif path.startswith("preupload/"):
-            kind = {"uploadMode": "regular", "shouldIgnore": False}
+        url = f"{hub.url}/datasets/{NAME}"
+        told: dict[str, object] = {"url": url, "name": NAME, "errors": [], "warnings": []}
+        if "/preupload/" in self.path:
             names = [one["path"] for one in json.loads(body)["files"]]
-            self.tell({"files": [{"path": name, **kind} for name in names]})
-        elif path.startswith("commit/") and not hub.refuses:
+            regular = {"uploadMode": "regular", "shouldIgnore": False}
+            told = {"files": [{"path": name, **regular} for name in names]}
+        elif "/commit/" in self.path:
+            if hub.refuses:
+                self.send(404, b"{}", {})
+                return
             hub.commit(body)
-            url = f"{hub.url}/datasets/{NAME}/commit/{hub.sha}"
-            self.tell({"commitUrl": url, "commitOid": hub.sha, "success": True})
-        else:
-            self.send(b"{}", 404, {})
+            told = {"commitUrl": f"{url}/commit/{hub.sha}", "commitOid": hub.sha, "success": True}
+        self.send(200, json.dumps(told).encode(), {})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -83,16 +82,13 @@ class _Handler(BaseHTTPRequestHandler):
         content = hub.at(match[1]).get(match[2]) if match else None
         if match is None or content is None:
             code = "EntryNotFound" if hub.commits else "RepoNotFound"
-            self.send(b"{}", 404, {"X-Error-Code": code})
+            self.send(404, b"{}", {"X-Error-Code": code})
             return
         hub.served[match[2]] += self.command == "GET"
         tag = hashlib.sha256(content).hexdigest()
-        self.send(content, 200, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
+        self.send(200, content, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
 
-    def tell(self, value: object) -> None:
-        self.send(json.dumps(value).encode(), 200, {"Content-Type": "application/json"})
-
-    def send(self, content: bytes, status: int, headers: dict[str, str]) -> None:
+    def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)

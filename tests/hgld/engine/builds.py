@@ -73,14 +73,10 @@ def stop_landmarks(workspace: Workspace, count: int, at: str) -> None:
 def write_categories(
     workspace: Workspace, statuses: list[str], fetched_at: int = 0, stage: Stage = SCRAPE
 ) -> StageReport:
-    count = len(statuses)
-    table = landmarks(count).append_column("status", pa.array(statuses))
-    nulls = {"page_title": pa.string(), "qid": pa.string(), "revision_id": pa.int64()}
-    for name, kind in nulls.items():
-        table = table.append_column(name, pa.nulls(count, kind))
-    times = pa.array([fetched_at] * count, pa.timestamp("ms", tz="UTC"))
-    table = table.append_column("fetched_at", times)
-    table = table.append_column("error", pa.nulls(count, pa.string()))
+    rows = landmarks(len(statuses)).to_pylist()
+    for row, status in zip(rows, statuses, strict=True):
+        row |= {"status": status, "fetched_at": fetched_at}
+    table = pa.Table.from_pylist(rows, CATEGORIES.schema)
     return run_stage(workspace, stage, {}, lambda writer: writer.write(CATEGORIES, "0", table))
 
 
@@ -90,6 +86,10 @@ def write_report(workspace: Workspace, stage: Stage = REPORT) -> StageReport:
             path.write_text("some text " * 20)
 
     return run_stage(workspace, stage, {}, produce)
+
+
+def write_one(writer: StageWriter) -> None:
+    writer.write(LANDMARKS, "0", landmarks(1))
 
 
 def fail(writer: StageWriter) -> None:  # noqa: ARG001 - it comes to write nothing

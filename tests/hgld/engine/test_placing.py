@@ -10,33 +10,14 @@ from typing import Any
 import pytest
 
 from hgld.engine import stage
-from hgld.engine.stage import (
-    NEXT,
-    Stage,
-    StageReport,
-    StageWriter,
-    find_beside,
-    place,
-    place_beside,
-    run_stage,
-)
+from hgld.engine.stage import NEXT, Stage, StageReport, StageWriter, find_beside, place_beside
 from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_begun, verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LANDMARKS
-from tests.hgld.engine.builds import (
-    METADATA,
-    Damaging,
-    copy,
-    cut,
-    flip,
-    landmarks,
-    shards_of,
-    stop_landmarks,
-    write_landmarks,
-    write_report,
-)
+from tests.hgld.engine import builds
+from tests.hgld.engine.builds import METADATA, Damaging, landmarks, stop_landmarks, write_landmarks
 from tests.worlds.forked import Forked
 
 FILES = Stage(
@@ -57,7 +38,7 @@ def write_files(workspace: Workspace, count: int, *, fails: bool = False) -> Sta
             with writer.file(name) as path:
                 path.write_text(f"{count} rows")
 
-    return run_stage(workspace, FILES, {"count": count}, produce)
+    return stage.run_stage(workspace, FILES, {"count": count}, produce)
 
 
 def content(workspace: Workspace) -> dict[str, bytes]:
@@ -83,8 +64,8 @@ def test_what_was_finished_stands_until_the_next_output_is_whole(workspace: Work
     assert write_files(workspace, 3).skipped
 
     report = write_files(workspace, 2)
-    assert not report.skipped
-    assert workspace.read(LANDMARKS).num_rows == 2
+    assert (report.skipped, report.manifest.rows) == (False, 2)
+    assert workspace.read(LANDMARKS).num_rows == len(workspace.shards(LANDMARKS)) == 2
     assert stage_status(workspace, FILES, {"count": 2}).state == "done"
     assert not list(workspace.root.rglob(f"{NEXT}/*"))
 
@@ -113,7 +94,7 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
         stop_landmarks(workspace, count, at="000002")
         assert len(list(workspace.path(f"{LANDMARKS.path}/{NEXT}").iterdir())) == 1
     report, made = write_landmarks(workspace, 8)
-    assert made == shards_of(8)[1:]
+    assert made == builds.shards_of(8)[1:]
     assert report.manifest.rows == 8
 
 
@@ -130,8 +111,7 @@ def killed_after(survived: int, write: Callable[[], object], *, until_placing: b
     """
 
     def run() -> None:
-        made = 0
-        is_counting = not until_placing
+        made, is_counting, place = 0, not until_placing, stage.place
 
         def counted(act: Callable[..., object]) -> Callable[..., object]:
             def call(*arguments: object, **options: object) -> object:
@@ -206,7 +186,7 @@ def test_an_output_that_was_being_placed_is_completed_by_the_next_run_of_any_sta
     assert killed_after(5, lambda: write_landmarks(workspace, 4), until_placing=True) == -9
     assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
     assert "put in place" in stage_status(workspace, METADATA).reason
-    write_report(workspace)
+    builds.write_report(workspace)
     assert workspace.read(LANDMARKS).num_rows == 4
     assert write_landmarks(workspace, 4)[0].skipped
 
@@ -217,7 +197,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
     shard = workspace.shards(LANDMARKS)[0]
     for notes in (b"years of work", b"more years"):
         shard.with_name("mine.parquet").write_bytes(notes)
-        copy(shard, 0)
+        builds.copy(shard, 0)
         report, made = write_landmarks(workspace, 4)
         assert (made, report.manifest.rows) == ([], 4)
     kept = {path.name: path.read_bytes() for path in shard.parent.glob("*.aside*")}
@@ -249,7 +229,7 @@ def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
 
 
 @pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
-@pytest.mark.parametrize("how", [flip, cut, "swap"])
+@pytest.mark.parametrize("how", [builds.flip, builds.cut, "swap"])
 def test_a_shard_of_a_run_that_has_not_ended_must_have_its_digest(
     workspace: Workspace, tmp_path: Path, how: Damaging | str
 ) -> None:

@@ -94,10 +94,12 @@ def test_a_search_that_was_stopped_goes_on_behind_the_tars_that_were_read(
     assert report.manifest.outputs == train.clean(only=only)
 
 
-def test_a_plan_of_some_counts_them(train: Train, listed: Listing) -> None:
-    config = ImagesConfig(base_url=str(train.bucket), only=listed(1, 2, 77), split="train")
-    plan = plan_images(train.workspace, config, "train")
-    assert plan.startswith("train: 3 of 3 pictures")
+def test_a_plan_counts_what_is_to_come_and_fetches_nothing(train: Train, listed: Listing) -> None:
+    config = ImagesConfig(base_url=train.server.url, train_tars=3, split="train")
+    some = dataclasses.replace(config, only=listed(1, 2, 77))
+    for one, what in ((config, "3 of 3 tars"), (some, "3 of 3 pictures")):
+        assert plan_images(train.workspace, one, "train").startswith(f"train: {what}")
+    assert train.server.hits.total() == 0
     assert not train.workspace.root.exists()
 
 

@@ -41,6 +41,7 @@ def write_landmarks(
     settings: dict[str, object] | None = None,
     *,
     stops_at: str = "",
+    force: bool = False,
 ) -> tuple[StageReport, list[str]]:
     """Runs the metadata stage; returns its report and the shards it made anew.
 
@@ -49,6 +50,7 @@ def write_landmarks(
         count: of landmarks, two in a shard.
         settings: of the stage; the count where none are given.
         stops_at: a shard at which the run fails.
+        force: makes all shards again.
     """
     made = []
 
@@ -59,9 +61,11 @@ def write_landmarks(
             if not writer.has(LANDMARKS, shard):
                 rows = landmarks(count).slice(int(shard), SHARD_ROWS)
                 writer.write(LANDMARKS, shard, rows)
+                assert writer.has(LANDMARKS, shard)
                 made.append(shard)
 
-    return run_stage(workspace, METADATA, settings or {"count": count}, produce), made
+    values = settings or {"count": count}
+    return run_stage(workspace, METADATA, values, produce, force=force), made
 
 
 def stop_landmarks(workspace: Workspace, count: int, at: str) -> None:
@@ -80,9 +84,11 @@ def write_categories(
     return run_stage(workspace, stage, {}, lambda writer: writer.write(CATEGORIES, "0", table))
 
 
-def write_report(workspace: Workspace, stage: Stage = REPORT) -> StageReport:
+def write_report(
+    workspace: Workspace, stage: Stage = REPORT, name: str = "report.txt"
+) -> StageReport:
     def produce(writer: StageWriter) -> None:
-        with writer.file("report.txt") as path:
+        with writer.file(name) as path:
             path.write_text("some text " * 20)
 
     return run_stage(workspace, stage, {}, produce)

@@ -47,7 +47,7 @@ WRONG: list[tuple[str, object]] = [
     *(("size", value) for value in ("l", 3)),
     *(("count", value) for value in ("1", True, 0, 1.5, math.nan, None)),
     *(("scale", value) for value in ("1", math.inf)),
-    ("timeout_s", -math.inf),
+    *((name, -math.inf) for name in ("timeout_s", "patience_s")),  # infinite by default
     *(("is_fast", value) for value in (1, "no")),
     *(("folder", value) for value in (3, "a\0b")),
     *(("sizes", value) for value in ("12", (1, "x"))),
@@ -70,12 +70,6 @@ def test_an_unknown_key_is_refused_with_the_one_that_was_meant() -> None:
     with pytest.raises(InputError) as caught:
         from_mapping(Example, {"xyz": 1}, where="[example]")
     assert "mean" not in str(caught.value)
-
-
-def test_infinity_is_a_value_where_it_is_the_default() -> None:
-    assert Example(patience_s=math.inf).patience_s == math.inf
-    with pytest.raises(ValueError, match="patience_s"):
-        Example(patience_s=-math.inf)
 
 
 def test_a_field_tells_what_an_option_and_a_reference_need() -> None:

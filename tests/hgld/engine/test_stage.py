@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.stage import StageWriter, find_beside, run_stage
+from hgld.engine.stage import find_beside, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
@@ -39,21 +39,13 @@ def test_a_changed_setting_or_version_runs_the_stage_again(workspace: Workspace)
     assert not run_stage(workspace, later, settings, builds.write_one).skipped
 
 
-@pytest.mark.parametrize("how", ["force", "remakes"])
-def test_a_stage_is_run_on_purpose_although_it_is_done(workspace: Workspace, how: str) -> None:
+def test_a_stage_is_run_on_purpose_although_it_is_done(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     write_categories(workspace, ["ok", "ok"])
-    made = []
-
-    def produce(writer: StageWriter) -> None:
-        if not writer.has(LANDMARKS, "000000"):
-            writer.write(LANDMARKS, "000000", landmarks(2))
-            made.append("000000")
-        assert writer.has(LANDMARKS, "000000")  # written by this very run
-
-    root = Workspace(workspace.root, remakes=how == "remakes")
-    report = run_stage(root, METADATA, {"count": 2}, produce, force=how == "force")
-    assert (report.skipped, made) == (False, ["000000"])
+    for remakes, force in ((False, True), (True, False)):
+        again = Workspace(workspace.root, remakes=remakes)
+        report, made = write_landmarks(again, 2, force=force)
+        assert (report.skipped, made) == (False, ["000000"])
     assert workspace.read(CATEGORIES).num_rows == 2
 
 

@@ -71,20 +71,13 @@ def test_a_file_that_another_stage_wrote_is_read_only_as_it_was_written(
 ) -> None:
     write_landmarks(workspace, 2)
     write_report(workspace)
-    reader = Stage(
-        name="cluster", version=1, input_files=REPORT.output_files, output_files=("copy.txt",)
-    )
-
-    def produce(writer: StageWriter) -> None:
-        with writer.file("copy.txt") as path:
-            path.write_bytes(workspace.path("report.txt").read_bytes())
-
-    clean = run_stage(workspace, reader, {}, produce)
+    reads, writes = REPORT.output_files, ("copy.txt",)
+    reader = Stage(name="cluster", version=1, input_files=reads, output_files=writes)
+    clean = write_report(workspace, reader, "copy.txt")
     path = workspace.path("report.txt")
     path.write_text(path.read_text().replace("text", "tuxt", 1))
     with pytest.raises(DamagedError, match=r"report\.txt"):
-        run_stage(workspace, reader, {}, produce)
+        write_report(workspace, reader, "copy.txt")
     write_report(workspace)
-    again = run_stage(workspace, reader, {}, produce)
-    assert again.skipped
-    assert again.manifest.outputs == clean.manifest.outputs
+    again = write_report(workspace, reader, "copy.txt")
+    assert (again.skipped, again.manifest) == (True, clean.manifest)

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -98,39 +97,32 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
     assert report.manifest.rows == 8
 
 
-def killed_after(survived: int, write: Callable[[], object], *, until_placing: bool = False) -> int:
+def killed_after(survived: int, write: Callable[[], object]) -> int:
     """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
 
     Args:
         survived: how many of those calls are made.
         write: the run.
-        until_placing: counts only from the moment at which all files are beside their places.
 
     Returns:
         The fork's exit status.
     """
 
     def run() -> None:
-        made, is_counting, place = 0, not until_placing, stage.place
+        made = 0
 
         def counted(act: Callable[..., object]) -> Callable[..., object]:
             def call(*arguments: object, **options: object) -> object:
                 nonlocal made
-                made += is_counting
+                made += 1
                 if made > survived:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return act(*arguments, **options)
 
             return call
 
-        def placing(*arguments: Any) -> None:  # noqa: ANN401 - handed on
-            nonlocal is_counting
-            is_counting = True
-            place(*arguments)
-
         for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
             setattr(os, name, counted(getattr(os, name)))
-        setattr(stage, "place", placing)  # noqa: B010 - which mypy does not know of the module
         write()
 
     return Forked(run).ended()
@@ -179,11 +171,16 @@ def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
 
 
 def test_an_output_that_was_being_placed_is_completed_by_the_next_run_of_any_stage(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
     write_landmarks(workspace, 2)
-    # Past the manifest beside its place: a flush of a folder, of the file, its name, its folder.
-    assert killed_after(5, lambda: write_landmarks(workspace, 4), until_placing=True) == -9
+    with monkeypatch.context() as patched:
+        patched.setattr("hgld.engine.files.put_in_place", die)
+        with pytest.raises(KeyboardInterrupt):
+            write_landmarks(workspace, 4)
     assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
     assert "put in place" in stage_status(workspace, METADATA).reason
     builds.write_report(workspace)
@@ -229,22 +226,17 @@ def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
 
 
 @pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
-@pytest.mark.parametrize("how", [builds.flip, builds.cut, "swap"])
+@pytest.mark.parametrize("how", [builds.flip, builds.cut, builds.swap])
 def test_a_shard_of_a_run_that_has_not_ended_must_have_its_digest(
-    workspace: Workspace, tmp_path: Path, how: Damaging | str
+    workspace: Workspace, tmp_path: Path, how: Damaging
 ) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 6)
     for seed in range(3):
         stop_landmarks(workspace, 6, at="000004")
-        first, second = (
-            place_beside(workspace.path(name), record)
-            for name, record in sorted(find_beside(workspace, [LANDMARKS]).items())
-        )
+        name, record = min(find_beside(workspace, [LANDMARKS]).items())
+        first = place_beside(workspace.path(name), record)
         before = first.read_bytes()
-        if callable(how):
-            how(first, seed)
-        else:
-            first.write_bytes(second.read_bytes())
+        how(first, seed)
         assert first.read_bytes() != before
         stop_landmarks(workspace, 6, at="000004")
         assert first.read_bytes() == before

@@ -33,13 +33,9 @@ def extended(kind: bytes, content: bytes) -> bytes:
 
 
 def pax(**records: str) -> bytes:
-    lines = b""
-    for key, value in records.items():
-        body = f" {key.replace('__', '.')}={value}\n".encode()
-        length = len(body) + 1
-        length += len(str(length + len(str(length)) - 1)) - 1
-        lines += str(length).encode() + body
-    return lines
+    """Returns what an extended header says; each record begins with its length, of two digits."""
+    bodies = [f" {key.replace('__', '.')}={value}\n" for key, value in records.items()]
+    return "".join(f"{len(body) + 2}{body}" for body in bodies).encode()
 
 
 def whole(number: int) -> bytes:

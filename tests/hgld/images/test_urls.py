@@ -177,25 +177,23 @@ def test_two_requests_to_a_host_are_a_pause_apart(
     assert clock.now_s - 100.0 == pytest.approx(4 * 10.0)
 
 
-@pytest.mark.parametrize(("longest_side", "width"), [(20, 20), (21, 40), (512, 960), (3840, 3840)])
-def test_thumbnails_have_the_next_standard_width(longest_side: int, width: int) -> None:
-    first, second = addresses_of(
-        f"{FILES.replace('https', 'http')}/6/6b/A_%28b%29.JPG", longest_side
-    )
-    assert first == f"{FILES}/thumb/6/6b/A_%28b%29.JPG/{width}px-A_%28b%29.JPG"
-    assert second == f"{FILES}/6/6b/A_%28b%29.JPG"
-
-
 @pytest.mark.parametrize(
-    ("url", "longest_side"),
+    ("url", "longest_side", "width"),
     [
-        *((f"{FILES}/6/6b/A.jpg", side) for side in (0, 3841)),
-        (f"{FILES}/6/6b/A.tif", 500),
-        ("https://example.org/A.jpg", 500),
+        *((f"{FILES}/6/6b/A_%28b%29.JPG", *sides) for sides in ((20, 20), (21, 40), (3840, 3840))),
+        (f"{FILES}/6/6b/A.jpg".replace("https:", "http:"), 512, 960),
+        *((f"{FILES}/6/6b/A.jpg", side, 0) for side in (0, 3841)),
+        (f"{FILES}/6/6b/A.tif", 500, 0),
+        ("https://example.org/A.jpg", 500, 0),
     ],
 )
-def test_what_has_no_thumbnail_is_fetched_as_it_is(url: str, longest_side: int) -> None:
-    assert addresses_of(url, longest_side) == (url,)
+def test_a_thumbnail_has_the_next_standard_width_where_there_is_one(
+    url: str, longest_side: int, width: int
+) -> None:
+    *thumbnails, original = addresses_of(url, longest_side)
+    assert original == url.replace("http:", "https:")
+    path, _, name = original.removeprefix(FILES).rpartition("/")
+    assert thumbnails == ([f"{FILES}/thumb{path}/{name}/{width}px-{name}"] if width else [])
 
 
 def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(

@@ -273,5 +273,5 @@ def draw_scene(pen: Pen, hierarchical_label: str) -> None:
         spread = 0.12 * (right - left) if right - left < 1 else 0.0
         rise = 0.15 * (bottom - top) if spread else 0.0
         edges = ((left, spread), (top, rise), (right, spread))
-        moved = [edge + pen.vary(-most, most) for edge, most in edges]
-        paint(pen.part(*moved, bottom), part)
+        left, top, right = (edge + pen.vary(-most, most) for edge, most in edges)
+        paint(pen.part(left, top, right, bottom), part)

@@ -30,7 +30,7 @@ class Train:
     tars: int
     """So many the bucket has."""
 
-    def run(self, base: Path | str = "", **settings: object) -> StageReport:
+    def run(self, base: Path | str = "", /, **settings: object) -> StageReport:
         """Runs the stage on the server, where no other base is named."""
         return self._run(self.workspace, base or self.server.url, settings)
 

@@ -234,7 +234,7 @@ class SplitRun:
         """
         config, shard = self.config, tar.shard
         if config.longest_side:
-            shard += f"-{config.longest_side}-{config.quality}-{config.max_pixels}"
+            shard += f"-{config.longest_side}"
         return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
     def _changed(self, tar: PublishedTar) -> list[records.ChangedPicture]:
@@ -248,7 +248,7 @@ class SplitRun:
             is_damaged = self.workspace.damages({name: done.records[name]}, ())
             path = self.workspace.path(name)
             rows = None if is_damaged else records.read_shard(path)
-            if rows is not None and records.are_right(rows, self.split, tar.md5, self.config):
+            if rows is not None and records.are_right(rows, self.split, tar.md5):
                 return records.changed_pictures(
                     self.workspace.root, path, records.chosen(rows, self.wanted)
                 )
@@ -268,7 +268,7 @@ class SplitRun:
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
         if shard.endswith("-some"):  # each picture counts by itself
             rows = rows.filter(pc.not_equal(rows["status"], "failed"))
-        is_right = records.are_right(rows, self.split, tar.md5, self.config)
+        is_right = records.are_right(rows, self.split, tar.md5)
         if version != str(writer.stage.version) or not is_right:
             return None
         name = dataset.shard_path(shard)

@@ -179,9 +179,9 @@ def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, word: str) 
 
 @pytest.mark.fault(65, "pixel bomb")
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
-    with pytest.raises(PictureError, match="max_pixels") as caught:
+    assert MAX_PIXELS < 9000 * 8000
+    with pytest.raises(PictureError, match="9,000 x 8,000"):
         decode_picture(png_claiming(9000, 8000))
-    assert caught.value.pixels == 72_000_000 > MAX_PIXELS
     with pytest.raises(PictureError, match="2,399"):
         decode_picture(encoded(drawing(), "BMP"), max_pixels=2399)
     assert decode_picture(encoded(drawing(), "BMP"), max_pixels=2400).size == SIZE

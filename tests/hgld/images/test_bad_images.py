@@ -76,34 +76,12 @@ def test_a_few_bad_pictures_are_never_too_many(train: Train) -> None:
         train.run(train.bucket, train_tars=1, max_bad_share=0.01)
 
 
-def test_another_limit_of_pixels_looks_again_only_where_it_decides(train: Train) -> None:
-    wide = {member_name(number): encoded(drawing(), "BMP") for number in (20, 21)}
-    add_tar(train.bucket, "train", 1, tar_bytes(wide | {member_name(22): picture(22)}))
-    train.run()
-    places = [train.place(number) for number in (0, 20, 22)]
-    first = places[0].stat().st_mtime_ns
-
-    # 60 x 40 are the pictures of both tars, but for one.
-    assert train.run(max_pixels=2000, max_bad_share=1.0).manifest.problems == 10
-    assert [path.exists() for path in places] == [False, False, True]
-    again = train.run(max_bad_share=1.0).manifest
-    assert again.problems == 4
-    assert places[0].stat().st_mtime_ns > first
-    assert again.outputs == train.clean(max_bad_share=1.0)
-    # A limit under which all stays as it is fetches nothing.
-    second = [path.stat().st_mtime_ns for path in places]
-    train.run(max_pixels=3000, max_bad_share=1.0)
-    assert [path.stat().st_mtime_ns for path in places] == second
-
-
 WRONG: list[tuple[str, object]] = [
     ("base_url", ""),
     *(("test_tars", value) for value in (0, 1001)),
-    *(("max_pixels", value) for value in (0, 10**9)),
     *(("max_bad_share", value) for value in (1.5, -0.1, float("nan"))),
     *(("parallel", value) for value in (0, 17)),
     ("longest_side", -1),
-    *(("quality", value) for value in (0, 96)),
     *(("pause_s", value) for value in (-1.0, 4000.0)),
     ("landmark", ("one",)),
 ]

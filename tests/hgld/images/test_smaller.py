@@ -50,7 +50,7 @@ def opened(train: Train, number: int) -> Image.Image:
 def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are(
     train: Train,
 ) -> None:
-    train.run(longest_side=128, quality=80)
+    train.run(longest_side=128)
     sizes = [opened(train, number).size for number in PICTURES]
     assert sizes == [(128, 96), (60, 128), (128, 48), (96, 128), (128, 96)]
     assert contents(train)[3] == PICTURES[3]
@@ -65,8 +65,6 @@ def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are
         content = train.workspace.path(row["path"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(content).hexdigest()
         assert row["size_bytes"] == len(content)
-        width, height = Image.open(io.BytesIO(content)).size
-        assert row["pixels"] == width * height
 
 
 def test_another_size_fetches_again_and_none_gives_what_was_published(train: Train) -> None:
@@ -75,11 +73,7 @@ def test_another_size_fetches_again_and_none_gives_what_was_published(train: Tra
     assert opened(train, 1).width == 200
     train.run()
     assert contents(train) == PICTURES
-    train.run(longest_side=64, quality=30)
-    small = len(contents(train)[1])
-    train.run(longest_side=64, quality=95)
-    assert len(contents(train)[1]) > small
-    assert train.hits()[0] == 5
+    assert train.hits()[0] == 3
     assert train.run().manifest.outputs == train.clean()
 
 

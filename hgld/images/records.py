@@ -17,7 +17,7 @@ from hgld.engine.files import file_damage
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import PictureError
 from hgld.images.tars import Extracted
-from hgld.pictures import MODIFIED, MOST_PIXELS, compare_files, measure_picture
+from hgld.pictures import MODIFIED, compare_files, measure_picture
 from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
     what = file_damage(path, None, sha256)
     if is_deep and not what:
         try:
-            measure_picture(path.read_bytes(), max_pixels=MOST_PIXELS)
+            measure_picture(path.read_bytes())
         except PictureError as error:
             return str(error)
     return what

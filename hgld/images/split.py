@@ -229,12 +229,11 @@ class SplitRun:
     def _shards(self, tar: PublishedTar) -> tuple[str, ...]:
         """Returns the shards in which records of a tar may stand, the best first.
 
-        Their names say what cannot be read from the rows: by which settings pictures were made
-        smaller, and whether the records are of some pictures and may not pass for all.
+        Their names say what cannot be read from the rows: how small pictures were made, and whether
+        the records are of some pictures and may not pass for all.
         """
-        config, shard = self.config, tar.shard
-        if config.longest_side:
-            shard += f"-{config.longest_side}"
+        side = self.config.longest_side
+        shard = f"{tar.shard}-{side}" if side else tar.shard
         return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
     def _changed(self, tar: PublishedTar) -> list[records.ChangedPicture]:

@@ -30,11 +30,6 @@ class InputError(HgldError):
 class PictureError(InputError):
     """The bytes of a picture cannot be decoded; its text goes after the picture's name."""
 
-    def __init__(self, message: str, *, pixels: int | None = None) -> None:
-        """Takes what is wrong and, where it is too large, how many pixels it has."""
-        super().__init__(message)
-        self.pixels = pixels
-
 
 class MissingInputError(HgldError):
     """A stage needs what an earlier stage has not written yet."""

@@ -272,10 +272,6 @@ def draw_scene(pen: Pen, hierarchical_label: str) -> None:
         # A part has the landmark's own place and proportions; what fills the canvas stays.
         spread = 0.12 * (right - left) if right - left < 1 else 0.0
         rise = 0.15 * (bottom - top) if spread else 0.0
-        place = pen.part(
-            left + pen.vary(-spread, spread),
-            top + pen.vary(-rise, rise),
-            right + pen.vary(-spread, spread),
-            bottom,
-        )
-        paint(place, part)
+        edges = ((left, spread), (top, rise), (right, spread))
+        left, top, right = (edge + pen.vary(-most, most) for edge, most in edges)
+        paint(pen.part(left, top, right, bottom), part)

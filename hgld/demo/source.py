@@ -115,26 +115,20 @@ def _tables(pictures: dict[str, list[_Picture]]) -> dict[str, list[Sequence[obje
     shown = _lists(index)
     queries = [one.image_id for one in test if one.landmark]
     usage = {name: ("Public", "Private")[place % 2] for place, name in enumerate(queries)}
+    landmarks_of_train = [(one.image_id, "", one.landmark_id) for one in train]
+    attributions = [(one.image_id, "", _AUTHOR, _LICENSE, f"{one.image_id}.jpg") for one in train]
+    landmarks_of_index = [(one.image_id, one.landmark_id) for one in index]
     solution = [
         (one.image_id, shown.get(one.landmark_id, "None"), usage.get(one.image_id, "Ignored"))
         for one in test
     ]
     return {
-        "train.csv": [
-            ("id", "url", "landmark_id"),
-            *((one.image_id, "", one.landmark_id) for one in train),
-        ],
-        "train_attribution.csv": [
-            ("id", "url", "author", "license", "title"),
-            *((one.image_id, "", _AUTHOR, _LICENSE, f"{one.image_id}.jpg") for one in train),
-        ],
+        "train.csv": [("id", "url", "landmark_id"), *landmarks_of_train],
+        "train_attribution.csv": [("id", "url", "author", "license", "title"), *attributions],
         "train_clean.csv": [("landmark_id", "images"), *sorted(_lists(train).items())],
         "train_label_to_category.csv": _categories("train"),
         "index.csv": [("id",), *((one.image_id,) for one in index)],
-        "index_image_to_landmark.csv": [
-            ("id", "landmark_id"),
-            *((one.image_id, one.landmark_id) for one in index),
-        ],
+        "index_image_to_landmark.csv": [("id", "landmark_id"), *landmarks_of_index],
         "index_label_to_category.csv": _categories("index"),
         "test.csv": [("id",), *((one.image_id,) for one in test)],
         "retrieval_solution_v2.1.csv": [("id", "images", "Usage"), *solution],

@@ -150,12 +150,9 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
     try:
         with open_file(path) as file:
             sections = tomllib.loads(file.read().decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"cannot read settings {path}: {error.strerror}") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is nested too deeply; a section holds settings") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from error
+    except (OSError, RecursionError, ValueError) as error:  # a deeply nested table is recursion
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"cannot read settings {path}: {why}") from error
     for name, section in sections.items():
         if not isinstance(section, dict):
             raise InputError(f"{path}: {name!r} stands outside a [section]; put it in one")

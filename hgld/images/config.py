@@ -6,7 +6,6 @@ from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 from hgld.http.download import check_base
-from hgld.pictures import MAX_PIXELS, MOST_PIXELS
 
 FEW_BAD = 5
 """So many bad pictures of a split are never too many, where any are allowed."""
@@ -15,10 +14,8 @@ _LIMITS = {
     **dict.fromkeys(("train_tars", "index_tars", "test_tars"), (1, 1000)),
     "pause_s": (0, 3600),
     "longest_side": (0, 65_535),  # of a JPEG
-    "quality": (1, 95),  # above it Pillow's files grow and look the same
     "shard_images": (1, 1_000_000),
     "parallel": (1, 16),  # what one server may be asked at once without being rude
-    "max_pixels": (1, MOST_PIXELS),
     "max_bad_share": (0, 1),
 }
 _POLITE = 2
@@ -69,7 +66,6 @@ class ImagesConfig:
         (), "The numbers of the landmarks whose images are fetched; needs --split."
     )
     longest_side: int = setting(0, "Pixels of the longest side that images get; 0: as they are.")
-    quality: int = setting(90, "JPEG quality of images that are made smaller, 1 to 95.")
     shards: bool = setting(
         False,
         "Also packs the images, and their labels, into tars of images/shards/ for WebDataset.",
@@ -80,7 +76,6 @@ class ImagesConfig:
     index_tars: int = setting(100, "How many tars of index, of 850 MB each.", changes_rows=False)
     test_tars: int = setting(20, "How many tars of test, of 500 MB each.", changes_rows=False)
     parallel: int = setting(2, "Tars that are fetched at once, 1 to 16.", changes_rows=False)
-    max_pixels: int = setting(MAX_PIXELS, "Width x height of the largest picture that is decoded.")
     max_bad_share: float = setting(
         0.01, f"Share of a split's pictures that may be bad; {FEW_BAD} always may, unless it is 0."
     )
@@ -103,16 +98,13 @@ class ImagesConfig:
 
     def row_values(self, split: str) -> dict[str, object]:
         """Returns the settings that decide the rows of a split; None: not written down."""
-        shrinks = self.longest_side > 0
         return {
             "from": self.from_ if self.from_ != "tars" else None,
             "tars": self.tars(split) if self.from_ == "tars" else None,
-            "max_pixels": self.max_pixels,
             "max_bad_share": self.max_bad_share,
             "supercategory": list(self.supercategory) or None,
             "landmark": list(self.landmark) or None,
-            "longest_side": self.longest_side if shrinks else None,
-            "quality": self.quality if shrinks else None,
+            "longest_side": self.longest_side or None,
         }
 
     def tars(self, split: str) -> int:

@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 from hgld.engine.files import file_damage
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import PictureError
-from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted
-from hgld.pictures import MODIFIED, MOST_PIXELS, compare_files, measure_picture
+from hgld.pictures import MODIFIED, compare_files, measure_picture
 from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
@@ -57,23 +56,12 @@ def chosen(table: pa.Table, ids: Collection[str] | None) -> pa.Table:
     return table.filter(pc.is_in(table["image_id"], pa.array(list(ids), pa.string())))
 
 
-def are_right(rows: pa.Table, split: str, md5: str | None, config: ImagesConfig) -> bool:
-    """Says whether records are of this very tar, whole, and what it would give now.
-
-    Args:
-        rows: records of one tar, of any version.
-        split: of the pictures.
-        md5: of the tar as it is published now.
-        config: only those pictures may be bad for their size that `max_pixels` would refuse.
-    """
+def are_right(rows: pa.Table, split: str, md5: str | None) -> bool:
+    """Says whether records, of any version, are of the tar with this MD5, and whole."""
     if rows.schema.names != IMAGE_FILES[split].schema.names:
         return False
     statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
-    known = rows.filter(pc.is_valid(rows["pixels"]))
-    is_small = pc.less_equal(known["pixels"], config.max_pixels)
-    agrees = pc.equal(is_small, pc.equal(known["status"], "ok"))
-    is_settled = statuses <= {"ok", "bad", "gone"} and md5s <= {md5}
-    return is_settled and bool(pc.all(agrees, min_count=0).as_py())
+    return statuses <= {"ok", "bad", "gone"} and md5s <= {md5}
 
 
 def what_failed(workspace: Workspace, split: str) -> str:
@@ -170,7 +158,7 @@ def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
     what = file_damage(path, None, sha256)
     if is_deep and not what:
         try:
-            measure_picture(path.read_bytes(), max_pixels=MOST_PIXELS)
+            measure_picture(path.read_bytes())
         except PictureError as error:
             return str(error)
     return what

@@ -229,12 +229,11 @@ class SplitRun:
     def _shards(self, tar: PublishedTar) -> tuple[str, ...]:
         """Returns the shards in which records of a tar may stand, the best first.
 
-        Their names say what cannot be read from the rows: by which settings pictures were made
-        smaller, and whether the records are of some pictures and may not pass for all.
+        Their names say what cannot be read from the rows: how small pictures were made, and whether
+        the records are of some pictures and may not pass for all.
         """
-        config, shard = self.config, tar.shard
-        if config.longest_side:
-            shard += f"-{config.longest_side}-{config.quality}-{config.max_pixels}"
+        side = self.config.longest_side
+        shard = f"{tar.shard}-{side}" if side else tar.shard
         return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
     def _changed(self, tar: PublishedTar) -> list[records.ChangedPicture]:
@@ -248,7 +247,7 @@ class SplitRun:
             is_damaged = self.workspace.damages({name: done.records[name]}, ())
             path = self.workspace.path(name)
             rows = None if is_damaged else records.read_shard(path)
-            if rows is not None and records.are_right(rows, self.split, tar.md5, self.config):
+            if rows is not None and records.are_right(rows, self.split, tar.md5):
                 return records.changed_pictures(
                     self.workspace.root, path, records.chosen(rows, self.wanted)
                 )
@@ -268,7 +267,7 @@ class SplitRun:
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
         if shard.endswith("-some"):  # each picture counts by itself
             rows = rows.filter(pc.not_equal(rows["status"], "failed"))
-        is_right = records.are_right(rows, self.split, tar.md5, self.config)
+        is_right = records.are_right(rows, self.split, tar.md5)
         if version != str(writer.stage.version) or not is_right:
             return None
         name = dataset.shard_path(shard)

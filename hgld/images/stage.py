@@ -48,7 +48,7 @@ from hgld.images.config import ImagesConfig
 from hgld.images.records import are_right, chosen, read_shard
 from hgld.images.split import SplitRun, digest_of
 from hgld.images.tars import MOST_PICTURE_BYTES
-from hgld.images.urls import UrlReader, digest_of_urls, groups_of, wanted_urls
+from hgld.images.urls import UrlReader, addresses_of, groups_of, wanted_urls
 from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES
 
 _SETTLED = pa.array(["ok", "bad"])
@@ -64,7 +64,7 @@ def images_stage(split: str) -> Stage:
         raise InputError(f"split must be one of {', '.join(IMAGE_FILES)}, got {split!r}")
     return Stage(
         name=f"images-{split}",
-        version=2,  # the records say of each picture what it is, and which are none
+        version=3,
         outputs=(IMAGE_FILES[split], BAD_IMAGES[split]),
         result=f"images/{split}",
     )
@@ -83,7 +83,7 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
         missing = []
         for tar in tars:
             rows = shards.get(tar.shard)
-            if rows is None or not tar.md5 or not are_right(rows, split, tar.md5, config):
+            if rows is None or not tar.md5 or not are_right(rows, split, tar.md5):
                 missing.append(tar)
         with open_source(config.base_url) as source:
             sizes = announced_sizes(source, missing)
@@ -163,7 +163,8 @@ def _opened(
         with make_session(config.contact, policy) as session:
             reader = UrlReader(workspace, session, config, urls)
             run = SplitRun(reader, split, groups_of(split, urls), wanted)
-            yield run, {"urls": digest_of_urls(urls, config.longest_side)}
+            asked = {key: addresses_of(url, config.longest_side) for key, url in urls.items()}
+            yield run, {"urls": digest_of(f"{key} {asked[key]}" for key in sorted(asked))}
         return
     with open_source(config.base_url) as source:
         count = 0 if wanted == frozenset() else config.tars(split)

@@ -26,6 +26,7 @@ from hgld.pictures import decode_picture, measure_picture
 _THREADS = 4  # that decode and write pictures
 _AHEAD = 2 * _THREADS  # enough that none waits for the tar, few enough to hold in memory
 _MOST_MEMBERS = 100_000  # of a tar, folders included; GLDv2's have about 8,300 images
+_QUALITY = 90  # of a JPEG that is made smaller
 MOST_PICTURE_BYTES = 50_000_000
 """Of one picture, which is held in memory; GLDv2's have about 120 kB."""
 
@@ -157,7 +158,6 @@ class Extracted:
     path: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
-    pixels: int | None = None
     error: str | None = None
 
 
@@ -223,34 +223,31 @@ def keep_picture(
     relative = image_path(split, member.image_id)
     target, content = root / relative, member.content
     try:
-        size = measure_picture(content, max_pixels=config.max_pixels)
+        size = measure_picture(content)
         if 0 < config.longest_side < max(size):
-            content, size = _shrunk(content, size, config)
+            content = _shrunk(content, size, config.longest_side)
     except PictureError as error:
         with writing(target):
             target.unlink(missing_ok=True)
-        return Extracted("bad", member.image_id, pixels=error.pixels, error=str(error))
+        return Extracted("bad", member.image_id, error=str(error))
     with writing(target), atomic_file(target, flush=flush) as temporary:
         temporary.write_bytes(content)
-    sha256, pixels = hashlib.sha256(content).hexdigest(), math.prod(size)
-    return Extracted("ok", member.image_id, relative, len(content), sha256, pixels)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Extracted("ok", member.image_id, relative, len(content), sha256)
 
 
-def _shrunk(
-    content: bytes, size: tuple[int, int], config: ImagesConfig
-) -> tuple[bytes, tuple[int, int]]:
-    """Returns a picture whose longest side is `config.longest_side`, and its size.
+def _shrunk(content: bytes, size: tuple[int, int], longest_side: int) -> bytes:
+    """Returns a picture with that longest side: an upright RGB JPEG without metadata.
 
-    It is an upright RGB JPEG without metadata. The same bytes and settings give the same bytes,
-    under the same Pillow.
+    The same bytes and settings give the same bytes, under the same Pillow.
     """
     from PIL import Image
 
-    shortest = math.ceil(min(size) * config.longest_side / max(size))
+    shortest = math.ceil(min(size) * longest_side / max(size))
     # A JPEG may be decoded at a half or less, as long as twice the pixels are left to filter.
-    image = decode_picture(content, max_pixels=config.max_pixels, min_side=2 * shortest)
-    scale = config.longest_side / max(image.size)
+    image = decode_picture(content, min_side=2 * shortest)
+    scale = longest_side / max(image.size)
     small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     file = io.BytesIO()
-    image.resize(small, Image.Resampling.LANCZOS).save(file, "JPEG", quality=config.quality)
-    return file.getvalue(), small
+    image.resize(small, Image.Resampling.LANCZOS).save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()

@@ -12,7 +12,6 @@ A file on Commons may have been replaced or deleted since GLDv2 was made. One th
 Source of the widths: https://www.mediawiki.org/wiki/Common_thumbnail_sizes ($wgThumbnailSteps).
 """
 
-import hashlib
 import re
 import threading
 import time
@@ -114,12 +113,6 @@ def wanted_urls(
             raise InputError(f"{path}: {what}; {mend}")
     require_contact(config.contact, *urls.values())
     return urls
-
-
-def digest_of_urls(urls: dict[str, str], longest_side: int) -> str:
-    """Returns a digest of what is asked for, which decides the rows."""
-    lines = (f"{key} {addresses_of(url, longest_side)}" for key, url in sorted(urls.items()))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @dataclass(slots=True)

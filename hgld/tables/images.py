@@ -22,8 +22,6 @@ def _image_files(split: str) -> Dataset:
             pa.field("path", pa.string()),  # relative to the workspace
             pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
             pa.field("sha256", pa.string()),  # of the file
-            # width x height; of the bad ones only those with too many
-            pa.field("pixels", pa.int64()),
             pa.field("error", pa.string()),
         ),
     )

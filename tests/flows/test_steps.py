@@ -95,10 +95,9 @@ def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path:
     assert [stage.name for stage in step.stages] == ["images-index"]
     assert known_settings(workspace, step, step.stages[0]) == {
         "tars": 3,
-        "max_pixels": 64_000_000,
         "max_bad_share": 0.01,
         # None: as it was before there was such a setting, so that no build becomes stale by it
-        **dict.fromkeys(("from", "supercategory", "landmark", "longest_side", "quality")),
+        **dict.fromkeys(("from", "supercategory", "landmark", "longest_side")),
     }
 
 

@@ -14,56 +14,35 @@ from PIL import Image, ImageCms
 
 from hgld.errors import PictureError
 from hgld.pictures import MAX_PIXELS, convert_picture, decode_picture, measure_picture
-from tests.worlds.pictures import (
-    ORIENTATION,
-    SIZE,
-    damaged,
-    drawing,
-    encoded,
-    every_kind,
-    exif,
-    png_claiming,
-    png_of,
-    tiff_of,
+from tests.worlds import pictures
+from tests.worlds.pictures import SIZE, drawing, encoded, every_kind, exif, png_claiming
+
+TURNS = (
+    *("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE"),
+    *("ROTATE_90", "TRANSVERSE", "ROTATE_270"),
 )
-
-TURNED = {
-    1: drawing(),
-    2: drawing().transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-    3: drawing().transpose(Image.Transpose.ROTATE_180),
-    4: drawing().transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-    5: drawing().transpose(Image.Transpose.TRANSPOSE),
-    6: drawing().transpose(Image.Transpose.ROTATE_90),
-    7: drawing().transpose(Image.Transpose.TRANSVERSE),
-    8: drawing().transpose(Image.Transpose.ROTATE_270),
-}
-"""Orientation to how a camera that was held so stores the drawing."""
-
-
-def colours(image: Image.Image) -> list[tuple[int, ...]]:
-    """Returns the middle of each quarter, row by row."""
-    width, height = image.size
-    places = [(x * width // 4, y * height // 4) for y in (1, 3) for x in (1, 3)]
-    pixels = [image.getpixel(place) for place in places]
-    return [pixel for pixel in pixels if isinstance(pixel, tuple)]
+"""How a camera stores the drawing that was held so that the orientation is 2, 3 and so on."""
 
 
 def is_near(image: Image.Image, other: Image.Image, within: int = 12) -> bool:
-    pairs = zip(colours(image), colours(other), strict=True)
-    return image.size == other.size and all(
-        abs(a - b) <= within for one, two in pairs for a, b in zip(one, two, strict=True)
-    )
+    """Compares the middle of each quarter."""
+    width, height = image.size
+    first, second = (np.asarray(one).astype(int) for one in (image, other))
+    middles = np.s_[height // 4 :: height // 2, width // 4 :: width // 2]
+    return first.shape == second.shape and bool((abs(first - second)[middles] <= within).all())
 
 
 @pytest.mark.fault(68, "picture of an unusual kind")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_stands_upright_whichever_way_it_was_stored(kind: str, orientation: int) -> None:
-    stored = TURNED[orientation]
+    stored = drawing()
+    if orientation > 1:
+        stored = stored.transpose(Image.Transpose[TURNS[orientation - 2]])
     settings = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(stored, kind, exif=exif(orientation), **settings)
     with Image.open(io.BytesIO(content)) as image:
-        assert image.getexif()[ORIENTATION] == orientation
+        assert image.getexif()[pictures.ORIENTATION] == orientation
     assert is_near(decode_picture(content), drawing())
     reduced = drawing().resize((30, 20)) if kind == "JPEG" else drawing()
     assert is_near(decode_picture(content, min_side=20), reduced)
@@ -86,7 +65,7 @@ def test_broken_exif_data_fail_no_picture() -> None:
     tags = {256: (3, 1, 8), 257: (3, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
     tags |= {277: (3, 1, 1), 273: (4, 1, 300), 278: (3, 1, 8), 279: (4, 1, 64)}
     nowhere = tags | {34665: (4, 1, 99_999_999), 34853: (5, 1, 3)}
-    assert decode_picture(tiff_of(nowhere)).size == (8, 8)
+    assert decode_picture(pictures.tiff_of(nowhere)).size == (8, 8)
 
 
 @pytest.mark.fault(68, "picture of an unusual kind")
@@ -120,8 +99,8 @@ def test_sixteen_bits_become_their_high_byte() -> None:
     # A colour of 16 bits too: of a PNG, by hand, as Pillow writes none.
     rows = b"\0" + struct.pack(">3H", 0x1234, 0x80FF, 0xFFFF)
     head = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-    content = png_of((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    assert decode_picture(content).getpixel((0, 0)) == (0x12, 0x80, 0xFF)
+    chunks = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    assert decode_picture(pictures.png_of(*chunks)).getpixel((0, 0)) == (0x12, 0x80, 0xFF)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +179,9 @@ def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, word: str) 
 
 @pytest.mark.fault(65, "pixel bomb")
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
-    with pytest.raises(PictureError, match="max_pixels") as caught:
+    assert MAX_PIXELS < 9000 * 8000
+    with pytest.raises(PictureError, match="9,000 x 8,000"):
         decode_picture(png_claiming(9000, 8000))
-    assert caught.value.pixels == 72_000_000 > MAX_PIXELS
     with pytest.raises(PictureError, match="2,399"):
         decode_picture(encoded(drawing(), "BMP"), max_pixels=2399)
     assert decode_picture(encoded(drawing(), "BMP"), max_pixels=2400).size == SIZE
@@ -266,16 +245,12 @@ def scanned(side: int, scans: int) -> bytes:
 
 
 @pytest.mark.parametrize("decode", [measure_picture, decode_picture])
-def test_a_jpeg_of_too_many_scans_is_refused(decode: Callable[[bytes], object]) -> None:
+def test_a_picture_has_only_so_many_scans_and_so_much_time(
+    decode: Callable[[bytes], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     decode(scanned(16, 100))
     with pytest.raises(PictureError, match="101 scans"):
         decode(scanned(16, 101))
-
-
-@pytest.mark.parametrize("decode", [measure_picture, decode_picture])
-def test_a_picture_has_only_so_much_time(
-    decode: Callable[[bytes], object], monkeypatch: pytest.MonkeyPatch
-) -> None:
     content = scanned(1000, 90)
     decode(content)
     monkeypatch.setattr("hgld.pictures.MOST_SECONDS", 0.0)
@@ -293,7 +268,7 @@ def test_damaged_bytes_are_a_picture_or_one_error(
     errors: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for copy in damaged(content, seed=7, count=60):
+        for copy in pictures.damaged(content, seed=7, count=60):
             try:
                 image = decode_picture(copy)
             except PictureError as error:

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from hgld.errors import InputError, PictureError
-from hgld.pictures import MAX_PIXELS, MOST_PIXELS, PictureFile, convert_picture, decode_picture
+from hgld.pictures import PictureFile, convert_picture, decode_picture
 from hgld.training.model.config import CROP_PCT
 
 # A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
@@ -64,14 +64,9 @@ def read_image(source: AnyImage, *, name: str = "", min_side: int | SideOf = 0) 
 def _decoded(source: AnyImage, min_side: int | SideOf) -> Image.Image:
     if isinstance(source, Image.Image):
         return convert_picture(source)
-    if isinstance(source, PictureFile):
-        content = source.read()
-        # Of so many pixels as [images] max_pixels let pass, since these are the same bytes.
-        most = MOST_PIXELS
-    else:
-        content, most = Path(source).read_bytes(), MAX_PIXELS
+    content = source.read() if isinstance(source, PictureFile) else Path(source).read_bytes()
     side = min_side if isinstance(min_side, int) else _side_of(content, min_side)
-    return decode_picture(content, max_pixels=most, min_side=side)
+    return decode_picture(content, min_side=side)
 
 
 def _side_of(content: bytes, side_of: SideOf) -> int:

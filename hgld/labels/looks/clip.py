@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hgld.errors import DamagedError, PictureError
 from hgld.labels.embedding.encoders import OpenClipEncoder
 from hgld.labels.embedding.weights import load_open_clip
-from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
+from hgld.pictures import PictureFile, decode_picture
 
 if TYPE_CHECKING:
     import torch
@@ -155,10 +155,7 @@ def votes_of_landmarks(
 
 def _prepare(model: ClipModel, picture: PictureFile) -> "torch.Tensor | Unread":
     try:
-        # Of so many pixels as [images] max_pixels let pass, since these are the same bytes.
-        image = decode_picture(
-            picture.read(), max_pixels=MOST_PIXELS, min_side=_SPARE * model.image_size
-        )
+        image = decode_picture(picture.read(), min_side=_SPARE * model.image_size)
     except DamagedError as error:
         return Unread(str(error), is_changed=True)
     except PictureError as error:

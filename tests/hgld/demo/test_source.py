@@ -1,8 +1,10 @@
+import dataclasses
 import hashlib
 import io
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,11 @@ from hgld.demo import write_demo
 from hgld.demo.answers import FETCHED_AT
 from hgld.demo.drawing import IMAGE_SIZE, draw_landmark, draw_view
 from hgld.demo.facts import class_labels, landmarks
-from hgld.demo.painters import scenes
 from hgld.engine.workspace import Workspace
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.review.log.decisions import append_decisions, read_decisions
-from hgld.review.log.history import Decision
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url
@@ -37,27 +37,28 @@ FEW = landmarks()[9::20]
 """Of both splits; of ten of a split one is not clean, and these begin with such a one."""
 
 
-@pytest.fixture(autouse=True)
-def _few_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hgld.demo.source.landmarks", lambda: FEW)
-    monkeypatch.setattr("hgld.demo.answers.landmarks", lambda: FEW)
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", autouse=True)
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A demo of a few landmarks, to be copied."""
     folder = tmp_path_factory.mktemp("drawn") / "build"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hgld.demo.source.landmarks", lambda: FEW)
         patch.setattr("hgld.demo.answers.landmarks", lambda: FEW)
         write_demo(Workspace(folder))
-    return folder
+        yield folder
 
 
 @pytest.fixture
 def demo(drawn: Path, workspace: Workspace) -> Workspace:
     shutil.copytree(drawn, workspace.root)
     return workspace
+
+
+@pytest.fixture
+def listed(demo: Workspace) -> Workspace:
+    """The demo, of which the ordinary metadata stage has read the tables."""
+    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
+    return demo
 
 
 def _files(root: Path) -> dict[str, str]:
@@ -68,15 +69,10 @@ def _files(root: Path) -> dict[str, str]:
     }
 
 
-def test_the_ordinary_metadata_stage_reads_the_tables(demo: Workspace) -> None:
-    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
-
-    rows = demo.read(LANDMARKS).to_pylist()
-    images = demo.read(IMAGES).to_pylist()
-
-    assert {(row["split"], row["landmark_id"], row["category"]) for row in rows} == {
-        (landmark.split, landmark.landmark_id, landmark.category) for landmark in FEW
-    }
+def test_the_ordinary_metadata_stage_reads_the_tables(listed: Workspace) -> None:
+    rows, images = listed.read(LANDMARKS).to_pylist(), listed.read(IMAGES).to_pylist()
+    found = {(row["split"], row["landmark_id"], row["category"]) for row in rows}
+    assert found == {(one.split, one.landmark_id, one.category) for one in FEW}
     test = [image for image in images if image["split"] == "test"]
     assert {image["usage"] for image in test} == {"Public", "Private", "Ignored"}
     assert all((image["landmark_id"] is None) == (image["usage"] == "Ignored") for image in test)
@@ -84,34 +80,33 @@ def test_the_ordinary_metadata_stage_reads_the_tables(demo: Workspace) -> None:
     assert 0 < sum(not image["in_clean"] for image in train) < len(train) / 5
 
 
-def test_the_ordinary_images_stage_extracts_every_picture(demo: Workspace) -> None:
-    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
-    source = str(demo.path("source"))
-    config = ImagesConfig(base_url=source, train_tars=1, index_tars=1, test_tars=1)
-
+def test_the_ordinary_images_stage_extracts_every_picture(listed: Workspace) -> None:
+    known = listed.read(IMAGES).to_pylist()
+    tars = dict.fromkeys(("train_tars", "index_tars", "test_tars"), 1)
+    config = ImagesConfig(base_url=str(listed.path("source")), **tars)  # type: ignore[arg-type]
     for split in ("train", "index", "test"):
-        run_images(demo, config, split)
-        wanted = {row["image_id"] for row in demo.read(IMAGES).to_pylist() if row["split"] == split}
-        records = demo.read(IMAGE_FILES[split]).to_pylist()
+        run_images(listed, config, split)
+        records = listed.read(IMAGE_FILES[split]).to_pylist()
         assert {row["status"] for row in records} == {"ok"}
+        wanted = {row["image_id"] for row in known if row["split"] == split}
         assert {row["image_id"] for row in records} == wanted
-        with Image.open(demo.path(records[0]["path"])) as picture:
+        with Image.open(listed.path(records[0]["path"])) as picture:
             assert (picture.format, picture.size) == ("JPEG", (IMAGE_SIZE, IMAGE_SIZE))
 
 
-def test_the_ordinary_scrape_replays_the_archive_to_the_facts(demo: Workspace) -> None:
-    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
-
-    run_scrape(demo, ScrapeConfig(replay=True))
-
-    assert {
-        (row["split"], row["landmark_id"]): (row["status"], row["page_title"], row["qid"])
-        for row in demo.read(CATEGORIES).to_pylist()
-    } == {(one.split, one.landmark_id): ("ok", title_of_url(one.category), one.qid) for one in FEW}
-    assert {
+def test_the_ordinary_scrape_replays_the_archive_to_the_facts(listed: Workspace) -> None:
+    run_scrape(listed, ScrapeConfig(replay=True))
+    pages = {
+        (row["landmark_id"], row["status"], row["page_title"], row["qid"])
+        for row in listed.read(CATEGORIES).to_pylist()
+    }
+    assert pages == {(one.landmark_id, "ok", title_of_url(one.category), one.qid) for one in FEW}
+    classes = {
         (row["qid"], row["class_qid"], row["class_label"], row["label_language"])
-        for row in demo.read(CLASSES).to_pylist()
-    } == {(one.qid, qid, class_labels()[qid], "en") for one in FEW for qid in one.class_qids}
+        for row in listed.read(CLASSES).to_pylist()
+    }
+    labels = class_labels()
+    assert classes == {(one.qid, qid, labels[qid], "en") for one in FEW for qid in one.class_qids}
 
 
 def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
@@ -147,13 +142,8 @@ def test_writing_again_draws_nothing(demo: Workspace, monkeypatch: pytest.Monkey
 
 
 def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
-    ours = Decision(
-        decided_at="2026-01-01T00:00:00+00:00",
-        reviewer="someone",
-        class_qid="Q32815",
-        class_label="mosque",
-        action="ignore",
-    )
+    written = read_decisions(demo)["Q32815"]
+    ours = dataclasses.replace(written, reviewer="someone", note="seen with my own eyes")
     append_decisions(demo, [ours])
     write_demo(demo)
     assert read_decisions(demo)["Q32815"] == ours
@@ -165,28 +155,17 @@ def test_a_live_scrape_gets_no_archive_and_keeps_its_own(drawn: Path, workspace:
     write_demo(workspace, archive=False)
     assert not workspace.path("raw").exists()
     archive = RawArchive(workspace.path(COMMONS_PAGES))
-    live = RawAnswer(
-        endpoint="http://127.0.0.1/w/",
-        request={},
-        keys=(),
-        fetched_at=FETCHED_AT.replace(year=2026),
-        answer=[],
-    )
+    at = FETCHED_AT.replace(year=2026)
+    live = RawAnswer(endpoint="http://x/", request={}, keys=(), fetched_at=at, answer=[])
     archive.append(live)
     write_demo(workspace)
     assert kept_answers(archive.folder) == [live]
 
 
-@pytest.mark.parametrize("label", scenes()["scenes"])
-def test_every_super_category_is_drawn_and_landmarks_of_one_differ(label: str) -> None:
-    first, second = draw_landmark("Q1", label), draw_landmark("Q2", label)
-    assert np.asarray(first)[..., 3].mean() > 20
-    assert first.tobytes() != second.tobytes()
-
-
-def test_no_two_landmarks_look_alike() -> None:
-    drawings = {draw_landmark(one.qid, one.hierarchical_label).tobytes() for one in landmarks()}
-    assert len(drawings) == len(landmarks())
+def test_every_landmark_is_drawn_and_no_two_look_alike() -> None:
+    drawings = [draw_landmark(one.qid, one.hierarchical_label) for one in landmarks()]
+    assert all(np.asarray(one)[..., 3].mean() > 20 for one in drawings)
+    assert len({one.tobytes() for one in drawings}) == len(landmarks())
 
 
 def test_views_of_one_landmark_differ() -> None:
@@ -201,11 +180,9 @@ def test_a_picture_of_nothing_but_clutter_is_a_picture() -> None:
 
 
 def test_another_process_draws_the_same_bytes() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", _DIGEST], capture_output=True, text=True, check=True
-    )
+    told = subprocess.check_output([sys.executable, "-c", _DIGEST], text=True)
     here = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
-    assert run.stdout.strip() == hashlib.sha256(here).hexdigest()
+    assert told.strip() == hashlib.sha256(here).hexdigest()
 
 
 def test_a_super_category_without_a_scene_is_refused() -> None:

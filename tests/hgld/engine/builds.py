@@ -41,6 +41,7 @@ def write_landmarks(
     settings: dict[str, object] | None = None,
     *,
     stops_at: str = "",
+    force: bool = False,
 ) -> tuple[StageReport, list[str]]:
     """Runs the metadata stage; returns its report and the shards it made anew.
 
@@ -49,6 +50,7 @@ def write_landmarks(
         count: of landmarks, two in a shard.
         settings: of the stage; the count where none are given.
         stops_at: a shard at which the run fails.
+        force: makes all shards again.
     """
     made = []
 
@@ -59,9 +61,11 @@ def write_landmarks(
             if not writer.has(LANDMARKS, shard):
                 rows = landmarks(count).slice(int(shard), SHARD_ROWS)
                 writer.write(LANDMARKS, shard, rows)
+                assert writer.has(LANDMARKS, shard)
                 made.append(shard)
 
-    return run_stage(workspace, METADATA, settings or {"count": count}, produce), made
+    values = settings or {"count": count}
+    return run_stage(workspace, METADATA, values, produce, force=force), made
 
 
 def stop_landmarks(workspace: Workspace, count: int, at: str) -> None:
@@ -73,23 +77,25 @@ def stop_landmarks(workspace: Workspace, count: int, at: str) -> None:
 def write_categories(
     workspace: Workspace, statuses: list[str], fetched_at: int = 0, stage: Stage = SCRAPE
 ) -> StageReport:
-    count = len(statuses)
-    table = landmarks(count).append_column("status", pa.array(statuses))
-    nulls = {"page_title": pa.string(), "qid": pa.string(), "revision_id": pa.int64()}
-    for name, kind in nulls.items():
-        table = table.append_column(name, pa.nulls(count, kind))
-    times = pa.array([fetched_at] * count, pa.timestamp("ms", tz="UTC"))
-    table = table.append_column("fetched_at", times)
-    table = table.append_column("error", pa.nulls(count, pa.string()))
+    rows = landmarks(len(statuses)).to_pylist()
+    for row, status in zip(rows, statuses, strict=True):
+        row |= {"status": status, "fetched_at": fetched_at}
+    table = pa.Table.from_pylist(rows, CATEGORIES.schema)
     return run_stage(workspace, stage, {}, lambda writer: writer.write(CATEGORIES, "0", table))
 
 
-def write_report(workspace: Workspace, stage: Stage = REPORT) -> StageReport:
+def write_report(
+    workspace: Workspace, stage: Stage = REPORT, name: str = "report.txt"
+) -> StageReport:
     def produce(writer: StageWriter) -> None:
-        with writer.file("report.txt") as path:
+        with writer.file(name) as path:
             path.write_text("some text " * 20)
 
     return run_stage(workspace, stage, {}, produce)
+
+
+def write_one(writer: StageWriter) -> None:
+    writer.write(LANDMARKS, "0", landmarks(1))
 
 
 def fail(writer: StageWriter) -> None:  # noqa: ARG001 - it comes to write nothing

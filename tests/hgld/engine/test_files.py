@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.files import file_digest, write_text, writing
+from hgld.engine.files import write_text, writing
 from hgld.errors import InputError
 
 
@@ -15,11 +15,6 @@ def test_a_file_that_fails_midway_leaves_the_old_one(tmp_path: Path) -> None:
         write_text(path, "half \udc00")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
-    write_text(tmp_path / "a", "abc")
-    assert file_digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
 
 
 def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:

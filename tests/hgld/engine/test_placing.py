@@ -5,38 +5,18 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hgld.engine import stage
-from hgld.engine.stage import (
-    NEXT,
-    Stage,
-    StageReport,
-    StageWriter,
-    find_beside,
-    place,
-    place_beside,
-    run_stage,
-)
+from hgld.engine.stage import NEXT, Stage, StageReport, StageWriter, find_beside, place_beside
 from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_begun, verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LANDMARKS
-from tests.hgld.engine.builds import (
-    METADATA,
-    Damaging,
-    copy,
-    cut,
-    flip,
-    landmarks,
-    shards_of,
-    stop_landmarks,
-    write_landmarks,
-    write_report,
-)
+from tests.hgld.engine import builds
+from tests.hgld.engine.builds import METADATA, Damaging, landmarks, stop_landmarks, write_landmarks
 from tests.worlds.forked import Forked
 
 FILES = Stage(
@@ -57,7 +37,7 @@ def write_files(workspace: Workspace, count: int, *, fails: bool = False) -> Sta
             with writer.file(name) as path:
                 path.write_text(f"{count} rows")
 
-    return run_stage(workspace, FILES, {"count": count}, produce)
+    return stage.run_stage(workspace, FILES, {"count": count}, produce)
 
 
 def content(workspace: Workspace) -> dict[str, bytes]:
@@ -83,8 +63,8 @@ def test_what_was_finished_stands_until_the_next_output_is_whole(workspace: Work
     assert write_files(workspace, 3).skipped
 
     report = write_files(workspace, 2)
-    assert not report.skipped
-    assert workspace.read(LANDMARKS).num_rows == 2
+    assert (report.skipped, report.manifest.rows) == (False, 2)
+    assert workspace.read(LANDMARKS).num_rows == len(workspace.shards(LANDMARKS)) == 2
     assert stage_status(workspace, FILES, {"count": 2}).state == "done"
     assert not list(workspace.root.rglob(f"{NEXT}/*"))
 
@@ -113,17 +93,16 @@ def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
         stop_landmarks(workspace, count, at="000002")
         assert len(list(workspace.path(f"{LANDMARKS.path}/{NEXT}").iterdir())) == 1
     report, made = write_landmarks(workspace, 8)
-    assert made == shards_of(8)[1:]
+    assert made == builds.shards_of(8)[1:]
     assert report.manifest.rows == 8
 
 
-def killed_after(survived: int, write: Callable[[], object], *, until_placing: bool = False) -> int:
+def killed_after(survived: int, write: Callable[[], object]) -> int:
     """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
 
     Args:
         survived: how many of those calls are made.
         write: the run.
-        until_placing: counts only from the moment at which all files are beside their places.
 
     Returns:
         The fork's exit status.
@@ -131,26 +110,19 @@ def killed_after(survived: int, write: Callable[[], object], *, until_placing: b
 
     def run() -> None:
         made = 0
-        is_counting = not until_placing
 
         def counted(act: Callable[..., object]) -> Callable[..., object]:
             def call(*arguments: object, **options: object) -> object:
                 nonlocal made
-                made += is_counting
+                made += 1
                 if made > survived:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return act(*arguments, **options)
 
             return call
 
-        def placing(*arguments: Any) -> None:  # noqa: ANN401 - handed on
-            nonlocal is_counting
-            is_counting = True
-            place(*arguments)
-
         for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
             setattr(os, name, counted(getattr(os, name)))
-        setattr(stage, "place", placing)  # noqa: B010 - which mypy does not know of the module
         write()
 
     return Forked(run).ended()
@@ -199,14 +171,19 @@ def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
 
 
 def test_an_output_that_was_being_placed_is_completed_by_the_next_run_of_any_stage(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
     write_landmarks(workspace, 2)
-    # Past the manifest beside its place: a flush of a folder, of the file, its name, its folder.
-    assert killed_after(5, lambda: write_landmarks(workspace, 4), until_placing=True) == -9
+    with monkeypatch.context() as patched:
+        patched.setattr("hgld.engine.files.put_in_place", die)
+        with pytest.raises(KeyboardInterrupt):
+            write_landmarks(workspace, 4)
     assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
     assert "put in place" in stage_status(workspace, METADATA).reason
-    write_report(workspace)
+    builds.write_report(workspace)
     assert workspace.read(LANDMARKS).num_rows == 4
     assert write_landmarks(workspace, 4)[0].skipped
 
@@ -217,7 +194,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
     shard = workspace.shards(LANDMARKS)[0]
     for notes in (b"years of work", b"more years"):
         shard.with_name("mine.parquet").write_bytes(notes)
-        copy(shard, 0)
+        builds.copy(shard, 0)
         report, made = write_landmarks(workspace, 4)
         assert (made, report.manifest.rows) == ([], 4)
     kept = {path.name: path.read_bytes() for path in shard.parent.glob("*.aside*")}
@@ -249,22 +226,17 @@ def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
 
 
 @pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
-@pytest.mark.parametrize("how", [flip, cut, "swap"])
+@pytest.mark.parametrize("how", [builds.flip, builds.cut, builds.swap])
 def test_a_shard_of_a_run_that_has_not_ended_must_have_its_digest(
-    workspace: Workspace, tmp_path: Path, how: Damaging | str
+    workspace: Workspace, tmp_path: Path, how: Damaging
 ) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 6)
     for seed in range(3):
         stop_landmarks(workspace, 6, at="000004")
-        first, second = (
-            place_beside(workspace.path(name), record)
-            for name, record in sorted(find_beside(workspace, [LANDMARKS]).items())
-        )
+        name, record = min(find_beside(workspace, [LANDMARKS]).items())
+        first = place_beside(workspace.path(name), record)
         before = first.read_bytes()
-        if callable(how):
-            how(first, seed)
-        else:
-            first.write_bytes(second.read_bytes())
+        how(first, seed)
         assert first.read_bytes() != before
         stop_landmarks(workspace, 6, at="000004")
         assert first.read_bytes() == before

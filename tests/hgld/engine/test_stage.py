@@ -1,25 +1,19 @@
 """When a stage runs, when it is skipped, and what of a stopped run counts."""
 
+import dataclasses
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.dataset import Dataset
-from hgld.engine.stage import Stage, StageReport, StageWriter, find_beside, run_stage
+from hgld.engine.stage import find_beside, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
-from tests.hgld.engine.builds import (
-    METADATA,
-    SCRAPE,
-    landmarks,
-    shards_of,
-    write_categories,
-    write_landmarks,
-)
+from tests.hgld.engine import builds
+from tests.hgld.engine.builds import METADATA, SCRAPE, landmarks, write_categories, write_landmarks
 from tests.worlds.forked import Forked
 
 
@@ -27,7 +21,7 @@ def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) 
     first, made = write_landmarks(workspace, 5)
     second, made_again = write_landmarks(workspace, 5)
     assert (first.skipped, second.skipped) == (False, True)
-    assert made == shards_of(5)
+    assert made == builds.shards_of(5)
     assert made_again == []
     assert second.manifest == first.manifest
     assert workspace.manifests() == [first.manifest]
@@ -38,40 +32,21 @@ def test_a_changed_setting_or_version_runs_the_stage_again(workspace: Workspace)
     write_landmarks(workspace, 5, {"count": 5})
     report, made = write_landmarks(workspace, 5, {"count": 5, "colour": "red"})
     assert not report.skipped
-    assert made == shards_of(5)
-    later = Stage(name="metadata", version=2, outputs=(LANDMARKS,))
+    assert made == builds.shards_of(5)
+    later = dataclasses.replace(METADATA, version=2)
     assert stage_status(workspace, later).state == "stale"
     settings: dict[str, object] = {"count": 5, "colour": "red"}
-    report = run_stage(
-        workspace, later, settings, lambda writer: writer.write(LANDMARKS, "0", landmarks(1))
-    )
-    assert not report.skipped
+    assert not run_stage(workspace, later, settings, builds.write_one).skipped
 
 
-@pytest.mark.parametrize("how", ["force", "remakes"])
-def test_a_stage_is_run_on_purpose_although_it_is_done(workspace: Workspace, how: str) -> None:
+def test_a_stage_is_run_on_purpose_although_it_is_done(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     write_categories(workspace, ["ok", "ok"])
-    made = []
-
-    def produce(writer: StageWriter) -> None:
-        if not writer.has(LANDMARKS, "000000"):
-            writer.write(LANDMARKS, "000000", landmarks(2))
-            made.append("000000")
-        assert writer.has(LANDMARKS, "000000")  # written by this very run
-
-    root = Workspace(workspace.root, remakes=how == "remakes")
-    report = run_stage(root, METADATA, {"count": 2}, produce, force=how == "force")
-    assert (report.skipped, made) == (False, ["000000"])
+    for remakes, force in ((False, True), (True, False)):
+        again = Workspace(workspace.root, remakes=remakes)
+        report, made = write_landmarks(again, 2, force=force)
+        assert (report.skipped, made) == (False, ["000000"])
     assert workspace.read(CATEGORIES).num_rows == 2
-
-
-def test_fewer_rows_leave_no_shard_of_the_longer_run(workspace: Workspace) -> None:
-    write_landmarks(workspace, 5)
-    report, _ = write_landmarks(workspace, 3)
-    assert report.manifest.rows == 3
-    assert len(workspace.shards(LANDMARKS)) == 2
-    assert workspace.read(LANDMARKS).num_rows == 3
 
 
 def test_equal_rows_have_equal_digests_whatever_the_time_of_the_fetch(workspace: Workspace) -> None:
@@ -79,30 +54,24 @@ def test_equal_rows_have_equal_digests_whatever_the_time_of_the_fetch(workspace:
     first = write_categories(workspace, ["ok", "no_item"], fetched_at=1)
     workspace.manifest_path("scrape").unlink()
     second = write_categories(workspace, ["ok", "no_item"], fetched_at=2)
-    third = write_categories(
-        workspace, ["ok", "no_page"], stage=Stage(name="scrape", version=2, outputs=(CATEGORIES,))
-    )
+    later = dataclasses.replace(SCRAPE, version=2)
+    third = write_categories(workspace, ["ok", "no_page"], stage=later)
     assert not second.skipped
     assert second.manifest.outputs == first.manifest.outputs
     assert third.manifest.outputs != first.manifest.outputs
 
 
-def test_a_changed_input_makes_a_stage_stale_and_runs_it_again(workspace: Workspace) -> None:
+def test_only_an_input_with_other_rows_makes_a_stage_stale(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     write_categories(workspace, ["ok", "ok"])
+    write_landmarks(workspace, 2, {"colour": "red"})
+    assert write_categories(workspace, ["ok", "ok"]).skipped
     assert stage_status(workspace, SCRAPE).state == "done"
     write_landmarks(workspace, 3)
     status = stage_status(workspace, SCRAPE)
     assert status.state == "stale"
     assert "metadata/landmarks" in status.reason
     assert not write_categories(workspace, ["ok", "ok", "ok"]).skipped
-
-
-def test_an_input_rewritten_with_the_same_rows_disturbs_nothing(workspace: Workspace) -> None:
-    write_landmarks(workspace, 2, {"count": 2})
-    write_categories(workspace, ["ok", "ok"])
-    write_landmarks(workspace, 2, {"count": 2, "colour": "red"})
-    assert write_categories(workspace, ["ok", "ok"]).skipped
 
 
 def test_an_input_file_that_appears_or_changes_runs_the_stage_again(workspace: Workspace) -> None:
@@ -137,16 +106,12 @@ def test_failed_rows_are_counted_tried_again_and_not_passed_on(workspace: Worksp
     assert write_categories(workspace, ["ok", "ok", "no_page"]).skipped
 
 
-@pytest.mark.parametrize("dataset", [CLASSES, CATEGORIES])
-def test_a_stage_writes_only_what_it_declares(workspace: Workspace, dataset: Dataset) -> None:
-    def write_file(writer: StageWriter) -> None:
-        with writer.file("notes.txt"):
-            pass
-
-    with pytest.raises(ValueError, match=dataset.path):
-        run_stage(workspace, METADATA, {}, lambda writer: writer.write(dataset, "0", landmarks(1)))
-    with pytest.raises(ValueError, match=r"notes\.txt"):
-        run_stage(workspace, METADATA, {}, write_file)
+def test_a_stage_writes_only_what_it_declares(workspace: Workspace) -> None:
+    rows = landmarks(1)
+    with pytest.raises(ValueError, match=CLASSES.path):
+        run_stage(workspace, METADATA, {}, lambda writer: writer.write(CLASSES, "0", rows))
+    with pytest.raises(ValueError, match=r"report\.txt"):
+        builds.write_report(workspace, METADATA)
 
 
 def kill_at(workspace: Workspace, name: str) -> None:
@@ -175,34 +140,21 @@ def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
     assert len(find_beside(workspace, [LANDMARKS])) == 2
     assert stage_status(workspace, METADATA).state == "incomplete"
     report, made = write_landmarks(workspace, 8)
-    assert made == shards_of(8)[2:]
+    assert made == builds.shards_of(8)[2:]
     assert report.manifest.outputs == clean.manifest.outputs
     assert not [*workspace.root.rglob("*.tmp")]
 
 
-def run_empty(workspace: Workspace, stage: Stage) -> StageReport:
-    """Runs a stage that writes empty tables and files."""
-
-    def produce(writer: StageWriter) -> None:
-        for dataset in stage.outputs:
-            writer.write(dataset, "all", dataset.schema.empty_table())
-        for name in stage.output_files:
-            with writer.file(name) as path:
-                path.write_text("x")
-
-    return run_stage(workspace, stage, {}, produce)
-
-
 def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> None:
-    stage = Stage(name="metadata", version=1, outputs=(LANDMARKS, IMAGES))
-    done, again = (run_empty(workspace, stage).words() for _ in range(2))
+    done, again = (write_landmarks(workspace, 2)[0].words() for _ in range(2))
     for words in (done, again):
-        assert words.endswith(str(workspace.path("metadata")))
-        assert "0 rows" in words
+        assert words.endswith(str(workspace.path("metadata/landmarks")))
+        assert "2 rows" in words
     assert done != again  # which was up to date
-
-    names = ("benchmarks/results.json", "benchmarks/report.html")
-    stage = Stage(name="benchmark", version=1, output_files=names, result=names[1])
-    words = run_empty(workspace, stage).words()
-    assert words.endswith(str(workspace.path(names[1])))
-    assert "rows" not in words  # there are none to count
+    both = dataclasses.replace(METADATA, outputs=(LANDMARKS, IMAGES))
+    assert both.result_path(workspace) == workspace.path("metadata")
+    # A stage may say what to open, and one without tables has no rows to count.
+    report = dataclasses.replace(builds.REPORT, result="report.html")
+    words = builds.write_report(workspace, report).words()
+    assert words.endswith(str(workspace.path("report.html")))
+    assert "rows" not in words

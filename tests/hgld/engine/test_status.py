@@ -10,15 +10,8 @@ from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import LANDMARKS
-from tests.hgld.engine.builds import (
-    METADATA,
-    REPORT,
-    SCRAPE,
-    landmarks,
-    write_categories,
-    write_landmarks,
-    write_report,
-)
+from tests.hgld.engine import builds
+from tests.hgld.engine.builds import METADATA, REPORT, SCRAPE, write_landmarks, write_report
 
 
 @pytest.mark.parametrize("stands", [False, True], ids=["the first run", "a later run"])
@@ -32,7 +25,7 @@ def test_a_stage_is_running_as_long_as_its_process_holds_the_workspace(
 
     def produce(writer: StageWriter) -> None:
         seen.append(stage_status(workspace, METADATA))
-        writer.write(LANDMARKS, "000000", landmarks(2))
+        writer.write(LANDMARKS, "000000", builds.landmarks(2))
         raise InputError("no more")
 
     with pytest.raises(InputError, match="no more"), workspace.lock():
@@ -47,7 +40,7 @@ def test_a_stage_is_running_as_long_as_its_process_holds_the_workspace(
 
 def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
-    write_categories(workspace, ["ok", "ok"])
+    builds.write_categories(workspace, ["ok", "ok"])
     write_report(workspace)
     stages = [(METADATA, {"count": 2}), (SCRAPE, {}), (REPORT, {})]
     assert [one.state for one in build_status(workspace, stages)] == ["done"] * 3
@@ -66,7 +59,7 @@ def test_what_a_run_did_not_read_makes_it_not_stale(workspace: Workspace) -> Non
 
 def test_a_damaged_input_is_told_of_in_the_status_of_what_reads_it(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
-    write_categories(workspace, ["ok", "ok"])
+    builds.write_categories(workspace, ["ok", "ok"])
     shard = workspace.shards(LANDMARKS)[0]
     shard.write_bytes(shard.read_bytes()[:-1])
     assert shard.name in stage_status(workspace, SCRAPE).reason
@@ -78,20 +71,13 @@ def test_a_file_that_another_stage_wrote_is_read_only_as_it_was_written(
 ) -> None:
     write_landmarks(workspace, 2)
     write_report(workspace)
-    reader = Stage(
-        name="cluster", version=1, input_files=REPORT.output_files, output_files=("copy.txt",)
-    )
-
-    def produce(writer: StageWriter) -> None:
-        with writer.file("copy.txt") as path:
-            path.write_bytes(workspace.path("report.txt").read_bytes())
-
-    clean = run_stage(workspace, reader, {}, produce)
+    reads, writes = REPORT.output_files, ("copy.txt",)
+    reader = Stage(name="cluster", version=1, input_files=reads, output_files=writes)
+    clean = write_report(workspace, reader, "copy.txt")
     path = workspace.path("report.txt")
     path.write_text(path.read_text().replace("text", "tuxt", 1))
     with pytest.raises(DamagedError, match=r"report\.txt"):
-        run_stage(workspace, reader, {}, produce)
+        write_report(workspace, reader, "copy.txt")
     write_report(workspace)
-    again = run_stage(workspace, reader, {}, produce)
-    assert again.skipped
-    assert again.manifest.outputs == clean.manifest.outputs
+    again = write_report(workspace, reader, "copy.txt")
+    assert (again.skipped, again.manifest) == (True, clean.manifest)

@@ -1,6 +1,8 @@
 """The stage `images` on the train tars of a small bucket, and what it recorded."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pyarrow.parquet as pq
 
@@ -11,15 +13,45 @@ from hgld.images.stage import run_images
 from hgld.images.tars import image_path
 from hgld.tables import IMAGE_FILES
 from tests.worlds.gldv2.files import image_id
+from tests.worlds.gldv2.folder_server import FolderServer
 
 RECORDS = IMAGE_FILES["train"]
+TARS = tuple(f"train/images_00{number}.tar" for number in range(3))
 
 
-def run(
-    workspace: Workspace, base: Path | str, only: Path | None = None, **settings: object
-) -> StageReport:
-    values = {"base_url": str(base), "train_tars": 3, "parallel": 1, "split": "train", **settings}
-    return run_images(workspace, ImagesConfig(only=only, **values), "train")  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Train:
+    """The stage of split train on a build, and the server of a bucket."""
+
+    workspace: Workspace
+    server: FolderServer
+    bucket: Path
+    """The server's folder."""
+    tars: int
+    """So many the bucket has."""
+
+    def run(self, base: Path | str = "", /, **settings: object) -> StageReport:
+        """Runs the stage on the server, where no other base is named."""
+        return self._run(self.workspace, base or self.server.url, settings)
+
+    def clean(self, **settings: object) -> dict[str, str]:
+        """Returns the digests that a run in a new build gives of the bucket's folder."""
+        workspace = Workspace(Path(mkdtemp(dir=self.workspace.root.parent)))
+        return self._run(workspace, self.bucket, settings).manifest.outputs
+
+    def _run(
+        self, workspace: Workspace, base: Path | str, settings: dict[str, object]
+    ) -> StageReport:
+        values = {"train_tars": self.tars, "parallel": 1, "split": "train", **settings}
+        return run_images(workspace, ImagesConfig(base_url=str(base), **values), "train")  # type: ignore[arg-type]
+
+    def place(self, number: int) -> Path:
+        """Returns where the picture of an image lies."""
+        return self.workspace.path(image_path("train", image_id(number)))
+
+    def hits(self) -> list[int]:
+        """Returns how often each tar was asked for."""
+        return [self.server.hits[tar] for tar in TARS]
 
 
 def records(workspace: Workspace) -> list[dict[str, object]]:
@@ -30,8 +62,3 @@ def records(workspace: Workspace) -> list[dict[str, object]]:
         paths[place] = place_beside(place, record)
     shards = [pq.read_table(path, partitioning=None) for _, path in sorted(paths.items())]
     return [row for shard in shards for row in shard.to_pylist()]
-
-
-def place_of(workspace: Workspace, number: int) -> Path:
-    """Returns where the picture of an image lies."""
-    return workspace.path(image_path("train", image_id(number)))

@@ -1,6 +1,5 @@
 """Pictures that are none, from the tar to the list of them."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.status import stage_status
-from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage
 from hgld.tables import BAD_IMAGES
-from tests.hgld.images import runs
-from tests.hgld.images.runs import RECORDS, place_of
+from tests.hgld.images.runs import RECORDS, Train
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
 from tests.worlds.pictures import drawing, encoded, png_claiming
 
 JPEG = encoded(drawing(), "JPEG")
-run = partial(runs.run, train_tars=2)
 BAD = {
     1: b"",
     2: b"<!DOCTYPE html><title>404</title>",
@@ -39,94 +35,53 @@ def bucket(tmp_path: Path) -> Path:
 
 
 @pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
-def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(
-    workspace: Workspace, bucket: Path
-) -> None:
-    report = run(workspace, bucket)
+def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(train: Train) -> None:
+    report = train.run()
     assert (report.manifest.failed, report.manifest.problems) == (0, 4)
-    listed = workspace.read(BAD_IMAGES["train"]).to_pylist()
-    assert [(row["image_id"], row["tar"]) for row in listed] == [
-        (image_id(number), "images_000.tar") for number in BAD
-    ]
+    listed = train.workspace.read(BAD_IMAGES["train"]).to_pylist()
+    assert [row["image_id"] for row in listed] == [image_id(number) for number in BAD]
+    assert {row["tar"] for row in listed} == {"images_000.tar"}
     words = ("0 bytes", "<!DOCTYPE", "Truncated", "pixels")
     assert [word in row["reason"] for word, row in zip(words, listed, strict=True)] == [True] * 4
-    rows = {row["image_id"]: row for row in workspace.read(RECORDS).to_pylist()}
+    rows = {row["image_id"]: row for row in train.workspace.read(RECORDS).to_pylist()}
     assert len(rows) == 14
     for number in range(14):
-        row, path = rows[image_id(number)], place_of(workspace, number)
-        assert row["status"] == ("bad" if number in BAD else "ok")
-        assert path.exists() == (number not in BAD)
-        assert (row["error"] is not None) == (number in BAD)
-    assert stage_status(workspace, images_stage("train")).state == "done"
-    assert run(workspace, bucket).skipped
+        row, is_bad = rows[image_id(number)], number in BAD
+        assert row["status"] == ("bad" if is_bad else "ok")
+        assert train.place(number).exists() != is_bad
+        assert (row["error"] is not None) == is_bad
+    assert stage_status(train.workspace, images_stage("train")).state == "done"
+    assert train.run().skipped
 
 
 @pytest.mark.fault(71, "too many bad pictures")
-def test_more_bad_pictures_than_allowed_stop_the_stage(
-    workspace: Workspace, bucket: Path, tmp_path: Path
-) -> None:
+def test_more_bad_pictures_than_allowed_stop_the_stage(train: Train) -> None:
     for _ in range(2):  # a rerun says the same
         with pytest.raises(InputError, match="max_bad_share"):
-            run(workspace, bucket, max_bad_share=0.0)
+            train.run(max_bad_share=0.0)
         with pytest.raises(MissingInputError, match="images --split train"):
-            workspace.read(RECORDS)
-        (shard,) = workspace.shards(BAD_IMAGES["train"])
+            train.workspace.read(RECORDS)
+        (shard,) = train.workspace.shards(BAD_IMAGES["train"])
         assert pq.read_table(shard)["image_id"].to_pylist() == [image_id(n) for n in BAD]
-
-    allowed = run(workspace, bucket)
-    clean = run(Workspace(tmp_path / "clean"), bucket)
-    assert allowed.manifest.outputs == clean.manifest.outputs
+    assert train.run().manifest.outputs == train.clean()
 
 
-@pytest.mark.parametrize(
-    ("bad", "share", "stops"), [(5, 0.01, False), (6, 0.01, True), (6, 0.3, False)]
-)
-def test_a_few_bad_pictures_are_never_too_many(
-    workspace: Workspace, tmp_path: Path, bad: int, share: float, stops: bool
-) -> None:
-    files = {member_name(n): b"" if n < bad else picture(n, 80) for n in range(20)}
-    add_tar(tmp_path / "b", "train", 0, tar_bytes(files))
-    if stops:
-        with pytest.raises(InputError, match="max_bad_share"):
-            run(workspace, tmp_path / "b", train_tars=1, max_bad_share=share)
-    else:
-        report = run(workspace, tmp_path / "b", train_tars=1, max_bad_share=share)
+def test_a_few_bad_pictures_are_never_too_many(train: Train) -> None:
+    for bad, share in ((5, 0.01), (6, 0.3)):
+        files = {member_name(n): b"" if n < bad else picture(n, 80) for n in range(20)}
+        add_tar(train.bucket, "train", 0, tar_bytes(files))
+        report = train.run(train.bucket, train_tars=1, max_bad_share=share)
         assert report.manifest.problems == bad
-
-
-def test_another_limit_of_pixels_looks_again_only_where_it_decides(
-    workspace: Workspace, bucket: Path, tmp_path: Path
-) -> None:
-    wide = {member_name(number): encoded(drawing(), "BMP") for number in (20, 21)}
-    add_tar(bucket, "train", 1, tar_bytes(wide | {member_name(22): picture(22)}))
-    run(workspace, bucket)
-    files = {n: place_of(workspace, n) for n in (0, 20, 22)}
-    first = {number: path.stat().st_mtime_ns for number, path in files.items()}
-
-    # 60 x 40 are the pictures of both tars, but for one.
-    lower = run(workspace, bucket, max_pixels=2000, max_bad_share=1.0)
-    assert lower.manifest.problems == 10
-    assert [path.exists() for path in files.values()] == [False, False, True]
-    again = run(workspace, bucket, max_bad_share=1.0)
-    assert again.manifest.problems == 4
-    assert all(path.exists() for path in files.values())
-    assert files[0].stat().st_mtime_ns > first[0]
-    clean = run(Workspace(tmp_path / "clean"), bucket, max_bad_share=1.0)
-    assert again.manifest.outputs == clean.manifest.outputs
-    # A limit under which all stays as it is fetches nothing.
-    second = {number: path.stat().st_mtime_ns for number, path in files.items()}
-    run(workspace, bucket, max_pixels=3000, max_bad_share=1.0)
-    assert {number: path.stat().st_mtime_ns for number, path in files.items()} == second
+    with pytest.raises(InputError, match="max_bad_share"):
+        train.run(train.bucket, train_tars=1, max_bad_share=0.01)
 
 
 WRONG: list[tuple[str, object]] = [
     ("base_url", ""),
     *(("test_tars", value) for value in (0, 1001)),
-    *(("max_pixels", value) for value in (0, 10**9)),
     *(("max_bad_share", value) for value in (1.5, -0.1, float("nan"))),
     *(("parallel", value) for value in (0, 17)),
     ("longest_side", -1),
-    *(("quality", value) for value in (0, 96)),
     *(("pause_s", value) for value in (-1.0, 4000.0)),
     ("landmark", ("one",)),
 ]

@@ -11,27 +11,19 @@ from hgld.errors import InputError, MissingInputError
 from hgld.images.chosen import read_list, wanted_images
 from hgld.images.config import ImagesConfig
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from tests.worlds.gldv2.files import image, write_tables
+from tests.worlds.gldv2.files import image
 
 
-def wanted(
-    workspace: Workspace,
-    split: str,
-    only: Path | None = None,
-    *,
-    is_one_split: bool = True,
-    **conditions: tuple[str, ...],
-) -> set[str]:
-    one = split if is_one_split else ""
-    config = ImagesConfig(only=only, split=one, **conditions)  # type: ignore[arg-type]
+def wanted(workspace: Workspace, split: str, /, **conditions: object) -> set[str]:
+    """Returns the ids that conditions choose, as if one split was asked for."""
+    config = ImagesConfig(**{"split": split, **conditions})  # type: ignore[arg-type]
     found = wanted_images(workspace, split, config)
-    assert found is not None
+    assert found is not None  # which would be all
     return set(found)
 
 
 @pytest.fixture
-def metadata(workspace: Workspace, tmp_path: Path) -> Workspace:
-    tables = write_tables(tmp_path / "tables")
+def metadata(workspace: Workspace, tables: Path) -> Workspace:
     run_metadata(workspace, MetadataConfig(base_url=str(tables)))
     return workspace
 
@@ -73,9 +65,9 @@ def test_a_list_is_text_or_csv(tmp_path: Path, name: str, text: str) -> None:
 def test_a_list_is_parquet_with_splits(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     pq.write_table(pa.table({"image_id": [image(1), image(11)], "split": ["train", "index"]}), path)
-    assert wanted(workspace, "train", path) == {image(1)}
-    assert wanted(workspace, "index", path) == {image(11)}
-    assert wanted(workspace, "test", path) == set()
+    assert wanted(workspace, "train", only=path) == {image(1)}
+    assert wanted(workspace, "index", only=path) == {image(11)}
+    assert wanted(workspace, "test", only=path) == set()
 
 
 @pytest.mark.parametrize(
@@ -102,11 +94,11 @@ def test_a_list_without_splits_is_looked_up(metadata: Workspace, tmp_path: Path)
     path = tmp_path / "list.txt"
     path.write_text(f"{image(1)}\n{image(11)}\n{image(21)}\n")
     for split, number in (("train", 1), ("index", 11), ("test", 21)):
-        assert wanted(metadata, split, path, is_one_split=False) == {image(number)}
-    assert wanted(metadata, "train", path) == {image(number) for number in (1, 11, 21)}
+        assert wanted(metadata, split, only=path, split="") == {image(number)}
+    assert wanted(metadata, "train", only=path) == {image(number) for number in (1, 11, 21)}
     path.write_text(f"{image(1)}\n{image(99)}\n")
     with pytest.raises(InputError, match=image(99)):
-        wanted(metadata, "train", path, is_one_split=False)
+        wanted(metadata, "train", only=path, split="")
 
 
 def test_landmarks_are_those_of_the_metadata_where_nothing_is_annotated(
@@ -136,11 +128,7 @@ def test_super_categories_are_found_whatever_their_blanks_and_slashes(
 
 
 def test_conditions_hold_together(annotations: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(f"{image(0)}\n{image(1)}\n")
-    assert wanted(
-        annotations,
-        "train",
-        tmp_path / "list.txt",
-        landmark=("11", "21"),
-        supercategory=("church",),
-    ) == {image(1)}
+    only = tmp_path / "list.txt"
+    only.write_text(f"{image(0)}\n{image(1)}\n")
+    conditions = {"landmark": ("11", "21"), "supercategory": ("church",)}
+    assert wanted(annotations, "train", only=only, **conditions) == {image(1)}

@@ -5,59 +5,29 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.workspace import Workspace
-from hgld.images.config import ImagesConfig
-from hgld.images.stage import run_images
+from tests.hgld.images.runs import TARS, Train
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar
-from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.gldv2.folder_server import serve
 from tests.worlds.pictures import drawing, encoded
 
-TAR = "train/images_001.tar"
+ONE = "wikipedia/commons/a/ab/One.jpg"
 PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[FolderServer]:
-    for number in range(3):
-        add_tar(tmp_path / "bucket", "train", number, images_tar([2 * number, 2 * number + 1]))
-    with serve(tmp_path / "bucket") as server:
-        yield server
-
-
-def command(server: FolderServer, root: Path) -> list[str]:
-    options = ["--split", "train", "--tars", "3", "--parallel", "1"]
-    return ["images", "--base-url", server.url, "--root", str(root), *options]
-
-
-def test_a_dry_run_says_how_much_and_fetches_nothing(tmp_path: Path, server: FolderServer) -> None:
-    root = tmp_path / "build"
-    said = typed(*command(server, root), "--dry-run").stdout
-    assert said.startswith("train: 3 of 3 tars")
-    assert str(root / "images") in said
-    assert server.hits.total() == 0
-    assert not root.exists()
-    config = ImagesConfig(base_url=server.url, train_tars=2)
-    run_images(Workspace(root), config, "train")
-    assert typed(*command(server, root), "--dry-run").stdout.startswith("train: 1 of 3 tars")
-
-
 def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) -> None:
-    bucket = tmp_path / "bucket"
-    for split in ("train", "index"):
-        add_tar(bucket, split, 0, images_tar([1]))
-    add_tar(bucket, "test", 0, images_tar([2]))
-    words = ["images", "--base-url", str(bucket), "--root", str(tmp_path / "build")]
+    for split, number in (("train", 1), ("index", 1), ("test", 2)):
+        add_tar(tmp_path / "bucket", split, 0, images_tar([number]))
     config = tmp_path / "hgld.toml"
     config.write_text("[images]\ntrain_tars = 9\nindex_tars = 5\ntest_tars = 1\n")
-    done = run_typed([*words, "--config", str(config)])
+    words = ["--base-url", str(tmp_path / "bucket"), "--root", str(tmp_path / "build")]
+    done = run_typed(["images", *words, "--config", str(config)])
     assert done.returncode == 1
     train, index, line = [one for one in done.stderr.splitlines() if "tars" in one]
     assert "8 of 9 tars of train" in train
@@ -68,26 +38,23 @@ def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) ->
 
 
 @pytest.mark.fault(162, "images killed in a download")
-def test_ctrl_c_stops_it_at_once_and_what_came_is_kept(
-    workspace: Workspace, server: FolderServer
-) -> None:
-    add_tar(server.folder, "train", 1, images_tar([2, 3], size=20_000))
-    server.dripping = TAR  # for minutes
-    config = ImagesConfig(base_url=server.url, train_tars=3, parallel=1)
+def test_ctrl_c_stops_it_at_once_and_what_came_is_kept(train: Train) -> None:
+    add_tar(train.bucket, "train", 1, images_tar([2, 3], size=20_000))
+    train.server.dripping = TARS[1]  # for minutes
     main = threading.get_ident()
 
     def press() -> None:
-        assert server.has_dripped.wait(60)
+        assert train.server.has_dripped.wait(60)
         signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=press)
     presser.start()
     with pytest.raises(KeyboardInterrupt):
-        run_images(workspace, config, "train")
+        train.run()
     presser.join()
-    assert server.ended.wait(10)  # while it drips it notices
-    part = workspace.path("images/.parts/train-images_001.tar")
-    assert part.stat().st_size < (server.folder / TAR).stat().st_size
+    assert train.server.ended.wait(10)  # while it drips it notices
+    part = train.workspace.path("images/.parts/train-images_001.tar")
+    assert part.stat().st_size < (train.bucket / TARS[1]).stat().st_size
 
 
 def typed(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -101,12 +68,11 @@ def test_every_command_of_its_page_does_what_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket, root = tmp_path / "bucket", tmp_path / "build"
-    for split, tars in (("train", 10), ("index", 1), ("test", 1)):
-        for number in range(tars):
-            add_tar(bucket, split, number, images_tar([2 * number, 2 * number + 1]))
-    picture_path = bucket / "wikipedia/commons/a/ab/One.jpg"
-    picture_path.parent.mkdir(parents=True)
-    picture_path.write_bytes(encoded(drawing(), "JPEG"))
+    tars = [("train", number) for number in range(10)] + [("index", 0), ("test", 0)]
+    for split, number in tars:
+        add_tar(bucket, split, number, images_tar([2 * number, 2 * number + 1]))
+    (bucket / ONE).parent.mkdir(parents=True)
+    (bucket / ONE).write_bytes(encoded(drawing(), "JPEG"))
     (tmp_path / "mine.csv").write_text(f"image_id,split\n{image_id(3)},train\n")
     labels = pa.table({"image_id": [image_id(4)], "hierarchical_label": ["castle / fort"]})
     (root / "annotations/data").mkdir(parents=True)
@@ -115,7 +81,7 @@ def test_every_command_of_its_page_does_what_the_page_says(
     with serve(bucket) as server:
         (root / "metadata/csv").mkdir(parents=True)
         (root / "metadata/csv/train.csv").write_text(
-            f"id,url,landmark_id\n{image_id(3)},{server.url}/wikipedia/commons/a/ab/One.jpg,7\n"
+            f"id,url,landmark_id\n{image_id(3)},{server.url}/{ONE},7\n"
         )
         (root / "hgld.toml").write_text(
             f"[images]\nbase_url = '{server.url}'\nindex_tars = 1\ntest_tars = 1\n"
@@ -128,6 +94,7 @@ def test_every_command_of_its_page_does_what_the_page_says(
         }
     firsts = {line: text.splitlines()[0] for line, text in said.items()}
     assert firsts["hgld images --dry-run"].startswith("train: 10 of 10 tars")
+    assert "GB are free" in said["hgld images --dry-run"]
     assert firsts["hgld images --split train --tars 10"].startswith("images-train: done, 20 rows")
     assert firsts["hgld images"].startswith("images-train: up to date, 20 rows")
     assert all(
@@ -137,6 +104,6 @@ def test_every_command_of_its_page_does_what_the_page_says(
     )
     assert "shards-test: done" in said["hgld images --split test --shards"]
     assert (root / "images/shards/test-000000.tar").exists()
-    assert server.hits["wikipedia/commons/a/ab/One.jpg"] == 1
-    names = [name for name in server.hits if name.startswith("train/")]
-    assert {server.hits[name] for name in names} == {1, 2}  # again only for another size
+    assert server.hits[ONE] == 1
+    hits = {count for name, count in server.hits.items() if name.startswith("train/")}
+    assert hits == {1, 2}  # again only for another size

@@ -3,7 +3,6 @@
 import json
 import shutil
 import tarfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -14,19 +13,18 @@ from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.images.config import ImagesConfig
 from hgld.images.shards import run_shards, shards_stage
-from hgld.images.stage import run_images
 from hgld.images.tars import image_path
+from tests.hgld.images.runs import Train
 from tests.worlds.gldv2.files import image_id, picture
 
 Sample = dict[str, bytes]
 
 
-def samples(workspace: Workspace, split: str = "train") -> list[list[Sample]]:
+def samples(workspace: Workspace) -> list[list[Sample]]:
     """Groups members as WebDataset does: those that follow one another under one name."""
     shards = []
-    for path in sorted(workspace.path("images/shards").glob(f"{split}-*.tar")):
+    for path in sorted(workspace.path("images/shards").glob("train-*.tar")):
         grouped: list[Sample] = []
         with tarfile.open(path) as archive:
             for member in archive:
@@ -41,19 +39,18 @@ def samples(workspace: Workspace, split: str = "train") -> list[list[Sample]]:
 
 
 @pytest.fixture
-def fetched(workspace: Workspace, bucket: Path) -> Workspace:
-    run_images(workspace, ImagesConfig(base_url=str(bucket), train_tars=3), "train")
-    return workspace
+def fetched(train: Train) -> Workspace:
+    train.run()
+    return train.workspace
 
 
 def annotate(workspace: Workspace, label: str = "church") -> None:
     folder = workspace.path("annotations/data")
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = range(5)  # the sixth has no label
     table = pa.table(
         {
-            "image_id": [image_id(number) for number in numbers],
-            "landmark_id": pa.array([10 + number for number in numbers], pa.int64()),
+            "image_id": [*map(image_id, range(5))],  # the sixth has no label
+            "landmark_id": pa.array(range(10, 15), pa.int64()),
             "hierarchical_label": pa.array([label] * 5).dictionary_encode(),
             "natural_or_human_made": pa.array(["human-made"] * 5),
         }
@@ -61,13 +58,14 @@ def annotate(workspace: Workspace, label: str = "church") -> None:
     pq.write_table(table, folder / "train-00000-of-00001.parquet")
 
 
-def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(
-    fetched: Workspace,
-) -> None:
-    run_shards(fetched, "train", 4)
-    found = samples(fetched)
-    assert [len(shard) for shard in found] == [4, 2]
-    for number, sample in enumerate(sample for shard in found for sample in shard):
+def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train: Train) -> None:
+    with pytest.raises(MissingInputError, match="images --split train"):
+        run_shards(train.workspace, "train", 4)
+    train.run()
+    run_shards(train.workspace, "train", 4)
+    first, last = samples(train.workspace)
+    assert (len(first), len(last)) == (4, 2)
+    for number, sample in enumerate(first + last):
         assert sample == {"__key__": image_id(number).encode(), "jpg": picture(number)}
 
 
@@ -84,18 +82,16 @@ def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> 
     assert ["json" in sample for sample in shard] == [True] * 5 + [False]
 
 
-def test_the_same_pictures_give_the_same_bytes_and_other_labels_others(
-    fetched: Workspace, bucket: Path, tmp_path: Path
+def test_the_same_pictures_and_labels_give_the_same_bytes_and_other_labels_others(
+    fetched: Workspace,
 ) -> None:
     annotate(fetched)
-    first = run_shards(fetched, "train", 4)
+    first = run_shards(fetched, "train", 4).manifest.outputs
     assert run_shards(fetched, "train", 4).skipped
-    other = Workspace(tmp_path / "other")
-    run_images(other, ImagesConfig(base_url=str(bucket), train_tars=3), "train")
-    annotate(other)
-    assert run_shards(other, "train", 4).manifest.outputs == first.manifest.outputs
-    annotate(other, "castle / fort")
-    assert run_shards(other, "train", 4).manifest.outputs != first.manifest.outputs
+    annotate(fetched, "castle / fort")
+    assert run_shards(fetched, "train", 4).manifest.outputs != first
+    annotate(fetched)
+    assert run_shards(fetched, "train", 4).manifest.outputs == first
 
 
 def test_fewer_shards_leave_none_of_the_old_ones(fetched: Workspace) -> None:
@@ -104,10 +100,8 @@ def test_fewer_shards_leave_none_of_the_old_ones(fetched: Workspace) -> None:
     foreign = fetched.path("images/shards/train-mine.tar")
     foreign.write_bytes(b"of somebody else")
     run_shards(fetched, "train", 6)
-    assert sorted(path.name for path in fetched.path("images/shards").iterdir()) == [
-        "train-000000.tar",
-        foreign.name,
-    ]
+    names = sorted(path.name for path in foreign.parent.iterdir())
+    assert names == ["train-000000.tar", foreign.name]
 
 
 @pytest.mark.fault(174, "damaged shard of pictures")
@@ -128,11 +122,6 @@ def test_a_picture_that_was_altered_is_never_packed(fetched: Workspace) -> None:
     fetched.path(image_path("train", image_id(3))).write_bytes(picture(9))
     with pytest.raises(DamagedError, match=image_id(3)):
         run_shards(fetched, "train", 4)
-
-
-def test_pictures_have_to_be_there_first(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="images --split train"):
-        run_shards(workspace, "train", 4)
 
 
 def test_too_little_room_stops_before_the_first_byte(

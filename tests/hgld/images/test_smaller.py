@@ -2,18 +2,14 @@
 
 import hashlib
 import io
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hgld.engine.workspace import Workspace
-from tests.hgld.images import runs
-from tests.hgld.images.runs import RECORDS, place_of
+from tests.hgld.images.runs import RECORDS, Train
 from tests.worlds.gldv2.files import add_tar, member_name, tar_bytes
-from tests.worlds.gldv2.folder_server import serve
 
 
 def jpeg(width: int, height: int, orientation: int = 1, mode: str = "RGB") -> bytes:
@@ -33,87 +29,72 @@ PICTURES = {
     4: jpeg(640, 480, orientation=6),
     5: jpeg(640, 480, mode="CMYK"),
 }
-TAR = "train/images_000.tar"
-run = partial(runs.run, train_tars=1)
 
 
 @pytest.fixture
-def small_bucket(tmp_path: Path) -> Path:
+def bucket(tmp_path: Path) -> Path:
+    """One tar, of those pictures."""
     files = {member_name(number): content for number, content in PICTURES.items()}
-    add_tar(tmp_path / "small", "train", 0, tar_bytes(files))
-    return tmp_path / "small"
+    add_tar(tmp_path / "bucket", "train", 0, tar_bytes(files))
+    return tmp_path / "bucket"
 
 
-def of(workspace: Workspace, number: int) -> bytes:
-    return place_of(workspace, number).read_bytes()
+def contents(train: Train) -> dict[int, bytes]:
+    return {number: train.place(number).read_bytes() for number in PICTURES}
 
 
-def sizes(workspace: Workspace) -> dict[int, tuple[int, int]]:
-    return {number: Image.open(io.BytesIO(of(workspace, number))).size for number in PICTURES}
+def opened(train: Train, number: int) -> Image.Image:
+    return Image.open(io.BytesIO(train.place(number).read_bytes()))
 
 
 def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are(
-    workspace: Workspace, small_bucket: Path
+    train: Train,
 ) -> None:
-    run(workspace, small_bucket, longest_side=128, quality=80)
-    expected = [(128, 96), (60, 128), (128, 48), (96, 128), (128, 96)]
-    assert [*sizes(workspace).values()] == expected
-    assert of(workspace, 3) == PICTURES[3]
-    upright = Image.open(io.BytesIO(of(workspace, 4)))
+    train.run(longest_side=128)
+    sizes = [opened(train, number).size for number in PICTURES]
+    assert sizes == [(128, 96), (60, 128), (128, 48), (96, 128), (128, 96)]
+    assert contents(train)[3] == PICTURES[3]
+    upright = opened(train, 4)
     assert upright.getexif().get(0x0112, 1) == 1
     pixels = np.asarray(upright)
     assert pixels[5, 48].max() < 60  # the dark half is above: turned by 90 degrees
     assert pixels[120, 48].min() > 180
-    assert Image.open(io.BytesIO(of(workspace, 5))).mode == "RGB"
-
-
-def test_what_was_made_is_recorded(workspace: Workspace, small_bucket: Path) -> None:
-    run(workspace, small_bucket, longest_side=128, quality=80)
-    for row in workspace.read(RECORDS).to_pylist():
-        content = workspace.path(row["path"]).read_bytes()
+    assert opened(train, 5).mode == "RGB"
+    # What is recorded is what was made.
+    for row in train.workspace.read(RECORDS).to_pylist():
+        content = train.workspace.path(row["path"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(content).hexdigest()
         assert row["size_bytes"] == len(content)
-        width, height = Image.open(io.BytesIO(content)).size
-        assert row["pixels"] == width * height
 
 
-def test_another_size_fetches_again_and_none_gives_what_was_published(
-    workspace: Workspace, small_bucket: Path, tmp_path: Path
-) -> None:
-    clean = run(Workspace(tmp_path / "clean"), small_bucket)
-    with serve(small_bucket) as server:
-        run(workspace, server.url, longest_side=128)
-        for settings, width in (({"longest_side": 200}, 200), ({}, 640)):
-            run(workspace, server.url, **settings)  # type: ignore[arg-type]
-            assert sizes(workspace)[1][0] == width
-        run(workspace, server.url, longest_side=64, quality=30)
-        small = len(of(workspace, 1))
-        run(workspace, server.url, longest_side=64, quality=95)
-        assert len(of(workspace, 1)) > small
-        assert server.hits[TAR] == 5
-        last = run(workspace, server.url)
-    assert last.manifest.outputs == clean.manifest.outputs
+def test_another_size_fetches_again_and_none_gives_what_was_published(train: Train) -> None:
+    train.run(longest_side=128)
+    train.run(longest_side=200)
+    assert opened(train, 1).width == 200
+    train.run()
+    assert contents(train) == PICTURES
+    assert train.hits()[0] == 3
+    assert train.run().manifest.outputs == train.clean()
 
 
 @pytest.mark.fault(173, "killed while pictures become smaller")
 def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
-    workspace: Workspace, small_bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = run(workspace, small_bucket)
-    with monkeypatch.context() as patched:
-        # Its pictures are on the disk, its records are not.
-        def die(*_: object) -> None:
-            raise KeyboardInterrupt
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
 
-        patched.setattr("hgld.engine.stage.StageWriter.write", die)
-        with pytest.raises(KeyboardInterrupt):
-            run(workspace, small_bucket, longest_side=128)
-    assert sizes(workspace)[1] == (128, 96)
-    clean = run(Workspace(tmp_path / "clean"), small_bucket, longest_side=128)
-    assert run(workspace, small_bucket, longest_side=128).manifest.outputs == clean.manifest.outputs
-    with monkeypatch.context() as patched:
-        patched.setattr("hgld.engine.stage.StageWriter.write", die)
-        with pytest.raises(KeyboardInterrupt):
-            run(workspace, small_bucket)
-    assert run(workspace, small_bucket).manifest.outputs == full.manifest.outputs
-    assert {number: of(workspace, number) for number in PICTURES} == PICTURES
+    def stop(**settings: object) -> None:
+        """Runs until the pictures are on the disk, and their records are not."""
+        with monkeypatch.context() as patched:
+            patched.setattr("hgld.engine.stage.StageWriter.write", die)
+            with pytest.raises(KeyboardInterrupt):
+                train.run(**settings)
+
+    full = train.run().manifest
+    stop(longest_side=128)
+    assert opened(train, 1).size == (128, 96)
+    assert train.run(longest_side=128).manifest.outputs == train.clean(longest_side=128)
+    stop()
+    assert train.run().manifest.outputs == full.outputs
+    assert contents(train) == PICTURES

@@ -1,3 +1,5 @@
+"""What of a tar becomes a picture, and what is refused: bombs, links, damage, other places."""
+
 import io
 import subprocess
 import tarfile
@@ -9,6 +11,8 @@ from hgld.errors import InputError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted, extract_images, image_path, read_members
 from tests.worlds.gldv2.files import image_id, images_tar, member_name, picture, tar_bytes
+
+END = bytes(1024)
 
 
 @pytest.fixture
@@ -29,13 +33,9 @@ def extended(kind: bytes, content: bytes) -> bytes:
 
 
 def pax(**records: str) -> bytes:
-    lines = b""
-    for key, value in records.items():
-        body = f" {key.replace('__', '.')}={value}\n".encode()
-        length = len(body) + 1
-        length += len(str(length + len(str(length)) - 1)) - 1
-        lines += str(length).encode() + body
-    return lines
+    """Returns what an extended header says; each record begins with its length, of two digits."""
+    bodies = [f" {key.replace('__', '.')}={value}\n" for key, value in records.items()]
+    return "".join(f"{len(body) + 2}{body}" for body in bodies).encode()
 
 
 def whole(number: int) -> bytes:
@@ -44,10 +44,9 @@ def whole(number: int) -> bytes:
     return header(member_name(number), len(content)) + content + bytes(-len(content) % 512)
 
 
-END = bytes(1024)
-
-
-def ids_and_errors(tar: Path) -> list[str]:
+def ids_and_errors(tar: Path, content: bytes) -> list[str]:
+    """Returns the id of each member of a tar that is a picture, and why another is none."""
+    tar.write_bytes(content)
     return [member.image_id or str(member.error) for member in read_members(tar)]
 
 
@@ -68,8 +67,8 @@ def test_a_picture_that_is_too_large_is_refused_alone(
     tar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hgld.images.tars.MOST_PICTURE_BYTES", 10_000)
-    tar.write_bytes(tar_bytes({member_name(1): bytes(10_001), member_name(2): picture(2)}))
-    refused, kept = ids_and_errors(tar)
+    content = tar_bytes({member_name(1): bytes(10_001), member_name(2): picture(2)})
+    refused, kept = ids_and_errors(tar, content)
     assert "10,000 bytes" in refused
     assert kept == image_id(2)
 
@@ -127,47 +126,53 @@ def test_a_sparse_file_is_no_image(tar: Path, tmp_path: Path) -> None:
     ],
 )
 def test_an_extended_header_that_changes_an_image_refuses_it(tar: Path, before: bytes) -> None:
-    tar.write_bytes(before + whole(1) + whole(2) + END)
-    refused, kept = ids_and_errors(tar)
+    refused, kept = ids_and_errors(tar, before + whole(1) + whole(2) + END)
     assert "extended header" in refused
     assert kept == image_id(2)
 
 
 def test_a_global_header_that_changes_images_refuses_all_of_them(tar: Path) -> None:
-    tar.write_bytes(extended(tarfile.XGLTYPE, pax(path="evil")) + whole(1) + whole(2) + END)
-    assert len([error for error in ids_and_errors(tar) if "regular file" in error]) == 2
+    before = extended(tarfile.XGLTYPE, pax(path="evil"))
+    first, second = ids_and_errors(tar, before + whole(1) + whole(2) + END)
+    assert "regular file" in first
+    assert "regular file" in second
 
 
 def test_an_extended_header_about_other_things_is_no_fault(tar: Path) -> None:
     records = pax(mtime="1736899200.25", LIBARCHIVE__xattr__user="\0x", comment="by hand")
     for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE):
-        tar.write_bytes(extended(kind, records) + whole(1) + END)
-        assert ids_and_errors(tar) == [image_id(1)]
+        assert ids_and_errors(tar, extended(kind, records) + whole(1) + END) == [image_id(1)]
+    member = tarfile.TarInfo(member_name(1))
+    member.size, member.mtime = len(picture(1)), 1.5
     with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT) as archive:
-        member = tarfile.TarInfo(member_name(1))
-        member.size, member.mtime = len(picture(1)), 1.5
         archive.addfile(member, io.BytesIO(picture(1)))
-    assert ids_and_errors(tar) == [image_id(1)]
+    assert ids_and_errors(tar, tar.read_bytes()) == [image_id(1)]
 
 
-def extracted(tar: Path, root: Path) -> list[Extracted]:
-    return list(extract_images(tar, "train", root, ImagesConfig()))
+def extracted(tar: Path, content: bytes) -> list[Extracted]:
+    """Extracts a tar into the build `deep/build` beside it."""
+    tar.write_bytes(content)
+    return list(extract_images(tar, "train", tar.parent / "deep/build", ImagesConfig()))
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "deep/build"
+def pictures(tar: Path) -> dict[str, bytes]:
+    """Returns all files but the tar in the folder that holds it and the build."""
+    found = [path for path in tar.parent.rglob("*") if path.is_file() and path != tar]
+    return {str(path.relative_to(tar.parent)): path.read_bytes() for path in found}
 
 
-def files_under(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+def extracts(*numbers: int) -> dict[str, bytes]:
+    """Returns the files that these pictures become."""
+    return {
+        f"deep/build/{image_path('train', image_id(number))}": picture(number) for number in numbers
+    }
 
 
-def test_folders_and_a_leading_dot_are_no_fault(tar: Path, root: Path) -> None:
+def test_folders_and_a_leading_dot_are_no_fault(tar: Path) -> None:
     folder = tarfile.TarInfo("./0")
     folder.type = tarfile.DIRTYPE
-    tar.write_bytes(tar_bytes({f"./{member_name(1)}": picture(1)}, [folder]))
-    assert [image.image_id for image in extracted(tar, root)] == [image_id(1)]
+    (image,) = extracted(tar, tar_bytes({f"./{member_name(1)}": picture(1)}, [folder]))
+    assert image.image_id == image_id(1)
 
 
 @pytest.mark.fault(165, "tar member that would leave its place")
@@ -182,40 +187,31 @@ def test_folders_and_a_leading_dot_are_no_fault(tar: Path, root: Path) -> None:
         *("0/0/1/001000000000000G.jpg", "A/0/1/A010000000000001.jpg"),
     ],
 )
-def test_a_member_that_is_no_image_at_its_place_is_refused(
-    tar: Path, root: Path, name: str
-) -> None:
-    tar.write_bytes(tar_bytes({name: b"evil", member_name(7): picture(7)}))
-    refused, image = extracted(tar, root)
+def test_a_member_that_is_no_image_at_its_place_is_refused(tar: Path, name: str) -> None:
+    refused, image = extracted(tar, tar_bytes({name: b"evil", member_name(7): picture(7)}))
     assert (refused.image_id, refused.path) == ("", None)
     assert repr(name) in str(refused.error)
     assert "\n" not in str(refused.error)
     assert image.image_id == image_id(7)
-    # Nothing but the one image, anywhere under the folder that holds the tar and the build.
-    there = f"deep/build/{image_path('train', image_id(7))}"
-    assert files_under(tar.parent) == [there, "images_000.tar"]
+    assert pictures(tar) == extracts(7)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_a_link_or_device_under_the_name_of_an_image_is_refused(
-    tar: Path, root: Path, kind: bytes
-) -> None:
+def test_a_link_or_device_under_the_name_of_an_image_is_refused(tar: Path, kind: bytes) -> None:
     link = tarfile.TarInfo(member_name(1))
     link.type = kind
     link.linkname = "/etc/passwd"
-    tar.write_bytes(tar_bytes({}, [link]))
-    (refused,) = extracted(tar, root)
+    (refused,) = extracted(tar, tar_bytes({}, [link]))
     assert "regular file" in str(refused.error)
-    assert not files_under(root)
+    assert not [*tar.parent.rglob("*.jpg")]
 
 
-def test_the_second_of_a_name_is_refused(tar: Path, root: Path) -> None:
-    name = member_name(1)
-    tar.write_bytes(tar_bytes({name: picture(5), f"./{name}": picture(6)}))
-    first, second = extracted(tar, root)
+def test_the_second_of_a_name_is_refused(tar: Path) -> None:
+    name = member_name(5)
+    first, second = extracted(tar, tar_bytes({name: picture(5), f"./{name}": picture(6)}))
     assert first.error is None
     assert second.error is not None
-    assert (root / image_path("train", image_id(1))).read_bytes() == picture(5)
+    assert pictures(tar) == extracts(5)
 
 
 @pytest.mark.fault(70, "damaged tar")
@@ -231,28 +227,23 @@ def test_the_second_of_a_name_is_refused(tar: Path, root: Path) -> None:
     ],
 )
 def test_a_damaged_tar_is_an_error_after_what_is_whole(
-    tar: Path, root: Path, content: bytes, whole: int
+    tar: Path, content: bytes, whole: int
 ) -> None:
     tar.write_bytes(content)
-    images = extract_images(tar, "train", root, ImagesConfig())
+    images = extract_images(tar, "train", tar.parent / "deep/build", ImagesConfig())
     for number in range(1, whole + 1):
         assert next(images).image_id == image_id(number)
     with pytest.raises(tarfile.TarError):
         list(images)
-    for number in range(1, whole + 1):
-        path = root / image_path("train", image_id(number))
-        assert path.read_bytes() == picture(number)
-    assert len([name for name in files_under(root) if name.endswith(".jpg")]) == whole
+    assert pictures(tar) == extracts(*range(1, whole + 1))
 
 
-def test_an_empty_tar_has_no_images(tar: Path, root: Path) -> None:
-    tar.write_bytes(tar_bytes({}))
-    assert not extracted(tar, root)
+def test_an_empty_tar_has_no_images(tar: Path) -> None:
+    assert not extracted(tar, tar_bytes({}))
 
 
-def test_a_place_that_cannot_be_written_is_an_error_of_ours(tar: Path, root: Path) -> None:
-    tar.write_bytes(images_tar([1]))
-    (root / "images").mkdir(parents=True)
-    (root / "images/train").write_text("a file where a folder must be")
+def test_a_place_that_cannot_be_written_is_an_error_of_ours(tar: Path) -> None:
+    (tar.parent / "deep/build/images").mkdir(parents=True)
+    (tar.parent / "deep/build/images/train").write_text("a file where a folder must be")
     with pytest.raises(InputError, match=r"0010000000000001\.jpg"):
-        extracted(tar, root)
+        extracted(tar, images_tar([1]))

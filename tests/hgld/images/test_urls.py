@@ -1,6 +1,5 @@
 """Pictures from their addresses: politely, each failure with its reason, only failures again."""
 
-import io
 import re
 import shutil
 from collections.abc import Iterator
@@ -24,6 +23,8 @@ from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
 JPEG = encoded(drawing(), "JPEG")
+CSV = "metadata/csv/train.csv"
+FILES = "https://upload.wikimedia.org/wikipedia/commons"
 
 
 def image_id(number: int) -> str:
@@ -31,44 +32,39 @@ def image_id(number: int) -> str:
     return files.image_id(16 * number)
 
 
-@pytest.fixture
-def commons(tmp_path: Path) -> Iterator[FolderServer]:
-    """A server of files at the paths that Wikimedia has."""
-    with serve(tmp_path / "commons") as server:
-        yield server
-
-
 def path_of(number: int) -> str:
     return f"wikipedia/commons/a/ab/Picture_{number}.jpg"
 
 
-def publish(workspace: Workspace, commons: FolderServer, numbers: range) -> None:
-    """Writes train.csv with the addresses of pictures, and puts these on the server."""
-    lines = [
-        f"{image_id(number)},{commons.url}/{path_of(number)},{number // 2}" for number in numbers
-    ]
-    path = workspace.path("metadata/csv/train.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["id,url,landmark_id", *lines, ""]))
-    for number in numbers:
-        put(commons, path_of(number), JPEG)
+def put(server: FolderServer, path: str, content: bytes) -> None:
+    (server.folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (server.folder / path).write_bytes(content)
 
 
-def put(commons: FolderServer, path: str, content: bytes) -> None:
-    (commons.folder / path).parent.mkdir(parents=True, exist_ok=True)
-    (commons.folder / path).write_bytes(content)
+@pytest.fixture
+def published(workspace: Workspace, tmp_path: Path) -> Iterator[FolderServer]:
+    """A server with eight pictures at the paths that Wikimedia has; train.csv has the addresses."""
+    path = workspace.path(CSV)
+    path.parent.mkdir(parents=True)
+    with serve(tmp_path / "commons") as server:
+        rows = [f"{image_id(n)},{server.url}/{path_of(n)},{n // 2}\n" for n in range(8)]
+        path.write_text("".join(["id,url,landmark_id\n", *rows]))
+        for number in range(8):
+            put(server, path_of(number), JPEG)
+        yield server
 
 
-def settings(workspace: Workspace, numbers: range, **more: object) -> ImagesConfig:
+def settings(workspace: Workspace, count: int, **more: object) -> ImagesConfig:
+    """Returns settings that ask for the first pictures."""
     only = workspace.path("only.txt")
-    only.write_text("".join(f"{image_id(number)}\n" for number in numbers))
+    only.write_text("".join(f"{image_id(number)}\n" for number in range(count)))
     values: dict[str, object] = {"only": only, "split": "train", "pause_s": 0.0}
     values |= {"url_hosts": ("127.0.0.1",), "from_": "urls", **more}
     return ImagesConfig(**values)  # type: ignore[arg-type]
 
 
-def run(workspace: Workspace, numbers: range = range(6), **more: object) -> StageReport:
-    return run_images(workspace, settings(workspace, numbers, **more), "train")
+def run(workspace: Workspace, count: int = 6, **more: object) -> StageReport:
+    return run_images(workspace, settings(workspace, count, **more), "train")
 
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
@@ -76,10 +72,8 @@ def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
     return {str(row["image_id"]): row for row in records(workspace)}
 
 
-@pytest.fixture
-def published(workspace: Workspace, commons: FolderServer) -> FolderServer:
-    publish(workspace, commons, range(8))
-    return commons
+def hits(server: FolderServer, count: int) -> list[int]:
+    return [server.hits[path_of(number)] for number in range(count)]
 
 
 def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
@@ -95,36 +89,31 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     assert row["tar_md5"] is None
     assert workspace.path(image_path("train", image_id(3))).read_bytes() == JPEG
     assert run(workspace).skipped
-    assert run(workspace, range(8)).manifest.rows == 8
-    assert set(published.hits.values()) == {1}  # and the other two alone were fetched
-
-
-def test_without_a_contact_nobody_else_is_asked(
-    workspace: Workspace, commons: FolderServer
-) -> None:
-    publish(workspace, commons, range(2))
-    path = workspace.path("metadata/csv/train.csv")
-    path.write_text(path.read_text().replace(commons.url, "http://upload.wikimedia.org"))
-    with pytest.raises(InputError, match="--contact"):
-        run(workspace, range(2), url_hosts=("upload.wikimedia.org",))
+    assert run(workspace, 8).manifest.rows == 8
+    assert set(published.hits.values()) == {1}  # and only the other two were fetched
 
 
 @pytest.mark.parametrize(
-    ("settings", "word"),
-    [({"url_hosts": ("upload.wikimedia.org",)}, r"127\.0\.0\.1"), ({"only": None}, "--only")],
-    ids=["a server that is not named", "all pictures"],
+    ("more", "word"),
+    [
+        ({}, "--url-hosts"),
+        ({"only": None}, "--only"),
+        ({"url_hosts": ("upload.wikimedia.org",)}, "--contact"),
+    ],
+    ids=["a server that is not named", "all pictures", "without a contact"],
 )
 def test_what_is_not_fetched_that_way_is_asked_of_nobody(
-    workspace: Workspace, published: FolderServer, settings: dict[str, object], word: str
+    workspace: Workspace, published: FolderServer, more: dict[str, object], word: str
 ) -> None:
+    path = workspace.path(CSV)
+    path.write_text(path.read_text().replace(published.url, "http://upload.wikimedia.org"))
     with pytest.raises(InputError, match=word):
-        run(workspace, **settings)  # type: ignore[arg-type]
-    assert published.hits.total() == 0
+        run(workspace, **more)  # type: ignore[arg-type]
 
 
-def test_a_file_without_addresses_is_named(workspace: Workspace, commons: FolderServer) -> None:
-    del commons
-    workspace.path("only.txt").parent.mkdir(parents=True, exist_ok=True)
+@pytest.mark.usefixtures("published")
+def test_a_file_without_addresses_is_named(workspace: Workspace) -> None:
+    workspace.path(CSV).unlink()
     with pytest.raises(InputError, match=r"train\.csv"):
         run(workspace)
 
@@ -138,22 +127,22 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     published.statuses.update({path_of(2): 403, path_of(3): 503})
     published.cut_once.add(path_of(4))  # mended by asking again
     published.redirects[path_of(5)] = "http://other.example/"
-    report = run(workspace, range(7))  # of number 6 there is no trouble
+    report = run(workspace, 7)  # of number 6 there is no trouble
     assert report.manifest.failed == 3
     found = rows(workspace)
     statuses = [found[image_id(number)]["status"] for number in range(7)]
     assert statuses == ["gone", "bad", "failed", "failed", "ok", "failed", "ok"]
-    for number, word in {0: "404", 1: "JPEG", 2: "403", 3: "503", 5: "other.example"}.items():
+    for number, word in ((0, "404"), (1, "JPEG"), (2, "403"), (3, "503"), (5, "other.example")):
         assert word in str(found[image_id(number)]["error"])
     assert len(waits) == 4 + 1
-    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 1, 5, 2, 1, 1]
+    assert hits(published, 7) == [1, 1, 1, 5, 2, 1, 1]
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
     published.statuses.clear()
     published.redirects.clear()
-    again = run(workspace, range(7))
+    again = run(workspace, 7)
     assert again.manifest.failed == 0
-    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 2, 1]
+    assert hits(published, 7) == [1, 1, 2, 6, 2, 2, 1]
     listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
     assert listed == {image_id(0), image_id(1)}
 
@@ -162,7 +151,7 @@ def test_pictures_that_are_gone_do_not_count_as_bad_ones(
     workspace: Workspace, published: FolderServer
 ) -> None:
     shutil.rmtree(published.folder / "wikipedia")
-    report = run(workspace, range(8), max_bad_share=0.0)
+    report = run(workspace, 8, max_bad_share=0.0)
     assert (report.manifest.failed, report.manifest.rows) == (0, 16)  # and as many in bad_images
 
 
@@ -183,51 +172,39 @@ def test_two_requests_to_a_host_are_a_pause_apart(
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr("hgld.images.urls.time", clock)
-    run(workspace, range(5), pause_s=10.0)
+    run(workspace, 5, pause_s=10.0)
     assert published.hits.total() == 5
     assert clock.now_s - 100.0 == pytest.approx(4 * 10.0)
 
 
-@pytest.mark.parametrize(("longest_side", "width"), [(20, 20), (21, 40), (512, 960), (3840, 3840)])
-def test_thumbnails_have_the_next_standard_width(longest_side: int, width: int) -> None:
-    url = "http://upload.wikimedia.org/wikipedia/commons/6/6b/A_%28b%29.JPG"
-    first, second = addresses_of(url, longest_side)
-    assert first == (
-        f"https://upload.wikimedia.org/wikipedia/commons/thumb/6/6b/A_%28b%29.JPG/"
-        f"{width}px-A_%28b%29.JPG"
-    )
-    assert second == url.replace("http:", "https:")
-
-
 @pytest.mark.parametrize(
-    ("url", "longest_side"),
+    ("url", "longest_side", "width"),
     [
-        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 0),
-        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 3841),
-        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.tif", 500),
-        ("https://example.org/A.jpg", 500),
+        *((f"{FILES}/6/6b/A_%28b%29.JPG", *sides) for sides in ((20, 20), (21, 40), (3840, 3840))),
+        (f"{FILES}/6/6b/A.jpg".replace("https:", "http:"), 512, 960),
+        *((f"{FILES}/6/6b/A.jpg", side, 0) for side in (0, 3841)),
+        (f"{FILES}/6/6b/A.tif", 500, 0),
+        ("https://example.org/A.jpg", 500, 0),
     ],
 )
-def test_what_has_no_thumbnail_is_fetched_as_it_is(url: str, longest_side: int) -> None:
-    assert addresses_of(url, longest_side) == (url,)
+def test_a_thumbnail_has_the_next_standard_width_where_there_is_one(
+    url: str, longest_side: int, width: int
+) -> None:
+    *thumbnails, original = addresses_of(url, longest_side)
+    assert original == url.replace("http:", "https:")
+    path, _, name = original.removeprefix(FILES).rpartition("/")
+    assert thumbnails == ([f"{FILES}/thumb{path}/{name}/{width}px-{name}"] if width else [])
 
 
 def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
     workspace: Workspace, published: FolderServer
 ) -> None:
-    def jpeg(width: int, height: int) -> bytes:
-        file = io.BytesIO()
-        Image.new("RGB", (width, height), "teal").save(file, "JPEG")
-        return file.getvalue()
-
     thumbnail = f"wikipedia/commons/thumb/a/ab/Picture_0.jpg/{THUMBNAIL_WIDTHS[4]}px-Picture_0.jpg"
-    put(published, thumbnail, jpeg(250, 500))
-    put(published, path_of(1), jpeg(180, 90))
-    run(workspace, range(2), longest_side=240)
-    assert published.hits[path_of(0)] == 0
-    assert published.hits[path_of(1)] == 1  # after its thumbnail was not there
-    found = rows(workspace)
-    assert found[image_id(0)]["tar"] == f"{published.url}/{thumbnail}"
+    put(published, thumbnail, encoded(Image.new("RGB", (250, 500), "teal"), "JPEG"))
+    put(published, path_of(1), encoded(Image.new("RGB", (180, 90), "teal"), "JPEG"))
+    run(workspace, 2, longest_side=240)
+    assert hits(published, 2) == [0, 1]  # after its thumbnail was not there
+    assert rows(workspace)[image_id(0)]["tar"] == f"{published.url}/{thumbnail}"
     for number, size in enumerate([(120, 240), (180, 90)]):
         with Image.open(workspace.path(image_path("train", image_id(number)))) as image:
             assert image.size == size
@@ -236,13 +213,13 @@ def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
 def test_a_picture_without_an_address_is_a_failed_row(
     workspace: Workspace, published: FolderServer
 ) -> None:
-    assert run(workspace, range(9)).manifest.failed == 1
+    assert run(workspace, 9).manifest.failed == 1
     assert rows(workspace)[image_id(8)]["error"]
     assert published.hits.total() == 8
 
 
 def test_a_plan_asks_nobody(workspace: Workspace, published: FolderServer) -> None:
-    plan = plan_images(workspace, settings(workspace, range(8), pause_s=0.5), "train")
+    plan = plan_images(workspace, settings(workspace, 8, pause_s=0.5), "train")
     assert plan.startswith("train: 8 of 8 pictures")
     assert "4 s" in plan
     assert published.hits.total() == 0

@@ -143,8 +143,12 @@ def serve(folder: Path) -> Iterator[FolderServer]:
         def log_message(self, *_: object) -> None:
             """Tests read the counters instead."""
 
+    def close() -> None:
+        server.shutdown()  # a loop that waits for a closed socket takes a whole processor
+        server.socket.close()
+
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.close = server.socket.close
+        state.close = close
         state.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

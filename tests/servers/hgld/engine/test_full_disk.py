@@ -46,22 +46,15 @@ def test_a_scrape_that_fills_the_disk_at_any_write_goes_on_when_there_is_room(
         shutil.rmtree(workspace.root)
     assert all(_FULL in error for error in full)
     # Each kind of write met the end of the disk.
-    for path in (
-        "raw/commons-",
-        "raw/wikidata-",
-        "scrape/",
-        "stages/.next/scrape.json",
-    ):
+    for path in ("raw/commons-", "raw/wikidata-", "scrape/", "stages/.next/scrape.json"):
         assert any(f"/{path}" in error for error in full)
 
 
 @pytest.mark.fault(199, "disk full for a raw answer")
 def test_an_archive_goes_on_under_the_number_that_there_was_no_room_for(disk: Disk) -> None:
     archive = RawArchive(disk.folder)
-    answers = [
-        RawAnswer(endpoint="x", request={}, keys=(key,), fetched_at=now(), answer=[])
-        for key in "AB"
-    ]
+    values = {"endpoint": "x", "request": {}, "fetched_at": now(), "answer": []}
+    answers = [RawAnswer(keys=(key,), **values) for key in "AB"]  # type: ignore[arg-type]
     archive.append(answers[0])
     disk.fill()
     with pytest.raises(InputError, match=rf"000001\.json\.gz.*{_FULL}"):
@@ -84,16 +77,9 @@ def test_a_workspace_without_room_for_its_lock_is_refused(disk: Disk) -> None:
 
 
 def ignored(numbers: range) -> list[Decision]:
-    return [
-        Decision(
-            decided_at="2026-11-25T00:00:00+00:00",
-            reviewer="ann",
-            class_qid=f"Q{number}",
-            class_label="World Heritage Site",
-            action="ignore",
-        )
-        for number in numbers
-    ]
+    values = {"decided_at": "2026-11-25T00:00:00+00:00", "reviewer": "ann", "action": "ignore"}
+    values["class_label"] = "World Heritage Site"
+    return [Decision(class_qid=f"Q{number}", **values) for number in numbers]  # type: ignore[arg-type]
 
 
 def test_decisions_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) -> None:

@@ -61,12 +61,6 @@ _REASONS = {
 """What the text of an error holds, to what is said of it."""
 
 
-def user_agent(contact: str = "") -> str:
-    """Returns the User-Agent header: `hgld/VERSION (contact) python-requests/VERSION`."""
-    operator = f" ({contact})" if contact else ""
-    return f"hgld/{__version__}{operator} python-requests/{requests.__version__}"
-
-
 def require_contact(contact: str, *urls: str) -> None:
     """Refuses to talk to another machine without saying who is asking.
 
@@ -113,7 +107,8 @@ def make_session(
         host to wait, they all wait.
     """
     session = PoliteSession(policy or HttpPolicy())
-    session.headers["User-Agent"] = user_agent(contact)
+    operator, library = f" ({contact})" if contact else "", f"requests/{requests.__version__}"
+    session.headers["User-Agent"] = f"hgld/{__version__}{operator} python-{library}"
     session.headers["Accept-Encoding"] = ENCODING
     if login := login_of(address):
         session.auth = HTTPBasicAuth(*(part.encode() for part in login))

@@ -173,7 +173,8 @@ class _Transfer:
             self._note()  # after that, since no byte may lie under the wrong version
         most_bytes = self.session.policy.download_bytes
         if (self.total or 0) > most_bytes:
-            raise self._refused(f"it has {self.total:,} bytes, {self._at_most}")
+            what = f"it has {self.total:,} bytes, more than {most_bytes:,} (download_bytes)"
+            raise self._refused(what)
         self._write(answer, file, start, most_bytes if end is None else end)
         if self.total is not None and file.tell() < self.total:
             raise _BrokenError(f"{file.tell():,} of {self.total:,} bytes came")
@@ -211,9 +212,8 @@ class _Transfer:
                 raise _BrokenError("the server went on with another file")
             again = again[len(chunk) :]
             if file.tell() + len(chunk) > end:
-                if self.total is None:
-                    raise self._refused(f"it has more bytes, {self._at_most}")
-                raise self._refused(f"it goes on after the {end:,} bytes that were announced")
+                limit = "that were announced" if self.total else "of download_bytes"
+                raise self._refused(f"it goes on after the {end:,} bytes {limit}")
             file.write(chunk)
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
@@ -241,10 +241,6 @@ class _Transfer:
                 return
             self.received += len(chunk)
             yield chunk
-
-    @property
-    def _at_most(self) -> str:
-        return f"more than {self.session.policy.download_bytes:,} (download_bytes)"
 
     def _refused(self, why: str) -> _RefusedError:
         return _RefusedError(f"cannot fetch {self.url}: {why}; check the address and rerun")

@@ -156,17 +156,14 @@ class Source:
         is_there = self.is_folder and original.is_file()
         return is_there and not filecmp.cmp(original, kept, shallow=False)
 
-    @contextlib.contextmanager
-    def _open(self, name: str) -> Iterator[BinaryIO]:
+    def _open(self, name: str) -> BinaryIO:
         path = Path(self.address(name))
         try:
-            file = path.open("rb")
+            return path.open("rb")
         except FileNotFoundError as error:
             raise NotFoundError(f"{path} is not there; check the folder {self.base}") from error
         except OSError as error:
             raise FetchError(f"cannot read {path}: {error.strerror}; mend that") from error
-        with file:
-            yield file
 
 
 @contextlib.contextmanager

@@ -57,6 +57,7 @@ _REASONS = {
     "Remote end closed": "the connection was closed before an answer",
     "Connection reset": "the connection was reset",
     "Read timed out": "no answer in time",
+    "ConnectTimeoutError": "no connection in time",
 }
 """What the text of an error holds, to what is said of it."""
 
@@ -145,8 +146,6 @@ def reason_of(error: requests.RequestException) -> str:
     for sign, words in _REASONS.items():
         if sign in text:
             return words
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "no connection in time"
     return text
 
 
@@ -184,8 +183,7 @@ class _PoliteAdapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:  # noqa: ANN401 - as they come
         """Returns a pool of our connections."""
-        pool = super().get_connection_with_tls_context(*args, **options)
-        pool = cast("HTTPConnectionPool", pool)
+        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **options))
         is_tls = pool.scheme == "https"
         ours = connections.PromptHTTPSConnection if is_tls else connections.PromptHTTPConnection
         if not issubclass(ours, pool.ConnectionCls):  # that of SOCKS keeps none of our rules

@@ -170,7 +170,9 @@ class _Transfer:
             start, end = 0, announced_bytes(answer.headers)
             self.total = end
             file.truncate(0)
-            self._note()  # after that, since no byte may lie under the wrong version
+            # After that, since no byte may lie under the wrong version.
+            noted = {"url": self.url, "total": self.total, "etag": self.etag}
+            write_text(self.notes, json.dumps(noted))
         most_bytes = self.session.policy.download_bytes
         if (self.total or 0) > most_bytes:
             what = f"it has {self.total:,} bytes, more than {most_bytes:,} (download_bytes)"
@@ -178,13 +180,6 @@ class _Transfer:
         self._write(answer, file, start, most_bytes if end is None else end)
         if self.total is not None and file.tell() < self.total:
             raise _BrokenError(f"{file.tell():,} of {self.total:,} bytes came")
-
-    def _note(self) -> None:
-        if self.etag:
-            noted = {"url": self.url, "total": self.total, "etag": self.etag}
-            write_text(self.notes, json.dumps(noted))
-        else:
-            self.notes.unlink(missing_ok=True)
 
     def _end_of_part(self, answer: requests.Response, start: int) -> int:
         """Returns where in the file an answer will end that is the part that was asked for."""
@@ -229,8 +224,7 @@ class _Transfer:
                     chunk = answer.raw.read1(_CHUNK_BYTES, decode_content=False)
             except urllib3.exceptions.ReadTimeoutError as error:
                 if time.monotonic() - started >= left_s:
-                    least = f"{policy.slowest_bytes_per_s:,} a second (slowest_bytes_per_s)"
-                    why = f"only {self.received:,} bytes came in time, less than {least}"
+                    why = f"only {self.received:,} bytes came in time (slowest_bytes_per_s)"
                     raise self._refused(why) from error
                 raise _BrokenError("no more came in time") from error
             except urllib3.exceptions.HTTPError as error:

@@ -10,7 +10,7 @@ from hgld.errors import AnswerError
 from hgld.http.patience import HttpPolicy
 from tests.worlds.gldv2.faulty_server import send
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.scraping import STATUSES, Small, post
+from tests.worlds.wikimedia.scraping import post
 from tests.worlds.wikimedia.small import Server
 
 LIMIT = HttpPolicy(answer_bytes=1_000_000, backoff_s=0.01, attempts=3)
@@ -80,17 +80,3 @@ def test_what_was_packed_comes_out_as_it_was(server: Server, size: int, name: st
         for body in (gzip.compress(content), members):
             server.always["sparql"] = packed(body, name)
             assert post(server, LIMIT).content == content
-
-
-def test_a_title_whose_answer_is_too_large_fails_alone(
-    small: Small, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    policy = HttpPolicy(answer_bytes=50_000, backoff_s=0.0)
-    monkeypatch.setattr("hgld.scrape.services.POLICY", policy)
-    server.refuses, server.refusal = lambda _, text: "Category:Tower" in text, packed(BOMB)
-    small.scrape()
-    assert server.fired
-    # The two landmarks of that category.
-    assert small.statuses() == STATUSES | {1: "failed", 13: "failed"}
-    server.refuses = None
-    assert small.scrape().manifest.outputs == small.clean

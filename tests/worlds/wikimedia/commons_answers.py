@@ -1,5 +1,6 @@
 """Answers shaped as MediaWiki's."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,14 +11,14 @@ from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 TIME = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def answer_of(keys: list[str], *queries: dict[str, Any]) -> RawAnswer:
-    return RawAnswer(
-        endpoint="http://127.0.0.1/w/",
-        request={},
-        keys=tuple(keys),
-        fetched_at=TIME,
-        answer=[{"query": query} for query in queries],
-    )
+def answer_of(keys: Sequence[str], *queries: Any) -> RawAnswer:  # noqa: ANN401 - odd ones, too
+    answer = [{"query": query} for query in queries]
+    return RawAnswer("http://127.0.0.1/w/", {}, tuple(keys), TIME, answer)
+
+
+def sent(request: Mapping[str, str]) -> str:
+    """Returns a request in one line."""
+    return "&".join(f"{name}={value}" for name, value in request.items())
 
 
 def read_pages(keys: list[str], *queries: dict[str, Any]) -> CommonsPages:

@@ -72,6 +72,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
 
 
+def write_categories(path: Path, *names: str) -> Path:
+    """Writes a list of landmarks, numbered from 0, with these categories."""
+    rows = [f"{n},http://x/wiki/Category:{name}\n" for n, name in enumerate(names)]
+    path.write_text("".join(["landmark_id,category\n", *rows]), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def categories(tmp_path: Path) -> Path:
     """A CSV file of landmarks to look up in it."""

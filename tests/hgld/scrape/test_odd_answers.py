@@ -20,65 +20,59 @@ _ITEM = '"value": "http://www.wikidata.org/entity/Q105"'
 
 _LABEL = '"neighborhood in Utrecht (university"'
 _NUMBER = '"parentid": 0'
+_QUERY = '{"batchcomplete": true, "query"'
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize(
     ("service", "where", "part", "odd"),
     [
+        # What is odd in kind; `tests/hgld/scrape/wikimedia` has every part that may be odd.
         ("commons", _CAFE, _NUMBER, _NUMBER.replace("0", "NaN")),
         ("commons", _CAFE, _NUMBER, _NUMBER.replace("0", _DEEP)),
         ("commons", _CAFE, '"Q6"', '"Q6\udce9"'),
         ("sparql", _ITEM, "Q105", f"Q{1 << 63}"),
         ("sparql", _LABEL, _LABEL, '"Caf\udce9"'),
+        # Whole answers of another form.
+        ("commons", _QUERY, "", '{"error": {"code": 7, "info": "\\ud800"}}'),
+        ("commons", _QUERY, "", '{"query": {"pages": 7}}'),
+        ("commons", _QUERY, "", '{"query": {}, "warnings": ["\\ud800"]}'),
+        ("commons", _QUERY, "", '{"query": {}, "continue": {"x": [1]}}'),
+        ("commons", _QUERY, "", "7"),
+        ("commons", _QUERY, "", _DEEP),
     ],
     ids=[
-        "NaN where nobody reads",
-        "nesting there",
-        "no UTF-8",
-        "class beyond 2^63",
-        "no UTF-8 too",
+        "NaN",
+        "nested",
+        "bytes",
+        "number",
+        "label",
+        "error",
+        "pages",
+        "warning",
+        "onward",
+        "7",
+        "deep",
     ],
 )
 def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
     small: Small, server: Server, service: str, where: str, part: str, odd: str
 ) -> None:
-    # What is odd in kind; `tests/hgld/scrape/wikimedia` has every part that may be odd.
-    server.spoils = lambda _, text: text.replace(part, odd) if where in text else text
-    report = small.scrape(attempts=2)
+    def spoil(_: str, text: str) -> str:
+        spoiled = text.replace(part, odd) if part else odd
+        return spoiled if where in text else text
+
+    server.spoils = spoil
+    report = small.scrape(attempts=1)
     assert service in server.fired
-    assert small.statuses() == STATUSES | {9: "failed"}
-    assert report.manifest.failed == 1
+    failed = {9} if part else set(range(1, 15))
+    assert small.statuses() == STATUSES | dict.fromkeys(failed, "failed")
+    assert report.manifest.failed == len(failed)
     # The text of the error can be written and read, and says who answered.
     error = written(small.workspace, CATEGORIES)[8]["error"]
     assert getattr(server, service) in error
     assert "\n" not in error
     assert archive_findings(small.workspace) == []
-    server.spoils = lambda _, text: text
-    assert small.scrape().manifest.outputs == small.clean
-
-
-@pytest.mark.fault(54, "odd text or number in an answer")
-@pytest.mark.parametrize(
-    "answer",
-    [
-        '{"error": {"code": 7, "info": "\\ud800"}}',
-        '{"query": {"pages": 7}}',
-        '{"query": {}, "warnings": ["\\ud800"]}',
-        '{"query": {}, "continue": {"x": [1]}}',
-        "7",
-        _DEEP,
-    ],
-    ids=["error", "pages", "warning", "continue", "number", "deep"],
-)
-def test_an_answer_of_another_form_is_failed_rows_and_no_more(
-    small: Small, server: Server, answer: str
-) -> None:
-    server.spoils = lambda service, text: answer if service == "commons" else text
-    report = small.scrape(attempts=1)
-    assert "commons" in server.fired
-    assert report.manifest.failed == 14
-    assert not small.workspace.path("raw").exists()
     server.spoils = lambda _, text: text
     assert small.scrape().manifest.outputs == small.clean
 

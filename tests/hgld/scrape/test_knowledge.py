@@ -4,14 +4,8 @@ import pytest
 
 from hgld.scrape.knowledge import Failure, Knowledge, superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
-from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
-from tests.worlds.wikimedia.commons_answers import (
-    TIME,
-    answer_of,
-    read_pages,
-    read_texts,
-    soft_page,
-)
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found
+from tests.worlds.wikimedia.answers import answer_of, entity_with, read_pages, read_texts, soft_page
 
 
 def end(title: str, pages: CommonsPages, texts: dict[str, str]) -> tuple[str, str, str]:
@@ -87,16 +81,13 @@ def _entities(**facts: Entity) -> Entities:
     return entities
 
 
-def _with(prop: str, *values: str) -> Entity:
-    return Entity(statements={prop: [Statement("normal", value) for value in values]})
-
-
 def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None:
-    page = Landing(title="Category:A", fetched_at=TIME, qid="Q1")
+    item = {"title": "A", "pageprops": {"wikibase_item": "Q1"}}
+    page = read_pages(["A"], {"pages": [item]})["A"]
     known = Knowledge(classes=_entities(Q10=Entity(), Q11=Entity(merged_into="Q12")))
     known.items.failed["Q1"] = "no item"
     assert known.landmark(page) == Failure("no item")
-    known.items.update({"Q1": _with("P31", "Q10", "Q11")})
+    known.items.update({"Q1": entity_with("P31", "Q10", "Q11")})
     found = Found(qid="Q1", classes={"Q10": "normal", "Q11": "normal"})
     assert known.landmark(page) == found
     # What a class was merged into is asked for in its place, and fails in its place.
@@ -107,8 +98,8 @@ def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None
 def test_superclasses_are_those_of_what_classes_were_merged_into_each_once() -> None:
     known = _entities(
         Q1=Entity(merged_into="Q2"),
-        Q2=_with("P279", "Q5", "Q4"),
-        Q3=_with("P279", "Q4"),
+        Q2=entity_with("P279", "Q5", "Q4"),
+        Q3=entity_with("P279", "Q4"),
         Q5=Entity(merged_into="Q6"),
     )
     assert list(superclasses(["Q1", "Q2", "Q3", "Q9"], known)) == ["Q4", "Q6"]

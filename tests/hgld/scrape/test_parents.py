@@ -21,7 +21,7 @@ from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents
 from hgld.tables import CLASSES, PARENTS
 from tests.worlds.builders import write_taxonomy
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.wikimedia.commons_answers import TIME
+from tests.worlds.wikimedia.answers import TIME
 from tests.worlds.wikimedia.scraping import Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
 

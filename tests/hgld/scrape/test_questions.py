@@ -18,7 +18,7 @@ from hgld.scrape.services import Services, open_services
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
-from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.answers import answer_of
 from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, kept_answers, written
 from tests.worlds.wikimedia.small import Server

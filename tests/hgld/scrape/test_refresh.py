@@ -3,20 +3,13 @@
 import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import requests
 
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
-from hgld.scrape.refresh import (
-    REFRESH_REPORT,
-    class_changes,
-    compared_landmarks,
-    landmark_changes,
-    report_changes,
-)
-from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES
+from hgld.scrape.refresh import REFRESH_REPORT, report_changes
+from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from tests.worlds.builders import table_of
 from tests.worlds.wikimedia.edits import edited
 from tests.worlds.wikimedia.faults import reply
@@ -38,6 +31,8 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
         (2, "gone", "Q102", "normal", None, "ok"),
         (3, "changed", "Q103", "normal", "normal", "ok"),
         (5, "status", None, None, None, "no_p31"),
+        (6, "status", None, None, None, "ok"),
+        (8, "new", "Q99", None, "normal", "ok"),
         (8, "new", "Q105", None, "normal", "ok"),
         (9, "gone", "Q105", "normal", None, "no_page"),
         (10, "changed", "Q103", "preferred", "preferred", "ok"),
@@ -46,10 +41,13 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
     ]
     befores = {row["landmark_id"]: row["status_before"] for row in rows}
     assert befores.items() <= STATUSES.items()
-    classes = [list(row.values()) for row in small.workspace.read(CLASS_CHANGES).to_pylist()]
-    assert classes == [
-        ["Q102", "gone", "Turm", None, 3, 0],
-        ["Q103", "changed", "castle", "castle | keep", 2, 2],
+    assert {row["qid_after"] for row in rows if row["landmark_id"] == 6} == {"Q31"}
+    classes = small.workspace.read(CLASS_CHANGES).to_pylist()
+    # A rank is the landmark's own, and no change of the class.
+    assert [tuple(row.values()) for row in classes] == [
+        ("Q99", "new", None, "Q99", 0, 1),
+        ("Q102", "gone", "Turm", None, 3, 0),
+        ("Q103", "changed", "castle", "castle | keep", 2, 2),
     ]
     text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     assert "| gone | Q102 | Turm | 3 -\\> 0 |" in text
@@ -142,61 +140,14 @@ def test_a_refresh_of_nothing_is_refused(small: Small, server: Server) -> None:
     assert newest_generation(small.workspace) == 0
 
 
-Classes = dict[str, tuple[str, str]]
-"""Q-id to label and rank."""
-Side = tuple[str, str | None, Classes]
-"""What one generation says of a landmark: its status, its item, and its classes."""
-_TOWER = {"Q2": ("a", "normal")}
-_BEST = {"Q10": ("b", "normal"), "Q2": ("a", "preferred")}
-
-
-def _changes(*sides: Side) -> tuple[pa.Table, pa.Table]:
-    """Returns LANDMARK_CHANGES and CLASS_CHANGES from one side to the other."""
-    pages, tables = [], []
-    for status, qid, classes in sides:
-        key = {"split": "index", "landmark_id": 7, "qid": qid}
-        rows = [
-            {**key, "class_qid": one, "class_label": label, "rank": rank}
-            for one, (label, rank) in classes.items()
-        ]
-        pages.append(table_of(CATEGORIES, [{**key, "category": "x", "status": status}]))
-        tables.append(table_of(CLASSES, rows))
-    landmarks = compared_landmarks(*pages)
-    return landmark_changes(landmarks, *tables), class_changes(landmarks, *tables)
-
-
-def test_a_landmark_changes_by_class_in_the_order_of_numbers_or_only_in_status_or_item() -> None:
-    def kinds(*sides: Side) -> list[str]:
-        return [f"{row['change']} {row['class_qid']}" for row in _changes(*sides)[0].to_pylist()]
-
-    assert kinds(("ok", "Q1", _TOWER), ("ok", "Q1", _TOWER)) == []
-    assert kinds(("ok", "Q1", _TOWER), ("ok", "Q5", _TOWER)) == ["status None"]
-    assert kinds(("no_item", None, {}), ("no_p31", "Q1", {})) == ["status None"]
-    assert kinds(("failed", None, {}), ("ok", "Q1", _TOWER)) == []
-    assert kinds(("ok", "Q1", _TOWER), ("ok", "Q1", _BEST)) == ["changed Q2", "new Q10"]
-    assert kinds(("ok", "Q1", _BEST), ("no_p31", "Q1", {})) == ["gone Q2", "gone Q10"]
-
-
-def test_a_class_comes_goes_or_is_called_otherwise_in_the_order_of_numbers() -> None:
-    was = {"Q2": ("a", "normal"), "Q10": ("b", "normal"), "Q9": ("same", "normal")}
-    now = {"Q10": ("c", "normal"), "Q100": ("d", "normal"), "Q9": ("same", "preferred")}
-    _, changes = _changes(("ok", "Q1", was), ("ok", "Q1", now))
-    # A rank is the landmark's own, and no change of the class.
-    assert [tuple(row.values()) for row in changes.to_pylist()] == [
-        ("Q2", "gone", "a", None, 1, 0),
-        ("Q10", "changed", "b", "c", 1, 1),
-        ("Q100", "new", None, "d", 0, 1),
-    ]
-
-
 def test_a_report_is_cut_where_it_is_long_and_no_label_breaks_it() -> None:
-    def report(was: Classes, now: Classes) -> str:
-        return report_changes(*_changes(("ok", "Q1", was), ("ok", "Q1", now)), (1, 0), 1)
-
-    text = report(_TOWER, {"Q2": ("<b>|`\n\u202e[x](y)", "normal")})
-    assert r"a -\> \<b\>\|\`\\u000a\\u202e\[x\](y)" in text
+    labels = {"change": "changed", "label_before": "x", "label_after": "<b>|`\n\u202e[x](y)"}
+    landmarks = [{"split": "index", "landmark_id": n, **labels} for n in range(150)]
+    counts = {"landmarks_before": 1, "landmarks_after": 1}
+    classes = [{"class_qid": f"Q{n}", **labels, **counts} for n in range(150)]
+    tables = table_of(LANDMARK_CHANGES, landmarks), table_of(CLASS_CHANGES, classes)
+    text = report_changes(*tables, (150, 0), 1)
+    assert text.count(r"x -\> \<b\>\|\`\\u000a\\u202e\[x\](y)") == 200
     assert "\u202e" not in text
-    text = report({f"Q{n}": ("x", "normal") for n in range(1, 151)}, {})
-    assert text.count("| gone | Q") == 100
     assert "50 more are in `scrape/class_changes`." in text
     assert "50 more are in `scrape/landmark_changes`." in text

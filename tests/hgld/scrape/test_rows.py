@@ -1,18 +1,12 @@
 """The rows of the scrape, from what is known."""
 
-from typing import Any
-
 from hgld.scrape.knowledge import Knowledge
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError
-from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity, Statement
-from tests.worlds.wikimedia.commons_answers import TIME, read_pages
+from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity
+from tests.worlds.wikimedia.answers import TIME, entity_with, read_pages
 
 _ROW = {"split": "index", "landmark_id": 7, "category": "http://x/wiki/A"}
-
-
-def _with(prop: str, *values: str, rank: str = "normal", **facts: Any) -> Entity:  # noqa: ANN401
-    return Entity(statements={prop: [Statement(rank, value) for value in values]}, **facts)
 
 
 def _known(qid: str = "Q1", **page: object) -> Knowledge:
@@ -27,7 +21,7 @@ def _known(qid: str = "Q1", **page: object) -> Knowledge:
 
 def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None:
     known = _known()
-    known.items.update({"Q1": _with("P31", "Q12", "Q11", "Q10", "Q9", rank="preferred")})
+    known.items.update({"Q1": entity_with("P31", "Q12", "Q11", "Q10", "Q9", rank="preferred")})
     row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
     page = {"page_title": "A", "revision_id": 5, "fetched_at": TIME}
     assert row == {**_ROW, **page, "status": "ok", "error": None, "qid": "Q1"}
@@ -48,7 +42,7 @@ def test_a_landmark_without_classes_says_where_its_way_ended_or_failed() -> None
         return row["status"], row["error"]
 
     known = _known()
-    known.items.update({"Q1": _with("P31", CATEGORY_ITEM)})
+    known.items.update({"Q1": entity_with("P31", CATEGORY_ITEM)})
     assert end(known) == ("no_p31", None)
     assert end(_known("")) == ("no_item", None)
     status, error = end(_known("L5"))
@@ -64,8 +58,8 @@ def test_a_landmark_without_classes_says_where_its_way_ended_or_failed() -> None
 
 def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves() -> None:
     known = Entities()
-    known.update({"Q1": _with("P279", "Q30", "Q4"), "Q4": _with("P279", "Q5")})
-    known.update({"Q30": _with("P279", "Q4", "Q1", "Q5", labels={"en": "x"})})
+    known.update({"Q1": entity_with("P279", "Q30", "Q4"), "Q4": entity_with("P279", "Q5")})
+    known.update({"Q30": entity_with("P279", "Q4", "Q1", "Q5", labels={"en": "x"})})
     known.failed["Q5"] = "no answer"
     rows = [tuple(row.values()) for row in rows_of_superclasses(["Q30", "Q1"], known, 2)]
     assert rows == [
@@ -81,7 +75,10 @@ def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves()
 
 def test_evidence_is_of_what_a_class_was_merged_into_by_property_and_value() -> None:
     known = Entities()
-    both = _with("P8814", "00001740-n").statements | _with("P1282", "Tag:b", "Key:a").statements
+    both = (
+        entity_with("P8814", "00001740-n").statements
+        | entity_with("P1282", "Tag:b", "Key:a").statements
+    )
     found = {"Q1": Entity(merged_into="Q2"), "Q2": Entity(statements=both)}
     known.update({**found, "Q3": Entity(merged_into="Q4")})
     known.failed["Q4"] = "no answer"

@@ -14,7 +14,7 @@ from hgld.scrape.wikimedia.commons import (
     wikitext_request,
 )
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
-from tests.worlds.wikimedia.commons_answers import TIME, answer_of, read_pages, sent
+from tests.worlds.wikimedia.answers import TIME, answer_of, read_pages, sent
 
 
 def _end(title: str, query: dict[str, Any]) -> Landing:

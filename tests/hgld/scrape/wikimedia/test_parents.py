@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents, parents_request
-from tests.worlds.wikimedia.commons_answers import TIME, answer_of, sent
+from tests.worlds.wikimedia.answers import TIME, answer_of, sent
 
 
 def _read(keys: list[str], *queries: dict[str, Any]) -> CommonsParents:

@@ -12,7 +12,7 @@ from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, find, merg
 from hgld.tables import qid_number
 from tests.worlds.second_lab.files import Trap, triples_of
 from tests.worlds.second_lab.items import LABELS, evidence_key, evidence_traps, item_traps
-from tests.worlds.wikimedia.commons_answers import TIME
+from tests.worlds.wikimedia.answers import TIME
 
 Query = Callable[[Sequence[str]], str]
 

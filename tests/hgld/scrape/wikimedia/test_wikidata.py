@@ -20,7 +20,7 @@ from hgld.scrape.wikimedia.wikidata import (
     item_query,
     merged,
 )
-from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.answers import answer_of
 
 _WD = "http://www.wikidata.org/entity/"
 Term = Mapping[str, str]

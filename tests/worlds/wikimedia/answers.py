@@ -1,4 +1,4 @@
-"""Answers shaped as MediaWiki's."""
+"""Answers shaped as MediaWiki's, and what is known by them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Any
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia.commons import CommonsPages, SoftRedirects
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
+from hgld.scrape.wikimedia.wikidata import Entity, Statement
 
 TIME = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -25,6 +26,10 @@ def read_pages(keys: list[str], *queries: dict[str, Any]) -> CommonsPages:
     pages = CommonsPages()
     pages.add(answer_of(keys, *queries))
     return pages
+
+
+def entity_with(prop: str, *values: str, rank: str = "normal", **facts: Any) -> Entity:  # noqa: ANN401 - any of its facts
+    return Entity(statements={prop: [Statement(rank, value) for value in values]}, **facts)
 
 
 def soft_page(title: str, **facts: object) -> dict[str, Any]:

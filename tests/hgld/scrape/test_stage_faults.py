@@ -118,15 +118,15 @@ def test_a_service_that_only_fails_is_left(small: Small, server: Server, tmp_pat
     assert server.count("commons") == 12
 
 
-def test_a_refusal_ends_the_run_at_once(small: Small, server: Server) -> None:
+@pytest.mark.fault(152, "server that is not there")
+def test_a_service_that_refuses_or_is_not_there_ends_the_run_at_once(
+    small: Small, server: Server
+) -> None:
     server.always["commons"] = reply(403, b"no")
     with pytest.raises(FetchError, match="403"):
         small.scrape()
     assert server.count("commons") == 1
-
-
-@pytest.mark.fault(152, "server that is not there")
-def test_a_server_that_is_not_there_is_one_clear_error(small: Small, server: Server) -> None:
+    server.always.clear()
     with serving() as gone:
         nowhere = gone.sparql
     with pytest.raises(FetchError, match="/query"):

@@ -163,16 +163,6 @@ def test_a_name_that_leads_to_this_machine_later_is_not_followed(
         assert session.get(url).content == b"x"
 
 
-def test_the_address_that_was_checked_is_the_one_connected_to(names: Names) -> None:
-    # Looked up once more for the connection, the name would lead to the metadata address.
-    names.answers["gldv2.example"] = [[PUBLIC], ["169.254.169.254"]]
-    with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
-        assert session.get(f"http://gldv2.example:{server.port}/file").content == b"x"
-        assert server.asked[0][2]["host"] == f"gldv2.example:{server.port}"
-    assert names.asked == ["gldv2.example"]
-    assert names.connected == [PUBLIC]
-
-
 def test_the_certificate_must_be_of_the_name_that_was_asked_for(
     names: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,11 +180,14 @@ def test_the_certificate_must_be_of_the_name_that_was_asked_for(
     assert names.connected == [PUBLIC, PUBLIC]
 
 
-def test_another_address_of_a_name_is_tried_where_one_is_dead(names: Names) -> None:
-    names.answers["gldv2.example"] = [["93.184.216.35", "10.0.0.1", PUBLIC]]
-    names.dead = {"93.184.216.35"}
+def test_the_addresses_that_were_checked_are_connected_to_until_one_answers(names: Names) -> None:
+    # Looked up once more for the connection, the name would lead to the metadata address.
+    found = ["93.184.216.35", "10.0.0.1", PUBLIC]
+    names.answers["gldv2.example"], names.dead = [found, ["169.254.169.254"]], {found[0]}
     with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
         assert session.get(f"http://gldv2.example:{server.port}/file").content == b"x"
+        assert server.asked[0][2]["host"] == f"gldv2.example:{server.port}"
+    assert names.asked == ["gldv2.example"]
     assert names.connected == ["93.184.216.35", PUBLIC]
 
 

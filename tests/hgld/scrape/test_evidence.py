@@ -95,13 +95,18 @@ def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyP
     assert _rows(scraped.workspace) == [*EVIDENCE[:-1], new, EVIDENCE[-1]]
 
 
-def test_without_contact_evidence_fails(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contact_is_needed_only_for_what_is_missing_which_evidence_may_be(
+    scraped: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 
-    _forget(scraped.workspace)
     monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
     asked = len(scraped.server.hits)
+    assert scraped.scrape().skipped
+    with pytest.raises(InputError, match="who is calling"):
+        scraped.scrape(superclass_depth=2)
+    _forget(scraped.workspace)
     assert scraped.scrape().skipped
     assert len(scraped.server.hits) == asked
     assert _errors(scraped.workspace) == dict.fromkeys(_CLASSES, "who is calling?")

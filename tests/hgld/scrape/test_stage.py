@@ -103,18 +103,3 @@ def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, to
     with pytest.raises(InputError, match=told):
         small.scrape(path)
     assert small.server.hits == []
-
-
-def test_a_contact_is_needed_only_for_what_is_missing(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = len(scraped.server.hits)
-
-    def refuse(*_: str) -> None:
-        raise InputError("who is calling?")
-
-    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
-    assert scraped.scrape().skipped
-    with pytest.raises(InputError, match="who is calling"):
-        scraped.scrape(superclass_depth=2)
-    assert len(scraped.server.hits) == asked

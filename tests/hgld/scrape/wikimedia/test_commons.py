@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from hgld.scrape.wikimedia.commons import (
-    CommonsPages,
-    Landing,
-    MoveLog,
-    SoftRedirects,
-    log_request,
-    page_request,
-    wikitext_request,
-)
+from hgld.scrape.wikimedia import commons
+from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 from tests.worlds.wikimedia.answers import TIME, answer_of, read_pages, sent
 
@@ -134,15 +127,15 @@ def test_a_page_whose_text_is_gone_or_hidden_names_no_target() -> None:
 
 
 def test_requests_ask_for_all_titles_at_once_and_for_no_more_than_is_read() -> None:
-    assert sent(page_request(["A", "B"])) == (
+    assert sent(commons.page_request(["A", "B"])) == (
         "formatversion=2&prop=pageprops|revisions|categories&ppprop=wikibase_item&rvprop=ids"
         "&clcategories=Category:Category redirects&cllimit=max&redirects=1&titles=A|B"
     )
-    assert sent(wikitext_request(["A", "B"])) == (
+    assert sent(commons.wikitext_request(["A", "B"])) == (
         "formatversion=2&prop=revisions|links&plnamespace=14&pllimit=max&rvprop=ids|content"
         "&rvslots=main&titles=A|B"
     )
-    assert sent(log_request(["A"])) == (
+    assert sent(commons.log_request(["A"])) == (
         "formatversion=2&list=logevents&letitle=A&leprop=title|type|details&lelimit=max"
     )
 

@@ -8,18 +8,8 @@ from typing import Any
 import pytest
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.wikidata import (
-    CATEGORY_ITEM,
-    INSTANCE_OF,
-    MAIN_TOPIC,
-    Entities,
-    Found,
-    find,
-    goes_too_far,
-    is_qid,
-    item_query,
-    merged,
-)
+from hgld.scrape.wikimedia import wikidata
+from hgld.scrape.wikimedia.wikidata import INSTANCE_OF, MAIN_TOPIC, Entities, Found, find, is_qid
 from tests.worlds.wikimedia.answers import answer_of
 
 _WD = "http://www.wikidata.org/entity/"
@@ -82,7 +72,7 @@ def test_an_unknown_value_is_none_but_counts_for_the_rank(value: Term | None, pr
 
 
 def test_items_merged_into_each_other_do_not_turn_for_ever() -> None:
-    assert merged("Q1", _entities([], _same("Q1", "Q2"), _same("Q2", "Q1"))) == "Q2"
+    assert wikidata.merged("Q1", _entities([], _same("Q1", "Q2"), _same("Q2", "Q1"))) == "Q2"
 
 
 @pytest.mark.parametrize("hops", [10, 11])
@@ -92,11 +82,11 @@ def test_a_way_of_more_than_ten_merges_and_topics_has_no_end(hops: int, is_topic
     facts = [_same(*pair) for pair in itertools.pairwise(ids)]
     if is_topic:
         facts = [_statement(*pair, prop=MAIN_TOPIC) for pair in itertools.pairwise(ids)]
-        facts += [_statement(qid, CATEGORY_ITEM) for qid in ids[:-1]]
+        facts += [_statement(qid, wikidata.CATEGORY_ITEM) for qid in ids[:-1]]
     entities = _entities(ids, *facts, _statement(ids[-1], "Q99"))
     end = Found(qid="Q11", classes={"Q99": "normal"}) if hops == 10 else Found(ask="Q1")
     assert find("Q1", entities) == end
-    assert goes_too_far("Q1", entities) == (hops == 11 and not is_topic)
+    assert wikidata.goes_too_far("Q1", entities) == (hops == 11 and not is_topic)
 
 
 @pytest.mark.parametrize("text", ["https://www.wikidata.org/entity/Q10", "Q10", f"{_WD}Q10"])
@@ -187,9 +177,7 @@ def test_of_evidence_the_best_statements_count_in_the_order_of_characters() -> N
         _statement("Q1", "Q105\ud800"),
         _binding("Q1", "label", {"type": "literal", "value": "x"}),
         _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),  # type: ignore[dict-item]
-        _label("Q1", "en", "a\nb"),
-        _label("Q1", "en", "a\0"),
-        _label("Q1", "en", "a\ud800"),
+        *(_label("Q1", "en", odd) for odd in ("a\nb", "a\0", "a\ud800")),
         _evidence("P1282", "urn:x", kind="uri"),
         _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
         _evidence("P1282", "a\nb"),
@@ -214,7 +202,7 @@ def test_an_answer_without_results_is_refused(answer: object) -> None:
 
 @pytest.mark.fault(57, "answer without some of what was asked")
 def test_an_answer_without_the_row_of_a_key_is_doubted_and_refused() -> None:
-    row, query = _binding("Q1", "asked", None), {"query": item_query(["Q1", "Q2"])}
+    row, query = _binding("Q1", "asked", None), {"query": wikidata.item_query(["Q1", "Q2"])}
     answers = (_answer(keys, row) for keys in (["Q1"], ["Q1", "Q2"]))
     whole, cut = (dataclasses.replace(answer, request=query) for answer in answers)
     assert not Entities().doubt(whole)

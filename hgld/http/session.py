@@ -246,11 +246,11 @@ def _is_busy(response: Response, *, peek: bool) -> bool:
     """
     if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
         return True
+    names_a_time = "Retry-After" in response.headers
     if response.status_code in FAULTS:
-        return "Retry-After" in response.headers
-    if not peek or not response.ok or not response.content.lstrip().startswith(b'{"error"'):
-        return False
-    return "Retry-After" in response.headers or _BUSY_CODE.search(response.content) is not None
+        return names_a_time
+    is_error = peek and response.ok and response.content.lstrip().startswith(b'{"error"')
+    return is_error and (names_a_time or _BUSY_CODE.search(response.content) is not None)
 
 
 def _is_unreachable(error: requests.RequestException) -> bool:

@@ -14,7 +14,7 @@ from hgld.http.transfer import download
 from tests.worlds.gldv2.faulty_server import FaultyServer, Fields, faulty, redirect, rest, send
 from tests.worlds.gldv2.files import TABLES
 from tests.worlds.gldv2.folder_server import FolderServer
-from tests.worlds.wikimedia.faults import Fault, drip, hang_up, stall
+from tests.worlds.wikimedia.faults import Fault, drip
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(CONTENT))
@@ -91,14 +91,6 @@ def test_a_download_breaks_so_often_and_no_more(tmp_path: Path, waits: list[floa
             fetch(server, tmp_path)
         assert len(server.asked) == POLICY.attempts
     assert waits == [0.01, 0.02]
-
-
-@pytest.mark.parametrize("fault", [hang_up, stall(1.0)], ids=["hangs up", "stalls"])
-@pytest.mark.usefixtures("waits")
-def test_a_line_that_is_dead_is_tried_again(tmp_path: Path, fault: Fault) -> None:
-    with faulty(fault, send(CONTENT)) as server:
-        assert fetch(server, tmp_path) == CONTENT
-        assert len(server.asked) == 2
 
 
 @pytest.mark.fault(32, "drip in a download")

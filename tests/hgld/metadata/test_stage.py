@@ -40,16 +40,10 @@ def test_images_and_landmarks_are_those_of_the_files_in_their_order(
         ("train", 20, "http://c/Twenty"),
         ("train", 10, "http://c/Ten"),
     ]
-    assert rows(workspace, "train") == [
-        (image(3), 20, True, None),
-        (image(1), 10, True, None),
-        (image(2), 10, False, None),
-    ]
-    assert rows(workspace, "index") == [
-        (image(11), 10, None, None),
-        (image(12), 30, None, None),
-        (image(13), 30, None, None),
-    ]
+    train = [(image(3), 20, True, None), (image(1), 10, True, None), (image(2), 10, False, None)]
+    assert rows(workspace, "train") == train
+    index = ((image(11), 10), (image(12), 30), (image(13), 30))
+    assert rows(workspace, "index") == [(*one, None, None) for one in index]
     assert rows(workspace, "test") == [
         (image(21), 30, None, "Private"),
         (image(22), None, None, "Ignored"),

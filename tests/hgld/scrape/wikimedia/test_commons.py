@@ -16,12 +16,8 @@ def _end(title: str, query: dict[str, Any]) -> Landing:
 
 
 def test_a_page_gives_its_item_and_revision() -> None:
-    page = {
-        "pageid": 4,
-        "title": "Category:A",
-        "pageprops": {"wikibase_item": "Q1024"},
-        "revisions": [{"revid": 77, "parentid": 0}],
-    }
+    page = {"title": "Category:A", "pageprops": {"wikibase_item": "Q1024"}}
+    page |= {"pageid": 4, "revisions": [{"revid": 77, "parentid": 0}]}
     landing = Landing(title="Category:A", fetched_at=TIME, qid="Q1024", revision_id=77)
     assert _end("Category:A", {"pages": [page]}) == landing
 

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_an_address_that_is_refused_is_shown_without_its_login(
         assert leaks(str(caught.value)) == []
 
 
-def secrets(server: Server) -> dict[str, str]:
+def secrets(server: Server) -> dict[str, Any]:
     addresses = {"commons": with_login(server.commons), "sparql": with_login(server.sparql)}
     return {**addresses, "contact": CONTACT}
 
@@ -151,4 +152,5 @@ def test_a_scrape_that_fails_shows_none_of_its_secrets(
         except HgldError as error:
             errors += str(error)
     assert set(server.fired) == {"commons", "sparql"}
-    assert leaks(errors + caplog.text) == leaking(small.workspace.root) == []
+    assert leaks(errors + caplog.text) == []
+    assert leaking(small.workspace.root) == []

@@ -122,7 +122,7 @@ def test_the_solution_is_found_where_the_official_bucket_keeps_it(
     (tmp_path / "ground_truth").mkdir()
     (tables / SOLUTION).rename(tmp_path / "ground_truth" / SOLUTION)
     with serve(tmp_path) as server:
-        for number, base in enumerate((tables, f"{server.url}/{tables.name}")):
+        for number, base in enumerate((str(tables), f"{server.url}/{tables.name}")):
             build = Workspace(tmp_path / str(number))
             run(build, base)
             assert rows(build, "test")[0] == (image(21), 30, None, "Private")

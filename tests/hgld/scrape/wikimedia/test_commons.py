@@ -16,7 +16,7 @@ def _end(title: str, query: dict[str, Any]) -> Landing:
 
 
 def test_a_page_gives_its_item_and_revision() -> None:
-    page = {"title": "Category:A", "pageprops": {"wikibase_item": "Q1024"}}
+    page: dict[str, Any] = {"title": "Category:A", "pageprops": {"wikibase_item": "Q1024"}}
     page |= {"pageid": 4, "revisions": [{"revid": 77, "parentid": 0}]}
     landing = Landing(title="Category:A", fetched_at=TIME, qid="Q1024", revision_id=77)
     assert _end("Category:A", {"pages": [page]}) == landing
@@ -150,6 +150,10 @@ def test_a_log_of_one_page_tells_of_its_newest_move_and_last_event() -> None:
 
 
 _PAGE = {"title": "A", "pageid": 1}
+_ODD_PAGES: list[object] = [7, {}, [7], [{"pageid": 1}]]
+_ODD_PAGES += [[{"title": odd}] for odd in (7, "A\nB", "A\ud800")]
+_ODD_TEXTS: list[object] = [{}, {"content": 7}, {"content": "\ud800"}]
+_ODD_TEXTS += [{"content": "", "texthidden": "yes"}]
 _TEXT = {"title": "B", "pageid": 2, "revisions": [{"slots": {"main": {"content": ""}}}]}
 
 
@@ -171,11 +175,8 @@ def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
 @pytest.mark.parametrize(
     ("kind", "query"),
     [
-        *((CommonsPages, odd) for odd in ([7], {"pages": 7}, {"pages": {}}, {"pages": [7]})),
-        *(
-            (CommonsPages, {"pages": [page]})
-            for page in ({"pageid": 1}, {"title": 7}, {"title": "A\nB"}, {"title": "A\ud800"})
-        ),
+        (CommonsPages, [7]),
+        *((CommonsPages, {"pages": odd}) for odd in _ODD_PAGES),
         *(
             (CommonsPages, {"pages": [{**_PAGE, "revisions": [{"revid": odd}]}]})
             for odd in (1 << 63, -1, 1001.0, "1001", True)
@@ -205,10 +206,7 @@ def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
         ),
         *(
             (SoftRedirects, {"pages": [{"title": "A", "revisions": [{"slots": {"main": odd}}]}]})
-            for odd in (
-                *({}, {"content": 7}, {"content": "\ud800"}),
-                {"content": "", "texthidden": "yes"},
-            )
+            for odd in _ODD_TEXTS
         ),
         (SoftRedirects, {"pages": [{**_TEXT, "title": "A", "links": [{"title": 7}]}]}),
         *(

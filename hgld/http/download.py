@@ -120,11 +120,11 @@ class Source:
         except UnicodeDecodeError as error:
             raise FetchError(f"{address} must be UTF-8 text; check {self.base}") from error
 
-    def _asked(self, name: str, headers: dict[str, str]) -> requests.Response:
+    def _asked(self, name: str, headers: dict[str, str], method: str = "GET") -> requests.Response:
         """Returns the answer to a request for a file, read to its end."""
         address = self.address(name)
         try:
-            return self.session.get(address, headers=headers)
+            return self.session.request(method, address, headers=headers)
         except requests.RequestException as error:
             raise failure(address, error) from error
 
@@ -138,12 +138,9 @@ class Source:
             path = Path(self.address(name))
             return path.stat().st_size if path.is_file() else 0
         try:
-            answer = self.session.head(self.address(name), headers=PLAIN, allow_redirects=True)
-        except requests.RequestException as error:
-            problem = failure(self.address(name), error)
-            if isinstance(problem, AnswerError):
-                return 0
-            raise problem from error
+            answer = self._asked(name, PLAIN, "HEAD")
+        except AnswerError:
+            return 0
         # An answer to HEAD that is no success says nothing: some servers only know GET. Nor does
         # the size of a file that is packed for the way.
         says = answer.ok and "Content-Encoding" not in answer.headers
@@ -159,17 +156,14 @@ class Source:
         is_there = self.is_folder and original.is_file()
         return is_there and not filecmp.cmp(original, kept, shallow=False)
 
-    @contextlib.contextmanager
-    def _open(self, name: str) -> Iterator[BinaryIO]:
+    def _open(self, name: str) -> BinaryIO:
         path = Path(self.address(name))
         try:
-            file = path.open("rb")
+            return path.open("rb")
         except FileNotFoundError as error:
             raise NotFoundError(f"{path} is not there; check the folder {self.base}") from error
         except OSError as error:
             raise FetchError(f"cannot read {path}: {error.strerror}; mend that") from error
-        with file:
-            yield file
 
 
 @contextlib.contextmanager
@@ -187,16 +181,12 @@ def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]
     Raises:
         FetchError: the folder is not there.
     """
-    address = ""
-    if "://" in base:
-        address, base = base, redacted(base).rstrip("/")
-    else:
-        folder = Path(base).resolve()
-        if not folder.is_dir():
-            raise FetchError(f"{folder} is not there; give an existing folder or an http(s) URL")
-        base = str(folder)
-    with make_session(policy=policy, address=address) as session:
-        yield Source(base, session)
+    is_folder = "://" not in base
+    place = str(Path(base).resolve()) if is_folder else redacted(base).rstrip("/")
+    if is_folder and not Path(place).is_dir():
+        raise FetchError(f"{place} is not there; give an existing folder or an http(s) URL")
+    with make_session(policy=policy, address="" if is_folder else base) as session:
+        yield Source(place, session)
 
 
 def check_base(base: str) -> None:

@@ -48,14 +48,6 @@ class HttpPolicy:
     repeats_slow: bool = True
     """Whether a request that ran into a time-out is sent again as it was."""
 
-    def __post_init__(self) -> None:
-        """Refuses what no request could keep to."""
-        if not self.read_timeout_s > 0:
-            raise ValueError(f"read_timeout_s must be above 0, got {self.read_timeout_s:g}")
-        for name, least in (("attempts", 1), ("answer_bytes", 1), ("backoff_s", 0)):
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Reads the Retry-After header, seconds or a date; None for no header and a malformed one."""

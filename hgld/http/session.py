@@ -57,14 +57,9 @@ _REASONS = {
     "Remote end closed": "the connection was closed before an answer",
     "Connection reset": "the connection was reset",
     "Read timed out": "no answer in time",
+    "ConnectTimeoutError": "no connection in time",
 }
 """What the text of an error holds, to what is said of it."""
-
-
-def user_agent(contact: str = "") -> str:
-    """Returns the User-Agent header: `hgld/VERSION (contact) python-requests/VERSION`."""
-    operator = f" ({contact})" if contact else ""
-    return f"hgld/{__version__}{operator} python-requests/{requests.__version__}"
 
 
 def require_contact(contact: str, *urls: str) -> None:
@@ -113,7 +108,8 @@ def make_session(
         host to wait, they all wait.
     """
     session = PoliteSession(policy or HttpPolicy())
-    session.headers["User-Agent"] = user_agent(contact)
+    operator, library = f" ({contact})" if contact else "", f"requests/{requests.__version__}"
+    session.headers["User-Agent"] = f"hgld/{__version__}{operator} python-{library}"
     session.headers["Accept-Encoding"] = ENCODING
     if login := login_of(address):
         session.auth = HTTPBasicAuth(*(part.encode() for part in login))
@@ -150,8 +146,6 @@ def reason_of(error: requests.RequestException) -> str:
     for sign, words in _REASONS.items():
         if sign in text:
             return words
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "no connection in time"
     return text
 
 
@@ -189,8 +183,7 @@ class _PoliteAdapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:  # noqa: ANN401 - as they come
         """Returns a pool of our connections."""
-        pool = super().get_connection_with_tls_context(*args, **options)
-        pool = cast("HTTPConnectionPool", pool)
+        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **options))
         is_tls = pool.scheme == "https"
         ours = connections.PromptHTTPSConnection if is_tls else connections.PromptHTTPConnection
         if not issubclass(ours, pool.ConnectionCls):  # that of SOCKS keeps none of our rules
@@ -253,11 +246,11 @@ def _is_busy(response: Response, *, peek: bool) -> bool:
     """
     if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
         return True
+    names_a_time = "Retry-After" in response.headers
     if response.status_code in FAULTS:
-        return "Retry-After" in response.headers
-    if not peek or not response.ok or not response.content.lstrip().startswith(b'{"error"'):
-        return False
-    return "Retry-After" in response.headers or _BUSY_CODE.search(response.content) is not None
+        return names_a_time
+    is_error = peek and response.ok and response.content.lstrip().startswith(b'{"error"')
+    return is_error and (names_a_time or _BUSY_CODE.search(response.content) is not None)
 
 
 def _is_unreachable(error: requests.RequestException) -> bool:

@@ -170,20 +170,16 @@ class _Transfer:
             start, end = 0, announced_bytes(answer.headers)
             self.total = end
             file.truncate(0)
-            self._note()  # after that, since no byte may lie under the wrong version
+            # After that, since no byte may lie under the wrong version.
+            noted = {"url": self.url, "total": self.total, "etag": self.etag}
+            write_text(self.notes, json.dumps(noted))
         most_bytes = self.session.policy.download_bytes
         if (self.total or 0) > most_bytes:
-            raise self._refused(f"it has {self.total:,} bytes, {self._at_most}")
+            what = f"it has {self.total:,} bytes, more than {most_bytes:,} (download_bytes)"
+            raise self._refused(what)
         self._write(answer, file, start, most_bytes if end is None else end)
         if self.total is not None and file.tell() < self.total:
             raise _BrokenError(f"{file.tell():,} of {self.total:,} bytes came")
-
-    def _note(self) -> None:
-        if self.etag:
-            noted = {"url": self.url, "total": self.total, "etag": self.etag}
-            write_text(self.notes, json.dumps(noted))
-        else:
-            self.notes.unlink(missing_ok=True)
 
     def _end_of_part(self, answer: requests.Response, start: int) -> int:
         """Returns where in the file an answer will end that is the part that was asked for."""
@@ -211,9 +207,8 @@ class _Transfer:
                 raise _BrokenError("the server went on with another file")
             again = again[len(chunk) :]
             if file.tell() + len(chunk) > end:
-                if self.total is None:
-                    raise self._refused(f"it has more bytes, {self._at_most}")
-                raise self._refused(f"it goes on after the {end:,} bytes that were announced")
+                limit = "that were announced" if self.total else "of download_bytes"
+                raise self._refused(f"it goes on after the {end:,} bytes {limit}")
             file.write(chunk)
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
@@ -229,8 +224,7 @@ class _Transfer:
                     chunk = answer.raw.read1(_CHUNK_BYTES, decode_content=False)
             except urllib3.exceptions.ReadTimeoutError as error:
                 if time.monotonic() - started >= left_s:
-                    least = f"{policy.slowest_bytes_per_s:,} a second (slowest_bytes_per_s)"
-                    why = f"only {self.received:,} bytes came in time, less than {least}"
+                    why = f"only {self.received:,} bytes came in time (slowest_bytes_per_s)"
                     raise self._refused(why) from error
                 raise _BrokenError("no more came in time") from error
             except urllib3.exceptions.HTTPError as error:
@@ -241,10 +235,6 @@ class _Transfer:
                 return
             self.received += len(chunk)
             yield chunk
-
-    @property
-    def _at_most(self) -> str:
-        return f"more than {self.session.policy.download_bytes:,} (download_bytes)"
 
     def _refused(self, why: str) -> _RefusedError:
         return _RefusedError(f"cannot fetch {self.url}: {why}; check the address and rerun")

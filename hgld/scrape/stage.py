@@ -111,7 +111,7 @@ def run_scrape(
         asked = known.pages, known.redirects, known.moves, known.items, known.classes
         if any(facts.failed for facts in asked):
             shards = list(shards)
-            statuses = Counter(row["status"] for categories, _ in shards for row in categories)
+            statuses = Counter(s for table, _ in shards for s in table["status"].to_pylist())
             refuse_loss(writer, statuses, replay=config.replay)
         _write_tables(writer, shards, known, config.superclass_depth)
 
@@ -123,7 +123,7 @@ def run_scrape(
 
         def compare(writer: StageWriter) -> None:
             earlier = opening(workspace, config, generation - 1, services=None)
-            shards = map(_tables, _shards(rows, *_learned(rows, config, earlier)))
+            shards = _shards(rows, *_learned(rows, config, earlier))
             was = [pa.concat_tables(parts) for parts in zip(*shards, strict=True)]
             write_changes(writer, was[0], was[1], generation)
 
@@ -187,9 +187,8 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
     return newest + 1
 
 
-_Row = dict[str, Any]
-_Shard = tuple[list[_Row], list[_Row]]
-"""Rows of CATEGORIES, and of CLASSES."""
+_Shard = tuple[pa.Table, pa.Table]
+"""CATEGORIES and CLASSES of some landmarks."""
 
 
 def _learned(
@@ -208,21 +207,21 @@ def _shards(rows: pa.Table, names: Sequence[TitleOrError], known: Knowledge) -> 
         landmarks = rows.slice(start, _SHARD_ROWS).to_pylist()
         pairs = zip(landmarks, names[start : start + _SHARD_ROWS], strict=True)
         found = [rows_of_landmark(row, name, known) for row, name in pairs]
-        yield [row for row, _ in found], [row for _, classes in found for row in classes]
+        classes = (row for _, of_one in found for row in of_one)
+        yield _table((row for row, _ in found), CATEGORIES.schema), _table(classes, CLASSES.schema)
 
 
 def _write_tables(
     writer: StageWriter, shards: Iterable[_Shard], known: Knowledge, superclass_depth: int
 ) -> None:
     statuses = Counter[str]()
-    classes: dict[str, None] = {}
-    for number, (category_rows, class_rows) in enumerate(shards):
-        categories, table = _tables((category_rows, class_rows))
+    qids = set[str]()
+    for number, (categories, classes) in enumerate(shards):
         writer.write(CATEGORIES, f"{number:05d}", categories)
-        writer.write(CLASSES, f"{number:05d}", table)
-        statuses.update(row["status"] for row in category_rows)
-        classes.update((row["class_qid"], None) for row in class_rows)
-    above = rows_of_superclasses(classes, known.classes, superclass_depth)
+        writer.write(CLASSES, f"{number:05d}", classes)
+        statuses.update(categories["status"].to_pylist())
+        qids.update(classes["class_qid"].to_pylist())
+    above = rows_of_superclasses(qids, known.classes, superclass_depth)
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
     counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     logger.info("scrape: %d landmarks: %s", statuses.total(), counts)
@@ -260,9 +259,5 @@ def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageRepo
         logger.warning("evidence: %s; the next scrape tries again", error)
 
 
-def _tables(shard: _Shard) -> tuple[pa.Table, pa.Table]:
-    return _table(shard[0], CATEGORIES.schema), _table(shard[1], CLASSES.schema)
-
-
-def _table(rows: Iterable[_Row], schema: pa.Schema) -> pa.Table:
+def _table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)

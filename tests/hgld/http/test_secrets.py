@@ -3,26 +3,28 @@
 import base64
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hgld.engine.logins import login_of, redacted
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import HgldError
 from hgld.http.download import check_base
-from hgld.http.session import require_contact
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import STAGE as SCRAPE
-from hgld.scrape.stage import run_scrape
 from tests.worlds.gldv2.folder_server import FolderServer
 from tests.worlds.wikimedia.faults import Fault, hang_up, reply
-from tests.worlds.wikimedia.scraping import fast_config
+from tests.worlds.wikimedia.scraping import Small
 from tests.worlds.wikimedia.small import Server
+
+Logs = pytest.LogCaptureFixture
 
 LOGIN = "ann:s3cr%40t"
 HEADER = "Basic " + base64.b64encode(b"ann:s3cr@t").decode()
@@ -75,10 +77,7 @@ def test_a_login_is_read_as_it_was_meant() -> None:
 
 @pytest.mark.fault(43, "secret in an address")
 def test_a_login_of_the_official_files_is_used_and_written_nowhere(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    tables: Path,
-    caplog: pytest.LogCaptureFixture,
+    workspace: Workspace, bucket_server: FolderServer, tables: Path, caplog: Logs
 ) -> None:
     caplog.set_level("DEBUG")
     (bucket_server.folder / "metadata").symlink_to(tables)
@@ -99,46 +98,29 @@ def test_a_login_of_the_official_files_is_used_and_written_nowhere(
 
 
 @pytest.mark.parametrize(
-    "address",
-    [
-        f"ftp://{LOGIN}@example.org/",
-        f"http://{LOGIN}@example.org:port/",
-        f"http://{LOGIN}@/",
-        "http://ann:s3cr/t@example.org/",
-    ],
+    "take", [check_base, lambda it: ScrapeConfig(commons=it), lambda it: ScrapeConfig(sparql=it)]
 )
-def test_an_address_that_is_refused_is_shown_without_its_login(address: str) -> None:
-    for make in (
-        lambda: check_base(address),
-        lambda: ScrapeConfig(commons=address),
-        lambda: ScrapeConfig(sparql=address),
-    ):
+def test_an_address_that_is_refused_is_shown_without_its_login(
+    take: Callable[[str], object],
+) -> None:
+    places = ("http", f"{LOGIN}@x:port"), ("http", f"{LOGIN}@"), ("http", "ann:s3cr/t@x")
+    for scheme, place in (*places, ("ftp", f"{LOGIN}@x")):
         with pytest.raises(ValueError, match="http") as caught:
-            make()
+            take(f"{scheme}://{place}/")
         assert leaks(str(caught.value)) == []
 
 
-def test_a_contact_that_is_refused_is_not_shown() -> None:
-    with pytest.raises(InputError) as caught:
-        require_contact(f"{CONTACT}\n", "https://commons.wikimedia.org/w/")
-    assert leaks(str(caught.value)) == []
-
-
-def secret_config(server: Server) -> ScrapeConfig:
+def secrets(server: Server) -> dict[str, Any]:
     addresses = {"commons": with_login(server.commons), "sparql": with_login(server.sparql)}
-    return fast_config(server, **addresses, contact=CONTACT)
+    return {**addresses, "contact": CONTACT}
 
 
 def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
-    server: Server,
-    workspace: Workspace,
-    categories: Path,
-    clean: dict[str, str],
-    caplog: pytest.LogCaptureFixture,
+    small: Small, server: Server, caplog: Logs
 ) -> None:
     caplog.set_level("DEBUG")
-    report = run_scrape(workspace, secret_config(server), categories)
-    assert report.manifest.outputs == clean
+    workspace = small.workspace
+    assert small.scrape(**secrets(server)).manifest.outputs == small.clean
     assert {service for service, _ in server.hits} == {"commons", "sparql"}
     assert {form["authorization"] for _, form in server.hits} == {HEADER}
     assert all(CONTACT in form["user-agent"] for _, form in server.hits)
@@ -146,10 +128,9 @@ def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
     assert leaks(caplog.text) == []
     # The same service without its login: the same scrape, and the archive is used.
     asked = len(server.hits)
-    plain = fast_config(server, contact=CONTACT)
-    assert run_scrape(workspace, plain, categories).skipped
+    assert small.scrape(contact=CONTACT).skipped
     workspace.manifest_path(SCRAPE.name).unlink()
-    assert run_scrape(workspace, plain, categories).manifest.outputs == clean
+    assert small.scrape(contact=CONTACT).manifest.outputs == small.clean
     assert len(server.hits) == asked
 
 
@@ -160,20 +141,16 @@ def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
 )
 @pytest.mark.usefixtures("waits")
 def test_a_scrape_that_fails_shows_none_of_its_secrets(
-    server: Server,
-    workspace: Workspace,
-    categories: Path,
-    caplog: pytest.LogCaptureFixture,
-    fault: Fault,
+    small: Small, server: Server, caplog: Logs, fault: Fault
 ) -> None:
     caplog.set_level("DEBUG")
     errors = ""
     for service in ("commons", "sparql"):
         server.always = {service: fault}
         try:
-            run_scrape(workspace, secret_config(server), categories)
+            small.scrape(**secrets(server))
         except HgldError as error:
             errors += str(error)
     assert set(server.fired) == {"commons", "sparql"}
     assert leaks(errors + caplog.text) == []
-    assert leaking(workspace.root) == []
+    assert leaking(small.workspace.root) == []

@@ -1,9 +1,7 @@
 """Downloads from a server that breaks off, lies and drips; each fault is proven to fire."""
 
-import gzip
 import os
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,10 @@ from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.http.transfer import download
-from tests.worlds.gldv2.faulty_server import (
-    MODIFIED,
-    FaultyServer,
-    Fields,
-    faulty,
-    redirect,
-    rest,
-    send,
-)
-from tests.worlds.gldv2.folder_server import FolderServer, serve
-from tests.worlds.wikimedia.faults import Fault, drip, hang_up, stall
+from tests.worlds.gldv2.faulty_server import FaultyServer, Fields, faulty, redirect, rest, send
+from tests.worlds.gldv2.files import TABLES
+from tests.worlds.gldv2.folder_server import FolderServer
+from tests.worlds.wikimedia.faults import Fault, drip
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(CONTENT))
@@ -58,7 +49,7 @@ def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
     ("named", "second", "ranges"),
     [
         ({"ETag": None}, {}, ["", ""]),
-        ({"ETag": 'W/"weak"', "Last_Modified": MODIFIED}, {}, ["", ""]),
+        ({"ETag": 'W/"weak"', "Last_Modified": "Wed, 25 Nov 2026 10:00:00 GMT"}, {}, ["", ""]),
         ({}, {"ETag": '"version 2"'}, ["", "bytes=3976-"]),
     ],
     ids=["no version", "a weak one", "replaced meanwhile"],
@@ -94,13 +85,6 @@ def test_a_server_that_lies_about_a_part_is_asked_for_the_whole(tmp_path: Path, 
         assert server.ranges == ["", "bytes=3976-", ""]
 
 
-@pytest.mark.usefixtures("waits")
-def test_a_part_that_nobody_asked_for_is_refused(tmp_path: Path) -> None:
-    part = send(CONTENT[100:], status=206, Content_Range="bytes 100-10239/10240")
-    with faulty(part) as server, pytest.raises(FetchError, match="answered 206"):
-        fetch(server, tmp_path)
-
-
 def test_a_download_breaks_so_often_and_no_more(tmp_path: Path, waits: list[float]) -> None:
     with faulty(send(CONTENT, sent=5000, ETag=None)) as server:
         with pytest.raises(FetchError, match="broke"):
@@ -109,16 +93,10 @@ def test_a_download_breaks_so_often_and_no_more(tmp_path: Path, waits: list[floa
     assert waits == [0.01, 0.02]
 
 
-@pytest.mark.parametrize("fault", [hang_up, stall(1.0)], ids=["hangs up", "stalls"])
-@pytest.mark.usefixtures("waits")
-def test_a_line_that_is_dead_is_tried_again(tmp_path: Path, fault: Fault) -> None:
-    with faulty(fault, send(CONTENT)) as server:
-        assert fetch(server, tmp_path) == CONTENT
-        assert len(server.asked) == 2
-
-
 @pytest.mark.fault(32, "drip in a download")
-def test_a_download_that_drips_ends_at_its_deadline(tmp_path: Path) -> None:
+def test_a_download_that_drips_ends_at_its_deadline_and_a_slow_one_is_waited_for(
+    tmp_path: Path,
+) -> None:
     # Longer between two bytes than the deadline, and shorter than the time-out for a read.
     policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, slowest_bytes_per_s=1000)
     with faulty(drip(60, most=8), send(CONTENT)) as server:
@@ -126,9 +104,6 @@ def test_a_download_that_drips_ends_at_its_deadline(tmp_path: Path) -> None:
             fetch(server, tmp_path, policy)
         assert len(server.asked) == 1
         assert fetch(server, tmp_path, policy) == CONTENT
-
-
-def test_a_slow_line_that_keeps_its_rate_is_waited_for(tmp_path: Path) -> None:
     policy = HttpPolicy(deadline_s=0.3, slowest_bytes_per_s=5)
     with faulty(drip(0.1, most=6)) as server:
         assert fetch(server, tmp_path, policy) == b" " * 6
@@ -148,51 +123,52 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, fault: Fault) -> Non
 
 def test_a_body_that_goes_on_after_its_announced_end_is_refused(tmp_path: Path) -> None:
     # Chunks say how long they are: of both lengths it is the announced one that counts.
-    body = b"8\r\n" + bytes(8) + b"\r\n0\r\n\r\n"
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.wfile.write(head + body)
-
-    with faulty(answer) as server:
+    chunks = b"8\r\n" + bytes(8) + b"\r\n0\r\n\r\n"
+    fault = send(chunks, Content_Length="4", Transfer_Encoding="chunked")
+    with faulty(fault) as server:
         with pytest.raises(FetchError, match="4 bytes"):
             fetch(server, tmp_path)
         assert len(server.asked) == 1
 
 
+_PART = {"Content_Range": "bytes 100-10239/10240"}
+
+
 @pytest.mark.fault(36, "packed download")
-@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip"])
-def test_a_file_that_comes_packed_is_refused(tmp_path: Path, encoding: str) -> None:
-    packed = send(gzip.compress(CONTENT), Content_Encoding=encoding)
-    with faulty(packed, send(CONTENT)) as server:
-        with pytest.raises(FetchError, match=encoding):
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        *((send(CONTENT, Content_Encoding=one), one) for one in ("gzip", "br", "gzip, gzip")),
+        (send(CONTENT[100:], _PART, status=206), "answered 206"),
+    ],
+    ids=["gzip", "br", "twice", "a part"],
+)
+def test_a_file_that_comes_packed_or_in_part_unasked_is_refused(
+    tmp_path: Path, fault: Fault, why: str
+) -> None:
+    with faulty(fault, send(CONTENT)) as server:
+        with pytest.raises(FetchError, match=why):
             fetch(server, tmp_path)
         assert fetch(server, tmp_path) == CONTENT
 
 
-def test_a_file_is_fetched_from_where_its_server_sends_to(tmp_path: Path) -> None:
-    with faulty(redirect("/elsewhere"), send(CONTENT)) as server:
-        assert fetch(server, tmp_path) == CONTENT
+@pytest.mark.parametrize("length", ["0", "9" * 5000, "-1", "²"])
+def test_a_file_may_be_elsewhere_or_empty_or_announced_with_no_length(
+    tmp_path: Path, length: str
+) -> None:
+    content = b"" if length == "0" else CONTENT
+    with faulty(redirect("/elsewhere"), send(content, Content_Length=length)) as server:
+        assert fetch(server, tmp_path) == content
         assert [path for _, path, _ in server.asked] == ["/file", "/elsewhere"]
 
 
-def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
-    with faulty(send(b"")) as server:
-        assert fetch(server, tmp_path) == b""
-
-
-@pytest.mark.parametrize("length", ["9" * 5000, "-1", "²"])
-def test_a_length_that_is_none_is_none(tmp_path: Path, length: str) -> None:
-    with faulty(send(CONTENT, Content_Length=length)) as server:
-        assert fetch(server, tmp_path) == CONTENT
-
-
-def test_a_text_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most_bytes", "why"), [(10_239, "10,239"), (10_240, "UTF-8")])
+def test_a_text_is_whole_and_in_utf_8(tmp_path: Path, most_bytes: int, why: str) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
-    policy = HttpPolicy(answer_bytes=len(CONTENT) - 1)
     with faulty(send(CONTENT)) as server:
         for base in (server.url.removesuffix("/file"), str(tmp_path)):
-            with open_source(base, policy) as source, pytest.raises(FetchError, match="10,239"):
+            policy = HttpPolicy(answer_bytes=most_bytes)
+            with open_source(base, policy) as source, pytest.raises(FetchError, match=why):
                 source.read_text("file")
 
 
@@ -241,106 +217,80 @@ def test_a_name_is_one_whatever_signs_are_in_it(tmp_path: Path) -> None:
         assert [path for _, path, _ in server.asked] == ["/train/50%25%20of%20%231%3F.txt"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "base"
-    (folder / "train").mkdir(parents=True)
-    (folder / "train/a.txt").write_bytes(b"some text\n" * 20_000)
-    return folder
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[FolderServer]:
-    with serve(folder) as state:
-        yield state
+NAME = "train.csv"
+RIGHT = TABLES[NAME].encode()
 
 
 def test_a_file_is_fetched_from_the_web_or_a_folder_byte_for_byte(
-    server: FolderServer, folder: Path, tmp_path: Path
+    tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
-    for base in (f"{server.url}/", str(folder)):
+    for base in (f"{tables_server.url}/", str(tables)):
         with open_source(base) as source:
-            source.fetch("train/a.txt", tmp_path / "copy")
-            assert source.size("train/a.txt") == 200_000
-        assert (tmp_path / "copy").read_bytes() == (folder / "train/a.txt").read_bytes()
+            source.fetch(NAME, tmp_path / "copy")
+            assert source.size(NAME) == len(RIGHT)
+        assert (tmp_path / "copy").read_bytes() == RIGHT
         (tmp_path / "copy").unlink()
-    assert server.hits == {"train/a.txt": 1}
-
-
-def test_a_file_of_a_folder_is_read_where_it_lies(folder: Path, tmp_path: Path) -> None:
-    with open_source(str(folder)) as source:
-        assert source.bring("train/a.txt", tmp_path / "copy") == folder / "train/a.txt"
+    assert tables_server.hits == {NAME: 1}
+    with open_source(str(tables)) as source:  # where it need not be copied
+        assert source.bring(NAME, tmp_path / "copy") == tables / NAME
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_folder_beside_the_base_can_be_named(server: FolderServer, folder: Path) -> None:
-    (folder / "index").mkdir()
-    for base in (f"{server.url}/index", str(folder / "index")):
+def test_a_folder_beside_the_base_can_be_named(tables_server: FolderServer, tables: Path) -> None:
+    (tables / "index").mkdir()
+    for base in (f"{tables_server.url}/index", str(tables / "index")):
         with open_source(base) as source:
-            assert source.read_text("../train/a.txt").startswith("some text\n")
+            assert source.read_text(f"../{NAME}").startswith("id,")
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_file_the_server_lacks_is_not_found(
-    server: FolderServer, tmp_path: Path, status: int
+def test_a_file_that_a_server_or_folder_lacks_is_not_found(
+    tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
-    server.statuses["train/a.txt"] = status
-    with (
-        open_source(server.url) as source,
-        pytest.raises(NotFoundError, match=rf"train/a\.txt.*{status}"),
-    ):
-        source.fetch("train/a.txt", tmp_path / "copy")
-    assert server.hits["train/a.txt"] == 1
+    with open_source(tables_server.url) as source:
+        for status in (403, 404, 410):
+            tables_server.statuses["train_b.txt"] = status
+            with pytest.raises(NotFoundError, match=rf"train_b\.txt.*{status}"):
+                source.fetch("train_b.txt", tmp_path / "copy")
+    assert tables_server.hits["train_b.txt"] == 3
+    with open_source(str(tables)) as source:
+        assert source.size("train_b.txt") == 0
+        with pytest.raises(NotFoundError, match=r"train_b\.txt"):
+            source.bring("train_b.txt", tmp_path / "copy")
 
 
-def test_a_file_a_folder_lacks_is_not_found(folder: Path, tmp_path: Path) -> None:
-    with open_source(str(folder)) as source:
-        assert source.size("train/b.txt") == 0
-        with pytest.raises(NotFoundError, match=r"train/b\.txt"):
-            source.bring("train/b.txt", tmp_path / "copy")
-
-
-def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_server_or_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     # Port 1 of the loopback device: nothing listens there, and no packet leaves the machine.
     with open_source("http://127.0.0.1:1") as source:
         for ask in (source.size, lambda name: source.fetch(name, tmp_path / "copy")):
             with pytest.raises(FetchError, match=r"127\.0\.0\.1:1"):
-                ask("train/a.txt")
-
-
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+                ask(NAME)
     with pytest.raises(FetchError, match="nowhere"), open_source(str(tmp_path / "nowhere")):
         pass
 
 
-def test_a_size_the_server_does_not_tell_is_0(server: FolderServer, waits: list[float]) -> None:
-    for status in (405, 500):
-        server.statuses["train/a.txt"] = status
-        with open_source(server.url) as source:
-            assert source.size("train/a.txt") == 0
-    assert server.refusals["train/a.txt"] == 1 + len(waits) + 1
-
-
-def test_text_that_is_no_text_is_an_error(folder: Path) -> None:
-    (folder / "train/a.txt").write_bytes(b"\xff\xfe")
-    with open_source(str(folder)) as source, pytest.raises(FetchError, match="UTF-8"):
-        source.read_text("train/a.txt")
+def test_a_size_the_server_does_not_tell_is_0(
+    tables_server: FolderServer, waits: list[float]
+) -> None:
+    with open_source(tables_server.url) as source:
+        for status in (405, 500):
+            tables_server.statuses[NAME] = status
+            assert source.size(NAME) == 0
+    assert tables_server.refusals[NAME] == 1 + len(waits) + 1
 
 
 def test_only_a_folders_files_can_change(
-    server: FolderServer, folder: Path, tmp_path: Path
+    tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "kept"
-    kept.write_bytes((folder / "train/a.txt").read_bytes())
-    with open_source(str(folder)) as source, open_source(server.url) as web:
-        assert not source.has_changed("train/a.txt", kept)
+    kept = Path(shutil.copy(tables / NAME, tmp_path / "kept"))
+    with open_source(str(tables)) as source, open_source(tables_server.url) as web:
+        assert not source.has_changed(NAME, kept)
         # Of the same size and age: only the bytes tell.
-        kept.write_bytes(b"Some text\n" * 20_000)
-        age = (folder / "train/a.txt").stat()
+        kept.write_bytes(RIGHT.swapcase())
+        age = (tables / NAME).stat()
         os.utime(kept, ns=(age.st_atime_ns, age.st_mtime_ns))
-        assert source.has_changed("train/a.txt", kept)
-        assert not source.has_changed("train/gone.txt", kept)
-        assert not web.has_changed("train/a.txt", kept)
+        assert source.has_changed(NAME, kept)
+        assert not source.has_changed("gone.csv", kept)
+        assert not web.has_changed(NAME, kept)
 
 
 @pytest.mark.parametrize("base", ["", "  ", "ftp://example.org/x", "s3://google-landmark"])
@@ -350,8 +300,8 @@ def test_a_base_that_is_neither_url_nor_folder_is_refused(base: str) -> None:
 
 
 def test_a_copy_that_cannot_be_written_is_an_error_of_ours(
-    server: FolderServer, folder: Path, tmp_path: Path
+    tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
-    for base in (server.url, str(folder)):
+    for base in (tables_server.url, str(tables)):
         with open_source(base) as source, pytest.raises(InputError, match="no/copy"):
-            source.fetch("train/a.txt", tmp_path / "no/copy")
+            source.fetch(NAME, tmp_path / "no/copy")

@@ -1,39 +1,28 @@
 """What goes into the archive comes out as it was, or is named and left out."""
 
 import dataclasses
-import functools
 import gzip
-import hashlib
+import math
 import os
 import random
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hgld.engine.files import file_digest
 from hgld.scrape.archive import SUMS, RawAnswer, RawArchive
+from tests.worlds.wikimedia.answers import answer_of
 from tests.worlds.wikimedia.damage import Way, copy, cut, flip, remove, swap, zero
 from tests.worlds.wikimedia.scraping import kept_answers
-
-_TIME = datetime(2026, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
-
-
-def _answer(*keys: str, text: str = "", time: datetime = _TIME) -> RawAnswer:
-    return RawAnswer(
-        endpoint="http://127.0.0.1/w/",
-        request={"titles": "|".join(keys)},
-        keys=keys,
-        fetched_at=time,
-        answer=[{"query": {"pages": [{"title": text, "missing": True}]}}],
-    )
 
 
 def _archive(folder: Path, keys: str = "ABC") -> RawArchive:
     archive = RawArchive(folder)
     for key in keys:
-        archive.append(_answer(key))
+        archive.append(answer_of(key))
     return archive
 
 
@@ -48,41 +37,34 @@ def _loaded(folder: Path, *, mend: bool = False) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("text", ["\x00", "\u202e right to left", "e\u0301", "\U0010ffff", '"\\'])
 def test_answers_come_back_as_they_were_in_the_order_they_came(tmp_path: Path, text: str) -> None:
     # However the clock jumped.
-    early = _answer("Ç — 東京", text=text, time=_TIME - timedelta(days=400))
-    answers = [_answer("A", "B"), early, _answer("C")]
+    early = datetime(2025, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
+    odd = RawAnswer("http://127.0.0.1/w/", {"titles": text}, ("Ç — 東京",), early, {"title": text})
+    answers = [answer_of("AB"), odd, answer_of("C")]
     for answer in answers:
         RawArchive(tmp_path / "raw").append(answer)
     assert kept_answers(tmp_path / "raw") == answers
 
 
-def _nested(depth: int) -> object:
-    part: object = 0
-    for _ in range(depth):
-        part = [part]
-    return part
+_NESTED: list[object] = []
+for _ in range(100_000):
+    _NESTED = [_NESTED]
 
 
 @pytest.mark.fault(50, "odd answer at the door of the archive")
-@pytest.mark.parametrize(
-    "part",
-    ["half \ud800", float("nan"), float("-inf"), _nested(100_000)],
-    ids=["surrogate", "NaN", "infinity", "nesting"],
-)
+@pytest.mark.parametrize("part", ["half \ud800", math.nan, -math.inf, _NESTED], ids=range(4))
 def test_what_could_not_be_given_back_is_not_taken(tmp_path: Path, part: object) -> None:
     archive = _archive(tmp_path, "A")
-    answer = dataclasses.replace(_answer("B"), answer=part)
+    answer = dataclasses.replace(answer_of("B"), answer=part)
     with pytest.raises(ValueError):  # noqa: PT011 - whichever says so
         archive.append(answer)
-    archive.append(_answer("C"))
+    archive.append(answer_of("C"))
     assert _loaded(tmp_path) == ("AC", [])
 
 
 def test_the_list_is_one_that_sha256sum_reads(tmp_path: Path) -> None:
     _archive(tmp_path)
-    done = subprocess.run(
-        ["sha256sum", "--strict", "-c", SUMS], cwd=tmp_path, capture_output=True, check=True
-    )
-    assert done.stdout.count(b": OK\n") == 3
+    command = ["sha256sum", "--strict", "-c", SUMS]
+    assert subprocess.check_output(command, cwd=tmp_path).count(b": OK\n") == 3
 
 
 def test_a_killed_write_is_completed_if_its_line_is_there(tmp_path: Path) -> None:
@@ -94,12 +76,10 @@ def test_a_killed_write_is_completed_if_its_line_is_there(tmp_path: Path) -> Non
 
 
 def test_a_write_killed_within_its_line_leaves_no_trace(tmp_path: Path) -> None:
-    last = _archive(tmp_path).files()[-1]
-    last.unlink()
-    text = (tmp_path / SUMS).read_text()
-    (tmp_path / SUMS).write_text(text[:-20])
+    _archive(tmp_path).files()[-1].unlink()
+    os.truncate(tmp_path / SUMS, (tmp_path / SUMS).stat().st_size - 20)
     assert _loaded(tmp_path) == ("AB", [])
-    assert RawArchive(tmp_path).append(_answer("D")).name == "000002.json.gz"
+    assert RawArchive(tmp_path).append(answer_of("D")).name == "000002.json.gz"
     assert _loaded(tmp_path) == ("ABD", [])
 
 
@@ -139,13 +119,13 @@ def test_of_two_files_set_aside_under_one_name_none_is_lost(tmp_path: Path) -> N
 
 
 @pytest.mark.fault(52, "list of the archive damaged")
-@pytest.mark.parametrize("size", [0, 1, 40, 100])
-def test_a_list_that_is_cut_costs_answers_and_never_trust(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(("size", "there"), [(0, ""), (1, ""), (40, ""), (100, "A")])
+def test_a_list_that_is_cut_costs_answers_and_never_trust(
+    tmp_path: Path, size: int, there: str
+) -> None:
     _archive(tmp_path)
-    data = (tmp_path / SUMS).read_bytes()
-    (tmp_path / SUMS).write_bytes(data[:size])
-    there, _ = _loaded(tmp_path, mend=True)
-    assert there == {0: "", 1: "", 40: "", 100: "A"}[size]
+    os.truncate(tmp_path / SUMS, size)
+    assert _loaded(tmp_path, mend=True)[0] == there
     assert _loaded(tmp_path) == (there, [])
 
 
@@ -158,52 +138,47 @@ def test_a_line_that_was_not_written_so_is_named_and_goes(tmp_path: Path, line: 
     assert archive.list_damage()
     assert _loaded(tmp_path) == ("ABC", [])  # which changes nothing
     assert path.read_text() == whole + line
-    RawArchive(tmp_path).append(_answer("D"))
+    RawArchive(tmp_path).append(answer_of("D"))
     assert path.read_text().startswith(whole)
     assert not archive.list_damage()
 
 
-_TEXT = '{"endpoint":"x","request":{},"keys":["A"],"fetched_at":"%s","answer":%s}'
-_WHEN = "2026-11-25T10:00:00+00:00"
-_packed = functools.partial(gzip.compress, mtime=0)
-_ODD_FIELDS = (('"x"', "[]"), ("{}", "7"), ('"A"', "[]"), ('"A"', "7"), ("+00:00", "+01:00"))
+_TEXT = (
+    '{"endpoint":"x","request":{},"keys":["A"],"fetched_at":"2026-11-25T10:00:00+00:00","answer":0}'
+)
+_ODD = [
+    *(('"x"', "[]"), ("{}", "7"), ('"A"', "[]"), ('"A"', "7"), ("+00:00", "+01:00")),
+    *(("2026", "yester"), (":0}", f":{'[' * 200_000}}}"), (":0}", f":{'9' * 5_000}}}")),
+    *((_TEXT, "{}"), (_TEXT, "[1]")),
+]
+"""What of an answer is replaced by what."""
 
 
 @pytest.mark.fault(53, "archived answer that cannot be read")
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"no gzip",
-        *map(_packed, (b"{}", b"[1]", (_TEXT % ("yesterday", 0)).encode())),
-        _packed((_TEXT % (_WHEN, "[" * 200_000)).encode()),
-        _packed((_TEXT % (_WHEN, "9" * 5_000)).encode()),
-        _packed((_TEXT % (_WHEN, 0)).encode())[:-9],
-        *(_packed((_TEXT % (_WHEN, 0)).replace(*odd).encode()) for odd in _ODD_FIELDS),
+        *(b"", b"no gzip", gzip.compress(_TEXT.encode(), mtime=0)[:-9]),
+        *(gzip.compress(_TEXT.replace(*odd).encode(), mtime=0) for odd in _ODD),
     ],
     ids=range(13),
 )
 def test_a_file_that_is_no_answer_is_named_though_listed(tmp_path: Path, content: bytes) -> None:
     path = _archive(tmp_path, "AB").files()[0]
+    before, lines = file_digest(path), (tmp_path / SUMS).read_text()
     path.write_bytes(content)
-    lines = (tmp_path / SUMS).read_text().splitlines()
-    lines[0] = f"{hashlib.sha256(content).hexdigest()}  {path.name}"
-    (tmp_path / SUMS).write_text("\n".join([*lines, ""]))
+    (tmp_path / SUMS).write_text(lines.replace(before, file_digest(path)))
     assert _loaded(tmp_path) == ("B", [path.name])
-
-
-def _digest(folder: Path) -> str:
-    return hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
 
 
 @pytest.mark.fault(64, "archive lost, or altered with its list")
 def test_a_list_goes_on_from_what_it_was_as_long_as_lines_are_only_added(tmp_path: Path) -> None:
     archive = _archive(tmp_path)
-    ended = _digest(tmp_path)
-    archive.append(_answer("D"))
+    ended = file_digest(tmp_path / SUMS)
+    archive.append(answer_of("D"))
     archive.files()[1].write_bytes(b"damaged")
     assert _loaded(tmp_path, mend=True) == ("ACD", ["000001.json.gz"])
-    archive.append(_answer("B"))
+    archive.append(answer_of("B"))
     assert archive.continues(ended)
     lines = (tmp_path / SUMS).read_text().splitlines(keepends=True)
     (tmp_path / SUMS).write_text("".join([*lines[:1], *lines[2:]]))
@@ -213,7 +188,7 @@ def test_a_list_goes_on_from_what_it_was_as_long_as_lines_are_only_added(tmp_pat
 @pytest.mark.fault(52, "list of the archive damaged")
 def test_a_lost_list_is_written_again_where_its_files_are_all_there(tmp_path: Path) -> None:
     archive = _archive(tmp_path)
-    ended, whole = _digest(tmp_path), (tmp_path / SUMS).read_bytes()
+    ended, whole = file_digest(tmp_path / SUMS), (tmp_path / SUMS).read_bytes()
     (tmp_path / SUMS).unlink()
     assert not archive.continues(ended)
     assert archive.list_again(ended)
@@ -227,20 +202,20 @@ def test_a_lost_list_is_written_again_where_its_files_are_all_there(tmp_path: Pa
 @pytest.mark.fault(64, "archive lost, or altered with its list")
 def test_an_answer_to_what_was_answered_already_is_none_that_a_run_kept(tmp_path: Path) -> None:
     archive = _archive(tmp_path)
-    archive.append(_answer("D", "B"))
+    archive.append(answer_of("DB"))
     assert _loaded(tmp_path) == ("ABC", ["000003.json.gz"])
-    archive.append(dataclasses.replace(_answer("B"), endpoint="another"))
+    archive.append(dataclasses.replace(answer_of("B"), endpoint="another"))
     assert _loaded(tmp_path, mend=True) == ("ABCB", ["000003.json.gz"])
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 def test_what_is_no_file_hangs_nobody(tmp_path: Path, make: Callable[[Path], None]) -> None:
     _archive(tmp_path)
-    archive, ended = RawArchive(tmp_path), _digest(tmp_path)
+    archive, ended = RawArchive(tmp_path), file_digest(tmp_path / SUMS)
     for name in ("000001.json.gz", SUMS):
         (tmp_path / name).unlink()
         make(tmp_path / name)
     assert _loaded(tmp_path)[1]
     assert not archive.list_again(ended)
-    archive.append(_answer("E"))
+    archive.append(answer_of("E"))
     assert _loaded(tmp_path, mend=True)[0] == "E"

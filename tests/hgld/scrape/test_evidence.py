@@ -1,10 +1,7 @@
 """What classes are called elsewhere: its rows, and that nothing waits for it."""
 
-import re
 import shutil
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -14,43 +11,27 @@ from hgld.scrape.stage import EVIDENCE_STAGE
 from hgld.tables import CLASS_EVIDENCE, CLASSES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.scraping import Small, kept_answers
+from tests.worlds.wikimedia.scraping import Small, kept_answers, written
 from tests.worlds.wikimedia.small import EVIDENCE, Server
 
 _CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]
 Found = tuple[str, str | None, str | None]
 
 
-def _written(workspace: Workspace) -> list[dict[str, Any]]:
-    """Returns what is written, whole or not."""
-    (shard,) = workspace.shards(CLASS_EVIDENCE)
-    rows: list[dict[str, Any]] = pq.read_table(shard, partitioning=None).to_pylist()
-    return rows
-
-
 def _rows(workspace: Workspace) -> list[Found]:
-    return [(row["class_qid"], row["property"], row["value"]) for row in _written(workspace)]
+    rows = written(workspace, CLASS_EVIDENCE)
+    return [(row["class_qid"], row["property"], row["value"]) for row in rows]
 
 
 def _errors(workspace: Workspace) -> dict[str, str]:
-    """Returns class to error of the failed rows."""
-    failed = [row for row in _written(workspace) if row["status"] == "failed"]
-    assert all(row["property"] is row["value"] is None for row in failed)
-    return {row["class_qid"]: row["error"] for row in failed}
+    """Returns class to error of the rows, all of which have failed."""
+    rows = written(workspace, CLASS_EVIDENCE)
+    assert {(row["status"], row["property"]) for row in rows} == {("failed", None)}
+    return {row["class_qid"]: row["error"] for row in rows}
 
 
 def _is_evidence(service: str, text: str) -> bool:
     return service == "sparql" and "p:P1282 " in text
-
-
-def _asked(server: Server) -> list[list[str]]:
-    """Returns the classes of each query for evidence, in order."""
-    queries = [form.get("query", "") for service, form in server.hits]
-    return [
-        list(dict.fromkeys(re.findall(r"wd:(Q\d+)", query)))
-        for query in queries
-        if _is_evidence("sparql", query)
-    ]
 
 
 def _forget(workspace: Workspace) -> None:
@@ -66,8 +47,8 @@ def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> 
     # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
     assert {"Q102", "Q104"} <= set(scraped.workspace.read(CLASSES)["class_qid"].to_pylist())
     # No superclass is asked about.
-    kept = [list(one.keys) for one in kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
-    assert _asked(scraped.server) == kept == [_CLASSES[:3], _CLASSES[3:]]
+    kept = [one.keys for one in kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
+    assert kept == [tuple(_CLASSES[:3]), tuple(_CLASSES[3:])]
 
 
 @pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")], ids=["403", "500"])
@@ -78,8 +59,7 @@ def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, faul
     assert report.manifest.outputs == small.clean
     assert report.manifest.failed == 0
     errors = _errors(small.workspace)
-    assert list(errors) == _CLASSES
-    assert all(server.sparql in error for error in errors.values())
+    assert [qid for qid, error in errors.items() if server.sparql in error] == _CLASSES
     assert not small.workspace.path(WIKIDATA_EVIDENCE).exists()
     server.refuses = None
     asked = len(server.hits)
@@ -91,8 +71,7 @@ def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, faul
 def test_a_merged_class_is_asked_about(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     _forget(scraped.workspace)
     monkeypatch.setattr(small_wikimedia, "MERGED", {"Q104": "Q106", "Q106": "Q107", "Q105": "Q101"})
-    tag = {"Q107": [("P1282", "Tag:new=yes", "Normal")]}
-    monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
+    monkeypatch.setitem(small_wikimedia.STATEMENTS, "Q107", [("P1282", "Tag:new=yes", "Normal")])
     scraped.scrape()
     rows = _rows(scraped.workspace)
     assert [row for row in rows if row[0] == "Q104"] == [("Q104", "P1282", "Tag:new=yes")]
@@ -101,8 +80,7 @@ def test_a_merged_class_is_asked_about(scraped: Small, monkeypatch: pytest.Monke
 
 
 def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    tag = {"Q104": [("P1282", "Tag:new=yes", "Normal")]}
-    monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
+    monkeypatch.setitem(small_wikimedia.STATEMENTS, "Q104", [("P1282", "Tag:new=yes", "Normal")])
     scraped.server.refuses = _is_evidence
     scraped.scrape(refresh=True)
     assert scraped.server.fired
@@ -113,20 +91,22 @@ def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyP
     asked = len(scraped.server.hits)
     scraped.scrape()
     assert len(scraped.server.hits) == asked + 2
-    assert _rows(scraped.workspace) == [
-        *EVIDENCE[:-1],
-        ("Q104", "P1282", "Tag:new=yes"),
-        EVIDENCE[-1],
-    ]
+    new = ("Q104", "P1282", "Tag:new=yes")
+    assert _rows(scraped.workspace) == [*EVIDENCE[:-1], new, EVIDENCE[-1]]
 
 
-def test_without_contact_evidence_fails(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contact_is_needed_only_for_what_is_missing_which_evidence_may_be(
+    scraped: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 
-    _forget(scraped.workspace)
     monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
     asked = len(scraped.server.hits)
+    assert scraped.scrape().skipped
+    with pytest.raises(InputError, match="who is calling"):
+        scraped.scrape(superclass_depth=2)
+    _forget(scraped.workspace)
     assert scraped.scrape().skipped
     assert len(scraped.server.hits) == asked
     assert _errors(scraped.workspace) == dict.fromkeys(_CLASSES, "who is calling?")

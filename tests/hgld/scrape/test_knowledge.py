@@ -2,49 +2,33 @@
 
 import pytest
 
-from hgld.scrape.knowledge import Failure, Knowledge, Missing, superclasses
-from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
-from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
-from tests.worlds.wikimedia.commons_answers import (
-    TIME,
-    answer_of,
-    read_pages,
-    read_texts,
-    soft_page,
-)
-
-
-def walk(
-    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
-) -> Landing | Missing:
-    known = Knowledge(pages=pages, redirects=redirects, follows_moves=moves is not None)
-    known.moves = moves or known.moves
-    return known.walk(title)
+from hgld.scrape.knowledge import Failure, Knowledge, superclasses
+from hgld.scrape.wikimedia.commons import CommonsPages, Landing
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found
+from tests.worlds.wikimedia.answers import answer_of, entity_with, read_pages, read_texts, soft_page
 
 
 def end(title: str, pages: CommonsPages, texts: dict[str, str]) -> tuple[str, str, str]:
     """Returns the status, title and item where a title leads by way of soft redirects."""
-    landing = walk(title, pages, read_texts(texts))
+    landing = Knowledge(pages=pages, redirects=read_texts(texts)).walk(title)
     assert isinstance(landing, Landing)
     return landing.status, landing.title, landing.qid
 
 
 def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
-    pages, texts = CommonsPages(), SoftRedirects()
-    assert walk("Category:A", pages, texts) == (pages, "Category:A")
-    pages.add(answer_of(["Category:A"], {"pages": [soft_page("Category:A")]}))
-    assert walk("Category:A", pages, texts) == (texts, "Category:A")
-    texts = read_texts({"Category:A": "{{Category redirect|B}}"})
-    assert walk("Category:A", pages, texts) == (pages, "Category:B")
-    pages.add(answer_of(["Category:B"], {"pages": [{"title": "Category:B", "pageid": 2}]}))
-    assert walk("Category:A", pages, texts) == pages["Category:B"]
+    known, first, last = Knowledge(), "Category:A", "Category:B"
+    assert known.walk(first) == (known.pages, first)
+    known.pages.add(answer_of([first], {"pages": [soft_page(first)]}))
+    assert known.walk(first) == (known.redirects, first)
+    known.redirects = read_texts({first: "{{Category redirect|B}}"})
+    assert known.walk(first) == (known.pages, last)
+    known.pages.add(answer_of([last], {"pages": [{"title": last, "pageid": 2}]}))
+    assert known.walk(first) == known.pages[last]
 
 
 def test_soft_and_hard_redirects_in_one_ring_are_a_loop() -> None:
-    query = {
-        "redirects": [{"from": "Category:B", "to": "Category:A"}],
-        "pages": [soft_page("Category:A")],
-    }
+    hard = [{"from": "Category:B", "to": "Category:A"}]
+    query = {"redirects": hard, "pages": [soft_page("Category:A")]}
     pages = read_pages(["Category:A", "Category:B"], query)
     assert end("Category:A", pages, {"Category:A": "{{Seecat|B}}"})[0] == "redirect_loop"
 
@@ -66,24 +50,19 @@ def test_a_marked_page_with_an_item_of_its_own_or_without_a_target_is_the_end() 
 
 
 def test_pages_moved_to_and_fro_and_then_deleted_are_no_pages() -> None:
-    titles = ["Category:A", "Category:B"]
-    pages = read_pages(titles, {"pages": [{"title": title, "missing": True} for title in titles]})
-    moves = MoveLog()
-    for title, target in zip(titles, reversed(titles), strict=True):
-        events = [
-            {"type": "delete", "action": "delete"},
-            {"type": "move", "action": "move", "params": {"target_title": target}},
-        ]
-        moves.add(answer_of([title], {"logevents": events}))
-    landing = walk("Category:A", pages, SoftRedirects(), moves)
+    missing = [{"title": title, "missing": True} for title in "AB"]
+    known = Knowledge(pages=read_pages([*"AB"], {"pages": missing}), follows_moves=True)
+    assert known.walk("A") == (known.moves, "A")
+    for title, target in ("AB", "BA"):
+        move = {"type": "move", "action": "move", "params": {"target_title": target}}
+        events = [{"type": "delete", "action": "delete"}, move]
+        known.moves.add(answer_of(title, {"logevents": events}))
+    landing = known.walk("A")
     assert isinstance(landing, Landing)
     assert (landing.status, landing.error) == ("no_page", "last in its log: delete")
-
-
-def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
-    pages, moves = read_pages(["A"], {"pages": [{"title": "A", "missing": True}]}), MoveLog()
-    assert walk("A", pages, SoftRedirects()) == pages["A"]
-    assert walk("A", pages, SoftRedirects(), moves) == (moves, "A")
+    # Where moves are not followed nobody looks there.
+    known.follows_moves = False
+    assert known.walk("A") == known.pages["A"]
 
 
 def test_a_title_that_cannot_be_followed_says_which_answer_is_to_blame() -> None:
@@ -102,16 +81,13 @@ def _entities(**facts: Entity) -> Entities:
     return entities
 
 
-def _with(prop: str, *values: str) -> Entity:
-    return Entity(statements={prop: [Statement("normal", value) for value in values]})
-
-
 def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None:
-    page = Landing(title="Category:A", fetched_at=TIME, qid="Q1")
+    item = {"title": "A", "pageprops": {"wikibase_item": "Q1"}}
+    page = read_pages(["A"], {"pages": [item]})["A"]
     known = Knowledge(classes=_entities(Q10=Entity(), Q11=Entity(merged_into="Q12")))
     known.items.failed["Q1"] = "no item"
     assert known.landmark(page) == Failure("no item")
-    known.items.update({"Q1": _with("P31", "Q10", "Q11")})
+    known.items.update({"Q1": entity_with("P31", "Q10", "Q11")})
     found = Found(qid="Q1", classes={"Q10": "normal", "Q11": "normal"})
     assert known.landmark(page) == found
     # What a class was merged into is asked for in its place, and fails in its place.
@@ -122,8 +98,8 @@ def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None
 def test_superclasses_are_those_of_what_classes_were_merged_into_each_once() -> None:
     known = _entities(
         Q1=Entity(merged_into="Q2"),
-        Q2=_with("P279", "Q5", "Q4"),
-        Q3=_with("P279", "Q4"),
+        Q2=entity_with("P279", "Q5", "Q4"),
+        Q3=entity_with("P279", "Q4"),
         Q5=Entity(merged_into="Q6"),
     )
     assert list(superclasses(["Q1", "Q2", "Q3", "Q9"], known)) == ["Q4", "Q6"]

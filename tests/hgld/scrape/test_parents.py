@@ -1,11 +1,10 @@
 """The parents: which categories are asked about, the rows, and the stage on a small Commons."""
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.stage import StageReport
@@ -21,7 +20,7 @@ from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents
 from hgld.tables import CLASSES, PARENTS
 from tests.worlds.builders import write_taxonomy
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.wikimedia.commons_answers import TIME
+from tests.worlds.wikimedia.answers import TIME
 from tests.worlds.wikimedia.scraping import Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
 
@@ -33,17 +32,10 @@ def run_small(workspace: Workspace, server: Server, **settings: Any) -> StageRep
     return run_parents(workspace, ParentsConfig(), fast_config(server, **settings))
 
 
-def written_rows(workspace: Workspace) -> list[dict[str, Any]]:
-    """Returns what is written, whole or not."""
-    (shard,) = workspace.shards(PARENTS)
-    assert shard.name == "00000.parquet"
-    rows: list[dict[str, Any]] = pq.read_table(shard, partitioning=None).to_pylist()
-    return rows
-
-
 def found_parents(workspace: Workspace) -> dict[str, tuple[list[str], list[str]]]:
-    rows = written_rows(workspace)
+    rows = workspace.read(PARENTS).to_pylist()
     assert [row["page_title"] for row in rows] == sorted({row["page_title"] for row in rows})
+    assert all(row["fetched_at"] and row["status"] == "ok" for row in rows)
     return {row["page_title"]: (row["parents"], row["grandparents"]) for row in rows}
 
 
@@ -62,14 +54,13 @@ def scraped(small: Small) -> Workspace:
 
 def _tables(titles: dict[int, str | None], classes: dict[int, str]) -> tuple[pa.Table, pa.Table]:
     """Returns CATEGORIES with titles and CLASSES with classes by landmark, as far as is read."""
-    key = {"split": "train"}
-    pages = [{**key, "landmark_id": n, "page_title": title} for n, title in titles.items()]
-    rows = [{**key, "landmark_id": n, "class_qid": qid} for n, qid in classes.items()]
-    schema = pa.schema([("split", pa.string()), ("landmark_id", pa.int64())])
-    return (
-        pa.Table.from_pylist(pages, schema.append(pa.field("page_title", pa.string()))),
-        pa.Table.from_pylist(rows, schema.append(pa.field("class_qid", pa.string()))),
-    )
+    tables = [
+        pa.table(
+            {"split": ["train"] * len(by_id), "landmark_id": [*by_id], name: [*by_id.values()]}
+        )
+        for name, by_id in (("page_title", titles), ("class_qid", classes))
+    ]
+    return tables[0], tables[1]
 
 
 def _drawn(count: int, first: int = 0) -> set[str]:
@@ -82,11 +73,9 @@ def _drawn(count: int, first: int = 0) -> set[str]:
 def test_every_page_of_a_landmark_without_a_class_that_counts_is_asked_about_once() -> None:
     titles = {1: "Category:B", 2: "Category:A", 3: "Category:B", 4: None, 5: "Category:C"}
     many = {n: f"Category:{n}" for n in range(1_000, 1_200)}
-    classes = {5: "Q1", **dict.fromkeys(many, "Q2")}
+    pages, rows = _tables({**titles, **many}, {5: "Q1", **dict.fromkeys(many, "Q2")})
     index = pa.table({"split": ["index"], "landmark_id": [1_000], "page_title": ["Category:D"]})
-    pages, rows = _tables({**titles, **many}, classes)
-    pages = pa.concat_tables([pages, index.cast(pages.schema)])
-    asked = asked_categories(pages, rows, {"Q1"})
+    asked = asked_categories(pa.concat_tables([pages, index]), rows, {"Q1"})
     without = {"Category:A", "Category:B", "Category:C", "Category:D"}
     assert without < set(asked)
     assert asked == sorted(set(asked))
@@ -101,79 +90,59 @@ def test_of_the_others_a_share_is_drawn_which_stays_when_others_come_and_go() ->
     assert before & both == _drawn(9_000, first=2_000) & both
 
 
-def _row(
-    parents: dict[str, list[str]], failed: dict[str, str] | None = None, levels: int = 2
-) -> dict[str, Any]:
-    """Returns the row of category A."""
+_MANY = [f"{n:02}" for n in range(21)]
+
+
+@pytest.mark.parametrize(
+    ("parents", "failed", "levels", "expected"),
+    [
+        ({"A": "BC", "B": "CE", "C": "DE"}, "", 2, ("ok", None, "BC", "DE")),
+        ({"A": "BC", "B": "CE", "C": "DE"}, "", 1, ("ok", None, "BC", "")),
+        # In each other, and in themselves.
+        ({"A": "AB", "B": "ABC"}, "", 2, ("ok", None, "B", "C")),
+        ({"A": "B", "B": "D"}, "A", 2, ("failed", "no answer", "", "")),
+        ({"A": "BC", "B": "D"}, "C", 2, ("failed", "Category:C: no answer", "BC", "D")),
+        ({"A": ["B", "gone"], "B": "D"}, "", 2, ("ok", None, ["B", "gone"], "D")),
+        # Of many the first twenty are climbed.
+        ({"A": _MANY, "19": "X", "20": "Y"}, ["20"], 2, ("ok", None, _MANY, "X")),
+    ],
+)
+def test_a_category_has_its_parents_and_those_of_them_as_far_as_they_are_known(
+    parents: Mapping[str, Sequence[str]],
+    failed: Sequence[str],
+    levels: int,
+    expected: tuple[str, str | None, Sequence[str], Sequence[str]],
+) -> None:
     known = CommonsParents()
     for title, names in parents.items():
-        found = CategoryParents(fetched_at=TIME, names=tuple(names))
-        known.update({f"Category:{title}": found})
+        known.update({f"Category:{title}": CategoryParents(fetched_at=TIME, names=tuple(names))})
     known.update({"Category:gone": CategoryParents(fetched_at=TIME, status="no_page", error="x")})
-    known.failed = {f"Category:{title}": reason for title, reason in (failed or {}).items()}
+    known.failed = {f"Category:{title}": "no answer" for title in failed}
     row, gone = rows_of_parents(["Category:A", "Category:gone"], known, levels)
+    status, error, above, further = expected
+    assert (row["status"], row["error"]) == (status, error)
+    assert (row["parents"], row["grandparents"]) == ([*above], [*further])
+    assert row["page_title"] == "Category:A"
     assert (gone["status"], gone["error"], gone["parents"]) == ("no_page", "x", [])
-    return row
 
 
-def test_grandparents_are_those_of_the_parents_that_are_not_parents_themselves() -> None:
-    parents = {"A": ["B", "C"], "B": ["C", "E"], "C": ["D", "E"]}
-    assert _row(parents) == {
-        "page_title": "Category:A",
-        "status": "ok",
-        "parents": ["B", "C"],
-        "grandparents": ["D", "E"],
-        "fetched_at": TIME,
-        "error": None,
-    }
-    assert _row(parents, levels=1)["grandparents"] == []
-
-
-def test_categories_that_lie_in_each_other_or_in_themselves_are_not_their_own() -> None:
-    row = _row({"A": ["A", "B"], "B": ["A", "B", "C"]})
-    assert (row["parents"], row["grandparents"]) == (["B"], ["C"])
-
-
-def test_a_row_fails_with_its_own_reason_or_that_of_a_parent_and_has_what_is_known() -> None:
-    row = _row({}, {"A": "no answer"})
-    assert (row["status"], row["error"], row["parents"]) == ("failed", "no answer", [])
-    row = _row({"A": ["B", "gone"], "B": ["D"]})
-    assert (row["status"], row["error"], row["grandparents"]) == ("ok", None, ["D"])
-    row = _row({"A": ["B", "C"], "B": ["D"]}, {"C": "no answer"})
-    assert (row["status"], row["error"]) == ("failed", "Category:C: no answer")
-    assert (row["parents"], row["grandparents"]) == (["B", "C"], ["D"])
-
-
-def test_of_a_category_in_many_the_first_twenty_are_climbed() -> None:
-    names = [f"{n:02}" for n in range(21)]
-    row = _row({"A": names, "19": ["X"], "20": ["Y"]}, {"20": "nobody asked"})
-    assert (row["status"], row["parents"], row["grandparents"]) == ("ok", names, ["X"])
-
-
-def test_each_category_is_asked_for_once(server: Server, scraped: Workspace) -> None:
+def test_each_category_is_asked_for_once_also_where_another_level_is_wanted(
+    server: Server, scraped: Workspace
+) -> None:
+    run_parents(scraped, ParentsConfig(levels=1), fast_config(server))
+    first = [LEVELS[0][start : start + 4] for start in range(0, len(LEVELS[0]), 4)]
+    assert asked_titles(server) == first
     report = run_small(scraped, server)
     assert found_parents(scraped) == FOUND_PARENTS
-    assert all(row["fetched_at"] and row["status"] == "ok" for row in written_rows(scraped))
     # And a row for its list of answers.
     assert (report.manifest.rows, report.manifest.problems) == (len(FOUND_PARENTS) + 1, 0)
-    first = [LEVELS[0][start : start + 4] for start in range(0, len(LEVELS[0]), 4)]
     asked = asked_titles(server)
-    assert asked[: len(first)] == first
     # `Bergamo` and `Old churches` have no page of their own, the last title of all is asked alone.
     assert sorted(title for batch in asked[len(first) :] for title in batch) == LEVELS[1]
     assert server.count("sparql") == 0
     kept = kept_answers(scraped.path(COMMONS_PARENTS))
     assert [list(one.keys) for one in kept] == asked
-
-
-def test_another_level_asks_only_for_what_is_new(server: Server, scraped: Workspace) -> None:
-    run_parents(scraped, ParentsConfig(levels=1), fast_config(server))
-    assert sorted(title for batch in asked_titles(server) for title in batch) == LEVELS[0]
-    server.hits.clear()
-    run_small(scraped, server)
-    assert sorted(title for batch in asked_titles(server) for title in batch) == LEVELS[1]
     assert run_small(scraped, server).skipped
-    assert found_parents(scraped) == FOUND_PARENTS
 
 
 def test_a_landmark_whose_classes_were_all_ignored_is_asked_about(
@@ -193,12 +162,11 @@ def test_a_landmark_whose_classes_were_all_ignored_is_asked_about(
 def test_after_a_refresh_they_are_asked_for_again(
     small: Small, server: Server, scraped: Workspace
 ) -> None:
-    before = run_small(scraped, server).manifest.outputs
+    run_small(scraped, server)
     kept = kept_answers(scraped.path(COMMONS_PARENTS))
     small.scrape(refresh=True)
-    report = run_small(scraped, server)
-    assert not report.skipped
-    assert report.manifest.outputs == before
+    assert not run_small(scraped, server).skipped
+    assert found_parents(scraped) == FOUND_PARENTS
     assert kept_answers(scraped.path(COMMONS_PARENTS)) == kept
     assert len(kept_answers(scraped.path("raw/refresh-1/commons-parents"))) == len(kept)
 
@@ -217,36 +185,29 @@ def test_other_settings_make_it_stale(server: Server, scraped: Workspace) -> Non
 
 
 @pytest.mark.fault(51, "archived answer altered, gone or added")
-def test_a_replay_names_a_damaged_answer(server: Server, scraped: Workspace) -> None:
-    outputs = run_small(scraped, server).manifest.outputs
+def test_a_replay_asks_nobody_and_names_a_damaged_answer(
+    server: Server, scraped: Workspace
+) -> None:
+    done = run_small(scraped, server).manifest
     first = scraped.path(COMMONS_PARENTS) / "000000.json.gz"
     server.hits.clear()
-    assert run_small(scraped, server, replay=True).manifest.outputs == outputs
-    before = scraped.manifest(STAGE.name)
+    assert run_small(scraped, server, replay=True).manifest.outputs == done.outputs
     first.write_bytes(first.read_bytes()[:-1])
     with pytest.raises(DamagedError, match=first.name):
         run_small(scraped, server, replay=True)
-    assert scraped.manifest(STAGE.name) == before
+    assert found_parents(scraped) == FOUND_PARENTS
     assert archive_findings(scraped, "scrape", "evidence") == []
     assert [path for path, _ in archive_findings(scraped)] == [f"{COMMONS_PARENTS}/{first.name}"]
     assert server.hits == []
-    run_small(Workspace(scraped.root, remakes=True), server)
-    assert found_parents(scraped) == FOUND_PARENTS
-    assert asked_titles(server) == [LEVELS[0][:4]]
-    assert archive_findings(scraped) == []
 
 
-def test_the_command_says_what_it_did_and_status_knows_it(
+def test_the_command_says_in_a_line_what_it_did(
     server: Server, scraped: Workspace, categories: Path
 ) -> None:
     addresses = f'commons = "{server.commons}"\nsparql = "{server.sparql}"\n'
     settings = f'[scrape]\n{addresses}categories = "{categories}"\n'
     scraped.path("hgld.toml").write_text(settings, encoding="utf-8")
     root = ["--root", str(scraped.root)]
-    told = run_typed(["parents", "--contact", "you@example.org", *root]).stdout
+    (told,) = run_typed(["parents", "--contact", "you@example.org", *root]).stdout.splitlines()
     assert str(scraped.path(PARENTS.path)) in told
-    assert len(told.splitlines()) == 1
     assert all("you@example.org" in form["user-agent"] for _, form in server.hits)
-    stages = json.loads(run_typed(["status", "--json", *root]).stdout)["stages"]
-    (stage,) = [one for one in stages if one["stage"] == "parents"]
-    assert (stage["state"], stage["rows"]) == ("done", 8 + 1)

@@ -6,23 +6,21 @@ import json
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Ask, Question, Questions, gather, open_questions, opening
+from hgld.scrape.questions import Question, Questions, gather, open_questions, opening
 from hgld.scrape.services import Services, open_services
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
-from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.answers import answer_of
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, kept_answers
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, kept_answers, written
 from tests.worlds.wikimedia.small import Server
 
 _CONFIG = ScrapeConfig(commons="http://127.0.0.1/w/", sparql="http://127.0.0.1/sparql")
@@ -35,58 +33,47 @@ def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | Non
 @pytest.mark.parametrize("replay", [False, True])
 def test_only_a_replay_takes_answers_of_others(workspace: Workspace, replay: bool) -> None:
     archive = RawArchive(workspace.path(COMMONS_PAGES))
-    archive.append(_pages(["A"]))
-    archive.append(_pages(["B"], "https://commons.wikimedia.org/w/"))
+    archive.append(_pages("A"))
+    archive.append(dataclasses.replace(_pages("B"), endpoint="https://commons.wikimedia.org/w/"))
     settings = dataclasses.replace(_CONFIG, replay=replay)
     with open_services(settings) as services:
         asked = _opened(workspace, settings, services)
     assert asked.pages.missing(["A", "B", "C", "C"]) == (["C"] if replay else ["B", "C"])
 
 
-def _pages(titles: Sequence[str], endpoint: str = _CONFIG.commons) -> RawAnswer:
-    pages: list[dict[str, Any]] = [{"title": title} for title in titles]
-    return dataclasses.replace(answer_of(list(titles), {"pages": pages}), endpoint=endpoint)
+def _pages(titles: Sequence[str], left_out: str = "") -> RawAnswer:
+    return answer_of(titles, {"pages": [{"title": one} for one in titles if one != left_out]})
 
 
-def _question(folder: Path, ask: Ask, batch_size: int) -> Question:
-    archive = RawArchive(folder)
-    return Question(archive, _CONFIG.commons, ask, CommonsPages(), batch_size, at_once=1)
-
-
-def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None:
-    batches: list[str] = []
+@pytest.mark.parametrize(
+    ("refused", "left_out", "batches", "failed", "kept"),
+    [
+        ("C", "", "ABCD AB CD C D EF", {"C": "refused"}, "AB D EF"),
+        # An answer that spoke of nothing it was asked for is not kept.
+        ("", "F", "ABCD EF E F", {"F": "asked twice"}, "ABCD E"),
+    ],
+    ids=["refused", "left out"],
+)
+def test_a_batch_with_a_bad_key_is_halved_down_to_it(
+    tmp_path: Path, refused: str, left_out: str, batches: str, failed: dict[str, str], kept: str
+) -> None:
+    asked: list[str] = []
 
     def ask(titles: Sequence[str]) -> RawAnswer:
-        batches.append("".join(titles))
-        if "C" in titles:
+        asked.append("".join(titles))
+        if refused and refused in titles:
             raise AnswerError("refused", smaller_may_do=True)
-        return _pages(titles)
+        return _pages(titles, left_out)
 
-    question = _question(tmp_path, ask, batch_size=4)
-    question.fetch(list("ABCDEF"))
-    assert batches == ["ABCD", "AB", "CD", "C", "D", "EF"]
-    assert question.facts.failed == {"C": "refused"}
-    assert all(title in question.facts for title in "ABDEF")
-    # What was refused is not archived: the next run asks again.
-    kept = [answer.keys for answer in kept_answers(tmp_path)]
-    assert kept == [("A", "B"), ("D",), ("E", "F")]
-
-
-def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
-    batches: list[str] = []
-
-    def ask(titles: Sequence[str]) -> RawAnswer:
-        batches.append("".join(titles))
-        pages = _pages([title for title in titles if title != "B"])
-        return dataclasses.replace(pages, keys=tuple(titles))
-
-    question = _question(tmp_path, ask, batch_size=2)
-    question.fetch(["A", "B"])
-    assert batches == ["AB", "A", "B"]
-    error = "the service's answer does not speak of it, asked twice; rerun"
-    assert question.facts.failed == {"B": error}
-    # An answer that spoke of nothing it was asked for is not kept.
-    assert [answer.keys for answer in kept_answers(tmp_path)] == [("A",)]
+    question = Question(RawArchive(tmp_path), "x", ask, CommonsPages(), batch_size=4, at_once=1)
+    question.fetch("ABCDEF")
+    assert asked == batches.split()
+    errors = question.facts.failed
+    assert errors.keys() == failed.keys()
+    assert all(why in errors[key] for key, why in failed.items())
+    assert [key for key in "ABCDEF" if key not in question.facts] == [*failed]
+    # What failed is not archived: the next run asks again.
+    assert ["".join(answer.keys) for answer in kept_answers(tmp_path)] == kept.split()
 
 
 _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]
@@ -97,16 +84,13 @@ def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspa
     with open_services(config) as services:
         questions = _opened(workspace, config, services)
         gather(questions, _TITLES, superclass_depth=1)
-    asked = [
-        (form["rvprop"], form["titles"]) for service, form in server.hits if service == "commons"
+    asked = [form for service, form in server.hits if service == "commons"]
+    assert [(form["maxlag"], form["rvprop"], form["titles"]) for form in asked] == [
+        ("5", "ids", "|".join(_TITLES)),
+        ("5", "ids|content", "Category:Soft|Category:Loop A"),
+        ("5", "ids", "Category:Castle|Category:Loop B"),
+        ("5", "ids|content", "Category:Loop B"),
     ]
-    assert asked == [
-        ("ids", "|".join(_TITLES)),
-        ("ids|content", "Category:Soft|Category:Loop A"),
-        ("ids", "Category:Castle|Category:Loop B"),
-        ("ids|content", "Category:Loop B"),
-    ]
-    assert all(form["maxlag"] == "5" for service, form in server.hits if service == "commons")
     # The items, which come with what they were merged into; three classes, and one above them.
     assert server.count("sparql") == 3
     ends = [questions.known.landing(title) for title in _TITLES]
@@ -157,6 +141,5 @@ def test_a_long_chain_of_merges_fails(
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)
     small.scrape()
     assert small.statuses() == STATUSES | {9: "failed"}
-    (shard,) = small.workspace.shards(CATEGORIES)
-    assert "more than 10 merges" in pq.read_table(shard)["error"][8].as_py()
+    assert "more than 10 merges" in written(small.workspace, CATEGORIES)[8]["error"]
     assert small.server.count("sparql") < 20

@@ -3,20 +3,14 @@
 import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import requests
 
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
-from hgld.scrape.refresh import (
-    REFRESH_REPORT,
-    class_changes,
-    compared_landmarks,
-    landmark_changes,
-    report_changes,
-)
-from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES
+from hgld.scrape.refresh import REFRESH_REPORT, report_changes
+from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
+from tests.worlds.builders import table_of
 from tests.worlds.wikimedia.edits import edited
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.scraping import STATUSES, Small
@@ -37,6 +31,8 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
         (2, "gone", "Q102", "normal", None, "ok"),
         (3, "changed", "Q103", "normal", "normal", "ok"),
         (5, "status", None, None, None, "no_p31"),
+        (6, "status", None, None, None, "ok"),
+        (8, "new", "Q99", None, "normal", "ok"),
         (8, "new", "Q105", None, "normal", "ok"),
         (9, "gone", "Q105", "normal", None, "no_page"),
         (10, "changed", "Q103", "preferred", "preferred", "ok"),
@@ -45,29 +41,33 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
     ]
     befores = {row["landmark_id"]: row["status_before"] for row in rows}
     assert befores.items() <= STATUSES.items()
-    classes = [list(row.values()) for row in small.workspace.read(CLASS_CHANGES).to_pylist()]
-    assert classes == [
-        ["Q102", "gone", "Turm", None, 3, 0],
-        ["Q103", "changed", "castle", "castle | keep", 2, 2],
+    assert {row["qid_after"] for row in rows if row["landmark_id"] == 6} == {"Q31"}
+    classes = small.workspace.read(CLASS_CHANGES).to_pylist()
+    # A rank is the landmark's own, and no change of the class.
+    assert [tuple(row.values()) for row in classes] == [
+        ("Q99", "new", None, "Q99", 0, 1),
+        ("Q102", "gone", "Turm", None, 3, 0),
+        ("Q103", "changed", "castle", "castle | keep", 2, 2),
     ]
     text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     assert "| gone | Q102 | Turm | 3 -\\> 0 |" in text
     assert "| changed | Q103 | castle -\\> castle \\| keep | 2 |" in text
 
 
+def _count_changes(small: Small) -> tuple[int, int]:
+    read = small.workspace.read
+    return len(read(LANDMARK_CHANGES)), len(read(CLASS_CHANGES))
+
+
 def test_an_unchanged_world_changes_no_row(small: Small, server: Server) -> None:
-    first = small.scrape().manifest.outputs
+    small.scrape()
     kept = {path: path.read_bytes() for path in small.workspace.path("raw").rglob("*.gz")}
     asked = len(server.hits)
-    again = small.scrape(refresh=True).manifest.outputs
-    assert again == first
+    assert small.scrape(refresh=True).manifest.outputs == small.clean
     assert len(server.hits) == 2 * asked
-    assert (
-        len(small.workspace.read(LANDMARK_CHANGES)) == len(small.workspace.read(CLASS_CHANGES)) == 0
-    )
+    assert _count_changes(small) == (0, 0)
     assert all(path.read_bytes() == data for path, data in kept.items())
-    files = list(small.workspace.path("raw").rglob("*.gz"))
-    assert len(files) == 2 * len(kept)
+    assert len(list(small.workspace.path("raw").rglob("*.gz"))) == 2 * len(kept)
     # Done: the next run has nothing to do, and the next refresh is another one.
     assert small.scrape().skipped
     assert len(server.hits) == 2 * asked
@@ -84,7 +84,7 @@ def test_a_replay_gives_the_same_files_bit_for_bit_without_a_connection(
     if is_refreshed:
         with edited():
             small.scrape(refresh=True)
-        assert len(small.workspace.read(LANDMARK_CHANGES)) > 0
+        assert min(_count_changes(small)) > 0
     paths = [path for path in small.workspace.path("scrape").rglob("*") if path.is_file()]
     before = {path: path.read_bytes() for path in paths}
     for path in paths:
@@ -95,14 +95,12 @@ def test_a_replay_gives_the_same_files_bit_for_bit_without_a_connection(
 
 
 def test_added_landmarks_are_not_compared(small: Small, categories: Path) -> None:
-    lines = categories.read_text(encoding="utf-8").splitlines()
+    lines = categories.read_text(encoding="utf-8").splitlines(keepends=True)
     few = categories.with_name("few.csv")
-    few.write_text("\n".join(lines[:3]) + "\n", encoding="utf-8")
+    few.write_text("".join(lines[:3]), encoding="utf-8")
     small.scrape(few)
     small.scrape(refresh=True)
-    assert (
-        len(small.workspace.read(LANDMARK_CHANGES)) == len(small.workspace.read(CLASS_CHANGES)) == 0
-    )
+    assert _count_changes(small) == (0, 0)
     text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     # Landmark 13 is on a page that was known; 15 names no page, and needs no answer for that.
     assert "4 landmarks compared" in text
@@ -118,19 +116,17 @@ def test_a_refresh_that_fails_goes_on_or_is_given_up(small: Small, server: Serve
     del server.always["commons"]
     shutil.rmtree(small.workspace.path("raw/refresh-1"))
     asked = len(server.hits)
-    again = small.scrape().manifest
-    assert again.outputs == first.outputs
+    assert small.scrape().manifest.outputs == first.outputs
     assert len(server.hits) == asked
     server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
-    report = small.scrape(refresh=True)
-    assert report.manifest.failed == 1
+    assert small.scrape(refresh=True).manifest.failed == 1
     assert small.workspace.manifest("refresh") is None
     server.refuses = None
     asked = len(server.hits)
     small.scrape(refresh=True)
     assert newest_generation(small.workspace) == 1
     assert len(server.hits) - asked == 4  # the item and its class, and two batches of evidence
-    assert len(small.workspace.read(LANDMARK_CHANGES)) == 0
+    assert _count_changes(small) == (0, 0)
 
 
 def test_a_refresh_of_nothing_is_refused(small: Small, server: Server) -> None:
@@ -144,69 +140,14 @@ def test_a_refresh_of_nothing_is_refused(small: Small, server: Server) -> None:
     assert newest_generation(small.workspace) == 0
 
 
-Classes = dict[str, tuple[str, str]]
-"""Q-id to label and rank."""
-Side = tuple[pa.Table, pa.Table]
-"""CATEGORIES and CLASSES."""
-
-
-def _side(status: str, qid: str | None, classes: Classes) -> Side:
-    """Returns what one generation says of a landmark."""
-    key = {"split": "index", "landmark_id": 7, "qid": qid}
-    page = {**key, "category": "x", "status": status}
-    rows = [
-        {**key, "class_qid": one, "class_label": label, "rank": rank}
-        for one, (label, rank) in classes.items()
-    ]
-    pages = pa.Table.from_pylist([page], schema=CATEGORIES.schema)
-    return pages, pa.Table.from_pylist(rows, schema=CLASSES.schema)
-
-
-def _changes(was: Side, now: Side) -> Side:
-    landmarks = compared_landmarks(was[0], now[0])
-    return landmark_changes(landmarks, was[1], now[1]), class_changes(landmarks, was[1], now[1])
-
-
-def test_a_landmark_changes_by_class_in_the_order_of_numbers_or_in_status_or_item_alone() -> None:
-    def kinds(was: tuple[str, str | None, Classes], now: tuple[str, str | None, Classes]) -> str:
-        rows = _changes(_side(*was), _side(*now))[0].to_pylist()
-        return ", ".join(f"{row['change']} {row['class_qid']}" for row in rows)
-
-    tower = {"Q2": ("a", "normal")}
-    assert kinds(("ok", "Q1", tower), ("ok", "Q1", tower)) == ""
-    assert kinds(("ok", "Q1", tower), ("ok", "Q5", tower)) == "status None"
-    assert kinds(("no_item", None, {}), ("no_p31", "Q1", {})) == "status None"
-    assert kinds(("failed", None, {}), ("ok", "Q1", tower)) == ""
-    best = {"Q10": ("b", "normal"), "Q2": ("a", "preferred")}
-    assert kinds(("ok", "Q1", tower), ("ok", "Q1", best)) == "changed Q2, new Q10"
-    assert kinds(("ok", "Q1", best), ("no_p31", "Q1", {})) == "gone Q2, gone Q10"
-
-
-def test_a_class_comes_goes_or_is_called_otherwise_in_the_order_of_numbers() -> None:
-    was = {"Q2": ("a", "normal"), "Q10": ("b", "normal"), "Q9": ("same", "normal")}
-    now = {"Q10": ("c", "normal"), "Q100": ("d", "normal"), "Q9": ("same", "preferred")}
-    _, changes = _changes(_side("ok", "Q1", was), _side("ok", "Q1", now))
-    # A rank is the landmark's own, and no change of the class.
-    assert [tuple(row.values()) for row in changes.to_pylist()] == [
-        ("Q2", "gone", "a", None, 1, 0),
-        ("Q10", "changed", "b", "c", 1, 1),
-        ("Q100", "new", None, "d", 0, 1),
-    ]
-
-
-def _report(was: Classes, now: Classes) -> str:
-    changes = _changes(_side("ok", "Q1", was), _side("ok", "Q1", now))
-    return report_changes(*changes, (1, 0), 1)
-
-
-def test_a_label_cannot_break_the_report() -> None:
-    text = _report({"Q2": ("a", "normal")}, {"Q2": ("<b>|`\n\u202e[x](y)", "normal")})
-    assert r"a -\> \<b\>\|\`\\u000a\\u202e\[x\](y)" in text
+def test_a_report_is_cut_where_it_is_long_and_no_label_breaks_it() -> None:
+    labels = {"change": "changed", "label_before": "x", "label_after": "<b>|`\n\u202e[x](y)"}
+    landmarks = [{"split": "index", "landmark_id": n, **labels} for n in range(150)]
+    counts = {"landmarks_before": 1, "landmarks_after": 1}
+    classes = [{"class_qid": f"Q{n}", **labels, **counts} for n in range(150)]
+    tables = table_of(LANDMARK_CHANGES, landmarks), table_of(CLASS_CHANGES, classes)
+    text = report_changes(*tables, (150, 0), 1)
+    assert text.count(r"x -\> \<b\>\|\`\\u000a\\u202e\[x\](y)") == 200
     assert "\u202e" not in text
-
-
-def test_a_long_report_says_where_the_rest_is() -> None:
-    text = _report({f"Q{n}": ("x", "normal") for n in range(1, 151)}, {})
-    assert text.count("| gone | Q") == 100
     assert "50 more are in `scrape/class_changes`." in text
     assert "50 more are in `scrape/landmark_changes`." in text

@@ -30,31 +30,22 @@ def key(shared: Path) -> Key:
 
 def first_key(shared: Path) -> Key:
     with (shared / "wikimedia_lab" / "expected.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["category"]: Row(
-                row["status"],
-                row["page_title"],
-                row["qid"],
-                frozenset(_classes(row["p31_qids"], row["p31_labels"])),
-            )
-            for row in csv.DictReader(file)
-        }
+        return {row["category"]: _row_of(row) for row in csv.DictReader(file)}
 
 
-def _classes(qids: str, labels: str) -> Iterator[tuple[str, str]]:
-    return zip(qids.split("|"), labels.split("|"), strict=True) if qids else iter(())
+def _row_of(row: dict[str, str]) -> Row:
+    qids, labels = (list(filter(None, row[name].split("|"))) for name in ("p31_qids", "p31_labels"))
+    classes = frozenset(zip(qids, labels, strict=True))
+    return Row(row["status"], row["page_title"], row["qid"], classes)
 
 
 @pytest.fixture(scope="session")
 def scraped(lab: Lab, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A scrape of all landmarks, made once; for reading only."""
+    config = ScrapeConfig(commons=lab.commons, sparql=lab.sparql)
 
     def scrape(folder: Path) -> None:
-        run_scrape(
-            Workspace(folder / "build"),
-            ScrapeConfig(commons=lab.commons, sparql=lab.sparql),
-            write_landmarks(folder, key),
-        )
+        run_scrape(Workspace(folder / "build"), config, write_landmarks(folder, key))
 
     return Workspace(made_once(tmp_path_factory, "lab-scrape", scrape) / "build")
 

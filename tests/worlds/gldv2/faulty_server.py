@@ -14,9 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.worlds.wikimedia.faults import Fault
 
-MODIFIED = "Wed, 25 Nov 2026 10:00:00 GMT"
-"""When every file was changed last, which is before any answer."""
-
 
 @dataclass(slots=True)
 class FaultyServer:

@@ -1,9 +1,12 @@
 """A world of names: what each leads to is written in a test, and every address is this machine."""
 
 import socket
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import trustme
 import urllib3
 
 PUBLIC = "93.184.216.34"
@@ -42,3 +45,11 @@ class Names:
         if address[0] in self.dead:
             raise ConnectionRefusedError(111, "Connection refused")
         return _connect(("127.0.0.1", address[1]), *args, **options)
+
+
+def tls_context(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Returns how a server of this name speaks TLS, and the file with its authority."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return context, folder / "ca.pem"

@@ -24,7 +24,7 @@ def reply(status: int, body: bytes, **headers: str) -> Fault:
     return send
 
 
-_DRIPPING = {
+DRIPPING = {
     "body": b"HTTP/1.0 200 OK\r\n\r\n",
     "headers": b"HTTP/1.0 200 OK\r\nX-Endless: ",
     "size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1;",
@@ -36,7 +36,7 @@ def drip(interval_s: float, where: str = "body", most: int = 1_000_000) -> Fault
     """Answers one byte at a time until the client goes away, or so many are sent."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(_DRIPPING[where])
+        handler.wfile.write(DRIPPING[where])
         for _ in range(most):
             try:
                 handler.wfile.write(b" ")

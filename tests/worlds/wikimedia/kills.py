@@ -23,6 +23,7 @@ from tests.worlds.wikimedia.small import CATEGORIES_CSV, serving
 Points = Callable[[int], Iterable[int]]
 """How many write points there are to those at which a run is killed."""
 Act = Callable[[Small], object]
+Kill = Callable[[Path, Points], None]
 
 
 def first_middle_last(count: int) -> tuple[int, ...]:

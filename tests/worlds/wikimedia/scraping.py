@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
+from hgld.engine.dataset import Dataset
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
@@ -18,31 +19,20 @@ from hgld.scrape.config import ScrapeConfig
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
 
-STATUSES = {
-    1: "ok",
-    2: "ok",
-    3: "ok",
-    4: "redirect_loop",
-    5: "no_item",
-    6: "ok",
-    7: "ok",
-    8: "no_p31",
-    9: "ok",
-    10: "ok",
-    11: "no_page",
-    12: "no_page",
-    13: "ok",
-    14: "redirect_loop",
-    15: "no_page",
-}
+STATUSES = dict.fromkeys(range(1, 16), "ok") | dict.fromkeys((11, 12, 15), "no_page")
+STATUSES |= {4: "redirect_loop", 5: "no_item", 8: "no_p31", 14: "redirect_loop"}
 """Landmark of `CATEGORIES_CSV` to the status it ends in."""
+
+
+def written(workspace: Workspace, dataset: Dataset) -> list[dict[str, Any]]:
+    """Returns the rows that are written, whether their stage is whole or not."""
+    tables = [pq.read_table(shard, partitioning=None) for shard in workspace.shards(dataset)]
+    return [row for table in tables for row in table.to_pylist()]
 
 
 def statuses_of(workspace: Workspace) -> dict[int, str]:
     """Returns landmark_id to status, of what is written, finished or not."""
-    rows = [
-        row for shard in workspace.shards(CATEGORIES) for row in pq.read_table(shard).to_pylist()
-    ]
+    rows = written(workspace, CATEGORIES)
     assert len(rows) == len({row["landmark_id"] for row in rows})
     return {row["landmark_id"]: row["status"] for row in rows}
 
@@ -80,6 +70,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr("hgld.scrape.services.FAILURE_PAUSE_S", 0.0)
     with serving() as running:
         yield running
+
+
+def write_categories(path: Path, *names: str) -> Path:
+    """Writes a list of landmarks, numbered from 0, with these categories."""
+    rows = [f"{n},http://x/wiki/Category:{name}\n" for n, name in enumerate(names)]
+    path.write_text("".join(["landmark_id,category\n", *rows]), encoding="utf-8")
+    return path
 
 
 @pytest.fixture

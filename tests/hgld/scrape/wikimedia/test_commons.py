@@ -4,17 +4,10 @@ from typing import Any
 
 import pytest
 
-from hgld.scrape.wikimedia.commons import (
-    CommonsPages,
-    Landing,
-    MoveLog,
-    SoftRedirects,
-    log_request,
-    page_request,
-    wikitext_request,
-)
+from hgld.scrape.wikimedia import commons
+from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
-from tests.worlds.wikimedia.commons_answers import TIME, answer_of, read_pages
+from tests.worlds.wikimedia.answers import TIME, answer_of, read_pages, sent
 
 
 def _end(title: str, query: dict[str, Any]) -> Landing:
@@ -23,12 +16,8 @@ def _end(title: str, query: dict[str, Any]) -> Landing:
 
 
 def test_a_page_gives_its_item_and_revision() -> None:
-    page = {
-        "pageid": 4,
-        "title": "Category:A",
-        "pageprops": {"wikibase_item": "Q1024"},
-        "revisions": [{"revid": 77, "parentid": 0}],
-    }
+    page: dict[str, Any] = {"title": "Category:A", "pageprops": {"wikibase_item": "Q1024"}}
+    page |= {"pageid": 4, "revisions": [{"revid": 77, "parentid": 0}]}
     landing = Landing(title="Category:A", fetched_at=TIME, qid="Q1024", revision_id=77)
     assert _end("Category:A", {"pages": [page]}) == landing
 
@@ -109,11 +98,7 @@ def test_an_answer_in_several_parts_is_put_together_and_a_later_answer_counts() 
     ("text", "links", "target"),
     [
         ("{{Weiterleitung|Castle}}", ["Category:Castle"], "Category:Castle"),
-        (
-            "{{Seecat|{{ucfirst:castle}}}}",
-            [REDIRECTS_CATEGORY, "Category:Castle"],
-            "Category:Castle",
-        ),
+        ("{{Seecat|{{a:b}}}}", [REDIRECTS_CATEGORY, "Category:Castle"], "Category:Castle"),
         ("{{Weiterleitung|Castle}}", ["Category:Castle", "Category:Tower"], ""),
         ("{{Weiterleitung|Castle}}", [], ""),
         # What the text says needs no link, and is not doubted for one.
@@ -126,40 +111,37 @@ def test_where_the_text_names_no_target_the_only_category_it_links_to_is_the_tar
     redirects = SoftRedirects()
     page = {"title": "A", "revisions": [{"slots": {"main": {"content": text}}}]}
     parts = [{"pages": [{"title": "A", "links": [{"title": link}]}]} for link in links]
-    redirects.add(answer_of(["A"], {"pages": [page]}, *parts))
+    redirects.add(answer_of("A", {"pages": [page]}, *parts))
     assert redirects["A"] == target
 
 
-@pytest.mark.parametrize(
-    "page", [{"missing": True}, {"revisions": [{"slots": {"main": {"texthidden": True}}}]}]
-)
-def test_a_page_whose_text_is_gone_or_hidden_names_no_target(page: dict[str, Any]) -> None:
+def test_a_page_whose_text_is_gone_or_hidden_names_no_target() -> None:
+    hidden = {"title": "B", "revisions": [{"slots": {"main": {"texthidden": True}}}]}
     redirects = SoftRedirects()
-    redirects.add(answer_of(["A"], {"pages": [{"title": "A", **page}]}))
-    assert redirects["A"] == ""
+    redirects.add(answer_of("AB", {"pages": [{"title": "A", "missing": True}, hidden]}))
+    assert redirects["A"] == redirects["B"] == ""
 
 
 def test_requests_ask_for_all_titles_at_once_and_for_no_more_than_is_read() -> None:
-    def sent(request: dict[str, str]) -> str:
-        return "&".join(f"{name}={value}" for name, value in request.items())
-
-    assert sent(page_request(["A", "B"])) == (
+    assert sent(commons.page_request(["A", "B"])) == (
         "formatversion=2&prop=pageprops|revisions|categories&ppprop=wikibase_item&rvprop=ids"
         "&clcategories=Category:Category redirects&cllimit=max&redirects=1&titles=A|B"
     )
-    assert sent(wikitext_request(["A", "B"])) == (
+    assert sent(commons.wikitext_request(["A", "B"])) == (
         "formatversion=2&prop=revisions|links&plnamespace=14&pllimit=max&rvprop=ids|content"
         "&rvslots=main&titles=A|B"
     )
-    assert sent(log_request(["A"])) == (
+    assert sent(commons.log_request(["A"])) == (
         "formatversion=2&list=logevents&letitle=A&leprop=title|type|details&lelimit=max"
     )
 
 
-def test_a_log_without_a_move_or_a_deletion_tells_of_none() -> None:
+def test_a_log_of_one_page_tells_of_its_newest_move_and_last_event() -> None:
     upload = {"type": "upload", "action": "upload", "params": {}}
     assert _log("A", {"logevents": [upload]})["A"] == ("", "")
     assert _log("A", {})["A"] == ("", "")
+    with pytest.raises(ValueError, match="one page"):
+        _log("AB", {"logevents": []})
     # The newest comes first: a page that was moved on counts where it went last.
     moves = [
         {"type": "move", "action": "move", "params": {"target_title": title}} for title in "CB"
@@ -167,65 +149,85 @@ def test_a_log_without_a_move_or_a_deletion_tells_of_none() -> None:
     assert _log("A", {"logevents": [upload, *moves]})["A"] == ("C", "last in its log: move")
 
 
-def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
-    missing = answer_of(["A"], {"pages": [{"title": "A", "missing": True}]})
-    there = answer_of(["A"], {"pages": [{"title": "A", "pageid": 1}]})
-    both = answer_of(["A", "B"], {"pages": [{"title": "A", "pageid": 1}]})
-    for facts in (CommonsPages(), SoftRedirects()):
-        assert facts.doubt(missing)
-        assert facts.doubt(both)
-    assert not CommonsPages().doubt(there)
-    text = {"title": "A", "revisions": [{"slots": {"main": {"content": ""}}}]}
-    assert not SoftRedirects().doubt(answer_of(["A"], {"pages": [text]}))
-    # One of two is there, and an invalid title is no server's loss.
-    mixed = [{"title": "A", "missing": True}, {"title": "B", "pageid": 1}]
-    assert not CommonsPages().doubt(answer_of(["A", "B"], {"pages": mixed}))
-    invalid = answer_of(["A"], {"pages": [{"title": "A", "invalid": True}]})
-    assert not CommonsPages().doubt(invalid)
-    assert MoveLog().doubt(answer_of(["A"], {"logevents": []}))
-    assert not MoveLog().doubt(answer_of(["A"], {"logevents": [{"type": "move"}]}))
-
-
 _PAGE = {"title": "A", "pageid": 1}
+_ODD_PAGES: list[object] = [7, {}, [7], [{"pageid": 1}]]
+_ODD_PAGES += [[{"title": odd}] for odd in (7, "A\nB", "A\ud800")]
+_ODD_TEXTS: list[object] = [{}, {"content": 7}, {"content": "\ud800"}]
+_ODD_TEXTS += [{"content": "", "texthidden": "yes"}]
+_TEXT = {"title": "B", "pageid": 2, "revisions": [{"slots": {"main": {"content": ""}}}]}
+
+
+def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
+    missing = {"title": "A", "missing": True}
+    for facts in (CommonsPages(), SoftRedirects()):
+        assert facts.doubt(answer_of("A", {"pages": [missing]}))
+        assert facts.doubt(answer_of("AB", {"pages": [_PAGE]}))
+        assert not facts.doubt(answer_of("B", {"pages": [_TEXT]}))
+    # One of two is there, and an invalid title is no server's loss.
+    assert not CommonsPages().doubt(answer_of("AB", {"pages": [missing, _TEXT]}))
+    invalid = {"title": "A", "invalid": True}
+    assert not CommonsPages().doubt(answer_of("A", {"pages": [invalid]}))
+    assert MoveLog().doubt(answer_of("A", {"logevents": []}))
+    assert not MoveLog().doubt(answer_of("A", {"logevents": [{"type": "move"}]}))
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize(
-    "query",
+    ("kind", "query"),
     [
-        [7],
-        {"pages": 7},
-        {"pages": {}},
-        {"pages": [7]},
-        {"pages": [{"pageid": 1}]},
-        {"pages": [{"title": 7}]},
-        {"pages": [{"title": "A\nB"}]},
-        {"pages": [{**_PAGE, "title": "A\ud800"}]},
-        {"pages": [{**_PAGE, "revisions": [{"revid": 1 << 63}]}]},
-        {"pages": [{**_PAGE, "revisions": [{"revid": -1}]}]},
-        {"pages": [{**_PAGE, "revisions": [{"revid": 1001.0}]}]},
-        {"pages": [{**_PAGE, "revisions": [{"revid": "1001"}]}]},
-        {"pages": [{**_PAGE, "revisions": [{"revid": True}]}]},
-        {"pages": [{**_PAGE, "revisions": {"revid": 7}}]},
-        {"pages": [{**_PAGE, "pageprops": ["Q6"]}]},
-        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": 6}}]},
-        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": "Q6\0"}}]},
-        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": f"Q{1 << 63}"}}]},
-        {"pages": [{**_PAGE, "missing": "no"}]},
-        {"pages": [{**_PAGE, "invalid": 1}]},
-        {"pages": [{**_PAGE, "invalid": True, "invalidreason": 7}]},
-        {"pages": [{**_PAGE, "categories": [{"title": 7}]}]},
-        {"pages": [_PAGE], "redirects": [{"from": "A"}]},
-        {"pages": [_PAGE], "normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
-        {"pages": [_PAGE], "interwiki": ["x"]},
+        (CommonsPages, [7]),
+        *((CommonsPages, {"pages": odd}) for odd in _ODD_PAGES),
+        *(
+            (CommonsPages, {"pages": [{**_PAGE, "revisions": [{"revid": odd}]}]})
+            for odd in (1 << 63, -1, 1001.0, "1001", True)
+        ),
+        *(
+            (CommonsPages, {"pages": [{**_PAGE, "pageprops": {"wikibase_item": odd}}]})
+            for odd in (6, "Q6\0", f"Q{1 << 63}")
+        ),
+        *(
+            (CommonsPages, {"pages": [{**_PAGE, **odd}]})
+            for odd in (
+                {"revisions": {"revid": 7}},
+                {"pageprops": ["Q6"]},
+                {"missing": "no"},
+                {"invalid": 1},
+                {"invalid": True, "invalidreason": 7},
+                {"categories": [{"title": 7}]},
+            )
+        ),
+        *(
+            (CommonsPages, {"pages": [_PAGE], **odd})
+            for odd in (
+                {"redirects": [{"from": "A"}]},
+                {"normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
+                {"interwiki": ["x"]},
+            )
+        ),
+        *(
+            (SoftRedirects, {"pages": [{"title": "A", "revisions": [{"slots": {"main": odd}}]}]})
+            for odd in _ODD_TEXTS
+        ),
+        (SoftRedirects, {"pages": [{**_TEXT, "title": "A", "links": [{"title": 7}]}]}),
+        *(
+            (MoveLog, {"logevents": [odd]})
+            for odd in (
+                {"type": 7, "action": "move"},
+                {"type": "move"},
+                {"type": "move", "action": "move", "params": {"target_title": 7}},
+                {"type": "move", "action": "move", "params": "x"},
+            )
+        ),
     ],
 )
-def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: object) -> None:
-    pages = CommonsPages()
-    good = {"pages": [{"title": "B", "pageid": 2}]}
+def test_an_odd_answer_is_refused_and_nothing_of_it_taken(
+    kind: type[CommonsPages | SoftRedirects | MoveLog], query: object
+) -> None:
+    facts = kind()
     with pytest.raises(ValueError, match="must be"):
-        pages.add(answer_of(["B", "A"], good, query))  # type: ignore[arg-type] # odd on purpose
-    assert "B" not in pages
+        facts.add(answer_of("A" if kind is MoveLog else "BA", {"pages": [_TEXT]}, query))
+    assert "A" not in facts
+    assert "B" not in facts
 
 
 @pytest.mark.parametrize(("odd", "shown"), [("é" * 99, r"\xe9"), (1 << 70, "71 bits")])
@@ -251,46 +253,7 @@ def test_the_largest_numbers_that_a_table_holds_are_taken(number: int) -> None:
     assert (landing.revision_id, landing.qid) == (number, most)
 
 
-@pytest.mark.fault(54, "odd text or number in an answer")
-@pytest.mark.parametrize(
-    "page",
-    [
-        {"revisions": [{"slots": {"main": {}}}]},
-        {"revisions": [{"slots": {"main": {"content": 7}}}]},
-        {"revisions": [{"slots": {"main": {"content": "", "texthidden": "yes"}}}]},
-        {"revisions": [{"slots": {"main": {"content": "\ud800"}}}]},
-        {"revisions": [{"slots": {"main": {"content": ""}}}], "links": [{"title": 7}]},
-    ],
-)
-def test_an_odd_answer_about_texts_is_refused(page: dict[str, Any]) -> None:
-    redirects = SoftRedirects()
-    good = {"title": "B", "revisions": [{"slots": {"main": {"content": ""}}}]}
-    with pytest.raises(ValueError, match="must be"):
-        redirects.add(answer_of(["A"], {"pages": [good, {"title": "A", **page}]}))
-    assert "B" not in redirects
-
-
-@pytest.mark.fault(54, "odd text or number in an answer")
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"type": 7, "action": "move"},
-        {"type": "move"},
-        {"type": "move", "action": "move", "params": {"target_title": 7}},
-        {"type": "move", "action": "move", "params": "x"},
-    ],
-)
-def test_an_odd_log_is_refused(event: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        _log("A", {"logevents": [event]})
-
-
-def test_a_log_of_two_pages_is_refused() -> None:
-    with pytest.raises(ValueError, match="one page"):
-        MoveLog().add(answer_of(["A", "B"], {"logevents": []}))
-
-
-def _log(title: str, query: dict[str, Any]) -> MoveLog:
+def _log(titles: str, query: dict[str, Any]) -> MoveLog:
     moves = MoveLog()
-    moves.add(answer_of([title], query))
+    moves.add(answer_of(titles, query))
     return moves

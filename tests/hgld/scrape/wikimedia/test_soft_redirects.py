@@ -4,34 +4,31 @@ import pytest
 
 from hgld.scrape.wikimedia.soft_redirects import redirect_target
 
+_NAMES = (
+    *("category redirect", "Template:Category redirect", " Category  redirect_\n"),
+    *("Seecat", "Catredirect", "Cat-red", "Synonym taxon category redirect"),
+)
+_ARGUMENTS = (
+    *("Castle|reason=x", "reason=x|Castle", "No|1=Castle", "Category:Castle", "Castle#Part"),
+    *("[[:Category:Castle]]", "[[:Category:Castle|x]]", "Cas<!-- {{{ }} | -->tle"),
+    *("reason={{En|1=moved|x}}|Castle", "reason=[[:Category:A|x]]|Castle"),
+)
+
 
 @pytest.mark.parametrize(
     ("wikitext", "target"),
     [
+        *((f"{{{{{name}|Castle}}}}", "Category:Castle") for name in _NAMES),
+        *((f"{{{{Category redirect|{one}}}}}", "Category:Castle") for one in _ARGUMENTS),
         ("{{Category redirect|1=Wadi Rum (renamed)}}", "Category:Wadi Rum (renamed)"),
-        ("{{category redirect|Castle}}", "Category:Castle"),
-        ("{{Category_redirect|Castle|reason=x}}", "Category:Castle"),
-        ("{{Category redirect|reason=x|Castle}}", "Category:Castle"),
-        ("{{Category redirect|Category:Castle}}", "Category:Castle"),
         ("{{Category redirect|:category:Old_castle}}", "Category:Old castle"),
-        ("{{Category redirect|[[:Category:Castle]]}}", "Category:Castle"),
-        ("{{Template:Category redirect|Castle}}", "Category:Castle"),
         ("{{ Category redirect \n| 1 = Castle \n}}", "Category:Castle"),
-        ("{{Seecat|Castle}}", "Category:Castle"),
-        ("{{Catredirect|Castle}}", "Category:Castle"),
-        ("{{Synonym taxon category redirect|Castle}}", "Category:Castle"),
         ("<!-- {{Category redirect|No}} -->{{Category redirect|Yes}}", "Category:Yes"),
         ("{{Infobox|Tower}} text {{Category redirect|Castle}}", "Category:Castle"),
         ("{{Category redirect|A &amp; B}}", "Category:A & B"),
         ("{{Category redirect|Bed&section}}", "Category:Bed&section"),
         ("{{Category redirect|A %26 B, 50% C}}", "Category:A & B, 50% C"),
-        ("{{Category redirect|No|1=Castle}}", "Category:Castle"),
-        ("{{Category redirect|reason={{En|1=moved|x}}|Castle}}", "Category:Castle"),
-        ("{{Category redirect|reason=[[:Category:A|x]]|Castle}}", "Category:Castle"),
-        ("{{Category redirect|[[:Category:Castle|x]]}}", "Category:Castle"),
         ("{{En|1=Moved: {{Category redirect|Castle}}}}", "Category:Castle"),
-        ("{{ Category  redirect_\n|Castle}}", "Category:Castle"),
-        ("{{Cat-red|Castle}}", "Category:Castle"),
         ("<nowiki>{{Seecat|No}}</nowiki>{{Seecat|Castle}}", "Category:Castle"),
         ("<nowiki/>{{Seecat|Castle}}<nowiki></nowiki>", "Category:Castle"),
         ("<pre a=b>{{Seecat|No}}</PRE >{{Seecat|Castle}}", "Category:Castle"),
@@ -40,9 +37,7 @@ from hgld.scrape.wikimedia.soft_redirects import redirect_target
         ("<NoWiki>{{Seecat|No}}</nowiki><nowiki>{{Seecat|Castle}}", "Category:Castle"),
         ("<!-- <pre> -->{{Seecat|Castle}}</pre>", "Category:Castle"),
         ("<pre><!-- {{Seecat|No}} -->{{Seecat|Castle}}", "Category:Castle"),
-        ("{{Category redirect|Cas<!-- {{{ }} | -->tle}}", "Category:Castle"),
         ("{{template : category redirect<!-- x -->|reason=a|Castle|b}}", "Category:Castle"),
-        ("{{Category redirect|Castle#Part}}", "Category:Castle"),
         ("{{Category redirect|Cafe\u0301}}", "Category:Caf\u00e9"),
     ],
 )
@@ -63,18 +58,10 @@ def test_what_has_no_end_hides_no_target_before_it_and_gives_none(text: str) -> 
 @pytest.mark.parametrize(
     "wikitext",
     [
-        "",
-        "text",
-        "{{Category redirect}}",
-        "{{Category redirect|}}",
-        "{{Category redirect|A=B}}",
-        "{{Category redirect|{{ucfirst:castle}}}}",
-        "{{Category redirect|{{{1|Castle}}}}}",
-        "{{Category redirect|Cas{{x}}tle}}",
-        "{{Category redirect|<i>Castle</i>}}",
-        "{{Other|A}}",
-        "{{Seecat|1=",
-        "<nowiki>{{Seecat|Castle}}</nowiki>",
+        *("", "text", "{{Other|A}}", "{{Seecat|1=", "<nowiki>{{Seecat|Castle}}</nowiki>"),
+        *("{{Category redirect}}", "{{Category redirect|}}", "{{Category redirect|A=B}}"),
+        *("{{Category redirect|{{ucfirst:castle}}}}", "{{Category redirect|{{{1|Castle}}}}}"),
+        *("{{Category redirect|Cas{{x}}tle}}", "{{Category redirect|<i>Castle</i>}}"),
     ],
 )
 def test_a_text_without_a_target_has_none(wikitext: str) -> None:

@@ -1,25 +1,20 @@
 """The queries, answered by a SPARQL engine in this process, on the items that the lab has too."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import rdflib  # which SPARQLWrapper brings
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.wikidata import (
-    EVIDENCE,
-    Entities,
-    Found,
-    class_query,
-    evidence_query,
-    find,
-    item_query,
-    merged,
-)
+from hgld.scrape.wikimedia import wikidata
+from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, find, merged
 from hgld.tables import qid_number
 from tests.worlds.second_lab.files import Trap, triples_of
 from tests.worlds.second_lab.items import LABELS, evidence_key, evidence_traps, item_traps
+from tests.worlds.wikimedia.answers import TIME
+
+Query = Callable[[Sequence[str]], str]
 
 
 class _Engine:
@@ -29,14 +24,11 @@ class _Engine:
         self._graph = rdflib.Graph()
         self._graph.parse(data="\n".join(triples_of(facts, LABELS)), format="nt")
 
-    def ask(
-        self, known: Entities, query: Callable[[Sequence[str]], str], qids: Iterable[str]
-    ) -> None:
+    def ask(self, known: Entities, query: Query, qids: Iterable[str]) -> None:
         qids = tuple(dict.fromkeys(qids))
         text = query(qids)
         answer = json.loads(self._graph.query(text).serialize(format="json") or b"")
-        time = datetime(2026, 11, 25, tzinfo=UTC)
-        raw = RawAnswer("http://127.0.0.1/query", {"query": text}, qids, time, answer)
+        raw = RawAnswer("http://127.0.0.1/query", {"query": text}, qids, TIME, answer)
         assert not known.doubt(raw)
         known.add(raw)
 
@@ -51,11 +43,11 @@ def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> Non
     engine, items, classes = _lab(traps), Entities(), Entities()
     starts = [qid for trap in traps for qid in trap.items.values()]
     while asked := [found.ask for qid in starts if (found := find(qid, items)).ask]:
-        engine.ask(items, item_query, asked)
+        engine.ask(items, wikidata.item_query, asked)
     landmarks = [find(qid, items) for qid in starts]
     qids = [qid for found in landmarks for qid in found.classes]
     while left := [end for qid in qids if (end := merged(qid, classes)) not in classes]:
-        engine.ask(classes, class_query, left)
+        engine.ask(classes, wikidata.class_query, left)
     for trap, found in zip(traps, landmarks, strict=True):
         ends = {merged(qid, classes) for qid in found.classes}
         assert (trap.name, found.qid, ends) == (trap.name, trap.qid, set(trap.classes))
@@ -69,39 +61,27 @@ def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> Non
 def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
     traps, known = list(evidence_traps()), Entities()
     firsts = [list(trap.facts)[1] for trap in traps]
-    _lab(traps).ask(known, evidence_query, firsts)
+    _lab(traps).ask(known, wikidata.evidence_query, firsts)
     ends = [merged(qid, known) for qid in firsts]
     assert ends == [qid for trap in traps for qid in trap.classes]
-    found = [
-        (qid, prop, text)
-        for qid in ends
-        for prop in EVIDENCE
-        for text in known[qid].best_texts(prop)
-    ]
+    asked = itertools.product(ends, EVIDENCE)
+    found = [(qid, prop, text) for qid, prop in asked for text in known[qid].best_texts(prop)]
     assert sorted(found) == sorted(evidence_key())
     assert known["Q601"].best_texts("P1709") == ["http://dbpedia.org/ontology/Castle", "urn:x"]
 
 
 def test_one_query_brings_ranks_merges_topics_and_what_is_above_a_class() -> None:
-    engine = _Engine(
-        {
-            "Q1": "P31:Q10 P31:Q11+ P31:Q12- P17:Q9",
-            "Q3": "=Q4",
-            "Q4": "P31:Q10",
-            "Q5": "P31:Q4167836 P301:Q6",
-            "Q6": "P31:Q11",
-            "Q10": "P279:Q200 P279:Q21",
-            "Q13": "=Q10",
-        }
-    )
+    facts = {"Q1": "P31:Q10 P31:Q11+ P31:Q12- P17:Q9", "Q3": "=Q4", "Q4": "P31:Q10"}
+    topics = {"Q5": "P31:Q4167836 P301:Q6", "Q6": "P31:Q11"}
+    engine = _Engine({**facts, **topics, "Q10": "P279:Q200 P279:Q21", "Q13": "=Q10"})
     items, classes = Entities(), Entities()
-    engine.ask(items, item_query, ["Q1", "Q3", "Q5", "Q7"])
+    engine.ask(items, wikidata.item_query, ["Q1", "Q3", "Q5", "Q7"])
     assert find("Q1", items) == Found(qid="Q1", classes={"Q11": "preferred"})
     assert {len(statements) for statements in items["Q1"].statements.values()} == {2}
     assert find("Q3", items) == Found(qid="Q4", classes={"Q10": "normal"})
     assert find("Q5", items) == Found(qid="Q6", classes={"Q11": "normal"})
     # Of one that the service does not know there is the row that says so.
     assert find("Q7", items) == Found(qid="Q7", classes={})
-    engine.ask(classes, class_query, ["Q13"])
+    engine.ask(classes, wikidata.class_query, ["Q13"])
     assert classes["Q13"].merged_into == "Q10"
     assert list(classes["Q10"].best("P279")) == ["Q21", "Q200"]

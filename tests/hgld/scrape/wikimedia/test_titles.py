@@ -10,6 +10,7 @@ import pytest
 from hgld.scrape.wikimedia.titles import known_titles, title_of_url, titles_of
 
 _WIKI = "http://commons.wikimedia.org/wiki/"
+_INDEX = "https://commons.wikimedia.org/w/index.php?"
 
 
 @pytest.mark.parametrize(
@@ -26,10 +27,7 @@ _WIKI = "http://commons.wikimedia.org/wiki/"
         (f"{_WIKI}Category:Castle#History", "Category:Castle"),
         (f"{_WIKI}Category:Castle?uselang=de", "Category:Castle"),
         (f" {_WIKI}Category:Castle_ ", "Category:Castle"),
-        (
-            "https://commons.wikimedia.org/w/index.php?uselang=de&title=Category:A+%2B_B",
-            "Category:A + B",
-        ),
+        (f"{_INDEX}uselang=de&title=Category:A+%2B_B", "Category:A + B"),
         # A letter and its accent in one character or in two: one title, one key.
         (f"{_WIKI}Category:Cafe%CC%81", "Category:Caf\u00e9"),
     ],
@@ -41,18 +39,12 @@ def test_the_title_is_what_the_url_names(url: str, title: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "https://commons.wikimedia.org/w/index.php?curid=1",
+        *("", _WIKI, "Category:Castle"),
+        f"{_INDEX}curid=1",
         "https://commons.wikimedia.org/?title=Category:A",
-        "https://commons.wikimedia.org/w/index.php?title=Category:%E9",
-        "Category:Castle",
-        f"{_WIKI}Category:%E9",
-        _WIKI,
-        f"{_WIKI}%23History",
-        f"{_WIKI}:%23History",
-        f"{_WIKI}Category:A%7CCategory:B",
-        f"{_WIKI}Category:A%00",
-        f"{_WIKI}Category:A\udc00",
+        f"{_INDEX}title=Category:%E9",
+        *(f"{_WIKI}{page}" for page in ("Category:%E9", "%23History", ":%23History")),
+        *(f"{_WIKI}Category:A{odd}" for odd in ("%7CCategory:B", "%00", "\udc00")),
     ],
 )
 def test_a_url_that_names_no_page_is_named_in_the_error(url: str) -> None:

@@ -8,18 +8,15 @@ import pytest
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables, read_csv_rows
 from tests.worlds.taxonomies import write_taxonomy
-
-CLASS_COLUMNS = "class_qid,class_label,action,hierarchical_label"
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A user's own folder."""
-    return write_taxonomy(
-        tmp_path, classes=f"{CLASS_COLUMNS}\nQ16970,church building,accept,span\n"
-    )
+    columns = "class_qid,class_label,action,hierarchical_label"
+    return write_taxonomy(tmp_path, classes=f"{columns}\nQ16970,church building,accept,span\n")
 
 
 def add_line(path: Path, line: str) -> int:
@@ -32,10 +29,9 @@ def add_line(path: Path, line: str) -> int:
 def shown_by(shared: Path) -> dict[str, set[str]]:
     """Returns the labels that the shared material gives each Q-id."""
     labels = defaultdict(set)
-    with (shared / "labels/instance_of_labels.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for qid in filter(None, row["qids"].split("|")):
-                labels[qid].add(row["label"])
+    for row in read_csv_rows(shared / "labels/instance_of_labels.csv"):
+        for qid in filter(None, row["qids"].split("|")):
+            labels[qid].add(row["label"])
     pattern = re.compile(r'<http://www.wikidata.org/entity/(Q\d+)> <\S+#label> "(.*)"@\w+ \.\n')
     with gzip.open(shared / "wikimedia_lab/wikidata.nt.gz", "rt", encoding="utf-8") as file:
         for line in file:
@@ -45,10 +41,8 @@ def shown_by(shared: Path) -> dict[str, set[str]]:
 
 
 def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: Path) -> None:
-    with (shared / "labels/supercategories_78.csv").open(encoding="utf-8") as file:
-        official = {
-            row["hierarchical_label"]: row["natural_or_human_made"] for row in csv.DictReader(file)
-        }
+    rows = read_csv_rows(shared / "labels/supercategories_78.csv")
+    official = {row["hierarchical_label"]: row["natural_or_human_made"] for row in rows}
     names = shipped_tables.supercategories
     assert {each.hierarchical_label: each.natural_or_human_made for each in names} == official
     languages, english = defaultdict(set), {}
@@ -98,7 +92,7 @@ def test_a_folder_of_one_s_own_takes_the_place_of_the_shipped_tables(own: Path) 
         ("supercategories", "igloo,snow,Houses", "snow"),
         ("supercategories", "igloo,natural,", "description"),
         ("aliases", "Span,en,brine", "Span"),
-        ("aliases", "span,en,Footbridges", "same"),
+        ("aliases", "span,en,Footbridges", "same"),  # as they are compared
         ("aliases", "span,en", "cells"),
         ("aliases", 'span,en,"viaduct\nspan,de,Br\u00fccke', "row"),
         ("classes", "16970,church,accept,span", "class_qid"),

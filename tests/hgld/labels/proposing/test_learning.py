@@ -24,19 +24,15 @@ decisions = st.lists(
 
 def test_names_and_words_speak_before_anything_is_decided() -> None:
     proposals = OpenProposals(INPUTS)
-    church, heritage = proposals.proposal("Q1"), proposals.proposal("Q7")
+    church, heritage, holy = map(proposals.proposal, ("Q1", "Q7", "Q8"))
     assert (church.proposed_label, church.proposed_action) == ("church", "accept")
     assert church.proposed_natural_or_human_made == "human-made"
     assert "the head noun 'church' is church" in church.evidence
     assert (heritage.proposed_label, heritage.proposed_action) == (None, "ignore")
     # The side of the best super-category, for a reviewer who would keep the class.
     assert (heritage.runner_up, heritage.proposed_natural_or_human_made) == ("church", "human-made")
-
-
-def test_what_the_taxonomy_would_have_looked_at_is_asked_with_the_best_label() -> None:
-    asked = OpenProposals(INPUTS).proposal("Q8")
-    assert (asked.proposed_action, asked.proposed_label) == ("ask", "church")
-    assert asked.tier == "doubtful"
+    # What the taxonomy would have looked at is asked, with the best label.
+    assert (holy.proposed_action, holy.proposed_label, holy.tier) == ("ask", "church", "doubtful")
 
 
 def test_a_decision_teaches_namesakes_and_neighbours_and_those_below() -> None:
@@ -100,9 +96,14 @@ def test_only_decisions_in_force_count(
     np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
 
 
-def test_one_class_is_proposed_as_among_others() -> None:
-    alone = OpenProposals(small_inputs(CLASSES[4:5])).proposal("Q5")
-    assert alone == OpenProposals(INPUTS).proposal("Q5")
+def test_one_class_is_proposed_as_among_others_and_of_none_nothing_is() -> None:
+    only = OpenProposals(small_inputs(CLASSES[4:5])).proposal("Q5")
+    assert only == OpenProposals(INPUTS).proposal("Q5")
+    proposals = OpenProposals(small_inputs([]))
+    assert proposals.proposals() == []
+    assert proposals.decide({"Q1": Ruling("church")}) == []
+    with pytest.raises(ValueError, match="Q404"):
+        proposals.proposal("Q404")
 
 
 def test_switching_methods_off_silences_them() -> None:
@@ -110,11 +111,3 @@ def test_switching_methods_off_silences_them() -> None:
     assert {each.proposed_action for each in nothing} == {"ask"}
     words_only = OpenProposals(INPUTS, ["wording"]).proposal("Q1")
     assert "nearest names" not in words_only.evidence
-
-
-def test_no_class_gives_no_proposal() -> None:
-    proposals = OpenProposals(small_inputs([]))
-    assert proposals.proposals() == []
-    assert proposals.decide({"Q1": Ruling("church")}) == []
-    with pytest.raises(ValueError, match="Q404"):
-        proposals.proposal("Q404")

@@ -1,9 +1,9 @@
-import csv
 from pathlib import Path
 
 import pytest
 
 from hgld.labels.fills.lexicon import Lexicon, name_of_category, parts_of
+from hgld.labels.taxonomy.rows import read_csv_rows
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,10 @@ def test_a_name_without_a_known_word_means_nothing(whole_lexicon: Lexicon) -> No
 
 
 def test_the_first_known_word_is_mostly_right(whole_lexicon: Lexicon, shared: Path) -> None:
-    with (shared / "labels/train_landmarks_sample.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in list(csv.DictReader(file))[::10] if row["hierarchical_label"]]
+    rows = read_csv_rows(shared / "labels/train_landmarks_sample.csv")[::10]
+    rows = [row for row in rows if row["hierarchical_label"]]
     said = [whole_lexicon.meaning(name_of_category(row["category"])).said for row in rows]
-    right = [
-        next(iter(one)) == row["hierarchical_label"]
-        for one, row in zip(said, rows, strict=True)
-        if one
-    ]
+    pairs = zip(said, rows, strict=True)
+    right = [next(iter(one)) == row["hierarchical_label"] for one, row in pairs if one]
     assert len(right) >= 0.75 * len(rows)  # 432 of 573 names have one
     assert sum(right) >= 0.77 * len(right)

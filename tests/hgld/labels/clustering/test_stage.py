@@ -11,23 +11,14 @@ from hgld.errors import MissingInputError
 from hgld.labels.clustering import stage
 from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
-from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
-from tests.hgld.labels.clustering.builds import (
-    BRIDGES,
-    CLASSES,
-    LAKES,
-    TOWERS,
-    blobs,
-    ids_in,
-    outputs_of,
-    sets_in,
-    unit_vectors,
-    write_embedded,
-)
-from tests.worlds.builders import TrigramEncoder, table_of, write_stage
+from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS
+from tests.hgld.labels.clustering import builds
+from tests.hgld.labels.clustering.builds import CLASSES, TOWERS, ids_in, outputs_of, sets_in
+from tests.worlds.builders import TrigramEncoder
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
+Vectors = NDArray[np.float32]
 THREE = ClusterConfig(clusters=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
 SIX = ClusterConfig(clusters=6)
@@ -35,14 +26,14 @@ SIX = ClusterConfig(clusters=6)
 
 @pytest.fixture
 def embedded(workspace: Workspace) -> Workspace:
-    write_embedded(workspace, CLASSES)
+    builds.write_embedded(workspace, CLASSES)
     return workspace
 
 
 @pytest.fixture
 def blurred(workspace: Workspace) -> Workspace:
     """A build in which another start gives other clusters."""
-    write_embedded(workspace, BLOBS, unit_vectors(60))
+    builds.write_embedded(workspace, BLOBS, builds.unit_vectors(60))
     return workspace
 
 
@@ -71,9 +62,8 @@ def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Works
     run_cluster(embedded, THREE)
     assert list(ids_in(embedded)) == list(CLASSES)
     # By landmarks: towers have 15, bridges 6, lakes 3.
-    assert ids_in(embedded) == (
-        dict.fromkeys(TOWERS, 0) | dict.fromkeys(BRIDGES, 1) | dict.fromkeys(LAKES, 2)
-    )
+    lakes, bridges = dict.fromkeys(builds.LAKES, 2), dict.fromkeys(builds.BRIDGES, 1)
+    assert ids_in(embedded) == lakes | bridges | dict.fromkeys(TOWERS, 0)
     centres = embedded.read(CENTRES).to_pylist()
     sizes = [(row["cluster_id"], row["classes"], row["landmarks"]) for row in centres]
     assert sizes == [(0, 3, 15), (1, 3, 6), (2, 3, 3)]
@@ -94,7 +84,7 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
     assert outputs_of(blurred) == first
     more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
-    write_embedded(blurred, more, unit_vectors(62))
+    builds.write_embedded(blurred, more, builds.unit_vectors(62))
     run_cluster(blurred, SIX)
     warm, changes = outputs_of(blurred), changes_in(blurred)
     assert warm != first
@@ -110,7 +100,7 @@ def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
 ) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
-    write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
+    builds.write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, builds.unit_vectors(61))
     run_cluster(blurred, config)
     assert len(cold_starts) == 1  # the first
     after = ids_in(blurred)
@@ -119,7 +109,7 @@ def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
 
 def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts: list[int]) -> None:
     run_cluster(blurred, SIX)
-    write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
+    builds.write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:])
     run_cluster(blurred, SIX)
     warm = sets_in(blurred)
     cold_config = ClusterConfig(clusters=6, recluster=True)
@@ -129,7 +119,7 @@ def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts:
     assert cold != warm
     assert set(ids_in(blurred).values()) == set(range(6))
     fresh = Workspace(blurred.root.parent / "fresh")
-    write_embedded(fresh, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
+    builds.write_embedded(fresh, without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:])
     run_cluster(fresh, SIX)
     assert sets_in(fresh) == cold
     # It is no setting of the build: without it, what it made is up to date.
@@ -155,26 +145,22 @@ FORTS = {f"Q{n}": (f"fort {n}", 1) for n in range(201, 261)}
 
 
 @pytest.mark.parametrize(
-    ("classes", "vectors", "is_cold"),
+    ("known", "vectors", "starts"),
     [
-        ([*BLOBS], unit_vectors(60, seed=1), True),  # of another encoder
-        ([*BLOBS], unit_vectors(60, width=12), True),
-        ([*BLOBS][:30] + [*FORTS][:30], unit_vectors(60), False),
-        ([*BLOBS][:29] + [*FORTS][:31], unit_vectors(60), True),  # mostly others
+        (60, builds.unit_vectors(60, seed=1), 2),  # of another encoder
+        (60, builds.unit_vectors(60, width=12), 2),
+        (30, builds.unit_vectors(60), 1),
+        (29, builds.unit_vectors(60), 2),  # mostly other classes
     ],
 )
 def test_other_vectors_or_mostly_other_classes_start_cold(
-    blurred: Workspace,
-    cold_starts: list[int],
-    classes: list[str],
-    vectors: NDArray[np.float32],
-    *,
-    is_cold: bool,
+    blurred: Workspace, cold_starts: list[int], known: int, vectors: Vectors, starts: int
 ) -> None:
     run_cluster(blurred, SIX)
-    write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in classes}, vectors)
+    qids = [*BLOBS][:known] + [*FORTS][known:]
+    builds.write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in qids}, vectors)
     run_cluster(blurred, SIX)
-    assert len(cold_starts) == 1 + is_cold
+    assert len(cold_starts) == starts
 
 
 def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
@@ -209,13 +195,13 @@ def test_it_is_all_done_by_one_thread(blurred: Workspace, monkeypatch: pytest.Mo
 
 def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
     """All classes of one blob are replaced by others of it, which then make the cluster."""
-    vectors, config = blobs(4, 6), ClusterConfig(clusters=4)
+    vectors, config = builds.blobs(4, 6), ClusterConfig(clusters=4)
     classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
-    write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
+    builds.write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
     run_cluster(workspace, config)
     before = ids_in(workspace)
     now = without(classes, "Q19", "Q20", "Q21")
-    write_embedded(workspace, now, np.delete(vectors, [18, 19, 20], 0))
+    builds.write_embedded(workspace, now, np.delete(vectors, [18, 19, 20], 0))
     run_cluster(workspace, config)
     assert ids_in(workspace) == {qid: before.get(qid, 4) for qid in now}  # an id that none had
     assert changes_in(workspace)[-2:] == [("new", None, 4, 3), ("gone", before["Q19"], None, 3)]
@@ -223,14 +209,13 @@ def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Wo
 
 def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) -> None:
     run_cluster(embedded, THREE)
-    tables = [(LABELS, table_of(LABELS, [])), (EMBEDDINGS, table_of(EMBEDDINGS, []))]
-    write_stage(embedded, tables)
+    builds.write_embedded(embedded, {}, builds.unit_vectors(0))
     run_cluster(embedded, THREE)
     assert len(embedded.read(CLUSTERS)) == len(embedded.read(CENTRES)) == 0
     assert changes_in(embedded) == [("gone", one, None, 3) for one in range(3)]
-    write_embedded(embedded, CLASSES)
+    builds.write_embedded(embedded, CLASSES)
     run_cluster(embedded, THREE)
-    assert len(sets_in(embedded)) == 3
+    assert len(sets_in(embedded)) == 3  # it goes on from nothing
 
 
 def test_few_labels_give_few_clusters(
@@ -239,7 +224,7 @@ def test_few_labels_give_few_clusters(
     run_cluster(embedded, ClusterConfig(clusters=10**30))
     assert len(sets_in(embedded)) == len(CLASSES)
     assert [one.levelname for one in caplog.records] == ["WARNING"]
-    write_embedded(embedded, {"Q1": ("lake", 3)})
+    builds.write_embedded(embedded, {"Q1": ("lake", 3)})
     run_cluster(embedded, ClusterConfig())
     assert set(ids_in(embedded)) == {"Q1"}
 
@@ -259,19 +244,15 @@ def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None
 def test_another_scikit_learn_makes_its_own_groups_and_without_one_what_is_finished_stays(
     embedded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, version = run_cluster(embedded, THREE), importlib.metadata.version
+    first = run_cluster(embedded, THREE)
 
     def gone(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", gone)
     assert run_cluster(embedded, THREE).skipped
-    another = "99.0"
-    monkeypatch.setattr(
-        "importlib.metadata.version",
-        lambda name: another if name == "scikit-learn" else version(name),
-    )
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "99.0")
     again = run_cluster(embedded, THREE)
     assert not again.skipped
-    assert again.manifest.settings["scikit_learn"] == another
+    assert again.manifest.settings["scikit_learn"] == "99.0"
     assert again.manifest.outputs == first.manifest.outputs

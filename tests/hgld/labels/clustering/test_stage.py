@@ -19,6 +19,7 @@ from tests.worlds.builders import TrigramEncoder
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 Vectors = NDArray[np.float32]
+Classes = dict[str, tuple[str, int]]
 THREE = ClusterConfig(clusters=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
 SIX = ClusterConfig(clusters=6)
@@ -32,12 +33,20 @@ def embedded(workspace: Workspace) -> Workspace:
 
 @pytest.fixture
 def blurred(workspace: Workspace) -> Workspace:
-    """A build in which another start gives other clusters."""
-    builds.write_embedded(workspace, BLOBS, builds.unit_vectors(60))
+    """A build with six clusters in which another start gives others."""
+    return clustered(workspace, BLOBS, builds.unit_vectors(60))
+
+
+def clustered(
+    workspace: Workspace, classes: Classes, vectors: Vectors, config: ClusterConfig = SIX
+) -> Workspace:
+    """Clusters a build after its classes changed."""
+    builds.write_embedded(workspace, classes, vectors)
+    assert not run_cluster(workspace, config).skipped
     return workspace
 
 
-def without(classes: dict[str, tuple[str, int]], *qids: str) -> dict[str, tuple[str, int]]:
+def without(classes: Classes, *qids: str) -> Classes:
     return {qid: one for qid, one in classes.items() if qid not in qids}
 
 
@@ -78,14 +87,12 @@ def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Works
 
 def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     """Also where it started warm, and what it started from is gone: the result is a fixed point."""
-    run_cluster(blurred, SIX)
     first = outputs_of(blurred)
     assert run_cluster(blurred, SIX).skipped
     assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
     assert outputs_of(blurred) == first
     more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
-    builds.write_embedded(blurred, more, builds.unit_vectors(62))
-    run_cluster(blurred, SIX)
+    clustered(blurred, more, builds.unit_vectors(62))
     warm, changes = outputs_of(blurred), changes_in(blurred)
     assert warm != first
     assert sum(classes for change, _, _, classes in changes if change == "new") == 2
@@ -96,38 +103,30 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
 
 @pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, seed=5)])
 def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
-    blurred: Workspace, config: ClusterConfig, cold_starts: list[int]
+    cold_starts: list[int], blurred: Workspace, config: ClusterConfig
 ) -> None:
-    run_cluster(blurred, SIX)
     before = ids_in(blurred)
-    builds.write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, builds.unit_vectors(61))
-    run_cluster(blurred, config)
+    clustered(blurred, BLOBS | {"Q99": ("one more", 4)}, builds.unit_vectors(61), config)
     assert len(cold_starts) == 1  # the first
     after = ids_in(blurred)
     assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
-def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
-    builds.write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:])
-    run_cluster(blurred, SIX)
-    warm = sets_in(blurred)
-    cold_config = ClusterConfig(clusters=6, recluster=True)
-    assert not run_cluster(blurred, cold_config).skipped
+def test_to_recluster_starts_cold_and_keeps_ids(cold_starts: list[int], blurred: Workspace) -> None:
+    fewer, vectors = without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:]
+    warm = sets_in(clustered(blurred, fewer, vectors))
+    assert not run_cluster(blurred, ClusterConfig(clusters=6, recluster=True)).skipped
     assert len(cold_starts) == 2
     cold = sets_in(blurred)
     assert cold != warm
     assert set(ids_in(blurred).values()) == set(range(6))
     fresh = Workspace(blurred.root.parent / "fresh")
-    builds.write_embedded(fresh, without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:])
-    run_cluster(fresh, SIX)
-    assert sets_in(fresh) == cold
+    assert sets_in(clustered(fresh, fewer, vectors)) == cold
     # It is no setting of the build: without it, what it made is up to date.
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_no_id_is_given_twice(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
+def test_no_id_is_given_twice(cold_starts: list[int], blurred: Workspace) -> None:
     before = ids_in(blurred)
     run_cluster(blurred, ClusterConfig(clusters=4))
     assert len(cold_starts) == 2
@@ -154,17 +153,14 @@ FORTS = {f"Q{n}": (f"fort {n}", 1) for n in range(201, 261)}
     ],
 )
 def test_other_vectors_or_mostly_other_classes_start_cold(
-    blurred: Workspace, cold_starts: list[int], known: int, vectors: Vectors, starts: int
+    cold_starts: list[int], blurred: Workspace, known: int, vectors: Vectors, starts: int
 ) -> None:
-    run_cluster(blurred, SIX)
     qids = [*BLOBS][:known] + [*FORTS][known:]
-    builds.write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in qids}, vectors)
-    run_cluster(blurred, SIX)
+    clustered(blurred, {qid: (BLOBS | FORTS)[qid] for qid in qids}, vectors)
     assert len(cold_starts) == starts
 
 
-def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
+def test_damaged_clusters_of_before_start_cold(cold_starts: list[int], blurred: Workspace) -> None:
     clean = outputs_of(blurred)
     for count, dataset in enumerate((CLUSTERS, CENTRES, CLUSTER_CHANGES), 2):
         (shard,) = blurred.shards(dataset)
@@ -177,40 +173,34 @@ def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: 
 def test_it_is_all_done_by_one_thread(blurred: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    used, group = [], cold_groups
+    used = []
 
     def watched(*arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         used.append({pool["num_threads"] for pool in threadpool_info()})
-        return group(*arguments, **options)
+        return cold_groups(*arguments, **options)
 
     monkeypatch.setattr(stage, "cold_groups", watched)
-    digests = []
-    for threads in (1, 2):
-        with threadpool_limits(threads):
-            run_cluster(Workspace(blurred.root), ClusterConfig(clusters=6, recluster=True))
-        digests.append(outputs_of(blurred))
-    assert digests[0] == digests[1]
-    assert used == [{1}, {1}]
+    first = outputs_of(blurred)
+    with threadpool_limits(2):
+        run_cluster(blurred, ClusterConfig(clusters=6, recluster=True))
+    assert used == [{1}]
+    assert outputs_of(blurred) == first
 
 
 def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
     """All classes of one blob are replaced by others of it, which then make the cluster."""
     vectors, config = builds.blobs(4, 6), ClusterConfig(clusters=4)
     classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
-    builds.write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
-    run_cluster(workspace, config)
-    before = ids_in(workspace)
-    now = without(classes, "Q19", "Q20", "Q21")
-    builds.write_embedded(workspace, now, np.delete(vectors, [18, 19, 20], 0))
-    run_cluster(workspace, config)
+    clustered(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21], config)
+    before, now = ids_in(workspace), without(classes, "Q19", "Q20", "Q21")
+    clustered(workspace, now, np.delete(vectors, [18, 19, 20], 0), config)
     assert ids_in(workspace) == {qid: before.get(qid, 4) for qid in now}  # an id that none had
     assert changes_in(workspace)[-2:] == [("new", None, 4, 3), ("gone", before["Q19"], None, 3)]
 
 
 def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) -> None:
     run_cluster(embedded, THREE)
-    builds.write_embedded(embedded, {}, builds.unit_vectors(0))
-    run_cluster(embedded, THREE)
+    clustered(embedded, {}, builds.unit_vectors(0), THREE)
     assert len(embedded.read(CLUSTERS)) == len(embedded.read(CENTRES)) == 0
     assert changes_in(embedded) == [("gone", one, None, 3) for one in range(3)]
     builds.write_embedded(embedded, CLASSES)

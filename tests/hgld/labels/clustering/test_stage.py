@@ -56,7 +56,7 @@ def changes_in(workspace: Workspace) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has an entry for each time that the stage groups afresh, and does not go on."""
+    """Has an entry for each time that the stage groups afresh; it comes before the build."""
     starts: list[int] = []
 
     def counted(vectors: NDArray[np.float32], clusters: int, *, seed: int) -> NDArray[np.int64]:

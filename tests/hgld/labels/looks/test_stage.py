@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,8 @@ def build(workspace: Workspace) -> Workspace:
 def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: ColourModel) -> None:
     report = run_look(build, colour_config(build))
     rows = picture_votes(build)
-    seen = [("train", 2), ("train", 3), ("train", 4), ("index", 1)]
-    unseen = [*(("train", number) for number in (5, 6, 7, 8)), BARE]
-    assert {key: row["status"] for key, row in rows.items()} == {
-        **dict.fromkeys(seen, "ok"),
-        **dict.fromkeys(unseen, "no_picture"),
-    }
+    assert [*rows] == [("index", 1), *(("train", number) for number in range(2, 9)), BARE]
+    assert [row["status"] for row in rows.values()] == ["ok"] * 4 + ["no_picture"] * 5
     assert (report.manifest.rows, report.manifest.problems, report.manifest.failed) == (9, 5, 0)
     assert model.prepared == 4 + 2 + 3 + 2
     assert model.batches == [4, 2, 3, 2]  # a batch is of one landmark
@@ -143,19 +140,18 @@ def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_pa
     assert run_look(fresh, colour_config(build)).manifest.outputs == warm.manifest.outputs
 
 
-@pytest.mark.parametrize(
-    "settings", [{"prompt": "A picture of a  {label}"}, {"normalisation": "inception"}, {}]
-)
-def test_other_settings_or_weights_look_again(
-    build: Workspace, model: ColourModel, settings: dict[str, object]
-) -> None:
+def test_other_settings_or_weights_look_again(build: Workspace, model: ColourModel) -> None:
     config = colour_config(build)
     run_look(build, config)
-    prepared = model.prepared
-    if not settings:
-        Path(config.weights).write_bytes(b"other colours")
-    run_look(build, colour_config(build, **settings))
-    assert model.prepared == 2 * prepared
+    once = model.prepared
+    run_look(build, replace(config, prompt="A picture of a  {label}"))
+    assert model.prepared == 2 * once
+    config = replace(config, normalisation="inception")
+    run_look(build, config)
+    assert model.prepared == 3 * once
+    Path(config.weights).write_bytes(b"other colours")
+    run_look(build, config)
+    assert model.prepared == 4 * once
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
@@ -188,11 +184,9 @@ def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourMode
     # Three of the four of landmark 2, and all that can be read of landmark 3.
     numbers = (20000, 20001, 20002, 30000, 30001)
     paths = [build.path(files[f"t{number:08d}"]) for number in numbers]
-    cut, altered, *gone = paths
     pictures = [path.read_bytes() for path in paths]
-    cut.write_bytes(pictures[0][:-20])
-    altered.write_bytes(pictures[1][:-30] + bytes([pictures[1][-30] ^ 1]) + pictures[1][-29:])
-    for path in gone:
+    paths[0].write_bytes(pictures[4])
+    for path in paths[1:]:
         path.unlink()
     config = colour_config(build)
     report = run_look(build, config)

@@ -12,7 +12,7 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
-from hgld.labels.proposing.stage import ProposeConfig, run_propose
+from hgld.labels.proposing.stage import ProposeConfig, run_propose, vectors_of_build
 from tests.hgld.labels.proposing.small_world import superclasses
 from tests.worlds.builders import class_rows, table_of, write_stage
 from tests.worlds.stub_encoder import stubbed_encoder
@@ -114,15 +114,10 @@ def test_no_class_gives_empty_tables(workspace: Workspace, own: Path) -> None:
 
 
 def test_what_is_missing_is_refused(workspace: Workspace, own: Path, tmp_path: Path) -> None:
-    config = ProposeConfig(taxonomy=own)
     with pytest.raises(MissingInputError):
-        run_propose(workspace, config)
+        run_propose(workspace, ProposeConfig(taxonomy=own))
     write_clustered(workspace, SCRAPED, own)
     with pytest.raises(InputError, match="taxonomy"):
         run_propose(workspace, ProposeConfig(taxonomy=tmp_path / "nowhere"))
-    table = workspace.read(tables.EMBEDDINGS).slice(1)
-    shutil.rmtree(workspace.path(tables.EMBEDDINGS.path))
-    workspace.manifest_path("embed").unlink()
-    write_stage(workspace, [(tables.EMBEDDINGS, table)])
-    with pytest.raises((DamagedError, MissingInputError)):
-        run_propose(workspace, config)
+    with pytest.raises(DamagedError, match="vector"):
+        vectors_of_build(workspace, pa.table({"class_qid": ["Q16970", "Q404"]}))

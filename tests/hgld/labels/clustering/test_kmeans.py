@@ -56,13 +56,6 @@ def test_what_has_settled_is_a_fixed_point(
     np.testing.assert_array_equal(again, groups)
 
 
-def test_a_cold_result_is_the_warm_result_from_itself() -> None:
-    vectors = unit_vectors(200)
-    cold = cold_groups(vectors, 12, seed=0, n_init=3)
-    centres = group_means(vectors, np.ones(200), cold, 12).astype(np.float32)
-    np.testing.assert_array_equal(kmeans.warm_groups(vectors, cold, centres), cold)
-
-
 def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> None:
     vectors = blobs(4, 6)
     before = np.repeat([2, 0, 3, 1], 6)

@@ -97,10 +97,10 @@ def test_neighbours_kept_up_to_date_are_those_found_anew() -> None:
     numbers = np.random.default_rng(3).permutation(60)
     qids = [f"Q{number + 1}" for number in numbers]
     kept = DecidedNeighbours(vectors, qids, Scale(0.0, 0.2))
-    for row in range(40):
-        kept.update([row])
-    for row in range(0, 40, 3):
-        kept.update([], [row])
+    for step in (*(([row], []) for row in range(40)), *(([], [row]) for row in range(0, 40, 3))):
+        before = kept.rows.copy()
+        changed = kept.update(*step)
+        assert {*np.flatnonzero((kept.rows != before).any(axis=1)).tolist()} <= changed
     anew = DecidedNeighbours(vectors, qids, Scale(0.0, 0.2))
     anew.update([row for row in range(39, -1, -1) if row % 3])
     np.testing.assert_array_equal(kept.rows, anew.rows)
@@ -110,17 +110,6 @@ def test_neighbours_kept_up_to_date_are_those_found_anew() -> None:
         found = [other for other in decided if other != row and near[row, other] >= 0.4]
         found.sort(key=lambda other: (-near[row, other], numbers[other]))
         assert kept.rows[row][kept.rows[row] >= 0].tolist() == found[: methods.NEIGHBOURS]
-
-
-def test_the_rows_told_as_changed_are_those_whose_neighbours_changed() -> None:
-    qids = [f"Q{row + 1}" for row in range(50)]
-    kept = DecidedNeighbours(unit_grid(unit_vectors(50, 4)), qids, Scale(0.0, 0.2))
-    for step in (*(([row], []) for row in range(20)), ([], [7])):
-        before = kept.rows.copy()
-        changed = kept.update(*step)
-        assert {*np.flatnonzero((kept.rows != before).any(axis=1)).tolist()} <= changed
-    assert 7 not in kept.rows
-    assert len(kept.update([3])) < 50  # decided anew: those that it is a neighbour of
 
 
 ABOVE = [(qid, 1, "Q10", "mill") for qid in ("Q1", "Q2", "Q9")]

@@ -1,15 +1,12 @@
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from hgld.engine.dataset import conform
 from hgld.labels.proposing import proposals
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.proposals import ClusterPart, Proposal, Reason, cluster_proposals, parts
 from hgld.tables import CLUSTER_PROPOSALS
-from tests.hgld.labels.proposing.small_world import CLASSES, small_inputs
 
 TYPICAL = Proposal(
     *("Q1", "tarn", 1, 0, 0.9, "lake", "natural", "accept", 0.9, "likely", "because", None, 0.0)
@@ -19,10 +16,6 @@ TYPICAL = Proposal(
 def member(qid: str, label: str, proposed: str | None, **others: Any) -> Proposal:  # noqa: ANN401
     """Returns a proposal with some `landmarks`, `cluster_id`, `similarity` or `confidence`."""
     return TYPICAL._replace(class_qid=qid, class_label=label, proposed_label=proposed, **others)
-
-
-def by_id(table: pa.Table) -> dict[int, dict[str, object]]:
-    return {row["cluster_id"]: row for row in table.to_pylist()}
 
 
 def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others() -> None:
@@ -36,10 +29,11 @@ def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others(
             member("Q6", "4711", None, cluster_id=4),  # no letters
         ]
     )
-    names = [by_id(table)[number]["name"] for number in range(5)]
+    rows = sorted(table.to_pylist(), key=lambda row: row["cluster_id"])
+    names = [row["name"] for row in rows]
     assert names[:3] == ["church: wooden", "lake", "ocean area: sea"]
     assert names[3:] == [f"{proposals.NAME_OF_IGNORED}: {one}" for one in ("building", "4711")]
-    assert by_id(table)[3]["proposed_label"] is None
+    assert rows[3]["proposed_label"] is None
     conform(table, CLUSTER_PROPOSALS.schema)
     assert cluster_proposals([]).schema == CLUSTER_PROPOSALS.schema
 
@@ -70,16 +64,6 @@ def test_a_cluster_of_two_kinds_is_proposed_to_be_split() -> None:
     stray = member("Q30", "kirk", "church")
     assert parts([*lakes, *dams, stray]) == [ClusterPart("dam", 2, 10), ClusterPart("lake", 3, 6)]
     assert parts([*lakes, stray]) == []
-
-
-def test_renumbering_clusters_changes_no_name_proposal_or_score() -> None:
-    other = {0: 12, 1: 3, 2: 0, 3: 7}
-    moved = [(*each[:4], other[each[4]]) for each in CLASSES]
-    before, after = (
-        by_id(cluster_proposals(OpenProposals(small_inputs(each)).proposals()))
-        for each in (CLASSES, moved)
-    )
-    assert {other[n]: row | {"cluster_id": other[n]} for n, row in before.items()} == after
 
 
 @pytest.mark.parametrize(

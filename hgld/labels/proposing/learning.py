@@ -315,7 +315,7 @@ class OpenProposals:
         tier: Certainty = "decided" if is_decided else choice.tier
         best = (choice.target or None, side, choice.action, choice.confidence, tier)
         second = (choice.runner_up or None, choice.runner_up_confidence)
-        return Proposal(*self._rows[row], *best, "", *second)
+        return Proposal._make((*self._rows[row], *best, "", *second))
 
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:
         """Returns the reasons for a target, and those for another of methods that prefer it."""

@@ -41,6 +41,8 @@ _QUOTES = str.maketrans("", "", '\u00ad"„“”«»')  # and the soft hyphen
 _LONGEST = 21
 _TERMS = re.compile(r"[,،、]")
 
+Texts = tuple[str, ...]
+
 
 class WordNet(NamedTuple):
     """The nouns of a WordNet."""
@@ -179,7 +181,7 @@ def distil_openstreetmap(folder: Path) -> str:
     return _csv(("hierarchical_label", "language", "name", "tag"), sorted(rows))
 
 
-def read_wordings(folder: Path, language: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+def read_wordings(folder: Path, language: str) -> dict[str, tuple[Texts, Texts]]:
     """Reads how a language calls each preset, which is a kind of place that the iD editor offers.
 
     Returns:
@@ -197,7 +199,7 @@ def read_wordings(folder: Path, language: str) -> dict[str, tuple[tuple[str, ...
     return found
 
 
-def _clean(texts: Iterable[str]) -> tuple[str, ...]:
+def _clean(texts: Iterable[str]) -> Texts:
     """Returns texts in lower case, without blanks around them; no letters and no sentences."""
     lowered = (unicodedata.normalize("NFC", text).lower().translate(_QUOTES) for text in texts)
     found = (" ".join(text.strip(" -").split()) for text in lowered)

@@ -5,15 +5,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hgld.labels.clustering import kmeans
-from hgld.labels.clustering.kmeans import cold_groups, group_means, points_of, settled_groups
+from hgld.labels.clustering.kmeans import Floats, Ints, cold_groups, points_of, settled_groups
 from tests.hgld.labels.clustering.builds import blobs, unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 
-def brute_force_is_settled(
-    vectors: NDArray[np.float32], weights: NDArray[np.float64], groups: NDArray[np.int64]
-) -> bool:
+def brute_force_is_settled(vectors: Floats, weights: NDArray[np.float64], groups: Ints) -> bool:
     """Says whether every point is with the nearest mean, as a double loop."""
     means = {
         group: np.average(vectors[groups == group], axis=0, weights=weights[groups == group])
@@ -35,16 +33,14 @@ def test_vectors_that_lie_together_share_a_group_and_few_have_each_their_own() -
 
 def test_the_means_are_weighted() -> None:
     vectors = np.array([[0, 0], [4, 0], [0, 8]], dtype=np.float32)
-    means = group_means(vectors, np.array([3.0, 1.0, 1.0]), np.array([0, 0, 2]), 3)
+    means = kmeans.group_means(vectors, np.array([3.0, 1.0, 1.0]), np.array([0, 0, 2]), 3)
     assert means.tolist() == [[1, 0], [0, 0], [0, 8]]
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 40), st.integers(1, 10), st.integers(0, 1000), st.integers(2, 6))
-def test_what_has_settled_is_a_fixed_point(
-    count: int, clusters: int, seed: int, width: int
-) -> None:
-    vectors = points_of(unit_vectors(count, width, seed)).vectors
+def test_what_has_settled_is_a_fixed_point(count: int, clusters: int, seed: int, size: int) -> None:
+    vectors = points_of(unit_vectors(count, size, seed)).vectors
     clusters = min(clusters, len(vectors))
     random = np.random.default_rng(seed)
     weights = random.uniform(0.5, 20, len(vectors))

@@ -208,9 +208,7 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
     assert len(sets_in(embedded)) == 3  # it goes on from nothing
 
 
-def test_few_labels_give_few_clusters(
-    embedded: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_few_labels_are_few_clusters(embedded: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     run_cluster(embedded, ClusterConfig(clusters=10**30))
     assert len(sets_in(embedded)) == len(CLASSES)
     assert [one.levelname for one in caplog.records] == ["WARNING"]

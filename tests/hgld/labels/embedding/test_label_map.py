@@ -60,9 +60,7 @@ def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) 
     np.testing.assert_array_equal(same, np.full((40, 2), 0.5))
 
 
-def test_each_class_has_its_place_and_without_classes_the_map_is_empty(
-    workspace: Workspace, vectors: Floats
-) -> None:
+def test_each_class_has_its_place(workspace: Workspace, vectors: Floats) -> None:
     write_embedded(workspace, {f"Q{n}": (f"class {n}", 1) for n in range(1, 41)}, vectors[:40])
     report = run_map(workspace)
     table = workspace.read(LABEL_MAP)

@@ -90,9 +90,7 @@ def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     assert guesses.confidence[1] < guesses.confidence[0]
 
 
-def test_parents_that_were_never_measured_count_as_words_do_and_pictures_not_at_all(
-    lexicon: Lexicon,
-) -> None:
+def test_evidence_that_was_never_measured_counts_no_more_than_words(lexicon: Lexicon) -> None:
     asked = [Document(("Xanadu", "Churches in Ys")), *named("Xanadu")]
     asked.append(Document(("Xanadu plim",), PictureVote("church", 1.0, 1.0, "sure")))
     guesses = guessed(known_names(240, unclear=100), asked, lexicon)

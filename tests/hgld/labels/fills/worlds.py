@@ -41,9 +41,8 @@ def write_named_build(
     called = {("train", number): name for number, name in enumerate(labelled_names())} | {**names}
     scraped = {key: [LAKE] if key[1] % 2 else [CHURCH, SITE] for key in [*called][:180]}
     scraped |= {key: [*qids] for key, qids in (classes or {}).items()}
-    rows = builders.class_rows(
-        {key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()}
-    )
+    pairs = {key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()}
+    rows = builders.class_rows(pairs)
     landmarks = [
         {"split": split, "landmark_id": number, "category": URL + name}
         for (split, number), name in called.items()

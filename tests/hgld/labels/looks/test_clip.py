@@ -98,11 +98,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def look(
-    model: Any,  # noqa: ANN401 - a CLIP, or what stands in for it
-    landmarks: Sequence[Sequence[PictureFile]],
-    threads: Executor,
-) -> list[list[Any]]:
+def look(model: Any, landmarks: Any, threads: Executor) -> list[list[Any]]:  # noqa: ANN401
     return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
 
 

@@ -71,9 +71,8 @@ def test_no_picture_or_one_name_loads_no_model(workspace: Workspace, model: Colo
     unlabelled.write_unlabelled(workspace, {("train", 1): "xx", ("index", 1): ""})
     run_look(workspace, colour_config(workspace))
     assert {row["status"] for row in picture_votes(workspace).values()} == {"no_picture"}
-    unlabelled.write_unlabelled(
-        workspace, {("train", 1): "g"}, decisions={CHURCH: unlabelled.DECISIONS[CHURCH]}
-    )
+    one = {CHURCH: unlabelled.DECISIONS[CHURCH]}
+    unlabelled.write_unlabelled(workspace, {("train", 1): "g"}, decisions=one)
     with pytest.raises(InputError, match="super-categories"):
         run_look(workspace, colour_config(workspace))
     assert model.texts == []

@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +15,10 @@ QIDS = [each[0] for each in CLASSES]
 OUTSIDE = "Q100"  # a class that no landmark has, above three that some have
 LABELS = ["church", "lake", "castle", "fort", IGNORE]
 
-decisions = st.lists(
-    st.tuples(
-        st.sampled_from([*QIDS, OUTSIDE]),
-        st.none() | st.builds(Ruling, st.sampled_from(LABELS), st.none()),
-    ),
-    max_size=14,
+Step = tuple[str, Ruling | None]
+rulings = st.builds(Ruling, st.sampled_from(LABELS), st.none())
+steps_of_a_review = st.lists(
+    st.tuples(st.sampled_from([*QIDS, OUTSIDE]), st.none() | rulings), max_size=14
 )
 
 
@@ -80,16 +80,14 @@ def test_others_than_given_proposals_are_those_that_decisions_made_others() -> N
 
 
 @settings(max_examples=25, deadline=None)
-@given(steps=decisions, random=st.randoms(use_true_random=False))
-def test_only_decisions_in_force_count(
-    steps: list[tuple[str, Ruling | None]], random: "object"
-) -> None:
+@given(steps=steps_of_a_review, random=st.randoms(use_true_random=False))
+def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> None:
     stepwise = OpenProposals(INPUTS)
     for qid, decision in steps:
         stepwise.decide({qid: decision})
     in_force = {qid: decision for qid, decision in dict(steps).items() if decision is not None}
     shuffled = list(in_force.items())
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     batch = OpenProposals(INPUTS)
     batch.decide(dict(shuffled))
     assert stepwise.proposals() == batch.proposals()

@@ -19,16 +19,15 @@ def member(qid: str, label: str, proposed: str | None, **others: Any) -> Proposa
 
 
 def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others() -> None:
-    table = cluster_proposals(
-        [
-            member("Q1", "wooden church", "church", landmarks=9),
-            member("Q2", "wooden chapel", "church", landmarks=5),
-            member("Q3", "lake", "lake", cluster_id=1),
-            member("Q4", "sea area", "ocean area ", cluster_id=2),
-            member("Q5", "listed building", None, cluster_id=3),
-            member("Q6", "4711", None, cluster_id=4),  # no letters
-        ]
-    )
+    members = [
+        member("Q1", "wooden church", "church", landmarks=9),
+        member("Q2", "wooden chapel", "church", landmarks=5),
+        member("Q3", "lake", "lake", cluster_id=1),
+        member("Q4", "sea area", "ocean area ", cluster_id=2),
+        member("Q5", "listed building", None, cluster_id=3),
+        member("Q6", "4711", None, cluster_id=4),  # no letters
+    ]
+    table = cluster_proposals(members)
     rows = sorted(table.to_pylist(), key=lambda row: row["cluster_id"])
     names = [row["name"] for row in rows]
     assert names[:3] == ["church: wooden", "lake", "ocean area: sea"]
@@ -39,14 +38,13 @@ def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others(
 
 
 def test_what_settles_most_comes_first() -> None:
-    table = cluster_proposals(
-        [
-            member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 1
-            member("Q2", "b", "lake", landmarks=4, confidence=0.25, cluster_id=1),  # settles 3
-            member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # 1, but smaller
-            member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # and older
-        ]
-    )
+    members = [
+        member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 1
+        member("Q2", "b", "lake", landmarks=4, confidence=0.25, cluster_id=1),  # settles 3
+        member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # 1, but smaller
+        member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # and older
+    ]
+    table = cluster_proposals(members)
     assert table["place"].to_pylist() == [0, 1, 2, 3]
     assert table["cluster_id"].to_pylist() == [1, 0, 3, 2]
     assert table["settles"].to_pylist() == pytest.approx([3, 1, 1, 1])

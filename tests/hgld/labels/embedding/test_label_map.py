@@ -27,7 +27,8 @@ def vectors() -> Floats:
 @pytest.mark.parametrize("count", [0, 1, 2, 29, 30, 60])
 def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Projection) -> None:
     plane = lay_out(blobs(5, 20)[:count])
-    assert (plane.shape, plane.dtype) == ((count, 2), np.float32)
+    assert plane.shape == (count, 2)
+    assert plane.dtype == np.float32
     assert len(np.unique(plane, axis=0)) == count
     if count:
         low, high = plane.min(axis=0), plane.max(axis=0)

@@ -127,10 +127,7 @@ def _clustered(
     """Returns CLUSTERS and CENTRES of n > 0 classes."""
     points = points_of(vectors)
     if (found := len(points.vectors)) < config.clusters:
-        logger.warning(
-            "cluster: %d clusters instead of %d: there are no more different labels",
-            *(found, config.clusters),
-        )
+        logger.warning("cluster: only %d clusters: there are no more different labels", found)
     groups = _grouped(labels, vectors, points, config, previous)[points.row]
     numbers = qid_numbers(labels["class_qid"]).to_numpy()
     ids = canonical_clusters(groups, labels["landmarks"].to_numpy(), numbers)

@@ -5,8 +5,6 @@ It is no step of a build: nothing is made of it. A page makes it when it is want
 off. Coordinates lie in [0, 1] with a margin; both axes have one scale.
 """
 
-import logging
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -17,8 +15,6 @@ from hgld.labels.clustering.kmeans import points_of
 from hgld.labels.embedding.cache import from_lists
 from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.tables import EMBEDDINGS, LABEL_MAP
-
-logger = logging.getLogger(__name__)
 
 STAGE = Stage(name="map", version=2, inputs=(EMBEDDINGS,), outputs=(LABEL_MAP,))
 
@@ -45,14 +41,10 @@ def run_map(workspace: Workspace) -> StageReport:
 
     def produce(writer: StageWriter) -> None:
         table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
-        rows = LABEL_MAP.schema.empty_table()
-        if len(table):
-            plane = label_projection(from_lists(table["embedding"]))
-            columns = {"class_qid": table["class_qid"], "x": plane[:, 0], "y": plane[:, 1]}
-            rows = pa.table(columns)
-        else:
-            logger.warning("map: no landmark has a class; there is nothing to lay out")
-        writer.write(LABEL_MAP, "map", rows)
+        vectors = from_lists(table["embedding"]) if len(table) else np.zeros((0, 1), np.float32)
+        plane = label_projection(vectors)
+        columns = {"class_qid": table["class_qid"], "x": plane[:, 0], "y": plane[:, 1]}
+        writer.write(LABEL_MAP, "map", pa.table(columns))
 
     return run_stage(workspace, STAGE, library_settings(workspace, STAGE.name), produce)
 

@@ -6,6 +6,7 @@ up to date. What torch computes differs between versions and devices by some 1e-
 """
 
 import base64
+import contextlib
 import hashlib
 import importlib.metadata
 import logging
@@ -172,11 +173,10 @@ def weights_of(path: Path) -> dict[str, object]:
         raise InputError(
             f"{path} has other bytes than were fetched; delete {path.resolve()} to fetch it again"
         )
-    try:
-        packages = {"encoder_packages": [_version("open_clip_torch")]}
-    except importlib.metadata.PackageNotFoundError:
-        return {"weights_sha256": digest}
-    return {**packages, "weights_sha256": digest}
+    told: dict[str, object] = {"weights_sha256": digest}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        told["encoder_packages"] = [_version("open_clip_torch")]
+    return told
 
 
 def _fetched(model: str, tag: str) -> Path:
@@ -196,10 +196,7 @@ def _fetched(model: str, tag: str) -> Path:
             f"use the model {model}-quickgelu or other weights"
         )
     logger.info(
-        "embed: loading %s / %s; unless cached it comes from the Hugging Face hub; %s",
-        model,
-        tag,
-        _without_the_hub(),
+        "embed: loading %s / %s, cached or from the hub; %s", model, tag, _without_the_hub()
     )
     try:
         if repository := known.get("hf_hub", "").rpartition("/")[0]:

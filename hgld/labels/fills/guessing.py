@@ -204,11 +204,8 @@ def guess(
             # Of too few with so much evidence: as sure as words are, which errs on the low side.
             methods[name] = replace(methods["words"][0], name=name), []
         else:
-            logger.info(
-                "fill: by %s: %.1f%% of %d held-out guesses are right; a label needs a confidence "
-                "of %.2f",
-                *(name, 100 * method.right, method.held_out, method.threshold),
-            )
+            told = (name, 100 * method.right, method.held_out, method.threshold)
+            logger.info("fill: by %s: %.1f%% of %d held-out are right; trusted from %.2f", *told)
     logger.info("fill: learns from all of them")
     model = _Model(corpus, learned, np.arange(len(corpus.documents)))
     scores = np.full((len(asked), len(known.labels) + 1), _UNLEARNED)

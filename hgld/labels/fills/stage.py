@@ -111,10 +111,8 @@ def _produce(workspace: Workspace, config: FillConfig, writer: StageWriter) -> N
         fills, checks = _filled(_read_build(workspace, config), config)
     writer.write(FILLS, "fills", fills)
     writer.write(FILL_CHECKS, "checks", checks)
-    counts = Counter(fills["status"].to_pylist())
-    logger.info(
-        "fill: %s", ", ".join(f"{counts[status]:,} {status}" for status in sorted(counts)) or "none"
-    )
+    counts = sorted(Counter(fills["status"].to_pylist()).items())
+    logger.info("fill: %s", ", ".join(f"{count:,} {status}" for status, count in counts) or "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,24 +225,16 @@ def _parents(workspace: Workspace) -> dict[Key, tuple[str, ...]]:
     rows = pq.read_table(path, columns=["page_title", "parents", "grandparents"]).to_pylist()
     above = {row["page_title"]: (*row["parents"], *row["grandparents"]) for row in rows}
     pages = workspace.read(CATEGORIES, ["split", "landmark_id", "page_title"])
-    columns = (column.to_pylist() for column in pages.columns)
-    return {
-        (split, landmark_id): above[title]
-        for split, landmark_id, title in zip(*columns, strict=True)
-        if title in above
-    }
+    rows = zip(*(column.to_pylist() for column in pages.columns), strict=True)
+    return {(split, number): above[title] for split, number, title in rows if title in above}
 
 
 def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
     columns = ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"]
-    table = workspace.read(PICTURE_VOTES, columns)
-    return {
-        (split, landmark_id): PictureVote(*vote)
-        for split, landmark_id, *vote in zip(
-            *(table[name].to_pylist() for name in columns), strict=True
-        )
-        if vote[0] is not None
-    }
+    # Of some landmarks no picture has a vote.
+    table = workspace.read(PICTURE_VOTES, columns).drop_null()
+    rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    return {(split, landmark_id): PictureVote(*vote) for split, landmark_id, *vote in rows}
 
 
 def _filled(build: _Build, config: FillConfig) -> tuple[pa.Table, pa.Table]:

@@ -250,12 +250,8 @@ def told_votes(landmark: Landmark, looked: Looked, names: Sequence[str]) -> Row:
         if isinstance(vote, Vote):
             of_name[vote.name].append(vote.confidence)
     pictures, left_out = len(looked) - len(unread), len(unread) + landmark.bad
-    row: Row = {
-        "split": landmark.split,
-        "landmark_id": landmark.landmark_id,
-        "pictures": pictures,
-        "left_out": left_out,
-    }
+    row: Row = {"split": landmark.split, "landmark_id": landmark.landmark_id}
+    row |= {"pictures": pictures, "left_out": left_out}
     out = f"{left_out} left out as damaged"
     if not of_name:
         # Of nothing but changed pictures a rerun may make more; of bad ones it does not.

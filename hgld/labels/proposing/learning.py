@@ -112,13 +112,12 @@ class OpenProposals:
         vectors, phrases = inputs.on_grid()
         self._neighbours = DecidedNeighbours(vectors, self._qids, phrases.scale)
         mapped = {qid: hint.target for qid, hint in self._knowledge.classes.items()}
-        self._superclasses = Superclasses(
-            self._qids, inputs.superclasses, mapped, self._knowledge.cuts
-        )
-        self._taxonomy = self._targets = Targets(tuple(inputs.knowledge.sides))
-        self._prototypes = (
-            Prototypes(vectors, phrases, self._targets) if "prototypes" in methods else None
-        )
+        cuts = self._knowledge.cuts
+        self._superclasses = Superclasses(self._qids, inputs.superclasses, mapped, cuts)
+        self._taxonomy = self._targets = Targets(tuple(self._knowledge.sides))
+        self._prototypes = None
+        if "prototypes" in methods:
+            self._prototypes = Prototypes(vectors, phrases, self._targets)
         self._hints = self._fixed_hints(methods)
         """By method, what it says of each class now; `prototypes` says it in numbers only."""
         self._fixed = {
@@ -127,19 +126,18 @@ class OpenProposals:
         }
         if self._prototypes:
             self._fixed["prototypes"] = self._prototypes.opinion(self._calibration)
-        self._fixed_sum = np.zeros((len(self._qids), len(self._targets.columns) + 1))
+        count = len(self._qids)
+        self._fixed_sum = np.zeros((count, len(self._targets.columns) + 1))
         for method, opinion in self._fixed.items():
             self._fixed_sum += self._calibration.weight(method) * opinion
         self._sum = self._fixed_sum.copy()
         """Of all methods, weighted. It is kept, since a new super-category asks all classes: of
         10,000 that takes 17 ms, and 115 where it is added up anew."""
         self._changing = [method for method in CHANGING if method in methods]
-        self._hints |= {method: [()] * len(self._qids) for method in self._changing}
-        self._verdicts = Verdicts(
-            *np.zeros((2, len(self._qids)), np.int64), *np.zeros((3, len(self._qids)))
-        )
-        self._ask(range(len(self._qids)))
-        self._judge(range(len(self._qids)))
+        self._hints |= {method: [()] * count for method in self._changing}
+        self._verdicts = Verdicts(*np.zeros((2, count), np.int64), *np.zeros((3, count)))
+        self._ask(range(count))
+        self._judge(range(count))
 
     def decide(self, decisions: Mapping[str, Ruling | None]) -> list[str]:
         """Takes up decisions and proposes anew what they bear on.
@@ -315,22 +313,9 @@ class OpenProposals:
         # Of a class to ignore the side of its next best, for a reviewer who would keep it.
         side = self._side(choice.target or choice.runner_up)
         tier: Certainty = "decided" if is_decided else choice.tier
-        qid, label, landmarks, cluster_id, similarity = self._rows[row]
-        return Proposal(
-            qid,
-            label,
-            landmarks,
-            cluster_id,
-            similarity,
-            choice.target or None,
-            side,
-            choice.action,
-            choice.confidence,
-            tier,
-            "",
-            choice.runner_up or None,
-            choice.runner_up_confidence,
-        )
+        best = (choice.target or None, side, choice.action, choice.confidence, tier)
+        second = (choice.runner_up or None, choice.runner_up_confidence)
+        return Proposal._make((*self._rows[row], *best, "", *second))
 
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:
         """Returns the reasons for a target, and those for another of methods that prefer it."""

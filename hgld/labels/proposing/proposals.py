@@ -129,11 +129,8 @@ runner_up_confidence=0.01)
     (best, second), (confidence, other) = targets, confidences
     is_ignored = best == IGNORE
     is_certain = confidence >= calibration.automatic_from
-    if (
-        confidence < calibration.ask_below
-        or (is_doubted and not is_certain)
-        or (is_ignored and not may_ignore)
-    ):
+    is_doubtful = confidence < calibration.ask_below or (is_doubted and not is_certain)
+    if is_doubtful or (is_ignored and not may_ignore):
         if is_ignored:
             best, second, confidence, other = second, best, other, confidence
         return Choice(best, "ask", confidence, "doubtful", second, other)
@@ -277,10 +274,11 @@ def parts(members: Sequence[Proposal]) -> list[ClusterPart]:
     """
     classes = Counter(each.proposed_label for each in members)
     weights = _weights(members)
+    landmarks = Counter[str | None]()
+    for each in members:
+        landmarks[each.proposed_label] += each.landmarks
     found = [
-        ClusterPart(
-            label, count, sum(each.landmarks for each in members if each.proposed_label == label)
-        )
+        ClusterPart(label, count, landmarks[label])
         for label, count in classes.items()
         if count >= max(_FEWEST, _PART * len(members))
     ]

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from hgld.labels.embedding.cache import from_lists
 from hgld.labels.proposing.knowledge import ProposalInputs, Ruling, shipped_knowledge
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.proposals import cluster_proposals, proposals_table
+from hgld.labels.proposing.proposals import Proposal, cluster_proposals, proposals_table
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
 from hgld.tables import (
     CLASS_EVIDENCE,
@@ -99,21 +99,16 @@ def _digest(folder: Path) -> str:
 
 def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -> None:
     classes = workspace.read(CLUSTERS)
-    if not len(classes):
-        logger.warning("propose: no landmark has a class; there is nothing to propose")
-        writer.write(PROPOSALS, "proposals", PROPOSALS.schema.empty_table())
-        writer.write(CLUSTER_PROPOSALS, "clusters", CLUSTER_PROPOSALS.schema.empty_table())
-        return
-    proposals = OpenProposals(read_inputs(workspace, classes, config.taxonomy))
-    proposals.decide(_rulings(workspace.read(DECIDED)))
-    rows = proposals.proposals()
-    table = proposals_table(rows)
-    writer.write(PROPOSALS, "proposals", table)
+    rows: list[Proposal] = []
+    if len(classes):
+        proposals = OpenProposals(read_inputs(workspace, classes, config.taxonomy))
+        proposals.decide(_rulings(workspace.read(DECIDED)))
+        rows = proposals.proposals()
+    writer.write(PROPOSALS, "proposals", proposals_table(rows))
     writer.write(CLUSTER_PROPOSALS, "clusters", cluster_proposals(rows))
-    actions = table["proposed_action"].value_counts().to_pylist()
-    logger.info(
-        "propose: %s", ", ".join(f"{each['counts']:,} {each['values']}" for each in actions)
-    )
+    actions = Counter(row.proposed_action for row in rows)
+    told = ", ".join(f"{count:,} {one}" for one, count in actions.items())
+    logger.info("propose: %s", told or "no landmark has a class")
 
 
 def _rulings(decided: pa.Table) -> dict[str, Ruling | None]:

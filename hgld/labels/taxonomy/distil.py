@@ -14,12 +14,11 @@ https://github.com/openstreetmap/id-tagging-schema.
 import argparse
 import csv
 import io
-import itertools
 import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +40,8 @@ _QUOTES = str.maketrans("", "", '\u00ad"„“”«»')  # and the soft hyphen
 # Longer names describe rather than name; with this, both tables stay below 400 kB.
 _LONGEST = 21
 _TERMS = re.compile(r"[,،、]")
+
+Texts = tuple[str, ...]
 
 
 class WordNet(NamedTuple):
@@ -101,15 +102,13 @@ def distil_wordnet(folder: Path) -> str:
     found = {noun: label for noun, label in (found | chosen).items() if label}
     rows = []
     for noun, label in sorted(found.items()):
-        rest, _, head = noun.rpartition(" ")
+        word, (rest, _, head) = noun.replace(" ", "_"), noun.rpartition(" ")
         if noun in chosen or not rest or found.get(head) != label:
-            word = noun.replace(" ", "_")
-            senses = [
-                n for n, each in enumerate(wordnet.senses[word], 1) if labels.get(each) == label
-            ]
+            numbered = enumerate(wordnet.senses[word], start=1)
+            senses = [number for number, synset in numbered if labels.get(synset) == label] or [1]
             # The sense that has the label and is met most; of a chosen noun the first.
-            most = [0 if noun in chosen else -wordnet.uses.get((word, n), 0) for n in senses]
-            sense = min(zip(most, senses, strict=True), default=(0, 1))[1]
+            uses = {} if noun in chosen else wordnet.uses
+            sense = max(senses, key=lambda number: uses.get((word, number), 0))
             rows.append((noun, label, f"{word}.n.{sense:02}"))
     return _csv(("noun", "hierarchical_label", "synset"), rows)
 
@@ -124,29 +123,18 @@ def label_synsets(wordnet: WordNet, roots: Iterable[Mapping[str, str]]) -> dict[
         roots: synset (`church.n.02`: a noun and the number of its sense), levels (how many levels
             of hyponyms take the label as well, or `all`) and hierarchical_label (empty for a cut).
     """
-    near: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    near: dict[str, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for root in roots:
         word, _, number = root["synset"].rpartition(".n.")
-        start = wordnet.senses[word.lower()][int(number) - 1]
-        for level, synset in _below(wordnet, start, root["levels"]):
-            near[synset].add((level, root["hierarchical_label"]))
-    nearest = {synset: sorted(found) for synset, found in near.items()}
-    return {
-        synset: "" if [level for level, _ in found].count(found[0][0]) > 1 else found[0][1]
-        for synset, found in nearest.items()
-    }
-
-
-def _below(wordnet: WordNet, start: str, levels: str) -> Iterator[tuple[int, str]]:
-    """Yields a synset and all below it, once each, with how far below: WordNet has cycles."""
-    seen, row = {start}, [start]
-    for level in itertools.count() if levels == "all" else range(int(levels) + 1):
-        yield from ((level, synset) for synset in row)
-        below = (synset for above in row for synset in wordnet.hyponyms.get(above, ()))
-        row = [synset for synset in dict.fromkeys(below) if synset not in seen]
-        seen.update(row)
-        if not row:
-            return
+        level, synsets, seen = 0, {wordnet.senses[word.lower()][int(number) - 1]}, set[str]()
+        while synsets and (root["levels"] == "all" or level <= int(root["levels"])):
+            for synset in synsets:
+                near[synset][level].add(root["hierarchical_label"])
+            seen |= synsets  # WordNet has cycles
+            synsets = {one for above in synsets for one in wordnet.hyponyms.get(above, ())} - seen
+            level += 1
+    nearest = {synset: found[min(found)] for synset, found in near.items()}
+    return {synset: labels.pop() if len(labels) == 1 else "" for synset, labels in nearest.items()}
 
 
 def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
@@ -158,15 +146,6 @@ def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
     ranked = [(label, count) for label, count in uses.most_common() if label]
     (label, most), (_, second) = [*ranked, ("", 0), ("", 0)][:2]
     return label if most > second and most >= _SHARE * uses.total() else ""
-
-
-class Wording(NamedTuple):
-    """How one language calls a preset: a kind of place that the iD editor offers."""
-
-    names: tuple[str, ...]
-    """The name and its aliases, in lower case."""
-    terms: tuple[str, ...]
-    """What a mapper may type instead, in lower case: looser, `queen` finds a palace."""
 
 
 def distil_openstreetmap(folder: Path) -> str:
@@ -187,36 +166,40 @@ def distil_openstreetmap(folder: Path) -> str:
     for language in PRESET_LANGUAGES:
         wordings = read_wordings(folder, language)
         named, found = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-        for preset, wording in wordings.items():
-            for texts, holders in ((wording.names, named), (wording.terms, found)):
-                for text in texts:
-                    holders[text].add(preset)
+        sure = set[str]()
+        for preset, (names, terms) in wordings.items():
+            for text in names:
+                named[text].add(preset)
+            for text in terms:
+                found[text].add(preset)
+            sure.update(names)
+            sure.update(text for text in terms if preset in trusted or _is_part(text, names))
         for text, holding in (found | named).items():
             said = {labels.get(preset, "") for preset in holding}
-            is_sure = text in named or any(
-                preset in trusted or _is_part_of_a_name(text, wordings[preset].names)
-                for preset in holding
-            )
-            if is_sure and len(said) == 1 and (label := said.pop()):
+            if text in sure and len(said) == 1 and (label := said.pop()):
                 rows.append((label, language, text, min(holding)))
     return _csv(("hierarchical_label", "language", "name", "tag"), sorted(rows))
 
 
-def read_wordings(folder: Path, language: str) -> dict[str, Wording]:
-    """Reads how a language calls each preset that it names."""
+def read_wordings(folder: Path, language: str) -> dict[str, tuple[Texts, Texts]]:
+    """Reads how a language calls each preset, which is a kind of place that the iD editor offers.
+
+    Returns:
+        Preset to its names (with aliases), and to its terms: what a mapper may type instead, which
+        is looser (`queen` finds a palace). All are in lower case.
+    """
     path = folder / "dist" / "translations" / f"{language}.json"
     presets = json.loads(path.read_text(encoding="utf-8"))[language]["presets"]["presets"]
     found = {}
     for preset, entry in presets.items():
         names = [entry.get("name", ""), *entry.get("aliases", "").split("\n")]
-        found[preset] = Wording(
-            names=_clean(_ALTERNATIVE.sub("", _PARENTHESES.sub(" ", name)) for name in names),
-            terms=_clean(_TERMS.split(_PARENTHESES.sub(" ", entry.get("terms", "")))),
-        )
+        plain = (_ALTERNATIVE.sub("", _PARENTHESES.sub(" ", name)) for name in names)
+        terms = _TERMS.split(_PARENTHESES.sub(" ", entry.get("terms", "")))
+        found[preset] = (_clean(plain), _clean(terms))
     return found
 
 
-def _clean(texts: Iterable[str]) -> tuple[str, ...]:
+def _clean(texts: Iterable[str]) -> Texts:
     """Returns texts in lower case, without blanks around them; no letters and no sentences."""
     lowered = (unicodedata.normalize("NFC", text).lower().translate(_QUOTES) for text in texts)
     found = (" ".join(text.strip(" -").split()) for text in lowered)
@@ -226,7 +209,8 @@ def _clean(texts: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _is_part_of_a_name(term: str, names: Iterable[str]) -> bool:
+def _is_part(term: str, names: Iterable[str]) -> bool:
+    """Tells whether a term is a large part of a name, or a name of the term."""
     pairs = (sorted((term, name), key=len) for name in names)
     return any(short in long and 2 * len(short) > len(long) for short, long in pairs)
 
@@ -238,14 +222,13 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes both tables."""
+    """Writes both tables where the shipped ones lie."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with data.noun")
     parser.add_argument("--osm", type=Path, required=True, help="folder with package.json")
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the tables go")
     options = parser.parse_args(arguments)
-    write_text(options.out / "wordnet.csv", distil_wordnet(options.wordnet))
-    write_text(options.out / "openstreetmap.csv", distil_openstreetmap(options.osm))
+    write_text(SHIPPED / "wordnet.csv", distil_wordnet(options.wordnet))
+    write_text(SHIPPED / "openstreetmap.csv", distil_openstreetmap(options.osm))
 
 
 if __name__ == "__main__":

@@ -54,11 +54,7 @@ def shipped_lore() -> Knowledge:
 
 
 @pytest.fixture(scope="session")
-def whole_lexicon() -> Lexicon:
-    return read_lexicon()
-
-
-@pytest.fixture(scope="session")
-def lexicon(whole_lexicon: Lexicon) -> Lexicon:
+def lexicon() -> Lexicon:
     """Knows all words, but has a sixth of them as examples to learn from, which take the time."""
-    return replace(whole_lexicon, examples=whole_lexicon.examples[::6])
+    whole = read_lexicon()
+    return replace(whole, examples=whole.examples[::6])

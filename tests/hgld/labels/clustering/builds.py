@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
+from hgld.labels.clustering.kmeans import unit_rows
+from hgld.tables import CLUSTERS, EMBEDDINGS, LABELS
 from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
-LAKES = {
-    f"Q{10 + n}": (f"{word} lake", 1) for n, word in enumerate(("salt", "mountain", "glacial"))
-}
-BRIDGES = {
-    f"Q{20 + n}": (f"{word} bridge", 2) for n, word in enumerate(("stone", "rope", "railway"))
-}
-TOWERS = {f"Q{30 + n}": (f"{word} tower", 5) for n, word in enumerate(("water", "clock", "bell"))}
+LAKES = {"Q10": ("salt lake", 1), "Q11": ("mountain lake", 1), "Q12": ("glacial lake", 1)}
+BRIDGES = {"Q20": ("stone bridge", 2), "Q21": ("rope bridge", 2), "Q22": ("railway bridge", 2)}
+TOWERS = {"Q30": ("water tower", 5), "Q31": ("clock tower", 5), "Q32": ("bell tower", 5)}
 CLASSES = LAKES | BRIDGES | TOWERS
 
 
@@ -33,15 +29,12 @@ def write_embedded(
         {"class_qid": qid, "class_label": label, "label_language": "en", "landmarks": landmarks}
         for qid, (label, landmarks) in classes.items()
     ]
-    embeddings = pa.table(
-        {
-            "class_qid": pa.array(list(classes), pa.string()),
-            "text": pa.array([label for label, _ in classes.values()], pa.string()),
-            "embedding": pa.array(list(vectors), pa.list_(pa.float32())),
-        }
-    )
-    tables = [(LABELS, table_of(LABELS, labels)), (EMBEDDINGS, embeddings)]
-    return write_stage(workspace, tables)
+    embeddings = [
+        {"class_qid": row["class_qid"], "text": row["class_label"], "embedding": vector}
+        for row, vector in zip(labels, vectors, strict=True)
+    ]
+    tables = ((LABELS, labels), (EMBEDDINGS, embeddings))
+    return write_stage(workspace, [(each, table_of(each, rows)) for each, rows in tables])
 
 
 def ids_in(workspace: Workspace) -> dict[str, int]:
@@ -58,8 +51,6 @@ def sets_in(workspace: Workspace) -> set[frozenset[str]]:
 
 def outputs_of(workspace: Workspace) -> dict[str, str]:
     """Returns the digests of what the stage wrote, which are those of its rows."""
-    for dataset in (CLUSTERS, CENTRES, CLUSTER_CHANGES):
-        workspace.finished(dataset)
     manifest = workspace.manifest("cluster")
     assert manifest is not None
     return manifest.outputs
@@ -67,12 +58,10 @@ def outputs_of(workspace: Workspace) -> dict[str, str]:
 
 def unit_vectors(count: int, width: int = 8, seed: int = 0) -> NDArray[np.float32]:
     """Returns random directions."""
-    vectors = np.random.default_rng(seed).normal(size=(count, width))
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+    return unit_rows(np.random.default_rng(seed).normal(size=(count, width)))
 
 
 def blobs(centres: int, each: int, spread: float = 0.05, seed: int = 0) -> NDArray[np.float32]:
     """Returns `each` unit vectors about each of so many orthogonal directions of 16."""
     noise = np.random.default_rng(seed).normal(size=(centres * each, 16)) * spread
-    vectors = np.repeat(np.eye(16)[:centres], each, axis=0) + noise
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+    return unit_rows(np.repeat(np.eye(16)[:centres], each, axis=0) + noise)

@@ -4,22 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hgld.labels.clustering.kmeans import (
-    cluster_centres,
-    cold_groups,
-    group_means,
-    points_of,
-    settled_groups,
-    warm_groups,
-)
+from hgld.labels.clustering import kmeans
+from hgld.labels.clustering.kmeans import Floats, Ints, cold_groups, points_of, settled_groups
 from tests.hgld.labels.clustering.builds import blobs, unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 
-def brute_force_is_settled(
-    vectors: NDArray[np.float32], weights: NDArray[np.float64], groups: NDArray[np.int64]
-) -> bool:
+def brute_force_is_settled(vectors: Floats, weights: NDArray[np.float64], groups: Ints) -> bool:
     """Says whether every point is with the nearest mean, as a double loop."""
     means = {
         group: np.average(vectors[groups == group], axis=0, weights=weights[groups == group])
@@ -32,49 +24,32 @@ def brute_force_is_settled(
     return True
 
 
-def test_vectors_that_lie_together_share_a_group() -> None:
+def test_vectors_that_lie_together_share_a_group_and_few_have_each_their_own() -> None:
     groups = cold_groups(blobs(3, 5), 3, seed=0, n_init=2).reshape(3, 5)
     assert (groups == groups[:, :1]).all()
     assert len(np.unique(groups)) == 3
-
-
-def test_no_more_points_than_clusters_are_each_their_own() -> None:
     assert cold_groups(unit_vectors(4), 78, seed=0, n_init=1).tolist() == [0, 1, 2, 3]
 
 
 def test_the_means_are_weighted() -> None:
     vectors = np.array([[0, 0], [4, 0], [0, 8]], dtype=np.float32)
-    means = group_means(vectors, np.array([3.0, 1.0, 1.0]), np.array([0, 0, 2]), 3)
+    means = kmeans.group_means(vectors, np.array([3.0, 1.0, 1.0]), np.array([0, 0, 2]), 3)
     assert means.tolist() == [[1, 0], [0, 0], [0, 8]]
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    count=st.integers(2, 40),
-    clusters=st.integers(1, 10),
-    seed=st.integers(0, 1000),
-    width=st.integers(2, 6),
-)
-def test_what_has_settled_is_a_fixed_point(
-    count: int, clusters: int, seed: int, width: int
-) -> None:
-    points = points_of(unit_vectors(count, width, seed))
-    clusters = min(clusters, len(points.vectors))
+@given(st.integers(2, 40), st.integers(1, 10), st.integers(0, 1000), st.integers(2, 6))
+def test_what_has_settled_is_a_fixed_point(count: int, clusters: int, seed: int, size: int) -> None:
+    vectors = points_of(unit_vectors(count, size, seed)).vectors
+    clusters = min(clusters, len(vectors))
     random = np.random.default_rng(seed)
-    weights = random.uniform(0.5, 20, len(points.vectors))
-    start = random.integers(clusters, size=len(points.vectors))
-    groups = settled_groups(points.vectors, weights, start, clusters)
+    weights = random.uniform(0.5, 20, len(vectors))
+    start = random.integers(clusters, size=len(vectors))
+    groups = settled_groups(vectors, weights, start, clusters)
     assert set(groups.tolist()) == set(range(clusters))
-    assert brute_force_is_settled(points.vectors, weights, groups)
-    again = settled_groups(points.vectors, weights, groups, clusters)
+    assert brute_force_is_settled(vectors, weights, groups)
+    again = settled_groups(vectors, weights, groups, clusters)
     np.testing.assert_array_equal(again, groups)
-
-
-def test_a_cold_result_is_the_warm_result_from_itself() -> None:
-    vectors = unit_vectors(200)
-    cold = cold_groups(vectors, 12, seed=0, n_init=3)
-    centres = group_means(vectors, np.ones(200), cold, 12).astype(np.float32)
-    np.testing.assert_array_equal(warm_groups(vectors, cold, centres), cold)
 
 
 def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> None:
@@ -82,7 +57,8 @@ def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> N
     before = np.repeat([2, 0, 3, 1], 6)
     start = before.copy()
     start[[0, 7, 8, 23]] = -1
-    assert warm_groups(vectors, start, np.zeros((4, 16), np.float32)).tolist() == (before.tolist())
+    groups = kmeans.warm_groups(vectors, start, np.zeros((4, 16), np.float32))
+    assert groups.tolist() == before.tolist()
 
 
 def test_a_group_that_no_point_is_near_takes_the_one_that_is_furthest_out() -> None:
@@ -95,21 +71,13 @@ def test_centring_takes_the_mean_off_and_restores_the_norm() -> None:
     vectors = np.array([[0.6, 0.8], [0.8, 0.6]], dtype=np.float32)
     points = points_of(vectors)
     # The mean is (.7, .7), so that (-.1, .1) and (.1, -.1) are left.
-    half = 0.5**0.5
-    np.testing.assert_allclose(
-        points.vectors[points.row], [[-half, half], [half, -half]], atol=1e-6
-    )
+    half = np.array([[-1, 1], [1, -1]]) * 0.5**0.5
+    np.testing.assert_allclose(points.vectors[points.row], half, atol=1e-6)
     np.testing.assert_allclose(points.mean, [0.7, 0.7], atol=1e-7)
-
-
-def test_without_centring_vectors_stay_as_they_are() -> None:
-    vectors = unit_vectors(5)
-    points = points_of(vectors, centre=False)
-    np.testing.assert_allclose(points.vectors[points.row], vectors, atol=1e-6)
-
-
-def test_the_mean_itself_is_zero_and_no_number_is_undefined() -> None:
+    # The mean itself becomes zero, and no number is undefined.
     np.testing.assert_array_equal(points_of(unit_vectors(1)).vectors, np.zeros((1, 8)))
+    plain = points_of(vectors, centre=False)
+    np.testing.assert_allclose(plain.vectors[plain.row], vectors, atol=1e-6)
 
 
 def test_points_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> None:
@@ -120,15 +88,12 @@ def test_points_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> N
     twice = points_of(np.concatenate([vectors, vectors[:5]]))
     np.testing.assert_array_equal(points.vectors, twice.vectors)
     np.testing.assert_array_equal(twice.row[30:], points.row[:5])
-
-
-def test_what_two_batches_make_of_one_text_is_one_point() -> None:
-    vectors = unit_vectors(4)
-    nearly = vectors + np.float32(2e-8)
-    assert len(points_of(np.concatenate([vectors, nearly])).vectors) == 4
+    # What two batches make of one text is one point.
+    nearly = vectors[:4] + np.float32(2e-8)
+    assert len(points_of(np.concatenate([vectors[:4], nearly])).vectors) == 4
 
 
 def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> None:
     vectors = np.array([[1, 0], [0, 1], [1, 0], [-1, 0]], dtype=np.float32)
-    centres = cluster_centres(vectors, np.array([0, 0, 1, 1]))
+    centres = kmeans.cluster_centres(vectors, np.array([0, 0, 1, 1]))
     np.testing.assert_allclose(centres, [[0.5**0.5, 0.5**0.5], [0, 0]], atol=1e-7)

@@ -24,20 +24,14 @@ def test_pairs_keep_most_classes_and_not_the_first_that_fit() -> None:
     assert matched_ids(before, groups, unused=9).tolist() == [8] * 5 + [7] * 2
 
 
-def test_choices_that_keep_as_many_are_settled_by_the_canonical_order() -> None:
-    before = np.array([3, 3, 5, 5])
-    groups = np.array([0, 1, 0, 1], dtype=np.int32)
-    assert matched_ids(before, groups, unused=6).tolist() == [3, 5, 3, 5]
-
-
-def test_a_cluster_that_shares_no_class_gets_a_number_that_none_had() -> None:
-    before = np.array([4, 4, -1, -1, -1])
-    groups = np.array([1, 1, 0, 2, 2], dtype=np.int32)
-    assert matched_ids(before, groups, unused=12).tolist() == [4, 4, 12, 13, 13]
-
-
-def test_with_nothing_known_numbers_go_on_from_the_first_unused() -> None:
-    assert matched_ids(np.array([-1, -1]), np.array([1, 0], np.int32), 5).tolist() == [6, 5]
+def test_a_cluster_keeps_an_id_or_gets_one_that_none_had() -> None:
+    for before, groups, ids in (
+        ([3, 3, 5, 5], [0, 1, 0, 1], [3, 5, 3, 5]),  # of choices that keep as many, by the order
+        ([4, 4, -1, -1, -1], [1, 1, 0, 2, 2], [4, 4, 12, 13, 13]),  # some share no class
+        ([-1, -1], [1, 0], [13, 12]),  # nothing is known
+    ):
+        found = matched_ids(np.array(before), np.array(groups, np.int32), unused=12)
+        assert found.tolist() == ids
 
 
 def test_each_change_has_its_name() -> None:
@@ -61,15 +55,13 @@ _clusterings = st.dictionaries(st.integers(1, 40).map("Q{}".format), st.integers
 @given(before=_clusterings, after=_clusterings)
 def test_no_class_is_lost_or_counted_twice(before: dict[str, int], after: dict[str, int]) -> None:
     rows = cluster_changes(before, after).to_pylist()
-    came, went = Counter[int](), Counter[int]()
-    for row in rows:
-        if row["cluster_id_before"] is not None:
-            went[row["cluster_id_before"]] += row["classes"]
-        if row["cluster_id_after"] is not None:
-            came[row["cluster_id_after"]] += row["classes"]
-        assert row["classes"] > 0
-    assert went == Counter(before.values())
-    assert came == Counter(after.values())
+    assert all(row["classes"] > 0 for row in rows)
+    for side, clusters in (("cluster_id_before", before), ("cluster_id_after", after)):
+        counts = Counter[int | None]()
+        for row in rows:
+            counts[row[side]] += row["classes"]
+        counts.pop(None, None)  # those that are new or gone
+        assert counts == Counter(clusters.values())
     assert sum(row["classes"] for row in rows) == len(before.keys() | after.keys())
 
 

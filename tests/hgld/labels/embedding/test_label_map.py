@@ -29,13 +29,10 @@ def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Proj
     plane = lay_out(blobs(5, 20)[:count])
     assert plane.shape == (count, 2)
     assert plane.dtype == np.float32
-    assert np.isfinite(plane).all()
-    if count == 1:
-        assert plane.tolist() == [[0.5, 0.5]]
-    if count > 1:
-        assert len(np.unique(plane, axis=0)) == count
+    assert len(np.unique(plane, axis=0)) == count
+    if count:
         low, high = plane.min(axis=0), plane.max(axis=0)
-        assert (high - low).max() == pytest.approx(0.94, abs=1e-6)
+        assert (high - low).max() == pytest.approx(0.94 if count > 1 else 0, abs=1e-6)
         np.testing.assert_allclose((low + high) / 2, 0.5, atol=1e-6)
 
 
@@ -64,26 +61,14 @@ def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) 
     np.testing.assert_array_equal(same, np.full((40, 2), 0.5))
 
 
-# The stage
-
-
-@pytest.fixture
-def embedded(workspace: Workspace, vectors: Floats) -> Workspace:
+def test_each_class_has_its_place(workspace: Workspace, vectors: Floats) -> None:
     write_embedded(workspace, {f"Q{n}": (f"class {n}", 1) for n in range(1, 41)}, vectors[:40])
-    return workspace
-
-
-def test_each_class_has_its_place(embedded: Workspace, vectors: Floats) -> None:
-    report = run_map(embedded)
-    table = embedded.read(LABEL_MAP)
-    assert table.schema == LABEL_MAP.schema
+    report = run_map(workspace)
+    table = workspace.read(LABEL_MAP)
     assert table["class_qid"].to_pylist() == [f"Q{n}" for n in range(1, 41)]
     plane = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
     np.testing.assert_array_equal(plane, label_projection(vectors[:40]))
-    assert (report.manifest.rows, report.result) == (40, embedded.path("labels/map"))
-
-
-def test_a_build_without_classes_has_an_empty_map(workspace: Workspace) -> None:
+    assert report.result == workspace.path("labels/map")
     write_stage(workspace, [(one, table_of(one, [])) for one in (LABELS, EMBEDDINGS)])
     run_map(workspace)
     assert len(workspace.read(LABEL_MAP)) == 0

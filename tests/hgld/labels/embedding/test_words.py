@@ -7,6 +7,9 @@ from hgld.errors import InputError
 from hgld.labels.embedding.words import taxonomy_words
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
+SUPERCATEGORIES = "hierarchical_label,natural_or_human_made,description\n"
+ALIASES = "hierarchical_label,language,alias\n"
+
 
 def test_each_shipped_word_says_what_no_other_does(shipped_words: pa.Table) -> None:
     words = shipped_words.to_pylist()
@@ -38,9 +41,9 @@ def test_a_taxonomy_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Pat
 
 
 def test_distilled_words_count_for_super_categories_that_one_has(tmp_path: Path) -> None:
-    one = "hierarchical_label,natural_or_human_made,description\nlake,natural,Lakes\n"
-    none = "hierarchical_label,language,alias\n"
-    words = taxonomy_words(write_taxonomy(tmp_path, supercategories=one, aliases=none)).to_pylist()
+    one = f"{SUPERCATEGORIES}lake,natural,Lakes\n"
+    folder = write_taxonomy(tmp_path, supercategories=one, aliases=ALIASES)
+    words = taxonomy_words(folder).to_pylist()
     assert {word["hierarchical_label"] for word in words} == {"lake"}
     assert {word["kind"] for word in words} >= {"name", "wordnet"}
 
@@ -48,7 +51,6 @@ def test_distilled_words_count_for_super_categories_that_one_has(tmp_path: Path)
 def test_a_folder_without_a_taxonomy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="supercategories"):
         taxonomy_words(tmp_path)
-    empty = "hierarchical_label,natural_or_human_made,description\n"
-    none = "hierarchical_label,language,alias\n"
+    folder = write_taxonomy(tmp_path, supercategories=SUPERCATEGORIES, aliases=ALIASES)
     with pytest.raises(InputError, match="super-category"):
-        taxonomy_words(write_taxonomy(tmp_path, supercategories=empty, aliases=none))
+        taxonomy_words(folder)

@@ -1,6 +1,3 @@
-import csv
-from pathlib import Path
-
 import pytest
 
 from hgld.labels.fills.lexicon import Lexicon, name_of_category, parts_of
@@ -37,26 +34,13 @@ def test_what_stands_in_parentheses_is_told_apart_also_where_one_is_missing() ->
         ("Pommern (ship, 1903)", "boat", "ship"),
     ],
 )
-def test_any_language_is_read(whole_lexicon: Lexicon, title: str, label: str, words: str) -> None:
-    meaning = whole_lexicon.meaning(title)
+def test_any_language_is_read(lexicon: Lexicon, title: str, label: str, words: str) -> None:
+    meaning = lexicon.meaning(title)
     assert meaning.said.get(label) == words
     assert any(token.endswith(f":{label}") for token in meaning.tokens)
 
 
-def test_a_name_without_a_known_word_means_nothing(whole_lexicon: Lexicon) -> None:
-    meaning = whole_lexicon.meaning("Xqzt 77")
-    assert (meaning.said, meaning.tokens) == ({}, [])
-    assert whole_lexicon.meaning("").tokens == []
-
-
-def test_the_first_known_word_is_mostly_right(whole_lexicon: Lexicon, shared: Path) -> None:
-    with (shared / "labels/train_landmarks_sample.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in list(csv.DictReader(file))[::10] if row["hierarchical_label"]]
-    said = [whole_lexicon.meaning(name_of_category(row["category"])).said for row in rows]
-    right = [
-        next(iter(one)) == row["hierarchical_label"]
-        for one, row in zip(said, rows, strict=True)
-        if one
-    ]
-    assert len(right) >= 0.75 * len(rows)  # 432 of 573 names have one
-    assert sum(right) >= 0.77 * len(right)
+def test_a_name_without_a_known_word_means_nothing(lexicon: Lexicon) -> None:
+    for name in ("Xqzt 77", ""):
+        meaning = lexicon.meaning(name)
+        assert (meaning.said, meaning.tokens) == ({}, [])

@@ -4,14 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hgld.engine.workspace import Workspace
 from hgld.tables import FILL_DECISIONS
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from tests.worlds import builders
 
 CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
 NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
@@ -27,6 +20,16 @@ OPEN = {
 }
 
 
+def labelled_names() -> list[str]:
+    """Returns the names of 90 churches and 90 lakes in turn; a third of them say nothing."""
+    pairs = zip(PLACES[:90], WATERS, strict=False)
+    return [
+        name
+        for number, (place, water) in enumerate(pairs)
+        for name in ((f"{place}_Church", f"Lake_{water}") if number % 3 else (place, water))
+    ]
+
+
 def write_named_build(
     workspace: Workspace,
     *,
@@ -35,26 +38,21 @@ def write_named_build(
     decisions: Sequence[Mapping[str, object]] = (),
 ) -> None:
     """Writes a build of 90 churches and 90 lakes, and of landmarks without a class."""
-    scraped: dict[tuple[str, int], Sequence[str]] = {}
-    called: dict[tuple[str, int], str] = {}
-    for number in range(90):
-        scraped["train", 2 * number] = [CHURCH, SITE]
-        # Of each a third are called by a bare name, which says nothing.
-        called["train", 2 * number] = f"{PLACES[number]}_Church" if number % 3 else PLACES[number]
-        scraped["train", 2 * number + 1] = [LAKE]
-        called["train", 2 * number + 1] = f"Lake_{WATERS[number]}" if number % 3 else WATERS[number]
-    called |= names
-    scraped |= classes or {}
-    rows = class_rows({key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()})
+    called = {("train", number): name for number, name in enumerate(labelled_names())} | {**names}
+    scraped = {key: [LAKE] if key[1] % 2 else [CHURCH, SITE] for key in [*called][:180]}
+    scraped |= {key: [*qids] for key, qids in (classes or {}).items()}
+    pairs = {key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()}
+    rows = builders.class_rows(pairs)
     landmarks = [
         {"split": split, "landmark_id": number, "category": URL + name}
         for (split, number), name in called.items()
     ]
-    write_metadata(workspace, landmarks, [])
+    builders.write_metadata(workspace, landmarks, [])
     pages = [
         row | {"status": "ok", "page_title": f"Category:{name}"}
         for row, name in zip(landmarks, called.values(), strict=True)
     ]
-    write_scrape(workspace, rows, pages)
-    write_taxonomy(workspace, rows, DECISIONS)
-    write_stage(workspace, [(FILL_DECISIONS, table_of(FILL_DECISIONS, decisions))])
+    builders.write_scrape(workspace, rows, pages)
+    builders.write_taxonomy(workspace, rows, DECISIONS)
+    table = builders.table_of(FILL_DECISIONS, decisions)
+    builders.write_stage(workspace, [(FILL_DECISIONS, table)])

@@ -1,25 +1,26 @@
 import hashlib
+import math
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from hgld.labels.looks.clip import (
-    ClipModel,
-    PixelNormalisation,
-    Vote,
-    load_clip,
-    votes_of_landmarks,
-)
+from hgld.engine.workspace import Workspace
+from hgld.labels.looks.clip import ClipModel, Unread, Vote, load_clip, votes_of_landmarks
 from hgld.pictures import PictureFile
 from tests.worlds.tiny_clip import TINY
+from tests.worlds.unlabelled import ColourModel, file_row
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 torch = pytest.importorskip("torch", reason="needs `pip install 'hgld[cluster]'`")
+
+TEXTS = [f"A picture of a {name}" for name in ("church", "lake", "ocean area")]
 
 
 @pytest.fixture
@@ -27,25 +28,21 @@ def clip(tiny_weights: Path) -> ClipModel:
     return load_clip(TINY, str(tiny_weights))
 
 
-def noise(seed: int, size: tuple[int, int] = (40, 60)) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype("uint8")
-    return Image.fromarray(pixels)
-
-
-def plain_features(weights: Path, images: list[Image.Image]) -> np.ndarray[Any, Any]:
+def plain_features(weights: Path, images: list[Image.Image]) -> NDArray[Any]:
     """What open_clip's own way gives, one picture at a time."""
     model, _, transform = open_clip.create_model_and_transforms(
         TINY, pretrained=str(weights), require_pretrained=True
     )
+    model.eval()
     with torch.inference_mode():
-        rows = [
-            model.eval().encode_image(transform(image)[None], normalize=True) for image in images
-        ]
+        rows = [model.encode_image(transform(image)[None], normalize=True) for image in images]
     return np.asarray(torch.cat(rows).numpy())
 
 
 def test_pictures_are_encoded_as_open_clip_does(clip: ClipModel, tiny_weights: Path) -> None:
-    images = [noise(seed, size) for seed, size in enumerate([(40, 60), (90, 33), (32, 32)])]
+    random = np.random.default_rng(0)
+    sizes = [(40, 60, 3), (90, 33, 3), (32, 32, 3)]
+    images = [Image.fromarray(random.integers(0, 256, size, np.uint8)) for size in sizes]
     vectors = clip.encode_pictures([clip.prepare(image) for image in images])
     assert vectors.dtype == np.float32
     expected = plain_features(tiny_weights, images)
@@ -56,7 +53,7 @@ def test_pictures_are_encoded_as_open_clip_does(clip: ClipModel, tiny_weights: P
 def test_pixels_are_normalised_as_the_settings_say_or_the_tag_of_the_weights_was_trained(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def white(weights: str, choice: PixelNormalisation) -> float:
+    def white(weights: str, choice: Any) -> float:  # noqa: ANN401 - its name
         image = Image.new("RGB", (32, 32), (255, 255, 255))
         return float(load_clip(TINY, weights, choice).prepare(image)[0, 0, 0])
 
@@ -73,26 +70,110 @@ def test_pixels_are_normalised_as_the_settings_say_or_the_tag_of_the_weights_was
     assert white("a tag", "clip") == of_clip
 
 
+# Votes
+
+
+def picture_file(path: Path) -> PictureFile:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return PictureFile(path=path, size_bytes=len(content), sha256=digest, mend="fetch it")
+
+
+@pytest.fixture
+def painted(workspace: Workspace) -> Callable[[str], list[PictureFile]]:
+    """Paints a picture of a plain colour for each letter."""
+
+    def paint(letters: str) -> list[PictureFile]:
+        rows = [
+            file_row(workspace, "train", f"{n:05d}", letter) for n, letter in enumerate(letters)
+        ]
+        return [picture_file(workspace.path(str(row["path"]))) for row in rows]
+
+    return paint
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(3) as pool:
+        yield pool
+
+
+def look(model: Any, landmarks: Any, threads: Executor) -> list[list[Any]]:  # noqa: ANN401
+    return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
+
+
 def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
-    clip: ClipModel, tiny_weights: Path, shared: Path, tmp_path: Path
+    clip: ClipModel, tiny_weights: Path, shared: Path, tmp_path: Path, threads: Executor
 ) -> None:
     """They are decoded at a reduced size, which changes little."""
-    files = []
     with tarfile.open(shared / "gldv2_mini/train/images_000.tar") as tar:
-        for member in tar.getmembers()[:15]:
-            content = tar.extractfile(member)
-            assert content is not None
-            path = tmp_path / Path(member.name).name
-            path.write_bytes(data := content.read())
-            digest = hashlib.sha256(data).hexdigest()
-            files.append(PictureFile(path=path, size_bytes=len(data), sha256=digest, mend="fetch"))
-    texts = clip.encode([f"A picture of a {name}" for name in ("church", "lake", "ocean area")])
-    with ThreadPoolExecutor(2) as threads:
-        (votes,) = votes_of_landmarks(clip, texts, [files], threads)
+        tar.extractall(tmp_path, tar.getmembers()[:15], filter="data")
+    files = [picture_file(path) for path in sorted(tmp_path.rglob("*.jpg"))]
+    (votes,) = look(clip, [files], threads)
     decoded = [Image.open(file.path).convert("RGB") for file in files]
-    logits = plain_features(tiny_weights, decoded) @ texts.T / 0.07
+    logits = plain_features(tiny_weights, decoded) @ clip.encode(TEXTS).T / 0.07
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # (15, 3)
+    assert len(shares) == 15
     for vote, share in zip(votes, shares, strict=True):
-        assert isinstance(vote, Vote)
         assert share[vote.name] == pytest.approx(share.max(), abs=1e-3)
         assert vote.confidence == pytest.approx(share[vote.name], abs=1e-3)
+
+
+Painted = Callable[[str], list[PictureFile]]
+
+
+def test_a_picture_votes_by_softmax(painted: Painted, threads: Executor) -> None:
+    for scale, sure in ((math.log(6), 6 / 8), (math.log(98), 98 / 100), (100.0, 1.0)):
+        (votes,) = look(ColourModel(scale), [painted("rgby")], threads)
+        # Yellow is as near to church as to lake, and the first of the two gets its vote.
+        assert [vote.name for vote in votes] == [0, 1, 2, 0]
+        assert [vote.confidence for vote in votes[:3]] == pytest.approx([sure] * 3, rel=1e-5)
+    assert votes[3].confidence == pytest.approx(0.5)
+
+
+def test_landmarks_keep_their_votes(painted: Painted, threads: Executor) -> None:
+    pictures, model = painted("rg" * 35 + "b"), ColourModel(3.0)
+    parts = [pictures[:0], pictures[:60], pictures[60:70], pictures[70:], pictures[:0]]
+    found = look(model, parts, threads)
+    names = [[vote.name for vote in votes] for votes in found]
+    assert names == [[], [0, 1] * 30, [0, 1] * 5, [2], []]
+    assert model.batches == [60, 10, 1]
+
+
+class AtOnce(Executor):
+    """Prepares everything that it is given before anybody asks for it."""
+
+    def submit(self, call: Callable[..., Any], /, *given: object, **named: object) -> Any:  # noqa: ANN401
+        done = Future[Any]()
+        done.set_result(call(*given, **named))
+        return done
+
+
+def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:
+    class Watched(ColourModel):
+        """Knows how many pictures were prepared and not encoded yet."""
+
+        most = 0
+
+        def encode_pictures(self, prepared: Sequence[Any]) -> NDArray[np.float32]:
+            self.most = max(self.most, self.prepared - sum(self.batches))
+            return super().encode_pictures(prepared)
+
+    model = Watched(3.0)
+    look(model, [painted("r") * 40] * 6, AtOnce())
+    assert (model.prepared, model.most) == (240, 80)
+
+
+def test_damaged_pictures_say_why(painted: Painted, tmp_path: Path, threads: Executor) -> None:
+    good, gone = painted("rg")
+    gone.path.unlink()
+    text = tmp_path / "text.png"
+    text.write_bytes(b"no picture")
+    ((broken, vote, changed),) = look(ColourModel(3.0), [[picture_file(text), good, gone]], threads)
+    assert isinstance(broken, Unread)
+    assert not broken.is_changed
+    assert str(text) in broken.reason
+    assert isinstance(vote, Vote)
+    assert changed.is_changed
+    assert str(gone.path) in changed.reason
+    assert "fetch it" in changed.reason

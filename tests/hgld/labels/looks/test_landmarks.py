@@ -6,14 +6,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.labels.looks.landmarks import find_unlabelled
 from hgld.tables import IMAGE_FILES
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from tests.worlds import builders
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -25,7 +18,6 @@ def test_it_agrees_with_a_plain_reading_in_any_order(workspace: Workspace, *, cl
         (splits[id_], id_): [(qid, qid) for qid in chance.sample(["Q1", "Q2", "Q3"], 2)]
         for id_ in chance.sample(ids, 100)
     }
-    decisions = {"Q1": ("proposed", "lake", "natural"), "Q2": ("ignored", None, None)}
     landmarks = [{"split": splits[id_], "landmark_id": id_, "category": ""} for id_ in ids]
     images, files = [], defaultdict[str, list[dict[str, object]]](list)
     expected = defaultdict[int, list[str]](list)
@@ -40,21 +32,18 @@ def test_it_agrees_with_a_plain_reading_in_any_order(workspace: Workspace, *, cl
             row = {"image_id": image_id, "tar": "a.tar", "status": status}
             path = {"path": f"images/{image_id}.jpg", "size_bytes": number, "sha256": image_id}
             files[split].append(row | (path if status == "ok" else {}))
-        if clean and split == "train" and not in_clean:
-            continue
-        if status == "ok":
-            expected[id_].append(image_id)
-        else:
+        if in_clean or not clean or split == "index":
+            expected[id_] += [image_id] if status == "ok" else []
             others[id_, status] += 1
     # A test image is of a landmark of the index, and a query: nobody looks at it.
     images.append({"split": "test", "image_id": "f" * 16, "landmark_id": ids[0]})
-    write_metadata(workspace, landmarks, images)
-    rows = class_rows(classes)
-    write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
-    write_taxonomy(workspace, rows, decisions)  # type: ignore[arg-type] # an ignored one has no label
+    builders.write_metadata(workspace, landmarks, images)
+    rows = builders.class_rows(classes)
+    builders.write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
+    builders.write_taxonomy(workspace, rows, {"Q1": ("proposed", "lake", "natural")})
     for split in ("train", "index"):
-        dataset = IMAGE_FILES[split]
-        write_stage(workspace, [(dataset, table_of(dataset, files[split]))])
+        table = builders.table_of(IMAGE_FILES[split], files[split])
+        builders.write_stage(workspace, [(IMAGE_FILES[split], table)])
 
     labelled = {id_ for (_, id_), pairs in classes.items() if ("Q1", "Q1") in pairs}
     assert 0 < len(labelled) < len(classes)
@@ -65,8 +54,6 @@ def test_it_agrees_with_a_plain_reading_in_any_order(workspace: Workspace, *, cl
         parts = [*found.part(0, 7), *found.part(7, len(wanted))]
         assert [one.landmark_id for one in parts] == wanted
         for one in parts:
-            assert [p.sha256 for p in one.pictures] == sorted(expected[one.landmark_id])[:3]
-            assert (one.bad, one.absent) == (
-                others[one.landmark_id, "bad"],
-                others[one.landmark_id, "absent"],
-            )
+            id_ = one.landmark_id
+            assert [p.sha256 for p in one.pictures] == sorted(expected[id_])[:3]
+            assert (one.bad, one.absent) == (others[id_, "bad"], others[id_, "absent"])

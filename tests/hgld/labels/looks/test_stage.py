@@ -1,10 +1,10 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
@@ -18,22 +18,10 @@ from hgld.labels.looks.clip import Unread, Vote
 from hgld.labels.looks.landmarks import Landmark
 from hgld.labels.looks.stage import LookConfig, look_stage, run_look, told_votes
 from hgld.tables import IMAGE_FILES, PICTURE_VOTES
-from tests.worlds.unlabelled import (
-    CHURCH,
-    DECISIONS,
-    LAKE,
-    SITE,
-    ColourModel,
-    Pictures,
-    colour_config,
-    picture_votes,
-    write_unlabelled,
-)
+from tests.worlds import unlabelled
+from tests.worlds.unlabelled import CHURCH, LAKE, SITE, ColourModel, colour_config, picture_votes
 
-if TYPE_CHECKING:
-    import torch
-
-PICTURES: Pictures = {
+PICTURES = {
     ("train", 1): "rrr",  # has a class
     ("train", 2): "rrgb",  # is ignored in each of its classes
     ("train", 3): "bbx",
@@ -41,7 +29,7 @@ PICTURES: Pictures = {
     ("train", 5): "xx",
     ("train", 6): "--",
     ("train", 7): "",
-    ("train", 8): "RRR",
+    ("train", 8): "RRR",  # none is in train_clean.csv
     ("index", 1): "gg",
     ("index", 2): "r",
 }
@@ -60,24 +48,15 @@ def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
 
 @pytest.fixture
 def build(workspace: Workspace) -> Workspace:
-    write_unlabelled(workspace, PICTURES, classes=CLASSES)
+    unlabelled.write_unlabelled(workspace, PICTURES, classes=CLASSES)
     return workspace
 
 
 def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: ColourModel) -> None:
     report = run_look(build, colour_config(build))
     rows = picture_votes(build)
-    assert {key: row["status"] for key, row in rows.items()} == {
-        ("train", 2): "ok",
-        ("train", 3): "ok",
-        ("train", 4): "ok",
-        ("train", 5): "no_picture",
-        ("train", 6): "no_picture",
-        ("train", 7): "no_picture",
-        ("train", 8): "no_picture",  # none is in train_clean.csv
-        BARE: "no_picture",
-        ("index", 1): "ok",
-    }
+    assert [*rows] == [("index", 1), *(("train", number) for number in range(2, 9)), BARE]
+    assert [row["status"] for row in rows.values()] == ["ok"] * 4 + ["no_picture"] * 5
     assert (report.manifest.rows, report.manifest.problems, report.manifest.failed) == (9, 5, 0)
     assert model.prepared == 4 + 2 + 3 + 2
     assert model.batches == [4, 2, 3, 2]  # a batch is of one landmark
@@ -89,10 +68,11 @@ def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: Colo
 
 
 def test_no_picture_or_one_name_loads_no_model(workspace: Workspace, model: ColourModel) -> None:
-    write_unlabelled(workspace, {("train", 1): "xx", ("index", 1): ""})
+    unlabelled.write_unlabelled(workspace, {("train", 1): "xx", ("index", 1): ""})
     run_look(workspace, colour_config(workspace))
     assert {row["status"] for row in picture_votes(workspace).values()} == {"no_picture"}
-    write_unlabelled(workspace, {("train", 1): "g"}, decisions={CHURCH: DECISIONS[CHURCH]})
+    one = {CHURCH: unlabelled.DECISIONS[CHURCH]}
+    unlabelled.write_unlabelled(workspace, {("train", 1): "g"}, decisions=one)
     with pytest.raises(InputError, match="super-categories"):
         run_look(workspace, colour_config(workspace))
     assert model.texts == []
@@ -102,7 +82,7 @@ def test_no_picture_or_one_name_loads_no_model(workspace: Workspace, model: Colo
 def test_some_landmarks_that_have_a_label_are_looked_at_as_well(workspace: Workspace) -> None:
     pictures = {("train", number): "r" for number in range(1, 9)}
     labelled = {key: [CHURCH] for key in list(pictures)[:6]}
-    write_unlabelled(workspace, pictures, classes=labelled)
+    unlabelled.write_unlabelled(workspace, pictures, classes=labelled)
     run_look(workspace, colour_config(workspace))
     assert [key[1] for key in picture_votes(workspace)] == [7, 8, 903]
     run_look(workspace, colour_config(workspace, checked=5))
@@ -148,37 +128,36 @@ def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_pa
     prepared = model.prepared
     # The index landmark 2 loses its class, the train landmark 2 has one now.
     other = {("train", 1): [CHURCH], ("train", 2): [SITE, LAKE], ("index", 2): [SITE]}
-    write_unlabelled(build, PICTURES, classes=other)
+    unlabelled.write_unlabelled(build, PICTURES, classes=other)
     warm = run_look(build, colour_config(build))
     assert not warm.skipped
     assert model.prepared == prepared + 1
     assert picture_votes(build)["index", 2]["best_guess"] == "church"
     # What is taken over is what a fresh run makes.
     fresh = Workspace(tmp_path / "fresh")
-    write_unlabelled(fresh, PICTURES, classes=other)
+    unlabelled.write_unlabelled(fresh, PICTURES, classes=other)
     assert run_look(fresh, colour_config(build)).manifest.outputs == warm.manifest.outputs
 
 
-@pytest.mark.parametrize(
-    "settings", [{"prompt": "A picture of a  {label}"}, {"normalisation": "inception"}, {}]
-)
-def test_other_settings_or_weights_look_again(
-    build: Workspace, model: ColourModel, settings: dict[str, object]
-) -> None:
+def test_other_settings_or_weights_look_again(build: Workspace, model: ColourModel) -> None:
     config = colour_config(build)
     run_look(build, config)
-    prepared = model.prepared
-    if not settings:
-        Path(config.weights).write_bytes(b"other colours")
-    run_look(build, colour_config(build, **settings))
-    assert model.prepared == 2 * prepared
+    once = model.prepared
+    run_look(build, replace(config, prompt="A picture of a  {label}"))
+    assert model.prepared == 2 * once
+    config = replace(config, normalisation="inception")
+    run_look(build, config)
+    assert model.prepared == 3 * once
+    Path(config.weights).write_bytes(b"other colours")
+    run_look(build, config)
+    assert model.prepared == 4 * once
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Dying(ColourModel):
-        def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> NDArray[np.float32]:
+        def encode_pictures(self, prepared: Sequence[Any]) -> NDArray[np.float32]:
             if len(self.batches) == 2:  # the second shard is under way
                 raise KeyboardInterrupt
             return super().encode_pictures(prepared)
@@ -195,7 +174,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     resumed = run_look(build, config).manifest
     assert model.batches == [3, 2]  # of four landmarks with pictures, two were done
     undisturbed = Workspace(build.root.with_name("undisturbed"))
-    write_unlabelled(undisturbed, PICTURES, classes=CLASSES)
+    unlabelled.write_unlabelled(undisturbed, PICTURES, classes=CLASSES)
     assert run_look(undisturbed, config).manifest.outputs == resumed.outputs
 
 
@@ -204,16 +183,14 @@ def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourMode
     # Three of the four of landmark 2, and all that can be read of landmark 3.
     numbers = (20000, 20001, 20002, 30000, 30001)
     paths = [build.path(files[f"t{number:08d}"]) for number in numbers]
-    cut, altered, *gone = paths
     pictures = [path.read_bytes() for path in paths]
-    cut.write_bytes(pictures[0][:-20])
-    altered.write_bytes(pictures[1][:-30] + bytes([pictures[1][-30] ^ 1]) + pictures[1][-29:])
-    for path in gone:
+    paths[0].write_bytes(pictures[4])
+    for path in paths[1:]:
         path.unlink()
     config = colour_config(build)
     report = run_look(build, config)
-    written = pa.concat_tables([pq.read_table(path) for path in build.shards(PICTURE_VOTES)])
-    rows = {row["landmark_id"]: row for row in written.to_pylist() if row["split"] == "train"}
+    (shard,) = (path for path in build.shards(PICTURE_VOTES) if path.stem.startswith("train"))
+    rows = {row["landmark_id"]: row for row in pq.read_table(shard).to_pylist()}
     assert (rows[2]["pictures"], rows[2]["best_guess"]) == (1, "ocean area ")
     assert rows[3]["status"] == "failed"
     assert report.manifest.failed == 1
@@ -243,24 +220,18 @@ def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None
 CHANGED, BROKEN = Unread("is gone", is_changed=True), Unread("cut short", is_changed=False)
 
 
-def told(looked: Sequence[Vote | Unread], bad: int = 0, absent: int = 0) -> dict[str, object]:
-    landmark = Landmark(split="train", landmark_id=7, pictures=[], bad=bad, absent=absent)
+def told(looked: Sequence[Vote | Unread], bad: int = 0) -> dict[str, Any]:
+    landmark = Landmark(split="train", landmark_id=7, pictures=[], bad=bad, absent=4)
     return told_votes(landmark, looked, ["church", "lake", "park"])
 
 
 def test_most_votes_win_with_their_share_and_the_mean_confidence_of_their_pictures() -> None:
-    votes = [Vote(1, 0.9), Vote(0, 0.99), Vote(1, 0.6), Vote(1, 0.75), Vote(2, 0.2)]
-    assert told(votes) == {
-        "split": "train",
-        "landmark_id": 7,
-        "status": "ok",
-        "best_guess": "lake",
-        "confidence": pytest.approx(0.75),  # (0.9 + 0.6 + 0.75) / 3
-        "share": 0.6,
-        "pictures": 5,
-        "left_out": 0,
-        "evidence": "lake: 3 of 5 pictures, confidence 0.75; then church: 1",
-    }
+    row = told([Vote(1, 0.9), Vote(0, 0.99), Vote(1, 0.6), Vote(1, 0.75), Vote(2, 0.2)])
+    assert (row["split"], row["landmark_id"], row["status"]) == ("train", 7, "ok")
+    assert (row["best_guess"], row["share"]) == ("lake", 0.6)
+    assert row["confidence"] == pytest.approx(0.75)  # (0.9 + 0.6 + 0.75) / 3
+    assert (row["pictures"], row["left_out"]) == (5, 0)
+    assert row["evidence"] == "lake: 3 of 5 pictures, confidence 0.75; then church: 1"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +239,6 @@ def test_most_votes_win_with_their_share_and_the_mean_confidence_of_their_pictur
     [
         ([Vote(0, 0.6), Vote(1, 0.9), Vote(0, 0.7), Vote(1, 0.5)], "lake"),  # 0.7 beats 0.65
         ([Vote(2, 0.75), Vote(1, 0.75)], "lake"),
-        ([Vote(1, 0.75), Vote(2, 0.75)], "lake"),
         ([Vote(0, 0.6), Vote(0, 0.6), Vote(1, 1.0)], "church"),
     ],
 )
@@ -289,7 +259,7 @@ def test_of_equally_many_the_more_confident_win(votes: list[Vote], front: str) -
 def test_damaged_pictures_have_no_vote_and_are_counted(
     looked: list[Vote | Unread], bad: int, status: str, left_out: int
 ) -> None:
-    row = told(looked, bad, absent=4)
+    row = told(looked, bad)
     assert (row["status"], row["left_out"]) == (status, left_out)
-    assert f"{left_out} left out" in str(row["evidence"])
+    assert f"{left_out} left out" in row["evidence"]
     assert row.get("share") == (1 if status == "ok" else None)

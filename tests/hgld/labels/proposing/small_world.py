@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from hgld.labels.proposing.knowledge import Knowledge, ProposalInputs
 from hgld.labels.proposing.opinions import IGNORE, Hint
-from hgld.tables import SUPERCLASSES
+from hgld.tables import CLUSTERS, SUPERCLASSES, WORDS
+from tests.worlds.builders import table_of
 
 SIDES = {"church": "human-made", "lake": "natural", "bridge": "human-made"}
 AXES = {name: axis for axis, name in enumerate([*SIDES, "status", "other", "fort"])}
@@ -25,26 +26,18 @@ def direction(parts: Mapping[str, float]) -> NDArray[np.float32]:
 
 def words() -> pa.Table:
     """Returns the names, and two more words."""
-    rows = [(name, name, "name") for name in SIDES]
-    rows += [("kirk", "church", "wordnet"), ("loch", "lake", "alias")]
-    return pa.table(
-        {
-            "phrase": [row[0] for row in rows],
-            "hierarchical_label": [row[1] for row in rows],
-            "kind": [row[2] for row in rows],
-            "embedding": pa.array(
-                [direction({row[1]: 1.0, "other": 0.1 * n}) for n, row in enumerate(rows)],
-                pa.list_(pa.float32()),
-            ),
-        }
-    )
+    told = [(name, name, "name") for name in SIDES]
+    told += [("kirk", "church", "wordnet"), ("loch", "lake", "alias")]
+    columns = ("phrase", "hierarchical_label", "kind", "embedding")
+    rows = [(*row, direction({row[1]: 1.0, "other": 0.1 * n})) for n, row in enumerate(told)]
+    return table_of(WORDS, [dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def superclasses(rows: Sequence[tuple[str, int, str, str]]) -> pa.Table:
     """Returns SUPERCLASSES of (class_qid, depth, superclass_qid, superclass_label)."""
     columns = ("class_qid", "depth", "superclass_qid", "superclass_label")
     told = [dict(zip(columns, row, strict=True)) | {"status": "ok"} for row in rows]
-    return pa.Table.from_pylist(told, schema=SUPERCLASSES.schema)
+    return table_of(SUPERCLASSES, told)
 
 
 def read(label: str) -> list[Hint]:
@@ -78,19 +71,12 @@ CLASSES: list[tuple[str, str, dict[str, float], int, int]] = [
 
 def small_inputs(classes: Sequence[tuple[str, str, dict[str, float], int, int]]) -> ProposalInputs:
     """Returns what is proposed of some of CLASSES; `chapel` has two Q-ids."""
+    columns = ("class_qid", "class_label", "landmarks", "cluster_id", "similarity")
+    rows = [(qid, label, count, cluster, 0.9) for qid, label, _, count, cluster in classes]
+    vectors = np.array([direction(each[2]) for each in classes], dtype=np.float32)
     return ProposalInputs(
-        classes=pa.table(
-            {
-                "class_qid": [each[0] for each in classes],
-                "class_label": [each[1] for each in classes],
-                "landmarks": pa.array([each[3] for each in classes], pa.int64()),
-                "cluster_id": pa.array([each[4] for each in classes], pa.int32()),
-                "similarity": pa.array([0.9] * len(classes), pa.float32()),
-            }
-        ),
-        vectors=np.array([direction(each[2]) for each in classes], dtype=np.float32).reshape(
-            -1, WIDTH
-        ),
+        classes=table_of(CLUSTERS, [dict(zip(columns, row, strict=True)) for row in rows]),
+        vectors=vectors.reshape(-1, WIDTH),
         words=words(),
         knowledge=Knowledge(sides=SIDES, read_label=read),
         superclasses=superclasses(

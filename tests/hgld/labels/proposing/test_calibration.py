@@ -1,4 +1,4 @@
-from pathlib import Path
+from importlib import resources
 from typing import get_args
 
 import numpy as np
@@ -22,14 +22,9 @@ def test_the_shipped_calibration_can_be_used_and_tells_where_each_figure_is_from
     lowest, highest = known.confident(np.array([-99.0, 99.0]))
     # Nearer to one half than the silver set has it, whose author wrote the taxonomy as well.
     assert worth[0] < lowest < 0.5 < highest < worth[-1]
-    path = Path("hgld/labels/proposing/calibration.csv")
-    lines = (Path(__file__).resolve().parents[4] / path).read_text(encoding="utf-8").splitlines()
-    assert all(line.rpartition(",")[2] for line in lines)
-
-
-def test_every_kind_of_evidence_that_words_can_give_is_calibrated() -> None:
-    known = shipped_calibration()
-    for tier in get_args(EvidenceKind):
+    file = resources.files("hgld.labels.proposing") / "calibration.csv"
+    assert all(line.rpartition(",")[2] for line in file.read_text(encoding="utf-8").splitlines())
+    for tier in get_args(EvidenceKind):  # each kind that words can give
         assert 0 < known.of("wording", tier) < 1
         assert 0 < known.of("wording", f"{DOUBT} {tier}") < 1
 

@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,30 +15,24 @@ QIDS = [each[0] for each in CLASSES]
 OUTSIDE = "Q100"  # a class that no landmark has, above three that some have
 LABELS = ["church", "lake", "castle", "fort", IGNORE]
 
-decisions = st.lists(
-    st.tuples(
-        st.sampled_from([*QIDS, OUTSIDE]),
-        st.none() | st.builds(Ruling, st.sampled_from(LABELS), st.none()),
-    ),
-    max_size=14,
+Step = tuple[str, Ruling | None]
+rulings = st.builds(Ruling, st.sampled_from(LABELS), st.none())
+steps_of_a_review = st.lists(
+    st.tuples(st.sampled_from([*QIDS, OUTSIDE]), st.none() | rulings), max_size=14
 )
 
 
 def test_names_and_words_speak_before_anything_is_decided() -> None:
     proposals = OpenProposals(INPUTS)
-    church, heritage = proposals.proposal("Q1"), proposals.proposal("Q7")
+    church, heritage, holy = map(proposals.proposal, ("Q1", "Q7", "Q8"))
     assert (church.proposed_label, church.proposed_action) == ("church", "accept")
     assert church.proposed_natural_or_human_made == "human-made"
     assert "the head noun 'church' is church" in church.evidence
     assert (heritage.proposed_label, heritage.proposed_action) == (None, "ignore")
     # The side of the best super-category, for a reviewer who would keep the class.
     assert (heritage.runner_up, heritage.proposed_natural_or_human_made) == ("church", "human-made")
-
-
-def test_what_the_taxonomy_would_have_looked_at_is_asked_with_the_best_label() -> None:
-    asked = OpenProposals(INPUTS).proposal("Q8")
-    assert (asked.proposed_action, asked.proposed_label) == ("ask", "church")
-    assert asked.tier == "doubtful"
+    # What the taxonomy would have looked at is asked, with the best label.
+    assert (holy.proposed_action, holy.proposed_label, holy.tier) == ("ask", "church", "doubtful")
 
 
 def test_a_decision_teaches_namesakes_and_neighbours_and_those_below() -> None:
@@ -84,25 +80,28 @@ def test_others_than_given_proposals_are_those_that_decisions_made_others() -> N
 
 
 @settings(max_examples=25, deadline=None)
-@given(steps=decisions, random=st.randoms(use_true_random=False))
-def test_only_decisions_in_force_count(
-    steps: list[tuple[str, Ruling | None]], random: "object"
-) -> None:
+@given(steps=steps_of_a_review, random=st.randoms(use_true_random=False))
+def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> None:
     stepwise = OpenProposals(INPUTS)
     for qid, decision in steps:
         stepwise.decide({qid: decision})
     in_force = {qid: decision for qid, decision in dict(steps).items() if decision is not None}
     shuffled = list(in_force.items())
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     batch = OpenProposals(INPUTS)
     batch.decide(dict(shuffled))
     assert stepwise.proposals() == batch.proposals()
     np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
 
 
-def test_one_class_is_proposed_as_among_others() -> None:
-    alone = OpenProposals(small_inputs(CLASSES[4:5])).proposal("Q5")
-    assert alone == OpenProposals(INPUTS).proposal("Q5")
+def test_one_class_is_proposed_as_among_others_and_of_none_nothing_is() -> None:
+    only = OpenProposals(small_inputs(CLASSES[4:5])).proposal("Q5")
+    assert only == OpenProposals(INPUTS).proposal("Q5")
+    proposals = OpenProposals(small_inputs([]))
+    assert proposals.proposals() == []
+    assert proposals.decide({"Q1": Ruling("church")}) == []
+    with pytest.raises(ValueError, match="Q404"):
+        proposals.proposal("Q404")
 
 
 def test_switching_methods_off_silences_them() -> None:
@@ -110,11 +109,3 @@ def test_switching_methods_off_silences_them() -> None:
     assert {each.proposed_action for each in nothing} == {"ask"}
     words_only = OpenProposals(INPUTS, ["wording"]).proposal("Q1")
     assert "nearest names" not in words_only.evidence
-
-
-def test_no_class_gives_no_proposal() -> None:
-    proposals = OpenProposals(small_inputs([]))
-    assert proposals.proposals() == []
-    assert proposals.decide({"Q1": Ruling("church")}) == []
-    with pytest.raises(ValueError, match="Q404"):
-        proposals.proposal("Q404")

@@ -1,24 +1,12 @@
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from hgld.engine.dataset import conform
+from hgld.labels.proposing import proposals
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.proposals import (
-    NAME_OF_IGNORED,
-    ClusterPart,
-    Proposal,
-    Reason,
-    choose,
-    cluster_proposals,
-    evidence,
-    outliers,
-    parts,
-)
+from hgld.labels.proposing.proposals import ClusterPart, Proposal, Reason, cluster_proposals, parts
 from hgld.tables import CLUSTER_PROPOSALS
-from tests.hgld.labels.proposing.small_world import CLASSES, small_inputs
 
 TYPICAL = Proposal(
     *("Q1", "tarn", 1, 0, 0.9, "lake", "natural", "accept", 0.9, "likely", "because", None, 0.0)
@@ -27,61 +15,45 @@ TYPICAL = Proposal(
 
 def member(qid: str, label: str, proposed: str | None, **others: Any) -> Proposal:  # noqa: ANN401
     """Returns a proposal with some `landmarks`, `cluster_id`, `similarity` or `confidence`."""
-    return TYPICAL._replace(
-        class_qid=qid,
-        class_label=label,
-        proposed_label=proposed,
-        proposed_natural_or_human_made=None if proposed is None else "natural",
-        **others,
-    )
-
-
-def by_id(table: pa.Table) -> dict[int, dict[str, object]]:
-    return {row["cluster_id"]: row for row in table.to_pylist()}
+    return TYPICAL._replace(class_qid=qid, class_label=label, proposed_label=proposed, **others)
 
 
 def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others() -> None:
-    table = cluster_proposals(
-        [
-            member("Q1", "wooden church", "church", landmarks=9),
-            member("Q2", "wooden chapel", "church", landmarks=5),
-            member("Q3", "lake", "lake", cluster_id=1),
-            member("Q4", "sea area", "ocean area ", cluster_id=2),
-            member("Q5", "listed building", None, cluster_id=3),
-            member("Q6", "4711", None, cluster_id=4),  # no letters
-        ]
-    )
-    names = {number: row["name"] for number, row in by_id(table).items()}
-    assert names == {
-        0: "church: wooden",
-        1: "lake",
-        2: "ocean area: sea",
-        3: f"{NAME_OF_IGNORED}: building",
-        4: f"{NAME_OF_IGNORED}: 4711",
-    }
-    assert by_id(table)[3]["proposed_label"] is None
+    members = [
+        member("Q1", "wooden church", "church", landmarks=9),
+        member("Q2", "wooden chapel", "church", landmarks=5),
+        member("Q3", "lake", "lake", cluster_id=1),
+        member("Q4", "sea area", "ocean area ", cluster_id=2),
+        member("Q5", "listed building", None, cluster_id=3),
+        member("Q6", "4711", None, cluster_id=4),  # no letters
+    ]
+    table = cluster_proposals(members)
+    rows = sorted(table.to_pylist(), key=lambda row: row["cluster_id"])
+    names = [row["name"] for row in rows]
+    assert names[:3] == ["church: wooden", "lake", "ocean area: sea"]
+    assert names[3:] == [f"{proposals.NAME_OF_IGNORED}: {one}" for one in ("building", "4711")]
+    assert rows[3]["proposed_label"] is None
     conform(table, CLUSTER_PROPOSALS.schema)
+    assert cluster_proposals([]).schema == CLUSTER_PROPOSALS.schema
 
 
 def test_what_settles_most_comes_first() -> None:
-    table = cluster_proposals(
-        [
-            member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 1
-            member("Q2", "b", "lake", landmarks=4, confidence=0.25, cluster_id=1),  # settles 3
-            member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # 1, but smaller
-            member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # and older
-        ]
-    )
-    told = [
-        (row["place"], row["cluster_id"], round(row["settles"], 6)) for row in table.to_pylist()
+    members = [
+        member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 1
+        member("Q2", "b", "lake", landmarks=4, confidence=0.25, cluster_id=1),  # settles 3
+        member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # 1, but smaller
+        member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # and older
     ]
-    assert told == [(0, 1, 3), (1, 0, 1), (2, 3, 1), (3, 2, 1)]
+    table = cluster_proposals(members)
+    assert table["place"].to_pylist() == [0, 1, 2, 3]
+    assert table["cluster_id"].to_pylist() == [1, 0, 3, 2]
+    assert table["settles"].to_pylist() == pytest.approx([3, 1, 1, 1])
 
 
 def test_members_that_fit_badly_are_told() -> None:
     near = [member(f"Q{n}", "tarn", "lake", similarity=0.9 + n / 1000) for n in range(1, 9)]
     far, other = member("Q20", "pond", "lake", similarity=0.2), member("Q21", "dam", "dam")
-    assert outliers([*near, far, other], "lake") == ["Q20", "Q21"]
+    assert proposals.outliers([*near, far, other], "lake") == ["Q20", "Q21"]
 
 
 def test_a_cluster_of_two_kinds_is_proposed_to_be_split() -> None:
@@ -92,34 +64,18 @@ def test_a_cluster_of_two_kinds_is_proposed_to_be_split() -> None:
     assert parts([*lakes, stray]) == []
 
 
-def test_renumbering_clusters_changes_no_name_proposal_or_score() -> None:
-    other = {0: 12, 1: 3, 2: 0, 3: 7}
-    moved = [(*each[:4], other[each[4]]) for each in CLASSES]
-    before, after = (
-        by_id(cluster_proposals(OpenProposals(small_inputs(each)).proposals()))
-        for each in (CLASSES, moved)
-    )
-    assert {other[n]: row | {"cluster_id": other[n]} for n, row in before.items()} == after
-
-
-def test_no_class_gives_an_empty_table_of_the_schema() -> None:
-    assert cluster_proposals([]).schema == CLUSTER_PROPOSALS.schema
-
-
 @pytest.mark.parametrize(
     ("confidence", "tier"),
     [(0.49, "doubtful"), (0.5, "likely"), (0.98, "likely"), (0.99, "automatic")],
 )
 def test_only_the_surest_are_automatic(confidence: float, tier: str) -> None:
     tiers = Calibration(ask_below=0.5, automatic_from=0.99)
-    assert choose(("lake", "river"), (confidence, 0.0), tiers, may_ignore=True).tier == tier
+    chosen = proposals.choose(("lake", "river"), (confidence, 0.0), tiers, may_ignore=True)
+    assert chosen.tier == tier
 
 
 def test_evidence_names_the_strongest_first_and_what_speaks_for_the_other() -> None:
-    words = evidence(
-        [Reason(1.0, "weak"), Reason(3.0, "strong"), Reason(2.0, "")],
-        [Reason(0.5, "a word for it")],
-        "",
-    )
+    speaking = [Reason(1.0, "weak"), Reason(3.0, "strong"), Reason(2.0, "")]
+    words = proposals.evidence(speaking, [Reason(0.5, "a word for it")], "")
     assert words == "strong; weak; but for ignore: a word for it"
-    assert evidence([], [], "lake")
+    assert proposals.evidence([], [], "lake")

@@ -6,22 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hgld import tables
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
-from hgld.labels.proposing.stage import ProposeConfig, run_propose
-from hgld.tables import (
-    CATEGORIES,
-    CLASS_EVIDENCE,
-    CLASSES,
-    CLUSTER_PROPOSALS,
-    DECIDED,
-    EMBEDDINGS,
-    PROPOSALS,
-    SUPERCLASSES,
-)
+from hgld.labels.proposing.stage import ProposeConfig, run_propose, vectors_of_build
 from tests.hgld.labels.proposing.small_world import superclasses
 from tests.worlds.builders import class_rows, table_of, write_stage
 from tests.worlds.stub_encoder import stubbed_encoder
@@ -42,17 +33,18 @@ def write_clustered(
     classes: Mapping[tuple[str, int], Sequence[tuple[str, str]]],
     taxonomy: Path | None,
 ) -> Workspace:
-    tables = [
-        (CATEGORIES, table_of(CATEGORIES, [])),
-        (CLASSES, class_rows(classes)),
-        (SUPERCLASSES, superclasses([("Q900000001", 1, "Q33506", "museum")])),
-    ]
-    write_stage(workspace, tables)
+    above = superclasses([("Q900000001", 1, "Q33506", "museum")])
+    scraped = [(tables.CLASSES, class_rows(classes)), (tables.SUPERCLASSES, above)]
+    write_stage(workspace, [(tables.CATEGORIES, table_of(tables.CATEGORIES, [])), *scraped])
     with stubbed_encoder():
         run_embed(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy))
     run_cluster(workspace, ClusterConfig(clusters=3))
-    write_stage(workspace, [(DECIDED, table_of(DECIDED, []))])
+    decide(workspace)
     return workspace
+
+
+def decide(workspace: Workspace, *decisions: Mapping[str, object]) -> None:
+    write_stage(workspace, [(tables.DECIDED, table_of(tables.DECIDED, decisions))])
 
 
 @pytest.fixture
@@ -62,7 +54,7 @@ def own(tmp_path: Path) -> Path:
 
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
-    return {row["class_qid"]: row for row in workspace.read(PROPOSALS).to_pylist()}
+    return {row["class_qid"]: row for row in workspace.read(tables.PROPOSALS).to_pylist()}
 
 
 def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions_teach(
@@ -77,32 +69,28 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     assert told["Q16970"] == ("accept", "church")
     assert told["Q9259"] == ("ignore", None)
     assert told["Q900000003"] == ("accept", "lake")
-    assert told["Q900000004"] == ("accept", "bridge")
     assert found["Q16970"]["proposed_natural_or_human_made"] == "human-made"
     assert "Q33506" in str(found["Q900000001"]["evidence"])
     assert all(row["evidence"] for row in found.values())
-    clusters = workspace.read(CLUSTER_PROPOSALS).to_pylist()
+    clusters = workspace.read(tables.CLUSTER_PROPOSALS).to_pylist()
     assert all(row["name"] for row in clusters)
     assert sum(row["classes"] for row in clusters) == 6
     assert report.manifest.rows == 6 + len(clusters)
     museum = {"class_qid": "Q33506", "class_label": "museum", "action": "assign"}
     museum |= {"hierarchical_label": "tree library", "natural_or_human_made": "natural"}
     bridge = {"class_qid": "Q900000004", "class_label": "road bridge", "action": "ignore"}
-    write_stage(workspace, [(DECIDED, table_of(DECIDED, [museum, bridge]))])
+    decide(workspace, museum, bridge)
     assert not run_propose(workspace, ProposeConfig()).skipped
     taught, ignored = (rows(workspace)[qid] for qid in ("Q900000001", "Q900000004"))
     assert taught["proposed_label"] == "tree library"
     assert taught["proposed_natural_or_human_made"] == "natural"
     assert (ignored["tier"], ignored["proposed_action"]) == ("decided", "ignore")
     # Evidence of the scrape is read where there is some.
-    evidence: dict[str, object] = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
-    lines = [
-        evidence | {"value": "Tag:man_made=windmill"},
-        evidence | {"property": None, "value": None},
-    ]
-    path = workspace.path(CLASS_EVIDENCE.path) / "00000.parquet"
+    none = {"class_qid": "Q900000002", "status": "ok"}
+    windmill = none | {"property": "P1282", "value": "Tag:man_made=windmill"}
+    path = workspace.path(tables.CLASS_EVIDENCE.path) / "00000.parquet"
     path.parent.mkdir()
-    pq.write_table(table_of(CLASS_EVIDENCE, lines), path)
+    pq.write_table(table_of(tables.CLASS_EVIDENCE, [windmill, none]), path)
     assert "man_made=windmill" not in str(found["Q900000002"]["evidence"])
     assert not run_propose(workspace, ProposeConfig()).skipped
     assert "Tag:man_made=windmill (P1282)" in str(rows(workspace)["Q900000002"]["evidence"])
@@ -122,19 +110,14 @@ def test_a_taxonomy_counts_anywhere(workspace: Workspace, own: Path, tmp_path: P
 def test_no_class_gives_empty_tables(workspace: Workspace, own: Path) -> None:
     write_clustered(workspace, {}, own)
     assert run_propose(workspace, ProposeConfig(taxonomy=own)).manifest.rows == 0
-    assert len(workspace.read(CLUSTER_PROPOSALS)) == 0
+    assert len(workspace.read(tables.CLUSTER_PROPOSALS)) == 0
 
 
 def test_what_is_missing_is_refused(workspace: Workspace, own: Path, tmp_path: Path) -> None:
-    config = ProposeConfig(taxonomy=own)
     with pytest.raises(MissingInputError):
-        run_propose(workspace, config)
+        run_propose(workspace, ProposeConfig(taxonomy=own))
     write_clustered(workspace, SCRAPED, own)
     with pytest.raises(InputError, match="taxonomy"):
         run_propose(workspace, ProposeConfig(taxonomy=tmp_path / "nowhere"))
-    table = workspace.read(EMBEDDINGS).slice(1)
-    shutil.rmtree(workspace.path(EMBEDDINGS.path))
-    workspace.manifest_path("embed").unlink()
-    write_stage(workspace, [(EMBEDDINGS, table)])
-    with pytest.raises((DamagedError, MissingInputError)):
-        run_propose(workspace, config)
+    with pytest.raises(DamagedError, match="vector"):
+        vectors_of_build(workspace, pa.table({"class_qid": ["Q16970", "Q404"]}))

@@ -52,7 +52,7 @@ def fill(folder: Path, labelled: Iterable[Sequence[str]], asked: Iterable[str] =
     return invoke("fill", "--labelled", known, "--categories", names, "--out", folder / "out")
 
 
-def test_a_list_of_labels_alone_is_clustered_and_proposed(tmp_path: Path) -> None:
+def test_a_list_of_labels_only_is_clustered_and_proposed(tmp_path: Path) -> None:
     rows = clustered(tmp_path, [["label"], ["waterfall"], ["parish church"], ["lighthouse"]])
     told = ("label", "class_qid", "proposed_label", "proposed_natural_or_human_made")
     assert [[row[name] for name in told] for row in rows] == [

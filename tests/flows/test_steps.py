@@ -85,7 +85,7 @@ def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(name: str) -> None:
+def test_an_unknown_choice_is_refused_by_the_settings_class_itself(name: str) -> None:
     settings: Any = load_step(name, {}).settings
     for field in setting_fields(build.settings_class(name)):
         if field.choices:

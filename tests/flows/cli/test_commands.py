@@ -30,12 +30,9 @@ def stages_of(root: Path) -> dict[str, dict[str, Any]]:
         (["scrape", "--requests-at-once", "9"], "requests_at_once"),
         (["annotate"], "`hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
-        (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
-        (["images", "--split", "all"], "split"),
         (["images", "--tars", "3"], "--split"),
         (["build", "--config", "none.toml"], "none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
-        (["review", "--export", "sheet.csv"], "`hgld"),
         (["demo", "--live"], "--contact"),
     ],
 )

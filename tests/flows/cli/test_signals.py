@@ -1,6 +1,5 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does: one line, whole files, and it goes on."""
 
-import functools
 import logging
 import os
 import shutil
@@ -20,6 +19,7 @@ from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
 from tests.worlds.commands.typed import said
 from tests.worlds.forked import Forked
+from tests.worlds.process import process_put_back
 
 STOPPED = "stopped; run the same command to go on\n"
 
@@ -78,7 +78,7 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     for path in manifests(copied, name):
         path.unlink()
     words, hangs, errors = [name, "--root", str(copied.root)], tmp_path / "hangs", tmp_path / "said"
-    process = Forked(functools.partial(run, words, hangs, errors))
+    process = Forked(lambda: run(words, hangs, errors))
     reach(hangs, process.is_alive)
     os.kill(process.pid, number)
     assert process.ended() == 128 + number
@@ -142,18 +142,12 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing(
         except SystemExit as error:
             raise RuntimeError("worker failed") from error
 
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as caught, ended_by_signals():
+    with process_put_back():
+        with pytest.raises(SystemExit, match="143"), ended_by_signals():
             convert()
-        assert caught.value.code == 143
         assert capsys.readouterr().err == STOPPED
         # A second one would end the process at once.
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    finally:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_without_a_signal_the_handlers_are_those_of_before() -> None:

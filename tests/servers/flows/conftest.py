@@ -11,7 +11,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.once import made_once
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.small import Server
 
@@ -23,15 +23,10 @@ os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 
 
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="session")
-def prefect_server(prefect_home: Path) -> Iterator[None]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A throw-away Prefect server, in a home of its own: one for all tests of a worker."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(prefect_home))
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=120):
@@ -106,7 +101,6 @@ def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def encode(folder: Path) -> None:
         (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
-        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
-        assert done.returncode == 0, done.stderr
+        said("cluster", "--labels", "list.csv", "--out", "list", folder=folder)
 
     return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -23,7 +24,7 @@ def rows_of(markdown: str) -> list[list[str]]:
     return [row for row in cells if set(row) != {"---"}]
 
 
-def test_a_scrape_leaves_stages_and_counts_also_where_rows_failed(tmp_path: Path) -> None:
+def test_a_scrape_leaves_its_stages_also_where_rows_failed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "build")
     with serving() as wikimedia:
         scrape_settings(workspace, wikimedia, "Tower", "Castle", "Bare", settings="attempts = 1")
@@ -33,20 +34,15 @@ def test_a_scrape_leaves_stages_and_counts_also_where_rows_failed(tmp_path: Path
         assert state.is_failed()
         assert "rows failed" in str(state.message)
         left = artifacts_of(state)
-        assert set(left) == {"hgld-stages", "hgld-scrape"}
-        assert ["failed", "2"] in rows_of(left["hgld-scrape"])
-        table = {row[0]: row[1] for row in rows_of(left["hgld-stages"])}
-        assert table["metadata"] == "done"
-        assert table["scrape"] == "incomplete"
+        assert set(left) == {"hgld-stages"}
+        table = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+        assert table["metadata"][0] == "done"
+        assert table["scrape"] == ["incomplete", "3", "2"]
 
         del wikimedia.always["sparql"]
         state = run_flow("scrape", workspace.root)
     assert state.is_completed()
-    left = artifacts_of(state)
-    found = rows_of(left["hgld-scrape"])
-    assert ["failed", "2"] not in found
-    assert ["no\\_item", "1"] in found
-    counted = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+    counted = {row[0]: row[1:4] for row in rows_of(artifacts_of(state)["hgld-stages"])}
     assert counted["metadata"][0] == "up to date"
     manifest = workspace.finished(CATEGORIES)
     assert counted["scrape"] == ["done", f"{manifest.rows:,}", str(manifest.problems)]
@@ -77,10 +73,11 @@ def test_a_review_that_is_due_leaves_how_to_open_it(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_made_stops_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    damaged = Workspace(tmp_path).path(f"{CATEGORIES.path}/rows.parquet")
-    damaged.parent.mkdir(parents=True)
-    damaged.write_text("{")
-    monkeypatch.setattr("hgld.flows.jobs.run_step", lambda *_: [])
-    state = run_flow("scrape", tmp_path)
-    assert state.is_completed()
-    assert set(artifacts_of(state)) == {"hgld-stages"}
+    def refuse(**_artifact: object) -> None:
+        raise httpx.ConnectError("no such server")
+
+    monkeypatch.setattr("hgld.flows.artifacts.create_markdown_artifact", refuse)
+    write_proposals(Workspace(tmp_path), CLASSES)
+    state = run_flow("annotate", tmp_path)
+    assert state.name == "AwaitingReview"
+    assert artifacts_of(state) == {}

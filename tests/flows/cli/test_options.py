@@ -88,12 +88,6 @@ def test_commands_stand_under_the_title_of_their_job() -> None:
     assert found[0][:8] == list(ALL_STEPS[:8])
 
 
-def test_a_command_that_is_mistyped_is_answered_with_what_was_meant() -> None:
-    done = invoke("reviw")
-    assert done.exit_code == 2
-    assert "review" in done.output
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loud(BuildOptions):
     loud: bool = setting(False, "Says more.")

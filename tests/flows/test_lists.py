@@ -97,13 +97,14 @@ def test_a_longer_list_keeps_the_clusters_and_the_same_list_its_bytes(tmp_path: 
 
 
 def test_a_label_that_is_not_clear_is_named(tmp_path: Path) -> None:
-    for *rows, word in (
-        [["label", "count"], ["lake", 1], [" ", 2], "row 3"],
-        [["label", "count"], ["lake", "many"], "count"],
-        [["label", "count"], ["lake", "0"], "count"],
-        [["label", "qids"], ["lake", "Q1|23397"], "Q-ids"],
-        [["label", "count"], ["lake", "20000000"], ["dam", "1"], "20,000,000"],
-    ):
+    cases = {
+        "row 3": [["label", "count"], ["lake", "1"], [" ", "2"]],
+        "got 'many'": [["label", "count"], ["lake", "many"]],
+        "got '0'": [["label", "count"], ["lake", "0"]],
+        "Q-ids": [["label", "qids"], ["lake", "Q1|23397"]],
+        "20,000,000": [["label", "count"], ["lake", "20000000"], ["dam", "1"]],
+    }
+    for word, rows in cases.items():
         assert word in str(cluster(tmp_path, rows).exception)
         assert not (tmp_path / "out").exists()
 

@@ -65,7 +65,8 @@ def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspac
     embedding, taxonomy = built.shards(EMBEDDINGS)[0], built.shards(TAXONOMY)[0]
     clean = embedding.read_bytes()
     embedding.write_bytes(clean[:-1])
-    copy = shutil.copy(taxonomy, taxonomy.with_name("copy.parquet"))
+    copy = taxonomy.with_name("copy.parquet")
+    shutil.copy(taxonomy, copy)
     damaged, gone = built.manifest_path("cluster"), built.manifest_path("images-index")
     damaged.write_text("{")
     gone.unlink()

@@ -22,13 +22,10 @@ from tests.worlds.review.sheets import rows_of, write_rows
 from tests.worlds.wikimedia.lab import Lab
 
 SETTINGS = """
-[metadata]
-base_url = "{bucket}/metadata"
-[scrape]
-commons = "{commons}"
-sparql = "{sparql}"
-[embed]
-encoder = "minilm"
+metadata.base_url = "{bucket}/metadata"
+scrape.commons = "{commons}"
+scrape.sparql = "{sparql}"
+embed.encoder = "minilm"
 [images]
 base_url = "{bucket}"
 train_tars = 2

@@ -76,6 +76,6 @@ def test_a_subset_is_of_the_labels_that_are_asked_for(
 def test_what_cannot_be_chosen_is_one_line(
     build: Path, tmp_path: Path, arguments: list[str], word: str
 ) -> None:
-    words = ("subset", build, "--per-class", "2", "--out", "few.csv", *arguments)
+    words: list[str | Path] = ["subset", build, "--per-class", "2", "--out", "few.csv", *arguments]
     assert word in only_line(*words, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []

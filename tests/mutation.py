@@ -74,18 +74,17 @@ def verdicts(clone: Path) -> dict[str, int | None]:
     return found
 
 
-def called_at_import(rooms: Sequence[str]) -> set[str]:
+def called_at_import(clone: Path, rooms: Sequence[str]) -> set[str]:
     """Returns the functions that run when their modules are imported, as `module.name`.
 
     Tests begin after that, so a change to one that makes a schema is never seen by mutmut.
     """
-    paths = [path for room in rooms for path in _modules(ROOT / ROOMS[room])]
-    names = [path.relative_to(ROOT).with_suffix("").as_posix() for path in paths]
+    paths = [path for room in rooms for path in _modules(clone / ROOMS[room])]
+    names = [path.relative_to(clone).with_suffix("").as_posix() for path in paths]
     modules = [name.replace("/", ".").removesuffix(".__init__") for name in names]
-    done = subprocess.run(
-        [sys.executable, "-c", _PROFILED, *modules], capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.split())
+    command = [sys.executable, "-c", _PROFILED, *modules]
+    environment = os.environ | {"PYTHONPATH": str(clone)}
+    return set(subprocess.check_output(command, cwd=clone, env=environment, text=True).split())
 
 
 def _modules(place: Path) -> Iterator[Path]:
@@ -150,8 +149,8 @@ def summarize(tried: Mapping[str, int | None]) -> dict[str, dict[str, object]]:
     return told
 
 
-def _seen_by_tests(mutants: Iterable[str], rooms: Sequence[str]) -> list[str]:
-    unseen = called_at_import(rooms)
+def _seen_by_tests(clone: Path, mutants: Iterable[str], rooms: Sequence[str]) -> list[str]:
+    unseen = called_at_import(clone, rooms)
     return [one for one in mutants if function_of(one) not in unseen]
 
 
@@ -187,15 +186,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = (
         options.names.read_text(encoding="utf-8").split()
         if options.names
-        else list(sample(_seen_by_tests(found, options.rooms), options.most, options.seed))
+        else list(sample(_seen_by_tests(clone, found, options.rooms), options.most, options.seed))
     )
     left = [name for name in names if found.get(name) is None]
     if left:
         subprocess.run([mutmut, "run", *left], cwd=clone, env=environment, check=True)
     found = verdicts(clone)
+    head = ("git", "rev-parse", "HEAD")
+    commit = subprocess.check_output(head, cwd=clone, text=True).strip()
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     results[options.label] = {
-        "metadata": describe_environment(["mutmut"]) | {"revision": options.revision},
+        "metadata": describe_environment(["mutmut"]) | {"git_commit": commit},
+        "tests": " ".join(options.tests),
         "seed": options.seed,
         "rooms": summarize({name: found[name] for name in names}),
     }

@@ -1,7 +1,7 @@
 """The arithmetic of a second reviewer: what is drawn, what is hidden in it, how far two agree.
 
 A second person decides a sample of what a first one has decided, without seeing those answers
-(`draw_sample`). Among what any reviewer is asked stand classes whose right answer is known, which
+(`draw_sample`). Among the questions to any reviewer are classes whose right answer is known, which
 tell how often that reviewer is right (`hide_known`, `score_known`). On what both have decided they
 agree or not (`compare_reviewers`); the classes on which they do not are to be settled by the two
 (`differences_between`).

@@ -294,7 +294,7 @@ def exported_line(position: str, digests: Sequence[str]) -> int:
 
 
 def _qid_in(cell: str) -> str:
-    """Returns the Q-id that a cell has, also as a link; a cell without just one as it is."""
+    """Returns the one Q-id in a cell, which may be a link; without exactly one, the cell itself."""
     text = plain_text(cell)
     found = {*_QID.findall(text.upper())}
     return found.pop() if len(found) == 1 else text

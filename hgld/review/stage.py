@@ -1,4 +1,4 @@
-"""Stage `review`: proposals and log of decisions become the taxonomy; and the gate before it.
+"""Stage `review`: proposals and log of decisions become the taxonomy, once every class is decided.
 
 The stage `decided` before it writes what the log has in force as tables, for the rooms that know of
 no log.
@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.engine.config import check_settings, from_mapping, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
+from hgld.errors import AwaitingReviewError
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing, category_rulings, name_now
@@ -142,70 +142,20 @@ def _write_decided(standing: Standing, writer: StageWriter) -> None:
     writer.write(FILL_DECISIONS, "fill_decisions", table)
 
 
-def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> None:
-    """Refuses to go on where a person has yet to decide, and nobody accepted what is proposed.
+def settle_again(workspace: Workspace, config: ReviewConfig) -> None:
+    """Settles the taxonomy with what was decided since, for what comes after the review.
 
-    A class that the last review took as it was proposed is accepted. One that a threshold left
-    undecided is not, nor is one that came since, or whose decision was taken back since.
-
-    Args:
-        workspace: a build; where nothing was proposed yet, nothing is refused.
-        config: the settings now; where they accept proposals, nothing is refused.
-
-    Raises:
-        AwaitingReviewError: there are such classes.
-        DamagedError: the log is not as it was written.
-    """
-    if config is not None and config.accepts:
-        return
-    try:
-        classes = workspace.read(PROPOSALS, ["class_qid", "landmarks", "cluster_id"]).to_pylist()
-    except (MissingInputError, DamagedError):  # what runs next says what is missing
-        return
-    standing = read_log(workspace).standing()
-    decided, accepted = standing.decisions(), _accepted(workspace)
-    if any(row["class_qid"] not in decided and row["class_qid"] not in accepted for row in classes):
-        raise _awaiting(workspace, classes, standing)
-
-
-def settle_again(workspace: Workspace, config: ReviewConfig | None = None) -> None:
-    """Settles the taxonomy again with what was decided since, if `require_review` allows it.
-
-    The page only adds to the log, so a build may have an old taxonomy, or none yet. The settings
-    given now decide if they accept what is proposed, otherwise those of the last review.
+    The page only adds to the log, so a build may have an old taxonomy, or none yet.
 
     Args:
         workspace: a build; without proposals nothing is done.
-        config: the settings now; None accepts none.
+        config: the settings.
 
     Raises:
-        AwaitingReviewError: classes are open, also those that were sure enough in the last review
-            and are not now.
-        DamagedError: the log, or what proposals are made of, is not as it was written.
+        AwaitingReviewError, DamagedError, InputError: as `run_review` does.
     """
-    require_review(workspace, config)
-    if workspace.manifest(PROPOSALS.stage) is None:
-        return
-    if config is None or not config.accepts:
-        done = workspace.manifest(STAGE.name)
-        before = done.settings if done else {}
-        settings = {name: one for name, one in before.items() if one is not None}
-        run_review(workspace, from_mapping(ReviewConfig, settings, where="[review]"))
-        require_review(workspace)
-    else:
+    if workspace.manifest(PROPOSALS.stage) is not None:
         run_review(workspace, config)
-
-
-def _accepted(workspace: Workspace) -> set[str]:
-    """Returns the classes whose proposals the last review took without a person."""
-    try:
-        rows = workspace.read(TAXONOMY, ["class_qid", "decision"]).to_pylist()
-    except (MissingInputError, DamagedError):
-        return set()
-    done = workspace.manifest(STAGE.name)
-    is_by_threshold = done is None or done.settings.get("accept_above") is not None
-    taken = {one for action, one in _UNSEEN.items() if action != "ask" or not is_by_threshold}
-    return {row["class_qid"] for row in rows if row["decision"] in taken}
 
 
 def _awaiting(

@@ -86,7 +86,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
 def _between(first_line: str, columns: Sequence[str]) -> str:
     """Returns what stands between the cells of a file; a spreadsheet may have put semicolons."""
     for sign in _BETWEEN:
-        if {*columns}.issubset(next(csv.reader([first_line], delimiter=sign), [])):
+        if {*columns}.issubset(next(csv.reader([first_line], delimiter=sign))):
             return sign
     return _BETWEEN[0]
 

@@ -61,7 +61,7 @@ class Chain:
         return self._reached.hexdigest()
 
     def extend(self, content: Mapping[str, object]) -> bytes:
-        """Adds a line that says so much; returns it, with its line feed."""
+        """Adds a line with this content; returns it, with its line feed."""
         text = json.dumps({"number": self.count + 1, **content}, ensure_ascii=False)[:-1].encode()
         line = text + f', "chain": "{self._after(text)}"}}'.encode()
         self.add(line)

@@ -205,8 +205,8 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
     """Reads the log; one that never was holds no decision.
 
-    A last line that a crash left unfinished is not counted. What is mended is told as a warning;
-    `check_decisions` tells of it before.
+    A last line that a crash left unfinished is not counted. What is mended is logged as a warning;
+    `check_decisions` reports it before.
 
     Args:
         workspace: a build.
@@ -286,8 +286,8 @@ def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> Non
 def append_lines(path: Path, lines: bytes, *, flush: bool = True) -> None:
     """Appends lines to a file, made where it is missing, and flushes it to the disk.
 
-    A process killed meanwhile may leave a part of the lines. One that is refused or interrupted
-    takes back what it wrote: what a person was told is not done must not count later.
+    A process that is killed meanwhile may leave part of the lines. One that is refused, or
+    interrupted, takes back what it wrote, since the person is told that nothing was done.
 
     Args:
         path: the file; the caller holds the lock, so that nobody else writes to it.
@@ -347,9 +347,8 @@ def _cut_off(found: Scan) -> str:
 def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
     """Reads the log, and returns what is wrong with it and with its copy.
 
-    The log may go on after the end of its copy, by what a process added that was killed before it
-    copied that; it never ends before. It has all that the last review read in it: its digest then
-    is in the manifest of that stage.
+    The log may be longer than its copy, since a process may be killed between the two writes; it is
+    never shorter. It holds all that the last review read, whose digest is in that stage's manifest.
     """
     path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
     copied, copy_damage = _bytes(copy)  # first, since the log may grow meanwhile
@@ -387,7 +386,10 @@ def _bytes(path: Path) -> tuple[bytes, str]:
 
 
 def _damage(found: Scan, kept: Scan, copied: int) -> str:
-    """Returns what is wrong with a log beside what is whole of its copy of so many bytes."""
+    """Returns what is wrong with a log, compared with the whole lines of its copy.
+
+    `copied` is the size of the copy, in bytes.
+    """
     if found.damaged_line:
         return f"line {found.damaged_line} is not as it was written"
     goes_on = found.data.startswith(kept.intact)

@@ -71,7 +71,7 @@ class Standing:
     What that comes to: `category_rulings`."""
 
     def count(self, event: Event) -> None:
-        """Takes up an edit after all that were taken up."""
+        """Counts an edit, after all that were counted before."""
         self.active.add(event.number)
         for change in event.changes:
             word, classes = Word(event, change), change.classes
@@ -90,7 +90,7 @@ class Standing:
                     self._mark(word)
 
     def _mark(self, word: Word) -> None:
-        """Takes up what an edit says of classes without deciding on them."""
+        """Notes what an edit says of classes without deciding on them."""
         change, classes = word.change, word.change.classes
         match change.effect:
             case "comment":
@@ -106,7 +106,7 @@ class Standing:
                 _drop(self.groups, classes)
 
     def _name(self, change: Change) -> None:
-        """Takes up how an edit calls a super-category."""
+        """Notes how an edit calls a super-category."""
         label, side = change.hierarchical_label, change.natural_or_human_made
         if change.effect != "assign" or label is None or side is None:
             return
@@ -147,11 +147,9 @@ class Standing:
 
     def current_name(self, label: str) -> str:
         """Returns what a super-category is called now: as it was renamed, or as it is spelt."""
-        key, seen = label_key(label), set[str]()
-        while key in self.renamed and key not in seen:
-            seen.add(key)
+        # No circle: what a name was changed to is in use then, and so not renamed itself.
+        while (key := label_key(label)) in self.renamed:
             label = self.renamed[key]
-            key = label_key(label)
         return self.names[key][0] if key in self.names else label
 
 
@@ -163,24 +161,16 @@ def _drop(found: dict[str, Word] | dict[str, str], keys: Iterable[str]) -> None:
 def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:
     """Returns the numbers of the edits that count.
 
-    A switch bears on earlier edits only: another number that it names, in a log that was written
-    by hand, means nothing.
-
     Args:
         events: of the whole log, in order.
         line: as of this line; None: now.
     """
-    active: set[int] = set()
-    edits: set[int] = set()
+    active = set[int]()
     for event in events:
         if line is not None and event.number > line:
             break
-        if event.is_edit:
-            active.add(event.number)
-            edits.add(event.number)
-        else:
-            active.difference_update(event.off)
-            active.update(edits.intersection(event.on))
+        active.difference_update(event.off)
+        active.update((event.number,) if event.is_edit else event.on)
     return active
 
 

@@ -127,20 +127,17 @@ class Courses:
         """Goes on by an event."""
         self._by_number[event.number] = event
         self._active.difference_update(event.off)
-        self._active.update((event.number,) if event.is_edit else filter(self._is_edit, event.on))
+        self._active.update((event.number,) if event.is_edit else event.on)
         switches, undone = self._switches[event.reviewer], self._undone[event.reviewer]
         match event.event:
             case "undo":
-                of = self._by_number.get(event.of)
-                # Else it was written by hand: what it switches counts, and is on nobody's course.
-                if of and of.reviewer == event.reviewer and of.event not in {"undo", "redo"}:
-                    undone.append(event)
-                    switches.discard(event.of)
+                undone.append(event)
+                switches.discard(event.of)
             case "redo":
                 places = [place for place, one in enumerate(undone) if one.of == event.of]
-                if places:
+                if places:  # else it came too late: they did something else since
                     del undone[places[-1]]
-                    if not self._is_edit(event.of):
+                    if not self._by_number[event.of].is_edit:
                         switches.add(event.of)
             case _:
                 undone.clear()
@@ -152,11 +149,8 @@ class Courses:
         off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
         return (
             tuple(number for number in off if number in self._active),
-            tuple(number for number in on if number not in self._active and self._is_edit(number)),
+            tuple(number for number in on if number not in self._active),
         )
-
-    def _is_edit(self, number: int) -> bool:
-        return number in self._by_number and self._by_number[number].is_edit
 
 
 def _edit(events: Iterable[Event], number: int) -> Event:

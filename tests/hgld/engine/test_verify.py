@@ -76,6 +76,12 @@ def test_a_list_of_nothing_is_refused(release: Path) -> None:
     assert RELEASE_SUMS in wrong(release)
 
 
+def test_a_list_that_cannot_be_read_is_named(release: Path) -> None:
+    (release / RELEASE_SUMS).unlink()
+    with pytest.raises(DamagedError, match=RELEASE_SUMS):
+        read_sums(release / RELEASE_SUMS)
+
+
 def test_a_name_may_begin_as_sha256sum_writes_it(release: Path) -> None:
     sums = release / RELEASE_SUMS
     sums.write_text(sums.read_text().replace("  ", "  ./"))

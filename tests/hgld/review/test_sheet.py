@@ -94,9 +94,6 @@ def test_columns_may_stand_in_another_order_and_blank_lines_keep_the_numbers(
 def test_what_is_no_sheet_is_refused(tmp_path: Path, content: str | bytes, word: str) -> None:
     with pytest.raises(InputError, match=word):
         read_sheet(saved(tmp_path, content))
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(InputError, match=str(path)):
             read_sheet(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hgld.benchmarks.speed.labels.lists import made_up_labels
 from hgld.engine.workspace import Workspace
@@ -17,18 +18,8 @@ from hgld.labels.clustering.kmeans import cluster_centres
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
 from hgld.review.stage import run_decided
-from hgld.tables import (
-    CATEGORIES,
-    CENTRES,
-    CLASSES,
-    CLUSTER_CHANGES,
-    CLUSTERS,
-    EMBEDDINGS,
-    LABELS,
-    SUPERCLASSES,
-    WORDS,
-)
-from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_stage
+from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS, WORDS
+from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape, write_stage
 from tests.worlds.taxonomies import write_taxonomy as write_own_taxonomy
 
 # What no word of the taxonomy reads, as a sixth of the classes of a real scrape.
@@ -116,14 +107,7 @@ def write_small_review(
         }
         for split, number in scraped
     ]
-    write_stage(
-        workspace,
-        [
-            (CATEGORIES, table_of(CATEGORIES, categories)),
-            (CLASSES, class_rows(scraped)),
-            (SUPERCLASSES, SUPERCLASSES.schema.empty_table()),
-        ],
-    )
+    write_scrape(workspace, class_rows(scraped), categories)
     write_labels(workspace, classes)
     run_decided(workspace)
     run_propose(workspace, small_settings(workspace))
@@ -149,47 +133,26 @@ def write_labels(workspace: Workspace, classes: Sequence[tuple[str, str, int, in
     groups = np.unique([one[3] for one in classes], return_inverse=True)[1]
     centres = cluster_centres(vectors, groups)
     words = taxonomy_words(write_own_taxonomy(workspace.root.parent / "taxonomy"))
+    of_words = encoder.encode(words["phrase"].to_pylist())
+    words = words.append_column("text", words["phrase"])
+    words = words.append_column("embedding", _lists(of_words))
     counts = pa.array([one[2] for one in classes], pa.int64())
     named = {"class_qid": qids, "class_label": labels, "landmarks": counts}
-    lists = pa.list_(pa.float32())
-    write_stage(
-        workspace,
-        [
-            (
-                LABELS,
-                pa.table(named | {"label_language": ["en"] * len(qids)}).select(
-                    LABELS.schema.names
-                ),
-            ),
-            (
-                EMBEDDINGS,
-                pa.table(
-                    {"class_qid": qids, "text": labels, "embedding": pa.array(list(vectors), lists)}
-                ),
-            ),
-            (
-                WORDS,
-                words.append_column("text", words["phrase"])
-                .append_column(
-                    "embedding", pa.array(list(encoder.encode(words["phrase"].to_pylist())), lists)
-                )
-                .select(WORDS.schema.names),
-            ),
-        ],
-    )
+    labelled = pa.table(named | {"label_language": ["en"] * len(qids)})
+    embedded = pa.table({"class_qid": qids, "text": labels, "embedding": _lists(vectors)})
+    tables = ((LABELS, labelled), (EMBEDDINGS, embedded), (WORDS, words))
+    write_stage(workspace, [(one, table.select(one.schema.names)) for one, table in tables])
     similarity = (vectors * centres[groups]).sum(axis=1)
     clusters = named | {
         "cluster_id": pa.array([one[3] for one in classes], pa.int32()),
         "similarity": pa.array(similarity, pa.float32()),
     }
-    write_stage(
-        workspace,
-        [
-            (CLUSTERS, pa.table(clusters)),
-            (CENTRES, CENTRES.schema.empty_table()),
-            (CLUSTER_CHANGES, CLUSTER_CHANGES.schema.empty_table()),
-        ],
-    )
+    empty = [(one, one.schema.empty_table()) for one in (CENTRES, CLUSTER_CHANGES)]
+    write_stage(workspace, [(CLUSTERS, pa.table(clusters)), *empty])
+
+
+def _lists(vectors: NDArray[np.float32]) -> pa.Array:
+    return pa.array(list(vectors), pa.list_(pa.float32()))
 
 
 def _landmarks_of(

@@ -9,8 +9,7 @@ from pathlib import Path
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.review.applying import Applied, ApplyChoices, Prefer, apply_file
 from hgld.review.exporting import export_file
-from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_decisions
-from hgld.review.log.history import Decision
+from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
 from hgld.review.sheet import COLUMNS
 from hgld.review.stage import ReviewConfig, run_review
 from tests.worlds.builders import write_proposals
@@ -29,16 +28,21 @@ CLASSES = [
         "runner_up": "ocean area ",
     },
 ]
-CHURCH = {
-    "action": "assign",
-    "hierarchical_label": "church",
-    "natural_or_human_made": "human-made",
-}
-LAKE = {"hierarchical_label": "ocean area ", "natural_or_human_made": "natural"}
+
+
+def named(label: str, side: str) -> dict[str, str]:
+    """Returns the cells that give a class a super-category."""
+    return {"hierarchical_label": label, "natural_or_human_made": side}
+
+
+ASSIGN = {"action": "assign"}
 IGNORE = {"action": "ignore"}
+CLEAR = {"action": "clear"}
+CHURCH = ASSIGN | named("church", "human-made")
+MUSEUM = ASSIGN | named("museum", "human-made")
+LAKE = named("ocean area ", "natural")
 PROPOSE = ReviewConfig(accept_proposals=True)
 """What would fill a lost decision in."""
-MUSEUM = {"action": "assign", "hierarchical_label": "museum", "natural_or_human_made": "human-made"}
 NOTE = IGNORE | {"note": "see\nQ5"}
 ALL = {"Q16970": CHURCH, "Q9": IGNORE, "Q10": CHURCH, "Q23397": LAKE}
 
@@ -62,33 +66,22 @@ def apply_sheet(
     return apply_file(workspace, path, reviewer, ApplyChoices(prefer=prefer))
 
 
-def decision_of(qid: str, cells: Mapping[str, str], reviewer: str) -> Decision:
-    """Returns what the cells of a row decide on a class."""
-    (label,) = (str(row["class_label"]) for row in CLASSES if row["class_qid"] == qid)
-    return Decision(
-        decided_at="2026-01-01T00:00:00+00:00",
-        reviewer=reviewer,
-        class_qid=qid,
-        class_label=label,
-        action="ignore" if cells["action"] == "ignore" else "assign",
-        hierarchical_label=cells.get("hierarchical_label"),
-        natural_or_human_made=cells.get("natural_or_human_made"),
-        note=cells.get("note", ""),
-    )
+def decide(
+    workspace: Workspace, cells: Mapping[str, Mapping[str, str]], reviewer: str = "ann"
+) -> Applied:
+    """Exports a sheet, fills it in, and applies it."""
+    return apply_sheet(workspace, fill_in(workspace, cells), reviewer)
 
 
 def write_reviewed(workspace: Workspace) -> Workspace:
     """Writes a build whose classes are decided by five lines, but for one; returns it."""
     write_proposals(workspace, CLASSES)
-    note = "née\n“x”"
-    for reviewer, qid, cells in (
-        ("ann", "Q16970", CHURCH),
-        ("ann", "Q9", IGNORE),
-        ("bob", "Q9", CHURCH | {"note": note}),
-        ("ann", "Q23397", LAKE | {"action": "assign"}),
-        ("ann", "Q9", IGNORE | {"note": note}),
-    ):
-        append_decisions(workspace, [decision_of(qid, cells, reviewer)])
+    note = {"note": "née\n“x”"}
+    decide(workspace, {"Q16970": CHURCH})
+    decide(workspace, {"Q9": IGNORE})
+    decide(workspace, {"Q9": CHURCH | note}, "bob")
+    decide(workspace, {"Q23397": LAKE})
+    decide(workspace, {"Q9": IGNORE | note})
     run_review(workspace, PROPOSE)
     return workspace
 

@@ -19,6 +19,13 @@ def test_keywords_of_losses_are_the_fields_of_the_step() -> None:
     assert list(SupConstants.__annotations__) == [field.name for field in fields(SupStep)]
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_the_straight_part_may_be_flat_or_rise_slowly(rho: float) -> None:
+    far = torch.tensor([1.0, 2.0])
+    step = SupStep(rho=rho).step.value(far)
+    assert (step[1] - step[0]).item() == pytest.approx(rho, abs=1e-6)
+
+
 def test_the_defaults_are_the_published_constants() -> None:
     published = {"tau": 0.01, "rho": 100.0, "delta": 0.05, "start": 0.5, "offset": 1.44}
     assert SupStep() == SupStep(**published)

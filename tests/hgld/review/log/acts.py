@@ -1,9 +1,10 @@
 """Events as the tests of the log write them."""
 
 import random
+from dataclasses import replace
 
 from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import OpenLog, append_decisions
+from hgld.review.log.decisions import OpenLog, append_decisions, append_event, read_log
 from hgld.review.log.events import EDITS, Change, Edit, Effect, Event
 from hgld.review.log.history import Decision, Standing, category_rulings
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
@@ -27,33 +28,18 @@ def labelled(*qids: str) -> dict[str, str]:
     return {qid: f"label of {qid}" for qid in qids}
 
 
-def assigned(
-    *qids: str, label: str = "church", side: str = "", renamed_from: str = "", note: str = ""
-) -> Change:
+def assigned(*qids: str, label: str = "church", side: str = "", renamed_from: str = "") -> Change:
     return Change(
         classes=labelled(*qids),
         effect="assign",
         hierarchical_label=label,
         natural_or_human_made=side or SIDE.get(label, "natural"),
         renamed_from=renamed_from,
-        note=note,
     )
 
 
-def said(
-    *qids: str,
-    effect: Effect,
-    note: str = "",
-    group: str | None = None,
-    hierarchical_label: str | None = None,
-) -> Change:
-    return Change(
-        classes=labelled(*qids),
-        effect=effect,
-        note=note,
-        group=group,
-        hierarchical_label=hierarchical_label,
-    )
+def said(*qids: str, effect: Effect, note: str = "", group: str | None = None) -> Change:
+    return Change(classes=labelled(*qids), effect=effect, note=note, group=group)
 
 
 def guessed(*categories: str, label: str = "church", is_refused: bool = False) -> Change:
@@ -66,23 +52,8 @@ def guessed(*categories: str, label: str = "church", is_refused: bool = False) -
     )
 
 
-def edited(
-    *changes: Change,
-    who: str = "ann",
-    number: int = 0,
-    event: Edit = "assign",
-    why: str = "",
-    seen: int = 0,
-) -> Event:
-    return Event(
-        event=event,
-        decided_at=WHEN,
-        reviewer=who,
-        number=number,
-        changes=changes,
-        why=why,
-        seen=seen,
-    )
+def edited(*changes: Change, who: str = "ann", number: int = 0, event: Edit = "assign") -> Event:
+    return Event(event=event, decided_at=WHEN, reviewer=who, number=number, changes=changes)
 
 
 def switched(toggle: Toggle, who: str = "ann", number: int = 0) -> Event:
@@ -118,7 +89,8 @@ def random_edit(chance: random.Random, who: str) -> Event:
                 return said(*qids, effect=effect, note=chance.choice(["née “x”", "a\nb"]))
 
     changes = [change() for _ in range(chance.randint(1, 3))]
-    return edited(*changes, who=who, event=chance.choice(EDITS), why=chance.choice(["", "why ü"]))
+    event = edited(*changes, who=who, event=chance.choice(EDITS))
+    return replace(event, why=chance.choice(["", "why ü"]))
 
 
 def random_switch(chance: random.Random, events: list[Event], who: str) -> Event | None:
@@ -134,6 +106,13 @@ def random_switch(chance: random.Random, events: list[Event], who: str) -> Event
         case _:
             toggle = jump(events, chance.randint(0, len(events)))
     return switched(toggle, who) if toggle else None
+
+
+def take_back(workspace: Workspace, who: str) -> None:
+    """Appends what takes back the last thing that a reviewer did."""
+    toggle = undo(read_log(workspace).events, who)
+    assert toggle is not None
+    append_event(workspace, switched(toggle, who))
 
 
 def act(workspace: Workspace, chance: random.Random, steps: int) -> list[Event]:
@@ -166,13 +145,8 @@ def picture(standing: Standing) -> dict[str, object]:
         "names": {name: standing.current_name(name) for name in NAMES},
         "guesses": {
             category: [
-                (
-                    one.action,
-                    one.hierarchical_label,
-                    one.natural_or_human_made,
-                    one.word.event.number,
-                )
-                for one in category_rulings(standing, category)
+                (action, label, side, word.event.number)
+                for _, action, label, side, word in category_rulings(standing, category)
             ]
             for category, words in standing.fills.items()
             if words

@@ -1,8 +1,12 @@
-"""Damaged logs: each is named or healed, and none becomes a machine's proposals."""
+"""Damaged logs, case by case and by seed: named or healed, never a machine's proposals."""
 
 import hashlib
+import random
 import re
+import shlex
 import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,23 +14,15 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
+from hgld.review.log import decisions
 from hgld.review.log.chain import scan
-from hgld.review.log.decisions import append_decisions, check_decisions, read_decisions
-from hgld.review.stage import run_review
-from tests.hgld.review.log.acts import ignored
+from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, OpenLog, check_decisions
+from hgld.review.log.events import Event, parse_event
+from hgld.review.stage import run_decided, run_review
+from tests.hgld.review.log.acts import act, assigned, edited, ignored, write_acted
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import (
-    CLASSES,
-    LAKE,
-    PROPOSE,
-    apply_sheet,
-    copy_of,
-    fill_in,
-    finished,
-    flip,
-    log_of,
-    type_command,
-)
+from tests.worlds.review import sheets
+from tests.worlds.review.sheets import LAKE, PROPOSE, copy_of, decide, finished, flip, log_of
 
 
 def refusal(workspace: Workspace) -> str:
@@ -35,16 +31,23 @@ def refusal(workspace: Workspace) -> str:
         run_review(workspace, PROPOSE)
     text = str(caught.value)
     assert "\n" not in text
-    with pytest.raises(DamagedError, match=re.escape(text)):
-        export_file(workspace, workspace.root / "never.csv")
-    with pytest.raises(DamagedError, match=re.escape(text)):
-        append_decisions(workspace, [ignored("Q10")])
+    for use in (
+        lambda: run_decided(workspace),
+        lambda: export_file(workspace, workspace.root / "never.csv"),
+        lambda: decisions.append_decisions(workspace, [ignored("Q10")]),
+    ):
+        with pytest.raises(DamagedError, match=re.escape(text)):
+            use()
     assert text in {f"{workspace.path(one.path)} {one.what}" for one in check_decisions(workspace)}
     return text
 
 
-def end_of_line(data: bytes, line: int) -> int:
-    return sum(map(len, data.splitlines(keepends=True)[:line]))
+def cut(path: Path, kept: int | None) -> None:
+    """Leaves so many lines of a log, as of an old backup; None: no log."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    if kept is not None:
+        path.write_bytes(b"".join(lines[:kept]))
 
 
 @pytest.mark.fault(24, "emptied log")
@@ -53,14 +56,11 @@ def test_a_log_that_is_gone_emptied_or_cut_at_a_line_is_restored_as_told(
     reviewed: Workspace, kept: int | None, what: str
 ) -> None:
     clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
-    if kept is None:
-        log_of(reviewed).unlink()
-    else:
-        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
+    cut(log_of(reviewed), kept)
     text = refusal(reviewed)
     assert text.startswith(str(log_of(reviewed)))
     assert what in text
-    type_command(text, "cp")
+    sheets.type_command(text, "cp")
     assert log_of(reviewed).read_bytes() == clean
     assert run_review(reviewed, PROPOSE).skipped
     assert finished(reviewed) == before
@@ -73,10 +73,7 @@ def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
 ) -> None:
     clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
     for path in (log_of(reviewed), copy_of(reviewed)):
-        if kept is None:
-            path.unlink()
-        else:  # as from an old backup
-            path.write_bytes(clean[: end_of_line(clean, kept)])
+        cut(path, kept)
     text = refusal(reviewed)
     assert ("gone" if kept is None else f"line {kept}") in text
     assert "`cp " not in text
@@ -91,13 +88,10 @@ def test_a_log_that_a_person_shortened_on_purpose_counts_once_that_is_said(
 ) -> None:
     monkeypatch.chdir(reviewed.root.parent)
     reviewed = Workspace(Path(reviewed.root.name))  # as it is by default: what is told fits both
-    clean = log_of(reviewed).read_bytes()
-    log_of(reviewed).unlink()
-    if kept is not None:
-        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
-    type_command(refusal(reviewed), "rm")
+    cut(log_of(reviewed), kept)
+    sheets.type_command(refusal(reviewed), "rm")
     assert not run_review(reviewed, PROPOSE).skipped
-    assert len(read_decisions(reviewed)) == (kept or 0)
+    assert len(decisions.read_decisions(reviewed)) == (kept or 0)
     assert check_decisions(reviewed) == []
 
 
@@ -105,8 +99,8 @@ def test_the_log_of_another_build_is_not_taken_for_this_one(
     reviewed: Workspace, tmp_path: Path
 ) -> None:
     other = Workspace(tmp_path / "other")
-    write_proposals(other, CLASSES)
-    apply_sheet(other, fill_in(other, {"Q9": LAKE}), "eve")
+    write_proposals(other, sheets.CLASSES)
+    decide(other, {"Q9": LAKE}, "eve")
     clean = log_of(reviewed).read_bytes()
     shutil.copy(log_of(other), log_of(reviewed))
     assert "line 1" in refusal(reviewed)
@@ -123,11 +117,21 @@ def test_lines_that_no_copy_has_yet_are_not_given_up_unasked(
 ) -> None:
     """A crash before the copy was made, and then a flipped bit."""
     clean = log_of(reviewed).read_bytes()
-    copy_of(reviewed).write_bytes(clean[: end_of_line(clean, 3)])
+    cut(copy_of(reviewed), 3)
     log_of(reviewed).write_bytes(flip(clean, place % len(clean), 0))
     text = refusal(reviewed)
     assert f"line {1 if place == 50 else 5}" in text
     assert str(copy_of(reviewed)) in text
+
+
+def test_a_last_line_that_a_crash_cut_off_is_named_and_does_not_count(reviewed: Workspace) -> None:
+    before = read_decisions(reviewed)
+    with log_of(reviewed).open("ab") as log:
+        log.write(b'{"number": 6, "ti')
+    (damage,) = check_decisions(reviewed)
+    assert damage.path == log_of(reviewed).relative_to(reviewed.root).as_posix()
+    assert "line 6" in damage.what
+    assert read_decisions(reviewed) == before
 
 
 def test_a_line_whose_number_is_not_that_of_its_place_is_damaged() -> None:
@@ -151,3 +155,189 @@ def test_files_that_cannot_be_read_are_named(reviewed: Workspace) -> None:
     copy_of(reviewed).rmdir()
     assert run_review(reviewed, PROPOSE).skipped
     assert check_decisions(reviewed) == []
+
+
+Damage = Callable[[bytes, random.Random], bytes]
+
+
+def relined(change: Callable[[list[bytes], random.Random], object]) -> Damage:
+    """Damages a log line by line."""
+
+    def damage(data: bytes, chance: random.Random) -> bytes:
+        lines = data.splitlines(keepends=True)
+        change(lines, chance)
+        return b"".join(lines)
+
+    return damage
+
+
+def swap(lines: list[bytes], chance: random.Random) -> None:
+    one, other = chance.sample(range(len(lines)), 2)
+    lines[one], lines[other] = lines[other], lines[one]
+
+
+DAMAGES: list[tuple[int, Damage]] = [
+    (18, lambda data, chance: flip(data, chance.randrange(len(data)), chance.randrange(8))),
+    (2, lambda data, chance: flip(data, len(data) - 1, chance.randrange(8))),
+    (6, lambda data, chance: data[: chance.randrange(len(data))]),
+    (2, relined(swap)),
+    (2, relined(lambda lines, chance: lines.pop(chance.randrange(len(lines))))),
+    (1, relined(lambda lines, chance: lines.insert(chance.randrange(len(lines)), lines[0]))),
+    (2, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
+    (2, lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:]),
+]
+"""What becomes of a file, and how often in a round."""
+
+LOG, COPY, BOTH = (DECISIONS_FILE,), (DECISIONS_COPY,), (DECISIONS_FILE, DECISIONS_COPY)
+# With a chain it is known which of the two files to trust.
+OUTCOMES = {
+    LOG: {"restored as told", "healed"},
+    COPY: {"named", "healed"},
+    BOTH: {"named", "restored as told"},
+}
+
+
+def drawn(chance: random.Random, rounds: int) -> list[Damage]:
+    """Returns the damages of so many rounds, in any order."""
+    damages = [damage for times, damage in DAMAGES for _ in range(times * rounds)]
+    return chance.sample(damages, len(damages))
+
+
+def seen_by_an_open_log(workspace: Workspace) -> list[Event] | None:
+    try:
+        return OpenLog(workspace, mend=False).events
+    except DamagedError:
+        return None
+
+
+def appended(log: OpenLog) -> Event | str:
+    """Appends an event; returns it, or why that was refused."""
+    try:
+        return log.append(edited(assigned("Q1")))
+    except DamagedError as error:
+        return str(error)
+
+
+def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
+    """Reviews a build with a damaged log or copy, and returns what became of it."""
+    before = finished(reviewed)
+    lines, shown = scan(clean[log_of(reviewed)]).lines, seen_by_an_open_log(reviewed)
+    events = [parse_event(text, "the line") for text in lines]
+    assert shown in (events, None)
+    try:
+        after = run_review(reviewed, PROPOSE)
+    except DamagedError as error:
+        text = str(error)
+        assert shown is None  # nor does a page begin with it
+        assert text.startswith(f"{log_of(reviewed)} ")
+        assert re.search(r"line \d+|is gone", text)
+        assert finished(reviewed) == before
+        if "`cp " not in text:
+            return "named"
+        (command,) = re.findall("`(cp [^`]*)`", text)
+        shutil.copyfile(*shlex.split(command)[1:])
+        return "restored as told"
+    assert OpenLog(reviewed).events == shown == events
+    # What stands after the last line is no decision, and stays where it is.
+    assert log_of(reviewed).read_bytes().startswith(clean[log_of(reviewed)])
+    assert after.manifest.outputs == before.outputs
+    assert check_decisions(reviewed) == []
+    return "healed"
+
+
+def check_a_damaged_log(
+    reviewed: Workspace, names: tuple[str, ...], seed: int, rounds: int = 1
+) -> Counter[str]:
+    """Damages log, copy or both; each damage is named or healed. Returns how often which."""
+    kept = [path for path in reviewed.root.rglob("*") if path.is_file()]
+    clean = {path: path.read_bytes() for path in kept}
+    chance, seen = random.Random(seed), Counter[str]()
+    for damage in drawn(chance, rounds):
+        for name in names:
+            damaged = damage(clean[log_of(reviewed)], chance)
+            reviewed.path(name).write_bytes(damaged)
+        if names == COPY:
+            assert DECISIONS_COPY in {one.path for one in check_decisions(reviewed)}
+        seen[one := outcome(reviewed, clean)] += 1
+        if one == "restored as told" and names == LOG:
+            assert run_review(reviewed, PROPOSE).skipped
+            assert {path: path.read_bytes() for path in clean} == clean
+        for path, data in clean.items():
+            path.write_bytes(data)
+    assert run_review(reviewed, PROPOSE).skipped
+    return seen
+
+
+@pytest.fixture
+def acted(workspace: Workspace) -> Workspace:
+    """Four classes, and edits of all kinds of which some are switched off."""
+    return write_acted(workspace)
+
+
+@pytest.mark.usefixtures("unflushed")
+@pytest.mark.fault(20, "log of decisions damaged")
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_changes_a_result_in_silence(acted: Workspace, names: tuple[str, ...]) -> None:
+    seen = check_a_damaged_log(acted, names, seed=20220713)
+    assert seen.keys() <= OUTCOMES[names]
+    assert (seen["healed"] > 0) == (names != BOTH)
+
+
+@pytest.mark.usefixtures("unflushed")
+@pytest.mark.fault(20, "log of decisions damaged")
+@pytest.mark.parametrize("has_copy", [True, False])
+def test_a_flipped_bit_in_any_byte_is_named_with_its_line(acted: Workspace, has_copy: bool) -> None:
+    clean, chance = log_of(acted).read_bytes(), random.Random(20220713)
+    last = len(clean.splitlines())
+    if not has_copy:
+        copy_of(acted).unlink()
+    for place in [*range(chance.randrange(9), len(clean) - 1, 9), len(clean) - 1]:
+        log_of(acted).write_bytes(flip(clean, place, chance.randrange(8)))
+        damage = next(one.what for one in check_decisions(acted) if one.path == DECISIONS_FILE)
+        line = clean.count(b"\n", 0, place) + 1
+        assert damage.startswith(f"line {line} ")
+        assert ("`cp " in damage) == has_copy
+    with pytest.raises(DamagedError, match=f"line {last} "):
+        run_review(acted, PROPOSE)
+    log_of(acted).write_bytes(clean)
+    assert run_review(acted, PROPOSE).skipped
+
+
+def check_an_open_log(
+    workspace: Workspace, names: tuple[str, ...], seed: int, rounds: int = 1
+) -> Counter[str]:
+    """Damages a log that a page has read, which then appends; returns what became of it."""
+    act(workspace, random.Random(5), 40)
+    paths = [log_of(workspace), copy_of(workspace)]
+    clean, chance, seen = log_of(workspace).read_bytes(), random.Random(seed), Counter[str]()
+    events = list(decisions.read_log(workspace).events)
+    for damage in drawn(chance, rounds):
+        for path in paths:
+            path.write_bytes(clean)
+        log = OpenLog(workspace)
+        for name in names:
+            workspace.path(name).write_bytes(damage(clean, chance))
+        damaged = [path.read_bytes() for path in paths]
+        added = appended(log)
+        if isinstance(added, str):
+            assert re.search(r"line \d+|is gone|has other lines", added)
+            assert [path.read_bytes() for path in paths] == damaged
+            assert log.events == events
+            seen["named"] += 1
+            continue
+        assert log.events == list(decisions.read_log(workspace).events) == [*events, added]
+        assert log_of(workspace).read_bytes().startswith(clean)
+        assert added.number == len(events) + 1
+        seen["healed"] += 1
+    return seen
+
+
+@pytest.mark.usefixtures("unflushed")
+@pytest.mark.fault(131, "log of decisions damaged while it is open")
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_to_a_log_that_is_open_is_built_upon(
+    workspace: Workspace, names: tuple[str, ...]
+) -> None:
+    seen = check_an_open_log(workspace, names, seed=20261126)
+    assert seen["named"] > 0
+    assert (seen["healed"] > 0) == (names != BOTH)

@@ -14,14 +14,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.review.log import decisions
 from hgld.review.log.chain import sealed
-from hgld.review.log.decisions import (
-    OpenLog,
-    append_decisions,
-    append_event,
-    check_decisions,
-    log_lock,
-    read_log,
-)
+from hgld.review.log.decisions import OpenLog, append_decisions, check_decisions, log_lock, read_log
 from hgld.review.log.events import Event, event_content, parse_event
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, random_edit, random_switch
 from tests.worlds.forked import Forked
@@ -34,13 +27,27 @@ def everything(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+def opened(workspace: Workspace, *events: Event) -> OpenLog:
+    """Returns an open log, to which these were appended."""
+    log = OpenLog(workspace)
+    for event in events:
+        log.append(event)
+    return log
+
+
+def wholly(workspace: Workspace, *events: Event) -> None:
+    """Checks that the log holds these, log and copy are whole, and an open log says the same."""
+    assert [event.numbered(0) for event in read_log(workspace).events] == list(events)
+    assert check_decisions(workspace) == []
+    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
+
+
 def test_an_empty_build_has_an_empty_log_that_can_be_appended_to(workspace: Workspace) -> None:
     log = OpenLog(workspace)
     assert (log.events, log.line, log.sync()) == ([], 0, [])
     assert log.append(dataclasses.replace(ONE, number=77)) == ONE.numbered(1)
     assert (log.events, log.line, log.sync()) == ([ONE.numbered(1)], 1, [])
-    assert read_log(workspace).events == (ONE.numbered(1),)
-    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
+    wholly(workspace, ONE)
 
 
 def check_interleaved_writers(workspace: Workspace, seed: int) -> None:
@@ -128,8 +135,7 @@ def test_an_event_is_on_the_disk_before_it_is_done_and_the_copy_comes_after_the_
 def test_a_log_that_is_only_shown_is_not_touched(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    append_event(workspace, ONE)
-    append_event(workspace, TWO)
+    opened(workspace, ONE, TWO)
     (workspace.root / "review/.log.lock").unlink(missing_ok=True)
     data = log_of(workspace).read_bytes()
     log_of(workspace).write_bytes(data + b'{"number": 3, "eve')
@@ -160,9 +166,8 @@ def cut_to_two(data: bytes) -> bytes:
     return b"".join(data.splitlines(keepends=True)[:2])
 
 
-def flip_in_the_middle(workspace: Workspace) -> None:
-    data = log_of(workspace).read_bytes()
-    log_of(workspace).write_bytes(flip(data, len(data) // 2, 0))
+def flipped(data: bytes) -> bytes:
+    return flip(data, len(data) // 2, 0)
 
 
 @pytest.mark.fault(131, "log of decisions damaged while it is open")
@@ -173,7 +178,7 @@ def flip_in_the_middle(workspace: Workspace) -> None:
         (cut_to_two, False, "other lines"),
         (lambda _: None, True, "gone.*`cp "),
         (lambda _: None, False, "other lines"),
-        (lambda data: flip(data, len(data) // 2, 0), True, "line 3.*`cp "),
+        (flipped, True, "line 3.*`cp "),
         (lambda _: others(5), False, "other lines"),
         (lambda _: others(15), False, "other lines"),
         (lambda data: data + data.splitlines(keepends=True)[2], True, "line 6"),
@@ -182,9 +187,7 @@ def flip_in_the_middle(workspace: Workspace) -> None:
 def test_an_open_log_is_not_appended_to_once_it_is_another_and_goes_on_when_it_is_back(
     workspace: Workspace, damage: Callable[[bytes], bytes | None], has_copy: bool, text: str
 ) -> None:
-    log = OpenLog(workspace)
-    for number in range(1, 6):
-        log.append(edited(assigned(f"Q{number}")))
+    log = opened(workspace, *(edited(assigned(f"Q{number}")) for number in range(1, 6)))
     clean, events = log_of(workspace).read_bytes(), list(log.events)
     assert len(others(5)) == len(clean)
     for path in (log_of(workspace),) if has_copy else (log_of(workspace), copy_of(workspace)):
@@ -214,26 +217,21 @@ def test_an_open_log_is_not_appended_to_once_it_is_another_and_goes_on_when_it_i
 def test_a_copy_that_is_not_what_the_log_was_is_made_again_by_the_next_event(
     workspace: Workspace, damage: Callable[[bytes], bytes | None]
 ) -> None:
-    log = OpenLog(workspace)
-    for event in (ONE, TWO):
-        log.append(event)
+    log = opened(workspace, ONE, TWO)
     damaged = damage(copy_of(workspace).read_bytes())
     copy_of(workspace).unlink()
     if damaged is not None:
         copy_of(workspace).write_bytes(damaged)
     log.append(THREE)
     assert log.events == [ONE.numbered(1), TWO.numbered(2), THREE.numbered(3)]
-    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
-    assert check_decisions(workspace) == []
+    wholly(workspace, ONE, TWO, THREE)
 
 
 def test_a_whole_copy_is_not_made_again_of_a_log_that_rotted_unseen(workspace: Workspace) -> None:
     """A bit that flips on the disk changes no time; the copy is then what is left."""
-    log = OpenLog(workspace)
-    for event in (ONE, TWO):
-        log.append(event)
+    log = opened(workspace, ONE, TWO)
     before = log_of(workspace).stat()
-    flip_in_the_middle(workspace)
+    log_of(workspace).write_bytes(flipped(log_of(workspace).read_bytes()))
     os.utime(log_of(workspace), ns=(before.st_atime_ns, before.st_mtime_ns))
     kept = log_of(workspace).read_bytes().index(b"\n") + 1
     copy_of(workspace).write_bytes(copy_of(workspace).read_bytes()[:kept])
@@ -255,24 +253,16 @@ def test_a_writer_that_holds_the_lock_is_waited_for(
     assert log.append(ONE).number == 1
 
 
-ONE, TWO, THREE = edited(assigned("Q1")), edited(assigned("Q2"), who="bob"), edited(assigned("Q3"))
-
-
-def wholly(workspace: Workspace, *events: Event) -> None:
-    """Checks that the log holds these, log and copy are whole, and an open log says the same."""
-    assert [event.numbered(0) for event in read_log(workspace).events] == list(events)
-    assert check_decisions(workspace) == []
-    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
-
-
-MENDS = ("the open log", "one that opens it", "another program")
+MENDS: dict[str, Callable[[Workspace, OpenLog], object]] = {
+    "the open log": lambda _, log: log.append(THREE),
+    "one that opens it": lambda workspace, _: OpenLog(workspace).append(THREE),
+    "another program": lambda workspace, _: append_decisions(workspace, [ignored("Q3")]),
+}
 
 
 def check_a_torn_line(workspace: Workspace, mends: str, every: int) -> None:
-    """Tears the second line of a log at every so-manieth byte; all pass over what is left of it."""
-    log = OpenLog(workspace)
-    for event in (ONE, TWO):
-        log.append(event)
+    """Tears the second line of a log at every n-th byte; every reader passes over what is left."""
+    log = opened(workspace, ONE, TWO)
     data = log_of(workspace).read_bytes()
     start, last = data.index(b"\n") + 1, len(data) - 1
     for end in (start, *range(start + 1, last - 1, every), last - 1, last):
@@ -284,13 +274,7 @@ def check_a_torn_line(workspace: Workspace, mends: str, every: int) -> None:
             file.write(data[start:end])
         is_whole = end == last  # only its line feed is missing
         assert log.sync() == shown.sync() == [TWO.numbered(2)] * is_whole
-        match mends:
-            case "the open log":
-                log.append(THREE)
-            case "one that opens it":
-                OpenLog(workspace).append(THREE)
-            case _:
-                append_decisions(workspace, [ignored("Q3")])
+        MENDS[mends](workspace, log)
         log.sync()
         shown.sync()
         assert log.events == shown.events == list(read_log(workspace).events)
@@ -304,45 +288,30 @@ def test_a_line_torn_at_any_byte_is_passed_over_by_all(workspace: Workspace, men
     check_a_torn_line(workspace, mends, every=20)
 
 
-def refuse(
-    monkeypatch: pytest.MonkeyPatch, after: Callable[[int], None], error: BaseException
-) -> None:
-    """Makes the next flush of the log fail."""
-    flush = os.fsync
-
-    def fails(descriptor: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "decisions.jsonl":
-            monkeypatch.setattr(os, "fsync", flush)
-            after(descriptor)
-            raise error
-        flush(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fails)
-
-
 @pytest.mark.fault(133, "disk full or failing while an event is appended")
 @pytest.mark.parametrize(
     ("error", "lost"),
     [(OSError(errno.ENOSPC, "full"), 0), (OSError(errno.EIO, "no"), 40), (KeyboardInterrupt(), 0)],
 )
-def test_what_could_not_be_flushed_counts_not_and_the_next_append_goes_well(
+def test_what_could_not_be_flushed_does_not_count_and_the_next_append_goes_well(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: BaseException, lost: int
 ) -> None:
     """A disk may take the whole line, and say only then that it has no room for it."""
-    log, other = OpenLog(workspace), OpenLog(workspace)
-    log.append(ONE)
-    before = log_of(workspace).read_bytes()
+    log, other = opened(workspace, ONE), OpenLog(workspace)
+    before, flush = log_of(workspace).read_bytes(), os.fsync
 
     def lose(descriptor: int) -> None:
+        assert Path(f"/proc/self/fd/{descriptor}").readlink() == log_of(workspace)
+        monkeypatch.setattr(os, "fsync", flush)
         os.ftruncate(descriptor, os.fstat(descriptor).st_size - lost)
+        raise error
 
-    refuse(monkeypatch, lose, error)
+    monkeypatch.setattr(os, "fsync", lose)
     with pytest.raises((InputError, KeyboardInterrupt)):
         log.append(TWO)
     assert log_of(workspace).read_bytes() == copy_of(workspace).read_bytes() == before
     assert log.events == [ONE.numbered(1)]
-    assert log.sync() == []
-    assert other.sync() == log.events
+    assert log.sync() == other.sync() == []
     assert log.append(THREE) == THREE.numbered(2)
     assert other.sync() == [THREE.numbered(2)]
     wholly(workspace, ONE, THREE)
@@ -352,8 +321,7 @@ def test_what_could_not_be_flushed_counts_not_and_the_next_append_goes_well(
 def test_a_copy_that_cannot_be_made_at_all_stops_nobody(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = OpenLog(workspace)
-    log.append(ONE)
+    log = opened(workspace, ONE)
     copy_of(workspace).unlink()
     copy_of(workspace).mkdir()
     assert log.append(TWO) == TWO.numbered(2)

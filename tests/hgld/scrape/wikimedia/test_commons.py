@@ -228,6 +228,16 @@ def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: obj
     assert "B" not in pages
 
 
+@pytest.mark.parametrize(("odd", "shown"), [("é" * 99, r"\xe9"), (1 << 70, "71 bits")])
+def test_an_error_about_an_odd_answer_has_its_field_and_the_start_of_its_value(
+    odd: object, shown: str
+) -> None:
+    with pytest.raises(ValueError, match="revid") as caught:
+        _end("A", {"pages": [{**_PAGE, "revisions": [{"revid": odd}]}]})
+    assert shown in str(caught.value)
+    assert len(str(caught.value)) < 150
+
+
 def test_an_empty_object_may_come_as_an_empty_list_as_php_writes_it() -> None:
     landing = _end("A", {"pages": [{**_PAGE, "pageprops": [], "revisions": [[]]}]})
     assert (landing.status, landing.qid, landing.revision_id) == ("ok", "", None)

@@ -16,6 +16,7 @@ _WIKI = "http://commons.wikimedia.org/wiki/"
     ("url", "title"),
     [
         (f"{_WIKI}Category:Tel_Qasile", "Category:Tel Qasile"),
+        ("https://commons.wikimedia.org/wiki/Category:A/wiki/B", "Category:A/wiki/B"),
         ("https://commons.wikimedia.org/wiki/Category:Latah%20Creek", "Category:Latah Creek"),
         (f"{_WIKI}Category:O'Hara's_Mill_%26_Dam", "Category:O'Hara's Mill & Dam"),
         (f"{_WIKI}Category:Caf%C3%A9_Z%C3%BCrich", "Category:Café Zürich"),

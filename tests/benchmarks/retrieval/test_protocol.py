@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, protocol_of_data_set
+from hgld.errors import InputError
+from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
+
+
+@pytest.fixture
+def products(tmp_path: Path) -> Protocol:
+    """Four products, of which each image searches all others."""
+    data = read_data_set("sop", write_sop(tmp_path))
+    return protocol_of_data_set(data, with_pictures=False)
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> Protocol:
+    """Two queries on five images: 0 is easy, 3 hard and 1 junk for the first, 4 for the second."""
+    data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
+    return protocol_of_data_set(data, with_pictures=False)
+
+
+def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
+    def protocol(images: int) -> Protocol:
+        lines = [f"{one} 3 1 bicycle_final/{one}.JPG" for one in range(4, 4 + images)]
+        data = read_data_set("sop", write_sop(tmp_path, test=lines))
+        return protocol_of_data_set(data, with_pictures=False)
+
+    two = torch.eye(2)
+    assert protocol(2).evaluate(two, two).per_query["h_ap"].tolist() == [1, 1]
+    with pytest.raises(InputError, match="two images"):
+        protocol(1).evaluate(two[:1], two[:1])
+
+
+def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) -> None:
+    same = torch.ones(4, 2)
+    found = products.nearest(same, same).indices
+    assert found.shape == (4, 3)
+    assert all(query not in row for query, row in enumerate(found.tolist()))
+    assert products.first(found) == [0] * 4
+
+
+def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> None:
+    counts = products.counts()
+    assert (counts.queries, counts.query_groups, counts.index_images) == (4, 3, 4)
+    assert (counts.index_groups, counts.shown_labels) == (3, 2)
+    assert products.shown_labels() == ["1", "1", "1", "2"]
+    assert products.grades(0).tolist() == [2, 2, 1, 0]
+    assert products.missed(torch.tensor([1, 2, 3, 3])) == [0, 1, 2, 0]
+
+
+def test_junk_is_passed_over_and_asked_for_beyond_what_is_shown(oxford: Protocol) -> None:
+    index = torch.eye(5)[[0] * RETRIEVED + [1, 2, 3, 4]]
+    assert oxford.nearest(torch.eye(5)[:2], index).indices.shape == (2, RETRIEVED + 1)
+    places = torch.tensor([[1, 3, 0], [1, 4, 0]])
+    first = oxford.first(places)
+    assert first == [1, 0]
+    assert oxford.missed(places.gather(1, torch.tensor(first)[:, None])[:, 0]) == [0, 1]
+    assert [oxford.grades(query).tolist() for query in (0, 1)] == [[3, 1, 0, 2, 0], [0, 0, 0, 0, 3]]
+    assert oxford.counts().shown_labels == 0
+
+
+def test_queries_that_have_a_picture_to_find_in_common_are_of_one_building(tmp_path: Path) -> None:
+    def groups(second: list[int]) -> list[int]:
+        content = ground_truth()
+        content["gnd"][1]["easy"] = second  # type: ignore[index]
+        data = read_data_set("roxford5k", write_revisited(tmp_path, content))
+        return protocol_of_data_set(data, with_pictures=False).groups.tolist()  # type: ignore[no-any-return]
+
+    assert groups([4]) == [0, 1]
+    assert groups([3, 4]) == [0, 0]

@@ -1,4 +1,4 @@
-"""What a Prefect run leaves on its page: how far it came, the scrape's counts, a review to do.
+"""What a Prefect run leaves on its page: how far it came, and a review to do.
 
 It is Markdown, which Prefect's page renders. What others wrote, such as an error, is escaped.
 """
@@ -12,9 +12,6 @@ from typing import cast
 from uuid import UUID
 
 import httpx
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
@@ -26,7 +23,6 @@ from hgld.errors import AwaitingReviewError
 from hgld.flows.run_log import REFUSALS, in_one_line
 from hgld.flows.steps import BuildStep
 from hgld.pages.review import PORT
-from hgld.tables import CATEGORIES
 
 logger = logging.getLogger(__name__)
 
@@ -76,25 +72,6 @@ class StageTable:
                     client.update_artifact(self._id, ArtifactUpdate(data=text))
         except httpx.HTTPError as error:
             logger.warning("the table of stages is not on the run's page: %s", error)
-
-
-def show_step(workspace: Workspace, name: str) -> None:
-    """Puts on the run's page how many landmarks have which status, as far as a scrape came.
-
-    Of every other step its row in the table says where its result lies.
-    """
-    if name != "scrape":
-        return
-    try:
-        # Not by `workspace.read`, which refuses a table with failed rows: they are looked for.
-        paths = workspace.shards(CATEGORIES)
-        shards = [pq.read_table(one, columns=["status"], partitioning=None) for one in paths]
-        if shards:
-            counts = pc.value_counts(pa.concat_tables(shards)["status"]).to_pylist()
-            rows = [(one["values"], f"{one['counts']:,}") for one in counts]
-            _create("scrape", "The scrape", workspace, _table(("status", "landmarks"), rows))
-    except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
-        logger.warning("scrape: nothing on the run's page: %s", in_one_line(error))
 
 
 def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:

@@ -12,8 +12,8 @@ from hgld.engine.config import read_toml
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.flows.build import build_steps, keep_setting, read_sections, run_step
-from hgld.flows.cli.output import refuse_failed
+from hgld.flows.build import build_steps, keep_setting, read_sections
+from hgld.flows.cli.output import run_and_tell
 from hgld.tables import HIERARCHY
 
 # What its steps take, however late they import it.
@@ -35,7 +35,7 @@ base_url = {metadata}
 encoder = "minilm"
 
 [images]
-base_url = {source}
+base_url = {images}
 train_tars = 1
 index_tars = 1
 test_tars = 1
@@ -76,7 +76,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         write_settings(workspace, contact=contact if live else "")
     logging.getLogger("hgld.benchmarks").setLevel(logging.WARNING)  # its results are printed below
     for step in build_steps(read_sections(root, None)):
-        refuse_failed(run_step(root, step))
+        run_and_tell(root, step)
     console = Console()
     console.print(format_table(read_results(workspace)))
     console.print("The pictures are drawings: the figures say that the code works, no more.")
@@ -93,17 +93,16 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
         InputError: there is one, and it takes the answers from elsewhere than is asked for.
     """
     path, source = workspace.path("hgld.toml"), str(workspace.path(SOURCE).resolve())
+    places = {"metadata": f"{source}/metadata", "images": source}
     scrape = f"contact = {json.dumps(contact, ensure_ascii=False)}" if contact else "replay = true"
     if not path.exists():
-        place = json.dumps(source, ensure_ascii=False)
-        metadata = json.dumps(f"{source}/metadata", ensure_ascii=False)
-        text = _SETTINGS.format(root=workspace.root, scrape=scrape, source=place, metadata=metadata)
-        write_text(path, text)
+        quoted = {name: json.dumps(place, ensure_ascii=False) for name, place in places.items()}
+        write_text(path, _SETTINGS.format(root=workspace.root, scrape=scrape, **quoted))
         return
     sections = read_toml(path)
     if sections.get("scrape", {}).get("replay", False) == bool(contact):
         raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
-    for section, place in (("metadata", f"{source}/metadata"), ("images", source)):
+    for section, place in places.items():
         address = str(sections.get(section, {}).get("base_url", ""))
         if address.startswith("/") and not Path(address).exists():
             keep_setting(path, section, "base_url", place)
@@ -120,6 +119,4 @@ def _require_own_folder(workspace: Workspace) -> None:
     if is_demo(workspace) or not root.exists() or others in ([], [".lock"]):
         return
     what = f"holds {others[0]}" if others else "is a file"
-    raise InputError(
-        f"{root} must be a new folder or an earlier demo's, and {what}; choose another --root"
-    )
+    raise InputError(f"{root} must be new or an earlier demo's, and {what}; choose another --root")

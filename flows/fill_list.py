@@ -59,10 +59,8 @@ def fill_list(labelled: Path, categories: Path, out: Path, precision: float) -> 
     known = _read_labelled(labelled)
     asked = [(cells["category"], name) for _, name, cells in _rows(categories, ("category",))]
     if len(known.sides) < 2:  # noqa: PLR2004 - the fewest that one can choose from
-        raise InputError(
-            f"{labelled} must have two super-categories or more to choose from, got "
-            f"{len(known.sides)}; add rows of others"
-        )
+        got = f"got {len(known.sides)}; add rows of others"
+        raise InputError(f"{labelled} must have two super-categories to choose from or more, {got}")
     try:
         out.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
     except OSError as error:
@@ -102,21 +100,17 @@ def _read_labelled(path: Path) -> _Labelled:
         if not (label.strip() or side.strip()):
             label = side = ""
         elif not label.strip() or side not in _SIDES:
-            raise InputError(
-                f"{where} must have a hierarchical_label with natural or human-made, or neither, "
-                f"got {label!r} and {side!r}; mend it"
-            )
+            both = "a hierarchical_label with natural or human-made, or neither"
+            raise InputError(f"{where} must have {both}, got {label!r} and {side!r}")
         if label_of.setdefault(name, label) != label:
+            other = f"{label_of[name]!r}, as {place_of[name]} has it"
             raise InputError(
-                f"{where} must give {name} the label that {place_of[name]} does, "
-                f"{label_of[name]!r}, got {label!r}; keep one of the two"
+                f"{where} must give {name} {other}, got {label!r}; keep one of the two"
             )
         place_of.setdefault(name, where)
         if label and sides.setdefault(label, side) != side:
-            raise InputError(
-                f"{where} must have {sides[label]} for {label!r}, as an earlier row does, got "
-                f"{side}; change one of the two"
-            )
+            other = f"{sides[label]} for {label!r}, as an earlier row does"
+            raise InputError(f"{where} must have {other}, got {side}; change one of the two")
     return _Labelled(label_of, sides)
 
 

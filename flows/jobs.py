@@ -17,10 +17,11 @@ from prefect.states import Completed, Failed
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, IncompleteError
+from hgld.errors import AwaitingReviewError
 from hgld.flows import steps
-from hgld.flows.artifacts import StageTable, show_review, show_step
+from hgld.flows.artifacts import StageTable, show_review
 from hgld.flows.build import annotate_steps, build_steps, load_step, read_sections, run_step
+from hgld.flows.cli.output import refuse_failed
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import BuildStep, Sections
 
@@ -32,19 +33,13 @@ _Steps = Callable[[Sections], list[BuildStep]]
 @task(task_run_name="{name}", persist_result=False)
 def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] | State:
     """Runs one step; returns what each of its stages did, or the state AwaitingReview."""
-    step, workspace = load_step(name, sections), Workspace(root)
     with log_to_run():
         try:
-            reports = run_step(root, step)
+            reports = run_step(root, load_step(name, sections))
         except AwaitingReviewError as error:
-            show_review(workspace, error)
+            show_review(Workspace(root), error)
             return Completed(name=_AWAITING_REVIEW, message=in_one_line(error))
-        except REFUSALS:
-            show_step(workspace, name)
-            raise
-        show_step(workspace, name)
-    if failed := sum(report.manifest.failed for report in reports):
-        raise IncompleteError(f"{name}: {failed} rows failed; run the flow again to retry them")
+    refuse_failed(reports)
     return reports
 
 

@@ -106,10 +106,8 @@ def _read_list(path: Path) -> dict[_Row, int]:
         for qid in qids or (None,):
             found[_Row(label, qid)] += int(count)
     if found.total() > _MOST_COUNTED:
-        raise InputError(
-            f"{path}: counts must sum up to at most {_MOST_COUNTED:,}, got {found.total():,}; "
-            f"divide them all by the same number"
-        )
+        got = f"got {found.total():,}; divide them all by the same number"
+        raise InputError(f"{path}: counts must sum up to at most {_MOST_COUNTED:,}, {got}")
     return found
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from hgld.flows.build import STEPS, load_step
-from tests.worlds.commands.readme import README
+from tests.worlds.commands.readme import README, ROOT, commands_on, fenced
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _CI = ".ci/run, which runs this test"
@@ -214,18 +213,8 @@ RUN_BY = {
 }
 
 
-def fenced(page: Path, language: str) -> list[str]:
-    """Returns the fenced blocks of a page in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
-
-
-def commands(block: str) -> list[str]:
-    return [line.split("  #")[0].strip() for line in block.splitlines()]
-
-
 def test_every_command_is_run_by_a_test() -> None:
-    typed = {line for page in PAGES for block in fenced(page, "bash") for line in commands(block)}
-    assert typed == set(RUN_BY)
+    assert {line for page in PAGES for line in commands_on(page)} == set(RUN_BY)
 
 
 def test_every_test_that_is_named_is_there() -> None:

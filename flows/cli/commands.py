@@ -23,7 +23,7 @@ from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputEr
 from hgld.flows import build, steps
 from hgld.flows.cli.looking import browse, index, search
 from hgld.flows.cli.options import ACCEPTING, BuildOptions, Command, CommandGroup, StepOptions
-from hgld.flows.cli.output import print_table, quiet_stage_log, run_and_tell, tell_reports
+from hgld.flows.cli.output import print_table, run_and_tell, tell_reports
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
 from hgld.flows.cli.signals import ended_by_signals
@@ -82,6 +82,8 @@ def app(debug: bool) -> None:
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     logging.getLogger("hgld").setLevel(logging.DEBUG if debug else logging.INFO)
+    if not debug:  # the line of a stage that has ended is printed on stdout
+        logging.getLogger("hgld.engine.stage").setLevel(logging.WARNING)
 
 
 def _step(
@@ -140,7 +142,6 @@ def _cluster(options: ClusterOptions, sections: Sections) -> None:
 
         if options.encoder:
             sections.setdefault("embed", {})["encoder"] = options.encoder
-        quiet_stage_log()
         reports, result = cluster_list(options.labels, options.out, sections)
         tell_reports(reports)
         click.echo(f"proposals    {result}")
@@ -209,10 +210,7 @@ class FillOptions(StepOptions):
     def __post_init__(self) -> None:
         """Refuses one of the three without the others."""
         if len({one is None for one in (self.labelled, self.categories, self.out)}) > 1:
-            raise ValueError(
-                "--labelled, --categories and --out go together: what to learn from, what to "
-                "label, and the folder to write"
-            )
+            raise ValueError("--labelled, --categories and --out go together")
 
 
 @_step("fill", "fill", options=FillOptions)
@@ -280,7 +278,7 @@ def _benchmark(options: StepOptions, sections: Sections) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/; writes benchmarks/ (report.html, and results.json, .csv
-    and .tex), on a data set benchmarks/<data set>/. Of embeddings alone it reads annotations/ and
+    and .tex), on a data set benchmarks/<data set>/. Of embeddings it reads annotations/ and
     these. Needs hgld[train].
     """
     step = steps.benchmark_step(sections)
@@ -382,9 +380,9 @@ def _status(options: StatusOptions, sections: Sections) -> None:
         stages += [(one, build.known_settings(workspace, step, one)) for one in shown]
     states = build_status(workspace, stages)
     if options.json:
-        places = [str(stage.result_path(workspace)) for stage, _ in stages]
         told = [
-            asdict(state) | {"result": place} for state, place in zip(states, places, strict=True)
+            asdict(state) | {"result": str(stage.result_path(workspace))}
+            for (stage, _), state in zip(stages, states, strict=True)
         ]
         click.echo(json.dumps({"root": str(options.root), "stages": told}, indent=2))
         return

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hgld.engine.config import setting
+from hgld.engine.config import from_mapping, setting
 from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError
 from hgld.flows.build import needing
 from hgld.flows.cli.options import Command, refuse_idle
-from hgld.flows.cli.output import print_table
+from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
 from hgld.training.config import TrainConfig
@@ -56,10 +56,8 @@ def index(options: IndexOptions) -> None:
     report = run_index(place, source, options.out or default_index(place, source), config)
     click.echo(report.words())
     if report.index.failed:
-        raise IncompleteError(
-            f"{report.index.folder}: {report.index.failed:,} pictures could not be read and "
-            f"nothing else was lost; the column `error` says why, and the same command tries again"
-        )
+        what = f"{report.index.failed:,} pictures could not be read"
+        raise IncompleteError(f"{report.index.folder}: {what}; {TRIED_AGAIN}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +89,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     there = read_embedded_index(folder)
     model = run_folder(workspace, options.run) if options.run else there.run
     if not model.exists():
-        raise InputError(
-            f"{model}, whose model made {folder}, is not there; name where it lies by --run"
-        )
+        raise InputError(f"{model}, which made {folder}, is not there; say by --run where it is")
     with needing("train", "`hgld search`"):
         from hgld.training.index.finding.looking import search_pictures
         from hgld.training.index.finding.page import search_page
@@ -167,13 +163,10 @@ def browse(options: BrowseOptions) -> None:
         )
         serve_browse(options.root, config, click.echo)
         return
-    try:
-        site = SiteConfig(pictures=options.pictures, downloads=options.downloads)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    asked = {"pictures": options.pictures, "downloads": options.downloads}
+    site = from_mapping(SiteConfig, asked, where="hgld browse")
     done = write_site(options.root, options.static, site)
     click.echo(
         f"{options.static}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} "
-        f"landmarks, {done.pictures:,} pictures; any web server shows it: python -m http.server "
-        f"--directory {options.static}"
+        f"landmarks, {done.pictures:,} pictures; see it: python -m http.server -d {options.static}"
     )

@@ -1,6 +1,5 @@
 """What the command line prints on stdout: what came of steps, and tables; the log is on stderr."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,18 +10,12 @@ from hgld.errors import IncompleteError
 from hgld.flows.build import run_step
 from hgld.flows.steps import BuildStep
 
+TRIED_AGAIN = "nothing else was lost, the column `error` says why, and the same command tries again"
+
 
 def run_and_tell(root: Path, step: BuildStep, *, force: bool = False) -> None:
     """Runs a step and prints what came of it; raises what `tell_reports` and the step do."""
-    quiet_stage_log()
     tell_reports(run_step(root, step, force=force))
-
-
-def quiet_stage_log() -> None:
-    """Keeps the line of a stage that has ended out of the log: it is printed here, on stdout."""
-    engine = logging.getLogger("hgld.engine.stage")
-    if not engine.isEnabledFor(logging.DEBUG):
-        engine.setLevel(logging.WARNING)
 
 
 def tell_reports(reports: Sequence[StageReport]) -> None:
@@ -45,10 +38,7 @@ def refuse_failed(reports: Iterable[StageReport]) -> None:
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
         rows = ", ".join(f"{one.stage}: {one.failed} rows failed" for one in failed)
-        raise IncompleteError(
-            f"{rows}; nothing else was lost, the column `error` says why, and the same command "
-            f"tries them again"
-        )
+        raise IncompleteError(f"{rows}; {TRIED_AGAIN}")
 
 
 def print_table(

@@ -101,9 +101,7 @@ def pull(options: PullOptions, ref: str) -> None:
     from hgld.annotations.release.sharing import pull_release
 
     moved, kept = pull_release(ref, options.out, HttpPolicy(), endpoint=options.hub)
-    click.echo(
-        f"{options.out}: {moved:,} files fetched, {kept:,} were there; all as SHA256SUMS says"
-    )
+    click.echo(f"{options.out}: {moved:,} files fetched, {kept:,} were there; all are whole")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """How the command line ends when it is told to stop: one line, whole files, its exit status.
 
-The entry point alone asks for this. Whoever imports the library keeps the handlers they have.
+Only the entry point asks for this. Whoever imports the library keeps the handlers they have.
 """
 
 import contextlib
@@ -14,14 +14,6 @@ STOPPED = "stopped; run the same command to go on"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A terminal that is closed sends SIGHUP itself, and so does its shell: they ask once.
 _SAME_WITHIN_S = 1.0
-
-
-class _Stop(SystemExit):
-    """A signal asked for the end.
-
-    A SystemExit, which libraries let through: asyncio and typer as they do Ctrl-C, and a process
-    that was forked ends with it in silence.
-    """
 
 
 @contextlib.contextmanager
@@ -43,7 +35,8 @@ def ended_by_signals() -> Iterator[None]:
             return
         received.append(number)
         first_at = time.monotonic()
-        raise _Stop(128 + number)
+        # Which libraries let through, asyncio as it does Ctrl-C; a fork ends with it in silence.
+        raise SystemExit(128 + number)
 
     held = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in held}

@@ -13,7 +13,7 @@ from tests.worlds.stub_encoder import stubbed_encoder
 
 @pytest.fixture(autouse=True)
 def _stub_encoder() -> Iterator[None]:
-    """Stands in for the text encoder, whose import alone takes 5 s: it is tested elsewhere."""
+    """Stands in for the text encoder, which takes 5 s to import: it is tested elsewhere."""
     with stubbed_encoder():
         yield
 

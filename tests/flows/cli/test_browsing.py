@@ -1,17 +1,14 @@
-import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.hgld.pages.browse.world import released_alone, write_finished
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.readme import ROOT, commands_on
+from tests.worlds.commands.typed import only_line, said
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +19,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def documented() -> list[str]:
-    text = (ROOT / "docs/browse.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.S | re.M)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def typed(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return run_typed(["browse", *words], folder)
-
-
 def test_the_commands_of_the_site_write_it(folder: Path) -> None:
-    commands = [line for line in documented() if "--static" in line]
+    commands = [line for line in commands_on(ROOT / "docs/browse.md") if "--static" in line]
     assert len(commands) == 2
     for command in commands:
-        done = typed(folder, *shlex.split(command)[2:])
-        assert done.returncode == 0, done.stderr
+        said(*shlex.split(command)[1:], folder=folder)
         assert (folder / "site/landmarks/train/0/1.html").is_file()
     assert not (folder / "site/files").exists()
     shutil.rmtree(folder / "site")
@@ -47,19 +33,14 @@ def test_the_commands_of_the_site_write_it(folder: Path) -> None:
     ("words", "word"),
     [
         (["--root", "nowhere"], "nowhere"),
-        (["--static", "site", "--port", "1"], "--port"),
-        (["--static", "site", "--no-open"], "--no-open"),
+        *((["--static", "site", *one], one[0]) for one in (["--port", "1"], ["--no-open"])),
         (["--static", "site", "--token", "x"], "--token"),
         (["--static", "site", "--pictures", "-1"], "--pictures"),
         (["--static", "build"], "--static"),
-        (["--pictures", "5"], "--static"),
-        (["--no-downloads"], "--static"),
+        *((one, "--static") for one in (["--pictures", "5"], ["--no-downloads"])),
         (["--host", "0.0.0.0", "--no-open"], "--token"),  # noqa: S104 - refused
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(folder: Path, words: list[str], word: str) -> None:
-    done = typed(folder, *words)
-    assert done.returncode == 1
-    assert word in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert word in only_line("browse", *words, folder=folder)
     assert not (folder / "site").exists()

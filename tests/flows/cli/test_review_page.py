@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import only_line, said
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
@@ -27,7 +27,7 @@ def begun(workspace: Workspace) -> Workspace:
 
 
 def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> None:
-    assert run_typed(["review", "--root", begun.root]).returncode == 0
+    said("review", "--root", begun.root)
     assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
     asked.clear()
     # That proposals are accepted where nobody looks is no reason not to look.
@@ -35,7 +35,7 @@ def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> 
     begun.path("hgld.toml").write_text(text)
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     words += ["--read-only", "--reviewer", "ann"]
-    assert run_typed(["review", "--root", begun.root, *words]).returncode == 0
+    said("review", "--root", begun.root, *words)
     workspace, config = asked
     assert workspace == begun
     assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
@@ -43,19 +43,12 @@ def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> 
     assert config.propose.taxonomy == Path("own")
 
 
-def refused(*words: str | Path) -> str:
-    """Returns what `hgld review` says to words that it refuses."""
-    done = run_typed(["review", *words])
-    assert done.returncode == 1, done.stdout
-    return done.stderr
-
-
 def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(
     tmp_path: Path, asked: list[Any]
 ) -> None:
-    assert "nowhere" in refused("--root", tmp_path / "nowhere")
+    assert "nowhere" in only_line("review", "--root", tmp_path / "nowhere")
     (tmp_path / "hgld.toml").write_text("[propose]\nguessing = 1\n")
-    assert "guessing" in refused("--labels", tmp_path, "--no-open")
+    assert "guessing" in only_line("review", "--labels", tmp_path, "--no-open")
     assert asked == []
 
 
@@ -65,4 +58,4 @@ def test_what_is_said_of_the_page_is_refused_where_none_is_opened(
 ) -> None:
     page = (["--port", "0"], ["--no-open"], ["--host", "::1"], ["--token", "x"], ["--read-only"])
     for words in (*page, ["--known", "answers.csv"]):
-        assert words[0] in refused("--root", begun.root, *words, *task)
+        assert words[0] in only_line("review", "--root", begun.root, *words, *task)

@@ -1,6 +1,5 @@
 """`hgld index` and `hgld search`, as they are typed and as docs/search.md has them."""
 
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -11,9 +10,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.worlds.benchmark_builds import write_build, write_run
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.readme import ROOT, commands_on, fenced
+from tests.worlds.commands.typed import only_line, said
 
-ROOT = Path(__file__).resolve().parents[3]
+PAGE = ROOT / "docs/search.md"
 PICTURE = "my picture.jpg"
 
 
@@ -38,24 +38,12 @@ def folder(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
-def typed(*words: str, status: int = 0) -> str:
-    """Runs a command; returns what it says on stdout, or on stderr where it fails."""
-    done = run_typed(words)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stderr if status else done.stdout
-
-
-def blocks(language: str) -> list[str]:
-    text = (ROOT / "docs/search.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
-
-
 def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
-    lines = [shlex.split(line) for line in "".join(blocks("bash")).splitlines()]
+    lines = [shlex.split(line) for line in commands_on(PAGE)]
     assert {program for program, *_ in lines} == {"hgld"}
-    said = [typed(*words) for _, *words in lines]
-    assert said[0].startswith("build/runs/happier/index-index: 12 embeddings of 8 numbers")
-    header, *rows = said[1].splitlines()
+    told = [said(*words) for _, *words in lines]
+    assert told[0].startswith("build/runs/happier/index-index: 12 embeddings of 8 numbers")
+    header, *rows = told[1].splitlines()
     assert header.split("\t") == [
         *("picture", "rank", "similarity"),
         *("landmark", "super-category", "natural / human-made", "file"),
@@ -65,13 +53,13 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     assert {tuple(cells[3:6]) for cells in eltz} == {("Eltz", "castle / fort", "human-made")}
     similarities = [float(row.split("\t")[2]) for row in rows]
     assert similarities == sorted(similarities, reverse=True)
-    assert said[2] == said[1]
+    assert told[2] == told[1]
     assert "<title>Nearest pictures</title>" in (folder / "nearest.html").read_text()
-    assert said[3].endswith("1 bad\n")
-    assert len(said[4].splitlines()) == 6
+    assert told[3].endswith("1 bad\n")
+    assert len(told[4].splitlines()) == 6
     # A folder of files that are named after images of the build: their labels are known.
-    assert "\tEltz\tcastle / fort\thuman-made\t" in said[4]
-    (program,) = blocks("python")
+    assert "\tEltz\tcastle / fort\thuman-made\t" in told[4]
+    (program,) = fenced(PAGE, "python")
     exec(program, {})  # noqa: S102 - of the page
     assert np.load("photos-index/embeddings.npy").dtype == np.float16
     (shard,) = (folder / "photos-index").glob("*.parquet")
@@ -96,35 +84,33 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(folder: Path, words: list[str], word: str) -> None:
-    said = typed(*words, status=1).splitlines()
-    (line,) = [one for one in said if one.startswith("error: ")]
-    assert word in line
+    assert word in only_line(*words)
     assert not (folder / "build/runs/happier/index-photos/index.json").exists()
 
 
 def test_pictures_that_could_not_be_read_are_told_with_exit_status_1(folder: Path) -> None:
     (folder / "build/images/index/i1100.jpg").unlink()
-    assert "1 pictures" in typed("index", "--split", "index", status=1)
+    assert "1 pictures" in said("index", "--split", "index", status=1)
 
 
 def test_of_several_indexes_one_has_to_be_named_and_a_model_that_was_moved(folder: Path) -> None:
-    typed("index", "--split", "index")
-    typed("index", "--split", "test")
+    said("index", "--split", "index")
+    said("index", "--split", "test")
     indexes = "build/runs/happier/index-index, build/runs/happier/index-test"
-    assert indexes in typed("search", PICTURE, status=1)
+    assert indexes in said("search", PICTURE, status=1)
     write_run(Workspace(folder / "build"), "first")
     # An index that lies elsewhere, without the model that made it.
     (folder / "build/runs/happier/model.safetensors").unlink()
     (folder / "build/runs/happier").rename(folder / "kept")
     moved = ["search", PICTURE, "--index", "kept/index-test"]
-    assert "--run" in typed(*moved, status=1)
-    typed(*moved, "--run", "first")
+    assert "--run" in said(*moved, status=1)
+    said(*moved, "--run", "first")
 
 
 def test_a_name_that_would_tell_a_terminal_what_to_do_is_shown_and_not_done(folder: Path) -> None:
     (folder / "odd").mkdir()
     shutil.copy(folder / PICTURE, folder / "odd/a\x1b[2J\tb\n.jpg")
-    typed("index", "--images", "odd", "--out", "odd-index")
-    _, row = typed("search", PICTURE, "--index", "odd-index").splitlines()
+    said("index", "--images", "odd", "--out", "odd-index")
+    _, row = said("search", PICTURE, "--index", "odd-index").splitlines()
     assert row.endswith(r"/odd/a\x1b[2J\tb\n.jpg")
     assert "\x1b" not in row

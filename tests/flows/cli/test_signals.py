@@ -1,6 +1,5 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does: one line, whole files, and it goes on."""
 
-import functools
 import logging
 import os
 import shutil
@@ -14,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.stage import StageWriter
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Workspace, load_manifest
 from hgld.flows.build import load_step, read_sections
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.forked import Forked
+from tests.worlds.process import process_put_back
 
 STOPPED = "stopped; run the same command to go on\n"
 
@@ -54,21 +54,15 @@ def reach(barrier: Path, is_alive: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def forget(workspace: Workspace, name: str) -> None:
-    """Removes what a step has written, and what it has written down of that."""
-    for stage in load_step(name, read_sections(workspace.root, None)).stages:
-        workspace.manifest_path(stage.name).unlink()
-        for dataset in stage.outputs:
-            for shard in workspace.shards(dataset):
-                shard.unlink()
-        for file in stage.output_files:
-            workspace.path(file).unlink(missing_ok=True)
-
-
-def outputs_of(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
+def manifests(workspace: Workspace, name: str) -> list[Path]:
+    """Returns what the stages of a step write last, where it is there."""
     stages = load_step(name, read_sections(workspace.root, None)).stages
-    done = {stage.name: workspace.manifest(stage.name) for stage in stages}
-    return {stage: one.outputs for stage, one in done.items() if one is not None}
+    paths = [workspace.manifest_path(stage.name) for stage in stages]
+    return [path for path in paths if path.exists()]
+
+
+def outputs_of(workspace: Workspace, name: str) -> list[dict[str, str]]:
+    return [load_manifest(path).outputs for path in manifests(workspace, name)]
 
 
 # The other stages, and every signal in each: tests/soak/test_kills.py.
@@ -80,22 +74,33 @@ def outputs_of(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
 def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     small_build: Workspace, tmp_path: Path, name: str, number: int
 ) -> None:
-    finished, copied = small_build, Workspace(tmp_path / "build")
-    shutil.copytree(finished.root, copied.root)
-    forget(copied, name)
+    copied = Workspace(shutil.copytree(small_build.root, tmp_path / "build"))
+    for path in manifests(copied, name):
+        path.unlink()
     words, hangs, errors = [name, "--root", str(copied.root)], tmp_path / "hangs", tmp_path / "said"
-    process = Forked(functools.partial(run, words, hangs, errors))
+    process = Forked(lambda: run(words, hangs, errors))
     reach(hangs, process.is_alive)
     os.kill(process.pid, number)
     assert process.ended() == 128 + number
-    said = errors.read_text()
-    assert said.endswith(STOPPED)
-    assert said.count(STOPPED) == 1
-    assert "Traceback" not in said
+    told = errors.read_text()
+    assert told.endswith(STOPPED)
+    assert told.count(STOPPED) == 1
+    assert "Traceback" not in told
     assert not list(copied.root.rglob("*.tmp"))
-    assert outputs_of(copied, name) == {}
-    assert run_typed(words).returncode == 0
-    assert outputs_of(copied, name) == outputs_of(finished, name)
+    assert manifests(copied, name) == []
+    said(*words)
+    assert outputs_of(copied, name) == outputs_of(small_build, name)
+
+
+def ended_by(code: str, barrier: Path, words: Sequence[str], *numbers: int) -> tuple[int, str]:
+    """Runs a program until it hangs, and sends it signals; returns its exit status and stderr."""
+    command = [sys.executable, "-c", code, *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        reach(barrier, lambda: process.poll() is None)
+        for number in numbers:
+            process.send_signal(number)
+        errors = process.communicate(timeout=60)[1]
+    return process.returncode, errors
 
 
 def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
@@ -108,11 +113,8 @@ def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
         "from hgld.flows.cli.commands import main; main()"
     )
     words = ["train", "--root", str(tmp_path / "build")]
-    with started(code, *words) as process:
-        reach(tmp_path / "loads", lambda: process.poll() is None)
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
-    assert (process.returncode, said) == (128 + signal.SIGINT, STOPPED)
+    ended = ended_by(code, tmp_path / "loads", words, signal.SIGINT)
+    assert ended == (128 + signal.SIGINT, STOPPED)
 
 
 def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
@@ -125,17 +127,10 @@ def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
         "commands.app = app\n"
         "commands.main()"
     )
-    with started(code, str(tmp_path / "hangs")) as process:
-        reach(tmp_path / "hangs", lambda: process.poll() is None)
-        # The system hands over the lower number first: a hang-up that counted would be the status.
-        process.send_signal(signal.SIGHUP)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1]
-    assert (process.returncode, said) == (128 + signal.SIGTERM, STOPPED)
-
-
-def started(code: str, *words: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
+    hangs = tmp_path / "hangs"
+    # The system hands over the lower number first: a hang-up that counted would be the status.
+    ended = ended_by(code, hangs, [str(hangs)], signal.SIGHUP, signal.SIGTERM)
+    assert ended == (128 + signal.SIGTERM, STOPPED)
 
 
 def test_a_library_that_makes_another_error_of_it_changes_nothing(
@@ -147,18 +142,12 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing(
         except SystemExit as error:
             raise RuntimeError("worker failed") from error
 
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as caught, ended_by_signals():
+    with process_put_back():
+        with pytest.raises(SystemExit, match="143"), ended_by_signals():
             convert()
-        assert caught.value.code == 143
         assert capsys.readouterr().err == STOPPED
         # A second one would end the process at once.
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    finally:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_without_a_signal_the_handlers_are_those_of_before() -> None:

@@ -13,7 +13,7 @@ from hgld.errors import InputError
 from hgld.tables import EMBEDDINGS, TAXONOMY
 from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
-from tests.worlds.commands.typed import invoke, run_typed
+from tests.worlds.commands.typed import invoke, only_line, said
 
 
 @pytest.fixture
@@ -23,11 +23,18 @@ def built(small_build: Workspace, workspace: Workspace) -> Workspace:
     return workspace
 
 
+def named(build: Workspace) -> dict[Path, str]:
+    """Returns each file that `hgld verify` names, and what it says of it."""
+    done = invoke("verify", "--root", build.root)
+    assert done.exit_code == 1
+    lines = (line.split(" ", 1) for line in done.stdout.splitlines())
+    return {Path(path): what for path, what in lines}
+
+
 def test_a_whole_build_is_as_it_was_written(built: Workspace) -> None:
-    done = invoke("verify", "--root", built.root)
-    assert done.exit_code == 0
-    assert "files are as they were written" in done.stdout
-    assert "runs/happier/metrics.jsonl" in done.stdout.splitlines()[1]  # nothing says what it was
+    first, second = said("verify", "--root", built.root).splitlines()
+    assert "files are as they were written" in first
+    assert "runs/happier/metrics.jsonl" in second  # nothing says what it was
 
 
 @pytest.mark.fault(207, "a file that cannot be read")
@@ -39,10 +46,7 @@ def test_what_a_step_cannot_read_is_named_and_hides_no_other_damage(built: Works
     found = built.path("runs/happier/checkpoint.pt")
     RunFiles(found.parent).save("f", {"step": 1})
     found.write_bytes(found.read_bytes()[:-1])
-    done = invoke("verify", "--root", built.root)
-    assert done.exit_code == 1
-    named = {line.split(" ")[0] for line in done.stdout.splitlines()}
-    assert named == {str(path) for path in (unreadable, altered, found)}
+    assert set(named(built)) == {unreadable, altered, found}
 
 
 @pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
@@ -50,45 +54,36 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_that_says_what_to_do(built:
     path = built.path("metadata/csv/FILES.json")
     path.unlink()
     path.mkdir()
-    done = run_typed(["metadata", "--root", str(built.root)])
-    assert done.returncode == 1
-    assert str(path) in done.stderr
-    assert "move" in done.stderr
-    assert "Errno" not in done.stderr
+    line = only_line("metadata", "--root", built.root)
+    assert str(path) in line
+    assert "move" in line
+    assert "Errno" not in line
 
 
 @pytest.mark.fault(202, "damage of which nobody has read yet")
 def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspace) -> None:
-    embedding = built.shards(EMBEDDINGS)[0]
+    embedding, taxonomy = built.shards(EMBEDDINGS)[0], built.shards(TAXONOMY)[0]
     clean = embedding.read_bytes()
     embedding.write_bytes(clean[:-1])
-    taxonomy = built.shards(TAXONOMY)[0]
-    taxonomy.with_name("taxonomy (1).parquet").write_bytes(taxonomy.read_bytes())
-    done = invoke("verify", "--root", built.root)
-    assert done.exit_code == 1
-    first, second = done.stdout.splitlines()
-    assert first.startswith(f"{embedding} ")
-    assert "`hgld embed`" in first
-    assert "taxonomy (1).parquet" in second
-    assert "`hgld review --settle`" in second
-
-    for command in (["embed"], ["review", "--settle"]):
-        assert invoke(*command, "--root", built.root).exit_code == 0
+    copy = taxonomy.with_name("copy.parquet")
+    shutil.copy(taxonomy, copy)
+    damaged, gone = built.manifest_path("cluster"), built.manifest_path("images-index")
+    damaged.write_text("{")
+    gone.unlink()
+    mends = {
+        embedding: ["embed"],
+        damaged: ["cluster"],
+        copy: ["review", "--settle"],
+        gone: ["images", "--split", "index"],
+    }
+    found = named(built)
+    assert found.keys() == mends.keys()
+    for path, command in mends.items():
+        assert f"`hgld {' '.join(command)}`" in found[path]
+        said(*command, "--root", built.root)
     assert embedding.read_bytes() == clean
     assert built.shards(TAXONOMY) == [taxonomy]
-    assert invoke("verify", "--root", built.root).exit_code == 0
-
-
-def test_a_manifest_that_is_damaged_or_gone_is_a_line(built: Workspace) -> None:
-    for damage in (lambda path: path.write_text("{"), Path.unlink):
-        damage(built.manifest_path("cluster"))
-        done = invoke("verify", "--root", built.root)
-        assert done.exit_code == 1
-        (line,) = done.stdout.splitlines()
-        assert line.startswith(f"{built.manifest_path('cluster')} ")
-        assert "`hgld cluster`" in line
-        assert invoke("cluster", "--root", built.root).exit_code == 0
-        assert invoke("verify", "--root", built.root).exit_code == 0
+    said("verify", "--root", built.root)
 
 
 def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) -> None:
@@ -112,25 +107,20 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
     for path in damaged:
         content = path.read_bytes()
         path.write_bytes(content[:-100] + b"?" + content[-99:])
-    lines = invoke("verify", "--root", root).stdout.splitlines()
-    damaged[block] = "`hgld benchmark --force`"
-    damaged[index] = "`hgld index`"
-    assert len(lines) == len(damaged)
-    for path, mended in damaged.items():
-        (line,) = [line for line in lines if line.startswith(f"{path} ")]
-        assert mended in line
+    mends = damaged | {block: "`hgld benchmark --force`", index: "`hgld index`"}
+    found = named(built)
+    assert found.keys() == mends.keys()
+    assert all(mend in found[path] for path, mend in mends.items()), found
 
 
 def test_a_release_is_compared_with_its_sums(tmp_path: Path) -> None:
-    release = tmp_path / "release"
-    release.mkdir()
-    (release / "hierarchy.csv").write_bytes(b"text")
-    (release / "SHA256SUMS").write_text(f"{hashlib.sha256(b'text').hexdigest()}  hierarchy.csv\n")
-    assert invoke("verify", "--root", release).stdout == "1 files are as they were written\n"
-    (release / "hierarchy.csv").write_bytes(b"texd")
-    done = invoke("verify", "--root", release)
-    assert done.exit_code == 1
-    assert done.stdout.startswith(f"{release}/hierarchy.csv ")
+    file = tmp_path / "hierarchy.csv"
+    file.write_bytes(b"text")
+    sums = f"{hashlib.sha256(b'text').hexdigest()}  hierarchy.csv\n"
+    (tmp_path / "SHA256SUMS").write_text(sums)
+    assert said("verify", "--root", tmp_path) == "1 files are as they were written\n"
+    file.write_bytes(b"texd")
+    assert named(Workspace(tmp_path)).keys() == {file}
 
 
 def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A Prefect server of the tests' own, and what it was told."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -10,64 +11,65 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.once import made_once
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.small import Server
+
+if TYPE_CHECKING:
+    from prefect import State
 
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 
 
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="session")
-def prefect_server(prefect_home: Path) -> Iterator[None]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A throw-away Prefect server, in a home of its own: one for all tests of a worker."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(prefect_home))
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=120):
             yield
 
 
-@pytest.fixture
-def log_of() -> Callable[[UUID | None], list[str]]:
+# Prefect is imported late: it reads where its home is, which `prefect_server` says.
+
+
+def run_flow(name: str, root: Path, **parameters: object) -> "State":
+    """Runs a flow on a folder; returns the state in which it ends."""
+    from hgld.flows import jobs
+
+    state: State = getattr(jobs, name)(str(root), return_state=True, **parameters)
+    return state
+
+
+def log_of(flow_run_id: UUID | None) -> list[str]:
     """Returns what the page of a flow run shows as its log."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
     from prefect.logging.handlers import APILogHandler
 
-    def read(flow_run_id: UUID | None) -> list[str]:
-        assert flow_run_id is not None
-        APILogHandler().flush()
-        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-        with get_client(sync_client=True) as client:
-            return [log.message for log in client.read_logs(log_filter=chosen)]
-
-    return read
+    assert flow_run_id is not None
+    APILogHandler().flush()
+    chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as client:
+        return [log.message for log in client.read_logs(log_filter=chosen)]
 
 
-@pytest.fixture
-def artifacts_of() -> Callable[[UUID | None], dict[str, str]]:
+def artifacts_of(state: "State") -> dict[str, str]:
     """Returns the artifacts of a flow run by their keys, of which each must be there once."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    def read(flow_run_id: UUID | None) -> dict[str, str]:
-        assert flow_run_id is not None
-        chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
-        with get_client(sync_client=True) as client:
-            found = client.read_artifacts(artifact_filter=chosen)
-        assert {one.type for one in found} <= {"markdown", "table", "image"}
-        by_key = {str(one.key): str(one.data) for one in found}
-        assert len(by_key) == len(found)
-        return by_key
-
-    return read
+    assert state.state_details.flow_run_id is not None
+    run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
+    assert {one.type for one in found} <= {"markdown"}
+    by_key = {str(one.key): str(one.data) for one in found}
+    assert len(by_key) == len(found)
+    return by_key
 
 
 def scrape_settings(
@@ -99,7 +101,6 @@ def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def encode(folder: Path) -> None:
         (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
-        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
-        assert done.returncode == 0, done.stderr
+        said("cluster", "--labels", "list.csv", "--out", "list", folder=folder)
 
     return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER

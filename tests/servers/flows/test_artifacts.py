@@ -1,21 +1,18 @@
 """What a Prefect run leaves on its page, as far as it came."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
+import httpx
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.tables import CATEGORIES
-from tests.servers.flows.conftest import scrape_settings
+from tests.servers.flows.conftest import artifacts_of, run_flow, scrape_settings
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import CLASSES
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import serving
-
-ArtifactsOf = Callable[[UUID | None], dict[str, str]]
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -27,64 +24,48 @@ def rows_of(markdown: str) -> list[list[str]]:
     return [row for row in cells if set(row) != {"---"}]
 
 
-def test_a_scrape_leaves_stages_and_counts_also_where_rows_failed(
-    tmp_path: Path, artifacts_of: ArtifactsOf
-) -> None:
-    from hgld.flows import jobs
-
+def test_a_scrape_leaves_its_stages_also_where_rows_failed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "build")
     with serving() as wikimedia:
         scrape_settings(workspace, wikimedia, "Tower", "Castle", "Bare", settings="attempts = 1")
         wikimedia.always["sparql"] = reply(400, b"no")
-        state = jobs.scrape(str(workspace.root), return_state=True)
+        state = run_flow("scrape", workspace.root)
         assert "sparql" in wikimedia.fired
         assert state.is_failed()
         assert "rows failed" in str(state.message)
-        left = artifacts_of(state.state_details.flow_run_id)
-        assert set(left) == {"hgld-stages", "hgld-scrape"}
-        assert ["failed", "2"] in rows_of(left["hgld-scrape"])
-        table = {row[0]: row[1] for row in rows_of(left["hgld-stages"])}
-        assert table["metadata"] == "done"
-        assert table["scrape"] == "incomplete"
+        left = artifacts_of(state)
+        assert set(left) == {"hgld-stages"}
+        table = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+        assert table["metadata"][0] == "done"
+        failed = workspace.manifest("scrape")
+        assert failed is not None
+        assert table["scrape"] == ["incomplete", str(failed.rows), str(failed.problems)]
 
         del wikimedia.always["sparql"]
-        state = jobs.scrape(str(workspace.root), return_state=True)
+        state = run_flow("scrape", workspace.root)
     assert state.is_completed()
-    left = artifacts_of(state.state_details.flow_run_id)
-    found = rows_of(left["hgld-scrape"])
-    assert ["failed", "2"] not in found
-    assert ["no\\_item", "1"] in found
-    counted = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+    counted = {row[0]: row[1:4] for row in rows_of(artifacts_of(state)["hgld-stages"])}
     assert counted["metadata"][0] == "up to date"
-    manifest = workspace.manifest("scrape")
-    assert manifest is not None
+    manifest = workspace.finished(CATEGORIES)
     assert counted["scrape"] == ["done", f"{manifest.rows:,}", str(manifest.problems)]
 
 
-def test_a_step_that_fails_leaves_the_stages_before_it_and_what_is_to_come(
-    tmp_path: Path, artifacts_of: ArtifactsOf
-) -> None:
-    from hgld.flows import jobs
-
-    state = jobs.cluster(str(tmp_path), return_state=True)
-    left = artifacts_of(state.state_details.flow_run_id)
+def test_a_step_that_fails_leaves_the_stages_before_it_and_what_is_to_come(tmp_path: Path) -> None:
+    state = run_flow("cluster", tmp_path)
+    left = artifacts_of(state)
     assert left["hgld-stages"].startswith("embed: ")
     states = [row[:2] for row in rows_of(left["hgld-stages"])[1:]]
     to_come = [[name, "to come"] for name in ("cluster", "decided", "propose")]
     assert states == [["embed", "missing"], *to_come]
 
 
-def test_a_review_that_is_due_leaves_how_to_open_it(
-    tmp_path: Path, artifacts_of: ArtifactsOf
-) -> None:
-    from hgld.flows import jobs
-
+def test_a_review_that_is_due_leaves_how_to_open_it(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "my build")
     write_proposals(workspace, CLASSES)
-    state = jobs.annotate(str(workspace.root), return_state=True)
+    state = run_flow("annotate", workspace.root)
     assert state.name == "AwaitingReview"
     assert str(state.message).startswith("AwaitingReview: ")
-    left = artifacts_of(state.state_details.flow_run_id)
+    left = artifacts_of(state)
     assert set(left) == {"hgld-review", "hgld-stages"}
     page = left["hgld-review"]
     assert f"```bash\nhgld review --root '{workspace.root.resolve()}'\n```" in page
@@ -92,14 +73,13 @@ def test_a_review_that_is_due_leaves_how_to_open_it(
 
 
 def test_a_page_that_cannot_be_made_stops_no_run(
-    tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgld.flows import jobs
+    def refuse(**_artifact: object) -> None:
+        raise httpx.ConnectError("no such server")
 
-    damaged = Workspace(tmp_path).path(f"{CATEGORIES.path}/rows.parquet")
-    damaged.parent.mkdir(parents=True)
-    damaged.write_text("{")
-    monkeypatch.setattr(jobs, "run_step", lambda *_: [])
-    state = jobs.scrape(str(tmp_path), return_state=True)
-    assert state.is_completed()
-    assert set(artifacts_of(state.state_details.flow_run_id)) == {"hgld-stages"}
+    monkeypatch.setattr("hgld.flows.artifacts.create_markdown_artifact", refuse)
+    write_proposals(Workspace(tmp_path), CLASSES)
+    state = run_flow("annotate", tmp_path)
+    assert state.name == "AwaitingReview"
+    assert artifacts_of(state) == {}

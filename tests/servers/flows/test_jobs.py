@@ -12,7 +12,7 @@ from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT
 from hgld.tables import CATEGORIES
 from tests.flows.test_jobs import ROOT, deployments
-from tests.servers.flows.conftest import scrape_settings
+from tests.servers.flows.conftest import run_flow, scrape_settings
 from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.small import serving
 
@@ -30,31 +30,26 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 
 
 def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
-    from hgld.flows import jobs
-
     workspace = write_inputs(tmp_path)
     settings = workspace.path("hgld.toml")
     settings.write_text(settings.read_text().replace("accept_proposals = true\n", ""))
-    root = str(workspace.root)
-    assert jobs.scrape(root, return_state=True).is_completed()
+    assert run_flow("scrape", workspace.root).is_completed()
     assert set(workspace.read(CATEGORIES)["status"].to_pylist()) == {"ok"}
-    assert jobs.cluster(root, return_state=True).is_completed()
-    state = jobs.review(root, return_state=True)
+    assert run_flow("cluster", workspace.root).is_completed()
+    state = run_flow("review", workspace.root)
     assert state.name == "AwaitingReview"
     assert "hgld review" in str(state.message)
     assert stage_status(workspace, STAGE).state == "missing"
 
 
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
-    from hgld.flows import jobs
-
     workspace = Workspace(tmp_path / "build")
     with serving() as wikimedia:
         scrape_settings(workspace, wikimedia, "Tower", "Castle")
-        assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+        assert run_flow("scrape", workspace.root).is_completed()
         assert newest_generation(workspace) == 0
         asked = len(wikimedia.hits)
-        assert jobs.scrape(str(workspace.root), refresh=True, return_state=True).is_completed()
+        assert run_flow("scrape", workspace.root, refresh=True).is_completed()
     assert asked > 0
     assert len(wikimedia.hits) == 2 * asked
     assert newest_generation(workspace) == 1

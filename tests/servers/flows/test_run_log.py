@@ -17,35 +17,33 @@ import pytest
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.tables import CATEGORIES
-from tests.servers.flows.conftest import scrape_settings
+from hgld.tables import CATEGORIES, CLUSTERS
+from tests.servers.flows.conftest import log_of, run_flow, scrape_settings
 from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.faults import stall
 from tests.worlds.wikimedia.small import serving
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-LogOf = Callable[[UUID | None], list[str]]
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def steps_do(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> None:
     """Lets every step of a flow do something else."""
-    from hgld.flows import jobs
 
     def run_step(*_arguments: object) -> list[object]:
         work()
         return []
 
-    monkeypatch.setattr(jobs, "run_step", run_step)
+    monkeypatch.setattr("hgld.flows.jobs.run_step", run_step)
 
 
-def test_lines_of_the_task_and_of_its_threads_are_in_the_log_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+def test_lines_and_progress_of_the_task_and_of_its_threads_are_in_the_log_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgld.flows import jobs
-
     logger = logging.getLogger("hgld.scrape.questions")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # a terminal would show a bar
+    monkeypatch.setattr("hgld.engine.progress._FIRST_LINE_S", 0.0)
 
     def work() -> None:
         logger.info("said by the step")
@@ -53,49 +51,26 @@ def test_lines_of_the_task_and_of_its_threads_are_in_the_log_once(
         thread.start()
         thread.join()
         logger.debug("not said")
-
-    steps_do(monkeypatch, work)
-    state = jobs.annotate(str(tmp_path), return_state=True)
-    assert state.is_completed()
-    logger.info("said after it")
-    messages = log_of(state.state_details.flow_run_id)
-    assert [one for one in messages if "said" in one] == [
-        "said by the step",
-        "said by a thread of it",
-    ]
-
-
-def test_progress_is_in_the_log_although_a_terminal_would_show_a_bar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
-) -> None:
-    from hgld.flows import jobs
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr("hgld.engine.progress._FIRST_LINE_S", 0.0)
-
-    def work() -> None:
         with progress("annotate: images", 10) as advance:
             advance(4, problems=1)
 
     steps_do(monkeypatch, work)
-    state = jobs.annotate(str(tmp_path), return_state=True)
-    assert "annotate: images: 4 of 10" in "\n".join(log_of(state.state_details.flow_run_id))
+    state = run_flow("annotate", tmp_path)
+    assert state.is_completed()
+    logger.info("said after it")
+    messages = log_of(state.state_details.flow_run_id)
+    expected = ["said by the step", "said by a thread of it"]
+    assert [one for one in messages if "said" in one] == expected
+    assert "annotate: images: 4 of 10" in "\n".join(messages)
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        InputError("alpha must be\npositive, got -1; mend it"),
-        OSError(28, "No space left on device"),
-    ],
-    ids=lambda error: type(error).__name__,
+    "error", [InputError("alpha must be\npositive, got -1; mend it"), OSError(28, "No space left")]
 )
 @pytest.mark.fault(105, "refused run in Prefect")
 def test_a_refused_run_is_one_line_in_log_and_state(
-    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgld.flows import jobs
-
     raised = []
 
     def work() -> None:
@@ -103,7 +78,7 @@ def test_a_refused_run_is_one_line_in_log_and_state(
         raise error
 
     steps_do(monkeypatch, work)
-    state = jobs.annotate(str(tmp_path), return_state=True)
+    state = run_flow("annotate", tmp_path)
     assert raised == [error]
     assert state.is_failed()
     line = " ".join(str(error).split())
@@ -112,26 +87,22 @@ def test_a_refused_run_is_one_line_in_log_and_state(
     assert messages[-1] == f"Finished in state Failed({line!r})"
     assert not [one for one in messages if "Traceback" in one]
     with pytest.raises(type(error)) as caught:
-        jobs.annotate(str(tmp_path))
+        state.result()
     assert caught.value is error
 
 
-def test_a_bug_still_shows_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
-) -> None:
-    from hgld.flows import jobs
-
+def test_a_bug_still_shows_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def work() -> None:
         raise ZeroDivisionError("a bug")
 
     steps_do(monkeypatch, work)
-    state = jobs.annotate(str(tmp_path), return_state=True)
+    state = run_flow("annotate", tmp_path)
     assert state.is_failed()
     text = "\n".join(log_of(state.state_details.flow_run_id))
     assert "Traceback" in text
     assert "ZeroDivisionError: a bug" in text
     with pytest.raises(ZeroDivisionError):
-        jobs.annotate(str(tmp_path))
+        state.result()
 
 
 def run_deployed(job: str, root: Path) -> tuple[UUID, "subprocess.Popen[str]"]:
@@ -166,9 +137,7 @@ def state_of(run_id: UUID) -> str | None:
         return client.read_flow_run(run_id).state_name
 
 
-def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(
-    tmp_path: Path, log_of: LogOf
-) -> None:
+def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(tmp_path: Path) -> None:
     run_id, process = run_deployed("annotate", tmp_path / "build")
     shown, _ = process.communicate(timeout=120)
     # The exit status of such a process is Prefect's own business: whoever waits asks for the state.
@@ -180,10 +149,8 @@ def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(
 
 @pytest.mark.fault(106, "SIGTERM of a Prefect run")
 def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_was(
-    tmp_path: Path, log_of: LogOf
+    tmp_path: Path,
 ) -> None:
-    from hgld.flows import jobs
-
     clean, stopped = Workspace(tmp_path / "clean/build"), Workspace(tmp_path / "stopped/build")
     for workspace in (clean, stopped):
         workspace.root.parent.mkdir()
@@ -191,7 +158,7 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
     with serving() as wikimedia:
         scrape_settings(clean, wikimedia, "Tower", "Castle")
         scrape_settings(stopped, wikimedia, "Tower", "Castle")
-        assert jobs.scrape(str(clean.root), return_state=True).is_completed()
+        assert run_flow("scrape", clean.root).is_completed()
 
         def hang(handler: Any) -> None:  # noqa: ANN401 - what the server calls a fault with
             asked.set()
@@ -213,25 +180,20 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
         assert "metadata: done" in "\n".join(log_of(run_id))
 
         del wikimedia.always["commons"]
-        assert jobs.scrape(str(stopped.root), return_state=True).is_completed()
-    done, expected = stopped.manifest("scrape"), clean.manifest("scrape")
-    assert done is not None
-    assert expected is not None
-    assert done.outputs == expected.outputs
-    assert stopped.read(CATEGORIES).num_rows == clean.read(CATEGORIES).num_rows
+        assert run_flow("scrape", stopped.root).is_completed()
+    assert stopped.finished(CATEGORIES).outputs == clean.finished(CATEGORIES).outputs
 
 
 @pytest.mark.fault(107, "config changed mid-run")
 def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgld.flows import jobs
     from hgld.labels.embedding import stage as embed
 
     workspace = write_inputs(tmp_path)
     settings = workspace.path("hgld.toml")
     before = settings.read_text()
-    assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+    assert run_flow("scrape", workspace.root).is_completed()
     run_embed, changed = embed.run_embed, []
 
     def change_then_embed(*arguments: Any) -> object:  # noqa: ANN401 - those of run_embed
@@ -239,15 +201,10 @@ def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
         changed.append(settings.read_text() != before)
         return run_embed(*arguments)
 
-    def clusters() -> object:
-        manifest = workspace.manifest("cluster")
-        assert manifest is not None
-        return manifest.settings["clusters"]
-
     monkeypatch.setattr(embed, "run_embed", change_then_embed)
-    assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
+    assert run_flow("cluster", workspace.root).is_completed()
     assert changed == [True]
-    assert clusters() == 4
+    assert workspace.finished(CLUSTERS).settings["clusters"] == 4
     monkeypatch.setattr(embed, "run_embed", run_embed)
-    assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
-    assert clusters() == 3
+    assert run_flow("cluster", workspace.root).is_completed()
+    assert workspace.finished(CLUSTERS).settings["clusters"] == 3

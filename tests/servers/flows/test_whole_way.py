@@ -1,6 +1,5 @@
 """Landmarks of GLDv2 from Wikimedia's answers to their labels, with nobody reviewing."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -17,18 +16,14 @@ def test_nobody_reviews_and_the_labels_are_the_official_ones(
     lab: Lab, shared: Path, workspace: Workspace, word_vectors: Path
 ) -> None:
     metadata = shared / "gldv2_mini/metadata"
-    settings = {
-        "metadata": {"base_url": str(metadata)},
-        "scrape": {"commons": lab.commons, "sparql": lab.sparql, "contact": "tests@example.org"},
-        "embed": {"encoder": "minilm"},
-    }
-    lines = [
-        line
-        for step, values in settings.items()
-        for line in (f"[{step}]", *(f"{key} = {json.dumps(one)}" for key, one in values.items()))
-    ]
     shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
-    workspace.path("hgld.toml").write_text("\n".join(lines))
+    workspace.path("hgld.toml").write_text(
+        f"""
+        metadata.base_url = "{metadata}"
+        scrape = {{ commons = "{lab.commons}", sparql = "{lab.sparql}", contact = "a@example.org" }}
+        embed.encoder = "minilm"
+        """
+    )
     root = ["--root", str(workspace.root)]
     official = [
         part

@@ -9,6 +9,7 @@ import importlib
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -44,6 +45,20 @@ def run_typed(
         finally:
             logging.root.handlers[:] = handlers
     return subprocess.CompletedProcess(typed, status, out.getvalue(), errors.getvalue())
+
+
+def said(*words: str | Path, status: int = 0, folder: Path | None = None) -> str:
+    """Runs `hgld`, which has to end with a status; returns what is on stderr, or on stdout if 0."""
+    done = run_typed(words, folder)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stderr if status else done.stdout
+
+
+def only_line(*words: str | Path, status: int = 1, folder: Path | None = None) -> str:
+    """Runs `hgld`, which has to fail; returns its only line, beside the log's with their time."""
+    lines = said(*words, status=status, folder=folder).splitlines()
+    (line,) = [line for line in lines if not re.match(r"\d\d:\d\d:\d\d ", line)]
+    return line
 
 
 def invoke(*words: str | Path) -> Result:

@@ -21,7 +21,6 @@ from hgld.review.log.decisions import (
     DECISIONS_FILE,
     OpenLog,
     check_decisions,
-    read_decisions,
 )
 from hgld.review.log.events import Event, parse_event
 from hgld.review.stage import run_decided, run_review

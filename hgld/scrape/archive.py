@@ -112,7 +112,7 @@ class RawAnswer:
         try:
             data = text.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"it has {text[error.start]!r}, which is no character") from error
+            raise ValueError(f"it has {text[error.start]!r}, which is not a character") from error
         return gzip.compress(data, mtime=0)  # the header carries no time
 
 
@@ -286,7 +286,7 @@ def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], objec
     what = ""
     try:
         if not path.is_file():
-            what = "is no file"
+            what = "is not a file"
         elif path.name not in sums:
             what = f"is not in {SUMS}"
         elif _digest(data := path.read_bytes()) != sums[path.name]:

@@ -325,7 +325,7 @@ def _ask_in_thread(ask: Ask, batch: Sequence[str]) -> Future[RawAnswer]:
     def run() -> None:
         try:
             asked.set_result(ask(batch))
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised again by `Future.result`
             asked.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -160,7 +160,7 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
 
     Raises:
         DamagedError: the archive lacks some answers behind the same rows, or all answers.
-        FetchError: no row is ok: the services answered nothing of use.
+        FetchError: no row is ok, because the services gave no useful answer.
     """
     workspace, stage, failed = writer.workspace, writer.stage.name, statuses["failed"]
     done = workspace.manifest(stage)
@@ -171,7 +171,7 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
         lacks = f"{stands}: answers are missing from raw/"
         raise DamagedError(f"{lacks}. {_mending(workspace, stage)}")
     if not statuses["ok"]:
-        raise FetchError(f"{stands}: the services answered nothing of use; rerun later")
+        raise FetchError(f"{stands}: the services gave no useful answer; rerun later")
 
 
 def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:

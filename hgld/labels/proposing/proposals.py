@@ -157,7 +157,7 @@ def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: s
         [each.words for each in sorted(reasons, key=lambda each: -each.weight) if each.words]
         for reasons in (speaking, against)
     )
-    line = "; ".join(told[:_SHOWN]) or "nothing speaks for it but that little speaks for others"
+    line = "; ".join(told[:_SHOWN]) or "only because little supports anything else"
     return f"{line}; but for {runner_up or 'ignore'}: {contrary[0]}" if contrary else line
 
 

@@ -151,9 +151,10 @@ def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
 def distil_openstreetmap(folder: Path) -> str:
     """Returns the text of openstreetmap.csv: the names of the super-categories, sorted.
 
-    A text means at most one super-category per language: all presets that have it as a name or
-    term must have the same label. A term must also be a synonym of a preset, so the preset is
-    trusted, or the term is a large part of its name, as `bahnhof` is of `bahnhofgebäude`.
+    A text means at most one super-category per language: all presets with that name, or if there
+    are none, all presets with that term, must have the same label. A term must also be a synonym of
+    a preset: the preset is trusted, or the term is a large part of its name, as `bahnhof` is of
+    `bahnhofgebäude`.
 
     Args:
         folder: the unpacked package id-tagging-schema.

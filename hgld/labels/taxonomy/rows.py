@@ -131,7 +131,7 @@ def _label_problem(row: Row, kind: type, known: Collection[str]) -> str:
     if kind is SuperCategory:
         return "" if fold(label) else f"a text in hierarchical_label, got {label!r}"
     if row.get("action", "accept") != "accept":
-        return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else ""
+        return f"no hierarchical_label, because it is not accepted, got {label!r}" if label else ""
     if label not in known:
         return f"a hierarchical_label of supercategories.csv, to the letter, got {label!r}"
     return ""

@@ -120,7 +120,7 @@ def doubt_of_pages(answer: RawAnswer) -> str:
     """Returns why to ask again instead of using an answer about pages, or an empty string."""
     landings = page_landings(answer)
     if len(landings) < len(answer.keys):
-        return f"does not speak of {len(answer.keys) - len(landings)} titles"
+        return f"leaves out {len(answer.keys) - len(landings)} titles"
     found = {landing.status for landing in landings.values()}
     is_missing = any(landing.missing_title for landing in landings.values())
     return "has none of the pages" if found == {"no_page"} and is_missing else ""
@@ -162,7 +162,7 @@ class SoftRedirects(Facts[str]):
         pages = answer_pages(answer.answer)
         unspoken = sum(title not in pages for title in answer.keys)
         if unspoken:
-            return f"does not speak of {unspoken} titles"
+            return f"leaves out {unspoken} titles"
         are_missing = all(flag_of(page.get("missing"), "missing") for page in pages.values())
         return "has none of the pages" if are_missing else ""
 

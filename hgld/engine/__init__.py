@@ -1,1 +1,1 @@
-"""What holds a build together: stages, the workspace, data sets, files, settings, progress."""
+"""The engine of a build: stages, the workspace, data sets, files, settings, progress."""

@@ -1,12 +1,11 @@
-"""Settings: frozen dataclasses, read from one TOML file, with every unknown key refused.
+"""Settings: frozen dataclasses, read from one TOML file; unknown keys are errors.
 
-Each stage has its own dataclass beside its code. A field made with `setting` carries its own help,
-from which the command line makes an option and `docs/cli.md` a line. One that changes no row (a
-time-out, a contact, a batch size) is no part of the stage's fingerprint.
+Each stage has its own dataclass beside its code. A field made with `setting` carries its help text,
+which becomes an option of the command line and a line of `docs/cli.md`. A field that changes no row
+(a time-out, a contact, a batch size) is not part of the stage's fingerprint.
 
-A field may hold one of several such classes, told apart by the only value of their field `name`: in
-a file it is that name, which stands for the defaults, or a table of its own with `name` among its
-keys.
+A field may hold one of several settings classes, which differ in the only value of their field
+`name`. In the file it is either that name, for the defaults, or a table with the key `name`.
 """
 
 import dataclasses
@@ -29,11 +28,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """What is known of one field of a settings class."""
+    """One field of a settings class."""
 
     name: str
     type: Any
-    """As it is written, with None where None is a value: `int | None`."""
+    """As annotated, with None if None is a value: `int | None`."""
     default: object
     help_text: str = ""
     changes_rows: bool = True
@@ -50,12 +49,12 @@ class SettingField:
 
     @property
     def classes(self) -> dict[str, Any]:
-        """The settings classes that it may hold, by name; empty for any other type."""
+        """The settings classes that the field may hold, by name; empty for any other type."""
         return _named_classes(self.value_type)
 
     @property
     def is_table(self) -> bool:
-        """Whether it is a table of the file and nothing else: of one settings class, no choice."""
+        """Whether it is always a table in the file, because there is only one settings class."""
         return len(self.classes) == 1
 
 
@@ -63,34 +62,34 @@ def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
     """Declares a field of a settings class.
 
     Args:
-        default: its value where none is given.
+        default: its default value.
         help_text: what it does, in a sentence or two, with the unit.
-        changes_rows: whether other values give other rows, and so make the stage run again.
+        changes_rows: whether a changed value changes rows, so that the stage must run again.
 
     Returns:
-        The field; typed as the default, which is what an instance has.
+        The field, typed as its default.
     """
     metadata = {"help_text": help_text, "changes_rows": changes_rows}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def setting_fields(cls: type) -> list[SettingField]:
-    """Returns the fields of a settings class, in their order."""
+    """Returns the fields of a settings class, in order."""
     hints = typing.get_type_hints(cls)
     fields = dataclasses.fields(typing.cast("Any", cls))
     return [SettingField(one.name, hints[one.name], one.default, **one.metadata) for one in fields]
 
 
 def check_settings(config: object) -> None:
-    """Refuses from Python what a settings file is refused, and infinity; for `__post_init__`.
+    """Checks types and choices as for a settings file, and refuses infinity; for `__post_init__`.
 
-    NaN passes: it lies in no range, so that the class's own check of it says which it should have.
+    NaN passes, because it is in no range: the class's own check of the range refuses it.
 
     Args:
         config: an instance of a settings class.
 
     Raises:
-        ValueError: a value that is not of its field's type or choices; the text names the field.
+        ValueError: a value has the wrong type or is not a choice; the message names the field.
     """
     for field in setting_fields(type(config)):
         value = getattr(config, field.name)
@@ -108,20 +107,20 @@ def row_settings(config: object) -> dict[str, object]:
         config: an instance of a settings dataclass.
 
     Returns:
-        Field name to value, without the fields that change no row and without the logins of
-        addresses: it is written down.
+        Field name to value, without fields that change no row, and without logins in addresses,
+        because it is written to files.
     """
     decisive = (field.name for field in setting_fields(type(config)) if field.changes_rows)
     return {name: _plain(getattr(config, name)) for name in decisive}
 
 
 def from_mapping(cls: type[T], values: Mapping[str, object], *, where: str) -> T:
-    """Builds a settings dataclass from a mapping, refusing unknown keys and wrong types.
+    """Builds a settings dataclass from a mapping; refuses unknown keys and wrong types.
 
     Args:
         cls: the dataclass.
         values: field name to value.
-        where: how an error names the place, such as `hgld.toml [scrape]`.
+        where: the place for an error, such as `hgld.toml [scrape]`.
 
     Returns:
         An instance of `cls`.
@@ -139,23 +138,23 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
     """Reads a settings file as section name to section.
 
     Args:
-        path: a TOML file with one table a stage.
+        path: a TOML file with one table per stage.
 
     Returns:
-        The sections; what is in them is checked by `from_mapping`.
+        The sections, whose content `from_mapping` checks.
 
     Raises:
-        InputError: no such file, no valid TOML, or a key outside any section.
+        InputError: no such file, invalid TOML, or a key outside of any section.
     """
     try:
         with open_file(path) as file:
             sections = tomllib.loads(file.read().decode("utf-8-sig"))
-    except (OSError, RecursionError, ValueError) as error:  # a deeply nested table is recursion
+    except (OSError, RecursionError, ValueError) as error:  # recursion: a deeply nested table
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"cannot read settings {path}: {why}") from error
     for name, section in sections.items():
         if not isinstance(section, dict):
-            raise InputError(f"{path}: {name!r} stands outside a [section]; put it in one")
+            raise InputError(f"{path}: {name!r} is outside of any [section]; put it in one")
     return sections
 
 
@@ -180,10 +179,10 @@ def _plain(value: object) -> object:
 
 
 def _checked(value: object, hint: object, name: str) -> object:
-    """Returns `value` as the type `hint`, or says which type was expected.
+    """Returns `value` as the type `hint`.
 
     Raises:
-        ValueError: a value of another type; its text starts with the name.
+        ValueError: a value of another type; the message starts with the name.
     """
     hint = _without_none(hint)
     if classes := _named_classes(hint):
@@ -198,7 +197,7 @@ def _checked(value: object, hint: object, name: str) -> object:
         return float(value)
     if hint is Path and isinstance(value, str):
         value = Path(value)
-    # `type(...) is` and not `isinstance`: True is an int to Python, and not to a settings file.
+    # `type(...) is` and not `isinstance`: True is an int in Python, but not in a settings file.
     is_right = isinstance(value, Path) if hint is Path else type(value) is hint
     if not is_right or "\0" in str(value):
         kind = f"{getattr(hint, '__name__', hint)}{' without NUL' * is_right}"
@@ -207,10 +206,10 @@ def _checked(value: object, hint: object, name: str) -> object:
 
 
 def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
-    """Returns settings of one of some classes, from its name or from a table.
+    """Returns settings of one of the classes, from its name or from a table.
 
     Raises:
-        ValueError: no such class, or a table that it refuses; the text starts with the name.
+        ValueError: no such class, or an invalid table; the message starts with the name.
     """
     if type(value) in classes.values():
         return value
@@ -227,7 +226,7 @@ def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
 
 
 def _named_classes(hint: Any) -> dict[str, type]:  # noqa: ANN401 - any annotation there is
-    """Returns the settings classes that a value may be of, by name; none for any other type."""
+    """Returns the settings classes of a type, by name; empty for any other type."""
     kinds = (one for one in _parts(hint) if isinstance(one, type) and dataclasses.is_dataclass(one))
     return {_choices(typing.get_type_hints(one)["name"])[0]: one for one in kinds}
 

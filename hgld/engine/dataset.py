@@ -1,4 +1,4 @@
-"""What a table of a build is: a folder of shards with a schema, and how rows are held to it."""
+"""The tables of a build: folders of shards with a schema, and conforming rows to it."""
 
 import hashlib
 import io
@@ -16,27 +16,27 @@ from hgld.errors import InputError
 
 
 class Level(NamedTuple):
-    """A level of the hierarchy of labels that the rows of a table carry."""
+    """One level of the hierarchy of labels in the rows of a table."""
 
     column: str
-    """Of the table: the label."""
+    """The column with the label."""
     name: str
-    """In the names of metrics, such as `map_at_100_landmark`."""
+    """Used in the names of metrics, such as `map_at_100_landmark`."""
     title: str
-    """As a reader sees it."""
+    """Shown to readers."""
     shared: str
-    """What a reader is told of two pictures that share it."""
+    """Shown to readers for two pictures that share the label."""
 
 
 class ParquetLayout(NamedTuple):
-    """How the rows of a table lie in its files, where readers elsewhere depend on it."""
+    """The layout of a table's files, for readers that depend on it."""
 
     rows_per_group: int | None = None
-    """Of a row group; None: as many as Arrow takes."""
+    """Rows per row group; None: Arrow's default."""
     plain: tuple[str, ...] = ()
-    """Columns whose values hardly repeat; a dictionary of them would save nothing."""
+    """Columns without a dictionary, because their values hardly repeat."""
     sorted_by: tuple[str, ...] = ()
-    """Columns whose order the rows keep, the first one first."""
+    """Columns that the rows are sorted by, the most significant first."""
 
 
 DEFAULT_LAYOUT = ParquetLayout()
@@ -47,28 +47,28 @@ class Dataset:
     """Parquet shards with one schema, written by one stage."""
 
     path: str
-    """Relative to the workspace: the folder of its shards, or, where it shares one, the pattern of
-    their names (`annotations/data/train-*.parquet`), or the name of its only file."""
+    """Relative to the workspace: the folder of its shards; the pattern of their names in a shared
+    folder (`annotations/data/train-*.parquet`); or the name of its only file."""
     stage: str
     """Name of the stage that writes it."""
     schema: pa.Schema
     levels: tuple[Level, ...] = ()
-    """Of its labels, two or more, the finest (the landmark) first; none where rows have no labels.
-    They say how columns are read and are no part of the files."""
+    """Levels of its labels, two or more, the finest (the landmark) first; empty without labels.
+    They describe columns and are not stored in the files."""
     layout: ParquetLayout = DEFAULT_LAYOUT
 
     def shard_path(self, shard: str) -> str:
-        """Returns where a shard lies, relative to the workspace."""
+        """Returns the path of a shard, relative to the workspace."""
         return shard_pattern(self.path).replace("*", shard)
 
     def own(self, names: Iterable[str]) -> list[str]:
-        """Returns which of some files, by their paths relative to the workspace, are its shards."""
+        """Returns those of some paths, relative to the workspace, that are its shards."""
         pattern = shard_pattern(self.path)
         return [name for name in names if PurePosixPath(name).match(pattern)]
 
 
 def shard_pattern(path: str) -> str:
-    """Returns the pattern of the shards of a data set, from its path.
+    """Returns the glob pattern of a data set's shards, from its path.
 
     Example:
         >>> shard_pattern("labels/classes"), shard_pattern("annotations/landmarks.parquet")
@@ -81,7 +81,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Returns `table` with exactly the columns, types and nullability of `schema`.
 
     Raises:
-        ValueError: a column is missing or extra, cannot be cast, or has a null it must not have.
+        ValueError: a column is missing or extra, cannot be cast, or has a forbidden null.
     """
     if set(table.column_names) != set(schema.names):
         difference = sorted(set(table.column_names) ^ set(schema.names))
@@ -90,12 +90,12 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def write_shard(table: pa.Table, path: Path, layout: ParquetLayout = DEFAULT_LAYOUT) -> None:
-    """Writes rows as parquet: zstd, with an index of the pages and a checksum of each.
+    """Writes rows as parquet: zstd, with a page index and page checksums.
 
     Args:
         table: the rows, sorted as the layout says.
         path: the file.
-        layout: how they lie in it.
+        layout: of the file.
     """
     order = [(name, "ascending") for name in layout.sorted_by]
     pq.write_table(
@@ -112,7 +112,7 @@ def write_shard(table: pa.Table, path: Path, layout: ParquetLayout = DEFAULT_LAY
 
 
 def _leaves(schema: pa.Schema) -> list[str]:
-    """Returns the columns of a parquet file, those inside of lists and structs by their paths."""
+    """Returns the leaf columns of a parquet file; those in lists and structs as paths."""
     sink = pa.BufferOutputStream()
     pq.write_metadata(schema, sink)
     columns = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
@@ -130,11 +130,11 @@ def read_csv(
         unique: a column whose values must not repeat.
 
     Returns:
-        A table with those columns; an empty field is an empty string or, where the type is no
-        string, null.
+        A table with those columns; an empty field is an empty string, or null if the type is not a
+        string.
 
     Raises:
-        InputError: no such file, no UTF-8, a missing column, a field of another type, a row with
+        InputError: no such file, not UTF-8, a missing column, a field of another type, a row with
             too few or too many fields, or a repeated value.
     """
     try:
@@ -151,25 +151,25 @@ def read_csv(
         needed = ", ".join(columns)
         raise InputError(f"{path} cannot be read as CSV with columns {needed}: {error}") from error
     if unique is not None and (value := first_repeated(table[unique])) is not None:
-        raise InputError(f"{path}: {unique} {value} stands in several rows; keep one")
+        raise InputError(f"{path}: {unique} {value} is in several rows; keep one")
     return table
 
 
 def first_repeated(values: pa.ChunkedArray) -> str | None:
-    """Returns the first value that is there more than once, as text; None where none is."""
+    """Returns the first repeated value as text, or None."""
     counts = pc.value_counts(values)
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     return str(repeated[0]) if len(repeated) else None
 
 
 def read_stable(shard: Path | pa.BufferReader, schema: pa.Schema) -> pa.Table:
-    """Reads a shard without its volatile columns, which two runs that saw the same differ in."""
+    """Reads a shard without its volatile columns, which differ between otherwise equal runs."""
     stable = [field.name for field in schema if b"volatile" not in (field.metadata or {})]
     return pq.read_table(shard, columns=stable, partitioning=None)
 
 
 def rows_digest(table: pa.Table) -> str:
-    """Returns the SHA-256 of a table's rows and columns, as hex, however they lie in memory."""
+    """Returns the SHA-256 of a table's rows and columns, as hex, whatever its chunks."""
     table = table.replace_schema_metadata()
     hasher = hashlib.sha256()
     with pa.ipc.new_stream(_Hashing(hasher), table.schema) as stream:

@@ -1,4 +1,4 @@
-"""How files get onto the disk: whole or not at all, flushed, and told apart by their digest."""
+"""Writes files atomically and flushed, and checks them by their digest."""
 
 import contextlib
 import errno
@@ -23,20 +23,19 @@ _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
 
 
 class FileRecord(NamedTuple):
-    """What a file was when it was written, so that any later change of it is noticed."""
+    """Size in bytes and SHA-256 of a file when it was written, to detect any later change."""
 
     size: int
-    """In bytes."""
     sha256: str
 
 
 @contextlib.contextmanager
 def writing(path: Path, *, if_full: bool = False) -> Iterator[None]:
-    """Turns any failure of the file system within the block into one to write `path`.
+    """Turns any `OSError` within the block into an error about writing `path`.
 
     Args:
-        path: what is written.
-        if_full: only where the disk is full; other failures may be of another file.
+        path: the file being written.
+        if_full: only convert a full disk; other failures may concern another file.
 
     Raises:
         InputError: the disk is full, or the file system refused (no permission, no folder).
@@ -48,10 +47,10 @@ def writing(path: Path, *, if_full: bool = False) -> Iterator[None]:
             raise
         mend = "choose another --root, then rerun"
         if error.errno in _FULL:
-            mend = "make room and rerun, what was finished before is kept"
+            mend = "free some space and rerun; finished work is kept"
         elif error.errno in _IN_THE_WAY:
             mend = f"move {error.filename2 or error.filename or path} out of the way, then rerun"
-        # Not the error's own text: Arrow's is a long one.
+        # Not the error's own message: Arrow's is long.
         why = os.strerror(error.errno) if error.errno else error
         raise InputError(f"cannot write {path}: {why}; {mend}") from error
 
@@ -60,12 +59,12 @@ def writing(path: Path, *, if_full: bool = False) -> Iterator[None]:
 def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Gives a temporary path beside `path`; on success flushes it and renames it to `path`.
 
-    A process killed at any moment leaves the old file or the new one, never a part of one.
+    A process killed at any moment leaves the old file or the new one, never a partial file.
 
     Args:
-        path: the file; its folder is made where it is missing.
-        flush: whether the file and its new name are on the disk when the block is left. Without,
-            a power cut may take them, so that the caller has to call `os.sync` at its end.
+        path: the file; a missing folder is made.
+        flush: whether to flush the file and its name to the disk at the end of the block. Without
+            it, a power cut may lose them, so the caller must call `os.sync` at the end.
 
     Yields:
         The path to write to.
@@ -91,14 +90,14 @@ def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
 
 
 def put_in_place(file: Path, path: Path) -> None:
-    """Renames a file to `path`; a folder that is there is set aside."""
+    """Renames a file to `path`; a folder in its place is set aside."""
     if path.is_dir():
         set_aside(path)
     file.replace(path)
 
 
 def set_aside(path: Path) -> None:
-    """Renames what somebody else put where an output belongs: `.aside`, which no reader takes."""
+    """Renames a foreign file or folder in the place of an output to `NAME.aside`."""
     names = (f"{path.name}.aside{number or ''}" for number in itertools.count())
     aside = next(place for place in map(path.with_name, names) if not place.exists())
     path.replace(aside)
@@ -106,10 +105,10 @@ def set_aside(path: Path) -> None:
 
 
 def remove_unless_changed(path: Path, record: FileRecord) -> None:
-    """Removes a file that is still as it was written, and its folder if that is empty then."""
+    """Removes a file that did not change since it was written, and its folder if empty then."""
     if not file_damage(path, *record):
         path.unlink()
-        with contextlib.suppress(OSError):  # other files are in it
+        with contextlib.suppress(OSError):  # not empty
             path.parent.rmdir()
 
 
@@ -128,7 +127,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """Reads what `write_sealed` wrote.
 
     Raises:
-        DamagedError: it is not what was written, or is not there.
+        DamagedError: the file is damaged or missing.
     """
     try:
         with open_file(path) as file:
@@ -138,8 +137,8 @@ def read_sealed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"{path} is not what was written: {error}") from error
-    raise DamagedError(f"{path} is not what was written: its digest is another one")
+        raise DamagedError(f"{path} is damaged: {error}") from error
+    raise DamagedError(f"{path} is damaged: its digest does not match")
 
 
 def _digest(values: Mapping[str, object]) -> str:
@@ -148,7 +147,7 @@ def _digest(values: Mapping[str, object]) -> str:
 
 
 def append_bytes(path: Path, data: bytes) -> None:
-    """Appends to a file, made where it is missing, and flushes it to the disk.
+    """Appends to a file, which is made if missing, and flushes it to the disk.
 
     A process killed meanwhile may leave a part of `data` at the end of the file.
 
@@ -169,10 +168,10 @@ def record_file(path: Path) -> FileRecord:
 
 
 def open_file(path: Path) -> BufferedReader:
-    """Opens a file to read it.
+    """Opens a file for reading.
 
     Raises:
-        OSError: it cannot be read. A FIFO is refused too: its reader waits for a writer.
+        OSError: it cannot be read, or is a FIFO, whose reader would wait for a writer.
     """
     if path.is_fifo():
         raise OSError(errno.EINVAL, "it is a FIFO, not a file", str(path))
@@ -186,7 +185,7 @@ def file_digest(path: Path) -> str:
 
 
 def file_damage(path: Path, size: int | None, sha256: str) -> str:
-    """Returns what is wrong with a file of so many bytes (None: any), or an empty string."""
+    """Returns how a file differs from its size (None: any) and digest, or an empty string."""
     try:
         if not path.is_file():
             return "is not a file" if path.exists() else GONE
@@ -199,10 +198,7 @@ def file_damage(path: Path, size: int | None, sha256: str) -> str:
 
 
 def flush_folder(folder: Path) -> None:
-    """Has the names of a folder's files on the disk: those that came, and those that went.
-
-    A folder that is not there has none.
-    """
+    """Flushes new and removed names of a folder to the disk; a missing folder has none."""
     if not folder.exists():
         return
     descriptor = os.open(folder, os.O_RDONLY)

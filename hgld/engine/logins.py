@@ -1,15 +1,15 @@
-"""Logins in addresses (`https://user:password@host/`): used for the request, and shown nowhere."""
+"""Logins in addresses (`https://user:password@host/`): used for requests, never shown."""
 
 import re
 from urllib.parse import unquote, urlsplit
 
-# What stands between `://` and the last `@` of the host's part; and a password with a raw slash,
-# which no parser takes for one, where an error would show it.
+# The text between `://` and the last `@` of the host part; also a password with a raw slash, which
+# parsers do not see as one but an error would show.
 _LOGIN = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#\s@:\[]*:(?!\d*(?:[/?#\s]|$))\S*@)")
 
 
 def redacted(text: str) -> str:
-    """Returns a text without the user names and passwords of the addresses in it.
+    """Returns a text without the user names and passwords in its addresses.
 
     Example:
         >>> redacted("cannot reach https://ann:secret@example.org/w/: no such host")
@@ -19,7 +19,7 @@ def redacted(text: str) -> str:
 
 
 def login_of(url: str) -> tuple[str, str] | None:
-    """Returns the user name and the password that an address carries; None where it has none.
+    """Returns the user name and the password in an address, or None.
 
     Example:
         >>> login_of("https://ann:p%40ss@example.org/")

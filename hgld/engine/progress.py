@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a log line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, otherwise an occasional log line."""
 
 import contextlib
 import functools
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A first line soon, so that one sees that it runs; then twice as late each time, up to the second.
+# The first line comes soon, to show that it runs; the wait then doubles up to the second value.
 _FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
 
@@ -22,18 +22,15 @@ _in_lines = ContextVar("_in_lines", default=False)
 
 
 class Advance(Protocol):
-    """What is called with the number of steps just done."""
+    """The function that reports steps just done."""
 
     def __call__(self, steps: int, problems: int = 0, note: str = "") -> None:
-        """Counts steps, and how many of them failed.
-
-        A note is shown instead of these counts, until another one is given.
-        """
+        """Counts steps, and how many failed; a note is shown instead of the counts."""
 
 
 @contextlib.contextmanager
 def progress_in_lines() -> Iterator[None]:
-    """Shows progress as log lines on a terminal too, for those who read the log elsewhere."""
+    """Shows progress as log lines even on a terminal, for a log that is read elsewhere."""
     token = _in_lines.set(True)
     try:
         yield
@@ -43,12 +40,12 @@ def progress_in_lines() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Shows how far a piece of work is.
+    """Shows the progress of a piece of work.
 
     Args:
-        description: what is being done, such as `scrape: categories`.
-        total: how many steps it has.
-        done: how many of them were done before; they do not count for the rate.
+        description: of the work, such as `scrape: categories`.
+        total: number of steps.
+        done: number of steps done before, which do not count for the rate.
 
     Yields:
         A function to call with the number of steps just done, and of those that failed.
@@ -60,12 +57,12 @@ def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
 
 @contextlib.contextmanager
 def _bar(description: str, total: int, done: int) -> Iterator[Callable[[int, str], None]]:
-    """Yields what moves a bar by some steps, with some words behind it."""
+    """Yields a function that moves a bar by some steps and sets the words behind it."""
     from rich import progress as rich_progress
 
     columns = (
         rich_progress.TextColumn("{task.description}", markup=False),
-        # What is left of the width, so that a long note is read to its end.
+        # The rest of the width, so that a long note is not cut off.
         rich_progress.BarColumn(bar_width=None),
         rich_progress.MofNCompleteColumn(),
         rich_progress.TextColumn("{task.fields[words]}", markup=False),
@@ -78,14 +75,14 @@ def _bar(description: str, total: int, done: int) -> Iterator[Callable[[int, str
 
 @functools.cache
 def terminal() -> "Console":
-    """Returns the terminal; on one of them, work within other work has its bar below."""
+    """Returns the one shared terminal, on which bars of nested work stack."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 class _Count:
-    """How much is done, how much of that failed, and how fast it goes: in a bar, or a line."""
+    """Counts steps, failures and the rate, and shows them in a bar or a log line."""
 
     def __init__(
         self, description: str, total: int, done: int, show: Callable[[int, str], None] | None

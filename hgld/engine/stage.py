@@ -1,21 +1,21 @@
-"""The stage engine: run what is not done, skip what is, and resume what was killed.
+"""The stage engine: runs what is not done, skips what is done, and resumes what was killed.
 
 A stage reads data sets and files, and writes data sets (parquet shards with a schema) and files.
 Its fingerprint is the SHA-256 of its name, version, the settings that decide its rows, and the
-digests of its inputs. Every shard carries the fingerprint it was made under, so a killed run
-finds again what it had finished; the manifest `stages/<name>.json` is written last. Digests are
-of rows, not of file bytes, so a fetch repeated with the same result disturbs nothing after it.
+digests of its inputs. Every shard carries the fingerprint of its run, so the next run after a kill
+finds the finished shards; the manifest `stages/<name>.json` is written last. Digests are of rows,
+not of file bytes, so a repeated fetch with the same result makes no later stage stale.
 
-Output gets into its place as a whole or not at all. What a run writes lies beside its place, in a
-folder `.next`, under its name and its SHA-256. When all of it is there, the manifest is written to
-`stages/.next`. From then on the output counts: its files are renamed into their places, and the
+Output is replaced as a whole or not at all. A run writes its files beside their places, in a folder
+`.next`, named by their name and SHA-256. When all are complete, the manifest is written to
+`stages/.next`. From then on the new output counts: its files are renamed into their places, the
 manifest last.
 
-- A run killed before that leaves what stood as it was. The next run finds its shards, and takes
-  those that still have their digest.
-- A run killed after that is completed by the next run of any stage (`settle`).
+- A run killed before that moment leaves the old output unchanged. The next run reuses the shards
+  that still match their digest.
+- A run killed after it is completed by the next run of any stage (`settle`).
 
-What somebody else put where an output belongs is set aside and never deleted.
+A foreign file in the place of an output is set aside and never deleted.
 """
 
 import contextlib
@@ -43,52 +43,52 @@ logger = logging.getLogger(__name__)
 
 NEXT = ".next"
 _SHA256 = "." + 64 * "?"
-"""Pattern of what a name ends in there."""
+"""Pattern of the end of a name there."""
 
 _FINGERPRINT = b"hgld.fingerprint"
 _SHARD = b"hgld.shard"
-"""Key of the shard's own name in its metadata; a copy under another name still has the old one."""
+"""Metadata key of the shard's own name, which a copy under another name does not match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What a stage is, apart from its settings and code."""
+    """A stage, without its settings and code."""
 
     name: str
     version: int
-    """Raised when the code changes so that the same inputs give other rows."""
+    """To be raised when a change of the code changes the rows of the same inputs."""
     inputs: tuple[Dataset, ...] = ()
     input_files: tuple[str, ...] = ()
-    """Files relative to the workspace; one that is not there counts as absent, not as an error."""
+    """Files relative to the workspace; a missing one counts as absent and is not an error."""
     outputs: tuple[Dataset, ...] = ()
     output_files: tuple[str, ...] = ()
     result: str = ""
-    """What a person opens when the stage has ended; empty: the folder that all outputs share."""
+    """The path for a person to open afterwards; empty: the common folder of all outputs."""
 
     @property
     def places(self) -> list[str]:
-        """Where its output lies: paths of data sets and files, relative to the workspace."""
+        """Paths of its output data sets and files, relative to the workspace."""
         return [*(dataset.path for dataset in self.outputs), *self.output_files]
 
     def result_path(self, workspace: Workspace) -> Path:
-        """Returns where the result of the stage lies in a build."""
+        """Returns the path of the stage's result in a build."""
         return workspace.path(self.result or os.path.commonpath(self.places))
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """What a run of a stage did: its manifest, and whether it was skipped as up to date."""
+    """The outcome of a run: the manifest, and whether the stage was skipped as up to date."""
 
     manifest: Manifest
     result: Path
-    """Where what the stage wrote lies."""
+    """Path of the output."""
     skipped: bool
 
     def words(self) -> str:
-        """Returns what was done, how much was written, and where that lies, in one line."""
+        """Returns the outcome, the counts and the path, in one line."""
         done = self.manifest
         verb = "up to date" if self.skipped else "done"
-        # A stage that writes no table has a model or a report, and no rows to count.
+        # A stage without a table writes a model or a report, and has no rows to count.
         writes_rows = any(name.endswith(".parquet") for name in done.records)
         count = f"{done.rows:,} rows, {done.problems:,} problems: " if writes_rows else ""
         return f"{done.stage}: {verb}, {count}{self.result}"
@@ -96,34 +96,34 @@ class StageReport:
 
 @dataclass(slots=True)
 class StageWriter:
-    """How a stage's function writes: shards of its data sets, and whole files.
+    """Writes shards of a stage's data sets, and whole files.
 
-    What it writes lies beside its place until the stage ends.
+    The files lie beside their places until the stage ends.
     """
 
     workspace: Workspace
     stage: Stage
     fingerprint: str
     before: Manifest | None
-    """What the stage wrote when it last ended."""
+    """The manifest of the last finished run."""
     standing: dict[str, FileRecord]
-    """What of that is still as it was written, by its place in the build."""
+    """Its files that are unchanged since, by their final path."""
     beside: dict[str, FileRecord]
-    """What this run wrote, and runs that have not ended, by its place in the build."""
+    """Files of this run, and of runs that did not end, by their final path."""
     force: bool
-    """Whether shards of earlier runs are made again."""
+    """Whether to make shards of earlier runs again."""
     written: set[str] = field(default_factory=set)
-    """The shards and files that this run has written or found, by their places in the build."""
+    """The shards and files that this run has written or reused, by their final path."""
 
     def path(self, relative: str) -> Path:
-        """Returns where a shard or file of the stage lies now, written by this run or earlier."""
+        """Returns the current path of a shard or file, from this run or an earlier one."""
         path, record = self.workspace.path(relative), self.beside.get(relative)
         return path if record is None else place_beside(path, record)
 
     def has(self, dataset: Dataset, shard: str) -> bool:
-        """Says whether a shard is there from an earlier run with the same fingerprint.
+        """Says whether an earlier run with the same fingerprint left this shard.
 
-        A shard that is there counts as written: it stays when the stage ends.
+        Such a shard then counts as written: it stays when the stage ends.
         """
         name = self._shard_name(dataset, shard)
         if name not in self.written and self._is_whole(name):
@@ -136,18 +136,18 @@ class StageWriter:
         """Returns the rows of a shard from an earlier run, whatever its fingerprint and schema.
 
         Returns:
-            The rows as they lie in the file, with its metadata; None where there are none, they
-            are not what was written, or shards of earlier runs do not count.
+            The rows of the file, with its metadata; None if the shard is missing or damaged, or if
+            the run is forced.
         """
         name = self._shard_name(dataset, shard)
         return pq.read_table(self.path(name), partitioning=None) if self._is_whole(name) else None
 
     def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
-        """Writes a shard, atomically.
+        """Writes a shard atomically.
 
         Args:
             dataset: one of the stage's outputs.
-            shard: its name; shards are read in the order of their names.
+            shard: name of the shard; shards are read in the order of their names.
             table: rows that conform to the schema.
 
         Raises:
@@ -169,12 +169,12 @@ class StageWriter:
             yield path
 
     def record(self, name: str) -> FileRecord:
-        """Returns what a shard or file was when it was written, by its path in the build."""
+        """Returns the record of a shard or file, by its final path."""
         record = self.beside.get(name) or self.standing.get(name)
         return record or files.record_file(self.workspace.path(name))
 
     def _is_whole(self, name: str) -> bool:
-        """Says whether a shard of an earlier run is there, counts, and is what was written."""
+        """Says whether an earlier run left this shard undamaged, and the run is not forced."""
         path, record = self.path(name), self.beside.get(name)
         if self.force or not path.is_file():
             return False
@@ -183,13 +183,13 @@ class StageWriter:
                 is_whole = files.file_digest(path) == record.sha256
             elif self.before:
                 is_whole = name in self.standing
-            else:  # The manifest is lost: the shard can be read, and is no copy of another.
+            else:  # The manifest is lost: the shard must be readable and not a copy of another.
                 metadata = pq.read_table(path, partitioning=None).schema.metadata or {}
                 is_whole = metadata.get(_SHARD) == path.stem.encode()
         except (pa.ArrowException, OSError):
             is_whole = False
         if not is_whole:
-            logger.warning("%s is not what was written; it is made again", path)
+            logger.warning("%s is damaged; making it again", path)
         return is_whole
 
     @contextlib.contextmanager
@@ -220,24 +220,24 @@ def run_stage(
 ) -> StageReport:
     """Runs a stage unless it is done, and writes its manifest.
 
-    What an earlier run wrote stays as it is until this one replaces it. A file that is not what was
-    written is named and made again.
+    The output of an earlier run stays until this one replaces it. A damaged file is logged and made
+    again.
 
     Args:
         workspace: the build.
-        stage: what it reads and writes.
+        stage: its inputs and outputs.
         settings: the settings that decide its rows (`config.row_settings`).
         produce: does the work; asks `writer.has` before it makes a shard again.
-        force: runs it although it is done, and makes every shard again; so does a workspace that
-            `remakes`.
+        force: run even if it is done, and make every shard again; a workspace that `remakes` does
+            the same.
 
     Returns:
-        The report. A stage with failed rows writes all the others, says so in its manifest, and
-        runs again next time.
+        The report. A stage with failed rows still writes all others; its manifest counts the
+        failures, and it runs again next time.
 
     Raises:
-        MissingInputError: an input has not been written, or only in part.
-        DamagedError: an input is not what its stage wrote.
+        MissingInputError: an input is missing or incomplete.
+        DamagedError: an input changed since its stage wrote it.
         InputError: a later version of this program wrote a manifest.
     """
     settle(workspace)
@@ -249,7 +249,7 @@ def run_stage(
     parts = [stage.name, stage.version, dict(settings), inputs]
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     for name, what in damages:
-        logger.warning("%s %s; it is being mended", workspace.path(name), what)
+        logger.warning("%s %s; making it again", workspace.path(name), what)
     force = force or workspace.remakes
     result = stage.result_path(workspace)
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
@@ -288,10 +288,10 @@ def run_stage(
 
 
 def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
-    """Returns the digest of each output, and how many rows have which status.
+    """Returns the digest of each output, and the number of rows by status.
 
-    The digest of a data set is that of the digests of its shards' rows. A row without a status is
-    ok, be it of a data set or of a file.
+    The digest of a data set is taken over the digests of its shards' rows. Rows without a status,
+    in a data set or a file, count as ok.
     """
     outputs: dict[str, str] = {}
     statuses = Counter[str]()
@@ -311,25 +311,25 @@ def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
 
 
 def place_beside(path: Path, record: FileRecord) -> Path:
-    """Returns where a file lies, once it is whole, until its stage has ended."""
+    """Returns the path of a complete file until its stage ends."""
     return path.parent / NEXT / f"{path.name}.{record.sha256}"
 
 
 def manifest_beside(workspace: Workspace, stage: str) -> Path:
-    """Returns where a manifest lies while the output of its run is put in place."""
+    """Returns the path of a manifest while the output of its run is put in place."""
     return workspace.path(f"stages/{NEXT}/{stage}.json")
 
 
 def started_path(workspace: Workspace, stage: str) -> Path:
-    """Returns where a run of a stage writes down, until it ends, who holds the lock."""
+    """Returns the path of the file that names the process of a run until it ends."""
     return workspace.path(f"stages/{NEXT}/{stage}.started")
 
 
 def find_beside(workspace: Workspace, datasets: Iterable[Dataset]) -> dict[str, FileRecord]:
-    """Finds the shards of runs that have not ended, whether or not they still have their digest.
+    """Finds the shards of runs that did not end, damaged or not.
 
     Returns:
-        The record of each shard, by its place relative to the workspace.
+        The record of each shard, by its final path relative to the workspace.
     """
     found = {}
     for dataset in datasets:
@@ -341,26 +341,26 @@ def find_beside(workspace: Workspace, datasets: Iterable[Dataset]) -> dict[str, 
 
 
 def settle(workspace: Workspace) -> None:
-    """Completes what `place` began in runs that were killed."""
+    """Completes `place` for runs that were killed in it."""
     for path in sorted(workspace.path(f"stages/{NEXT}").glob("*.json")):
         try:
             manifest = load_manifest(path)
-        except DamagedError as error:  # what stood counts, and the stage runs again
+        except DamagedError as error:  # the old output counts, and the stage runs again
             logger.warning("%s", error)
             files.set_aside(path)
             continue
-        logger.warning("%s: putting the output of a run that was killed in place", manifest.stage)
+        logger.warning("%s: putting the output of a killed run in place", manifest.stage)
         before = workspace.manifest(manifest.stage)
         place(workspace, manifest, before.records if before else {})
 
 
 def place(workspace: Workspace, manifest: Manifest, before: Mapping[str, FileRecord]) -> None:
-    """Puts the output of a run in the place of what its stage wrote before, or goes on with that.
+    """Replaces a stage's old output by that of a run, or resumes doing so.
 
     Args:
         workspace: the build.
-        manifest: of the run; each of its files lies beside its place, or in it.
-        before: the files that the stage had written when it last ended.
+        manifest: of the run; each of its files is beside its place or already in it.
+        before: the files of the last finished run.
     """
     beside = manifest_beside(workspace, manifest.stage)
     final = workspace.manifest_path(manifest.stage)
@@ -382,7 +382,7 @@ def place(workspace: Workspace, manifest: Manifest, before: Mapping[str, FileRec
         for path in sorted(shards - new.keys()):
             files.set_aside(path)
         for folder in {path.parent for path in (*new, *old, *patterns)}:
-            shutil.rmtree(folder / NEXT, ignore_errors=True)  # what is left does no harm
+            shutil.rmtree(folder / NEXT, ignore_errors=True)  # leftovers do no harm
             files.flush_folder(folder)
         files.put_in_place(beside, final)
         files.flush_folder(final.parent)

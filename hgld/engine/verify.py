@@ -1,4 +1,4 @@
-"""Whether what lies on the disk is what was written there: builds, and releases of them."""
+"""Checks that the files of a build or a release did not change since they were written."""
 
 import re
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ from hgld.engine.workspace import Damage, Workspace, command_of, load_manifest
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"
-"""Of a release: a line a file, its SHA-256, two spaces, its name relative to this one."""
+"""File of a release with a line per file: its SHA-256, two spaces, its relative name."""
 
 MOST_SUMS_BYTES = 64_000_000
-"""Of that file: about half a million lines, so that nobody's list fills the memory."""
+"""Limit of its size, about half a million lines, so that a hostile list cannot fill the memory."""
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def verify_stages(workspace: Workspace) -> Iterator[Damage]:
-    """Compares every file that a stage wrote with what it was then.
+    """Compares every file that a stage wrote with its record.
 
     Args:
         workspace: the build.
 
     Yields:
-        Each file with what is wrong with it and what mends that, or with an empty text.
+        Each file with its damage and the remedy, or with an empty text.
 
     Raises:
         InputError: a later version of this program wrote a manifest.
@@ -48,7 +48,7 @@ def verify_stages(workspace: Workspace) -> Iterator[Damage]:
 
 
 def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
-    """Yields the manifest of a stage that is gone although its output is there."""
+    """Yields the manifest of a stage if it is missing although output exists."""
     places = [path for dataset in stage.outputs for path in workspace.shards(dataset)]
     places += [workspace.path(name) for name in stage.output_files]
     path = workspace.manifest_path(stage.name)
@@ -56,7 +56,7 @@ def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
     if is_there and not path.exists() and not manifest_beside(workspace, stage.name).exists():
         name = path.relative_to(workspace.root).as_posix()
         command = workspace.command(command_of(stage.name))
-        yield Damage(name, f"{GONE}, and what it lists is there; {command} writes it again")
+        yield Damage(name, f"{GONE}, but its files exist; {command} writes it again")
 
 
 def read_sums(path: Path) -> dict[str, str]:
@@ -68,14 +68,14 @@ def parse_sums(content: bytes, where: object) -> dict[str, str]:
     """Reads the list of the files of a release.
 
     Args:
-        content: of a file SHA256SUMS.
+        content: of the file SHA256SUMS.
         where: the name of that file, for an error.
 
     Returns:
-        The SHA-256 of each file, by its name relative to that one.
+        The SHA-256 of each file, by its name relative to SHA256SUMS.
 
     Raises:
-        DamagedError: a line is not the digest and name of one more file below, or there is none.
+        DamagedError: a line is malformed, repeats a file or names one elsewhere, or there is none.
     """
     sums, wrong = _listed(content)
     if wrong:
@@ -90,8 +90,8 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
         folder: with the file SHA256SUMS.
 
     Yields:
-        Each file by its path relative to the folder, with what is wrong with it and what mends
-        that, or with an empty text.
+        Each file by its path relative to the folder, with its damage and the remedy, or with an
+        empty text.
     """
     again = "fetch the release again"
     sums, wrong = _listed(_sums_bytes(folder / RELEASE_SUMS))
@@ -102,42 +102,44 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         if name not in sums and not any(part.startswith(".") for part in Path(name).parts):
-            yield Damage(name, f"is not in {RELEASE_SUMS}; remove it, readers take every such file")
+            yield Damage(
+                name, f"is not in {RELEASE_SUMS}; remove it, because readers would read it"
+            )
 
 
 def _sums_bytes(path: Path) -> bytes:
-    """Returns the list of the files of a release.
+    """Returns the bytes of a release's list of files.
 
     Raises:
-        DamagedError: it cannot be read, or is too large to be one.
+        DamagedError: it cannot be read, or is too large.
     """
     try:
         if (size := path.stat().st_size) <= MOST_SUMS_BYTES:
             return path.read_bytes()
     except OSError as error:
         raise DamagedError(f"cannot read {path}: {error.strerror}") from error
-    raise DamagedError(f"{path} must have {MOST_SUMS_BYTES:,} bytes or less, got {size:,}")
+    raise DamagedError(f"{path} must have at most {MOST_SUMS_BYTES:,} bytes, got {size:,}")
 
 
 def _listed(content: bytes) -> tuple[dict[str, str], list[str]]:
-    """Returns the digest of each file that is listed, by its name, and what is wrong."""
+    """Returns the digest of each listed file, by name, and the errors in the list."""
     sums: dict[str, str] = {}
     wrong = []
     for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
         match = _LINE.fullmatch(line)
-        name = str(PurePosixPath(match[2])) if match else ""  # `sha256sum ./*` begins it with ./
+        name = str(PurePosixPath(match[2])) if match else ""  # `sha256sum ./*` writes ./ before it
         if match and not _leaves(name) and name not in sums:
             sums[name] = match[1]
         else:
             must = "a SHA-256, two spaces and the name of one more file below it"
             wrong.append(f"line {number} must be {must}, got {line[:100]!r}")
-    return sums, wrong if sums or wrong else ["it lists no file"]
+    return sums, wrong if sums or wrong else ["it lists no files"]
 
 
 def _leaves(name: str) -> bool:
-    """Says whether a name leads out of the folder, to itself, or to what programs keep hidden.
+    """Says whether a name leads out of the folder, to the folder itself, or to a hidden file.
 
-    A release has no hidden files, and one in somebody's folder, as `.git/config`, may run programs.
+    A release has no hidden files, and writing one, such as `.git/config`, could run programs.
     """
     path = PurePosixPath(name)
     is_hidden = any(part.startswith(".") for part in path.parts)  # ".." too

@@ -1,7 +1,7 @@
-"""The folder that holds one build: where everything lies, what is finished, who writes.
+"""The folder of one build: its paths, its finished stages, and its lock.
 
-A stage that has ended leaves a manifest, `stages/<name>.json`: what it was made from, and every
-file it wrote. What is read of a build is compared with it.
+A finished stage leaves a manifest, `stages/<name>.json`, with its inputs and every file that it
+wrote. Files of a build are checked against it when they are read.
 """
 
 import contextlib
@@ -28,24 +28,24 @@ from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBu
 logger = logging.getLogger(__name__)
 
 DEFAULT_ROOT = Path("build")
-"""The folder of a build for which no other is named."""
+"""The default folder of a build."""
 
 _NAMED_BUILDS = 5
 _MANIFEST_FORMAT = 3
 
 
 class Damage(NamedTuple):
-    """A file that is not what was written."""
+    """A file that changed since it was written."""
 
     path: str
     """Relative to the workspace."""
     what: str
-    """As in "labels/classes/classes.parquet *is gone*"."""
+    """A predicate, such as "is gone"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a stage writes down when it ends, as `stages/<name>.json`."""
+    """The record of a finished stage, in `stages/<name>.json`."""
 
     stage: str
     version: int
@@ -56,13 +56,13 @@ class Manifest:
     outputs: dict[str, str]
     """Data set or file to digest."""
     records: dict[str, FileRecord]
-    """Every file written, by its path relative to the workspace, as it was then."""
+    """Every file written, by its path relative to the workspace."""
     rows: int
     """Over all data sets."""
     problems: int
     """Rows whose status is not ok."""
     failed: int
-    """Problems that a rerun can mend."""
+    """Problems that a rerun may fix."""
     finished_at: str
 
     @property
@@ -79,16 +79,17 @@ def load_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
     Raises:
-        DamagedError: it is not what was written, or is that of another stage.
+        DamagedError: it is damaged, or that of another stage.
         InputError: a later version of this program wrote it.
     """
     values = files.read_sealed(path)
     if (found := values.pop("format", 0)) > _MANIFEST_FORMAT:
-        theirs = f"format {found}, this one knows {_MANIFEST_FORMAT}"
+        theirs = f"format {found}, this version knows {_MANIFEST_FORMAT}"
         raise InputError(
-            f"{path} is of a later version of hgld ({theirs}); use that, or another --root"
+            f"{path} was written by a later version of hgld ({theirs}); use that version, or "
+            f"another --root"
         )
-    # A stage that took the manifest of another for its own would remove the files of that.
+    # With the manifest of another stage, a stage would remove that stage's files.
     if found != _MANIFEST_FORMAT or values["stage"] != path.stem:
         raise DamagedError(f"{path} is not what the stage {path.stem} wrote")
     records = {name: FileRecord(*record) for name, record in values["records"].items()}
@@ -101,7 +102,7 @@ class Workspace:
 
     root: Path
     remakes: bool = False
-    """Whether stages that are done run again, from the start."""
+    """Whether finished stages run again, from the start."""
 
     def __post_init__(self) -> None:
         """Refuses a folder that Arrow cannot open.
@@ -116,11 +117,11 @@ class Workspace:
             raise InputError(f"{what}; rename it, or choose another --root") from error
 
     def path(self, relative: str) -> Path:
-        """Returns where a file or folder of the build lies, existing or not."""
+        """Returns the path of a file or folder of the build, existing or not."""
         return self.root / relative
 
     def command(self, words: str) -> str:
-        """Returns how to type a command on this build, for a text that says what to do.
+        """Returns how to type a command for this build, for use in a message.
 
         Example:
             >>> Workspace(Path("build")).command("embed")
@@ -132,14 +133,14 @@ class Workspace:
         return f"`hgld {words}`{root}"
 
     def manifest_path(self, stage: str) -> Path:
-        """Returns where a finished stage says what it wrote."""
+        """Returns the path of a stage's manifest."""
         return self.root / "stages" / f"{stage}.json"
 
     def manifest(self, stage: str) -> Manifest | None:
-        """Returns what a stage wrote down when it ended, or None where it has not ended.
+        """Returns the manifest of a stage, or None if it has not finished.
 
-        A manifest that is damaged counts as none, and is named in the log: the stage then runs
-        again, and finds its shards.
+        A damaged manifest is logged and counts as missing: the stage then runs again, and finds
+        its shards.
 
         Raises:
             InputError: it was written by a later version of this program.
@@ -150,7 +151,7 @@ class Workspace:
         try:
             return load_manifest(path)
         except DamagedError as error:
-            logger.warning("%s: the stage counts as not finished", error)
+            logger.warning("%s: the stage counts as unfinished", error)
             return None
 
     def finished(self, dataset: Dataset) -> Manifest:
@@ -159,11 +160,11 @@ class Workspace:
         Raises:
             MissingInputError: the stage has not run, was stopped, has failed rows, or ran before
                 it wrote that data set.
-            DamagedError: a file of the data set is not what the stage wrote.
+            DamagedError: a file of the data set changed since the stage wrote it.
         """
         manifest = self.manifest(dataset.stage)
         if manifest is None or manifest.failed or dataset.path not in manifest.outputs:
-            state = "not there yet"
+            state = "missing"
             if manifest and manifest.failed:
                 state = f"incomplete ({manifest.failed} rows failed)"
             make = self.command(command_of(dataset.stage))
@@ -172,15 +173,15 @@ class Workspace:
         return manifest
 
     def input_digests(self, datasets: Iterable[Dataset], names: Collection[str]) -> dict[str, str]:
-        """Returns the digest of each input of a stage, all of them as their stages wrote them.
+        """Returns the digest of each input of a stage, after checking that none changed.
 
         Args:
-            datasets: what it reads, and files beside, by their paths relative to the workspace.
-            names: of these files; one that is not there counts as absent.
+            datasets: the data sets that it reads.
+            names: the files that it reads, relative to the workspace; a missing one is "absent".
 
         Raises:
-            MissingInputError: a data set has not been written, or only in part.
-            DamagedError: an input is not what its stage wrote.
+            MissingInputError: a data set is missing or incomplete.
+            DamagedError: an input changed since its stage wrote it.
         """
         digests = {one.path: self.finished(one).outputs[one.path] for one in datasets}
         writers = self.manifests() if names else []
@@ -192,23 +193,23 @@ class Workspace:
                 digests[name] = files.file_digest(path) if path.exists() else "absent"
             except OSError as error:
                 what = f"{path} cannot be read: {error.strerror}"
-                raise DamagedError(f"{what}; mend that or move it away, then rerun") from error
+                raise DamagedError(f"{what}; fix that or move it away, then rerun") from error
         return digests
 
     def _require_whole(
         self, manifest: Manifest, names: Iterable[str], patterns: Iterable[str] = ()
     ) -> None:
-        """Refuses files of a stage that are not what it wrote; the others see `damages`.
+        """Refuses files that changed since their stage wrote them.
 
         Raises:
-            DamagedError: one is not; the text names the command that makes it again.
+            DamagedError: one changed; the message names the command that makes it again.
         """
         for name, what in self.damages({name: manifest.records[name] for name in names}, patterns):
             mend = self.command(command_of(manifest.stage))
             raise DamagedError(f"{self.path(name)} {what}; run {mend} to mend it")
 
     def manifests(self) -> list[Manifest]:
-        """Returns what every stage that has ended wrote down, by name; damaged ones are left out.
+        """Returns the manifests of all finished stages, by name; damaged ones are left out.
 
         Raises:
             InputError: one was written by a later version of this program.
@@ -217,15 +218,15 @@ class Workspace:
         return [manifest for name in names if (manifest := self.manifest(name))]
 
     def damages(self, records: Mapping[str, FileRecord], patterns: Iterable[str]) -> list[Damage]:
-        """Compares files of the build with what was written.
+        """Compares files of the build with their records.
 
         Args:
-            records: what was written, by its path relative to the workspace.
-            patterns: those of shards. One that is there and not among the records is a damage too,
-                since readers take all shards.
+            records: by path relative to the workspace.
+            patterns: of shards. A file that matches but has no record is a damage too, because
+                readers take all shards.
 
         Returns:
-            What is gone, altered or added, by name; empty where all is as it was.
+            What is missing, altered or added, by name; empty if nothing changed.
         """
         names = sorted(records)
         whats = [files.file_damage(self.path(name), *records[name]) for name in names]
@@ -237,10 +238,10 @@ class Workspace:
         return found
 
     def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
-        """Reads a data set that its stage has finished.
+        """Reads a data set whose stage has finished.
 
         Args:
-            dataset: which one.
+            dataset: the data set.
             columns: the columns wanted, all by default.
 
         Returns:
@@ -248,7 +249,7 @@ class Workspace:
 
         Raises:
             MissingInputError: the stage has not run, was stopped, or has failed rows.
-            DamagedError: a shard is not what the stage wrote, or has other columns.
+            DamagedError: a shard changed since the stage wrote it, or has other columns.
         """
         self.finished(dataset)
         schema = dataset.schema
@@ -258,14 +259,14 @@ class Workspace:
         return pa.concat_tables(shards).cast(schema) if shards else schema.empty_table()
 
     def _read_shard(self, path: Path, dataset: Dataset, columns: list[str] | None) -> pa.Table:
-        # Not sets: two types of lists may be equal and have different hashes.
+        # Not sets: equal list types may have different hashes.
         there, here = (
             {field.name: field.type for field in schema}
             for schema in (pq.read_schema(path), dataset.schema)
         )
         drifted = [name for name in there | here if there.get(name) != here.get(name)]
         if drifted:
-            what = f"{path} has other columns than this version writes ({', '.join(drifted)})"
+            what = f"{path} has other columns than this version ({', '.join(drifted)})"
             raise DamagedError(f"{what}; run {self.command(command_of(dataset.stage))} again")
         return pq.read_table(path, columns=columns, partitioning=None).replace_schema_metadata()
 
@@ -277,12 +278,12 @@ class Workspace:
     def lock(self) -> Iterator[None]:
         """Keeps every other process from writing to the workspace.
 
-        A folder that it had to make, and in which nothing was made, is taken away again: a name
-        that was typed wrong leaves none behind.
+        A folder that was made for the lock and is still empty at the end is removed, so a mistyped
+        name leaves nothing behind.
 
         Raises:
             InputError: the root is a file, or cannot be written to.
-            WorkspaceBusyError: another process holds it; the text says which.
+            WorkspaceBusyError: another process holds the lock; the message names it.
         """
         path = self.path(".lock")
         if self.root.is_file():
@@ -290,14 +291,14 @@ class Workspace:
         is_new = not self.root.exists()
         with files.writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
-            # Not buffered: what a full disk does not take would be tried again on closing.
+            # Unbuffered: otherwise closing would retry a write that failed on a full disk.
             file = path.open("ab+", buffering=0)
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                # A child of that process, as one that reads images for training, holds the lock
-                # too, and keeps it until it ends.
+                # A child of that process, such as a data loader of training, also holds the lock
+                # until it ends.
                 who = f"{self.lock_holder()}, or by a process that it started"
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
@@ -309,17 +310,17 @@ class Workspace:
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError):  # gone meanwhile, or somebody wrote into it
+                with contextlib.suppress(OSError):  # removed meanwhile, or not empty any more
                     if is_new and [*self.root.iterdir()] == [path]:
                         path.unlink()
                         self.root.rmdir()
 
     def lock_holder(self) -> str:
-        """Returns in words which process writes to the workspace; empty: none does."""
+        """Returns in words which process holds the lock; empty if none does."""
         path = self.path(".lock")
         if not path.is_file():
             return ""
-        # A process that made the folder takes the file away with it at its end.
+        # A process that made the folder removes it and the file at its end.
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -328,28 +329,27 @@ class Workspace:
         return ""
 
     def _refuse_fifos(self) -> None:
-        """Refuses what is neither a file nor a folder: a reader of a FIFO waits for its writer.
+        """Refuses what is neither a file nor a folder: reading a FIFO would hang.
 
-        Pictures are not looked at: there are millions, and their sizes are compared before they
-        are read.
+        Pictures are skipped: there are millions, and their sizes are compared before reading.
         """
         pictures = {str(self.path(f"images/{split}")) for split in ("train", "index", "test")}
         for folder, names, found in os.walk(self.root):
             names[:] = [name for name in names if f"{folder}/{name}" not in pictures]
             for path in (Path(folder, name) for name in found):
                 if path.exists() and not path.is_file():
-                    raise DamagedError(f"{path} is no file and no folder; remove it, then rerun")
+                    raise DamagedError(f"{path} is not a file or folder; remove it, then rerun")
 
     def require(self) -> None:
-        """Refuses a folder that holds no build, where one is to be looked at.
+        """Refuses a folder that holds no build.
 
         Raises:
-            InputError: it is not there, or no stage has begun in it; the text names builds nearby.
+            InputError: it does not exist, or no stage has begun; the message names builds nearby.
         """
         if self.path("stages").is_dir() or self.path("hgld.toml").is_file():
             self._refuse_fifos()
             return
-        what = "holds no build" if self.root.is_dir() else "is not there"
+        what = "holds no build" if self.root.is_dir() else "does not exist"
         folders = (*self.root.parent.glob("*"), *Path().glob("*"))
         builds = {str(path) for path in folders if (path / "stages").is_dir()}
         near = f"; builds nearby: {', '.join(sorted(builds)[:_NAMED_BUILDS])}" if builds else ""
@@ -357,17 +357,17 @@ class Workspace:
 
 
 def _this_process() -> str:
-    # Not the whole command line, which may hold a contact or a password.
+    # Not the whole command line, which may have a contact or a password.
     program, *words = [Path(sys.argv[0]).name, *sys.argv[1:2]]
     command = " ".join([program, *words]) if program == "hgld" else program
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return f"process {os.getpid()} ({command}, since {now})\n"
 
 
-# Of the stages that have no command of their own.
+# Stages without a command of their own.
 _COMMANDS = {"review": "review --settle", "evidence": "scrape", "refresh": "scrape --refresh"}
 _COMMANDS |= {"decided": "propose", "map": "review", "release": "annotate"}
-# Stages of which there is one for each name: the command, and its option that takes the name.
+# Stages that exist once per name: the command, with the option for the name.
 _NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
 _NAMED |= {"shards": "images --shards --split"}
 

@@ -1,1 +1,1 @@
-"""One policy for every server the project talks to, and published files by way of it."""
+"""One policy for all requests to servers, and downloads of published files with it."""

@@ -1,8 +1,8 @@
-"""The body of an answer: read whole, unpacked as it comes, and never more than a limit.
+"""Reads the whole body of a response, decompressed on the fly, up to a limit.
 
-A server may send ten bytes for each thousand that they unpack to. urllib3 (2.6 and later) unpacks
-no more than is asked for, and reading ends where the limit is passed. We ask for gzip only; what
-comes in another encoding, or in several, is refused.
+Ten compressed bytes may expand to a thousand. urllib3 (2.6 and later) decompresses no more than is
+asked for, and reading stops at the limit. We only ask for gzip; a response in another encoding, or
+in several, is refused.
 """
 
 import io
@@ -20,11 +20,11 @@ _PIECE_BYTES = 1 << 16
 _LENGTH = re.compile(r"[0-9]{1,18}")  # Python refuses numbers of thousands of digits
 
 ENCODING = "gzip"
-"""The only encoding of an answer that a session asks for."""
+"""The only content encoding that a session accepts."""
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int | None:
-    """Returns the Content-Length of an answer, None where it has none that can be.
+    """Returns the Content-Length of a response, or None if it is missing or invalid.
 
     Example:
         >>> announced_bytes({"Content-Length": "12"}), announced_bytes({"Content-Length": "-1"})
@@ -35,16 +35,16 @@ def announced_bytes(headers: Mapping[str, str]) -> int | None:
 
 
 def read_body(response: requests.Response, most_bytes: int) -> None:
-    """Reads a whole answer.
+    """Reads a whole response.
 
     Args:
-        response: a streamed one; afterwards it holds its content.
-        most_bytes: of the body, packed and unpacked.
+        response: a streamed response, which then has its content.
+        most_bytes: limit of the body, both compressed and decompressed.
 
     Raises:
-        AnswerError: it is larger, packed in a way that was not asked for, or the whole of a file of
-            which a part was asked for: it would come the same way again.
-        requests.RequestException: it broke off, came too slowly, or cannot be unpacked.
+        AnswerError: it is larger, has another encoding, or is a whole file although a part was
+            asked for; a retry would get the same.
+        requests.RequestException: it broke off, was too slow, or cannot be decompressed.
     """
     raw, request, url = response.raw, response.request, redacted(str(response.url))
     encoding = response.headers.get("Content-Encoding", "").lower()
@@ -52,15 +52,15 @@ def read_body(response: requests.Response, most_bytes: int) -> None:
     size = announced_bytes(response.headers) or 0
     try:
         if encoding not in {"", "identity", ENCODING, f"x-{ENCODING}"}:
-            raise AnswerError(f"{url} answers packed with {encoding!r:.40}, not with {ENCODING}")
+            raise AnswerError(f"{url} answers with encoding {encoding!r:.40}, not {ENCODING}")
         if "Range" in request.headers and response.status_code == HTTPStatus.OK:
-            raise AnswerError(f"{url} comes as a whole, whatever part is asked for")
+            raise AnswerError(f"{url} ignores ranges and sends the whole file")
         while size <= most_bytes and (piece := raw.read1(_PIECE_BYTES, decode_content=True)):
             body += piece
-            # Packed, too: empty members of gzip without end unpack to nothing.
+            # Compressed size too: endless empty gzip members decompress to nothing.
             size = max(len(body), raw.tell())
     except urllib3.exceptions.ReadTimeoutError as error:
-        why = "the answer was not whole in time"
+        why = "the answer was not complete in time"
         raise requests.exceptions.ReadTimeout(why, request=request) from error
     except urllib3.exceptions.DecodeError as error:
         raise requests.exceptions.ContentDecodingError(error, request=request) from error

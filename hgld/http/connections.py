@@ -1,15 +1,13 @@
-"""Connections that keep to a deadline and to permitted addresses.
+"""Connections with a deadline and a check of addresses.
 
-The time-outs of urllib3 are for each read of the socket: a server that sends a byte of its headers
-or of a chunk's size a second never meets them, and `http.client` reads on for as long as the line
-may be.
+urllib3's time-outs apply to each read of the socket: a server that sends one byte of its headers
+per second never meets them, and `http.client` reads on until the end of the line.
 
-Whoever answers for a name can let it lead anywhere: to this machine, to the metadata service of a
-cloud (169.254.169.254), to a printer next door. So a name is resolved once for a connection, what
-it leads to is checked, and what was checked is what is connected to; the name stays what is asked
-for and what the certificate must be of. Behind a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY as
-`requests` takes them) the proxy resolves names by its own rules; its address is the user's choice
-and is not checked.
+The owner of a host name can point it anywhere: to this machine, to the metadata service of a cloud
+(169.254.169.254), to a local printer. So a name is resolved once per connection, its addresses are
+checked, and only a checked address is connected to; the Host header and the certificate still use
+the name. Behind a proxy (HTTP_PROXY, HTTPS_PROXY and NO_PROXY as in `requests`), the proxy resolves
+names by its own rules; its address is the user's choice and is not checked.
 """
 
 import contextlib
@@ -30,16 +28,16 @@ from urllib3.util.connection import allowed_gai_family
 
 from hgld.errors import FetchError
 
-# IPv6 networks whose last 32 bits are an IPv4 address: the old "compatible" ones, and NAT64.
+# IPv6 networks whose last 32 bits are an IPv4 address: the old "compatible" one, and NAT64.
 _EMBEDDING = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 
 
 def is_public(address: str) -> bool:
-    """Says whether an IP address can be reached from anywhere.
+    """Says whether an IP address is public.
 
-    An IPv6 address that stands for an IPv4 address is what that one is.
+    An IPv6 address that embeds an IPv4 address is public if that one is.
 
     Example:
         >>> [is_public(one) for one in ("198.35.26.96", "::ffff:127.0.0.1", "169.254.169.254")]
@@ -58,23 +56,22 @@ def is_public(address: str) -> bool:
 
 @dataclass(slots=True)
 class AddressRule:
-    """Where the hosts of one session may be.
+    """The addresses that the hosts of one session may have.
 
-    A host whose name has led to a public address never leads to another kind later. One that led
-    only to others when it was first asked for is a server of one's own, such as a lab on this
-    machine, and never leads to a public one.
+    A host that had a public address must keep to public ones. A host with only private addresses
+    at first is the user's own server, for example on this machine, and must keep to private ones.
     """
 
     public_hosts: frozenset[str]
-    """Hosts that must be public from the first time on."""
+    """Hosts that must be public from the start."""
     _are_public: dict[str, bool] = field(default_factory=dict, init=False)
 
     def permitted(self, host: str, port: int) -> list[str]:
-        """Resolves a name and returns the addresses that it may be reached at, best first.
+        """Resolves a name and returns its permitted addresses, best first.
 
         Raises:
-            FetchError: there is none.
-            socket.gaierror: there is no such name.
+            FetchError: no address is permitted.
+            socket.gaierror: the name does not exist.
         """
         name = host.rstrip(".").lower()
         family = allowed_gai_family()  # no IPv6 on a machine that has none
@@ -84,13 +81,15 @@ class AddressRule:
         wanted = self._are_public.setdefault(name, first)
         if addresses := [address for address, is_one in there.items() if is_one == wanted]:
             return addresses
-        what = "not a public address" if wanted else "a public address, and was none before"
-        raise FetchError(f"cannot reach {name}: it leads to {next(iter(there))}, which is {what}")
+        what = "not a public address" if wanted else "a public address, but was private before"
+        raise FetchError(
+            f"cannot reach {name}: it resolves to {next(iter(there))}, which is {what}"
+        )
 
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Limits what this thread reads within the block; then a read is a time-out."""
+    """Limits the time of this thread's reads within the block; later reads time out."""
     before = _ends.set(time.monotonic() + seconds)
     try:
         yield
@@ -99,7 +98,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that is read through `_Reader`."""
+    """A response that is read through `_Reader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as they come
         super().__init__(sock, *args, **options)
@@ -112,7 +111,7 @@ class _Reader(io.RawIOBase):
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        # Not read itself: it is closed when the last file made from it is.
+        # The socket closes when the last file made from it closes.
         self._file = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -121,7 +120,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - any writable buffer
         left_s = _ends.get() - time.monotonic()
         if left_s <= 0:
-            raise TimeoutError("the answer was not whole in time")
+            raise TimeoutError("the answer was not complete in time")
         timeout_s = self._sock.gettimeout()
         if left_s < (math.inf if timeout_s is None else timeout_s):
             self._sock.settimeout(left_s)
@@ -141,12 +140,12 @@ class PromptHTTPConnection(HTTPConnection):
     response_class = _Response
 
     def __init__(self, *args: Any, rule: AddressRule, **options: Any) -> None:  # noqa: ANN401 - as they come
-        """Takes what the base class takes, and where it may connect to."""
+        """Takes the arguments of the base class, and the rule for addresses."""
         super().__init__(*args, **options)
         self._rule = rule
 
     def _new_conn(self) -> socket.socket:
-        """Connects, as the base class does, to the first permitted address that answers."""
+        """Connects to the first permitted address that answers, like the base class."""
         name = self._dns_host
         if self.proxy is not None:
             return super()._new_conn()
@@ -162,7 +161,7 @@ class PromptHTTPConnection(HTTPConnection):
             self._dns_host = last
             return super()._new_conn()
         finally:
-            self._dns_host = name  # what is asked for, and whose certificate is expected
+            self._dns_host = name  # for the Host header and the certificate
 
 
 class PromptHTTPSConnection(PromptHTTPConnection, HTTPSConnection):

@@ -1,4 +1,4 @@
-"""Where published files come from: a web address, or a folder laid out the same way."""
+"""Published files, from a web address or a folder with the same layout."""
 
 import contextlib
 import filecmp
@@ -29,30 +29,30 @@ class Source:
     base: str
     """An http(s) URL, without its login, or the absolute path of a folder."""
     session: PoliteSession
-    """Its policy bounds what is fetched."""
+    """Its policy limits the downloads."""
 
     @property
     def is_folder(self) -> bool:
-        """Says whether the files can be read where they lie."""
+        """Whether the base is a folder, so that files need no download."""
         return "://" not in self.base
 
     def address(self, name: str) -> str:
-        """Returns how an error names a file: its URL or path."""
+        """Returns the URL or path of a file."""
         if self.is_folder:
             return str((Path(self.base) / name).resolve())
-        # A name may hold what means something else in an address: `?`, `#`, `%`.
+        # A name may have characters that are special in a URL: `?`, `#`, `%`.
         return urljoin(f"{self.base}/", quote(name))
 
     def fetch(self, name: str, destination: Path) -> None:
-        """Copies or downloads a file to `destination`, which the caller renames when it is whole.
+        """Copies or downloads a file to `destination`, which the caller renames when complete.
 
         Args:
             name: relative to the base, such as `train/images_000.tar`.
-            destination: where to write.
+            destination: path to write to.
 
         Raises:
             NotFoundError: there is no such file.
-            FetchError: it cannot be had.
+            FetchError: it cannot be fetched.
             InputError: `destination` cannot be written.
         """
         try:
@@ -64,14 +64,14 @@ class Source:
                 shutil.copyfile(came, destination)
 
     def bring(self, name: str, temporary: Path) -> Path:
-        """Makes a file readable here: a folder's where it lies, any other as `temporary`.
+        """Returns a local path of a file: in the folder itself, or downloaded to `temporary`.
 
-        A download resumes what an earlier call left at `temporary`. What came stays there where
-        the line breaks; the caller removes it (`hgld.http.transfer.discard_part`).
+        A download resumes the part that an earlier call left at `temporary`, and leaves its part
+        there if the connection breaks; the caller removes it (`hgld.http.transfer.discard_part`).
 
         Raises:
             NotFoundError: there is no such file.
-            FetchError: it cannot be had.
+            FetchError: it cannot be fetched.
             InputError: `temporary` cannot be written.
         """
         if self.is_folder:
@@ -86,7 +86,7 @@ class Source:
 
         Raises:
             NotFoundError: the server has no such file.
-            FetchError: they cannot be had, or the server sends other bytes or whole files only.
+            FetchError: they cannot be fetched, or the server sends other bytes or the whole file.
         """
         address, last = self.address(name), offset + size - 1
         answer = self._asked(name, {**PLAIN, "Range": f"bytes={offset}-{last}"})
@@ -103,7 +103,7 @@ class Source:
 
         Raises:
             NotFoundError: there is no such file.
-            FetchError: it cannot be had, is no UTF-8, or is larger than an answer may be.
+            FetchError: it cannot be fetched, is not UTF-8, or is larger than an answer may be.
         """
         address, most_bytes = self.address(name), self.session.policy.answer_bytes
         if self.is_folder:
@@ -121,7 +121,7 @@ class Source:
             raise FetchError(f"{address} must be UTF-8 text; check {self.base}") from error
 
     def _asked(self, name: str, headers: dict[str, str], method: str = "GET") -> requests.Response:
-        """Returns the answer to a request for a file, read to its end."""
+        """Returns the complete response to a request for a file."""
         address = self.address(name)
         try:
             return self.session.request(method, address, headers=headers)
@@ -129,7 +129,7 @@ class Source:
             raise failure(address, error) from error
 
     def size(self, name: str) -> int:
-        """Returns the announced size of a file in bytes, 0 where it is not announced.
+        """Returns the announced size of a file in bytes, or 0.
 
         Raises:
             FetchError: the server cannot be reached.
@@ -141,16 +141,16 @@ class Source:
             answer = self._asked(name, PLAIN, "HEAD")
         except AnswerError:
             return 0
-        # An answer to HEAD that is no success says nothing: some servers only know GET. Nor does
-        # the size of a file that is packed for the way.
+        # A failed HEAD means nothing, because some servers only support GET. Nor does the size of a
+        # compressed transfer.
         says = answer.ok and "Content-Encoding" not in answer.headers
         return (announced_bytes(answer.headers) or 0) if says else 0
 
     def has_changed(self, name: str, kept: Path) -> bool:
-        """Says whether a folder now holds other bytes than an earlier copy.
+        """Says whether a file of a folder differs from an earlier copy.
 
-        A copy from the web counts as unchanged: published files stay as they are, and a build
-        that has its files needs no network. So does one whose original is gone.
+        A copy from the web counts as unchanged, because published files do not change and a build
+        that has its files should need no network. So does a copy whose original is missing.
         """
         original = Path(self.address(name))
         is_there = self.is_folder and original.is_file()
@@ -161,36 +161,36 @@ class Source:
         try:
             return path.open("rb")
         except FileNotFoundError as error:
-            raise NotFoundError(f"{path} is not there; check the folder {self.base}") from error
+            raise NotFoundError(f"{path} does not exist; check the folder {self.base}") from error
         except OSError as error:
-            raise FetchError(f"cannot read {path}: {error.strerror}; mend that") from error
+            raise FetchError(f"cannot read {path}: {error.strerror}; fix that") from error
 
 
 @contextlib.contextmanager
 def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]:
-    """Opens a base address for the time of a piece of work.
+    """Opens a base address for the duration of the block.
 
     Args:
-        base: an http(s) URL or a folder, with or without a slash at its end. The login of a URL is
-            sent to its server, and is no part of the source's own base.
-        policy: the bounds of what is fetched.
+        base: an http(s) URL or a folder, with or without a final slash. The login of a URL is sent
+            to its server, but is not part of `Source.base`.
+        policy: the limits of the downloads.
 
     Yields:
         The source.
 
     Raises:
-        FetchError: the folder is not there.
+        FetchError: the folder does not exist.
     """
     is_folder = "://" not in base
     place = str(Path(base).resolve()) if is_folder else redacted(base).rstrip("/")
     if is_folder and not Path(place).is_dir():
-        raise FetchError(f"{place} is not there; give an existing folder or an http(s) URL")
+        raise FetchError(f"{place} does not exist; give an existing folder or an http(s) URL")
     with make_session(policy=policy, address="" if is_folder else base) as session:
         yield Source(place, session)
 
 
 def check_base(base: str) -> None:
-    """Checks that a setting can be a base address, without looking whether it is there.
+    """Checks that a setting can be a base address, without checking that it exists.
 
     Raises:
         ValueError: it is empty, or a URL of another scheme or without a host.

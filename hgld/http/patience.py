@@ -1,7 +1,7 @@
-"""The bounds of every request: how long to wait, how often to try, how much to take.
+"""The limits of every request: how long to wait, how often to try, how much to read.
 
-`Patience.busy` waits for a server that asks for it (429, Retry-After, maxlag), as long as it says;
-`Patience.fault` waits after any other fault. `hgld.http.session` tells which is which.
+`Patience.busy` waits as long as a busy server asks (429, Retry-After, maxlag); `Patience.fault`
+waits after any other fault. `hgld.http.session` decides which one applies.
 """
 
 import contextlib
@@ -16,41 +16,41 @@ from urllib3.util import Retry
 logger = logging.getLogger(__name__)
 
 FAULTS = frozenset({500, 502, 503, 504})
-"""What a retry may mend. Other statuses (403, 404, 410, ...) are answers."""
+"""Statuses that a retry may fix. Others (403, 404, 410, ...) are final answers."""
 
 _LONGEST_BACKOFF_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpPolicy:
-    """How long to wait for what, and how much to take. It does not change what is fetched."""
+    """Time-outs, retries and size limits. They do not change what is fetched."""
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
-    """Of silence."""
+    """Without a byte."""
     deadline_s: float = 120.0
-    """For a whole answer, however slowly it drips; of a download, for its head, and the time after
-    which its speed counts."""
+    """For a complete answer, however slowly it drips. For a download: for its head, and the time
+    after which its speed is checked."""
     attempts: int = 5
-    """For a request that meets faults: no connection, a broken answer, a status of `faults`."""
+    """For a request with faults: no connection, a broken answer, a status of `faults`."""
     backoff_s: float = 1.0
-    """The first wait where the server names none; it doubles up to a minute."""
+    """The first wait if the server names none; it doubles up to a minute."""
     patience_s: float = 1800.0
-    """The most time that one request waits for a busy server (429, Retry-After, maxlag) in all."""
+    """The longest total wait of one request for a busy server (429, Retry-After, maxlag)."""
     answer_bytes: int = 64_000_000
-    """The most of an answer, unpacked. MediaWiki stops at 8 MB, a batch of items has less."""
+    """Limit of an answer, decompressed. MediaWiki stops at 8 MB, a batch of items has less."""
     download_bytes: int = 4_000_000_000
-    """The most of a download. GLDv2's largest files have about 1 GB."""
+    """Limit of a download. GLDv2's largest files have about 1 GB."""
     slowest_bytes_per_s: int = 20_000
-    """The average rate of a download after `deadline_s`. With a rate and not a time, a tar of 1 GB
-    may take 14 hours on a slow line, and a server that drips is left after minutes."""
+    """Least average rate of a download after `deadline_s`. Because it is a rate, a tar of 1 GB may
+    take 14 hours on a slow line, but a server that drips is dropped after minutes."""
     faults: frozenset[int] = FAULTS
     repeats_slow: bool = True
-    """Whether a request that ran into a time-out is sent again as it was."""
+    """Whether to repeat a request unchanged after a time-out."""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Reads the Retry-After header, seconds or a date; None for no header and a malformed one."""
+    """Reads the Retry-After header, seconds or a date; None if it is missing or malformed."""
     with contextlib.suppress(InvalidHeader, KeyError):
         return Retry().parse_retry_after(headers["Retry-After"])
     return None
@@ -58,17 +58,17 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 @dataclass(slots=True)
 class Patience:
-    """How long one request is still tried: so many faults, and so much time for a busy server."""
+    """Counts the faults and the waits of one request, against the limits of its policy."""
 
     policy: HttpPolicy
     url: str
-    """What is asked, for the log."""
+    """For the log."""
     _tries: int = field(default=0, init=False)
     _faults: int = field(default=0, init=False)
     _waited_s: float = field(default=0.0, init=False)
 
     def fault(self, why: str) -> bool:
-        """Waits after a fault; False, at once, where it was one too many."""
+        """Waits after a fault; returns False at once if it was one too many."""
         self._faults += 1
         if self._faults >= self.policy.attempts:
             return False
@@ -76,9 +76,9 @@ class Patience:
         return True
 
     def busy(self, why: str, headers: Mapping[str, str]) -> bool:
-        """Waits for a busy server as it says; False, at once, where that is more than is left."""
+        """Waits as a busy server asks; returns False at once if that exceeds the time left."""
         asked_s = retry_after_s(headers)
-        # A wait of nothing would make of a date that is just past a storm of requests.
+        # With a date that has just passed, no wait at all would cause a storm of requests.
         wait_s = self._backoff_s() if asked_s is None else max(asked_s, self.policy.backoff_s)
         if self._waited_s + wait_s > self.policy.patience_s:
             return False

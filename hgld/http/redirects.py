@@ -1,13 +1,13 @@
-"""Where a redirect may lead: to the server that was asked, or to a mirror of it that is named here.
+"""Which redirects are followed: to the same server, or to a known mirror of it.
 
-    the same host and port, or its https in place of http   followed
+    the same host and port, or from http to https           followed
     another host of one of `_MIRRORS`                       followed, without the login
     any other, and from https to http                       refused
-    of a POST, as a GET (301, 302, 303)                     refused: the question would be lost
+    of a POST, as a GET (301, 302, 303)                     refused: the query would be lost
     more than 5 in a row                                    refused
 
 So no redirect leads to an address that only this machine can reach, unless that is the configured
-server itself. What a name leads to is checked by `hgld.http.connections`.
+server itself. `hgld.http.connections` checks the addresses of host names.
 """
 
 import threading
@@ -22,8 +22,8 @@ from hgld.http.patience import HttpPolicy
 
 _MOST_HOPS = 5
 _PORTS = {"http": 80, "https": 443}
-# Each host of a group may send to the others: GLDv2's bucket under both forms of its name, the
-# service for the main part of Wikidata under both names, Wikimedia's files and their thumbnails.
+# Each host of a group may redirect to the others: the two names of GLDv2's bucket, the two names of
+# the service for the main part of Wikidata, Wikimedia's files and their thumbnails.
 _MIRRORS = (
     frozenset({"s3.amazonaws.com", "google-landmark.s3.amazonaws.com"}),
     frozenset({"query.wikidata.org", "query-main.wikidata.org"}),
@@ -32,14 +32,14 @@ _MIRRORS = (
 _KEEP_METHOD = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT})
 
 OFFICIAL_HOSTS = frozenset({"commons.wikimedia.org"}).union(*_MIRRORS)
-"""Hosts that are known to be public."""
+"""Hosts known to be public."""
 
 
 class PoliteSession(requests.Session):
-    """A session that follows only such redirects. Made by `hgld.http.session.make_session`."""
+    """A session that follows only these redirects. Made by `hgld.http.session.make_session`."""
 
     def __init__(self, policy: HttpPolicy) -> None:
-        """Takes the bounds of its requests."""
+        """Takes the limits of its requests."""
         super().__init__()
         self.policy = policy
         self.stopping = threading.Event()
@@ -47,18 +47,18 @@ class PoliteSession(requests.Session):
         self.max_redirects = _MOST_HOPS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Returns where an answer redirects to, None where it does not.
+        """Returns the target of a redirect, or None if the response is not one.
 
         Raises:
-            FetchError: it redirects to where it must not.
+            FetchError: the redirect is refused.
         """
         url = redacted(resp.url).partition("?")[0]
         try:
             target = super().get_redirect_target(resp)
             place = urljoin(resp.url, target or "")
             why = _refusal(resp, urlsplit(resp.url), place) if target else ""
-        except ValueError as error:  # bytes that are no UTF-8, or half of an IPv6 address
-            raise FetchError(f"cannot reach {url}: it redirects to what is no address") from error
+        except ValueError as error:  # not UTF-8, or half an IPv6 address
+            raise FetchError(f"cannot reach {url}: it redirects to an invalid address") from error
         if why:
             there = f"{redacted(place).partition('?')[0]:.200}"
             raise FetchError(f"cannot reach {url}: it redirects to {there}, {why}")
@@ -66,17 +66,17 @@ class PoliteSession(requests.Session):
 
 
 def _refusal(response: requests.Response, here: SplitResult, place: str) -> str:
-    """Returns why a redirect is refused, an empty string where it is not; raises ValueError."""
+    """Returns why a redirect is refused, or an empty string; a bad address is a ValueError."""
     there = urlsplit(place)
-    # Where readers of addresses differ in what is the host.
+    # URL parsers disagree on the host of such an address.
     if there.scheme not in _PORTS or "@" in there.netloc or "\\" in place:
-        return "which is no plain http(s) address"
+        return "which is not a plain http(s) address"
     if here.scheme == "https" and there.scheme == "http":
         return "from https to http"
     if not _is_same_server(here, there):
-        return "which is neither the server that was asked nor a mirror of it"
+        return "which is neither the same server nor a mirror of it"
     if response.request.method == "POST" and response.status_code not in _KEEP_METHOD:
-        return "as a GET, which cannot carry the question; set that address"
+        return "as a GET, which would lose the query; set that address"
     return ""
 
 

@@ -1,23 +1,21 @@
-"""One HTTP policy for every server the project talks to: who we are, time-outs, retries, waits.
+"""One HTTP policy for all servers: User-Agent, time-outs, retries, waits.
 
-It sits in the adapter of a `requests` session (`_PoliteAdapter.send`), so that it holds for
-whatever uses the session: our own downloads, mwclient and SPARQLWrapper
-(`hgld.scrape.services`).
+It is in the adapter of a `requests` session (`_PoliteAdapter.send`), so it applies to everything
+that uses the session: our downloads, mwclient and SPARQLWrapper (`hgld.scrape.services`).
 
 Who handles which fault:
 
-    429, Retry-After, maxlag         `_is_busy` sees it, `_Host.wait` pauses the whole host
+    429, Retry-After, maxlag         `_is_busy` detects it, `_Host.wait` pauses the whole host
     500, 502, 503, 504               `_PoliteAdapter.send` tries again
-    broken connections, time-outs    `_may_repeat` says whether to try again
-    what is left after all retries   `failure` says what it means
+    broken connections, time-outs    `_may_repeat` decides whether to try again
+    what remains after all retries   `failure` turns it into our error
 
-How long each wait is, and when it is enough, is in `hgld.http.patience`; how much of an answer is
-read in `hgld.http.bodies`, which redirects are followed in `hgld.http.redirects`, and which
-addresses are connected to in `hgld.http.connections`.
+`hgld.http.patience` has the length and number of waits, `hgld.http.bodies` the limit of an answer,
+`hgld.http.redirects` the permitted redirects, and `hgld.http.connections` the permitted addresses.
 
-Proxies and further certificates are those of the environment, as `requests` takes them (HTTP_PROXY,
-HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE). A login in an address is sent as Basic authentication,
-only to that server.
+Proxies and extra certificates come from the environment, as in `requests` (HTTP_PROXY, HTTPS_PROXY,
+NO_PROXY, REQUESTS_CA_BUNDLE). A login in an address is sent as Basic authentication, only to that
+server.
 """
 
 import math
@@ -47,7 +45,7 @@ from hgld.http.redirects import OFFICIAL_HOSTS, PoliteSession
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TOO_MANY_REQUESTS = 429
 _REFUSALS = 4  # 400 to 499
-# Errors of MediaWiki's API that say "later": the server is behind, or has had enough of us.
+# Errors of MediaWiki's API that mean "later": replication lag, rate limit, read-only mode.
 _BUSY_CODE = re.compile(rb'"code"\s*:\s*"(maxlag|ratelimited|readonly)"')
 
 _REASONS = {
@@ -59,53 +57,53 @@ _REASONS = {
     "Read timed out": "no answer in time",
     "ConnectTimeoutError": "no connection in time",
 }
-"""What the text of an error holds, to what is said of it."""
+"""Part of an error's text to the words that a user sees."""
 
 
 def require_contact(contact: str, *urls: str) -> None:
-    """Refuses to talk to another machine without saying who is asking.
+    """Refuses to ask another machine without a contact.
 
-    Wikimedia asks for a way to reach the operator, and blocks agents that name none.
+    Wikimedia requires a way to reach the operator, and blocks agents that give none.
 
     Raises:
-        InputError: no contact, and a URL that is not on this machine; or a contact that no
-            header can carry.
+        InputError: no contact for a URL that is not on this machine, or a contact that cannot be in
+            a header.
     """
     hosts = [urlsplit(url).hostname or "" for url in urls]
     others = [host for host in hosts if host not in _LOOPBACK]
     if others and not contact.strip():
-        raise InputError(f"{others[0]} asks who is calling; say so: --contact you@example.org")
+        raise InputError(f"{others[0]} asks who is calling; add --contact you@example.org")
     if not contact.isprintable() or not contact.isascii():
-        # Without it: a contact stands in no error and no log.
+        # The message does not repeat it: a contact must not get into errors or logs.
         raise InputError("contact must be one line of ASCII, such as you@example.org")
 
 
 def is_web_address(url: str) -> bool:
-    """Says whether a text can be an http(s) URL: its scheme, host and port."""
+    """Says whether a text has the scheme, host and port of an http(s) URL."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, or half of an IPv6 address
+    except ValueError:  # a port that is not a number, or half an IPv6 address
         return False
 
 
 def make_session(
     contact: str = "", policy: HttpPolicy | None = None, *, address: str = ""
 ) -> PoliteSession:
-    """Returns a session with time-outs, bounded retries and a User-Agent of our own.
+    """Returns a session with time-outs, limited retries and our User-Agent.
 
-    A request that meets a fault is tried again 1, 2, 4, ... s later; a busy server is waited for as
-    its Retry-After says (seconds or date), within the policy's bounds. What cannot be mended
-    by then is raised as `requests.RequestException`, and what is refused as `FetchError`.
+    A request with a fault is tried again 1, 2, 4, ... s later; for a busy server the wait is its
+    Retry-After (seconds or date), within the policy's limits. Faults that remain are raised as
+    `requests.RequestException`, refusals as `FetchError`.
 
     Args:
-        contact: how the operator of a server reaches whoever runs this; Wikimedia demands it.
-        policy: the bounds.
-        address: what is going to be asked; its login, if it has one, is sent along.
+        contact: how the operator of a server can reach the user; Wikimedia requires it.
+        policy: the limits.
+        address: the address to be asked; its login, if any, is sent along.
 
     Returns:
-        A `requests` session. Several threads may post over it; where one of them is asked by a
-        host to wait, they all wait.
+        A `requests` session. Several threads may use it; when a host asks one of them to wait, all
+        of them wait.
     """
     session = PoliteSession(policy or HttpPolicy())
     operator, library = f" ({contact})" if contact else "", f"requests/{requests.__version__}"
@@ -120,20 +118,20 @@ def make_session(
 
 
 def failure(url: str, error: requests.RequestException) -> FetchError:
-    """Returns what a failed request means: nobody there, a refusal, or an answer of no use.
+    """Returns our error for a failed request: unreachable, refused, or a useless answer.
 
     Args:
-        url: what was asked.
-        error: what `requests` raised, after every retry.
+        url: of the request.
+        error: from `requests`, after all retries.
 
     Returns:
-        `AnswerError` where another request may do better, else `FetchError`.
+        `AnswerError` if another request may succeed, else `FetchError`.
     """
     url, mend = redacted(url), "then rerun: what was fetched is kept"
     if _is_unreachable(error):
         return FetchError(f"cannot reach {url}: {reason_of(error)}; check the address, {mend}")
     answer = error.response
-    # `is not None`: a response is false where its status is an error.
+    # `is not None`: a response with an error status is falsy.
     if answer is not None and answer.status_code // 100 == _REFUSALS:
         why = f"{answer.status_code} {answer.reason}"
         return FetchError(f"{url} refuses with {why}; check the address and --contact, {mend}")
@@ -141,7 +139,7 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
 
 
 def reason_of(error: requests.RequestException) -> str:
-    """Returns an error in a few words, on one line; the libraries wrap it in several layers."""
+    """Returns the reason of an error, without its layers of wrappers, on one line."""
     text = " ".join(redacted(str(error)).split())
     for sign, words in _REASONS.items():
         if sign in text:
@@ -151,18 +149,18 @@ def reason_of(error: requests.RequestException) -> str:
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of one host."""
+    """The state of one host."""
 
     gate: threading.Lock = field(default_factory=threading.Lock)
     """Held by the thread that waits for the host, so that all others wait too."""
     waited_at: float = -math.inf
-    """When the last such wait was over, on the monotonic clock."""
+    """End of the last such wait, on the monotonic clock."""
     has_answered: bool = False
 
     def wait(self, sent_at: float, patience: Patience, why: str, answer: Response) -> bool:
-        """Waits as the host asks, one thread for all; False where that exceeds the patience.
+        """Waits as the host asks, one thread for all; False if that exceeds the patience.
 
-        A request that was refused before another one's wait was over has waited with that one.
+        A request sent before the end of another thread's wait has waited with that thread.
         """
         with self.gate:
             if sent_at < self.waited_at:
@@ -186,14 +184,14 @@ class _PoliteAdapter(HTTPAdapter):
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **options))
         is_tls = pool.scheme == "https"
         ours = connections.PromptHTTPSConnection if is_tls else connections.PromptHTTPConnection
-        if not issubclass(ours, pool.ConnectionCls):  # that of SOCKS keeps none of our rules
-            raise requests.exceptions.InvalidProxyURL("a SOCKS proxy cannot be used; an HTTP can")
+        if not issubclass(ours, pool.ConnectionCls):  # SOCKS would bypass our rules
+            raise requests.exceptions.InvalidProxyURL("cannot use a SOCKS proxy; use an HTTP proxy")
         pool.ConnectionCls = ours
         pool.conn_kw["rule"] = self._addresses
         return pool
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - as they come
-        """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
+        """Sends a request like `HTTPAdapter.send`, and repeats it if that may help."""
         url = redacted(str(request.url)).partition("?")[0]
         host, policy = self._hosts[urlsplit(url).netloc], self._policy
         is_streamed = options["stream"]
@@ -206,7 +204,7 @@ class _PoliteAdapter(HTTPAdapter):
             try:
                 with connections.deadline(policy.deadline_s):
                     response = super().send(request, *args, **options)
-                    # `requests` reads that of a redirect, too, and as much as there is.
+                    # `requests` would read the body of a redirect without a limit.
                     if not is_streamed or response.is_redirect:
                         read_body(response, policy.answer_bytes)
             except requests.RequestException as error:
@@ -227,10 +225,10 @@ class _PoliteAdapter(HTTPAdapter):
                 raise requests.exceptions.RetryError(f"still {why}", request=request)
 
     def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
-        """Says whether the same request may fare better a little later."""
+        """Says whether the same request may succeed a little later."""
         if _is_unreachable(error):
-            # A server that was there a moment ago is being restarted; one that never was is a
-            # wrong address, and waiting would only hide it.
+            # A server that has answered is probably restarting; one that never did is a wrong
+            # address, and waiting would only hide that.
             return host.has_answered
         if isinstance(error, requests.Timeout):
             return self._policy.repeats_slow
@@ -241,8 +239,8 @@ class _PoliteAdapter(HTTPAdapter):
 def _is_busy(response: Response, *, peek: bool) -> bool:
     """Says whether a server asks to come back later.
 
-    MediaWiki does so with status 200 and an error in the body, as a rule with Retry-After or
-    X-Database-Lag. Only a body that was read may be looked into (`peek`).
+    MediaWiki does so with status 200 and an error in the body, usually with Retry-After or
+    X-Database-Lag. `peek`: the body was read and may be inspected.
     """
     if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
         return True
@@ -254,7 +252,7 @@ def _is_busy(response: Response, *, peek: bool) -> bool:
 
 
 def _is_unreachable(error: requests.RequestException) -> bool:
-    """Says whether no connection came about: nobody there, no such name, no trust."""
+    """Says whether there was no connection: no server, no such name, no trusted certificate."""
     if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
         return True
     wrapped = getattr(error.args[0], "reason", None) if error.args else None

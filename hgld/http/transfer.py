@@ -1,17 +1,17 @@
-"""One file over the web: resumed where the line broke, and never two files in one.
+"""Downloads one file: resumes after a break, and never mixes two versions.
 
-What is asked for is the file itself, byte for byte; one that comes packed is refused. The server
-(Content-Length) and the policy say how much may come, and the policy how slowly
+The file is requested without compression, and a compressed one is refused. The server
+(Content-Length) and the policy limit its size, and the policy its speed
 (`HttpPolicy.slowest_bytes_per_s`).
 
-A broken download is resumed where the server names the version of the file by a strong ETag:
-`If-Range` makes it send the rest of that version, or the whole of another. The last bytes that came
-are asked for again, and must be the same. A server that answers with anything else is asked for the
-whole file, as is one that knows no ranges.
+A broken download is resumed if the server identifies the version of the file by a strong ETag:
+`If-Range` makes it send the rest of that version, or the whole of another one. The last bytes
+received are requested again, and must be the same. From a server that answers anything else, or
+does not support ranges, the whole file is requested again.
 
-The version is written beside the part that came (`NAME.json`), so that another process resumes too:
-a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold
-anything, so a caller that keeps parts has to know the digest of the file.
+The version is kept beside the partial file (`NAME.json`), so that another process can resume it: a
+kill costs `_OVERLAP_BYTES` and the bytes in transit. After a power cut the part may hold anything,
+so a caller that keeps parts must know the digest of the file.
 """
 
 import contextlib
@@ -36,43 +36,43 @@ from hgld.http.patience import Patience
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure
 
-# 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
+# 403 too: S3 sends it for a missing key in a bucket that may not be listed.
 _NOT_FOUND = (403, 404, 410)
 _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 1024
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 PLAIN = {"Accept-Encoding": "identity"}
-"""Headers of a request for a file as it is."""
+"""Headers of a request for an uncompressed file."""
 
 
 class StoppedError(HgldError):
-    """A download was told to stop (`PoliteSession.stopping`); what came is kept."""
+    """A download was told to stop (`PoliteSession.stopping`); its part is kept."""
 
 
 class _RefusedError(FetchError):
-    """A file that cannot be used, however often it is asked for."""
+    """A file that cannot be used; a retry does not help."""
 
 
 class _BrokenError(Exception):
-    """An attempt that did not end with the whole file; the next may."""
+    """An attempt that failed to get the whole file; the next may succeed."""
 
 
 def download(session: PoliteSession, url: str, destination: Path) -> None:
-    """Streams a file to `destination`, and resumes what an earlier call left there.
+    """Streams a file to `destination`, and resumes the part that an earlier call left there.
 
-    What came stays there where the line breaks too often. The caller renames the file when it is
-    whole, and calls `discard_part` in the end.
+    If the connection breaks too often, the part stays there. The caller renames the complete file,
+    and finally calls `discard_part`.
 
     Args:
-        session: its policy bounds the download.
+        session: its policy limits the download.
         url: of the file.
-        destination: where to write.
+        destination: path to write to.
 
     Raises:
         NotFoundError: the server has no such file (403, 404, 410).
-        FetchError: no answer, another error status, a file that is too large or packed, or a line
-            that is too slow or breaks too often.
+        FetchError: no answer, another error status, a file that is too large or compressed, or a
+            connection that is too slow or breaks too often.
         OSError: `destination` cannot be written.
         StoppedError: it was told to stop.
     """
@@ -92,13 +92,13 @@ def download(session: PoliteSession, url: str, destination: Path) -> None:
 
 
 def discard_part(destination: Path) -> None:
-    """Removes what a download left, and what was noted of it."""
+    """Removes the partial file of a download and its notes."""
     destination.unlink(missing_ok=True)
     discard_notes(destination)
 
 
 def discard_notes(destination: Path) -> None:
-    """Removes what was noted of a file that is whole."""
+    """Removes the notes of a complete file."""
     _notes_of(destination).unlink(missing_ok=True)
 
 
@@ -111,7 +111,7 @@ def check_status(url: str, answer: requests.Response) -> None:
     """
     status = answer.status_code
     if status in _NOT_FOUND:
-        raise NotFoundError(f"{url} is not there ({status}); check the address")
+        raise NotFoundError(f"{url} does not exist ({status}); check the address")
     if status != HTTPStatus.OK:
         raise _RefusedError(f"{url} answered {status} {answer.reason}; check the address and rerun")
 
@@ -122,18 +122,18 @@ def _notes_of(destination: Path) -> Path:
 
 @dataclass(slots=True)
 class _Transfer:
-    """One file under way, and what its server said of it."""
+    """The state of one download."""
 
     session: PoliteSession
     url: str
     notes: Path
-    """Where the version is written down."""
+    """The file with the version."""
     total: int | None = None
-    """Its size in bytes, where that is said."""
+    """Size in bytes, if known."""
     etag: str = ""
-    """A strong one; empty where there is none, so that no part can be asked for."""
+    """A strong ETag; empty if there is none, so that no part can be requested."""
     received: int = 0
-    """Bytes that came, over all attempts."""
+    """Bytes received, over all attempts."""
     spent_s: float = 0.0
     """Seconds spent waiting for them."""
 
@@ -141,7 +141,7 @@ class _Transfer:
         """Fetches the file, or the rest of it, in as many attempts as the policy allows.
 
         Raises:
-            FetchError: it cannot be had, or the line broke too often.
+            FetchError: it cannot be fetched, or the connection broke too often.
             requests.RequestException: there was no answer.
         """
         patience = Patience(self.session.policy, self.url)
@@ -159,7 +159,7 @@ class _Transfer:
     def _receive(self, answer: requests.Response, file: BinaryIO, start: int) -> None:
         encoding = answer.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in {"", "identity"}:
-            raise self._refused(f"it comes packed with {encoding!r:.40}, and is wanted as it is")
+            raise self._refused(f"it has encoding {encoding!r:.40}, which was not asked for")
         partial = (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         if start and answer.status_code in partial:
             end: int | None = self._end_of_part(answer, start)
@@ -170,7 +170,7 @@ class _Transfer:
             start, end = 0, announced_bytes(answer.headers)
             self.total = end
             file.truncate(0)
-            # After that, since no byte may lie under the wrong version.
+            # After truncating, so that no byte belongs to the wrong version.
             noted = {"url": self.url, "total": self.total, "etag": self.etag}
             write_text(self.notes, json.dumps(noted))
         most_bytes = self.session.policy.download_bytes
@@ -179,10 +179,10 @@ class _Transfer:
             raise self._refused(what)
         self._write(answer, file, start, most_bytes if end is None else end)
         if self.total is not None and file.tell() < self.total:
-            raise _BrokenError(f"{file.tell():,} of {self.total:,} bytes came")
+            raise _BrokenError(f"only {file.tell():,} of {self.total:,} bytes came")
 
     def _end_of_part(self, answer: requests.Response, start: int) -> int:
-        """Returns where in the file an answer will end that is the part that was asked for."""
+        """Checks that an answer is the requested part, and returns its end in the file."""
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         first, last, total = (int(number) for number in match.groups()) if match else (0, 0, 0)
         is_same = (
@@ -192,27 +192,27 @@ class _Transfer:
         )
         if not is_same:
             self.etag = ""
-            raise _BrokenError("the server sent another part than was asked for")
+            raise _BrokenError("the server sent another part than requested")
         self.total = total
         return last + 1
 
     def _write(self, answer: requests.Response, file: BinaryIO, start: int, end: int) -> None:
-        """Writes what comes, from `start` to `end`; what is there already must be the same."""
+        """Writes the answer from `start` to `end`; it must match the bytes already there."""
         file.seek(start)
         again = file.read()
         file.seek(start)
         for chunk in self._chunks(answer):
             if not chunk.startswith(again[: len(chunk)]):
                 self.etag = ""
-                raise _BrokenError("the server went on with another file")
+                raise _BrokenError("the server continued with another file")
             again = again[len(chunk) :]
             if file.tell() + len(chunk) > end:
                 limit = "that were announced" if self.total else "of download_bytes"
-                raise self._refused(f"it goes on after the {end:,} bytes {limit}")
+                raise self._refused(f"it continues after the {end:,} bytes {limit}")
             file.write(chunk)
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
-        """Yields what comes, as long as it comes fast enough."""
+        """Yields chunks as long as they come fast enough."""
         policy = self.session.policy
         while True:
             if self.session.stopping.is_set():
@@ -226,9 +226,9 @@ class _Transfer:
                 if time.monotonic() - started >= left_s:
                     why = f"only {self.received:,} bytes came in time (slowest_bytes_per_s)"
                     raise self._refused(why) from error
-                raise _BrokenError("no more came in time") from error
+                raise _BrokenError("no more bytes came in time") from error
             except urllib3.exceptions.HTTPError as error:
-                raise _BrokenError(f"the line broke after {self.received:,} bytes") from error
+                raise _BrokenError(f"the connection broke after {self.received:,} bytes") from error
             finally:
                 self.spent_s += time.monotonic() - started
             if not chunk:

@@ -1,1 +1,1 @@
-"""The labels of all classes: encoded, clustered, and a super-category proposed for each."""
+"""Labels of classes: encodes and clusters them, and proposes a super-category for each."""

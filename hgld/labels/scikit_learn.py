@@ -1,4 +1,4 @@
-"""scikit-learn as this room uses it: on one thread, and told of in the settings of a stage."""
+"""How this room uses scikit-learn: on one thread, with its version in the stage's settings."""
 
 import contextlib
 import importlib.metadata
@@ -10,12 +10,12 @@ from hgld.errors import MissingInputError, how_to_install
 
 @contextlib.contextmanager
 def one_thread(who: str = "clustering") -> Iterator[None]:
-    """Keeps BLAS and scikit-learn to one thread: sums stay in order, whatever the machine.
+    """Limits BLAS and scikit-learn to one thread, so that sums have the same order everywhere.
 
-    scikit-learn's own threads also collapse where a core is busy.
+    scikit-learn's own threads also become very slow when a core is busy.
 
     Args:
-        who: needs them, for the error.
+        who: the caller's name, for the error.
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
@@ -30,9 +30,9 @@ def one_thread(who: str = "clustering") -> Iterator[None]:
 
 
 def library_settings(workspace: Workspace, stage: str) -> dict[str, object]:
-    """Returns which scikit-learn is here, as a setting: another may give others of the same seed.
+    """Returns the version of scikit-learn as a setting: another version may give another result.
 
-    Where there is none here, what the last run of the stage recorded counts.
+    If it is not installed, the version that the last run of the stage recorded counts.
     """
     try:
         return {"scikit_learn": importlib.metadata.version("scikit-learn")}

@@ -1,1 +1,1 @@
-"""GLDv2's CSV files, checked and turned into landmarks and images."""
+"""Checks GLDv2's CSV files and turns them into landmarks and images."""

@@ -1,7 +1,7 @@
-"""Who made the train images, by GLDv2's `train_attribution.csv`. Pure: a file in, tables out.
+"""The authors of the train images, from GLDv2's `train_attribution.csv`. Pure: file in, tables out.
 
-The file holds what thousands of people typed into Wikimedia Commons. A line that cannot be read
-costs the credit of an image, and not the build.
+Thousands of people typed its content into Wikimedia Commons. So a line that cannot be read only
+costs the credit of one image, and does not stop the build.
 """
 
 import logging
@@ -18,19 +18,19 @@ from hgld.tables import ATTRIBUTIONS
 
 logger = logging.getLogger(__name__)
 
-_BLOCK_BYTES = 32_000_000  # 4.1 million rows come in some 20 pieces, of 0.1 GB in memory
+_BLOCK_BYTES = 32_000_000  # splits 4.1 million rows into about 20 pieces of 0.1 GB in memory
 _COLUMNS = ("id", "title", "author", "license", "url")
 
 
 def attributions_of(folder: Path) -> Iterator[pa.Table]:
-    """Reads who made which image, a piece of the file at a time.
+    """Reads the author of each image, one piece of the file at a time.
 
     Args:
-        folder: with the CSV files; nothing is yielded where this one is not there.
+        folder: with the CSV files; yields nothing if this one is missing.
 
     Yields:
-        The rows of ATTRIBUTIONS, in the order of the file. Blank fields are null; rows without an
-        image id, and what no CSV parser can make a row of, are left out and counted in the log.
+        Rows of ATTRIBUTIONS, in the order of the file. Blank fields are null; rows without an image
+        id are left out, and unreadable rows are left out and counted in the log.
 
     Raises:
         InputError: the file lacks a column, or cannot be read at all.
@@ -45,7 +45,7 @@ def attributions_of(folder: Path) -> Iterator[pa.Table]:
         return "skip"
 
     try:
-        # As bytes: one name in a wrong encoding would make a column of strings fail as a whole.
+        # As bytes: one name in a wrong encoding would make a whole column of strings fail.
         with pa_csv.open_csv(
             path,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
@@ -74,7 +74,7 @@ def _rows(batch: pa.RecordBatch) -> pa.Table:
 
 
 def _text(values: pa.Array) -> pa.Array:
-    """Returns bytes as text without blanks around it; what is no UTF-8 is replaced by U+FFFD."""
+    """Returns bytes as stripped text; invalid UTF-8 becomes U+FFFD."""
     try:
         texts = values.cast(pa.string())
     except pa.ArrowInvalid:

@@ -1,14 +1,14 @@
-"""GLDv2's CSV files: which there are, how they get into a build, and whether they stayed the same.
+"""GLDv2's CSV files: fetches them into a build, and checks that they do not change.
 
 The files are fetched once into `metadata/csv/` and kept. Their bytes, not their address, decide
-the rows. `metadata/csv/FILES.json` holds the base address they came from, size and SHA-256 of
-each, and a digest of itself. Under another base address all files are fetched again, and replace
-the old ones together once the last has come. A file that is not what it was when it came is fetched
-again, and so is one of a folder that differs from its copy. Without FILES.json the files that are
-there are taken as they are, and written down; delete it to have that.
+the rows. `metadata/csv/FILES.json` has the base address, the size and SHA-256 of each file, and a
+digest of itself. If the base address changes, all files are fetched again, and replace the old ones
+together after the last has come. A file that changed since it was fetched is fetched again, and so
+is a file of a folder that differs from its copy. Without FILES.json, existing files are accepted
+and recorded; delete it for that purpose.
 
-What stands is only replaced by a file that came whole and has its columns. `index.csv` is not
-needed: its images are those of `index_image_to_landmark.csv`.
+A file is only replaced by one that is complete and has its columns. `index.csv` is not needed: its
+images are those of `index_image_to_landmark.csv`.
 
 Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 """
@@ -28,12 +28,12 @@ from hgld.http.download import Source, open_source
 logger = logging.getLogger(__name__)
 
 FOLDER = "metadata/csv"
-"""Where the files lie, relative to the workspace."""
+"""Folder of the files, relative to the workspace."""
 RECORD = f"{FOLDER}/FILES.json"
 
 SOLUTION = "retrieval_solution_v2.1.csv"
 ATTRIBUTION = "train_attribution.csv"
-"""Who made each train image. A build goes without where the base lacks it."""
+"""The author of each train image. A build works without it if the base lacks it."""
 _COLUMNS = {
     "train_label_to_category.csv": ("landmark_id", "category"),
     "train.csv": ("id", "landmark_id"),
@@ -49,20 +49,20 @@ FILES = tuple(_COLUMNS)
 
 _LONGEST_HEADER = 1000
 _BEING_REPLACED = ""
-"""In place of a base address, while files of two addresses lie in the folder."""
+"""Replaces the base address while the folder has files of two addresses."""
 
 
 def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) -> None:
-    """Brings every file into the build, as the docstring of the module says.
+    """Brings every file into the build, as described in the module's docstring.
 
     Args:
         workspace: the build.
         base: an http(s) URL or a folder.
-        credits_too: whether `ATTRIBUTION` is fetched; where it lies there already it stays.
+        credits_too: whether to fetch `ATTRIBUTION`; an existing one stays.
 
     Raises:
         FetchError: a file is missing, or the base address cannot be reached.
-        InputError: a file that came is not the one that is wanted.
+        InputError: a fetched file has the wrong columns.
     """
     for leftover in workspace.path(FOLDER).glob(".*.tmp*"):  # of a run that was killed
         leftover.unlink()
@@ -71,38 +71,38 @@ def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) ->
         try:
             before, records = _read_record(workspace)
         except DamagedError as error:
-            logger.warning("%s; all files are fetched again", error)
+            logger.warning("%s; fetching all files again", error)
             try:
                 _replace_all(source, workspace, names)
             except FetchError as gone:
                 what = f"{error}, and the files cannot be fetched again: {gone}"
-                raise FetchError(f"{what}; or delete it, and they are taken as they are") from gone
+                raise FetchError(f"{what}; or delete it to accept the files as they are") from gone
             return
         if before not in {None, source.base}:
             came_from = before or "two addresses"
-            logger.warning("the files of %s are replaced by those of %s", came_from, source.base)
+            logger.warning("replacing the files of %s with those of %s", came_from, source.base)
             _replace_all(source, workspace, names)
         else:
             _complete(source, workspace, names, records)
 
 
 def csv_damages(workspace: Workspace) -> list[Damage]:
-    """Returns what is gone or altered of the CSV files, by name; empty where all is as it came.
+    """Returns the CSV files that are missing or altered, by name.
 
-    Files that were never written down, and a folder that is not there, are none.
+    Files without a record, and a missing folder, do not count.
     """
     try:
         _, records = _read_record(workspace)
     except DamagedError:
-        return [Damage(RECORD, "is not what was written")]
+        return [Damage(RECORD, "is damaged")]
     return workspace.damages({f"{FOLDER}/{name}": one for name, one in records.items()}, ())
 
 
 def _read_record(workspace: Workspace) -> tuple[str | None, dict[str, FileRecord]]:
-    """Returns the base address and the record of each file; None and {} where nothing is recorded.
+    """Returns the base address and the record of each file; None and {} if there is no record.
 
     Raises:
-        DamagedError: they are not what was written.
+        DamagedError: the record is damaged.
     """
     if not workspace.path(RECORD).exists():
         return None, {}
@@ -117,11 +117,11 @@ def _write_record(workspace: Workspace, base: str, records: Mapping[str, FileRec
 def _complete(
     source: Source, workspace: Workspace, names: Sequence[str], records: dict[str, FileRecord]
 ) -> None:
-    """Fetches the files that are not there, or not as they came, or not as a folder has them."""
+    """Fetches files that are missing, damaged, or different from those of the base folder."""
     folder = workspace.path(FOLDER)
     damages = {Path(damage.path).name: damage.what for damage in csv_damages(workspace)}
     for name, what in damages.items():
-        logger.warning("%s %s; it is fetched again", folder / name, what)
+        logger.warning("%s %s; fetching it again", folder / name, what)
     wanted = [n for n in names if n in damages or not _is_kept(source, n, folder / n)]
     with progress("metadata: files", len(wanted)) as advance:
         for name in wanted:
@@ -129,13 +129,13 @@ def _complete(
                 with atomic_file(folder / name) as temporary:
                     _fetch(source, name, temporary)
                     record = record_file(temporary)
-                    # Killed around the renaming, the whole file that then stands there is not said
-                    # to be another one.
+                    # Before the rename: after a kill around it, the complete new file must not
+                    # count as damaged.
                     if records.pop(name, None):
                         _write_record(workspace, source.base, records)
             except FetchError as error:
-                # Where all else is there, a base that cannot be reached now is no reason to stop:
-                # a build is made again without a network.
+                # If all other files exist, an unreachable base is no reason to stop, so that a
+                # build can be repeated offline.
                 if _is_dispensable(name, error) or wanted == [ATTRIBUTION]:
                     logger.warning("%s; no image has a credit", error)
                     continue
@@ -150,7 +150,7 @@ def _complete(
 
 
 def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> None:
-    """Fetches all files, then puts them in the place of those of another base address."""
+    """Fetches all files, then replaces those of another base address."""
     folder = workspace.path(FOLDER)
     lacking = set(FILES) - set(names)
     with (
@@ -176,7 +176,7 @@ def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> 
 
 
 def _record_all(source: Source, workspace: Workspace, records: dict[str, FileRecord]) -> None:
-    """Writes down what is not written down yet, such as files that were put there by hand."""
+    """Records files without a record, such as those that were put there by hand."""
     folder = workspace.path(FOLDER)
     there = [name for name in FILES if name != ATTRIBUTION or (folder / name).exists()]
     now = {name: records.get(name) or record_file(folder / name) for name in there}
@@ -193,7 +193,7 @@ def _is_kept(source: Source, name: str, kept: Path) -> bool:
 
 
 def _fetch(source: Source, name: str, temporary: Path) -> None:
-    """Fetches a file from the place where the source has it, and looks at its first line."""
+    """Fetches a file from its place in the source, and checks its first line."""
     place, *others = _places(name)
     try:
         source.fetch(place, temporary)
@@ -204,9 +204,9 @@ def _fetch(source: Source, name: str, temporary: Path) -> None:
         source.fetch(place, temporary)
     with temporary.open("rb") as file:
         line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace").rstrip()
-    # Such as the page of a proxy that asks for a password, with status 200.
+    # It may be a proxy's login page, with status 200.
     if not set(_COLUMNS[name]) <= set(next(csv.reader([line]), [])):
-        needed = f"it needs the columns {', '.join(_COLUMNS[name])}; mend it, then rerun"
+        needed = f"it needs the columns {', '.join(_COLUMNS[name])}; fix it, then rerun"
         raise InputError(f"{source.address(place)} begins with {line[:60]!r}; {needed}")
 
 

@@ -1,4 +1,4 @@
-"""The landmarks and images that GLDv2's CSV files name. Pure: files in, tables out."""
+"""The landmarks and images in GLDv2's CSV files. Pure: files in, tables out."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def landmarks_of(folder: Path, split: str) -> pa.Table:
         The rows of LANDMARKS, in the order of the file.
 
     Raises:
-        InputError: the file lacks a column or an id, repeats one, or has a row that is not clear.
+        InputError: the file lacks a column or an id, repeats an id, or has an invalid row.
     """
     path = folder / f"{split}_label_to_category.csv"
     columns = {"landmark_id": pa.int64(), "category": pa.string()}
@@ -58,18 +58,18 @@ def query_landmarks(relevant: pa.Array, index: pa.Table) -> pa.Array:
     """Returns the landmark of each test image, which GLDv2 itself does not state.
 
     The rule: the landmark of a test image is the one that most of its relevant index images show;
-    of equally frequent ones, that with the smallest id. Without a relevant image it is null.
+    ties go to the smallest id. Without a relevant image it is null.
 
     Args:
-        relevant: for each test image its relevant index images, separated by spaces; `None`, as
-            GLDv2 writes for images it ignores, and an empty text are no images.
+        relevant: for each test image, its relevant index images, separated by spaces; an empty text
+            or `None`, which GLDv2 writes for ignored images, means no images.
         index: columns `id` and `landmark_id` of the index images.
 
     Returns:
         An int64 array as long as `relevant`.
 
     Raises:
-        InputError: a relevant image is no index image.
+        InputError: a relevant image is not an index image.
 
     Example:
         >>> index = pa.table({"id": ["a", "b", "c"], "landmark_id": [7, 5, 5]})
@@ -82,7 +82,7 @@ def query_landmarks(relevant: pa.Array, index: pa.Table) -> pa.Array:
     row = pc.index_in(votes["image"], index["id"])
     if row.null_count:
         image = _first_null(row, votes["image"])
-        what = f"image {image} is relevant to a test image, and not in index_image_to_landmark.csv"
+        what = f"image {image} is relevant to a test image, but not in index_image_to_landmark.csv"
         raise InputError(f"{SOLUTION}: {what}; both must be of the same release")
     counts = (
         pa.table({"query": votes["query"], "landmark": index["landmark_id"].take(row)})
@@ -132,7 +132,7 @@ def _test_images(folder: Path) -> pa.Table:
 
 
 def _read_images(path: Path, *, has_landmark: bool = True) -> pa.Table:
-    """Reads image ids, checked to be unique and 16 hex digits, and their landmarks."""
+    """Reads image ids, which must be unique and 16 hex digits, and their landmarks."""
     columns = {"id": pa.string()} | ({"landmark_id": pa.int64()} if has_landmark else {})
     rows = read_csv(path, columns, unique="id")
     wrong = rows["id"].filter(pc.invert(pc.match_substring_regex(rows["id"], "^[0-9a-f]{16}$")))

@@ -1,4 +1,4 @@
-"""Stage `metadata`: GLDv2's CSV files, checked and turned into landmarks, images, attributions."""
+"""Stage `metadata`: turns GLDv2's CSV files into landmarks, images and attributions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,8 @@ class MetadataConfig:
     )
     credits: bool = setting(
         True,
-        "Whether train_attribution.csv is fetched too: who made each train image, and under which "
-        "license.",
+        "Whether to fetch train_attribution.csv too, which has the author and license of each "
+        "train image.",
         changes_rows=False,
     )
 
@@ -44,11 +44,11 @@ class MetadataConfig:
 
 
 def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
-    """Fetches the CSV files that are not there yet, and writes the tables of what they say.
+    """Fetches missing CSV files, and writes the tables.
 
     Args:
         workspace: the build.
-        config: where the files come from.
+        config: the settings.
 
     Returns:
         The report; the landmarks and images are in the order of the files.
@@ -64,7 +64,7 @@ def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
             workspace, STAGE, row_settings(config), lambda writer: _produce(writer, folder)
         )
     except InputError as error:
-        mend = f"mend the base's file, or delete {folder} to fetch all again; then rerun"
+        mend = f"fix the base's file, or delete {folder} to fetch all again; then rerun"
         raise InputError(f"{error} ({mend})") from error
 
 

@@ -1,21 +1,20 @@
-"""The raw archive: every answer a service gave, kept as it came, one file an answer.
+"""The raw archive: every answer of a service as received, one file per answer.
 
-Fetching and parsing are apart. A fetch appends here and does nothing else; the tables of the scrape
-are built from what lies here, so they can be rebuilt offline, bit for bit, and a killed fetch asks
-again for nothing that was answered. Error answers are never kept, and neither is what no table
-could hold (NaN, half a surrogate pair).
+Fetching and parsing are separate. A fetch only appends here; the tables of the scrape are built
+from these files, so they can be rebuilt offline, bit for bit, and a fetch that was killed does not
+repeat what was answered. Error answers are never kept, nor is anything that no table could hold
+(NaN, half a surrogate pair).
 
-A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
-A refresh asks everything again: it is a generation of its own, with the same folders below
-`raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
+Each question has a folder below `raw/` (`COMMONS_PAGES` and so on). A refresh asks everything
+again: it is a generation of its own, with the same folders below `raw/refresh-1/`, then
+`raw/refresh-2/`. The answers of earlier generations stay.
 
-Beside its answers a folder has `SHA256SUMS`, with a line for each of them, in the form that
-`sha256sum -c` reads. A file that is altered, gone, added or under another's name does not agree
-with it. Such a file is set aside as `NAME.damaged`, and its keys are asked for again; nothing is
-deleted.
+Each folder has a `SHA256SUMS` with one line per answer, in the format that `sha256sum -c` reads. A
+file that was altered, removed, added or renamed does not match it. Such a file is set aside as
+`NAME.damaged`, and its keys are asked for again; nothing is deleted.
 
-Lines are only ever appended to a list. So the digest of each list that a stage ended with, which
-that stage keeps in a table, proves the list for good (`hgld.scrape.verify`).
+Lines are only ever appended to this list. A stage records the digest of each list when it ends, and
+every later list is checked against that digest (`hgld.scrape.verify`).
 """
 
 import gzip
@@ -54,24 +53,24 @@ _FOLDERS = {
     "evidence": (WIKIDATA_EVIDENCE,),
     "parents": (COMMONS_PARENTS,),
 }
-"""Stage to the folders that it fills, in a generation."""
+"""The folders that each stage fills, in every generation."""
 _SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")
 
 
 def newest_generation(workspace: Workspace) -> int:
-    """Returns how often the archive was refreshed, counting a refresh that is not done."""
+    """Returns how often the archive was refreshed, including an unfinished refresh."""
     folders = workspace.path(_RAW).glob(f"{_REFRESH}*")
     numbers = [folder.name.removeprefix(_REFRESH) for folder in folders]
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def start_generation(workspace: Workspace, generation: int) -> None:
-    """Makes a generation the newest."""
+    """Makes the folder of a generation, which becomes the newest."""
     workspace.path(f"{_RAW}/{_REFRESH}{generation}").mkdir(parents=True)
 
 
 def generation_path(folder: str, generation: int) -> str:
-    """Returns where a service's answers of a generation lie, relative to the workspace."""
+    """Returns the folder of a question in a generation, relative to the workspace."""
     if generation == 0:
         return folder
     return f"{_RAW}/{_REFRESH}{generation}/{folder.removeprefix(f'{_RAW}/')}"
@@ -79,25 +78,25 @@ def generation_path(folder: str, generation: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """One answer of a service, with what was asked."""
+    """One answer of a service, with its request."""
 
     endpoint: str
     """Address of the service."""
     request: dict[str, Any]
-    """What was asked, as sent."""
+    """As sent."""
     keys: tuple[str, ...]
-    """The page titles or Q-ids it answers for, all of them, whatever the answer says of each."""
+    """All page titles or Q-ids that were asked for, whatever the answer says about each."""
     fetched_at: datetime
-    """When the answer was whole, in UTC."""
+    """When the answer was complete, in UTC."""
     answer: Any
-    """The answer as received: parsed JSON, not touched."""
+    """The parsed JSON, unchanged."""
 
     def packed(self) -> bytes:
-        """Returns the answer as it is kept; equal answers give equal bytes.
+        """Returns the bytes of the answer's file; equal answers give equal bytes.
 
         Raises:
-            ValueError: it has what no archive and no table could give back as it is: a number that
-                is none, half a surrogate pair, more than can be nested.
+            ValueError: the answer has something that does not survive a round trip: NaN, half a
+                surrogate pair, or JSON that is nested too deeply.
         """
         fields = {
             "endpoint": self.endpoint,
@@ -113,16 +112,16 @@ class RawAnswer:
         try:
             data = text.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"it has {text[error.start]!r}, which is no character") from error
+            raise ValueError(f"it has {text[error.start]!r}, which is not a character") from error
         return gzip.compress(data, mtime=0)  # the header carries no time
 
 
 @dataclass(slots=True)
 class RawArchive:
-    """The answers of one service, in the order they came."""
+    """The answers to one question, in the order they came."""
 
     folder: Path
-    """Where they lie, such as `workspace.path(COMMONS_PAGES)`; made when needed."""
+    """Such as `workspace.path(COMMONS_PAGES)`; made when needed."""
     _next_number: int = field(default=-1, init=False)  # -1: not known yet
 
     def files(self) -> list[Path]:
@@ -130,15 +129,14 @@ class RawArchive:
         return sorted(self.folder.glob("[0-9]*.json.gz"))
 
     def load(self, take: Callable[[RawAnswer], object], *, mend: bool = False) -> dict[Path, str]:
-        """Reads every answer, oldest first, and leaves out what is no answer that was kept.
+        """Reads every answer, oldest first, and skips files that are damaged or unlisted.
 
         Args:
-            take: is given each answer; raises a ValueError for one that it cannot read.
-            mend: whether what is left out is set aside under a name that ends in `.damaged`, and
-                named in the log.
+            take: called with each answer; raises a ValueError for one that it cannot read.
+            mend: whether to rename skipped files to `NAME.damaged`, and to log them.
 
         Returns:
-            What is left out, and why, as in "raw/commons-pages/000003.json.gz *is gone*".
+            The skipped files, each with the reason, such as "is gone".
         """
         if damage := self.list_damage():
             logger.warning("%s %s", self.folder / SUMS, damage)
@@ -147,7 +145,7 @@ class RawArchive:
         def take_new(answer: RawAnswer) -> None:
             keys = {(answer.endpoint, key) for key in answer.keys}
             if not answered.isdisjoint(keys):
-                # No run asks again for what it has: somebody else put it here.
+                # No run asks again for what it has, so this file came from elsewhere.
                 raise ValueError("it answers what an earlier one answers")
             take(answer)
             answered.update(keys)
@@ -162,23 +160,23 @@ class RawArchive:
         return misfits
 
     def list_damage(self) -> str:
-        """Returns what of the list is not as it was written; empty where there is nothing."""
+        """Returns what is wrong with the list; empty if it is as written."""
         if not self._list() or b"".join(self._lines()) == self._list():
             return ""
-        return "has a line that was not written there, or is cut off; it does not count"
+        return "has a foreign or cut-off line, which is ignored"
 
     def append(self, answer: RawAnswer) -> Path:
-        """Keeps an answer, atomically, under the next number.
+        """Writes an answer atomically, under the next number.
 
         Args:
-            answer: what was asked and answered; never an error answer.
+            answer: never an error answer.
 
         Returns:
             The file written.
 
         Raises:
             InputError: the disk is full.
-            ValueError: it cannot be kept (see `RawAnswer.packed`).
+            ValueError: the answer cannot be kept (see `RawAnswer.packed`).
         """
         data = answer.packed()
         if self._next_number < 0:
@@ -189,18 +187,18 @@ class RawArchive:
             temporary.write_bytes(data)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            # Before the file has its name: a program killed here leaves a line and, under the
-            # temporary name, the file for it. After it, the file would be one that nobody listed.
+            # Before the rename: a program killed here leaves the line, and its file under the
+            # temporary name. After the rename, a kill would leave a file that is not listed.
             append_bytes(self.folder / SUMS, _line(path.name, data))
         self._next_number = number + 1
         return path
 
     def continues(self, digest: str) -> bool:
-        """Says whether the list is one with this SHA-256, or one to which lines were added."""
+        """Says whether the list has this SHA-256, or had it before lines were appended."""
         return _begins_with(self._lines(), digest)
 
     def list_again(self, digest: str) -> bool:
-        """Writes a lost list again, where the files are those of the list with this SHA-256."""
+        """Rewrites a lost list if the files match the list with this SHA-256; says whether."""
         lines = [_line(path.name, path.read_bytes()) for path in self.files() if path.is_file()]
         if not _begins_with(lines, digest):
             return False
@@ -208,10 +206,10 @@ class RawArchive:
         return True
 
     def _open(self) -> int:
-        """Sees to a list that a line can be added to; returns the next number."""
+        """Makes sure that a line can be appended to the list; returns the next number."""
         path = self.folder / SUMS
         if self.list_damage() or (path.exists() and not path.is_file()):
-            # Such as a last line that a kill cut off.
+            # For example, a kill cut off the last line.
             self._write_list(self._lines())
         names = {*self._sums(), *(path.name for path in self.files())}
         return max((int(name.split(".")[0]) + 1 for name in names), default=0)
@@ -231,21 +229,21 @@ class RawArchive:
         return [line for line in self._list().splitlines(keepends=True) if _SUM.fullmatch(line)]
 
     def _sums(self) -> dict[str, str]:
-        """Returns the digest of each file that is listed."""
+        """Returns the digest of each listed file, by file name."""
         listed = filter(None, map(_SUM.fullmatch, self._lines()))
         return {line[2].decode(): line[1].decode() for line in listed}
 
 
 def folders_of(workspace: Workspace, stage: str) -> Iterator[tuple[str, str]]:
-    """Yields the folders that a stage fills, of every generation: its name, and where it lies."""
+    """Yields each folder that a stage fills, in every generation, as (question, path)."""
     for generation in range(newest_generation(workspace) + 1):
         yield from ((folder, generation_path(folder, generation)) for folder in _FOLDERS[stage])
 
 
 def set_aside(path: Path) -> Path:
-    """Renames a file or folder to a free name that ends in `.damaged`, and returns that.
+    """Renames a file or folder to a free `NAME.damaged`, and returns the new path.
 
-    Where there is none, an empty file of that name says that it was missed.
+    If the path does not exist, an empty file of that name records that it was missing.
     """
     names = (f"{path.name}.damaged{end}" for end in ("", *(f"-{n}" for n in range(2, 10_000))))
     aside = next(other for other in map(path.with_name, names) if not other.exists())
@@ -257,7 +255,7 @@ def set_aside(path: Path) -> Path:
 
 
 def now() -> datetime:
-    """Returns the time in UTC, to the millisecond that the archive keeps."""
+    """Returns the current time in UTC, in milliseconds as the archive keeps it."""
     time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
@@ -271,7 +269,7 @@ def _digest(data: bytes) -> str:
 
 
 def _begins_with(lines: Sequence[bytes], digest: str) -> bool:
-    """Says whether the first lines, however many, have this SHA-256."""
+    """Says whether some number of the first lines has this SHA-256."""
     hasher = hashlib.sha256()
     for line in lines:
         hasher.update(line)
@@ -281,14 +279,14 @@ def _begins_with(lines: Sequence[bytes], digest: str) -> bool:
 
 
 def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], object]) -> str:
-    """Gives a file's answer to `take`; returns why that cannot be done, or an empty string."""
+    """Passes a file's answer to `take`; returns why that failed, or an empty string."""
     if not path.exists() and not _complete(path, sums[path.name]):
         was_set_aside = any(path.parent.glob(f"{path.name}.damaged*"))
         return "" if was_set_aside else GONE
     what = ""
     try:
         if not path.is_file():
-            what = "is no file"
+            what = "is not a file"
         elif path.name not in sums:
             what = f"is not in {SUMS}"
         elif _digest(data := path.read_bytes()) != sums[path.name]:
@@ -303,7 +301,7 @@ def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], objec
 
 
 def _complete(path: Path, digest: str) -> bool:
-    """Gives a file that was written and listed its name, where a program was killed before that."""
+    """Renames a file that was written and listed, if a kill came before the rename."""
     for left in path.parent.glob(f".{path.name}*"):
         if left.is_file() and _digest(left.read_bytes()) == digest:
             left.replace(path)
@@ -312,10 +310,10 @@ def _complete(path: Path, digest: str) -> bool:
 
 
 def _unpacked(data: bytes) -> RawAnswer:
-    """Returns the answer that a file has.
+    """Returns the answer in a file.
 
     Raises:
-        ValueError: it is no whole answer.
+        ValueError: the file does not hold a complete answer.
     """
     try:
         fields = json.loads(gzip.decompress(data))

@@ -8,10 +8,10 @@ from hgld.engine.config import check_settings, setting
 from hgld.engine.logins import redacted
 from hgld.http.session import is_web_address
 
-_MOST_TITLES = 50  # the API's limit for whoever has no bot account
-_MOST_ITEMS = 500  # beyond, the public SPARQL service times out
+_MOST_TITLES = 50  # the API's limit without a bot account
+_MOST_ITEMS = 500  # above this, the public SPARQL service times out
 
-_MOST_AT_ONCE = 3  # what Wikimedia asks of whoever has no agreement with it
+_MOST_AT_ONCE = 3  # Wikimedia's limit without a special agreement
 
 _LEVELS = 2
 
@@ -22,56 +22,56 @@ class ScrapeConfig:
 
     commons: str = setting(
         "https://commons.wikimedia.org/w/",
-        "Address of Wikimedia Commons, or another MediaWiki: the folder of its api.php.",
+        "Address of Wikimedia Commons or another MediaWiki: the folder of its api.php.",
     )
     sparql: str = setting(
-        "https://query.wikidata.org/sparql", "Address of Wikidata's SPARQL service, or another."
+        "https://query.wikidata.org/sparql", "Address of Wikidata's or another SPARQL service."
     )
     superclass_depth: int = setting(
-        1, "How many steps of subclass of (P279) are followed from each class."
+        1, "How many steps of subclass of (P279) to follow from each class."
     )
     follow_moves: bool = setting(
         False,
-        "Whether a category that is gone is looked up in Commons' log, and followed where it was "
-        "moved to; a request for each.",
+        "Whether to look up missing categories in Commons' log and follow their moves; one request "
+        "each.",
     )
     categories: Path | None = setting(
         None,
-        "CSV file with the columns landmark_id and category, and perhaps split, to scrape instead "
-        "of GLDv2's landmarks. Its rows count, wherever it lies.",
+        "CSV file with the columns landmark_id, category and optionally split, to scrape instead "
+        "of GLDv2's landmarks. Only its rows matter, not its path.",
         changes_rows=False,
     )
     contact: str = setting(
         "",
-        "How Wikimedia reaches whoever runs this, such as you@example.org; needed for any server "
-        "that is not on this machine.",
+        "How Wikimedia can reach you, such as you@example.org; required for any server that is not "
+        "on this machine.",
         changes_rows=False,
     )
     replay: bool = setting(
-        False, "Whether the tables are made from raw/ alone, with no network.", changes_rows=False
+        False, "Whether to make the tables from raw/ only, offline.", changes_rows=False
     )
     refresh: bool = setting(
         False,
-        "Whether everything is asked for again, and what changed is written; goes on with a "
-        "refresh that was stopped. Earlier answers stay in raw/.",
+        "Whether to ask for everything again and write what changed; resumes a refresh that was "
+        "stopped. Earlier answers stay in raw/.",
         changes_rows=False,
     )
     titles_per_request: int = setting(
-        _MOST_TITLES, f"Titles in a request to Commons, at most {_MOST_TITLES}.", changes_rows=False
+        _MOST_TITLES, f"Titles per request to Commons, at most {_MOST_TITLES}.", changes_rows=False
     )
     items_per_request: int = setting(
         _MOST_ITEMS,
-        f"Items in a query to the SPARQL service, at most {_MOST_ITEMS}.",
+        f"Items per query to the SPARQL service, at most {_MOST_ITEMS}.",
         changes_rows=False,
     )
     requests_at_once: int = setting(
         1,
-        f"Requests to Commons that may be under way at once, at most {_MOST_AT_ONCE}; a kill "
-        "repeats so many. Of queries to the SPARQL service it is always one.",
+        f"Concurrent requests to Commons, at most {_MOST_AT_ONCE}; after a kill, as many are "
+        "repeated. Queries to the SPARQL service are sent one at a time.",
         changes_rows=False,
     )
     attempts: int = setting(
-        5, "How often a request that meets faults is made, in all.", changes_rows=False
+        5, "How many times to try a request that fails, in total.", changes_rows=False
     )
 
     def __post_init__(self) -> None:
@@ -95,16 +95,16 @@ class ScrapeConfig:
             raise ValueError("replay and refresh exclude each other; leave out one")
 
     def without_logins(self) -> "ScrapeConfig":
-        """Returns the same settings with addresses as they may be written down."""
+        """Returns the same settings without the logins in addresses, fit for logs and files."""
         return replace(self, commons=redacted(self.commons), sparql=redacted(self.sparql))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentsConfig:
-    """Settings of the parents; whom to ask and how is in those of the scrape."""
+    """Settings of the parents; `ScrapeConfig` says which service to ask, and how."""
 
     levels: int = setting(
-        _LEVELS, "How far up it is asked. 1: the parents; 2: and the parents of those."
+        _LEVELS, "How many levels to ask for. 1: parents; 2: parents and grandparents."
     )
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
-"""What is known: where a title ends, which landmark a page stands for, and why it is not known.
+"""What is known so far: where a title leads, which landmark a page stands for, and what failed.
 
-What fills it (answers of the services) is elsewhere, and so is what is made of it. Hard redirects
-are MediaWiki's own business: a page answer is of the page behind them.
+`hgld.scrape.questions` fills it and `hgld.scrape.rows` makes the rows. MediaWiki follows hard
+redirects itself: its answer is about the page behind them.
 """
 
 from collections.abc import Iterable
@@ -14,28 +14,28 @@ from hgld.scrape.wikimedia.wikidata import MOST_HOPS, SUBCLASS_OF, Entities, Fou
 
 
 class Missing(NamedTuple):
-    """What has to be known to follow a title on."""
+    """The fact that is needed to follow a title further."""
 
     facts: Facts[Any]
-    """Those that lack it."""
+    """The facts that lack the key."""
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why it is not known what a title or an item leads to; a rerun may find out."""
+    """Why it is unknown where a title or an item leads; a rerun may find out."""
 
     error: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Knowledge:
-    """All that is known of titles, items and classes, or why it is not."""
+    """Everything known about titles, items and classes, and what failed."""
 
     pages: CommonsPages = field(default_factory=CommonsPages)
     redirects: SoftRedirects = field(default_factory=SoftRedirects)
     follows_moves: bool = False
-    """Whether a page that is not there is followed to where it was moved."""
+    """Whether to follow a missing page to where it was moved."""
     moves: MoveLog = field(default_factory=MoveLog)
     items: Entities = field(default_factory=Entities)
     classes: Entities = field(default_factory=Entities)
@@ -43,7 +43,7 @@ class Knowledge:
     def walk(self, title: str) -> Landing | Missing:
         """Follows a title through soft redirects and moves, as far as the answers go.
 
-        A page that has an item of its own is the end of the way, marked as a redirect or not.
+        A page with an item of its own ends the walk, even if it is marked as a redirect.
         """
         seen: set[str] = set()
         while title in self.pages:
@@ -72,17 +72,17 @@ class Knowledge:
 
     def _end_of_loop(self, landing: Landing) -> Landing:
         if landing.missing_title:
-            # Moved to and fro, and not there all the same.
+            # Moved back and forth, and still missing.
             return replace(landing, error=self.moves[landing.missing_title].last_event)
         return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
 
     def landing(self, title: str) -> Landing | Failure:
-        """Returns where a title leads, once each key on its way is known or has failed."""
+        """Returns where a title leads; each key on its way must be known or have failed."""
         step = self.walk(title)
         return step if isinstance(step, Landing) else Failure(step.facts.failed[step.key])
 
     def landmark(self, landing: Landing) -> Found | Failure:
-        """Returns what a page's item, a Q-id, stands for, once each key is known or has failed."""
+        """Returns what a page's item stands for; each key must be known or have failed."""
         found = find(landing.qid, self.items)
         if found.ask:
             return Failure(self.items.failed[found.ask])
@@ -93,7 +93,7 @@ class Knowledge:
 
 
 def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
-    """Returns the direct superclasses of classes, each once, as far as they are known."""
+    """Returns the known direct superclasses of classes, each once."""
     ends = (merged(qid, known) for qid in classes)
     return {
         merged(superclass, known): None

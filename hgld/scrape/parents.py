@@ -1,14 +1,13 @@
-"""The parents: what the categories are in of landmarks that ended without a class.
+"""The parents: the categories above those of landmarks that ended without a class.
 
-A category that names no item, or one that says nothing of what it is, still lies in others: a
-church in `Churches in Bergamo`. Those are asked for here, also of landmarks whose classes a review
-has ignored, all of them. Hidden ones are left out, and where there are two levels it is asked what
-they lie in as well. No title is asked for twice and there are two levels at most, so categories
-that lie in each other loop nowhere. Some categories of landmarks with a class are asked about too,
-to show what parents are worth.
+A category without a Wikidata item, or with one that has no class, is still a member of other
+categories: a church of `Churches in Bergamo`. This stage asks for those parents, and for their
+parents where `levels` is 2. It also asks about landmarks for which the review ignored every class,
+and about a sample of landmarks with a class, to measure how much parents tell. Hidden categories
+are left out. No title is asked for twice, so categories that contain each other cause no loop.
 
-Answers are archived and replayed as those of the scrape are. A category of which something is not
-known is a failed row, and the next run asks for that only.
+Answers are archived and replayed like those of the scrape. A category with an unknown part is a
+failed row, and the next run asks only for that part.
 """
 
 import hashlib
@@ -37,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 _IGNORED = ("ignored", "proposed_ignore")
 _DIGESTS = 1 << 64
-# So that it can be measured what parents tell.
+# Of landmarks with a class, to measure how much parents tell.
 SAMPLE_SHARE, SAMPLE_AT_LEAST = 0.05, 100
-_MOST_PARENTS = 20  # that are climbed from one category: a few lie in hundreds
+_MOST_PARENTS = 20  # followed from one category: a few categories have hundreds
 
 STAGE = Stage(
     name="parents",
@@ -51,21 +50,21 @@ STAGE = Stage(
 
 
 def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfig) -> StageReport:
-    """Looks up what categories are in, or goes on with a run that was stopped.
+    """Looks up the parents of categories; resumes a run that was stopped.
 
     Args:
-        workspace: the build, with a scrape that is whole.
+        workspace: the build, with a complete scrape.
         config: the settings.
-        scrape: those of the scrape, which say whom to ask and how; or to ask nobody.
+        scrape: settings of the scrape, which say which service to ask and how, or to work offline.
 
     Returns:
-        The report; failed rows are counted in its manifest.
+        The report; its manifest counts the failed rows.
 
     Raises:
-        FetchError: Commons cannot be reached; what was answered is kept.
+        FetchError: Commons cannot be reached; the answers so far are kept.
         InputError: no contact is given.
-        DamagedError: a replay, and a file of the archive is damaged or gone.
-        MissingInputError: the scrape has not run, or rows of it failed.
+        DamagedError: in a replay, a file of the archive is damaged or missing.
+        MissingInputError: the scrape has not run, or some of its rows failed.
     """
     settings = row_settings(config) | parents_settings(workspace, scrape)
 
@@ -92,7 +91,7 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
 
 
 def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, object]:
-    """Returns what of the scrape's settings, of the review and of the archive decides the rows."""
+    """Returns the settings of scrape, review and archive that decide the rows."""
     qids = "\n".join(sorted(_ignored(workspace)))
     return {
         "commons": scrape.without_logins().commons,
@@ -102,16 +101,15 @@ def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, ob
 
 
 def asked_categories(categories: pa.Table, classes: pa.Table, ignored: set[str]) -> list[str]:
-    """Returns the categories whose parents are worth asking for, each once, in order.
+    """Returns the categories whose parents to ask for, each once, in order.
 
-    Those of landmarks without a class, and some of the others. These are drawn by a digest of each
-    title, so that a title that is drawn stays so when other landmarks come or go, unless it was one
-    of a few that filled up the least number.
+    These are the categories of landmarks without a class, and a sample of the others. The sample is
+    drawn by a digest of each title, so it hardly changes when landmarks come or go: only titles
+    that fill it up to `SAMPLE_AT_LEAST` may.
 
     Args:
-        categories: CATEGORIES, of it split, landmark_id and page_title; a landmark without a page
-            has nothing to ask about.
-        classes: CLASSES, of it split, landmark_id and class_qid.
+        categories: CATEGORIES, with columns split, landmark_id and page_title (null: no page).
+        classes: CLASSES, with columns split, landmark_id and class_qid.
         ignored: Q-ids of classes that do not count.
     """
     counts = pc.invert(pc.is_in(classes["class_qid"], pa.array(sorted(ignored), pa.string())))
@@ -127,7 +125,7 @@ def asked_categories(categories: pa.Table, classes: pa.Table, ignored: set[str])
 
 
 def parents_of(titles: Iterable[str], known: CommonsParents) -> list[str]:
-    """Returns the parents of categories in full, each once, as far as they are known."""
+    """Returns the full titles of the known parents of categories, each once."""
     names = (
         name for title in titles if title in known for name in known[title].names[:_MOST_PARENTS]
     )
@@ -140,15 +138,13 @@ def rows_of_parents(
     """Yields a row for each category.
 
     Args:
-        titles: of the categories, in full and in order.
-        known: of each of them, and where there are two levels of its parents, what it is in, or
-            why that is not known.
+        titles: full titles of the categories, in order.
+        known: parents, or the failure, of each category and, with two levels, of each parent.
         levels: 1 or 2.
 
     Yields:
-        Rows of PARENTS. A category that is in itself, straight away or by way of a parent, is
-        neither its parent nor its grandparent. A row fails where any of it is not known, and has
-        what is.
+        Rows of PARENTS. A category that contains itself, directly or through a parent, is neither
+        its own parent nor grandparent. A row fails if any part is unknown, and keeps what is known.
     """
     for title in titles:
         if title in known.failed:
@@ -171,7 +167,7 @@ def rows_of_parents(
 
 
 def _ignored(workspace: Workspace) -> set[str]:
-    """Returns the classes that the review has ignored; none where it has not finished."""
+    """Returns the classes that the review ignored; none if it has not finished."""
     try:
         taxonomy = workspace.read(TAXONOMY, columns=["class_qid", "decision"])
     except (MissingInputError, DamagedError):

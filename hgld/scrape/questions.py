@@ -1,9 +1,9 @@
 """What the scrape asks, and in which order.
 
-A question is asked in batches, keeps every answer in a raw archive of its own, and makes it known.
-`gather` asks the five questions of a scrape in rounds, since what one answer says decides what has
-to be asked next: where titles lead, where soft redirects point to, what became of pages that are
-gone, and what items and classes are.
+A question is asked in batches. Its answers are kept in a raw archive of their own and become known
+facts. `gather` asks the five questions of a scrape in rounds, because one answer decides what to
+ask next: where titles lead, where soft redirects point, what happened to missing pages, and what
+items and classes are.
 """
 
 import logging
@@ -39,10 +39,10 @@ _TOO_FAR = f"leads through more than {wikidata.MOST_HOPS} merges and main topics
 
 
 class _Kind(NamedTuple):
-    """What makes one question another."""
+    """One kind of question."""
 
     service: str
-    """Who is asked, by the name of its address in the settings."""
+    """The service to ask, by the setting that has its address."""
     request: Callable[[Sequence[str]], Any]
     facts: Callable[[], Facts[Any]]
 
@@ -62,14 +62,14 @@ Ask = Callable[[Sequence[str]], RawAnswer]
 
 
 class _Batch(NamedTuple):
-    """What is asked for in one request."""
+    """The keys of one request."""
 
     keys: Sequence[str]
     is_again: bool = False
-    """Whether what it asks for was answered before, and the answer doubted."""
+    """Whether an earlier answer for these keys was doubted."""
 
     def halves(self, *, is_again: bool) -> list["_Batch"]:
-        """Returns it in two, the first half last; a single key stays as it is."""
+        """Returns the two halves, the first half last; a single key is not split."""
         half = len(self.keys) // 2
         parts = (self.keys[half:], self.keys[:half])
         return [_Batch(keys, is_again) for keys in parts if keys]
@@ -77,19 +77,19 @@ class _Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Question:
-    """One question to one service: what is archived of it, what is known, and what failed."""
+    """One question to one service: its archive, what is known, and what failed."""
 
     archive: RawArchive
     endpoint: str
-    """Where it is asked; answers of other services to the same question do not count."""
+    """Address of the service; archived answers of other addresses are ignored."""
     ask: Ask | None
-    """None: nobody is asked, and what is archived counts, wherever it came from."""
+    """None: offline, and archived answers of any address are used."""
     facts: Facts[Any]
     batch_size: int
     at_once: int
-    """How many requests may be under way."""
+    """The most concurrent requests."""
     misfits: dict[Path, str] = field(default_factory=dict)
-    """The files of the archive that are no answers that were kept, and why."""
+    """Files of the archive that were skipped, each with the reason."""
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Returns the keys that are neither known nor failed, each once, in order."""
@@ -99,24 +99,24 @@ class Question:
     def fetch(self, keys: Sequence[str]) -> None:
         """Asks for keys; afterwards each is known or failed.
 
-        A batch that is too much for the service, or that holds a key it refuses, is halved until
-        the trouble is one key's own. A batch that fails for another reason is left, and the next
-        is tried; a service that fails again and again is not asked any more. An answer that may
-        only seem to say "nothing" is not kept: it is asked for once more, in halves.
+        A batch that is too large for the service, or has a key that it refuses, is halved until
+        only the bad key fails. A batch that fails for another reason is skipped; after many
+        failures in a row the service is not asked any more. An answer that may wrongly say
+        "nothing" is not kept: its keys are asked for once more, in halves.
 
         Raises:
-            FetchError: the service cannot be reached; what was answered is archived.
+            FetchError: the service cannot be reached; the answers so far are archived.
         """
         if self.ask is None:
             self.fail(keys, "not in the raw archive; --no-replay asks for it")
             return
         requests, name = math.ceil(len(keys) / self.batch_size), self.archive.folder.name
         minutes = math.ceil(requests / self.at_once / _MINUTE_S)
-        cost = f"{requests:,} requests to {self.endpoint}, {minutes:,} min at a second each"
-        logger.info("%s: %s to ask for in %s", name, f"{len(keys):,}", cost)
+        cost = f"{requests:,} requests to {self.endpoint}, {minutes:,} min at one second each"
+        logger.info("%s: asking for %s in %s", name, f"{len(keys):,}", cost)
         with progress(f"scrape: {name}", len(keys)) as advance:
             self._fetch_batches(keys, self.ask, advance)
-        left_out = "the service's answer does not speak of it, asked twice; rerun"
+        left_out = "the service left it out, asked twice; rerun"
         self.fail(self.missing(keys), left_out)
 
     def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Advance) -> None:
@@ -144,20 +144,20 @@ class Question:
                 advance(len(batch.keys), problems=len(self.missing(batch.keys)))
 
     def _take(self, batch: _Batch, answer: RawAnswer) -> list[_Batch]:
-        """Reads an answer, and archives it if that can be done.
+        """Reads and archives an answer.
 
         Returns:
-            What to ask for once more instead; empty where the answer was taken.
+            The batches to ask for again; empty if the answer was accepted.
 
         Raises:
-            AnswerError: it has a part that is odd, or that cannot be kept.
+            AnswerError: a part of the answer is malformed, or cannot be kept.
         """
         try:
             doubt = "" if batch.is_again else self.facts.doubt(answer)
             if doubt:
                 logger.info("%s: an answer %s; asking once more", answer.endpoint, doubt)
                 return batch.halves(is_again=True)
-            answer.packed()  # before it is known: what cannot be kept is not to be known either
+            answer.packed()  # first: an answer that cannot be kept must not become known
             self.facts.add(answer)
         except (ValueError, RecursionError) as error:
             why = f"{answer.endpoint} gave an answer that cannot be kept: {error}"
@@ -167,7 +167,7 @@ class Question:
         return []
 
     def _asked(self, todo: list[_Batch], ask: Ask) -> Iterator[tuple[_Batch, Future[RawAnswer]]]:
-        """Yields each batch with what came of it, as it comes; `todo` may grow meanwhile."""
+        """Yields each batch and its request as they finish; `todo` may grow meanwhile."""
         under_way: dict[Future[RawAnswer], _Batch] = {}
         while todo or under_way:
             while todo and len(under_way) < self.at_once:
@@ -177,29 +177,29 @@ class Question:
                 yield under_way.pop(asked), asked
 
     def fail(self, keys: Iterable[str], reason: str) -> None:
-        """Notes of keys that this run cannot get them, and why."""
-        # A server's own words may have what no table can hold.
+        """Marks keys as failed in this run, with the reason."""
+        # A server's error text may have characters that no table can hold.
         reason = reason.encode("utf-8", errors="backslashreplace").decode()
         self.facts.failed.update(dict.fromkeys(keys, reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """The five questions of a scrape, and what their answers have made known."""
+    """The five questions of a scrape, and what is known from their answers."""
 
     known: Knowledge
     pages: Question
     """Where titles lead."""
     texts: Question
-    """Where soft redirects point to."""
+    """Where soft redirects point."""
     logs: Question
-    """What became of pages that are not there."""
+    """What happened to missing pages."""
     items: Question
     classes: Question
 
 
 Open = Callable[[str, Facts[Any]], Question]
-"""Opens the question of a folder, with what is archived made known in facts."""
+"""Opens the question of a folder, and reads its archived answers into the facts."""
 
 
 def open_questions(opened: Open, *, follows_moves: bool) -> Questions:
@@ -218,15 +218,15 @@ def open_questions(opened: Open, *, follows_moves: bool) -> Questions:
 def opening(
     workspace: Workspace, config: ScrapeConfig, generation: int, services: Services | None
 ) -> Open:
-    """Returns what opens questions on a generation of the raw archive.
+    """Returns the function that opens questions on a generation of the raw archive.
 
     Args:
         workspace: the build.
         config: the settings.
-        generation: which one to read, and to add to.
-        services: whom to ask; None asks nobody, and sets nothing aside.
+        generation: the generation to read and append to.
+        services: the services to ask; None works offline and sets no file aside.
     """
-    public = config.without_logins()  # what is archived and logged has none
+    public = config.without_logins()  # for the archive and the log
 
     def opened(folder: str, facts: Facts[Any]) -> Question:
         kind = KINDS[folder]
@@ -258,17 +258,17 @@ def opening(
 
 
 def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -> None:
-    """Fetches what is missing until each title's way is known to its end, or failed.
+    """Fetches what is missing until every title is followed to its end, or failed.
 
-    Each round asks for what is missing, all of it together; the last one has nothing left to ask.
+    Each round asks for everything that is missing; the last round finds nothing to ask.
 
     Args:
-        questions: with what is archived loaded.
+        questions: with their archived answers loaded.
         titles: page titles, each once.
-        superclass_depth: how many steps of *subclass of* are followed from each class.
+        superclass_depth: how many steps of *subclass of* to follow from each class.
 
     Raises:
-        FetchError: a service cannot be reached; what was answered is archived.
+        FetchError: a service cannot be reached; the answers so far are archived.
     """
     landings = _gather_landings(questions, titles)
     items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
@@ -278,7 +278,7 @@ def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -
     ):
         questions.items.fetch(asked)
     found_items = [find(qid, known.items) for qid in items]
-    # What is known, and has no end all the same.
+    # Entities that are known, but whose chain is too long.
     endless = (found.ask for found in found_items if found.ask in known.items)
     questions.items.fail(endless, _TOO_FAR)
     classes = [qid for found in found_items for qid in found.classes]
@@ -302,15 +302,15 @@ def _gather_landings(questions: Questions, titles: Sequence[str]) -> list[Landin
 
 
 def gather_entities(question: Question, known: Entities, qids: Sequence[str]) -> None:
-    """Fetches what is missing until of each entity, or what it was merged into, all is known.
+    """Fetches until each entity, or the one it was merged into, is known or failed.
 
     Args:
-        question: about them.
-        known: what it makes known.
+        question: about the entities.
+        known: the facts of the question.
         qids: Q-ids, each once.
 
     Raises:
-        FetchError: the service cannot be reached; what was answered is archived.
+        FetchError: the service cannot be reached; the answers so far are archived.
     """
     while asked := question.missing(merged(qid, known) for qid in qids):
         question.fetch(asked)
@@ -319,13 +319,13 @@ def gather_entities(question: Question, known: Entities, qids: Sequence[str]) ->
 
 
 def _ask_in_thread(ask: Ask, batch: Sequence[str]) -> Future[RawAnswer]:
-    """Asks in a thread that nobody waits for when the program is stopped, as a pool's would be."""
+    """Asks in a daemon thread: unlike a pool's, it does not hold up a program that is stopped."""
     asked: Future[RawAnswer] = Future()
 
     def run() -> None:
         try:
             asked.set_result(ask(batch))
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised again by `Future.result`
             asked.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

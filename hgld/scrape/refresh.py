@@ -1,11 +1,11 @@
 """What changed on Commons and Wikidata between two generations of the raw archive.
 
 A refresh asks every question again, into a generation of its own (`hgld.scrape.archive`). Both
-sides are built from the archive with the same rows and settings, so what differs is what the world
-changed. A landmark of which the earlier generation knows nothing (a row added since) is not
-compared.
+sides are built from the archive with the same rows and settings, so every difference is a change
+on Commons or Wikidata. A landmark that the earlier generation does not know (a row added since) is
+not compared.
 
-The next scrape continues a refresh that was stopped. To give it up, delete its folder
+The next scrape resumes a refresh that was stopped. To abandon it, delete its folder
 `raw/refresh-N`; the next scrape then uses the generation before.
 """
 
@@ -34,7 +34,7 @@ REFRESH_STAGE = Stage(
     result=REFRESH_REPORT,
 )
 
-_LISTED = 100  # rows of each part of the report; the tables have them all
+_LISTED = 100  # rows of each part of the report; the tables have all rows
 _KINDS = ("new", "gone", "changed", "status")
 
 _LANDMARK = ["split", "landmark_id"]
@@ -48,9 +48,9 @@ def write_changes(
 
     Args:
         writer: of `REFRESH_STAGE`.
-        categories: CATEGORIES, as the generation before says of the landmarks of the scrape.
-        classes: CLASSES, as that says.
-        generation: number of the one that the tables of the scrape are from.
+        categories: CATEGORIES of the previous generation, for the landmarks of the scrape.
+        classes: CLASSES of the previous generation.
+        generation: number of the generation behind the current tables.
     """
     read = writer.workspace.read
     now = read(CATEGORIES, columns=[*_LANDMARK, "status", "qid"])
@@ -64,18 +64,18 @@ def write_changes(
         text = report_changes(of_landmarks, of_classes, compared, generation)
         path.write_text(text, encoding="utf-8")
     counts = len(landmarks), len(of_landmarks), len(of_classes)
-    logger.info("refresh: %d landmarks compared; changes: %d of theirs, %d of classes", *counts)
+    logger.info("refresh: %d landmarks compared; %d landmark and %d class changes", *counts)
 
 
 def compared_landmarks(before: pa.Table, after: pa.Table) -> pa.Table:
-    """Returns the landmarks of which both sides know something, each with what they say of it.
+    """Returns the landmarks that both sides know, with status and qid of each side.
 
     Args:
         before: CATEGORIES of the earlier side.
         after: CATEGORIES of the later side.
 
     Returns:
-        split, landmark_id, and status and qid of both sides; `place` is the row of `after`.
+        split, landmark_id, status and qid of both sides, and `place`, the row number in `after`.
     """
     columns = [*_LANDMARK, "status", "qid"]
     known = before.select(columns).filter(pc.not_equal(before["status"], "failed"))
@@ -84,10 +84,10 @@ def compared_landmarks(before: pa.Table, after: pa.Table) -> pa.Table:
 
 
 def landmark_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> pa.Table:
-    """Returns the rows of LANDMARK_CHANGES, in the order of the landmarks, and by class.
+    """Returns the rows of LANDMARK_CHANGES, in the order of the landmarks, then by class.
 
     Args:
-        landmarks: those of `compared_landmarks`.
+        landmarks: from `compared_landmarks`.
         before: CLASSES of the earlier side.
         after: CLASSES of the later side.
     """
@@ -106,7 +106,7 @@ def landmark_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> 
 
 
 def class_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> pa.Table:
-    """Returns the rows of CLASS_CHANGES, by class; for its arguments see `landmark_changes`."""
+    """Returns the rows of CLASS_CHANGES, by class; for the arguments see `landmark_changes`."""
     sides = [
         table.join(landmarks, _LANDMARK, join_type="left semi")
         .group_by(["class_qid", "class_label"])
@@ -124,7 +124,7 @@ def class_changes(landmarks: pa.Table, before: pa.Table, after: pa.Table) -> pa.
 
 
 def _differs(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """Says whether both sides of a column differ; null is a value of its own."""
+    """Says where the two sides of a column differ; null differs from every value."""
     before, after = rows[f"{name}_before"], rows[f"{name}_after"]
     one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
     return pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
@@ -136,7 +136,7 @@ def _change(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _sorted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns rows by landmark and by the number of the class."""
+    """Returns the rows sorted by landmark, then by the number of the class."""
     rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
     by = [name for name in ("place", "number") if name in rows.column_names]
     return rows.sort_by([(name, "ascending") for name in by]).select(schema.names)
@@ -151,10 +151,10 @@ def report_changes(
         landmarks: rows of LANDMARK_CHANGES.
         classes: rows of CLASS_CHANGES.
         compared: how many landmarks were compared, and how many could not be.
-        generation: number of the newer side.
+        generation: number of the newer generation.
 
     Returns:
-        The counts, and the first rows of each part; those classes first that moved most landmarks.
+        The counts, and the first rows of each part; classes with the largest change come first.
     """
     counted = [
         (name, *(Counter(table["change"].to_pylist())[kind] for kind in _KINDS))
@@ -202,12 +202,12 @@ def _rest(rows: pa.Table, dataset: Dataset) -> str:
 
 
 def _arrow(row: dict[str, Any], name: str) -> str:
-    """Returns `before -> after`, or the one that there is, or both where they are the same."""
+    """Returns `before -> after`, or one value if the sides are equal or one is null."""
     sides = [row[f"{name}_before"], row[f"{name}_after"]]
     return " -> ".join(dict.fromkeys(str(side) for side in sides if side is not None))
 
 
 def _escaped(text: str) -> str:
-    """Returns text that is itself in Markdown: labels come from whoever edits Wikidata."""
+    """Returns text escaped for Markdown: anyone who edits Wikidata can write a label."""
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return "".join(f"\\{c}" if c in "\\`*_[]<>|&#~" else c for c in shown)

@@ -1,4 +1,4 @@
-"""The rows of the scrape, from what is known of titles, items and classes. Pure."""
+"""The rows of the scrape, from what is known about titles, items and classes. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,12 +16,11 @@ def rows_of_landmark(
 
     Args:
         row: its split, landmark_id and category.
-        name: what the category's URL names.
-        known: of each key on the landmark's way what it says, or why that is not known.
+        name: the title in the category's URL, or why there is none.
+        known: facts or failure of each key that the landmark needs.
 
     Returns:
-        Column to value; a column that is not there is null. Only a landmark whose status is ok has
-        classes.
+        Column to value; a missing column is null. Only a landmark with status ok has classes.
     """
     if not name.title:
         return {**row, "status": "no_page", "error": name.error}, []
@@ -48,7 +47,7 @@ def rows_of_landmark(
 
 
 def _without_item(category: dict[str, Any], named: str) -> dict[str, Any]:
-    """Returns the row of a landmark that ends at no page, or at one that names no item."""
+    """Returns the row of a landmark that ends at no page, or at a page without an item."""
     if category["status"] != "ok":
         return category
     no_qid = f"the page's item is {named!r}, which is no Q-id" if named else None
@@ -78,11 +77,11 @@ def _class_rows(row: dict[str, Any], found: Found, known: Entities) -> list[dict
 def rows_of_superclasses(
     classes: Iterable[str], known: Entities, depth: int
 ) -> Iterator[dict[str, Any]]:
-    """Yields what lies above each class, each superclass at its smallest depth.
+    """Yields the superclasses of each class, each at its smallest depth.
 
     Args:
         classes: Q-ids.
-        known: of each of them what it says, or why that is not known.
+        known: facts or failure of each class.
         depth: how many steps up.
 
     Yields:
@@ -109,15 +108,14 @@ def rows_of_superclasses(
 
 
 def rows_of_evidence(classes: Sequence[str], known: Entities) -> Iterator[dict[str, Any]]:
-    """Yields what classes are called elsewhere, by class, property and value.
+    """Yields the names of classes in other ontologies, by class, property and value.
 
     Args:
         classes: Q-ids, in order.
-        known: of each of them, or of what it was merged into, what it is called, or why that is
-            not known.
+        known: facts or failure of each class, or of the class it was merged into.
 
     Yields:
-        Rows of CLASS_EVIDENCE; a column that is not there is null.
+        Rows of CLASS_EVIDENCE; a missing column is null.
     """
     for class_qid in classes:
         end = merged(class_qid, known)

@@ -1,7 +1,7 @@
 """The two services that the scrape asks, and what their errors mean.
 
-What is asked, and what an answer means, is in `hgld.scrape.wikimedia`; here is how it is got,
-through mwclient and SPARQLWrapper, each over a session with one policy (`hgld.http.session`).
+`hgld.scrape.wikimedia` writes the requests and reads the answers. This module sends them through
+mwclient and SPARQLWrapper, each over a session with its own policy (`hgld.http.session`).
 """
 
 import contextlib
@@ -27,46 +27,46 @@ from hgld.scrape.config import ScrapeConfig
 logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
-_MOST_CHUNKS = 500  # of 500 links each: more than fit on a page of 2 MB
+_MOST_CHUNKS = 500  # of 500 links each: more than fit in a page of 2 MB
 _OK = 200
-# Bad query, request too large, URI too long, server error and gateway time-out: how the services
-# say that a query is wrong or takes too long.
+# Bad request, content too large, URI too long, server error and gateway time-out: the services
+# send these for a query that is wrong or takes too long.
 _TOO_MUCH = frozenset({400, 413, 414, 500, 504})
 
 
 POLICY = HttpPolicy()
-"""The bounds of every request, but for its attempts, which are a setting."""
+"""The limits of every request, except `attempts`, which is a setting."""
 FAILURE_PAUSE_S = 2.0
-"""After a failed SPARQL query; the public service bans whoever makes 30 of them in a minute."""
+"""After a failed SPARQL query; the public service bans clients with 30 failures in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommonsApi:
-    """Asks a MediaWiki's API, through mwclient, and tells an answer from an error.
+    """Asks the API of a MediaWiki through mwclient, and tells answers from errors.
 
-    `policy` must be the one `session` was made with.
+    `policy` must be the one that `session` was made with.
     """
 
     url: str
-    """Of the folder of api.php, with its slash: `https://commons.wikimedia.org/w/`."""
+    """The folder of api.php, with its slash: `https://commons.wikimedia.org/w/`."""
     session: requests.Session
     policy: HttpPolicy
 
     def ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
-        """Sends a request until its answer is whole.
+        """Sends a request and its continuations until the answer is complete.
 
         Args:
-            request: the parameters, as one of `hgld.scrape.wikimedia` makes them.
-            titles: what it asks about.
+            request: the parameters, from a function of `hgld.scrape.wikimedia`.
+            titles: the titles in the request.
 
         Raises:
-            AnswerError: an error of the API, or no JSON, after the policy's retries.
-            FetchError: no connection, or a refusal that every request would meet.
+            AnswerError: an API error, or no JSON after the policy's retries.
+            FetchError: no connection, or a refusal that every request would get.
         """
         chunks = [self._call(request)]
         while onward := chunks[-1].get("continue"):
             if len(chunks) >= _MOST_CHUNKS or onward in [one["continue"] for one in chunks[:-1]]:
-                raise AnswerError(f"{self.url} goes on without end", smaller_may_do=True)
+                raise AnswerError(f"{self.url} continues without end", smaller_may_do=True)
             chunks.append(self._call({**request, **onward}))
         return RawAnswer(self.url, request, tuple(titles), fetched_at=now(), answer=chunks)
 
@@ -74,8 +74,8 @@ class CommonsApi:
         patience = Patience(self.policy, self.url)
         while True:
             try:
-                # POST: fifty titles in other scripts are longer than a URL may be. `raw_api`: the
-                # layer above it asks who we are with every request, and archives our address.
+                # POST: fifty titles in other scripts do not fit in a URL. `raw_api`: the layer
+                # above it asks for user info with every request, so our IP would be archived.
                 answer = self._site().raw_api(
                     "query", "POST", retry_on_error=False, maxlag=_MAXLAG_S, **parameters
                 )
@@ -102,14 +102,14 @@ class CommonsApi:
             logger.warning("%s: %.300r", self.url, warnings)
         onward = answer.get("continue", {})
         if not isinstance(onward, dict) or not all(isinstance(one, str) for one in onward.values()):
-            return f"a continuation of another form: {onward!r:.80}"
+            return f"a malformed continuation: {onward!r:.80}"
         error = answer.get("error")
         if isinstance(error, dict):
             return f"{error.get('code')}: {error.get('info', '')}"
         return f"error: {error!r:.80}" if error else ""
 
     def _site(self) -> mwclient.Site:
-        """Returns mwclient over our session, its own retries and start-up requests off."""
+        """Returns mwclient over our session, without its own retries and start-up requests."""
         parts = urlsplit(self.url)
         return mwclient.Site(
             parts.netloc,
@@ -124,23 +124,23 @@ class CommonsApi:
 
 @dataclass(frozen=True, slots=True)
 class WikidataApi:
-    """Asks a SPARQL endpoint, through SPARQLWrapper, and tells an answer from a broken one."""
+    """Asks a SPARQL endpoint through SPARQLWrapper, and tells answers from broken ones."""
 
     url: str
     session: requests.Session
-    """Under a policy that does not send a query again which took too long."""
+    """Its policy must not repeat a query that took too long."""
 
     def ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
         """Sends a query.
 
         Args:
-            query: in SPARQL, as one of `hgld.scrape.wikimedia` makes it.
-            qids: what it asks about.
+            query: SPARQL, from a function of `hgld.scrape.wikimedia`.
+            qids: the Q-ids in the query.
 
         Raises:
-            AnswerError: a time-out, which comes as an error or as cut-off JSON with status 200, a
-                query that the service refuses, or a service that fails.
-            FetchError: no connection, or a refusal that every request would meet.
+            AnswerError: a time-out (an error status, or cut-off JSON with status 200), a query that
+                the service refuses, or a server error.
+            FetchError: no connection, or a refusal that every request would get.
         """
         wrapper = _SessionSPARQL(self.url, agent=str(self.session.headers["User-Agent"]))
         wrapper.setMethod(POST)  # GET is refused over 8 KB
@@ -153,14 +153,14 @@ class WikidataApi:
             raise _failure(self.url, error) from error
         except ValueError as error:
             time.sleep(FAILURE_PAUSE_S)
-            why = f"{self.url} answered what is no whole result: {error}"
+            why = f"{self.url} gave an incomplete or malformed result: {error}"
             raise AnswerError(why, smaller_may_do=True) from error
         request, keys = {"query": query}, tuple(qids)
         return RawAnswer(self.url, request, keys, fetched_at=now(), answer=answer)
 
 
 class Services(NamedTuple):
-    """Whom the scrape asks, named as their addresses in the settings are."""
+    """The services to ask, each named like the setting that has its address."""
 
     commons: CommonsApi
     sparql: WikidataApi
@@ -168,18 +168,18 @@ class Services(NamedTuple):
 
 @contextlib.contextmanager
 def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
-    """Gives the two services over sessions of their own; None where nobody is to be asked."""
+    """Gives the two services, each with its own session; None for a replay, which is offline."""
     if config.replay:
         yield None
         return
     policy = replace(POLICY, attempts=config.attempts)
-    # A query that takes too long is not sent again as it was.
+    # A query that takes too long is not repeated unchanged.
     once = replace(policy, faults=policy.faults - _TOO_MUCH, repeats_slow=False)
     with (
         make_session(config.contact, policy, address=config.commons) as commons,
         make_session(config.contact, once, address=config.sparql) as sparql,
     ):
-        # The sessions have the logins; what names a service in answers, errors and logs has none.
+        # Only the sessions have the logins; answers, errors and logs must not.
         public = config.without_logins()
         yield Services(
             CommonsApi(public.commons, commons, policy), WikidataApi(public.sparql, sparql)
@@ -187,27 +187,27 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
 
 
 class _SessionSPARQL(SPARQLWrapper):
-    """SPARQLWrapper, which writes the request, over a session, which has the policy.
+    """SPARQLWrapper writes the request; our session, with its policy, sends it.
 
-    Its own transport is urllib's: no retry, a time-out for each read only, 429 as a raw error.
+    SPARQLWrapper's own transport is urllib: no retries, a time-out per read, 429 as a raw error.
     """
 
     def send(self, session: requests.Session) -> requests.Response:
-        """Sends the query that was set."""
+        """Sends the current query."""
         request = self._createRequest()
         body = request.data if isinstance(request.data, bytes) else b""
         return session.post(request.full_url, data=body, headers=dict(request.header_items()))
 
 
 def _require_text(response: requests.Response, **_: object) -> None:
-    """Refuses what has no whole text in UTF-8.
+    """Refuses a response that is not complete UTF-8 text.
 
-    mwclient guesses an encoding, and puts signs for what it cannot read. Of a status such as 204 or
-    206 it makes an error of another kind.
+    mwclient guesses an encoding and replaces what it cannot read. A status such as 204 or 206 would
+    end in an unrelated error.
 
     Raises:
         UnicodeDecodeError: it is not UTF-8.
-        mwclient.errors.InvalidResponse: it is no answer, or not all of it.
+        mwclient.errors.InvalidResponse: its status is not 200.
     """
     if response.ok and not response.is_redirect:
         if response.status_code != _OK:
@@ -217,19 +217,19 @@ def _require_text(response: requests.Response, **_: object) -> None:
 
 
 def _shown(garbage: mwclient.errors.InvalidResponse | UnicodeDecodeError) -> str:
-    """Returns the start of what came instead of JSON."""
+    """Returns the start of the text that came instead of JSON."""
     if isinstance(garbage, UnicodeDecodeError):
         return str(garbage)
     return str(garbage.response_text)[:80]
 
 
 def _result(response: requests.Response) -> dict[str, Any]:
-    """Returns a result, whole and of the right form.
+    """Returns a complete, well-formed result.
 
     Raises:
         requests.HTTPError: an error status.
-        ValueError: cut-off JSON, which is how a time-out looks that comes after the status line,
-            or JSON that is no result.
+        ValueError: JSON that is not a result, or is cut off, as by a time-out after the status
+            line.
     """
     response.raise_for_status()
     if response.status_code != _OK:
@@ -241,14 +241,14 @@ def _result(response: requests.Response) -> dict[str, Any]:
     try:
         answer["results"]["bindings"][:0]
     except (KeyError, TypeError) as error:
-        raise ValueError("there are no results.bindings in it") from error
+        raise ValueError("it has no results.bindings") from error
     return cast("dict[str, Any]", answer)
 
 
 def _failure(url: str, error: requests.RequestException) -> FetchError:
     status = error.response.status_code if error.response is not None else 0
-    # A time-out hits the same query again; a part of it may be quick enough. A refused query may
-    # have one id that spoils it.
+    # The same query would time out again, but a part of it may be fast enough. A refused query may
+    # have only one bad id.
     if status in _TOO_MUCH or isinstance(error, requests.exceptions.ReadTimeout):
         text = error.response.text if error.response is not None else str(error)
         return AnswerError(f"{url}: {status or 'no answer'}: {text[:200]}", smaller_may_do=True)

@@ -1,18 +1,18 @@
 """The scrape: from each landmark's Commons category to its classes.
 
-Fetching fills the raw archive (`hgld.scrape.questions`); the tables are made from the archive and
-the input only. Every input row ends in a row of CATEGORIES with one status:
+Fetching fills the raw archive (`hgld.scrape.questions`); the tables are made only from the archive
+and the input. Every input row becomes a row of CATEGORIES with one status:
 
     ok             the landmark's item has classes
     no_page        the category does not exist, or its URL names no page
-    no_item        the page has no Wikidata item, or names none that there could be
+    no_item        the page has no Wikidata item, or an invalid one
     no_p31         the item has no usable *instance of* statement
-    redirect_loop  the redirects lead nowhere
+    redirect_loop  the redirects form a loop
     failed         not known yet: nothing was archived for it, so a rerun asks again
 
-When no row has failed, a stage of its own looks up what the classes are called elsewhere. That is
-evidence, and must not hold up what it is evidence for: a class of which it is not known is a failed
-row there, the scrape is whole all the same, and the next run tries again.
+When no row has failed, a second stage looks up the names of the classes in other ontologies, as
+evidence for their labels. The scrape does not depend on it: a class whose evidence is unknown is a
+failed row of that stage only, and the next run tries again.
 """
 
 import logging
@@ -78,22 +78,22 @@ _MOST_DIGITS = len(str(_MOST_ID))
 def run_scrape(
     workspace: Workspace, config: ScrapeConfig, categories: Path | None = None
 ) -> StageReport:
-    """Runs the scrape, or goes on with one that was stopped.
+    """Runs the scrape; resumes one that was stopped.
 
     Args:
         workspace: the build.
         config: the settings.
-        categories: a CSV file with the columns landmark_id and category, and perhaps split
-            ("train" where there is none), instead of the landmarks of GLDv2; None: the one that
-            the settings name, if any.
+        categories: a CSV file with the columns landmark_id, category and optionally split
+            (default "train"), instead of the landmarks of GLDv2; None: the file that the settings
+            name, if any.
 
     Returns:
-        The report; failed rows are counted in its manifest, but those of evidence.
+        The report; its manifest counts the failed rows, except those of the evidence stage.
 
     Raises:
-        FetchError: a service cannot be reached; what was answered is kept.
+        FetchError: a service cannot be reached; the answers so far are kept.
         InputError: the CSV file is unusable, or no contact is given.
-        DamagedError: a replay, and a file of the archive is damaged or gone.
+        DamagedError: in a replay, a file of the archive is damaged or missing.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     settings = row_settings(config)
@@ -135,14 +135,14 @@ def _read_categories(path: Path) -> pa.Table:
     """Reads the landmarks to scrape from a CSV file.
 
     Args:
-        path: a file that `read_csv_list` takes, with the columns landmark_id and category, and
-            perhaps split ("train" where there is none); others are left out.
+        path: a file for `read_csv_list`, with the columns landmark_id, category and optionally
+            split (default "train"); other columns are ignored.
 
     Returns:
-        The rows of LANDMARKS' schema, in the order of the file.
+        Rows in LANDMARKS' schema, in the order of the file.
 
     Raises:
-        InputError: the file cannot be read, or a row is not clear: the text names it.
+        InputError: the file cannot be read, or has a bad row, which the message names.
     """
     rows, row_of = [], dict[tuple[str, int], int]()
     for row, cells in read_csv_list(path, ("landmark_id", "category"), ("split",)):
@@ -155,7 +155,7 @@ def _read_categories(path: Path) -> pa.Table:
             raise InputError(f"{path} row {row} must have split train or index, got {split!r:.60}")
         if (before := row_of.setdefault((split, landmark_id), row)) != row:
             raise InputError(
-                f"{path} row {row} has landmark_id {landmark_id} of {split}, as row {before} has; "
+                f"{path} row {row} repeats landmark_id {landmark_id} of {split} from row {before}; "
                 f"keep one"
             )
         rows.append({"split": split, "landmark_id": landmark_id, "category": cells["category"]})
@@ -163,15 +163,15 @@ def _read_categories(path: Path) -> pa.Table:
 
 
 def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
-    """Returns the generation of the raw archive to fill, a new one where a refresh starts.
+    """Returns the generation of the raw archive to fill; a refresh starts a new one.
 
     Raises:
-        MissingInputError: a refresh is asked for, and there is no whole scrape to compare with.
+        MissingInputError: a refresh needs a complete scrape to compare with.
     """
     newest = newest_generation(workspace)
     if not config.refresh:
         return newest
-    # The stages of the newest generation, in order: until all are done it is gone on with.
+    # The stages of the newest generation, in order: it is resumed until all are done.
     stages = (STAGE, REFRESH_STAGE) if newest else (STAGE,)
     done = [workspace.manifest(stage.name) for stage in stages]
     if any(
@@ -180,8 +180,8 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
         if newest:
             return newest
         raise MissingInputError(
-            f"{workspace.root} has no whole scrape to refresh; run {workspace.command('scrape')}, "
-            f"without --refresh"
+            f"{workspace.root} has no complete scrape to refresh; run "
+            f"{workspace.command('scrape')} without --refresh"
         )
     start_generation(workspace, newest + 1)
     return newest + 1
@@ -194,7 +194,7 @@ _Shard = tuple[pa.Table, pa.Table]
 def _learned(
     rows: pa.Table, config: ScrapeConfig, opened: Open
 ) -> tuple[list[TitleOrError], Knowledge]:
-    """Returns the title of each landmark, and what can be learned of them all."""
+    """Returns the title of each landmark, and everything known after asking."""
     names = titles_of(rows["category"].to_pylist())
     questions = open_questions(opened, follows_moves=config.follow_moves)
     gather(questions, known_titles(names), config.superclass_depth)
@@ -202,7 +202,7 @@ def _learned(
 
 
 def _shards(rows: pa.Table, names: Sequence[TitleOrError], known: Knowledge) -> Iterator[_Shard]:
-    """Yields the rows of so many landmarks at a time, one shard at least."""
+    """Yields the rows of `_SHARD_ROWS` landmarks at a time, at least one shard."""
     for start in range(0, max(1, len(rows)), _SHARD_ROWS):
         landmarks = rows.slice(start, _SHARD_ROWS).to_pylist()
         pairs = zip(landmarks, names[start : start + _SHARD_ROWS], strict=True)
@@ -228,10 +228,10 @@ def _write_tables(
 
 
 def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> None:
-    """Runs the stage of the evidence after a scrape that is whole.
+    """Runs the evidence stage after a complete scrape.
 
-    A service that cannot be reached, or must not be asked since no contact is given, fails the
-    classes that are left: nothing that the scrape has waits for them.
+    If the service cannot be reached, or no contact is given, the remaining classes become failed
+    rows: the scrape does not depend on them.
     """
 
     def write(writer: StageWriter, opened: Open) -> None:
@@ -248,8 +248,8 @@ def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageRepo
         writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
         if lost := [row for row in rows if row["status"] == "failed"]:
             logger.warning(
-                "evidence: not known of %d of %d classes, the first of them %s (%s); the classes "
-                "are whole without it, and the next scrape tries again",
+                "evidence: missing for %d of %d classes, the first is %s (%s); the scrape is "
+                "complete without it, and the next scrape tries again",
                 *(len(lost), len(classes), lost[0]["class_qid"], lost[0]["error"]),
             )
 

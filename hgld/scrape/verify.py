@@ -1,8 +1,8 @@
-"""Whether the raw archive is what the tables were made from.
+"""Checks that the raw archive is the one that the tables were made from.
 
-A stage that ends keeps the digest of each list of answers (`hgld.tables.ANSWER_LISTS`), and its
-manifest keeps that of this table. Lines are only ever appended to a list, so that an answer which
-is dropped, added or altered together with its line, or is gone with its whole folder, is named.
+A stage records the digest of each list of answers when it ends (`hgld.tables.ANSWER_LISTS`), and
+its manifest has the digest of that table. Lines are only ever appended to a list. So an answer that
+is removed, added or altered together with its line is found, and so is a missing folder.
 """
 
 import logging
@@ -38,17 +38,17 @@ def run_on_archive(
     config: ScrapeConfig,
     produce: Callable[[StageWriter, Open], None],
 ) -> StageReport:
-    """Runs a stage that asks the services, and proves what it finds in the raw archive.
+    """Runs a stage that asks the services, after checking its part of the raw archive.
 
     Args:
         workspace: the build.
         stage: a key of `ANSWER_LISTS`.
         settings: those that decide its rows.
-        config: whom to ask, and how.
+        config: which services to ask, and how.
         produce: writes the tables from the questions that it opens.
 
     Raises:
-        DamagedError: nobody is to be asked, and a file or list of the archive is damaged or gone.
+        DamagedError: in a replay, a file or list of the archive is damaged or missing.
     """
     unproven = _unproven_folders(workspace, stage.name, replay=config.replay)
 
@@ -56,7 +56,7 @@ def run_on_archive(
         for folder in unproven if not config.replay else ():
             if folder.exists():
                 aside = set_aside(folder).name
-                logger.warning("%s is set aside as %s, and asked for again", folder, aside)
+                logger.warning("%s was set aside as %s; asking again", folder, aside)
         with open_services(config) as services:
             opened = opening(workspace, config, newest_generation(workspace), services)
 
@@ -69,22 +69,20 @@ def run_on_archive(
             produce(writer, opened_whole)
         _write_lists(writer)
 
-    # A replay is asked for to see the archive's rows, not to hear that they are there.
+    # A replay always makes the rows again, even if the tables are up to date.
     return run_stage(workspace, stage, settings, write, force=config.replay)
 
 
 def archive_findings(workspace: Workspace, *stages: str) -> list[Damage]:
-    """Returns what in `raw/` is not an answer that a stage kept there; changes nothing.
-
-    A file that was set aside is none any more, and no finding.
+    """Returns what is damaged in `raw/`; changes nothing. Files that were set aside do not count.
 
     Args:
         workspace: a build, with an archive or without.
-        stages: whose answers are looked at; none: those of every stage.
+        stages: the stages whose answers to check; none given: all stages.
 
     Returns:
-        Of each file its path and what is wrong with it. A list that does not go on from the one
-        that its stage ended with is one finding, whatever its files are.
+        Each path with what is wrong with it. A list that does not continue the one that its stage
+        ended with is one finding, whatever its files are.
     """
     found: dict[str, str] = {}
     for stage in stages or ANSWER_LISTS:
@@ -99,7 +97,7 @@ def archive_findings(workspace: Workspace, *stages: str) -> list[Damage]:
 
 
 def _write_lists(writer: StageWriter) -> None:
-    """Writes down the digest of each list of a stage, as it is when the stage ends."""
+    """Records the digest of each list of a stage, as it is when the stage ends."""
     stage, workspace = writer.stage.name, writer.workspace
     names = [f"{path}/{SUMS}" for _, path in folders_of(workspace, stage)]
     names = [name for name in names if workspace.path(name).is_file()]
@@ -109,7 +107,7 @@ def _write_lists(writer: StageWriter) -> None:
 
 
 def _changed_lists(workspace: Workspace, stage: str) -> dict[str, str]:
-    """Returns the lists that do not go on from those that a stage ended with, and in what way."""
+    """Returns the lists that do not continue those that a stage ended with, with the reason."""
     return {
         name: _NOT_THE_LIST if workspace.path(name).exists() else GONE
         for name, digest in _ended_with(workspace, stage).items()
@@ -118,20 +116,20 @@ def _changed_lists(workspace: Workspace, stage: str) -> dict[str, str]:
 
 
 def _unproven_folders(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]:
-    """Returns the folders whose list does not go on from that which a stage ended with.
+    """Returns the folders whose list does not continue the one that a stage ended with.
 
-    Nothing proves their answers: they are to be asked for again. A list whose files are all there
-    is written again.
+    Their answers cannot be trusted and must be asked for again. A list whose files are all intact
+    is rewritten instead.
 
     Raises:
-        DamagedError: there are any, and nobody is to be asked. `--force` takes them as they are.
+        DamagedError: there are any in a replay. `--force` accepts them.
     """
     ended, folders = _ended_with(workspace, stage), []
     changed = _changed_lists(workspace, stage)
     for name, what in changed.items():
         archive = RawArchive(workspace.path(name).parent)
         if archive.list_again(ended[name]):
-            logger.warning("%s %s; it is made again", workspace.path(name), what)
+            logger.warning("%s %s; it was rewritten from its files", workspace.path(name), what)
             continue
         logger.warning("%s %s", workspace.path(name), what)
         folders.append(archive.folder)
@@ -148,32 +146,32 @@ def _refuse_misfits(workspace: Workspace, stage: str, misfits: Mapping[Path, str
 
 def _damaged(workspace: Workspace, stage: str, told: list[str]) -> DamagedError:
     more = f", and {len(told) - _NAMED} more files" if len(told) > _NAMED else ""
-    named = f"{', '.join(told[:_NAMED])}{more}; the tables stand as they were"
+    named = f"{', '.join(told[:_NAMED])}{more}; the tables are unchanged"
     return DamagedError(f"{named}. {_mending(workspace, stage)}")
 
 
 def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) -> None:
-    """Refuses to put rows in the place of a finished table where that would only lose some.
+    """Refuses to replace a finished table with rows that would only lose something.
 
     Args:
         writer: of the stage, which has not written yet.
         statuses: of the rows that it is about to write.
-        replay: whether nobody was asked.
+        replay: whether the run is offline.
 
     Raises:
-        DamagedError: the archive lacks what the same rows were made from before, or all of it.
-        FetchError: a service gave nothing.
+        DamagedError: the archive lacks some answers behind the same rows, or all answers.
+        FetchError: no row is ok, because the services gave no useful answer.
     """
     workspace, stage, failed = writer.workspace, writer.stage.name, statuses["failed"]
     done = workspace.manifest(stage)
     if not failed or done is None or done.failed:
         return
-    stands = f"{failed} rows of {stage} failed, and the table that stands has them"
+    stands = f"{failed} rows of {stage} failed, but the existing table has them"
     if replay and (done.fingerprint == writer.fingerprint or not statuses["ok"]):
-        lacks = f"{stands}: raw/ lacks answers that it had"
+        lacks = f"{stands}: answers are missing from raw/"
         raise DamagedError(f"{lacks}. {_mending(workspace, stage)}")
     if not statuses["ok"]:
-        raise FetchError(f"{stands}: the services answered nothing of use; rerun later")
+        raise FetchError(f"{stands}: the services gave no useful answer; rerun later")
 
 
 def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
@@ -183,15 +181,15 @@ def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
         return {}
     names = ANSWER_LISTS[stage].own(manifest.records)
     if not names or workspace.damages({name: manifest.records[name] for name in names}, []):
-        return {}  # there is no account, or it is damaged, which the engine names and mends
+        return {}  # no record, or a damaged one, which the engine reports and mends
     rows = pq.read_table(workspace.path(names[0]), partitioning=None).to_pylist()
     return {row["path"]: row["sha256"] for row in rows}
 
 
 def _mending(workspace: Workspace, stage: str) -> str:
-    """Returns in words what mends an archive of which answers are damaged or gone."""
+    """Returns the advice for an archive with damaged or missing answers."""
     again = workspace.command(f"{command_of(stage)} --no-replay --force")
     return (
-        f"Put raw/ back from a copy (of a demo: delete the folder, then `hgld demo` writes it "
-        f"again), or have it asked for again with {again}"
+        f"Restore raw/ from a backup (for a demo: delete the folder and run `hgld demo`), or ask "
+        f"for the answers again with {again}"
     )

@@ -1,8 +1,8 @@
 """The schema of every table of a build, in one place.
 
-A stage conforms its rows to these schemas before they are written (`hgld.engine.dataset`), so a
-column that drifts fails in the stage that drifted. Fields marked volatile (the time of a fetch)
-differ between two runs that saw the same world; they are kept in the files and left out of digests.
+A stage conforms its rows to these schemas before it writes them (`hgld.engine.dataset`), so a
+column that drifts fails in its own stage. Fields marked volatile (the time of a fetch) differ
+between otherwise equal runs; they are kept in the files and left out of digests.
 """
 
 from hgld.tables.agreement import SUSPECTS

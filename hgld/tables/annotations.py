@@ -1,4 +1,4 @@
-"""The data set: the labels of each image and landmark, and the tree that they make."""
+"""The data set: the labels of each image and landmark, and their hierarchy."""
 
 import pyarrow as pa
 
@@ -7,8 +7,8 @@ from hgld.tables.fields import CLASS, VOLATILE, required, schema
 
 _ROWS_PER_GROUP = 10_000
 
-# The one place that says which columns of the annotations are levels: training, benchmark and
-# report take them from here, as many as there are.
+# The only place that says which columns of the annotations are levels: training, benchmark and
+# report read them from here, for any number of levels.
 _LEVELS = (
     Level(column="landmark_id", name="landmark", title="landmark", shared="same landmark"),
     Level(
@@ -25,13 +25,13 @@ _LEVELS = (
     ),
 )
 
-# A super-category that classes of a landmark have voted for, and what ranks it among the others.
+# A super-category with votes of a landmark's classes, and what ranks it among the others.
 CANDIDATE = pa.struct(
     [
         pa.field("hierarchical_label", pa.string(), nullable=False),
-        pa.field("votes", pa.int32(), nullable=False),  # classes of the landmark that are of it
-        # the most specific of these, and how many landmarks have that one; of equal votes the
-        # fewest win
+        pa.field("votes", pa.int32(), nullable=False),  # number of the landmark's classes with it
+        # the most specific of these classes, and its number of landmarks; on a tie of votes, the
+        # fewest landmarks win
         pa.field("class_qid", pa.string(), nullable=False),
         pa.field("landmarks", pa.int64(), nullable=False),
     ]
@@ -39,36 +39,37 @@ CANDIDATE = pa.struct(
 
 
 BY_CLASS = "class"
-"""`method` of a label that a class of the landmark gives."""
+"""`method` of a label from a class of the landmark."""
 FILLED_RULE = "filled"
-"""`rule` and `decision` of one that no class gives, and FILLS do."""
+"""`rule` and `decision` of a label from FILLS."""
 
 _CLASSES = pa.field("classes", pa.list_(CLASS))  # every class of the landmark, by Q-id
 _PROVENANCE = pa.field(
     "provenance",
     pa.struct(
         [
-            # ok: labelled. Else why not: a status of the scrape, "not_scraped", or the decision on
-            # the deciding class (no class of the landmark gives a label)
+            # ok: labelled. Otherwise the reason: a status of the scrape, "not_scraped", or the
+            # decision on the deciding class (no class of the landmark gives a label)
             pa.field("status", pa.string(), nullable=False),
             pa.field("revision_id", pa.int64()),  # of the category's page
             pa.field("class_qid", pa.string()),  # the deciding class
-            # on that class: assigned | ignored by a person; proposed | proposed_ignore, which
-            # were accepted unseen; undecided. filled: no class gave a label, it is from FILLS
+            # on that class: assigned | ignored by a person; proposed | proposed_ignore: accepted
+            # unseen; undecided. filled: no class gives a label, it is from FILLS
             pa.field("decision", pa.string()),
             pa.field("reviewer", pa.string()),  # who decided on the class, or accepted the fill
-            # how the label came to be: class; or that of FILLS, where filled. Null: no label
+            # origin of the label: class, or the method of FILLS. Null: no label
             pa.field("method", pa.string()),
-            # of FILLS, where filled; of the proposal, where that on the deciding class was
-            # accepted unseen; else null
+            # of FILLS if filled; of the deciding class's proposal if it was accepted unseen;
+            # otherwise null
             pa.field("confidence", pa.float32()),
-            # the least confidence that such a proposal had to have, 0 if any; null if none was
+            # the least confidence required of such a proposal, 0 if none was required; null if
+            # there was no such proposal
             pa.field("accepted_above", pa.float64()),
         ]
     ),
     nullable=False,
 )
-# The same without nesting, which pandas and spreadsheets make Python objects of.
+# The same without nesting, because pandas and spreadsheets turn structs into Python objects.
 FLAT_PROVENANCE = tuple(
     pa.field(field.name, field.type) for field in _PROVENANCE.type if field.name != "status"
 )
@@ -80,7 +81,7 @@ _FLAT_CLASSES = (
 
 def _labels(*, nullable: bool) -> tuple[pa.Field, ...]:
     return (
-        # text of the deciding class; as published, also where no label follows from it
+        # label of the deciding class; as published, even if no super-category follows from it
         pa.field("supercategory", pa.string()),
         pa.field("hierarchical_label", pa.string(), nullable=nullable),
         pa.field("natural_or_human_made", pa.string(), nullable=nullable),
@@ -98,13 +99,13 @@ def _annotations(split: str, folder: str) -> Dataset:
             required("image_id", pa.string()),
             required("landmark_id", pa.int64()),
             *_labels(nullable=False),
-            pa.field("in_clean", pa.bool_()),  # of train_clean.csv; null but for train
+            pa.field("in_clean", pa.bool_()),  # in train_clean.csv; null except for train
             *FLAT_PROVENANCE,
             *_FLAT_CLASSES,
             _CLASSES,
             _PROVENANCE,
         ),
-        # So the pictures of one super-category lie side by side, and are read without the others.
+        # So the pictures of one super-category are adjacent, and can be read without the others.
         layout=ParquetLayout(
             rows_per_group=_ROWS_PER_GROUP,
             plain=("image_id",),
@@ -113,15 +114,15 @@ def _annotations(split: str, folder: str) -> Dataset:
     )
 
 
-# A row for each image that has a label of its landmark's classes.
+# A row for each image with a label from its landmark's classes.
 ANNOTATIONS = {split: _annotations(split, "data") for split in ("train", "index", "test")}
 
-# The same of each image whose landmark has a label and not of its classes: that of FILLS, where a
-# build takes those. No shards of a split that has none.
+# The same for each image whose landmark has a label from FILLS, if a build uses them. A split
+# without such images has no shards.
 FILLED = {split: _annotations(split, "filled") for split in ANNOTATIONS}
 
-# The images that have none, and those whose pictures are no pictures: with ANNOTATIONS and FILLED,
-# every image of GLDv2 once.
+# Images without a label, and images whose files are not pictures. Together with ANNOTATIONS and
+# FILLED, they have every image of GLDv2 once.
 EXCLUDED = Dataset(
     path="annotations/excluded.parquet",
     stage="annotate",
@@ -129,12 +130,12 @@ EXCLUDED = Dataset(
         required("split", pa.string()),
         required("image_id", pa.string()),
         pa.field("landmark_id", pa.int64()),
-        # "not_clean": of a train image that train_clean.csv lacks. "no_landmark": a test image
-        # without relevant index image. "no_category": its landmark is not in GLDv2's list. Else
-        # why its landmark has no label, as LANDMARK_LABELS has it.
+        # "not_clean": a train image that is not in train_clean.csv. "no_landmark": a test image
+        # without a relevant index image. "no_category": its landmark is not in GLDv2's list.
+        # Otherwise why its landmark has no label, as in LANDMARK_LABELS.
         required("reason", pa.string()),
-        # of FILLS, where the landmark has a row there and no label: the label in front, how
-        # often such a guess is right, and what it was made of, with why it is no label
+        # from FILLS, if the landmark has a row there but no label: the best guess, how often such
+        # a guess is right, and its evidence, with the reason why it is not a label
         pa.field("best_guess", pa.string()),
         pa.field("confidence", pa.float32()),
         pa.field("evidence", pa.string()),
@@ -148,12 +149,12 @@ BAD_ANNOTATIONS = Dataset(
         required("split", pa.string()),
         required("image_id", pa.string()),
         pa.field("landmark_id", pa.int64()),
-        required("reason", pa.string()),  # as BAD_IMAGES has it
+        required("reason", pa.string()),  # as in BAD_IMAGES
     ),
 )
 
-# The same by landmark, those without a label too, with every label that its classes have voted
-# for, the winner first. A table of its own: 203,094 landmarks of three classes take 2 MB here, and
+# The same by landmark, including those without a label, with all candidates of its classes, the
+# winner first. A separate table, because 203,094 landmarks of three classes take 2 MB here, but
 # 27 MB as a column of their 4.1 million images.
 LANDMARK_LABELS = Dataset(
     path="annotations/landmarks.parquet",
@@ -162,11 +163,11 @@ LANDMARK_LABELS = Dataset(
         required("split", pa.string()),  # the label space: "train" or "index"
         required("landmark_id", pa.int64()),
         *_labels(nullable=True),
-        # why it has no label: `status` of `provenance`; null where it has one
+        # why it has no label: `status` of `provenance`; null if it has one
         pa.field("reason", pa.string()),
-        # how the label was found (`hgld.annotations.rule`): "only_label": all classes that vote
-        # give it. "most_votes". "most_specific": of several with equally many votes.
-        # "no_vote": no class gives one. "filled": none did, it is from FILLS
+        # how the label was found (`hgld.annotations.rule`): "only_label": all classes with a vote
+        # agree. "most_votes". "most_specific": of several with equally many votes.
+        # "no_vote": no class gives one. "filled": it is from FILLS
         required("rule", pa.string()),
         *FLAT_PROVENANCE,
         # when the category's page was asked for
@@ -179,13 +180,13 @@ LANDMARK_LABELS = Dataset(
     layout=ParquetLayout(rows_per_group=20_000),
 )
 
-# The labels that classes give, the tree that they make, and how much of ANNOTATIONS hangs on each.
+# The labels from classes, their hierarchy, and the counts of each in ANNOTATIONS.
 HIERARCHY = Dataset(
     path="annotations/hierarchy.parquet",
     stage="annotate",
     schema=schema(
         required("hierarchical_label_id", pa.int32()),  # 0.. in the order of the labels
-        required("hierarchical_label", pa.string()),  # as it is: "ocean area " ends in a space
+        required("hierarchical_label", pa.string()),  # unchanged: "ocean area " has a final space
         required("slug", pa.string()),  # for file names and addresses: "castle-fort"
         required("natural_or_human_made_id", pa.int32()),  # 0: human-made, 1: natural
         required("natural_or_human_made", pa.string()),
@@ -194,18 +195,18 @@ HIERARCHY = Dataset(
     ),
 )
 
-# Who made the train images of ANNOTATIONS, in its order, and then those of FILLED in that of it.
+# The authors of the train images of ANNOTATIONS, then of FILLED, in the order of these tables.
 CREDITS = Dataset(
     path="annotations/credits-*.parquet",
     stage="annotate",
     schema=schema(
         required("image_id", pa.string()),
-        required("status", pa.string()),  # ok, or missing: GLDv2 tells nothing of the image
+        required("status", pa.string()),  # ok, or missing: GLDv2 has no credit for the image
         pa.field("title", pa.string()),
         pa.field("author", pa.string()),
         pa.field("source", pa.string()),  # the page of the file on Commons
-        pa.field("license", pa.string()),  # such as "CC-BY-SA-3.0"; null: of no known address
-        pa.field("license_uri", pa.string()),  # as GLDv2 gives it
+        pa.field("license", pa.string()),  # such as "CC-BY-SA-3.0"; null: an unknown address
+        pa.field("license_uri", pa.string()),  # as in GLDv2
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id", "title", "source")),
 )

@@ -1,4 +1,4 @@
-"""Which labels of the annotations a reader wants, by how they came to be."""
+"""Selects labels of the annotations by their origin and confidence."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LabelOrigin = Literal["classes", "reviewed", "all"]
-"""classes: of ANNOTATIONS, those that a class gives, as published. reviewed: of ANNOTATIONS and
-FILLED, those that a person decided. all: of both, all."""
+"""classes: ANNOTATIONS, whose labels come from a class, as published. reviewed: rows of ANNOTATIONS
+and FILLED that a person decided. all: both tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +17,13 @@ class OriginChoice:
 
     labels: LabelOrigin = "classes"
     min_confidence: float = 0.0
-    """Least confidence of a label, 0 to 1. One that has none was decided by a person, and stays."""
+    """Least confidence of a label, 0 to 1. Labels without one, which people decided, stay."""
 
     def __post_init__(self) -> None:
-        """Refuses what chooses nothing.
+        """Refuses invalid choices.
 
         Raises:
-            ValueError: no such labels, or a confidence that is none.
+            ValueError: unknown labels, or a confidence out of range.
         """
         if self.labels not in get_args(LabelOrigin):
             known = ", ".join(map(repr, get_args(LabelOrigin)))
@@ -33,25 +33,25 @@ class OriginChoice:
 
     @property
     def takes_fills(self) -> bool:
-        """Whether rows of FILLED may be among the chosen ones."""
+        """Whether rows of FILLED may be chosen."""
         return self.labels != "classes"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the condition reads of ANNOTATIONS or FILLED."""
+        """The columns of ANNOTATIONS or FILLED that the condition reads."""
         origin = ("decision", "method") if self.labels == "reviewed" else ()
         return (*origin, *(("confidence",) if self.min_confidence else ()))
 
     @property
     def condition(self) -> pc.Expression | None:
-        """What a row of ANNOTATIONS or FILLED must fulfil; None: nothing."""
+        """The condition for a row of ANNOTATIONS or FILLED; None: all rows."""
         found = None
         if self.labels == "reviewed":
             found = (pc.field("decision") == "assigned") | (pc.field("method") == "reviewed")
         if not self.min_confidence:
             return found
         confidence = pc.field("confidence")
-        # As the column has it: 0.95 there is less than the 0.95 of Python.
+        # As float32, like the column: its 0.95 is less than Python's 0.95.
         least = pa.scalar(self.min_confidence, pa.float32())
         is_sure = confidence.is_null() | (confidence >= least)
         return is_sure if found is None else found & is_sure

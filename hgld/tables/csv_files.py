@@ -1,6 +1,7 @@
-"""CSV files that a person makes, or opens in a spreadsheet.
+"""CSV files that a person writes, or opens in a spreadsheet.
 
-A list has a header, and a row that is not clear is refused. A spreadsheet runs some cells.
+A list has a header, and a malformed row is refused. Cells that a spreadsheet would run as formulas
+are escaped.
 """
 
 import csv
@@ -12,33 +13,33 @@ from hgld.errors import InputError
 
 _BETWEEN = (",", ";", "\t")
 
-# What a spreadsheet may run as a formula, or cut off: = + - @, also full-width and after spaces,
-# and a leading tab or line break. Apostrophes before it belong to it, so that escaping can be
-# undone exactly: 's-Hertogenbosch stays as it is, and what was '=A1 is told from what was =A1.
+# Starts of cells that a spreadsheet may run as a formula, or cut off: = + - @, also full-width and
+# after spaces, and a leading tab or line break. Apostrophes before it are included, so that
+# escaping can be undone exactly: 's-Hertogenbosch stays, and '=A1 differs from an escaped =A1.
 _RUNS = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
 _FORMULA = re.compile(f"['\\s]*{_RUNS}")
-# The apostrophe of an escaped one, also where it was made a curly one, or got spaces before it.
+# The apostrophe of an escaped cell, even if a spreadsheet made it curly or put spaces before it.
 _ESCAPE = re.compile(f"\\s*['\u2018\u2019](?=['\u2018\u2019\\s]*{_RUNS})")
 
 
 def read_csv_list(
     path: Path, columns: Sequence[str], optional: Sequence[str] = (), *, fewest: int = 1
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the rows of a list that are not empty, each with its number as a spreadsheet shows it.
+    """Yields the non-empty rows of a list, each with its number as a spreadsheet shows it.
 
     Args:
         path: a UTF-8 file, with a comma, semicolon or tab between cells.
-        columns: the columns that it must have. Others may be there.
-        optional: those that it need not have, and that would be read too.
-        fewest: rows below the first that it must have, 0 or 1.
+        columns: the required columns; further ones are allowed.
+        optional: columns to read if present.
+        fewest: least number of rows below the header, 0 or 1.
 
     Yields:
-        The number of the row, and column to cell, to the letter.
+        The number of the row, and column to cell, unchanged.
 
     Raises:
-        InputError: the file cannot be read, a column is missing or there twice, or there is no row
-            below the first; or a row has more or fewer cells than the first, or a cell that goes on
-            in the next line, as one does whose quote is not closed. The text names the row.
+        InputError: the file cannot be read, a column is missing or repeated, there is no row below
+            the header, a row has more or fewer cells than the header, or a cell continues in the
+            next line, usually because of an open quote. The message names the row.
     """
     rows = _rows(path, columns)
     _, header = next(rows, (1, list[str]()))
@@ -51,8 +52,8 @@ def read_csv_list(
     for number, cells in rows:
         if len(cells) != len(header):
             raise InputError(
-                f"{path} row {number} must have {len(header)} cells as row 1 has, got "
-                f"{len(cells)}; put a text with a comma or semicolon between quotes"
+                f"{path} row {number} must have {len(header)} cells like row 1, got "
+                f"{len(cells)}; quote text that has a comma or semicolon"
             )
         found += 1
         yield number, dict(zip(header, cells, strict=True))
@@ -61,7 +62,7 @@ def read_csv_list(
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yields the number and the cells of each row that is not empty, the header first."""
+    """Yields the number and the cells of each non-empty row, the header first."""
     number = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -71,20 +72,20 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
             for number, cells in enumerate(reader, 1):
                 if reader.line_num > number:
                     raise InputError(
-                        f"{path} row {number} goes on in the next line; close its quote"
+                        f"{path} row {number} continues in the next line; close its quote"
                     )
                 if any(cells):
                     yield number, cells
     except csv.Error as error:
         raise InputError(f"{path} row {number + 1} cannot be read: {error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
+        raise InputError(f"{path} must be UTF-8: {error}; save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _between(first_line: str, columns: Sequence[str]) -> str:
-    """Returns what stands between the cells of a file; a spreadsheet may have put semicolons."""
+    """Returns the delimiter of a file; spreadsheets may write semicolons."""
     for sign in _BETWEEN:
         if {*columns}.issubset(next(csv.reader([first_line], delimiter=sign))):
             return sign
@@ -97,7 +98,7 @@ def runs(cell: str) -> bool:
 
 
 def escape_cell(cell: str) -> str:
-    """Puts an apostrophe before what a spreadsheet would run as a formula.
+    """Puts an apostrophe before a cell that a spreadsheet would run as a formula.
 
     Example:
         >>> escape_cell("=1+1"), escape_cell("church"), escape_cell("'s-Hertogenbosch")
@@ -107,6 +108,6 @@ def escape_cell(cell: str) -> str:
 
 
 def unescape_cell(cell: str) -> str:
-    """Undoes `escape_cell`; a cell that it would not have written is returned as it is."""
+    """Undoes `escape_cell`; a cell that is not escaped is returned unchanged."""
     escape = _ESCAPE.match(cell)
     return cell[escape.end() :] if escape else cell

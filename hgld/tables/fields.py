@@ -1,4 +1,4 @@
-"""Fields that tables of several rooms have, and the order of Q-ids."""
+"""Fields shared by tables of several rooms, and the order of Q-ids."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ def schema(*fields: pa.Field) -> pa.Schema:
 
 
 def qid_number(qid: str) -> int:
-    """Returns the number of a Q-id: wherever Q-ids are put in order, older items come first.
+    """Returns the number of a Q-id, by which Q-ids are sorted: older items come first.
 
     Example:
         >>> sorted(["Q10", "Q9"], key=qid_number)
@@ -30,5 +30,5 @@ def qid_number(qid: str) -> int:
 
 
 def qid_numbers(qids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the `qid_number` of each Q-id of a column, as int64."""
+    """Returns the `qid_number` of each Q-id in a column, as int64."""
     return pc.utf8_slice_codeunits(qids, 1).cast(pa.int64())

@@ -1,4 +1,4 @@
-"""What became of each picture."""
+"""The outcome for each picture: its file, or why there is none."""
 
 import pyarrow as pa
 
@@ -11,13 +11,13 @@ def _image_files(split: str) -> Dataset:
         path=f"images/records/{split}",
         stage=f"images-{split}",
         schema=schema(
-            # empty where a row stands for a whole tar, or a file in it that is no image
+            # empty if the row is about a whole tar, or a file in it that is not an image
             required("image_id", pa.string()),
-            # where it came from: images_000.tar, or the address of the picture itself
+            # its origin: images_000.tar, or the address of the picture itself
             required("tar", pa.string()),
             pa.field("tar_md5", pa.string()),  # null: unknown
-            # ok | failed. bad: it cannot be decoded, and no file was made of it. gone: it is
-            # not at its address any more
+            # ok | failed. bad: it cannot be decoded, and no file was written. gone: its address
+            # no longer has it
             required("status", pa.string()),
             pa.field("path", pa.string()),  # relative to the workspace
             pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
@@ -42,5 +42,5 @@ def _bad_images(split: str) -> Dataset:
     )
 
 
-# The rows of IMAGE_FILES whose status is bad or gone, so that nobody has to look for them.
+# The rows of IMAGE_FILES whose status is bad or gone, so that nobody has to search for them.
 BAD_IMAGES = {split: _bad_images(split) for split in IMAGE_FILES}

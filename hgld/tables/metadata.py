@@ -1,18 +1,18 @@
-"""What GLDv2 says: landmarks, images, and who made these."""
+"""GLDv2's landmarks and images, and the authors of the images."""
 
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset, ParquetLayout
 from hgld.tables.fields import required, schema
 
-# `split` is the label space as well: train and index landmark ids are different spaces.
+# `split` is also the label space: equal ids in train and index are different landmarks.
 LANDMARKS = Dataset(
     path="metadata/landmarks",
     stage="metadata",
     schema=schema(
         required("split", pa.string()),  # "train" or "index"
         required("landmark_id", pa.int64()),
-        required("category", pa.string()),  # Commons category URL, as GLDv2 gives it
+        required("category", pa.string()),  # Commons category URL, as in GLDv2
     ),
 )
 
@@ -23,14 +23,14 @@ IMAGES = Dataset(
         required("split", pa.string()),  # "train", "index" or "test"
         required("image_id", pa.string()),  # 16 hex digits
         # train: in the train space. index, test: in the index space; null for a test image
-        # with no relevant index image, which is most of them.
+        # without a relevant index image, as most are.
         pa.field("landmark_id", pa.int64()),
         pa.field("in_clean", pa.bool_()),  # train only: listed in train_clean.csv
         pa.field("usage", pa.string()),  # test only: Public, Private or Ignored
     ),
 )
 
-# Of train images only; no row where GLDv2 tells nothing, no shard where its file is not there.
+# Only train images; no row if GLDv2 has no credit, no shard if its file is missing.
 ATTRIBUTIONS = Dataset(
     path="metadata/attributions",
     stage="metadata",
@@ -38,7 +38,7 @@ ATTRIBUTIONS = Dataset(
         required("image_id", pa.string()),
         pa.field("title", pa.string()),
         pa.field("author", pa.string()),
-        pa.field("license", pa.string()),  # the address of its text
+        pa.field("license", pa.string()),  # URL of its text
         pa.field("url", pa.string()),  # the page of the file on Commons
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id", "title", "url")),

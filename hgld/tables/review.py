@@ -1,4 +1,4 @@
-"""What is decided of each class."""
+"""The decisions on classes and guesses."""
 
 import pyarrow as pa
 
@@ -12,41 +12,41 @@ TAXONOMY = Dataset(
         required("class_qid", pa.string()),
         required("class_label", pa.string()),
         required("landmarks", pa.int64()),
-        # assigned | ignored: a person's decision. proposed | proposed_ignore: what was
-        # proposed, accepted unseen. undecided: a person has to be asked; no part in annotation.
+        # assigned | ignored: a person's decision. proposed | proposed_ignore: a proposal that was
+        # accepted unseen. undecided: a person has to decide; not used for annotations.
         required("decision", pa.string()),
         pa.field("hierarchical_label", pa.string()),
         pa.field("natural_or_human_made", pa.string()),
         pa.field("reviewer", pa.string()),
-        # of the proposal, where it was accepted unseen, and the least confidence that was asked
-        # for, 0 where any would do; null where a person decided or has to
+        # of a proposal that was accepted unseen, and the least confidence required, 0 if none;
+        # null if a person decided or has to decide
         pa.field("confidence", pa.float32()),
         pa.field("accepted_above", pa.float64()),
     ),
 )
 
-# The decisions in force, for stages that know of no log: one row for each class that a person
-# decided, whether or not a scrape still has it.
+# The decisions in force, for stages that do not read the log: one row for each class that a person
+# decided, even if the scrape no longer has it.
 DECIDED = Dataset(
     path="review/decided",
     stage="decided",
     schema=schema(
         required("class_qid", pa.string()),
-        required("class_label", pa.string()),  # as it was when it was decided
+        required("class_label", pa.string()),  # at the time of the decision
         required("action", pa.string()),  # assign | ignore
-        pa.field("hierarchical_label", pa.string()),  # null where it is ignored, and the next
+        pa.field("hierarchical_label", pa.string()),  # this and the next: null if ignored
         pa.field("natural_or_human_made", pa.string()),
     ),
 )
 
-# What persons said of guesses, for stages that know of no log: a row for each category and label.
+# The decisions on guesses, for stages that do not read the log: a row per category and label.
 FILL_DECISIONS = Dataset(
     path="review/fill_decisions",
     stage="decided",
     schema=schema(
-        required("category", pa.string()),  # Commons category URL, as LANDMARKS has it
-        # accept: its landmarks have this label, and there is one such row of a category at
-        # most. refuse: they do not
+        required("category", pa.string()),  # Commons category URL, as in LANDMARKS
+        # accept: its landmarks have this label; at most one such row per category. refuse: they
+        # do not have it
         required("action", pa.string()),
         required("hierarchical_label", pa.string()),
         required("natural_or_human_made", pa.string()),

@@ -1,4 +1,4 @@
-"""What Wikimedia says of each landmark and each class."""
+"""Wikimedia's data on each landmark and each class."""
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ CATEGORIES = Dataset(
         pa.field("qid", pa.string()),  # after P301 and merges
         pa.field("revision_id", pa.int64()),  # of the Commons page
         pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
-        pa.field("error", pa.string()),  # why, where more is known than the status says
+        pa.field("error", pa.string()),  # details, if there are any beyond the status
     ),
 )
 
@@ -32,7 +32,7 @@ CLASSES = Dataset(
         required("class_qid", pa.string()),
         required("class_label", pa.string()),  # en, then mul, then the Q-id itself
         pa.field("label_language", pa.string()),  # "en", "mul", or null: no label
-        required("rank", pa.string()),  # the statement's: "preferred" or "normal"
+        required("rank", pa.string()),  # of the statement: "preferred" or "normal"
     ),
 )
 
@@ -41,7 +41,7 @@ SUPERCLASSES = Dataset(
     stage="scrape",
     schema=schema(
         required("class_qid", pa.string()),  # a class of CLASSES
-        required("depth", pa.int32()),  # steps of P279 from it, the fewest; 1 is its direct one
+        required("depth", pa.int32()),  # fewest steps of P279 from it; 1: a direct superclass
         required("superclass_qid", pa.string()),
         required("superclass_label", pa.string()),
         pa.field("label_language", pa.string()),
@@ -50,25 +50,25 @@ SUPERCLASSES = Dataset(
     ),
 )
 
-# What Wikidata's best statements say that a class is called elsewhere: `hgld.scrape.stage`. A
-# class that has none has no row. It may be incomplete where the classes are whole: whoever can do
-# without it takes its one file, `scrape/class_evidence/00000.parquet`, as an input file.
+# Names of a class elsewhere, from Wikidata's best statements: `hgld.scrape.stage`. A class without
+# any has no row. It may be incomplete although the classes are complete: stages for which it is
+# optional read its only file, `scrape/class_evidence/00000.parquet`, as an input file.
 CLASS_EVIDENCE = Dataset(
     path="scrape/class_evidence",
     stage="evidence",
     schema=schema(
         required("class_qid", pa.string()),  # a class of CLASSES
-        # P1282: OpenStreetMap's tag or key, such as Tag:amenity=cafe. P1709: the URL of a class
-        # of another ontology, of any scheme. P8814: a synset of WordNet 3.1. Null: failed.
+        # P1282: an OpenStreetMap tag or key, such as Tag:amenity=cafe. P1709: the URL of a class
+        # in another ontology, of any scheme. P8814: a WordNet 3.1 synset. Null: failed.
         pa.field("property", pa.string()),
-        pa.field("value", pa.string()),  # as Wikidata has it; null where it failed
+        pa.field("value", pa.string()),  # as in Wikidata; null if failed
         required("status", pa.string()),  # ok | failed: the class could not be asked about
         pa.field("error", pa.string()),
     ),
 )
 
-# The parents on Commons of categories whose landmarks have no class, and of some that have one, to
-# learn from: `hgld.scrape.parents`. Whoever can do without them takes its one file,
+# The Commons parents of categories whose landmarks have no class, and of some with a class, to
+# learn from: `hgld.scrape.parents`. Stages for which they are optional read the only file,
 # `scrape/parents/00000.parquet`, as an input file.
 PARENTS = Dataset(
     path="scrape/parents",
@@ -76,9 +76,9 @@ PARENTS = Dataset(
     schema=schema(
         required("page_title", pa.string()),  # of CATEGORIES: "Category:..."
         required("status", pa.string()),  # ok | no_page | failed
-        # the titles of its parents without "Category:", hidden ones left out, by title
+        # titles of its parents without "Category:" and without hidden ones, sorted
         required("parents", pa.list_(pa.string())),
-        # those of its parents' parents that are not among them, where they were asked for
+        # its parents' parents that are not parents too, if they were asked for
         required("grandparents", pa.list_(pa.string())),
         pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
         pa.field("error", pa.string()),
@@ -92,17 +92,17 @@ LANDMARK_CHANGES = Dataset(
     schema=schema(
         required("split", pa.string()),
         required("landmark_id", pa.int64()),
-        # new, gone: the landmark has a class it did not have, or had one.
-        # changed: a class has another label or rank.
-        # status: no class differs, the landmark's status or item does.
+        # new, gone: the landmark got a class, or lost one.
+        # changed: the label or rank of a class changed.
+        # status: no class changed, but the landmark's status or item did.
         required("change", pa.string()),
         required("status_before", pa.string()),
         required("status_after", pa.string()),
         pa.field("qid_before", pa.string()),
         pa.field("qid_after", pa.string()),
-        pa.field("class_qid", pa.string()),  # null where change is status
-        pa.field("label_before", pa.string()),  # null where the class is new
-        pa.field("label_after", pa.string()),  # null where it is gone
+        pa.field("class_qid", pa.string()),  # null if change is status
+        pa.field("label_before", pa.string()),  # null if the class is new
+        pa.field("label_after", pa.string()),  # null if it is gone
         pa.field("rank_before", pa.string()),
         pa.field("rank_after", pa.string()),
     ),
@@ -113,8 +113,8 @@ CLASS_CHANGES = Dataset(
     stage="refresh",
     schema=schema(
         required("class_qid", pa.string()),
-        # new, gone: the first landmark has it, or none any more. changed: another label, or
-        # another number of landmarks.
+        # new: it has its first landmark. gone: no landmark has it any more. changed: its label or
+        # its number of landmarks changed.
         required("change", pa.string()),
         pa.field("label_before", pa.string()),
         pa.field("label_after", pa.string()),
@@ -129,12 +129,12 @@ def _answer_lists(stage: str) -> Dataset:
         path=f"scrape/answers/{stage}.parquet",
         stage=stage,
         schema=schema(
-            # of a list in raw/, relative to the workspace
+            # path of a list in raw/, relative to the workspace
             pa.field("path", pa.string(), nullable=False, metadata=VOLATILE),
             pa.field("sha256", pa.string(), nullable=False, metadata=VOLATILE),
         ),
     )
 
 
-# The lists of answers in raw/ as they were when a stage ended, which proves them: `hgld verify`.
+# The digests of the lists of answers in raw/ when a stage ended: `hgld verify` checks them.
 ANSWER_LISTS = {stage: _answer_lists(stage) for stage in ("scrape", "evidence", "parents")}

@@ -1,1 +1,1 @@
-"""Groups of classes whose labels are alike."""
+"""Groups of classes with similar labels."""

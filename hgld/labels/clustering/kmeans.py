@@ -1,4 +1,4 @@
-"""K-Means on the labels of classes: the points, and their groups, cold or from clusters before.
+"""K-Means on the labels of classes, from a cold start or from the clusters of an earlier run.
 
 Every result is a fixed point: no point is nearer to another group's mean than to its own.
 """
@@ -13,19 +13,19 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 STARTS = 10
-"""How often K-Means starts where it starts cold."""
-# 6 decimals: one text encoded in two batches differs by some 1e-8, and is one vector.
+"""Number of cold starts of K-Means."""
+# Vectors of the same text from two batches differ by about 1e-8 and must be equal.
 _DECIMALS = 6
 _NOTHING = 1e-7
-"""Norm of what is left of a difference of equal vectors: rounding, which has no direction."""
+"""A shorter vector is rounding error and has no direction."""
 _MARGIN = 1e-5
-"""By how much a centre must be nearer (squared distance of unit vectors) for a point to leave its
-cluster: a hundred times what float32 is off, so that a fixed point is one however it is reached."""
+"""A point leaves its cluster only for a centre nearer by this much (squared distance of unit
+vectors): 100 times the float32 error, so that every path to a fixed point ends at the same one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """What is clustered: each distinct vector once, in an order of its own.
+    """The points to cluster: each distinct vector once, sorted.
 
     So clusters depend neither on the order of the classes nor on how many share a label.
     """
@@ -35,31 +35,31 @@ class Points:
     row: Ints
     """(n,), the point of each class."""
     mean: NDArray[np.float64]
-    """(D,), what was taken off each vector."""
+    """(D,), the mean that was subtracted from each vector."""
 
 
 def points_of(vectors: Floats, *, centre: bool = True) -> Points:
-    """Makes points of the vectors of classes.
+    """Makes points from the vectors of classes.
 
-    Text encoders put all texts into a narrow cone, so that what they have in common outweighs what
-    tells them apart. Taking the mean off makes clusters of more equal size, which another seed
-    finds again more often. Measured with K-Means, K = 78, five seeds, on 1,392 labels by MiniLM and
-    1,703 names by CLIP (`benchmarks/labels/clusters.py`; ARI: agreement of two seeds):
+    Text encoders map all texts into a narrow cone, so their common part outweighs their
+    differences. Subtracting the mean gives clusters of more equal size, which other seeds reproduce
+    more often. Measured with K-Means, K = 78, five seeds, on 1,392 labels by MiniLM and 1,703 names
+    by CLIP (`benchmarks/labels/clusters.py`; ARI: agreement of two seeds):
 
     | vectors | mean | mean cosine | largest cluster | deviation / mean of sizes | ARI |
     |---|---|---|---|---|---|
-    | MiniLM | stays | 0.36 | 70 | 0.62 | 0.40 |
-    | MiniLM | taken off | 0.00 | 42 | 0.43 | 0.44 |
-    | CLIP | stays | 0.75 | 85 | 0.73 | 0.36 |
-    | CLIP | taken off | 0.00 | 50 | 0.38 | 0.39 |
+    | MiniLM | kept | 0.36 | 70 | 0.62 | 0.40 |
+    | MiniLM | subtracted | 0.00 | 42 | 0.43 | 0.44 |
+    | CLIP | kept | 0.75 | 85 | 0.73 | 0.36 |
+    | CLIP | subtracted | 0.00 | 50 | 0.38 | 0.39 |
 
     Args:
-        vectors: float32 (n, D), unit norm, n > 0; of each class.
-        centre: whether the mean of the distinct vectors is taken off, and unit norm restored. False
-            is what H-GLDv2 did, to compare with.
+        vectors: float32 (n, D), unit norm, n > 0; one per class.
+        centre: whether to subtract the mean of the distinct vectors and restore unit norm. False,
+            as in H-GLDv2, is for comparison.
 
     Returns:
-        At most n points, sorted. A vector that is the mean itself becomes zero.
+        At most n points, sorted. A vector equal to the mean becomes zero.
 
     Source:
         Mu and Viswanath, All-but-the-Top: Simple and Effective Postprocessing for Word
@@ -74,7 +74,7 @@ def points_of(vectors: Floats, *, centre: bool = True) -> Points:
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Floats:
-    """Returns each row at unit norm, float32; a row of zeros stays."""
+    """Returns the rows at unit norm, float32; a row of zeros stays zero."""
     exact = np.asarray(vectors, dtype=np.float64)
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     unit = np.divide(exact, norms, out=np.zeros_like(exact), where=norms > _NOTHING)
@@ -86,10 +86,10 @@ def cluster_centres(vectors: Floats, groups: Ints) -> Floats:
 
     Args:
         vectors: float32 (n, D).
-        groups: int64 (n,), numbered from 0 without a gap.
+        groups: int64 (n,), numbered from 0 without gaps.
 
     Returns:
-        float32 (K, D). A mean of zero (two opposite vectors) stays zero: nothing is similar to it.
+        float32 (K, D). A zero mean (two opposite vectors) stays zero: nothing is similar to it.
     """
     sums = np.zeros((int(groups.max(initial=-1)) + 1, vectors.shape[1]), dtype=np.float64)
     np.add.at(sums, groups, vectors)
@@ -97,20 +97,20 @@ def cluster_centres(vectors: Floats, groups: Ints) -> Floats:
 
 
 def cold_groups(vectors: Floats, clusters: int, *, seed: int, n_init: int = STARTS) -> Ints:
-    """Groups distinct points by K-Means from k-means++ starts, the best of them by inertia.
+    """Groups distinct points by K-Means: the best by inertia of several k-means++ starts.
 
     Args:
         vectors: float32 (m, D), distinct, unit norm.
-        clusters: K; with m <= K each point is a group.
+        clusters: K; with m <= K each point is its own group.
         seed: of the starts.
-        n_init: how many.
+        n_init: number of starts.
 
     Returns:
-        int64 (m,), groups from 0, min(K, m) of them, none empty.
+        int64 (m,), numbers of min(K, m) groups from 0, none empty.
 
     Source:
-        Arthur and Vassilvitskii, k-means++: The Advantages of Careful Seeding, SODA 2007. On the
-        text embeddings of labels: Ramzi et al., Optimization of Rank Losses for Image Retrieval,
+        Arthur and Vassilvitskii, k-means++: The Advantages of Careful Seeding, SODA 2007. Its use
+        on text embeddings of labels: Ramzi et al., Optimization of Rank Losses for Image Retrieval,
         TPAMI 2025.
     """
     from sklearn.cluster import KMeans
@@ -119,21 +119,21 @@ def cold_groups(vectors: Floats, clusters: int, *, seed: int, n_init: int = STAR
     if len(vectors) <= clusters:
         return np.arange(len(vectors), dtype=np.int64)
     means = KMeans(clusters, n_init=n_init, random_state=seed)
-    with warnings.catch_warnings():  # of groups that stayed empty; they are filled below
+    with warnings.catch_warnings():  # about empty groups, which are filled below
         warnings.simplefilter("ignore", ConvergenceWarning)
         groups = means.fit(vectors).labels_.astype(np.int64)
     return settled_groups(vectors, np.ones(len(vectors)), groups, clusters)
 
 
 def warm_groups(vectors: Floats, before: Ints, centres: Floats) -> Ints:
-    """Groups points by K-Means from groups that are there.
+    """Groups points by K-Means, starting from earlier groups.
 
-    A group starts at the mean of its points that are still here, and at its stored centre where
-    none is: with nothing changed, that mean is the fixed point itself.
+    A group starts at the mean of its remaining points, or at its stored centre if it has none. If
+    nothing changed, that mean is the fixed point itself.
 
     Args:
         vectors: float32 (m, D), distinct, m >= K.
-        before: int64 (m,), a point's group from 0, or -1: a new one.
+        before: int64 (m,), a point's group from 0; -1 for a new point.
         centres: float32 (K, D), the stored centres.
 
     Returns:
@@ -150,19 +150,19 @@ def warm_groups(vectors: Floats, before: Ints, centres: Floats) -> Ints:
 def settled_groups(
     vectors: Floats, weights: NDArray[np.float64], groups: Ints, clusters: int
 ) -> Ints:
-    """Moves points to the nearest mean until none moves any more (Lloyd's algorithm).
+    """Moves points to the nearest mean until no point moves (Lloyd's algorithm).
 
-    A group that has become empty takes the point that adds most to the inertia. Each round lowers
-    the inertia, so that it ends.
+    An empty group takes the point that adds most to the inertia. Each round lowers the inertia, so
+    the loop ends.
 
     Args:
         vectors: float32 (m, D), distinct, m >= K.
-        weights: float64 (m,), above 0: how much each point counts in a mean.
+        weights: float64 (m,), above 0: the weight of each point in a mean.
         groups: int64 (m,), from 0 to K - 1.
         clusters: K.
 
     Returns:
-        int64 (m,). What has settled does not move if it is given again.
+        int64 (m,). Running it again on the result changes nothing.
 
     Source:
         Lloyd, Least squares quantization in PCM, 1982.
@@ -172,7 +172,7 @@ def settled_groups(
         _fill_empty(vectors, weights, groups, clusters)
         scores = _scores(vectors, group_means(vectors, weights, groups, clusters))
         best = scores.argmax(axis=1)
-        # Squared distances differ by twice what scores do.
+        # A difference of scores is half that of squared distances.
         moves = scores[rows, best] - scores[rows, groups] > _MARGIN / 2
         if not moves.any():
             return groups
@@ -193,13 +193,13 @@ def group_means(
 
 
 def _distinct(rows: Floats) -> tuple[Floats, Ints]:
-    rounded = rows.round(_DECIMALS) + np.float32(0)  # + 0 makes -0.0 equal 0.0 bit by bit
+    rounded = rows.round(_DECIMALS) + np.float32(0)  # + 0 turns -0.0 into 0.0
     distinct, row = np.unique(rounded, axis=0, return_inverse=True)
     return distinct, np.asarray(row.reshape(-1), dtype=np.int64)
 
 
 def _scores(vectors: Floats, means: NDArray[np.floating]) -> Floats:
-    """Returns x m - |m|^2 / 2, float32 (m, K): highest where the squared distance is lowest."""
+    """Returns x m - |m|^2 / 2, float32 (m, K): largest where the squared distance is smallest."""
     centres = means.astype(np.float32)
     return np.asarray(vectors @ centres.T - (centres**2).sum(axis=1) / 2)
 
@@ -210,7 +210,7 @@ def _fill_empty(vectors: Floats, weights: NDArray[np.float64], groups: Ints, clu
     for empty in np.flatnonzero(sizes == 0):
         means = group_means(vectors, weights, groups, clusters)
         off = weights * ((vectors - means[groups]) ** 2).sum(axis=1)
-        off[sizes[groups] == 1] = -1  # its group would be empty instead
+        off[sizes[groups] == 1] = -1  # that group would become empty instead
         point = int(off.argmax())
         sizes[groups[point]] -= 1
         groups[point], sizes[empty] = empty, 1

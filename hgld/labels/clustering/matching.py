@@ -1,4 +1,4 @@
-"""Clusters of one run and the next: where a run starts from, ids that stay, and what changed."""
+"""From the clusters of one run to the next: warm starts, stable ids, and what changed."""
 
 import logging
 from collections import Counter
@@ -19,14 +19,14 @@ from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS
 logger = logging.getLogger(__name__)
 
 _KNOWN_SHARE = 0.5
-"""Of the classes, from which on a run starts from the clusters of the one before."""
+"""The least share of known classes for a warm start."""
 _SIMILARITY_ERROR = 1e-3
-"""Of vectors of one encoder: those of bfloat16 are off by some 1e-4 of those of float32."""
+"""Largest error within one encoder: bfloat16 and float32 differ by about 1e-4."""
 
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What the stage wrote when it last ended, which stands until this run has."""
+    """The tables of the last finished run."""
 
     clusters: pa.Table
     """CLUSTERS"""
@@ -36,58 +36,58 @@ class Previous:
     """CLUSTER_CHANGES"""
 
     def ids(self, labels: pa.Table) -> Ints:
-        """Returns the id of each class's cluster then, int64 (n,); -1: it had none."""
+        """Returns the previous cluster id of each class, int64 (n,); -1 if it had none."""
         ids = self._rows_of(labels)["cluster_id"].cast(pa.int64())
         return np.asarray(pc.fill_null(ids, -1).to_numpy())
 
     @property
     def unused_id(self) -> int:
-        """The first id that no cluster had, as far back as is written down."""
+        """The first id above all ids in these tables."""
         columns = [self.clusters["cluster_id"], *self.changes.select([1, 2]).columns]
         used = [one for column in columns if (one := pc.max(column).as_py()) is not None]
         return max(used, default=-1) + 1
 
     def why_cold(self, labels: pa.Table, vectors: Floats, wanted: int) -> str:
-        """Says why K-Means cannot start from these clusters; empty: it can.
+        """Says why K-Means cannot start from these clusters; empty if it can.
 
         Args:
             labels: LABELS of n > 0 classes.
-            vectors: theirs, (n, D).
-            wanted: how many clusters there are to be.
+            vectors: their vectors, (n, D).
+            wanted: number of clusters to make.
         """
         if len(self.centres) != wanted:
-            return f"there were {len(self.centres)} clusters, and there are to be {wanted} now"
+            return f"the number of clusters changed from {len(self.centres)} to {wanted}"
         known = self.ids(labels) >= 0
         if known.mean() < _KNOWN_SHARE:
-            return f"only {known.sum():,} of {len(known):,} classes were there before"
+            return f"only {known.sum():,} of {len(known):,} classes existed before"
         if not self._is_same_space(labels, vectors):
-            return "the vectors are of another encoder or prompt"
+            return "the encoder or the prompt changed"
         return ""
 
     def start(self, labels: pa.Table, points: Points) -> tuple[Ints, Floats]:
-        """Returns where K-Means starts warm, for `warm_groups`.
+        """Returns the warm start for `warm_groups`.
 
         Returns:
-            int64 (m,), the group of each point, in the order of the ids, or -1. Where several
-            classes have a point, the first that had a group counts. And float32 (K, D), the stored
-            centres with today's mean taken off.
+            int64 (m,), the group of each point, numbered in the order of the ids, or -1; if several
+            classes share a point, the first with a group counts. And float32 (K, D), the stored
+            centres minus the current mean.
         """
         groups, before = np.full(len(points.vectors), -1, dtype=np.int64), self.ids(labels)
-        known = np.flatnonzero(before >= 0)[::-1]  # numpy keeps what is written last: the first
+        known = np.flatnonzero(before >= 0)[::-1]  # reversed: numpy keeps the last write
         ids = self.centres["cluster_id"].to_numpy()
         groups[points.row[known]] = np.searchsorted(ids, before[known])
         return groups, unit_rows(from_lists(self.centres["centre"]) - points.mean)
 
     def _rows_of(self, labels: pa.Table) -> pa.Table:
-        """Returns the rows of classes in CLUSTERS, null where they were not there."""
+        """Returns the CLUSTERS row of each class, null for new classes."""
         return self.clusters.take(
             pc.index_in(labels["class_qid"], value_set=self.clusters["class_qid"])
         )
 
     def _is_same_space(self, labels: pa.Table, vectors: Floats) -> bool:
-        """Says whether classes are as similar to their stored centres as they were.
+        """Says whether classes are as similar to their stored centres as before.
 
-        The vectors tell whether the encoder is the same; its name does not.
+        The vectors show whether the encoder is the same; its name does not.
         """
         centres, rows = from_lists(self.centres["centre"]), self._rows_of(labels)
         is_same = pc.fill_null(pc.equal(rows["class_label"], labels["class_label"]), False)
@@ -100,9 +100,9 @@ class Previous:
 
 
 def read_previous(workspace: Workspace) -> Previous | None:
-    """Reads the clusters of the run before; None where there are none, or they are damaged.
+    """Reads the clusters of the previous run; None if there are none or they are damaged.
 
-    Of damaged ones nothing is used: the run starts as the first run of a build does.
+    Damaged clusters are ignored completely: the run starts like the first run of a build.
     """
     if workspace.manifest(CLUSTERS.stage) is None:
         return None
@@ -110,7 +110,7 @@ def read_previous(workspace: Workspace) -> Previous | None:
         return Previous(*map(workspace.read, (CLUSTERS, CENTRES, CLUSTER_CHANGES)))
     except (DamagedError, pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0].partition("; run ")[0]
-        logger.warning("cluster: starts cold, as if nothing had been clustered before: %s", why)
+        logger.warning("cluster: ignores the previous clusters and starts cold: %s", why)
         return None
 
 
@@ -118,12 +118,12 @@ def canonical_clusters(groups: Ints, landmarks: Ints, numbers: Ints) -> NDArray[
     """Numbers groups by descending landmarks, then by the smallest Q-id in them.
 
     Args:
-        groups: int64 (n,), any numbers that tell the groups apart.
+        groups: int64 (n,), any distinct number per group.
         landmarks: int64 (n,), landmarks of each class; a group has the sum of its classes.
         numbers: int64 (n,), the number of each class's Q-id.
 
     Returns:
-        int32 (n,), 0 for the group with most landmarks.
+        int32 (n,), 0 for the group with the most landmarks.
 
     Example:
         >>> import numpy as np
@@ -141,16 +141,16 @@ def canonical_clusters(groups: Ints, landmarks: Ints, numbers: Ints) -> NDArray[
 
 
 def matched_ids(before: Ints, groups: NDArray[np.int32], unused: int) -> NDArray[np.int32]:
-    """Gives clusters the ids of those of the run before, one to one.
+    """Gives clusters the ids of the previous run's clusters, one to one.
 
-    Pairs are chosen so that as many classes as possible stay under their id. A cluster that is left
-    over, or shares no class with the one left for it, gets an id that none had.
+    Clusters are paired so that as many classes as possible keep their id. A cluster without a
+    partner, or without a class in common with it, gets an unused id.
 
     Args:
-        before: int64 (n,), a class's id in the run before, or -1: it was not there.
-        groups: int32 (n,), its cluster now, as `canonical_clusters` numbers them; of choices that
-            keep as many classes, that order decides.
-        unused: the first id that none had.
+        before: int64 (n,), a class's previous id; -1 for a new class.
+        groups: int32 (n,), its cluster now, numbered by `canonical_clusters`; that order breaks
+            ties.
+        unused: the first unused id.
 
     Returns:
         int32 (n,), ids.
@@ -161,7 +161,7 @@ def matched_ids(before: Ints, groups: NDArray[np.int32], unused: int) -> NDArray
         array([ 4,  4, 10,  4, 11], dtype=int32)
 
     Source:
-        Kuhn, The Hungarian method for the assignment problem, 1955; by SciPy.
+        Kuhn, The Hungarian method for the assignment problem, 1955; SciPy's implementation.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -180,14 +180,14 @@ def matched_ids(before: Ints, groups: NDArray[np.int32], unused: int) -> NDArray
 
 
 def cluster_changes(before: Mapping[str, int], after: Mapping[str, int]) -> pa.Table:
-    """Tells where the classes of each cluster went and came from.
+    """Returns where the classes of each cluster came from and went.
 
     Args:
-        before: class_qid to the id of its cluster in the run before.
-        after: the same now; an id that both have is one cluster.
+        before: class_qid to its previous cluster id.
+        after: class_qid to its current cluster id; equal ids are the same cluster.
 
     Returns:
-        A CLUSTER_CHANGES table, by cluster now and then before, the gone last.
+        A CLUSTER_CHANGES table, by current and then previous cluster, removed classes last.
     """
     flows = Counter((before.get(qid), after.get(qid)) for qid in before.keys() | after.keys())
     standing = {*after.values()}

@@ -1,4 +1,4 @@
-"""Stage `cluster`: groups of classes that look alike, which keep their numbers from run to run."""
+"""Stage `cluster`: groups classes with similar labels; groups keep their ids from run to run."""
 
 import logging
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = Stage(
     name="cluster",
-    version=2,  # centred vectors, ids that stay; proposals are made elsewhere
+    version=2,  # centred vectors, stable ids; proposals moved to their own stage
     inputs=(LABELS, EMBEDDINGS),
     outputs=(CLUSTERS, CENTRES, CLUSTER_CHANGES),
     result=CLUSTERS.path,
@@ -51,16 +51,16 @@ class ClusterConfig:
     seed: int = setting(0, "Seed of K-Means.")
     recluster: bool = setting(
         False,
-        "Runs again although nothing changed, and starts cold: no cluster of the run before is "
-        "held on to, except by its number.",
-        changes_rows=False,  # it is said of one run, not of the build
+        "Whether to run again even if nothing changed, from a cold start: previous clusters only "
+        "pass on their numbers.",
+        changes_rows=False,  # applies to one run, not to the build
     )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use.
 
         Raises:
-            ValueError: a number out of its range.
+            ValueError: a number is out of range.
         """
         check_settings(self)
         if self.clusters < 1:
@@ -72,11 +72,11 @@ class ClusterConfig:
 def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
     """Runs the stage.
 
-    Clusters of an earlier run keep their ids, and K-Means starts from them, so that a re-scrape
-    moves few classes. It starts cold where there are none or they are damaged, where the number of
-    clusters, the encoder or most of the classes changed, and with `recluster`. Run again with
-    nothing changed (`--force`), it writes the same rows: what it starts from is a fixed point, and
-    CLUSTER_CHANGES tells of the last run that changed a cluster.
+    K-Means starts from the clusters of the previous run, which keep their ids, so a new scrape
+    moves few classes. It starts cold if there are none or they are damaged, if the number of
+    clusters, the encoder or most of the classes changed, and with `recluster`. A forced run with
+    nothing changed writes the same rows: it starts from a fixed point, and CLUSTER_CHANGES keeps
+    the changes of the last run that had any.
 
     Args:
         workspace: a build whose `embed` has finished.
@@ -103,11 +103,11 @@ def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -
     clusters, centres = CLUSTERS.schema.empty_table(), CENTRES.schema.empty_table()
     with one_thread():
         if len(labels := workspace.read(LABELS)):
-            # The stage `embed` writes labels and embeddings in one order.
+            # The stage `embed` writes labels and embeddings in the same order.
             vectors = from_lists(workspace.read(EMBEDDINGS, ["embedding"])["embedding"])
             clusters, centres = _clustered(labels, vectors, config, previous)
         else:
-            logger.warning("cluster: no landmark has a class; there is nothing to cluster")
+            logger.warning("cluster: nothing to cluster, because no landmark has a class")
     before, after = _ids(previous.clusters) if previous else {}, _ids(clusters)
     is_same = previous is not None and before == after
     changes = previous.changes if previous and is_same else cluster_changes(before, after)
@@ -127,7 +127,7 @@ def _clustered(
     """Returns CLUSTERS and CENTRES of n > 0 classes."""
     points = points_of(vectors)
     if (found := len(points.vectors)) < config.clusters:
-        logger.warning("cluster: only %d clusters: there are no more different labels", found)
+        logger.warning("cluster: only %d clusters, because no more labels are distinct", found)
     groups = _grouped(labels, vectors, points, config, previous)[points.row]
     numbers = qid_numbers(labels["class_qid"]).to_numpy()
     ids = canonical_clusters(groups, labels["landmarks"].to_numpy(), numbers)
@@ -143,15 +143,15 @@ def _grouped(
     config: ClusterConfig,
     previous: Previous | None,
 ) -> Ints:
-    """Groups the points, int64 (m,), warm where that can be."""
+    """Groups the points, int64 (m,), from a warm start if possible."""
     if previous is None:
-        why = "no clusters were made before"
+        why = "there are no previous clusters"
     elif config.recluster:
-        why = "that is asked for"
+        why = "recluster is set"
     else:
         why = previous.why_cold(labels, vectors, min(config.clusters, len(points.vectors)))
         if not why:
-            logger.info("cluster: starts from the %d clusters of before", len(previous.centres))
+            logger.info("cluster: starts from the %d previous clusters", len(previous.centres))
             return warm_groups(points.vectors, *previous.start(labels, points))
     logger.info("cluster: starts cold: %s", why)
     return cold_groups(points.vectors, config.clusters, seed=config.seed)

@@ -1,1 +1,1 @@
-"""The labels of all classes as vectors, by a text encoder."""
+"""Encodes the labels of all classes as vectors."""

@@ -1,4 +1,4 @@
-"""Vectors of earlier runs, kept so that no label is encoded twice by the same model and prompt."""
+"""Cached vectors, so that no label is encoded twice by the same model and prompt."""
 
 import hashlib
 import io
@@ -21,14 +21,14 @@ from hgld.tables.fields import required
 logger = logging.getLogger(__name__)
 
 CACHE_FOLDER = "labels/cache"
-"""Where vectors are kept, relative to the workspace. It may be deleted whenever no run is on."""
+"""Folder of the cache, relative to the workspace. It may be deleted while nothing runs."""
 
 _VERSION = 1
-"""Raised when a text gets another vector of the same model, so that no older one is taken."""
+"""To be raised when the same model gives a text another vector, so that old ones are ignored."""
 _NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.parquet")
 _SCHEMA = pa.schema(
     [
-        required("label", pa.string()),  # in place of {label} in the prompts
+        required("label", pa.string()),  # replaces {label} in the prompt
         required("embedding", pa.list_(pa.float32())),  # unit norm
     ]
 )
@@ -38,16 +38,15 @@ _SCHEMA = pa.schema(
 class VectorCache:
     """The files `<key>-<digest>.parquet` of one key in a folder: labels and their vectors.
 
-    The digest in a name is that of the file's bytes, so that a damaged file is known before a byte
-    of it is parsed.
+    The digest is that of the file's bytes, so a damaged file is found before it is parsed.
     """
 
     folder: Path
     key: str
-    """What else the vectors depend on, see `cache_key`."""
+    """From `cache_key`: everything besides the label that the vectors depend on."""
 
     def read(self, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Returns the kept vectors of labels; a damaged file is named and removed."""
+        """Returns the cached vectors of labels; a damaged file is logged and removed."""
         wanted = set(labels)
         found: dict[str, NDArray[np.float32]] = {}
         for path in sorted(self.folder.glob(f"{self.key}-*.parquet")):
@@ -63,14 +62,14 @@ class VectorCache:
         return found
 
     def add(self, labels: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keeps the vectors of labels in a file of their own.
+        """Writes the vectors of labels to a new file.
 
         Args:
             labels: n labels.
             vectors: float32 (n, D), unit norm.
 
         Raises:
-            InputError: there is no room, or no permission.
+            InputError: the disk is full, or the permission is missing.
         """
         table = pa.table({"label": labels, "embedding": to_lists(vectors)}).cast(_SCHEMA)
         data = io.BytesIO()
@@ -82,17 +81,17 @@ class VectorCache:
 
 
 def cache_key(settings: Mapping[str, object]) -> str:
-    """Returns the key of vectors that depend on these settings (JSON values), and on a label.
+    """Returns the key of vectors that depend on these settings (JSON values) and a label.
 
-    The versions of torch and the device are no part of it, as of the stage's settings: what they
-    change is some 1e-7.
+    The key and the stage's settings leave out the version of torch and the device: they change a
+    vector by about 1e-7.
     """
     text = json.dumps([_VERSION, dict(settings)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def cache_damages(workspace: Workspace) -> Iterator[Damage]:
-    """Yields the files of kept vectors that are not as they were written."""
+    """Yields the cache files that changed since they were written."""
     for path in sorted(workspace.path(CACHE_FOLDER).glob("*.parquet")):
         if _NAME.fullmatch(path.name) and (what := _damage(path)):
             yield Damage(path.relative_to(workspace.root).as_posix(), what)

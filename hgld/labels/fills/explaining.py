@@ -1,4 +1,4 @@
-"""Why a guess is what it is, in words that a reviewer can check."""
+"""The reasons for a guess, in words that a reviewer can check."""
 
 import math
 from collections import Counter, defaultdict
@@ -11,19 +11,19 @@ from hgld.labels.fills.guessing import NONE, Document, FillMethod, Guesses, Know
 from hgld.labels.fills.lexicon import Lexicon, folded_words
 
 _FEWEST_NAMES = 2
-"""Known names that a word must be in to be told of."""
+"""A word is a reason only if at least this many known names with the label have it,"""
 _LEAST_SHARE = 0.3
-"""Of those, that must have the label."""
+"""and at least this share of all known names with the word."""
 _LEAST_RUNNER_UP = 0.9
-"""Guesses less sure than this are told with what comes next."""
+"""A less confident guess is shown with the second best."""
 _MOST_PARENTS = 2
 _DIGITS = 6  # a float32 has no more
 _NOISE = 1e-9
-"""Of a product of floats: 100 times 0.29 is a little less than 29."""
+"""Rounding error of a product of floats: 100 times 0.29 is slightly less than 29."""
 
 
 class Explainer:
-    """Finds the words and parents that speak for a label."""
+    """Finds the words and parents that support a label."""
 
     def __init__(self, lexicon: Lexicon, known: KnownLandmarks) -> None:
         """Counts the words of known names by label."""
@@ -34,7 +34,7 @@ class Explainer:
                 self._counts[word][label] += 1
 
     def of_name(self, name: str, label: str) -> list[str]:
-        """Returns what the words of a name say for a label, the strongest first."""
+        """Returns how the words of a name support a label, the strongest reason first."""
         found = []
         words = [word for word in folded_words(name) if word in self._counts]
         if words:
@@ -53,7 +53,7 @@ class Explainer:
         return self._counts[word][label] ** 2 / self._counts[word].total()
 
     def of_parents(self, titles: Sequence[str], label: str) -> list[str]:
-        """Returns which parents speak for a label; where none does by its words, some of all."""
+        """Returns the parents whose words support a label; if none does, the first parents."""
         telling = [title for title in titles if label in self._lexicon.meaning(title).said]
         chosen = telling or titles
         verb = "it is in" if telling else "parents"
@@ -61,21 +61,21 @@ class Explainer:
 
 
 def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
-    """Returns why a guess is no label, or nothing where it is one."""
+    """Returns why a guess does not become a label; empty if it does."""
     if method.regression is None:
         few = f"too few labelled landmarks ({method.held_out})"
         return f"{few} to measure how often such guesses are right"
     if math.isinf(method.threshold):
         return f"no guesses by {method.name} are right {precision:.0%} of the time"
     if confidence < method.threshold:
-        # Cut and not rounded, or the two could look alike.
+        # Not rounded, because the two numbers could then look equal.
         least = math.ceil(100 * method.threshold - _NOISE)
         return f"{percent_sure(confidence) / 100:.2f} sure, and {least / 100:.2f} is asked for"
     return ""
 
 
 def percent_sure(confidence: float) -> int:
-    """Returns a confidence as a percentage, cut: as the table has it and the review shows it.
+    """Returns a confidence as a percentage, rounded down, as the review shows it.
 
     Example:
         >>> percent_sure(0.29), percent_sure(0.7399)
@@ -91,17 +91,17 @@ def told_guesses(
     lexicon: Lexicon,
     precision: float,
 ) -> Iterator[dict[str, Any]]:
-    """Yields the guess for each landmark, how sure it is, why, and why it is no label.
+    """Yields the guess for each landmark, its confidence and evidence, and why it is not a label.
 
     Args:
-        asked: the landmarks that were asked about.
-        known: what was learned from.
-        guesses: theirs, in the same order.
-        lexicon: what words mean.
-        precision: how many labels have to be right, from 0 to 1.
+        asked: the landmarks to guess for.
+        known: the landmarks that were learned from.
+        guesses: the guesses for `asked`, in the same order.
+        lexicon: the meanings of words.
+        precision: share of labels that must be right, from 0 to 1.
 
     Yields:
-        best_guess, confidence, evidence, method and `unsure`: why it is no label, or nothing.
+        best_guess, confidence, evidence, method and `unsure`: why it is not a label, or empty.
     """
     explainer = Explainer(lexicon, known)
     for row, (titles, vote) in enumerate(asked):

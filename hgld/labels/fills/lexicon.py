@@ -1,4 +1,4 @@
-"""What a category is called, and what its words mean by the shipped taxonomy, in any language."""
+"""The name of a category, and what its words mean in the shipped taxonomy, in any language."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ from hgld.labels.taxonomy.wording import LabelReader
 
 _PREFIX = re.compile(r"^.*?(?:/wiki/|^)Category:", re.IGNORECASE)
 _LONGEST = 3
-"""Words of a noun; 1% of the nouns have more, and are not looked for."""
+"""Longest noun in words; the 1% of nouns that are longer are ignored."""
 _MOST_READINGS = 3
 
 _Words = tuple[str, ...]
@@ -34,14 +34,14 @@ def name_of_category(category: str) -> str:
         'Quo vadis?'
     """
     name = category.strip()
-    if "/wiki/" in name:  # of an address what follows the title; in a title both may stand
+    if "/wiki/" in name:  # cut query and fragment of a URL; a title may have both characters
         name = re.split(r"[?#]", name, maxsplit=1)[0]
     name = unquote(_PREFIX.sub("", name, count=1)).replace("_", " ")
     return unicodedata.normalize("NFC", " ".join(name.split()))
 
 
 def folded(text: str) -> str:
-    """Returns a text in one case and without accents; scripts stay what they are.
+    """Returns a text casefolded and without accents, in its own script.
 
     Example:
         >>> folded("Église Saint-Étienne")
@@ -52,12 +52,12 @@ def folded(text: str) -> str:
 
 
 def folded_words(text: str) -> _Words:
-    """Returns the words of a text as they are compared, without numbers and marks."""
+    """Returns the folded words of a text, without numbers and punctuation."""
     return tuple(re.findall(r"[^\W\d_]+", folded(text)))
 
 
 def parts_of(name: str) -> tuple[str, list[str]]:
-    """Splits a name into what stands outside parentheses, and what stands in each pair.
+    """Splits a name into the text outside parentheses, and the text in each pair.
 
     Example:
         >>> parts_of("Pommern (ship, 1903)")
@@ -69,29 +69,29 @@ def parts_of(name: str) -> tuple[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the taxonomy knows of a title."""
+    """What the taxonomy knows about a title."""
 
     tokens: list[str]
-    """For a model to learn from: which super-category some word means, and where it stands."""
+    """Features for a model: which super-category a word means, and its position."""
     said: dict[str, str]
-    """Super-category to the words of the title that mean it, the first of them."""
+    """Super-category to the first words of the title that mean it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The nouns of a taxonomy by their words, whatever the language."""
+    """The nouns of a taxonomy by their words, in all languages."""
 
     reader: LabelReader
     nouns: dict[_Words, tuple[str, ...]]
     """Words to the super-categories that they mean."""
     examples: list[tuple[str, str]]
-    """Each noun as it is written, and its super-category, once; in the order of the files."""
+    """Distinct pairs of noun, as written, and super-category, in the order of the files."""
 
     def meaning(self, title: str) -> Meaning:
         """Returns what the words of a title mean.
 
         Args:
-            title: the name of a category, of a landmark's own or of a parent of it.
+            title: the name of a landmark's category or of a parent category.
         """
         main, asides = parts_of(title)
         tokens: list[str] = []
@@ -102,7 +102,7 @@ class Lexicon:
         return Meaning(tokens=tokens, said=said)
 
     def _read(self, place: str, text: str, said: dict[str, str]) -> Iterator[str]:
-        """Yields what the reader of class labels makes of it: the head decides."""
+        """Yields tokens from the reader of class labels, for which the head decides."""
         for rank, each in enumerate(self.reader.read(text)[:_MOST_READINGS]):
             outcome = f"{each.action}:{each.hierarchical_label}"
             yield from (f"R{place}{rank}:{outcome}", f"R:{outcome}")
@@ -111,7 +111,7 @@ class Lexicon:
                 said.setdefault(each.hierarchical_label, each.words)
 
     def _match(self, words: _Words, said: dict[str, str]) -> Iterator[str]:
-        """Yields what the longest known nouns mean, at the ends and between; none overlaps."""
+        """Yields tokens for the longest known nouns, which do not overlap, and their position."""
         covered: set[int] = set()
         for length in range(_LONGEST, 0, -1):
             for start in range(len(words) - length + 1):
@@ -133,7 +133,7 @@ class Lexicon:
 
 
 def read_lexicon() -> Lexicon:
-    """Reads the nouns that ship with the package: by hand, OpenStreetMap's and WordNet's."""
+    """Reads the shipped nouns: those written by hand, OpenStreetMap's and WordNet's."""
     tables = load_taxonomy_tables()
     written = [(each.alias, each.hierarchical_label) for each in tables.aliases]
     written += [

@@ -1,9 +1,9 @@
-"""Stage `fill`: a label for landmarks that no class gives one, or why there is none.
+"""Stage `fill`: a label for landmarks without a labelled class, or why there is none.
 
-What is guessed, of what, and how sure that is: `guessing`. A guess is a label where guesses as sure
-as it are right as often as `[fill] precision` says; else it stays a guess, with the reason. What a
-person accepted is the label; what a person refused is not guessed again of that category, and such
-names are less sure of that super-category.
+`guessing` makes the guesses and measures their confidence. A guess becomes a label if guesses with
+its confidence are right as often as `[fill] precision` demands; otherwise it stays a guess, with
+the reason. A guess that a person accepted is the label. A guess that a person refused is not made
+again for that category, and lowers the confidence of that super-category for similar names.
 """
 
 import logging
@@ -43,7 +43,7 @@ STAGE = Stage(
     name="fill",
     version=3,
     inputs=(LANDMARKS, CATEGORIES, CLASSES, TAXONOMY, FILL_DECISIONS),
-    input_files=(PARENTS_FILE,),  # a build may lack it, and fills do without
+    input_files=(PARENTS_FILE,),  # optional
     outputs=(FILLS, FILL_CHECKS),
 )
 
@@ -60,18 +60,18 @@ class FillConfig:
 
     precision: float = setting(
         0.95,
-        "How many of the labels that are given have to be right, from 0 to 1, as measured on "
-        "labelled landmarks held out; less sure guesses are no labels.",
+        "Share of the labels that must be right, from 0 to 1, measured on held-out labelled "
+        "landmarks; less confident guesses do not become labels.",
     )
     pictures: bool = setting(
-        False, "Whether the votes of `hgld look` count too; it has to have finished."
+        False, "Whether to use the votes of `hgld look`, which must have finished."
     )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use.
 
         Raises:
-            ValueError: a precision that is none.
+            ValueError: the precision is out of range.
         """
         check_settings(self)
         if not 0 < self.precision <= 1:
@@ -79,7 +79,7 @@ class FillConfig:
 
 
 def fill_stage(config: FillConfig) -> Stage:
-    """Returns the stage with the inputs that the settings make it read."""
+    """Returns the stage with the inputs that the settings require."""
     return replace(STAGE, inputs=(*STAGE.inputs, PICTURE_VOTES)) if config.pictures else STAGE
 
 
@@ -88,15 +88,15 @@ def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
 
     Args:
         workspace: a build whose `metadata`, `scrape`, `review` and `decided` have finished, and
-            `look` where the votes of pictures are to count. Parents count where there are any.
+            `look` if the votes of pictures count. Parents are used if there are any.
         config: the settings.
 
     Returns:
-        The report; `rows` counts landmarks, those without a label among the problems, and the
-        guesses that were checked.
+        The report; `rows` counts landmarks and checked guesses, the problems are landmarks without
+        a label.
 
     Raises:
-        MissingInputError: one of these has not, or the extra `cluster` is not installed.
+        MissingInputError: one of these has not finished, or the extra `cluster` is not installed.
     """
     return run_stage(
         workspace,
@@ -117,29 +117,29 @@ def _produce(workspace: Workspace, config: FillConfig, writer: StageWriter) -> N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Build:
-    """What is known, and what is asked."""
+    """The landmarks to learn from, and those to guess for."""
 
     known: KnownLandmarks
     known_keys: Sequence[Key]
-    """Of the landmarks of `known`; of several that share a category and a label, the first."""
+    """Keys of `known`; of landmarks with the same category and label, the first."""
     asked: Sequence[Document]
     asked_rows: Sequence[Mapping[str, Any]]
     """The columns of FILLS that name the landmarks."""
     sides: Mapping[str, str]
     """Label to natural or human-made."""
     accepted: Mapping[str, tuple[str, str, str]]
-    """Category to the label that a person accepted, the side of that, and who said so."""
+    """Category to the label that a person accepted, its side, and the reviewer."""
     refused: Mapping[str, frozenset[str]]
-    """Category to labels that, as a person said, its landmarks do not have."""
+    """Category to the labels that a person refused."""
 
 
 def _read_build(workspace: Workspace, config: FillConfig) -> _Build:
-    """Reads what fills are made of.
+    """Reads the inputs of the stage.
 
-    A landmark is known where all its classes that have a super-category have the same, and where a
-    person accepted a guess; it is asked about where none of its classes has one. Where classes
-    disagree the annotations' rule decides, and nothing is learned. Of one that is open and had a
-    guess refused, it is known what it is not.
+    A landmark is known if all its labelled classes have the same super-category, or if a person
+    accepted a guess; it is asked about if none of its classes has a super-category. If its classes
+    disagree, the annotations' rule decides and nothing is learned from it. A landmark whose guess
+    was refused is only a negative example.
     """
     taxonomy = workspace.read(
         TAXONOMY, ["class_qid", "hierarchical_label", "natural_or_human_made"]
@@ -159,7 +159,7 @@ def _read_build(workspace: Workspace, config: FillConfig) -> _Build:
         if category in accepted:
             found = {accepted[category][0]}
         elif not found and category in refused:
-            found = {NONE}  # nothing is known of it but what it is not
+            found = {NONE}  # only refusals are known
         if len(found) == 1 and category:
             truth.setdefault((category, *found), key)
     parents, votes = _parents(workspace), _picture_votes(workspace) if config.pictures else {}
@@ -191,7 +191,7 @@ def _read_build(workspace: Workspace, config: FillConfig) -> _Build:
 def _labels_of_landmarks(
     workspace: Workspace, label_of: Mapping[str, str]
 ) -> Mapping[Key, set[str]]:
-    """Returns the super-categories that the classes of landmarks have."""
+    """Returns the super-categories of the classes of each landmark."""
     classes = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
     voting = pa.array(list(label_of), pa.string())
     classes = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))
@@ -205,7 +205,7 @@ def _labels_of_landmarks(
 def _decided(
     workspace: Workspace,
 ) -> tuple[dict[str, tuple[str, str, str]], dict[str, frozenset[str]]]:
-    """Returns what persons accepted and refused, by category."""
+    """Returns the accepted label and the refused labels, by category."""
     accepted: dict[str, tuple[str, str, str]] = {}
     refused: dict[str, frozenset[str]] = {}
     for row in workspace.read(FILL_DECISIONS).to_pylist():
@@ -218,7 +218,7 @@ def _decided(
 
 
 def _parents(workspace: Workspace) -> dict[Key, tuple[str, ...]]:
-    """Returns the titles above the categories of landmarks; nothing where none were fetched."""
+    """Returns the parents and grandparents of each landmark's category; empty if not fetched."""
     path = workspace.path(PARENTS_FILE)
     if not path.exists():
         return {}
@@ -231,7 +231,7 @@ def _parents(workspace: Workspace) -> dict[Key, tuple[str, ...]]:
 
 def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
     columns = ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"]
-    # Of some landmarks no picture has a vote.
+    # Landmarks without a vote have nulls.
     table = workspace.read(PICTURE_VOTES, columns).drop_null()
     rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
     return {(split, landmark_id): PictureVote(*vote) for split, landmark_id, *vote in rows}
@@ -240,7 +240,7 @@ def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
 def _filled(build: _Build, config: FillConfig) -> tuple[pa.Table, pa.Table]:
     """Returns the rows of FILLS and of FILL_CHECKS."""
     if not build.known.labels:
-        logger.warning("fill: no class has a super-category yet; there is nothing to choose from")
+        logger.warning("fill: nothing to choose from, because no class has a super-category yet")
         why = "there is no super-category to choose from; decide on classes first"
         nothing = {"status": "unsure", "evidence": why, "method": "words"}
         rows = [{**row, **nothing} for row in build.asked_rows]

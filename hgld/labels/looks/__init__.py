@@ -1,1 +1,1 @@
-"""What the pictures of landmarks that no class gives a label say: each votes, by CLIP."""
+"""Votes of pictures, by CLIP, for landmarks without a labelled class."""

@@ -1,6 +1,6 @@
-"""A CLIP model that names pictures: its text tower makes the names, its image tower the pictures.
+"""A CLIP model that names pictures: the text tower encodes names, the image tower pictures.
 
-Pictures are read and decoded by threads, and encoded landmark by landmark.
+Threads read and decode pictures; they are encoded landmark by landmark.
 """
 
 import functools
@@ -25,28 +25,28 @@ PixelNormalisation = Literal["auto", "clip", "inception"]
 """Mean and deviation of the pixels that a model was trained with."""
 
 MOST_PICTURES = 64
-"""Of a landmark, which are one batch."""
+"""Per landmark; they form one batch."""
 
-# A JPEG is decoded at a reduced size that is at least twice what it is resized to, which changes
-# pixels by no more than 3 of 255 (`hgld.training.data.images`).
+# A JPEG is decoded at a reduced size, at least twice the final size, which changes pixels by at
+# most 3 of 255 (`hgld.training.data.images`).
 _SPARE = 2
 
 
 class Vote(NamedTuple):
-    """What one picture is nearest to."""
+    """The name that one picture is nearest to."""
 
     name: int
-    """Its position among the names."""
+    """Index of the name."""
     confidence: float
-    """Probability of that name among all of them, 0 to 1."""
+    """Probability of that name among all names, 0 to 1."""
 
 
 class Unread(NamedTuple):
-    """A picture that has no vote."""
+    """A picture without a vote."""
 
     reason: str
     is_changed: bool
-    """Whether it is not as it was recorded, which fetching it again mends."""
+    """Whether it differs from its record; fetching it again repairs that."""
 
 
 class ClipModel:
@@ -67,12 +67,12 @@ class ClipModel:
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before the softmax."""
+        """The factor of the cosines before the softmax."""
         return float(self._model.logit_scale.detach().exp())
 
     @property
     def image_size(self) -> int:
-        """Side of the square that it sees, in pixels."""
+        """Side of the square input, in pixels."""
         size = self._model.visual.image_size
         return int(size if isinstance(size, int) else max(size))
 
@@ -81,7 +81,7 @@ class ClipModel:
         return self._texts.encode(texts)
 
     def prepare(self, image: "Image.Image") -> "torch.Tensor":
-        """Makes of upright RGB what `encode_pictures` takes; called from several threads."""
+        """Turns upright RGB into the input of `encode_pictures`; called from several threads."""
         return self._transform(image)
 
     def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> NDArray[np.float32]:
@@ -96,25 +96,25 @@ class ClipModel:
 
 
 def load_clip(model: str, weights: str, normalisation: PixelNormalisation = "auto") -> ClipModel:
-    """Loads both towers of a CLIP model, on a GPU where there is one.
+    """Loads both towers of a CLIP model, on the GPU if there is one.
 
     Args:
-        model: as `load_open_clip` takes it.
-        weights: likewise.
-        normalisation: `auto`: that of the tag, and of a file that of `clip`. What pixels were
-            normalised with is not in the weights, and ViT-L-14 / laion2b_s32b_b82k has
-            `inception` (mean and deviation 1/2), unlike most.
+        model: see `load_open_clip`.
+        weights: see `load_open_clip`.
+        normalisation: `auto`: that of the tag; for a file, `clip`. The weights do not say how
+            pixels were normalised, and unlike most, ViT-L-14 / laion2b_s32b_b82k uses `inception`
+            (mean and deviation 1/2).
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
-        InputError: no such model or weights, or weights that do not fit the model or are damaged.
+        InputError: no such model or weights, or the weights do not fit the model or are damaged.
         FetchError: the weights cannot be fetched.
     """
     texts = load_open_clip(model, weights)
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
 
-    # By its file, for which it was loaded by, open_clip knows nothing of the tag.
+    # The model was loaded by its file, so open_clip does not know the tag.
     of_tag = open_clip.get_pretrained_cfg(model, weights) if normalisation == "auto" else {}
     known = merge_preprocess_dict(texts.model.visual.preprocess_cfg, of_tag or {})
     if normalisation == "inception":
@@ -131,20 +131,20 @@ def votes_of_landmarks(
     """Lets each picture vote for the name that it is nearest to.
 
     The confidence of a vote is the softmax over all names, p_i = exp(s x_i) / sum_j exp(s x_j), of
-    the cosines x between picture and names times CLIP's logit scale s. Of equally near names the
+    the cosines x between picture and names times CLIP's logit scale s. Of equally near names, the
     first gets the vote.
 
-    A batch is the pictures of one landmark: the last bits of a vector depend on what it was batched
-    with, and so a landmark's votes depend on its own pictures only. Memory holds two batches.
+    A batch is the pictures of one landmark: the last bits of a vector depend on its batch, so this
+    way a landmark's votes depend only on its own pictures. Memory holds two batches.
 
     Args:
         model: encodes the pictures.
         names: float32 (N, D), unit norm.
-        landmarks: the pictures of each, `MOST_PICTURES` at most.
-        threads: read and decode, a batch ahead.
+        landmarks: the pictures of each, at most `MOST_PICTURES`.
+        threads: read and decode one batch ahead.
 
     Yields:
-        For each landmark as many votes as it has pictures; one that is damaged says why it is.
+        For each landmark, one vote per picture, or why a picture cannot be read.
     """
     coming = (threads.map(functools.partial(_prepare, model), one) for one in landmarks)
     for waiting, _ in itertools.pairwise(itertools.chain(coming, [None])):
@@ -171,6 +171,6 @@ def _votes(
     vectors = model.encode_pictures(prepared).astype(np.float64)  # (B, D)
     logits = model.logit_scale * (vectors @ names.T.astype(np.float64))  # (B, N)
     nearest = logits.argmax(axis=1)
-    # Less the largest, so that no exponent is above 0: the nearest name's own is 1.
+    # Minus the largest, so that no exponent is above 0; the nearest name's term is 1.
     confidence = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
     return [Vote(int(name), float(sure)) for name, sure in zip(nearest, confidence, strict=True)]

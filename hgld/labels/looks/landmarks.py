@@ -1,4 +1,4 @@
-"""Which landmarks are looked at, with which pictures, and the names these may vote for."""
+"""The landmarks to look at, their pictures, and the names to vote for."""
 
 import hashlib
 from collections import defaultdict
@@ -20,31 +20,31 @@ _FILE_COLUMNS = ("path", "size_bytes", "sha256")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landmark:
-    """A landmark to be looked at, and its pictures."""
+    """A landmark to look at, and its pictures."""
 
     split: str
     landmark_id: int
     pictures: Sequence[PictureFile]
-    """To look at, by image id."""
+    """The pictures to look at, by image id."""
     bad: int
-    """How many more the build has listed as bad,"""
+    """Number of further pictures that the build lists as bad."""
     absent: int
-    """and of how many it has no file."""
+    """Number of further pictures without a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlabelled:
-    """The landmarks of one split that no class gives a label, and their pictures."""
+    """The landmarks of one split to look at, and their pictures."""
 
     workspace: Workspace
     split: str
     ids: Sequence[int]
     """(n,), in the order of LANDMARKS."""
     usable: pa.Table
-    """A row for each picture to look at: place (of the landmark, from 0), path, size_bytes, sha256;
-    by place, then image id."""
+    """A row per picture to look at: place (index into `ids`), path, size_bytes, sha256; by place,
+    then image id."""
     others: pa.Table
-    """place, status (`bad` or `absent`) and pictures: how many cannot be looked at."""
+    """place, status (`bad` or `absent`) and number of pictures that cannot be looked at."""
 
     def part(self, start: int, stop: int) -> list[Landmark]:
         """Returns the landmarks of a range of places."""
@@ -72,17 +72,17 @@ class Unlabelled:
 
 
 def read_names(workspace: Workspace) -> list[str]:
-    """Returns what pictures may show: the super-categories that the taxonomy has in use, by name.
+    """Returns the super-categories in use, which pictures may vote for, sorted by name.
 
     Raises:
         MissingInputError: there is no taxonomy yet.
-        InputError: there are fewer than two names, between which no picture tells anything.
+        InputError: there are fewer than two names, so a vote would mean nothing.
     """
     labels = workspace.read(TAXONOMY, ["hierarchical_label"])["hierarchical_label"]
     found: list[str] = sorted(labels.drop_null().unique().to_pylist())
-    if len(found) < 2:  # noqa: PLR2004 - the fewest that one can choose from
+    if len(found) < 2:  # noqa: PLR2004 - a choice needs two
         raise InputError(
-            f"pictures must have two super-categories or more to choose from, got {len(found)}; "
+            f"pictures must have at least two super-categories to choose from, got {len(found)}; "
             f"decide on more classes, then run {workspace.command('review --settle')}"
         )
     return found
@@ -91,20 +91,20 @@ def read_names(workspace: Workspace) -> list[str]:
 def find_unlabelled(
     workspace: Workspace, split: str, *, clean: bool, most_pictures: int, checked: int = 0
 ) -> Unlabelled:
-    """Finds the landmarks none of whose classes has a vote, and their pictures.
+    """Finds the landmarks without a labelled class, and their pictures.
 
-    A class has a vote where the taxonomy gives it a super-category, whoever decided that.
+    A class is labelled if the taxonomy gives it a super-category, whoever decided that.
 
     Args:
-        workspace: a build whose `metadata`, `scrape`, `review` and images of the split are there.
-        split: `train` or `index`. Test images belong to landmarks of the index, and are not looked
-            at: they are the queries that the labels will be measured with.
-        clean: whether train images that are not in train_clean.csv are left aside.
-        most_pictures: of a landmark, the first by image id, which is in no order of anything.
-        checked: how many landmarks that have a label are found as well, always the same ones.
+        workspace: a build whose `metadata`, `scrape`, `review` and images of the split are done.
+        split: `train` or `index`. Test images also show landmarks of the index, but are not used:
+            they are the queries of the benchmark.
+        clean: whether to skip train images that are not in train_clean.csv.
+        most_pictures: how many pictures per landmark, the first by image id, which is random.
+        checked: how many labelled landmarks to add, always the same ones.
 
     Raises:
-        MissingInputError: one of these is not there.
+        MissingInputError: one of these is missing.
     """
     ids = _chosen_ids(workspace, split, checked)
     pictures = _pictures(workspace, split, ids, clean=clean)
@@ -129,7 +129,7 @@ def _chosen_ids(workspace: Workspace, split: str, checked: int) -> pa.ChunkedArr
     labelled = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))["landmark_id"]
     landmarks = _of_split(workspace.read(LANDMARKS, ["split", "landmark_id"]), split)["landmark_id"]
     is_labelled = pc.is_in(landmarks, value_set=labelled)
-    # By digest, so that a landmark that comes or goes changes one of them at most.
+    # By digest, so that adding or removing a landmark changes at most one of them.
     ranked = sorted(landmarks.filter(is_labelled).to_pylist(), key=_digest)
     is_checked = pc.is_in(landmarks, value_set=pa.array(ranked[:checked], pa.int64()))
     return landmarks.filter(pc.or_(pc.invert(is_labelled), is_checked))
@@ -140,11 +140,10 @@ def _digest(landmark_id: int) -> bytes:
 
 
 def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: bool) -> pa.Table:
-    """Returns the pictures of landmarks, with what is recorded of their files.
+    """Returns the pictures of landmarks, with the record of each file.
 
     Returns:
-        place (of the landmark among the ids), image_id, status (`absent`: there is no file) and
-        _FILE_COLUMNS.
+        place (index into `ids`), image_id, status (`absent`: no file) and _FILE_COLUMNS.
     """
     columns = ["split", "image_id", "landmark_id", "in_clean"]
     images = _of_split(workspace.read(IMAGES, columns), split)
@@ -155,13 +154,13 @@ def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: 
     files = IMAGE_FILES[split]
     recorded = workspace.read(files, ["image_id"])["image_id"]
     row = pc.index_in(pictures["image_id"], value_set=recorded)
-    for name in ("status", *_FILE_COLUMNS):  # one at a time: each has millions of rows
+    for name in ("status", *_FILE_COLUMNS):  # one column at a time: each has millions of rows
         pictures = pictures.append_column(name, workspace.read(files, [name])[name].take(row))
     return pictures.set_column(2, "status", pc.fill_null(pictures["status"], "absent"))
 
 
 def _places(table: pa.Table, start: int, stop: int) -> list[dict[str, Any]]:
-    """Returns the rows of a range of places."""
+    """Returns the rows whose place is in a range."""
     place = table["place"]
     is_in = pc.and_(pc.greater_equal(place, start), pc.less(place, stop))
     rows: list[dict[str, Any]] = table.filter(is_in).to_pylist()
@@ -169,7 +168,7 @@ def _places(table: pa.Table, start: int, stop: int) -> list[dict[str, Any]]:
 
 
 def _first_of_each(pictures: pa.Table, most: int) -> pa.Table:
-    """Returns the first pictures of each place, of rows sorted by it."""
+    """Returns the first pictures of each place; rows must be sorted by place."""
     place = pictures["place"].to_numpy()
     _, first, group = np.unique(place, return_index=True, return_inverse=True)
     return pictures.filter(pa.array(np.arange(len(place)) - first[group] < most))

@@ -1,14 +1,12 @@
-"""Stage `look`: what the pictures of landmarks that no class gives a label say. Off by default.
+"""Stage `look`: pictures vote on landmarks without a labelled class. Off by default.
 
-Each picture of such a landmark votes for the super-category that CLIP finds it nearest to. Every
-landmark that was looked at has a row, with what most of them say or why there is nothing. Some
-landmarks that have a label by their classes are looked at as well (`checked`), so that it shows how
-often pictures are right. It is one kind of evidence for `fill`, which decides on labels.
+Each picture votes for the super-category that CLIP finds nearest. Every landmark gets a row, with
+the majority vote or why there is none. Some landmarks with a label are looked at too (`checked`),
+to measure how often pictures are right. The votes are evidence for `fill`, which decides on labels.
 
-A picture that is damaged is left out and counted. Where all of a landmark's pictures are gone or
-altered, its row has failed: the stage counts as incomplete, and a rerun looks again. A row whose
-pictures, names and settings are those of an earlier run is taken over from it, so that a few more
-decisions of a reviewer cost a look at few landmarks.
+A damaged picture is left out and counted. If all pictures of a landmark are missing or altered, its
+row fails: the stage counts as incomplete, and a rerun looks again. A row with the same pictures,
+names and settings is reused from an earlier run, so a few more review decisions cost little.
 """
 
 import functools
@@ -61,9 +59,9 @@ STAGE = Stage(
 )
 
 PART = 500
-"""Landmarks in a file: a run that was killed looks at no more than so many again."""
-# Settings that choose which landmarks and pictures are looked at; none says what is made of a
-# landmark's pictures. The weights count by what they hold, not by what they are called.
+"""Landmarks per file: after a kill, at most this many are looked at again."""
+# Settings that only choose landmarks and pictures, and do not change a landmark's votes. Weights
+# count by their digest, not by their name.
 _CHOOSING = frozenset({"split", "train", "checked", "pictures", "weights"})
 
 
@@ -75,32 +73,32 @@ class LookConfig:
     weights: str = setting("laion2b_s32b_b82k", "A tag of that model's weights, or a file.")
     normalisation: PixelNormalisation = setting(
         "auto",
-        "Mean and deviation of the pixels that the model was trained with. auto: those of the tag, "
-        "and of a file those of clip. inception: 1/2, as laion2b_s32b_b82k has.",
+        "Mean and deviation of the pixels in the model's training. auto: those of the tag, or clip "
+        "for a file. inception: 1/2, as for laion2b_s32b_b82k.",
     )
     prompt: str = setting(
         "A picture of a {label}",
-        "The text that pictures are compared with; {label} stands for the super-category.",
+        "The text to compare pictures with; {label} stands for the super-category.",
     )
     split: Literal["", "train", "index"] = setting(
-        "", "The one split whose landmarks are looked at; none: both."
+        "", "The split whose landmarks to look at; empty: both."
     )
     train: Literal["clean", "all"] = setting(
-        "clean", "Which train images are looked at: those of train_clean.csv, or all."
+        "clean", "Which train images to look at: those of train_clean.csv, or all."
     )
     checked: int = setting(
         500,
-        "Landmarks of a split that have a label and are looked at as well: they show `hgld fill` "
-        "how often pictures are right.",
+        "How many labelled landmarks per split to look at too, from which `hgld fill` measures how "
+        "often pictures are right.",
     )
-    pictures: int = setting(30, "Pictures of a landmark that are looked at, at most.")
+    pictures: int = setting(30, "The most pictures per landmark.")
     workers: int = setting(4, "Threads that read and decode pictures.", changes_rows=False)
 
     def __post_init__(self) -> None:
         """Refuses what no run could use.
 
         Raises:
-            ValueError: a prompt without `{label}`, or a count out of its range.
+            ValueError: the prompt lacks `{label}`, or a count is out of range.
         """
         check_settings(self)
         if "{label}" not in self.prompt:
@@ -113,12 +111,12 @@ class LookConfig:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits whose landmarks are looked at."""
+        """The splits whose landmarks to look at."""
         return (self.split,) if self.split else _SPLITS
 
 
 def look_stage(config: LookConfig) -> Stage:
-    """Returns the stage with the inputs that the settings make it read."""
+    """Returns the stage with the inputs that the settings require."""
     unread = [IMAGE_FILES[split] for split in _SPLITS if split not in config.splits]
     return replace(STAGE, inputs=tuple(one for one in STAGE.inputs if one not in unread))
 
@@ -134,13 +132,13 @@ def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
         The report; `rows` counts landmarks, and `problems` those without a vote.
 
     Raises:
-        MissingInputError: one of these has not, or the extra `cluster` is not installed.
-        InputError: fewer than two super-categories to choose from, or a model or weights that do
-            not exist, do not fit or are damaged.
-        FetchError: weights that cannot be fetched.
+        MissingInputError: one of these has not finished, or the extra `cluster` is not installed.
+        InputError: there are fewer than two super-categories, or the model or weights do not
+            exist, do not fit or are damaged.
+        FetchError: the weights cannot be fetched.
     """
     stage = look_stage(config)
-    for dataset in stage.inputs:  # before any weights are fetched for it
+    for dataset in stage.inputs:  # before any weights are fetched
         workspace.finished(dataset)
     names = read_names(workspace)
     settings = with_weights(workspace, stage, {**row_settings(config), "decoding": DECODING})
@@ -182,10 +180,10 @@ def _rows(
     names: Sequence[str],
     made_by: str,
 ) -> Iterator[Row]:
-    """Yields the row of each landmark: that of an earlier run where nothing has changed."""
+    """Yields the row of each landmark; reuses the row of an earlier run if nothing changed."""
     origins = [_origin(made_by, one) for one in landmarks]
-    # Where more was left out than is known to be bad, that may have been mended since; every row
-    # that failed is one of these.
+    # If more pictures were left out than are known to be bad, they may be repaired by now. This
+    # covers every failed row.
     kept = [
         row if (row := known.get(origin)) and row["left_out"] == one.bad else None
         for origin, one in zip(origins, landmarks, strict=True)
@@ -197,7 +195,7 @@ def _rows(
 
 
 def _earlier_rows(writer: StageWriter, split: str, shards: Sequence[str]) -> dict[str, Row]:
-    """Returns rows of a split that earlier runs made, ended or not, by what they were made from."""
+    """Returns rows of earlier runs, finished or not, by the digest of their inputs."""
     before = [path.stem for path in writer.workspace.shards(PICTURE_VOTES)]
     rows: dict[str, Row] = {}
     for shard in sorted({*shards, *(name for name in before if name.startswith(f"{split}-"))}):
@@ -208,19 +206,19 @@ def _earlier_rows(writer: StageWriter, split: str, shards: Sequence[str]) -> dic
 
 
 def _origin(made_by: str, landmark: Landmark) -> str:
-    """Returns a digest of all that a landmark's row is made from, 16 hex digits."""
+    """Returns a digest of all inputs of a landmark's row, 16 hex digits."""
     pictures = [picture.sha256 for picture in landmark.pictures]
     key = [landmark.split, landmark.landmark_id, landmark.bad, landmark.absent, pictures]
     return hashlib.sha256(f"{made_by}\n{json.dumps(key)}".encode()).hexdigest()[:16]
 
 
 def _looking(config: LookConfig, names: Sequence[str], threads: ThreadPoolExecutor) -> Look:
-    """Returns what looks at landmarks; the model is loaded for the first picture."""
+    """Returns the function that looks at landmarks; it loads the model for the first picture."""
 
     @functools.cache
     def loaded() -> tuple[ClipModel, NDArray[np.float32]]:
         model = load_clip(config.model, config.weights, config.normalisation)
-        # A label may end in a space.
+        # A label may have a final space.
         return model, model.encode([prompted(config.prompt, name.strip()) for name in names])
 
     def look(landmarks: Sequence[Landmark]) -> Iterator[Looked]:
@@ -233,14 +231,13 @@ def _looking(config: LookConfig, names: Sequence[str], threads: ThreadPoolExecut
 
 
 def told_votes(landmark: Landmark, looked: Looked, names: Sequence[str]) -> Row:
-    """Returns what the pictures of a landmark say: what most of them vote for.
+    """Returns the row of a landmark: the name with the most votes of its pictures.
 
-    Of names with equally many votes the one with more confident pictures is in front, then the
-    first of the names.
+    Ties go to the name with the higher mean confidence, then to the first name.
 
     Source:
         Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025: zero-shot
-        labels of a landmark's images and a majority vote. The order of equal ones is ours.
+        labels of a landmark's images and a majority vote. The tie-break is ours.
     """
     unread = [one for one in looked if isinstance(one, Unread)]
     for one in unread:
@@ -254,7 +251,7 @@ def told_votes(landmark: Landmark, looked: Looked, names: Sequence[str]) -> Row:
     row |= {"pictures": pictures, "left_out": left_out}
     out = f"{left_out} left out as damaged"
     if not of_name:
-        # Of nothing but changed pictures a rerun may make more; of bad ones it does not.
+        # A rerun may help if pictures changed, but not if they are bad.
         status = "failed" if any(one.is_changed for one in unread) else "no_picture"
         why = f"no picture to look at: {landmark.absent} not in the build, {out}"
         return row | {"status": status, "evidence": why}

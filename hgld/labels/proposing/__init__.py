@@ -1,1 +1,1 @@
-"""What is proposed to the reviewer of each class, with the evidence."""
+"""Proposals for the reviewer of each class, with their evidence."""

@@ -1,7 +1,7 @@
-"""How often each kind of evidence is right, and what a sum of evidence is worth: `calibration.csv`.
+"""How often each kind of evidence is right, and how confident a sum is: `calibration.csv`.
 
-The figures are measured by `hgld.benchmarks.labels.proposals --calibrate` on the classes of the
-shipped taxonomy, each proposed with its own lines withheld; where those cannot tell, a figure is
+`hgld.benchmarks.labels.proposals --calibrate` measures the figures on the classes of the shipped
+taxonomy, each proposed with its own lines withheld. A figure that cannot be measured this way is
 assumed, and its row says why.
 """
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALIBRATION_COLUMNS = ("what", "method", "tier", "value", "right", "rows", "source")
-"""Of the file: what is one of accuracy | weight | softmax | prior | confidence | threshold."""
+"""Columns of the file; what: accuracy | weight | softmax | prior | confidence | threshold."""
 
 _MOST_CERTAIN = 0.995
-"""No evidence is worth more: a wrong line in a table of ours is likelier than one in 200."""
+"""Upper limit of an accuracy: more than one in 200 lines of our tables may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,53 +30,53 @@ class Softmax:
     temperature: float
     """In units of the spread of the encoder's cosines."""
     ignore: float
-    """The cosine, in the same units, above which a name speaks louder than IGNORE."""
+    """The cosine, in the same units, above which a name beats IGNORE."""
     floor: float
-    """How much is left for what the vectors do not show."""
+    """The share left for what the vectors do not show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The accuracies of evidence, and what sums of it are worth."""
+    """The accuracy of each kind of evidence, and the confidence of sums."""
 
     accuracy: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(method, tier) to how often a candidate of it is right where none before it was."""
+    """(method, tier) to how often such a candidate is right if no earlier candidate was."""
     weights: Mapping[str, float] = field(default_factory=dict)
-    """By method, how much of its opinion counts beside the others', from 0 to 1: two that read the
-    same label repeat each other. 1 where none is given."""
+    """Method to the weight of its opinion, from 0 to 1 (default 1): two methods that read the same
+    label repeat each other."""
     softmax: Mapping[str, Softmax] = field(default_factory=dict)
-    """By method that compares vectors."""
+    """For each method that compares vectors."""
     ignored: float = 0.25
-    """The share of classes that say nothing of looks."""
+    """The share of classes that do not describe how a place looks."""
     confidence: tuple[tuple[float, float], ...] = ((0.0, 0.5), (4.6, 0.99))
-    """Log-odds of the best target to how often it is right: points of a line that rises."""
+    """Points of a rising line: log-odds of the best target to how often it is right."""
     temper: float = 1.0
-    """What the log-odds of the silver set's answers are multiplied by: below 1 where others agree
-    less with proposals than who wrote both the taxonomy and those answers."""
+    """Factor of the silver set's log-odds: below 1 if other people agree with proposals less than
+    the author of both the taxonomy and the silver set."""
     ask_below: float = 0.5
-    """Of the confidence: below it a reviewer is asked."""
+    """Below this confidence, a reviewer is asked."""
     ignore_from: float = 0.6
-    """Of the confidence: from it on a class is ignored although nothing says so but that nothing
-    speaks for a super-category."""
+    """From this confidence on, a class is ignored even if the only reason is that nothing supports
+    a super-category."""
     automatic_from: float = 0.99
-    """Of the confidence: from it on nobody needs to look."""
+    """From this confidence on, nobody needs to look."""
 
     def of(self, method: str, tier: str) -> float:
         """Returns the accuracy of a tier.
 
         Raises:
-            ValueError: it was never measured.
+            ValueError: the calibration lacks it.
         """
         try:
             return min(self.accuracy[method, tier], _MOST_CERTAIN)
         except KeyError:
             raise ValueError(
-                f"calibration.csv must have a row for each kind of evidence, got none for "
+                f"calibration.csv must have a row for each kind of evidence, but has none for "
                 f"{method} {tier!r}; run `python -m hgld.benchmarks.labels.proposals --calibrate`"
             ) from None
 
     def weight(self, method: str) -> float:
-        """Returns how much of a method's opinion counts."""
+        """Returns the weight of a method's opinion."""
         return self.weights.get(method, 1.0)
 
     def confident(self, log_odds: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -95,7 +95,7 @@ class Calibration:
 
 
 def shipped_calibration() -> Calibration:
-    """Reads the calibration in the package."""
+    """Reads the shipped calibration."""
     text = resources.files(__package__).joinpath("calibration.csv").read_text(encoding="utf-8")
     return read_calibration(text)
 

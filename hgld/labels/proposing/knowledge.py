@@ -1,4 +1,4 @@
-"""What proposals are made of: the classes, their vectors, a taxonomy, and what persons decided."""
+"""The inputs of proposals: classes, their vectors, a taxonomy, and decisions."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +27,10 @@ from hgld.tables import SUPERCLASSES
 
 
 class Ruling(NamedTuple):
-    """What a person decided a class to be."""
+    """A person's decision on a class."""
 
     hierarchical_label: str
-    """A super-category of the taxonomy or a new one; IGNORE where the class says nothing of looks.
-    """
+    """A super-category of the taxonomy or a new one; IGNORE to ignore the class."""
     natural_or_human_made: str | None = None
     """The side; None takes the taxonomy's."""
 
@@ -43,51 +42,51 @@ class Knowledge:
     sides: Mapping[str, str]
     """Super-category to its natural_or_human_made, in the order of the taxonomy."""
     classes: Mapping[str, Hint] = field(default_factory=dict)
-    """Q-id of a class to what it is."""
+    """Q-id of a class to its target."""
     class_labels: Mapping[str, Hint] = field(default_factory=dict)
-    """The label of those classes, casefolded, to what they are where all with it agree."""
+    """Casefolded label of those classes to their target, if all with that label agree."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tag on OpenStreetMap, such as `building/church`, to its target."""
+    """OpenStreetMap tag, such as `building/church`, to its target."""
     cuts: Mapping[str, str | None] = field(default_factory=dict)
-    """Superclass to the target of all below it; None stops there."""
+    """Superclass to the target of everything below it; None: the walk up stops there."""
     read_label: Callable[[str], Sequence[Hint]] = lambda _: ()
-    """The label of a class to what its words say, the best first."""
+    """From a class's label to the hints of its words, the best first."""
 
     def of_class(self, qid: str, label: str) -> Sequence[Hint]:
-        """Returns what the taxonomy says of a class: by its Q-id, else of another of its label.
+        """Returns what the taxonomy says about a class: by its Q-id, or else by its label.
 
-        In a list without Q-ids, classes have other names; then the label says it.
+        The classes of a list without Q-ids are found by their label.
         """
         found = self.classes.get(qid) if has_qid(qid) else None
         found = found or self.class_labels.get(label.casefold())
         return [found] if found else []
 
     def of_tags(self, tags: Sequence[str]) -> list[Hint]:
-        """Returns what the tags of a class say, as Wikidata has them: `Tag:building=church`."""
+        """Returns the hints of a class's tags, written as in Wikidata: `Tag:building=church`."""
         known = [(tag, self.tags.get(tag.removeprefix("Tag:").replace("=", "/"))) for tag in tags]
         return [Hint(to, "P1282", f"OpenStreetMap's {tag} (P1282)") for tag, to in known if to]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalInputs:
-    """What proposals are made of, wherever it comes from: a build, or a list."""
+    """The inputs of proposals, from a build or a list."""
 
     classes: pa.Table
     """Rows of CLUSTERS: class_qid, class_label, landmarks, cluster_id, similarity. A class without
-    a Q-id has any other unique name as `class_qid`."""
+    a Q-id has another unique name as `class_qid`."""
     vectors: NDArray[np.float32]
-    """(n, D) of the classes' labels."""
+    """(n, D), of the labels of the classes."""
     words: pa.Table
-    """Of WORDS: phrase, hierarchical_label (null: to be ignored), kind, embedding."""
+    """Columns of WORDS: phrase, hierarchical_label (null: ignore), kind, embedding."""
     knowledge: Knowledge
     superclasses: pa.Table = field(default_factory=SUPERCLASSES.schema.empty_table)
     """Rows of SUPERCLASSES."""
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Class to its tags on OpenStreetMap, from CLASS_EVIDENCE."""
+    """Class to its OpenStreetMap tags, from CLASS_EVIDENCE."""
     calibration: Calibration = field(default_factory=shipped_calibration)
 
     def on_grid(self) -> tuple[NDArray[np.float32], Phrases]:
-        """Returns the vectors of the classes and of the words as the methods compare them."""
+        """Returns the vectors of the classes and of the words, rounded for comparison."""
         labels: list[str | None] = self.words["hierarchical_label"].to_pylist()
         kinds = self.words["kind"].to_numpy()
         phrases = Phrases(
@@ -105,13 +104,13 @@ def taxonomy_knowledge(
     names: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Knowledge:
-    """Puts a taxonomy in the form in which the methods ask.
+    """Puts a taxonomy into the form that the methods need.
 
     Args:
         tables: the taxonomy.
-        names: what whole labels, folded, mean in OpenStreetMap; asked where no word of a label is
-            known to the taxonomy.
-        tags: what OpenStreetMap's tags mean.
+        names: whole folded label to its meaning in OpenStreetMap; used if the taxonomy knows no
+            word of a label.
+        tags: OpenStreetMap tag to its meaning.
     """
     by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for each in tables.classes:
@@ -133,7 +132,7 @@ def taxonomy_knowledge(
             for one in found
         },
         cuts={
-            # None where a person is to look.
+            # None if a person has to look.
             each.superclass_qid: {"accept": each.hierarchical_label, "ignore": IGNORE}.get(
                 each.action
             )
@@ -151,7 +150,7 @@ def _hint(action: str, label: str, tier: str, words: str) -> Hint:
 
 
 def _reading(reader: LabelReader, names: Mapping[str, str]) -> Callable[[str], Sequence[Hint]]:
-    """Returns a function that reads labels, and gives hints."""
+    """Returns a function from a label to hints."""
 
     def read(label: str) -> list[Hint]:
         if found := reader.read(label):
@@ -171,10 +170,10 @@ def _folded(text: str) -> str:
 
 
 def shipped_knowledge(folder: Path | None = None) -> Knowledge:
-    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's names and tags.
+    """Reads a taxonomy, and OpenStreetMap's names and tags.
 
     Args:
-        folder: of a taxonomy with all its tables; None takes the shipped one.
+        folder: of a user's own taxonomy with all its tables; None takes the shipped one.
     """
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}

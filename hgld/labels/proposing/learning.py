@@ -1,11 +1,11 @@
-"""Proposals that learn: after each decision the open classes are proposed anew.
+"""Proposals that learn: each decision updates the proposals of open classes.
 
 Opinions are added, each with the weight that makes the answers of the silver set likeliest (a
-logarithmic opinion pool): methods that read the same label repeat each other. What a sum is worth
-was measured in turn (`hgld.labels.proposing.calibration`).
+logarithmic opinion pool), because methods that read the same label repeat each other. The
+confidence of a sum is measured too (`hgld.labels.proposing.calibration`).
 
-The state depends on the decisions in force and on nothing else: not on their order, nor on what was
-taken back. A batch is one bulk of decisions on a new state (`hgld.labels.proposing.stage`).
+The state depends only on the decisions in force, not on their order or on decisions taken back. A
+batch run applies all decisions at once to a new state (`hgld.labels.proposing.stage`).
 
 Source:
     Genest, Zidek, Combining probability distributions: a critique and an annotated bibliography,
@@ -46,7 +46,7 @@ class Verdicts(NamedTuple):
     confidence: Floats
     """Of the best, calibrated."""
     second_confidence: Floats
-    """Of the second: its share of what is left."""
+    """Of the second: its share of the rest."""
     log_odds: Floats
     """Of the best against all others, before calibration."""
 
@@ -54,13 +54,13 @@ class Verdicts(NamedTuple):
 def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdicts:
     """Finds the best targets by a sum of opinions.
 
-    score(t) = log prior(t) + sum of weight x log_ratio(t) over the methods; of equal scores the
-    first column is the better.
+    score(t) = log prior(t) + sum of weight x log_ratio(t) over the methods; ties go to the first
+    column.
 
     Args:
         log_ratios: float64 (n, T), the weighted sum over the methods.
         prior: float64 (T,), T at least 2.
-        calibration: what sums are worth.
+        calibration: from log-odds to confidence.
 
     Returns:
         The verdicts.
@@ -77,7 +77,7 @@ def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdict
     scores[rows, best] = -np.inf
     second = scores.argmax(axis=1)
     next_best = scores[rows, second]
-    # log of the sum over the others, from their greatest on
+    # log of the sum over the others, relative to their largest
     rest = next_best + np.log(np.exp(scores - next_best[:, None]).sum(axis=1))
     confidence = calibration.confident(top - rest)
     left = (1 - confidence) * np.exp(next_best - rest)
@@ -86,18 +86,18 @@ def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdict
 
 
 class OpenProposals:
-    """What is proposed of each class, given the decisions in force.
+    """The proposal for each class, given the decisions in force.
 
-    `decide` tells which classes changed; `proposal` tells of one, with the evidence, so that a page
-    asks for no more than it shows.
+    `decide` returns which classes changed; `proposal` returns one with its evidence, so that a page
+    computes only what it shows.
     """
 
     def __init__(self, inputs: ProposalInputs, methods: Sequence[ProposalMethod] = METHODS) -> None:
-        """Proposes with nothing decided.
+        """Proposes without any decision.
 
         Args:
-            inputs: the classes and what is known of them.
-            methods: which methods speak: all, but where one measures what each gives.
+            inputs: the classes and what is known about them.
+            methods: the methods to use; fewer than all only to measure the effect of each.
         """
         self._knowledge, self._calibration = inputs.knowledge, inputs.calibration
         columns = (inputs.classes[name].to_pylist() for name in _CLASS_COLUMNS)
@@ -108,7 +108,7 @@ class OpenProposals:
         self._tags = inputs.tags
         self._decisions: dict[str, Ruling] = {}
         self._decided: dict[int, str] = {}
-        """Row of a decided class to its target."""
+        """Row of each decided class to its target."""
         vectors, phrases = inputs.on_grid()
         self._neighbours = DecidedNeighbours(vectors, self._qids, phrases.scale)
         mapped = {qid: hint.target for qid, hint in self._knowledge.classes.items()}
@@ -119,7 +119,7 @@ class OpenProposals:
         if "prototypes" in methods:
             self._prototypes = Prototypes(vectors, phrases, self._targets)
         self._hints = self._fixed_hints(methods)
-        """By method, what it says of each class now; `prototypes` says it in numbers only."""
+        """Method to its current hints for each class; `prototypes` gives only numbers."""
         self._fixed = {
             method: ranked_opinion(method, hints, self._targets, self._calibration)
             for method, hints in self._hints.items()
@@ -131,8 +131,8 @@ class OpenProposals:
         for method, opinion in self._fixed.items():
             self._fixed_sum += self._calibration.weight(method) * opinion
         self._sum = self._fixed_sum.copy()
-        """Of all methods, weighted. It is kept, since a new super-category asks all classes: of
-        10,000 that takes 17 ms, and 115 where it is added up anew."""
+        """Weighted sum over all methods. It is kept because a new super-category affects all
+        classes: for 10,000 that takes 17 ms, and 115 ms if the sum is computed again."""
         self._changing = [method for method in CHANGING if method in methods]
         self._hints |= {method: [()] * count for method in self._changing}
         self._verdicts = Verdicts(*np.zeros((2, count), np.int64), *np.zeros((3, count)))
@@ -140,14 +140,14 @@ class OpenProposals:
         self._judge(range(count))
 
     def decide(self, decisions: Mapping[str, Ruling | None]) -> list[str]:
-        """Takes up decisions and proposes anew what they bear on.
+        """Applies decisions and updates the proposals that depend on them.
 
         Args:
-            decisions: class to what it was decided to be, which replaces what was decided before;
-                None takes that back. A class that is not in the build speaks for those below it.
+            decisions: class to its decision, which replaces an earlier one; None takes that back. A
+                class outside the build counts as a superclass of others.
 
         Returns:
-            The classes of which the proposal, its action or its confidence changed, in their order.
+            The classes whose proposal, action or confidence changed, in their order.
         """
         before = self._shown()
         changed: set[int] = set()
@@ -181,7 +181,7 @@ class OpenProposals:
         return [self._qids[row] for row in np.flatnonzero(is_other)]
 
     def proposal(self, qid: str) -> Proposal:
-        """Returns what is proposed of a class, with the evidence.
+        """Returns the proposal for a class, with its evidence.
 
         Raises:
             ValueError: no such class.
@@ -191,43 +191,43 @@ class OpenProposals:
         return self._proposal(self._row[qid])
 
     def proposals(self) -> list[Proposal]:
-        """Returns what is proposed of every class, with the evidence."""
+        """Returns the proposals for all classes, with their evidence."""
         return [self._proposal(row) for row in range(len(self._qids))]
 
     def others_than(self, proposals: Iterable[Proposal]) -> list[Proposal]:
-        """Returns the proposals that differ from given ones, with the evidence.
+        """Returns the proposals that differ from the given ones, with their evidence.
 
         Args:
-            proposals: of classes of the build, each at most once. As with `decide`, other evidence
-                is no difference.
+            proposals: for classes of the build, at most one per class. As in `decide`, evidence is
+                not compared.
         """
         given = {self._row[each.class_qid]: each._replace(evidence="") for each in proposals}
         rows = range(len(self._qids))
         return [self._proposal(row) for row in rows if given.get(row) != self._proposed(row)]
 
     def log_odds(self) -> Floats:
-        """Returns the log-odds of each class's best target: what confidence is calibrated on."""
+        """Returns the log-odds of each class's best target, the input of the calibration."""
         return self._verdicts.log_odds
 
     def best_targets(self) -> list[str]:
-        """Returns each class's best target, IGNORE among them, whatever the action is."""
+        """Returns each class's best target, which may be IGNORE, whatever the action is."""
         return [self._targets.columns[column] for column in self._verdicts.best]
 
     def hints(self, method: ProposalMethod, qid: str) -> Sequence[Hint]:
-        """Returns what a method says of a class now, the best first."""
+        """Returns a method's current hints for a class, the best first."""
         return self._hints[method][self._row[qid]]
 
     def log_ratios(self) -> dict[str, Floats]:
-        """Returns what each method says of all classes, unweighted, float64 (n, T)."""
+        """Returns each method's opinion on all classes, unweighted, float64 (n, T)."""
         every = range(len(self._qids))
         methods = (*self._fixed, *self._changing)
         return {method: self._opinion(method, every)[:, :-1] for method in methods}
 
     def _fixed_hints(self, methods: Sequence[ProposalMethod]) -> dict[str, list[Sequence[Hint]]]:
-        """Returns the hints of the methods that no decision changes.
+        """Returns the hints of the methods that do not depend on decisions.
 
-        The taxonomy's classes and its words are of one author, who read the same label: where a
-        class is known, its words are silent.
+        One author wrote the taxonomy's classes and its words from the same labels. So if a class is
+        known, its words do not count again.
         """
         pairs = zip(self._qids, self._labels, strict=True)
         classes = [self._knowledge.of_class(*each) for each in pairs]
@@ -242,7 +242,7 @@ class OpenProposals:
         return {method: hints for method, hints in found.items() if method in methods}
 
     def _ask(self, rows: Sequence[int]) -> None:
-        """Asks the methods that know decisions about classes anew, and adds up what all say."""
+        """Updates the methods that depend on decisions for some classes, and the sums."""
         places = np.array(rows, dtype=np.int64)
         total = self._targets.widened(self._fixed_sum[places], self._taxonomy)
         for method in self._changing:
@@ -257,7 +257,7 @@ class OpenProposals:
         self._sum[places] = total
 
     def _opinion(self, method: str, rows: Sequence[int]) -> Floats:
-        """Returns what a method says of some classes, float64 (n, T + 1)."""
+        """Returns a method's opinion on some classes, float64 (n, T + 1)."""
         if method in self._fixed:
             places = np.array(rows, dtype=np.int64)
             return self._targets.widened(self._fixed[method][places], self._taxonomy)
@@ -265,7 +265,7 @@ class OpenProposals:
         return ranked_opinion(method, said, self._targets, self._calibration)
 
     def _judge(self, rows: Sequence[int]) -> None:
-        """Pools classes anew; what a person decided is certain."""
+        """Updates the verdicts of some classes; decisions are certain."""
         prior = self._targets.prior(self._calibration.ignored)
         places = np.array(rows, dtype=np.int64)
         verdicts = pool(self._sum[places, :-1], prior, self._calibration)
@@ -280,7 +280,7 @@ class OpenProposals:
             kept[places] = found
 
     def _shown(self) -> tuple[NDArray[Any], ...]:
-        """Returns columns of all classes by which a changed proposal is known."""
+        """Returns the columns that show whether a proposal changed."""
         best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
         is_decided = np.zeros(len(self._qids), dtype=np.bool_)
         is_decided[list(self._decided)] = True
@@ -294,12 +294,12 @@ class OpenProposals:
         return proposed._replace(evidence=evidence(*self._reasons(row, target, other), other))
 
     def _proposed(self, row: int) -> Proposal:
-        """Returns what is proposed of a class; the evidence, which takes longest, is empty."""
+        """Returns the proposal for a class without its evidence, which takes longest."""
         verdicts, columns = self._verdicts, self._targets.columns
         said = [hints[row] for hints in self._hints.values() if hints[row]]
         is_decided, confidence = row in self._decided, float(verdicts.confidence[row])
-        # Something must say that a class is to be ignored; else it must be likelier than where
-        # nothing is known, and the taxonomy must not want a person to look.
+        # Ignoring needs a hint that says so; otherwise it must be likelier than for a class about
+        # which nothing is known, and the taxonomy must not ask for a person.
         may_ignore = is_decided or any(hint.says_ignore for hints in said for hint in hints)
         if not may_ignore and confidence >= self._calibration.ignore_from:
             may_ignore = not any(hint.is_doubt for hints in said for hint in hints)
@@ -310,7 +310,7 @@ class OpenProposals:
             may_ignore=may_ignore,
             is_doubted=any(hints[0].is_outright_doubt for hints in said),
         )
-        # Of a class to ignore the side of its next best, for a reviewer who would keep it.
+        # For a class to ignore, the side of its second best, in case a reviewer keeps it.
         side = self._side(choice.target or choice.runner_up)
         tier: Certainty = "decided" if is_decided else choice.tier
         best = (choice.target or None, side, choice.action, choice.confidence, tier)
@@ -318,7 +318,7 @@ class OpenProposals:
         return Proposal._make((*self._rows[row], *best, "", *second))
 
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:
-        """Returns the reasons for a target, and those for another of methods that prefer it."""
+        """Returns the reasons for a target, and those of methods that prefer another one."""
         first, second = self._targets.number[target], self._targets.number[other]
         methods = [method for method, said in self._hints.items() if said[row]]
         speaking, against = [], []
@@ -332,14 +332,14 @@ class OpenProposals:
         return speaking, against
 
     def _words(self, method: str, row: int, target: str) -> str:
-        """Returns what a method says for a target in words; empty where it says nothing."""
+        """Returns a method's reason for a target in words; empty if it has none."""
         if method == "prototypes" and self._prototypes:
             return self._prototypes.words(row, target)
         hints = self._hints[method][row]
         return next((each.words for each in hints if each.target == target), "")
 
     def _side(self, label: str) -> str | None:
-        """Returns the side of a super-category: the taxonomy's, else what most decisions say."""
+        """Returns the side of a super-category: the taxonomy's, or else that of most decisions."""
         if label in self._knowledge.sides:
             return self._knowledge.sides[label]
         sides = Counter(

@@ -1,10 +1,10 @@
-"""What vectors, decided classes and superclasses say of a class: the methods beside the taxonomy.
+"""The methods beside the taxonomy: vectors, decided classes and superclasses.
 
-Cosines are the same to the last bit on every machine. Vectors are rounded to multiples of 2^-11.
-Products of two such numbers are multiples of 2^-22, and sums of them for unit vectors stay below 2:
-float32 holds them without rounding. So it matters neither in which order nor on how many threads
-they are summed, nor whether one row is asked for or a thousand: what is proposed after a decision
-is what a new run proposes. The rounding moves a cosine of 384 numbers by some 0.0002.
+Cosines are the same bit for bit on every machine. Vectors are rounded to multiples of 2^-11.
+Products of two such numbers are multiples of 2^-22, and for unit vectors their sums stay below 2,
+so float32 holds them exactly. The order of the sum, the number of threads and the number of rows
+have no effect: a proposal after a decision equals that of a new run. The rounding changes a cosine
+of 384 numbers by about 0.0002.
 """
 
 from collections import Counter, defaultdict
@@ -24,24 +24,24 @@ Vectors = NDArray[np.float32]
 Number = TypeVar("Number", float, Floats)
 
 SAME = 0.995
-"""The cosine from which two labels are one text."""
+"""The cosine from which on two labels count as the same text."""
 _STEP = 2.0**-11
 _NOTHING = 1e-9  # a shorter vector has no direction
-_FEW = 3  # names, of fewer there is no spread
-_BLOCK = 1024  # classes at a time: with 20,000 words 80 MB of cosines
-_SHOWN = 3  # names that a reviewer is shown
+_FEW = 3  # names; fewer have no spread
+_BLOCK = 1024  # classes at a time: 80 MB of cosines with 20,000 words
+_SHOWN = 3  # names in the evidence
 NEIGHBOURS = 5
-"""How many decided classes speak for another: the nearest first."""
+"""How many decided classes count for a class, the nearest first."""
 NEAR = 2
-"""How far above the mean a decided class must lie to say anything of another, in deviations."""
-_NEAREST = 6  # deviations from which on it makes no difference
-_SPEAKERS = 3  # superclasses: the nearest of what is known; a third seldom differs
-_DEEP = 3  # steps from which on one more makes no difference
-_MANY = 3  # siblings from which on one more makes no difference
+"""Least cosine of a decided class that counts, in deviations above the mean."""
+_NEAREST = 6  # deviations; more make no difference
+_SPEAKERS = 3  # the nearest known superclasses; a third seldom differs
+_DEEP = 3  # steps; more make no difference
+_MANY = 3  # siblings; more make no difference
 
 
 def unit_grid(vectors: Vectors) -> Vectors:
-    """Returns vectors at unit norm on the grid, float32 (n, D); one without a direction is zero."""
+    """Returns unit vectors rounded to the grid, float32 (n, D); without a direction: zero."""
     wide = vectors.astype(np.float64)
     norms = np.sqrt((wide**2).sum(axis=1, keepdims=True))
     unit = np.divide(wide, norms, out=np.zeros_like(wide), where=norms > _NOTHING)
@@ -49,7 +49,7 @@ def unit_grid(vectors: Vectors) -> Vectors:
 
 
 def cosines(left: Vectors, right: Vectors) -> Vectors:
-    """Returns the cosines of each row of the one with each of the other, float32 (n, m).
+    """Returns the cosine of each row on the left with each row on the right, float32 (n, m).
 
     Args:
         left: float32 (n, D) from `unit_grid`.
@@ -59,10 +59,10 @@ def cosines(left: Vectors, right: Vectors) -> Vectors:
 
 
 class Scale(NamedTuple):
-    """The unit in which cosines of one encoder are told, so that those of another mean the same.
+    """A unit for cosines that is comparable between encoders.
 
-    Text vectors of an encoder point roughly one way: any two of CLIP's have a cosine near 0.76, of
-    MiniLM's near 0.3. How far a cosine lies above that, in standard deviations, can be compared.
+    Text vectors of an encoder point in roughly the same direction: any two have a cosine near 0.76
+    with CLIP and near 0.3 with MiniLM. The excess over that, in standard deviations, is comparable.
     """
 
     mean: float
@@ -80,7 +80,7 @@ def scale_of(names: Vectors) -> Scale:
         names: float32 (m, D) from `unit_grid`.
 
     Returns:
-        Their mean and standard deviation; where there are too few, cosines as they are.
+        Their mean and standard deviation; with too few names, a scale that changes nothing.
     """
     if len(names) < _FEW:
         return Scale(0.0, 1.0)
@@ -95,11 +95,11 @@ class Phrases:
     texts: Sequence[str]
     """w phrases."""
     targets: Sequence[str]
-    """What each is a word for: a super-category, or IGNORE."""
+    """The target of each phrase: a super-category, or IGNORE."""
     is_name: NDArray[np.bool_]
-    """(w,): whether it is the official name itself."""
+    """(w,): whether it is the super-category's own name."""
     is_alias: NDArray[np.bool_]
-    """(w,): whether it is of the taxonomy's own words, which the method `wording` reads."""
+    """(w,): whether it is an alias of the taxonomy, which the method `wording` reads."""
     vectors: Vectors
     """(w, D) from `unit_grid`."""
 
@@ -110,17 +110,17 @@ class Phrases:
 
 
 class Prototypes:
-    """The method `prototypes`: how near a class is to a super-category's name and its words.
+    """The method `prototypes`: the similarity of a class to a super-category's name and words.
 
-    Its score is half the cosine to the name and half that to the best of the words: what a name
-    does not say (`sports venue`) its words do, and a word that is far from the name weighs half.
+    The score is the mean of the cosine to the name and the largest cosine to a word: words cover
+    what a name does not say (`sports venue`), and a word far from the name counts only half.
     """
 
     def __init__(self, vectors: Vectors, phrases: Phrases, targets: Targets) -> None:
         """Compares each class with every word.
 
         Args:
-            vectors: (n, D) from `unit_grid`, as the words.
+            vectors: (n, D) from `unit_grid`.
             phrases: the words; those of other targets are left out.
             targets: what can be proposed.
         """
@@ -128,15 +128,15 @@ class Prototypes:
         numbers = [targets.number.get(target, -1) for target in phrases.targets]
         self._columns = np.array(numbers, dtype=np.int64)
         is_known = self._columns >= 0
-        # An alias that is the label itself is left out: `wording` says so already, and here it
-        # would hide what the other words are like.
+        # An alias equal to the label is left out: `wording` finds it already, and here it would
+        # hide the other words.
         self._names = self._best(is_known & phrases.is_name, leave_out_same=False)
         words = self._best(is_known, leave_out_same=True)
         self.scores = phrases.scale.of((self._names + words) / 2)
         """(n, T), in deviations above the mean; -inf for a target without a word."""
 
     def _best(self, chosen: NDArray[np.bool_], *, leave_out_same: bool) -> Floats:
-        """Returns the greatest cosine of each class to any chosen word of each target."""
+        """Returns the largest cosine of each class to a chosen word of each target."""
         best = np.full((len(self._vectors), len(self._targets.columns)), -np.inf)
         rows = np.flatnonzero(chosen)
         rows = rows[self._columns[rows].argsort(kind="stable")]
@@ -151,14 +151,14 @@ class Prototypes:
         return best
 
     def opinion(self, calibration: Calibration) -> Floats:
-        """Returns what the method says of all classes, float64 (n, T + 1)."""
+        """Returns the method's opinion on all classes, float64 (n, T + 1)."""
         settings = calibration.softmax["prototypes"]
         prior = self._targets.prior(calibration.ignored)
         said = np.log(softmax_shares(self.scores, settings, prior) / prior)
         return np.append(said, np.full((len(said), 1), np.log(settings.floor)), axis=1)
 
     def words(self, row: int, target: str) -> str:
-        """Returns the evidence of a class for a target; empty where the method cannot name it."""
+        """Returns the evidence of a class for a target; empty for a target without words."""
         targets, phrases = self._targets, self._phrases
         if target not in targets.names:
             return ""
@@ -180,7 +180,7 @@ def softmax_shares(scores: Floats, settings: Softmax, prior: Floats) -> Floats:
     Args:
         scores: float64 (n, T), IGNORE last; -inf where a target has no word.
         settings: of the method.
-        prior: float64 (T,) of sum 1.
+        prior: float64 (T,) with sum 1.
     """
     scores = scores.copy()
     scores[:, -1] = np.maximum(scores[:, -1], settings.ignore)
@@ -193,16 +193,16 @@ def softmax_shares(scores: Floats, settings: Softmax, prior: Floats) -> Floats:
 class DecidedNeighbours:
     """The methods `namesakes` and `neighbours`: the decided classes nearest to each class.
 
-    A namesake has the same text: what a person decided of it counts for more than what is like it.
-    Of equally near ones the older Q-id comes first, so that the order of decisions leaves no trace.
+    A namesake has the same text, so its decision counts for more than that of a similar class. Ties
+    go to the older Q-id, so the order of decisions has no effect.
     """
 
     def __init__(self, vectors: Vectors, qids: Sequence[str], scale: Scale) -> None:
-        """Starts with nothing decided.
+        """Starts without decisions.
 
         Args:
             vectors: (n, D) from `unit_grid`.
-            qids: of the classes.
+            qids: Q-ids of the classes.
             scale: of the encoder's cosines.
         """
         self._vectors, self._scale = vectors, scale
@@ -210,19 +210,19 @@ class DecidedNeighbours:
         self._age = {row: qid_age(qid) for row, qid in enumerate(qids)}
         self._decided: set[int] = set()
         self.rows = np.full((len(vectors), NEIGHBOURS), -1)
-        """(n, NEIGHBOURS): the nearest decided classes, the nearest first; -1 for none."""
+        """(n, NEIGHBOURS): rows of the nearest decided classes, the nearest first; -1: none."""
         self.cosines = np.full((len(vectors), NEIGHBOURS), -np.inf, dtype=np.float32)
-        """(n, NEIGHBOURS): how near they are; -inf for none."""
+        """(n, NEIGHBOURS): their cosines; -inf: none."""
 
     def update(self, decided: Iterable[int], reopened: Iterable[int] = ()) -> set[int]:
         """Adds decided classes, and removes reopened ones.
 
         Args:
-            decided: rows; some may be decided already, to something else.
+            decided: rows; some may have had another decision.
             reopened: rows that were decided.
 
         Returns:
-            The rows of which the neighbours, or what these say, may have changed.
+            The rows whose neighbours, or their decisions, may have changed.
         """
         decided, reopened = sorted(decided), sorted(reopened)
         self._decided = (self._decided | {*decided}) - {*reopened}
@@ -237,15 +237,15 @@ class DecidedNeighbours:
         return set(rows.tolist())
 
     def _find(self, rows: NDArray[np.int64]) -> None:
-        """Finds the neighbours of some classes among all that are decided."""
+        """Finds the neighbours of some classes among all decided classes."""
         decided = np.array(sorted(self._decided, key=self._age.__getitem__), dtype=np.int64)
         near = np.full((len(rows), len(decided) + 1), -np.inf, dtype=np.float32)
         near[:, :-1] = cosines(self._vectors[rows], self._vectors[decided])
-        near[:, :-1][rows[:, None] == decided] = -np.inf  # no class is a neighbour of itself
+        near[:, :-1][rows[:, None] == decided] = -np.inf  # a class is not its own neighbour
         near[near < self._least] = -np.inf
         at = np.arange(len(rows))
         for place in range(NEIGHBOURS):
-            column = near.argmax(axis=1)  # the first of equal ones: the oldest
+            column = near.argmax(axis=1)  # ties: the first, which is the oldest
             self.cosines[rows, place] = near[at, column]
             found = np.isfinite(near[at, column])
             self.rows[rows, place] = np.where(found, np.append(decided, -1)[column], -1)
@@ -254,13 +254,13 @@ class DecidedNeighbours:
     def hints(
         self, row: int, labels: Sequence[str], targets: Mapping[int, str], *, same: bool
     ) -> list[Hint]:
-        """Returns what the neighbours of a class say, the nearest first.
+        """Returns the hints of a class's neighbours, the nearest first.
 
         Args:
             row: the class.
             labels: the text of each class.
             targets: of the decided classes, by row.
-            same: whether those with the same text are asked, or the others.
+            same: True for neighbours with the same text, False for all others.
         """
         found = []
         for other, near in zip(self.rows[row].tolist(), self.cosines[row].tolist(), strict=True):
@@ -273,7 +273,7 @@ class DecidedNeighbours:
 
     def _tier(self, cosine: float) -> str:
         above = int(self._scale.of(cosine))
-        # The least cosine is a float32, and may be a little below NEAR deviations.
+        # The least cosine is a float32, and may be slightly below NEAR deviations.
         return str(min(max(above, NEAR), _NEAREST))
 
 
@@ -281,18 +281,18 @@ class Superclass(NamedTuple):
     """A superclass of a class."""
 
     depth: int
-    """Steps of P279, the fewest."""
+    """The fewest steps of P279."""
     qid: str
     label: str
 
 
 class Superclasses:
-    """The method `superclasses`: what is known of the classes above a class, and beside it.
+    """The method `superclasses`: what is known about the classes above and beside a class.
 
-    A class above that is decided, of the taxonomy or a cut point speaks for all below it, the
-    nearest first. A cut point may be a stop: what lies above it is too general (a state is no
-    landform). That one is to be ignored says nothing of those below: `building` has no look of its
-    own, and a tower has. Decided classes with the same direct superclass speak after those.
+    A superclass that is decided, in the taxonomy or a cut point counts for all classes below it,
+    the nearest first. A cut point may also stop the walk, because what lies above is too general (a
+    state is not a landform). An ignored superclass says nothing about those below: `building` has
+    no typical look, but a tower has. Decided classes with the same direct superclass come last.
     """
 
     def __init__(
@@ -305,11 +305,11 @@ class Superclasses:
         """Reads a SUPERCLASSES table.
 
         Args:
-            qids: the classes; a row is a place in it.
-            superclasses: rows of SUPERCLASSES; those of other classes, and of a class that is its
-                own superclass (Wikidata has loops), are left out.
+            qids: the classes; a row is an index into them.
+            superclasses: rows of SUPERCLASSES; those of other classes, and a class as its own
+                superclass (Wikidata has loops), are left out.
             mapped: class of the taxonomy to its target.
-            cuts: superclass to the target of all below it; IGNORE or None only stop.
+            cuts: superclass to the target of all classes below; IGNORE or None only stop.
         """
         self._mapped, self._cuts = mapped, cuts
         self._decided: dict[str, str] = {}
@@ -326,17 +326,17 @@ class Superclasses:
         for found in self._above:
             found.sort(key=lambda each: (each.depth, qid_number(each.qid)))
         self._decided_beside: dict[str, Counter[str]] = defaultdict(Counter)
-        """Direct superclass to how its decided classes were decided."""
+        """Direct superclass to the targets of its decided classes."""
 
     def decide(self, qid: str, target: str | None) -> set[int]:
-        """Takes up a decision.
+        """Applies a decision.
 
         Args:
-            qid: any class, one of the build's or not.
-            target: what it was decided to be; None takes a decision back.
+            qid: any class, in the build or not.
+            target: the decided target; None takes a decision back.
 
         Returns:
-            The rows of which the hints may have changed.
+            The rows whose hints may have changed.
         """
         before = self._decided.pop(qid, None)
         if target is not None:
@@ -351,7 +351,7 @@ class Superclasses:
         return changed
 
     def hints(self, row: int) -> list[Hint]:
-        """Returns what the superclasses of an open class say, the nearest first."""
+        """Returns the hints of an open class's superclasses, the nearest first."""
         found: list[Hint] = []
         stopped: int | None = None
         for above in self._above[row]:
@@ -367,7 +367,7 @@ class Superclasses:
         return found + self._siblings(row)
 
     def _say(self, qid: str) -> tuple[str, str | None, str]:
-        """Returns who speaks of a class, a person before all others, what it says, and how."""
+        """Returns the source, target and wording of what is known about a class; people first."""
         if qid in self._decided:
             return "decided", self._decided[qid], "was decided so"
         if qid in self._cuts:
@@ -382,7 +382,7 @@ class Superclasses:
         for above in self._direct(row):
             ordered = sorted(self._decided_beside[above.qid].items(), key=lambda each: -each[1])
             (target, most), (_, second) = [*ordered, (IGNORE, 0), (IGNORE, 0)][:2]
-            # Where they do not agree, the superclass is no kind of landmark but a shelf.
+            # If they disagree, the superclass is a mere container, not a kind of landmark.
             if most > 2 * second:
                 words = f"{most} decided so of the kind {above.label!r} ({above.qid})"
                 found.append(Hint(target, f"siblings {min(most, _MANY)}", words))

@@ -1,10 +1,10 @@
-"""What one method says of a class: how much likelier each super-category becomes by it.
+"""The opinion of one method on a class: how much likelier it makes each super-category.
 
-Every method answers in one unit. Its opinion of a class is a distribution over the super-categories
-and `ignore`, told as the logarithm of its ratio to what is expected before anything is known. So
-methods that know nothing of one another are added (`hgld.labels.proposing.learning`), and one that
-is silent adds nothing. Opinions of n classes are a float64 (n, T + 1): a column for each target,
-and a last one for any super-category that the method does not know.
+All methods use the same unit. An opinion is a distribution over the super-categories and `ignore`,
+as the logarithm of its ratio to the prior. So the opinions of independent methods are added
+(`hgld.labels.proposing.learning`), and a method without an opinion adds 0. Opinions on n classes
+are a float64 (n, T + 1): a column per target, and a last one for any super-category that the method
+does not know.
 """
 
 import functools
@@ -20,16 +20,16 @@ from hgld.labels.proposing.calibration import Calibration
 Floats = NDArray[np.float64]
 
 IGNORE = ""
-"""The target of a class that says nothing of looks; no super-category has an empty name."""
+"""The target of a class that does not describe how a place looks; never the name of a label."""
 
 DOUBT = "ask"
-"""How tiers start of what the taxonomy would have a person look at; it may well be ignored."""
+"""Prefix of tiers for which the taxonomy asks a person; the class may well be ignored."""
 
 _DOUBT_OUTRIGHT = {"ask qid", "ask label", "ask exact"}
 
 
 class Hint(NamedTuple):
-    """A super-category that a method names for a class."""
+    """A target that a method names for a class."""
 
     target: str
     """A super-category, or IGNORE."""
@@ -40,28 +40,28 @@ class Hint(NamedTuple):
 
     @property
     def is_doubt(self) -> bool:
-        """Whether the taxonomy would have a person look at the class."""
+        """Whether the taxonomy asks a person to look at the class."""
         return self.target == IGNORE and self.tier.startswith(DOUBT)
 
     @property
     def is_outright_doubt(self) -> bool:
-        """Whether it would so because of the class itself, or its whole label."""
+        """Whether it asks because of the class itself, or its whole label."""
         return self.tier in _DOUBT_OUTRIGHT
 
     @property
     def says_ignore(self) -> bool:
-        """Whether the class is to be ignored, without doubt."""
+        """Whether it says to ignore the class, without doubt."""
         return self.target == IGNORE and not self.tier.startswith(DOUBT)
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What can be proposed: the super-categories in their order, IGNORE, and what was added."""
+    """What can be proposed: the taxonomy's super-categories, IGNORE, and added ones."""
 
     names: tuple[str, ...]
-    """Of the taxonomy."""
+    """Super-categories of the taxonomy, in its order."""
     added: tuple[str, ...] = ()
-    """Super-categories that a person made; the taxonomy and the vectors know nothing of them."""
+    """Super-categories that a person added; neither the taxonomy nor the vectors know them."""
 
     @functools.cached_property
     def columns(self) -> tuple[str, ...]:
@@ -74,22 +74,22 @@ class Targets:
         return {name: column for column, name in enumerate(self.columns)}
 
     def prior(self, ignored: float) -> Floats:
-        """Returns what is expected of a class of which nothing is known.
+        """Returns the prior of a class about which nothing is known.
 
         Args:
             ignored: the share of classes that are ignored; the super-categories of the taxonomy
-                share the rest, and each that was added is as likely as one of them.
+                share the rest equally, and an added one is as likely as one of them.
 
         Returns:
-            float64 (T,), positive; the sum is 1 where nothing was added.
+            float64 (T,), positive; the sum is 1 if nothing was added.
         """
         each = (1 - ignored) / max(len(self.names), 1)
         return np.array([ignored if target == IGNORE else each for target in self.columns])
 
     def widened(self, opinion: Floats, before: "Targets") -> Floats:
-        """Returns opinions on other targets as opinions on these.
+        """Returns opinions on the targets `before` as opinions on these.
 
-        Of a target that is new the method says what it says of any that it does not know.
+        A new target gets the opinion on targets that the method does not know.
         """
         columns = [before.number.get(name, -1) for name in self.columns]
         return opinion.take([*columns, -1], axis=1)
@@ -98,25 +98,25 @@ class Targets:
 def ranked_opinion(
     method: str, hints: Sequence[Sequence[Hint]], targets: Targets, calibration: Calibration
 ) -> Floats:
-    """Makes an opinion of ranked hints.
+    """Makes an opinion from ranked hints.
 
-    The first is right with the accuracy of its tier, a_1; if it is not, the second with a_2, and so
-    on; what is left is spread as if nothing were known:
+    The first hint is right with the accuracy of its tier, a_1; if it is wrong, the second is right
+    with a_2, and so on; the rest is spread as the prior:
 
         p(t) = sum_i [t_i = t] a_i prod_{j<i} (1 - a_j)  +  prior(t) prod_i (1 - a_i)
 
     Args:
         method: its name.
-        hints: of each of n classes, the best first; none where the method is silent.
-        targets: what can be proposed; a hint at anything else (its super-category is in no decision
-            any more) is left out.
+        hints: for each of n classes, the best first; empty if the method has no opinion.
+        targets: what can be proposed; a hint at another target (a super-category that is in no
+            decision any more) is ignored.
         calibration: has the accuracies.
 
     Returns:
-        float64 (n, T + 1), log(p / prior); 0 where the method is silent.
+        float64 (n, T + 1), log(p / prior); 0 if the method has no opinion.
 
     Example:
-        One hint with an accuracy of 0.9, before which 0.5 were expected of either of two:
+        One hint with an accuracy of 0.9, for two targets with a prior of 0.5 each:
 
         >>> from hgld.labels.proposing.calibration import Calibration
         >>> tiers = Calibration(accuracy={("wording", "name"): 0.9}, ignored=0.5)
@@ -139,7 +139,7 @@ def ranked_opinion(
 
 
 def has_qid(name: str) -> bool:
-    """Says whether a name is a Q-id; the classes of a plain list may have other names."""
+    """Says whether a name is a Q-id; classes of a plain list may have other names."""
     return name[:1] == "Q" and name[1:].isdecimal() and name.isascii()
 
 

@@ -1,7 +1,7 @@
-"""Proposals as a reviewer reads them: of a class what, how sure and why; of a cluster its name.
+"""Proposals as a reviewer reads them: label, confidence and evidence of classes and clusters.
 
-A cluster's name, proposal and score come from its own members, so that renumbering or editing one
-changes none of another. Only the place in the reviewer's order compares clusters.
+A cluster's name, proposal and score come only from its own members, so renumbering or editing one
+cluster changes no other. Only the place in the reviewer's order compares clusters.
 """
 
 import re
@@ -28,16 +28,16 @@ CONFIDENCE_DECIMALS = 4
 
 Certainty = Literal["decided", "automatic", "likely", "doubtful"]
 
-_SHOWN = 4  # reasons; the strongest come first
+_SHOWN = 4  # reasons, the strongest first
 
 NAME_OF_IGNORED = "says nothing of looks"
-"""How a cluster is named whose members are to be ignored."""
+"""Name of a cluster whose members are to be ignored."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_COMMON = 1 / 3  # of the members must have a word that names a cluster
-_PART = 0.2  # of the members that make a part of a cluster worth splitting off
-_FEWEST = 2  # members of such a part
-_WHISKER = 1.5  # interquartile ranges below which a member lies far out (Tukey, 1977)
-_FEW = 4  # members, of fewer there are no quartiles
+_COMMON = 1 / 3  # least share of members with a word that names a cluster
+_PART = 0.2  # least share of members in a part worth splitting off
+_FEWEST = 2  # least number of members of such a part
+_WHISKER = 1.5  # interquartile ranges to an outlier (Tukey, 1977)
+_FEW = 4  # members; fewer have no quartiles
 
 
 class Proposal(NamedTuple):
@@ -65,9 +65,9 @@ def proposals_table(proposals: Sequence[Proposal]) -> pa.Table:
 
 
 def proposals_of(table: pa.Table) -> list[Proposal]:
-    """Returns the proposals of a PROPOSALS table, equal to those it was made of.
+    """Returns the proposals of a PROPOSALS table, equal to those it was made from.
 
-    Their confidences have few decimals, and lie in the table as float32.
+    The table has confidences as float32, so they are rounded again.
     """
     return [
         Proposal(**row)._replace(
@@ -79,7 +79,7 @@ def proposals_of(table: pa.Table) -> list[Proposal]:
 
 
 class Reason(NamedTuple):
-    """What a method says for the proposed target, or for the runner-up."""
+    """A method's reason for the proposed target, or for the runner-up."""
 
     weight: float
     """How much likelier it makes the target, as a logarithm."""
@@ -87,7 +87,7 @@ class Reason(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What is proposed: one of the two best targets."""
+    """The proposal: one of the two best targets."""
 
     target: str
     action: Action
@@ -105,19 +105,19 @@ def choose(
     may_ignore: bool,
     is_doubted: bool = False,
 ) -> Choice:
-    """Chooses what to propose, and what a reviewer does with it.
+    """Chooses the target to propose, and the action.
 
-    A reviewer is asked where the best is more likely wrong than right, where the taxonomy would
-    have a person look at that very class, unless it is certain by now, and where nothing speaks for
-    ignoring a class but that nothing else speaks. Then the best super-category is shown: a reviewer
-    can ignore it, and could not guess a label that is not shown.
+    A reviewer is asked in three cases: the best target is more likely wrong than right; the
+    taxonomy asks about this very class and the answer is not certain; the only reason to ignore the
+    class is that nothing supports a label. Then the best super-category is shown, because a
+    reviewer can ignore it but cannot guess a label that is not shown.
 
     Args:
-        targets: the best and the second; IGNORE is one of them or none.
+        targets: the best and the second best; either may be IGNORE.
         confidences: of both.
         calibration: has the thresholds.
-        may_ignore: whether anything says that the class is to be ignored.
-        is_doubted: whether the taxonomy asks about this class, or about its label to the letter.
+        may_ignore: whether the class may be ignored.
+        is_doubted: whether the taxonomy asks about this class, or about its exact label.
 
     Example:
         >>> choose(("lake", ""), (0.97, 0.01), Calibration(), may_ignore=False)
@@ -142,9 +142,9 @@ def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: s
     """Puts reasons into words, the strongest first.
 
     Args:
-        speaking: for what is proposed.
-        against: for the runner-up, of methods that find it likelier.
-        runner_up: its name; IGNORE is told as `ignore`.
+        speaking: reasons for the proposed target.
+        against: reasons for the runner-up, of methods that find it likelier.
+        runner_up: its name; IGNORE is shown as `ignore`.
 
     Returns:
         One line, never empty.
@@ -157,7 +157,7 @@ def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: s
         [each.words for each in sorted(reasons, key=lambda each: -each.weight) if each.words]
         for reasons in (speaking, against)
     )
-    line = "; ".join(told[:_SHOWN]) or "nothing speaks for it but that little speaks for others"
+    line = "; ".join(told[:_SHOWN]) or "only because little supports anything else"
     return f"{line}; but for {runner_up or 'ignore'}: {contrary[0]}" if contrary else line
 
 
@@ -170,13 +170,13 @@ class ClusterPart(NamedTuple):
 
 
 def cluster_proposals(proposals: Sequence[Proposal]) -> pa.Table:
-    """Proposes a name, a label and what to do of each cluster.
+    """Proposes a name and a label for each cluster.
 
     Args:
-        proposals: of all classes.
+        proposals: for all classes.
 
     Returns:
-        A CLUSTER_PROPOSALS table, what settles most first.
+        A CLUSTER_PROPOSALS table, the clusters that settle most first.
     """
     members: dict[int, list[Proposal]] = defaultdict(list)
     for each in proposals:
@@ -190,7 +190,7 @@ def cluster_proposals(proposals: Sequence[Proposal]) -> pa.Table:
 
 
 def telling_words(label: str) -> set[str]:
-    """Returns the words of a label, casefolded, that may tell a cluster from others.
+    """Returns the casefolded words of a label that may distinguish a cluster.
 
     Example:
         >>> sorted(telling_words("Church of England parish church"))
@@ -222,16 +222,16 @@ def _row(number: int, members: Sequence[Proposal], commonness: Mapping[str, int]
 def cluster_name(
     members: Sequence[Proposal], label: str | None, commonness: Mapping[str, int]
 ) -> str:
-    """Names a cluster by its super-category and the word that tells it from others.
+    """Names a cluster by its super-category and a distinguishing word.
 
-    The word is one that at least a third of the members have, the super-category's name has not,
-    and few classes outside have: the greatest share^2 n / commonness. Where there is none, a
-    cluster to be ignored is told by its member with most landmarks.
+    At least a third of the members have the word, the super-category's name does not, and few
+    classes outside do: the largest share^2 n / commonness. Without such a word, a cluster to ignore
+    is named after its member with the most landmarks.
 
     Args:
         members: at least one.
-        label: the super-category; None where they are to be ignored.
-        commonness: word to the classes that have it, in all clusters.
+        label: the super-category; None to ignore.
+        commonness: word to the number of classes with it, in all clusters.
 
     Returns:
         A name, never empty.
@@ -245,16 +245,16 @@ def cluster_name(
     }
     if not telling and label is not None:
         return named
-    if not telling:  # of many that are ignored each is another thing, and none is to be merged
+    if not telling:  # ignored clusters differ from each other, so each needs its own name
         first = max(members, key=lambda each: (each.landmarks, each.similarity))
         return f"{named}: {first.class_label}"
     return f"{named}: {min(telling, key=lambda word: (-telling[word], word))}"
 
 
 def outliers(members: Sequence[Proposal], label: str | None) -> list[str]:
-    """Returns the members that fit their cluster badly, by Q-id.
+    """Returns the Q-ids of members that fit their cluster badly.
 
-    They are proposed something else than the cluster, or lie further from its centre than 1.5
+    Their proposal differs from the cluster's, or their similarity to its centre is more than 1.5
     interquartile ranges below the lower quartile.
     """
     near = np.array([each.similarity for each in members], dtype=np.float64)
@@ -268,9 +268,9 @@ def outliers(members: Sequence[Proposal], label: str | None) -> list[str]:
 
 
 def parts(members: Sequence[Proposal]) -> list[ClusterPart]:
-    """Returns the parts into which a cluster could be split, by landmarks; none where it is one.
+    """Returns the parts into which a cluster could be split, by landmarks; empty if it is uniform.
 
-    A part is what is proposed for at least two members and a fifth of them.
+    A part is a proposed label of at least two members and a fifth of them.
     """
     classes = Counter(each.proposed_label for each in members)
     weights = _weights(members)

@@ -1,4 +1,4 @@
-"""Stage `propose`: what is proposed to the reviewer of each class and each cluster, and why."""
+"""Stage `propose`: a proposal for each class and each cluster, with its evidence."""
 
 import hashlib
 import logging
@@ -54,8 +54,8 @@ class ProposeConfig:
 
     taxonomy: Path | None = setting(
         None,
-        "Folder of a taxonomy of one's own, with all tables of the shipped one; the same as of "
-        "the step that encodes the labels. Its lines count, wherever it lies.",
+        "Folder of your own taxonomy, with all tables of the shipped one; the same as for `hgld "
+        "embed`. Only its lines matter, not its path.",
         changes_rows=False,
     )
 
@@ -76,11 +76,11 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
 
     Raises:
         MissingInputError: no clusters, words, superclasses or decisions.
-        DamagedError: the embeddings are not those of the classes.
-        InputError: a taxonomy that cannot be read.
+        DamagedError: the embeddings do not match the classes.
+        InputError: the taxonomy cannot be read.
     """
-    load_taxonomy_tables(config.taxonomy)  # says what is wrong with it before anything else does
-    # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
+    load_taxonomy_tables(config.taxonomy)  # first, because its errors are the clearest
+    # A user's own taxonomy is recorded under the name of its setting, which `hgld status` reads.
     told = "taxonomy" if config.taxonomy else "shipped_taxonomy"
     settings = row_settings(config) | {
         told: _digest(config.taxonomy or SHIPPED),
@@ -90,7 +90,7 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
 
 
 def _digest(folder: Path) -> str:
-    """Returns the digest of a taxonomy's tables, and of the distilled ones that always count."""
+    """Returns the digest of a taxonomy's tables and of the distilled ones, which always count."""
     files = {path.name: path for path in folder.glob("*.csv")}
     files |= {name: SHIPPED / name for name in ("wordnet.csv", "openstreetmap.csv")}
     lines = sorted(f"{name} {file_digest(path)}" for name, path in files.items())
@@ -123,17 +123,17 @@ def _rulings(decided: pa.Table) -> dict[str, Ruling | None]:
 def read_inputs(
     workspace: Workspace, classes: pa.Table, taxonomy: Path | None = None
 ) -> ProposalInputs:
-    """Reads what proposals of a build are made of.
+    """Reads the inputs of a build's proposals.
 
     Args:
         workspace: a build whose `cluster` has finished.
-        classes: its CLUSTERS, at least a row.
-        taxonomy: folder of a taxonomy of one's own; None takes the shipped one.
+        classes: its CLUSTERS, at least one row.
+        taxonomy: folder of a user's own taxonomy; None takes the shipped one.
 
     Raises:
         MissingInputError: no vectors, words or superclasses.
-        DamagedError: the embeddings are not those of the classes.
-        InputError: a taxonomy that cannot be read.
+        DamagedError: the embeddings do not match the classes.
+        InputError: the taxonomy cannot be read.
     """
     return ProposalInputs(
         classes=classes,
@@ -146,7 +146,7 @@ def read_inputs(
 
 
 def _tags(evidence: Path) -> dict[str, list[str]]:
-    """Returns class to its tags on OpenStreetMap, sorted; none where no evidence was asked for."""
+    """Returns class to its OpenStreetMap tags, sorted; empty if no evidence was fetched."""
     found = defaultdict[str, list[str]](list)
     if evidence.exists():
         wanted = (pc.field("property") == "P1282") & pc.field("value").is_valid()
@@ -160,7 +160,7 @@ def vectors_of_build(workspace: Workspace, classes: pa.Table) -> NDArray[np.floa
     """Returns the vector of each class, float32 (n, D), in the order of the classes.
 
     Raises:
-        DamagedError: there is not one for each.
+        DamagedError: a class has no vector.
     """
     table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
     places = pc.index_in(classes["class_qid"], value_set=table["class_qid"])

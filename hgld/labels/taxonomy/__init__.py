@@ -1,1 +1,1 @@
-"""The taxonomy that ships: the 78 super-categories, their names, what is known of classes."""
+"""The shipped taxonomy: the 78 super-categories, their names, and known classes."""

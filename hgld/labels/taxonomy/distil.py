@@ -1,10 +1,10 @@
-"""How wordnet.csv and openstreetmap.csv were made, of WordNet and of OpenStreetMap's presets.
+"""Makes wordnet.csv and openstreetmap.csv from WordNet and OpenStreetMap's presets.
 
     python -m hgld.labels.taxonomy.distil --wordnet DIR --osm DIR
 
-The folders are /usr/share/wordnet of Debian's wordnet-base, and the npm package
-@openstreetmap/id-tagging-schema unpacked; shipped/LICENSES.md has their versions and digests.
-What is chosen by hand lies in `sources/`: the roots and nouns of WordNet, the labels of presets.
+The folders are /usr/share/wordnet of Debian's wordnet-base, and the unpacked npm package
+@openstreetmap/id-tagging-schema; shipped/LICENSES.md has their versions and digests. `sources/` has
+the choices made by hand: the roots and nouns of WordNet, the labels of presets.
 
 Sources: G. A. Miller, WordNet: A Lexical Database for English, Communications of the ACM 38 (1995);
 its files are described in the manual pages wndb(5WN) and cntlist(5WN).
@@ -28,13 +28,13 @@ from hgld.labels.taxonomy.rows import SHIPPED, read_csv_rows
 CHOSEN = Path(__file__).parent / "sources"
 
 _SHARE = 0.5
-# Those in which most presets are named; the codes are the names of the translations' files.
+# The languages with names for most presets; the codes are the names of the translation files.
 PRESET_LANGUAGES = (
     *("ar", "cs", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it"),
     *("ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh-CN"),
 )
 _PARENTHESES = re.compile(r"[(\uff08][^)\uff09]*[)\uff09]")
-# `Sports Center / Complex`: what follows is often no name without what precedes.
+# `Sports Center / Complex`: the second part is often not a name by itself.
 _ALTERNATIVE = re.compile(r"\s+/\s.*|\s*[,،、].*")
 _QUOTES = str.maketrans("", "", '\u00ad"„“”«»')  # and the soft hyphen
 # Longer names describe rather than name; with this, both tables stay below 400 kB.
@@ -48,13 +48,13 @@ class WordNet(NamedTuple):
     """The nouns of a WordNet."""
 
     senses: Mapping[str, Sequence[str]]
-    """Of each noun in lower case, with `_` for a blank, its synsets by sense number."""
+    """Noun in lower case, with `_` for a blank, to its synsets by sense number."""
     spellings: Mapping[str, Sequence[str]]
-    """Of each synset, its nouns as they are written there."""
+    """Synset to its nouns as written."""
     hyponyms: Mapping[str, Sequence[str]]
-    """Of each synset, those directly below."""
+    """Synset to those directly below."""
     uses: Mapping[tuple[str, int], int]
-    """Of a noun and a sense number from 1, how often it was met in tagged texts, if at all."""
+    """Noun and sense number, from 1, to its count in tagged texts, if any."""
 
 
 def read_wordnet(folder: Path) -> WordNet:
@@ -67,7 +67,7 @@ def read_wordnet(folder: Path) -> WordNet:
         spellings[line[0]] = line[4:end:2]
         pointers = line[end + 1 : end + 1 + 4 * int(line[end])]
         for symbol, target, part_of_speech in zip(*(pointers[n::4] for n in range(3)), strict=True):
-            if (symbol, part_of_speech) == ("@", "n"):  # `@i` is that of an instance, a name
+            if (symbol, part_of_speech) == ("@", "n"):  # `@i` marks an instance, a proper name
                 hyponyms[target].append(line[0])
     for key, number, count, *_ in _lines(folder / "cntlist.rev"):
         noun, _, sense = key.partition("%")
@@ -77,7 +77,7 @@ def read_wordnet(folder: Path) -> WordNet:
 
 
 def _lines(path: Path) -> list[list[str]]:
-    """Returns the fields of each line that is not of the licence, which is indented."""
+    """Returns the fields of each line, without the licence, whose lines are indented."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.partition(" | ")[0].split() for line in lines if not line.startswith(" ")]
 
@@ -85,11 +85,11 @@ def _lines(path: Path) -> list[list[str]]:
 def distil_wordnet(folder: Path) -> str:
     """Returns the text of wordnet.csv: the nouns of the super-categories, sorted.
 
-    A noun's label is the one with the largest share of its uses, if that is at least a half and no
-    other label has as much; of a sense that no text showed, and one more of any other, one use is
-    assumed. Senses that are proper names are other words. Nouns that are used otherwise in names of
-    places than in texts have a label chosen by hand, or none. A compound is left out where its last
-    word alone has the same label, since whoever looks a name up looks for its head noun.
+    A noun's label is the one with the largest share of its uses, if that is at least half and no
+    other label has as many; each sense counts one use more than the tagged texts have. Senses that
+    are proper names do not count. Nouns that mean something else in place names have a label chosen
+    by hand, or none. A compound is left out if its last word has the same label, because a name is
+    looked up by its head noun.
 
     Args:
         folder: of WordNet's database.
@@ -106,7 +106,7 @@ def distil_wordnet(folder: Path) -> str:
         if noun in chosen or not rest or found.get(head) != label:
             numbered = enumerate(wordnet.senses[word], start=1)
             senses = [number for number, synset in numbered if labels.get(synset) == label] or [1]
-            # The sense that has the label and is met most; of a chosen noun the first.
+            # The most frequent sense with the label; for a noun chosen by hand, the first.
             uses = {} if noun in chosen else wordnet.uses
             sense = max(senses, key=lambda number: uses.get((word, number), 0))
             rows.append((noun, label, f"{word}.n.{sense:02}"))
@@ -114,14 +114,14 @@ def distil_wordnet(folder: Path) -> str:
 
 
 def label_synsets(wordnet: WordNet, roots: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Returns the label of each synset that a root reaches, an empty one below a cut.
+    """Returns the label of each synset that a root reaches; empty below a cut.
 
-    The nearest root counts. Where two with different labels are equally near, a synset has none.
+    The nearest root counts. If two with different labels are equally near, a synset has no label.
 
     Args:
         wordnet: all nouns.
-        roots: synset (`church.n.02`: a noun and the number of its sense), levels (how many levels
-            of hyponyms take the label as well, or `all`) and hierarchical_label (empty for a cut).
+        roots: synset (`church.n.02`: a noun and a sense number), levels (how many levels of
+            hyponyms take the label too, or `all`) and hierarchical_label (empty for a cut).
     """
     near: dict[str, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for root in roots:
@@ -138,7 +138,7 @@ def label_synsets(wordnet: WordNet, roots: Iterable[Mapping[str, str]]) -> dict[
 
 
 def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
-    """Returns the label of a noun; empty where most of its uses have none."""
+    """Returns the label of a noun; empty if most of its uses have none."""
     uses = Counter[str]()
     for number, synset in enumerate(wordnet.senses[word], start=1):
         if word in wordnet.spellings[synset]:  # a proper name has a capital there
@@ -151,13 +151,13 @@ def _label_of(wordnet: WordNet, word: str, labels: Mapping[str, str]) -> str:
 def distil_openstreetmap(folder: Path) -> str:
     """Returns the text of openstreetmap.csv: the names of the super-categories, sorted.
 
-    In one language a text says at most one super-category. As a name it does where all presets of
-    that name have the same label. As a term it does where all presets that have it as a term do,
-    none has it as a name, and it is known to be another word for one of them: a trusted preset's,
-    or a large part of its name, as `bahnhof` is of `bahnhofgebäude`.
+    A text means at most one super-category per language: all presets with that name, or if there
+    are none, all presets with that term, must have the same label. A term must also be a synonym of
+    a preset: the preset is trusted, or the term is a large part of its name, as `bahnhof` is of
+    `bahnhofgebäude`.
 
     Args:
-        folder: the package id-tagging-schema, unpacked.
+        folder: the unpacked package id-tagging-schema.
     """
     presets = read_csv_rows(CHOSEN / "presets.csv")
     labels = {row["preset"]: row["hierarchical_label"] for row in presets}
@@ -182,11 +182,11 @@ def distil_openstreetmap(folder: Path) -> str:
 
 
 def read_wordings(folder: Path, language: str) -> dict[str, tuple[Texts, Texts]]:
-    """Reads how a language calls each preset, which is a kind of place that the iD editor offers.
+    """Reads the names of each preset, a kind of place in the iD editor, in one language.
 
     Returns:
-        Preset to its names (with aliases), and to its terms: what a mapper may type instead, which
-        is looser (`queen` finds a palace). All are in lower case.
+        Preset to its names (with aliases) and its terms, which are looser search words (`queen`
+        finds a palace). All are in lower case.
     """
     path = folder / "dist" / "translations" / f"{language}.json"
     presets = json.loads(path.read_text(encoding="utf-8"))[language]["presets"]["presets"]
@@ -200,17 +200,17 @@ def read_wordings(folder: Path, language: str) -> dict[str, tuple[Texts, Texts]]
 
 
 def _clean(texts: Iterable[str]) -> Texts:
-    """Returns texts in lower case, without blanks around them; no letters and no sentences."""
+    """Returns texts stripped and in lower case, without single letters and sentences."""
     lowered = (unicodedata.normalize("NFC", text).lower().translate(_QUOTES) for text in texts)
     found = (" ".join(text.strip(" -").split()) for text in lowered)
-    # A Chinese character is a word.
+    # One Chinese character can be a word.
     return tuple(
         text for text in found if 1 < len(text) <= _LONGEST or (len(text) == 1 and text > "\u2e7f")
     )
 
 
 def _is_part(term: str, names: Iterable[str]) -> bool:
-    """Tells whether a term is a large part of a name, or a name of the term."""
+    """Says whether a term is a large part of a name, or a name of the term."""
     pairs = (sorted((term, name), key=len) for name in names)
     return any(short in long and 2 * len(short) > len(long) for short, long in pairs)
 
@@ -222,7 +222,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes both tables where the shipped ones lie."""
+    """Writes both tables into the folder of the shipped ones."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with data.noun")
     parser.add_argument("--osm", type=Path, required=True, help="folder with package.json")

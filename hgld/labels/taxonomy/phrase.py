@@ -1,10 +1,10 @@
-"""A label as words that can be compared: one case, one spelling, one number, no accents."""
+"""Turns a label into comparable words: one case, one spelling, singular, no accents."""
 
 import re
 import unicodedata
 from itertools import takewhile
 
-# Letters that are no plain one with an accent; \u0131 is the dotless i of Turkish.
+# Letters that do not decompose into a plain letter and an accent; \u0131: Turkish dotless i.
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "ð": "d"}
     | dict.fromkeys("\u2019\u02bc", "'")  # typographic apostrophes
@@ -21,7 +21,7 @@ _AMERICAN = {
     "labour": "labor",
     "mediaeval": "medieval",
     "neighbourhood": "neighborhood",
-    "neigbourhood": "neighborhood",  # so in Wikidata: "village or neigbourhood"
+    "neigbourhood": "neighborhood",  # sic in Wikidata: "village or neigbourhood"
     "theatre": "theater",
 }
 _UNCHANGED = {"alps", "canvas", "christmas", "news"}
@@ -36,16 +36,16 @@ CUTS = frozenset(
         *("containing", "that", "which", ","),
     }
 )
-"""What ends the noun phrase that says what a thing is; what follows says which, where or whose."""
+"""Words that end the noun phrase for the kind of thing; the rest says which, where or whose."""
 
 JOINTS = frozenset({"and", "or", "&", "/"})
-"""What joins two noun phrases that say what a thing is."""
+"""Words that join two such noun phrases."""
 
 
 def singular(word: str) -> str:
-    """Returns an English plural's singular, by its ending; other words as they are.
+    """Returns the singular of an English plural, by its ending; other words unchanged.
 
-    Both sides of a comparison pass through here, so that a wrong singular does no harm.
+    Both sides of a comparison pass through here, so a wrong singular does no harm.
 
     Example:
         >>> [singular(word) for word in ("churches", "abbeys", "properties", "glass", "ruins")]
@@ -61,10 +61,10 @@ def singular(word: str) -> str:
 
 
 def fold(text: str) -> tuple[str, ...]:
-    """Returns a text's words as they are compared, with the marks `,` and `/` as words.
+    """Returns the words of a text in comparable form; `,`, `/` and `&` are words.
 
-    What stands in parentheses, numbers and articles are left out; possessives lose their
-    apostrophe; American spelling and the singular are the standard.
+    Text in parentheses, numbers and articles are left out; possessives lose their apostrophe;
+    words get American spelling and the singular.
 
     Args:
         text: a label in any language.
@@ -85,7 +85,7 @@ def head_and_tail(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, .
     """Splits a noun phrase before its first preposition, participle or comma.
 
     Returns:
-        The head phrase, and what follows an `of`: nothing where another word cuts.
+        The head phrase, and what follows an `of`; empty if another word comes first.
 
     Example:
         >>> head_and_tail(("group", "of", "lake", "in", "finland"))

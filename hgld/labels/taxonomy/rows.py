@@ -1,7 +1,7 @@
-"""The five tables of a taxonomy, as CSV that a person can edit, and what must hold in them.
+"""The five tables of a taxonomy, as CSV that a person can edit, and their checks.
 
-The tables lie beside this module; a folder with files of the same names and columns takes their
-place as a whole, so that each line of the shipped ones can be changed, dropped or added to.
+A folder with files of the same names and columns replaces the shipped tables as a whole, so that
+every line can be changed, removed or added.
 """
 
 import csv
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 SHIPPED = Path(__file__).parent / "shipped"
-"""The folder of the tables that ship."""
+"""The folder of the shipped tables."""
 
 Action = Literal["accept", "ignore", "ask"]
-"""A super-category is proposed; or to leave the class out, as it says nothing of looks; or a person
-has to look."""
+"""Propose a super-category; leave the class out, because it does not describe a look; or ask a
+person."""
 
 PhraseAction = Literal["ignore", "ask", "transparent"]
 PhraseMatch = Literal["exact", "head", "start", "contains"]
@@ -52,7 +52,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRow:
-    """A line of `classes.csv`: what is known of one Wikidata class; no label unless accepted."""
+    """A line of `classes.csv`: the action for one Wikidata class, with a label if accepted."""
 
     class_qid: str
     class_label: str
@@ -62,10 +62,10 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutPoint:
-    """A line of `cut_points.csv`: where a walk up the tree of subclasses ends, and with what.
+    """A line of `cut_points.csv`: where a walk up the superclasses ends.
 
-    `accept` ends it with a super-category. `ignore` and `ask` end it with nothing: so much lies
-    below an `entity` or a `temple` that to be below it says nothing of a class.
+    `accept` ends it with a super-category. `ignore` and `ask` end it without one: so many classes
+    lie below an `entity` or a `temple` that this says nothing about a class.
     """
 
     superclass_qid: str
@@ -79,8 +79,8 @@ class CutPoint:
 class UnspecificPhrase:
     """A line of `unspecific.csv`: words that do not say what a thing looks like.
 
-    `exact` is the whole label, `head` its last words, `start` its first, `contains` any. A
-    `transparent` head (building, complex, group of) leaves the word to its modifier.
+    `exact` matches the whole label, `head` its last words, `start` its first, `contains` any. For a
+    `transparent` head (building, complex, group of) the modifier decides.
     """
 
     phrase: str
@@ -107,12 +107,12 @@ _TEXTS = frozenset({"description", "language", "alias", "reason", "phrase"})
 
 
 def _problem(row: Row, kind: type, known: Collection[str]) -> str:
-    """Returns what a line must have, and has not; empty where it can be used.
+    """Returns what a line must have but lacks; empty if it is valid.
 
     Args:
         row: of a table.
-        kind: what its lines are.
-        known: the super-categories that a line may name; of none it is one itself.
+        kind: the class of its lines.
+        known: the super-categories that a line may name.
     """
     actions = get_args(PhraseAction if kind is UnspecificPhrase else Action)
     one_of = {"natural_or_human_made": _SIDES, "match": get_args(PhraseMatch), "action": actions}
@@ -131,7 +131,7 @@ def _label_problem(row: Row, kind: type, known: Collection[str]) -> str:
     if kind is SuperCategory:
         return "" if fold(label) else f"a text in hierarchical_label, got {label!r}"
     if row.get("action", "accept") != "accept":
-        return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else ""
+        return f"no hierarchical_label, because it is not accepted, got {label!r}" if label else ""
     if label not in known:
         return f"a hierarchical_label of supercategories.csv, to the letter, got {label!r}"
     return ""
@@ -143,7 +143,7 @@ def _read(
     """Reads a table; its rows are checked, and no two have the same key."""
     if not path.is_file():
         raise InputError(
-            f"{path} must be there: the folder of a taxonomy holds all five tables; copy the "
+            f"{path} is missing: the folder of a taxonomy must have all five tables; copy the "
             f"shipped ones and edit them"
         )
     columns = [field.name for field in fields(kind)]
@@ -161,13 +161,13 @@ def _read(
 
 
 def read_csv_rows(path: Path) -> list[Row]:
-    """Reads a CSV table: what is distilled, or what was chosen by hand for it."""
+    """Reads a CSV table that was distilled, or chosen by hand for that."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def of_one_meaning(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Returns the texts that stand beside one super-category only, with it."""
+    """Returns the texts with only one super-category, and that super-category."""
     meanings: dict[str, set[str]] = defaultdict(set)
     for text, label in pairs:
         meanings[text].add(label)
@@ -178,10 +178,10 @@ def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
     """Reads the tables of a taxonomy and checks them.
 
     Args:
-        folder: of a user's own, with all five files; the shipped tables without it.
+        folder: of a user's own taxonomy, with all five files; None takes the shipped one.
 
     Raises:
-        InputError: a file, line or field that cannot be used, and what must hold.
+        InputError: a file, line or field is invalid; the message says what it must be.
 
     Example:
         >>> tables = load_taxonomy_tables()

@@ -1,9 +1,9 @@
-"""What the words of a label say of its super-category, in evidence that a reviewer can check.
+"""The super-category that the words of a label suggest, with evidence for a reviewer.
 
 An English noun phrase ends with its head: a `railway museum` is a museum, a `museum railway` is a
-railway. So the longest ending that the taxonomy knows decides; what a preposition adds (`of ...`,
-`in ...`) says which one it is, and what stands before the head says of what kind. Heads that name
-no kind of thing (building, site, group of) hand over to their modifier or to what follows `of`.
+railway. So the longest ending that the taxonomy knows decides; a prepositional phrase (`of ...`,
+`in ...`) only says which one, and the words before the head say what kind. For a head that names no
+kind of thing (building, site, group of), its modifier or the words after `of` decide.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from hgld.labels.taxonomy.phrase import CUTS, JOINTS, alternatives, fold, head_a
 from hgld.labels.taxonomy.rows import Action, TaxonomyTables
 
 EvidenceKind = Literal["exact", "contains", "suffix", "head", "modifier", "tail"]
-"""From the strongest to the weakest: the label is the phrase; it holds one that decides alone; its
-last words are; its last word is; a word before the head is; a word after `of` is."""
+"""From the strongest to the weakest. The known phrase is: the whole label; a phrase that decides
+anywhere in a label; the last words; the last word; a word before the head; a word after `of`."""
 
 _SAYS: dict[EvidenceKind, str] = {
     "exact": "the label is {!r}, which is",
@@ -27,29 +27,29 @@ _SAYS: dict[EvidenceKind, str] = {
 }
 _RANK = {evidence: rank for rank, evidence in enumerate(_SAYS)}
 
-# Languages that write `church` at the end of the name of a church, in one word with it.
+# Languages that join the word for `church` to the end of a church's name.
 _COMPOUNDING = frozenset({"de", "nl", "sv", "da", "no", "fi", "hu", "et", "ja", "zh", "ko", "is"})
 _SHORTEST_PART = 4
-"""Letters that a Latin alias needs to count as the end of a longer word: `turm`, but not `tor`."""
+"""Least number of letters of an alias at the end of a longer word: `turm`, but not `tor`."""
 
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One reading of a label: an action, with a super-category where it is `accept`."""
+    """One reading of a label: an action, with a super-category if it is `accept`."""
 
     action: Action
     hierarchical_label: str
     evidence: EvidenceKind
     words: str
-    """The words of the label that say so, as they were compared."""
+    """The words of the label that say so, in comparable form."""
     reason: str
     """For the reviewer, such as: the head noun 'museum' is museum."""
 
 
 class _Entry(NamedTuple):
-    """What the lexicon knows of some words."""
+    """What the lexicon knows about some words."""
 
     action: Action
     hierarchical_label: str
@@ -62,7 +62,7 @@ class LabelReader:
     """Reads labels by the aliases and unspecific phrases of a taxonomy."""
 
     def __init__(self, tables: TaxonomyTables) -> None:
-        """Compiles the tables; where two of them know the same words, an alias goes first."""
+        """Compiles the tables; an alias takes precedence over an equal unspecific phrase."""
         self._english: dict[Words, _Entry] = {}
         self._foreign: dict[Words, _Entry] = {}
         self._exact: dict[Words, _Entry] = {}
@@ -91,8 +91,8 @@ class LabelReader:
             label: of a class, in any language; several may be joined by `;`.
 
         Returns:
-            Each outcome once, with its best evidence, in the order of evidence and of the words;
-            nothing where no word of the label is known.
+            Each outcome once, with its best evidence, by strength of evidence, then by position;
+            empty if no word of the label is known.
 
         Example:
             >>> from hgld.labels.taxonomy.rows import load_taxonomy_tables
@@ -125,7 +125,7 @@ class LabelReader:
         return self._read_english(words) or self._read_foreign(plain)
 
     def _read_english(self, words: Words) -> list[Candidate]:
-        """Reads a phrase by its head, and by what follows `of`."""
+        """Reads a phrase by its head, and by the words after `of`."""
         if spanning := self._spanning(words):
             return [spanning]
         head, tail = head_and_tail(words)
@@ -145,19 +145,19 @@ class LabelReader:
         return None
 
     def _parts(self, head: Words) -> list[Words]:
-        """Splits a head at `and` and `or`, unless an alias holds them: `bed and breakfast`."""
+        """Splits a head at `and` and `or`, unless an alias has them: `bed and breakfast`."""
         entry_words = self._ending(head)
         return [head] if entry_words and JOINTS & {*entry_words} else alternatives(head)
 
     def _ending(self, words: Words) -> Words:
-        """Returns the longest ending that the English lexicon knows, or nothing."""
+        """Returns the longest ending in the English lexicon, or an empty tuple."""
         for start in range(max(0, len(words) - self._longest), len(words)):
             if words[start:] in self._english:
                 return words[start:]
         return ()
 
     def _hands_over(self, words: Words) -> bool:
-        """Tells whether all words are heads that name no kind of thing."""
+        """Says whether all words are heads that name no kind of thing."""
         while ending := self._ending(words):
             if self._english[ending].names_a_kind:
                 return False
@@ -165,7 +165,7 @@ class LabelReader:
         return not words
 
     def _read_compound(self, words: Words) -> list[Candidate]:
-        """Reads nouns in a row: by the longest known ending, then by what stands before it."""
+        """Reads a series of nouns: by the longest known ending, then by the words before it."""
         whole = words
         while ending := self._ending(words):
             entry = self._english[ending]
@@ -178,9 +178,9 @@ class LabelReader:
         return list(self._modifiers(words)) or (self._says_nothing(whole) if words != whole else [])
 
     def _says_nothing(self, words: Words) -> list[Candidate]:
-        """Reads what ends with a head that names no kind of thing, and says no more that is known.
+        """Reads a phrase whose head names no kind of thing, without other known words.
 
-        `building complex` is ignored; what an unknown word says (`Dutch building`) a person sees.
+        `building complex` is ignored; with an unknown word (`Dutch building`), a person is asked.
         """
         ending = self._ending(words)
         entry = self._english[ending]
@@ -196,7 +196,7 @@ class LabelReader:
                 return
 
     def _read_foreign(self, words: Words) -> list[Candidate]:
-        """Reads a label of another language: its aliases at either end, then anywhere."""
+        """Reads a label in another language: aliases at either end, then anywhere."""
         for start, end in sorted(
             _spans(words), key=lambda span: span[0] > 0 and span[1] < len(words)
         ):
@@ -213,7 +213,7 @@ class LabelReader:
 
 
 def _spans(words: Words) -> list[tuple[int, int]]:
-    """Returns all spans of words, the longest first and of equal ones the last first."""
+    """Returns all spans of words, the longest first; of equal length, the last first."""
     size = len(words)
     return [
         (start, start + length)
@@ -240,6 +240,6 @@ def _candidate(entry: _Entry, evidence: EvidenceKind, words: Words) -> Candidate
 
 
 def _weaker(candidate: Candidate) -> Candidate:
-    """Returns what a word after `of` says, as the weakest evidence."""
+    """Returns a candidate from the words after `of`, as the weakest evidence."""
     entry = _Entry(candidate.action, candidate.hierarchical_label, "")
     return _candidate(entry, "tail", tuple(candidate.words.split()))

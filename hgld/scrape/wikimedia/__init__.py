@@ -1,1 +1,1 @@
-"""What the answers and texts of Commons and Wikidata mean. Pure: nobody is asked here."""
+"""Requests to Commons and Wikidata, and how to read their answers. Pure: no network here."""

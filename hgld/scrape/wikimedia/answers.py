@@ -1,8 +1,7 @@
-"""What answers make known, and what an answer must be made of.
+"""The facts that answers give, and checks of each part of an answer.
 
-Each part is looked at as it is read, and odd ones are refused. An answer that is refused fails the
-rows that asked for it. What could be archived and then stand in no table, or be read as something
-else, does not get past here.
+Each part is checked when it is read; a malformed one is refused, and the rows that needed the
+answer fail. So nothing gets into the archive that no table could hold, or that could be misread.
 """
 
 import abc
@@ -16,41 +15,41 @@ T = TypeVar("T")
 MAX_INT64 = (1 << 63) - 1
 """The largest number that a column of a table can hold."""
 
-# No title and no label has one: MediaWiki replaces most of them, and refuses tabs and line ends.
+# Never in a title or label: MediaWiki replaces most of them, and refuses tabs and line ends.
 _CONTROLS = frozenset(map(chr, range(0x20)))
 
 
 class Facts(abc.ABC, Generic[T]):
-    """What the answers to one question make known, by key."""
+    """The facts from the answers to one question, by key."""
 
     def __init__(self) -> None:
-        """Knows nothing."""
+        """Starts without facts."""
         self._known: dict[str, T] = {}
         self.failed: dict[str, str] = {}
-        """Key to why it could not be learned, in words."""
+        """Key to the reason why it is unknown."""
 
     def __contains__(self, key: str) -> bool:
         """Says whether an answer covers the key."""
         return key in self._known
 
     def __getitem__(self, key: str) -> T:
-        """Returns what is known of a key that an answer covers; the last one counts."""
+        """Returns the facts of a key that is known, from the last answer."""
         return self._known[key]
 
     def update(self, known: Mapping[str, T]) -> None:
-        """Takes what is known by key."""
+        """Adds facts by key."""
         self._known.update(known)
 
     @abc.abstractmethod
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer is to be asked for once more, or an empty string."""
+        """Returns why to ask again instead of using an answer, or an empty string."""
 
     @abc.abstractmethod
     def add(self, answer: RawAnswer) -> None:
-        """Takes what an answer says.
+        """Adds the facts of an answer.
 
         Raises:
-            ValueError: a part of it is odd; nothing of it is taken.
+            ValueError: a part of it is malformed; nothing was added.
         """
 
 
@@ -58,8 +57,8 @@ def fields_of(part: object, name: str) -> Mapping[str, Any]:
     """Returns a part that is a JSON object; PHP writes an empty one as an empty list.
 
     Args:
-        part: what stands in the answer.
-        name: how an error names it.
+        part: a value in the answer.
+        name: its name in an error.
 
     Raises:
         ValueError: it is something else.
@@ -83,7 +82,7 @@ def entries_of(part: object, name: str) -> list[Mapping[str, Any]]:
 
 
 def text_of(part: object, name: str) -> str:
-    """Returns a part that is text, any text that UTF-8 can write.
+    """Returns a part that is text and can be encoded as UTF-8.
 
     Raises:
         ValueError: it is something else.
@@ -100,7 +99,7 @@ def text_of(part: object, name: str) -> str:
 def line_of(part: object, name: str) -> str:
     """Returns a part that is a title, a label or an id: text without control characters.
 
-    Everything else that Unicode has is kept as it is, however odd.
+    All other Unicode characters are kept unchanged.
 
     Raises:
         ValueError: it is something else.
@@ -124,7 +123,7 @@ def number_of(part: object, name: str) -> int:
 
 
 def flag_of(part: object, name: str) -> bool:
-    """Returns a part that is true or false, or is not there.
+    """Returns a part that is true, false or missing.
 
     Raises:
         ValueError: it is something else.
@@ -135,8 +134,8 @@ def flag_of(part: object, name: str) -> bool:
 
 
 def _odd(name: str, kind: str, got: object) -> ValueError:
-    # `ascii`: the error reaches a table and a log, and half a surrogate pair could not. Not of the
-    # whole of it: a number may have more digits than Python writes down.
+    # `ascii`: the error goes to a table and a log, which cannot hold half a surrogate pair. Large
+    # numbers apart: they may have more digits than Python converts.
     if isinstance(got, int) and abs(got) > MAX_INT64:
         shown = f"one of {got.bit_length()} bits"
     else:

@@ -1,7 +1,7 @@
-"""Commons: what its answers say of a title, and of the pages on the way from it.
+"""Commons: what its answers say about titles, redirects and missing pages.
 
-A title is asked for with `page_request`; an answer is a list of the API's JSON answers, more than
-one where the server had to continue. `CommonsPages` reads of each, and of nothing else:
+`page_request` asks for titles; an answer is a list of the API's JSON answers, more than one if the
+server had to continue. `CommonsPages` reads only these parts:
 
     {"query": {
         "normalized": [{"from": "Category:A_b", "to": "Category:A b", "fromencoded": false}],
@@ -13,18 +13,16 @@ one where the server had to continue. `CommonsPages` reads of each, and of nothi
             {"title": "Category:E", "missing": true},
             {"title": "Category:[", "invalid": true, "invalidreason": "..."}]}}
 
-Every part but `pages` may be absent, and so may every field of a page but its title. An answer in
-which no page is there at all may come from a server that has lost its own: it is asked for once
-more, in parts, before it is believed.
+Every part except `pages` may be absent, and so may every field of a page except its title. An
+answer that says that every page is missing may come from a server that lost its data: its titles
+are asked for once more, in halves, before it is believed.
 
-The text of a soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of its
-answers:
+`wikitext_request` asks for the text of soft redirects, and `SoftRedirects` reads:
 
     {"query": {"pages": [{"title": "Category:F", "links": [{"title": "Category:G"}],
         "revisions": [{"slots": {"main": {"content": "{{Category redirect|G}}"}}}]}]}}
 
-What became of a page that is not there is asked for with `log_request`, and `MoveLog` reads of its
-answers, newest event first:
+`log_request` asks what happened to a missing page, and `MoveLog` reads, newest event first:
 
     {"query": {"logevents": [
         {"title": "Category:E", "type": "delete", "action": "delete"},
@@ -52,7 +50,7 @@ from hgld.scrape.wikimedia.wikidata import checked_qid
 
 
 def page_request(titles: Sequence[str]) -> dict[str, str]:
-    """Returns the API parameters that ask for pages, their items and redirects. At most 50."""
+    """Returns the API parameters that ask for at most 50 pages, their items and redirects."""
     return {
         "formatversion": "2",
         "prop": "pageprops|revisions|categories",
@@ -66,7 +64,7 @@ def page_request(titles: Sequence[str]) -> dict[str, str]:
 
 
 def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
-    """Returns the API parameters that ask for the text of pages and their links. At most 50."""
+    """Returns the API parameters that ask for the text and links of at most 50 pages."""
     return {
         "formatversion": "2",
         "prop": "revisions|links",
@@ -79,7 +77,7 @@ def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
 
 
 def log_request(titles: Sequence[str]) -> dict[str, str]:
-    """Returns the API parameters that ask what was done with a page. One at a time."""
+    """Returns the API parameters that ask for the log of one page."""
     return {
         "formatversion": "2",
         "list": "logevents",
@@ -94,7 +92,7 @@ class Landing:
     """Where a title leads on the server: to a page, or to a reason why not."""
 
     title: str
-    """Of the page, after hard redirects; empty where there is none."""
+    """Title of the page, after hard redirects; empty if there is no page."""
     fetched_at: datetime
     status: str = "ok"
     """ok | no_page | redirect_loop | failed"""
@@ -103,39 +101,39 @@ class Landing:
     revision_id: int | None = None
     is_soft_redirect: bool = False
     missing_title: str = ""
-    """Of a page that could be there, and is not."""
+    """Title of a page that could exist but does not."""
 
 
 class CommonsPages(Facts[Landing]):
-    """Where each title leads, by the answers to `page_request`."""
+    """Where each title leads, from the answers to `page_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an answer that leaves titles out, or has none of the pages."""
         return doubt_of_pages(answer)
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes where the titles lead that an answer speaks of."""
+        """Adds where the titles of an answer lead."""
         self.update(page_landings(answer))
 
 
 def doubt_of_pages(answer: RawAnswer) -> str:
-    """Returns why an answer about pages is to be asked for once more, or an empty string."""
+    """Returns why to ask again instead of using an answer about pages, or an empty string."""
     landings = page_landings(answer)
     if len(landings) < len(answer.keys):
-        return f"does not speak of {len(answer.keys) - len(landings)} titles"
+        return f"leaves out {len(answer.keys) - len(landings)} titles"
     found = {landing.status for landing in landings.values()}
     is_missing = any(landing.missing_title for landing in landings.values())
     return "has none of the pages" if found == {"no_page"} and is_missing else ""
 
 
 def page_landings(answer: RawAnswer) -> dict[str, Landing]:
-    """Returns where each title leads that an answer about pages speaks of.
+    """Returns where each title in an answer about pages leads.
 
     Args:
-        answer: to `page_request`, or to another that follows redirects.
+        answer: to `page_request`, or to another request that follows redirects.
 
     Raises:
-        ValueError: a part of it is odd.
+        ValueError: a part of it is malformed.
     """
     renames = _renames(answer.answer)
     pages = answer_pages(answer.answer)
@@ -150,50 +148,50 @@ def page_landings(answer: RawAnswer) -> dict[str, Landing]:
         elif end in elsewhere:
             landing = _no_page(answer.fetched_at, f"{end} is on another wiki")
         else:
-            # Not in the answer at all: nothing is known, and a rerun asks again.
+            # Not in the answer: the title stays unknown, and a rerun asks again.
             continue
         landings[title] = landing
     return landings
 
 
 class SoftRedirects(Facts[str]):
-    """Where soft redirects point to, or an empty text, by the answers to `wikitext_request`."""
+    """Where soft redirects point, or an empty string, from the answers to `wikitext_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an answer that leaves pages out, or has none of them."""
         pages = answer_pages(answer.answer)
         unspoken = sum(title not in pages for title in answer.keys)
         if unspoken:
-            return f"does not speak of {unspoken} titles"
+            return f"leaves out {unspoken} titles"
         are_missing = all(flag_of(page.get("missing"), "missing") for page in pages.values())
         return "has none of the pages" if are_missing else ""
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes where the pages point to whose text is answered."""
+        """Adds where the pages of an answer point."""
         pages = answer_pages(answer.answer)
         self.update({title: _target(page) for title, page in pages.items()})
 
 
 class Fate(NamedTuple):
-    """What became of a page that is not there any more."""
+    """What happened to a page that no longer exists."""
 
     moved_to: str
-    """Title; empty where the page was never moved."""
+    """Title; empty if the page was never moved."""
     last_event: str
-    """What was done last, in words; empty where the log is."""
+    """The last move or deletion, in words; empty if there is none."""
 
 
 class MoveLog(Facts[Fate]):
-    """What became of pages that are not there any more, by the answers to `log_request`."""
+    """What happened to pages that no longer exist, from the answers to `log_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an empty log."""
         return "" if _entries(answer.answer, "logevents") else "has an empty log"
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes the log of one page; the newest move counts, deleted since or not."""
+        """Adds the log of one page; its newest move counts, even if it was deleted later."""
         if len(answer.keys) != 1:
-            raise ValueError(f"a log must be of one page, got {len(answer.keys)}")
+            raise ValueError(f"a log must be about one page, got {len(answer.keys)}")
         events = _entries(answer.answer, "logevents")
         parameters = [fields_of(event.get("params", {}), "params") for event in events]
         targets = [line_of(one.get("target_title", ""), "target_title") for one in parameters]
@@ -209,7 +207,7 @@ _ENDS = ("move", "delete")
 
 
 def _entries(chunks: object, part: str) -> list[Mapping[str, Any]]:
-    """Returns the entries of a part, from all the answers that continue each other."""
+    """Returns the entries of a part, from all the chunks of an answer."""
     queries = [fields_of(one.get("query", {}), "query") for one in entries_of(chunks, "the answer")]
     return [entry for query in queries for entry in entries_of(query.get(part, []), part)]
 
@@ -219,11 +217,11 @@ def _title(entry: Mapping[str, Any], name: str = "title") -> str:
 
 
 def _renames(chunks: object) -> dict[str, str]:
-    """Returns title to title: normalised, and then the redirects, both in one step each."""
+    """Returns title to title, one step each: normalisations, then redirects."""
     renames: dict[str, str] = {}
     for entry in _entries(chunks, "normalized"):
         given = _title(entry, "from")
-        # A title in another normal form comes back percent-encoded: JSON could not carry it.
+        # MediaWiki percent-encodes a title in another normal form: its JSON is in form C only.
         is_encoded = flag_of(entry.get("fromencoded"), "fromencoded")
         renames[unquote(given) if is_encoded else given] = _title(entry, "to")
     redirects = _entries(chunks, "redirects")
@@ -232,10 +230,10 @@ def _renames(chunks: object) -> dict[str, str]:
 
 
 def answer_pages(chunks: object) -> dict[str, dict[str, Any]]:
-    """Returns title to page, put together from the answers that continue each other.
+    """Returns title to page, joined from all the chunks of an answer.
 
     Raises:
-        ValueError: a part of them is odd.
+        ValueError: a part is malformed.
     """
     pages: dict[str, dict[str, Any]] = {}
     for part in _entries(chunks, "pages"):
@@ -248,7 +246,7 @@ def answer_pages(chunks: object) -> dict[str, dict[str, Any]]:
 
 
 def _follow(title: str, renames: dict[str, str]) -> str | None:
-    """Returns where a title ends after every rename, or None for a loop."""
+    """Returns the last title after all renames, or None for a loop."""
     seen = {title}
     while title in renames:
         title = renames[title]
@@ -281,7 +279,7 @@ def _landing(title: str, page: Mapping[str, Any], fetched_at: datetime) -> Landi
 def _target(page: Mapping[str, Any]) -> str:
     slots = fields_of(_revision(page).get("slots", {}), "slots")
     slot = fields_of(slots.get("main", {}), "main")
-    # Deleted since, or hidden by an administrator: there is no text to read.
+    # Deleted since, or hidden by an administrator: it has no text.
     is_gone = flag_of(page.get("missing"), "missing") or flag_of(slot.get("texthidden"), "hidden")
     text = text_of(slot.get("content", "" if is_gone else None), "content")
     links = entries_of(page.get("links", []), "links")
@@ -289,7 +287,7 @@ def _target(page: Mapping[str, Any]) -> str:
 
 
 def _revision(page: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the newest revision, or an empty one."""
+    """Returns the newest revision, or an empty object."""
     return next(iter(entries_of(page.get("revisions", []), "revisions")), {})
 
 

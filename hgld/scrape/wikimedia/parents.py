@@ -1,9 +1,8 @@
-"""Commons: the categories that a category is in, its parents.
+"""Commons: the parents of a category, which are the categories that it is in.
 
-A title is asked for with `parents_request`, which leaves hidden categories out: those tell of the
-page, not of the place. The revision is asked for to be kept with the answer. `CommonsParents` reads
-of each answer what `hgld.scrape.wikimedia.commons` reads to follow a title to its page, and of the
-page its categories, and nothing else:
+`parents_request` leaves hidden categories out: they describe the page, not the place. It also asks
+for the revision, to archive it with the answer. `CommonsParents` follows titles to their pages like
+`hgld.scrape.wikimedia.commons`, and then reads only the categories of each page:
 
     {"query": {
         "redirects": [{"from": "Category:A", "to": "Category:C"}],
@@ -12,10 +11,10 @@ page its categories, and nothing else:
                 {"title": "Category:Churches in D"}, {"title": "Category:D"}]},
             {"title": "Category:E", "missing": true}]}}
 
-A page with more categories than fit in one answer goes on in the next one of the list.
+A page with more categories than fit in one answer continues in the next answer of the list.
 
-A soft redirect lies in hidden categories alone. It has the template of one, and links to the
-category that it points to, which counts as what it lies in:
+A soft redirect is only in hidden categories. It uses a redirect template and links to the category
+that it points to, which counts as its parent:
 
             {"title": "Category:F", "templates": [{"title": "Template:Category redirect"}],
              "links": [{"title": "Category:G"}]}
@@ -34,7 +33,7 @@ from hgld.scrape.wikimedia.titles import is_askable
 
 
 def parents_request(titles: Sequence[str]) -> dict[str, str]:
-    """Returns the API parameters that ask for the parents of pages. At most 50."""
+    """Returns the API parameters that ask for the parents of at most 50 pages."""
     return {
         "formatversion": "2",
         "prop": "revisions|categories|templates|links",
@@ -52,26 +51,26 @@ def parents_request(titles: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryParents:
-    """What is known of a title: the categories that its page is in, or why there is none."""
+    """The categories that the page of a title is in, or why there is no page."""
 
     fetched_at: datetime
     names: tuple[str, ...] = ()
-    """Titles without "Category:", each once, in order; without hidden ones. Of a soft redirect the
-    one that it points to."""
+    """Titles without "Category:", each once, in order, without hidden ones. For a soft redirect:
+    its target."""
     status: str = "ok"
     """ok | no_page"""
     error: str = ""
 
 
 class CommonsParents(Facts[CategoryParents]):
-    """What each category is in, by the answers to `parents_request`."""
+    """The parents of each category, from the answers to `parents_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an answer that leaves titles out, or has none of the pages."""
         return doubt_of_pages(answer)
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes the parents of the titles that an answer speaks of."""
+        """Adds the parents of the titles in an answer."""
         pages = answer_pages(answer.answer)
         landings = page_landings(answer)
         self.update({title: _at(landing, pages) for title, landing in landings.items()})
@@ -83,7 +82,7 @@ def _at(landing: Landing, pages: Mapping[str, Mapping[str, Any]]) -> CategoryPar
         return CategoryParents(fetched_at=landing.fetched_at, status="no_page", error=why)
     page = pages[landing.title]
     targets = _titles(page, "links") - {REDIRECTS_CATEGORY} if _titles(page, "templates") else set()
-    # As Commons' own tools tell it. What links to several may point to any of them.
+    # As Commons' own tools do. A page that links to several could point to any of them.
     titles = targets if len(targets) == 1 else _titles(page, "categories")
     names = tuple(sorted(map(_name, titles)))
     return CategoryParents(fetched_at=landing.fetched_at, names=names)
@@ -94,15 +93,15 @@ def _titles(page: Mapping[str, Any], part: str) -> set[str]:
 
 
 def title_of_parent(name: str) -> str:
-    """Returns the title in full of a parent that is told without its namespace."""
+    """Returns the full title of a parent from its name without the namespace."""
     return f"Category:{name}"
 
 
 def _name(title: str) -> str:
-    """Returns a title without its namespace, whatever the wiki's language calls that.
+    """Returns a title without its namespace, in any language.
 
     Raises:
-        ValueError: there is none, or it could not be asked about in its turn.
+        ValueError: there is no namespace, or the name cannot be used in a request.
     """
     _, colon, name = title.partition(":")
     if not colon or not is_askable(name):

@@ -11,7 +11,7 @@ REDIRECTS_CATEGORY = "Category:Category redirects"
 """Commons puts every soft redirect here, whichever template made it one."""
 
 REDIRECT_TEMPLATE = "Template:Category redirect"
-"""A page that has it by one of its other names has it, too, as MediaWiki tells."""
+"""MediaWiki also lists it for pages that use one of its other names."""
 
 REDIRECT_TEMPLATES = frozenset(
     (
@@ -28,9 +28,9 @@ REDIRECT_TEMPLATES = frozenset(
     )
 )
 """Template:Category redirect on Commons and the names that redirect to it, in lower case, without
-spaces and hyphens: `Cat-red` and `Cat red` are two of them."""
+spaces and hyphens: `catred` stands for `Cat-red` and `Cat red`."""
 
-# What MediaWiki does not read as wikitext: where it starts, and where it ends.
+# Start and end of what MediaWiki does not read as wikitext.
 _UNREAD = re.compile(r"<!--|<(nowiki|pre)\b[^<>/]*>", re.I)
 _UNREAD_ENDS = {
     "": re.compile("-->"),
@@ -39,20 +39,20 @@ _UNREAD_ENDS = {
 }
 _LINK_TEXT = re.compile(r"(\[\[[^\[\]|]*)\|[^\[\]]*\]\]")
 _INNERMOST_TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
-_DEEPEST_TEMPLATE = 100  # MediaWiki expands no deeper ones
-# Stands for what a nested template becomes, which MediaWiki alone knows. No title has it.
+_DEEPEST_TEMPLATE = 100  # MediaWiki expands no deeper
+# In place of a nested template, whose value only MediaWiki knows. Never in a title.
 _UNKNOWN = "\0"
 _NO_TITLE = frozenset("[]{}<>")
-# With its semicolon: `&sect` in "Bed&section" is no entity to MediaWiki, but one to HTML.
+# With its semicolon: HTML reads the `&sect` of "Bed&section" as an entity, MediaWiki does not.
 _ENTITY = re.compile(r"&#?\w+;")
 
 
 def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
     """Returns the category that a soft redirect points to, or an empty string.
 
-    The text says it, as far as it can be read: a template may have any name, and its parameter may
-    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
-    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
+    The text usually says it, but a template may have any name, and other templates may build its
+    parameter. Then the links, which MediaWiki expanded, decide: a page that links to only one
+    category points there, as in Commons' own tools (HotCat).
 
     Args:
         wikitext: the page's source.
@@ -83,9 +83,9 @@ def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
 
 
 def _without_unread(wikitext: str) -> str:
-    """Returns a text without comments, and without what is in `nowiki` and `pre`.
+    """Returns a text without comments, and without the content of `nowiki` and `pre`.
 
-    Whoever edits Commons writes it: the time it takes grows with the length, and no faster.
+    Anyone can edit Commons, so the time must stay linear in the length.
     """
     kept, at, endless = list[str](), 0, set[str]()
     while start := _UNREAD.search(wikitext, at):
@@ -107,7 +107,7 @@ def _template_name(text: str) -> str:
 
 
 def _first_parameter(parameters: str) -> str:
-    """Returns parameter 1 of a template: the last one there is, named or by its place."""
+    """Returns parameter 1 of a template: the last one given, by name or by position."""
     first, place = "", 0
     for part in parameters.split("|"):
         name, is_named, value = part.partition("=")

@@ -1,4 +1,4 @@
-"""Page titles: out of a URL, and to the IRI that Wikidata's RDF has for the page."""
+"""Page titles, as Commons URLs name them."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -9,18 +9,18 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 def title_of_url(url: str) -> str:
     """Returns the page title that a Commons URL names.
 
-    Underscores are spaces, percent-encoding is UTF-8, and the title is in Unicode normal form C,
-    as every title of MediaWiki is: two spellings of one title are one key.
+    Underscores become spaces, percent-encoding is UTF-8, and the title is in Unicode normal form C,
+    like every title of MediaWiki, so that two spellings of a title give one key.
 
     Args:
-        url: as GLDv2 gives it: `http:` or `https:`, percent-encoded in full or in part.
+        url: as in GLDv2: `http:` or `https:`, fully or partly percent-encoded.
 
     Returns:
         The title, such as `Category:O'Hara's Mill & Dam`.
 
     Raises:
-        ValueError: no URL of a wiki page, not UTF-8, or a character that no title can have and
-            that would run two titles of a request into one.
+        ValueError: not the URL of a wiki page, not UTF-8, or a character that is not allowed in a
+            title and would split a request's list of titles.
 
     Example:
         >>> title_of_url("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
@@ -31,28 +31,27 @@ def title_of_url(url: str) -> str:
         title = canonical_title(_title_in(parts))
     except UnicodeDecodeError as error:
         raise ValueError(f"{url!r} is not percent-encoded UTF-8") from error
-    # MediaWiki gives no answer at all for a title that is nothing but a fragment.
+    # MediaWiki ignores a title that is only a fragment.
     if not is_askable(title) or not title.partition("#")[0].strip(": "):
         raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
     return title
 
 
 class TitleOrError(NamedTuple):
-    """What a URL names: a page's title, or none."""
+    """The page title that a URL names, or why it names none."""
 
     title: str
-    """Empty where the URL names none."""
+    """Empty if the URL names none."""
     error: str = ""
-    """Why the URL names none."""
 
 
 def titles_of(urls: Iterable[str]) -> list[TitleOrError]:
-    """Returns what each URL names, in order."""
+    """Returns the title or error of each URL, in order."""
     return [_title_or_error(url) for url in urls]
 
 
 def known_titles(names: Iterable[TitleOrError]) -> list[str]:
-    """Returns the titles that there are among those of `titles_of`, each once, in order."""
+    """Returns the titles from `titles_of`, each once, in order."""
     return list(dict.fromkeys(name.title for name in names if name.title))
 
 
@@ -64,7 +63,7 @@ def _title_or_error(url: str) -> TitleOrError:
 
 
 def canonical_title(text: str) -> str:
-    """Returns a title with spaces for underscores, none around it, in Unicode normal form C.
+    """Returns a title with spaces for underscores, stripped, in Unicode normal form C.
 
     Example:
         >>> canonical_title("Category:Wadi_Rum ")
@@ -74,7 +73,7 @@ def canonical_title(text: str) -> str:
 
 
 def is_askable(title: str) -> bool:
-    """Says whether a title can stand in a request beside others, valid on the server or not."""
+    """Says whether a title can be sent in a list of titles, even if the server finds it invalid."""
     return bool(title) and not any(
         char == "|" or unicodedata.category(char) in {"Cc", "Cs"} for char in title
     )
@@ -85,7 +84,7 @@ def _title_in(url: SplitResult) -> str:
 
     Raises:
         UnicodeDecodeError: it is not UTF-8.
-        ValueError: no URL of a wiki page.
+        ValueError: not the URL of a wiki page.
     """
     _, found, encoded = url.path.partition("/wiki/")
     if found:
@@ -93,7 +92,7 @@ def _title_in(url: SplitResult) -> str:
     titles = parse_qs(url.query, errors="strict").get("title")
     if not titles or not url.path.endswith("/index.php"):
         raise ValueError(
-            f"{url.geturl()!r} is no address of a wiki page (.../wiki/Category:... or "
+            f"{url.geturl()!r} is not the address of a wiki page (.../wiki/Category:... or "
             f".../index.php?title=Category:...)"
         )
     return titles[0]

@@ -1,9 +1,9 @@
-"""Wikidata: from an item to its classes, by SPARQL: what is asked, and what the answers say.
+"""Wikidata: from an item to its classes, in SPARQL: the queries, and how to read the answers.
 
 `item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
 `class_query` for the labels and *subclass of* (P279) statements of classes, and `evidence_query`
-for what classes are called elsewhere (`EVIDENCE`); all of them for merges.
-`Entities` reads of the answers the bindings, one fact each, and nothing else:
+for the names of classes in other ontologies (`EVIDENCE`); all of them also ask for merges.
+`Entities` reads only the bindings of an answer, one fact each:
 
     {"results": {"bindings": [
         {"entity": {"value": "http://www.wikidata.org/entity/Q1"},
@@ -16,14 +16,14 @@ for what classes are called elsewhere (`EVIDENCE`); all of them for merges.
         {"entity": ..., "property": {"value": "sameAs"},
          "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q3"}}]}}
 
-A statement with no `value`, a blank node or the URI that stands for one has an unknown value: it
-gives no class, and counts all the same when the best rank is chosen. Any other value is an item, by
-its URI (http: or https:) or its Q-id, or the answer is refused. The value of a property of
-`EVIDENCE` is a literal, or a URI of any scheme, and kept as it is written.
+A statement without a `value`, or with a blank node or the URI of one, has an unknown value: it
+gives no class, but still counts when the best rank is chosen. Any other value must be an item, by
+its URI (http: or https:) or its Q-id; otherwise the answer is refused. The value of a property of
+`EVIDENCE` is a literal or a URI of any scheme, and is kept unchanged.
 
-Each query asks for a row of its own for every entity that it names, `{"entity": ..., "property":
-{"value": "asked"}}`, so that an entity of which there is nothing to say is told from one that a
-service in trouble has left out. An answer without one of those rows is no whole answer.
+Each query also asks for one row per entity that it names, `{"entity": ..., "property": {"value":
+"asked"}}`. It tells an entity without facts from one that a failing service left out. An answer
+that lacks one of those rows is incomplete.
 """
 
 import re
@@ -43,23 +43,23 @@ OSM_TAG = "P1282"
 EQUIVALENT_CLASS = "P1709"
 WORDNET_SYNSET = "P8814"
 EVIDENCE = (OSM_TAG, EQUIVALENT_CLASS, WORDNET_SYNSET)
-"""What a class is called elsewhere: as in `Tag:amenity=cafe`, by the URL of a class of another
-ontology, as in `00001740-n` of WordNet 3.1. Their values are text, those of others are items."""
+"""Names of a class elsewhere: an OpenStreetMap tag such as `Tag:amenity=cafe`, the URL of a class
+in another ontology, a WordNet 3.1 id such as `00001740-n`. Values are text; elsewhere, items."""
 CATEGORY_ITEM = "Q4167836"
 """Wikimedia category: an item with this class stands for a category, not for its topic."""
 
 LABEL_LANGUAGES = ("en", "mul")
-"""In order of preference; `mul` holds what is written alike in many languages."""
+"""In order of preference; `mul` has labels that many languages share."""
 
 MOST_HOPS = 10
-"""Of merges and main topics one after another: more is no landmark's way, but a trap."""
+"""Limit of merges and main topics in a row: no real landmark needs more."""
 
 _ENTITY = re.compile(r"https?://www\.wikidata\.org/entity/")
-# How the URI of an unknown value starts, where it is no blank node.
+# Start of the URI of an unknown value, if that is not a blank node.
 _UNKNOWN = re.compile(r"https?://www\.wikidata\.org/\.well-known/genid/")
 
 _ASKED = 'BIND("asked" AS ?property)'
-"""The pattern for the row that every query asks for, for each item that it names."""
+"""The pattern of the row that every query adds for each item that it names."""
 
 _MERGE_FACTS = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
 _LABEL_FACTS = (
@@ -86,17 +86,17 @@ _BEST_FIRST = ("preferred", "normal")
 
 
 def is_qid(text: str) -> bool:
-    """Says whether a text is a Q-id that a table can hold: others would break the query."""
+    """Says whether a text is a Q-id that fits in a table; others would break the query."""
     if not _QID.fullmatch(text) or len(text) > 1 + _MAX_DIGITS:
         return False
     return qid_number(text) <= MAX_INT64
 
 
 def checked_qid(text: str) -> str:
-    """Returns a text that may be a Q-id.
+    """Returns the text, which need not be a Q-id.
 
     Raises:
-        ValueError: it looks like one, and its number is larger than a table can hold.
+        ValueError: it looks like a Q-id, but its number is larger than a table can hold.
     """
     if _QID.fullmatch(text) and not is_qid(text):
         raise ValueError(f"the number of a Q-id must be at most {MAX_INT64}, got {text[:60]}")
@@ -104,7 +104,7 @@ def checked_qid(text: str) -> str:
 
 
 def item_query(qids: Iterable[str]) -> str:
-    """Returns the query for the facts of items, of what they were merged into, and of their topics.
+    """Returns the query for the facts of items, of their merge targets and of their main topics.
 
     Args:
         qids: Q-ids, at most 500.
@@ -117,7 +117,7 @@ def item_query(qids: Iterable[str]) -> str:
 
 
 def class_query(qids: Iterable[str]) -> str:
-    """Returns the query for the facts of classes, and of what they were merged into.
+    """Returns the query for the facts of classes and of their merge targets.
 
     Args:
         qids: Q-ids, at most 500.
@@ -128,7 +128,7 @@ def class_query(qids: Iterable[str]) -> str:
 
 
 def evidence_query(qids: Iterable[str]) -> str:
-    """Returns the query for what classes, and what they were merged into, are called elsewhere.
+    """Returns the query for the names of classes, and of their merge targets, elsewhere.
 
     Args:
         qids: Q-ids, at most 500.
@@ -142,7 +142,7 @@ def evidence_query(qids: Iterable[str]) -> str:
 
 def _statements_of(prop: str) -> str:
     """Returns the pattern for every statement of a property, with its rank."""
-    # Not `wdt:`, which has the best statements already: it does not tell their rank.
+    # Not `wdt:`: it has only the best statements, without their rank.
     return (
         f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
         f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
@@ -152,21 +152,21 @@ def _statements_of(prop: str) -> str:
 def _facts_query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
     """Returns the query for facts of items and of those that they link to.
 
-    Each part names the items anew, and follows one link: that is what engines agree on. Some work
-    out a UNION before they look at what is known outside of it, and to a path of any length from
-    items that are listed Virtuoso finds nothing. Longer ways take another round
+    Each part of the UNION lists the items again and follows one link, because engines differ on
+    the rest: some evaluate a UNION before the bindings outside of it, and Virtuoso finds nothing
+    for a path of any length from listed items. Longer paths take another round
     (`hgld.scrape.questions`).
 
     Args:
         qids: Q-ids, at most 500.
-        links: the properties that are followed, as in `owl:sameAs`.
+        links: the properties to follow, such as `owl:sameAs`.
         facts: patterns about `?entity`, such as `_MERGE_FACTS`.
     """
     items = " ".join(f"wd:{qid}" for qid in qids)
     starts = [f"VALUES ?entity {{ {items} }}"]
     starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
     parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
-    # The last one: of a result that is cut off it goes first.
+    # Last, so that a result that is cut off loses these rows first.
     parts.append(f"{{ {starts[0]} {_ASKED} }}")
     return (
         f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
@@ -180,9 +180,9 @@ class Statement:
     """One statement of an item."""
 
     rank: str
-    """preferred | normal; deprecated ones are not kept."""
+    """preferred | normal; deprecated statements are dropped."""
     value: str
-    """A Q-id, or text where the property is one of `EVIDENCE`; empty for an unknown value."""
+    """A Q-id, or text for a property of `EVIDENCE`; empty for an unknown value."""
 
 
 @dataclass(slots=True)
@@ -193,19 +193,19 @@ class Entity:
     labels: dict[str, str] = field(default_factory=dict)
     """Language to text."""
     statements: dict[str, list[Statement]] = field(default_factory=dict)
-    """Property to statements; one that came twice in an answer stands here twice."""
+    """Property to statements; repeats in an answer are kept."""
 
     def best(self, prop: str) -> dict[str, str]:
-        """Returns the values of a property that count, as value to rank.
+        """Returns the best values of a property, as value to rank.
 
-        The preferred statements if there are any, else the normal ones. Several values come in the
-        order of their Q-ids' numbers; the statements' own order is not in RDF.
+        The values of the preferred statements if there are any, else of the normal ones, by the
+        number of the Q-id: RDF does not have the order of statements.
         """
         rank, values = self._best(prop)
         return dict.fromkeys(sorted(values, key=qid_number), rank)
 
     def best_texts(self, prop: str) -> list[str]:
-        """Returns the values that count of a property of `EVIDENCE`, in the order of characters."""
+        """Returns the best values of a property of `EVIDENCE`, sorted."""
         return sorted(self._best(prop)[1])
 
     def _best(self, prop: str) -> tuple[str, set[str]]:
@@ -215,7 +215,7 @@ class Entity:
         return best, {one.value for one in statements if one.rank == best and one.value}
 
     def key(self) -> tuple[object, ...]:
-        """Returns what tells the facts from others; equal for equal facts."""
+        """Returns a hashable key; equal for equal facts."""
         statements = ((prop, *values) for prop, values in self.statements.items())
         return self.merged_into, *self.labels.items(), *statements
 
@@ -228,21 +228,21 @@ class Entity:
 
 
 class Entities(Facts[Entity]):
-    """The facts of items or classes, by Q-id, by the answers to one of the queries."""
+    """The facts of items or classes, by Q-id, from the answers to one of the queries."""
 
     def __init__(self) -> None:
-        """Knows nothing."""
+        """Starts without facts."""
         super().__init__()
-        # Equal facts are kept once: of 200,000 landmarks there are a few thousand kinds.
+        # Equal facts are kept once: 200,000 landmarks have a few thousand distinct ones.
         self._shared: dict[tuple[object, ...], Entity] = {}
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Doubts an answer without a row of each entity that the query named."""
+        """Doubts an answer that lacks the row of an entity in the query."""
         left_out = len(_left_out(answer, _bindings(answer)))
-        return f"has no row for {left_out} of what it was asked for" if left_out else ""
+        return f"has no row for {left_out} of the entities in the query" if left_out else ""
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes the facts in an answer."""
+        """Adds the facts in an answer."""
         bindings = _bindings(answer)
         if left_out := _left_out(answer, bindings):
             raise ValueError(f"it has no row for {left_out[0]!r:.60}, which it was asked for")
@@ -254,7 +254,7 @@ class Entities(Facts[Entity]):
         self.update(found)
 
     def update(self, known: Mapping[str, Entity]) -> None:
-        """Takes the facts of entities, by Q-id."""
+        """Adds the facts of entities, by Q-id."""
         kept = {qid: self._shared.setdefault(one.key(), one) for qid, one in known.items()}
         super().update(kept)
 
@@ -265,7 +265,7 @@ def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
 
 
 def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Returns the keys without the row that the query asked for."""
+    """Returns the keys that lack the row that the query asked for."""
     if _ASKED not in str(answer.request.get("query")):
         return []
     asked = {
@@ -302,15 +302,15 @@ def _value(binding: Mapping[str, Any], name: str) -> str:
 
 
 def _qid_of(term: Mapping[str, Any]) -> str:
-    """Returns the Q-id of an RDF term, or an empty string where it is no item."""
+    """Returns the Q-id of an RDF term, or an empty string if it is not an item."""
     text = line_of(term.get("value", ""), "value")
     qid = checked_qid(_ENTITY.sub("", text, count=1) if _ENTITY.match(text) else text)
-    # Interned: the same few thousand classes stand in hundreds of thousands of statements.
+    # Interned: hundreds of thousands of statements share a few thousand classes.
     return sys.intern(qid) if is_qid(qid) else ""
 
 
 def _item_of(term: Mapping[str, Any], prop: str) -> str:
-    """Returns the Q-id that is the value of a property, or an empty string where it is unknown.
+    """Returns the Q-id in the value of a property, or an empty string if the value is unknown.
 
     Raises:
         ValueError: it is something else.
@@ -327,10 +327,10 @@ def _is_unknown(term: Mapping[str, Any]) -> bool:
 
 
 def _text_of(term: Mapping[str, Any], prop: str) -> str:
-    """Returns the text of an RDF term, or an empty string where its value is unknown.
+    """Returns the text of an RDF term, or an empty string if its value is unknown.
 
     Raises:
-        ValueError: it is no term that the property can have.
+        ValueError: the property cannot have such a term.
     """
     text = line_of(term.get("value", ""), "value")
     kind = line_of(term.get("type", ""), "type of a value")
@@ -346,7 +346,7 @@ class Found:
     """The landmark that an item stands for, as far as the answers go."""
 
     qid: str = ""
-    """After merges and main topic; empty where `ask` is set."""
+    """After merges and main topic; empty if `ask` is set."""
     classes: Mapping[str, str] = field(default_factory=dict)
     """Class Q-id to rank of the statement, in order."""
     ask: str = ""
@@ -354,20 +354,20 @@ class Found:
 
 
 def merged(qid: str, entities: Entities) -> str:
-    """Returns what an entity was merged into, through several merges; itself where it was not.
+    """Returns the entity that this one was merged into, after all merges; itself if there is none.
 
-    The entity returned may be one that no answer covers yet, and no end (`goes_too_far`).
+    It may be unknown still, or not the end of a chain that is too long (`goes_too_far`).
     """
     return _merges(qid, entities)[-1]
 
 
 def goes_too_far(qid: str, entities: Entities) -> bool:
-    """Says whether an entity was merged again and again, more often than `MOST_HOPS`."""
+    """Says whether an entity's chain of merges is longer than `MOST_HOPS`."""
     return len(_merges(qid, entities)) > MOST_HOPS + 1
 
 
 def _merges(qid: str, entities: Entities) -> list[str]:
-    """Returns an entity and what it was merged into, one after another, up to one hop too many."""
+    """Returns an entity and its chain of merges, up to one hop over the limit."""
     way = [qid]
     while len(way) <= MOST_HOPS + 1 and way[-1] in entities:
         target = entities[way[-1]].merged_into
@@ -380,17 +380,16 @@ def _merges(qid: str, entities: Entities) -> list[str]:
 def find(qid: str, entities: Entities) -> Found:
     """Finds the landmark and its classes from the item of a category page.
 
-    An item that stands for a category gives way to its main topic (the one with the smallest
-    number, where there are several). One that has none stays, but *Wikimedia category* says
-    nothing of a landmark and is no class of it.
+    The item of a category is replaced by its main topic (of several, the one with the smallest
+    number). An item without a main topic stays, but *Wikimedia category* does not count as a class.
 
     Args:
         qid: the page's item.
-        entities: the facts that are known.
+        entities: the facts so far.
 
     Returns:
-        The landmark and its classes, or what has to be asked; that is the page's item itself,
-        which is known, where the way takes more than `MOST_HOPS` merges and main topics.
+        The landmark and its classes, or the entity to ask for. If the way takes more than
+        `MOST_HOPS` merges and main topics, `ask` is the page's own item, which is known.
     """
     start, hops, seen = qid, 0, set[str]()
     while True:

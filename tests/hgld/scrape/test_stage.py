@@ -90,7 +90,7 @@ def test_wikimedia_is_not_asked_without_a_contact_and_a_replay_says_what_is_lack
     ("text", "told"),
     [
         ("landmark,category\n1,x\n", "landmark_id"),
-        ("landmark_id,category\n1,x\n\n1,y\n", "row 4 has landmark_id 1 of train, as row 2"),
+        ("landmark_id,category\n1,x\n\n1,y\n", "row 4 repeats landmark_id 1 of train from row 2"),
         ("landmark_id,category\n,x\n", "row 2"),
         ("landmark_id,category\n1,x\n-2,y\n", "row 3"),
         (f"landmark_id,category\n{'9' * 5_000},x\n", "row 2"),

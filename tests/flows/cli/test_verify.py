@@ -33,7 +33,7 @@ def named(build: Workspace) -> dict[Path, str]:
 
 def test_a_whole_build_is_as_it_was_written(built: Workspace) -> None:
     first, second = said("verify", "--root", built.root).splitlines()
-    assert "files are as they were written" in first
+    assert "files are intact" in first
     assert "runs/happier/metrics.jsonl" in second  # nothing says what it was
 
 

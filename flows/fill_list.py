@@ -23,13 +23,9 @@ _LABELLED = ("category", "hierarchical_label", "natural_or_human_made")
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in _LABELLED),  # the best guess
-        pa.field(
-            "confidence", pa.float32(), nullable=False
-        ),  # share of such guesses that are right
+        pa.field("confidence", pa.float32(), nullable=False),  # share of such guesses that is right
         pa.field("evidence", pa.string(), nullable=False),
-        pa.field(
-            "method", pa.string(), nullable=False
-        ),  # words, or labelled if the other list has it
+        pa.field("method", pa.string(), nullable=False),  # words; labelled: from the other list
     ]
 )
 

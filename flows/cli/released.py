@@ -30,17 +30,14 @@ class SubsetOptions:
     seed: int = setting(0, "A different seed chooses different images.")
     split: str = setting("train", "train, index or test (the queries).")
     level: str = setting(
-        "hierarchical_label",
-        "Level of the classes: this, landmark_id or natural_or_human_made.",
+        "hierarchical_label", "Level of the classes: this, landmark_id or natural_or_human_made."
     )
     supercategory: tuple[str, ...] = setting((), "Only this super-category.")
     landmarks: int = setting(0, "Maximum landmarks of each class; 0: all.")
     labels: LabelOrigin = setting(
         "classes", "Labels: classes, as published; reviewed, by a person; all, with filled ones."
     )
-    min_confidence: float = setting(
-        0.0, "Lowest confidence of a label that no person decided, 0 to 1."
-    )
+    min_confidence: float = setting(0.0, "Lowest confidence, 0 to 1, if no person decided.")
 
 
 @click.command("subset", cls=Command, options=SubsetOptions)

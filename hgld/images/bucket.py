@@ -191,10 +191,8 @@ class TarReader:
                 self.source.size(tar.address)  # ends the run if the server is unreachable
             images.append(Extracted("failed", error=str(error)))
         except tarfile.TarError as error:
-            what = f"{self.source.address(tar.address)} has the right MD5, but is not a complete"
-            why = (
-                f"{what}, uncompressed tar ('{error}'); tell its publisher, or {_fewer(tar.split)}"
-            )
+            what = f"{self.source.address(tar.address)} is not a complete plain tar ('{error}')"
+            why = f"{what}, but has the right MD5; tell its publisher, or {_fewer(tar.split)}"
             images.append(Extracted("failed", error=why))
         return records_table(tar.split, ((tar.name, image) for image in images), tar.md5)
 

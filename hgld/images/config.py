@@ -65,9 +65,7 @@ class ImagesConfig:
     landmark: tuple[str, ...] = setting(
         (), "Fetches only images of the landmarks with these ids; needs --split."
     )
-    longest_side: int = setting(
-        0, "Shrinks images to this many pixels on the longest side; 0: full size."
-    )
+    longest_side: int = setting(0, "Shrinks images to this longest side in pixels; 0: full size.")
     shards: bool = setting(
         False,
         "Also packs images and labels into tars for WebDataset, in images/shards/.",
@@ -79,8 +77,7 @@ class ImagesConfig:
     test_tars: int = setting(20, "Number of tars of test, 500 MB each.", changes_rows=False)
     parallel: int = setting(2, "Number of tars to fetch at once, 1 to 16.", changes_rows=False)
     max_bad_share: float = setting(
-        0.01,
-        f"Share of a split's pictures that may be bad; if not 0, {FEW_BAD} are always allowed.",
+        0.01, f"Maximum share of bad pictures in a split; if not 0, {FEW_BAD} are always allowed."
     )
 
     def __post_init__(self) -> None:

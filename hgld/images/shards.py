@@ -88,9 +88,7 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
     settings = {"images_per_shard": images_per_shard, "labels": digest}
     report = run_stage(workspace, stage, settings, produce)
     for path in workspace.path(_FOLDER).glob(f"{split}-[0-9]*.tar"):
-        if (
-            f"{_FOLDER}/{path.name}" not in stage.output_files
-        ):  # left from an earlier run with more tars
+        if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run with more
             path.unlink()
     return report
 

@@ -202,9 +202,7 @@ class LabelledSplit:
         if ids.null_count:
             foreign = values.filter(pc.is_null(ids))[0].as_py()
             what = f"{level} {foreign!r} of {self.name} is not in the tables of the hierarchy"
-            raise InputError(
-                f"{what}; the files are of different releases: fetch or make them again"
-            )
+            raise InputError(f"{what}; files of different releases are mixed: fetch them again")
         return ids
 
     def _names(self, level: str) -> pa.Array:

@@ -103,7 +103,7 @@ def _read_labelled(path: Path) -> _Labelled:
             both = "a hierarchical_label with natural or human-made, or neither"
             raise InputError(f"{where} must have {both}, got {label!r} and {side!r}")
         if label_of.setdefault(name, label) != label:
-            other = f"{label_of[name]!r}, like {place_of[name]}"
+            other = f"{label_of[name]!r} ({place_of[name]} says so)"
             raise InputError(
                 f"{where} must give {name} {other}, got {label!r}; keep one of the two"
             )

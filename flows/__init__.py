@@ -1,1 +1,1 @@
-"""One thin Prefect flow a user job, and the `hgld` command line."""
+"""One thin Prefect flow per user job, and the `hgld` command line."""

@@ -1,6 +1,6 @@
-"""What a Prefect run leaves on its page: how far it came, and a review to do.
+"""Artifacts on the page of a Prefect run: its progress, and a review that is due.
 
-It is Markdown, which Prefect's page renders. What others wrote, such as an error, is escaped.
+They are Markdown, which Prefect renders. Text from elsewhere, such as an error, is escaped.
 """
 
 import logging
@@ -29,24 +29,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class StageTable:
-    """The stages of a run in a table on its page, brought up to date after each step."""
+    """A table of the stages on the page of a run, updated after each step."""
 
     workspace: Workspace
     steps: list[BuildStep]
-    """Of the run, in order."""
+    """The steps of the run, in order."""
     _rows: dict[str, Sequence[str]] = field(default_factory=dict)
     _message: str = ""
     _id: UUID | None = None
 
     def done(self, reports: Iterable[StageReport]) -> None:
-        """Takes what a step did into the table."""
+        """Adds the reports of a step."""
         for report in reports:
             done, state = report.manifest, "up to date" if report.skipped else "done"
             self._put(done.stage, state, report.result, done.rows, done.problems)
         self._show()
 
     def stopped(self, step: BuildStep, why: str) -> None:
-        """Takes into the table that a step did not come to its end, and why."""
+        """Records that a step did not finish, and why."""
         self._message = f"{step.name}: {why}"
         for stage in step.stages:
             try:
@@ -61,8 +61,8 @@ class StageTable:
 
     def _show(self) -> None:
         stages = [stage.name for step in self.steps for stage in step.stages]
-        rows = [self._rows.get(stage, (stage, "to come", "", "", "")) for stage in stages]
-        header = ("stage", "state", "rows", "problems", "result, or why not")
+        rows = [self._rows.get(stage, (stage, "pending", "", "", "")) for stage in stages]
+        header = ("stage", "state", "rows", "problems", "result, or why there is none")
         text = f"{escape(self._message)}\n\n{_table(header, rows)}"
         try:
             if self._id is None:
@@ -71,33 +71,33 @@ class StageTable:
                 with get_client(sync_client=True) as client:
                     client.update_artifact(self._id, ArtifactUpdate(data=text))
         except httpx.HTTPError as error:
-            logger.warning("the table of stages is not on the run's page: %s", error)
+            logger.warning("cannot put the table of stages on the run's page: %s", error)
 
 
 def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
-    """Puts on the run's page that a person has to decide, and how to open the review.
+    """Says on the run's page that a person has to decide, and how to open the review.
 
     Args:
         workspace: the build.
-        why: what the step said.
+        why: the error of the step.
     """
-    # With the whole path: whoever reads the page may be anywhere on this machine.
+    # An absolute path, because the reader may be in any folder of this machine.
     command = shlex.join(["hgld", "review", "--root", str(workspace.root.resolve())])
     place = f"127.0.0.1:{PORT}"
     text = (
         f"{escape(in_one_line(why))}\n\n```bash\n{command}\n```\n\n"
-        f"opens it at [{place}](http://{place}/), unless it says another address.\n"
+        f"opens it at [{place}](http://{place}/), unless it prints another address.\n"
     )
     try:
         _create("review", "The review", workspace, text)
     except httpx.HTTPError as error:
-        logger.warning("review: nothing on the run's page: %s", error)
+        logger.warning("cannot put the review on the run's page: %s", error)
 
 
 def escape(text: str) -> str:
-    r"""Returns text that Markdown shows as it is, in one line.
+    r"""Escapes text for Markdown, in one line.
 
-    With backslashes, since Prefect's page shows a character reference as it is written.
+    It uses backslashes, because Prefect's page does not decode character references.
 
     Example:
         >>> print(escape("a|b <img src=x> www.example.org"))
@@ -116,4 +116,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _create(key: str, what: str, workspace: Workspace, text: str) -> UUID:
     about = escape(f"{what} of the build in {workspace.root}")
     made = create_markdown_artifact(key=f"hgld-{key}", markdown=text, description=about)
-    return cast(UUID, made)  # outside of asyncio it is no coroutine
+    return cast(UUID, made)  # outside asyncio it is not a coroutine

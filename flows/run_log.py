@@ -1,4 +1,4 @@
-"""The project's log in a Prefect run: its lines on the run's page, and a refusal in one line."""
+"""Show the project's log on the page of a Prefect run, and expected errors as one line."""
 
 import contextlib
 import logging
@@ -13,22 +13,22 @@ from hgld.engine.progress import progress_in_lines
 from hgld.errors import HgldError
 
 REFUSALS = (HgldError, OSError)
-"""What the world does, which one line tells; everything else is a bug, and shows its traceback."""
+"""Expected errors, shown as one line; everything else is a bug and shows its traceback."""
 
 _PREFECT_LOGGERS = ("prefect.task_runs", "prefect.flow_runs", "prefect.engine")
 
 
 @contextlib.contextmanager
 def log_to_run() -> Iterator[None]:
-    """Sends the project's log lines and progress to the task run that runs now, as it goes.
+    """Sends the project's log lines and progress to the current task run.
 
-    Prefect's own way, the setting `PREFECT_LOGGING_EXTRA_LOGGERS`, is read once from the settings
-    of whoever runs the flow, leaves the level at WARNING, and warns of every line of a thread.
+    Prefect's own setting, `PREFECT_LOGGING_EXTRA_LOGGERS`, is read once from the user's profile,
+    leaves the level at WARNING, and warns about every line from a thread.
     """
     about = cast(PrefectLogAdapter, get_run_logger()).extra or {}
 
     def is_of_this_run(record: logging.LogRecord) -> bool:
-        """Marks a line with the run; one of another run in this process is not taken."""
+        """Tags a line with the run; rejects lines of other runs in this process."""
         context = TaskRunContext.get()
         if context is not None and str(context.task_run.id) != about["task_run_id"]:
             return False
@@ -51,16 +51,16 @@ def log_to_run() -> Iterator[None]:
 
 
 def quiet_refusals() -> None:
-    """Keeps Prefect from logging the traceback of a refusal beside the line that tells it.
+    """Keeps Prefect from logging the traceback of an expected error beside its one line.
 
-    It stays so in this process: the engine logs the exception of a deployed flow after its end.
+    This stays in effect, because the engine logs the exception of a deployed flow after its end.
     """
     for name in _PREFECT_LOGGERS:
-        logging.getLogger(name).addFilter(_is_news)  # once, however often it is called
+        logging.getLogger(name).addFilter(_is_news)  # repeated calls add it only once
 
 
 def in_one_line(error: BaseException) -> str:
-    """Returns the text of an error, which for a row of a table or a state must be one line."""
+    """Returns the text of an error as one line, for a table cell or a state."""
     return " ".join(str(error).split())
 
 

@@ -1,8 +1,8 @@
-"""The steps of a build: what each is made of its settings (`hgld.flows.build` runs them).
+"""The steps of a build, each made from its settings (`hgld.flows.build` runs them).
 
-A step is one command of a build. What is heavy is imported when a step is made, or run, so that
-`hgld scrape` needs no torch. Where a step's command does nothing else, the docstring of the step is
-the command's help. Each raises what `from_mapping` does.
+A step is one command of a build. Heavy modules are imported only when a step is made or run, so
+that `hgld scrape` needs no torch. The docstring of a step is also the help of a command that only
+runs that step. Each function raises the errors of `from_mapping`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,14 +18,14 @@ from hgld.tables import IMAGE_FILES
 
 _Config = TypeVar("_Config")
 
-_ASKS = "sets it aside and asks again"
+_ASKS = "sets it aside and fetches it again"
 
 Section = dict[str, object]
 Sections = dict[str, Section]
 """Name of a section of the settings file to its settings."""
 
 Verify = Callable[[Workspace, bool], Iterable[Damage]]
-"""Checks what a step keeps beside its stages' output; whether deeply, is the second argument."""
+"""Checks the files of a step other than its stages' output; the second argument is `deep`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +38,17 @@ class BuildStep:
     stages: tuple[Stage, ...]
     run: Callable[[Workspace], list[StageReport]]
     optional: tuple[Stage, ...] = ()
-    """Stages that it runs only where that is asked for."""
+    """Stages that it runs only on request."""
     extra: str = ""
-    """The extra that it cannot run without, if any."""
+    """The extra that it needs, if any."""
     needs: tuple[str, ...] = ()
-    """Later or optional steps whose output its settings make it read, in their order."""
+    """Later or optional steps whose output it reads with these settings, in order."""
     verify: Verify = lambda _workspace, _deep: ()
     stage_settings: Mapping[str, Any] = field(default_factory=dict)
-    """By stage, where they are not those of the step: an instance of the settings dataclass of the
-    section with the stage's name, or a mapping of those that change rows."""
+    """Stage to its settings, if they are not those of the step: a settings dataclass, or a mapping
+    of the settings that change rows."""
     found_settings: Mapping[str, Callable[[Workspace], Section]] = field(default_factory=dict)
-    """By stage, what it takes for settings and nobody sets: it follows from what is built."""
+    """Stage to a function for the settings that it derives from the build itself."""
 
 
 def _single(
@@ -71,7 +71,7 @@ def _read(cls: type[_Config], sections: Sections, name: str) -> _Config:
 
 
 def _mended(find: Callable[[Workspace], Iterable[Damage]], command: str, does: str) -> Verify:
-    """Returns what yields the damages that are found, with the command that mends them."""
+    """Returns a check that adds the command which repairs each damage."""
     return lambda workspace, _: (
         Damage(path, f"{what}; {workspace.command(command)} {does}")
         for path, what in find(workspace)
@@ -83,7 +83,7 @@ def _damage(workspace: Workspace, path: Path, what: str) -> Damage:
 
 
 def metadata_step(sections: Sections) -> BuildStep:
-    """Fetches GLDv2's tables and checks them.
+    """Fetches and checks GLDv2's tables.
 
     Reads GLDv2's CSV files; writes metadata/.
     """
@@ -96,18 +96,17 @@ def metadata_step(sections: Sections) -> BuildStep:
 
 
 def scrape_step(sections: Sections) -> BuildStep:
-    """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
+    """Finds the classes of every landmark: Commons category, Wikidata item, instance-of.
 
-    Reads metadata/ or a CSV file, asks Commons and Wikidata, and then asks what the classes in
-    scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the tables, and changes.md
-    after a refresh).
+    Reads metadata/ or a CSV file, and queries Commons and Wikidata, also for other names of the
+    classes; writes raw/ (every answer) and scrape/ (the tables, and changes.md after a refresh).
     """
     from hgld.scrape.refresh import REFRESH_STAGE
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
     names = (STAGE.name, EVIDENCE_STAGE.name)
-    # Where the tables are up to date, nothing else looks at what they were made of.
+    # If the tables are up to date, nothing else checks the archive.
     verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
     config = _read(ScrapeConfig, sections, "scrape")
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
@@ -124,7 +123,7 @@ def embed_step(sections: Sections) -> BuildStep:
 
     def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
         for path, what in cache_damages(workspace):
-            yield Damage(path, f"{what}; delete it: its vectors are made again when needed")
+            yield Damage(path, f"{what}; delete it: its vectors are recomputed when needed")
 
     config = _read(EmbedConfig, sections, "embed")
     return _single("embed", config, STAGE, run_embed, extra="cluster", verify=verify)
@@ -139,7 +138,7 @@ def cluster_step(sections: Sections) -> BuildStep:
 
 
 def propose_step(sections: Sections) -> BuildStep:
-    """Proposes a super-category for each class, with the evidence, from what is decided so far.
+    """Proposes a super-category for each class, with evidence, from the decisions so far.
 
     Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
     review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
@@ -155,7 +154,7 @@ def propose_step(sections: Sections) -> BuildStep:
 def _after_decided(
     name: str, config: _Config, stage: Stage, run: Callable[[Workspace, _Config], StageReport]
 ) -> BuildStep:
-    """Returns a step that reads the log of decisions, if all else that its stage needs is there."""
+    """Returns a step that first runs `decided`, once its other inputs exist."""
     from hgld.review.stage import DECIDED_STAGE, run_decided
 
     def run_both(workspace: Workspace) -> list[StageReport]:
@@ -170,7 +169,7 @@ def _after_decided(
 
 
 def review_step(sections: Sections) -> BuildStep:
-    """Settles the taxonomy of the decisions."""
+    """Makes the taxonomy from the decisions."""
     from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
@@ -185,9 +184,9 @@ def review_step(sections: Sections) -> BuildStep:
 
 
 def parents_step(sections: Sections) -> BuildStep:
-    """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
+    """Looks up the parent categories of landmarks without a label from a class, for hgld fill.
 
-    Reads scrape/, and asks Commons as [scrape] says; writes raw/ (every answer) and
+    Reads scrape/ and queries Commons with the settings in [scrape]; writes raw/ (every answer) and
     scrape/parents/.
     """
     from hgld.scrape.config import ScrapeConfig
@@ -206,7 +205,7 @@ def parents_step(sections: Sections) -> BuildStep:
 
 
 def look_step(sections: Sections) -> BuildStep:
-    """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
+    """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
     hgld[cluster].
@@ -218,7 +217,7 @@ def look_step(sections: Sections) -> BuildStep:
 
 
 def fill_step(sections: Sections) -> BuildStep:
-    """Labels landmarks that no class gives a label."""
+    """Labels landmarks without a label from a class."""
     from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
     from hgld.review.stage import DECIDED_STAGE
 
@@ -228,7 +227,7 @@ def fill_step(sections: Sections) -> BuildStep:
 
 
 def annotate_step(sections: Sections) -> BuildStep:
-    """Writes the annotations and makes them a release."""
+    """Writes the annotations as a release."""
     from hgld.annotations.release.facts import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
@@ -309,7 +308,7 @@ def train_step(sections: Sections) -> BuildStep:
         if any(workspace.path("runs").glob("*/*.pt")):
             from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
 
-            goes_on = "goes on from the one before it, if any"
+            goes_on = "resumes from the one before it, if any"
             yield from _mended(checkpoint_damages, "train", goes_on)(workspace, deep)
             yield from best_weights_damages(workspace)
         for file in sorted(workspace.path("runs").glob("*/*/index.json")):
@@ -328,14 +327,14 @@ def train_step(sections: Sections) -> BuildStep:
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
-    """Measures models against one another."""
+    """Compares models."""
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
     from hgld.benchmarks.training.plan import planned_methods
     from hgld.training.config import train_stage
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
     runs = []
-    if asked.methods:  # else what [train] says is of no account here
+    if asked.methods:  # otherwise [train] does not matter
         train = sections.get("train", {})
         shared = {**train, "recipe": asked.recipe} if asked.recipe else train
         runs = [one.config for one in planned_methods(shared, asked.methods, asked.seeds)]
@@ -371,7 +370,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
 
 
 def agree_step(sections: Sections) -> BuildStep:
-    """Compares the labels of a build, or of a release, with official ones, and writes a page.
+    """Compares the labels of a build or release with official ones, and writes a report.
 
     Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
     (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
@@ -388,10 +387,10 @@ def agree_step(sections: Sections) -> BuildStep:
 
 
 def export_step(sections: Sections) -> BuildStep:
-    """Writes the model of a run for other programs, and a card that says what it is.
+    """Exports the model of a run for other programs, with a model card.
 
-    Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
-    (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
+    Reads runs/, annotations/ and benchmarks/; writes runs/ (README.md, and model.onnx if its
+    outputs match torch's). Needs hgld[train,export].
     """
     from hgld.training.model.exporting.config import ExportConfig
 

@@ -1,8 +1,7 @@
 """H-GLDv2, rebuilt: hierarchical labels for the landmarks of Google Landmarks v2.
 
-What a user imports, each loaded when it is first asked for: `hgld.losses`, `hgld.metrics`,
-`hgld.load`, `hgld.load_model`, `hgld.embed_images`. The rooms of the code are described in
-docs/architecture.md.
+The public names are loaded on first use: `hgld.losses`, `hgld.metrics`, `hgld.load`,
+`hgld.load_model` and `hgld.embed_images`. docs/architecture.md describes the rooms of the code.
 
 Example:
     >>> import hgld, torch
@@ -33,8 +32,7 @@ _LATE = {
     "embed_images": "hgld.training.model.embed",
     "load_model": "hgld.training.model.saved",
 }
-"""Name to the module that has it. Most take torch along, 1.4 s that `hgld scrape` need not wait;
-`load` takes Arrow."""
+"""Public name to its module. Most import torch, which takes 1.4 s; `load` imports Arrow."""
 
 
 def __getattr__(name: str) -> object:

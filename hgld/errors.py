@@ -1,7 +1,6 @@
-"""What can go wrong outside the code: one small family, each text saying what to do.
+"""Errors from outside the code, such as files and servers; each message says what to do.
 
-A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `TypeError`; what the
-world does (a file, a server, a person who has yet to decide) is one of these.
+A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `TypeError`.
 """
 
 import re
@@ -24,36 +23,36 @@ class HgldError(Exception):
 
 
 class InputError(HgldError):
-    """A file or setting that a user gave cannot be used as it is."""
+    """A file or setting given by the user cannot be used."""
 
 
 class PictureError(InputError):
-    """The bytes of a picture cannot be decoded; its text goes after the picture's name."""
+    """A picture cannot be decoded; the message is a predicate to put after its name."""
 
 
 class MissingInputError(HgldError):
-    """A stage needs what an earlier stage has not written yet."""
+    """A stage needs output that an earlier stage has not written yet."""
 
 
 class FetchError(HgldError):
-    """A server or folder did not give what was asked for."""
+    """A server or folder did not return what was requested."""
 
 
 class NotFoundError(FetchError):
-    """A server or folder has no such file, so that asking again does not help."""
+    """A server or folder has no such file, so retrying does not help."""
 
 
 class AnswerError(FetchError):
-    """A server answered, but not with what was asked; other requests to it may do better."""
+    """A server gave a wrong answer; other requests to it may succeed."""
 
     def __init__(self, message: str, *, smaller_may_do: bool = False) -> None:
-        """Takes what it answered, and whether a part of the request may succeed on its own."""
+        """Takes the message, and whether a smaller part of the request may succeed."""
         super().__init__(message)
         self.smaller_may_do = smaller_may_do
 
 
 class IncompleteError(HgldError):
-    """A stage ended with rows that failed and can be tried again."""
+    """A stage ended with failed rows, which can be retried."""
 
 
 class WorkspaceBusyError(HgldError):
@@ -61,41 +60,41 @@ class WorkspaceBusyError(HgldError):
 
 
 class DamagedError(HgldError):
-    """What lies on the disk is not what was written there."""
+    """A file on the disk changed after it was written."""
 
 
 class AwaitingReviewError(HgldError):
-    """The build waits for a person's decisions."""
+    """The build waits for a person to decide."""
 
 
 class ConflictError(HgldError):
-    """Two persons decided differently on the same, and one of the two has to be chosen."""
+    """Two people decided differently on the same class, and one decision must be chosen."""
 
     def __init__(self, message: str, conflicts: Sequence[str]) -> None:
-        """Takes what to do, and a line for each conflict."""
+        """Takes the message, and a line for each conflict."""
         super().__init__(message)
         self.conflicts = tuple(conflicts)
 
 
 class DivergedError(HgldError):
-    """Training met a loss or a gradient that is not finite."""
+    """A loss or gradient in training is not finite."""
 
 
 class BelowGateError(HgldError):
-    """What was measured is less than what was asked for."""
+    """A measured value is below the required one."""
 
 
 def how_to_install(extra: str) -> str:
-    """Returns the command that installs what an extra of this project names, as it can be typed.
+    """Returns the shell command that installs the packages of an extra.
 
-    It names the packages and not `hgld[extra]`, which pip would look for on an index, and the
-    Python that runs, which need not be the one whose `pip` comes first in PATH.
+    It names the packages, because pip would look for `hgld[extra]` on an index, and the running
+    Python, because the first `pip` in PATH may belong to another one.
 
     Args:
         extra: such as `offline`.
 
     Raises:
-        ValueError: no extra of that name needs a package.
+        ValueError: no such extra, or it needs no package.
     """
     import importlib.metadata
 
@@ -103,7 +102,7 @@ def how_to_install(extra: str) -> str:
     try:
         found = map(wanted.fullmatch, importlib.metadata.requires("hgld") or ())
         packages = [match[1] for match in found if match]
-    except importlib.metadata.PackageNotFoundError:  # a checkout that is run where it lies
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
         packages = [f".[{extra}]"]
     if not packages:
         raise ValueError(f"extra must be one of hgld's that needs a package, got {extra!r}")

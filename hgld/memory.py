@@ -1,4 +1,4 @@
-"""The most memory that this process took, as Linux counts it."""
+"""Peak memory of this process, as Linux counts it."""
 
 import contextlib
 from pathlib import Path
@@ -7,16 +7,16 @@ _STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def reset_peak_memory() -> None:
-    """Starts counting the peak of the process's memory anew, where the system can."""
+    """Resets the peak memory of the process, if the system can."""
     if _CLEAR_REFS.exists():
         with contextlib.suppress(OSError):  # a container may forbid it
             _CLEAR_REFS.write_text("5", encoding="ascii")
 
 
 def peak_memory_mb() -> float | None:
-    """Returns the peak since then, libraries included; None where the system does not tell.
+    """Returns the peak in MB since the reset, with libraries; None if the system does not say.
 
-    Not `getrusage`, which keeps the parent's peak over the start of a process.
+    It avoids `getrusage`, which inherits the peak of the parent process.
     """
     lines = _STATUS.read_text(encoding="ascii").splitlines() if _STATUS.exists() else []
     peaks_kb = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]

@@ -1,16 +1,16 @@
-"""What is a picture, and how it becomes pixels: one place for every stage that looks at one.
+"""Decode pictures: the one place for all stages that read them.
 
-A picture is a JPEG, PNG, WebP, GIF, TIFF or BMP, by its content and not by its name; anything else
-that Pillow knows (EPS starts Ghostscript) is none. It is decoded to its end, so that a truncated
-one is an error, and becomes upright RGB of 8 bits:
+A picture is a JPEG, PNG, WebP, GIF, TIFF or BMP, by content and not by name; Pillow's other formats
+are refused (EPS starts Ghostscript). It is decoded to its end, so that a truncated file is an
+error, and becomes upright 8-bit RGB:
 
-- turned by its EXIF orientation, 1 to 8; EXIF data that cannot be read turns nothing;
-- of several frames or pages, the first;
-- grey, black and white, palettes, YCbCr and LAB as Pillow converts them, CMYK and YCCK too, with
-  the inversion that Adobe writes in JPEG; colour profiles are not applied;
-- what is transparent is laid on white;
-- of 16 bits a channel the high byte. Greys of 32 bits are taken where they fit into 16, and refused
-  where they do not, as are greys of floating point: nothing says which of them is white.
+- EXIF orientations 1 to 8 are applied; unreadable EXIF data is ignored;
+- only the first of several frames or pages is used;
+- grey, black and white, palettes, YCbCr, LAB, CMYK and YCCK are converted by Pillow, with the
+  inversion that Adobe writes in JPEG; colour profiles are not applied;
+- transparent pictures are put on white;
+- 16-bit channels keep their high byte. 32-bit greys are accepted if they fit into 16 bits; others,
+  and floating-point greys, are refused because their white point is unknown.
 """
 
 import contextlib
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 MAX_PIXELS = 64_000_000
-"""More than a full-frame camera's 61 million. They take 4 bytes each, 256 MB in all."""
+"""Above the 61 million of a full-frame camera; at 4 bytes each, 256 MB."""
 MOST_PIXELS = 178_956_970
 """Pillow's own limit, above which it opens no picture."""
 
 MOST_SCANS = 100
-"""Of a JPEG: each is decoded over all of its pixels. Encoders write 20 at most; 100 of 64 million
-pixels took 5 s, and a file of 414 kB can hold a thousand."""
+"""Maximum scans of a JPEG, each of which decodes all pixels. Encoders write at most 20; 100 scans
+of 64 million pixels take 5 s, and a file of 414 kB can have a thousand."""
 MOST_SECONDS = 10.0
-"""Of a processor, for decoding a picture: 64 million pixels take one or two."""
+"""Maximum CPU time to decode a picture: 64 million pixels take one or two."""
 
 DECODING = 1
-"""Raised when the same bytes become other pixels, so that what was made of the old is known."""
+"""Version of the decoding; raise it if the same bytes give other pixels."""
 
 IS_GONE = "is gone"
 MODIFIED = "was modified since"
 
 _ORIENTATION = 0x0112
 _TILE_SIDES = (322, 323)
-# Everything that Pillow's decoders have been seen to raise on damaged bytes, and related errors.
+# All errors that Pillow's decoders were seen to raise on damaged bytes, and related ones.
 _DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
     *(RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error),
@@ -67,14 +67,14 @@ def decode_picture(
     """Decodes the bytes of a picture to upright RGB.
 
     Args:
-        content: of a whole file.
-        max_pixels: width x height of the largest picture that is decoded; looked up in the header.
-        min_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as
-            its shorter side keeps so many pixels; 0: at its full size.
+        content: the whole file.
+        max_pixels: largest width x height to decode, checked in the header.
+        min_side: allows decoding a JPEG at a half, quarter or eighth of its size, as long as its
+            shorter side keeps this many pixels; 0: full size.
 
     Raises:
-        PictureError: it is none, is damaged or cut short, or is too large. The text says what the
-            picture is, in one line, and goes after a name.
+        PictureError: it is not a picture, is damaged or truncated, or is too large. The message is
+            one line, to put after a name.
     """
     with _told_in_words(content):
         image = _opened(content, max_pixels)
@@ -84,15 +84,15 @@ def decode_picture(
 
 
 def measure_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Returns width and height of a picture, after decoding it to its end to see that it can be.
+    """Decodes a picture to its end as a check, and returns its width and height.
 
-    They are those of the file, before its EXIF orientation turns it.
+    They are those of the file, before the EXIF orientation is applied.
 
-    A JPEG is decoded at an eighth of its size: all of its bytes are read for that too, and of 6,000
-    damaged pictures the same ones were found as at full size.
+    A JPEG is decoded at an eighth of its size, which still reads all bytes: on 6,000 damaged
+    pictures it found the same errors as at full size.
 
     Raises:
-        PictureError: as `decode_picture`.
+        PictureError: see `decode_picture`.
     """
     with _told_in_words(content):
         image = _opened(content, max_pixels)
@@ -103,7 +103,7 @@ def measure_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[in
 
 
 def convert_picture(image: "Image.Image", *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
-    """Makes upright RGB of an image of Pillow's, which may not have been read to its end yet.
+    """Converts a Pillow image, which may not be fully read yet, to upright RGB.
 
     Raises:
         PictureError: it is closed, too large, has no pixels, or cannot be read to its end.
@@ -115,36 +115,34 @@ def convert_picture(image: "Image.Image", *, max_pixels: int = MAX_PIXELS) -> "I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFile:
-    """A picture of a build as it was recorded, which is read if it still is that."""
+    """A recorded picture of a build, checked against its record when it is read."""
 
     path: Path
     size_bytes: int
     sha256: str
     mend: str
-    """What to do where it is not, for an error's text."""
+    """What to do if it does not match, for the error."""
 
     def __str__(self) -> str:
-        """Returns where it lies."""
+        """Returns the path."""
         return str(self.path)
 
     def read(self) -> bytes:
-        """Returns the bytes, which are those that were recorded and, by that, can be decoded.
+        """Returns the recorded bytes, which can be decoded.
 
         Raises:
             DamagedError: the file is gone, or has other bytes.
             InputError: it cannot be read.
         """
         try:
-            size = self.path.stat().st_size  # that of a FIFO, which is never read to its end, is 0
+            size = self.path.stat().st_size  # 0 for a FIFO, which must not be read
             content = self.path.read_bytes() if size == self.size_bytes else b""
         except FileNotFoundError as error:
             raise DamagedError(f"{self.path} is gone; {self.mend}") from error
         except OSError as error:
-            raise InputError(f"cannot read {self.path}: {error.strerror}; mend that") from error
+            raise InputError(f"cannot read {self.path}: {error.strerror}; fix that") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            what = (
-                f"{self.path} has other bytes ({size:,}) than were recorded ({self.size_bytes:,})"
-            )
+            what = f"{self.path} differs from its record ({size:,} bytes, not {self.size_bytes:,})"
             raise DamagedError(f"{what}; delete it, then {self.mend}")
         return content
 
@@ -152,16 +150,16 @@ class PictureFile:
 def compare_files(
     paths: Iterable[Path | str], sizes: Iterable[int], since_ns: int | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Looks whether files are there and as large as they were, without reading them.
+    """Checks existence, size and time of files, without reading them.
 
     Args:
         paths: N files.
-        sizes: what each was recorded with, in bytes.
-        since_ns: when they were recorded, in nanoseconds; None: does not look when they changed.
+        sizes: recorded size of each, in bytes.
+        since_ns: time of the record, in nanoseconds; None: does not check times.
 
     Yields:
-        The position and, in words, the state of each that is not: `IS_GONE`, its sizes, or
-        `MODIFIED` where it is as large, and changed since.
+        The position and state of each file that differs: `IS_GONE`, its sizes, or `MODIFIED` if it
+        has the same size but was modified since.
     """
     for position, (path, size) in enumerate(zip(paths, sizes, strict=True)):
         try:
@@ -180,17 +178,17 @@ def _opened(content: bytes, max_pixels: int) -> "Image.Image":
 
     image = Image.open(_TimedFile(content), formats=PICTURE_FORMATS)
     _check_size(image, max_pixels)
-    # The marker stands nowhere in pixels; a preview in the EXIF data may add one or two.
+    # The marker cannot occur in pixel data; a preview in the EXIF data may add one or two.
     if image.format in {"JPEG", "MPO"} and (scans := content.count(b"\xff\xda")) > MOST_SCANS:
         raise PictureError(f"has {scans:,} scans, more than {MOST_SCANS}")
     return image
 
 
 class _TimedFile(io.BytesIO):
-    """The bytes of a picture, which a decoder may read only for so long.
+    """The bytes of a picture, which a decoder may read only for a limited time.
 
-    Pillow reads JPEG, PNG, GIF and BMP in blocks of 64 KB and looks here before each. It is the
-    time of this thread, and not of the clock, so that a busy machine makes no picture bad.
+    Pillow reads JPEG, PNG, GIF and BMP in blocks of 64 KB, and each read checks the time. It is CPU
+    time of this thread, so that a busy machine does not make pictures bad.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -209,7 +207,7 @@ def _check_size(image: "Image.Image", max_pixels: int) -> None:
         raise PictureError(f"has no pixels, {width} x {height}")
     if width * height > max_pixels:
         raise PictureError(f"has {width:,} x {height:,} pixels, more than {max_pixels:,}")
-    # A tile is decoded whole, however little of it lies in the picture.
+    # A tile is decoded completely, even if only a small part of it is in the picture.
     tags = getattr(image, "tag_v2", {})
     tile_width, tile_height = (tags.get(tag, 1) for tag in _TILE_SIDES)
     if tile_width * tile_height > max_pixels:
@@ -217,7 +215,7 @@ def _check_size(image: "Image.Image", max_pixels: int) -> None:
 
 
 def _upright_rgb(image: "Image.Image") -> "Image.Image":
-    # Before its EXIF data are looked at: they may come after the pixels, and TIFF turns itself.
+    # Load before reading EXIF data, which may come after the pixels; and TIFF turns itself.
     image.load()
     turn = _turn_of(image)
     upright = _rgb(image)
@@ -242,7 +240,7 @@ def _rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     if image.mode == "F":
-        raise PictureError("has grey values of floating point; it is not known which is white")
+        raise PictureError("has floating-point grey values, whose white point is unknown")
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = _high_byte(image.convert("I"))
     if image.mode == "La":
@@ -254,21 +252,21 @@ def _rgb(image: "Image.Image") -> "Image.Image":
 
 
 def _high_byte(image: "Image.Image") -> "Image.Image":
-    """Makes 8 bits of the greys of an image of mode I."""
+    """Converts the greys of an image of mode I to 8 bits."""
     least, greatest = image.getextrema()
     if not (isinstance(least, int | float) and isinstance(greatest, int | float)):
         raise TypeError(f"the greys of mode {image.mode} must be numbers, got {least!r}")
     if least < 0 or greatest > 0xFFFF:  # noqa: PLR2004 - what fits into 16 bits
         what = f"has grey values from {least} to {greatest}"
-        raise PictureError(f"{what}; it is not known which is white, except with 16 bits")
+        raise PictureError(f"{what}; the white point is only known for 16 bits")
     return image.point(lambda grey: grey * (1 / 256)).convert("L")
 
 
 class _Quiet:
     """Silences Pillow's warnings and log while any thread of the process decodes.
 
-    What they say is either an error here as well, or of no interest. `warnings.catch_warnings`
-    alone is not for threads: two that overlap may leave the filters of the first behind.
+    They are either also errors here or irrelevant. `warnings.catch_warnings` is not thread-safe: if
+    two overlap, the filters of the first may stay in effect.
     """
 
     def __init__(self) -> None:
@@ -298,7 +296,7 @@ _quiet = _Quiet()
 
 @contextlib.contextmanager
 def _told_in_words(content: bytes | None = None) -> Iterator[None]:
-    """Turns whatever a decoder raises into a `PictureError`."""
+    """Turns all errors of a decoder into `PictureError`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -307,7 +305,7 @@ def _told_in_words(content: bytes | None = None) -> Iterator[None]:
     except UnidentifiedImageError as error:
         begins = f" that begin with {content[:12]!r}" if content else ""
         what = f"{len(content or b''):,} bytes{begins}"
-        raise PictureError(f"is no JPEG, PNG, WebP, GIF, TIFF or BMP, but {what}") from error
+        raise PictureError(f"is not a JPEG, PNG, WebP, GIF, TIFF or BMP, but {what}") from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"has more than {MOST_PIXELS:,} pixels") from error
     except _DAMAGE as error:

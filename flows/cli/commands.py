@@ -1,7 +1,7 @@
-"""The `hgld` command: one command a step, `build` for all of them, `status` for where they stand.
+"""The `hgld` command: one command per step, `build` for all steps, `status` for their state.
 
 Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the build waits for a
-review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
+review, 130 stopped from the keyboard, 143 or 129 stopped by SIGTERM or SIGHUP.
 """
 
 import json
@@ -31,8 +31,8 @@ from hgld.flows.steps import Sections
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
-_IN_ORDER = "put that in order, or move it away, then rerun"
-_LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
+_IN_ORDER = "fix or move it, then rerun"
+_LESS_MEMORY = "end other programs, or reduce the step's sizes (`hgld COMMAND --help`), then rerun"
 
 _TITLES = {
     "Build the data set, step by step": "metadata scrape embed cluster propose review annotate "
@@ -45,9 +45,9 @@ _TITLES = {
 
 
 def main() -> None:
-    """Runs the command line; what goes wrong in the world is one line and a non-zero exit."""
-    # Threads that wait give way instead of spinning: on two cores shared with other work, training
-    # on two threads is twice as fast for it (22 instead of 10 images/s). Read when torch loads.
+    """Runs the command line; expected errors become one line and a non-zero exit status."""
+    # Waiting threads yield instead of spinning: on two cores shared with other work, training on
+    # two threads runs at 22 instead of 10 images/s. OpenMP reads this when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         with ended_by_signals():
@@ -82,19 +82,19 @@ def app(debug: bool) -> None:
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     logging.getLogger("hgld").setLevel(logging.DEBUG if debug else logging.INFO)
-    if not debug:  # the line of a stage that has ended is printed on stdout
+    if not debug:  # the summary of each stage is already printed on stdout
         logging.getLogger("hgld.engine.stage").setLevel(logging.WARNING)
 
 
 def _step(
     name: str, *settings: str, options: type = StepOptions, cls: type[Command] = Command
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Adds a command on a build, with those settings of it; a decorator."""
+    """Decorator that adds a command on a build, with these of its settings."""
     return app.command(name, cls=cls, settings=settings, options=options)
 
 
 def _add_plain(name: str, *settings: str) -> None:
-    """Adds the command that runs a step and does nothing else."""
+    """Adds a command that only runs a step."""
 
     def run(options: StepOptions, sections: Sections) -> None:
         run_and_tell(options.root, build.load_step(name, sections), force=options.force)
@@ -115,24 +115,24 @@ class ClusterOptions(StepOptions):
     """Options of `hgld cluster`."""
 
     labels: Path | None = setting(
-        None, "A list, not a build: CSV with label, and perhaps qids (| between them) and count."
+        None, "CSV list to cluster instead of a build: label, and optionally qids (with |), count."
     )
     out: Path | None = setting(None, "With --labels: the folder to write.")
     encoder: str = setting(
-        "", "With --labels: what encodes them, open_clip or minilm; else minilm, if installed."
+        "", "With --labels: the encoder, open_clip or minilm; default minilm, if installed."
     )
 
     def __post_init__(self) -> None:
-        """Refuses what goes with a list where there is none."""
+        """Refuses options for a list without a list."""
         if (self.labels is None) != (self.out is None):
-            raise ValueError("--labels and --out go together: the list, and the folder to write")
+            raise ValueError("--labels and --out need each other: the list and the output folder")
         if self.encoder and self.labels is None:
-            raise ValueError("--encoder goes with --labels; of a build, `hgld embed` encodes")
+            raise ValueError("--encoder needs --labels; for a build, use `hgld embed --encoder`")
 
 
 @_step("cluster", "cluster", options=ClusterOptions)
 def _cluster(options: ClusterOptions, sections: Sections) -> None:
-    """Groups the classes with K-Means; on a bare list proposes as well.
+    """Groups the classes with K-Means; for a bare list, it also proposes super-categories.
 
     Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
     --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
@@ -151,10 +151,10 @@ def _cluster(options: ClusterOptions, sections: Sections) -> None:
 
 @_step("annotate", "annotate", *ACCEPTING, "release")
 def _annotate(options: StepOptions, sections: Sections) -> None:
-    """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
+    """Writes the annotations as a release: parquet, CSV in the published format, and cards.
 
-    Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
-    review is due; where proposals are accepted instead, settles the taxonomy first.
+    Reads metadata/, scrape/, review/ and the previous release; writes annotations/. Stops if a
+    review is due; if the settings accept proposals, it updates the taxonomy first.
     """
     for step in build.annotate_steps(sections):
         run_and_tell(options.root, step, force=options.force and step.name == "annotate")
@@ -164,15 +164,15 @@ def _annotate(options: StepOptions, sections: Sections) -> None:
 class ImagesOptions(StepOptions):
     """Options of `hgld images`."""
 
-    tars: int | None = setting(None, "How many tars of the split of --split; else all of them.")
-    dry_run: bool = setting(False, "Says how much there is to fetch, no more.")
+    tars: int | None = setting(None, "With --split: how many of its tars to fetch; default all.")
+    dry_run: bool = setting(False, "Only prints how much there is to fetch.")
 
 
 @_step("images", "images", options=ImagesOptions)
 def _images(options: ImagesOptions, sections: Sections) -> None:
     """Downloads the images, or some of them.
 
-    Reads GLDv2's tar files, or the addresses in train.csv; writes images/.
+    Reads GLDv2's tar files, or the URLs in train.csv; writes images/.
     """
     from hgld.images.bucket import free_bytes
     from hgld.images.records import what_failed
@@ -187,7 +187,7 @@ def _images(options: ImagesOptions, sections: Sections) -> None:
     if options.dry_run:
         for split in (step.settings.split,) if step.settings.split else IMAGE_FILES:
             click.echo(plan_images(workspace, step.settings, split))
-        click.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
+        click.echo(f"{free_bytes(workspace) / 1e9:.3g} GB free for {workspace.path('images')}")
         return
     try:
         run_and_tell(options.root, step, force=options.force)
@@ -204,18 +204,18 @@ class FillOptions(StepOptions):
     labelled: Path | None = setting(
         None, "CSV to learn from: category, hierarchical_label, natural_or_human_made (or blank)."
     )
-    categories: Path | None = setting(None, "With --labelled: CSV to label: category.")
+    categories: Path | None = setting(None, "With --labelled: CSV with the column category.")
     out: Path | None = setting(None, "With --labelled: the folder to write.")
 
     def __post_init__(self) -> None:
-        """Refuses one of the three without the others."""
+        """Refuses some of the three options without the others."""
         if len({one is None for one in (self.labelled, self.categories, self.out)}) > 1:
-            raise ValueError("--labelled, --categories and --out go together")
+            raise ValueError("--labelled, --categories and --out need each other; give all three")
 
 
 @_step("fill", "fill", options=FillOptions)
 def _fill(options: FillOptions, sections: Sections) -> None:
-    """Labels landmarks that no class gives a label by their names, parents and pictures.
+    """Labels landmarks without a label from a class, by their names, parents and pictures.
 
     Reads metadata/, scrape/, review/ and labels/; writes labels/fills/ and labels/fill_checks/.
     With --labelled, reads those files and writes fills.parquet. Needs hgld[cluster].
@@ -234,8 +234,8 @@ def _fill(options: FillOptions, sections: Sections) -> None:
 class TrainOptions(StepOptions):
     """Options of `hgld train`."""
 
-    recipes: bool = setting(False, "Lists the recipes and trains nothing.")
-    estimate: bool = setting(False, "Takes 20 steps and says what all would take; keeps nothing.")
+    recipes: bool = setting(False, "Only lists the recipes.")
+    estimate: bool = setting(False, "Runs 20 steps to estimate the whole run; keeps nothing.")
 
 
 @_step("train", "train", options=TrainOptions)
@@ -250,7 +250,7 @@ def _train(options: TrainOptions, sections: Sections) -> None:
         for recipe in recipes():
             click.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")
             click.echo(f"  cost: {recipe.cost}\n")
-        click.echo("Train with `hgld train --recipe NAME`; what is stated beside it stands.")
+        click.echo("Train with `hgld train --recipe NAME`; other settings override the recipe's.")
         return
     step = steps.train_step(sections)
     if options.estimate:
@@ -265,7 +265,7 @@ class _InPairs(Command):
     """A command whose `--embeddings` takes two words."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts the option before the second word too: a setting is a flat list."""
+        """Repeats the option before the second word, because a setting is a flat list."""
         words, option = args[:2], "--embeddings"
         for before, word in zip(args, args[2:], strict=False):
             is_second = before == option and not word.startswith("-")
@@ -277,9 +277,9 @@ class _InPairs(Command):
 def _benchmark(options: StepOptions, sections: Sections) -> None:
     """Compares retrieval before and after training, and writes the report.
 
-    Reads annotations/, images/ and runs/; writes benchmarks/ (report.html, and results.json, .csv
-    and .tex), on a data set benchmarks/<data set>/. Of embeddings it reads annotations/ and
-    these. Needs hgld[train].
+    Reads annotations/, images/ and runs/, or with --embeddings only annotations/ and those; writes
+    benchmarks/ (report.html, and results.json, .csv and .tex), or benchmarks/<data set>/. Needs
+    hgld[train].
     """
     step = steps.benchmark_step(sections)
     run_and_tell(options.root, step, force=options.force)
@@ -294,9 +294,9 @@ def _benchmark(options: StepOptions, sections: Sections) -> None:
 
 @_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)
 def _build(options: BuildOptions, sections: Sections) -> None:
-    """Runs every step, each only as far as it is not done; stops where a review is due.
+    """Runs every step that is not up to date; stops if a review is due.
 
-    Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
+    Reads the inputs of the steps and their settings in hgld.toml; writes the folder of the build.
     """
     for step in build.build_steps(sections):
         run_and_tell(options.root, step)
@@ -307,21 +307,21 @@ class DemoOptions:
     """Options of `hgld demo`."""
 
     root: Path | None = setting(
-        None, "Folder for the build; else demo-build, or demo-live with --live."
+        None, "Folder for the build; default demo-build, or demo-live with --live."
     )
     live: bool = setting(False, "Scrapes Wikimedia itself.")
-    contact: str = setting("", "With --live: how Wikimedia reaches you.")
+    contact: str = setting("", "With --live: how Wikimedia can reach you.")
 
 
 @app.command("demo", cls=Command, options=DemoOptions)
 def _demo(options: DemoOptions) -> None:
     """Runs the whole pipeline on the embedded landmarks, offline.
 
-    Reads nothing, or Commons and Wikidata; writes a build of its own. Needs hgld[all].
+    Reads nothing, or with --live Commons and Wikidata; writes its own build. Needs hgld[all].
     """
     from hgld.flows.demo import run_demo
 
-    # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
+    # Two folders, because embedded answers must not mix with those of Wikimedia.
     root = options.root or Path("demo-live" if options.live else "demo-build")
     run_demo(root, live=options.live, contact=options.contact)
 
@@ -335,9 +335,9 @@ class VerifyOptions(BuildOptions):
 
 @_step("verify", options=VerifyOptions)
 def _verify(options: VerifyOptions, sections: Sections) -> None:
-    """Compares every file with what was written, a line for each that differs; then exit status 1.
+    """Checks every file against its checksum; prints a line for each damage, with exit status 1.
 
-    Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
+    Reads the folder of a build, or of a release with SHA256SUMS; writes nothing.
     """
     checked = found = 0
     workspace = Workspace(options.root)
@@ -348,9 +348,9 @@ def _verify(options: VerifyOptions, sections: Sections) -> None:
             click.echo(f"{options.root / damage.path} {damage.what}")
     if found:
         raise click.exceptions.Exit(1)
-    click.echo(f"{checked:,} files are as they were written")
+    click.echo(f"{checked:,} files are intact")
     if others := build.files_not_compared(workspace):
-        click.echo(f"not compared with anything: {', '.join(others)}")
+        click.echo(f"without a checksum: {', '.join(others)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,19 +31,19 @@ _RUN = TrainConfig().name
 class IndexOptions(IndexConfig):
     """Options of `hgld index`."""
 
-    root: Path = setting(DEFAULT_ROOT, "Folder that holds the build.")
-    run: str = setting(_RUN, "Run whose model embeds: its name, or a folder or file.")
-    images: Path | None = setting(None, "Folder of pictures, and those under it.")
+    root: Path = setting(DEFAULT_ROOT, "Folder of the build.")
+    run: str = setting(_RUN, "Run whose model to use: its name, or a folder or file.")
+    images: Path | None = setting(None, "Folder of pictures, with its subfolders.")
     split: str | None = setting(None, "Split of the build: train, index, test.")
-    out: Path | None = setting(None, "Folder of the index; else one beside the model.")
+    out: Path | None = setting(None, "Folder of the index; default: one beside the model.")
 
 
 @click.command("index", cls=Command, options=IndexOptions)
 def index(options: IndexOptions) -> None:
     """Embeds a folder of pictures, or a split of the build, for `hgld search`.
 
-    Reads a run in runs/, and pictures: of a folder, or images/; writes one folder: the embeddings
-    as parquet shards and as an array for numpy, and index.json. Needs hgld[train].
+    Reads a run in runs/, and the pictures of a folder or of images/; writes one folder: the
+    embeddings as parquet shards and as a numpy array, and index.json. Needs hgld[train].
     """
     from hgld.training.index.places import default_index, picture_source, run_folder
 
@@ -64,22 +64,22 @@ def index(options: IndexOptions) -> None:
 class SearchOptions:
     """Options of `hgld search`."""
 
-    index: Path | None = setting(None, "What `hgld index` wrote; else the only one of the run.")
-    root: Path | None = setting(None, "Build that knows the pictures; else that of the index.")
-    run: str = setting("", "Run that the index was made with, if it has moved.")
+    index: Path | None = setting(None, "Output of `hgld index`; default: the only one of the run.")
+    root: Path | None = setting(None, "Build with the labels; default: that of the index.")
+    run: str = setting("", "Run that made the index, if it has moved.")
     k: int = setting(10, "How many pictures to find.")
-    html: Path | None = setting(None, "Writes a page with the pictures here.")
-    open_: bool = setting(True, "With --html: whether a browser is opened.")
+    html: Path | None = setting(None, "Writes a page with the pictures to this file.")
+    open_: bool = setting(True, "With --html: whether to open a browser.")
     device: str = setting("auto", "Such as cpu or cuda:0.")
 
 
 @click.command("search", cls=Command, options=SearchOptions)
 @click.argument("pictures", type=click.Path(path_type=Path), nargs=-1, required=True)
 def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
-    """Shows the pictures of an index that are nearest to PICTURES, with their labels.
+    """Shows the pictures of an index that are most similar to PICTURES, with their labels.
 
-    Reads an index, its run, and annotations/ where they know a picture; writes nothing, or with
-    --html one file that asks no server for anything. Needs hgld[train].
+    Reads an index, its run, and labels in annotations/, if any; writes nothing, or with --html one
+    self-contained file. Needs hgld[train].
     """
     from hgld.training.index.folder import read_embedded_index
     from hgld.training.index.places import run_folder, sole_index
@@ -89,7 +89,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     there = read_embedded_index(folder)
     model = run_folder(workspace, options.run) if options.run else there.run
     if not model.exists():
-        raise InputError(f"{model}, which made {folder}, is not there; say by --run where it is")
+        raise InputError(f"{model}, which made {folder}, is missing; give its place with --run")
     with needing("train", "`hgld search`"):
         from hgld.training.index.finding.looking import search_pictures
         from hgld.training.index.finding.page import search_page
@@ -107,7 +107,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
 
 
 def _tell(searches: "Sequence[FoundPictures]") -> None:
-    """Prints what was found: on a terminal tables, else lines with tabs between the cells."""
+    """Prints what was found: tables on a terminal, otherwise tab-separated lines."""
     from hgld.training.index.finding.hierarchy import LEVEL_TITLES
 
     columns, is_terminal = ("rank", "similarity", *LEVEL_TITLES, "file"), sys.stdout.isatty()
@@ -134,21 +134,21 @@ class BrowseOptions:
     """Options of `hgld browse`."""
 
     root: Path = setting(DEFAULT_ROOT, "Folder of a build, of its annotations, or of a release.")
-    port: int = setting(BROWSE_PORT, "Of the page; if taken, the next that is free. 0: any.")
-    open_: bool = setting(True, "Whether a browser is opened.")
-    host: str = setting("127.0.0.1", "Address to listen on; one of others needs --token.")
-    token: str = setting("", "Secret that stands in the page's address.")
-    static: Path | None = setting(None, "Writes a site of files here instead of a page.")
-    pictures: int = setting(20_000, "With --static: the most images in the site.")
-    downloads: bool = setting(True, "With --static: whether the release's files are in it.")
+    port: int = setting(BROWSE_PORT, "Port of the page; if taken, the next free one. 0: any.")
+    open_: bool = setting(True, "Whether to open a browser.")
+    host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
+    token: str = setting("", "Secret in the page's URL, which visitors need.")
+    static: Path | None = setting(None, "Writes a static site to this folder.")
+    pictures: int = setting(20_000, "With --static: maximum number of images in the site.")
+    downloads: bool = setting(True, "With --static: whether to include the release's files.")
 
 
 @click.command("browse", cls=Command, options=BrowseOptions)
 def browse(options: BrowseOptions) -> None:
     """Shows a finished data set: the hierarchy, every landmark and why, changes, downloads.
 
-    Reads annotations/, and of a build images/, labels/ and review/ where they are there; writes
-    nothing, or with --static a site that any web server serves. Needs hgld[review].
+    Reads annotations/, and in a build images/, labels/ and review/, if any; writes nothing, or with
+    --static a site for any web server. Needs hgld[review].
     """
     if options.static is None:
         refuse_idle(options, "pictures downloads", "--static, which writes a site")

@@ -1,4 +1,4 @@
-"""Options of the command line: each is a field of a settings class, of a step or of a command."""
+"""Options of the command line, made from the settings classes of steps and commands."""
 
 import dataclasses
 import itertools
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
 
 _NOT_SET = "not set"
 ACCEPTING = ("review.accept_proposals", "review.accept_above")
-"""The settings with which a build goes on without a person."""
+"""The settings with which a build continues without a review."""
 _KEPT = (*ACCEPTING, "annotate.fills")
-"""The settings that a build is told once."""
+"""The settings that are saved in the settings file when given as options."""
 _WIDEST = 60
-"""Most characters of an option's choices, in help of 80 columns."""
+"""Maximum characters of an option's choices, for help in 80 columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Options of a command on a build, which gets the settings of that too."""
+    """Options of a command on a build, which also gets the build's settings."""
 
-    root: Path = setting(DEFAULT_ROOT, "Folder that holds the build.")
-    config: Path | None = setting(None, "Settings file; else hgld.toml in the build's folder.")
+    root: Path = setting(DEFAULT_ROOT, "Folder of the build.")
+    config: Path | None = setting(None, "Settings file; default hgld.toml in the build's folder.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOptions(BuildOptions):
     """Options of a command that runs a step."""
 
-    force: bool = setting(False, "Makes again what is done; it stands until then.")
+    force: bool = setting(False, "Reruns finished stages; old output stays until the new is done.")
 
 
 def required(help_text: str) -> Any:  # noqa: ANN401 - of the field's type
-    """Declares an option that has to be given."""
+    """Declares a required option."""
     return dataclasses.field(metadata={"help_text": help_text})
 
 
 def refuse_idle(options: object, names: str, goes_with: str) -> None:
-    """Refuses options that would do nothing.
+    """Refuses options that would have no effect.
 
     Args:
-        options: what was typed.
-        names: the fields that have no use here, with spaces between them.
-        goes_with: what they do go with.
+        options: the options of the command.
+        names: the fields without effect, separated by spaces.
+        goes_with: what they need to have an effect.
 
     Raises:
-        InputError: one of them is given.
+        InputError: one of them was given.
     """
     for field in setting_fields(type(options)):
         if field.name in names.split() and getattr(options, field.name) != field.default:
-            raise InputError(f"{_flags(field)[-1]} goes with {goes_with}")
+            raise InputError(f"{_flags(field)[-1]} only works with {goes_with}")
 
 
 def default_text(field: SettingField) -> str:
-    """Returns the default of a setting as it stands in a settings file, but for the quotes."""
+    """Returns the default of a setting as in a settings file, but without quotes."""
     match field.default:
         case None | "" | () | dataclasses.MISSING:
             return _NOT_SET
@@ -82,8 +82,8 @@ def default_text(field: SettingField) -> str:
 
 
 def _flags(field: SettingField, *, both: bool = False) -> list[str]:
-    """Returns how an option is typed: a switch by what is not the default, or both ways."""
-    name = field.name.rstrip("_").replace("_", "-")  # `from_` is `--from`, a word of Python's
+    """Returns the flags of an option; a switch has the one that changes its default, or both."""
+    name = field.name.rstrip("_").replace("_", "-")  # `from_` is `--from`, a keyword of Python
     on, off = f"--{name}" if name[1:] else f"-{name}", f"--no-{name}"
     if field.value_type is not bool:
         return [on]
@@ -91,20 +91,20 @@ def _flags(field: SettingField, *, both: bool = False) -> list[str]:
 
 
 class SettingOption(click.Option):
-    """A setting as an option; None, or nothing in a list, where it is not given."""
+    """A setting as an option; if not given, it is None, or empty for a list."""
 
     def __init__(self, section: str, field: SettingField) -> None:
-        """Makes the option; `section` is that of the settings file, if it may stand there too."""
+        """Makes the option; `section` is empty if it is not in the settings file."""
         self.section, self.field = section, field
         kind, metavar = field.value_type, None
         is_list = typing.get_origin(kind) is tuple
-        if field.choices:  # a wrong one is refused by the settings class, in its words
+        if field.choices:  # the settings class refuses wrong ones
             kind, metavar = str, f"<{'|'.join(filter(None, field.choices))}>"
-            if len(metavar) > _WIDEST:  # its help names them
+            if len(metavar) > _WIDEST:  # the help text names them
                 metavar = "<name>"
         elif is_list:
             (kind, *_) = typing.get_args(kind)
-            metavar = f"<{kind.__name__}>, again for each"
+            metavar = f"<{kind.__name__}>, repeatable"
         super().__init__(
             ["/".join(_flags(field, both=bool(section)))],
             type=click.Path(path_type=Path) if kind is Path else kind,
@@ -117,10 +117,10 @@ class SettingOption(click.Option):
         )
         self.name = f"{section}.{field.name}"
         if kind is bool:
-            self.default = None  # neither way is typed
+            self.default = None  # neither flag is given
 
     def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
-        """Returns what stands in brackets: the default, and whether another makes steps rerun."""
+        """Returns the text in brackets: the default, and whether a change makes steps rerun."""
         extra = super().get_help_extra(ctx)
         is_told = self.section or default_text(self.field) != _NOT_SET
         if is_told and (self.secondary_opts or not self.is_flag):
@@ -132,9 +132,9 @@ class SettingOption(click.Option):
 class Command(click.Command):
     """A command whose options are the fields of a settings class.
 
-    It is called with an instance of it as `options`, and with its arguments by their names. Where
-    the class is one of BuildOptions, `sections` are the settings: those of the command line over
-    those of the file.
+    Its function gets an instance as `options`, and its arguments by name. If the class is a
+    subclass of BuildOptions, it also gets `sections`: the settings of the file, overridden by those
+    of the command line.
     """
 
     def __init__(
@@ -148,8 +148,8 @@ class Command(click.Command):
 
         Args:
             options: the settings class.
-            settings: of the build: a section, for all its settings, or one: `scrape.contact`.
-            command: of click.
+            settings: settings of the build: a section, or a single one such as `scrape.contact`.
+            command: arguments of click.Command.
         """
         super().__init__(**command)
         self.options, self.settings = options, settings
@@ -157,7 +157,7 @@ class Command(click.Command):
 
     @cached_property
     def setting_options(self) -> list[SettingOption]:
-        """The options that are settings; their classes are imported when they are asked for."""
+        """The options that are settings of the build; made lazily, because it imports steps."""
         return [
             SettingOption(section, field)
             for section, _, only in (name.partition(".") for name in self.settings)
@@ -166,11 +166,11 @@ class Command(click.Command):
         ]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Returns the parameters of the command, settings last."""
+        """Returns the parameters of the command, with settings last."""
         return [*super().get_params(ctx), *self.setting_options]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the command's own options, and those of each section of the settings file."""
+        """Writes the command's own options, then those of each section of the settings file."""
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         for section, group in itertools.groupby(options, lambda one: getattr(one, "section", "")):
             title = f"Settings, [{section}] of hgld.toml" if section else "Options"
@@ -194,41 +194,41 @@ class Command(click.Command):
         return super().invoke(ctx)
 
     def _keep(self, options: BuildOptions, sections: Sections, names: Sequence[str]) -> None:
-        """Keeps what lets a build go on without a person, so that the next command knows it too."""
+        """Saves the given _KEPT settings in the settings file, for the commands that follow."""
         path = options.config or options.root / "hgld.toml"
         for section, _, name in (one.partition(".") for one in names):
-            load_step(section, sections)  # refuses what no command could use
+            load_step(section, sections)  # raises for a wrong setting
             if options.root.exists() or self.name == "build":
                 value = sections[section][name]
                 if keep_setting(path, section, name, value):
-                    click.echo(f"{path}: [{section}] {name} = {json.dumps(value)} is kept")
+                    click.echo(f"{path}: saved [{section}] {name} = {json.dumps(value)}")
 
 
 def _override(sections: Sections, option: SettingOption, value: object) -> None:
     section = sections.setdefault(option.section, {})
     match section.get(option.field.name):
         case {"name": name} if name == value:
-            pass  # the file names it too, with settings of its own
+            pass  # the file has the same name, with settings of its own
         case _:
             section[option.field.name] = list(value) if isinstance(value, tuple) else value
 
 
 class CommandGroup(click.Group):
-    """Commands in an order, under the titles of what they are for."""
+    """Commands in a fixed order, grouped under titles."""
 
     def __init__(self, *, titles: Mapping[str, str], **group: Any) -> None:  # noqa: ANN401 - of click
-        """Makes a group without commands; `titles` are to have these, with spaces between them."""
+        """Makes a group; `titles` are title to names of commands, separated by spaces."""
         super().__init__(**group)
         self.titles = titles
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the commands in the order of their titles; one that has none comes last."""
+        """Returns the commands in the order of the titles; those without a title come last."""
         del ctx
         titled = " ".join(self.titles.values()).split()
         return [*titled, *(name for name in self.commands if name not in titled)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the commands, title by title."""
+        """Writes the commands, grouped by title."""
         titles = {name: title for title, names in self.titles.items() for name in names.split()}
         ordered = self.list_commands(ctx)
         for title, names in itertools.groupby(ordered, lambda name: titles.get(name, "Others")):

@@ -1,4 +1,4 @@
-"""What the command line prints on stdout: what came of steps, and tables; the log is on stderr."""
+"""Print results and tables on stdout; the log goes to stderr."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,16 +10,16 @@ from hgld.errors import IncompleteError
 from hgld.flows.build import run_step
 from hgld.flows.steps import BuildStep
 
-TRIED_AGAIN = "nothing else was lost, the column `error` says why, and the same command tries again"
+TRIED_AGAIN = "the column `error` says why; all other rows are saved; run the same command to retry"
 
 
 def run_and_tell(root: Path, step: BuildStep, *, force: bool = False) -> None:
-    """Runs a step and prints what came of it; raises what `tell_reports` and the step do."""
+    """Runs a step and prints its reports; raises the errors of the step and of `tell_reports`."""
     tell_reports(run_step(root, step, force=force))
 
 
 def tell_reports(reports: Sequence[StageReport]) -> None:
-    """Prints what stages did, a line each.
+    """Prints the reports of stages, one line each.
 
     Raises:
         IncompleteError: rows failed.
@@ -30,10 +30,10 @@ def tell_reports(reports: Sequence[StageReport]) -> None:
 
 
 def refuse_failed(reports: Iterable[StageReport]) -> None:
-    """Ends a command of which a stage has failed rows.
+    """Raises if a stage has failed rows.
 
     Raises:
-        IncompleteError: one has.
+        IncompleteError: a stage has failed rows.
     """
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
@@ -44,7 +44,7 @@ def refuse_failed(reports: Iterable[StageReport]) -> None:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None
 ) -> None:
-    """Prints a table; what stands in it is text and nothing else."""
+    """Prints a table; cells are plain text, not rich markup."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

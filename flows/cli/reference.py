@@ -1,4 +1,4 @@
-"""`docs/cli.md`: the help of every command, and the settings that are tables of the settings file.
+"""`docs/cli.md`: the help of every command, and the settings that are tables in `hgld.toml`.
 
 python -m hgld.flows.cli.reference > docs/cli.md
 """
@@ -24,16 +24,16 @@ _HEAD = f"""\
 
 <!-- Made by `{RENEW}`; do not edit. -->
 
-Every setting is an option of its command and a key of its section in `hgld.toml`, which lies in the
-folder of the build: `--read-timeout-s 30` of `hgld scrape` is `read_timeout_s = 30.0` below
-`[scrape]`, `--no-credits` is `credits = false`, an option that is given again for each is a list.
-What is typed comes before what the file says, and that before the default. An unknown key is an
-error. Of a setting that "changes rows" another value makes its step, and what depends on it, run
-again; the others do not.
+Every setting is an option of its command and a key in the section of that command in `hgld.toml`,
+in the folder of the build: `--read-timeout-s 30` of `hgld scrape` is `read_timeout_s = 30.0` below
+`[scrape]`, `--no-credits` is `credits = false`, and an option that may be repeated is a list. The
+command line overrides the file, and the file overrides the default. An unknown key is an error. If
+a setting that "changes rows" gets a new value, its step and all that depend on it run again; other
+settings have no such effect.
 
-Exit status: 0 done, 1 error (one line says what to do; a setting that is refused is one), 2 no such
-option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard,
-143 or 129 by SIGTERM or SIGHUP: the same command goes on where it was.
+Exit status: 0 done, 1 error (one line says what to do, also for a wrong setting), 2 no such option
+or a value of the wrong type, 3 the build waits for a review, 130 stopped from the keyboard, 143 or
+129 stopped by SIGTERM or SIGHUP: the same command resumes.
 `hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version.
 `eval "$(_HGLD_COMPLETE=bash_source hgld)"` completes commands and options in bash.
 """
@@ -55,7 +55,7 @@ def page() -> str:
 
 
 def _keys(field: SettingField) -> Iterator[str]:
-    """Yields a line for each key of a setting that is a table, or one of several such tables."""
+    """Yields a line for each key of a setting that is a table, or a choice of tables."""
     for name, cls in field.classes.items():
         if not field.is_table:
             yield f'- `name = "{name}"`: {(inspect.getdoc(cls) or "").partition(chr(10))[0]}'

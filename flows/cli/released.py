@@ -1,4 +1,4 @@
-"""Commands on labels that were made: `hgld subset`, `hgld pull`, `hgld publish`."""
+"""Commands on finished labels: `hgld subset`, `hgld pull`, `hgld publish`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,44 +17,44 @@ from hgld.http.patience import HttpPolicy
 from hgld.tables import LabelOrigin
 
 _HUB = "https://huggingface.co"
-_NAMED = 10  # classes
+_NAMED = 10  # most classes that a message lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubsetOptions:
     """Options of `hgld subset`."""
 
-    root: Path = setting(DEFAULT_ROOT, "Folder that holds the build.")
-    per_class: int = required("Images of each class; all if fewer.")
+    root: Path = setting(DEFAULT_ROOT, "Folder of the build.")
+    per_class: int = required("Images of each class; all if there are fewer.")
     out: Path = required("The file to write, .parquet or .csv.")
-    seed: int = setting(0, "Another seed chooses others.")
+    seed: int = setting(0, "A different seed chooses different images.")
     split: str = setting("train", "train, index or test (the queries).")
     level: str = setting(
-        "hierarchical_label", "A class is this, or landmark_id, or natural_or_human_made."
+        "hierarchical_label", "Level of the classes: this, landmark_id or natural_or_human_made."
     )
-    supercategory: tuple[str, ...] = setting((), "Only of this super-category.")
-    landmarks: int = setting(0, "The most landmarks of each class; 0: all.")
+    supercategory: tuple[str, ...] = setting((), "Only this super-category.")
+    landmarks: int = setting(0, "Maximum landmarks of each class; 0: all.")
     labels: LabelOrigin = setting(
-        "classes", "Labels: classes, as published; reviewed, by a person; all, filled ones too."
+        "classes", "Labels: classes, as published; reviewed, by a person; all, with filled ones."
     )
-    min_confidence: float = setting(0.0, "Least of a label that no person decided, 0 to 1.")
+    min_confidence: float = setting(0.0, "Lowest confidence, 0 to 1, if no person decided.")
 
 
 @click.command("subset", cls=Command, options=SubsetOptions)
 @click.argument("source", required=False)
 def subset(options: SubsetOptions, source: str | None) -> None:
-    """Chooses a few images of each class, the same ones everywhere, and writes their list.
+    """Chooses a few images of each class, the same on every machine, and lists them in a file.
 
-    Of SOURCE: a release's folder or address, or Google's files; else of the build in --root.
+    SOURCE is the folder or URL of a release, or Google's files; default is the build in --root.
     Reads annotations/; writes one file: split, image_id and the labels, which `hgld.load` reads.
-    The landmarks of a class take turns, so that none with many images outweighs the others.
+    The landmarks of a class take turns, so that those with many images do not dominate.
     """
     from hgld.loading import load
     from hgld.loading.subset import check_subset_path, choose_subset, write_subset
 
     check_subset_path(options.out)
     if source is not None and options.root != DEFAULT_ROOT:
-        raise InputError(f"one source is read: give {source} or --root {options.root}")
+        raise InputError(f"give one source: {source} or --root {options.root}, not both")
     given = options.root if source is None else source
     names, level, most = list(options.supercategory), options.level, options.landmarks
     try:
@@ -75,33 +75,35 @@ def subset(options: SubsetOptions, source: str | None) -> None:
     if few := sorted(name for name, count in counts.items() if count < options.per_class):
         listed = ", ".join(f"{name!r} {counts[name]:,}" for name in few[:_NAMED])
         more = ", ..." if len(few) > _NAMED else ""
-        click.echo(f"{len(few):,} classes have fewer than {options.per_class:,}: {listed}{more}")
+        click.echo(
+            f"{len(few):,} classes have fewer than {options.per_class:,} images: {listed}{more}"
+        )
     for name in names:
         if not len(images.of(hierarchical_label=name)):
-            click.echo(f"{name!r} has no image in {options.split}")
+            click.echo(f"{name!r} has no images in {options.split}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullOptions:
     """Options of `hgld pull`."""
 
-    out: Path = required("The folder: new, empty, or with a release.")
-    hub: str = setting(_HUB, "Address of the hub.")
+    out: Path = required("The folder to write: new, empty, or with a release.")
+    hub: str = setting(_HUB, "URL of the hub.")
 
 
 @click.command("pull", cls=Command, options=PullOptions)
 @click.argument("ref")
 def pull(options: PullOptions, ref: str) -> None:
-    """Brings a release here, every file as its SHA256SUMS says.
+    """Fetches a release, and checks every file against SHA256SUMS.
 
-    REF is a folder, an http(s) address, or hf:OWNER/NAME[@REVISION] on the Hugging Face hub.
-    Reads a release; writes one folder. What that has already is not fetched again, and a run that
-    was stopped goes on, also in the middle of a file.
+    REF is a folder, an http(s) URL, or hf:OWNER/NAME[@REVISION] on the Hugging Face Hub. Reads a
+    release; writes one folder. Files already there are not fetched again, and an interrupted run
+    resumes, even in the middle of a file.
     """
     from hgld.annotations.release.sharing import pull_release
 
     moved, kept = pull_release(ref, options.out, HttpPolicy(), endpoint=options.hub)
-    click.echo(f"{options.out}: {moved:,} files fetched, {kept:,} were there; all are whole")
+    click.echo(f"{options.out}: {moved:,} files fetched, {kept:,} already there; all are intact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +111,15 @@ class PublishOptions(BuildOptions):
     """Options of `hgld publish`."""
 
     to: str = required("A folder, or hf:OWNER/NAME.")
-    hub: str = setting(_HUB, "Address of the hub.")
+    hub: str = setting(_HUB, "URL of the hub.")
 
 
 @click.command("publish", cls=Command, options=PublishOptions)
 def publish(options: PublishOptions, sections: Sections) -> None:
-    """Makes the release of a build, and sends it to where others fetch it.
+    """Makes the release of a build, and publishes it to a folder or the Hugging Face Hub.
 
-    Reads annotations/ and the release that is there; writes annotations/ and what has changed of
-    it. What that release says is where the new one's version and its list of changes go on from.
+    Reads annotations/ and the release published there, from which the new version and list of
+    changes continue; writes annotations/, and sends the files that changed.
     """
     from hgld.annotations.release.released import RELEASE_FOLDER
     from hgld.annotations.release.sharing import publish_release, release_before
@@ -132,4 +134,4 @@ def publish(options: PublishOptions, sections: Sections) -> None:
         run_and_tell(options.root, step)
     folder = workspace.path(RELEASE_FOLDER)
     moved, kept = publish_release(folder, to, policy, before=before, endpoint=hub)
-    click.echo(f"{to}: {moved:,} files sent, {kept:,} were there")
+    click.echo(f"{to}: {moved:,} files sent, {kept:,} already there")

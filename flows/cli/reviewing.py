@@ -1,4 +1,4 @@
-"""`hgld review`: the page, decisions out to a file and in again, how far it is, its taxonomy."""
+"""`hgld review`: open the page, export and apply sheets, show progress, settle the taxonomy."""
 
 import dataclasses
 import json
@@ -26,48 +26,50 @@ if TYPE_CHECKING:
     from hgld.review.status import Replayed, ReviewStatus
 
 _TASKS = ("export", "apply", "status", "settle")
-_TOLD = 3  # classes, and events, that a line names
+_TOLD = 3  # most classes or events that a line lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewOptions(StepOptions):
     """Options of `hgld review`."""
 
-    port: int = setting(PORT, "Of the page; if taken, the next that is free. 0: any.")
-    open_: bool = setting(True, "Whether a browser is opened.")
-    host: str = setting("127.0.0.1", "Address of the page; one that others reach needs --token.")
-    token: str = setting("", "The secret without which the page lets nobody in.")
-    read_only: bool = setting(False, "Shows the page and decides nothing.")
+    port: int = setting(PORT, "Port of the page; if taken, the next free one. 0: any.")
+    open_: bool = setting(True, "Whether to open a browser.")
+    host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
+    token: str = setting("", "Secret that visitors of the page need.")
+    read_only: bool = setting(False, "Shows the page, but accepts no decisions.")
     known: Path | None = setting(
         None, "Right answers for second opinions: CSV, hierarchical_label and class_qid or label."
     )
     export: Path | None = setting(
-        None, "Writes what is decided, and ends: .csv, a sheet to fill in; .ttl, SKOS in Turtle."
+        None, "Writes the decisions to a file: .csv, a sheet to fill in; .ttl, SKOS in Turtle."
     )
     apply: Path | None = setting(
-        None, "Appends what was changed in a sheet since its export to the log, as one event."
+        None, "Appends the changes in a sheet since its export to the log, as one event."
     )
-    reviewer: str = setting("", "Who decides; the log keeps it.")
+    reviewer: str = setting("", "Name of the reviewer, which the log keeps.")
     mine: bool = setting(
-        False, "With --apply: where the sheet and the log changed a class, takes the sheet's."
+        False, "With --apply: if sheet and log both changed a class, keeps the sheet's version."
     )
-    theirs: bool = setting(False, "With --apply: takes the log's; with neither, nothing.")
+    theirs: bool = setting(
+        False, "With --apply: keeps the log's version; with neither, a conflict is an error."
+    )
     new: tuple[str, ...] = setting(
-        (), "With --apply: a new super-category that is meant, though a typo away from another."
+        (), "With --apply: confirms a new super-category that looks like a typo."
     )
     dry_run: bool = setting(
         False, "With --apply: shows which super-categories would change, and writes nothing."
     )
     status: bool = setting(False, "Shows what is decided, open, and changed by a new scrape.")
-    json: bool = setting(False, "With --status: all of it as JSON.")
+    json: bool = setting(False, "With --status: prints it as JSON.")
     settle: bool = setting(False, "Settles the taxonomy from the decisions so far.")
 
     def __post_init__(self) -> None:
-        """Refuses two tasks at once, and what goes with a task that is not asked for."""
+        """Refuses two tasks at once, and options of a task that was not given."""
         if len(given := [f"--{name}" for name in _TASKS if getattr(self, name)]) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other")
+            raise ValueError(f"{' and '.join(given)} exclude each other; give one")
         if self.mine and self.theirs:
-            raise ValueError("--mine and --theirs exclude each other")
+            raise ValueError("--mine and --theirs exclude each other; give one")
         if self.apply is None:
             refuse_idle(self, "mine theirs new dry_run", "--apply: name the file")
         if not self.status:
@@ -76,22 +78,22 @@ class ReviewOptions(StepOptions):
 
 @click.command("review", cls=Command, options=ReviewOptions, settings=("review",))
 def review(options: ReviewOptions, sections: Sections) -> None:
-    """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
+    """Opens the page where clusters become a taxonomy, or exports and applies decisions.
 
-    Without a task (--export, --apply, --status, --settle or an --accept that is typed) it opens the
-    page, until Ctrl-C; --labels names a list, what `hgld cluster --labels` wrote. Reads labels/,
-    scrape/, a sheet and review/decisions.jsonl; writes such a file, or review/decisions.jsonl (with
-    a copy beside it) and review/taxonomy/. Needs hgld[review].
+    Without a task (--export, --apply, --status, --settle or --accept-*) it opens the page, until
+    Ctrl-C; --labels names the output of `hgld cluster --labels`. Reads labels/, scrape/, a sheet
+    and review/decisions.jsonl; writes a sheet, or review/decisions.jsonl (with a copy) and
+    review/taxonomy/. Needs hgld[review].
     """
     workspace = Workspace(options.root)
-    # One that stands in the settings file is no reason not to look at the page.
+    # An --accept-* setting in the settings file does not keep the page from opening.
     source = click.get_current_context().get_parameter_source
     typed = [name for name in ACCEPTING if source(name) is ParameterSource.COMMANDLINE]
     if not (options.force or typed or any(getattr(options, name) for name in _TASKS)):
         _open_page(workspace, options, sections)
         return
     page = "port open_ host token read_only known"
-    refuse_idle(options, page, "the page, which opens where no task is given")
+    refuse_idle(options, page, "the page, which opens if no task is given")
     if options.status:
         _tell_status(workspace, is_json=options.json)
     elif options.export is not None:
@@ -100,13 +102,13 @@ def review(options: ReviewOptions, sections: Sections) -> None:
         if options.apply is not None:
             _apply(workspace, options.apply, options, sections)
         if not options.dry_run:
-            # What was decided makes the open classes' proposals better ones.
+            # The new decisions improve the proposals for the open classes.
             if workspace.manifest(CLUSTERS.stage):
                 run_and_tell(workspace.root, steps.propose_step(sections))
             run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
 
 
-review.params[0].opts.append("--labels")  # of a list, which is reviewed as a build is
+review.params[0].opts.append("--labels")  # a list is reviewed like a build
 
 
 def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections) -> None:
@@ -134,13 +136,13 @@ def _export(workspace: Workspace, path: Path) -> None:
     if path.suffix.lower() != ".csv":
         click.echo(f"wrote {path}: {count:,} classes")
         return
-    # With the folder always, so that it is typed as it stands here.
+    # Always with --root, so that it can be copied as it is.
     words = ["review", "--root", str(workspace.root), "--apply", str(path), "--reviewer", "NAME"]
     click.echo(f"wrote {path}; fill it in, then: hgld {shlex.join(words)}")
 
 
 def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: Sections) -> None:
-    """Applies a sheet, or says what applying it would do; each conflict is a line."""
+    """Applies a sheet, or shows what that would do; prints each conflict on a line."""
     from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
     from hgld.review.applying import ApplyChoices, apply_file, preview_file
 
@@ -164,18 +166,18 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
     for change in changes:
         click.echo(change)
     click.echo(
-        f"{'would be ' * options.dry_run}added to the log: {applied.appended:,} decisions; as they "
-        f"were: {applied.unchanged:,}; conflicts settled: {applied.settled:,}; classes that stay "
+        f"{'would be ' * options.dry_run}added to the log: {applied.appended:,} decisions; "
+        f"unchanged: {applied.unchanged:,}; conflicts settled: {applied.settled:,}; classes still "
         f"undecided: {applied.undecided:,}{'; nothing was written' * options.dry_run}"
     )
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
-    """Prints how far the review is, what a new scrape changed, and what a second reviewer said.
+    """Prints the progress of the review, the effects of a new scrape, and second opinions.
 
     Raises:
         MissingInputError: no proposals.
-        DamagedError: the log, or a table, is not as it was written.
+        DamagedError: the log or a table is damaged.
     """
     from hgld.review.status import review_status
 
@@ -186,7 +188,7 @@ def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
         return
     for name, line in _status_lines(status).items():
         click.echo(f"{name:<10} {harmless(line) or 'none'}")
-    if status.second_opinions:  # else the page's packages may not be there
+    if status.second_opinions:  # otherwise the page's packages may be missing
         from hgld.pages.review.second.summary import second_opinion_text
 
         for line in second_opinion_text(workspace).split("\n"):
@@ -203,7 +205,7 @@ def _status_lines(status: "ReviewStatus") -> dict[str, str]:
         "classes": f"{now.classes - now.classes_open:,} of {now.classes:,} decided",
         "landmarks": f"{settled:,} of {now.landmarks:,} settled, {share_of(settled, now.landmarks)}"
         f": all their classes are decided",
-        "log": f"{status.lines:,} events, {status.edits:,} edits count",
+        "log": f"{status.lines:,} events, {status.edits:,} active edits",
         "reviewers": ", ".join(f"{who} {count:,}" for who, count in status.reviewers.items()),
         "new": _some([f"{qid} {label!r}" for qid, label in status.new.items()], "classes"),
     }
@@ -220,6 +222,6 @@ def _edit(one: "Replayed") -> str:
 
 
 def _some(items: list[str], what: str) -> str:
-    """Returns how many there are, and the first of them."""
+    """Returns the number of items, and the first few."""
     more = f", and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
     return f"{len(items):,} {what}{': ' * bool(items)}{', '.join(items[:_TOLD])}{more}"

@@ -1,6 +1,6 @@
-"""How the command line ends when it is told to stop: one line, whole files, its exit status.
+"""End the command line on a signal: one line, no partial files, and the right exit status.
 
-Only the entry point asks for this. Whoever imports the library keeps the handlers they have.
+Only the entry point uses this; importing the library changes no signal handlers.
 """
 
 import contextlib
@@ -10,21 +10,20 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-STOPPED = "stopped; run the same command to go on"
+STOPPED = "stopped; run the same command to resume"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A terminal that is closed sends SIGHUP itself, and so does its shell: they ask once.
+# A closed terminal and its shell both send SIGHUP: count them as one.
 _SAME_WITHIN_S = 1.0
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Ends the block when a signal asks for it, as Ctrl-C does, whichever of three it is.
+    """Ends the block on SIGINT, SIGTERM or SIGHUP.
 
-    A signal that is ignored stays ignored: `nohup` and a shell's background jobs ask for that.
+    A signal that is ignored stays ignored, because `nohup` and background jobs of a shell need it.
 
     Raises:
-        SystemExit: with the status 128 + number of the signal, the line on stderr having been
-            written.
+        SystemExit: with the status 128 + signal number, after a line on stderr.
     """
     received: list[int] = []
     first_at = 0.0
@@ -35,7 +34,7 @@ def ended_by_signals() -> Iterator[None]:
             return
         received.append(number)
         first_at = time.monotonic()
-        # Which libraries let through, asyncio as it does Ctrl-C; a fork ends with it in silence.
+        # Libraries let SystemExit through, and asyncio handles it like Ctrl-C; forks end silently.
         raise SystemExit(128 + number)
 
     held = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -43,10 +42,10 @@ def ended_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        # From here on a signal ends the process at once, also one that is not the first.
+        # From here on, a further signal ends the process at once.
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if received else handler)
-        # Whatever came of it: a library may have made an error of its own of it.
+        # Even if a library turned the SystemExit into an error of its own.
         if received:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 sys.stderr.write(f"{STOPPED}\n")

@@ -1,4 +1,4 @@
-"""Which images carry the label of their landmark, why the others do not, and who made them."""
+"""Which images get the label of their landmark, why the others do not, and who made them."""
 
 import re
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ _PUBLIC_DOMAIN = {"zero": "CC0", "mark": "PDM"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitImages:
-    """The images of one split: each is in one of these."""
+    """The images of one split, each in exactly one table."""
 
     labelled: pa.Table
-    """image_id, landmark_id, in_clean, and row: of the landmark. Sorted as ANNOTATIONS are."""
+    """image_id, landmark_id, in_clean, and the row of the landmark, in the order of ANNOTATIONS."""
     filled: pa.Table
-    """The same of images whose landmark has a label and not of its classes."""
+    """The same for images whose landmark has a filled label, which comes from no class."""
     excluded: pa.Table
     """Rows of EXCLUDED."""
     bad: pa.Table
@@ -37,25 +37,25 @@ class SplitImages:
 def divide_images(
     images: pa.Table, landmarks: pa.Table, guesses: pa.Table, bad: pa.Table, *, clean_only: bool
 ) -> SplitImages:
-    """Divides the images of one split by where their label comes from, or why they have none.
+    """Divides the images of one split by the source of their label, or by why they have none.
 
     Args:
-        images: rows of IMAGES of the split, with `row`: of their landmark.
+        images: rows of IMAGES of the split, with `row`, the row of their landmark.
         landmarks: rows of LANDMARK_LABELS.
-        guesses: of each of them, what `landmark_guesses` returns.
+        guesses: the result of `landmark_guesses` for these landmarks.
         bad: rows of BAD_IMAGES of the split.
-        clean_only: whether train images that train_clean.csv lacks are excluded.
+        clean_only: whether to exclude train images that are not in train_clean.csv.
 
     Returns:
-        Every image once. A bad one is bad whatever else could be said of it; of the others, one
-        that is not clean is excluded for that first.
+        Every image once. If several reasons apply, `bad` comes before `not_clean`, and both come
+        before all others.
     """
     row = images["row"]
-    # Of no landmark at all, and of one that GLDv2 does not list.
+    # no_landmark: the image has none. no_category: GLDv2 does not list its landmark.
     unknown = pc.if_else(pc.is_null(images["landmark_id"]), "no_landmark", "no_category")
     reason = pc.if_else(pc.is_null(row), unknown, landmarks["reason"].take(row))
     if clean_only:
-        is_clean = pc.fill_null(images["in_clean"], fill_value=True)  # null: of no train image
+        is_clean = pc.fill_null(images["in_clean"], fill_value=True)  # null: not a train image
         reason = pc.if_else(is_clean, reason, "not_clean")
     why_bad = bad["reason"].take(pc.index_in(images["image_id"], value_set=bad["image_id"]))
     is_bad = pc.is_valid(why_bad)
@@ -80,9 +80,9 @@ def annotated_shards(
     """Joins images with their landmarks.
 
     Args:
-        images: of `SplitImages.labelled`, or of `SplitImages.filled`.
+        images: `SplitImages.labelled` or `SplitImages.filled`.
         landmarks: rows of LANDMARK_LABELS.
-        size: images in a shard.
+        size: number of images per shard.
 
     Yields:
         Name and rows of each shard of ANNOTATIONS, in the order of the images.
@@ -97,13 +97,13 @@ def annotated_shards(
 
 
 def license_name(text: str) -> str | None:
-    """Returns the short name of a license, with its version and country where they are stated.
+    """Returns the short name of a license, with its version and country if the text has them.
 
     Args:
-        text: the address of a Creative Commons license, or its name.
+        text: the URL or name of a Creative Commons license.
 
     Returns:
-        The name in the form of SPDX; None for any other text.
+        The name in SPDX form; None for any other text.
 
     Example:
         >>> license_name("https://creativecommons.org/licenses/by-sa/3.0/de/deed.en")
@@ -132,16 +132,16 @@ def credit_shards(
 
     Args:
         train: the images.
-        attributions: rows of ATTRIBUTIONS; of an image that has several, the first counts.
-        size: images in a shard.
+        attributions: rows of ATTRIBUTIONS; if an image has several, the first counts.
+        size: number of images per shard.
 
     Yields:
-        Name and rows of each shard of CREDITS, a row for each image in their order, those with a
-        filled label last.
+        Name and rows of each shard of CREDITS: one row for each image, in the order of the images,
+        with filled labels last.
     """
     addresses = pc.unique(attributions["license"])
     names = pa.array([text and license_name(text) for text in addresses.to_pylist()], pa.string())
-    # Shards are read in the order of their names, and digits come before letters.
+    # Shards are read in the order of their names, so the filled ones come last.
     for begin, images in (("", train.labelled), ("filled-", train.filled)):
         place = pc.index_in(images["image_id"], value_set=attributions["image_id"])
         for shard, here in _slices(images.append_column("place", place), size):
@@ -159,17 +159,17 @@ def credit_shards(
 
 
 def _slices(images: pa.Table, size: int) -> Iterator[tuple[str, pa.Table]]:
-    """Yields so many images at a time, with the name of their shard."""
+    """Yields up to `size` images at a time, with the name of their shard."""
     count = -(-len(images) // size)
     for number in range(count):
         yield f"{number:05d}-of-{count:05d}", images.slice(number * size, size)
 
 
 def _sorted(images: pa.Table, landmarks: pa.Table) -> pa.Table:
-    """Sorts images by label, landmark and id, as ANNOTATIONS says."""
+    """Sorts images by label, landmark and id, the order of ANNOTATIONS."""
     labels = landmarks["hierarchical_label"]
     ranked = pc.unique(labels).sort()
-    # By the place of a label among all, since numbers are sorted faster than texts.
+    # By the rank of the label, because numbers sort faster than text.
     place = pc.index_in(labels, value_set=ranked).take(images["row"])
     table = images.append_column("place", place)
     order = [(name, "ascending") for name in ("place", "landmark_id", "image_id")]

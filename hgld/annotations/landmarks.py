@@ -1,6 +1,6 @@
-"""Each landmark with all that is known of it, and the tree of the labels that are in use.
+"""Joins everything known about each landmark, and builds the tree of the labels in use.
 
-Joins of columns; no loop runs over landmarks.
+Works on whole columns; no loop runs over landmarks.
 """
 
 import itertools
@@ -26,18 +26,18 @@ def landmark_rows(
     deciding: pa.Table,
     fills: pa.Table,
 ) -> pa.Table:
-    """Joins all that is known of each landmark.
+    """Joins everything known about each landmark.
 
     Args:
         landmarks: rows of LANDMARKS.
         categories: rows of CATEGORIES.
         classes: rows of CLASSES.
-        deciding: what `deciding_classes` returns for these.
-        fills: rows of FILLS, for landmarks that no class gives a label; may be empty.
+        deciding: the result of `deciding_classes` for these.
+        fills: rows of FILLS, for landmarks that get no label from a class; may be empty.
 
     Returns:
-        The rows of LANDMARK_LABELS, one for each landmark in the order of LANDMARKS: those of train
-        first.
+        The rows of LANDMARK_LABELS, one for each landmark: train first, then in the order of
+        LANDMARKS.
     """
     landmarks = landmarks.sort_by([("split", "descending")])
     keys = landmark_keys(landmarks)
@@ -47,14 +47,14 @@ def landmark_rows(
     has_class = pc.is_valid(deciding["hierarchical_label"])
     is_filled = pc.and_not(pc.is_valid(fills["hierarchical_label"]), has_class)
     label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in LABEL_COLUMNS)
-    # Of a landmark that was scraped well and has no label, the deciding class says why.
+    # If the scrape succeeded, the deciding class says why there is no label.
     reason = pc.coalesce(deciding["decision"], scraped["status"], "not_scraped")
     provenance = {
         "status": pc.if_else(pc.is_valid(label), "ok", reason),
         "revision_id": scraped["revision_id"],
         "class_qid": deciding["class_qid"],
         "decision": pc.if_else(is_filled, FILLED_RULE, deciding["decision"]),
-        # Whoever decided on the class did not decide on this label.
+        # The reviewer of the class did not decide on a filled label.
         "reviewer": pc.if_else(is_filled, fills["reviewer"], deciding["reviewer"]),
         "method": pc.if_else(is_filled, fills["method"], pc.if_else(has_class, BY_CLASS, None)),
         "confidence": pc.if_else(is_filled, fills["confidence"], deciding["confidence"]),
@@ -85,14 +85,14 @@ def landmark_rows(
 
 
 def landmark_guesses(landmarks: pa.Table, fills: pa.Table) -> pa.Table:
-    """Returns what is guessed of landmarks that have no label.
+    """Returns the best guesses for landmarks without a label.
 
     Args:
         landmarks: N rows of LANDMARK_LABELS.
         fills: rows of FILLS.
 
     Returns:
-        N rows: best_guess, confidence and evidence, null where there is a label or no guess.
+        N rows: best_guess, confidence and evidence, null if there is a label or no guess.
     """
     keys = landmark_keys(landmarks)
     unlabelled = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), keys, None)
@@ -100,7 +100,7 @@ def landmark_guesses(landmarks: pa.Table, fills: pa.Table) -> pa.Table:
 
 
 def with_class_labels(landmarks: pa.Table) -> pa.Table:
-    """Returns landmarks with no other labels than those of their classes, as they are published.
+    """Removes filled labels: the published files have only labels that come from classes.
 
     Args:
         landmarks: rows of LANDMARK_LABELS.
@@ -112,14 +112,14 @@ def with_class_labels(landmarks: pa.Table) -> pa.Table:
 
 
 def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Table:
-    """Returns the labels in use, with what hangs on each.
+    """Returns the labels in use, with their counts of landmarks and images.
 
     Args:
         landmarks: rows of LANDMARK_LABELS, of both label spaces.
-        images: split to the label of each of its images, in a column hierarchical_label.
+        images: split to the LABEL_COLUMNS of each of its images.
 
     Returns:
-        The rows of HIERARCHY. A label that landmarks have on both sides has a row for each.
+        The rows of HIERARCHY. A label in use on both sides has a row for each side.
     """
     keys = [*LABEL_COLUMNS]
     labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
@@ -140,26 +140,26 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
 
 
 def landmark_keys(rows: pa.Table) -> pa.ChunkedArray:
-    """Returns the landmark of each row with its label space: that of test images is the index."""
+    """Returns a key for the landmark of each row: its label space (test uses index) and its id."""
     space = pc.if_else(pc.equal(rows["split"], "train"), "train", "index")
     return pc.binary_join_element_wise(space, rows["landmark_id"].cast(pa.string()), " ")
 
 
 def with_row(images: pa.Table, landmarks: pa.Table) -> pa.Table:
-    """Returns images with `row`, that of their landmark; null where it has none."""
+    """Adds `row`, the row of each image's landmark; null if there is none."""
     row = pc.index_in(landmark_keys(images), value_set=landmark_keys(landmarks))
     return images.append_column("row", row)
 
 
 def of_split(table: pa.Table, split: str) -> pa.Table:
-    """Returns the rows of one split, or of one label space."""
+    """Returns the rows of one split or label space."""
     return table.filter(pc.equal(table["split"], split))
 
 
 def slug(label: str) -> str:
-    """Returns a label as a part of a file name or address: lower case letters, digits, hyphens.
+    """Returns a label for use in a file name or URL: lower-case letters, digits and hyphens.
 
-    Letters lose their accents; a label without any Latin letter or digit gives an empty text.
+    Accents are removed; a label without Latin letters and digits gives an empty text.
 
     Example:
         >>> slug("ocean area "), slug("castle / fort"), slug("Église")
@@ -170,7 +170,7 @@ def slug(label: str) -> str:
 
 
 def _rules(candidates: pa.ListArray) -> pa.Array:
-    """Returns by which part of the rule the first of the candidates won."""
+    """Returns which part of the rule decided for the first candidate."""
     votes = pa.ListArray.from_arrays(candidates.offsets, candidates.values.field("votes"))
     two = pc.list_slice(votes, 0, 2, return_fixed_size_list=True).flatten()  # null for none
     first, second = (two.take(pa.array(range(place, len(two), 2), pa.int64())) for place in (0, 1))
@@ -182,16 +182,16 @@ def _rules(candidates: pa.ListArray) -> pa.Array:
 
 
 def _of_landmarks(keys: pa.ChunkedArray, rows: pa.Table) -> pa.Table:
-    """Returns the row of each landmark, by its `landmark_keys`; nulls where it has none."""
+    """Returns the row for each of the `landmark_keys`; all null if there is none."""
     return rows.take(pc.index_in(keys, value_set=landmark_keys(rows)))
 
 
 def _class_lists(classes: pa.Table) -> pa.Table:
-    """Gathers the classes of each landmark by Q-id."""
+    """Lists the classes of each landmark, sorted by Q-id."""
     names = ["class_qid", "class_label"]
     rows = classes.group_by(["split", "landmark_id", *names]).aggregate([])
     rows = rows.append_column("number", qid_numbers(rows["class_qid"])).sort_by("number")
-    # One thread, since a group-by of several keeps no order.
+    # One thread, because a multi-threaded group-by does not keep the order.
     lists = rows.group_by(["split", "landmark_id"], use_threads=False).aggregate(
         [(name, "list") for name in names]
     )
@@ -211,7 +211,7 @@ def _class_lists(classes: pa.Table) -> pa.Table:
 
 
 def _slugs(table: pa.Table) -> list[str]:
-    """Returns a slug for each row, all of them different."""
+    """Returns a unique slug for each row."""
     found: list[str] = []
     for label in table["hierarchical_label"].to_pylist():
         first = slug(label) or "label"

@@ -1,4 +1,4 @@
-"""THE RULE: which class of a landmark decides on its label, and which labels lost."""
+"""THE RULE: which class of a landmark decides its label, and which labels lost."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,31 +8,31 @@ from hgld.tables import CANDIDATE, qid_numbers
 
 
 def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
-    """Chooses, for each landmark, the class that decides on its label.
+    """Chooses, for each landmark, the class that decides its label.
 
-    1. Each class of the landmark that is assigned or proposed is one vote for its super-category.
-       Ignored and undecided classes have no vote.
-    2. The super-category with most votes wins. Of equal ones, the one that has the most specific
-       of their classes.
-    3. The deciding class is the most specific class of that super-category. Where no class has a
-       vote, it is the most specific class of all, which gives the landmark a text and no label.
+    1. Each assigned or proposed class of the landmark is one vote for its super-category. Ignored
+       and undecided classes have no vote.
+    2. The super-category with the most votes wins. In a tie, the one with the most specific class
+       wins.
+    3. The deciding class is the most specific class of the winner. If no class has a vote, it is
+       the most specific class overall, which gives the landmark a text but no label.
 
-    A class is more specific than another if fewer landmarks have it; of equal ones, if its Q-id
-    has the smaller number. So `church building` with `parish church` and `tourist attraction`
-    (ignored) is a church by two votes, and its text is that of the rarer of the two.
+    A class is more specific than another if fewer landmarks have it; in a tie, if the number of its
+    Q-id is smaller. For example, a landmark with `church building`, `parish church` and `tourist
+    attraction` (ignored) is a church by two votes, and its text is the rarer class of the two.
 
     Args:
         classes: rows of CLASSES; a repeated row counts once.
         taxonomy: rows of TAXONOMY, one for each class that occurs.
 
     Returns:
-        One row for each landmark that has a class, by split and landmark_id: split, landmark_id,
+        One row for each landmark with a class, sorted by split and landmark_id: split, landmark_id,
         class_qid (the deciding class), class_label, decision, reviewer, confidence, accepted_above,
-        hierarchical_label, natural_or_human_made, and candidates: every super-category that got a
-        vote, the winner first, each with what ranks it (`hgld.tables.CANDIDATE`).
+        hierarchical_label, natural_or_human_made, and candidates: every super-category with a vote,
+        the winner first (`hgld.tables.CANDIDATE`).
 
     Raises:
-        MissingInputError: a class that the taxonomy lacks: it was made from another scrape.
+        MissingInputError: a class is not in the taxonomy, which was made from another scrape.
     """
     ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
     ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
@@ -54,15 +54,15 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
 
 
 def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
-    """Gathers the classes of each landmark by super-category, the best one first.
+    """Groups the classes of each landmark by super-category, the best one first.
 
     Args:
         classes: rows of CLASSES.
         ranked: rows of TAXONOMY, the most specific class first.
 
     Returns:
-        split, landmark_id, hierarchical_label (null for the classes that have no vote), votes, and
-        place: the row in `ranked` of its most specific class.
+        split, landmark_id, hierarchical_label (null for classes without a vote), votes, and place:
+        the row of the most specific class in `ranked`.
     """
     place = pc.index_in(classes["class_qid"], value_set=ranked["class_qid"]).cast(pa.int64())
     if place.null_count:
@@ -75,7 +75,7 @@ def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
         {
             "split": classes["split"],
             "landmark_id": classes["landmark_id"],
-            "place": place,  # 0: the most specific class of all
+            "place": place,  # 0: the most specific class overall
             "hierarchical_label": ranked["hierarchical_label"].take(place),
         }
     )
@@ -94,7 +94,7 @@ def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
 
 
 def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.ListArray:
-    """Returns, for each landmark, its groups that have a vote, in their order."""
+    """Returns the groups with a vote of each landmark, in their order."""
     has_vote = pc.is_valid(groups["hierarchical_label"]).combine_chunks()
     before = pc.subtract(pc.cumulative_sum(has_vote.cast(pa.int32())), has_vote.cast(pa.int32()))
     voted = groups.filter(has_vote)

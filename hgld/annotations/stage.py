@@ -1,10 +1,10 @@
-"""Stage `annotate`: every image with the label of its landmark, as parquet and as published.
+"""Stage `annotate`: gives every image the label of its landmark, as parquet and published CSV.
 
-Which class of a landmark decides on its label is `hgld.annotations.rule` and nothing else. Where
-no class gives it one, it may have been filled from other evidence, if that is asked for; images
-with such a label lie in tables of their own, so that all else means what it means without. Every
-image of GLDv2 is in one of four tables: with its label, with a filled one, excluded for a reason,
-or bad. Everything here is a join of columns: no Python loop runs over images.
+`hgld.annotations.rule` decides the label of a landmark from its classes. If no class gives a label
+and the settings allow it, the label is filled from other evidence; those images are in separate
+tables, so that fills do not affect the others. Every image of GLDv2 is in one of four tables:
+labelled, filled, excluded for a reason, or bad. All work is on columns; no Python loop runs over
+images.
 """
 
 import csv
@@ -52,8 +52,8 @@ from hgld.tables.csv_files import escape_cell
 
 logger = logging.getLogger(__name__)
 
-# Column of a CSV file to the column of LANDMARK_LABELS that it is made of. Google publishes the
-# first format; the second one is what the training code of the authors of H-GLDv2 reads.
+# Column of a CSV file to its column in LANDMARK_LABELS. Google publishes the first format; the
+# training code by the authors of H-GLDv2 reads the second.
 _SHARED = {name: name for name in ("landmark_id", "category", "supercategory")}
 _CSV_FORMATS = {
     "label_to_hierarchical": _SHARED | {name: name for name in LABEL_COLUMNS},
@@ -84,23 +84,23 @@ class AnnotateConfig:
     """Settings of the stage."""
 
     train: Literal["clean", "all"] = setting(
-        "clean", "Which train images are annotated: those of train_clean.csv, or all."
+        "clean", "Which train images to annotate: those in train_clean.csv, or all."
     )
     fills: bool = setting(
         False,
-        "Whether landmarks that no class gives a label take the one that `hgld fill` found, if any."
-        " Their images lie in annotations/filled, beside the others; the published CSV files and "
-        "the hierarchy have none of them.",
+        "Whether landmarks without a label from a class take the one that `hgld fill` found, if "
+        "any. Their images go to annotations/filled; the published CSV files and the hierarchy do "
+        "not include them.",
     )
     pictures: bool = setting(
         False,
-        "Whether images whose pictures `hgld images` found to be bad are left out; it has to have "
-        "finished for every split.",
+        "Whether to leave out images that `hgld images` found to be bad; it must have finished for "
+        "every split.",
     )
-    images_per_shard: int = setting(250_000, "Images in a parquet file.")
+    images_per_shard: int = setting(250_000, "Number of images per parquet file.")
 
     def __post_init__(self) -> None:
-        """Refuses what no run could use.
+        """Checks the settings.
 
         Raises:
             ValueError: unknown train images, or a shard of no images.
@@ -111,7 +111,7 @@ class AnnotateConfig:
 
 
 def annotate_stage(config: AnnotateConfig) -> Stage:
-    """Returns the stage with the inputs that the settings make it read."""
+    """Returns the stage with the inputs that the settings require."""
     fills = (FILLS,) if config.fills else ()
     pictures = tuple(BAD_IMAGES.values()) if config.pictures else ()
     return replace(STAGE, inputs=(*STAGE.inputs, *fills, *pictures))
@@ -121,15 +121,15 @@ def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
     """Runs the stage.
 
     Args:
-        workspace: a build whose `metadata`, `scrape` and `review` have finished, and `fill` where
-            its labels are taken.
+        workspace: a build whose `metadata`, `scrape` and `review` have finished, and `fill` and
+            `images` if the settings use them.
         config: the settings.
 
     Returns:
         The report; `rows` counts images, landmarks, labels and credits.
 
     Raises:
-        MissingInputError: one of these has not.
+        MissingInputError: one of these stages has not finished.
     """
     return run_stage(
         workspace,
@@ -140,7 +140,7 @@ def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
 
 
 def _read_inputs(workspace: Workspace, config: AnnotateConfig) -> dict[Dataset, pa.Table]:
-    """Returns every table that the stage reads; one that the settings leave out has no rows."""
+    """Reads the input tables; those that the settings do not use are empty."""
     tables = {one: one.schema.empty_table() for one in (FILLS, *BAD_IMAGES.values())}
     return tables | {one: workspace.read(one) for one in annotate_stage(config).inputs}
 
@@ -169,8 +169,8 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
         for shard, rows in credit_shards(images["train"], attributions, size):
             writer.write(CREDITS, shard, rows)
     else:
-        logger.warning("annotate: GLDv2's file of credits is not there, so that none are written")
-    del attributions  # which takes the most
+        logger.warning("annotate: GLDv2's file of credits is missing, so no credits are written")
+    del attributions  # the largest table
     for split, one in images.items():
         for dataset, labelled in ((ANNOTATIONS, one.labelled), (FILLED, one.filled)):
             for shard, rows in annotated_shards(labelled, landmarks, size):
@@ -181,9 +181,9 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
 
 
 def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> None:
-    """Writes landmarks with their labels, blank where they have none.
+    """Writes landmarks with their labels; a missing label is blank.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+    Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
     """
     rows = landmarks.select(list(columns.values())).to_pylist()
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -1,35 +1,34 @@
-"""The embedded default: famous landmarks written down as facts, and pictures drawn of them."""
+"""The embedded data of the demo: facts about famous landmarks, and drawings of them."""
 
 import json
 
 from hgld.engine.workspace import Workspace
 
 SOURCE = "source"
-"""Where the demo's source folder lies in a build."""
+"""The demo's source folder in a build."""
 
 
 def is_demo(workspace: Workspace) -> bool:
-    """Says whether a build is one that `write_demo` filled, or has begun to."""
+    """Says whether `write_demo` filled a build, or started to."""
     from hgld.demo.source import MARKER
 
     return workspace.path(f"{SOURCE}/{MARKER}").is_file()
 
 
 def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
-    """Fills a workspace with the embedded default, so that an ordinary build can run on it.
+    """Fills a workspace with the embedded data, so that an ordinary build can run on it.
 
-    Written are `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
-    replayed scrape reads, and the review's decisions. What is there already is kept: a log of
-    decisions, whatever someone added to it, and an archive that has answers. A stopped run
-    resumes.
+    It writes `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
+    replayed scrape reads, and the decisions of the review. It keeps an existing decision log, with
+    any additions, and an archive that has answers. An interrupted run resumes.
 
     Args:
         workspace: the build.
-        archive: False leaves the raw archive alone, for a live scrape.
+        archive: False does not write the raw archive, for a live scrape.
 
     Raises:
         InputError: Pillow is not installed.
-        DamagedError: the log of decisions is not as it was written.
+        DamagedError: the decision log does not match its checksums or its copy.
     """
     from hgld.demo.facts import decisions_text
     from hgld.errors import InputError, how_to_install

@@ -1,8 +1,8 @@
-"""The demo's raw archive: the embedded facts in the words in which the services would say them.
+"""The demo's raw archive: the embedded facts as answers of the services.
 
-Nothing of this was received. Each answer has the shape of MediaWiki's and of a SPARQL engine's, so
-that the ordinary scrape reads it as it reads a real one; the page, revision and statement ids are
-made up, and the time is `FETCHED_AT`.
+No answer was really received. Each has the form of MediaWiki's or a SPARQL engine's answers, so
+that the ordinary scrape can read it; page, revision and statement ids are made up, and the time is
+`FETCHED_AT`.
 """
 
 import hashlib
@@ -39,10 +39,10 @@ Binding = dict[str, dict[str, str]]
 
 
 def write_archive(workspace: Workspace) -> None:
-    """Puts the answers in the raw archive of a workspace, where they are not there yet.
+    """Adds missing answers to the raw archive of a workspace.
 
-    An archive that has an answer of another time, as after a live scrape, is left as it is. An
-    answer that is damaged is set aside, and written again.
+    An archive with answers from another time, for example from a live scrape, is not changed.
+    Damaged answers are set aside and written again.
     """
     archives = {
         COMMONS_PAGES: _page_answers,
@@ -93,7 +93,7 @@ def _class_answers() -> Iterator[RawAnswer]:
 
 
 def _evidence_answers() -> Iterator[RawAnswer]:
-    """Yields answers that say nothing: what the classes are called elsewhere is not embedded."""
+    """Yields empty answers, because other names of the classes are not embedded."""
     for batch in _batches(tuple(class_labels()), _ITEMS_A_REQUEST):
         yield _sparql_answer(evidence_query(batch), batch, [])
 

@@ -1,10 +1,9 @@
 """The demo's pictures: shape by super-category, look by landmark, view by image.
 
-These are drawings, not photographs, and nothing learned on them says anything of photographs. They
-stand in for GLDv2's images where a build has to run with no download: like those, the pictures of
-one landmark differ in view, light, weather and what stands in front, and landmarks of one
-super-category have a shape in common. Everything is drawn from the names by seeded generators: the
-same landmark and image give the same picture in every process.
+These are drawings, and results on them say nothing about photographs. They replace GLDv2's images
+for a build without downloads. As in GLDv2, the pictures of a landmark differ in view, light,
+weather and foreground, and landmarks of a super-category share a shape. All randomness is seeded by
+names: the same landmark and image give the same picture in every process.
 """
 
 import io
@@ -24,17 +23,17 @@ IMAGE_SIZE = 128
 _CANVAS = 224
 _NOISE_SIZE = 256
 _MOST_CLUTTER = 5
-_BLURRED = 0.3  # of all views
+_BLURRED = 0.3  # share of the views
 
 Pixels = NDArray[np.float32]  # (height, width, 3), 0 to 255
 
 
 def draw_landmark(qid: str, hierarchical_label: str) -> Image.Image:
-    """Draws a landmark as it is, without a view.
+    """Draws a landmark without a view.
 
     Args:
-        qid: its Q-id, which decides its look.
-        hierarchical_label: its super-category, which decides its shape.
+        qid: its Q-id, which determines its look.
+        hierarchical_label: its super-category, which determines its shape.
 
     Returns:
         An RGBA image, transparent where the sky is.
@@ -49,11 +48,11 @@ def draw_landmark(qid: str, hierarchical_label: str) -> Image.Image:
 
 
 def draw_view(landmark: Image.Image | None, image_id: str) -> bytes:
-    """Draws a picture of a landmark: from somewhere, in some weather, behind something.
+    """Draws a picture of a landmark from some viewpoint, in some weather, behind some clutter.
 
     Args:
-        landmark: from `draw_landmark`, or None for a picture of nothing but clutter.
-        image_id: decides the view.
+        landmark: from `draw_landmark`, or None for a picture with only clutter.
+        image_id: determines the view.
 
     Returns:
         A JPEG file of `IMAGE_SIZE` x `IMAGE_SIZE` pixels.
@@ -139,7 +138,7 @@ def _draw_clutter(picture: Image.Image, rng: random.Random, *, pieces: int) -> N
 
 
 def _light(pixels: Pixels, rng: random.Random) -> Pixels:
-    """Returns the picture under some light: its strength, warmth and contrast, shadow and grain."""
+    """Returns the picture with some brightness, warmth, contrast, shadow and grain."""
     gain = np.array([rng.uniform(0.7, 1.3) for _ in range(3)], dtype=np.float32)
     strength = rng.uniform(0.75, 1.15)
     contrast, middle = rng.uniform(0.6, 1.15), rng.uniform(95, 150)
@@ -154,7 +153,7 @@ def _light(pixels: Pixels, rng: random.Random) -> Pixels:
 
 @cache
 def _noise() -> Pixels:
-    """Returns the grain that every picture takes a part of, of unit spread."""
+    """Returns noise with unit standard deviation; every picture uses a part of it as grain."""
     generator = np.random.default_rng(0)
     uniform = generator.random((_NOISE_SIZE, _NOISE_SIZE, 3), dtype=np.float32)
     return (uniform - 0.5) * np.float32(np.sqrt(12))

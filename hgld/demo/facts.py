@@ -1,14 +1,14 @@
-"""The embedded landmarks, written down as facts, and what was decided on their classes.
+"""The embedded landmarks and the decisions on their classes.
 
-`landmarks.csv` has a famous landmark a row: the name, the Commons category as GLDv2 writes it, the
-Q-id, and classes it is an instance of (P31) by their Q-ids. `classes.csv` has the English label of
-each class, and `decisions.jsonl` a reviewed decision on each, with the fields of a decision. The
-classes are what Wikidata said when the file was written, and not always all of them; a live scrape
-tells today's. Q-ids, labels and statements are Wikidata's (CC0). `hierarchical_label` is the
-super-category that the rule makes of them (a test compares), which says what is drawn.
+`landmarks.csv` has one famous landmark per row: its name, its Commons category as in GLDv2, its
+Q-id, and the Q-ids of classes that it is an instance of (P31). `classes.csv` has the English label
+of each class, and `decisions.jsonl` a decision on each. The classes come from Wikidata at the time
+of writing and are not always complete; a live scrape finds today's. Q-ids, labels and statements
+are Wikidata's (CC0). `hierarchical_label` is the super-category that the rule gives (a test checks
+this), and determines what is drawn.
 
 The landmark ids are the demo's own, not GLDv2's: from 1 in the train space, from 10001 in the index
-space. As in GLDv2, no landmark is in both, and most super-categories are.
+space. As in GLDv2, no landmark is in both spaces, but most super-categories are.
 """
 
 import csv
@@ -35,7 +35,7 @@ class DemoLandmark:
 
 @cache
 def landmarks() -> tuple[DemoLandmark, ...]:
-    """Returns every landmark, in the order of split and id."""
+    """Returns all landmarks, sorted by split and id."""
     return tuple(
         DemoLandmark(
             landmark_id=int(row.pop("landmark_id")),
@@ -48,13 +48,13 @@ def landmarks() -> tuple[DemoLandmark, ...]:
 
 @cache
 def class_labels() -> dict[str, str]:
-    """Returns Q-id to English label of every class."""
+    """Returns the English label of each class, by Q-id."""
     rows = csv.DictReader(io.StringIO(_text("classes.csv")))
     return {row["class_qid"]: row["class_label"] for row in rows}
 
 
 def decisions_text() -> str:
-    """Returns the decisions, a JSON object a line, as `review/decisions.jsonl` takes them up."""
+    """Returns the decisions, one JSON object per line, with the fields of `Decision`."""
     return _text("decisions.jsonl")
 
 

@@ -1,7 +1,7 @@
-"""A dozen painters, and the scenes that `scenes.toml` makes of them.
+"""A dozen painters, and the scenes in `scenes.toml` that combine them.
 
-A painter fills the unit square of its pen. It is called once a landmark, so what it draws by chance
-(how many windows, how steep a roof) is the look of that landmark.
+A painter fills the unit square of its pen. It is called once per landmark, so its random choices
+(number of windows, pitch of a roof) are the look of that landmark.
 """
 
 import math
@@ -15,7 +15,7 @@ from hgld.demo.pen import Pen, Point
 
 Range = tuple[int, int]
 Stroke = Sequence[Any]
-"""A colour, and then x and y of each corner."""
+"""A colour, then x and y of each corner."""
 
 _ROOFS: dict[str, Sequence[Point]] = {
     "gable": ((0, 1), (0.5, 0), (1, 1)),
@@ -26,7 +26,7 @@ _ROOFS: dict[str, Sequence[Point]] = {
         *((0.6, 0.7), (0.8, 0.7), (0.8, 0.3), (1, 0.3), (1, 1)),
     ),
 }
-_HOLES = {  # rows, columns, share of the wall that is left between them, whether they are arched
+_HOLES = {  # rows, columns, share of the wall between them, whether they are arched
     "windows": ((2, 5), (3, 7), 0.45, False),
     "arches": ((1, 1), (4, 7), 0.35, True),
     "columns": ((1, 1), (4, 8), 0.5, False),
@@ -80,7 +80,7 @@ def peak(pen: Pen, *, crater: bool = False) -> None:
     pen.shape([*snow, *((x, line + pen.vary(-0.05, 0.08)) for x, _ in reversed(snow))], "snow")
 
 
-def building(  # noqa: PLR0913 - what tells a church from a pagoda
+def building(  # noqa: PLR0913 - the differences between a church and a pagoda
     pen: Pen,
     roof: str = "",
     holes: str = "windows",
@@ -95,13 +95,13 @@ def building(  # noqa: PLR0913 - what tells a church from a pagoda
 
     Args:
         pen: of the building.
-        roof: one of `_ROOFS`, `dome`, or none.
+        roof: one of `_ROOFS`, `dome`, or empty for none.
         holes: one of `_HOLES`.
-        wall: its colour.
-        band: colour of every second tier, where it is another.
-        tiers: how many; under eaves each has a roof of its own.
-        taper: the share of the width that the top lacks.
-        pitch: the share of the height, or of each tier's under eaves, that the roof takes.
+        wall: colour of the wall.
+        band: colour of every second tier, if it differs.
+        tiers: number of tiers; with eaves, each has its own roof.
+        taper: how much narrower the top is, as a share of the width.
+        pitch: share of the height, or with eaves of each tier, for the roof.
     """
     top = 0.0 if roof in ("", "eaves") else pitch * pen.vary(0.85, 1.15)
     cover = pen.part(taper / 2, 0, 1 - taper / 2, top)
@@ -122,7 +122,7 @@ def building(  # noqa: PLR0913 - what tells a church from a pagoda
 
 
 def _open(pen: Pen, rows: Range, across: Range, gap: float, is_arched: bool) -> None:
-    """Makes the windows, the arches or the dark between columns."""
+    """Paints windows, arches, or the dark spaces between columns."""
     count, columns = pen.few(*rows), pen.few(*across)
     for floor in range(count):
         top, bottom = (0.22, 1.0) if count == 1 else (0.2, 0.85)
@@ -134,7 +134,7 @@ def _open(pen: Pen, rows: Range, across: Range, gap: float, is_arched: bool) -> 
 
 
 def row(pen: Pen, thing: str, count: Range, gap: float = 0.1) -> None:
-    """The same part several times side by side, of different heights."""
+    """Several copies of a part side by side, with different heights."""
     for cell in pen.columns(pen.few(*count), gap):
         paint(cell.part(0, pen.vary(0, 0.25), 1, 1), thing)
 
@@ -158,7 +158,7 @@ def tree(pen: Pen, *, palm: bool = False) -> None:
 
 
 def way(pen: Pen, colour: str, near: float, bend: float = 0.3, dashes: str = "") -> None:
-    """A road, a path or a river that runs to the horizon; `near` is half its width here."""
+    """A road, path or river that runs to the horizon; `near` is half its width in front."""
     turn = pen.vary(0.5, 1) * bend * (1 if pen.few(0, 1) else -1)
     middle = [(0.5, 0.0), (0.5 + turn, 0.3), (0.5 - turn, 0.6), (0.5 + turn / 2, 1.0)]
     widths = [near * share for share in (0.12, 0.25, 0.5, 1.0)]
@@ -196,7 +196,7 @@ def wheel(pen: Pen, spokes: Range, width: float, *, cabins: bool) -> None:
 
 
 def spots(pen: Pen, count: Range, size: Point, colour: str = "") -> None:
-    """Flowers, fruit or umbrellas, scattered; of several colours where none is given."""
+    """Scattered flowers, fruit or umbrellas, in several colours unless one is given."""
     for spot in range(pen.few(*count)):
         x, y = pen.vary(0, 1 - size[0]), pen.vary(0, 1 - size[1])
         own = ("red", "lava", "snow", "roof", "trim")[spot % 5]
@@ -208,7 +208,7 @@ def sketch(
 ) -> None:
     """Polygons and lines over them: a colour, then x and y of each corner, in hundredths.
 
-    Each corner is a little elsewhere than where it is given.
+    Each corner is moved slightly at random.
     """
     for strokes, spread in ((shapes, 3), (lines, 2)):
         for colour, *numbers in strokes:
@@ -231,7 +231,7 @@ _PAINTERS: dict[str, Callable[..., None]] = {one.__name__: one for one in _ALL}
 
 @cache
 def scenes() -> dict[str, Any]:
-    """Returns `scenes.toml`: the `parts`, and the `scenes` by super-category."""
+    """Returns `scenes.toml`: `parts`, and `scenes` by super-category."""
     return tomllib.loads(files("hgld.demo").joinpath("scenes.toml").read_text(encoding="utf-8"))
 
 
@@ -239,8 +239,8 @@ def paint(pen: Pen, part: str | dict[str, Any]) -> None:
     """Paints a part of a scene over the whole square of the pen.
 
     Args:
-        pen: of the landmark.
-        part: its name among the parts, or what it is made of.
+        pen: the pen of the landmark.
+        part: its name in `parts`, or its painter and options.
     """
     options = _options(part)
     options.pop("at", None)
@@ -248,28 +248,28 @@ def paint(pen: Pen, part: str | dict[str, Any]) -> None:
 
 
 def _options(part: str | dict[str, Any]) -> dict[str, Any]:
-    """Returns the painter of a part, its place and its options, with those it builds on."""
+    """Returns the painter, place and options of a part, including those of its base part."""
     own = {"part": part} if isinstance(part, str) else dict(part)
     name = own.pop("part", None)
     return own if name is None else _options(scenes()["parts"][name]) | own
 
 
 def draw_scene(pen: Pen, hierarchical_label: str) -> None:
-    """Draws a landmark of a super-category, with the chances of the pen's landmark.
+    """Draws a landmark of a super-category with the pen's random choices.
 
     Args:
-        pen: with an empty canvas.
+        pen: a pen with an empty canvas.
         hierarchical_label: the super-category.
 
     Raises:
-        ValueError: it has no scene.
+        ValueError: the super-category has no scene.
     """
     parts = scenes()["scenes"].get(hierarchical_label)
     if parts is None:
         raise ValueError(f"hierarchical_label must have a scene, got {hierarchical_label!r}")
     for part in parts:
         left, top, right, bottom = (one / 100 for one in _options(part)["at"])
-        # A part has the landmark's own place and proportions; what fills the canvas stays.
+        # Vary place and proportions for each landmark, except for parts that fill the canvas.
         spread = 0.12 * (right - left) if right - left < 1 else 0.0
         rise = 0.15 * (bottom - top) if spread else 0.0
         edges = ((left, spread), (top, rise), (right, spread))

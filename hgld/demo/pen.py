@@ -1,4 +1,4 @@
-"""A pen that draws in a unit square (x to the right, y down): what every painter draws with."""
+"""The pen of all painters, which draws in a unit square (x to the right, y down)."""
 
 import colorsys
 import copy
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
 
-_RANGES = {  # of hue, saturation and value
+_RANGES = {  # ranges of hue, saturation and value
     "wall": ((0.02, 0.14), (0.05, 0.5), (0.45, 0.95)),
     "roof": ((0.0, 1.0), (0.15, 0.6), (0.25, 0.7)),
     "trim": ((0.0, 0.2), (0.0, 0.4), (0.6, 1.0)),
@@ -30,10 +30,10 @@ _FIXED: dict[str, RGB] = {
 
 
 class Pen:
-    """Draws a part of one landmark, with the chances and the colours of that landmark."""
+    """Draws a part of one landmark, with that landmark's random choices and colours."""
 
     def __init__(self, image: Image.Image, rng: random.Random) -> None:
-        """Takes the canvas, and what decides the look of the landmark."""
+        """Takes the canvas, and the generator that determines the look of the landmark."""
         self.image, self.rng = image, rng
         self._corners: tuple[Point, Point] = ((0.0, 0.0), (1.0, 1.0))
         self._draw = ImageDraw.Draw(image)
@@ -47,7 +47,7 @@ class Pen:
         return pen
 
     def columns(self, count: int, gap: float = 0.0) -> list["Pen"]:
-        """Returns `count` parts side by side; `gap` is the share of each that is left empty."""
+        """Returns `count` parts side by side; `gap` is the empty share of each."""
         edges = [((i + gap / 2) / count, (i + 1 - gap / 2) / count) for i in range(count)]
         return [self.part(left, 0, right, 1) for left, right in edges]
 
@@ -60,7 +60,7 @@ class Pen:
         self.shape([(0, 0), (1, 0), (1, 1), (0, 1)], colour, shade)
 
     def oval(self, colour: str, shade: float = 1.0) -> None:
-        """Fills the ellipse that touches the square from inside."""
+        """Fills the ellipse inscribed in the square."""
         self._draw.ellipse(self._pixels([(0, 0), (1, 1)]), fill=self._shaded(colour, shade))
 
     def line(self, points: Sequence[Point], colour: str, width: float = 0.01) -> None:
@@ -69,11 +69,11 @@ class Pen:
         self._draw.line(self._pixels(points), self._shaded(colour), pixels, joint="curve")
 
     def few(self, least: int, most: int) -> int:
-        """Returns a whole number of the landmark's own, both ends included."""
+        """Returns a random integer of the landmark, with both ends included."""
         return self.rng.randint(least, most)
 
     def vary(self, low: float, high: float) -> float:
-        """Returns a number of the landmark's own between two bounds."""
+        """Returns a random number of the landmark between two bounds."""
         return self.rng.uniform(low, high)
 
     def _at(self, point: Point) -> Point:

@@ -1,15 +1,15 @@
-"""The demo's source folder: tables and tars in GLDv2's layout, with drawings for photographs.
+"""The demo's source folder: tables and tars in GLDv2's layout, with drawings as pictures.
 
     source/metadata/*.csv      as the official bucket has them
     source/<split>/images_000.tar
     source/md5sum/<split>/md5.images_000.txt
 
-Of each train landmark there are 8 pictures, of each index landmark 4 and with them 2 test pictures.
-As in GLDv2 not everything is clean: a tenth of the train landmarks have a picture that does not
-show them and is not in `train_clean.csv`, and some test pictures show no landmark at all.
+Each train landmark has 8 pictures, and each index landmark has 4, with 2 test pictures. As in
+GLDv2, not everything is clean: a tenth of the train landmarks have a picture that does not show
+them and is not in `train_clean.csv`, and some test pictures show no landmark.
 
-The bytes of every file are the same each time: they depend only on the facts, the generator and the
-version of Pillow.
+All files are reproducible: their bytes depend only on the facts, the generator and the version of
+Pillow.
 """
 
 import csv
@@ -35,11 +35,11 @@ DISTRACTORS = 12
 """Test pictures that show no landmark."""
 
 MARKER = "DRAWN"
-"""Says that a source folder is the demo's, and once it is whole, what it was made from."""
+"""File that marks the demo's source folder and, once complete, has its fingerprint."""
 
 _TAR = "images_000.tar"
 _MTIME = 1_736_899_200  # 2025-01-15, so that the same pictures give the same tar
-_GENERATOR = 3  # raise it when the drawings or tables change
+_GENERATOR = 3  # raise it if the drawings or tables change
 _AUTHOR = "drawn by hgld"
 _LICENSE = "https://creativecommons.org/publicdomain/zero/1.0/"
 _UNCLEAN_EVERY = 10
@@ -49,9 +49,9 @@ _UNCLEAN_EVERY = 10
 class _Picture:
     image_id: str
     landmark: DemoLandmark | None
-    """Whose picture it counts as; None for a distractor."""
+    """The landmark it is listed under; None for a distractor."""
     is_shown: bool = True
-    """The landmark is in the picture."""
+    """Whether the picture shows the landmark."""
 
     @property
     def landmark_id(self) -> int:
@@ -59,16 +59,16 @@ class _Picture:
 
 
 def write_source(folder: Path) -> None:
-    """Writes the source folder, or does nothing where it is whole and up to date.
+    """Writes the source folder, unless it is complete and up to date.
 
     Args:
-        folder: where to.
+        folder: the folder to write.
     """
     marker = folder / MARKER
     made_with = _fingerprint()
     if marker.exists() and marker.read_text(encoding="utf-8") == made_with:
         return
-    write_text(marker, "not yet\n")  # from here on one sees whose folder it is
+    write_text(marker, "not yet\n")  # marks the folder as the demo's
     pictures = _pictures()
     for name, rows in _tables(pictures).items():
         text = io.StringIO()
@@ -90,7 +90,7 @@ def _fingerprint() -> str:
 
 
 def _pictures() -> dict[str, list[_Picture]]:
-    """Returns the pictures of each split, in the order of their ids, as in GLDv2's tables."""
+    """Returns the pictures of each split, sorted by id as in GLDv2's tables."""
     found: dict[str, list[_Picture]] = {"train": [], "index": [], "test": []}
     for one in landmarks():
         views = {"train": TRAIN_VIEWS} if one.split == "train" else {}
@@ -110,7 +110,7 @@ def _image_id(qid: str, split: str, number: int) -> str:
 
 
 def _tables(pictures: dict[str, list[_Picture]]) -> dict[str, list[Sequence[object]]]:
-    """Returns file name to rows, the header first."""
+    """Returns file name to rows, with the header first."""
     train, index, test = pictures["train"], pictures["index"], pictures["test"]
     shown = _lists(index)
     queries = [one.image_id for one in test if one.landmark]
@@ -136,7 +136,7 @@ def _tables(pictures: dict[str, list[_Picture]]) -> dict[str, list[Sequence[obje
 
 
 def _lists(pictures: Iterable[_Picture]) -> dict[int, str]:
-    """Returns each landmark with the pictures that show it, separated by spaces."""
+    """Returns landmark id to the ids of the pictures that show it, separated by spaces."""
     shown: dict[int, str] = {}
     for one in pictures:
         if one.is_shown:

@@ -1,8 +1,8 @@
-"""GLDv2's tars: which there are, and how one comes here whole.
+"""List GLDv2's tars, and download them with checked MD5s.
 
-A tar lies in `images/.parts/` from its first byte until its pictures are on the disk. Where its
-download is stopped, by a kill too, the next run resumes it (`hgld.http.transfer`). The MD5 of the
-publisher says whether it is right; one that came wrong is fetched anew, three times at most.
+A tar is in `images/.parts/` from its first byte until its pictures are on the disk. The next run
+resumes an interrupted download, even after a kill (`hgld.http.transfer`). A tar that does not match
+the publisher's MD5 is downloaded again, at most three times in all.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ from hgld.images.tars import Extracted, extract_images
 logger = logging.getLogger(__name__)
 
 _STRIKES = 3
-"""So often a tar may come wrong."""
+"""How often a tar is downloaded if its MD5 is wrong."""
 _PARTS = "images/.parts"
-_ASKING = 8  # threads that ask for sizes; most of the time they wait
+_ASKING = 8  # threads that ask for sizes, which mostly wait
 _MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
 
 
@@ -45,11 +45,11 @@ class PublishedTar:
     split: str
     name: str
     md5: str | None
-    """None where the source has no MD5 for it, and so no such tar."""
+    """None if the source has no MD5 for it, and thus no such tar."""
 
     @property
     def address(self) -> str:
-        """Returns where it is, relative to the base address."""
+        """Returns its path, relative to the base address."""
         return f"{self.split}/{self.name}"
 
     @property
@@ -61,10 +61,10 @@ class PublishedTar:
 def list_tars(
     source: Source, workspace: Workspace, split: str, count: int
 ) -> tuple[list[PublishedTar], bool]:
-    """Asks for the MD5s that are not known yet of a base address, and keeps them.
+    """Fetches and saves the MD5s that are not known yet for a base address.
 
     Returns:
-        The tars, and whether the source has none beyond them.
+        The tars, and whether the source has no others.
 
     Raises:
         FetchError: the base address cannot be reached, or has no tar of this split.
@@ -74,9 +74,9 @@ def list_tars(
         base, kept = _read_list(workspace, split)
         md5s = kept if base == source.base else {}
     except DamagedError as error:
-        logger.warning("%s: the MD5s are asked for again", error)
+        logger.warning("%s: fetching the MD5s again", error)
     *names, beyond = (_tar_name(number) for number in range(count + 1))
-    # A folder is asked again: that is cheap, and its files may change.
+    # A folder is always read again, because that is cheap and its files may change.
     unknown = [name for name in names if source.is_folder or not md5s.get(name)]
     if source.is_folder or beyond not in md5s:
         unknown.append(beyond)
@@ -94,13 +94,13 @@ def list_tars(
     write_sealed(_list_path(workspace, split), values)
     if absent := [name for name in names if md5s[name] is None]:
         first = source.address(f"{split}/{absent[0]}")
-        what = f"{len(absent)} of {count} tars of {split} are not there, first {first}"
+        what = f"{len(absent)} of {count} tars of {split} are missing, first {first}"
         logger.warning("images: %s; %s", what, _fewer(split))
     return [PublishedTar(split, name, md5s[name]) for name in names], md5s[beyond] is None
 
 
 def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
-    """Returns the tars of a split with the MD5s that an earlier run kept; asks no server."""
+    """Returns the tars of a split with the MD5s that an earlier run saved, without requests."""
     kept: dict[str, str | None] = {}
     with contextlib.suppress(DamagedError):
         _, kept = _read_list(workspace, split)
@@ -109,12 +109,12 @@ def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTa
 
 
 def list_damages(workspace: Workspace, split: str) -> Iterator[Damage]:
-    """Yields the list of tars of a split where it is not what was written; changes nothing."""
+    """Yields the saved list of tars of a split if it is damaged; changes nothing."""
     try:
         _read_list(workspace, split)
     except DamagedError:
         path = _list_path(workspace, split)
-        yield Damage(path.relative_to(workspace.root).as_posix(), "is not what was written")
+        yield Damage(path.relative_to(workspace.root).as_posix(), "is damaged")
 
 
 def _tar_name(number: int) -> str:
@@ -126,17 +126,17 @@ def _list_path(workspace: Workspace, split: str) -> Path:
 
 
 def _read_list(workspace: Workspace, split: str) -> tuple[str, dict[str, str | None]]:
-    """Returns the base address and the MD5s of an earlier run; none where there was no run.
+    """Returns the base address and the MD5s of an earlier run; both empty without a run.
 
     Raises:
-        DamagedError: the list is not what was written for this split.
+        DamagedError: the list is damaged, or belongs to another split.
     """
     path = _list_path(workspace, split)
     if not path.exists():
         return "", {}
     values = read_sealed(path)
     if values["split"] != split:
-        raise DamagedError(f"{path} is that of {values['split']}")
+        raise DamagedError(f"{path} belongs to {values['split']}")
     return values["base"], values["md5s"]
 
 
@@ -146,7 +146,7 @@ def _read_md5(source: Source, split: str, name: str) -> str:
     match = _MD5_LINE.fullmatch(text.strip())
     if match is None or match[2] != name:
         got = f"{name}, got {text[:60]!r}; check the base address {source.base}"
-        raise FetchError(f"{source.address(address)} must hold an MD5 and {got}")
+        raise FetchError(f"{source.address(address)} must contain an MD5 and {got}")
     return match[1]
 
 
@@ -156,7 +156,7 @@ def _fewer(split: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TarReader:
-    """Brings the pictures of whole tars to their places."""
+    """Downloads tars and extracts their pictures."""
 
     workspace: Workspace
     source: Source
@@ -168,15 +168,15 @@ class TarReader:
         return self.source.session
 
     def fetch(self, tar: PublishedTar, wanted: Collection[str] | None) -> pa.Table:
-        """Fetches a tar and extracts its pictures, or those that are wanted.
+        """Fetches a tar and extracts its pictures, or only the wanted ones.
 
         Returns:
-            Rows of IMAGE_FILES; one of them says why a tar could not be had, or not to its end.
+            Rows of IMAGE_FILES, with one failed row if the tar could not be fetched or fully read.
 
         Raises:
-            FetchError: the server cannot be reached; what else it does becomes failed rows.
+            FetchError: the server cannot be reached; its other errors become failed rows.
             InputError: a picture cannot be written.
-            StoppedError: another thread has ended the work.
+            StoppedError: another thread stopped the work.
         """
         images, root = [], self.workspace.root
         try:
@@ -188,28 +188,28 @@ class TarReader:
         except FetchError as error:
             if tar.md5:
                 logger.warning("%s: %s", tar.address, error)
-                self.source.size(tar.address)  # ends the run where the server is gone
+                self.source.size(tar.address)  # ends the run if the server is unreachable
             images.append(Extracted("failed", error=str(error)))
         except tarfile.TarError as error:
-            what = f"{self.source.address(tar.address)} is no whole, uncompressed tar ('{error}')"
-            why = f"{what}, and has the right MD5; tell its publisher, or {_fewer(tar.split)}"
+            what = f"{self.source.address(tar.address)} is not a complete plain tar ('{error}')"
+            why = f"{what}, but has the right MD5; tell its publisher, or {_fewer(tar.split)}"
             images.append(Extracted("failed", error=why))
         return records_table(tar.split, ((tar.name, image) for image in images), tar.md5)
 
     def absent(self, split: str, tars: int) -> str:
-        """Returns why a picture is nowhere."""
+        """Returns why a picture was not found."""
         return f"it is in none of the {tars} tars of {split}; check the list"
 
     def check_room(self, tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
-        """Stops before the first of several tars, where they would fill the disk.
+        """Checks, before the first download, that the disk has room for all tars.
 
         Args:
-            tars: what is to be fetched.
-            keeps_all: whether all pictures stay as large as they come.
+            tars: the tars to fetch.
+            keeps_all: whether all pictures are kept at full size.
 
         Raises:
             FetchError: the server cannot be reached.
-            InputError: too little room.
+            InputError: too little space.
         """
         if not tars:
             return
@@ -221,13 +221,13 @@ class TarReader:
 
     @contextlib.contextmanager
     def _brought(self, tar: PublishedTar) -> Iterator[Path]:
-        """Gives a tar with the right MD5; what was downloaded for it goes when the block has ended.
+        """Gives a tar with the right MD5, and deletes the download after the block.
 
-        Where the block does not come to its end, as on a full disk, the tar stays for the next run.
+        If the block fails, for example on a full disk, the tar stays for the next run.
         """
         address = self.source.address(tar.address)
         if tar.md5 is None:
-            raise NotFoundError(f"{address} is not there; {_fewer(tar.split)}")
+            raise NotFoundError(f"{address} does not exist; {_fewer(tar.split)}")
         part = part_path(self.workspace, tar)
         part.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_STRIKES):
@@ -238,9 +238,9 @@ class TarReader:
             if (md5 := _md5_of(path)) == tar.md5:
                 break
             discard_part(part)
-            logger.warning("%s came with the MD5 %s, not %s", address, md5, tar.md5)
+            logger.warning("%s arrived with MD5 %s, not %s", address, md5, tar.md5)
         else:
-            again = f"rerun, or delete images/tars/{tar.split}.json to have the MD5 asked for again"
+            again = f"rerun, or delete images/tars/{tar.split}.json to fetch the MD5 again"
             raise FetchError(f"{address} must have the MD5 {tar.md5}, got {md5}; {again}")
         yield path
         discard_part(part)
@@ -252,22 +252,22 @@ def _md5_of(path: Path) -> str:
 
 
 def part_path(workspace: Workspace, tar: PublishedTar) -> Path:
-    """Returns where a tar lies until its pictures are extracted."""
+    """Returns the path of a tar until its pictures are extracted."""
     return workspace.path(f"{_PARTS}/{tar.split}-{tar.name}")
 
 
 def sweep_parts(workspace: Workspace, split: str, keep: Collection[str]) -> None:
-    """Removes what runs left in `images/.parts/`, but for the files of some names."""
+    """Removes files that earlier runs left in `images/.parts/`, except the names in `keep`."""
     folder = workspace.path(_PARTS)
     for path in folder.glob(f"{split}-*"):
         if path.name not in keep:
             path.unlink()
-    with contextlib.suppress(OSError):  # parts of other splits are in it, or it is not there
+    with contextlib.suppress(OSError):  # it has parts of other splits, or does not exist
         folder.rmdir()
 
 
 def announced_sizes(source: Source, tars: Sequence[PublishedTar]) -> list[int]:
-    """Asks how large tars are; 0 where that is not said.
+    """Asks for the sizes of tars, in bytes; 0 if the server does not say.
 
     Raises:
         FetchError: the server cannot be reached.
@@ -277,20 +277,20 @@ def announced_sizes(source: Source, tars: Sequence[PublishedTar]) -> list[int]:
 
 
 def free_bytes(workspace: Workspace) -> int:
-    """Returns how much room there is where a build lies, or will lie."""
+    """Returns the free bytes on the disk of a build, which need not exist yet."""
     folder = workspace.path("images").absolute()
     there = next(one for one in (folder, *folder.parents) if one.exists())
     return shutil.disk_usage(there).free
 
 
 def require_room(workspace: Workspace, needed: int, what: str) -> None:
-    """Stops where a disk has no room.
+    """Checks the free space of the disk.
 
     Raises:
-        InputError: it has fewer than `needed` bytes.
+        InputError: fewer than `needed` bytes are free.
     """
     free = free_bytes(workspace)
     if free < needed:
         sizes = f"{needed / 1e9:.2f} GB free for {what}, got {free / 1e9:.2f} GB"
-        mend = "make room, fetch less or choose another --root, then rerun"
+        mend = "free some space, fetch less or choose another --root, then rerun"
         raise InputError(f"{workspace.path('images')} must have {sizes}; {mend}")

@@ -1,4 +1,4 @@
-"""Which pictures are wanted: by a list, by their landmarks, or by the super-category of these."""
+"""Select pictures by a list, by landmark, or by super-category."""
 
 import csv
 import re
@@ -20,16 +20,16 @@ _COLUMNS = ("image_id", "id")
 
 
 def wanted_images(workspace: Workspace, split: str, config: ImagesConfig) -> frozenset[str] | None:
-    """Returns the ids of the pictures of a split that meet every condition; None: all of them.
+    """Returns the ids of the pictures of a split that meet all conditions; None: all pictures.
 
     Args:
-        workspace: the build; its annotations or metadata say which landmark a picture shows.
+        workspace: the build; its annotations or metadata have the landmarks of the pictures.
         split: `train`, `index` or `test`.
-        config: its `only`, `landmark` and `supercategory` are the conditions.
+        config: `only`, `landmark` and `supercategory` are the conditions.
 
     Raises:
         InputError: not a list of images, or a name or number that no picture of the split has.
-        MissingInputError: the build does not know yet which landmark a picture shows.
+        MissingInputError: the build does not have the landmarks of the pictures yet.
     """
     found = []
     if config.only is not None:
@@ -49,13 +49,13 @@ def _having(table: pa.Table, values: pa.Array, split: str) -> frozenset[str]:
     rows = table.filter(pc.is_in(table[column], values))
     if not rows.num_rows:
         shown = ", ".join(str(value) for value in values.to_pylist()[:3])
-        mend = "check it, and --split: train and index number their landmarks apart"
+        mend = "check it and --split: train and index number their landmarks separately"
         raise InputError(f"no picture of {split} has the {column} {shown}; {mend}")
     return frozenset(rows["image_id"].to_pylist())
 
 
 def _official(table: pa.Table, names: Sequence[str]) -> list[str]:
-    """Returns super-categories as the build writes them; blanks and slashes may differ."""
+    """Returns super-categories as the build spells them; blanks and slashes may differ."""
     there = {_slug(name): name for name in table["hierarchical_label"].unique().to_pylist() if name}
     for name in names:
         if _slug(name) not in there:
@@ -69,15 +69,15 @@ def _slug(name: str) -> str:
 
 
 def image_labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Table:
-    """Returns the ids of a split's pictures with what the build, or a release, says of them.
+    """Returns the ids of a split's pictures with their labels in a build or release.
 
     Args:
         workspace: the folder of either.
         split: `train`, `index` or `test`.
-        columns: of the annotations; the metadata know the `landmark_id` too.
+        columns: columns of the annotations; the metadata also have `landmark_id`.
 
     Raises:
-        MissingInputError: nothing is known.
+        MissingInputError: there are no labels.
         InputError: a shard lacks a column, or cannot be read.
     """
     wanted = ["image_id", *columns]
@@ -101,7 +101,7 @@ def _read(shard: Path, columns: list[str]) -> pa.Table:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Returns a table without dictionaries, which two shards may have different ones of."""
+    """Decodes dictionary columns, because shards may have different dictionaries."""
     for place, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(place, field.name, table[place].cast(field.type.value_type))
@@ -109,7 +109,7 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool) -> frozenset[str]:
-    """Returns what a list names of a split; one without splits is looked up in the metadata."""
+    """Returns the ids of a split in a list; without splits, the metadata decide."""
     rows = read_list(path)
     if any(one for _, one in rows):
         return frozenset(image_id for image_id, one in rows if one == split)
@@ -119,26 +119,26 @@ def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool)
     try:
         known = workspace.read(IMAGES, ["split", "image_id"])
     except MissingInputError as error:
-        mend = f"name the one with --split, or run {workspace.command('metadata')} first"
+        mend = f"give the split with --split, or run {workspace.command('metadata')} first"
         raise InputError(f"{path} has no column split; {mend}") from error
     if strangers := ids.difference(known["image_id"].to_pylist()):
         what = f"{len(strangers):,} of {len(ids):,} images are in no split, first {min(strangers)}"
-        raise InputError(f"{path}: {what}; leave them out")
+        raise InputError(f"{path}: {what}; remove them")
     return ids.intersection(known.filter(pc.equal(known["split"], split))["image_id"].to_pylist())
 
 
 def read_list(path: Path) -> list[tuple[str, str]]:
-    """Reads a list of pictures, as `hgld subset` writes it or as one has it.
+    """Reads a list of pictures, from `hgld subset` or from the user.
 
     Args:
-        path: parquet or CSV with a column `image_id` (or `id`), and `split` if there is one; or a
-            text with an id a line.
+        path: parquet or CSV with a column `image_id` (or `id`) and optionally `split`; or text with
+            one id per line.
 
     Returns:
-        The id and the split of each, an empty text where no split is named.
+        The id and the split of each picture; the split is empty if there is none.
 
     Raises:
-        InputError: it cannot be read, is empty, or names what can be no id.
+        InputError: it cannot be read, is empty, or contains an invalid id or split.
     """
     try:
         rows = _parquet_rows(path) if path.suffix == ".parquet" else _text_rows(path)
@@ -148,10 +148,10 @@ def read_list(path: Path) -> list[tuple[str, str]]:
     for image_id, split in rows:
         if not _ID.fullmatch(image_id) or split not in {"", "train", "index", "test"}:
             got = image_id if not _ID.fullmatch(image_id) else split
-            what = "ids of 16 hex digits, in a column image_id or one a line, and known splits"
+            what = "ids of 16 hex digits, in a column image_id or one per line, and known splits"
             raise InputError(f"{path} must name images by {what}; got {got[:60]!r}")
     if not rows:
-        raise InputError(f"{path} names no image; leave out --only to have all")
+        raise InputError(f"{path} names no image; leave out --only to fetch all")
     return rows
 
 

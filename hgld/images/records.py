@@ -1,4 +1,4 @@
-"""What is recorded of each picture, and whether the pictures on the disk still are that."""
+"""Records of pictures, and checks of the pictures on the disk against them."""
 
 import dataclasses
 import logging
@@ -22,7 +22,7 @@ from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 8  # of which most wait for the disk
+_THREADS = 8  # which mostly wait for the disk
 _NAMED = 5
 
 
@@ -32,16 +32,16 @@ def records_table(
     """Returns rows of IMAGE_FILES.
 
     Args:
-        split: of the pictures.
-        images: each with where it came from: the name of its tar, or its address.
-        md5: of the tar.
+        split: the split of the pictures.
+        images: each with its origin: the name of its tar, or its URL.
+        md5: the MD5 of the tar.
     """
     rows = [{"tar": place, "tar_md5": md5, **dataclasses.asdict(image)} for place, image in images]
     return pa.Table.from_pylist(rows, IMAGE_FILES[split].schema)
 
 
 def read_shard(shard: Path) -> pa.Table | None:
-    """Returns the records of a tar, whatever their version; None where they cannot be read."""
+    """Returns the records of a tar, of any version; None if they cannot be read."""
     try:
         return pq.read_table(shard, partitioning=None)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -50,14 +50,14 @@ def read_shard(shard: Path) -> pa.Table | None:
 
 
 def chosen(table: pa.Table, ids: Collection[str] | None) -> pa.Table:
-    """Returns the rows of some pictures; of all where None is given."""
+    """Returns the rows of some pictures; None: of all."""
     if ids is None:
         return table
     return table.filter(pc.is_in(table["image_id"], pa.array(list(ids), pa.string())))
 
 
 def are_right(rows: pa.Table, split: str, md5: str | None) -> bool:
-    """Says whether records, of any version, are of the tar with this MD5, and whole."""
+    """Says whether records are complete, in the current schema, and of the tar with this MD5."""
     if rows.schema.names != IMAGE_FILES[split].schema.names:
         return False
     statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
@@ -65,11 +65,11 @@ def are_right(rows: pa.Table, split: str, md5: str | None) -> bool:
 
 
 def what_failed(workspace: Workspace, split: str) -> str:
-    """Returns which tars or addresses of a split have failed rows, and the first reason.
+    """Returns which tars or URLs of a split have failed rows, and the first reason.
 
     Returns:
-        One line, such as `train/images_001.tar, train/images_002.tar and 496 more (...)`; an empty
-        text where none has.
+        One line, such as `train/images_001.tar, train/images_002.tar and 496 more (...)`; empty if
+        there are none.
     """
     reasons: dict[str, str] = {}
     for shard in workspace.shards(IMAGE_FILES[split]):
@@ -85,26 +85,26 @@ def what_failed(workspace: Workspace, split: str) -> str:
 
 
 class ChangedPicture(NamedTuple):
-    """A picture that is not what was recorded."""
+    """A picture that does not match its record."""
 
     image_id: str
     path: str
     """Relative to the workspace."""
     what: str
-    """As in "images/test/0/0/1/0010000000000001.jpg *is gone*"."""
+    """What is wrong, as a predicate: "is gone"."""
 
 
 def changed_pictures(root: Path, shard: Path, records: pa.Table) -> list[ChangedPicture]:
-    """Returns the pictures of a tar that are gone or are not what was recorded.
+    """Returns the pictures of a tar that are gone or do not match their records.
 
-    A picture of the right size is read only where it was modified after its shard. Where such
-    pictures are right all the same, as after a copy of the build, the shard is marked as looked at,
-    so that the next look is quick again.
+    A picture of the right size is read only if it was modified after its shard. If all such
+    pictures are right, for example in a copy of the build, the shard's time is updated, so that the
+    next check is fast again.
 
     Args:
         root: the workspace.
         shard: the file of the records.
-        records: what is in it.
+        records: its content.
     """
     looked = time.time_ns()
     changed, modified = _changed(root, records, since_ns=shard.stat().st_mtime_ns)
@@ -114,20 +114,20 @@ def changed_pictures(root: Path, shard: Path, records: pa.Table) -> list[Changed
 
 
 def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) -> Iterator[Damage]:
-    """Compares the pictures of a split with what was recorded of them; writes nothing.
+    """Compares the pictures of a split with their records; writes nothing.
 
     Args:
         workspace: the build.
         split: `train`, `index` or `test`.
-        deep: reads and decodes every picture; else only those that were modified since.
+        deep: whether to read and decode every picture, or only those modified since.
 
     Yields:
-        What is gone, altered, or (deep) cannot be decoded.
+        Pictures that are gone, altered, or (deep) cannot be decoded.
     """
     for shard in workspace.shards(IMAGE_FILES[split]):
         records = read_shard(shard)
         if records is None or records.schema.names != IMAGE_FILES[split].schema.names:
-            continue  # the comparison of the tables names it
+            continue  # the check of the tables reports it
         since_ns = -1 if deep else shard.stat().st_mtime_ns
         changed, _ = _changed(workspace.root, records, since_ns=since_ns, is_deep=deep)
         yield from (Damage(picture.path, picture.what) for picture in changed)
@@ -136,7 +136,7 @@ def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) ->
 def _changed(
     root: Path, records: pa.Table, *, since_ns: int, is_deep: bool = False
 ) -> tuple[list[ChangedPicture], int]:
-    """Returns what is not as it was, and how many files had to be read to know."""
+    """Returns the changed pictures, and how many files had to be read."""
     rows = records.filter(pc.equal(records["status"], "ok"))
     ids, paths, sizes, digests = (
         rows[name].to_pylist() for name in ("image_id", "path", "size_bytes", "sha256")

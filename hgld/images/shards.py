@@ -1,9 +1,9 @@
-"""Stage `shards`: the pictures of a split in a few large tars, as WebDataset reads them.
+"""Stage `shards`: packs the pictures of a split into a few large tars for WebDataset.
 
-`images/shards/<split>-000000.tar` and so on hold, for each picture, `<id>.jpg` and, where the build
-has labels, `<id>.json`: members of one name before the dot are one sample. Samples are in the order
-of their ids, which is as good as shuffled, and no header has a date or an owner, so that the same
-pictures and labels give the same bytes.
+`images/shards/<split>-000000.tar` and so on have `<id>.jpg` for each picture and, if the build has
+labels, `<id>.json`; members with the same name before the dot are one sample. Samples are sorted by
+id, which is as good as shuffled. No header has a date or owner, so the same pictures and labels
+give the same bytes.
 
 Source of the convention: https://github.com/webdataset/webdataset (README).
 """
@@ -39,8 +39,8 @@ def shards_stage(split: str, count: int = 0, *, is_annotated: bool = True) -> St
 
     Args:
         split: `train`, `index` or `test`.
-        count: how many tars it makes; that is known when the pictures are.
-        is_annotated: whether the build has annotations of its own; they need not be there.
+        count: the number of tars, which is known once the pictures are.
+        is_annotated: whether the build has its own annotations, which are optional.
     """
     labels = (ANNOTATIONS[split],) if is_annotated else ()
     return Stage(
@@ -58,12 +58,12 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
     Args:
         workspace: the build.
         split: `train`, `index` or `test`.
-        images_per_shard: how many samples a tar has; the last one has the rest.
+        images_per_shard: number of samples per tar; the last one has the rest.
 
     Raises:
-        MissingInputError: the pictures have not been fetched, or not all.
-        DamagedError: a picture is not what was recorded.
-        InputError: too little room.
+        MissingInputError: some pictures have not been fetched.
+        DamagedError: a picture does not match its record.
+        InputError: too little space.
     """
     columns = ["image_id", "status", "path", "size_bytes", "sha256"]
     table = workspace.read(IMAGE_FILES[split], columns)
@@ -83,18 +83,18 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
                     _write_shard(workspace, path, rows, labels)
                 advance(len(rows))
 
-    # Labels of a release are no input of the stage, and there need be none.
+    # Labels of a release are not an input of the stage, and are optional.
     digest = rows_digest(labels) if labels is not None else None
     settings = {"images_per_shard": images_per_shard, "labels": digest}
     report = run_stage(workspace, stage, settings, produce)
     for path in workspace.path(_FOLDER).glob(f"{split}-[0-9]*.tar"):
-        if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run, with more
+        if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run with more
             path.unlink()
     return report
 
 
 def _labels_of(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table | None:
-    """Returns the labels of pictures, by id; None where the build has none."""
+    """Returns the labels of pictures, sorted by id; None if the build has no labels."""
     try:
         table = image_labels(workspace, split, _LABELS)
     except MissingInputError:

@@ -1,9 +1,9 @@
-"""The pictures of one split: found as they were recorded, or fetched, and recorded.
+"""One run over the pictures of a split: reuse earlier records, fetch what is missing, record it.
 
-What an earlier run has recorded of a tar stands, as long as the tar's MD5 and the settings would
-give the same. Other tars are fetched, several at once, and each is recorded as soon as it is done,
-so that a kill costs no tar that was extracted. Where only some pictures are wanted, tars are read
-whole, one after the other, until all is found; `images/.parts/*.searched` says which were.
+Records of an earlier run are kept if the tar's MD5 and the settings would give the same rows. Other
+tars are fetched, several at once, and recorded as soon as each is done, so that a kill loses no
+extracted tar. If only some pictures are wanted, tars are searched until all are found;
+`images/.parts/*.searched` records which tars were searched.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _NOT_FOUND = "not_found"
-"""Shard of the pictures that no tar has."""
+"""Shard of the pictures that are in no tar."""
 _TOO_MANY_BAD = "too_many_bad"
-"""Shard of the one failed row that says so."""
+"""Shard of the one failed row that reports too many bad pictures."""
 _COUNTED = ["image_id", "tar", "status", "error"]
-_THREADS = 8  # that look for recorded pictures; most of the time they wait for the disk
+_THREADS = 8  # that check recorded pictures; they mostly wait for the disk
 _STOP_WAIT_S = 5.0
-"""So long threads that are told to stop are waited for; what they do is whole or can be resumed."""
+"""How long to wait for threads to stop; their work is complete or can be resumed."""
 
 
 @dataclass(slots=True)
@@ -55,20 +55,20 @@ class SplitRun:
     split: str
     tars: list[PublishedTar]
     wanted: frozenset[str] | None
-    """Ids of the only pictures that are fetched; None: all."""
+    """Ids of the pictures to fetch; None: all."""
     expected: pa.Array | None = None
-    """Ids of the pictures that the tars must have between them; None: that is not known."""
+    """Ids of the pictures that all tars together must have; None: unknown."""
     too_many_bad: str = ""
-    """Why the stage stops; empty where it does not."""
+    """The error for too many bad pictures; empty if there are few."""
     _left: set[str] = field(default_factory=set, init=False)
     """Wanted pictures that are not found yet."""
     _partial: dict[str, pa.Table] = field(default_factory=dict, init=False)
     """Tar to the records of its wanted pictures that were found earlier."""
     _failed: list[pa.Table] = field(default_factory=list, init=False)
-    """Rows of tars that could not be had, or not to their end, where some pictures are wanted."""
+    """Failed rows of whole tars, if only some pictures are wanted."""
     _has_failed: bool = field(default=False, init=False)
     _all: dict[str, pa.Table] = field(default_factory=dict, init=False)
-    """Tar to the columns of its records that stay in memory; there are millions of rows in all."""
+    """Tar to the _COUNTED columns of its records; all columns of millions of rows need too much."""
     _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
@@ -86,10 +86,10 @@ class SplitRun:
         return IMAGE_FILES[self.split].schema.empty_table().select(_COUNTED)
 
     def restore(self) -> str:
-        """Fetches recorded pictures again that are gone or altered.
+        """Fetches recorded pictures again if they are gone or altered.
 
         Returns:
-            Which pictures could not be fetched again and why, in a line; empty where all are there.
+            One line on the pictures that could not be fetched, with the reason; else empty.
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             changed = dict(zip(self.tars, pool.map(self._changed, self.tars), strict=True))
@@ -97,8 +97,8 @@ class SplitRun:
         for tar, pictures in changed.items():
             if not pictures:
                 continue
-            what = f"{len(pictures)} pictures are not what was recorded, first {pictures[0].path}"
-            logger.warning("%s: %s; they are fetched again", tar.address, what)
+            what = f"{len(pictures)} pictures are gone or altered, first {pictures[0].path}"
+            logger.warning("%s: %s; fetching them again", tar.address, what)
             rows = self.reader.fetch(tar, {picture.image_id for picture in pictures})
             reasons += [error for error in rows["error"].to_pylist() if error]
             if still := self._changed(tar):
@@ -107,10 +107,10 @@ class SplitRun:
             return ""
         count = sum(map(len, changed.values()))
         what = f"not all {count} gone or altered pictures of {self.split} could be fetched again"
-        return f"{what}: {reasons[0]}; rerun when that is mended"
+        return f"{what}: {reasons[0]}; fix that, then rerun"
 
     def produce(self, writer: StageWriter) -> None:
-        """Writes the records of every tar, and which pictures are bad."""
+        """Writes the records of every tar, and the list of bad pictures."""
         parts = {tar.name: part_path(self.workspace, tar).name for tar in self.tars}
         searched = {f"{part}.searched" for part in parts.values()}
         kept = {*parts.values(), *(f"{part}.json" for part in parts.values()), *searched}
@@ -129,7 +129,7 @@ class SplitRun:
         self._list_bad(writer)
 
     def _take_over(self, writer: StageWriter, tar: PublishedTar, advance: Advance) -> bool:
-        """Takes over what an earlier run recorded; says whether the tar need not be fetched."""
+        """Reuses the records of an earlier run; returns whether the tar need not be fetched."""
         dataset, shards = IMAGE_FILES[self.split], self._shards(tar)
         kept = ((shard, self._kept(writer, tar, shard)) for shard in shards)
         shard, rows = next(((one, rows) for one, rows in kept if rows is not None), ("", None))
@@ -148,12 +148,12 @@ class SplitRun:
         return is_enough
 
     def _fetch(self, writer: StageWriter, tar: PublishedTar) -> int:
-        """Fetches a tar and records it; returns 1 where it has failed rows."""
+        """Fetches a tar and records it; returns 1 if it has failed rows."""
         dataset, left = IMAGE_FILES[self.split], None
         if self.wanted is not None:
             with self._recording:
                 left = frozenset(self._left)
-            if not left:  # all is found
+            if not left:  # all are found
                 return 0
         rows = self.reader.fetch(tar, left)
         problems = int("failed" in rows["status"].to_pylist())
@@ -173,10 +173,10 @@ class SplitRun:
         return problems
 
     def _write_absent(self, writer: StageWriter) -> None:
-        """Writes a row for each picture that no tar has.
+        """Writes a row for each picture that is in no tar.
 
-        One that was asked for is a failure, and so are the tars that it may be in. One that only
-        the metadata name is gone: it is counted as a problem and stops nothing.
+        A wanted picture is a failure, together with the failed tars that may have it. A picture
+        known only from the metadata is gone: a problem, but not a failure.
         """
         count, split = len(self.tars), self.split
         if self._left:
@@ -201,7 +201,7 @@ class SplitRun:
             self._all[_NOT_FOUND] = table.select(_COUNTED)
 
     def _list_bad(self, writer: StageWriter) -> None:
-        """Writes which pictures are bad, and stops the stage where they are too many."""
+        """Writes the list of bad pictures, and fails the stage if there are too many."""
         bad_images = BAD_IMAGES[self.split]
         rows = pa.concat_tables([self._none, *self._all.values()])
         pictures = pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0
@@ -218,7 +218,7 @@ class SplitRun:
             return
         first = bad.slice(0, 1).to_pylist()[0]
         what = f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, first"
-        mend = f"see {path}; mend their tars or raise max_bad_share ({share:g}) in [images]"
+        mend = f"see {path}; repair their tars or raise max_bad_share ({share:g}) in [images]"
         self.too_many_bad = f"{what} {first['image_id']} {first['reason']}; {mend}, then rerun"
         # A failed row makes the stage incomplete, so that no other stage reads it.
         row = ("", Extracted("failed", error=self.too_many_bad))
@@ -227,23 +227,23 @@ class SplitRun:
         )
 
     def _shards(self, tar: PublishedTar) -> tuple[str, ...]:
-        """Returns the shards in which records of a tar may stand, the best first.
+        """Returns the shards that may have the records of a tar, the best first.
 
-        Their names say what cannot be read from the rows: how small pictures were made, and whether
-        the records are of some pictures and may not pass for all.
+        Their names have what the rows do not say: the longest side, and whether the records cover
+        only some pictures.
         """
         side = self.config.longest_side
         shard = f"{tar.shard}-{side}" if side else tar.shard
         return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
     def _changed(self, tar: PublishedTar) -> list[records.ChangedPicture]:
-        """Returns what is not as the finished stage recorded it, where the records are right."""
+        """Returns the pictures that changed since the stage finished, if its records are valid."""
         done, dataset = self.workspace.manifest(f"images-{self.split}"), IMAGE_FILES[self.split]
         for shard in self._shards(tar):
             name = dataset.shard_path(shard)
             if done is None or name not in done.records:
                 continue
-            # Damaged records are made anew, and the engine names them.
+            # Damaged records are rewritten, and the engine reports them.
             is_damaged = self.workspace.damages({name: done.records[name]}, ())
             path = self.workspace.path(name)
             rows = None if is_damaged else records.read_shard(path)
@@ -255,10 +255,10 @@ class SplitRun:
         return []
 
     def _kept(self, writer: StageWriter, tar: PublishedTar, shard: str) -> pa.Table | None:
-        """Returns the records of this very tar from before, or None.
+        """Returns earlier records of the same tar, or None.
 
-        The fingerprint of a shard covers all tars of the split. Where only others have changed, the
-        records are written again under the new one, which spares fetching a gigabyte.
+        The fingerprint of a shard covers all tars of the split. If only other tars changed, the
+        records are written again with the new fingerprint, which saves a download of 1 GB.
         """
         dataset = IMAGE_FILES[self.split]
         rows = writer.earlier(dataset, shard)
@@ -275,11 +275,11 @@ class SplitRun:
         if not is_finished and records.changed_pictures(
             self.workspace.root, writer.path(name), rows
         ):
-            return None  # `restore` has looked only at what was finished
+            return None  # `restore` checked only finished shards
         return records.chosen(rows, self.wanted).replace_schema_metadata()
 
     def _search(self, tar: PublishedTar) -> tuple[Path, str]:
-        """Returns the file that says, until a run ends, for which pictures it has read a tar."""
+        """Returns the file that marks a tar as searched until the run ends, and its content."""
         part = part_path(self.workspace, tar)
         search = digest_of([str(tar.md5), *sorted(self.wanted or ())])
         return part.with_name(f"{part.name}.searched"), search
@@ -296,19 +296,19 @@ def in_parallel(
     parallel: int,
     stopping: threading.Event,
 ) -> Iterator[_Result]:
-    """Does a piece of work for each item, several at once, and yields what is done first.
+    """Calls `work` for each item in several threads, and yields results as they finish.
 
-    The threads are no part of an executor: one that waits half an hour for a busy server would
-    keep the process from ending when it is told to.
+    It uses no executor, because a thread that waits half an hour for a busy server would keep the
+    process from ending on a signal.
 
     Args:
-        items: begun in their order.
-        work: called in another thread; ends soon, by a `StoppedError`, once `stopping` is set.
-        parallel: the most at once.
-        stopping: set when the iterator is left early, by an error of `work` or of the caller.
+        items: started in this order.
+        work: called in a thread; ends soon with a `StoppedError` once `stopping` is set.
+        parallel: maximum number of threads.
+        stopping: set if the iterator ends early, by an error of `work` or of the caller.
 
     Raises:
-        Exception: what `work` raises, when it does.
+        Exception: the first error of `work`.
     """
     waiting: queue.SimpleQueue[_Item] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[_Result] | BaseException] = queue.SimpleQueue()
@@ -341,7 +341,7 @@ def _work_off(
     work: Callable[[_Item], _Result],
     stopping: threading.Event,
 ) -> None:
-    """Takes one item after the other until there is none, or the work is stopped."""
+    """Works on one item after the other until none is left, or the work is stopped."""
     while not stopping.is_set():
         try:
             done.put((work(waiting.get_nowait()),))

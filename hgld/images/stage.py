@@ -1,33 +1,32 @@
-"""Stage `images`: GLDv2's image tars, checked and extracted, one stage a split.
+"""Stage `images`: downloads, checks and extracts GLDv2's image tars, one stage per split.
 
-The bucket holds `<split>/images_000.tar` and so on, and for each tar its MD5 as
+The bucket has `<split>/images_000.tar` and so on, and the MD5 of each tar as
 `md5sum/<split>/md5.images_000.txt`. An image becomes `images/<split>/a/b/c/<id>.jpg`, where a, b, c
-are the first letters of its id, and a tar becomes one shard of records, written when all its
-images are on the disk. Images the metadata do not know are kept: a record is of a file only.
+are the first letters of its id. A tar becomes one shard of records, written once all its images are
+on the disk. Images missing from the metadata are kept: records describe files only.
 
-Every picture is decoded once (`hgld.pictures`). One that cannot be is left out, and listed with the
-reason in `images/bad_images/<split>`; it makes no stage fail, but more than `max_bad_share` do.
+Every picture is decoded once (`hgld.pictures`). Bad ones are not written, but listed with the
+reason in `images/bad_images/<split>`; the stage fails only if their share exceeds `max_bad_share`.
 
-Space: train has 500 tars of about 1 GB, index 100 of 850 MB, test 20 of 500 MB. Some are fetched at
-once (`parallel`); each lies in `images/.parts/` until its pictures are extracted, and is gone then;
-a tar of a folder is read where it lies. Before the first byte the tars that are missing are summed
-up, and a disk without room for them and their pictures is refused. A download that was stopped, by
-a kill too, is resumed (`hgld.http.transfer`).
+Space: train has 500 tars of about 1 GB, index 100 of 850 MB, test 20 of 500 MB. `parallel` tars are
+downloaded at once to `images/.parts/` and deleted once extracted; tars in a folder are read in
+place. Before the first byte, the stage checks that the disk has room for the missing tars and their
+pictures. Interrupted downloads are resumed, even after a kill (`hgld.http.transfer`).
 
-What decides the rows is the list of tars with their MD5s, not the address. It is asked for first
-and kept in `images/tars/<split>.json`; delete that file to have it asked for again. A tar that was
-extracted before under the same MD5 is not fetched again, also when the number of tars or the
-address has changed. At each start the recorded pictures are looked for: the tars of those that are
-gone, or that were altered, are fetched again, and only those pictures are written anew.
+The rows depend on the list of tars with their MD5s, not on the address. The list is saved in
+`images/tars/<split>.json`; delete that file to fetch it again. A tar that was extracted with the
+same MD5 is not fetched again, even if the address or the number of tars changes. Each run first
+checks the recorded pictures: if some are gone or altered, it fetches their tars again and writes
+only those pictures.
 
-Some pictures instead of all (`only`, `supercategory`, `landmark`) are searched for in whole tars,
-until all are found. `longest_side` makes pictures smaller on their way to the disk. With
-`from_ = "urls"` they come from their own addresses (`hgld.images.urls`).
+If only some pictures are wanted (`only`, `supercategory`, `landmark`), whole tars are searched
+until all are found. `longest_side` shrinks pictures before they are written. With `from_ = "urls"`
+they come from their own URLs (`hgld.images.urls`).
 
-What cannot be fetched becomes a row with status `failed`: one for a tar that is missing or does not
-match its MD5 three times, and one for each member of a tar that is no image at its own place. The
-other tars go on, the stage counts as incomplete, and a rerun tries those tars again. A
-picture that the metadata name, and that none of a split's tars has, is recorded as gone.
+Failures become rows with status `failed`: one for a tar that is missing or fails its MD5 three
+times, and one for each member of a tar that is not an image in its right place. The other tars
+continue, the stage is incomplete, and a rerun retries the failed tars. A picture in the metadata
+that is in no tar of its split is recorded as gone.
 """
 
 import contextlib
@@ -71,7 +70,7 @@ def images_stage(split: str) -> Stage:
 
 
 def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
-    """Says in a line what `run_images` would fetch; writes nothing.
+    """Describes in one line what `run_images` would fetch; writes nothing.
 
     Raises:
         FetchError: the base address cannot be reached.
@@ -95,7 +94,7 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
         left = wanted.difference(*(rows["image_id"].to_pylist() for rows in settled))
         what, size = f"{len(left):,} of {len(wanted):,} pictures", "searched for in whole tars"
         if config.from_ == "urls":
-            wanted_urls(workspace, config, split, wanted)  # refuses what the run would refuse
+            wanted_urls(workspace, config, split, wanted)  # raises the errors of the run
             size = f"at least {_in_words(len(left) * config.pause_s)}, one at a time"
     if what.startswith("0 "):
         return f"{split}: all {what.partition(' of ')[2]} are there"
@@ -103,35 +102,34 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
 
 
 def _times(size: int) -> str:
-    """Returns how long a download takes, by lines of two speeds."""
+    """Returns how long a download takes at two speeds."""
     speeds = (("100 Mbit/s", 1e8), ("1 Gbit/s", 1e9))
     return " or ".join(f"{_in_words(size * 8 / bits)} at {name}" for name, bits in speeds)
 
 
 def _in_words(seconds: float) -> str:
-    """Returns how long something takes: `75 s`, `10 min`, `13.6 h`."""
+    """Formats a duration: `75 s`, `10 min`, `13.6 h`."""
     if seconds < 90:  # noqa: PLR2004 - a minute and a half
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
 def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageReport:
-    """Fetches the tars of a split that are not there yet, and extracts their images.
+    """Fetches the missing tars of a split and extracts their images.
 
-    Pictures that were recorded before and are gone, or are not what they were, are fetched again,
-    also where the stage is up to date.
+    Recorded pictures that are gone or altered are fetched again, even if the stage is up to date.
 
     Args:
         workspace: the build.
-        config: where the tars come from, and how many.
+        config: the settings.
         split: `train`, `index` or `test`.
 
     Returns:
         The report; with failed rows, the stage is incomplete.
 
     Raises:
-        FetchError: the base address cannot be reached (any more), or has no tar of this split.
-        InputError: no such split, too little room, a file that cannot be written, or more bad
+        FetchError: the base address cannot be reached, or has no tar of this split.
+        InputError: no such split, too little space, a file that cannot be written, or more bad
             pictures than `max_bad_share` allows.
         DamagedError: a picture is gone or altered, and cannot be fetched again.
     """
@@ -140,7 +138,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     values = {key: value for key, value in config.row_values(split).items() if value is not None}
     if wanted is not None:
         values["wanted"] = digest_of(sorted(wanted))
-    if config.only is not None:  # so that it is known whether there was one
+    if config.only is not None:  # records that there was a list
         values["only"] = values["wanted"]
     with _opened(workspace, config, split, wanted) as (run, decisive):
         lost = run.restore()
@@ -156,7 +154,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
 def _opened(
     workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
 ) -> Iterator[tuple[SplitRun, dict[str, object]]]:
-    """Gives what fetches the pictures of a split, and what else decides the rows."""
+    """Gives the run of a split, and the further values that its rows depend on."""
     if config.from_ == "urls":
         urls = wanted_urls(workspace, config, split, wanted)
         policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES)

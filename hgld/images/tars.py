@@ -1,8 +1,8 @@
-"""The pictures in one of GLDv2's tars: read without trusting the tar, and written to their places.
+"""Extract pictures from one of GLDv2's tars without trusting it.
 
-The headers are read here and not by `tarfile`, which follows what they say: an extended header may
-rename what comes after it, declare 3 GB of a sparse file in 10 KB, or be a gigabyte itself. An
-image needs a plain header, so that every extended one that would change it refuses the member.
+This module reads the headers itself, because `tarfile` obeys them: an extended header can rename
+the next member, declare a sparse file of 3 GB in 10 KB, or be 1 GB itself. An image needs only a
+plain header, so a member that an extended header would change is refused.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ from hgld.images.config import ImagesConfig
 from hgld.pictures import decode_picture, measure_picture
 
 _THREADS = 4  # that decode and write pictures
-_AHEAD = 2 * _THREADS  # enough that none waits for the tar, few enough to hold in memory
-_MOST_MEMBERS = 100_000  # of a tar, folders included; GLDv2's have about 8,300 images
-_QUALITY = 90  # of a JPEG that is made smaller
+_AHEAD = 2 * _THREADS  # enough that no thread waits for the tar, few enough for memory
+_MOST_MEMBERS = 100_000  # of a tar, with folders; GLDv2's have about 8,300 images
+_QUALITY = 90  # of a shrunk JPEG
 MOST_PICTURE_BYTES = 50_000_000
-"""Of one picture, which is held in memory; GLDv2's have about 120 kB."""
+"""Maximum size of one picture, which is held in memory; GLDv2's have about 120 kB."""
 
-# `./` is how tar names the members of a folder that it was told to pack as `.`.
+# Members have the prefix `./` if tar packed the folder `.`.
 _MEMBER = re.compile(r"(?:\./)?([0-9a-f])/([0-9a-f])/([0-9a-f])/(\1\2\3[0-9a-f]{13})\.jpg")
 _BLOCK_BYTES = 512
 _EXTENDED = (*tarfile.GNU_TYPES, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _MOST_EXTENDED_BYTES = 65_536
-"""Of an extended header; one that needs more is no image's."""
+"""Maximum size of an extended header; an image needs less."""
 _RECORD_LENGTH = re.compile(rb"([1-9][0-9]{0,5}) ")
 _CHANGING = re.compile(rb"[0-9]+ (?:path|linkpath|size|GNU\.sparse\.)")
 _WITHOUT_CONTENT = (
@@ -49,13 +49,13 @@ class TarMember:
     """A member of a tar: the bytes of an image, or why it is not one."""
 
     image_id: str = ""
-    """Empty where the member is no image at its own place."""
+    """Empty if the member is not an image in its right place."""
     content: bytes = b""
     error: str | None = None
 
 
 def image_path(split: str, image_id: str) -> str:
-    """Returns where an image lies, relative to the workspace.
+    """Returns the path of an image, relative to the workspace.
 
     Example:
         >>> image_path("train", "0123456789abcdef")
@@ -65,21 +65,20 @@ def image_path(split: str, image_id: str) -> str:
 
 
 def read_members(path: Path) -> Iterator[TarMember]:
-    """Reads a tar, one member after the other.
+    """Reads the members of a tar in order.
 
-    No member decides where it is written: it is known by its id alone, and one that is not a
-    regular file named by the place of its id (`../evil.jpg`, a link, a sparse file) is refused, as
-    is the second of a name.
+    A member does not decide where it is written: only its id does. One that is not a regular file
+    at the path of its id (`../evil.jpg`, a link, a sparse file) is refused, and so is a duplicate.
 
     Args:
         path: an uncompressed tar.
 
     Yields:
-        An item for each member but the folders.
+        An item for each member except folders.
 
     Raises:
-        tarfile.TarError: it is no tar, cannot be read to its end, or has too many members;
-            what came before is right.
+        tarfile.TarError: it is not a tar, cannot be read to its end, or has too many members;
+            earlier items are valid.
     """
     seen: set[str] = set()
     tar_bytes = path.stat().st_size
@@ -99,13 +98,13 @@ def read_members(path: Path) -> Iterator[TarMember]:
 
 
 def _headers(file: IO[bytes], tar_bytes: int) -> Iterator[tarfile.TarInfo]:
-    """Yields each header, with the file at what follows it; that may be read or not."""
+    """Yields each header, with the file positioned after it; the caller may read on or not."""
     place = 0
     while True:
         file.seek(place)
         block = file.read(_BLOCK_BYTES)
         if block == bytes(_BLOCK_BYTES):
-            return  # the end of a tar
+            return  # end of the tar
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
@@ -114,18 +113,18 @@ def _headers(file: IO[bytes], tar_bytes: int) -> Iterator[tarfile.TarInfo]:
         left = tar_bytes - place - _BLOCK_BYTES
         if not 0 <= size <= left:
             what = f"{header.name[:100]!r} at byte {place:,}"
-            raise tarfile.ReadError(f"{what} has {size:,} bytes, and {left:,} are left")
+            raise tarfile.ReadError(f"{what} has {size:,} bytes, but {left:,} are left")
         if header.type == tarfile.GNUTYPE_SPARSE:
-            # Its map may go on in blocks that only those who trust it can skip.
+            # Its map may continue in blocks that cannot be skipped without trusting it.
             raise tarfile.ReadError(f"{header.name[:100]!r} at byte {place:,} is a sparse file")
         yield header
         place += _BLOCK_BYTES + -(-size // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
 def _is_harmless(header: tarfile.TarInfo, file: IO[bytes]) -> bool:
-    """Says whether an extended header leaves name, size and kind of the next member alone."""
+    """Says whether an extended header does not change name, size and type of the next member."""
     if header.type == tarfile.GNUTYPE_LONGLINK:
-        return True  # the target of a link, and links are refused
+        return True  # only the target of a link, and links are refused
     if header.type == tarfile.GNUTYPE_LONGNAME or header.size > _MOST_EXTENDED_BYTES:
         return False
     content = file.read(header.size)
@@ -140,7 +139,7 @@ def _is_harmless(header: tarfile.TarInfo, file: IO[bytes]) -> bool:
 def _member(header: tarfile.TarInfo, file: IO[bytes], *, is_fit: bool, seen: set[str]) -> TarMember:
     match = _MEMBER.fullmatch(header.name)
     if match is None or not is_fit or match[4] in seen:
-        must = "a regular file a/b/c/<16 hex digits>.jpg, once, that no extended header changes"
+        must = "a unique regular file a/b/c/<16 hex digits>.jpg, changed by no extended header"
         return TarMember(error=f"member {header.name!r} must be {must}; it was not extracted")
     seen.add(match[4])
     if header.size > MOST_PICTURE_BYTES:
@@ -151,7 +150,7 @@ def _member(header: tarfile.TarInfo, file: IO[bytes], *, is_fit: bool, seen: set
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A member of a tar: an image on the disk, or why it is not there. Fields as in IMAGE_FILES."""
+    """An image on the disk, or why it was not written; fields as in IMAGE_FILES."""
 
     status: str
     image_id: str = ""
@@ -164,23 +163,23 @@ class Extracted:
 def extract_images(
     tar: Path, split: str, root: Path, config: ImagesConfig, wanted: Collection[str] | None = None
 ) -> Iterator[Extracted]:
-    """Writes the pictures of a tar to their places, each whole or not at all.
+    """Writes the pictures of a tar, each atomically.
 
-    What cannot be decoded is not written, and removed where an earlier tar left it. When the
+    A picture that cannot be decoded is not written, and an earlier copy of it is removed. When the
     iterator ends, all pictures are on the disk.
 
     Args:
         tar: an uncompressed tar.
         split: `train`, `index` or `test`.
         root: the workspace.
-        config: which pictures are taken, and as what.
-        wanted: ids of the only pictures that are written; None: all.
+        config: the settings.
+        wanted: ids of the pictures to write; None: all.
 
     Yields:
-        An item for each wanted picture and each member that is no picture, in the order of the tar.
+        An item for each wanted picture and each refused member, in the order of the tar.
 
     Raises:
-        tarfile.TarError: as `read_members`; what came before is written, and has been yielded.
+        tarfile.TarError: see `read_members`; earlier pictures are written and yielded.
         InputError: an image cannot be written.
     """
     pending: deque[Future[Extracted]] = deque()
@@ -205,15 +204,15 @@ def extract_images(
 def keep_picture(
     member: TarMember, split: str, root: Path, config: ImagesConfig, *, flush: bool = True
 ) -> Extracted:
-    """Writes a picture to its place, whole or not at all, or says why not.
+    """Writes a picture atomically, or returns why not.
 
     Args:
         member: the picture.
         split: `train`, `index` or `test`.
         root: the workspace.
-        config: which pictures are taken, and as what.
-        flush: whether it is on the disk then; else the caller does that for many at once
-            (`os.sync`), since four million calls of fsync would take hours.
+        config: the settings.
+        flush: whether to flush it to the disk; otherwise the caller does so for many at once
+            (`os.sync`), because four million calls of fsync would take hours.
 
     Raises:
         InputError: it cannot be written.
@@ -237,14 +236,14 @@ def keep_picture(
 
 
 def _shrunk(content: bytes, size: tuple[int, int], longest_side: int) -> bytes:
-    """Returns a picture with that longest side: an upright RGB JPEG without metadata.
+    """Shrinks a picture to this longest side: an upright RGB JPEG without metadata.
 
-    The same bytes and settings give the same bytes, under the same Pillow.
+    With the same version of Pillow, the same input gives the same bytes.
     """
     from PIL import Image
 
     shortest = math.ceil(min(size) * longest_side / max(size))
-    # A JPEG may be decoded at a half or less, as long as twice the pixels are left to filter.
+    # Decode a JPEG at a reduced size if that leaves at least twice the pixels to filter.
     image = decode_picture(content, min_side=2 * shortest)
     scale = longest_side / max(image.size)
     small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

@@ -1,13 +1,12 @@
-"""Pictures from their own addresses instead of the tars: for a few thousand of them, and politely.
+"""Fetch a few thousand pictures from their own URLs instead of the tars, politely.
 
-`train.csv` names the address of each picture on Wikimedia Commons. They come one after the other
-with a pause between two requests to a host, two at a time at most, under a User-Agent that says how
-to reach whoever asks. All threads wait for a host that asks for it (429, Retry-After;
-`hgld.http.session`). Where pictures are made smaller, a thumbnail is asked for, in one of the
-widths that Wikimedia keeps; any other is refused there.
+`train.csv` has the URL of each picture on Wikimedia Commons. There is a pause between requests to a
+host, at most two run at once, and the User-Agent has the user's contact. All threads wait if a host
+asks for it (429, Retry-After; `hgld.http.session`). To shrink pictures, thumbnails are requested in
+one of the widths that Wikimedia keeps; it refuses all others.
 
-A file on Commons may have been replaced or deleted since GLDv2 was made. One that is gone (404,
-410) is recorded as gone and not asked for again; what else fails is tried again by the next run.
+A file on Commons may have been replaced or deleted since GLDv2 was made. If it is gone (404, 410),
+it is recorded as gone and not requested again; the next run retries all other failures.
 
 Source of the widths: https://www.mediawiki.org/wiki/Common_thumbnail_sizes ($wgThumbnailSteps).
 """
@@ -36,7 +35,7 @@ from hgld.images.records import records_table
 from hgld.images.tars import Extracted, TarMember, keep_picture
 
 THUMBNAIL_WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
-"""In pixels; the widths of thumbnails that Wikimedia makes."""
+"""Widths of Wikimedia's thumbnails, in pixels."""
 
 _ORIGINAL = re.compile(
     r"(.*/wikipedia/[^/]+)/([0-9a-f]/[0-9a-f]{2}/([^/?#]+\.(?:jpe?g|png)))", re.I
@@ -47,11 +46,11 @@ _STOP_CHECK_S = 0.2
 
 
 def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
-    """Returns where a picture may be fetched, the best first.
+    """Returns the URLs of a picture, the best first.
 
     Args:
-        url: of the original.
-        longest_side: in pixels, that it is made smaller to; 0: the original is wanted.
+        url: the URL of the original.
+        longest_side: the wanted size in pixels; 0: the original.
 
     Example:
         >>> addresses_of("http://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 512)[0]
@@ -63,17 +62,17 @@ def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
     match = _ORIGINAL.fullmatch(url)
     if not (longest_side and width and match):
         return (url,)
-    # As wide as is wanted at least: of a picture that is higher than wide, higher.
+    # At least as wide as wanted; a portrait picture is even higher.
     return (f"{match[1]}/thumb/{match[2]}/{width}px-{match[3]}", url)
 
 
 def group_of(image_id: str) -> str:
-    """Returns the name of the shard that has the record of a picture."""
+    """Returns the name of the shard with the record of a picture."""
     return f"urls_{image_id[:2]}"
 
 
 def groups_of(split: str, urls: Collection[str]) -> list[PublishedTar]:
-    """Returns the groups of pictures, by their ids, that are recorded together as a tar is."""
+    """Groups pictures by id; a group is recorded in one shard, like a tar."""
     names = sorted({group_of(image_id) for image_id in urls})
     return [PublishedTar(split, f"{name}.tar", None) for name in names]
 
@@ -81,35 +80,35 @@ def groups_of(split: str, urls: Collection[str]) -> list[PublishedTar]:
 def wanted_urls(
     workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
 ) -> dict[str, str]:
-    """Returns the addresses of pictures, all of them on servers that may be asked.
+    """Returns the URLs of pictures, all on allowed servers.
 
     Args:
-        workspace: the build, which has the CSV file of the split.
+        workspace: the build, with the CSV file of the split.
         config: the settings.
-        split: `train`, or another whose file has a column `url`.
+        split: `train`, or another split whose file has a column `url`.
         wanted: ids of the pictures.
 
     Raises:
-        InputError: all pictures are asked for, there is no file or no address in it, an address is
-            on a server that is not among `url_hosts`, or there is no contact.
+        InputError: all pictures are wanted, the file or its URLs are missing, a URL is on a server
+            that is not in `url_hosts`, or there is no contact.
     """
     if wanted is None:
-        mend = "choose some with --only, --supercategory or --landmark; all are in the tars"
-        raise InputError(f"--from urls is for some images: {mend}")
+        mend = "select some with --only, --supercategory or --landmark, or use the tars for all"
+        raise InputError(f"--from urls is only for some images: {mend}")
     if not wanted:
         return {}
     path = workspace.path(f"metadata/csv/{split}.csv")
     if not path.exists():
-        mend = f"run {workspace.command('metadata')} first (only train.csv has addresses)"
-        raise InputError(f"{path} is not there, which names the addresses of the images; {mend}")
+        mend = f"run {workspace.command('metadata')} first (only train.csv has URLs)"
+        raise InputError(f"{path}, which has the URLs of the images, is missing; {mend}")
     table = read_csv(path, {"id": pa.string(), "url": pa.string()}, unique="id")
     table = table.filter(pc.is_in(table["id"], pa.array(list(wanted), pa.string())))
     urls = {row["id"]: row["url"] for row in table.to_pylist() if row["url"]}
     hosts = Counter(urlsplit(url).hostname or "" for url in urls.values())
     for host, count in hosts.items():
         if host not in config.url_hosts:
-            what = f"{count:,} of {len(urls):,} addresses are at {host!r}"
-            mend = f"only {', '.join(config.url_hosts)} may be asked, name more with --url-hosts"
+            what = f"{count:,} of {len(urls):,} URLs are at {host!r}"
+            mend = f"allowed are only {', '.join(config.url_hosts)}; allow more with --url-hosts"
             raise InputError(f"{path}: {what}; {mend}")
     require_contact(config.contact, *urls.values())
     return urls
@@ -117,14 +116,14 @@ def wanted_urls(
 
 @dataclass(slots=True)
 class UrlReader:
-    """Fetches pictures from their addresses."""
+    """Fetches pictures from their URLs."""
 
     workspace: Workspace
     session: PoliteSession
     config: ImagesConfig
     urls: dict[str, str]
     _turns: dict[str, float] = field(default_factory=dict, init=False)
-    """Host to when the next request to it may start."""
+    """Host to the time when the next request may start."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def fetch(self, group: PublishedTar, wanted: Collection[str] | None) -> pa.Table:
@@ -132,21 +131,21 @@ class UrlReader:
 
         Raises:
             InputError: a picture cannot be written.
-            StoppedError: another thread has ended the work.
+            StoppedError: another thread stopped the work.
         """
         ids = sorted(self.urls.keys() & (wanted or ()))
         found = (self._fetched(group.split, one) for one in ids if group_of(one) == group.shard)
         return records_table(group.split, found)
 
     def absent(self, split: str, _tars: int) -> str:
-        """Returns why there is no picture at all."""
-        return f"{split}.csv has no address of it; check the list"
+        """Returns why a picture was not found."""
+        return f"{split}.csv has no URL for it; check the list"
 
     def check_room(self, _tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
-        """Does nothing: how large the pictures are is known when they come."""
+        """Does nothing, because the sizes of the pictures are not known in advance."""
 
     def _fetched(self, split: str, image_id: str) -> tuple[str, Extracted]:
-        """Fetches a picture; returns its address, and what is recorded of it."""
+        """Fetches a picture; returns its URL and its record."""
         address, *others = addresses_of(self.urls[image_id], self.config.longest_side)
         while True:
             self._wait_for_turn(urlsplit(address).netloc)
@@ -157,12 +156,12 @@ class UrlReader:
                 return address, Extracted("failed", image_id, error=why)
             if answer.ok or not others:
                 break
-            address = others.pop(0)  # there is no thumbnail of one that is smaller than it
+            address = others.pop(0)  # a picture smaller than the thumbnail has none
         if answer.ok:
             member = TarMember(image_id=image_id, content=answer.content)
             return address, keep_picture(member, split, self.workspace.root, self.config)
         if answer.status_code in _GONE:
-            why, status = f"is not at {address} any more ({answer.status_code})", "gone"
+            why, status = f"is no longer at {address} ({answer.status_code})", "gone"
         else:
             why, status = f"{address} answered {answer.status_code} {answer.reason}", "failed"
         return address, Extracted(status, image_id, error=why)

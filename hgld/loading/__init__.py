@@ -1,7 +1,7 @@
-"""What a user reads labels with: `hgld.load`, lazy and typed.
+"""`hgld.load` reads labels, lazily and with types.
 
-It writes no folder of a build and knows no workspace: a release that was pulled, an address, one
-shard, Google's files and a table of one's own come through the same door.
+It does not need or write a build: the same function loads a pulled release, a URL, Google's files
+and the user's own tables.
 """
 
 from hgld.loading.sources import load

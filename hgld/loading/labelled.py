@@ -1,4 +1,4 @@
-"""What `hgld.load` returns: the splits of a data set, and the labels of their rows as numbers."""
+"""The result of `hgld.load`: the splits of a data set, with labels as numbers."""
 
 import dataclasses
 import difflib
@@ -28,37 +28,37 @@ _DEPTH = 3
 
 
 def gldv2_place(image_id: str) -> str:
-    """Returns the path of a picture within the folder of its split, as in GLDv2's tars.
+    """Returns the path of a picture in the folder of its split, as in GLDv2's tars.
 
     Raises:
-        ValueError: the id is too short to have one.
+        ValueError: the id is too short.
 
     Example:
         >>> gldv2_place("0123456789abcdef")
         '0/1/2/0123456789abcdef.jpg'
     """
     if len(image_id) < _DEPTH:
-        mend = "say where a picture of yours lies with place=, as place=str where the ids are paths"
+        mend = "for your own pictures give place=, such as place=str if the ids are paths"
         raise ValueError(f"an image id of GLDv2 must have 16 characters, got {image_id!r}; {mend}")
     return "/".join((*image_id[:_DEPTH], f"{image_id}.jpg"))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSplit:
-    """The images of one split, or those of them that fulfil a condition. Read when asked."""
+    """The images of one split, or those that meet a condition; rows are read on demand."""
 
     name: str
-    """train, index or test; or as a table of one's own calls it."""
+    """train, index or test, or a name in the user's own table."""
     levels: tuple[str, ...]
     """Columns of its labels, finest first."""
     image_column: str
     source: RowSource = field(repr=False)
     names_of: Callable[[str, str], pa.Array | None] = field(repr=False)
-    """Split and column to the names of a level; None where nothing says them."""
+    """Split and column to the names of a level; None if the column is not a level."""
     labels_of: Callable[[str, Sequence[str | int]], list[str]] | None = field(
         default=None, repr=False
     )
-    """Split and landmarks to their super-categories, where rows are sorted by these first."""
+    """Split and landmarks to their super-categories, if rows are sorted by super-category."""
     chosen: pc.Expression | None = None
 
     def __len__(self) -> int:
@@ -71,44 +71,44 @@ class LabelledSplit:
         return tuple(self.source.schema.names)
 
     def of(self, **values: str | int | Sequence[str | int]) -> "LabelledSplit":
-        """Returns the images with some labels: `split.of(hierarchical_label="church")`.
+        """Selects images by label: `split.of(hierarchical_label="church")`.
 
         Args:
-            values: column to the value it must have, or to several of which it must have one.
+            values: column to the value it must have, or to several allowed values.
 
         Raises:
-            ValueError: there is no such column, or no such name of a level.
+            ValueError: there is no such column, or no such name in a level.
         """
         split = self
         for column, wanted in values.items():
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
             self._require_known(column, several)
             if column == LANDMARK and self.labels_of:
-                # Rows are sorted by super-category: the landmark alone rules out no row group.
+                # Rows are sorted by super-category: a landmark id rules out no row group.
                 labels = self.labels_of(self.name, several)
                 split = split.where(_is_one_of(SUPERCATEGORY, labels))
             split = split.where(_is_one_of(column, several))
         return split
 
     def where(self, condition: pc.Expression) -> "LabelledSplit":
-        """Returns the images that fulfil a condition of `pyarrow.compute.field`.
+        """Selects images by an Arrow expression, such as `pyarrow.compute.field("in_clean")`.
 
         Raises:
-            TypeError: it is none.
+            TypeError: the condition is not an Arrow expression.
         """
         if not isinstance(condition, pc.Expression):
             like = "such as pyarrow.compute.field('in_clean')"
-            raise TypeError(f"a condition must be one of pyarrow, {like}, got {condition!r}")
+            raise TypeError(f"condition must be an Arrow expression {like}, got {condition!r}")
         both = condition if self.chosen is None else self.chosen & condition
         return dataclasses.replace(self, chosen=both)
 
     def image_ids(self) -> list[str]:
-        """Returns the N image ids, in the order of the rows."""
+        """Returns the N image ids in the order of the rows."""
         ids = self.to_arrow([self.image_column])[self.image_column]
         return [str(one) for one in ids.to_pylist()]
 
     def labels(self, levels: Sequence[str] | None = None) -> NDArray[np.int64]:
-        """Returns the labels as losses and metrics take them, after `torch.from_numpy`.
+        """Returns the labels for losses and metrics (use `torch.from_numpy`).
 
         Args:
             levels: L columns, finest first; None: `self.levels`.
@@ -118,7 +118,7 @@ class LabelledSplit:
 
         Raises:
             ValueError: an image has no label, or there is no such level.
-            InputError: an image has a label that the hierarchy lacks.
+            InputError: a label of an image is not in the hierarchy.
         """
         wanted = levels_of(self.levels if levels is None else levels)
         rows = self.to_arrow(list(dict.fromkeys(wanted)))
@@ -136,7 +136,7 @@ class LabelledSplit:
         return tuple(str(one) for one in self._names(level).to_pylist())
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Returns rows; None: with every column.
+        """Returns the rows as an Arrow table; None: all columns.
 
         Raises:
             ValueError: there is no such column.
@@ -147,7 +147,7 @@ class LabelledSplit:
         return self.source.table(columns, self.chosen)
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-        """Returns rows as a frame; None: with every flat column, which says all of the nested ones.
+        """Returns the rows as a pandas frame; None: all flat columns (nested ones repeat them).
 
         Raises:
             ValueError: there is no such column.
@@ -170,21 +170,21 @@ class LabelledSplit:
         """Returns the pictures with their labels as a `torch.utils.data.Dataset`.
 
         Args:
-            images: folder of the pictures, or of the folders of the splits.
-            transform: turns an upright RGB image of Pillow's into what batches are made of, such as
-                a tensor; None: items hold the image itself. Workers that are spawned pickle it.
-            levels: as for `labels`.
-            place: an image id to the path of its file in the folder.
+            images: folder of the pictures, or parent folder of the splits.
+            transform: converts an upright RGB Pillow image, for example to a tensor; None: items
+                hold the image itself. Spawned workers pickle it.
+            levels: see `labels`.
+            place: maps an image id to the path of its file in the folder.
 
         Raises:
-            InputError: the folder, or the first picture, is not there.
-            ValueError: as `labels`.
+            InputError: the folder or the first picture is missing.
+            ValueError: see `labels`.
             ModuleNotFoundError: torch is not installed.
         """
         try:
             from hgld.loading.torch_dataset import LabelledPictures
         except ModuleNotFoundError as error:
-            what = f"pictures for torch need the package {error.name}: {how_to_install('train')}"
+            what = f"LabelledSplit.torch needs the package {error.name}: {how_to_install('train')}"
             raise ModuleNotFoundError(what, name=error.name) from error
 
         own = Path(images) / self.name
@@ -196,24 +196,24 @@ class LabelledSplit:
         if column.null_count:
             what = f"{column.null_count:,} of {len(column):,} images of {self.name} have no {level}"
             mend = f".where(pyarrow.compute.field({level!r}).is_valid())"
-            raise ValueError(f"{what}; keep those that have one: {mend}")
+            raise ValueError(f"{what}; select those that have one: {mend}")
         values = as_names(column)
         ids = pc.index_in(values, value_set=self._names(level))
         if ids.null_count:
             foreign = values.filter(pc.is_null(ids))[0].as_py()
             what = f"{level} {foreign!r} of {self.name} is not in the tables of the hierarchy"
-            raise InputError(f"{what}; all files must be of one release: fetch or make them again")
+            raise InputError(f"{what}; files of different releases are mixed: fetch them again")
         return ids
 
     def _names(self, level: str) -> pa.Array:
         self._require(level)
         names = self.names_of(self.name, level)
         if names is None:
-            raise ValueError(f"{level!r} is no level; levels are {', '.join(self.levels)}")
+            raise ValueError(f"{level!r} is not a level; levels are {', '.join(self.levels)}")
         return names
 
     def _require_known(self, column: str, wanted: Sequence[str | int]) -> None:
-        """Checks that a level has these names."""
+        """Checks that the column exists and, if it is a level, has these names."""
         self._require(column)
         names = self.names_of(self.name, column) if column in self.levels else None
         known = set(wanted if names is None else names.to_pylist())
@@ -221,7 +221,7 @@ class LabelledSplit:
             if one not in known:
                 near = difflib.get_close_matches(str(one), map(str, known), n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"{column} must be one of {len(known):,}, got {one!r}{hint}")
+                raise ValueError(f"{column} must be one of {len(known):,} names, got {one!r}{hint}")
 
     def _require(self, column: str) -> None:
         if column not in self.columns:
@@ -230,9 +230,9 @@ class LabelledSplit:
 
 
 def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
-    """Returns a condition by which Arrow skips row groups.
+    """Returns a condition for which Arrow skips row groups.
 
-    With `isin` not every version of Arrow does (17 does not).
+    With `isin`, some versions of Arrow (17) do not skip any.
     """
     if not values:
         return pc.scalar(False)
@@ -243,10 +243,10 @@ def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
-    """A data set: its splits, and the tree of its labels. Made by `hgld.load`."""
+    """The splits of a data set, with the tree of its labels; returned by `hgld.load`."""
 
     where: str
-    """What was loaded, as errors name it."""
+    """Name of the source, for errors."""
     splits: Mapping[str, LabelledSplit]
     hierarchy_source: RowSource | None = field(default=None, repr=False)
     landmarks_source: RowSource | None = field(default=None, repr=False)
@@ -255,7 +255,7 @@ class LabelledSet:
         """Returns a split by its name; `query` is `test`.
 
         Raises:
-            InputError: there is none of that name.
+            InputError: there is no such split.
         """
         split = self.splits.get(_QUERY if name == "query" else name)
         if split is None:
@@ -274,24 +274,24 @@ class LabelledSet:
 
     @property
     def query(self) -> LabelledSplit:
-        """The searching images, GLDv2's test split."""
+        """The query images, GLDv2's test split."""
         return self["query"]
 
     @property
     def hierarchy(self) -> pa.Table:
-        """The labels that classes give, a row each, with what hangs on them.
+        """The labels that come from classes, one row each, with their counts.
 
         Raises:
-            InputError: what was loaded has none.
+            InputError: the source has no hierarchy.
         """
         return self._table(self.hierarchy_source, "hierarchy")
 
     @property
     def landmarks(self) -> pa.Table:
-        """The landmarks, a row each, those without a label too; of filled ones `rule` is filled.
+        """All landmarks, one row each, with or without a label; `rule` is filled for fills.
 
         Raises:
-            InputError: what was loaded has none.
+            InputError: the source has no table of landmarks.
         """
         return self._table(self.landmarks_source, "table of landmarks")
 

@@ -1,9 +1,9 @@
-"""Google's published CSV files of H-GLDv2, through the same door as a release.
+"""Load Google's published CSV files of H-GLDv2 like a release.
 
-Google publishes the labels of landmarks. The images that carry them follow from GLDv2's own tables
-beside them: of train those that `train_clean.csv` lists (the published filter: 970,981 images of
-46,593 landmarks under 78 super-categories), of index all, and the queries by their relevant images.
-Rows lie in the order of a release: by label, landmark and image.
+Google publishes the labels of landmarks. GLDv2's own tables in the same folder have the images:
+those in `train_clean.csv` for train (the published filter: 970,981 images of 46,593 landmarks in 78
+super-categories), all for index, and the relevant images for the queries. Rows are sorted like a
+release, by label, landmark and image.
 """
 
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ _SPLITS = {"train": "train", "index": "index", "test": "index"}
 
 
 def official_set(folder: Path, levels: Sequence[str] | None = None) -> LabelledSet:
-    """Returns the splits whose labels a folder of GLDv2's CSV files has; each is read when asked.
+    """Returns the splits that a folder of GLDv2's CSV files has labels for, read on demand.
 
     Args:
-        folder: with `train_label_to_hierarchical.csv`, that of index, or both; and for train
-            `train_clean.csv`, for index `index_image_to_landmark.csv`, and for the queries, too,
-            `test.csv` and `retrieval_solution_v2.1.csv`.
+        folder: has `train_label_to_hierarchical.csv`, that of index, or both; also
+            `train_clean.csv` for train, `index_image_to_landmark.csv` for index, and `test.csv` and
+            `retrieval_solution_v2.1.csv` for the queries.
         levels: columns of the labels, finest first; None: all three of a release.
     """
     spaces = [space for space in SPACES if (folder / LABEL_FILE.format(space)).is_file()]
@@ -51,7 +51,7 @@ def official_set(folder: Path, levels: Sequence[str] | None = None) -> LabelledS
 
 
 def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
-    """Returns the landmarks of both spaces, null where they have no label."""
+    """Returns the landmarks of both label spaces; a missing label is null."""
     tables = []
     for space in spaces:
         rows = read_csv(folder / LABEL_FILE.format(space), _LABELS, unique=LANDMARK)

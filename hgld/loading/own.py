@@ -1,4 +1,4 @@
-"""Any table of one's own: images with a column for each level of their labels."""
+"""Load the user's own tables: images with a column for each level of their labels."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,22 @@ _SPLIT = "split"
 def own_set(
     tables: Mapping[str, object], where: str, levels: Sequence[str] | None, image: str
 ) -> LabelledSet:
-    """Returns tables as splits, whose labels share their ids.
+    """Returns tables as splits that share the ids of labels.
 
     Args:
-        tables: split to a parquet or CSV file, or to anything that Arrow takes for a table (of
-            Arrow, pandas, polars); `query` is called `test`. A single table under the name "" is
-            divided by its column `split`; without such a column it is `train`.
-        where: what was loaded, as errors name it.
+        tables: split to a parquet or CSV file, or to a table of Arrow, pandas or polars; `query` is
+            renamed to `test`. A single table with the key "" is divided by its column `split`;
+            without that column it is `train`.
+        where: name of the source, for errors.
         levels: columns of the labels, finest first; None: those of a release.
         image: the column of the images.
 
     Raises:
         InputError: no table, or one that cannot be read or lacks a column.
-        TypeError: it is no table, or levels are one text.
+        TypeError: not a table, or levels is a single text.
     """
     if not tables:
-        raise InputError("source must have one table or more, got none")
+        raise InputError("source must have at least one table, got none")
     wanted = levels_of(levels)
     sources = {name: _source(one, name or where, wanted, image) for name, one in tables.items()}
     for name, source in sources.items():
@@ -54,9 +54,9 @@ def own_set(
     else:
         parts = {name or "train": (source, None) for name, source in sources.items()}
     if None in parts:
-        raise InputError(f"{where}: every row must have a {_SPLIT}, and some have none")
+        raise InputError(f"{where}: every row must have a {_SPLIT}, but some have none")
     if {"query", "test"} <= parts.keys():
-        raise InputError(f"{where} has both test and query, which are one; call all of them query")
+        raise InputError(f"{where} has both test and query, which mean the same; use only query")
     splits = {}
     for value, (source, chosen) in parts.items():
         name = "test" if value == "query" else str(value)
@@ -77,11 +77,11 @@ def _source(table: object, where: str, levels: Sequence[str], image: str) -> Row
 
 
 def _in_memory(table: pa.Table, where: str) -> RowSource:
-    """Returns a table's rows; its texts as plain ones, which every function of Arrow takes."""
+    """Returns the rows of a table, with all text as plain strings, which all of Arrow accepts."""
     for place, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if reading.is_text(kind) and field.type != pa.string():
-            # Arrow 26 cannot cast what polars makes of a column of categories.
+            # Arrow 26 cannot cast a categorical column of polars.
             texts = pa.chunked_array([table.column(place).to_pylist()], pa.string())
             table = table.set_column(place, field.name, texts)
     return RowSource([where], lambda: pds.dataset(table))
@@ -92,8 +92,7 @@ def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
 
     Args:
         path: the file.
-        texts: columns that are read as they are written: ids of images, and labels, so that 007
-            and 7 are two.
+        texts: columns to read as text: ids of images, and labels, so that 007 and 7 differ.
     """
     types = dict.fromkeys(texts, pa.string())
     kinds = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
@@ -113,7 +112,7 @@ def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -
         raise InputError(f"{where} must have one column {twice[0]}, got {there.count(twice[0])}")
     if missing := [name for name in (image, *levels) if name not in there]:
         what = (
-            f"{where} lacks {', '.join(missing)} of {', '.join(there)}; say which columns are the"
+            f"{where} has no column {', '.join(missing)}, only {', '.join(there)}; name those for"
         )
         like = 'hgld.load(..., image="picture", levels=("product", "category"))'
-        raise InputError(f"{what} image ({image}) and the levels ({', '.join(levels)}): {like}")
+        raise InputError(f"{what} image ({image}) and levels ({', '.join(levels)}): {like}")

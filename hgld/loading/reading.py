@@ -1,13 +1,13 @@
-"""Rows that are read when they are asked for: only the columns and the row groups that are wanted.
+"""Read rows on demand, only the needed columns and row groups, and assign ids to labels.
 
-Underneath is `pyarrow.dataset`. Every page that is read is compared with its checksum, where the
-file has any, and what goes wrong is told with the name of the file.
+It uses `pyarrow.dataset`. Every page is checked against its checksum, if the file has any, and
+errors name the file.
 
-The ids of labels are here too: the position of a name is the id that losses and metrics take. The
-names of a release are those of `hierarchy.parquet` and `landmarks.parquet`: a label has one id in
-every split and selection, whether it has images there or not. Train and index have different
-landmarks under the same numbers, so their landmark ids are numbered apart; a query's is one of the
-index. Names that only filled labels have come last: an id is the same with fills and without.
+The id of a label, for losses and metrics, is the position of its name. The names of a release come
+from `hierarchy.parquet` and `landmarks.parquet`, so a label has the same id in every split and
+selection, with or without images there. Train and index use the same numbers for different
+landmarks, so their landmarks get separate ids; queries use those of the index. Names that only
+filled labels have come last, so that ids are the same with and without fills.
 """
 
 import contextlib
@@ -28,21 +28,21 @@ RELEASE_LEVELS = (LANDMARK, SUPERCATEGORY, SIDE)
 
 _OPTIONS = pds.ParquetFragmentScanOptions(pre_buffer=True, page_checksum_verification=True)
 PARQUET = pds.ParquetFileFormat(default_fragment_scan_options=_OPTIONS)
-"""How parquet files are read: ranges that lie near each other at once, checksums compared."""
+"""Parquet format that reads nearby ranges at once and verifies checksums."""
 
 
 @dataclass(slots=True)
 class RowSource:
-    """The rows of some files, or of a table; nothing is opened before it is needed."""
+    """The rows of some files or of a table, opened on demand."""
 
     files: Sequence[str]
-    """Names of the files, or the one of the table, as an error tells them; in the order of rows."""
+    """Names of the files or of the table, for errors, in the order of the rows."""
     opener: Callable[[], pds.Dataset]
     _opened: pds.Dataset | None = field(default=None, init=False)
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns; opens the first file, where that was not done.
+        """The columns; opens the first file if needed.
 
         Raises:
             HgldError: it cannot be read.
@@ -50,7 +50,7 @@ class RowSource:
         return self._dataset().schema
 
     def count(self, chosen: pc.Expression | None) -> int:
-        """Returns how many rows there are, or fulfil a condition.
+        """Returns the number of rows, or of those that meet a condition.
 
         Raises:
             HgldError: a file cannot be read.
@@ -65,7 +65,7 @@ class RowSource:
 
         Args:
             columns: names; None: all.
-            chosen: a condition; row groups that cannot fulfil it are not read.
+            chosen: a condition; row groups that cannot meet it are not read.
 
         Raises:
             HgldError: a file cannot be read.
@@ -88,7 +88,7 @@ class RowSource:
             raise unreadable(self._culprit(columns, chosen), error) from error
 
     def _culprit(self, columns: list[str] | None, chosen: pc.Expression | None) -> str:
-        """Returns the file that cannot be read: Arrow says what is wrong, and not always where."""
+        """Finds the file that cannot be read, which Arrow's errors do not always name."""
         if self._opened is None:
             return self.files[0]
         fragments = self._opened.get_fragments()
@@ -101,11 +101,11 @@ class RowSource:
 
 
 def parquet_rows(files: Sequence[str], opened: Callable[[], Sequence[object]]) -> RowSource:
-    """Returns the rows of parquet files of one schema.
+    """Returns the rows of parquet files with one schema.
 
     Args:
         files: their names, for errors; one or more.
-        opened: gives for each its path, or itself open.
+        opened: returns the path of each file, or the open file.
     """
 
     def opener() -> pds.Dataset:
@@ -118,63 +118,62 @@ def parquet_rows(files: Sequence[str], opened: Callable[[], Sequence[object]]) -
 
 
 def unreadable(name: str, error: Exception) -> HgldError:
-    """Returns what it means that Arrow cannot read a file."""
+    """Translates an error of Arrow for a file."""
     text = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{name} is not there; check the path")
+        return InputError(f"{name} does not exist; check the path")
     if "magic bytes" in text or "Parquet file size is" in text:
-        return InputError(f"{name} is no parquet file, or was cut short; fetch it again")
-    what = f"{name} is not what was written there ({text[:300]})"
-    return DamagedError(f"{what}; fetch it or make it again")
+        return InputError(f"{name} is not a parquet file, or is incomplete; fetch it again")
+    return DamagedError(f"{name} is damaged ({text[:300]}); fetch it or make it again")
 
 
 def levels_of(levels: Sequence[str] | None) -> tuple[str, ...]:
     """Returns the columns of levels; None: those of a release.
 
     Raises:
-        TypeError: they are one text, which is a sequence of its letters.
-        ValueError: there are none.
+        TypeError: levels is a single text, which would be a sequence of its letters.
+        ValueError: levels is empty.
     """
     if levels is None:
         return RELEASE_LEVELS
     if isinstance(levels, str):
-        raise TypeError(f"levels must be several names, got one text: write ({levels!r},)")
+        raise TypeError(f"levels must be a sequence of names, got one text: write ({levels!r},)")
     if not levels:
-        raise ValueError("levels must name one column or more, got none")
+        raise ValueError("levels must name at least one column, got none")
     return tuple(levels)
 
 
 def sorted_names(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
-    """Returns the values of some columns, each once, in their order; nulls are left out.
+    """Returns the distinct values of some columns, sorted, without nulls.
 
     Raises:
-        InputError: they are neither texts nor whole numbers.
+        InputError: they are neither text nor integers.
     """
     chunks = [chunk for column in columns for chunk in as_names(column).chunks]
     if not chunks:
         return pa.array([], pa.string())
     if len({chunk.type for chunk in chunks}) > 1:
-        raise InputError("a level must be texts in every split or whole numbers in every split")
+        raise InputError("a level must be text in every split or integers in every split")
     values = pc.unique(pa.chunked_array(chunks)).drop_null()
     return values.take(pc.sort_indices(values))
 
 
 def as_names(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns labels as texts, or as int64, however they are kept.
+    """Returns labels as strings or int64, from any Arrow type of text, integer or boolean.
 
     Raises:
-        InputError: they are neither texts nor whole numbers.
+        InputError: they are neither text nor integers.
     """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_null(kind) or is_text(kind):
         return column.cast(pa.string())
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(kind).cast(pa.int64())
-    raise InputError(f"a level must hold texts or whole numbers, got {kind}")
+    raise InputError(f"a level must have text or integers, got {kind}")
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Says whether a type is one of texts."""
+    """Says whether a type is text."""
     views = pa.types.is_string_view(kind)
     return bool(views or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -186,15 +185,15 @@ class ReleaseNames:
     hierarchy: RowSource
     landmarks: RowSource
     has_fills: bool = False
-    """Whether labels that were filled are read."""
+    """Whether filled labels are read."""
     _known: dict[tuple[str, str], pa.Array | None] = field(default_factory=dict, init=False)
 
     def of(self, split: str, column: str) -> pa.Array | None:
-        """Returns the names of a level, None where no table has that column.
+        """Returns the names of a level, or None if no table has that column.
 
         Args:
             split: train, index or test.
-            column: of its rows.
+            column: the column of the level.
         """
         key = (_space(split) if column == LANDMARK else "", column)
         if key not in self._known:
@@ -206,7 +205,7 @@ class ReleaseNames:
 
         Args:
             split: train, index or test.
-            landmarks: their ids; those without a label, or unknown ones, have none.
+            landmarks: their ids; unknown or unlabelled ones are ignored.
         """
         is_wanted = pc.field(LANDMARK).isin(pa.array(landmarks, pa.int64()))
         is_wanted &= pc.field("split") == _space(split)
@@ -228,7 +227,7 @@ class ReleaseNames:
         return pa.concat_arrays([names, more])
 
     def _of_landmarks(self, space: str, column: str, chosen: pc.Expression) -> pa.Array:
-        """Returns the names of a column of the landmarks that have a label."""
+        """Returns the names in a column of the labelled landmarks."""
         chosen &= pc.field(SUPERCATEGORY).is_valid()
         if space:
             chosen &= pc.field("split") == space
@@ -236,5 +235,5 @@ class ReleaseNames:
 
 
 def _space(split: str) -> str:
-    """Returns in which space the landmarks of a split are numbered."""
+    """Returns the label space of a split."""
     return "train" if split == "train" else "index"

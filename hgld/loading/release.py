@@ -1,6 +1,6 @@
-"""A release, or the folder annotations/ of a build: on the disk, or at an address.
+"""Load a release, or the folder annotations/ of a build, from the disk or a URL.
 
-Shards are called `train-00001-of-00017.parquet`: one that is missing is noticed.
+Shards are named `train-00001-of-00017.parquet`, so a missing one is noticed.
 """
 
 import re
@@ -16,7 +16,7 @@ from hgld.tables import HIERARCHY, LANDMARK_LABELS, OriginChoice
 
 HOME = "annotations"
 _SHARD = re.compile(r"(data|filled)/([a-z_]+)-[0-9]{5}-of-([0-9]{5})\.parquet")
-_AT_ONCE = 8  # files of an address that are opened
+_AT_ONCE = 8  # files of a URL to open at once
 _SPLITS = ("train", "index", "test")
 _TREE_FILE = PurePosixPath(HIERARCHY.path).name
 _LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
@@ -24,17 +24,17 @@ _LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Shelf:
-    """Where the files of annotations/ lie."""
+    """The files of a folder annotations/, local or remote."""
 
     base: str
-    """The folder or address of annotations/, as errors name it."""
+    """Folder or URL, for errors."""
     files: Sequence[str]
-    """Relative to the base."""
+    """Paths relative to the base."""
     opener: Callable[[str], object]
-    """Gives of a file what Arrow reads it from: its path, or itself open."""
+    """Returns the path of a file, or the open file, for Arrow."""
 
     def rows(self, *names: str) -> RowSource:
-        """Returns the rows of parquet files, one after the other."""
+        """Returns the rows of parquet files, in the order of the names."""
 
         def opened() -> list[object]:
             with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -56,19 +56,19 @@ def release_set(
     """Returns the splits of a release.
 
     Args:
-        shelf: where its files lie.
-        where: what was asked for, as errors name it.
-        choice: which labels; fills come after the others.
+        shelf: its files.
+        where: name of the source, for errors.
+        choice: which labels to load; fills come after the others.
         levels: columns of the labels, finest first; None: all three of a release.
 
     Raises:
-        InputError: no shards, or not all of them, or no fills where all labels are asked for.
+        InputError: shards are missing, or all labels are wanted and there are no fills.
     """
     found = _shards(shelf.files, where, "data")
     filled = _shards(shelf.files, where, "filled") if choice.takes_fills else {}
     if choice.labels == "all" and not filled:
-        mend = "make them with `hgld fill` and `hgld annotate --fills`, or load labels='classes'"
-        raise InputError(f"{where} has no fills (filled/), which labels='all' asks for; {mend}")
+        mend = "make them with `hgld fill` and `hgld annotate --fills`, or use labels='classes'"
+        raise InputError(f"{where} has no fills (filled/), which labels='all' needs; {mend}")
     if not found and not filled:
         mend = "make them with `hgld annotate`, or name another folder"
         raise InputError(f"{where} has no data/<split>-00000-of-00001.parquet and so on; {mend}")
@@ -92,6 +92,6 @@ def _shards(files: Sequence[str], where: str, folder: str) -> dict[str, list[str
         counts = {int(match[3]) for match in shards}
         if counts != {len(shards)}:
             of = " and ".join(map(str, sorted(counts)))
-            what = f"{where} holds {len(shards)} of {of} shards of {folder}/{split}"
-            raise InputError(f"{what}, and must hold all of one release; fetch or make the others")
+            what = f"{where} has {len(shards)} of {of} shards of {folder}/{split}"
+            raise InputError(f"{what}, but needs all of one release; fetch or make the others")
     return {split: [match[0] for match in shards] for split, shards in found.items()}

@@ -1,4 +1,4 @@
-"""`hgld.load`: what was given, and who reads it."""
+"""`hgld.load`: recognizes the kind of source and loads it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,35 +19,34 @@ def load(
     labels: LabelOrigin = "classes",
     min_confidence: float = 0.0,
 ) -> LabelledSet:
-    """Loads labels of images: of a build, a release, Google's files, or a table of one's own.
+    """Loads labels of images from a build, a release, Google's files, or your own tables.
 
-    Only the list of files is read at once; rows are read when they are asked for, and then only the
-    columns and the parts of files that are needed, over the web too.
+    It first reads only the list of files. Rows are read on demand, and only the needed columns and
+    parts of files, also over the web.
 
     Args:
-        source: the folder of a build, its annotations/, or a release that was pulled; the address
-            of a release; the folder of Google's CSV files, or `train_label_to_hierarchical.csv` in
-            it; a parquet or CSV file of one's own, a table of Arrow, pandas or polars, or several
-            of these by split.
+        source: the folder of a build, its annotations/, or a pulled release; the URL of a release;
+            the folder of Google's CSV files, or `train_label_to_hierarchical.csv` in it; your own
+            parquet or CSV file, a table of Arrow, pandas or polars, or a mapping of splits to
+            these.
         levels: columns of the labels, finest first; None: landmark_id, hierarchical_label,
             natural_or_human_made.
-        image: the column of the images, in a table of one's own.
-        labels: which images of a build or release, by how their label was found. classes: those
-            whose label a class of their landmark gives, as published. reviewed: those whose label a
-            person decided. all: those of classes, and after them those that are filled where no
-            class gives a label. The id of a label is the same whatever is chosen.
-        min_confidence: the least confidence of a label, 0 to 1; labels that a person decided have
-            no confidence, and stay.
+        image: the column of the images, in your own table.
+        labels: which images of a build or release to load, by the origin of their label. classes:
+            a class of their landmark, as published. reviewed: a person's decision. all: classes,
+            followed by labels filled from other evidence. The ids of labels do not depend on this.
+        min_confidence: the lowest confidence of a label, 0 to 1; labels decided by a person have no
+            confidence and are always loaded.
 
     Returns:
         The splits, `.train`, `.index` and `.query`, with `.hierarchy` and `.landmarks`.
 
     Raises:
-        InputError: the source is not there, is none of these, lacks a column or a shard, has no
-            fills where `all` are asked for, or does not say how its labels were found.
-        FetchError: an address cannot be reached.
-        TypeError: no path and no table, or levels that are one text.
-        ValueError: no such labels, or a confidence that is not from 0 to 1.
+        InputError: the source does not exist, is none of these, lacks a column or a shard, has no
+            fills for `all`, or does not have the origin of its labels.
+        FetchError: a URL cannot be reached.
+        TypeError: not a path or table, or levels is a single text.
+        ValueError: an unknown value of labels, or a confidence outside 0 to 1.
 
     Example:
         >>> import pyarrow as pa
@@ -79,8 +78,8 @@ def load(
     else:
         found = own_set({"": source}, "the table", levels, image)
     if choice != OriginChoice():
-        mend = "leave out labels and min_confidence, or load a build or a release"
-        raise InputError(f"{found.where} does not say how its labels were found; {mend}")
+        mend = "leave out labels and min_confidence, or load a build or release"
+        raise InputError(f"{found.where} does not have the origin of its labels; {mend}")
     return found
 
 

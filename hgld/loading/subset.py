@@ -1,9 +1,9 @@
-"""A few images of each class: the same ones everywhere, and spread over its landmarks.
+"""Choose a few images of each class, reproducibly and spread over its landmarks.
 
-Every image and every landmark has a number that follows only from the seed and its id (SHA-256).
-So neither the order of the rows nor a version of any package changes what is chosen. Within a class
-the landmarks take turns, in the order of their numbers: each gives the first of its images, then
-each its second, and so on until there are enough. So a larger subset holds the smaller one.
+Every image and landmark has a number that depends only on the seed and its id (SHA-256), so neither
+the order of the rows nor package versions change the choice. Within a class the landmarks take
+turns in the order of their numbers: each contributes its first image, then each its second, and so
+on until there are enough. So a larger subset contains the smaller one.
 """
 
 import csv
@@ -32,17 +32,17 @@ def choose_subset(
     """Chooses images of a split.
 
     Args:
-        split: its finest level is the landmark, or what stands for it.
-        per_class: images of each class; of a class that has fewer, all.
-        seed: another seed chooses others.
+        split: its finest level is the landmark or an equivalent.
+        per_class: images of each class; all if there are fewer.
+        seed: a different seed chooses different images.
         level: the column whose values are the classes.
-        most_landmarks: of each class, the first by their numbers; 0: all of them.
+        most_landmarks: maximum landmarks of each class, in the order of their numbers; 0: all.
 
     Returns:
-        `split`, the image and its labels, by class, landmark and image.
+        `split`, the image and its labels, sorted by class, landmark and image.
 
     Raises:
-        ValueError: a number that chooses nothing, no such level, or an image without a label.
+        ValueError: a number out of range, no such level, or an image without a label.
     """
     if per_class < 1:
         raise ValueError(f"per_class must be 1 or more, got {per_class}")
@@ -70,12 +70,12 @@ def choose_subset(
 
 
 def _number(seed: int, what: str, name: str) -> bytes:
-    """Returns a number of an image or a landmark, which looks random and never changes."""
+    """Returns a pseudo-random but fixed number for an image or landmark."""
     return hashlib.sha256(f"{seed} {what} {name}".encode()).digest()
 
 
 def write_subset(path: Path, rows: pa.Table) -> None:
-    """Writes chosen images as parquet or CSV, by the ending of the path, whole or not at all.
+    """Writes chosen images atomically as parquet or CSV, by the suffix of the path.
 
     Raises:
         InputError: the path cannot be written.
@@ -95,10 +95,10 @@ def write_subset(path: Path, rows: pa.Table) -> None:
 
 
 def check_subset_path(path: Path) -> None:
-    """Refuses a path whose ending says no format.
+    """Checks the suffix of a path.
 
     Raises:
-        InputError: it does not.
+        InputError: it is not that of a known format.
     """
     if path.suffix not in TABLE_ENDINGS:
         raise InputError(f"--out must end in {' or '.join(TABLE_ENDINGS)}, got {path}")

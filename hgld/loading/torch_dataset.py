@@ -1,4 +1,4 @@
-"""Pictures with their labels for torch. Imported when it is asked for: the rest needs no torch."""
+"""Pictures with their labels for torch; imported on demand, because nothing else needs torch."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,9 +20,8 @@ Transform = Callable[[Any], Any] | None
 class LabelledPictures(Dataset[tuple[Any, Tensor]]):
     """The pictures of a split with their labels, in the order of its rows.
 
-    Made by `LabelledSplit.torch`. Item i is what `transform` makes of picture i (the upright RGB
-    image itself without one) and its labels, (L,) int64. A picture that is missing or damaged is an
-    error that names it.
+    Made by `LabelledSplit.torch`. Item i is `transform` of picture i (or the upright RGB image
+    itself) and its labels, (L,) int64. A missing or damaged picture raises an error that names it.
     """
 
     def __init__(
@@ -31,14 +30,14 @@ class LabelledPictures(Dataset[tuple[Any, Tensor]]):
         """Takes N files within a folder, and (N, L) labels.
 
         Raises:
-            InputError: the folder, or the first picture, is not there.
+            InputError: the folder or the first picture is missing.
         """
         self.folder = folder
-        self.files = pa.array(files, pa.string())  # not a list, which workers that fork copy
+        self.files = pa.array(files, pa.string())  # not a list, which forked workers would copy
         self.labels = torch.from_numpy(labels)
         self.transform = transform
         if not folder.is_dir():
-            raise InputError(f"the folder of pictures {folder} is not there; check the path")
+            raise InputError(f"the folder of pictures {folder} does not exist; check the path")
         if files and not (folder / files[0]).is_file():
             raise _missing(folder / files[0])
 
@@ -64,5 +63,5 @@ class LabelledPictures(Dataset[tuple[Any, Tensor]]):
 
 def _missing(path: Path) -> InputError:
     return InputError(
-        f"{path} is not there; fetch it with `hgld images`, or say where pictures lie"
+        f"{path} is missing; fetch it with `hgld images`, or give the folder of the pictures"
     )

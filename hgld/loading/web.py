@@ -1,7 +1,7 @@
-"""The files of a release at an address, read in parts by HTTP Range: `fsspec` has the file.
+"""Read files of a remote release in parts, with HTTP Range and `fsspec`.
 
-http and https go over the session of `hgld.http`: its waits, retries and limits. For any other
-address (`s3://`, `hf://`, ...) fsspec has a file system, from the package that it names.
+http and https use the session of `hgld.http`, with its waits, retries and limits. Other URLs
+(`s3://`, `hf://`, ...) use a file system of fsspec, which may need another package.
 """
 
 import weakref
@@ -20,30 +20,30 @@ from hgld.http.download import Source
 from hgld.http.session import is_web_address, make_session
 from hgld.loading.release import Shelf
 
-_PIECE_BYTES = 1 << 22  # of one request, so that a slow line ends it in time
+_PIECE_BYTES = 1 << 22  # per request, so that a slow connection finishes before the time-out
 
 
 class WebFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
-    """A file on a web server: what is read of it is asked for, and nothing else."""
+    """A file on a web server, of which only the parts that are read are fetched."""
 
     def __init__(self, source: Source, name: str) -> None:
         """Asks for the size of the file.
 
         Args:
-            source: has the address and the session.
-            name: relative to it.
+            source: the base URL and its session.
+            name: path relative to the base.
 
         Raises:
             NotFoundError: the server has no such file.
-            FetchError: it cannot be had, or the server does not say its size.
+            FetchError: it cannot be fetched, or the server does not give its size.
         """
         self._source = source
         size = source.size(name)
         if not size:
-            source.read_part(name, 0, 1)  # says it where the file is not there
+            source.read_part(name, 0, 1)  # raises if the file does not exist
             what = f"{source.address(name)} must have a known size (Content-Length)"
             raise FetchError(f"{what} to be read in parts; fetch the release first: hgld pull")
-        # No cache: Arrow asks for the ranges that it needs, several of them at once.
+        # No cache, because Arrow itself asks for the ranges that it needs, several at once.
         super().__init__(None, name, size=size, cache_type="none")
 
     def _fetch_range(self, start: int, end: int) -> bytes:
@@ -54,17 +54,17 @@ class WebFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no type
 
 
 def web_shelf(address: str) -> Shelf:
-    """Returns the files of a release at an address.
+    """Returns the files of a release at a URL.
 
-    A web server lists no folder: the files are those of the SHA256SUMS of the release.
+    They are the files in SHA256SUMS, because a web server does not list folders.
 
     Args:
-        address: of the folder with SHA256SUMS.
+        address: URL of the folder with SHA256SUMS.
 
     Raises:
-        InputError: fsspec does not know such an address, or lacks a package for it.
+        InputError: fsspec does not support the URL, or lacks a package for it.
         NotFoundError: there is no SHA256SUMS.
-        HgldError: it cannot be had, or is damaged.
+        HgldError: it cannot be fetched, or is damaged.
     """
     base = redacted(address).rstrip("/")
     if is_web_address(address):
@@ -88,11 +88,11 @@ def web_shelf(address: str) -> Shelf:
 
 
 def _listed(base: str, read_text: Callable[[str], str], opened: Callable[[str], Any]) -> Shelf:
-    """Returns the files that SHA256SUMS lists."""
+    """Returns the files in SHA256SUMS."""
     try:
         sums = read_text(RELEASE_SUMS)
     except NotFoundError as error:
-        what = f"{base} has no {RELEASE_SUMS}, which a release has"
-        raise NotFoundError(f"{what}; check the address") from error
+        what = f"{base} is not a release: it has no {RELEASE_SUMS}"
+        raise NotFoundError(f"{what}; check the URL") from error
     names = sorted(parse_sums(sums.encode(), f"{base}/{RELEASE_SUMS}"))
     return Shelf(base, names, lambda name: pa.PythonFile(opened(name), mode="r"))

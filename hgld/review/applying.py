@@ -1,8 +1,8 @@
-"""A sheet in again: merged with the log, and taken up as one event.
+"""Apply a filled-in sheet: merge it with the log and append what is new as one event.
 
-What was in force when the sheet was written is the base: a row that still says the same decides
-nothing, whatever others decided since; a row that says something else decides, unless another
-person came first, which is a conflict.
+This is a three-way merge. The base is the decision in force when the sheet was exported. A row that
+still matches its base decides nothing, even if someone else decided since. A changed row decides,
+unless the log changed that class differently since the export: that is a conflict.
 """
 
 import re
@@ -23,9 +23,9 @@ from hgld.review.status import LandmarkCounts
 from hgld.tables import PROPOSALS
 
 Prefer = Literal["mine", "theirs"]
-"""Whose version counts in a conflict: the sheet's, or that of the log."""
+"""Which version wins a conflict: mine is the sheet's, theirs is the log's."""
 _Name = tuple[str | None, str | None]
-"""A super-category and its side; of an ignored class neither."""
+"""A super-category and its side; both None for an ignored class."""
 
 
 class Applied(NamedTuple):
@@ -34,11 +34,11 @@ class Applied(NamedTuple):
     appended: int
     """Decisions that are new, differ from the one in force, or take it back."""
     unchanged: int
-    """Rows with a decision that are as they were exported, or say what is in force."""
+    """Rows with a decision that match their export or the decision in force."""
     undecided: int
-    """Classes that have no decision then, in the file or out of it."""
+    """Classes of the build without a decision afterwards, whether or not the sheet lists them."""
     settled: int = 0
-    """Conflicts in which the preferred version was taken."""
+    """Conflicts resolved by `prefer`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,39 +46,35 @@ class ApplyChoices:
     """How a sheet is applied."""
 
     prefer: Prefer | None = None
-    """Whose version counts in a conflict, the sheet's (mine) or that of the log (theirs); None
-    applies nothing where there is one."""
+    """Which version wins a conflict: the sheet's (mine) or the log's (theirs). With None, any
+    conflict means that nothing is applied."""
     known: Collection[str] = ()
-    """Names of the taxonomy that proposals are made of, beside those that are proposed."""
+    """Names of the taxonomy behind the proposals; the proposed names are always known."""
     meant: Collection[str] = ()
-    """New names that are meant, though they are asked about."""
+    """New names that are intended, although they look like typos."""
 
 
 def apply_file(
     workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoices | None = None
 ) -> Applied:
-    """Appends a sheet's decisions to the log as one event: all of them, or none where one is wrong.
+    """Appends a sheet's decisions to the log as one event; one wrong row means none is applied.
 
-    A row with the action `assign` needs hierarchical_label and natural_or_human_made; one with
-    `ignore` or `clear` needs nothing; one with a blank action is an assignment where
-    hierarchical_label is filled in, and otherwise decides nothing: a decision in force stays, and
-    one that the row showed must be taken back with `clear`. Rows may be missing or in another
-    order.
+    A row with the action `assign` needs hierarchical_label and natural_or_human_made. One with
+    `ignore` or `clear` needs nothing. A blank action means `assign` if hierarchical_label is filled
+    in; otherwise the row decides nothing. Blanking a decision that the row showed is an error: use
+    `clear` to take it back. Rows may be missing or reordered.
 
     Args:
         workspace: a build whose `propose` has finished.
-        path: a sheet that `export_file` wrote and somebody changed.
+        path: an edited sheet that `export_file` wrote.
         reviewer: who decided.
-        choices: how; None makes none.
-
-    Returns:
-        The counts.
+        choices: None uses the defaults.
 
     Raises:
-        InputError: no reviewer, no such file, a row that decides nothing clear, names that are
-            asked about, or a sheet of another log; the text names them.
+        InputError: no reviewer, no such file, an ambiguous row, names that look like typos, or a
+            sheet of another log; the text names them.
         ConflictError: the sheet and the log changed a class differently since the export.
-        DamagedError: the log is not as it was written.
+        DamagedError: the log does not match its checksums or its copy.
         MissingInputError: no proposals.
     """
     try:
@@ -95,7 +91,7 @@ def apply_file(
 def preview_file(
     workspace: Workspace, path: Path, choices: ApplyChoices | None = None
 ) -> tuple[Applied, list[str]]:
-    """Returns what applying a sheet would do, and writes nothing.
+    """Returns what applying a sheet would do, without writing anything.
 
     Args:
         workspace: a build whose `propose` has finished.
@@ -103,10 +99,10 @@ def preview_file(
         choices: as in `apply_file`.
 
     Returns:
-        The counts, and a line for each super-category that would be new, vanish, or change.
+        The counts, and a line for each super-category that would appear, vanish or change.
 
     Raises:
-        InputError, ConflictError, DamagedError, MissingInputError: as `apply_file` does.
+        InputError, ConflictError, DamagedError, MissingInputError: see `apply_file`.
     """
     plan = _plan(workspace, read_log(workspace), path, choices or ApplyChoices())
     counts = LandmarkCounts(workspace, plan.classes)
@@ -126,9 +122,9 @@ class _Plan(NamedTuple):
     classes: Sequence[Mapping[str, Any]]
     """Rows of PROPOSALS."""
     before: Mapping[str, _Name]
-    """Of the decided classes of the build, by `class_qid`."""
+    """class_qid to name, for the decided classes of the build."""
     after: Mapping[str, _Name]
-    """The same, once the sheet is applied."""
+    """The same after the sheet is applied."""
 
 
 def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoices) -> _Plan:
@@ -143,7 +139,7 @@ def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoi
     now = log.in_force()
     new, unchanged, settled = merge(said, now, choices.prefer)
     before = {qid: _name_of(one) for qid, one in now.items() if qid in labels}
-    # What is new comes first: of two that clash, the error then names the sheet's first.
+    # New names come first, so that the error for a clash names the sheet's class first.
     changed = {one.qid: _name_of(one.change) for one in new if one.change.effect != "clear"}
     said_anew = {one.qid for one in new}
     after = changed | {qid: one for qid, one in before.items() if qid not in said_anew}
@@ -158,19 +154,19 @@ def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoi
 def merge(
     said: Iterable[ClassStatement], now: Mapping[str, Decision], prefer: Prefer | None
 ) -> tuple[list[ClassStatement], int, int]:
-    """Finds what is new in a sheet, from what the log had when it was written, or has got since.
+    """Finds the rows of a sheet that change something, compared with their base and the log now.
 
     Args:
-        said: what the sheet says.
+        said: the statements of the sheet.
         now: the decisions in force, by `class_qid`.
-        prefer: whose version counts in a conflict; None: neither.
+        prefer: which version wins a conflict; None refuses conflicts.
 
     Returns:
-        What is new, in the order of the sheet; how many rows say nothing new; and how many
-        conflicts were settled.
+        The statements to append, in the order of the sheet; the number of rows that change nothing;
+        and the number of conflicts resolved.
 
     Raises:
-        ConflictError: both changed a class differently, and neither is preferred.
+        ConflictError: sheet and log changed a class differently, and `prefer` is None.
     """
     new, unchanged, conflicts = list[ClassStatement](), 0, list[str]()
     for one in said:
@@ -186,22 +182,22 @@ def merge(
     if conflicts and prefer is None:
         raise ConflictError(
             f"{len(conflicts)} of the classes changed in the sheet and, since its export, in the "
-            f"log; nothing was applied: --mine takes the sheet's versions, --theirs those of the "
-            f"log, and either applies the rest",
+            f"log; nothing was applied: --mine keeps the sheet's versions, --theirs the log's; "
+            f"both apply the other rows",
             conflicts,
         )
     return new, unchanged, len(conflicts)
 
 
 def _content(said: Change | Decision | None) -> list[str | None] | None:
-    """Returns what is said of a class, however a spreadsheet breaks lines; None: it is open."""
+    """Returns a decision with normalized line breaks, or None if the class is open."""
     if said is None or said.content[0] == "clear":
         return None
     return [one and re.sub("\r\n?", "\n", one) for one in said.content]
 
 
 def _conflict(mine: ClassStatement, theirs: Decision | None) -> str:
-    """Returns all three versions of a class: at the export, in the sheet, and in the log now."""
+    """Describes the three versions of a class: at the export, in the sheet, and in the log now."""
     by = f", by {theirs.reviewer!r} at {harmless(theirs.decided_at)}" if theirs else ""
     return (
         f"{mine.qid} {mine.change.classes[mine.qid]!r}: {_words(mine.base)} at the export, "
@@ -218,7 +214,7 @@ def _words(said: Change | Decision | None) -> str:
 
 
 def _sheet_event(new: Sequence[ClassStatement], path: Path, reviewer: str) -> Event:
-    """Returns the event of a sheet: one change for all classes of which the same is said."""
+    """Returns the event of a sheet: classes with the same decision share one change."""
     changes: dict[tuple[str | None, ...], Change] = {}
     for one in (said.change for said in new):
         first = changes.setdefault(one.content, one)
@@ -227,7 +223,7 @@ def _sheet_event(new: Sequence[ClassStatement], path: Path, reviewer: str) -> Ev
         event="sheet",
         decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
         reviewer=reviewer,
-        why=path.name.encode("utf-8", "replace").decode(),  # a file may have any bytes as name
+        why=path.name.encode("utf-8", "replace").decode(),  # a file name may be any bytes
         seen=min(said.line for said in new),
         changes=tuple(changes.values()),
     )
@@ -238,10 +234,10 @@ def _name_of(said: Change | Decision) -> _Name:
 
 
 def _check_names(names: Mapping[str, _Name], labels: Mapping[str, str]) -> None:
-    """Refuses a super-category that is spelt in two ways, or natural and human-made.
+    """Checks that each super-category has one spelling and one side.
 
     Raises:
-        ValueError: there is one; the text names a class of each.
+        ValueError: one has two; the text names a class of each.
     """
     used: dict[str, str] = {}
     for qid, (label, side) in names.items():

@@ -1,4 +1,4 @@
-"""Decisions out to a file: a sheet to fill in, or SKOS in Turtle for other tools."""
+"""Export decisions to a file: a sheet to fill in, or SKOS in Turtle for other tools."""
 
 import json
 import shlex
@@ -28,11 +28,11 @@ _PREFIXES = """\
 @prefix wd: <http://www.wikidata.org/entity/> .
 """
 _INVENTED = 10**15
-"""From this number on a Q-id stands for a label of a bare list, and Wikidata has none such."""
+"""Q-ids from this number on are made up for the labels of a bare list; Wikidata's are lower."""
 
 
 def export_file(workspace: Workspace, path: Path) -> int:
-    """Writes what is decided, by the file's suffix.
+    """Writes the decisions in the format of the file's suffix.
 
     Args:
         workspace: a build whose `propose` has finished.
@@ -43,7 +43,7 @@ def export_file(workspace: Workspace, path: Path) -> int:
 
     Raises:
         InputError: the file exists, or has another suffix.
-        DamagedError: the log is not as it was written.
+        DamagedError: the log does not match its checksums or its copy.
         MissingInputError: no proposals.
     """
     if path.suffix.lower() not in {".csv", ".ttl"}:
@@ -58,7 +58,7 @@ def export_file(workspace: Workspace, path: Path) -> int:
 
 
 def _export_sheet(workspace: Workspace, path: Path) -> int:
-    """Writes the sheet: a row for each class, by cluster and descending landmarks."""
+    """Writes the sheet: one row per class, sorted by cluster, then by descending landmarks."""
     rows, log = workspace.read(PROPOSALS).to_pylist(), read_log(workspace)
     rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
     labels = {row["class_qid"]: row["class_label"] for row in rows}
@@ -81,7 +81,7 @@ def _export_sheet(workspace: Workspace, path: Path) -> int:
 
 
 def _export_skos(workspace: Workspace, path: Path) -> int:
-    """Writes the decisions in force, also those on classes that no scrape knows any more."""
+    """Writes the decisions in force, including those on classes missing from the latest scrape."""
     log = read_log(workspace)
     try:
         rows = workspace.read(LABELS, ["class_qid", "label_language"]).to_pylist()
@@ -96,16 +96,17 @@ def _export_skos(workspace: Workspace, path: Path) -> int:
 def skos_text(
     decisions: Iterable[Decision], languages: Mapping[str, str | None], position: str
 ) -> str:
-    """Returns decisions as SKOS in Turtle, which other tools read.
+    """Returns decisions as SKOS in Turtle.
 
-    Two top concepts, natural and human-made; below them the super-categories; below these the
-    classes, each an exact match of a Wikidata item. Ignored classes are in a collection.
+    The two top concepts are natural and human-made. Super-categories are narrower concepts of
+    these, and classes of super-categories; each class is an exact match of a Wikidata item. Ignored
+    classes are in a collection.
 
     Args:
         decisions: those in force.
-        languages: `class_qid` to the language of its label, where that is known; None: the label
-            is of no language. Else it is English.
-        position: how far the log goes.
+        languages: `class_qid` to the language of its label; None means no language, and a missing
+            class means English.
+        position: the end of the log, from `position_of`.
     """
     classes = sorted(decisions, key=lambda one: qid_number(one.class_qid))
     names = {(one.hierarchical_label, one.natural_or_human_made) for one in classes}
@@ -153,26 +154,25 @@ def _super(label: str) -> str:
 
 
 def _literal(text: str, language: str | None = None) -> str:
-    # Turtle has all escapes of JSON.
+    # Every JSON escape is also valid in Turtle.
     return json.dumps(text, ensure_ascii=False) + (f"@{language}" if language else "")
 
 
 def example_landmarks(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """Returns the names of a few landmarks of each class, by `class_qid`: their Commons categories.
+    """Returns a few example landmarks for each class: `class_qid` to names of Commons categories.
 
-    The first are those that have the fewest other classes, and so show this one best; then train
-    landmarks, and the smallest numbers. A name that several landmarks share is shown once.
+    Landmarks with the fewest other classes come first, because they show this class best; then
+    those of train, then the smallest ids. Duplicate names are shown once.
 
     Args:
-        workspace: a build; where its landmarks were not scraped, or not to the end, nothing is
-            shown.
+        workspace: a build; without a finished scrape the result is empty.
     """
     try:
         classes = workspace.read(CLASSES, [*_KEY, "class_qid"])
         categories = workspace.read(CATEGORIES, [*_KEY, "category", "page_title"])
     except MissingInputError:
         return {}
-    # Columns and no rows: of 200,000 landmarks that takes a second, and not ten.
+    # By columns, not rows: 200,000 landmarks take 1 s instead of 10 s.
     of_landmark: dict[tuple[str, int], set[str]] = defaultdict(set)
     for split, landmark, qid in zip(*classes.to_pydict().values(), strict=True):
         of_landmark[split, landmark].add(qid)

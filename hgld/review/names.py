@@ -1,4 +1,4 @@
-"""Names of super-categories: how they are spelt, which read the same, and which are asked about."""
+"""Names of super-categories: normalize spellings, match equal ones, and flag likely typos."""
 
 import functools
 import re
@@ -13,11 +13,11 @@ from hgld.tables.csv_files import runs
 _Word = TypeVar("_Word", bound=str)
 
 TOLD = 10
-"""Wrong rows that an error names, and names that it asks about."""
+"""How many wrong rows or names an error lists."""
 _LONG = 9
-"""Characters from which a name may be two typos away from another."""
+"""Names of at least this many characters may differ by two typos; shorter ones by one."""
 
-# What a spreadsheet makes of a typed quote or hyphen.
+# What a spreadsheet turns typed quotes and hyphens into.
 _TYPED = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
@@ -27,13 +27,13 @@ _TYPED = str.maketrans(
 )
 _JOINERS = "\u200c\u200d"
 _ARABIC = "\u0600"
-"""The first character of the scripts whose words are written with joiners; Latin is before it."""
-# What has no look of its own and is no format to Unicode: a joiner, fillers, variants of a look.
+"""Scripts written with joiners start at this character; Latin comes before it."""
+# Invisible characters outside Unicode's format category: a joiner, fillers, variation selectors.
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f]")
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-# What a spreadsheet makes of other text: an error, a truth value, a number, a day of a month, and
-# what stands for letters that it could not save.
+# What a spreadsheet turns other text into: an error, a boolean, a number, a date, and the
+# replacement for letters that it could not save.
 _MADE = re.compile(
     r"#[a-z0-9/_\u00df-\u00fe]+[!?]?|err:\d+|true|false|wahr|falsch|vrai|faux"
     r"|[+-]?\d[\d.,]*e[+-]?\d+"
@@ -43,15 +43,15 @@ _MADE = re.compile(
 
 
 def turns_text(text: str) -> bool:
-    """Says whether a text has characters that turn its direction, so that it reads differently."""
+    """Says whether a text has bidirectional controls, which make it read differently."""
     return not _TURNS.isdisjoint(text)
 
 
 @functools.lru_cache(maxsize=4096)
 def clean_name(text: str) -> str:
-    r"""Returns a name in NFC, with single spaces and without what cannot be seen.
+    r"""Returns a name in NFC, with single spaces and without invisible characters.
 
-    Joiners stay between letters of the scripts that are written with them, such as Persian.
+    Joiners stay between letters of scripts that need them, such as Persian.
 
     Example:
         >>> clean_name(" tow\u200ber  house "), len(clean_name("\u0928\u094d\u200d\u0928"))
@@ -69,7 +69,7 @@ def clean_name(text: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Returns a text as `clean_name` does, with typed quotes and hyphens.
+    """Returns `clean_name` of a text, with plain ASCII quotes and hyphens.
 
     Example:
         >>> plain_text(" St.\u00a0John\u2019s  chapel ")
@@ -80,10 +80,10 @@ def plain_text(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def alike_key(text: str) -> str:
-    """Returns what names have in common that are the same to a reader.
+    """Returns a key that is equal for names that look the same to a reader.
 
-    They differ only in case, spaces, quotes, hyphens, how accents are put together, and what cannot
-    be seen.
+    Such names differ only in case, spaces, quotes, hyphens, composition of accents, and invisible
+    characters.
 
     Example:
         >>> alike_key("Drive\u2011in") == alike_key("drive-in")
@@ -93,12 +93,12 @@ def alike_key(text: str) -> str:
 
 
 def has_letter(text: str) -> bool:
-    """Says whether a text has a letter of any script."""
+    """Says whether a text has a letter, in any script."""
     return any(map(str.isalpha, text))
 
 
 def one_of(text: str, words: Sequence[_Word]) -> _Word | None:
-    """Returns the word that a text is, whatever its case, spaces and hyphens; None: it is none.
+    """Returns the word that a text equals, ignoring case, spaces and hyphens, or None.
 
     Example:
         >>> one_of(" Human made", ("natural", "human-made"))
@@ -109,41 +109,41 @@ def one_of(text: str, words: Sequence[_Word]) -> _Word | None:
 
 
 class Spellings:
-    """The names that super-categories have, and how a name in a sheet is read."""
+    """The known names of super-categories, by which the names in a sheet are read."""
 
     def __init__(self, in_use: Iterable[str], known: Iterable[str] = ()) -> None:
-        """Takes the names.
+        """Collects the names.
 
         Args:
-            in_use: of decisions in force; their spelling counts.
-            known: of the taxonomy that proposals are made of; a name in use comes before them.
+            in_use: names in the decisions in force; their spelling takes precedence.
+            known: names of the taxonomy behind the proposals.
         """
         self._names: dict[str, str] = {}
         for name in (*in_use, *known):
             self._names.setdefault(alike_key(name), name)
 
     def knows(self, name: str) -> bool:
-        """Says whether a name is one of them, however it is written."""
+        """Says whether a name is known, in any spelling that `alike_key` accepts."""
         return alike_key(name) in self._names
 
     def read(self, name: str) -> str:
-        """Returns how a name is spelt; a new one gets single spaces."""
+        """Returns the known spelling of a name, or `plain_text` of a new one."""
         return self._names.get(alike_key(name)) or plain_text(name)
 
     def check_new(self, names: Mapping[str, str], meant: Iterable[str]) -> None:
-        """Asks about new names that look like a typo, or like what a spreadsheet makes of a cell.
+        """Questions new names that look like a typo, or like a cell that a spreadsheet changed.
 
         Args:
-            names: as `read` gives them, to where each stands; of two new ones that are near each
-                other the later one is asked about.
-            meant: names that are meant.
+            names: results of `read`, each with its rows; of two similar new names the later one is
+                questioned.
+            meant: names that the reviewer confirmed.
 
         Raises:
-            ValueError: there are some.
+            ValueError: there are such names.
         """
         certain = Spellings(meant)
         asked = {
-            name: "did a spreadsheet make that of something else?"
+            name: "did a spreadsheet change this cell?"
             for name in names
             if not self.knows(name) and (runs(name) or _MADE.fullmatch(name.casefold()))
         }
@@ -155,19 +155,18 @@ class Spellings:
         }
         if words:
             raise ValueError(
-                f"{listed([*words.values()])}; nothing was applied: correct the cells, or say that "
-                f"a new name is meant: --new={shlex.quote(next(iter(words)))}"
+                f"{listed([*words.values()])}; nothing was applied: correct the cells, or confirm "
+                f"a new name: --new={shlex.quote(next(iter(words)))}"
             )
 
     def questions(self, names: Iterable[str]) -> dict[str, str]:
         """Returns the new names that look like a typo.
 
         Args:
-            names: as `read` gives them; of two new ones that are near each other the later one is
-                asked about.
+            names: results of `read`; of two similar new names the later one is returned.
 
         Returns:
-            Name to the one it is near.
+            Each such name, with the name that it resembles.
         """
         seen = dict(self._names)
         found = {}
@@ -183,10 +182,10 @@ class Spellings:
 
 
 def typos(one: str, other: str, most: int) -> int:
-    """Returns how many typos lead from a word to another; more than `most` is `most` + 1.
+    """Counts the typos between two words, up to `most` + 1.
 
-    A typo is a letter that is missing, too many, another one, or swapped with its neighbour:
-    Damerau's distance, of optimal string alignments.
+    A typo is a letter that is missing, added, replaced, or swapped with its neighbour: the optimal
+    string alignment variant of the Damerau-Levenshtein distance.
 
     Example:
         >>> typos("towwer", "tower", 2), typos("twoer", "tower", 2), typos("cave", "lake", 1)
@@ -210,7 +209,7 @@ def typos(one: str, other: str, most: int) -> int:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Returns what an error says of several things: the first ones, and how many more."""
+    """Joins items for an error: the first few, and how many more there are."""
     more = f"; and {len(items) - TOLD} more" if len(items) > TOLD else ""
     return "; ".join(items[:TOLD]) + more
 

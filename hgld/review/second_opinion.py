@@ -1,15 +1,13 @@
-"""The arithmetic of a second reviewer: what is drawn, what is hidden in it, how far two agree.
+"""Statistics for a second reviewer: the sample, the hidden control questions, and the agreement.
 
-A second person decides a sample of what a first one has decided, without seeing those answers
-(`draw_sample`). Among the questions to any reviewer are classes whose right answer is known, which
-tell how often that reviewer is right (`hide_known`, `score_known`). On what both have decided they
-agree or not (`compare_reviewers`); the classes on which they do not are to be settled by the two
-(`differences_between`).
+A second reviewer decides a sample of the first one's classes without seeing those decisions
+(`draw_sample`). Questions with a known answer are hidden among the others and measure how often
+each reviewer is right (`hide_known`, `score_known`). `compare_reviewers` measures the agreement on
+the classes that both decided; `differences_between` lists those that the two still have to settle.
 
-All draws depend only on a seed and the Q-ids: the order in which classes are given changes nothing,
-a larger sample contains a smaller one, and one more decided class moves few others. Whoever knows
-the seed knows which classes have a known answer: a review draws it at random, keeps it in its log
-and does not show it.
+All draws depend only on a seed and the Q-ids. The order of the classes does not matter, a larger
+sample contains the smaller one, and one more decided class moves few others. The seed reveals which
+answers are known, so a review draws it at random, keeps it in its log and does not show it.
 """
 
 import hashlib
@@ -25,27 +23,26 @@ from numpy.typing import NDArray
 from hgld.review.log.events import label_key
 from hgld.tables import qid_number
 
-NO_CASE = "there is no class that both have judged"
+NO_CASE = "the two have no judged class in common"
 ONE_SIDED = (
-    "one of the two gave every class the same category, so that kappa is 0 whatever the other says "
-    "and shows nothing"
+    "one of the two gave every class the same category, so kappa is always 0 and says nothing"
 )
-ONE_CATEGORY = "both gave every class one and the same category, which leaves chance no room"
-_Z = 1.959964  # a normal variable lies within so many standard deviations 95 times in 100
+ONE_CATEGORY = "both gave every class the same category, so kappa is 0 / 0"
+_Z = 1.959964  # 95% of a normal distribution lies within this many standard deviations
 
 _Category = tuple[bool, str]
-"""Whether it is a super-category, and its name; those that are ignored are one without."""
+"""(True, key of the super-category), or (False, "") for ignored classes."""
 
 
 class Judgement(NamedTuple):
-    """What a reviewer says a class is; both None: it is to be ignored."""
+    """What a reviewer says a class is; both fields are None to ignore the class."""
 
     hierarchical_label: str | None
     natural_or_human_made: str | None
 
 
 class Difference(NamedTuple):
-    """A class on which two reviewers do not agree."""
+    """A class on which two reviewers disagree."""
 
     class_qid: str
     landmarks: int
@@ -54,37 +51,37 @@ class Difference(NamedTuple):
 
 
 class KnownScore(NamedTuple):
-    """How often a reviewer gave the answer that is known to be right."""
+    """How often a reviewer gave the known right answer."""
 
     answered: int
     """Classes with a known answer that the reviewer has decided."""
     right: int
     accuracy: float
-    """right / answered; NaN where none is answered."""
+    """right / answered; NaN if none is answered."""
     low: float
     high: float
     """Ends of its 95% interval (Wilson)."""
     wrong: tuple[str, ...]
-    """Q-ids of the others, the oldest item first."""
+    """Q-ids of the wrong answers, in ascending order of their numbers."""
 
 
 class CohensKappa(NamedTuple):
     """Agreement of two reviewers on the same cases, beyond what chance gives."""
 
     cases: int
-    """That both have judged."""
+    """Number of cases that both judged."""
     observed: float
-    """Share of the cases on which they agree, 0 to 1; NaN without a case."""
+    """Share of the cases on which they agree, 0 to 1; NaN without cases."""
     observed_low: float
     observed_high: float
     """Ends of its 95% interval (Wilson)."""
     kappa: float
-    """1: always agreed. 0: as chance does. NaN where it is undefined, see `undefined`."""
+    """1: always agreed. 0: no better than chance. NaN: see `undefined`."""
     low: float
     high: float
-    """Ends of its 95% interval, within -1 and 1; NaN where kappa is."""
+    """Ends of its 95% interval, within -1 and 1; NaN if kappa is."""
     undefined: str
-    """Why there is no kappa, in words; empty where there is one."""
+    """Why there is no kappa, in words; empty if there is one."""
 
 
 class Agreement(NamedTuple):
@@ -93,30 +90,31 @@ class Agreement(NamedTuple):
     kappa: CohensKappa
     """By class."""
     by_landmarks: float
-    """Share of the landmarks of these classes on which they agree; one with two of the classes
-    counts twice. NaN without any."""
+    """Agreement weighted by the landmarks of each class, 0 to 1; a landmark counts once for each of
+    its classes. NaN without landmarks."""
 
 
 def draw_sample(
     decided: Mapping[str, str | None], landmarks: Mapping[str, int], size: int, *, seed: int | str
 ) -> list[str]:
-    """Draws the classes for a blind second opinion, from those that a first reviewer has decided.
+    """Draws the classes for a blind second opinion from those that a first reviewer decided.
 
-    Each super-category, and the ignored classes as one more, gets a share of the sample: first one
-    class each, those with most landmarks first, as far as the sample goes. Then one after the other
-    goes to whichever has the highest landmarks / (2 s + 1), s being what it has so far and
-    landmarks the sum over its classes, until it has no class left (the method of Webster and
-    Sainte-Lague, with a minimum). Within a super-category each class is as likely as any other.
+    The sample is stratified by super-category; the ignored classes form one more stratum. Each
+    stratum first gets one class, those with the most landmarks first, until the sample is full.
+    Each further class goes to the stratum with the highest landmarks / (2 s + 1), where s is the
+    number of classes it has so far and landmarks is the sum over its classes, until it has no class
+    left (the method of Webster and Sainte-Lague, with a minimum). Within a stratum all classes are
+    equally likely.
 
     Args:
-        decided: class_qid to its super-category; None: it is ignored. Spellings that differ in case
-            or spaces are one super-category.
-        landmarks: class_qid to the landmarks that have it, of these classes at least.
-        size: how many classes to draw, 0 or more; all there are where that is less.
+        decided: class_qid to its super-category, or to None if it is ignored. Case and spaces do
+            not matter.
+        landmarks: class_qid to its number of landmarks, at least for these classes.
+        size: how many classes to draw, 0 or more; all classes if there are fewer.
         seed: a different one gives a different sample.
 
     Returns:
-        Q-ids, each once, in an order that tells neither super-category nor landmarks.
+        Q-ids, each once, in an order that reveals neither super-category nor landmarks.
 
     Raises:
         ValueError: a negative size.
@@ -134,26 +132,26 @@ def draw_sample(
     for one, qids in strata.items():
         weight = sum(landmarks[qid] for qid in qids)
         for place, qid in enumerate(_shuffled(qids, seed, "sample")):
-            # The first of each comes before all others; of equal ones the first in the alphabet.
+            # The first class of each stratum precedes all others; ties go by the alphabet.
             ranked.append((place > 0, -weight / (2 * place + 1), one, place, qid))
     return _shuffled((qid for *_, qid in sorted(ranked)[:size]), seed, "order")
 
 
 def hide_known(queue: Sequence[str], known: Collection[str], *, seed: int | str) -> list[str]:
-    """Puts classes whose right answer is known among those that a reviewer is asked.
+    """Hides classes with a known answer in a reviewer's queue.
 
-    Of the n + k classes of the longer queue k = round(n / 19) are known ones, one in twenty; with
-    fewer than 10 classes there is none. The longer queue is cut into k pieces of equal length, give
-    or take one, and a known class stands at a place drawn in each: they are spread out, and none
-    can be foreseen.
+    It adds k = round(n / 19) known classes to n questions, so that one in twenty is known; with
+    fewer than 10 questions k is 0. The result is divided into k pieces whose lengths differ by at
+    most one, and each piece holds one known class at a random place. They are thus spread out and
+    unpredictable.
 
     Args:
-        queue: n Q-ids in the order they are asked; it stays.
-        known: Q-ids to draw from; those in the queue stay where they are and are not drawn.
-        seed: a different one gives other classes at other places; each reviewer needs their own.
+        queue: n Q-ids in the order of the questions, which does not change.
+        known: Q-ids to draw from; those already in the queue are not drawn.
+        seed: a different one draws different classes and places; each reviewer needs their own.
 
     Returns:
-        n + k Q-ids; fewer than k of them are known ones where there are no more.
+        n + k Q-ids, or fewer if `known` has fewer than k to draw from.
     """
     there = set(queue)
     hidden = _shuffled((qid for qid in set(known) if qid not in there), seed, "known")
@@ -169,14 +167,11 @@ def hide_known(queue: Sequence[str], known: Collection[str], *, seed: int | str)
 
 
 def score_known(answers: Mapping[str, str | None], known: Mapping[str, str | None]) -> KnownScore:
-    """Compares a reviewer's answers with those that are known to be right.
+    """Compares a reviewer's answers with the known right ones, for the classes that have both.
 
     Args:
         answers: class_qid to the super-category that the reviewer gave; None: ignored.
-        known: class_qid to the right one. Spellings that differ in case or spaces are the same.
-
-    Returns:
-        The score, over the classes that both have.
+        known: class_qid to the right one. Case and spaces do not matter.
     """
     common = sorted(answers.keys() & known.keys(), key=qid_number)
     wrong = [qid for qid in common if _category(answers[qid]) != _category(known[qid])]
@@ -188,16 +183,16 @@ def score_known(answers: Mapping[str, str | None], known: Mapping[str, str | Non
 def compare_reviewers(
     first: Mapping[str, Judgement], second: Mapping[str, Judgement], landmarks: Mapping[str, int]
 ) -> tuple[Agreement, Agreement]:
-    """Measures how far two reviewers agree on the classes that both have decided.
+    """Measures how far two reviewers agree on the classes that both decided.
 
     Args:
-        first: class_qid to what the first says.
-        second: class_qid to what the second says.
-        landmarks: class_qid to the landmarks that have it, of the common classes at least.
+        first: class_qid to the judgement of the first reviewer.
+        second: class_qid to the judgement of the second reviewer.
+        landmarks: class_qid to its number of landmarks, at least for the common classes.
 
     Returns:
-        The agreement on super-categories, to ignore a class being one as well; and that on natural
-        or human-made, over the classes that neither ignores.
+        The agreement on super-categories, with ignored classes as one more category; and the
+        agreement on natural or human-made, over the classes that neither reviewer ignores.
     """
     said = {qid: (_answer(first[qid]), _answer(second[qid])) for qid in first if qid in second}
     labels = {qid: (one[0], other[0]) for qid, (one, other) in said.items()}
@@ -212,12 +207,12 @@ def differences_between(
     """Lists the classes on which two reviewers differ, in super-category or side.
 
     Args:
-        first: class_qid to what the first says.
-        second: class_qid to what the second says.
-        landmarks: class_qid to the landmarks that have it, of the common classes at least.
+        first: class_qid to the judgement of the first reviewer.
+        second: class_qid to the judgement of the second reviewer.
+        landmarks: class_qid to its number of landmarks, at least for the common classes.
 
     Returns:
-        Those that are to be settled, most landmarks first, then the oldest item.
+        The differences, sorted by descending landmarks, then by the number of the Q-id.
     """
     found = [
         Difference(qid, landmarks[qid], first[qid], second[qid])
@@ -230,20 +225,20 @@ def differences_between(
 def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> CohensKappa:
     """Measures the agreement of two reviewers who put the same cases into categories.
 
-    Kappa is scikit-learn's. Its interval is kappa -+ 1.96 standard errors, cut off at -1 and 1.
-    Where all cases agree it has no width, however few they are: then look at the interval of the
-    observed agreement.
+    Kappa is scikit-learn's. Its interval is kappa -+ 1.96 standard errors, clipped to [-1, 1]. If
+    all cases agree, the interval has no width, even for few cases: use the interval of the observed
+    agreement instead.
 
     Args:
         first: n categories, one for each case.
         second: n categories of the same cases, in the same order.
 
     Returns:
-        The measure. Without a case, and where one of them gives all cases the same category
-        (0 / 0, or 0 whatever the other says), kappa and its interval are NaN, and it says why.
+        The agreement. Kappa and its interval are NaN, and `undefined` says why, without cases or if
+        one reviewer gives all cases the same category (kappa is then 0 / 0, or always 0).
 
     Raises:
-        ValueError: they are not of the same length.
+        ValueError: the lengths differ.
 
     Example:
         >>> found = cohen_kappa(["lake"] * 5 + ["fort"] * 5, ["lake"] * 4 + ["fort"] * 6)
@@ -279,7 +274,7 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Cohens
 
 
 def share_interval(right: int, total: int) -> tuple[float, float]:
-    """Returns the ends of the 95% interval of a share, by Wilson; NaN without a case.
+    """Returns the ends of the 95% Wilson interval of right / total; NaN if total is 0.
 
     Example:
         >>> [round(end, 4) for end in share_interval(9, 10)]
@@ -294,10 +289,10 @@ def share_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def _kappa_error(shares: NDArray[np.float64], cases: int) -> float:
-    r"""Returns the standard error of kappa, of large samples and for any true kappa.
+    r"""Returns the large-sample standard error of kappa, for any true kappa.
 
-    With p_ij the share that the first puts into category i and the second into j, p_i. and p_.i
-    the shares of category i, p_o = sum_i p_ii and p_e = sum_i p_i. p_.i:
+    With p_ij the share of cases that the first reviewer puts into category i and the second into j,
+    p_i. and p_.i the marginal shares, p_o = sum_i p_ii and p_e = sum_i p_i. p_.i:
 
         n (1 - p_e)^4 SE^2 =   sum_i p_ii [(1 - p_e) - (p_i. + p_.i)(1 - p_o)]^2
                              + (1 - p_o)^2 sum_{i != j} p_ij (p_.i + p_j.)^2
@@ -305,7 +300,7 @@ def _kappa_error(shares: NDArray[np.float64], cases: int) -> float:
 
     Source:
         Fleiss, Cohen and Everitt, Large Sample Standard Errors of Kappa and Weighted Kappa,
-        Psychological Bulletin 1969, equation 13; scikit-learn and scipy have none.
+        Psychological Bulletin 1969, equation 13. Neither scikit-learn nor scipy has it.
     """
     rows, columns = shares.sum(axis=1), shares.sum(axis=0)
     observed, expected = shares.trace(), rows @ columns
@@ -313,7 +308,7 @@ def _kappa_error(shares: NDArray[np.float64], cases: int) -> float:
     off = shares * (columns[:, None] + rows) ** 2
     above = on.sum() + (1 - observed) ** 2 * (off.sum() - off.trace())
     above -= (observed * expected - 2 * expected + observed) ** 2
-    # Of a difference of equal numbers rounding may leave -1e-17.
+    # Rounding can leave -1e-17 where the exact value is 0.
     return float(math.sqrt(max(above, 0.0) / cases) / (1 - expected) ** 2)
 
 
@@ -327,22 +322,22 @@ def _agreement(
 
 
 def _answer(judgement: Judgement) -> tuple[_Category, str | None]:
-    """Returns category and side; an ignored class has no side, whatever is written there."""
+    """Returns category and side; the side of an ignored class is dropped."""
     label, side = judgement
     return _category(label), None if label is None else side
 
 
 def _category(label: str | None) -> _Category:
-    """Returns what two spellings of one answer have in common; no name is that of ignored ones."""
+    """Returns the same key for all spellings of an answer; None never equals a name."""
     return (label is not None, label_key(label or ""))
 
 
 def _shuffled(qids: Iterable[str], seed: int | str, purpose: str) -> list[str]:
-    """Returns Q-ids in a random-looking order, the same whatever others are with them."""
+    """Shuffles Q-ids; the order of any two does not depend on the others."""
     return sorted(qids, key=lambda qid: (_number(seed, purpose, qid), qid))
 
 
 def _number(seed: int | str, purpose: str, name: str) -> int:
-    """Returns a random-looking number below 2^64 that depends only on these."""
+    """Returns a pseudo-random number below 2^64 that depends only on the arguments."""
     digest = hashlib.sha256("\0".join((str(seed), purpose, name)).encode()).digest()
     return int.from_bytes(digest[:8], "big")

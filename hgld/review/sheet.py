@@ -1,4 +1,4 @@
-"""The review sheet: a CSV file with a row for each class, written, edited, and read again."""
+"""The review sheet: a CSV file with one row per class, to export, edit and read back."""
 
 import codecs
 import csv
@@ -28,13 +28,13 @@ SHOWN = (
 FILLED_IN = ("action", "hierarchical_label", "natural_or_human_made", "note")
 """Columns for the reviewer to fill in."""
 POSITION = "log_position"
-"""Column that says how far the log of decisions went when the row was written."""
+"""Column with the end of the decision log at the time of the export."""
 COLUMNS = (*SHOWN, *FILLED_IN, POSITION)
 NEEDED = ("class_qid", "class_label", *FILLED_IN, POSITION)
-"""Columns without which a sheet cannot be applied; the others may be gone, or more be there."""
+"""Columns that a sheet must have to be applied; all others are optional."""
 
-# Words, so that no spreadsheet takes it for a number or a date and writes it its own way; the piece
-# of the digest tells the logs of two builds apart.
+# Words, because a spreadsheet reformats numbers and dates; the part of the digest distinguishes the
+# logs of two builds.
 _POSITION = re.compile(r"after line (\d{1,15}) \(([0-9a-f]{12})\)")
 _QID = re.compile(r"(?<![A-Z])Q[0-9]+", re.ASCII)
 _QID_SHOWN = 20  # characters
@@ -42,23 +42,23 @@ _ACTIONS: tuple[Effect, ...] = ("assign", "ignore", "clear")
 
 
 class ClassStatement(NamedTuple):
-    """What a row says of its class."""
+    """What a row says about its class."""
 
     qid: str
     change: Change
-    """About this class only."""
+    """Covers only this class."""
     base: Decision | None
-    """What was in force when the row was written."""
+    """The decision in force at the export."""
     line: int
-    """Of the log, after which that was."""
+    """The last line of the log at the export."""
 
 
 def write_sheet(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     """Writes a sheet, atomically.
 
     Args:
-        path: where to.
-        rows: values by column; None and what is absent give empty cells.
+        path: the file to write.
+        rows: values by column; None and missing values become empty cells.
     """
     text = io.StringIO()
     sheet = csv.writer(text)
@@ -66,7 +66,7 @@ def write_sheet(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     for row in rows:
         cells = (row.get(name) for name in COLUMNS)
         sheet.writerow(["" if cell is None else escape_cell(str(cell)) for cell in cells])
-    # The byte order mark tells Excel that this is UTF-8.
+    # Excel needs the byte order mark to read UTF-8.
     write_text(path, f"\ufeff{text.getvalue()}")
 
 
@@ -74,16 +74,16 @@ def read_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Reads the cells of a sheet.
 
     Args:
-        path: what `write_sheet` wrote and a spreadsheet saved: UTF-8, or UTF-16 with a byte order
-            mark; commas, semicolons or tabs between the cells; columns in any order.
+        path: a sheet from `write_sheet`, perhaps saved by a spreadsheet: UTF-8, or UTF-16 with a
+            byte order mark; separated by commas, semicolons or tabs; columns in any order.
 
     Returns:
-        Of each row that is not blank its number, as a spreadsheet shows it, and its cells by
-        column, those of NEEDED.
+        For each row that is not blank: its number, as a spreadsheet shows it, and its NEEDED cells
+        by column.
 
     Raises:
-        InputError: no such file, no CSV, a column that is needed and missing or there twice, or a
-            row with too few or too many cells.
+        InputError: no such file, not a CSV file, a NEEDED column that is missing or duplicated, or
+            a row with too few or too many cells.
     """
     try:
         data = path.read_bytes()
@@ -103,8 +103,8 @@ def read_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
     if wrong := [name for name in NEEDED if header.count(name) != 1]:
         raise InputError(
             f"{path} must have the columns {', '.join(NEEDED)} in its first row, each once; "
-            f"missing, or there twice: {', '.join(wrong)}; export a new sheet and copy over only "
-            f"what you filled in or changed"
+            f"missing or duplicated: {', '.join(wrong)}; export a new sheet and copy only what you "
+            f"filled in or changed"
         )
     return [
         (number, _cells(f"{path} row {number}", header, row))
@@ -118,25 +118,25 @@ def _cells(where: str, header: Sequence[str], row: Sequence[str]) -> dict[str, s
     cells = list(zip_longest(header, row, fillvalue=""))
     if len(row) < width or any(cell.strip() for name, cell in cells if not name):
         raise InputError(
-            f"{where} must have {width} cells, each below the name of a column; quote cells that "
-            f"hold what separates them"
+            f"{where} must have {width} cells, each below a column name; quote cells that contain "
+            f"the separator"
         )
     return {name: unescape_cell(cell) for name, cell in cells if name in NEEDED}
 
 
 class SheetReader:
-    """Reads what the rows of a sheet say of their classes."""
+    """Reads the rows of a sheet as statements about classes."""
 
     def __init__(self, labels: Mapping[str, str], log: DecisionLog, known: Iterable[str]) -> None:
         """Prepares for a build.
 
         Args:
-            labels: `class_qid` to label of the classes that the build has.
-            log: of the build, to which the positions of the rows belong.
-            known: names of super-categories that are not new, beside those in use.
+            labels: `class_qid` to label, for the classes of the build.
+            log: the log of the build, which the positions in the rows refer to.
+            known: names of super-categories that are not new, in addition to those in use.
         """
         self._labels, self._digests = labels, log.found.digests
-        self._then: Callable[[int], Standing] = cache(log.standing)  # of the line of each export
+        self._then: Callable[[int], Standing] = cache(log.standing)  # by the line of the export
         self._now = log.standing()
         in_use = (one.hierarchical_label for one in self._now.decisions().values())
         self._spellings = Spellings(filter(None, in_use), known)
@@ -146,14 +146,14 @@ class SheetReader:
 
         Args:
             path: the sheet.
-            meant: new names that are meant, though they are asked about.
+            meant: new names that are intended, although they look like typos.
 
         Returns:
-            What its rows say, in their order; rows that are left blank say nothing.
+            The statements, in the order of the rows; blank rows give none.
 
         Raises:
-            InputError: no such sheet, rows that decide nothing clear or are not of this build, or
-                new names that are asked about; the text names them.
+            InputError: no such sheet, rows that are ambiguous or belong to another build, or new
+                names that look like typos; the text names them.
         """
         found, wrong, seen = list[ClassStatement](), list[str](), set[str]()
         names: dict[str, list[int]] = {}
@@ -171,7 +171,7 @@ class SheetReader:
                     names.setdefault(name, []).append(number)
         if wrong:
             raise InputError(f"{path} {listed(wrong)}; nothing was applied")
-        # The name of most rows first: what is near it is the typo.
+        # Names with the most rows come first: a similar name with fewer rows is the typo.
         by_rows = sorted(names.items(), key=lambda item: -len(item[1]))
         try:
             self._spellings.check_new({name: _rows_of(rows) for name, rows in by_rows}, meant)
@@ -180,10 +180,10 @@ class SheetReader:
         return found
 
     def _statement(self, row: Mapping[str, str], seen: set[str]) -> ClassStatement | None:
-        """Returns what a row says, or None where it is left blank.
+        """Returns the statement of a row, or None if it is blank.
 
         Raises:
-            ValueError: it decides nothing clear, or is not of this build.
+            ValueError: it is ambiguous, or belongs to another build.
         """
         qid = self._class_of(row, seen)
         line = exported_line(row[POSITION], self._digests)
@@ -221,16 +221,16 @@ class SheetReader:
             raise ValueError("the build has no such class; export a new sheet")
         if alike_key(row["class_label"]) != alike_key(label):
             raise ValueError(
-                f"class_label must be {label!r}, got {row['class_label']!r}; were columns sorted "
-                f"apart, or was the sheet not saved as `CSV UTF-8`?"
+                f"class_label must be {label!r}, got {row['class_label']!r}; was one column sorted "
+                f"separately, or the sheet not saved as `CSV UTF-8`?"
             )
         if qid in seen:
-            raise ValueError("the class has another row above; keep one")
+            raise ValueError("an earlier row has the same class; keep one")
         seen.add(qid)
         return qid
 
     def _name(self, cell: str, base: Decision | None, line: int) -> str | None:
-        """Returns the super-category that a row names, as it is spelt."""
+        """Returns the super-category that a row names, in its known spelling."""
         if not cell.strip():
             return None
         before = base and base.hierarchical_label
@@ -238,7 +238,7 @@ class SheetReader:
             return before
         check_text("hierarchical_label", cell)
         key = label_key(cell)
-        # What was renamed since the row was exported is called as it is now.
+        # A super-category renamed since the export gets its current name.
         is_renamed = key in self._now.renamed and key not in self._then(line).renamed
         name = self._now.current_name(cell) if is_renamed else cell
         if not self._spellings.knows(name) and not has_letter(name):
@@ -246,14 +246,15 @@ class SheetReader:
         return self._spellings.read(name)
 
     def _check_blank(self, qid: str, row: Mapping[str, str], base: Decision | None) -> None:
-        """Checks a row that names nothing.
+        """Checks a row without action and hierarchical_label.
 
         Raises:
-            ValueError: it is not blank, or was not when it was exported.
+            ValueError: other cells are filled in, or the row had a decision at the export.
         """
         if row["natural_or_human_made"].strip() or row["note"].strip():
             raise ValueError(
-                "it has natural_or_human_made or note, and no hierarchical_label or action"
+                "it has natural_or_human_made or note, but no hierarchical_label or action; fill "
+                "in one of these, or clear the row"
             )
         if base is not None and self._now.decision(qid) is not None:
             decided = base.hierarchical_label or base.action
@@ -263,7 +264,7 @@ class SheetReader:
 
 
 def position_of(log: DecisionLog) -> str:
-    """Returns how far a log goes, as a cell of a sheet.
+    """Returns the end of a log as a cell of a sheet.
 
     Example:
         >>> from hgld.review.log.chain import scan
@@ -274,14 +275,14 @@ def position_of(log: DecisionLog) -> str:
 
 
 def exported_line(position: str, digests: Sequence[str]) -> int:
-    """Returns the line of the log after which something was exported.
+    """Returns the last line of the log at the time of an export.
 
     Args:
-        position: what `position_of` gave then.
+        position: the result of `position_of` at that time.
         digests: of the log, by line.
 
     Raises:
-        ValueError: it is none of this log.
+        ValueError: the position is not in this log.
     """
     match = _POSITION.fullmatch(" ".join(position.split()).casefold())
     line = int(match[1]) if match else len(digests)
@@ -289,12 +290,12 @@ def exported_line(position: str, digests: Sequence[str]) -> int:
         return line
     raise ValueError(
         f"{POSITION} must be as it was exported from this build, got {position!r}; export a new "
-        f"sheet and copy over what you changed"
+        f"sheet and copy what you changed"
     )
 
 
 def _qid_in(cell: str) -> str:
-    """Returns the one Q-id in a cell, which may be a link; without exactly one, the cell itself."""
+    """Returns the Q-id in a cell, which may be a link; without exactly one, returns the cell."""
     text = plain_text(cell)
     found = {*_QID.findall(text.upper())}
     return found.pop() if len(found) == 1 else text

@@ -1,10 +1,10 @@
-"""Stage `review`: proposals and log of decisions become the taxonomy, once every class is decided.
+"""Stage `review`: turns the proposals and the decision log into the taxonomy.
 
-The stage `decided` before it writes what the log has in force as tables, for the rooms that know of
-no log.
+The stage `decided` runs before it and writes the decisions in force as tables, for rooms that do
+not read the log.
 
-A person decides on the page, or in a file (`hgld.review.applying`). Until every class is decided
-the build waits, or takes what is proposed, if that is asked for.
+A person decides on the page, or in a sheet (`hgld.review.applying`). The build stops here until
+every class is decided, unless its settings accept proposals.
 """
 
 import shlex
@@ -36,10 +36,10 @@ STAGE = Stage(
 DECIDED_STAGE = Stage(
     name="decided", version=2, input_files=(DECISIONS_FILE,), outputs=(DECIDED, FILL_DECISIONS)
 )
-"""What the log has in force as tables; the first stage of the step `propose`."""
+"""The decisions in force, as tables; the first stage of the step `propose`."""
 
 _UNSEEN = {"accept": "proposed", "ignore": "proposed_ignore", "ask": "undecided"}
-"""What becomes of a class that no person looked at, by the action that is proposed for it."""
+"""Proposed action to the decision recorded for a class that no person decided."""
 _DIGITS = 6  # of a confidence: a float32 has no more
 
 
@@ -49,20 +49,21 @@ class ReviewConfig:
 
     accept_proposals: bool = setting(
         False,
-        "Whether the proposal for a class counts where no person decided; one that says to ask "
-        "leaves the class undecided. What is typed is kept in the settings file.",
+        "Whether proposals count for classes that no person decided; a proposal to ask leaves its "
+        "class undecided. The choice is saved in the settings file.",
     )
     accept_above: float | None = setting(
         None,
-        "Least confidence, 0 to 1, of the proposals that count where no person decided, such as "
-        "0.95; the others leave their classes undecided. It is kept as well.",
+        "Lowest confidence, 0 to 1, at which a proposal counts for a class that no person decided, "
+        "such as 0.95; below it the class stays undecided. The choice is saved in the settings "
+        "file.",
     )
 
     def __post_init__(self) -> None:
-        """Refuses what no run could use.
+        """Checks the settings.
 
         Raises:
-            ValueError: a confidence that is none.
+            ValueError: a confidence outside 0 to 1, or both settings at once.
         """
         check_settings(self)
         if self.accept_above is not None and not 0 <= self.accept_above <= 1:
@@ -72,12 +73,12 @@ class ReviewConfig:
             )
         if self.accept_proposals and self.accept_above is not None:
             raise ValueError(
-                "accept_above goes without accept_proposals, which accepts all; keep one"
+                "set accept_above or accept_proposals, not both: accept_proposals accepts all"
             )
 
     @property
     def accepts(self) -> bool:
-        """Whether the build goes on where no person decided."""
+        """Whether the build continues with undecided classes."""
         return self.accept_proposals or self.accept_above is not None
 
 
@@ -93,9 +94,9 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
 
     Raises:
         MissingInputError: no proposals.
-        DamagedError: the log is not as it was written; nothing is made of what is left of it.
-        InputError: a line of it is not an event.
-        AwaitingReviewError: undecided classes, and their proposals are not accepted.
+        DamagedError: the log does not match its checksums or its copy; nothing is written.
+        InputError: a line of the log is not an event.
+        AwaitingReviewError: some classes are undecided, and the settings accept no proposals.
     """
     return _run(workspace, STAGE, row_settings(config), partial(_produce, config))
 
@@ -104,14 +105,14 @@ def run_decided(workspace: Workspace) -> StageReport:
     """Runs the stage.
 
     Args:
-        workspace: a build; without a log nothing is decided.
+        workspace: a build; without a log the tables are empty.
 
     Returns:
-        The report; `rows` counts classes with a decision, and rulings on guesses.
+        The report; `rows` counts decided classes and rulings on guesses.
 
     Raises:
-        DamagedError: the log is not as it was written; nothing is made of what is left of it.
-        InputError: a line of it is not an event.
+        DamagedError: the log does not match its checksums or its copy; nothing is written.
+        InputError: a line of the log is not an event.
     """
     return _run(workspace, DECIDED_STAGE, {}, _write_decided)
 
@@ -122,8 +123,8 @@ def _run(
     settings: Mapping[str, object],
     produce: Callable[[Standing, StageWriter], None],
 ) -> StageReport:
-    # Before the stage is found up to date: a log that is not whole is reported at once.
-    with log_lock(workspace):  # no line is added between this and the log's digest
+    # Read the log even if the stage is up to date: a damaged log is reported at once.
+    with log_lock(workspace):  # no line is added before the log's digest is taken
         standing = read_log(workspace, mend=True).standing()
         return run_stage(workspace, stage, settings, partial(produce, standing))
 
@@ -143,16 +144,16 @@ def _write_decided(standing: Standing, writer: StageWriter) -> None:
 
 
 def settle_again(workspace: Workspace, config: ReviewConfig) -> None:
-    """Settles the taxonomy with what was decided since, for what comes after the review.
+    """Updates the taxonomy from the log, for the stages after the review.
 
-    The page only adds to the log, so a build may have an old taxonomy, or none yet.
+    The page only adds to the log, so the taxonomy of a build may be old or missing.
 
     Args:
-        workspace: a build; without proposals nothing is done.
+        workspace: a build; does nothing without proposals.
         config: the settings.
 
     Raises:
-        AwaitingReviewError, DamagedError, InputError: as `run_review` does.
+        AwaitingReviewError, DamagedError, InputError: see `run_review`.
     """
     if workspace.manifest(PROPOSALS.stage) is not None:
         run_review(workspace, config)
@@ -164,10 +165,10 @@ def _awaiting(
     progress = review_progress(workspace, classes, standing)
     review = f"hgld review --root {shlex.quote(str(workspace.root))}"
     return AwaitingReviewError(
-        f"AwaitingReview: {progress.words()} are open; `{review}` opens the page to decide on "
-        f"them, and `{review} --export sheet.csv` writes a sheet for `{review} --apply sheet.csv "
-        f"--reviewer NAME`; then run this again. Or go on without a person, with what is proposed: "
-        f"--accept-proposals, or of that what is sure enough: --accept-above 0.95"
+        f"AwaitingReview: {progress.words()} are open; decide on the page that `{review}` opens, "
+        f"or in a sheet: `{review} --export sheet.csv`, then `{review} --apply sheet.csv "
+        f"--reviewer NAME`; then run this again. To continue without a review: --accept-proposals "
+        f"takes all proposals, --accept-above 0.95 only the sure ones"
     )
 
 
@@ -196,14 +197,14 @@ def _produce(config: ReviewConfig, standing: Standing, writer: StageWriter) -> N
 def _proposed(
     row: Mapping[str, Any], least: float, standing: Standing, named: dict[str, tuple[str, str]]
 ) -> dict[str, object]:
-    """Accepts a proposal that is sure enough; any other leaves the class undecided."""
+    """Accepts a proposal if its confidence is at least `least`; else the class stays undecided."""
     confidence = round(row["confidence"], _DIGITS)
     action = row["proposed_action"] if confidence >= least else "ask"
     settled: dict[str, object] = {"decision": _UNSEEN[action]}
     if action != "ask":
         settled |= {"confidence": confidence, "accepted_above": least}
     if action == "accept":
-        # As it is in use, or as a person renamed it; of two new spellings the first counts.
+        # Use the current name, which a person may have changed; of two new spellings, the first.
         name = name_now(standing, row["proposed_label"], row["proposed_natural_or_human_made"])
         label, side = named.setdefault(label_key(name[0]), name)
         settled |= {"hierarchical_label": label, "natural_or_human_made": side}

@@ -1,8 +1,8 @@
-"""How far the review of a build is, and what a later scrape changed for the edits of its log.
+"""Progress of a review, and how a later scrape affects the edits in its log.
 
-A class is decided if a person's decision on it is in force. A cluster, or a working group that a
-reviewer made of classes, is done if all its classes are decided. A landmark is settled if all its
-classes are: no decision that is still open can change its label.
+A class is decided if a person's decision on it is in force. A cluster, or a working group made by a
+reviewer, is done if all its classes are decided. A landmark is settled if all its classes are
+decided: no open decision can change its label.
 """
 
 import contextlib
@@ -24,19 +24,18 @@ from hgld.tables import CLASSES, PROPOSALS, TAXONOMY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewCounts:
-    """How far a review is."""
+    """Progress of a review, in numbers."""
 
     clusters: int
     clusters_open: int
     classes: int
     classes_open: int
     landmarks: int
-    """Landmarks of the classes; where the build does not list them, a landmark counts once for each
-    of its classes."""
+    """Distinct landmarks; without a table of classes, one counts once for each of its classes."""
     landmarks_open: int
 
     def words(self) -> str:
-        """Returns what is open.
+        """Describes what is open.
 
         Example:
             >>> ReviewCounts(clusters=146, clusters_open=37, classes=9, classes_open=2,
@@ -48,7 +47,7 @@ class ReviewCounts:
 
 
 def share_of(part: int, whole: int) -> str:
-    """Returns a share in percent, which is 0% only of nothing and 100% only of all.
+    """Formats a share in percent; only an empty part is 0% and only the whole is 100%.
 
     Example:
         >>> share_of(1, 9000), share_of(1, 3), share_of(8999, 9000), share_of(0, 0)
@@ -61,7 +60,7 @@ def share_of(part: int, whole: int) -> str:
 
 
 class LandmarkCounts:
-    """How many landmarks some classes have: each once, where the build lists them."""
+    """Counts the landmarks of classes, each once if the build has the table of classes."""
 
     def __init__(self, workspace: Workspace, classes: Sequence[Mapping[str, Any]]) -> None:
         """Reads which landmarks have which class.
@@ -72,11 +71,11 @@ class LandmarkCounts:
         """
         self._numbers: dict[str, int] = {row["class_qid"]: row["landmarks"] for row in classes}
         self._rows: pa.Table | None = None
-        with contextlib.suppress(MissingInputError):  # not scraped here, or some landmarks failed
+        with contextlib.suppress(MissingInputError):  # not scraped, or some landmarks failed
             self._rows = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
 
     def count(self, qids: Collection[str]) -> int:
-        """Returns how many landmarks have one of these classes at least."""
+        """Returns how many landmarks have at least one of these classes."""
         if self._rows is None:
             return sum(self._numbers.get(qid, 0) for qid in qids)
         chosen = pc.is_in(self._rows["class_qid"], value_set=pa.array([*qids], pa.string()))
@@ -91,7 +90,7 @@ def review_progress(
     Args:
         workspace: a build.
         classes: rows of PROPOSALS.
-        standing: what the log comes to.
+        standing: the state of the log.
     """
     decided, landmarks = standing.decisions().keys(), LandmarkCounts(workspace, classes)
     group_of = {
@@ -111,34 +110,34 @@ def review_progress(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """An edit that counts, on the classes of a later scrape."""
+    """An active edit, compared with the classes of a later scrape."""
 
     number: int
     event: str
     reviewer: str
     decided_at: str
     state: Literal["applied", "gone", "changed"]
-    """gone: the build has none of the classes that it decides. changed: it lacks some, or some have
-    another label than when they were decided; the edit counts all the same."""
+    """gone: the build has none of its classes. changed: some are missing, or their labels differ
+    from those at the time of the decision; the edit still counts."""
     applied: int
-    """Classes that it decides, and whose label is the same."""
+    """Decided classes whose label is unchanged."""
     gone: dict[str, str]
-    """class_qid to the label it had; the decision is kept, since it may come back."""
+    """class_qid to its old label; the decision is kept, because the class may come back."""
     changed: dict[str, tuple[str, str]]
-    """class_qid to the label it had and the one it has."""
+    """class_qid to its old and its new label."""
 
 
 def replay(
     events: Sequence[Event], standing: Standing, labels: Mapping[str, str]
 ) -> list[Replayed]:
-    """Returns each edit that counts, with what became of the classes that it decides.
+    """Returns each active edit, with what happened to the classes that it decides.
 
-    An edit whose classes were all decided again later is applied: nothing of it is left to look at.
+    If later edits decided all its classes again, an edit is `applied`: nothing of it needs a look.
 
     Args:
         events: of the log, in order.
-        standing: what they come to.
-        labels: `class_qid` to label of the classes that the build has.
+        standing: the state that they add up to.
+        labels: `class_qid` to label, for the classes of the build.
     """
     ruled = defaultdict[int, dict[str, str]](dict)
     for qid, word in standing.rulings.items():
@@ -167,33 +166,33 @@ def replay(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewStatus:
-    """How far a review is, who did it, and what is to be looked at again."""
+    """Progress of a review, who did it, and what needs another look."""
 
     progress: ReviewCounts
     lines: int
-    """Events of the log, of every kind."""
+    """Events in the log, of every kind."""
     edits: int
-    """Those that say something of classes, and count."""
+    """Active edits."""
     reviewers: dict[str, int]
-    """Reviewer to the number of their events, the busiest first."""
+    """Reviewer to number of events, in descending order."""
     second_opinions: int
-    """Samples that a second reviewer was asked about."""
+    """Samples drawn for a second reviewer."""
     new: dict[str, str]
-    """class_qid to label of open classes that came after the last review."""
+    """class_qid to label, for classes added since the last review."""
     replayed: list[Replayed]
-    """Each edit that counts, and what became of the classes it decides."""
+    """See `replay`."""
 
 
 def review_status(workspace: Workspace) -> ReviewStatus:
-    """Returns how far a review is, and changes nothing.
+    """Returns the progress of a review, without changing anything.
 
     Args:
         workspace: a build whose `propose` has finished.
 
     Raises:
         MissingInputError: no proposals.
-        DamagedError: the log is not as it was written.
-        InputError: a line of it is not an event.
+        DamagedError: the log does not match its checksums or its copy.
+        InputError: a line of the log is not an event.
     """
     columns = ["class_qid", "class_label", "landmarks", "cluster_id"]
     classes = workspace.read(PROPOSALS, columns).to_pylist()
@@ -214,19 +213,18 @@ def review_status(workspace: Workspace) -> ReviewStatus:
 def new_classes(
     workspace: Workspace, labels: Mapping[str, str], log: DecisionLog
 ) -> dict[str, str]:
-    """Returns the classes that came after the last review, by `class_qid` with their labels.
+    """Returns the classes added since the last review: `class_qid` to label.
 
-    No event is about them, and the taxonomy that was made last does not have them; before the first
-    one none is new.
+    They are in no event and not in the last taxonomy; before the first taxonomy no class is new.
 
     Args:
         workspace: a build.
-        labels: `class_qid` to label of the classes that the build has.
-        log: of the build.
+        labels: `class_qid` to label, for the classes of the build.
+        log: the log of the build.
     """
     try:
         known = set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
-    except (MissingInputError, DamagedError):  # not reviewed to the end yet
+    except (MissingInputError, DamagedError):  # no finished review yet
         return {}
     known |= {qid for event in log.events for qid in event.classes}
     return {qid: label for qid, label in labels.items() if qid not in known}

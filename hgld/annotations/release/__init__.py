@@ -1,1 +1,1 @@
-"""What makes annotations a release: version, changes, cards, checksums; how one is shared."""
+"""Turn annotations into a release (version, changes, cards, checksums), and share it."""

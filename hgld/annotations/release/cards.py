@@ -1,8 +1,8 @@
-"""What a release says to people: README.md, DATASHEET.md, CITATION.cff and RELEASE_NOTE.md.
+"""The texts of a release for people: README.md, DATASHEET.md, CITATION.cff and RELEASE_NOTE.md.
 
-Source: README.md has what Hugging Face reads (https://huggingface.co/docs/hub/datasets-cards);
-DATASHEET.md answers Gebru et al., Datasheets for Datasets, Communications of the ACM, 2021;
-CITATION.cff is of version 1.2.0 of the Citation File Format.
+Source: README.md starts with the metadata of Hugging Face
+(https://huggingface.co/docs/hub/datasets-cards); DATASHEET.md answers Gebru et al., Datasheets for
+Datasets, Communications of the ACM, 2021; CITATION.cff follows Citation File Format 1.2.0.
 """
 
 import json
@@ -24,7 +24,7 @@ from hgld.tables import ANNOTATIONS, CREDITS, FILLED
 TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
 _MOST_ROWS = 20
-"""Of a table of the note; label_changes.parquet has them all."""
+"""Maximum rows of a table in the note; label_changes.parquet has all changes."""
 _CHANGE_WORDS = {
     "added": "added",
     "removed": "removed",
@@ -33,19 +33,19 @@ _CHANGE_WORDS = {
     "unchanged": "unchanged",
     "label_added": "got a label",
     "label_removed": "lost their label",
-    "label_changed": "have another label",
-    "labels_gone": "removed with a label",
+    "label_changed": "changed their label",
+    "labels_gone": "removed with their label",
 }
 
 
 @cache
 def texts() -> Mapping[str, Any]:
-    """Returns what holds of every release, and what each column is (`templates/texts.toml`)."""
+    """Returns the texts common to all releases, and those of the columns, from texts.toml."""
     return tomllib.loads((TEMPLATES / "texts.toml").read_text(encoding="utf-8"))
 
 
 def dataset_card(facts: ReleaseFacts) -> str:
-    """Returns README.md: what Hugging Face reads, and then what people do."""
+    """Returns README.md: metadata for Hugging Face, then text for people."""
     return f"---\n{_front_matter(facts)}---\n\n{_filled_in('card.md', _values(facts))}"
 
 
@@ -70,17 +70,17 @@ def citation(facts: ReleaseFacts) -> str:
 
 
 def release_note(facts: ReleaseFacts) -> str:
-    """Returns RELEASE_NOTE.md: what changed since the release before."""
+    """Returns RELEASE_NOTE.md: what changed since the previous release."""
     release = facts.release
     day = f" ({release['date']})" if release["date"] else ""
     lines = [f"# {facts.config.title} {release['version']}{day}", "", holds_words(facts), ""]
     if facts.counts["landmarks_filled"]:
         lines += [imputed_words(facts), ""]
     if release["changes"] is None:
-        return "\n".join([*lines, "The first release.", ""])
+        return "\n".join([*lines, "This is the first release.", ""])
     lines.append(
-        f"What changed since {release['follows']}; each change is a row of "
-        "`label_changes.parquet`, with its cause:"
+        f"Changes since {release['follows']}; each one is a row of `label_changes.parquet`, with "
+        "its cause:"
     )
     kinds = [release["changes"][name] for name in ("landmarks", "images")]
     rows = [
@@ -93,24 +93,24 @@ def release_note(facts: ReleaseFacts) -> str:
 
 
 def holds_words(facts: ReleaseFacts) -> str:
-    """Says how much a release holds, and who decided on its labels."""
+    """Describes how much a release contains, and who decided its labels."""
     counts, (people, programs) = facts.counts, _deciders(facts)
     images = sum(counts["images"].values())
     listed = images + sum(sum(counts[table].values()) for table in ("filled", "excluded", "bad"))
-    who = [f"{len(people):,} {'person' if len(people) == 1 else 'persons'}"] if people else []
+    who = [f"{len(people):,} {'person' if len(people) == 1 else 'people'}"] if people else []
     who += [f"a program (`{name}`)" for name in programs]
     if facts.deciders.get(""):
-        who.append("proposals or fills that nobody looked at")
+        who.append("proposals or fills that nobody reviewed")
     return (
         f"{images:,} images of {counts['landmarks_with_label']:,} landmarks have one of "
-        f"{counts['labels']:,} super-categories. Listed are {listed:,} images and "
+        f"{counts['labels']:,} super-categories. The tables list {listed:,} images and "
         f"{sum(counts['landmarks'].values()):,} landmarks; Google Landmarks v2 has "
-        f"{_IMAGES_OF_GLDV2:,} images. Labels decided by: {', '.join(who) or 'nobody'}."
+        f"{_IMAGES_OF_GLDV2:,} images. Labels were decided by: {', '.join(who) or 'nobody'}."
     )
 
 
 def missing_words(facts: ReleaseFacts) -> str:
-    """Says what has no label, and why."""
+    """Describes what has no label, and why."""
     counts = facts.counts
     landmarks = sum(counts["landmarks"].values())
     without = landmarks - counts["landmarks_with_label"] - counts["landmarks_filled"]
@@ -124,42 +124,42 @@ def missing_words(facts: ReleaseFacts) -> str:
 
 
 def imputed_words(facts: ReleaseFacts) -> str:
-    """Says which labels no class gives."""
+    """Describes the labels that come from no class."""
     counts = facts.counts
     if not counts["landmarks_filled"]:
-        return "No label is imputed: a landmark without one has none."
+        return "No label is imputed: all labels come from classes."
     by = ", ".join(f"`{method}` {count:,}" for method, count in counts["filled_by"].items())
     return (
-        f"{counts['landmarks_filled']:,} landmarks without a label of their classes have one by "
-        f"other evidence, with how sure it is (by `method`: {by}). Their "
-        f"{sum(counts['filled'].values()):,} images are in `filled/`: neither the published CSV "
-        "files nor `hierarchy.parquet` count them."
+        f"{counts['landmarks_filled']:,} landmarks without a label of their classes have one from "
+        f"other evidence, with a confidence (by `method`: {by}). Their "
+        f"{sum(counts['filled'].values()):,} images are in `filled/`; the published CSV files and "
+        "`hierarchy.parquet` do not count them."
     )
 
 
 def decided_words(facts: ReleaseFacts) -> str:
-    """Says how many decided, and how many labels follow from that."""
+    """Describes how many people decided, and how many labels come from their decisions."""
     people, programs = _deciders(facts)
-    parts = [f"{sum(people.values()):,} from a person's decision (persons: {len(people):,})"]
+    parts = [f"{sum(people.values()):,} from a person's decision (people: {len(people):,})"]
     parts += [f"{count:,} from a program's (`{name}`)" for name, count in programs.items()]
-    parts.append(f"{facts.deciders.get('', 0):,} that nobody has looked at")
+    parts.append(f"{facts.deciders.get('', 0):,} that nobody reviewed")
     return f"Labels of landmarks: {', '.join(parts)}."
 
 
 def _deciders(facts: ReleaseFacts) -> tuple[dict[str, int], dict[str, int]]:
-    """Returns the people and the programs that decided, with the labels of landmarks of each."""
+    """Returns people and programs, each with the number of landmarks they decided."""
     people = {name: count for name, count in facts.deciders.items() if name}
     programs = {name: people.pop(name) for name in [*people] if is_program(name)}
     return people, programs
 
 
 def is_program(reviewer: str) -> bool:
-    """Says whether a reviewer is this program and no person, as `hgld demo` is."""
+    """Says whether a reviewer is this program, such as `hgld demo`, and not a person."""
     return reviewer.partition(" ")[0] == "hgld"
 
 
 def _front_matter(facts: ReleaseFacts) -> str:
-    """Returns what Hugging Face reads: values as JSON, which YAML contains."""
+    """Returns the metadata for Hugging Face; values are JSON, which is valid YAML."""
     name, link = facts.config.license.lower(), facts.config.license_url
     other = {"license": "other", "license_name": name, "license_link": link}
     matter = ({"license": name} if name.startswith("cc") else other) | {
@@ -171,7 +171,7 @@ def _front_matter(facts: ReleaseFacts) -> str:
     tables = {"default": _patterns(facts, ANNOTATIONS), "filled": _patterns(facts, FILLED)}
     for table in tables_with_rows(facts):
         tables[table] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[table].path))}
-    # By patterns and without sizes, so that a part of the shards is a data set, too.
+    # Patterns without sizes, so that some of the shards can be loaded as a data set.
     configs = (
         {"config_name": table, **({"default": True} if table == "default" else {})}
         | {"data_files": [{"split": one, "path": path} for one, path in patterns.items()]}
@@ -183,13 +183,13 @@ def _front_matter(facts: ReleaseFacts) -> str:
 
 
 def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the pattern of the shards of each split that has any."""
+    """Returns the shard pattern of each split that has shards."""
     patterns = {split: relative_to_release(dataset.path) for split, dataset in tables.items()}
     return {split: one for split, one in patterns.items() if facts.has_file(one)}
 
 
 def tables_with_rows(facts: ReleaseFacts) -> list[str]:
-    """Returns which more tables have rows: `datasets` loads none without."""
+    """Returns the MORE_TABLES that have rows; `datasets` cannot load an empty table."""
     rows = {name: sum(facts.counts[name].values()) for name in ("landmarks", "excluded", "bad")}
     rows["hierarchy"] = facts.counts["labels"]
     rows["credits"] = facts.has_file(relative_to_release(CREDITS.path))
@@ -197,7 +197,7 @@ def tables_with_rows(facts: ReleaseFacts) -> list[str]:
 
 
 def _values(facts: ReleaseFacts) -> dict[str, str]:
-    """Returns what the templates of the card and the data sheet say of a release."""
+    """Returns the values for the templates of card and data sheet."""
     config, counts, known = facts.config, facts.counts, texts()
     tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
     tables += [f"`{name}`" for name in tables_with_rows(facts)]
@@ -234,7 +234,7 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
 
 
 def _causes(changes: pa.Table) -> list[str]:
-    """Returns a table of the causes for each kind of change that there is."""
+    """Returns a table of causes for each kind of change that occurs."""
     landmarks = changes.filter(pc.equal(changes["kind"], "landmark"))
     images = changes.filter(pc.equal(changes["kind"], "image"))
     of_label = pc.match_substring_regex(landmarks["why"], r"\blabel\b")
@@ -252,7 +252,7 @@ def _causes(changes: pa.Table) -> list[str]:
 
 
 def _most_frequent(rows: pa.Table, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Returns the most frequent values of some columns, each with how often it occurs."""
+    """Returns the most frequent combinations of some columns, with their counts."""
     groups = rows.group_by(list(columns)).aggregate([([], "count_all")])
     order = [("count_all", "descending"), *((name, "ascending") for name in columns)]
     groups = groups.sort_by(order)
@@ -267,7 +267,7 @@ def _most_frequent(rows: pa.Table, columns: tuple[str, ...]) -> list[tuple[str, 
 
 
 def _cell(value: str | None) -> str:
-    """Returns a value as one line of a table, whatever its text is."""
+    """Returns a value as one table cell, without line breaks and with `|` escaped."""
     return "(none)" if value is None else " ".join(value.splitlines()).replace("|", "\\|")
 
 
@@ -291,5 +291,5 @@ def _items(lines: Iterable[str]) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Returns a value as YAML reads it, whatever is in it: as JSON, which YAML contains."""
+    """Returns a value as JSON, which is valid YAML for any content."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What changed between two releases: the one before with these rows is the other."""
+"""Compute the changes between two releases: the old one plus these rows gives the new one."""
 
 import functools
 import itertools
@@ -15,11 +15,11 @@ from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
 
 _WHEN = ("before", "after")
 _LABEL = ("hierarchical_label", "natural_or_human_made")
-# Columns of landmarks that say nothing which others do not; Arrow compares no lists and structs.
+# Arrow cannot compare lists and structs; these columns only repeat others.
 _NESTED = ("classes", "provenance")
 _COMPARED = [name for name in LANDMARK_COLUMNS if name not in {"split", "landmark_id", *_NESTED}]
 _STRUCT = LABEL_CHANGES.schema.field("landmark").type
-# What a change is called by the columns in which it is; in all others it is "evidence".
+# Name of a change to the columns that it is in; a change in any other column is "evidence".
 _WORDS = {
     "category": ("category",),
     "item": ("qid",),
@@ -30,7 +30,7 @@ _WORDS = {
     "reviewer": ("reviewer",),
     "method": ("method",),
     "label": _LABEL,
-    "relabelled": _LABEL,  # and the class that decides is the same one
+    "relabelled": _LABEL,  # with the same deciding class
     "reason": ("reason",),
 }
 
@@ -39,12 +39,12 @@ def label_changes(old: ReleaseTables, new: ReleaseTables) -> pa.Table:
     """Compares two releases.
 
     Args:
-        old: the release before.
+        old: the previous release.
         new: the release.
 
     Returns:
-        The rows of LABEL_CHANGES: first landmarks, then images, each by split and id. What did not
-        change has none.
+        The rows of LABEL_CHANGES: landmarks, then images, each sorted by split and id. Unchanged
+        ones have no row.
     """
     landmarks = _landmark_changes(old.landmarks, new.landmarks)
     images = _image_changes(old.images, new.images)
@@ -52,18 +52,18 @@ def label_changes(old: ReleaseTables, new: ReleaseTables) -> pa.Table:
 
 
 def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, int]]:
-    """Counts what changed, and what did not. Fills count as labels of landmarks, not of images.
+    """Counts what changed and what did not. Fills count as labels of landmarks, not of images.
 
     Args:
         new: the release.
-        changes: rows of LABEL_CHANGES, those from the release before to it.
+        changes: rows of LABEL_CHANGES from the previous release to this one.
 
     Returns:
-        Of landmarks: added, removed, changed, unchanged; of the labels of those that are in both:
-        label_added, label_removed, label_changed; and labels_gone, those of removed landmarks. Of
-        images: added, removed, moved, changed, unchanged; label_added and label_removed: that came
-        into data or left it; label_changed: that stay in data, and their landmark was relabelled
-        or is another one.
+        For landmarks: added, removed, changed, unchanged; label_added, label_removed and
+        label_changed for landmarks in both releases; and labels_gone for removed landmarks. For
+        images: added, removed, moved, changed, unchanged; label_added and label_removed if they
+        entered or left data; label_changed if they stay in data, but their landmark was relabelled
+        or replaced by another.
     """
     landmarks, images = (
         changes.filter(pc.equal(changes["kind"], kind)) for kind in ("landmark", "image")
@@ -76,8 +76,8 @@ def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, 
     )
     stays = pc.and_(was_data, is_data)
     is_other = pc.and_(stays, pc.starts_with(images["why"], "other_landmark"))
-    # A relabelled landmark relabels its images, which have no rows of their own: of all that it
-    # has in data now, only those that came, and those counted as of another landmark, are no such.
+    # Images of a relabelled landmark have no rows of their own. They are its images now in data,
+    # except new ones and those already counted for another landmark.
     relabelled = landmark_keys(landmarks.filter(is_relabelled))
     now = new.images.filter(pc.equal(new.images["table"], "data"))
     of_relabelled = pc.is_in(landmark_keys(now), value_set=relabelled)
@@ -101,20 +101,20 @@ def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, 
 
 
 def _kinds(rows: pa.Table, of_release: int, names: tuple[str, ...]) -> dict[str, int]:
-    """Counts changes by kind, and what of a release did not change."""
+    """Counts changes by kind, and the unchanged rows of a release."""
     found = count_by(rows["change"])
     counts = {name: found.get(name, 0) for name in names}
     return counts | {"unchanged": of_release - sum(counts.values()) + counts["removed"]}
 
 
 def count_by(column: pa.ChunkedArray) -> dict[str, int]:
-    """Returns how often each value of a column stands there, in the order of the values."""
+    """Counts the occurrences of each value of a column, sorted by value."""
     found = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
     return dict(sorted(found.items()))
 
 
 def _count(*facts: pa.ChunkedArray) -> int:
-    """Returns for how many rows all of some facts hold."""
+    """Counts the rows for which all facts are true."""
     return int(pc.sum(functools.reduce(pc.and_, facts), min_count=0).as_py())
 
 
@@ -124,7 +124,7 @@ def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     reasons["relabelled"] = pc.and_not(reasons["label"], rows["class_qid"])
     told = {*itertools.chain.from_iterable(_WORDS.values())}
     reasons["evidence"] = _any([rows[name] for name in _COMPARED if name not in told])
-    # No nulls to skip: Arrow 26 leaves out a row that has nothing else.
+    # Join empty texts and not nulls: Arrow 26 drops a row that has only nulls.
     words = [pc.if_else(is_so, f"{word} ", "") for word, is_so in reasons.items()]
     why = pc.utf8_rtrim(pc.binary_join_element_wise(*words, ""), " ")
     landmark = after.select(_STRUCT.names).to_struct_array()
@@ -165,7 +165,7 @@ def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
 
 
 def _as_changes(columns: dict[str, Any]) -> pa.Table:
-    """Returns rows of LABEL_CHANGES, null in the columns that are not given."""
+    """Returns rows of LABEL_CHANGES, with null in missing columns."""
     nothing = pa.nulls(len(columns["kind"]))
     schema = LABEL_CHANGES.schema
     table = pa.table({name: columns.get(name, nothing) for name in schema.names})
@@ -173,7 +173,7 @@ def _as_changes(columns: dict[str, Any]) -> pa.Table:
 
 
 def _state(images: pa.Table) -> pa.ChunkedArray:
-    """Returns what an image is: labelled, filled, or the reason why it is neither."""
+    """Returns the state of each image: labelled, filled, or the reason why it is neither."""
     is_filled = pc.fill_null(pc.equal(images["table"], "filled"), fill_value=False)
     return pc.if_else(is_filled, "filled", pc.coalesce(images["reason"], "labelled"))
 
@@ -181,18 +181,18 @@ def _state(images: pa.Table) -> pa.ChunkedArray:
 def _compared(
     old: pa.Table, new: pa.Table, name: str, columns: Sequence[str]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Puts the rows of two tables side by side, those that differ.
+    """Pairs the rows of two tables that differ.
 
     Args:
-        old: rows, each key once.
-        new: the same later.
-        name: of the column that is the key, with the split.
-        columns: those in which a row may differ.
+        old: rows with unique keys.
+        new: rows of the newer table, with unique keys.
+        name: the column that is the key, together with the split.
+        columns: the columns to compare.
 
     Returns:
-        The keys in their order, each with `change` (added, removed or changed) and whether it
-        differs in each of the columns, by the column's name; and its row of either table, nulls
-        where that has none.
+        Three tables with the same order of keys. The first has the key, `change` (added, removed or
+        changed), and for each compared column whether it differs. The others have the old and the
+        new rows, null if missing.
     """
     key = ["split", name]
     was, now = (
@@ -211,7 +211,7 @@ def _compared(
 
 
 def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Says of each pair whether it is two values, of which null is one."""
+    """Says whether each pair differs; null equals only null."""
     other = pc.fill_null(pc.not_equal(before, after), fill_value=False)
     return pc.or_(other, pc.xor(pc.is_null(before), pc.is_null(after)))
 

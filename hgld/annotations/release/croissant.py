@@ -1,4 +1,4 @@
-"""Croissant 1.1: the release described for programs that load data sets.
+"""Croissant 1.1: a description of the release for programs that load data sets.
 
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
 """
@@ -20,7 +20,7 @@ _Json = dict[str, Any]
 _PARQUET = "application/x-parquet"
 _OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
 _TABLES = _OF_IMAGES | MORE_TABLES
-# Nested columns have none: flat ones say the same again.
+# Nested columns are left out, because flat columns have the same content.
 _DATA_TYPES = {
     **dict.fromkeys((pa.int32(), pa.int64()), "sc:Integer"),
     **dict.fromkeys((pa.float32(), pa.float64()), "sc:Float"),
@@ -31,7 +31,7 @@ _DATA_TYPES = {
 
 
 def croissant(facts: ReleaseFacts) -> str:
-    """Returns croissant.json, with provenance down to who decided on a label."""
+    """Returns croissant.json, with provenance down to who decided a label."""
     config, known = facts.config, cards.texts()
     version, date = facts.release["version"], facts.release["date"]
     context = json.loads((cards.TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
@@ -66,19 +66,19 @@ def croissant(facts: ReleaseFacts) -> str:
 
 
 def _deciders(facts: ReleaseFacts) -> list[_Json]:
-    """Returns who decided on how many labels."""
+    """Returns the agents that decided labels, with their counts."""
     found = [
         {
             "@type": "prov:SoftwareAgent" if cards.is_program(name) else "prov:Person",
             "@id": f"#reviewer-{number}",
             "sc:name": name,
-            "sc:description": f"Decided on {count:,} landmarks' labels, or on their classes.",
+            "sc:description": f"Decided the labels of {count:,} landmarks, or their classes.",
         }
         for number, (name, count) in enumerate(facts.deciders.items(), start=1)
         if name
     ]
     if unseen := facts.deciders.get(""):
-        about = f"Proposed or filled {unseen:,} landmarks' labels that nobody looked at."
+        about = f"Proposed or filled the labels of {unseen:,} landmarks that nobody reviewed."
         agent = {"@type": "prov:SoftwareAgent", "@id": "#hgld", "sc:name": "hgld"}
         found.append(agent | {"sc:description": about})
     return found
@@ -101,7 +101,7 @@ def _files(facts: ReleaseFacts) -> list[_Json]:
 
 
 def _shards(name: str) -> _Json:
-    """Returns what makes one table of its shards."""
+    """Returns the file set that joins the shards of a table."""
     return {
         "@type": "cr:FileSet",
         "@id": f"{name}-files",

@@ -1,4 +1,4 @@
-"""What a release says of itself: its settings, version, counts, and who decided on its labels."""
+"""The facts of a release: its settings, version, counts, and who decided its labels."""
 
 import datetime
 import json
@@ -24,11 +24,11 @@ from hgld.engine.files import FileRecord
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
 
 Files = Mapping[str, FileRecord]
-"""The tables of a release, by their paths in it."""
+"""Path in a release to the record of each table file."""
 
 FIRST_VERSION = "1.0.0"
 SCHEMA_VERSION = 2
-"""Of the tables. Raised when a column goes or means something else, so that readers break."""
+"""Raised when a column is removed or changes its meaning, which breaks readers."""
 
 _CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-[A-Z]+)*)-(\d\.\d)")
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
@@ -36,7 +36,7 @@ _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseConfig:
-    """Settings of the stage; none of them is needed."""
+    """Settings of the stage, all optional."""
 
     title: str = setting("H-GLDv2 labels", "Title of the data set.")
     description: str = setting(
@@ -47,37 +47,37 @@ class ReleaseConfig:
     creators: tuple[str, ...] = setting(
         ("The hgld maintainers",), "Who made the labels, for citations."
     )
-    contact: str = setting("", "How users reach you: an address of e-mail or of a page of issues.")
-    url: str = setting("", "Address at which the release is found.")
+    contact: str = setting("", "How users reach you: an e-mail address or the URL for issues.")
+    url: str = setting("", "URL of the published release.")
     license: str = setting(
         "CC-BY-4.0",
-        "Licence of the labels, by its SPDX identifier. Facts of Wikidata are CC0-1.0, and each "
-        "picture has a licence of its own.",
+        "Licence of the labels, as an SPDX identifier. Facts of Wikidata are CC0-1.0, and each "
+        "picture has its own licence.",
     )
     date: str = setting(
         "",
-        "Date of the release, YYYY-MM-DD. Where it is not set, the day on which the last page that "
-        "the labels come from was asked for, so that the same tables give the same release.",
+        "Date of the release, YYYY-MM-DD. Default: the day of the last page that was fetched for "
+        "the labels, so that the same tables give the same release.",
     )
     previous: Path | None = setting(
         None,
-        "Folder of the release before, as it was published. Without one this is a first release, "
-        "1.0.0.",
+        "Folder of the previous release, as it was published. Without it, this is the first "
+        "release, 1.0.0.",
         changes_rows=False,
     )
 
     def __post_init__(self) -> None:
-        """Refuses what no release could say.
+        """Checks the settings.
 
         Raises:
-            ValueError: a title that is blank or of several lines, a date that is none, or a licence
-                that is no identifier.
+            ValueError: a text that is blank or has several lines, an invalid date, or a licence
+                that is not an identifier.
         """
         check_settings(self)
         for name, is_fine, wanted in (
             ("title", _are_lines(self.title), "a line of text"),
             ("description", self.description.strip(), "some text"),
-            ("creators", _are_lines(*self.creators), "one name or more, each a line"),
+            ("creators", _are_lines(*self.creators), "one or more names, each on one line"),
             ("contact", not self.contact or _are_lines(self.contact), "a line of text"),
             ("url", not self.url or _are_lines(self.url), "a line of text"),
             ("license", _SPDX.fullmatch(self.license), "an identifier such as CC-BY-4.0"),
@@ -88,7 +88,7 @@ class ReleaseConfig:
 
     @property
     def license_url(self) -> str:
-        """Where the terms of the licence are read."""
+        """URL of the licence text."""
         if match := _CREATIVE_COMMONS.fullmatch(self.license):
             return f"https://creativecommons.org/licenses/{match[1].lower()}/{match[2]}/"
         return f"https://spdx.org/licenses/{self.license}.html"
@@ -107,45 +107,45 @@ def _is_day(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
-    """All that is said of a release."""
+    """Everything that the texts of a release are made from."""
 
     config: ReleaseConfig
     release: Release
-    """As in releases.json; its `files` are those of the tables."""
+    """The entry for releases.json; its `files` are the tables."""
     earlier: list[Release]
-    """The releases before, the newest first."""
+    """All earlier releases, newest first."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
     files: Files
     deciders: Mapping[str, int]
-    """Reviewer to the number of landmarks that have their label from a decision of theirs, the most
-    first; "" for labels that nobody saw."""
+    """Reviewer to the number of landmarks that they decided, in descending order; "" for labels
+    that nobody reviewed."""
     decisions: Mapping[str, int]
-    """How labels came about to the number of landmarks."""
+    """`decision` to its number of landmarks with a label, in descending order."""
     days: Sequence[str]
-    """The first and the last on which a page was asked for; nothing where none was."""
+    """The first and the last day on which pages were fetched; empty without pages."""
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What it holds (`release_counts`)."""
+        """The result of `release_counts`."""
         return dict(self.release["counts"])
 
     def has_file(self, pattern: str) -> bool:
-        """Says whether a table has a file, by the pattern of its shards in the release."""
+        """Says whether a file of the release matches the shard pattern of a table."""
         return any(Path(name).match(pattern) for name in self.files)
 
 
 def release_facts(
     folder: Path, config: ReleaseConfig, files: Files, tables: ReleaseTables, changes: pa.Table
 ) -> ReleaseFacts:
-    """Gathers all that is said of a release.
+    """Collects the facts of a release.
 
     Args:
-        folder: of the release's tables.
+        folder: the folder of its tables.
         config: the settings.
         files: the tables, by their paths in the release.
         tables: the rows of the release.
-        changes: rows of LABEL_CHANGES, since the release before.
+        changes: rows of LABEL_CHANGES since the previous release.
     """
     credited = count_by(read_released(folder, CREDITS, ["status"])["status"]).get("ok", 0)
     times = pc.min_max(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
@@ -181,11 +181,11 @@ def release_list(facts: ReleaseFacts) -> str:
 
 
 def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
-    """Counts what a release holds: labels of classes and fills apart.
+    """Counts the contents of a release, with fills separate from labels of classes.
 
     Args:
         tables: its rows.
-        credited: train images with a credit.
+        credited: number of train images with a credit.
     """
     images, landmarks = tables.images, tables.landmarks
 
@@ -215,12 +215,12 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     """Returns the version of a release.
 
     Args:
-        before: the release before it.
-        counts: what changed since (`change_counts`).
+        before: the previous release.
+        counts: the changes since (`change_counts`).
 
     Returns:
-        A major one where a label was changed or removed, or readers of the tables break; a minor
-        one where rows were added or tell more; a patch where the rows are the same.
+        The next major version if a label was changed or removed, or the schema breaks readers; the
+        next minor version if there are any other changes; else the next patch.
     """
     major, minor, patch = map(int, before["version"].split("."))
     changed = {name for kind in counts.values() for name, count in kind.items() if count}
@@ -233,6 +233,6 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
 
 
 def _most_first(column: pa.ChunkedArray) -> dict[str, int]:
-    """Counts values, the most frequent first; "" for null."""
+    """Counts values, most frequent first; null counts as ""."""
     counts = count_by(pc.coalesce(column, ""))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""A release as it lies in a folder: its tables, its list of versions, and how both are read."""
+"""Read a release from its folder: the tables and the list of versions."""
 
 import json
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from hgld.tables import (
 )
 
 RELEASE_FOLDER = "annotations"
-"""Of a release, in a build."""
+"""The folder of the release in a build."""
 RELEASES_FILE = "releases.json"
-"""Of a release: its version and those before it."""
+"""The file in a release that lists its version and all earlier ones."""
 LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
-"""The tables of images that have a label, by their folders in a release."""
+"""Folder in a release to its tables of labelled images."""
 MORE_TABLES = {
     "landmarks": LANDMARK_LABELS,
     "hierarchy": HIERARCHY,
@@ -34,10 +34,10 @@ MORE_TABLES = {
     "bad": BAD_ANNOTATIONS,
     "credits": CREDITS,
 }
-"""The others, by their names in a release."""
+"""Name in a release to each of the other tables."""
 
 IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reason"]
-# When two releases are compared, a row that one of them lacks is all null.
+# All columns are nullable: in a comparison, a row that one release lacks is all null.
 _KEY = [pa.field("split", pa.string()), pa.field("landmark_id", pa.int64())]
 LANDMARK_SCHEMA = pa.schema([*_KEY, *LABEL_CHANGES.schema.field("landmark").type])
 LANDMARK_COLUMNS = LANDMARK_SCHEMA.names
@@ -45,22 +45,22 @@ _KINDS = (pa.string(), pa.string(), pa.int64(), pa.bool_(), pa.string(), pa.stri
 IMAGE_SCHEMA = pa.schema(list(zip(IMAGE_COLUMNS, _KINDS, strict=True)))
 
 Release = dict[str, Any]
-"""What releases.json says of one release."""
+"""The entry of one release in releases.json."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseTables:
-    """All that a release says of landmarks and images, but for what is never compared."""
+    """The rows of a release that are compared with those of another."""
 
     landmarks: pa.Table
-    """`LANDMARK_COLUMNS`, in any order."""
+    """`LANDMARK_COLUMNS`, in any order of rows."""
     images: pa.Table
-    """`IMAGE_COLUMNS`, in any order. Every image once: `table` is data, filled, excluded or bad,
-    and reason null in the first two."""
+    """`IMAGE_COLUMNS`, in any order of rows. Every image once: `table` is data, filled, excluded or
+    bad; `reason` is null in the first two."""
 
 
 def relative_to_release(path: str) -> str:
-    """Returns a path of a build, in its folder of annotations, as it is in a release.
+    """Returns the path in a release of a file of a build's annotations.
 
     Example:
         >>> relative_to_release("annotations/data/train-*.parquet")
@@ -73,10 +73,10 @@ def read_release(folder: Path) -> ReleaseTables:
     """Reads the rows of a release, or of the annotations of a build.
 
     Args:
-        folder: with landmarks.parquet and data/.
+        folder: a folder with landmarks.parquet and data/.
 
     Raises:
-        InputError: a table is not there, or has other columns.
+        InputError: a table is missing, or has different columns.
     """
     tables = []
     for name, splits in LABELLED_TABLES.items():
@@ -85,7 +85,7 @@ def read_release(folder: Path) -> ReleaseTables:
             rows = rows.append_column("split", pa.repeat(split, len(rows)))
             tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     for dataset, name in ((EXCLUDED, "excluded"), (BAD_ANNOTATIONS, "bad")):
-        # What is guessed of excluded images is not compared.
+        # The guesses for excluded images are not compared.
         rows = read_released(folder, dataset, BAD_ANNOTATIONS.schema.names)
         tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     images = pa.concat_tables(tables, promote_options="default").select(IMAGE_COLUMNS)
@@ -97,13 +97,12 @@ def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = No
     """Reads a table of a release.
 
     Raises:
-        InputError: a shard has not the columns of the data set, or a table of one file is not
-            there.
+        InputError: a shard lacks columns of the data set, or a single-file table is missing.
     """
     pattern = shard_pattern(relative_to_release(dataset.path))
     paths = sorted(folder.glob(pattern))
     if not paths and "*" not in pattern:
-        raise InputError(f"{folder} has no {pattern}; a release has one, name another folder")
+        raise InputError(f"{folder} is not a release: it has no {pattern}; name another folder")
     names = columns or dataset.schema.names
     schema = pa.schema([dataset.schema.field(name) for name in names])
     tables = [schema.empty_table()]
@@ -113,8 +112,8 @@ def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = No
         lacking = [field.name for field in schema if types.get(field.name) != field.type]
         if lacking:
             raise InputError(
-                f"{path} has other columns than this version of hgld writes "
-                f"({', '.join(lacking)}); use the version that wrote it, or compare with none"
+                f"{path} lacks columns of this version of hgld, or has them with another type: "
+                f"{', '.join(lacking)}; use the version that wrote it, or compare with no release"
             )
         table = pq.read_table(path, columns=names, partitioning=None)
         tables.append(table.replace_schema_metadata().cast(schema))
@@ -122,10 +121,10 @@ def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = No
 
 
 def read_releases(path: Path) -> list[Release]:
-    """Reads the list of a release and those before it, the newest first.
+    """Reads the entries of a release and all earlier ones, newest first.
 
     Raises:
-        InputError: it is not such a list.
+        InputError: the file has no such list.
     """
     try:
         releases = json.loads(path.read_text(encoding="utf-8"))
@@ -134,5 +133,5 @@ def read_releases(path: Path) -> list[Release]:
             release["date"], release["files"]
         releases[0]
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise InputError(f"{path} is no list of releases ({error!r}); fetch it again") from error
+        raise InputError(f"{path} is not a list of releases ({error!r}); fetch it again") from error
     return list(releases)

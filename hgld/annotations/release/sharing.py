@@ -1,8 +1,8 @@
-"""A release brought here or sent elsewhere, each file as its SHA256SUMS says.
+"""Pull and publish releases; every file is checked against SHA256SUMS.
 
-All files that a folder lacks come into `.pull` inside it first, where a stopped pull goes on. Only
-when the last one is whole do they take their places, the list of files after all others: whoever
-is stopped between has the old list, `hgld verify` says what differs, and the next pull ends it.
+Missing files first go to `.pull` inside the target folder, where an interrupted pull resumes. Only
+when all are complete are they moved into place, SHA256SUMS last. If that move is interrupted, the
+old list remains, `hgld verify` reports what differs, and the next pull finishes the move.
 """
 
 import contextlib
@@ -37,39 +37,39 @@ _HUB_NAME = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))
 _STAGING = ".pull"
 
 Bring = Callable[[str, Path], None]
-"""Brings a file of a release, by its name, into a folder, and goes on with a part that is there."""
+"""Fetches a file of a release, by its name, into a folder, and resumes a partial file."""
 
 
 class Transfer(NamedTuple):
-    """How many files a pull or a publication fetched or sent, and how many were there already."""
+    """How many files were fetched or sent, and how many were already there."""
 
     moved: int
     kept: int
 
 
 def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB) -> Transfer:
-    """Brings a release into a folder.
+    """Fetches a release into a folder.
 
     Args:
-        ref: a folder, an http(s) address, or `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
-        out: the folder: new, empty, or with an earlier release. Files of one's own in it stay.
-        policy: the bounds of what is fetched from an address.
-        endpoint: of the hub.
+        ref: a folder, an http(s) URL, `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`.
+        out: the folder: new, empty, or with an earlier release. Your own files in it stay.
+        policy: the limits for HTTP.
+        endpoint: URL of the hub.
 
     Raises:
-        InputError: `out` is a link, a file, has files and no release, or one of one's own where the
-            release has a file; it cannot be written; or `ref` is no place.
+        InputError: `out` is a link or a file, has files but no release, has a file of your own
+            where the release has one, or cannot be written; or `ref` is not valid.
         NotFoundError: there is no release, or it lacks a file.
-        FetchError: a file cannot be had, or is not what SHA256SUMS says; `out` is as it was.
+        FetchError: a file cannot be fetched or does not match SHA256SUMS; `out` is unchanged.
         DamagedError: SHA256SUMS cannot be read.
-        WorkspaceBusyError: another process brings something there.
+        WorkspaceBusyError: another process is pulling into `out`.
     """
     out = out.absolute()
     _check_target(out)
     staging = out / _STAGING
     with _as_sentences(out), _held(out):
         before = dict[str, str]()
-        with contextlib.suppress(DamagedError):  # or it is not there: the new list mends it
+        with contextlib.suppress(DamagedError):  # missing or damaged: the new list replaces it
             before = read_sums(out / RELEASE_SUMS)
         staging.mkdir(exist_ok=True)
         try:
@@ -84,7 +84,7 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
             shutil.rmtree(staging)
         finally:
             (staging / RELEASE_SUMS).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # other files that came stay, for the next pull
+            with contextlib.suppress(OSError):  # fetched files stay for the next pull
                 staging.rmdir()
         return Transfer(len(missing), len(sums) - len(missing))
 
@@ -92,20 +92,20 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
 def publish_release(
     folder: Path, to: str, policy: HttpPolicy, *, before: Path | None, endpoint: str = HUB
 ) -> Transfer:
-    """Sends a release where others fetch it.
+    """Sends a release to a folder or to the Hugging Face Hub.
 
     Args:
-        folder: with the release: SHA256SUMS and all that it lists.
-        to: a folder; or `hf:OWNER/NAME`, which is made where it is not there, and gets all files
-            in one commit.
-        policy: as `pull_release` takes it.
-        before: what `release_before` returned for that place.
-        endpoint: of the hub, whose login is the one of `hf auth login`, or HF_TOKEN.
+        folder: the release: SHA256SUMS and all files that it lists.
+        to: a folder, or `hf:OWNER/NAME`, which is created if needed and gets all files in one
+            commit.
+        policy: see `pull_release`.
+        before: the result of `release_before` for `to`.
+        endpoint: URL of the hub; log in with `hf auth login` or HF_TOKEN.
 
     Raises:
-        DamagedError: a file of the release is not what SHA256SUMS says; nothing is sent.
+        DamagedError: a file does not match SHA256SUMS; nothing is sent.
         InputError: the folder cannot be read or written.
-        FetchError: the hub does not take the release.
+        FetchError: the hub refused the release.
     """
     with _as_sentences(folder):
         for damage in verify_sums(folder):
@@ -119,22 +119,22 @@ def publish_release(
 def release_before(
     to: str, folder: Path, policy: HttpPolicy, *, endpoint: str = HUB
 ) -> Path | None:
-    """Returns a folder with the release that a place has, None where it has none yet.
+    """Returns a folder with the release now published at `to`, or None if there is none yet.
 
     Args:
-        to: the place; see `publish_release`.
-        folder: where one from the hub is brought to, so that the next call finds it there.
-        policy: as `pull_release` takes it.
-        endpoint: of the hub.
+        to: see `publish_release`.
+        folder: where to cache a release from the hub.
+        policy: see `pull_release`.
+        endpoint: URL of the hub.
 
     Raises:
-        FetchError: it cannot be had, or is not what its SHA256SUMS says.
-        InputError: `to` is no place.
+        FetchError: the release cannot be fetched, or does not match its SHA256SUMS.
+        InputError: `to` is not valid.
     """
     if is_web_address(to) or (to.startswith("hf:") and _hub_name(to)[1]):
         raise InputError(
-            f"a release is sent to a folder or to hf:OWNER/NAME, without a revision, got {to}; for "
-            f"a web server publish into a folder and copy that, SHA256SUMS last"
+            f"a release is published to a folder or to hf:OWNER/NAME without a revision, got {to}; "
+            f"for a web server, publish to a folder and copy that, SHA256SUMS last"
         )
     if not to.startswith("hf:"):
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
@@ -146,32 +146,32 @@ def release_before(
 
 
 def _check_target(out: Path) -> None:
-    """Refuses a folder that is not ours to write to."""
+    """Refuses a folder that a pull may not write to."""
     if out.is_symlink():
-        raise InputError(f"{out} is a link; name the folder that it leads to, {out.resolve()}")
+        raise InputError(f"{out} is a link; name the folder that it points to, {out.resolve()}")
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} must be a folder, and is a file; name another")
+        raise InputError(f"{out} must be a folder, but is a file; name a folder")
     with _as_sentences(out):
         is_empty = not out.is_dir() or {path.name for path in out.iterdir()} <= {_STAGING}
         if not is_empty and not (out / RELEASE_SUMS).is_file():
             raise InputError(
-                f"{out} has files and no release ({RELEASE_SUMS}); name another folder, or empty it"
+                f"{out} has files but no release ({RELEASE_SUMS}); name another folder, or empty it"
             )
 
 
 def _check_inside(out: Path, missing: Iterable[str], before: Collection[str]) -> None:
-    """Refuses to write over a file of somebody's own, or through a link that leads elsewhere."""
+    """Refuses to overwrite a file of the user, or to follow a link out of the folder."""
     for name in missing:
         path = out / name
         if not path.parent.resolve().is_relative_to(out.resolve()):
-            raise InputError(f"{path.parent} leads out of {out}; remove that link, then rerun")
+            raise InputError(f"{path.parent} points outside {out}; remove that link, then rerun")
         if path.is_dir() or (path.exists() and name not in before):
-            raise InputError(f"{path} is none of the release that is there; move it, then rerun")
+            raise InputError(f"{path} is in the way and not from a release; move it, then rerun")
 
 
 @contextlib.contextmanager
 def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
-    """Opens the place of a release for the time of a pull."""
+    """Opens the source of a release while a pull runs."""
     if ref.startswith("hf:"):
         yield _bring_from_hub(ref, endpoint)
         return
@@ -186,9 +186,9 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
 
         def bring(name: str, folder: Path) -> None:
             target = folder / name
-            if name == RELEASE_SUMS:  # from its start: a part may be of another release
+            if name == RELEASE_SUMS:  # never resumed: a partial file may be of another release
                 of_sums.fetch(name, target)
-            elif (came := source.bring(name, target)) != target:  # it lies in a folder
+            elif (came := source.bring(name, target)) != target:  # the source is a folder
                 shutil.copyfile(came, target)
 
         yield bring
@@ -203,13 +203,13 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
     def bring(name: str, folder: Path) -> None:
         try:
             hf_hub_download(dataset, name, local_dir=folder, **there)
-        except errors.LocalEntryNotFoundError as error:  # which is an EntryNotFoundError, too
+        except errors.LocalEntryNotFoundError as error:  # also an EntryNotFoundError
             raise FetchError(f"cannot reach {endpoint} ({error}); rerun") from error
         except (errors.EntryNotFoundError, errors.RepositoryNotFoundError) as error:
             raise NotFoundError(
-                f"{endpoint} has no {name} of {dataset}, or none that is public"
+                f"{endpoint} has no public {name} of {dataset}; check the name, or log in"
             ) from error
-        except OSError as error:  # what else the hub answers is one
+        except OSError as error:  # all other errors of the hub
             raise FetchError(f"cannot fetch {name} of {dataset}: {error}; rerun") from error
 
     return bring
@@ -228,7 +228,7 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
         *(CommitOperationDelete(name) for name in sorted(there.keys() - sums.keys())),
     ]
     api = HfApi(endpoint=endpoint)
-    # The bases of the hub's error are those of a broken line; a thread that sends raises the last.
+    # The bases of the hub's error cover connection errors; upload threads raise RuntimeError.
     refusals: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError)
     try:
         api.create_repo(dataset, repo_type="dataset", exist_ok=True)
@@ -238,7 +238,7 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
             )
     except refusals as error:
         raise FetchError(
-            f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
+            f"cannot publish to {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error
     return Transfer(len(new), len(sums) - len(new))
 
@@ -247,7 +247,7 @@ def _hub_name(ref: str) -> tuple[str, str | None]:
     """Returns OWNER/NAME of a data set on the hub, and its revision.
 
     Raises:
-        InputError: it is no such name, or the package that speaks with the hub is not installed.
+        InputError: the name is not valid, or the package `huggingface_hub` is not installed.
     """
     match = _HUB_NAME.fullmatch(ref)
     if match is None:
@@ -263,13 +263,13 @@ def _bring_sums(bring: Bring, ref: str, staging: Path) -> dict[str, str]:
         bring(RELEASE_SUMS, staging)
     except NotFoundError as error:
         raise NotFoundError(
-            f"{ref} holds no release: {error}; that of a build lies in its folder annotations"
+            f"{ref} has no release: {error}; a build has its release in the folder annotations"
         ) from error
     return read_sums(staging / RELEASE_SUMS)
 
 
 def _bring_all(bring: Bring, missing: Mapping[str, str], staging: Path) -> None:
-    """Brings the missing files, each with its digest."""
+    """Fetches the missing files and checks their digests."""
     with progress("pull: files", len(missing)) as advance:
         for name, digest in missing.items():
             target = staging / name
@@ -279,20 +279,20 @@ def _bring_all(bring: Bring, missing: Mapping[str, str], staging: Path) -> None:
                 if (got := file_digest(target)) != digest:
                     discard_part(target)
                     raise FetchError(
-                        f"{name} has SHA-256 {got}, where {RELEASE_SUMS} says {digest}; the "
-                        f"release is not whole there: rerun, or tell its publisher"
+                        f"{name} has SHA-256 {got}, but {RELEASE_SUMS} says {digest}; rerun, and "
+                        f"if that fails, tell the publisher that the release is damaged"
                     )
             advance(1)
 
 
 def _place(staging: Path, out: Path, missing: Iterable[str], gone: Iterable[str]) -> None:
-    """Moves whole files to their places, and removes what only the earlier release has."""
+    """Moves the complete files into place, and removes files that only the old release has."""
     for name in missing:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (staging / name).replace(out / name)
     for name in sorted(gone, reverse=True):
         (out / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # files of one's own are in it
+        with contextlib.suppress(OSError):  # it has other files
             (out / name).parent.rmdir()
     (staging / RELEASE_SUMS).replace(out / RELEASE_SUMS)
     flush_folder(out)
@@ -304,14 +304,16 @@ def _is(path: Path, digest: str) -> bool:
 
 @contextlib.contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """Makes a folder and keeps every other pull out of it; removed again where it stays empty."""
+    """Creates and locks a folder for one pull; removes it afterwards if it is empty."""
     out.mkdir(parents=True, exist_ok=True)
     folder = os.open(out, os.O_RDONLY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise WorkspaceBusyError(f"another process brings a release into {out}") from error
+            raise WorkspaceBusyError(
+                f"another process is pulling a release into {out}; wait for it"
+            ) from error
         yield
     finally:
         os.close(folder)
@@ -321,11 +323,11 @@ def _held(out: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_sentences(folder: Path) -> Iterator[None]:
-    """Turns what the file system refuses into an error that says what to do."""
+    """Turns errors of the file system into an InputError that says what to do."""
     try:
         yield
     except OSError as error:
         raise InputError(
-            f"cannot read or write {error.filename or folder}: {error.strerror or error}; mend "
+            f"cannot read or write {error.filename or folder}: {error.strerror or error}; fix "
             f"that or name another folder, then rerun"
         ) from error

@@ -1,8 +1,8 @@
-"""Stage `release`: what makes the annotations a release, the second stage of the step `annotate`.
+"""Stage `release`: turns the annotations into a release; the second stage of the step `annotate`.
 
-It reads the tables of the stage `annotate` and writes beside them their version, what changed since
-the release before, cards for people and programs, and, last, the checksums of all files. Every byte
-follows from the tables, the settings and the release before: no clock is read.
+It reads the tables of the stage `annotate` and adds their version, the changes since the previous
+release, cards for people and programs, and finally the checksums of all files. Every byte depends
+only on the tables, the settings and the previous release: no clock is read.
 """
 
 import hashlib
@@ -50,8 +50,8 @@ STAGE = Stage(
     version=4,
     inputs=ANNOTATE.outputs,
     input_files=ANNOTATE.output_files,
-    # The changes are a file among files, without the fingerprint of a run: a release whose tables
-    # are those of the one before is that one, byte for byte.
+    # The changes are a plain file without the fingerprint of a run, so that a release with the same
+    # tables as the previous one is identical to it, byte for byte.
     output_files=(LABEL_CHANGES.path, *_TEXTS, _SUMS),
 )
 
@@ -64,12 +64,12 @@ def run_release(workspace: Workspace, config: ReleaseConfig) -> StageReport:
         config: the settings.
 
     Returns:
-        The report; `rows` counts what changed since the release before.
+        The report; `rows` counts the changes since the previous release.
 
     Raises:
         MissingInputError: `annotate` has not finished.
-        InputError: the release before is none, or cannot be compared.
-        DamagedError: a file of the release before is not what was released.
+        InputError: `previous` is not a release, or cannot be compared.
+        DamagedError: a file of the previous release does not match its SHA256SUMS.
     """
     settings = row_settings(config) | found_settings(workspace)
     if config.previous is not None:
@@ -78,10 +78,10 @@ def run_release(workspace: Workspace, config: ReleaseConfig) -> StageReport:
 
 
 def found_settings(workspace: Workspace) -> dict[str, object]:
-    """Returns what the stage takes for a setting and nobody sets: which tables there are.
+    """Returns a digest of the annotation files, which the stage treats as a setting.
 
-    It is of their bytes, too, since those are summed: a run of `annotate` may write the same rows
-    in other bytes, and its digests are of rows.
+    It covers their bytes because SHA256SUMS does: `annotate` may write the same rows as different
+    bytes, and its own digests cover only rows.
     """
     files = _annotated_files(workspace)
     lines = "\n".join(f"{record.sha256} {name}" for name, record in sorted(files.items()))
@@ -89,34 +89,34 @@ def found_settings(workspace: Workspace) -> dict[str, object]:
 
 
 def sums_damages(workspace: Workspace) -> Iterator[Damage]:
-    """Yields the list of checksums if it is not the one of the current files.
+    """Yields the list of checksums if it does not describe the current files.
 
-    That happens when a run ends between the two stages: each file is as it was written, but the
-    list still describes the release before.
+    This happens when a run ends between the two stages: each file is intact, but the list still
+    describes the previous release.
     """
     annotated, released = (workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE))
     files = found_settings(workspace)["files"]
     if annotated and released and released.settings["files"] != files:
         again = workspace.command(ANNOTATE.name)
-        yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
+        yield Damage(_SUMS, f"belongs to the previous release, not to these files; run {again}")
 
 
 def _annotated_files(workspace: Workspace) -> Files:
-    """Returns every file of the stage `annotate`, by its path in the release."""
+    """Returns the files of the stage `annotate`, by their paths in the release."""
     manifest = workspace.manifest(ANNOTATE.name)
     records = manifest.records if manifest else {}
     return {relative_to_release(name): one for name, one in records.items() if one is not None}
 
 
 def _previous_digest(workspace: Workspace, previous: Path) -> str:
-    """Returns the digest of the release before, after a look whether it is one."""
+    """Checks that `previous` is a release, and returns its digest."""
     is_written = previous.resolve() == workspace.path(RELEASE_FOLDER).resolve()
     lacking = [one for one in (RELEASE_SUMS, RELEASES_FILE) if not (previous / one).is_file()]
     if is_written or lacking:
-        why = f"lacks {lacking[0]}" if lacking else "is the one that is written"
+        why = f"lacks {lacking[0]}" if lacking else "is the release that this build writes"
         raise InputError(
-            f"[release] previous must be the folder of a release before, and {previous} {why}; "
-            f"keep a copy of that release and name it, or name none for a first release"
+            f"[release] previous must be the folder of the previous release, but {previous} {why}; "
+            f"name a copy of that release, or leave it out for a first release"
         )
     return file_digest(previous / RELEASE_SUMS)
 
@@ -136,9 +136,9 @@ def _produce(workspace: Workspace, config: ReleaseConfig, writer: StageWriter) -
 
 
 def _says_the_same(previous: Path, config: ReleaseConfig, files: Files) -> bool:
-    """Says whether the release before is of the same tables and settings.
+    """Says whether the previous release has the same tables and settings.
 
-    Then nothing follows it: who publishes a build twice publishes one release.
+    If so, it is kept: publishing a build twice gives one release.
     """
     before = read_releases(previous / RELEASES_FILE)[0]
     ours = {name: record.sha256 for name, record in files.items()}
@@ -149,7 +149,7 @@ def _says_the_same(previous: Path, config: ReleaseConfig, files: Files) -> bool:
 def _write_new(
     workspace: Workspace, config: ReleaseConfig, writer: StageWriter, files: Files
 ) -> None:
-    """Writes what changed since the release before, and all texts."""
+    """Writes the changes since the previous release, and all texts."""
     folder = workspace.path(RELEASE_FOLDER)
     tables, changes = read_release(folder), LABEL_CHANGES.schema.empty_table()
     if config.previous is not None:

@@ -1,1 +1,1 @@
-"""The log of what persons decided: events that are never changed, and what follows from them."""
+"""The decision log: append-only events by people, and the state that they add up to."""

@@ -1,8 +1,8 @@
-"""Lines of a log that cannot be changed unseen: each carries its number and a checksum.
+"""A log with a hash chain: every line has a number and a checksum, so that changes are noticed.
 
 The checksum, `chain`, is the SHA-256 of the file from its first byte up to the comma before
-`"chain"`. A line that is changed, cut out, added or moved then shows at the next line; what is gone
-from the end shows by the copy of the log (`hgld.review.log.decisions`).
+`"chain"`. It reveals any line that is changed, removed, inserted or moved. Lines missing at the end
+are found by comparison with the copy of the log (`hgld.review.log.decisions`).
 """
 
 import hashlib
@@ -15,20 +15,20 @@ _SEALED = re.compile(rb'(\{"number": (\d{1,15}), .*), "chain": "([0-9a-f]{64})"\
 
 
 class Scan(NamedTuple):
-    """What was found in the bytes of a log."""
+    """The lines of a log, checked."""
 
     lines: tuple[bytes, ...]
-    """The whole lines, without their line feeds."""
+    """The complete lines, without line feeds."""
     tail: bytes
-    """What a crash left of one more line; mostly nothing."""
+    """An incomplete last line that a crash left; usually empty."""
     damaged_line: int
-    """Number, from 1, of the first line that is not as it was written; 0: all are."""
+    """Number of the first line that fails its check, from 1; 0 if all pass."""
     digests: tuple[str, ...]
-    """SHA-256 of the log up to the end of each line, as hex; the first one is of no line."""
+    """Hex SHA-256 of the log up to the end of line i, at index i; index 0 is the empty log."""
 
     @property
     def data(self) -> bytes:
-        """The whole lines as they stand in a file."""
+        """The complete lines, with line feeds."""
         return b"".join(line + b"\n" for line in self.lines)
 
     @property
@@ -39,19 +39,19 @@ class Scan(NamedTuple):
 
 
 class Chain:
-    """The end of a log, to which lines are added one by one."""
+    """The end of a log, where lines are added one by one."""
 
     def __init__(self, data: bytes = b"", count: int = 0) -> None:
         """Starts after the last line of a log.
 
         Args:
-            data: all its bytes.
-            count: its lines.
+            data: all bytes of the log.
+            count: the number of its lines.
         """
         self._reached, self.count = hashlib.sha256(data), count
 
     def copy(self) -> "Chain":
-        """Returns a second one that goes on from the same line."""
+        """Returns an independent chain at the same line."""
         copy = Chain()
         copy._reached, copy.count = self._reached.copy(), self.count
         return copy
@@ -61,14 +61,14 @@ class Chain:
         return self._reached.hexdigest()
 
     def extend(self, content: Mapping[str, object]) -> bytes:
-        """Adds a line with this content; returns it, with its line feed."""
+        """Adds a line with this content, and returns it with its line feed."""
         text = json.dumps({"number": self.count + 1, **content}, ensure_ascii=False)[:-1].encode()
         line = text + f', "chain": "{self._after(text)}"}}'.encode()
         self.add(line)
         return line + b"\n"
 
     def follows(self, text: bytes) -> bool:
-        """Says whether a line, without its line feed, is the one that comes next."""
+        """Says whether a line, given without its line feed, has the next number and checksum."""
         match = _SEALED.fullmatch(text)
         if match is None or int(match[2]) != self.count + 1:
             return False
@@ -86,14 +86,14 @@ class Chain:
 
 
 def scan(data: bytes) -> Scan:
-    """Splits a log into its lines, and checks their numbers and chains.
+    """Splits a log into lines, and checks their numbers and checksums.
 
     Args:
         data: all bytes of the file.
     """
     *lines, tail = data.split(b"\n")
-    # A crash leaves less than a line. Where one is whole, only its line feed is missing, or was
-    # changed into something else, which makes the line a damaged one.
+    # A crash leaves an incomplete line. If the line is complete, only its line feed is missing, or
+    # was changed to something else: then the line counts as damaged.
     if _SEALED.match(tail):
         lines, tail = [*lines, tail], b""
     chain, damaged_line = Chain(), 0
@@ -107,11 +107,11 @@ def scan(data: bytes) -> Scan:
 
 
 def sealed(data: bytes, contents: Iterable[Mapping[str, object]]) -> bytes:
-    """Returns the lines that add contents to a log.
+    """Returns the lines to append to a log.
 
     Args:
-        data: the log, its last line whole.
-        contents: an object a line, without number and chain.
+        data: the log, with a complete last line.
+        contents: one object per line, without number and chain.
     """
     chain = Chain(data, data.count(b"\n"))
     return b"".join(map(chain.extend, contents))

@@ -1,10 +1,10 @@
-"""The log of what persons decided, and its copy: `review/decisions.jsonl`, read and appended to.
+"""Read and append to the decision log, `review/decisions.jsonl`, and its copy.
 
-A line is an event (`hgld.review.log.events`), appended and flushed to the disk, and never changed.
-The last edit on a class that counts is in force (`hgld.review.log.history`); a class that no scrape
-knows any more keeps its decision, since it may come back. What a person decided cannot be made
-again: each line has a checksum of all before it (`hgld.review.log.chain`), a copy of the log lies
-beside it, and nothing is read from a log that is not as it was written.
+Each line is an event (`hgld.review.log.events`), flushed to the disk and never changed. The last
+active edit on a class is in force (`hgld.review.log.history`). A class that disappears from the
+scrape keeps its decision, because it may come back. Decisions cannot be recomputed, so each line
+has a checksum of everything before it (`hgld.review.log.chain`), the log has a copy, and a damaged
+log is not read.
 """
 
 import contextlib
@@ -31,24 +31,24 @@ logger = logging.getLogger(__name__)
 
 DECISIONS_FILE = "review/decisions.jsonl"
 DECISIONS_COPY = "review/decisions.backup.jsonl"
-"""Every whole line of the log; it is brought up to date each time that lines are added."""
+"""All complete lines of the log; updated with each append."""
 
 _GONE = "is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLog:
-    """The log as it was read: whole."""
+    """An intact log, as it was read."""
 
     found: Scan
     events: tuple[Event, ...]
-    """In the order of their numbers, which are those of their lines."""
+    """In the order of their numbers, which are their line numbers."""
 
     def standing(self, line: int | None = None) -> Standing:
-        """Returns what the edits that count come to.
+        """Returns the state that the active edits add up to.
 
         Args:
-            line: as of this line; None: now.
+            line: the state after this line; None: after the last one.
         """
         return standing_of(self.events, line)
 
@@ -58,10 +58,10 @@ class DecisionLog:
 
 
 class OpenLog:
-    """The events of a log, read once and then added to; not to be shared by threads.
+    """The events of a log, read once and then appended to; not thread-safe.
 
-    A page appends thousands of events. To read, check and copy the whole file for each would take
-    half a second at 10,000 lines: that is done only where another process has written to it.
+    A page appends thousands of events. Reading, checking and copying the whole file takes 0.5 s at
+    10,000 lines, so it happens only after another process has written to the log.
     """
 
     def __init__(
@@ -71,14 +71,15 @@ class OpenLog:
 
         Args:
             workspace: a build.
-            mend: whether what a crash left of a line is taken away. Without, nothing is written:
-                for a build that is only shown, to which the caller appends nothing.
-            holds_lock: whether the caller holds `log_lock`, which is taken to mend.
+            mend: whether to remove an incomplete last line. False writes nothing, for a caller that
+                only shows the build.
+            holds_lock: whether the caller already holds `log_lock`, which mending needs.
 
         Raises:
-            DamagedError: the log is not as it was written; the text says what to do.
+            DamagedError: the log does not match its checksums or its copy; the text says what to
+                do.
             InputError: a line is not an event.
-            WorkspaceBusyError: another process writes to it all the while.
+            WorkspaceBusyError: another process kept the log locked.
         """
         self._workspace, self._path = workspace, workspace.path(DECISIONS_FILE)
         self._copy_path = workspace.path(DECISIONS_COPY)
@@ -90,14 +91,14 @@ class OpenLog:
 
     @property
     def line(self) -> int:
-        """The number of the last line."""
+        """Number of the last line."""
         return self._chain.count
 
     def sync(self) -> list[Event]:
-        """Reads what others have added since; returns that. Writes nothing, and waits for nobody.
+        """Reads and returns what others added since. Writes nothing and does not wait for locks.
 
         Raises:
-            DamagedError: what was read before is gone, or what is new is damaged.
+            DamagedError: earlier lines have changed, or new lines are damaged.
             InputError: a line is not an event.
         """
         before = len(self.events)
@@ -106,18 +107,18 @@ class OpenLog:
         return self.events[before:]
 
     def append(self, event: Event) -> Event:
-        """Appends an event and flushes it to the disk, after what others have added meanwhile.
+        """Appends an event, after those that others added since, and flushes it to the disk.
 
         Args:
-            event: any number; it gets that of its line.
+            event: its number is replaced by that of its line.
 
         Returns:
-            The event with its number. What others added before it is in `events` too.
+            The numbered event. `events` now also holds what others added before it.
 
         Raises:
-            DamagedError: the log is not as it was written; nothing is appended.
-            InputError: the disk is full, or refuses; nothing is appended.
-            WorkspaceBusyError: another process writes to it all the while.
+            DamagedError: the log does not match its checksums or its copy; nothing is appended.
+            InputError: the write failed, for example on a full disk; nothing is appended.
+            WorkspaceBusyError: another process kept the log locked.
         """
         with log_lock(self._workspace):
             return self.append_locked(event)
@@ -125,8 +126,8 @@ class OpenLog:
     def append_locked(self, *events: Event) -> Event:
         """Appends events, all or none, for a caller that holds `log_lock`; returns the last one."""
         self.sync()
-        # A crash left something behind the last line, or the copy is not what the log is. Both are
-        # checked anew before anything is added: of the two it may be the copy that is whole.
+        # A crash left an incomplete line, or the copy differs from the log. Check both again before
+        # adding anything, because the copy may be the intact one.
         if {self._mark.size, _mark_of(self._copy_path).size} != {self._size}:
             self._read_anew(mend=True)
         chain = self._chain.copy()
@@ -135,21 +136,21 @@ class OpenLog:
         self.events += [event.numbered(self.line + place) for place, event in enumerate(events, 1)]
         before, self._chain, self._size = self._size, chain, self._size + len(lines)
         self._mark = _mark_of(self._path)
-        if _mark_of(self._copy_path).size == before:  # else it could not be mended, which was said
+        if _mark_of(self._copy_path).size == before:  # otherwise mending failed, with a warning
             with _failure_is_told():
-                # Not flushed, which takes as long as all else: after a power cut the copy may end
-                # before the log, and is made again.
+                # No flush, because it takes as long as everything else: after a power cut the copy
+                # may be shorter than the log, and is rewritten.
                 append_lines(self._copy_path, lines, flush=False)
         return self.events[-1]
 
     def _read_anew(self, *, mend: bool) -> None:
-        """Reads the whole log; to mend it the caller holds the lock, so that nobody else writes."""
+        """Reads the whole log; mending requires that the caller holds the lock."""
         mark = _mark_of(self._path)
         log = read_log(self._workspace, mend=mend)
         if list(log.events[: len(self.events)]) != self.events:
             raise DamagedError(
-                f"{self._path} has other lines than it had a moment ago; stop whoever writes to "
-                f"it, and open the review again"
+                f"earlier lines of {self._path} have changed; stop the program that writes to it "
+                f"and open the review again"
             )
         self.events[:] = log.events
         data = log.found.data
@@ -158,7 +159,7 @@ class OpenLog:
 
 
 class _Mark(NamedTuple):
-    """What tells a file that is as it was from one that was written to."""
+    """Identity, size and time of a file, which show whether it was written to."""
 
     inode: int = 0
     size: int = 0
@@ -175,12 +176,12 @@ def _mark_of(path: Path) -> _Mark:
 
 @contextlib.contextmanager
 def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
-    """Keeps every other process from adding to the log; waits for one that does.
+    """Keeps other processes from appending to the log; waits while one holds the lock.
 
-    It is apart from the lock of the workspace, so that persons decide while a stage runs.
+    It is separate from the lock of the workspace, so that people can decide while a stage runs.
 
     Raises:
-        WorkspaceBusyError: another process holds it all the while.
+        WorkspaceBusyError: another process held the lock for `wait_s` seconds.
     """
     path = workspace.path("review/.log.lock")
     with writing(path):
@@ -196,26 +197,26 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
                 if time.monotonic() > until:
                     log = workspace.path(DECISIONS_FILE)
                     raise WorkspaceBusyError(
-                        f"another process has been writing {log} for {wait_s:.0f} s; try again"
+                        f"another process has locked {log} for {wait_s:.0f} s; try again"
                     ) from error
                 time.sleep(0.01)
         yield
 
 
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
-    """Reads the log; one that never was holds no decision.
+    """Reads the log; without a file it is empty.
 
-    A last line that a crash left unfinished is not counted. What is mended is logged as a warning;
-    `check_decisions` reports it before.
+    An incomplete last line, as a crash leaves it, does not count. Repairs are logged as warnings;
+    `check_decisions` reports them without repairing.
 
     Args:
         workspace: a build.
-        mend: whether an unfinished line is taken away, and a copy that is not whole made again; for
-            a caller that holds `log_lock`.
+        mend: whether to remove an incomplete last line and rewrite a damaged copy; the caller then
+            holds `log_lock`.
 
     Raises:
-        DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is not an event, or the disk is full.
+        DamagedError: the log does not match its checksums or its copy; the text says what to do.
+        InputError: a line is not an event, or a repair cannot be written.
     """
     path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
     found, log_damage, copy_damage = _examined(workspace)
@@ -228,7 +229,7 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
     if mend and (found.lines or found.tail):
         if found.tail:
             start = harmless(found.tail[:300].decode(errors="replace"))
-            logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
+            logger.warning("%s %s; it starts with %s", path, _cut_off(found), start)
         size = path.stat().st_size
         if size < len(found.data):
             append_lines(path, b"\n")
@@ -236,39 +237,39 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
             with writing(path):
                 os.truncate(path, len(found.data))
         if copy_damage:
-            logger.warning("%s %s; it is made again", copy, copy_damage)
+            logger.warning("%s %s; it is rewritten", copy, copy_damage)
             with _failure_is_told(), writing(copy), atomic_file(copy) as temporary:
                 temporary.write_bytes(found.data)
     return DecisionLog(found=found, events=events)
 
 
 def read_decisions(workspace: Workspace) -> dict[str, Decision]:
-    """Returns the decision in force on each class, by `class_qid`; empty where there is no log.
+    """Returns the decision in force on each class, by `class_qid`; empty without a log.
 
     Raises:
-        DamagedError: the log is not as it was written; the text says what to do.
+        DamagedError: the log does not match its checksums or its copy; the text says what to do.
         InputError: a line is not an event; the text gives its number.
     """
     return read_log(workspace).in_force()
 
 
 def append_event(workspace: Workspace, *events: Event) -> None:
-    """Appends events, flushes the log to the disk, and copies it: all of them, or none.
+    """Appends all events or none, flushes the log to the disk, and updates its copy.
 
     Args:
-        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
-        events: any numbers; they get those of their lines.
+        workspace: a build; the caller holds its `log_lock` if another process may write to it.
+        events: their numbers are replaced by those of their lines.
 
     Raises:
-        DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is not an event, or the disk is full.
+        DamagedError: the log does not match its checksums or its copy; the text says what to do.
+        InputError: a line is not an event, or the write failed.
     """
     if events:
         OpenLog(workspace, holds_lock=True).append_locked(*events)
 
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    """Appends decisions, an event each, as `append_event` does."""
+    """Appends decisions, one event each; see `append_event`."""
     events = []
     for one in decisions:
         change = Change(
@@ -284,18 +285,18 @@ def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> Non
 
 
 def append_lines(path: Path, lines: bytes, *, flush: bool = True) -> None:
-    """Appends lines to a file, made where it is missing, and flushes it to the disk.
+    """Appends lines to a file, which is created if missing, and flushes it to the disk.
 
-    A process that is killed meanwhile may leave part of the lines. One that is refused, or
-    interrupted, takes back what it wrote, since the person is told that nothing was done.
+    A killed process may leave part of the lines. A failed or interrupted write is rolled back,
+    because the person is told that nothing was saved.
 
     Args:
-        path: the file; the caller holds the lock, so that nobody else writes to it.
+        path: the file; the caller holds its lock.
         lines: with their line feeds.
-        flush: whether they are on the disk when it returns. Without, a power cut may take them.
+        flush: whether to wait until they are on the disk. Without, a power cut may lose them.
 
     Raises:
-        InputError: the disk is full, or refuses.
+        InputError: the write failed, for example on a full disk.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -307,7 +308,7 @@ def append_lines(path: Path, lines: bytes, *, flush: bool = True) -> None:
 
 
 def _write_whole(file: FileIO, data: bytes, *, flush: bool) -> None:
-    """Writes all of it, or takes back what was written."""
+    """Writes all of it, or truncates the file to its old size."""
     size = os.fstat(file.fileno()).st_size
     is_done, left = False, memoryview(data)
     try:
@@ -318,15 +319,15 @@ def _write_whole(file: FileIO, data: bytes, *, flush: bool) -> None:
         is_done = True
     finally:
         if not is_done:
-            with contextlib.suppress(OSError):  # a torn line then, which is mended
+            with contextlib.suppress(OSError):  # leaves a torn line, which is mended later
                 os.ftruncate(file.fileno(), size)
                 os.fsync(file.fileno())
 
 
 def check_decisions(workspace: Workspace) -> list[Damage]:
-    """Returns what is not as it was written, of the log and its copy, and changes nothing.
+    """Returns the damages of the log and of its copy, without changing anything.
 
-    Each text says what to do. `read_log` raises the same, where it is the log.
+    Each text says what to do. For the log, `read_log` raises an error with the same text.
     """
     found, log_damage, copy_damage = _examined(workspace)
     damages = []
@@ -337,21 +338,22 @@ def check_decisions(workspace: Workspace) -> list[Damage]:
     return damages
 
 
-_AGAIN = "the next `hgld review --settle` makes it again"
+_AGAIN = "the next `hgld review --settle` rewrites it"
 
 
 def _cut_off(found: Scan) -> str:
-    return f"line {len(found.lines) + 1} was cut off by a crash and is not counted; do it again"
+    return f"line {len(found.lines) + 1} was cut off by a crash and does not count; decide it again"
 
 
 def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
     """Reads the log, and returns what is wrong with it and with its copy.
 
-    The log may be longer than its copy, since a process may be killed between the two writes; it is
-    never shorter. It holds all that the last review read, whose digest is in that stage's manifest.
+    An intact log may be longer than its copy, because a process can be killed between the two
+    writes, but never shorter. It must also contain the log whose digest is in the manifest of the
+    last review.
     """
     path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
-    copied, copy_damage = _bytes(copy)  # first, since the log may grow meanwhile
+    copied, copy_damage = _bytes(copy)  # first, because the log may grow meanwhile
     data, log_damage = _bytes(path)
     found = scan(data)
     kept = found if copied == data else scan(copied)
@@ -361,7 +363,7 @@ def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
     if not data and log_damage in {"", _GONE} and not copied and not is_missed:  # none yet
         return found, "", ""
     if not copy_damage and (kept.damaged_line or kept.tail):
-        copy_damage = f"line {kept.damaged_line or len(kept.lines) + 1} is not as it was written"
+        copy_damage = f"line {kept.damaged_line or len(kept.lines) + 1} is damaged"
     if not log_damage:
         log_damage = _damage(found, kept, len(copied))
     if not log_damage and is_missed:
@@ -371,12 +373,12 @@ def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
         is_restored = is_whole and copied.startswith(found.intact)
         return found, log_damage + _advice(workspace, found, is_restored=is_restored), copy_damage
     if not copy_damage and copied != found.data:
-        copy_damage = f"ends after line {len(kept.lines)}, and the log does not"
+        copy_damage = f"ends after line {len(kept.lines)}, but the log does not"
     return found, "", copy_damage
 
 
 def _bytes(path: Path) -> tuple[bytes, str]:
-    """Returns what is in a file, and why that is not known."""
+    """Returns the content of a file, and why it could not be read."""
     try:
         return path.read_bytes(), ""
     except FileNotFoundError:
@@ -386,39 +388,39 @@ def _bytes(path: Path) -> tuple[bytes, str]:
 
 
 def _damage(found: Scan, kept: Scan, copied: int) -> str:
-    """Returns what is wrong with a log, compared with the whole lines of its copy.
+    """Returns what is wrong with a log, compared with the lines of its copy.
 
-    `copied` is the size of the copy, in bytes.
+    `copied` is the size of the copy in bytes.
     """
     if found.damaged_line:
-        return f"line {found.damaged_line} is not as it was written"
+        return f"line {found.damaged_line} was changed after it was written"
     goes_on = found.data.startswith(kept.intact)
     if goes_on and copied <= len(found.data):
         return ""
     if goes_on or kept.intact.startswith(found.data):
-        return f"ends after line {len(found.lines)}, and its copy does not"
+        return f"ends after line {len(found.lines)}, but its copy does not"
     both = zip(found.lines, kept.lines, strict=False)
     line = next(number for number, (one, other) in enumerate(both, start=1) if one != other)
-    return f"line {line} is not what it is in its copy, and both files are whole"
+    return f"line {line} differs from its copy, and both files have valid checksums"
 
 
 def _advice(workspace: Workspace, found: Scan, *, is_restored: bool) -> str:
     path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
     if is_restored:
         restore = shlex.join(["cp", str(copy), str(path)])
-        advice = f"; its copy is whole: `{restore}` restores it"
+        advice = f"; its copy is intact: `{restore}` restores it"
     else:
-        advice = f"; restore it from a backup of your own, or from what is whole in it and {copy}"
+        advice = f"; restore it from your own backup, or from the intact lines of it and {copy}"
     if not found.damaged_line:
         remove = shlex.join(["rm", "-f", str(copy), str(workspace.manifest_path(TAXONOMY.stage))])
-        advice += f"; if the log is right as it is, `{remove}` makes it count"
+        advice += f"; if the log is correct, `{remove}` accepts it"
     return advice
 
 
 @contextlib.contextmanager
 def _failure_is_told() -> Iterator[None]:
-    """Tells of a copy that could not be written: the log itself is whole."""
+    """Turns a failed write of the copy into a warning, because the log itself is intact."""
     try:
         yield
     except InputError as error:
-        logger.warning("%s; the log is whole, and is copied with the next event", error)
+        logger.warning("%s; the log is intact and is copied with the next event", error)

@@ -1,7 +1,7 @@
-"""What a person did, as one line of the log: who, when, why, and what it says of which classes.
+"""Events, the lines of the log: who did what, when and why, and to which classes.
 
-An event is an *edit*, which says something of classes or of categories, or a *switch*, which turns
-earlier edits off or on again. Nothing is ever taken out of the log: to undo is to turn off.
+An event is an *edit*, which says something about classes or categories, or a *switch*, which turns
+earlier edits off or on again. Nothing is ever removed from the log: undo turns an edit off.
 """
 
 import functools
@@ -18,12 +18,15 @@ Effect = Literal[
     "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
     "opinion", "unsure", "sample", "known", "fill", "refuse"
 ]  # fmt: skip
-"""What a change does. To a class: assign gives it a super-category, ignore none, and clear opens it
-again; group puts it with others, whatever its cluster; comment adds a remark; doubt marks it as
-doubtful, and trust ends that. In a second opinion, which decides nothing: sample asks a reviewer
-about classes in this order; known names those of them whose answer is known; opinion is an answer
-given without seeing the decisions, and unsure says that the reviewer cannot tell. To a category
-whose landmarks no class gives a label: fill gives it a super-category, refuse rules one out."""
+"""What a change does.
+
+To a class: assign gives it a super-category, ignore excludes it, and clear opens it again; group
+moves it to a working group; comment adds a remark; doubt marks it as doubtful, and trust removes
+the mark. In a second opinion, which decides nothing: sample asks a reviewer about classes in this
+order; known lists those with a known answer; opinion is an answer given without seeing the
+decisions, and unsure means that the reviewer cannot tell. To a category whose landmarks get no
+label from a class: fill gives it a super-category, refuse rules one out.
+"""
 
 Edit = Literal[
     "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
@@ -47,56 +50,56 @@ _NEEDED: Mapping[Effect, tuple[str, ...]] = {
     "refuse": _NAME,
 }
 
-# C0 controls but for tab and line breaks, DEL, C1 controls; and what turns the direction of text,
-# so that a name reads as another one.
+# C0 controls except tab and line breaks, DEL, C1 controls; and bidirectional controls, which make a
+# name look like a different one.
 _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _NOT_OF_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r\u2028\u2029]")
 _LONGEST_NAME = 80
 _JOINERS = dict.fromkeys((0x200C, 0x200D))  # Persian and Indic names are written with them
-_SHOWN = 60  # characters of a text that an error quotes
+_SHOWN = 60  # most characters of a text that an error quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an edit says of some classes, or of some categories: the same of each."""
+    """What an edit says about some classes or categories, the same about each."""
 
     classes: Mapping[str, str]
-    """class_qid to its label as it was then; the Q-id is what counts. Empty: see `categories`."""
+    """class_qid to its label at that time, for information only. Empty: see `categories`."""
     effect: Effect
     categories: tuple[str, ...] = ()
-    """fill, refuse: URLs of Commons categories, and no class."""
+    """fill, refuse: URLs of Commons categories; `classes` is then empty."""
     hierarchical_label: str | None = None
-    """assign, opinion, fill, refuse: the super-category. An opinion without one is to ignore the
+    """assign, opinion, fill, refuse: the super-category. None in an opinion means to ignore the
     classes."""
     natural_or_human_made: str | None = None
     """assign, opinion, fill, refuse: its side."""
     group: str | None = None
-    """group: the name of the working group; None puts the classes back into their clusters."""
+    """group: the name of the working group; None returns the classes to their clusters."""
     renamed_from: str = ""
-    """assign: what the super-category was called, where the edit renames it."""
+    """assign: the old name of the super-category, if the edit renames it."""
     note: str = ""
-    """comment: its text. assign, ignore, doubt: a remark, or nothing. sample: the seed of the draw.
+    """comment: its text. assign, ignore, doubt: an optional remark. sample: the seed of the draw.
     """
     of_reviewer: str = ""
-    """sample: whose decisions it is drawn from."""
+    """sample: the reviewer whose decisions it was drawn from."""
 
     def __post_init__(self) -> None:
         """Checks the change.
 
         Raises:
-            TypeError: something that should be text is not.
-            ValueError: an unknown effect; no class, or no category; something that the effect needs
-                is missing; or text with control characters, or that UTF-8 cannot hold.
+            TypeError: a text field is not text.
+            ValueError: an unknown effect; no class or category; a missing field that the effect
+                needs; or text with control characters, or that UTF-8 cannot encode.
         """
         if self.effect not in _EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
         what, other = ("category", "class") if self.is_of_categories else ("class", "category")
         has_other = bool(self.classes) == bool(self.categories)
         if bool(self.categories) != self.is_of_categories or has_other:
-            raise ValueError(f"{self.effect} must be about a {what} at least, and about no {other}")
-        # At one stroke, since an edit may be about thousands. A label is the build's: it may have
-        # control characters.
+            raise ValueError(f"{self.effect} must be about at least one {what} and no {other}")
+        # All at once, because an edit can have thousands of classes. Control characters are allowed
+        # here, because labels come from outside.
         "".join([*self.classes, *self.classes.values()]).encode()
         for name in _TEXTS:
             check_text(name, getattr(self, name))
@@ -105,7 +108,7 @@ class Change:
         self._check_content()
 
     def _check_content(self) -> None:
-        """Refuses a change that lacks what its effect needs."""
+        """Checks that the fields which the effect needs are filled in."""
         needed = _NEEDED.get(self.effect, ())
         if self.effect == "group" and self.group is not None:
             needed = ("group",)
@@ -120,22 +123,22 @@ class Change:
 
     @property
     def decides(self) -> bool:
-        """Whether it says what the classes are; `clear` says that they are open."""
+        """Whether it decides on classes; `clear` opens them again."""
         return self.effect in {"assign", "ignore", "clear"}
 
     @property
     def is_blind(self) -> bool:
-        """Whether it is of a second opinion, and so decides nothing."""
+        """Whether it belongs to a second opinion, which decides nothing."""
         return self.effect in {"opinion", "unsure", "sample", "known"}
 
     @property
     def is_of_categories(self) -> bool:
-        """Whether it is about categories, and so decides on no class."""
+        """Whether it is about categories and not classes."""
         return self.effect in {"fill", "refuse"}
 
     @property
     def content(self) -> tuple[str | None, ...]:
-        """The effect, the super-category or group, the side and the note; not of which classes."""
+        """The effect, the super-category or group, the side and the note, without the classes."""
         if self.effect in {"assign", "opinion", "fill", "refuse"}:
             return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
         return (self.effect, self.group if self.effect == "group" else None, None, self.note)
@@ -143,7 +146,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a person did in one action, which one undo takes back."""
+    """One action of a person, which one undo reverses."""
 
     event: Edit | Switch
     decided_at: str
@@ -151,25 +154,26 @@ class Event:
     reviewer: str
     why: str = ""
     number: int = 0
-    """Of its line in the log, from 1; 0: not written yet."""
+    """Line number in the log, from 1; 0: not written yet."""
     seen: int = 0
-    """The last line that the page showed when it was done; 0 where that is not known."""
+    """The last line that the page showed at the time; 0 if unknown."""
     changes: tuple[Change, ...] = ()
-    """Of an edit. Of several on one class the last counts."""
+    """Of an edit. If several are about one class, the last counts."""
     off: tuple[int, ...] = ()
-    """Of a switch: numbers of the edits that it turns off; ascending."""
+    """Of a switch: numbers of the edits that it turns off, ascending."""
     on: tuple[int, ...] = ()
-    """Those that it turns on again."""
+    """Of a switch: numbers of the edits that it turns on again, ascending."""
     of: int = 0
-    """undo, redo: the event that is taken back, or done again."""
+    """undo, redo: the number of the event that is undone or redone."""
 
     def __post_init__(self) -> None:
         """Checks the event.
 
         Raises:
-            TypeError: something that should be text is not.
-            ValueError: an unknown kind, no reviewer, no time with its zone, an edit of nothing or
-                that switches, or a switch with changes, of nothing, or of one edit both off and on.
+            TypeError: a text field is not text.
+            ValueError: an unknown kind, no reviewer, no time with a time zone, an edit that changes
+                nothing or switches events, or a switch that changes classes, switches nothing, or
+                turns one edit both off and on.
         """
         if self.event not in (*EDITS, *SWITCHES):
             known = ", ".join((*EDITS, *SWITCHES))
@@ -178,23 +182,23 @@ class Event:
             check_text(name, getattr(self, name))
         _check_time(self.decided_at)
         if not self.reviewer.strip():
-            raise ValueError("reviewer must not be blank: decisions are kept with who made them")
+            raise ValueError("reviewer must not be blank: each decision is kept with its reviewer")
         switches = bool(self.off or self.on)
         if self.is_edit and (switches or self.of or not self.changes):
-            raise ValueError(f"{self.event} must change a class at least, and switch no event")
+            raise ValueError(f"{self.event} must change at least one class and switch no event")
         if not self.is_edit and (self.changes or not switches):
-            raise ValueError(f"{self.event} must switch events off or on, and change nothing")
+            raise ValueError(f"{self.event} must switch events off or on, and change no class")
         if both := set(self.off).intersection(self.on):
-            raise ValueError(f"{self.event} must switch {min(both)} off or on, got both")
+            raise ValueError(f"{self.event} must switch event {min(both)} off or on, got both")
 
     @property
     def is_edit(self) -> bool:
-        """Whether it says something of classes or categories."""
+        """Whether it is an edit and not a switch."""
         return self.event in EDITS
 
     @property
     def classes(self) -> dict[str, str]:
-        """All classes it is about, with their labels as they were then."""
+        """All classes it is about, with their labels at that time."""
         return {qid: label for each in self.changes for qid, label in each.classes.items()}
 
     @property
@@ -203,12 +207,12 @@ class Event:
         return tuple(dict.fromkeys(one for each in self.changes for one in each.categories))
 
     def numbered(self, number: int) -> "Event":
-        """Returns it as it stands in a line."""
+        """Returns a copy with the number of its line."""
         return replace(self, number=number)
 
 
 def event_content(event: Event) -> dict[str, object]:
-    """Returns what a line of the log says of an event, without number and chain."""
+    """Returns the line of an event as an object, without number and chain."""
     names = ("event", "decided_at", "reviewer", "why", "seen")
     content: dict[str, object] = {name: getattr(event, name) for name in names}
     if event.is_edit:
@@ -220,8 +224,8 @@ def parse_event(text: bytes, where: str) -> Event:
     """Reads a line of the log.
 
     Args:
-        text: the line, whose chain was checked.
-        where: the line in words, for an error.
+        text: the line, already checked against its chain.
+        where: file and line number, for the error.
 
     Raises:
         InputError: it is not an event; the text says why.
@@ -233,36 +237,36 @@ def parse_event(text: bytes, where: str) -> Event:
         return Event(**values | {name: tuple(values.get(name, ())) for name in ("off", "on")})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{where}: {error}; a later version may have written it: install that one"
+            f"{where}: {error}; if a later version of hgld wrote it, install that version"
         ) from error
 
 
-@functools.lru_cache(maxsize=4096)  # a log of thousands of edits has some dozens of names
+@functools.lru_cache(maxsize=4096)  # a log of thousands of edits has a few dozen names
 def label_key(label: str) -> str:
-    """Returns what two spellings of one super-category have in common: no case, single spaces."""
+    """Returns the same key for all spellings of a super-category: case-folded, single spaces."""
     return " ".join(label.split()).casefold()
 
 
 def check_text(name: str, text: str | None) -> None:
-    """Refuses what UTF-8 cannot hold, and control characters other than tabs and line breaks.
+    """Checks that a text has no lone surrogates, and no controls except tabs and line breaks.
 
     None passes.
 
     Raises:
-        TypeError: it is no text.
-        ValueError: it has half a surrogate pair, as from a shell's argument, or a control
+        TypeError: it is not text.
+        ValueError: it has a lone surrogate, as undecodable shell arguments do, or a control
             character.
     """
     if text is None:
         return
     if not isinstance(text, str):
         raise TypeError(f"{name} must be text, got {text!r}")
-    if text.isascii() and text.isprintable():  # mostly, and several times faster
+    if text.isascii() and text.isprintable():  # the usual case, and several times faster
         return
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} must be text that UTF-8 can hold, got {text!r}") from error
+        raise ValueError(f"{name} must be text that UTF-8 can encode, got {text!r}") from error
     if found := _CONTROL.search(text):
         code, shown = f"U+{ord(found[0]):04X}", text[:_SHOWN]
         raise ValueError(f"{name} must have no control characters, got {code} in {shown!r}")
@@ -272,7 +276,7 @@ def reviewer_name(text: str) -> str:
     """Returns a reviewer's name with single spaces.
 
     Raises:
-        ValueError: it is blank, too long, or has characters that cannot be seen.
+        ValueError: it is blank, too long, or has invisible characters.
 
     Example:
         >>> reviewer_name("  Ann   B ")
@@ -281,7 +285,7 @@ def reviewer_name(text: str) -> str:
     name = " ".join(text.split())
     seen = name.translate(_JOINERS)
     if not seen.strip():
-        raise ValueError("type your name: decisions are kept with who made them")
+        raise ValueError("type your name: each decision is kept with its reviewer")
     if len(name) > _LONGEST_NAME:
         raise ValueError(f"a name must have at most {_LONGEST_NAME} characters, got {len(name)}")
     if not seen.isprintable():
@@ -291,7 +295,7 @@ def reviewer_name(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    r"""Returns a text as one line that does nothing to a terminal but stand there.
+    r"""Returns a text as one line, with control characters escaped for a terminal.
 
     Example:
         >>> print(harmless("church\x1b[2J"))
@@ -301,10 +305,10 @@ def harmless(text: str) -> str:
 
 
 def _check_time(text: str) -> None:
-    """Refuses a time that does not follow ISO 8601, or has no zone.
+    """Checks a time.
 
     Raises:
-        ValueError: it is such a time.
+        ValueError: it does not follow ISO 8601, or has no time zone.
     """
     try:
         has_zone = datetime.fromisoformat(text).tzinfo is not None
@@ -312,7 +316,7 @@ def _check_time(text: str) -> None:
         has_zone = False
     if not has_zone:
         example = "2026-11-28T18:00:00+00:00"
-        raise ValueError(f"decided_at must be a time with its zone, as {example}, got {text!r}")
+        raise ValueError(f"decided_at must be a time with its zone, like {example}, got {text!r}")
 
 
 def _change_content(change: Change) -> dict[str, object]:

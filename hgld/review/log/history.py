@@ -1,9 +1,8 @@
-"""What the events of a log add up to.
+"""The state that the events of a log add up to.
 
-The switches say which edits count. Of those, the last one on a class is in force, in the order of
-their numbers: an edit that counts again takes its old place. So an undone edit is never lost, one
-in the middle can be taken back by itself, and two persons who undo their own last edits do not
-disturb each other.
+Switches determine which edits are active. The active edit with the highest number on a class is in
+force; an edit that is turned on again keeps its number. So an undone edit is never lost, an edit in
+the middle can be undone by itself, and two people who undo their own last edits do not interfere.
 """
 
 from collections import defaultdict
@@ -16,29 +15,29 @@ from hgld.review.log.events import Change, Event, label_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a person decided on a class."""
+    """A person's decision on a class."""
 
     decided_at: str
     """ISO 8601, UTC."""
     reviewer: str
     class_qid: str
     class_label: str
-    """As it was when the decision was made; the Q-id is what counts."""
+    """The label at the time of the decision, for information only."""
     action: Literal["assign", "ignore"]
     hierarchical_label: str | None = None
-    """The super-category; null where the class is ignored."""
+    """The super-category; None if the class is ignored."""
     natural_or_human_made: str | None = None
-    """Null where the class is ignored."""
+    """None if the class is ignored."""
     note: str = ""
 
     @property
     def content(self) -> tuple[str | None, ...]:
-        """What was decided, without when and by whom."""
+        """The decision without its time and reviewer."""
         return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
 
 
 class Word(NamedTuple):
-    """What an edit that counts says of a class."""
+    """A change of an active edit, with its event."""
 
     event: Event
     change: Change
@@ -46,32 +45,31 @@ class Word(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """What the edits that count add up to."""
+    """The state that the active edits add up to."""
 
     active: set[int] = field(default_factory=set)
-    """Numbers of the edits that count."""
+    """Numbers of the active edits."""
     rulings: dict[str, Word] = field(default_factory=dict)
     """class_qid to the edit in force on it; its effect may be `clear`."""
     groups: dict[str, str] = field(default_factory=dict)
-    """class_qid to its working group, where that is not its cluster."""
+    """class_qid to its working group, if it is not in its cluster."""
     comments: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
-    """class_qid to the remarks on it, the first one first."""
+    """class_qid to the remarks on it, oldest first."""
     doubts: dict[str, Word] = field(default_factory=dict)
-    """class_qid to the edit that calls it doubtful."""
+    """class_qid to the edit that marks it as doubtful."""
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """label_key of a super-category to its spelling and side, as the last edit has them."""
+    """label_key of a super-category to its spelling and side in the last edit."""
     renamed: dict[str, str] = field(default_factory=dict)
-    """label_key of a super-category to what it was renamed to."""
+    """label_key of a super-category to its new name."""
     opinions: dict[str, dict[str, Word]] = field(default_factory=lambda: defaultdict(dict))
-    """Reviewer to class_qid to the last answer they gave blind; it decides nothing."""
+    """Reviewer to class_qid to their last blind answer, which decides nothing."""
     samples: list[Word] = field(default_factory=list)
-    """What reviewers are asked blind, the first one first."""
+    """Samples for blind second opinions, oldest first."""
     fills: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
-    """Category to what was said of its super-category, the first one first; it decides on no class.
-    What that comes to: `category_rulings`."""
+    """Category to the edits about its super-category, oldest first; see `category_rulings`."""
 
     def count(self, event: Event) -> None:
-        """Counts an edit, after all that were counted before."""
+        """Adds an active edit; edits are added in the order of their numbers."""
         self.active.add(event.number)
         for change in event.changes:
             word, classes = Word(event, change), change.classes
@@ -90,7 +88,7 @@ class Standing:
                     self._mark(word)
 
     def _mark(self, word: Word) -> None:
-        """Notes what an edit says of classes without deciding on them."""
+        """Records a change that marks classes without deciding on them."""
         change, classes = word.change, word.change.classes
         match change.effect:
             case "comment":
@@ -106,7 +104,7 @@ class Standing:
                 _drop(self.groups, classes)
 
     def _name(self, change: Change) -> None:
-        """Notes how an edit calls a super-category."""
+        """Records the name that a change gives a super-category."""
         label, side = change.hierarchical_label, change.natural_or_human_made
         if change.effect != "assign" or label is None or side is None:
             return
@@ -117,10 +115,10 @@ class Standing:
             self.renamed[label_key(change.renamed_from)] = label
 
     def decision(self, qid: str) -> Decision | None:
-        """Returns the decision in force on a class, or None where it is open.
+        """Returns the decision in force on a class, or None if the class is open.
 
-        Where two edits spell a super-category in two ways, or have it on two sides, the last one
-        counts for all its classes.
+        If edits differ in the spelling or side of a super-category, the last edit counts for all
+        its classes.
         """
         word = self.rulings.get(qid)
         if word is None or word.change.effect == "clear":
@@ -146,8 +144,8 @@ class Standing:
         return {qid: one for qid, one in found if one is not None}
 
     def current_name(self, label: str) -> str:
-        """Returns what a super-category is called now: as it was renamed, or as it is spelt."""
-        # No circle: what a name was changed to is in use then, and so not renamed itself.
+        """Returns the current name of a super-category, in its current spelling."""
+        # This ends: naming a super-category removes its new name from `renamed`.
         while (key := label_key(label)) in self.renamed:
             label = self.renamed[key]
         return self.names[key][0] if key in self.names else label
@@ -159,11 +157,11 @@ def _drop(found: dict[str, Word] | dict[str, str], keys: Iterable[str]) -> None:
 
 
 def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:
-    """Returns the numbers of the edits that count.
+    """Returns the numbers of the active edits.
 
     Args:
         events: of the whole log, in order.
-        line: as of this line; None: now.
+        line: the state after this line; None: after the last one.
     """
     active = set[int]()
     for event in events:
@@ -179,7 +177,7 @@ def standing_of(events: Sequence[Event], line: int | None = None) -> Standing:
 
     Args:
         events: of the whole log, in order.
-        line: as of this line; None: now.
+        line: the state after this line; None: after the last one.
     """
     active, standing = active_edits(events, line), Standing()
     for event in events:
@@ -189,23 +187,22 @@ def standing_of(events: Sequence[Event], line: int | None = None) -> Standing:
 
 
 class FillRuling(NamedTuple):
-    """What a person said of a category and a super-category, as a guess proposed it."""
+    """A person's ruling on a guess: whether a category belongs to a super-category."""
 
     category: str
     action: Literal["accept", "refuse"]
     hierarchical_label: str
-    """As it is called now."""
+    """Its current name."""
     natural_or_human_made: str
     word: Word
-    """The edit that says so."""
+    """The edit that made the ruling."""
 
 
 def category_rulings(standing: Standing, category: str) -> list[FillRuling]:
-    """Returns what stands of a category: which super-category it has, and which it does not have.
+    """Returns the rulings in force on a category: its super-category, and those ruled out.
 
-    Of what was said of one super-category the last counts. A category has at most one, which was
-    accepted last, and comes first; refusals of others follow, by name. A super-category that was
-    renamed has its new name here as well.
+    The last ruling on each super-category counts, and only the last accepted one is kept. It comes
+    first; refusals follow, sorted by name. Renamed super-categories have their new names.
     """
     stands: dict[str, FillRuling] = {}
     for word in standing.fills.get(category, ()):
@@ -220,9 +217,9 @@ def category_rulings(standing: Standing, category: str) -> list[FillRuling]:
 
 
 def name_now(standing: Standing, label: str, side: str) -> tuple[str, str]:
-    """Returns what a super-category is called now, and its side: as the classes have them.
+    """Returns the current name and side of a super-category, as its classes have them.
 
-    One that no class has keeps its name and this side.
+    A super-category without classes keeps its name and the given side.
     """
     now = standing.current_name(label)
     return standing.names.get(label_key(now), (now, side))

@@ -1,8 +1,8 @@
-"""Undo, redo, one old edit by itself, and jumps: which edits a switch turns off and on.
+"""Undo, redo, revert and jump: which edits a switch turns off and on.
 
-Each reviewer has a course of their own: `undo` takes back the last thing they did that still
-counts, whatever others did since, and `redo` does it again until they do something else. What was
-undone before they did something else stays in the log, and a jump leads back to it.
+Each reviewer has their own undo history: `undo` reverses their last action that is still active,
+whatever others did since, and `redo` repeats it until they do something else. Undone edits stay in
+the log, so a jump can still return to them.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from hgld.review.log.history import active_edits
 
 
 class Toggle(NamedTuple):
-    """What a switch would do; it becomes an event with a time and a reviewer."""
+    """The effect of a switch; a time and a reviewer turn it into an event."""
 
     event: Switch
     off: tuple[int, ...]
@@ -22,23 +22,23 @@ class Toggle(NamedTuple):
     of: int = 0
 
     def signed(self, reviewer: str, decided_at: str, *, seen: int = 0, number: int = 0) -> Event:
-        """Returns the event by which a reviewer makes the switch."""
+        """Returns the switch as an event of a reviewer."""
         named = self._asdict() | {"reviewer": reviewer, "decided_at": decided_at}
         return Event(**named, seen=seen, number=number)
 
 
 def undo(events: Iterable[Event], reviewer: str) -> Toggle | None:
-    """Returns what takes back the last thing that a reviewer did and that still counts."""
+    """Returns the switch that undoes a reviewer's last active action; None: there is none."""
     return Courses(events).undo(reviewer)
 
 
 def redo(events: Iterable[Event], reviewer: str) -> Toggle | None:
-    """Returns what does again what a reviewer has undone last: the reverse of that undo."""
+    """Returns the switch that reverses a reviewer's last undo; None: there is none."""
     return Courses(events).redo(reviewer)
 
 
 def revert(events: Sequence[Event], number: int) -> Toggle:
-    """Returns what takes back one edit, or brings back one that was taken back.
+    """Returns the switch that turns one edit off, or on again.
 
     Raises:
         ValueError: no such edit.
@@ -50,20 +50,20 @@ def revert(events: Sequence[Event], number: int) -> Toggle:
 
 
 def jump(events: Sequence[Event], line: int, reviewer: str = "") -> Toggle | None:
-    """Returns what makes exactly those edits count that counted after a line; None: they do.
+    """Returns the switch that restores the active edits after a line; None: nothing changes.
 
     Args:
         events: of the whole log.
-        line: where to go.
-        reviewer: who goes there; samples and blind opinions of others stay as they are. Empty:
-            nothing does.
+        line: the line to return to.
+        reviewer: who jumps; samples and blind opinions of other reviewers do not change. Empty:
+            they change too.
 
     Raises:
         ValueError: no such line.
     """
     last = events[-1].number if events else 0
     if not 0 <= line <= last:
-        raise ValueError(f"the log has the lines 0 to {last}, got {line}")
+        raise ValueError(f"line must be from 0 to {last}, the end of the log, got {line}")
     then, now = active_edits(events, line), active_edits(events)
     stay = {
         event.number
@@ -75,13 +75,13 @@ def jump(events: Sequence[Event], line: int, reviewer: str = "") -> Toggle | Non
 
 
 def dependents(events: Sequence[Event], number: int) -> list[Event]:
-    """Returns the later edits that count and decide again on what an edit decides.
+    """Returns the later active edits that decide on the same classes or categories as an edit.
 
-    They stay as they are when it is taken back.
+    They do not change when the edit is undone.
 
     Args:
         events: of the whole log, in order.
-        number: of the edit.
+        number: the number of the edit.
 
     Raises:
         ValueError: no such edit.
@@ -92,22 +92,22 @@ def dependents(events: Sequence[Event], number: int) -> list[Event]:
 
 
 class Courses:
-    """What counts of a log, and how far each reviewer went back in it; it grows with the log."""
+    """The active edits of a log and each reviewer's undo history, updated event by event."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
-        """Takes up events, in their order."""
+        """Takes events, in order."""
         self._by_number: dict[int, Event] = {}
         self._active: set[int] = set()
-        # Of each reviewer the switches that they did not undo: of an edit, whether it counts tells.
+        # Reviewer to the switches that they have not undone; for edits, see `_active`.
         self._switches: dict[str, set[int]] = defaultdict(set)
-        # And the undos that can be done again. An edit may be there twice, where another reviewer
-        # brought it back between.
+        # Reviewer to the undos that they can redo. An edit can be there twice, if another reviewer
+        # restored it in between.
         self._undone: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             self.take(event)
 
     def undo(self, reviewer: str) -> Toggle | None:
-        """Returns what takes back the last thing that a reviewer did and that still counts."""
+        """Returns the switch that undoes a reviewer's last active action; None: there is none."""
         own = {each for each in self._active if self._by_number[each].reviewer == reviewer}
         for number in sorted(own | self._switches[reviewer], reverse=True):
             off, on = self._reverse(self._by_number[number])
@@ -116,7 +116,7 @@ class Courses:
         return None
 
     def redo(self, reviewer: str) -> Toggle | None:
-        """Returns what does again what a reviewer has undone last: the reverse of that undo."""
+        """Returns the switch that reverses a reviewer's last undo; None: there is none."""
         for taken_back in reversed(self._undone[reviewer]):
             off, on = self._reverse(taken_back)
             if off or on:
@@ -124,7 +124,7 @@ class Courses:
         return None
 
     def take(self, event: Event) -> None:
-        """Goes on by an event."""
+        """Adds an event."""
         self._by_number[event.number] = event
         self._active.difference_update(event.off)
         self._active.update((event.number,) if event.is_edit else event.on)
@@ -135,7 +135,7 @@ class Courses:
                 switches.discard(event.of)
             case "redo":
                 places = [place for place, one in enumerate(undone) if one.of == event.of]
-                if places:  # else it came too late: they did something else since
+                if places:  # otherwise they did something else since
                     del undone[places[-1]]
                     if not self._by_number[event.of].is_edit:
                         switches.add(event.of)
@@ -145,7 +145,7 @@ class Courses:
                     switches.add(event.number)
 
     def _reverse(self, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Returns what to turn off and on to take an event back, as far as it still counts."""
+        """Returns the edits to turn off and on to reverse an event, without those already so."""
         off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
         return (
             tuple(number for number in off if number in self._active),
@@ -157,7 +157,7 @@ def _edit(events: Iterable[Event], number: int) -> Event:
     for event in events:
         if event.number == number and event.is_edit:
             return event
-    raise ValueError(f"there is no edit {number}; choose one of the history")
+    raise ValueError(f"there is no edit {number}; choose one from the history")
 
 
 def _decided(event: Event) -> set[str]:

@@ -136,8 +136,8 @@ def test_the_options_of_a_command_are_those_of_its_class_and_checked_by_it(tmp_p
     assert "--out" in invoke("pull", "here").output
     for typed, word in (
         (("-k", "0"), "hear: k must"),
-        (("--no-shuts",), "--no-shuts goes with --loud"),
-        (("--names", "a"), "--names goes with --loud"),
+        (("--no-shuts",), "--no-shuts only works with --loud"),
+        (("--names", "a"), "--names only works with --loud"),
     ):
         with pytest.raises(InputError, match=word):
             heard(*typed, folder=tmp_path)

@@ -21,7 +21,7 @@ from tests.worlds.commands.typed import said
 from tests.worlds.forked import Forked
 from tests.worlds.process import process_put_back
 
-STOPPED = "stopped; run the same command to go on\n"
+STOPPED = "stopped; run the same command to resume\n"
 
 
 def run(words: Sequence[str], hangs: Path, errors: Path) -> None:

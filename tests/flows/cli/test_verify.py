@@ -33,7 +33,7 @@ def named(build: Workspace) -> dict[Path, str]:
 
 def test_a_whole_build_is_as_it_was_written(built: Workspace) -> None:
     first, second = said("verify", "--root", built.root).splitlines()
-    assert "files are as they were written" in first
+    assert "files are intact" in first
     assert "runs/happier/metrics.jsonl" in second  # nothing says what it was
 
 
@@ -118,7 +118,7 @@ def test_a_release_is_compared_with_its_sums(tmp_path: Path) -> None:
     file.write_bytes(b"text")
     sums = f"{hashlib.sha256(b'text').hexdigest()}  hierarchy.csv\n"
     (tmp_path / "SHA256SUMS").write_text(sums)
-    assert said("verify", "--root", tmp_path) == "1 files are as they were written\n"
+    assert said("verify", "--root", tmp_path) == "1 files are intact\n"
     file.write_bytes(b"texd")
     assert named(Workspace(tmp_path)).keys() == {file}
 

@@ -55,8 +55,8 @@ def test_a_step_that_fails_leaves_the_stages_before_it_and_what_is_to_come(tmp_p
     left = artifacts_of(state)
     assert left["hgld-stages"].startswith("embed: ")
     states = [row[:2] for row in rows_of(left["hgld-stages"])[1:]]
-    to_come = [[name, "to come"] for name in ("cluster", "decided", "propose")]
-    assert states == [["embed", "missing"], *to_come]
+    pending = [[name, "pending"] for name in ("cluster", "decided", "propose")]
+    assert states == [["embed", "missing"], *pending]
 
 
 def test_a_review_that_is_due_leaves_how_to_open_it(tmp_path: Path) -> None:

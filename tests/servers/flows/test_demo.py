@@ -46,7 +46,7 @@ def test_a_demo_that_was_stopped_goes_on_and_prints_its_results_once(tmp_path: P
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
-    assert said.endswith("stopped; run the same command to go on\n")
+    assert said.endswith("stopped; run the same command to resume\n")
     assert "Traceback" not in said
     path = workspace.path("hgld.toml")
     few = "[train]\nepochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"

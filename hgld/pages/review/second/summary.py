@@ -58,7 +58,7 @@ def agreement_words(found: CohensKappa) -> str:
         >>> agreement_words(cohen_kappa(["lake"] * 5 + ["fort"] * 5, ["lake"] * 4 + ["fort"] * 6))
         'agreement 90% (60 to 98%), kappa 0.80 (0.44 to 1.00)'
         >>> agreement_words(cohen_kappa([], []))
-        'no agreement: there is no class that both have judged'
+        'no agreement: the two have no judged class in common'
     """
     if math.isnan(found.observed):
         return f"no agreement: {found.undefined}"

@@ -115,4 +115,4 @@ def test_the_first_screen_says_what_it_holds_and_that_a_program_is_no_person(
     assert list(told)[:3] == ["@type", "name", "description"]
     agents = {one["sc:name"]: one["@type"] for one in told["prov:wasAttributedTo"]}
     assert agents == {"hgld demo": "prov:SoftwareAgent", "hgld": "prov:SoftwareAgent"}
-    assert "persons: 0" in card
+    assert "people: 0" in card

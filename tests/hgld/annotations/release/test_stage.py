@@ -93,7 +93,7 @@ def test_the_note_tells_of_relabelled_images_and_has_a_line_for_any_label(
     counts = releases(folder)[0]["changes"]["images"]
     assert counts["label_changed"] == 2  # a0 and a1, of landmark 1
     lines = text_of(folder, "RELEASE_NOTE.md").splitlines()
-    assert "| have another label | 2 | 2 |" in lines
+    assert "| changed their label | 2 | 2 |" in lines
     assert "| church | cha\\|pel # of ease | label relabelled | 2 |" in lines
 
 

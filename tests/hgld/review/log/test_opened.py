@@ -175,12 +175,12 @@ def flipped(data: bytes) -> bytes:
     ("damage", "has_copy", "text"),
     [
         (cut_to_two, True, "line 2.*`cp "),
-        (cut_to_two, False, "other lines"),
+        (cut_to_two, False, "earlier lines"),
         (lambda _: None, True, "gone.*`cp "),
-        (lambda _: None, False, "other lines"),
+        (lambda _: None, False, "earlier lines"),
         (flipped, True, "line 3.*`cp "),
-        (lambda _: others(5), False, "other lines"),
-        (lambda _: others(15), False, "other lines"),
+        (lambda _: others(5), False, "earlier lines"),
+        (lambda _: others(15), False, "earlier lines"),
         (lambda data: data + data.splitlines(keepends=True)[2], True, "line 6"),
     ],
 )

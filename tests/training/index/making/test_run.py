@@ -109,7 +109,7 @@ def test_what_is_no_picture_is_a_row_that_says_why(
     assert lost.keys() == {"a/cut.png", "a/empty.jpg", "b/gone.jpg"}
     assert {status for status, _ in lost.values()} == {"bad"}
     assert "cannot be decoded" in str(lost["a/cut.png"][1])
-    assert "is no JPEG, PNG" in str(lost["a/empty.jpg"][1])
+    assert "is not a JPEG, PNG" in str(lost["a/empty.jpg"][1])
     assert lost["b/gone.jpg"][1] == "cannot be read: No such file or directory"
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from hgld.errors import PictureError
 from hgld.pictures import MAX_PIXELS, convert_picture, decode_picture, measure_picture
@@ -24,20 +24,20 @@ TURNS = (
 """How a camera stores the drawing that was held so that the orientation is 2, 3 and so on."""
 
 
-def is_near(image: Image.Image, other: Image.Image, within: int = 12) -> bool:
+def is_near(image: Image.Image, other: Image.Image) -> bool:
     """Compares the middle of each quarter."""
     width, height = image.size
     first, second = (np.asarray(one).astype(int) for one in (image, other))
     middles = np.s_[height // 4 :: height // 2, width // 4 :: width // 2]
-    return first.shape == second.shape and bool((abs(first - second)[middles] <= within).all())
+    return first.shape == second.shape and bool((abs(first - second)[middles] <= 12).all())
 
 
 @pytest.mark.fault(68, "picture of an unusual kind")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [*range(10), 65535])
 def test_a_picture_stands_upright_whichever_way_it_was_stored(kind: str, orientation: int) -> None:
     stored = drawing()
-    if orientation > 1:
+    if 1 < orientation < 9:  # every other one turns nothing
         stored = stored.transpose(Image.Transpose[TURNS[orientation - 2]])
     settings = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(stored, kind, exif=exif(orientation), **settings)
@@ -46,13 +46,6 @@ def test_a_picture_stands_upright_whichever_way_it_was_stored(kind: str, orienta
     assert is_near(decode_picture(content), drawing())
     reduced = drawing().resize((30, 20)) if kind == "JPEG" else drawing()
     assert is_near(decode_picture(content, min_side=20), reduced)
-
-
-@pytest.mark.fault(68, "picture of an unusual kind")
-@pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_is_none_turns_nothing(orientation: int) -> None:
-    content = encoded(drawing(), "JPEG", exif=exif(orientation))
-    assert is_near(decode_picture(content), drawing())
 
 
 @pytest.mark.fault(78, "broken EXIF data")
@@ -73,16 +66,6 @@ def test_broken_exif_data_fail_no_picture() -> None:
 def test_cmyk_becomes_the_colours_it_stands_for(kind: str) -> None:
     # Pillow writes the JPEG as Adobe does, inverted, and the TIFF as it is.
     assert is_near(decode_picture(encoded(drawing().convert("CMYK"), kind)), drawing())
-
-
-def test_ycck_is_read_as_adobe_writes_it() -> None:
-    content = encoded(drawing().convert("CMYK"), "JPEG")
-    # The mark of Adobe's says YCCK; the same numbers are then brightness and colour, inverted.
-    at = content.index(b"Adobe") + 11
-    assert content[at] == 0
-    ycck = content[:at] + b"\x02" + content[at + 1 :]
-    assert decode_picture(ycck).mode == "RGB"
-    assert not is_near(decode_picture(ycck), drawing())
 
 
 @pytest.mark.fault(68, "picture of an unusual kind")
@@ -121,43 +104,15 @@ def test_what_is_transparent_is_laid_on_white() -> None:
     palette.putpalette([0, 0, 255, 9, 9, 9])
     palette.paste(0, (2, 0, 4, 2))
     keyed = Image.new("RGB", (4, 2), (1, 2, 3))
-    black = Image.new("LA", (4, 2), (0, 0))
     for content, right in (
         (encoded(red, "PNG"), half_red),
-        (encoded(red, "WEBP", lossless=True), half_red),
-        (encoded(red, "TIFF"), half_red),
         (encoded(palette, "PNG", transparency=1), (0, 0, 255)),
-        (encoded(palette, "GIF", transparency=1), (0, 0, 255)),
         (encoded(keyed, "PNG", transparency=(1, 2, 3)), white),
-        (encoded(black, "PNG"), white),
     ):
         image = decode_picture(content)
         assert image.getpixel((0, 0)) == white
         assert image.getpixel((3, 0)) == right
     assert convert_picture(Image.new("La", (1, 1))).getpixel((0, 0)) == white
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "P", "YCbCr", "RGBX"])
-def test_other_modes_become_rgb(mode: str) -> None:
-    content = encoded(drawing().convert(mode), "TIFF" if mode != "P" else "BMP")
-    image = decode_picture(content)
-    assert image.mode == "RGB"
-    assert is_near(image, drawing().convert(mode).convert("RGB"))
-
-
-def test_lab_becomes_rgb() -> None:
-    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-    lab = ImageCms.applyTransform(drawing(), ImageCms.buildTransform(*profiles, "RGB", "LAB"))
-    assert lab is not None
-    assert is_near(decode_picture(encoded(lab, "TIFF")), drawing(), within=16)
-
-
-def test_of_several_frames_the_first_is_the_picture() -> None:
-    other = Image.new("RGB", SIZE, (9, 9, 9))
-    for kind in ("GIF", "WEBP", "TIFF", "PNG"):
-        settings = {"lossless": True} if kind == "WEBP" else {}
-        content = encoded(drawing(), kind, save_all=True, append_images=[other], **settings)
-        assert is_near(decode_picture(content), drawing())
 
 
 @pytest.mark.fault(79, "file of another format named as a picture")
@@ -193,45 +148,24 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
 def test_bombs_take_no_memory() -> None:
     """In a process of its own, whose greatest memory is then that of the bombs."""
     code = """
-import resource, struct, zlib
+import resource
 from hgld.errors import PictureError
 from hgld.pictures import measure_picture
-from tests.worlds.pictures import drawing, encoded, exif, png_claiming, png_of, tiff_of
-packer = zlib.compressobj(9)
-zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(120)) + packer.flush()
-head = (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
-data = (b"IDAT", zlib.compress(bytes(25 * 8)))
-def resized(kind, place, layout, *size, **settings):
-    content = bytearray(encoded(drawing(), kind, **settings))
-    place = content.index(place[0]) + place[1] if isinstance(place, tuple) else place
-    struct.pack_into(layout, content, place, *size)
-    return bytes(content)
+from tests.worlds.pictures import png_claiming, tiff_of
 tile = {256: (3, 1, 64), 257: (3, 1, 64), 258: (3, 1, 8), 259: (3, 1, 5), 262: (3, 1, 1)}
 tile |= {277: (3, 1, 1), 322: (4, 1, 30000), 323: (4, 1, 30000), 324: (4, 1, 200), 325: (4, 1, 900)}
-bombs = {
-    "png": png_claiming(13_000, 13_000),
-    "text": png_of(head, (b"zTXt", b"a\\0\\0" + zeros), data, (b"IEND", b"")),
-    "profile": png_of(head, (b"iCCP", b"a\\0\\0" + zeros), data, (b"IEND", b"")),
-    "gif": resized("GIF", 6, "<HH", 13_000, 13_000),
-    "gif frame": resized("GIF", (b",", 5), "<HH", 13_000, 13_000),
-    "jpeg": resized("JPEG", (b"\\xff\\xc0", 5), ">HH", 13_000, 13_000),
-    "bmp": resized("BMP", 18, "<ii", 13_000, 13_000),
-    "webp": resized("WEBP", (b"VP8X", 12), "<HxHx", 13_000, 13_000, exif=exif(1)),
-    "tile": tiff_of(tile),
-}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for name, bomb in bombs.items():
-    assert len(bomb) < 400_000, name
+for bomb in (png_claiming(13_000, 13_000), tiff_of(tile)):
     try:
         measure_picture(bomb)
-    except PictureError as error:
-        print(name, error)
+    except PictureError:
+        print("refused")
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    *refused, grown_mb = done.stdout.splitlines()
-    assert len(refused) == 9
+    *refused, grown_mb = done.stdout.split()
+    assert refused == ["refused"] * 2
     assert int(grown_mb) < 100
 
 
@@ -282,15 +216,6 @@ def test_damaged_bytes_are_a_picture_or_one_error(
     assert not [error for error in errors if "\n" in error or " at 0x" in error]
     assert caught == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-@pytest.mark.fault(66, "damaged picture bytes")
-@pytest.mark.parametrize("kind", every_kind())
-def test_a_picture_that_is_cut_short_is_an_error(kind: str) -> None:
-    content = every_kind()[kind]
-    for share in (0.1, 0.25, 0.4):  # all of them in the first frame
-        with pytest.raises(PictureError):
-            measure_picture(content[: int(share * len(content))])
 
 
 def test_threads_that_decode_leave_the_warnings_as_they_were() -> None:

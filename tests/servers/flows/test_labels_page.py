@@ -11,7 +11,8 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import FILLS, PROPOSALS
 from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
-from tests.hgld.labels.fills.worlds import PLACES, write_named_build
+from tests.flows.test_lists import HEADER, ROWS, written
+from tests.hgld.labels.fills.worlds import write_named_build
 from tests.worlds.commands.readme import ROOT, commands_on, fenced
 from tests.worlds.commands.typed import run_typed
 
@@ -55,11 +56,8 @@ def test_a_build_is_filled_and_so_is_a_list_as_the_page_shows(tmp_path: Path) ->
     write_named_build(build)
     assert "2 ok, 1 unsure" in typed(of_build, tmp_path)
     assert [row["split"] for row in build.read(FILLS).to_pylist()] == ["train", "train", "index"]
-    rows = ["category,hierarchical_label,natural_or_human_made", "Xqzt,,"]
-    rows += [f"{place} Church,church,human-made" for place in PLACES[:60]]
-    rows += [f"Lake {place},lake,natural" for place in PLACES[:60]]
-    (tmp_path / "known.csv").write_text("\n".join(rows), encoding="utf-8")
-    (tmp_path / "names.csv").write_text("category\nLake Ys\nKirche\n", encoding="utf-8")
+    written(tmp_path / "known.csv", [HEADER, *ROWS])
+    written(tmp_path / "names.csv", [["category"], ["Lake Ys"], ["Kirche"]])
     typed(of_list, tmp_path)
     table = pq.read_table(tmp_path / "filled/fills.parquet")
     assert table["hierarchical_label"].to_pylist() == ["lake", "church"]

@@ -11,7 +11,7 @@ from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
-from tests.servers.scrape.conftest import Key, first_key, found_rows, write_landmarks, wrong_rows
+from tests.servers.scrape.conftest import Key, first_key, write_landmarks, wrong_rows
 from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.items import evidence_key
 from tests.worlds.second_lab.redirects import errors
@@ -72,22 +72,13 @@ def test_fewer_requests_are_made_than_the_services_are_promised(
     assert queries <= items * 5 / 1000
 
 
-@pytest.mark.parametrize("follows", [True, False])
-def test_categories_that_are_gone_are_followed_through_the_log_where_that_is_asked_for(
-    lab: Lab, tmp_path: Path, follows: bool
-) -> None:
+def test_categories_that_are_gone_are_followed_through_the_log(lab: Lab, tmp_path: Path) -> None:
     traps = second_key()
     key = {trap.url: traps[trap.name] for trap in GONE}
-    workspace = _scrape(lab, tmp_path, key, follow_moves=follows)
-    if follows:
-        assert wrong_rows(workspace, key) == {}
-        said = workspace.read(CATEGORIES)["error"].to_pylist()
-        assert {trap.name: error or "" for trap, error in zip(GONE, said, strict=True)} == errors()
-    else:
-        rows = found_rows(workspace, list(key))
-        names = {trap.url: trap.name for trap in GONE}
-        there = {names[url] for url, row in rows.items() if row.status != "no_page"}
-        assert there == {"gone: moved there and back"}
+    workspace = _scrape(lab, tmp_path, key, follow_moves=True)
+    assert wrong_rows(workspace, key) == {}
+    said = workspace.read(CATEGORIES)["error"].to_pylist()
+    assert {trap.name: error or "" for trap, error in zip(GONE, said, strict=True)} == errors()
 
 
 def test_the_size_of_the_batches_and_a_lag_change_no_row(

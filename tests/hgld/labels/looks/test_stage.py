@@ -239,7 +239,6 @@ def test_most_votes_win_with_their_share_and_the_mean_confidence_of_their_pictur
     [
         ([Vote(0, 0.6), Vote(1, 0.9), Vote(0, 0.7), Vote(1, 0.5)], "lake"),  # 0.7 beats 0.65
         ([Vote(2, 0.75), Vote(1, 0.75)], "lake"),
-        ([Vote(0, 0.6), Vote(0, 0.6), Vote(1, 1.0)], "church"),
     ],
 )
 def test_of_equally_many_the_more_confident_win(votes: list[Vote], front: str) -> None:

@@ -7,7 +7,6 @@ from hgld.labels.taxonomy.wording import Candidate, LabelReader
 # What a person finds clear, though no alias is the whole label.
 _CLEAR = """
 archeological site: Iron Age hillfort; Archaeological sites
-artwork: painting by Rembrandt; public artwork
 ask: Art Nouveau building; supreme court; temple; tourism office
 boat: Gato-class submarine; Iowa-class battleship; Type VII submarine; Dutch museum ship
 bridge: bridge over the Danube; double-deck bridge; road bridge-tunnel
@@ -15,26 +14,19 @@ church: Anglican or episcopal cathedral; chapel of ease; former Roman Catholic c
   part of a church; CHURCH BUILDINGS; church-building; Church building (1172-1954);
   church building (unclosed; the church building, Utrecht; 19 church buildings; Dorfkirche;
   iglesia parroquial; Kościół parafialny
-city: city with powiat rights; neighborhood of Barcelona; special ward of Japan
-hotel: hotel building
 ignore: aspect of history; church bell; cultural heritage monument in Germany; opera company;
   complex of buildings; parish of the Catholic Church; site in Malta; tennis tournament;
   World Heritage Site; Wikimedia list of churches
-lake: volcanic crater lake; group of lakes
-monastery: former priory; Greek Orthodox monastery; monastery complex site
 museum: museum of fine arts; railway museum
 ocean area : bay of the Mediterranean
 parks: IUCN category II National Park; Provincial Park in British Columbia; UNESCO Global Geopark;
   natural monument in the Czech Republic; site of community importance in Malta;
   Parc naturel régional
 rail transportation: elevated railway; steam locomotive class; museum railway
-road: Formula One circuit; Interstate Highway System
 school: madrasa complex; public university in the United States; Volksschule; school building
-sculpture: statue of the Virgin Mary
 shinto shrine: Shinto shrine complex; 稲荷神社
 theatre: abandoned opera house
 tower: free-standing bell tower; Пожарная башня
-village: barangay of the Philippines; commune nouvelle; hamlet in Czechia
 """
 
 CLEAR = {

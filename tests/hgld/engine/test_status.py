@@ -35,7 +35,7 @@ def test_a_stage_is_running_as_long_as_its_process_holds_the_workspace(
     stopped = stage_status(workspace, METADATA)
     assert stopped.state == "incomplete"
     assert seen[0].rows == stopped.rows == (4 if stands else 0)
-    assert ("stands" in stopped.reason) == stands
+    assert ("kept" in stopped.reason) == stands
 
 
 def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:

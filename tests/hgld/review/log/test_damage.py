@@ -325,7 +325,7 @@ def check_an_open_log(
         damaged = [path.read_bytes() for path in paths]
         added = appended(log)
         if isinstance(added, str):
-            assert re.search(r"line \d+|is gone|has other lines", added)
+            assert "decisions.jsonl" in added
             assert [path.read_bytes() for path in paths] == damaged
             assert log.events == events
             seen["named"] += 1

@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         device="cpu",
     )
     on_itself = runs_on_itself(options)
-    cases = {"gldv2": runs_on_index(options), "self": on_itself}
+    cases: dict[str, Mapping[str, Callable[[], object]]] = {
+        "gldv2": runs_on_index(options),
+        "self": on_itself,
+    }
     pairs = {"gldv2": options.queries * options.index, "self": options.items**2}
     results, ratios = [], {}
     for case, runs in cases.items():

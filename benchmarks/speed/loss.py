@@ -68,7 +68,7 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
         torch.set_num_threads(threads)
         costs = measure_in_turns(ways, options.rounds)
         for name, cost in costs.items():
-            told = {"loss": name, "batch": batch, "threads": threads}
+            told: dict[str, Any] = {"loss": name, "batch": batch, "threads": threads}
             told |= {f"{of}_ms": round(1e3 * cost[f"{of}_s"], 3) for of in ("median", "spread")}
             for other in (OURS, SORTED):
                 told[f"over {other}"] = round(cost["median_s"] / costs[other]["median_s"], 3)
@@ -100,12 +100,12 @@ def count_apart(loss: str, batch: int, options: Namespace) -> dict[str, Any]:
     step(function, *made_up_batch(4 * _IMAGES_PER_LANDMARK, options))
     run = partial(step, function, *made_up_batch(batch, options))
     memory = extra_memory_mb(run) if options.device == "cpu" else None
-    with _Operations() as counted:
+    with _Operations() as counted:  # type: ignore[no-untyped-call]  # torch's own
         run()
     return {"extra_mb": memory, "operations": counted.calls}
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
     """Counts the operations that torch is asked for."""
 
     calls = 0

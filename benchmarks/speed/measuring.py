@@ -106,7 +106,11 @@ def write_report(
         **more: ratios and the like.
     """
     asked = {name: value for name, value in vars(options).items() if name != "out"}
-    metadata = {**describe_environment(packages), "load_average_after": os.getloadavg(), **asked}
+    metadata: dict[str, object] = {
+        **describe_environment(packages),
+        "load_average_after": os.getloadavg(),
+        **asked,
+    }
     report = {"metadata": metadata, "results": results, **more}
     text = json.dumps(report, indent=2, default=str)
     options.out.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Sup-H-AP as published, for `loss.py`: by its definition, and by SupRank's own code."""
 
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -50,18 +50,16 @@ class SupRankLoss:
             MissingInputError: no `differentiable_rank.py` lies in it.
         """
         file = next(folder.rglob("differentiable_rank.py"), None)
-        spec = file and importlib.util.spec_from_file_location("suprank_file", file)
-        if not spec or not spec.loader:
+        if file is None:
             raise MissingInputError(f"{folder} has no differentiable_rank.py; clone SupRank there")
         lib, mixup = ModuleType("lib"), ModuleType("mixup")
         vars(lib)["create_label_matrix"] = lambda a, b, dtype: shared_levels(a, b).to(dtype)
         vars(mixup)["pos_mixup"] = None  # is not used
         around = {"suprank": ModuleType("suprank"), "suprank.lib": lib}
         around["suprank.losses.tools.pos_mixup"] = mixup
-        module = importlib.util.module_from_spec(spec)
         with mock.patch.dict(sys.modules, around):
-            spec.loader.exec_module(module)
-        self._ranks = module.SupHRank(hierarchy_level="MULTI", offset=1.44)
+            names = runpy.run_path(str(file))
+        self._ranks = names["SupHRank"](hierarchy_level="MULTI", offset=1.44)
 
     def __call__(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Computes the loss of a batch."""

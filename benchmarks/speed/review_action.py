@@ -34,7 +34,6 @@ _RELOADS = 10
 _SHOWN_MS = 5_000
 _TYPING_MS = 60  # between two keys of one action: a fast typist's
 _CLOCK = Path(__file__).with_name("clock.js")
-_VIEW = {"width": 1280, "height": 800}
 # What stands before a noun in the labels of Wikidata's classes.
 _BEFORE = (
     *("", "former", "historic", "Gothic", "municipal", "medieval", "rural", "private", "national"),
@@ -117,7 +116,7 @@ def measure_page(build: Path, actions: int, seed: int = 0) -> dict[str, Any]:
     """
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     with started_chromium() as browser, ServedPage(build) as server:
-        page = browser.new_context(viewport=_VIEW).new_page()
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
         desk = Desk(page, server.url).open(reviewer="ann")
         timed = _timed(desk, [chance.uniform(*PAUSES_MS) for _ in range(actions)])
         kinds = {kind: [ms for one, ms in timed if one == kind] for kind, _ in timed}

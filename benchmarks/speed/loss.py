@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
     """Measures every loss and every baseline at one size."""
+    before = torch.get_num_threads()
     embeddings, labels = made_up_batch(batch, options)
     wanted = losses_at(batch, options)
     counted = {name: run_apart(count_apart, name, batch, options) for name in wanted}
@@ -63,7 +64,7 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
         name: partial(step, loss, embeddings, labels) for name, loss in wanted.items()
     }
     ways[SORTED] = partial(sort_product, embeddings)
-    rows, before = [], torch.get_num_threads()
+    rows = []
     for threads in options.threads:
         torch.set_num_threads(threads)
         costs = measure_in_turns(ways, options.rounds)

@@ -1,6 +1,7 @@
 """Each script of speed, small: docs/speed.md names them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from hgld.benchmarks.speed import embed, evaluation, loss, scrape
+from hgld.benchmarks.speed.measuring import run_apart
 from hgld.benchmarks.speed.published import SupRankLoss
 from hgld.errors import MissingInputError
 from tests.worlds.tiny_clip import TINY, write_tiny_clip
@@ -24,7 +26,10 @@ def read(out: Path) -> dict[str, Any]:
     return report
 
 
-def test_losses_are_measured_beside_a_sort_and_what_was_published(out: Path) -> None:
+def test_losses_are_measured_beside_a_sort_and_what_was_published(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss, "run_apart", lambda work, *given: work(*given))  # much faster
     threads = torch.get_num_threads()
     sizes = ["--batches", "16", "32", "--plain-up-to", "16", "--rounds", "1"]
     loss.main(["--out", str(out), *sizes, "--losses", "sup_ap", "--threads", "1"])
@@ -38,6 +43,10 @@ def test_losses_are_measured_beside_a_sort_and_what_was_published(out: Path) -> 
     assert ours["operations"] > plain["operations"] > 20
     assert all("extra_mb" in row for (name, _), row in rows.items() if name != loss.SORTED)
     assert report["gradient_relative_difference"]["plain"] < 1e-5
+
+
+def test_memory_is_counted_in_another_process() -> None:
+    assert run_apart(os.getpid) != os.getpid()
 
 
 def test_a_folder_without_the_published_file_is_refused(tmp_path: Path) -> None:

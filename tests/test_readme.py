@@ -26,7 +26,7 @@ _LEADERBOARD = "benchmarks/retrieval/report/test_leaderboard.py"
 _EXPORT = "servers/benchmarks/test_models_page.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
-_SPEED = "soak/test_speed_scripts.py"
+_SPEED = "benchmarks/speed/test_scripts.py"
 _FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
 _ROBUSTNESS = "servers/benchmarks/test_robustness_page.py"
 _README = "servers/test_readme.py"
@@ -51,8 +51,18 @@ RUN_BY = {
         "benchmarks/training/test_comparing.py"
     ),
     "hgld export": _EXPORT,
-    "python -m hgld.benchmarks.speed": _SPEED,
-    "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,
+    **dict.fromkeys(
+        (
+            "python -m hgld.benchmarks.speed.loss --out loss.json",
+            "python -m hgld.benchmarks.speed.evaluation --out evaluation.json",
+            "python -m hgld.benchmarks.speed.scrape --out scrape.json",
+            "python -m hgld.benchmarks.speed.embed --threads 1 --out embed.json",
+        ),
+        _SPEED,
+    ),
+    "python -m hgld.benchmarks.speed.review_action --out review_action.json": (
+        "servers/pages/benchmarks/test_timing_keys.py"
+    ),
     **dict.fromkeys(
         (
             (

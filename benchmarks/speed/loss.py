@@ -1,223 +1,154 @@
-"""What does Sup-H-AP cost, forward and backward, as the batch grows, and what do the others?
+"""What does Sup-H-AP cost, forward and backward, and what do the other losses?
 
-Ours against the plain way of the published code, which compares all pairs of items for every query
-in tensors of B x B x B. Each size of each loss is measured in a process of its own, so that its
-peak of memory is its own; `agreement` says how far the two gradients are apart.
+Three baselines in the same run: the product of the batch with itself and a sort of its rows; the
+published algorithm in tensors of B x B x B; and, with `--suprank FOLDER`, SupRank's own code. Each
+is timed on one thread and on two. Memory and torch's operations are counted in a process for each
+loss and size, on one thread.
 
-    python -m hgld.benchmarks.speed.loss --out loss.json --threads 2
+    python -m hgld.benchmarks.speed.loss --out loss.json
 """
 
-import argparse
-import json
-import math
-import os
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hgld import losses
-from hgld.benchmarks.environment import describe_environment
-from hgld.memory import peak_memory_mb, reset_peak_memory
-from hgld.metrics.relevance import (
-    item_relevance,
-    level_counts,
-    published_decay_relevance,
-    shared_levels,
+from hgld.benchmarks.speed.evaluation import landmark_images
+from hgld.benchmarks.speed.measuring import (
+    extra_memory_mb,
+    measure_in_turns,
+    read_options,
+    run_apart,
+    write_report,
 )
+from hgld.benchmarks.speed.published import SupRankLoss, plain_loss
 
-_LEVELS = 3
-_DIMENSIONS = 512
 _IMAGES_PER_LANDMARK = 4
-SUPERCATEGORIES, NATURAL = 78, 18
-FIT_FROM = 512  # below, fixed costs show
-MAIN_BATCH = 256
+OURS, SORTED, PLAIN, SUPRANK = "sup_hap", "product and sort", "plain", "suprank"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossCost:
-    """What one loss cost at one batch size."""
-
-    loss: str
-    batch: int
-    seconds: list[float]
-    median_s: float
-    spread_s: float
-    """Slowest less fastest round."""
-    extra_mb: float
-    """Most memory meanwhile beyond what the process held before: libraries, batch, a warm-up."""
-    value: float
-    """Of the loss."""
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures and writes the result, or, asked for one loss, measures it in this process."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    parser.add_argument("--batches", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096])
-    parser.add_argument("--plain-up-to", type=int, default=512, help="largest batch of the plain")
-    parser.add_argument("--others-at", type=int, nargs="*", default=[256, 1024])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    parser.add_argument("--measure", choices=list(LOSSES), help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    if options.measure:
-        print(json.dumps(asdict(measure_loss(options.measure, options.batches[0], options))))
-        return
-    if options.out is None:
-        parser.error("--out is needed: the JSON file to write")
-    load = os.getloadavg()
-    # Side by side, so that what else the machine does falls on both alike.
-    wanted = [
-        (name, batch)
-        for batch in options.batches
-        for name in ("plain", "sup_hap")
-        if name == "sup_hap" or batch <= options.plain_up_to
-    ]
-    others = [name for name in LOSSES if name not in {"plain", "sup_hap"}]
-    wanted += [(name, batch) for batch in options.others_at for name in others]
-    measured = [measure_apart(name, batch, options) for name, batch in wanted]
-    report = {
-        "metadata": {
-            **describe_environment(["torch", "numpy"]),
-            "device": options.device,
-            "seed": options.seed,
-            "rounds": options.rounds,
-            "dimensions": _DIMENSIONS,
-            "levels": _LEVELS,
-            "dtype": "float32",
-            "load_average_before": list(load),
-            "load_average_after": list(os.getloadavg()),
-            "note": options.note,
-        },
-        "results": [asdict(measurement) for measurement in measured],
-        "plain_over_ours": plain_over_ours(measured),
-        "exponents": {
-            f"{value}, from B = {FIT_FROM}": exponent(measured, value)
-            for value in ("median_s", "extra_mb")
-        },
-        "agreement": agreement(options.seed, torch.device(options.device)),
+    """Measures and writes the result."""
+    options = read_options(
+        "What does Sup-H-AP cost, forward and backward, and what do the other losses?",
+        arguments,
+        batches=[256, 512, 1024],
+        plain_up_to=512,
+        threads=[1, 2],
+        losses=list(LOSSES),
+        rounds=5,
+        seed=0,
+        device="cpu",
+        suprank="",
+    )
+    results = [row for batch in options.batches for row in measure_batch(batch, options)]
+    differences = gradient_differences(options)
+    write_report(options, ["torch"], results, gradient_relative_difference=differences)
+
+
+def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
+    """Measures every loss and every baseline at one size."""
+    before = torch.get_num_threads()
+    embeddings, labels = made_up_batch(batch, options)
+    wanted = losses_at(batch, options)
+    counted = {name: run_apart(count_apart, name, batch, options) for name in wanted}
+    ways: dict[str, Callable[[], object]] = {
+        name: partial(step, loss, embeddings, labels) for name, loss in wanted.items()
     }
-    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    summary = {key: report[key] for key in ("plain_over_ours", "exponents", "agreement")}
-    print(json.dumps(summary, indent=2))
+    ways[SORTED] = partial(sort_product, embeddings)
+    rows = []
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        costs = measure_in_turns(ways, options.rounds)
+        for name, cost in costs.items():
+            told: dict[str, Any] = {"loss": name, "batch": batch, "threads": threads}
+            told |= {f"{of}_ms": round(1e3 * cost[f"{of}_s"], 3) for of in ("median", "spread")}
+            for other in (OURS, SORTED):
+                told[f"over {other}"] = round(cost["median_s"] / costs[other]["median_s"], 3)
+            rows.append(told | counted.get(name, {}))
+    torch.set_num_threads(before)
+    return rows
 
 
-def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> LossCost:
-    """Measures in a new process."""
-    command = [sys.executable, "-m", "hgld.benchmarks.speed.loss", "--measure", loss]
-    command += ["--batches", str(batch), "--device", options.device]
-    for name in ("rounds", "seed", "threads"):
-        command += [f"--{name}", str(getattr(options, name))]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command line
-    measurement = LossCost(**json.loads(done.stdout.splitlines()[-1]))
-    print(
-        f"{loss} B = {batch}: {measurement.median_s:.3f} s, {measurement.extra_mb:.0f} MB extra",
-        flush=True,
-    )
-    return measurement
+def sort_product(embeddings: Tensor) -> None:
+    """Multiplies the batch with itself, and sorts each row."""
+    values, _ = torch.sort(embeddings @ embeddings.T)
+    values[0, 0].item()  # waits for a GPU
 
 
-def measure_loss(loss: str, batch: int, options: argparse.Namespace) -> LossCost:
-    """Times a loss and its gradient, and how far memory rises."""
-    device = torch.device(options.device)
-    embeddings, labels = landmark_batch(batch, options.seed, device)
-    step(loss, *landmark_batch(4 * _IMAGES_PER_LANDMARK, options.seed, device))
-    held = start_counting_memory(device)
-    seconds, value = [], math.nan
-    for _ in range(options.rounds):
-        started = time.perf_counter()
-        value, _ = step(loss, embeddings, labels)
-        seconds.append(time.perf_counter() - started)
-    return LossCost(
-        loss=loss,
-        batch=batch,
-        seconds=[round(s, 4) for s in seconds],
-        median_s=round(statistics.median(seconds), 4),
-        spread_s=round(max(seconds) - min(seconds), 4),
-        extra_mb=round(peak_mb(device) - held, 1),
-        value=value,
-    )
+def losses_at(batch: int, options: Namespace) -> dict[str, Loss]:
+    """Returns the losses that are wanted, and those baselines whose tensors fit the memory."""
+    found = {name: LOSSES[name] for name in dict.fromkeys([OURS, *options.losses])}
+    if batch <= options.plain_up_to:
+        found[PLAIN] = plain_loss
+        if options.suprank:
+            found[SUPRANK] = SupRankLoss(Path(options.suprank))
+    return found
 
 
-def landmark_batch(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Draws a batch of landmarks in super-categories, shares as in H-GLDv2.
-
-    Returns:
-        (B, 512) embeddings of unit length, near their landmark's; (B, 3) labels.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    landmark = torch.arange(batch) // _IMAGES_PER_LANDMARK
-    places = int(landmark[-1]) + 1
-    human_made = torch.rand(places, generator=generator) < 0.76  # noqa: PLR2004 - as in H-GLDv2
-    supercategory = torch.where(
-        human_made,
-        torch.randint(NATURAL, SUPERCATEGORIES, (places,), generator=generator),
-        torch.randint(0, NATURAL, (places,), generator=generator),
-    )
-    coarse = torch.randn(SUPERCATEGORIES, _DIMENSIONS, generator=generator)
-    fine = torch.randn(places, _DIMENSIONS, generator=generator)
-    embeddings = torch.randn(batch, _DIMENSIONS, generator=generator)
-    embeddings += fine[landmark] + 0.5 * coarse[supercategory[landmark]]
-    labels = torch.stack([landmark, supercategory[landmark], human_made[landmark].long()], dim=1)
-    return normalize(embeddings).to(device), labels.to(device)
+def count_apart(loss: str, batch: int, options: Namespace) -> dict[str, Any]:
+    """Returns the memory that a loss and its gradient take, and how often they call torch."""
+    torch.set_num_threads(1)  # calls are counted in this thread
+    function = losses_at(batch, options)[loss]
+    step(function, *made_up_batch(4 * _IMAGES_PER_LANDMARK, options))
+    run = partial(step, function, *made_up_batch(batch, options))
+    memory = extra_memory_mb(run) if options.device == "cpu" else None
+    with _Operations() as counted:  # type: ignore[no-untyped-call]  # torch's own
+        run()
+    return {"extra_mb": memory, "operations": counted.calls}
 
 
-def step(loss: str, embeddings: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """Computes a loss and its gradient on the embeddings."""
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the operations that torch is asked for."""
+
+    calls = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - torch's own
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def made_up_batch(batch: int, options: Namespace) -> tuple[Tensor, Tensor]:
+    """Draws (B, D) embeddings and (B, L) labels, four images a landmark."""
+    embeddings, labels = landmark_images(batch, _IMAGES_PER_LANDMARK, options.seed)
+    return embeddings.to(options.device), labels.to(options.device)
+
+
+def step(loss: Loss, embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Computes a loss, and returns its gradient on the embeddings."""
     leaf = embeddings.clone().requires_grad_()
-    value = LOSSES[loss](leaf, labels)
-    (gradient,) = torch.autograd.grad(value, leaf)
-    return value.item(), gradient  # .item() waits for a GPU
+    (gradient,) = torch.autograd.grad(loss(leaf, labels), leaf)
+    gradient[0, 0].item()  # waits for a GPU
+    return gradient
 
 
-def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
-    """Sup-H-AP as published: every pair of items of every query, by the definition."""
-    tau, rho, delta, start, offset = 0.01, 100.0, 0.05, 0.5, 1.44
-    scores = embeddings @ embeddings.T
-    level = shared_levels(labels, labels)
-    table = published_decay_relevance(level_counts(level, _LEVELS))
-    relevance = item_relevance(level, table).to(scores.dtype)
-    x = scores[:, None, :] - scores[:, :, None]  # (B, B, B): query, k, j
-    others = 1 - torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-    ahead = (x >= 0).to(scores.dtype)
-    sigmoid = torch.sigmoid(x / tau)
-    smooth = torch.where(x <= delta, start + sigmoid, rho * (x - delta) + offset)
-    smooth = torch.where(x <= 0, sigmoid, smooth)
-    lower = level[:, None, :] < level[:, :, None]
-    rank = 1 + (torch.where(lower, smooth, ahead) * others).sum(2)
-    shared = torch.minimum(relevance[:, None, :], relevance[:, :, None])
-    h_rank = relevance + (shared * ahead * others).sum(2)
-    return (1 - (h_rank / rank).sum(1) / relevance.sum(1)).mean()
-
-
-def with_proxies(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
-    """Gives a loss one proxy for each landmark of the batch, with a gradient of its own."""
-
-    def function(embeddings: Tensor, labels: Tensor) -> Tensor:
-        own = embeddings[::_IMAGES_PER_LANDMARK].detach().clone().requires_grad_()
-        return loss(embeddings, labels, own)
-
-    return function
+def gradient_differences(options: Namespace) -> dict[str, float]:
+    """Returns how far our gradient is from each baseline's in double precision, by its norm."""
+    batch = min(options.batches)
+    embeddings, labels = made_up_batch(batch, options)
+    found = losses_at(batch, options)
+    ours = step(found[OURS], embeddings, labels)
+    published = {name: found[name] for name in (PLAIN, SUPRANK) if name in found}
+    expected = {name: step(loss, embeddings.double(), labels) for name, loss in published.items()}
+    return {name: ((ours - one).norm() / one.norm()).item() for name, one in expected.items()}
 
 
 LOSSES: dict[str, Loss] = {
-    "plain": plain_loss,
-    "sup_hap": losses.sup_hap_loss,
+    OURS: losses.sup_hap_loss,
     "sup_hap, smooth H-rank": partial(losses.sup_hap_loss, smooth_h_ranks=True),
     "smooth_hap": losses.smooth_hap_loss,
     "sup_ap": losses.sup_ap_loss,
@@ -229,62 +160,7 @@ LOSSES: dict[str, Loss] = {
     "recall_at_k": losses.recall_at_k_loss,
     "decomposability": losses.decomposability_loss,
     "triplet": losses.triplet_loss,
-    "clustering": with_proxies(losses.clustering_loss),
-    "arcface": with_proxies(losses.arcface_loss),
-    "csl": with_proxies(losses.csl_loss),
 }
-
-
-def agreement(seed: int, device: torch.device) -> dict[str, float]:
-    """Measures how far ours in single precision is from the plain way in double, at B = 256."""
-    embeddings, labels = landmark_batch(MAIN_BATCH, seed, device)
-    ours, gradient = step("sup_hap", embeddings, labels)
-    plain, expected = step("plain", embeddings.double(), labels)
-    difference = (gradient.double() - expected).norm() / expected.norm()
-    return {
-        "batch": MAIN_BATCH,
-        "loss_relative": abs(ours - plain) / plain,
-        "gradient_relative_to_norm": difference.item(),
-    }
-
-
-def plain_over_ours(measured: Sequence[LossCost]) -> dict[str, dict[str, float]]:
-    """Computes how many times what ours costs the plain way costs, by batch size."""
-    by_key = {(m.loss, m.batch): m for m in measured}
-    return {
-        f"B = {batch}": {
-            "time": round(plain.median_s / by_key["sup_hap", batch].median_s, 1),
-            "memory": round(plain.extra_mb / max(0.1, by_key["sup_hap", batch].extra_mb), 1),
-        }
-        for (loss, batch), plain in by_key.items()
-        if loss == "plain"
-    }
-
-
-def exponent(measured: Sequence[LossCost], value: str) -> float | None:
-    """Fits the slope of log cost over log batch, of ours; None with fewer than two sizes."""
-    ours = [m for m in measured if m.loss == "sup_hap" and m.batch >= FIT_FROM]
-    if len(ours) < 2:  # noqa: PLR2004 - a line
-        return None
-    x = [math.log(m.batch) for m in ours]
-    y = [math.log(max(0.1, getattr(m, value))) for m in ours]
-    return round(statistics.linear_regression(x, y).slope, 2)
-
-
-def start_counting_memory(device: torch.device) -> float:
-    """Starts counting the peak anew; returns what is held now, in MB."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.memory_allocated(device) / 2**20
-    reset_peak_memory()
-    return peak_mb(device)
-
-
-def peak_mb(device: torch.device) -> float:
-    """Returns the peak since then, in MB."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return peak_memory_mb() or math.nan
 
 
 if __name__ == "__main__":

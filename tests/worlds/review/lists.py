@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.benchmarks.speed.labels.lists import made_up_labels
+from hgld.benchmarks.speed.review_action import made_up_labels
 from hgld.engine.workspace import Workspace
 from hgld.flows.label_list import cluster_list
 from hgld.labels.clustering.kmeans import cluster_centres

@@ -1,1 +1,0 @@
-"""The step from labels to proposals and fills, at the size of GLDv2."""

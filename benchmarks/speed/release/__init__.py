@@ -1,1 +1,0 @@
-"""Speed of making a data set of labels: the rule, the tables, and the pages that show it."""

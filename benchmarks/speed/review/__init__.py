@@ -1,1 +1,0 @@
-"""Speed of what a reviewer waits for: the log, the map and the page."""

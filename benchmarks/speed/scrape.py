@@ -1,0 +1,200 @@
+"""How many requests and how much processor time does the scrape take, against one a request?
+
+A made-up Wikimedia on loopback, in a process of its own, counts what it is asked: 2% of the
+categories are soft redirects, 1% are gone, and there is a class for every 60 items, as in GLDv2.
+The baseline is the same scrape with one title and one item a request.
+
+    python -m hgld.benchmarks.speed.scrape --out scrape.json
+"""
+
+import contextlib
+import json
+import multiprocessing
+import re
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from hgld.benchmarks.speed.measuring import measure_in_turns, read_options, write_report
+from hgld.engine.workspace import Workspace
+from hgld.scrape.stage import ScrapeConfig, run_scrape
+from hgld.tables import CATEGORIES
+
+_ITEMS_PER_CLASS, _SOFT_EVERY, _GONE_EVERY = 60, 50, 100
+_FIRST_CLASS = 10_000_000
+_ENTITY = "http://www.wikidata.org/entity/"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures and writes the result."""
+    options = read_options(
+        "How many requests and how much processor time does the scrape take?",
+        arguments,
+        categories=20_000,
+        baseline_categories=1_000,
+        rounds=3,
+    )
+    one = ScrapeConfig(titles_per_request=1, items_per_request=1)
+    ways = {
+        "batches": Scrape(ScrapeConfig(), options.categories),
+        "one a request": Scrape(one, options.baseline_categories),
+    }
+    costs = measure_in_turns(ways, options.rounds)
+    results = [{"method": way, **ways[way].told(cost)} for way, cost in costs.items()]
+    ours, plain = results
+    told = ("commons_per_1000_categories", "sparql_per_1000_items", "cpu_ms_per_category")
+    ratios = {name: round(ours[name] / plain[name], 4) for name in told}
+    write_report(options, ["mwclient", "SPARQLWrapper", "pyarrow"], results, ratios=ratios)
+
+
+class Scrape:
+    """A scrape of the made-up Wikimedia; each call is a new one."""
+
+    def __init__(self, config: ScrapeConfig, categories: int) -> None:
+        """Takes the settings, and how many categories there are."""
+        self._config, self._categories = config, categories
+        self._items, self._requests = 0, Counter[str]()
+
+    def __call__(self) -> None:
+        """Scrapes into a new build.
+
+        Raises:
+            RuntimeError: rows failed, so that nothing was measured.
+        """
+        with tempfile.TemporaryDirectory() as folder, counting_server() as (base, requests):
+            path, workspace = Path(folder) / "categories.csv", Workspace(Path(folder) / "build")
+            url = "https://commons.wikimedia.org/wiki/Category:Landmark_"
+            rows = (f"{number},{url}{number}" for number in range(1, self._categories + 1))
+            path.write_text("\n".join(["landmark_id,category", *rows]) + "\n", encoding="utf-8")
+            here = replace(self._config, commons=f"{base}/w/", sparql=f"{base}/query")
+            done = run_scrape(workspace, here, path)
+            if done.manifest.failed:
+                raise RuntimeError(f"{done.manifest.failed} rows failed; nothing was measured")
+            self._requests = requests()
+            self._items = sum(qid.is_valid for qid in workspace.read(CATEGORIES)["qid"])
+
+    def told(self, cost: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what the last scrape asked for, and what it cost."""
+        commons, sparql = self._requests["commons"], self._requests["sparql"]
+        return {
+            "categories": self._categories,
+            "items": self._items,
+            "commons_requests": commons,
+            "sparql_requests": sparql,
+            "commons_per_1000_categories": round(1000 * commons / self._categories, 3),
+            "sparql_per_1000_items": round(1000 * sparql / self._items, 3),
+            "cpu_ms_per_category": round(1000 * cost["cpu_s"] / self._categories, 4),
+            **cost,
+        }
+
+
+@contextlib.contextmanager
+def counting_server() -> Iterator[tuple[str, Callable[[], Counter[str]]]]:
+    """Serves MediaWiki's API and SPARQL from another process; yields the address and a count."""
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs,), daemon=True)
+    process.start()
+
+    def requests() -> Counter[str]:
+        ours.send("how many?")
+        counts: Counter[str] = ours.recv()
+        return counts
+
+    try:
+        yield ours.recv(), requests
+    finally:
+        process.terminate()
+        process.join()
+
+
+def serve(pipe: Connection) -> None:
+    """Answers until the process is ended; tells the address first, and counts when asked."""
+    counts = Counter[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Else the end of an answer waits for the client to acknowledge its start.
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            service = "commons" if self.path.startswith("/w/") else "sparql"
+            counts[service] += 1  # the client asks one thing at a time
+            body = json.dumps((_commons if service == "commons" else _sparql)(form)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    pipe.send(f"http://127.0.0.1:{httpd.server_address[1]}")
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    while pipe.recv():
+        pipe.send(counts)
+
+
+def _commons(form: Mapping[str, list[str]]) -> dict[str, Any]:
+    wants_text = "content" in form["rvprop"][0]
+    pages = [_page(title, wants_text=wants_text) for title in form["titles"][0].split("|")]
+    return {"batchcomplete": True, "query": {"pages": pages}}
+
+
+def _page(title: str, *, wants_text: bool) -> dict[str, Any]:
+    number = int(title.rpartition(" ")[2])
+    if number % _GONE_EVERY == 1:
+        return {"ns": 14, "title": title, "missing": True}
+    page: dict[str, Any] = {"pageid": number, "ns": 14, "title": title}
+    revision: dict[str, Any] = {"revid": number, "parentid": 0}
+    if wants_text:
+        text = f"{{{{Category redirect|New landmark {number}}}}}"
+        revision["slots"] = {"main": {"contentmodel": "wikitext", "content": text}}
+    elif number % _SOFT_EVERY == 0 and not title.startswith("Category:New "):
+        page["categories"] = [{"ns": 14, "title": "Category:Category redirects"}]
+    else:
+        page["pageprops"] = {"wikibase_item": f"Q{number}"}
+    return {**page, "revisions": [revision]}
+
+
+def _sparql(form: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Tells one class an item and a label a class, and what was asked for where that is wanted."""
+    query = form["query"][0]
+    numbers = list(map(int, dict.fromkeys(re.findall(r"wd:Q(\d+)", query))))
+    rows = [_fact(number) for number in numbers]
+    if '"asked"' in query:
+        asked = {"type": "literal", "value": "asked"}
+        rows += [{"entity": _uri(f"Q{number}"), "property": asked} for number in numbers]
+    return {"results": {"bindings": rows}}
+
+
+def _fact(number: int) -> dict[str, dict[str, str]]:
+    entity = {"entity": _uri(f"Q{number}")}
+    if number >= _FIRST_CLASS:
+        label = {"type": "literal", "value": f"kind {number}", "xml:lang": "en"}
+        return {**entity, "property": {"type": "literal", "value": "label"}, "value": label}
+    return {
+        **entity,
+        "property": {"type": "literal", "value": "P31"},
+        "statement": _uri(f"statement/Q{number}-0"),
+        "rank": {"type": "uri", "value": "http://wikiba.se/ontology#NormalRank"},
+        "value": _uri(f"Q{_FIRST_CLASS + number // _ITEMS_PER_CLASS}"),
+    }
+
+
+def _uri(name: str) -> dict[str, str]:
+    return {"type": "uri", "value": f"{_ENTITY}{name}"}
+
+
+if __name__ == "__main__":
+    main()

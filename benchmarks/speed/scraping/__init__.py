@@ -1,1 +1,0 @@
-"""What a scrape costs: against a local Wikimedia."""

@@ -55,11 +55,6 @@ class ServedPage:
         return f"http://127.0.0.1:{self._port}/"
 
     @property
-    def port(self) -> int:
-        """Its port, the same after another start."""
-        return self._port
-
-    @property
     def pid(self) -> int:
         """Of the process.
 

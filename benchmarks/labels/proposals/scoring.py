@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.silver import (
     SilverClass,
@@ -79,16 +81,17 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
     """
     shown = proposals.proposals()
     rows = list(zip(official, shown, strict=True))
-    is_right = [(one.proposed_label or "") == row.hierarchical_label for row, one in rows]
-    has_side = [
-        (one.proposed_natural_or_human_made or "") == row.natural_or_human_made for row, one in rows
-    ]
-    is_labelled = [bool(row.hierarchical_label) for row in official]
-    actions = [one.proposed_action for one in shown]
+    is_right = np.array([(one.proposed_label or "") == row.hierarchical_label for row, one in rows])
+    has_side = np.array(
+        [one.proposed_natural_or_human_made == row.natural_or_human_made for row, one in rows]
+    )
+    is_labelled = np.array([bool(row.hierarchical_label) for row in official])
+    actions = np.array([one.proposed_action for one in shown])
     confidence = np.array([one.confidence for one in shown])
-    is_sure = [action == "accept" for action in actions] & (confidence >= _SURE)
-    is_automatic = [one.tier == "automatic" for one in shown]
-    tenths = np.array_split(np.argsort(-confidence, kind="stable"), 10)
+    is_sure = (actions == "accept") & (confidence >= _SURE)
+    is_automatic = np.array([one.tier == "automatic" for one in shown])
+    edges = np.linspace(0, len(rows), 11).round().astype(int)[1:-1]
+    tenths = np.split(np.argsort(-confidence, kind="stable"), edges)
     wrong = [
         {
             "label": row.label,
@@ -103,23 +106,19 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
     ]
     return {
         "rows": len(rows),
-        "labelled": sum(is_labelled),
-        "right": int(np.sum(is_right, where=is_labelled)),
-        "accuracy": _share(is_right, is_labelled),
-        "side_accuracy": _share(has_side, is_labelled),
+        "labelled": int(is_labelled.sum()),
+        "right": int(is_right[is_labelled].sum()),
+        "accuracy": _share(is_right[is_labelled]),
+        "side_accuracy": _share(has_side[is_labelled]),
         "confident": int(is_sure.sum()),
-        "confident_accuracy": _share(is_right, is_sure),
-        "automatic": sum(is_automatic),
-        "automatic_wrong": int(np.sum(is_automatic)) - int(np.sum(is_right, where=is_automatic)),
-        "asked": actions.count("ask"),
-        "blank": len(rows) - sum(is_labelled),
-        "blank_ignored_or_asked": sum(
-            action != "accept" and not one for action, one in zip(actions, is_labelled, strict=True)
-        ),
-        "accuracy_by_tenth": [_share([is_right[row] for row in tenth]) for tenth in tenths],
-        "confidence_by_tenth": [
-            round(float(confidence[tenth].mean()), 3) if len(tenth) else None for tenth in tenths
-        ],
+        "confident_accuracy": _share(is_right[is_sure]),
+        "automatic": int(is_automatic.sum()),
+        "automatic_wrong": int((~is_right[is_automatic]).sum()),
+        "asked": int((actions == "ask").sum()),
+        "blank": int((~is_labelled).sum()),
+        "blank_ignored_or_asked": int((actions[~is_labelled] != "accept").sum()),
+        "accuracy_by_tenth": [_share(is_right[tenth]) for tenth in tenths],
+        "confidence_by_tenth": [_share(confidence[tenth], digits=3) for tenth in tenths],
         "wrong": wrong,
     }
 
@@ -167,26 +166,27 @@ def learning_curve(
     order = [classes[place] for place in random.permutation(len(classes))]
     held, decided = order[: len(order) // 3], order[len(order) // 3 :]
     poor = withheld(source, classes, words=True)
-    names = poor.words.filter(pa.compute.equal(poor.words["kind"], "name"))
+    names = poor.words.filter(pc.equal(poor.words["kind"], "name"))
     poor = replace(poor, tables=replace(poor.tables, aliases=(), unspecific=()), words=names)
     methods: list[ProposalMethod] = ["prototypes", *CHANGING]
     proposals = OpenProposals(inputs_of(poor, order, calibration), methods)
-    is_labelled = [each.target != IGNORE for each in held]
+    is_labelled = np.array([each.target != IGNORE for each in held])
     curve: list[dict[str, float | int]] = []
     for before, step in zip((0, *DECISIONS_GIVEN), DECISIONS_GIVEN, strict=False):
         proposals.decide({each.qid: Ruling(each.target) for each in decided[before:step]})
         best = proposals.best_targets()[: len(held)]
-        is_right = [target == each.target for target, each in zip(best, held, strict=True)]
+        is_right = np.array(
+            [target == each.target for target, each in zip(best, held, strict=True)]
+        )
         curve.append(
             {
                 "decisions": min(step, len(decided)),
                 "right": _share(is_right) or 0.0,
-                "labelled_right": _share(is_right, is_labelled) or 0.0,
+                "labelled_right": _share(is_right[is_labelled]) or 0.0,
             }
         )
     return curve
 
 
-def _share(flags: Sequence[bool], among: Sequence[bool] | None = None) -> float | None:
-    chosen = np.array(flags, bool)[slice(None) if among is None else np.array(among, bool)]
-    return round(float(chosen.mean()), 4) if len(chosen) else None
+def _share(values: NDArray[np.bool_] | NDArray[np.float64], digits: int = 4) -> float | None:
+    return round(float(values.mean()), digits) if len(values) else None

@@ -1,6 +1,7 @@
 """One level of the labels, compared: its counts, its measures, and the labels of most errors."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -139,9 +140,8 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     from sklearn.metrics.cluster import contingency_matrix
 
     counts = list(pairs.values())
-    numbers = {
-        label: place for place, label in enumerate(dict.fromkeys(x for pair in pairs for x in pair))
-    }
+    labels = dict.fromkeys(label for pair in pairs for label in pair)
+    numbers = {label: place for place, label in enumerate(labels)}
     official, ours = (np.repeat([numbers[pair[side]] for pair in pairs], counts) for side in (0, 1))
     none = numbers.get(None, -1)
     is_labelled = official != none
@@ -151,21 +151,23 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
         "accuracy_where_both": _share(official == ours, has_both),
     }
     values = dict.fromkeys(_SCORES, math.nan)
-    if is_labelled.any():
-        theirs, own = official[is_labelled], ours[is_labelled]
-        values["macro_f1"] = metrics.f1_score(
-            theirs, own, labels=np.unique(theirs), average="macro", zero_division=0
-        )
-    if has_both.any():
-        theirs, own = official[has_both], ours[has_both]
-        values["ari"] = metrics.adjusted_rand_score(theirs, own)
-        values["ami"] = metrics.adjusted_mutual_info_score(theirs, own)
-        values["v_measure"] = metrics.v_measure_score(theirs, own)
-        table = contingency_matrix(theirs, own)
-        precision = float((table**2 / table.sum(axis=0)).sum() / len(own))
-        recall = float((table**2 / table.sum(axis=1, keepdims=True)).sum() / len(own))
-        values["b_cubed_precision"], values["b_cubed_recall"] = precision, recall
-        values["b_cubed_f1"] = 2 * precision * recall / (precision + recall)
+    with warnings.catch_warnings():  # that a few landmarks have many labels
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        if is_labelled.any():
+            theirs, own = official[is_labelled], ours[is_labelled]
+            values["macro_f1"] = metrics.f1_score(
+                theirs, own, labels=np.unique(theirs), average="macro", zero_division=0
+            )
+        if has_both.any():
+            theirs, own = official[has_both], ours[has_both]
+            values["ari"] = metrics.adjusted_rand_score(theirs, own)
+            values["ami"] = metrics.adjusted_mutual_info_score(theirs, own)
+            values["v_measure"] = metrics.v_measure_score(theirs, own)
+            table = contingency_matrix(theirs, own)
+            precision = float((table**2 / table.sum(axis=0)).sum() / len(own))
+            recall = float((table**2 / table.sum(axis=1, keepdims=True)).sum() / len(own))
+            values["b_cubed_precision"], values["b_cubed_recall"] = precision, recall
+            values["b_cubed_f1"] = 2 * precision * recall / (precision + recall)
     return found | {name: Estimate(float(value)) for name, value in values.items()}
 
 

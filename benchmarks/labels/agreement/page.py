@@ -64,8 +64,8 @@ class HeatTable(NamedTuple):
 
 def heat_table(level: LevelAgreement) -> HeatTable:
     """Lays out the confusions of a level, so that labels that are confused stand together."""
-    official = [one for one in level.labels if one.landmarks]
-    by_size = sorted(official, key=lambda one: (-one.landmarks, one.label))[:MOST_LABELS]
+    known = [one for one in level.labels if one.landmarks]
+    by_size = sorted(known, key=lambda one: (-one.landmarks, one.label))[:MOST_LABELS]
     place = {one.label: number for number, one in enumerate(by_size)}
     counts = np.zeros((len(place), len(place) + 2), dtype=np.int64)
     for official, ours, landmarks in level.pairs:
@@ -76,19 +76,18 @@ def heat_table(level: LevelAgreement) -> HeatTable:
     labels = [by_size[number].label for number in order]
     columns = [*labels, *_OTHERS]
     rows = {}
-    for label, row in zip(labels, counts[order], strict=True):
-        total = int(row.sum())
-        rows[label] = [
-            HeatCell(
-                landmarks := int(count),
-                f"{label}: {landmarks:,} of {total:,} are {column}" if landmarks else "",
-                f"{'same' if column == label else 'other'} s{shade_of(landmarks / total)}"
-                if landmarks
-                else "",
-            )
-            for column, count in zip(columns, row[[*order, -2, -1]], strict=True)
-        ]
-    return HeatTable(columns, rows, len(official) - len(rows))
+    for label, number in zip(labels, order, strict=True):
+        row = counts[number, [*order, -2, -1]].tolist()
+        rows[label] = [_cell(label, *cell, sum(row)) for cell in zip(columns, row, strict=True)]
+    return HeatTable(columns, rows, len(known) - len(rows))
+
+
+def _cell(official: str, ours: str, landmarks: int, total: int) -> HeatCell:
+    if not landmarks:
+        return HeatCell(0, "", "")
+    kind = "same" if official == ours else "other"
+    title = f"{official}: {landmarks:,} of {total:,} are {ours}"
+    return HeatCell(landmarks, title, f"{kind} s{shade_of(landmarks / total)}")
 
 
 def order_by_confusion(counts: NDArray[np.int64]) -> list[int]:
@@ -96,10 +95,6 @@ def order_by_confusion(counts: NDArray[np.int64]) -> list[int]:
 
     Args:
         counts: (L, L), landmarks by official label and by ours.
-
-    Example:
-        >>> order_by_confusion(np.array([[9, 0, 1], [0, 9, 0], [3, 0, 6]]))
-        [1, 0, 2]
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform

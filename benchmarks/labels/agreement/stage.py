@@ -89,7 +89,14 @@ def run_agree(workspace: Workspace, config: AgreeConfig) -> StageReport:
         BelowGateError: all is written, and less agrees than `min_accuracy` asks for.
     """
     official = official_files(config.official)
-    ours = _our_files(workspace, config, official)
+    if config.ours is None and not any(
+        workspace.path(LABEL_FILES[one]).exists() for one in official
+    ):
+        raise MissingInputError(
+            f"there are no annotations yet; run {workspace.command('annotate')}, or name other "
+            f"labels with --ours"
+        )
+    ours = our_files(config.ours or workspace.root, official)
     settings = row_settings(config)
     settings["official"] = {split: _digest(path) for split, path in official.items()}
     if config.ours is not None:
@@ -175,21 +182,6 @@ def _produce(
     for relative, text in ((AGREEMENT_FILE, f"{content}\n"), (AGREEMENT_PAGE, page)):
         with writer.file(relative) as path:
             path.write_text(text, encoding="utf-8")
-
-
-def _our_files(
-    workspace: Workspace, config: AgreeConfig, official: Mapping[str, Path]
-) -> dict[str, Path]:
-    if config.ours is not None:
-        return our_files(config.ours, official)
-    files = {split: workspace.path(LABEL_FILES[split]) for split in official}
-    ours = {split: path for split, path in files.items() if path.is_file()}
-    if not ours:
-        raise MissingInputError(
-            f"{next(iter(files.values()))} is not there yet; run {workspace.command('annotate')}, "
-            f"or name other labels with --ours"
-        )
-    return ours
 
 
 def _pass_gate(workspace: Workspace, least: float) -> None:

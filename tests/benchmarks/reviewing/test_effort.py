@@ -1,13 +1,11 @@
-import hashlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 pytest.importorskip("matplotlib", reason="needs `pip install 'hgld[dev]'`")
@@ -28,6 +26,7 @@ from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import Certainty, Proposal
 from hgld.labels.taxonomy.rows import Action as ProposedAction
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from tests.benchmarks.labels.proposals.worlds import source_of
 
 
 class Clerk:
@@ -41,22 +40,8 @@ class Clerk:
         label, action, confidence = self.shown[qid]
         cluster = int(qid.rpartition(" ")[2])
         tier: Certainty = "doubtful" if action == "ask" else "likely"
-        side, runner_up = None, None
-        return Proposal(
-            qid,
-            qid,
-            1,
-            cluster,
-            1.0,
-            label or None,
-            side,
-            action,
-            confidence,
-            tier,
-            "",
-            runner_up,
-            0,
-        )
+        sure = (label or None, None, action, confidence, tier)
+        return Proposal(qid, qid, 1, cluster, 1.0, *sure, "", None, 0)
 
     def decide(self, decisions: Mapping[str, Ruling | None]) -> None:
         told = {qid: each.hierarchical_label for qid, each in decisions.items() if each}
@@ -93,14 +78,6 @@ def test_upstreams_way_costs_an_action_for_each_label_of_each_cluster() -> None:
     ]
 
 
-def test_a_cluster_that_is_proposed_right_is_accepted_at_once_whatever_its_labels() -> None:
-    members = [known("a 0", "lake"), known("b 0", "river"), known("c 0", IGNORE)]
-    clerk = Clerk(
-        {"a 0": ("lake", "accept", 0.9), "b 0": ("river", "ask", 0.3), "c 0": ("", "ignore", 0.9)}
-    )
-    assert next_action(members, shown(clerk)) == ("accept", tuple(members))
-
-
 def test_what_is_wrong_is_moved_with_those_of_its_answer_before_the_rest_is_accepted() -> None:
     members = [
         known("a 0", "lake"),
@@ -127,12 +104,6 @@ def test_the_confident_ones_are_accepted_first_where_that_settles_more() -> None
     assert next_action(members, shown(clerk)) == ("accept the confident", tuple(members[:2]))
     clerk.shown["b 0"] = ("lake", "accept", 0.9)  # now one of them is wrong
     assert next_action(members, shown(clerk)).kind == "move"
-
-
-def test_a_wrong_group_that_says_nothing_of_looks_is_ignored_in_one_action() -> None:
-    members = [known("a 0", IGNORE), known("b 0", IGNORE)]
-    clerk = Clerk({each.qid: ("lake", "accept", 0.9) for each in members})
-    assert next_action(members, shown(clerk)) == ("ignore", tuple(members))
 
 
 WORLD = [
@@ -267,29 +238,9 @@ def test_a_list_takes_the_first_free_q_id_and_the_answers_that_it_lacks(tmp_path
     assert clusters == 2
 
 
-def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Texts that share words are near."""
-    vectors = np.zeros((len(texts), 16), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in text.casefold().split():
-            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
-            vectors[row] += np.random.default_rng(seed).normal(size=16)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-
 def small_source() -> SilverSource:
     """The shipped taxonomy with only the names to compare with."""
-    tables = load_taxonomy_tables()
-    names = [each.hierarchical_label for each in tables.supercategories]
-    words = pa.table(
-        {
-            "phrase": names,
-            "hierarchical_label": names,
-            "kind": ["name"] * len(names),
-            "embedding": pa.array(list(encode(names)), pa.list_(pa.float32())),
-        }
-    )
-    return SilverSource(tables=tables, words=words, encode=encode)
+    return source_of(replace(load_taxonomy_tables(), aliases=()))
 
 
 def test_the_program_writes_figures_and_curves_of_every_way_and_seed(

@@ -1,16 +1,11 @@
 import csv
-import functools
-import hashlib
 import io
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.fitting import (
     Counts,
@@ -43,24 +38,10 @@ from hgld.labels.proposing.calibration import Calibration, read_calibration, shi
 from hgld.labels.proposing.knowledge import taxonomy_knowledge
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import Hint
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from tests.benchmarks.labels.proposals.worlds import source_of
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
-
-
-@functools.cache
-def direction(word: str) -> NDArray[np.float32]:
-    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
-    return np.random.default_rng(seed).normal(size=24).astype(np.float32)
-
-
-def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Returns for each text the sum of directions of its words: those with a word are near."""
-    vectors = np.zeros((len(texts), 24), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in text.casefold().split():
-            vectors[row] += direction(word)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +49,6 @@ def source() -> SilverSource:
     """The shipped taxonomy, of its classes one in four."""
     tables = load_taxonomy_tables()
     return source_of(replace(tables, classes=tables.classes[::4]))
-
-
-def source_of(tables: TaxonomyTables) -> SilverSource:
-    names = [(each.hierarchical_label.strip(), each.hierarchical_label, "name")
-             for each in tables.supercategories]  # fmt: skip
-    aliases = [
-        (each.alias, each.hierarchical_label, "alias")
-        for each in tables.aliases
-        if each.language == "en"
-    ]
-    rows = names + aliases
-    words = pa.table(
-        {
-            "phrase": [row[0] for row in rows],
-            "hierarchical_label": [row[1] for row in rows],
-            "kind": [row[2] for row in rows],
-            "embedding": pa.array(list(encode([row[0] for row in rows])), pa.list_(pa.float32())),
-        }
-    )
-    return SilverSource(tables=tables, words=words, encode=encode)
 
 
 def test_nothing_of_a_withheld_class_is_left(source: SilverSource) -> None:

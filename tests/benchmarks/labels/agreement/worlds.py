@@ -76,21 +76,18 @@ def compared(
     return side_by_side(first, second), (first, second)
 
 
-def write_labelled_build(
-    workspace: Workspace, classes: Mapping[int, Sequence[str]], split: str = "train"
-) -> None:
+def write_labelled_build(workspace: Workspace, classes: Mapping[int, Sequence[str]]) -> None:
     """Writes a build as far as its annotations.
 
     Args:
         workspace: an empty build.
-        classes: landmark to Q-ids of `CLASSES`.
-        split: of the landmarks.
+        classes: train landmark to Q-ids of `CLASSES`.
     """
     rows = class_rows(
-        {(split, id_): [(qid, CLASSES[qid][0]) for qid in qids] for id_, qids in classes.items()}
+        {("train", id_): [(qid, CLASSES[qid][0]) for qid in qids] for id_, qids in classes.items()}
     )
     landmarks = [
-        {"split": split, "landmark_id": id_, "category": category_of(id_)} for id_ in classes
+        {"split": "train", "landmark_id": id_, "category": category_of(id_)} for id_ in classes
     ]
     write_metadata(workspace, landmarks, [{"split": "test", "image_id": "0" * 16}])
     write_scrape(workspace, rows, [row | {"status": "ok", "qid": "Q9"} for row in landmarks])

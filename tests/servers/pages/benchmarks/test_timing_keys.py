@@ -22,7 +22,7 @@ def test_every_action_is_timed_from_its_key_to_its_picture(
 ) -> None:
     monkeypatch.setattr(page, "PAUSES_MS", (1, 2))
     monkeypatch.setattr(page, "_RELOADS", 2)
-    # That it starts its own is shown by the benchmark that counts keys.
+    # That a process of its own starts is shown where it is killed, in `test_together.py`.
     monkeypatch.setattr(page, "ServedPage", review_served)
     monkeypatch.setattr(page, "started_chromium", lambda: contextlib.nullcontext(chromium))
     results = measure_page(short_list, tmp_path, len(ACTIONS))

@@ -224,23 +224,29 @@ def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str,
 
 def draw(path: Path, settings: Mapping[str, Reviews], landmarks: int) -> None:
     """Draws a panel for each setting and way of counting: a thin line a seed, a thick mean."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
+
+    # Dashes on top: where two ways are one, both are seen.
+    styles = (("C7", "-", 1), ("C1", "--", 3), ("C0", "-", 2))
 
     figure = Figure(figsize=(10, 8), layout="constrained")
     panels = itertools.product(settings.items(), COUNTED)
     for axes, ((setting, reviews), counted) in zip(figure.subplots(2, 2).flat, panels, strict=True):
         axes.set_title(f"{setting.capitalize()}: {counted}")
         axes.set(xlabel="actions", ylabel="share of landmarks", ylim=(0, 1.02))
-        for way, colour in zip(reviews, ("C7", "C1", "C0"), strict=True):
+        for way, (colour, line, order) in zip(reviews, styles, strict=True):
             runs = [[getattr(p, counted) / landmarks for p in curve] for curve in reviews[way]]
             longest = max(map(len, runs))
             for run in runs:
                 axes.plot(run, color=colour, linewidth=1, alpha=0.3)
             padded = [run + [run[-1]] * (longest - len(run)) for run in runs]
-            axes.plot(np.mean(padded, axis=0), color=colour, linewidth=2.5, label=way)
+            mean = np.mean(padded, axis=0)
+            axes.plot(mean, line, color=colour, linewidth=2.5, label=way, zorder=2 + order)
         axes.axhline(0.95, color="black", linestyle=":")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center")
-    figure.savefig(path, metadata={"Date": None})
+    with rc_context({"svg.fonttype": "none"}):  # text, not the shapes of letters
+        figure.savefig(path, metadata={"Date": None})
 
 
 def _grouped(vectors: NDArray[np.float32], clusters: int, seed: int, *, centre: bool) -> list[int]:

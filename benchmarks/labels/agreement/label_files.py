@@ -159,10 +159,14 @@ def side_by_side(official: LabelRows, ours: LabelRows) -> list[ComparedLandmark]
         )
     return [
         ComparedLandmark(
-            *key,
-            official[key].category or ours[key].category,
-            *(text.strip() or None for row in (official[key], ours[key]) for text in row[2:]),
-            class_label=ours[key].supercategory.strip() or None,
+            split=key[0],
+            landmark_id=key[1],
+            category=official[key].category or ours[key].category,
+            official_label=_label(official[key].hierarchical_label),
+            official_natural_or_human_made=_label(official[key].natural_or_human_made),
+            our_label=_label(ours[key].hierarchical_label),
+            our_natural_or_human_made=_label(ours[key].natural_or_human_made),
+            class_label=_label(ours[key].supercategory),
         )
         for key in keys
     ]
@@ -189,3 +193,7 @@ def with_classes(
         columns = {name: row[name] for name in ("class_qid", "class_label", "decision")}
         told.append(one._replace(**columns, votes=ours, votes_against=sum(votes.values()) - ours))
     return told
+
+
+def _label(text: str) -> str | None:
+    return text.strip() or None

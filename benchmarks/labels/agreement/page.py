@@ -149,8 +149,13 @@ def render_agreement(found: "Comparison", suspects: pa.Table) -> str:
         found: by the comparison.
         suspects: rows of SUSPECTS.
     """
-    filters = {"interval": interval, "web_address": web_address, "category_name": category_name}
-    template = page_template("hgld.benchmarks.labels.agreement", "agreement.html.j2", **filters)
+    template = page_template(
+        "hgld.benchmarks.labels.agreement",
+        "agreement.html.j2",
+        interval=interval,
+        web_address=web_address,
+        category_name=category_name,
+    )
     finest = found.levels[0]
     return template.render(
         found=found,

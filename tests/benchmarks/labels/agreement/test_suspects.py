@@ -83,7 +83,7 @@ MANY = ALL_MUSEUM | {1: "boat", 2: "church", 3: "lake", 4: "x", 5: "y", 6: "z"}
     [dict.fromkeys(MUSEUMS, "boat"), ALL_MUSEUM | {7: "boat", 8: "boat"}, MANY, {7: None}],
     ids=["a whole class", "one of the ten others has it too", "no majority is as ours", "blank"],
 )
-def test_what_is_no_finding(workspace: Workspace, official: Mapping[int, str | None]) -> None:
+def test_what_is_no_finding(workspace: Workspace, official: dict[int, str | None]) -> None:
     assert find(workspace, ALL_MUSEUM | official)[0] == []
 
 

@@ -11,9 +11,8 @@ import argparse
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +31,10 @@ from hgld.labels.scikit_learn import one_thread
 
 _PARTS = 10
 PRECISION = 0.95
-_SHARES = {"surest_30": 0.3, "surest_50": 0.5}
-_SIDES_AT = 0.7
 _BINS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(NamedTuple):
     """Names of categories with what is known of them."""
 
     names: NDArray[np.str_]
@@ -46,15 +42,9 @@ class Names:
     """`NONE` of what is known to have none."""
     sides: Mapping[str, str]
 
-    @property
-    def labels(self) -> list[str]:
-        """All labels, sorted."""
-        return sorted(self.sides)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guessed:
-    """Guesses for all names, each by what did not see it."""
+class Guessed(NamedTuple):
+    """Guesses for names, each by what did not see it."""
 
     guess: NDArray[np.str_]
     confidence: Floats
@@ -98,12 +88,10 @@ def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, 
     threshold = trusted_from(confidence, is_right, PRECISION)
     told = {
         "all": is_right.mean(),
-        **{
-            name: is_right[order][: int(share * len(rows))].mean()
-            for name, share in _SHARES.items()
-        },
+        "surest_30": is_right[order][: int(0.3 * len(rows))].mean(),
+        "surest_50": is_right[order][: int(0.5 * len(rows))].mean(),
         "sides": sides.mean(),
-        "sides_surest_70": sides[order][: int(_SIDES_AT * len(rows))].mean(),
+        "sides_surest_70": sides[order][: int(0.7 * len(rows))].mean(),
         "covered_at_95": (confidence >= threshold).mean(),
     }
     return {name: round(100 * float(value), 1) for name, value in told.items()} | {
@@ -131,42 +119,33 @@ def expected_calibration_error(confidence: Floats, is_right: NDArray[np.bool_]) 
 
 
 def held_out(names: Names, way: GuessingWay) -> Guessed:
-    """Guesses every name by a way that learned from other parts of ten.
-
-    Args:
-        names: all of them.
-        way: how.
-    """
+    """Guesses every name by a way that learned from the other parts of ten."""
     draw = np.random.default_rng(0)
     part = draw.permutation(len(names.names)) % _PARTS
-    guessed = np.empty_like(names.truth)
-    confidence = np.zeros(len(part))
+    found = Guessed(np.empty_like(names.truth), np.zeros(len(part)))
     for number in range(_PARTS):
         learned = draw.permutation(np.flatnonzero(part != number))
         asked = np.flatnonzero(part == number)
-        found = way(names, learned, asked)
-        guessed[asked], confidence[asked] = found.guess, found.confidence
-    return Guessed(guess=guessed, confidence=confidence)
+        found.guess[asked], found.confidence[asked] = way(names, learned, asked)
+    return found
 
 
 def by_fills(lexicon: Lexicon) -> GuessingWay:
     """Returns the way of `hgld fill`."""
 
     def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
+        labels = sorted(names.sides)
+        documents = [Document((name,)) for name in names.names.tolist()]
         known = KnownLandmarks(
-            documents=_documents(names.names[learned]),
+            documents=[documents[row] for row in learned],
             truth=names.truth[learned].tolist(),
-            labels=names.labels,
+            labels=labels,
         )
-        documents = _documents(names.names[asked])
-        found = guess(known, documents, {}, lexicon=lexicon, precision=PRECISION)
-        return Guessed(guess=np.array(names.labels)[found.front], confidence=found.confidence)
+        unknown = [documents[row] for row in asked]
+        found = guess(known, unknown, {}, lexicon=lexicon, precision=PRECISION)
+        return Guessed(np.array(labels)[found.front], found.confidence)
 
     return way
-
-
-def _documents(names: NDArray[np.str_]) -> list[Document]:
-    return [Document((name,)) for name in names.tolist()]
 
 
 def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
@@ -183,7 +162,7 @@ def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) 
     learned = learned[names.truth[learned] != NONE]
     pipeline.fit(names.names[learned], names.truth[learned])
     shares = pipeline.predict_proba(names.names[asked])
-    return Guessed(guess=pipeline.classes_[shares.argmax(axis=1)], confidence=shares.max(axis=1))
+    return Guessed(pipeline.classes_[shares.argmax(axis=1)], shares.max(axis=1))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -191,7 +170,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--labelled", type=Path, required=True, help="CSV of labelled categories")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--note", default="", help="where the names are from")
     options = parser.parse_args(arguments)
     names, lexicon = read_labelled_names(options.labelled), read_lexicon()
     results: dict[str, Any] = {}
@@ -207,13 +185,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "labelled": int((names.truth != NONE).sum()),
             "parts": _PARTS,
             "precision": PRECISION,
-            "note": options.note,
         },
         "results": results,
     }
-    options.out.write_text(
-        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

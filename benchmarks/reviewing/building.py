@@ -1,35 +1,24 @@
-"""Builds that are made by `hgld` in a process of its own: benchmarks know no flow."""
+"""`hgld` in a process of its own: benchmarks know no flow."""
 
 import subprocess
 import sys
 
 from hgld.errors import InputError
 
-_HGLD = "from hgld.flows.cli.commands import main; main()"
-
 
 def hgld_command(*arguments: str) -> list[str]:
     """Returns the words that start `hgld` with arguments."""
-    return [sys.executable, "-c", _HGLD, *arguments]
+    return [sys.executable, "-c", "from hgld.flows.cli.commands import main; main()", *arguments]
 
 
 def call_hgld(*arguments: str) -> None:
     """Runs `hgld` with arguments; what it says is told only where it fails.
 
     Raises:
-        InputError: it failed.
-    """
-    run_python(_HGLD, *arguments)
-
-
-def run_python(code: str, *arguments: str) -> None:
-    """Runs code of the project in a process of its own.
-
-    Raises:
         InputError: it failed; the text is what it said.
     """
     done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        hgld_command(*arguments), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise InputError(f"{' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")

@@ -10,11 +10,12 @@ against actions, in two settings:
 - *Among all*: all labels are clustered, as in a real review. Those without an official answer cost
   no action and count for nothing, neither in the order nor in the curves. Few members of a cluster
   are known, so that there is little to accept together, or to move.
-- *Known alone*: labels with an answer, in as many clusters as make them as large as among all.
+- *Known only*: labels with an answer, in as many clusters as make them as large as among all.
   Every member counts, but clusters are more mixed than in a real review, which lies between.
 
 A label weighs as many landmarks as FILE has rows of it, and 1 where it has none. Where the official
-answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways.
+answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways; the
+plot needs matplotlib.
 """
 
 import argparse
@@ -40,11 +41,9 @@ from hgld.benchmarks.labels.proposals.silver import (
     inputs_of,
     shipped_source,
 )
-from hgld.benchmarks.reviewing.effort_plot import EffortPanel, effort_plot
 from hgld.benchmarks.reviewing.simulated import (
     CurvePoint,
     KnownClass,
-    UnmovedProposals,
     actions_until,
     review_by_name,
     review_proposals,
@@ -67,31 +66,10 @@ COUNTED = {
     "standing": "those, and open ones that are right if proposals are accepted as they are then",
 }
 SHARES = (0.8, 0.9, 0.95, 0.99, 1.0)
-BAR = 0.95
-_N_INIT = 10
 _POINT = re.compile(r"\[\s+(\d+),\s+(\d+),\s+(\d+)\s+\]")
 
-
-class Review(NamedTuple):
-    """A review to the end."""
-
-    known: Sequence[KnownClass]
-    curve: Sequence[CurvePoint]
-
-    def clusters_of(self, share: float) -> int:
-        """Returns the fewest clusters that have a share of the landmarks: 1, all of them.
-
-        No review with actions that stay within a cluster decides it in fewer actions.
-        """
-        found = Counter[int]()
-        for each in self.known:
-            found[each.cluster_id] += each.landmarks
-        largest = [0, *itertools.accumulate(count for _, count in found.most_common())]
-        return actions_until(largest, share * largest[-1])
-
-
-Reviews = Mapping[str, Sequence[Review]]
-"""Way to the review of each seed."""
+Reviews = Mapping[str, Sequence[Sequence[CurvePoint]]]
+"""Way to the curve of each seed."""
 
 
 class ReviewedList(NamedTuple):
@@ -113,20 +91,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, help="SVG file to write")
     parser.add_argument("--clusters", type=int, default=78)
     parser.add_argument("--seeds", type=int, default=5, help="of K-Means")
-    parser.add_argument("--note", default="", help="what a reader should know")
     options = parser.parse_args(arguments)
     official = read_official(options.official)
     reviewed = reviewed_list(options.labels, official, _counts(options.landmarks))
-    source, total = shipped_source(None), sum(reviewed.landmarks.values())
     settings = {
         "among all": (reviewed, options.clusters),
-        "known alone": known_alone(reviewed, options.clusters),
+        "known only": known_only(reviewed, options.clusters),
     }
+    source, total = shipped_source(), sum(reviewed.landmarks.values())
     reviews = {
         name: simulate(source, each, clusters, range(options.seeds))
         for name, (each, clusters) in settings.items()
     }
-    blank = [row for row in official if not row.hierarchical_label]
     report = {
         "metadata": {
             **describe_environment(["numpy", "scikit-learn", "pyarrow"]),
@@ -134,24 +110,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "prompt": PROMPT,
             "labels": len(reviewed.classes),
             "known": len(official),
-            "known_to_ignore": len(blank),
+            "known_to_ignore": sum(not row.hierarchical_label for row in official),
             "landmarks": total,
             "seeds": options.seeds,
-            "note": options.note,
         },
         "counted": COUNTED,
         "settings": {
             name: {"labels": len(each.classes), "clusters": clusters}
-            | summary(reviews[name], total)
+            | {"ways": {way: summary(curves, total) for way, curves in reviews[name].items()}}
             for name, (each, clusters) in settings.items()
         },
     }
     text = json.dumps(report, indent=2, ensure_ascii=False)
     # Three numbers are a point of a curve, and one line: else the file has three times as many.
-    text = _POINT.sub(r"[\1, \2, \3]", text)
-    write_text(options.out, text + "\n")
+    write_text(options.out, _POINT.sub(r"[\1, \2, \3]", text) + "\n")
     if options.plot is not None:
-        write_text(options.plot, effort_plot(_panels(reviews, total), BAR))
+        draw(options.plot, reviews, total)
 
 
 def reviewed_list(
@@ -181,7 +155,7 @@ def reviewed_list(
     return ReviewedList(classes, landmarks)
 
 
-def known_alone(reviewed: ReviewedList, clusters: int) -> tuple[ReviewedList, int]:
+def known_only(reviewed: ReviewedList, clusters: int) -> tuple[ReviewedList, int]:
     """Returns the labels with an answer, and the K that makes clusters as large as K of all."""
     known = [each for each in reviewed.classes if each.qid in reviewed.landmarks]
     scaled = round(clusters * len(known) / len(reviewed.classes))
@@ -203,78 +177,82 @@ def simulate(
     """
     calibration, classes = shipped_calibration(), reviewed.classes
     vectors = source.encode([each.label for each in classes])
-    reviews: dict[str, list[Review]] = {way: [] for way in WAYS}
+    reviews: dict[str, list[list[CurvePoint]]] = {way: [] for way in WAYS}
     for seed in seeds:
         plain = _known(reviewed, _grouped(vectors, clusters, seed, centre=False))
         groups = _grouped(vectors, clusters, seed, centre=True)
         ours = _known(reviewed, groups)
         proposals = OpenProposals(inputs_of(source, classes, calibration, groups))
         curves = (
-            (plain, review_by_name(plain)),
-            (ours, review_proposals(ours, UnmovedProposals(proposals))),
-            (ours, review_proposals(ours, proposals)),  # last: it ends with all decided
+            review_by_name(plain),
+            review_proposals(ours, proposals, learns=False),
+            review_proposals(ours, proposals, learns=True),  # last: it ends with all decided
         )
-        for way, (known, curve) in zip(WAYS, curves, strict=True):
-            reviews[way].append(Review(known, curve))
+        for way, curve in zip(WAYS, curves, strict=True):
+            reviews[way].append(curve)
     return reviews
 
 
-def summary(reviews: Reviews, landmarks: int) -> dict[str, Any]:
+def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str, Any]:
     """Sums up reviews over seeds.
 
     Args:
-        reviews: of each way, upstream's first and the one that learns last.
+        curves: one a seed.
         landmarks: that there are.
 
     Returns:
-        `bar`: for each way of counting the actions of ours, learning, until 95% of landmarks are
-        right, as a share of upstream's (means over seeds), and whether it is at most half. `ways`:
-        for each the clusters to go through, the share that is right before any action, the actions
-        until a share is right and stays so, and the curves as lists of (actions, decided,
-        standing), a list a seed.
+        For each way of counting the actions until a share of the landmarks is right and stays so;
+        and the curves as lists of (actions, decided, standing), a list a seed.
     """
-    ways = {
-        way: {
-            "clusters_with_known": _spread([run.clusters_of(1) for run in runs]),
-            "fewest_clusters": {f"{BAR:g}": _spread([run.clusters_of(BAR) for run in runs])},
-            "actions_in_all": _spread([len(run.curve) - 1 for run in runs]),
-            "standing_before": _spread([run.curve[0].standing / landmarks for run in runs]),
-            "actions_until": {
-                counted: {
-                    f"{share:g}": _spread([_until(run, counted, share * landmarks) for run in runs])
-                    for share in SHARES
-                }
-                for counted in COUNTED
-            },
-            "curves": [[list(point) for point in run.curve] for run in runs],
-        }
-        for way, runs in reviews.items()
-    }
-    bar = {counted: _compared(reviews, counted, BAR * landmarks) for counted in COUNTED}
-    return {"bar": bar, "ways": ways}
 
+    def until(counted: str, share: float) -> dict[str, float]:
+        found = [
+            actions_until([getattr(point, counted) for point in curve], share * landmarks)
+            for curve in curves
+        ]
+        mean = round(float(np.mean(found)), 4)
+        return {"mean": mean, "least": min(found), "most": max(found)}
 
-def _compared(reviews: Reviews, counted: str, landmarks: float) -> dict[str, float | bool]:
-    theirs, ours = (
-        float(np.mean([_until(run, counted, landmarks) for run in reviews[way]]))
-        for way in (WAYS[0], WAYS[-1])
-    )
     return {
-        "ours": round(ours, 4),
-        "upstream": round(theirs, 4),
-        "share": round(ours / theirs, 4),
-        "is_met": ours <= theirs / 2,
+        "actions_until": {
+            counted: {f"{share:g}": until(counted, share) for share in SHARES}
+            for counted in COUNTED
+        },
+        "curves": [[list(point) for point in curve] for curve in curves],
     }
 
 
-def _until(review: Review, counted: str, landmarks: float) -> int:
-    return actions_until([getattr(point, counted) for point in review.curve], landmarks)
+def draw(path: Path, settings: Mapping[str, Reviews], landmarks: int) -> None:
+    """Draws a panel for each setting and way of counting: a thin line a seed, a thick mean."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    # Dashes on top: where two ways are one, both are seen.
+    styles = (("C7", "-", 1), ("C1", "--", 3), ("C0", "-", 2))
+
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    panels = itertools.product(settings.items(), COUNTED)
+    for axes, ((setting, reviews), counted) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        axes.set_title(f"{setting.capitalize()}: {counted}")
+        axes.set(xlabel="actions", ylabel="share of landmarks", ylim=(0, 1.02))
+        for way, (colour, line, order) in zip(reviews, styles, strict=True):
+            runs = [[getattr(p, counted) / landmarks for p in curve] for curve in reviews[way]]
+            longest = max(map(len, runs))
+            for run in runs:
+                axes.plot(run, color=colour, linewidth=1, alpha=0.3)
+            padded = [run + [run[-1]] * (longest - len(run)) for run in runs]
+            mean = np.mean(padded, axis=0)
+            axes.plot(mean, line, color=colour, linewidth=2.5, label=way, zorder=2 + order)
+        axes.axhline(0.95, color="black", linestyle=":")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center")
+    with rc_context({"svg.fonttype": "none"}):  # text, not the shapes of letters
+        figure.savefig(path, metadata={"Date": None})
 
 
 def _grouped(vectors: NDArray[np.float32], clusters: int, seed: int, *, centre: bool) -> list[int]:
     points = points_of(vectors, centre=centre)
     with one_thread():
-        groups = cold_groups(points.vectors, clusters, seed=seed, n_init=_N_INIT)
+        groups = cold_groups(points.vectors, clusters, seed=seed)
     return [int(group) for group in groups[points.row]]
 
 
@@ -292,30 +270,6 @@ def _counts(files: Sequence[Path]) -> Counter[str]:
     for path in files:
         counts.update(read_csv(path, {"supercategory": pa.string()})["supercategory"].to_pylist())
     return counts
-
-
-def _panels(settings: Mapping[str, Reviews], landmarks: int) -> list[EffortPanel]:
-    titles = {"decided": "decided and right", "standing": "right if proposals are accepted"}
-    return [
-        EffortPanel(
-            f"{setting.capitalize()}: {title}",
-            "share of landmarks; thin lines are seeds of K-Means, thick ones their mean",
-            {
-                way: [[getattr(point, counted) / landmarks for point in run.curve] for run in runs]
-                for way, runs in reviews.items()
-            },
-        )
-        for setting, reviews in settings.items()
-        for counted, title in titles.items()
-    ]
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {
-        "mean": round(float(np.mean(values)), 4),
-        "least": round(min(values), 4),
-        "most": round(max(values), 4),
-    }
 
 
 if __name__ == "__main__":

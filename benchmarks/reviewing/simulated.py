@@ -1,4 +1,4 @@
-"""A reviewer who knows the answers, and how many actions the proposals cost that person.
+"""A reviewer who knows the answers, and how many actions a review costs that person.
 
 An action decides open members of one cluster: *accept* all of them as they are shown, accept *the
 confident ones* (those whose action is not `ask`), *move* a selection to one super-category, or
@@ -12,8 +12,6 @@ from typing import Literal, NamedTuple, Protocol
 from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import Proposal, cluster_proposals
-
-ActionKind = Literal["accept", "accept the confident", "move", "ignore"]
 
 
 class KnownClass(NamedTuple):
@@ -29,14 +27,9 @@ class KnownClass(NamedTuple):
 class ReviewAction(NamedTuple):
     """What a reviewer does at once."""
 
-    kind: ActionKind
+    kind: Literal["accept", "accept the confident", "move", "ignore"]
     classes: tuple[KnownClass, ...]
     """What it decides, each to its target: nothing is ever decided wrong."""
-
-    @property
-    def landmarks(self) -> int:
-        """How many it settles."""
-        return landmark_sum(self.classes)
 
 
 class CurvePoint(NamedTuple):
@@ -60,26 +53,6 @@ class Proposer(Protocol):
         """Takes up decisions."""
 
 
-class UnmovedProposals:
-    """Proposals of which none changes, whatever is decided."""
-
-    def __init__(self, proposer: Proposer) -> None:
-        """Shows what `proposer` does, and tells it nothing."""
-        self._proposer = proposer
-
-    def proposal(self, qid: str) -> Proposal:
-        """Returns what was proposed of a class before the review."""
-        return self._proposer.proposal(qid)
-
-    def decide(self, decisions: Mapping[str, Ruling | None]) -> None:
-        """Does nothing."""
-
-
-def landmark_sum(classes: Iterable[KnownClass]) -> int:
-    """Returns the landmarks of classes; one with two counts twice."""
-    return sum(each.landmarks for each in classes)
-
-
 def review_by_name(classes: Sequence[KnownClass]) -> list[CurvePoint]:
     """Reviews clusters that have names only, as upstream did, those of most landmarks first.
 
@@ -94,22 +67,25 @@ def review_by_name(classes: Sequence[KnownClass]) -> list[CurvePoint]:
     """
     clusters = sorted(
         _clusters(classes).values(),
-        key=lambda members: (-landmark_sum(members), min(each.qid for each in members)),
+        key=lambda members: (-_landmarks(members), min(each.qid for each in members)),
     )
     curve = [CurvePoint(0, 0, 0)]
     for members in clusters:
         for group in _by_target(members):
-            decided = curve[-1].decided + landmark_sum(group)
+            decided = curve[-1].decided + _landmarks(group)
             curve.append(CurvePoint(len(curve), decided, decided))
     return curve
 
 
-def review_proposals(classes: Sequence[KnownClass], proposer: Proposer) -> list[CurvePoint]:
+def review_proposals(
+    classes: Sequence[KnownClass], proposer: Proposer, *, learns: bool
+) -> list[CurvePoint]:
     """Reviews clusters with proposals, what settles most first; one is finished before the next.
 
     Args:
         classes: with their clusters.
-        proposer: what proposes; it is told each action's decisions before the next is chosen.
+        proposer: what proposes.
+        learns: whether it is told each action's decisions before the next is chosen.
 
     Returns:
         The curve from no action to the last.
@@ -123,14 +99,14 @@ def review_proposals(classes: Sequence[KnownClass], proposer: Proposer) -> list[
         if cluster not in clusters:
             cluster = cluster_proposals(list(shown.values()))["cluster_id"][0].as_py()
         action = next_action(clusters[cluster], shown)
-        proposer.decide({each.qid: Ruling(each.target) for each in action.classes})
+        if learns:
+            proposer.decide({each.qid: Ruling(each.target) for each in action.classes})
         for each in action.classes:
             del open_ones[each.qid]
-        decided += action.landmarks
+        decided += _landmarks(action.classes)
         shown = _shown(open_ones, proposer)
-        curve.append(
-            CurvePoint(len(curve), decided, decided + _standing(open_ones.values(), shown))
-        )
+        standing = decided + _standing(open_ones.values(), shown)
+        curve.append(CurvePoint(len(curve), decided, standing))
     return curve
 
 
@@ -155,7 +131,7 @@ def next_action(members: Sequence[KnownClass], shown: Mapping[str, Proposal]) ->
     if confident and rest and all(_is_right(each, shown) for each in confident):
         first = ReviewAction("accept the confident", confident)
         ways += [[first, *_wrong_first(rest, shown)], [first, *_moves(rest)]]
-    return min(ways, key=lambda way: (len(way), [-action.landmarks for action in way]))[0]
+    return min(ways, key=lambda way: (len(way), [-_landmarks(each.classes) for each in way]))[0]
 
 
 def actions_until(curve: Sequence[int], landmarks: float) -> int:
@@ -171,6 +147,10 @@ def actions_until(curve: Sequence[int], landmarks: float) -> int:
     """
     below = [actions for actions, right in enumerate(curve) if right < landmarks]
     return below[-1] + 1 if below else 0
+
+
+def _landmarks(classes: Iterable[KnownClass]) -> int:
+    return sum(each.landmarks for each in classes)
 
 
 def _moves(members: Sequence[KnownClass]) -> list[ReviewAction]:
@@ -201,11 +181,8 @@ def _shown(classes: Mapping[str, KnownClass], proposer: Proposer) -> dict[str, P
 
 
 def _standing(classes: Iterable[KnownClass], shown: Mapping[str, Proposal]) -> int:
-    return landmark_sum(
-        each
-        for each in classes
-        if shown[each.qid].proposed_action != "ask" and _is_right(each, shown)
-    )
+    settled = (each for each in classes if shown[each.qid].proposed_action != "ask")
+    return _landmarks(each for each in settled if _is_right(each, shown))
 
 
 def _clusters(classes: Iterable[KnownClass]) -> dict[int, list[KnownClass]]:
@@ -220,4 +197,4 @@ def _by_target(members: Iterable[KnownClass]) -> list[list[KnownClass]]:
     groups = defaultdict[str, list[KnownClass]](list)
     for each in members:
         groups[each.target].append(each)
-    return sorted(groups.values(), key=lambda group: (-landmark_sum(group), group[0].target))
+    return sorted(groups.values(), key=lambda group: (-_landmarks(group), group[0].target))

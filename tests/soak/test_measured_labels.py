@@ -21,7 +21,7 @@ def test_proposals_are_right_as_often_as_is_published(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     official = read_official(shared / "labels/supercategory_to_label.csv")
     inputs = inputs_of_labels(
-        shipped_source(None), [row.label for row in official], shipped_calibration()
+        shipped_source(), [row.label for row in official], shipped_calibration()
     )
     proposals = OpenProposals(inputs)
     said = dict(zip(official, proposals.proposals(), strict=True))

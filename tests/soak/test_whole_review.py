@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
@@ -23,6 +21,8 @@ from tests.servers.pages.review.scripted import (
     check_standing,
     check_taxonomy,
 )
+from tests.worlds.review.desk import Desk
+from tests.worlds.watch import Watch
 
 __all__ = ["_started_chromium", "at_end", "chromium", "opener", "seat", "watch"]
 

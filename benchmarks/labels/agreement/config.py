@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
@@ -25,12 +24,8 @@ class AgreeConfig:
 
     official: tuple[Path, ...] = setting(
         (),
-        "CSV file of official labels, in the published format. Its rows count, wherever it lies.",
-        changes_rows=False,
-    )
-    split: Literal["", "train", "index"] = setting(
-        "",
-        "Label space of a file whose name does not say it as train_label_to_hierarchical.csv does.",
+        "CSV file of official labels, in the published format; its name says train or index. Its "
+        "rows count, wherever it lies.",
         changes_rows=False,
     )
     ours: Path | None = setting(
@@ -39,15 +34,10 @@ class AgreeConfig:
         "of such files, as of a release.",
         changes_rows=False,
     )
-    draws: int = setting(1000, "Bootstrap draws for the intervals; 0: no intervals.")
-    seed: int = setting(0, "Seed of the draws.")
     peers: int = setting(
         10,
-        "An official row looks wrong only where at least so many other landmarks of its class, or "
-        "of its label, are officially labelled.",
-    )
-    rare_share: float = setting(
-        0.1, "And where fewer than this share of them have what the row has."
+        "An official row is tested for looking wrong only where at least so many other landmarks "
+        "of its class, or of its label, are officially labelled.",
     )
     min_accuracy: float | None = setting(
         None,
@@ -63,11 +53,8 @@ class AgreeConfig:
             ValueError: a number out of its range.
         """
         check_settings(self)
-        for name, least in (("draws", 0), ("seed", 0), ("peers", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
-        if not 0 < self.rare_share <= 0.5:  # noqa: PLR2004 - a half is no longer rare
-            raise ValueError(f"rare_share must be above 0 and at most 0.5, got {self.rare_share}")
+        if self.peers < 1:
+            raise ValueError(f"peers must be 1 or more, got {self.peers}")
         if self.min_accuracy is not None and not 0 <= self.min_accuracy <= 1:
             raise ValueError(f"min_accuracy must be from 0 to 1, got {self.min_accuracy}")
 
@@ -77,7 +64,7 @@ def agree_stage(config: AgreeConfig) -> Stage:
     is_build = config.ours is None
     return Stage(
         name="agree",
-        version=1,
+        version=2,
         inputs=(CLASSES, TAXONOMY) if is_build else (),
         input_files=tuple(LABEL_FILES.values()) if is_build else (),
         outputs=(SUSPECTS,),

@@ -3,30 +3,55 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from hgld.annotations.rule import deciding_classes
 from hgld.benchmarks.labels.agreement.config import LABEL_FILES
 from hgld.engine.dataset import read_csv
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.tables import CLASSES, TAXONOMY
 
-LEVEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
-"""The columns that are compared."""
-_COLUMNS = {
-    "landmark_id": pa.int64(),
-    **dict.fromkeys(("category", "supercategory", *LEVEL_COLUMNS), pa.string()),
-}
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|index)(?![a-z])")
-_KEY = ["split", "landmark_id"]
 
 
-def official_files(official: Sequence[Path], split: str) -> dict[str, Path]:
+class LabelRow(NamedTuple):
+    """A row of a file, as it stands; an empty text where a cell is empty."""
+
+    category: str
+    supercategory: str
+    hierarchical_label: str
+    natural_or_human_made: str
+
+
+LabelRows = Mapping[tuple[str, int], LabelRow]
+"""Split and landmark to the row."""
+
+
+class ComparedLandmark(NamedTuple):
+    """A landmark of both files. None: no label; texts have no blanks around them."""
+
+    split: str
+    landmark_id: int
+    category: str
+    official_label: str | None
+    official_natural_or_human_made: str | None
+    our_label: str | None
+    our_natural_or_human_made: str | None
+    class_label: str | None
+    class_qid: str | None = None
+    """Of the deciding class; None, like what follows, where only a file of ours is known."""
+    decision: str | None = None
+    votes: int | None = None
+    """Classes of the landmark that speak for our label."""
+    votes_against: int | None = None
+    """Those that speak for another."""
+
+
+def official_files(official: Sequence[Path]) -> dict[str, Path]:
     """Finds out of which label space each file is.
-
-    Args:
-        official: the files.
-        split: that of files whose name does not say it; empty: none is known.
 
     Returns:
         Split to file.
@@ -41,51 +66,41 @@ def official_files(official: Sequence[Path], split: str) -> dict[str, Path]:
         )
     found: dict[str, Path] = {}
     for path in official:
-        its_split = split_of(path, split)
-        if its_split in found:
+        split = split_of(path)
+        if split in found:
             raise InputError(
-                f"{found[its_split]} and {path} are both of {its_split} landmarks; name one file "
-                f"of each split"
+                f"{found[split]} and {path} are both of {split} landmarks; name one file of each "
+                f"split"
             )
-        found[its_split] = path
+        found[split] = path
     return found
 
 
-def split_of(path: Path, otherwise: str) -> str:
-    """Returns the split that the name of a file says, or the one given where it says none.
-
-    Args:
-        path: such as `train_label_to_hierarchical.csv`.
-        otherwise: the split of a file whose name has none, or both.
+def split_of(path: Path) -> str:
+    """Returns the split that the name of a file says.
 
     Raises:
-        InputError: neither says it, or they contradict each other.
+        InputError: it says none, or both.
 
     Example:
-        >>> split_of(Path("index_label_to_hierarchical.csv"), ""), split_of(Path("a.csv"), "train")
-        ('index', 'train')
+        >>> split_of(Path("index_label_to_hierarchical.csv"))
+        'index'
     """
-    its_split = _split_in_name(path) or otherwise
-    if not its_split:
+    named = set(_SPLIT_IN_NAME.findall(path.name.lower()))
+    if len(named) != 1:
         raise InputError(
             f"{path}: its name must say whether its landmarks are of train or of index, as "
-            f"train_label_to_hierarchical.csv does; say it with --split"
+            f"train_label_to_hierarchical.csv does; rename it"
         )
-    if otherwise and its_split != otherwise:
-        raise InputError(
-            f"{path} is of {its_split} landmarks by its name, and of {otherwise} ones by --split; "
-            f"rename it, or leave out --split"
-        )
-    return its_split
+    return str(named.pop())
 
 
-def our_files(place: Path, splits: Collection[str], split: str) -> dict[str, Path]:
+def our_files(place: Path, splits: Collection[str]) -> dict[str, Path]:
     """Finds the labels to compare with official ones.
 
     Args:
         place: a file, or a folder with the files of a release or with its folder `annotations/`.
         splits: the splits wanted.
-        split: that of a file whose name does not say it; empty: none is known.
 
     Returns:
         Split to file, of the splits wanted that are there.
@@ -94,130 +109,91 @@ def our_files(place: Path, splits: Collection[str], split: str) -> dict[str, Pat
         InputError: there is no file of any of these splits.
     """
     if place.is_dir():
-        names = {one: LABEL_FILES[one] for one in splits}
-        files = {
-            one: path
-            for one, name in names.items()
+        names = {split: LABEL_FILES[split] for split in splits}
+        paths = [
+            (split, path)
+            for split, name in names.items()
             for path in (place / name, place / Path(name).name)
-            if path.is_file()
-        }
-        wanted = " or ".join(Path(name).name for name in names.values())
-        if not files:
-            raise InputError(f"{place} must hold {wanted}; name the folder of it with --ours")
-        return files
-    if not split and len(splits) == 1:  # the only one there is
-        its_split = _split_in_name(place) or next(iter(splits))
+        ]
     else:
-        its_split = split_of(place, split)
-    if its_split not in splits:
-        raise InputError(
-            f"{place} is of {its_split} landmarks, and the official labels are of "
-            f"{' and '.join(splits)} ones; name files of the same split"
-        )
-    return {its_split: place}
+        paths = [(split_of(place), place)]
+    files = {split: path for split, path in paths if split in splits and path.is_file()}
+    if not files:
+        wanted = " or ".join(Path(LABEL_FILES[split]).name for split in splits)
+        raise InputError(f"{place} must be or hold {wanted}; name another with --ours")
+    return files
 
 
-def read_label_files(files: Mapping[str, Path]) -> pa.Table:
+def read_label_files(files: Mapping[str, Path]) -> LabelRows:
     """Reads files of labels.
 
     Args:
         files: split to file.
 
-    Returns:
-        The columns of the files after the split; a blank cell is null, and every other text is as
-        it stands, with the blanks around it.
-
     Raises:
         InputError: a file that cannot be read, is no UTF-8, has other columns, no landmark id, or
             the same one twice; or one with no row at all.
     """
-    tables = []
+    columns = {"landmark_id": pa.int64(), **dict.fromkeys(LabelRow._fields, pa.string())}
+    found: dict[tuple[str, int], LabelRow] = {}
     for split, path in files.items():
-        _refuse_other_encodings(path)
-        rows = read_csv(path, _COLUMNS, unique="landmark_id")
-        if rows["landmark_id"].null_count:
-            raise InputError(f"{path}: landmark_id must not be empty, got none; give each row one")
-        if not len(rows):
-            raise InputError(f"{path} has no rows; it needs one for each landmark")
-        for place, (name, kind) in enumerate(_COLUMNS.items()):
-            if pa.types.is_string(kind):
-                is_blank = pc.equal(pc.utf8_trim_whitespace(rows[name]), "")
-                column = pc.if_else(is_blank, pa.scalar(None, pa.string()), rows[name])
-                rows = rows.set_column(place, name, column)
-        tables.append(rows.add_column(0, "split", pa.repeat(pa.scalar(split), len(rows))))
-    return pa.concat_tables(tables)
+        table = read_csv(path, columns, unique="landmark_id")
+        if table["landmark_id"].null_count or not len(table):
+            raise InputError(f"{path} must have rows, each with a landmark_id; it lacks one")
+        for landmark_id, *texts in zip(*(each.to_pylist() for each in table), strict=True):
+            found[split, landmark_id] = LabelRow(*texts)
+    return found
 
 
-def side_by_side(official: pa.Table, ours: pa.Table) -> pa.Table:
-    """Joins the labels of the landmarks that are in both files.
-
-    Args:
-        official: what `read_label_files` returns.
-        ours: likewise.
-
-    Returns:
-        One row for each, by split and landmark: split, landmark_id, category (the official one
-        where there is one), class_label (the text of ours) and, for each level, `official_` and
-        `our_` with its name: the label without the blanks around it, by which labels are compared.
+def side_by_side(official: LabelRows, ours: LabelRows) -> list[ComparedLandmark]:
+    """Joins the labels of the landmarks that are in both files, by split and landmark.
 
     Raises:
         InputError: no landmark is in both.
     """
-    labels = {
-        f"{side}_{name}": pc.utf8_trim_whitespace(table[name])
-        for side, table in (("official", official), ("our", ours))
-        for name in LEVEL_COLUMNS
-    }
-    theirs = pa.table(
-        {name: official[name] for name in (*_KEY, "category")}
-        | {name: labels[name] for name in labels if name.startswith("official_")}
-    )
-    own = pa.table(
-        {name: ours[name] for name in _KEY}
-        | {"our_category": ours["category"], "class_label": ours["supercategory"]}
-        | {name: labels[name] for name in labels if name.startswith("our_")}
-    )
-    joined = theirs.join(own, _KEY, join_type="inner")
-    if not len(joined):
+    keys = sorted(official.keys() & ours.keys())
+    if not keys:
         raise InputError(
             "no landmark is in both the official labels and ours; compare files of the same split "
             "and the same version of GLDv2"
         )
-    category = pc.fill_null(pc.coalesce(joined["category"], joined["our_category"]), "")
-    joined = joined.drop_columns(["our_category"])
-    joined = joined.set_column(joined.column_names.index("category"), "category", category)
-    return joined.sort_by([(name, "ascending") for name in _KEY])
+    return [
+        ComparedLandmark(
+            split=key[0],
+            landmark_id=key[1],
+            category=official[key].category or ours[key].category,
+            official_label=_label(official[key].hierarchical_label),
+            official_natural_or_human_made=_label(official[key].natural_or_human_made),
+            our_label=_label(ours[key].hierarchical_label),
+            our_natural_or_human_made=_label(ours[key].natural_or_human_made),
+            class_label=_label(ours[key].supercategory),
+        )
+        for key in keys
+    ]
 
 
-def spellings_of(column: pa.ChunkedArray) -> dict[str, str]:
-    """Returns how a column writes each of its labels: without the blanks around it, to with them.
+def with_classes(
+    landmarks: Sequence[ComparedLandmark], workspace: Workspace
+) -> list[ComparedLandmark]:
+    """Adds to landmarks of a build why they have their label; nothing where one has no class.
 
-    Of several spellings of one label, the most frequent; of equally frequent ones, the first in
-    the order of texts.
+    Raises:
+        MissingInputError: the build has no classes or no taxonomy, or they do not fit together.
     """
-    counts = pc.value_counts(column.drop_null())
-    texts, times = (counts.field(name).to_pylist() for name in ("values", "counts"))
-    labels = pc.utf8_trim_whitespace(counts.field("values")).to_pylist()
-    found: dict[str, str] = {}
-    for _, text, label in sorted(
-        (-count, text, label) for count, text, label in zip(times, texts, labels, strict=True)
-    ):
-        found.setdefault(label, text)
-    return found
+    deciding = deciding_classes(workspace.read(CLASSES), workspace.read(TAXONOMY))
+    found = {(row["split"], row["landmark_id"]): row for row in deciding.to_pylist()}
+    told = []
+    for one in landmarks:
+        row = found.get((one.split, one.landmark_id))
+        if row is None:
+            told.append(one._replace(class_label=None))
+            continue
+        votes = {each["hierarchical_label"].strip(): each["votes"] for each in row["candidates"]}
+        ours = votes.get(one.our_label, 0)
+        columns = {name: row[name] for name in ("class_qid", "class_label", "decision")}
+        told.append(one._replace(**columns, votes=ours, votes_against=sum(votes.values()) - ours))
+    return told
 
 
-def _split_in_name(path: Path) -> str:
-    named = set(_SPLIT_IN_NAME.findall(path.name.lower()))
-    return named.pop() if len(named) == 1 else ""
-
-
-def _refuse_other_encodings(path: Path) -> None:
-    try:
-        path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} must be UTF-8, got {error.object[error.start : error.start + 1]!r} at byte "
-            f"{error.start}; save it as `CSV UTF-8`"
-        ) from error
+def _label(text: str) -> str | None:
+    return text.strip() or None

@@ -1,165 +1,242 @@
 """One level of the labels, compared: its counts, its measures, and the labels of most errors."""
 
-from collections.abc import Iterator
+import math
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.agreement.label_files import spellings_of
-from hgld.benchmarks.labels.agreement.measures.agreement import estimate_all, label_counts
-from hgld.benchmarks.labels.agreement.measures.contingency import Contingency, cross_tabulate
-from hgld.benchmarks.labels.agreement.results import (
-    Coverage,
-    LabelAgreement,
-    LevelAgreement,
-    PairCount,
-    WrongLandmark,
-)
+from hgld.benchmarks.labels.agreement.label_files import ComparedLandmark, LabelRow, LabelRows
 from hgld.tables import ANNOTATIONS
 
 WORST_LABELS = 15
 """Labels of most errors that come with examples."""
 _EXAMPLES = 6
-_EXAMPLES_ALIKE = 2
 _TITLES = {level.column: level.title for level in ANNOTATIONS["train"].levels}
+LEVEL_COLUMNS = {
+    "hierarchical_label": ("official_label", "our_label"),
+    "natural_or_human_made": ("official_natural_or_human_made", "our_natural_or_human_made"),
+}
+"""Level to the fields of a `ComparedLandmark`; the finest first."""
+
+_SCORES = (
+    *("macro_f1", "ari", "ami", "v_measure"),
+    *("b_cubed_precision", "b_cubed_recall", "b_cubed_f1"),
+)
+
+Pairs = Mapping[tuple[str | None, str | None], int]
+"""Official label and ours to how many landmarks have them; None: no label."""
+
+
+class Estimate(NamedTuple):
+    """A measure, NaN where it is undefined, and its 95% interval, NaN where it has none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelAgreement:
+    """One label of either side, over the officially labelled landmarks."""
+
+    label: str
+    landmarks: int
+    """That have it officially; 0 of a label that only we give."""
+    ours: int
+    """That have it from us; 0 of one that we never give."""
+    same: int
+    """That have it from both."""
+    unlabelled: int
+    """That have it officially, and no label of ours."""
+    examples: tuple[ComparedLandmark, ...] = ()
+    """One of each of the most frequent errors, for the labels of most errors."""
+
+    @property
+    def errors(self) -> int:
+        """Landmarks that have another label of ours, or none."""
+        return self.landmarks - self.same
+
+    @property
+    def recall(self) -> float:
+        """Share of its landmarks that have it from us; NaN where there are none."""
+        return self.same / self.landmarks if self.landmarks else math.nan
+
+    @property
+    def precision(self) -> float:
+        """Share of those that have it from us that have it officially; NaN where there are none."""
+        return self.same / self.ours if self.ours else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelAgreement:
+    """One level of the labels. Labels have no blanks around them."""
+
+    column: str
+    title: str
+    measures: dict[str, Estimate]
+    coverage: dict[str, dict[str, int]]
+    """Split to how many landmarks of both files are labelled by whom."""
+    labels: tuple[LabelAgreement, ...]
+    """Those of most errors first."""
+    pairs: tuple[tuple[str | None, str | None, int], ...]
+    """Official label, ours and landmarks, of all that occur."""
+    spelled_otherwise: tuple[tuple[str, str], ...]
+    """Official spelling and ours where only blanks differ; they count as the same."""
 
 
 def compare_level(
-    column: str,
-    labels: pa.Table,
-    columns: tuple[pa.ChunkedArray, pa.ChunkedArray],
-    *,
-    draws: int,
-    seed: int,
+    column: str, landmarks: Sequence[ComparedLandmark], files: tuple[LabelRows, LabelRows]
 ) -> LevelAgreement:
     """Compares one level of the labels.
 
     Args:
         column: of the level.
-        labels: rows of the landmarks in both files, with the columns of `with_classes`.
-        columns: the level in the whole official files and in ours, as they spell it.
-        draws: for the intervals.
-        seed: of the draws.
-
-    Returns:
-        What was found. Labels are named as the official files spell them, and as ours do where
-        these have no such label.
+        landmarks: those in both files.
+        files: the whole official files, and ours.
     """
-    official, ours = labels[f"official_{column}"], labels[f"our_{column}"]
-    table = cross_tabulate(official, ours)
-    theirs, own = (spellings_of(one) for one in columns)
-    names = own | theirs
+    theirs, own = LEVEL_COLUMNS[column]
+    labels = [(getattr(one, theirs), getattr(one, own)) for one in landmarks]
+    pairs = Counter(labels)
+    place = LabelRow._fields.index(column)
+    spelled = [{row[place].strip(): row[place] for row in rows.values()} for rows in files]
     return LevelAgreement(
         column=column,
         title=_TITLES[column],
-        estimates=estimate_all(table, draws, seed),
-        coverage=tuple(_coverage(labels, official, ours)),
-        labels=_label_agreements(column, labels, table, names),
-        pairs=tuple(_pairs(table, names)),
-        unknown=_counts_without(ours, theirs, names),
-        never_given=_counts_without(official, own, names),
+        measures=measure(pairs),
+        coverage=_coverage([one.split for one in landmarks], labels),
+        labels=tuple(_label_agreements(landmarks, labels, pairs)),
+        pairs=tuple((*pair, count) for pair, count in pairs.most_common()),
         spelled_otherwise=tuple(
-            (theirs[label], own[label])
-            for label in sorted(theirs.keys() & own.keys())
-            if theirs[label] != own[label]
+            (spelled[0][label], spelled[1][label])
+            for label in sorted(spelled[0].keys() & spelled[1].keys() - {""})
+            if spelled[0][label] != spelled[1][label]
         ),
     )
 
 
+def measure(pairs: Pairs) -> dict[str, Estimate]:
+    """Measures the agreement of two labellings.
+
+    Accuracy is over the officially labelled, and one without a label of ours counts as wrong: what
+    leaves out whatever is difficult does not look better for it. Macro-F1 is over the official
+    labels. The others compare partitions, of the landmarks that both label: ARI, AMI and V-measure
+    are scikit-learn's; B-cubed is the mean over landmarks of the share of those with its label of
+    ours that have its official label (precision), and the other way round (recall).
+
+    Returns:
+        By name. Shares of landmarks have Wilson's 95% interval, the others none; all are NaN where
+        there is no landmark to measure.
+
+    Source:
+        Amigo et al., A comparison of extrinsic clustering evaluation metrics, Information
+        Retrieval 2009, section 4 (B-cubed, after Bagga and Baldwin 1998).
+    """
+    from sklearn import metrics
+    from sklearn.metrics.cluster import contingency_matrix
+
+    counts = list(pairs.values())
+    labels = dict.fromkeys(label for pair in pairs for label in pair)
+    numbers = {label: place for place, label in enumerate(labels)}
+    official, ours = (np.repeat([numbers[pair[side]] for pair in pairs], counts) for side in (0, 1))
+    none = numbers.get(None, -1)
+    is_labelled = official != none
+    has_both = is_labelled & (ours != none)
+    found = {
+        "accuracy": _share(official == ours, is_labelled),
+        "accuracy_where_both": _share(official == ours, has_both),
+    }
+    values = dict.fromkeys(_SCORES, math.nan)
+    with warnings.catch_warnings():  # that a few landmarks have many labels
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        if is_labelled.any():
+            theirs, own = official[is_labelled], ours[is_labelled]
+            values["macro_f1"] = metrics.f1_score(
+                theirs, own, labels=np.unique(theirs), average="macro", zero_division=0
+            )
+        if has_both.any():
+            theirs, own = official[has_both], ours[has_both]
+            values["ari"] = metrics.adjusted_rand_score(theirs, own)
+            values["ami"] = metrics.adjusted_mutual_info_score(theirs, own)
+            values["v_measure"] = metrics.v_measure_score(theirs, own)
+            table = contingency_matrix(theirs, own)
+            precision = float((table**2 / table.sum(axis=0)).sum() / len(own))
+            recall = float((table**2 / table.sum(axis=1, keepdims=True)).sum() / len(own))
+            values["b_cubed_precision"], values["b_cubed_recall"] = precision, recall
+            values["b_cubed_f1"] = 2 * precision * recall / (precision + recall)
+    return found | {name: Estimate(float(value)) for name, value in values.items()}
+
+
+def _share(is_same: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate:
+    from scipy.stats import binomtest
+
+    same, total = int((is_same & among).sum()), int(among.sum())
+    if not total:
+        return Estimate(math.nan)
+    interval = binomtest(same, total).proportion_ci(method="wilson")
+    return Estimate(same / total, float(interval.low), float(interval.high))
+
+
 def _coverage(
-    labels: pa.Table, official: pa.ChunkedArray, ours: pa.ChunkedArray
-) -> Iterator[Coverage]:
-    for split in sorted(pc.unique(labels["split"]).to_pylist()):
-        mask = pc.equal(labels["split"], split)
-        table = cross_tabulate(official.filter(mask), ours.filter(mask))
-        is_ours = table.ours < len(table.labels)
-        yield Coverage(
-            split=split,
-            landmarks=int(table.counts.sum()),
-            both=int(table.counts[table.both].sum()),
-            only_official=int(table.counts[table.labelled & ~is_ours].sum()),
-            only_ours=int(table.counts[~table.labelled & is_ours].sum()),
-            neither=int(table.counts[~table.labelled & ~is_ours].sum()),
-            same=int(table.counts[table.same].sum()),
+    splits: Sequence[str], labels: Sequence[tuple[str | None, str | None]]
+) -> dict[str, dict[str, int]]:
+    found = {
+        split: dict.fromkeys(
+            ("landmarks", "both", "same", "only_official", "only_ours", "neither"), 0
         )
-
-
-def _label_agreements(
-    column: str, labels: pa.Table, table: Contingency, names: dict[str, str]
-) -> tuple[LabelAgreement, ...]:
-    totals, ours, same = (
-        counts[0].tolist() for counts in label_counts(table, table.counts[None, :])
-    )
-    missing = np.zeros(len(table.labels), dtype=np.int64)
-    is_missing = table.labelled & ~table.both
-    missing[table.official[is_missing]] = table.counts[is_missing]
-    order = sorted(
-        (number for number, total in enumerate(totals) if total),
-        key=lambda number: (same[number] - totals[number], table.labels[number]),
-    )
-    return tuple(
-        LabelAgreement(
-            label=names[table.labels[number]],
-            landmarks=totals[number],
-            ours=ours[number],
-            same=same[number],
-            unlabelled=int(missing[number]),
-            examples=_examples(column, labels, table.labels[number], names)
-            if place < WORST_LABELS and same[number] < totals[number]
-            else (),
-        )
-        for place, number in enumerate(order)
-    )
-
-
-def _examples(
-    column: str, labels: pa.Table, label: str, names: dict[str, str]
-) -> tuple[WrongLandmark, ...]:
-    """Returns wrongly labelled landmarks: of each error two at most, the most frequent first."""
-    has_it = labels.filter(pc.equal(labels[f"official_{column}"], label))
-    ours = pc.fill_null(has_it[f"our_{column}"], "")
-    wrong = has_it.filter(pc.not_equal(ours, label))
-    found, error, counts = np.unique(
-        pc.fill_null(wrong[f"our_{column}"], "").to_numpy(zero_copy_only=False).astype(str),
-        return_inverse=True,
-        return_counts=True,
-    )
-    chosen: list[int] = []
-    for kind in np.lexsort((found, -counts)):
-        chosen += _first(error == kind, _EXAMPLES_ALIKE)
-    rows = wrong.take(pa.array(chosen[:_EXAMPLES], pa.int64()))
-    return tuple(
-        WrongLandmark(
-            split=row["split"],
-            landmark_id=row["landmark_id"],
-            category=row["category"],
-            class_label=row["class_label"],
-            class_qid=row["class_qid"],
-            ours=names.get(row[f"our_{column}"]),
-        )
-        for row in rows.to_pylist()
-    )
-
-
-def _first(mask: NDArray[np.bool_], count: int) -> list[int]:
-    found: list[int] = np.flatnonzero(mask)[:count].tolist()
+        for split in sorted(set(splits))
+    }
+    names = {(1, 1): "both", (1, 0): "only_official", (0, 1): "only_ours", (0, 0): "neither"}
+    for split, (official, ours) in zip(splits, labels, strict=True):
+        found[split]["landmarks"] += 1
+        found[split][names[official is not None, ours is not None]] += 1
+        found[split]["same"] += official is not None and official == ours
     return found
 
 
-def _pairs(table: Contingency, names: dict[str, str]) -> Iterator[PairCount]:
-    spelled = [*(names[label] for label in table.labels), None]
-    cells = (table.official.tolist(), table.ours.tolist(), table.counts.tolist())
-    for official, ours, landmarks in zip(*cells, strict=True):
-        yield PairCount(official=spelled[official], ours=spelled[ours], landmarks=landmarks)
+def _label_agreements(
+    landmarks: Sequence[ComparedLandmark],
+    labels: Sequence[tuple[str | None, str | None]],
+    pairs: Pairs,
+) -> list[LabelAgreement]:
+    official, given = Counter[str | None](), Counter[str | None]()
+    for (theirs, ours), count in pairs.items():
+        if theirs is not None:
+            official[theirs] += count
+            given[ours] += count
+    found = [
+        LabelAgreement(
+            label=label,
+            landmarks=official[label],
+            ours=given[label],
+            same=pairs.get((label, label), 0),
+            unlabelled=pairs.get((label, None), 0),
+        )
+        for label in official.keys() | given.keys()
+        if label is not None
+    ]
+    found.sort(key=lambda one: (-one.errors, one.label))
+    return [
+        replace(one, examples=_examples(one.label, landmarks, labels, pairs))
+        if place < WORST_LABELS
+        else one
+        for place, one in enumerate(found)
+    ]
 
 
-def _counts_without(
-    column: pa.ChunkedArray, known: dict[str, str], names: dict[str, str]
-) -> dict[str, int]:
-    """Counts the labels of a column that are not known, the most frequent first."""
-    counts = pc.value_counts(column.drop_null())
-    found = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
-    unknown = sorted((-count, label) for label, count in found if label not in known)
-    return {names[label]: -count for count, label in unknown}
+def _examples(
+    label: str,
+    landmarks: Sequence[ComparedLandmark],
+    labels: Sequence[tuple[str | None, str | None]],
+    pairs: Pairs,
+) -> tuple[ComparedLandmark, ...]:
+    first: dict[str | None, ComparedLandmark] = {}
+    for one, (official, ours) in zip(landmarks, labels, strict=True):
+        if official == label != ours:
+            first.setdefault(ours, one)
+    order = sorted(first, key=lambda ours: (-pairs[label, ours], ours or ""))
+    return tuple(first[ours] for ours in order[:_EXAMPLES])

@@ -12,18 +12,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.labels.proposals.certainty import reliability
-from hgld.benchmarks.labels.proposals.fitting import calibration_csv, fit
-from hgld.benchmarks.labels.proposals.learning_curve import learning_curve
+from hgld.benchmarks.labels.proposals.fitting import (
+    CALIBRATION_FILE,
+    calibration_csv,
+    fit,
+    reliability,
+)
 from hgld.benchmarks.labels.proposals.scoring import (
     ablation,
     inputs_of_labels,
+    learning_curve,
     read_official,
     score,
 )
-from hgld.benchmarks.labels.proposals.silver import SilverSource, shipped_source
+from hgld.benchmarks.labels.proposals.silver import shipped_source
 from hgld.engine.files import write_text
-from hgld.labels.proposing import calibration as calibrations
+from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
 
 
@@ -33,34 +37,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--calibrate", action="store_true", help="write calibration.csv again")
     parser.add_argument("--official", type=Path, help="CSV with labels and official answers")
     parser.add_argument("--silver", action="store_true", help="report on the silver set")
-    parser.add_argument("--superclasses", type=Path, help="parquet of a scrape's superclasses")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     if not options.calibrate and (options.out is None or not (options.official or options.silver)):
         parser.error("--calibrate, or --out with --official or --silver, must be given")
-    source = shipped_source(options.superclasses)
+    source = shipped_source()
     if options.calibrate:
         when = datetime.now(UTC).date().isoformat()
         text = calibration_csv(fit(source), f"silver set, all-MiniLM-L6-v2, {when}")
-        write_text(Path(calibrations.__file__).parent / "calibration.csv", text)
-    if options.out is not None:
-        report = _report(source, options.official, with_curve=options.silver)
-        write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-
-
-def _report(source: SilverSource, official: Path | None, *, with_curve: bool) -> dict[str, object]:
-    calibration = calibrations.shipped_calibration()
+        write_text(CALIBRATION_FILE, text)
+    if options.out is None:
+        return
+    calibration = shipped_calibration()
     report: dict[str, object] = {}
-    if official is not None:
-        rows = read_official(official)
+    if options.official is not None:
+        rows = read_official(options.official)
         inputs = inputs_of_labels(source, [row.label for row in rows], calibration)
-        report["score"] = score(rows, OpenProposals(inputs))
-        report["ablation"] = ablation(rows, source, calibration)
-    if with_curve:
+        report["published_labels"] = {
+            "score": score(rows, OpenProposals(inputs)),
+            "ablation": ablation(rows, inputs),
+        }
+    if options.silver:
         report["silver_by_tenth"] = reliability(fit(source).points, calibration)
         report["learning"] = [learning_curve(source, calibration, seed) for seed in range(3)]
     report["environment"] = describe_environment(["numpy", "pyarrow", "scikit-learn"])
-    return report
+    write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,32 @@
-"""Proposals against official answers: how many are right, how sure, and what each method gives."""
+"""Proposals against answers: how many are right, how sure, what a method gives, what is learned."""
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.silver import SilverSource, knowledge_of
+from hgld.benchmarks.labels.proposals.silver import (
+    SilverClass,
+    SilverSource,
+    inputs_of,
+    silver_classes,
+    withheld,
+)
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.knowledge import ProposalInputs
+from hgld.labels.proposing.knowledge import ProposalInputs, Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.proposals import METHODS, Proposal, ProposalMethod
+from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.proposals import CHANGING, METHODS, ProposalMethod
 
 Scores = dict[str, object]
-
+DECISIONS_GIVEN = (0, 10, 30, 100, 200, 400, 600)
 _SURE = 0.9
 
 
@@ -52,40 +60,9 @@ def read_official(path: Path) -> list[Official]:
 def inputs_of_labels(
     source: SilverSource, labels: Sequence[str], calibration: Calibration
 ) -> ProposalInputs:
-    """Returns labels without Q-ids, each in a cluster of its own: words and vectors are all.
-
-    Args:
-        source: what is known.
-        labels: the texts; one may occur twice.
-        calibration: what evidence is worth.
-    """
-    n = len(labels)
-    return ProposalInputs(
-        classes=pa.table(
-            {
-                "class_qid": [f"row {place}" for place in range(n)],
-                "class_label": list(labels),
-                "landmarks": pa.array([1] * n, pa.int64()),
-                "cluster_id": pa.array(range(n), pa.int32()),
-                "similarity": pa.array([1.0] * n, pa.float32()),
-            }
-        ),
-        vectors=source.encode(labels),
-        words=source.words,
-        knowledge=knowledge_of(source),
-        calibration=calibration,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    official: Official
-    proposal: Proposal
-    log_odds: float
-
-    @property
-    def is_right(self) -> bool:
-        return (self.proposal.proposed_label or "") == self.official.hierarchical_label
+    """Returns labels without Q-ids, each in a cluster of its own: words and vectors are all."""
+    classes = [SilverClass(f"row {place}", label, "") for place, label in enumerate(labels)]
+    return inputs_of(source, classes, calibration)
 
 
 def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
@@ -97,98 +74,119 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
 
     Returns:
         Shares of the labelled rows that have the right super-category and side, whether asked about
-        or not; mistakes in the half of all rows that is surest; proposals to accept with a
-        confidence of 0.9 or more, and how many of them are right; rows that are asked about; rows
-        officially left out, and those of them ignored or asked about; accuracy by tenth of the
-        rows, the surest first.
+        or not; proposals to accept with a confidence of 0.9 or more, and how many of them are
+        right; those that nobody need look at, and the wrong ones of them; rows that are asked
+        about; rows officially left out, and those of them ignored or asked about; accuracy and mean
+        confidence by tenth of the rows, the surest first; and what is wrong.
     """
-    rows = [
-        _Row(*row)
-        for row in zip(official, proposals.proposals(), proposals.log_odds().tolist(), strict=True)
+    shown = proposals.proposals()
+    rows = list(zip(official, shown, strict=True))
+    is_right = np.array([(one.proposed_label or "") == row.hierarchical_label for row, one in rows])
+    has_side = np.array(
+        [one.proposed_natural_or_human_made == row.natural_or_human_made for row, one in rows]
+    )
+    is_labelled = np.array([bool(row.hierarchical_label) for row in official])
+    actions = np.array([one.proposed_action for one in shown])
+    confidence = np.array([one.confidence for one in shown])
+    is_sure = (actions == "accept") & (confidence >= _SURE)
+    is_automatic = np.array([one.tier == "automatic" for one in shown])
+    edges = np.linspace(0, len(rows), 11).round().astype(int)[1:-1]
+    tenths = np.split(np.argsort(-confidence, kind="stable"), edges)
+    wrong = [
+        {
+            "label": row.label,
+            "official": row.hierarchical_label,
+            "proposed": one.proposed_label,
+            "action": one.proposed_action,
+            "confidence": one.confidence,
+            "evidence": one.evidence,
+        }
+        for (row, one), right in zip(rows, is_right, strict=True)
+        if not right
     ]
-    labelled = [row for row in rows if row.official.hierarchical_label]
-    blank = [row for row in rows if not row.official.hierarchical_label]
-    accepted = [row for row in rows if row.proposal.proposed_action == "accept"]
-    sure = [row for row in accepted if row.proposal.confidence >= _SURE]
-    surest = sorted(labelled, key=lambda row: (-_certainty(row), -row.log_odds))
-    half = surest[: len(surest) // 2]
-    asked = sum(row.proposal.proposed_action == "ask" for row in rows)
     return {
         "rows": len(rows),
-        "labelled": len(labelled),
-        "right": sum(row.is_right for row in labelled),
-        "accuracy": _share([row.is_right for row in labelled]),
-        "side_accuracy": _share([_has_side(row) for row in labelled]),
-        "surest_half": len(half),
-        "surest_half_wrong": [row.official.label for row in half if not row.is_right],
-        "confident": len(sure),
-        "confident_accuracy": _share([row.is_right for row in sure]),
-        "automatic": sum(row.proposal.tier == "automatic" for row in rows),
-        "automatic_wrong": [
-            row.official.label
-            for row in rows
-            if row.proposal.tier == "automatic" and not row.is_right
-        ],
-        "asked": asked,
-        "asked_share": round(asked / max(len(rows), 1), 4),
-        "blank": len(blank),
-        "blank_ignored_or_asked": sum(row.proposal.proposed_action != "accept" for row in blank),
-        "accuracy_by_tenth": [
-            _share([row.is_right for row in part])
-            for part in _tenths(sorted(rows, key=lambda row: -_certainty(row)))
-        ],
-        "confidence_by_tenth": [
-            round(float(np.mean([_certainty(row) for row in part])), 3) if part else None
-            for part in _tenths(sorted(rows, key=lambda row: -_certainty(row)))
-        ],
-        "wrong": [
-            {
-                "label": row.official.label,
-                "official": row.official.hierarchical_label,
-                "proposed": row.proposal.proposed_label,
-                "action": row.proposal.proposed_action,
-                "confidence": row.proposal.confidence,
-                "evidence": row.proposal.evidence,
-            }
-            for row in rows
-            if not row.is_right
-        ],
+        "labelled": int(is_labelled.sum()),
+        "right": int(is_right[is_labelled].sum()),
+        "accuracy": _share(is_right[is_labelled]),
+        "side_accuracy": _share(has_side[is_labelled]),
+        "confident": int(is_sure.sum()),
+        "confident_accuracy": _share(is_right[is_sure]),
+        "automatic": int(is_automatic.sum()),
+        "automatic_wrong": int((~is_right[is_automatic]).sum()),
+        "asked": int((actions == "ask").sum()),
+        "blank": int((~is_labelled).sum()),
+        "blank_ignored_or_asked": int((actions[~is_labelled] != "accept").sum()),
+        "accuracy_by_tenth": [_share(is_right[tenth]) for tenth in tenths],
+        "confidence_by_tenth": [_share(confidence[tenth], digits=3) for tenth in tenths],
+        "wrong": wrong,
     }
 
 
-def _certainty(row: _Row) -> float:
-    return row.proposal.confidence
+def ablation(official: Sequence[Official], inputs: ProposalInputs) -> dict[str, Scores]:
+    """Scores each method by itself, and all without each, as far as they speak of a bare list.
 
+    A method by itself counts in full, as there is no other that it could repeat.
 
-def _has_side(row: _Row) -> bool:
-    return row.proposal.proposed_natural_or_human_made == row.official.natural_or_human_made
-
-
-def _share(flags: Sequence[bool]) -> float | None:
-    return round(sum(flags) / len(flags), 4) if flags else None
-
-
-def _tenths(rows: Sequence[_Row]) -> list[Sequence[_Row]]:
-    edges = np.linspace(0, len(rows), 11).round().astype(int)
-    return [rows[start:end] for start, end in itertools.pairwise(edges)]
-
-
-_SHOWN = ("accuracy", "side_accuracy", "confident", "confident_accuracy", "asked")
-
-
-def ablation(
-    official: Sequence[Official], source: SilverSource, calibration: Calibration
-) -> dict[str, Scores]:
-    """Scores each method alone, and all without each, as far as they speak of a bare list.
-
-    A method alone counts in full, as there is no other that it could repeat.
+    Args:
+        official: the answers.
+        inputs: of the same labels in the same order.
     """
-    inputs = inputs_of_labels(source, [row.label for row in official], calibration)
-    alone = replace(inputs, calibration=replace(calibration, weights={}))
+    single = replace(inputs, calibration=replace(inputs.calibration, weights={}))
     methods: list[ProposalMethod] = ["classes", "wording", "prototypes"]
-    found: dict[str, Scores] = {"all": score(official, OpenProposals(inputs, METHODS))}
+    found = {"all": score(official, OpenProposals(inputs))}
     for method in methods:
         others = [each for each in METHODS if each != method]
-        found[f"{method} alone"] = score(official, OpenProposals(alone, [method]))
+        found[f"{method} alone"] = score(official, OpenProposals(single, [method]))
         found[f"without {method}"] = score(official, OpenProposals(inputs, others))
-    return {name: {key: each[key] for key in _SHOWN} for name, each in found.items()}
+    shown = ("accuracy", "side_accuracy", "confident", "confident_accuracy", "asked")
+    return {name: {key: each[key] for key in shown} for name, each in found.items()}
+
+
+def learning_curve(
+    source: SilverSource, calibration: Calibration, seed: int = 0
+) -> list[dict[str, float | int]]:
+    """Decides classes in a random order, and scores those that are always open.
+
+    A third of the silver set is never decided. The taxonomy is empty: the words and classes of its
+    author would answer before anything could be learned, and a taxonomy of one's own may be as
+    poor. What is left are the names of the super-categories, and decisions.
+
+    Args:
+        source: the shipped taxonomy.
+        calibration: what evidence is worth.
+        seed: of the order and the third.
+
+    Returns:
+        For each number of decisions the share of open classes with the right super-category, and of
+        those that have one the share that has the right one.
+    """
+    classes = silver_classes(source.tables)
+    random = np.random.default_rng(seed)
+    order = [classes[place] for place in random.permutation(len(classes))]
+    held, decided = order[: len(order) // 3], order[len(order) // 3 :]
+    poor = withheld(source, classes, words=True)
+    names = poor.words.filter(pc.equal(poor.words["kind"], "name"))
+    poor = replace(poor, tables=replace(poor.tables, aliases=(), unspecific=()), words=names)
+    methods: list[ProposalMethod] = ["prototypes", *CHANGING]
+    proposals = OpenProposals(inputs_of(poor, order, calibration), methods)
+    is_labelled = np.array([each.target != IGNORE for each in held])
+    curve: list[dict[str, float | int]] = []
+    for before, step in zip((0, *DECISIONS_GIVEN), DECISIONS_GIVEN, strict=False):
+        proposals.decide({each.qid: Ruling(each.target) for each in decided[before:step]})
+        best = proposals.best_targets()[: len(held)]
+        is_right = np.array(
+            [target == each.target for target, each in zip(best, held, strict=True)]
+        )
+        curve.append(
+            {
+                "decisions": min(step, len(decided)),
+                "right": _share(is_right) or 0.0,
+                "labelled_right": _share(is_right[is_labelled]) or 0.0,
+            }
+        )
+    return curve
+
+
+def _share(values: NDArray[np.bool_] | NDArray[np.float64], digits: int = 4) -> float | None:
+    return round(float(values.mean()), digits) if len(values) else None

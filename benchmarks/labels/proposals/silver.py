@@ -3,24 +3,23 @@
 The taxonomy's author wrote what each class is, and also the words by which labels are read. A class
 is therefore proposed by a taxonomy from which its own line is taken, and every phrase that is its
 label word for word: as a class is met that the author did not think of. What is left is what the
-methods must know by other words, by vectors, by superclasses, by decisions.
+methods must know by other words, by vectors, by decisions. Superclasses come with a scrape and not
+with this package: what they are worth is assumed.
 """
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.knowledge import Knowledge, ProposalInputs, taxonomy_knowledge
+from hgld.labels.proposing.knowledge import ProposalInputs, taxonomy_knowledge
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
@@ -47,16 +46,11 @@ class SilverSource:
     tables: TaxonomyTables
     words: pa.Table
     """Of `taxonomy_words`, with the column embedding."""
-    superclasses: pa.Table | None
     encode: Encode
 
 
-def shipped_source(superclasses: Path | None) -> SilverSource:
-    """Returns the shipped taxonomy, its words encoded by the offline encoder.
-
-    Args:
-        superclasses: a parquet file of SUPERCLASSES of a scrape.
-    """
+def shipped_source() -> SilverSource:
+    """Returns the shipped taxonomy, its words encoded by the offline encoder."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     encoder, known = MiniLmEncoder(), dict[str, NDArray[np.float32]]()
 
@@ -71,7 +65,6 @@ def shipped_source(superclasses: Path | None) -> SilverSource:
     return SilverSource(
         tables=load_taxonomy_tables(),
         words=words.append_column("embedding", vectors),
-        superclasses=pq.read_table(superclasses) if superclasses else None,
         encode=encode,
     )
 
@@ -109,37 +102,35 @@ def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: boo
     """
     tables, labels = source.tables, {fold(each.label) for each in classes}
     qids = {each.qid for each in classes}
-    kept = tuple(
-        each
-        for each in tables.classes
-        if each.class_qid not in qids and fold(each.class_label) not in labels
+    tables = replace(
+        tables,
+        classes=tuple(
+            each
+            for each in tables.classes
+            if each.class_qid not in qids and fold(each.class_label) not in labels
+        ),
+        cut_points=tuple(each for each in tables.cut_points if each.superclass_qid not in qids),
     )
-    cuts = tuple(each for each in tables.cut_points if each.superclass_qid not in qids)
-    tables = replace(tables, classes=kept, cut_points=cuts)
     if not words:
         return replace(source, tables=tables)
+    aliases = tuple(
+        each
+        for each in tables.aliases
+        if fold(each.alias) not in labels or fold(each.alias) == fold(each.hierarchical_label)
+    )
+    unspecific = tuple(
+        each
+        for each in tables.unspecific
+        if each.action == "transparent" or fold(each.phrase) not in labels
+    )
+    phrases, kinds = (source.words[name].to_pylist() for name in ("phrase", "kind"))
     is_kept = [
         kind == "name" or fold(phrase) not in labels
-        for phrase, kind in zip(
-            source.words["phrase"].to_pylist(), source.words["kind"].to_pylist(), strict=True
-        )
+        for phrase, kind in zip(phrases, kinds, strict=True)
     ]
     return replace(
         source,
-        tables=replace(
-            tables,
-            aliases=tuple(
-                each
-                for each in tables.aliases
-                if fold(each.alias) not in labels
-                or fold(each.alias) == fold(each.hierarchical_label)
-            ),
-            unspecific=tuple(
-                each
-                for each in tables.unspecific
-                if each.action == "transparent" or fold(each.phrase) not in labels
-            ),
-        ),
+        tables=replace(tables, aliases=aliases, unspecific=unspecific),
         words=source.words.filter(pa.array(is_kept)),
     )
 
@@ -167,17 +158,10 @@ def inputs_of(
             "similarity": pa.array([1.0] * len(classes), pa.float32()),
         }
     )
-    optional = {} if source.superclasses is None else {"superclasses": source.superclasses}
     return ProposalInputs(
         classes=table,
         vectors=source.encode([each.label for each in classes]),
         words=source.words,
-        knowledge=knowledge_of(source),
+        knowledge=taxonomy_knowledge(source.tables),
         calibration=calibration,
-        **optional,
     )
-
-
-def knowledge_of(source: SilverSource) -> Knowledge:
-    """Returns the taxonomy in the form in which the methods ask."""
-    return taxonomy_knowledge(source.tables)

@@ -18,14 +18,14 @@ def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
     names = read_labelled_names(labelled)
     guess = np.where(np.arange(140) < 90, "church", "lake")  # 30 lakes are wrong
     confidence = np.where(np.arange(140) < 60, 0.9, 0.5)
-    found = figures(names, Guessed(guess=guess, confidence=confidence))
+    found = figures(names, Guessed(guess, confidence))
     # 120 labelled: 60 churches and 30 lakes are right; the surest half are the churches.
     assert (found["all"], found["surest_30"], found["surest_50"]) == (75.0, 100.0, 100.0)
     assert found["sides"] == 75.0
     assert found["sides_surest_70"] == round(100 * 60 / 84, 1)  # then 24 lakes that are wrong
     assert found["covered_at_95"] == 50.0
     assert found["ece"] == pytest.approx((60 * 0.1 + 60 * 0.0) / 120, abs=1e-4)
-    blanks = figures(names, Guessed(guess=guess, confidence=confidence), blanks=True)
+    blanks = figures(names, Guessed(guess, confidence), blanks=True)
     assert blanks["all"] == round(100 * 90 / 140, 1)
 
 
@@ -36,9 +36,3 @@ def test_the_error_of_confidences_is_the_mean_gap_of_the_bins() -> None:
     expected = (2 * 0.25 + 2 * (0.95 - 0.5)) / 4
     assert expected_calibration_error(confidence, is_right) == pytest.approx(expected)
     assert math.isnan(expected_calibration_error(np.zeros(0), np.zeros(0, bool)))
-
-
-def test_confidences_that_mean_what_they_say_have_no_error() -> None:
-    confidence = np.repeat([0.25, 0.75], 4)
-    is_right = np.array([True, False, False, False, True, True, True, False])
-    assert expected_calibration_error(confidence, is_right) == 0

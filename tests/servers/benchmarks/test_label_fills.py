@@ -21,7 +21,7 @@ def test_every_way_is_measured(
     few = Lexicon(reader=read.reader, nouns=read.nouns, examples=read.examples[::100])
     monkeypatch.setattr(fills, "read_lexicon", lambda: few)
     out = tmp_path / "fills.json"
-    main(["--labelled", str(labelled), "--out", str(out), "--note", "made up"])
+    main(["--labelled", str(labelled), "--out", str(out)])
     report = json.loads(out.read_text(encoding="utf-8"))
     results = report["results"]
     assert results["fill"]["all"] == results["plain"]["all"] == 100.0

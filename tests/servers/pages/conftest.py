@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk
 from tests.servers.pages.looking import WIDE
 from tests.servers.pages.serving import OpenReview, review_served
+from tests.worlds.review.desk import Desk
+from tests.worlds.watch import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -4,10 +4,13 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.benchmarks.labels.agreement.label_files import read_label_files, side_by_side
+from hgld.benchmarks.labels.agreement.label_files import (
+    ComparedLandmark,
+    LabelRows,
+    read_label_files,
+    side_by_side,
+)
 from hgld.engine.workspace import Workspace
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 
@@ -58,32 +61,33 @@ def write_labels(
     return path
 
 
-def labels_table(
-    folder: Path, official: Mapping[int, str | None], ours: Mapping[int, str | None]
-) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Returns official labels, ours, and both side by side, of train landmarks."""
-    tables = [
-        read_label_files({"train": write_labels(folder / f"{name}.csv", labels)})
+def compared(
+    folder: Path,
+    official: Mapping[int, str | None],
+    ours: Mapping[int, str | None],
+    *,
+    texts: Mapping[int, str] | None = None,
+) -> tuple[list[ComparedLandmark], tuple[LabelRows, LabelRows]]:
+    """Returns train landmarks side by side, and the rows of either file."""
+    first, second = (
+        read_label_files({"train": write_labels(folder / f"{name}.csv", labels, texts=texts)})
         for name, labels in (("official", official), ("ours", ours))
-    ]
-    return tables[0], tables[1], side_by_side(*tables)
+    )
+    return side_by_side(first, second), (first, second)
 
 
-def write_labelled_build(
-    workspace: Workspace, classes: Mapping[int, Sequence[str]], *, split: str = "train"
-) -> None:
+def write_labelled_build(workspace: Workspace, classes: Mapping[int, Sequence[str]]) -> None:
     """Writes a build as far as its annotations.
 
     Args:
         workspace: an empty build.
-        classes: landmark to Q-ids of `CLASSES`.
-        split: of the landmarks.
+        classes: train landmark to Q-ids of `CLASSES`.
     """
     rows = class_rows(
-        {(split, id_): [(qid, CLASSES[qid][0]) for qid in qids] for id_, qids in classes.items()}
+        {("train", id_): [(qid, CLASSES[qid][0]) for qid in qids] for id_, qids in classes.items()}
     )
     landmarks = [
-        {"split": split, "landmark_id": id_, "category": category_of(id_)} for id_ in classes
+        {"split": "train", "landmark_id": id_, "category": category_of(id_)} for id_ in classes
     ]
     write_metadata(workspace, landmarks, [{"split": "test", "image_id": "0" * 16}])
     write_scrape(workspace, rows, [row | {"status": "ok", "qid": "Q9"} for row in landmarks])

@@ -1,57 +1,47 @@
 import csv
-import functools
-import hashlib
 import io
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.certainty import SilverProposal, isotonic, reliability
-from hgld.benchmarks.labels.proposals.fitting import calibration_csv, fit
-from hgld.benchmarks.labels.proposals.learning_curve import learning_curve
-from hgld.benchmarks.labels.proposals.likelihood import Told, fit_weights
+from hgld.benchmarks.labels.proposals.fitting import (
+    Counts,
+    SilverProposal,
+    Told,
+    add_counts,
+    calibration_csv,
+    count_candidates,
+    fit,
+    fit_weights,
+    isotonic,
+    reliability,
+)
 from hgld.benchmarks.labels.proposals.scoring import (
     Official,
     ablation,
     inputs_of_labels,
+    learning_curve,
     read_official,
     score,
 )
 from hgld.benchmarks.labels.proposals.silver import (
     SilverSource,
     folds,
-    knowledge_of,
     silver_classes,
     withheld,
 )
-from hgld.benchmarks.labels.proposals.tiers import Count, count_candidates
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration, read_calibration, shipped_calibration
+from hgld.labels.proposing.knowledge import taxonomy_knowledge
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import Hint
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from tests.benchmarks.labels.proposals.worlds import source_of
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
-
-
-@functools.cache
-def direction(word: str) -> NDArray[np.float32]:
-    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
-    return np.random.default_rng(seed).normal(size=24).astype(np.float32)
-
-
-def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Returns for each text the sum of directions of its words: those with a word are near."""
-    vectors = np.zeros((len(texts), 24), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in text.casefold().split():
-            vectors[row] += direction(word)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -61,30 +51,10 @@ def source() -> SilverSource:
     return source_of(replace(tables, classes=tables.classes[::4]))
 
 
-def source_of(tables: TaxonomyTables) -> SilverSource:
-    names = [(each.hierarchical_label.strip(), each.hierarchical_label, "name")
-             for each in tables.supercategories]  # fmt: skip
-    aliases = [
-        (each.alias, each.hierarchical_label, "alias")
-        for each in tables.aliases
-        if each.language == "en"
-    ]
-    rows = names + aliases
-    words = pa.table(
-        {
-            "phrase": [row[0] for row in rows],
-            "hierarchical_label": [row[1] for row in rows],
-            "kind": [row[2] for row in rows],
-            "embedding": pa.array(list(encode([row[0] for row in rows])), pa.list_(pa.float32())),
-        }
-    )
-    return SilverSource(tables=tables, words=words, superclasses=None, encode=encode)
-
-
 def test_nothing_of_a_withheld_class_is_left(source: SilverSource) -> None:
     part = folds(silver_classes(source.tables), 5)[0]
     blind = withheld(source, part, words=True)
-    known = knowledge_of(blind)
+    known = taxonomy_knowledge(blind.tables)
     for each in part:
         assert each.qid not in known.classes
         assert each.label.casefold() not in known.class_labels
@@ -111,6 +81,10 @@ def test_a_fit_is_read_back_as_it_was_made() -> None:
     assert known.confidence == fitted.calibration.confidence
     assert known.weights == fitted.calibration.weights
     assert known.softmax == fitted.calibration.softmax
+    # What is assumed is as it was, and so are the thresholds.
+    shipped = shipped_calibration()
+    assert (known.temper, known.ignored) == (shipped.temper, shipped.ignored)
+    assert known.accuracy["classes", "qid"] == shipped.accuracy["classes", "qid"]
     rows = list(csv.DictReader(io.StringIO(text)))
     (exact,) = [row for row in rows if row["method"] == "wording" and row["tier"] == "exact"]
     assert exact["source"] == "assumed"  # the author wrote both the question and the answer
@@ -118,12 +92,12 @@ def test_a_fit_is_read_back_as_it_was_made() -> None:
 
 
 def test_candidates_count_up_to_the_first_that_is_right() -> None:
-    counts: dict[tuple[str, str], Count] = {}
+    counts, tier = Counts(Counter(), Counter()), ("wording", "head")
     said = [Hint(target, "head", "") for target in ("lake", "river", "lake")]
     count_candidates(counts, "wording", said, "river")
     count_candidates(counts, "wording", said, "lake")
-    assert (counts["wording", "head"].right, counts["wording", "head"].rows) == (2, 3)
-    assert counts["wording", "head"].accuracy == 3 / 5
+    assert (counts.right[tier], counts.rows[tier], counts.accuracy(tier)) == (2, 3, 3 / 5)
+    assert add_counts([counts, counts]).rows[tier] == 6
 
 
 def test_a_line_of_confidence_never_falls() -> None:
@@ -184,7 +158,8 @@ def test_a_score_counts_by_hand(source: SilverSource) -> None:
 
 
 def test_an_ablation_has_each_method_alone_and_left_out(source: SilverSource) -> None:
-    found = ablation(OFFICIAL, source, shipped_calibration())
+    labels = [row.label for row in OFFICIAL]
+    found = ablation(OFFICIAL, inputs_of_labels(source, labels, shipped_calibration()))
     assert set(found) == {"all"} | {
         f"{name}"
         for method in ("classes", "wording", "prototypes")

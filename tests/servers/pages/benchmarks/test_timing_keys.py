@@ -23,7 +23,7 @@ def test_every_action_is_timed_from_its_key_to_its_picture(
 ) -> None:
     monkeypatch.setattr(review_action, "PAUSES_MS", (1, 2))
     monkeypatch.setattr(review_action, "_RELOADS", 2)
-    # That it starts its own is shown by the benchmark that counts keys.
+    # That a process of its own starts is shown where it is killed, in `test_together.py`.
     monkeypatch.setattr(review_action, "ServedPage", review_served)
     monkeypatch.setattr(review_action, "started_chromium", lambda: contextlib.nullcontext(chromium))
     build = Path(shutil.copytree(short_list, tmp_path / "build"))

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.pages.browse.site.writer import SiteConfig, write_site
 from tests.servers.pages.browse.conftest import SETTLED, Shown
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.serving import folder_served
+from tests.worlds.watch import Watch
 
 _IS_SAFE = """
 () => [window.hacked ?? 0,

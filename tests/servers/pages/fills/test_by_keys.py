@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
 from tests.worlds.review.guesses import GUESSES
+from tests.worlds.watch import Watch
 
 _SEEN = """() => {
   const fills = document.getElementById("fills"), { name, group, order, show } = fills.dataset;

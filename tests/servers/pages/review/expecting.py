@@ -7,9 +7,9 @@ said, and undo takes the last thing away.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hgld.benchmarks.reviewing.desk import SeenMember
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_decisions
+from tests.worlds.review.desk import SeenMember
 
 Answers = dict[str, tuple[str, str] | None]
 """class_qid to super-category and side; None: ignored."""

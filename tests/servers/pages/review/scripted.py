@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hgld.benchmarks.reviewing.desk import Desk, SeenMember
 from hgld.engine.workspace import Workspace
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import PROPOSALS, TAXONOMY
 from tests.servers.pages.review.expecting import Expected, standing_answers
+from tests.worlds.review.desk import Desk, SeenMember
 
 _SURE = 95
 _ALL_ROWS = """

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.desk import Desk
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
 
 DECIDING = ("Enter", "1", "2", "i", "e")
 DIALOGS = {

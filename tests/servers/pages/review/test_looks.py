@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from hgld.benchmarks.reviewing.desk import Desk
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.looking import LOOKS, NARROW, WIDE, troubles
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
 
 VIEWS = {
     "": "page", "r": "name", "m": "move", "g": "go-to", ":": "commands", "s": "split", "d": "doubtful", "c": "comment",

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.looking import NARROW, WIDE, troubles
 from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
 from tests.worlds.pictures import drawing, encoded
 from tests.worlds.review.lists import write_small_review
+from tests.worlds.watch import Watch
 
 AUTHOR = "Wilhelmina Featherstonehaugh-Cholmondeley of the municipal archive of Upper Heyford"
 LICENCE = "Creative Commons Attribution-Share Alike 3.0 Unported"

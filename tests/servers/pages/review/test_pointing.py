@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from hgld.benchmarks.reviewing.desk import Desk
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.looking import NARROW, WIDE
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession

@@ -9,9 +9,9 @@ pytest.importorskip("playwright", reason="needs `pip install playwright`")
 
 from playwright.sync_api import Error, Route
 
-from hgld.benchmarks.reviewing.desk import Desk
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
 
 _MOVING = "[...document.getAnimations()].map(({ animationName }) => animationName)"
 _PRESS = f"""

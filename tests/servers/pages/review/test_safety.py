@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.serving import OpenReview, handled_by
 from tests.worlds.builders import write_stage
+from tests.worlds.review.desk import Desk
 from tests.worlds.review.lists import CASCADES, write_small_review
+from tests.worlds.watch import Watch
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',

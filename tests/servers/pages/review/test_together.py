@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_log
@@ -16,6 +14,8 @@ from hgld.review.log.events import Change, Edit, Event
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.review.desk import Desk
+from tests.worlds.watch import Watch
 
 if TYPE_CHECKING:
     import contextlib

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_decisions, read_log
 from hgld.review.log.history import standing_of
@@ -13,6 +12,7 @@ from tests.hgld.pages.review.second.reviewed import ANSWERS
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
+from tests.worlds.watch import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -1,1 +1,0 @@
-"""Measures of agreement as functions of a contingency table, many bootstrap draws at once."""

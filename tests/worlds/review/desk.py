@@ -1,0 +1,148 @@
+"""What a person at the review page sees, and which keys they pressed."""
+
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
+
+from hgld.benchmarks.reviewing.desk import Desk as KeyDesk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_MEMBERS = """
+(within) => [...document.querySelectorAll(`${within} .member`)].map((row) => {
+  const chip = row.querySelector(".name-chip"), sign = row.querySelector(".name-chip .sign");
+  const tick = row.querySelector(".tick");
+  return [
+    row.dataset.qid, row.querySelector(".member-label").textContent, Number(row.dataset.n),
+    row.classList.contains("is-open") ? "open" : "decided", chip.textContent,
+    sign?.classList.contains("sign-natural") ? "natural" : "human-made",
+    Boolean(tick?.checked), row === document.activeElement?.closest(".member"),
+    Boolean(chip.querySelector(".sign-ignored")), parseInt(row.querySelector(".sure-n")?.textContent ?? "100"),
+    Boolean(row.querySelector(".sure em, .chip-doubt")),
+  ];
+})
+"""
+
+
+class SeenMember(NamedTuple):
+    """A row of the open cluster, as it is on the screen."""
+
+    qid: str
+    label: str
+    landmarks: int
+    is_open: bool
+    answer: str | None
+    """The super-category that is proposed or decided; None: to ignore it."""
+    side: str | None
+    is_ticked: bool
+    has_focus: bool
+    confidence: int
+    """In percent."""
+    is_doubtful: bool
+    """Whether the page is unsure, or somebody has marked it."""
+
+
+class Desk(KeyDesk):
+    """A page of the review that also tells what is on it."""
+
+    def __init__(self, page: "Page", url: str) -> None:
+        """Takes a page of a browser, and the address of the review."""
+        super().__init__(page, url)
+        self.pressed: list[str] = []
+        """Every key, in order; a letter that is typed is one."""
+        self._first_line = 0
+
+    def open(self, path: str = "", reviewer: str = "") -> Self:
+        """Opens the review, and counts the lines of its log from here."""
+        super().open(path, reviewer)
+        self._first_line = self.line
+        return self
+
+    def press(self, *keys: str) -> None:
+        """Presses keys, each when what the one before did is seen."""
+        for key in keys:
+            self.hit(key)
+            self.wait()
+
+    def hit(self, key: str) -> None:
+        """Presses a key, and waits for nothing."""
+        self.pressed.append(key)
+        super().hit(key)
+
+    def type(self, text: str, delay_ms: float = 0.0) -> None:
+        """Types into the field that has the focus."""
+        self.pressed += text
+        super().type(text, delay_ms)
+
+    def state(self, name: str) -> str:
+        """Returns one of the texts that the page has about itself, such as group or line."""
+        return cast(
+            "str", self.tell("(name) => document.getElementById('bench').dataset[name] ?? ''", name)
+        )
+
+    @property
+    def group(self) -> str:
+        """The cluster that is open."""
+        return self.state("group")
+
+    @property
+    def line(self) -> int:
+        """The last line of the log that is shown."""
+        return int(self.state("line"))
+
+    @property
+    def written(self) -> int:
+        """How many lines the log has got since the page was opened."""
+        return self.line - self._first_line
+
+    @property
+    def said(self) -> str:
+        """What the status bar says."""
+        return cast("str", self.tell("() => document.getElementById('said').textContent.trim()"))
+
+    @property
+    def focus(self) -> str:
+        """What has the focus: its id, or that of the row or the link it is in."""
+        return cast(
+            "str",
+            self.tell("() => document.activeElement.closest('[id]')?.id ?? ''"),
+        )
+
+    def members(self, within: str = "#work") -> list[SeenMember]:
+        """Returns the rows that are shown."""
+        return [
+            SeenMember(
+                qid=qid,
+                label=label,
+                landmarks=landmarks,
+                is_open=state == "open",
+                answer=None if is_ignored else answer,
+                side=None if is_ignored else side,
+                is_ticked=is_ticked,
+                has_focus=has_focus,
+                confidence=confidence,
+                is_doubtful=is_doubtful,
+            )
+            for (
+                qid,
+                label,
+                landmarks,
+                state,
+                answer,
+                side,
+                is_ticked,
+                has_focus,
+                is_ignored,
+                confidence,
+                is_doubtful,
+            ) in self.tell(_MEMBERS, within)
+        ]
+
+    def choices(self) -> dict[str, tuple[str, str]]:
+        """Returns the names on the keys 1 to 9, with their sides."""
+        script = "() => [...document.querySelectorAll('#work .choice')].map(({dataset}) => [dataset.key, dataset.label, dataset.side])"
+        return {key: (label, side) for key, label, side in self.tell(script)}
+
+    def groups(self) -> dict[str, bool]:
+        """Returns the clusters of the list, in its order, and whether all of each is decided."""
+        script = "() => [...document.querySelectorAll('#groups .group')].map((link) => [link.dataset.group, link.classList.contains('is-done')])"
+        return dict(self.tell(script))

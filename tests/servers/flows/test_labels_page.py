@@ -37,7 +37,7 @@ def test_a_list_is_clustered_and_has_the_columns_and_rows_that_the_page_tells_of
     shutil.copytree(word_vectors, tmp_path / "list" / CACHE_FOLDER)
     cluster, recluster = commands_on(_PAGE)[:2]
     typed(cluster, tmp_path)
-    assert "starts cold: that is asked for" in typed(recluster, tmp_path)
+    assert "starts cold" in typed(recluster, tmp_path)
     table = pq.read_table(tmp_path / "list/clusters.parquet")
     told = set(re.findall(r"`(\w+)`", _PAGE.read_text("utf-8").partition("parquet` has a row")[2]))
     assert set(table.column_names) <= told

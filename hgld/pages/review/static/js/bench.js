@@ -195,6 +195,8 @@ function keepUrl(/** @type {boolean} */ push) {
   if (push) history.pushState({}, "", url);
   else if (url !== location.pathname + location.search) history.replaceState({}, "", url);
 }
+// The browser's Back button may load the first page anew: its address, too, says what it shows.
+if (!location.search) painted().then(() => keepUrl(false));
 
 /**
  * Reads what the server has; nothing where it does not answer, which the page says.

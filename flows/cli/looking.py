@@ -155,7 +155,7 @@ def browse(options: BrowseOptions) -> None:
     else:
         refuse_idle(options, "port host token open_", "the page, which --static does not open")
     with needing("review", "`hgld browse`"):
-        from hgld.pages.browse.serving.server import BrowseConfig, serve_browse
+        from hgld.pages.browse.server import BrowseConfig, serve_browse
         from hgld.pages.browse.site.writer import SiteConfig, write_site
     if options.static is None:
         config = BrowseConfig(

@@ -13,8 +13,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.pages.browse.app import make_browse_app
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.serving.app import make_browse_app
 from hgld.pages.review.app import make_app
 from hgld.pages.review.serving.rendering import PageSettings
 from hgld.pages.review.session import ReviewSession

@@ -1,8 +1,8 @@
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.pages.browse.app import make_browse_app
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.serving.app import make_browse_app
 from hgld.pages.serving.security import Guard
 from tests.worlds.pages.asgi import Reply, ask_app
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hgld.errors import InputError
 from hgld.pages.browse import BROWSE_PORT
+from hgld.pages.browse.app import make_browse_app
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.serving.app import make_browse_app
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
 from hgld.pages.serving.security import Guard
 

@@ -1,1 +1,0 @@
-"""The data set as a page on this machine."""

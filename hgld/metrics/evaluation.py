@@ -141,7 +141,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         work_together(work, plan.workers, blocks)
     evaluation = Evaluation(per_query)
     logger.info(
-        "evaluated %d queries on %d items; nothing relevant to find for %d",
+        "evaluated %d queries on %d items; %d have nothing relevant to find",
         queries,
         items,
         evaluation.undefined()["h_ap"],

@@ -4,7 +4,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,36 +206,3 @@ def plan_damages(kind: str, files: list[str], count: int, seed: int) -> Iterator
             other=moments.choice(others) if ways[number % len(ways)] == "swapped" else relative,
             seed=moments.getrandbits(32),
         )
-
-
-def write_damaged(
-    clean: Path, earlier: Path, planned: Iterable[PlannedDamage], folder: Path
-) -> list[dict[str, str]]:
-    """Writes what damages leave, for programs that know nothing of this one.
-
-    Args:
-        clean: of a build, the files of which are damaged.
-        earlier: of a build at an earlier time.
-        planned: the damages.
-        folder: an empty folder; gets one for each damage, with the files that are others now.
-
-    Returns:
-        For each damage that changes anything its way, its file and its folder.
-    """
-    told = []
-    for number, damage in enumerate(planned):
-        root, changed = folder / "being-damaged", folder / f"{number}"
-        shutil.copytree(clean, root)
-        if damage.inflict(root, earlier):
-            changed.mkdir()
-            for path in root.rglob("*"):
-                before = clean / path.relative_to(root)
-                if path.is_file() and not (
-                    before.exists() and path.read_bytes() == before.read_bytes()
-                ):
-                    place = changed / path.relative_to(root)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(path, place)
-            told.append({"how": damage.how, "relative": damage.relative, "folder": changed.name})
-        shutil.rmtree(root)
-    return told

@@ -312,11 +312,3 @@ def fuzz(builds: FinishedBuilds, kinds: Sequence[str], count: int, seed: int) ->
             if not unfired:
                 break
     return outcomes
-
-
-def counts_by_kind(outcomes: Iterable[FuzzOutcome]) -> dict[str, dict[str, int]]:
-    """Counts what came of the damages to each kind of file."""
-    found: dict[str, Counter[str]] = {}
-    for one in outcomes:
-        found.setdefault(one.damage.kind, Counter())[one.outcome] += 1
-    return {kind: dict(sorted(counts.items())) for kind, counts in found.items()}

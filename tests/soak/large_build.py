@@ -26,9 +26,6 @@ from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGES
 from tests.worlds.small_build import finish_build, write_inputs
 
-MOST_BUILD_S = 5.0
-MOST_STATUS_S = 2.0
-
 _LANDMARKS = 8  # of the small world's train images
 _TYPED = "import sys; from hgld.flows.cli.commands import main; main()"
 

@@ -38,10 +38,6 @@ class Desk:
         shift = "Shift+" if len(key) == 1 and key.isalpha() and key.isupper() else ""
         self.page.keyboard.press(f"{shift}{key}")
 
-    def type(self, text: str, delay_ms: float = 0.0) -> None:
-        """Types into the field that has the focus, with a delay after each letter."""
-        self.page.keyboard.type(text, delay=delay_ms)
-
     def wait(self) -> None:
         """Waits until the page has done what it was told."""
         self.page.wait_for_function(_IS_IDLE)

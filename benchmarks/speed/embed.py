@@ -41,7 +41,7 @@ Encode = Callable[[list[str]], NDArray[np.float32]]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     options = read_options(
-        "How fast are labels encoded, and are the vectors those of the plain loop?",
+        __doc__,
         arguments,
         models=["ViT-B-32", "ViT-L-14", _MINILM],
         labels=512,

@@ -30,7 +30,7 @@ _SORTED_ROWS, _PLAIN_ROWS = 64, 256  # queries that a baseline ranks at a time
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     options = read_options(
-        "What does it cost to compute every metric of a whole index?",
+        __doc__,
         arguments,
         queries=1_129,
         index=761_757,

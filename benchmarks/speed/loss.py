@@ -38,7 +38,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     options = read_options(
-        "What does Sup-H-AP cost, forward and backward, and what do the other losses?",
+        __doc__,
         arguments,
         batches=[256, 512, 1024],
         plain_up_to=512,

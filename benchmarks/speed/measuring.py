@@ -21,16 +21,17 @@ T = TypeVar("T")
 
 
 def read_options(
-    question: str, arguments: Sequence[str] | None, **sizes: int | str | list[int] | list[str]
+    about: str | None, arguments: Sequence[str] | None, **sizes: int | str | list[int] | list[str]
 ) -> argparse.Namespace:
     """Reads the options of a script: where to write, and how much to measure.
 
     Args:
-        question: what the script asks.
+        about: what the script asks: its docstring.
         arguments: those typed; None: of the command line.
         **sizes: option to its default: a number, a text, or a list of either.
     """
-    parser = argparse.ArgumentParser(description=question)
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=as_written)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--note", default="", help="what else ran on the machine")
     for name, default in sizes.items():

@@ -63,7 +63,7 @@ _PREVIEW = "preview"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     options = read_options(
-        "How long is it from the key to the picture?",
+        __doc__,
         arguments,
         labels=10_000,
         clusters=150,

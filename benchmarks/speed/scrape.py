@@ -35,7 +35,7 @@ _ENTITY = "http://www.wikidata.org/entity/"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     options = read_options(
-        "How many requests and how much processor time does the scrape take?",
+        __doc__,
         arguments,
         categories=20_000,
         baseline_categories=1_000,

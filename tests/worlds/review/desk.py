@@ -69,9 +69,9 @@ class Desk(KeyDesk):
         super().hit(key)
 
     def type(self, text: str, delay_ms: float = 0.0) -> None:
-        """Types into the field that has the focus."""
+        """Types into the field that has the focus, with a delay after each letter."""
         self.pressed += text
-        super().type(text, delay_ms)
+        self.page.keyboard.type(text, delay=delay_ms)
 
     def state(self, name: str) -> str:
         """Returns one of the texts that the page has about itself, such as group or line."""

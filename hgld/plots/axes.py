@@ -59,12 +59,12 @@ def axis_of(
     """
     defined = [value for value in values if math.isfinite(value)]
     low, high = min(defined, default=0.0), max(defined, default=1.0)
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         spread = abs(low) / 10 or 0.1
         low, high = low - spread, high + spread
     step = _round_step(high - low)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    every = (round(number * step, 12) for number in range(first, last + 1))
+    every = (_round(number * step) for number in range(first, last + 1))
     least, most = limits or (-math.inf, math.inf)
     ticks = tuple(tick for tick in every if least <= tick <= most)
     return Axis(low=ticks[0], high=ticks[-1], ticks=ticks, margin=margin)
@@ -79,7 +79,7 @@ def axis_between(low: float, high: float) -> Axis:
     """
     step = _round_step(high - low)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    ticks = tuple(round(number * step, 12) for number in range(first, last + 1))
+    ticks = tuple(_round(number * step) for number in range(first, last + 1))
     return Axis(low=low, high=high, ticks=ticks)
 
 
@@ -108,3 +108,8 @@ def _round_step(span: float) -> float:
     """Returns the least of 1, 2, 2.5 and 5 times a power of ten that gives few enough ticks."""
     power = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
     return next(one * power for one in _STEPS if span / (one * power) <= _MOST_TICKS + 1e-9)
+
+
+def _round(tick: float) -> float:
+    """Returns a tick without the last digits, in which 3 times 0.1 is not 0.3."""
+    return float(f"{tick:.12g}")

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from hgld.plots.axes import Axis, Tick, axis_between, axis_of, log_axis_of
-from hgld.plots.pages import number
+from hgld.plots.pages import number, page_template
 
 SIDE = 1000
 """Units of a path, both ways: the page stretches it to its width."""
@@ -47,10 +47,12 @@ class Chart:
     """What no value can be beyond, such as 0 and 1."""
     x_mark: float | None = None
     """Where an upright line stands."""
+    y_mark: float | None = None
+    """Where a level line stands, within the values."""
     looks: Mapping[str, int] | None = None
     """Name to colour and dashes, 0 to 6; None: 1, 2, ... in the order of the lines."""
     is_joined: bool = True
-    """Whether the points of a line are joined: it is a curve, and its x starts at 0."""
+    """Whether the points of a line are joined: it is a curve, and its x starts at 0 or below."""
     may_be_log: bool = False
     """Whether y is logarithmic where its values are far apart."""
     shows_last: bool = False
@@ -85,6 +87,7 @@ class Drawing:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     x_mark: float | None
+    y_mark: float | None
     lines: list[DrawnLine]
     rows: list[tuple[str, list[str]]]
     """Some x, and the values there, by line."""
@@ -121,10 +124,23 @@ def draw(chart: Chart) -> Drawing:
         x_ticks=axes[0].marked(chart.x_text),
         y_ticks=axes[1].marked(chart.y_text),
         x_mark=None if chart.x_mark is None else axes[0].at(chart.x_mark),
+        y_mark=None if chart.y_mark is None else axes[1].at(chart.y_mark),
         lines=[_drawn(chart, name, looks[name], axes, window) for name in chart.lines],
         rows=_rows(chart),
         window=window,
     )
+
+
+def figure(drawings: Sequence[Drawing], about: str) -> str:
+    """Returns an SVG file with several drawings, two beside each other, for a page in Markdown.
+
+    Args:
+        drawings: in rows. Lines of one name have one look.
+        about: what is seen, for those who do not see it.
+    """
+    names = {line.name: line for drawing in drawings for line in drawing.lines}
+    template = page_template("hgld.plots", "figure.svg.j2")
+    return template.render(drawings=drawings, lines=list(names.values()), about=about)
 
 
 def thinned(line: Line, columns: int = _COLUMNS, *, x_end: float) -> Iterator[Line]:
@@ -182,7 +198,7 @@ def _x_axis(chart: Chart) -> Axis:
     xs = [x for line in chart.lines.values() for x in line[0]]
     if not chart.is_joined:
         return axis_of(xs)
-    return axis_between(0.0, (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
+    return axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
 
 
 def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: int) -> DrawnLine:

@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.plots.chart import Chart, Drawing, Line, draw, moving_mean, thinned
+from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
@@ -85,6 +86,13 @@ def test_several_lines_share_the_axes_and_the_rows() -> None:
     assert [line.last for line in drawing.lines] == ["0.6", "0.25"]
     assert drawing.lines[0].dots[0][0] == 25.0  # 10 of 40
     assert drawing.x_mark == 50.0
+
+
+def test_a_figure_is_an_svg_file_of_its_own() -> None:
+    svg = ElementTree.fromstring(figure([drawn([1.0, -2.0]), drawn([3.0] * 50)], "<Two>"))  # noqa: S314
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert svg.get("aria-label") == "<Two>"
+    assert len(svg.findall(".//{*}path")) == 2 + 1  # and the one name of both
 
 
 def test_points_are_not_joined_and_each_is_marked() -> None:

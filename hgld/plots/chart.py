@@ -81,8 +81,6 @@ class Drawing:
     """What the macro `chart` draws."""
 
     chart: Chart
-    described: str
-    """The lines in words, for those who do not see them."""
     is_log: bool
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -90,7 +88,7 @@ class Drawing:
     y_mark: float | None
     lines: list[DrawnLine]
     rows: list[tuple[str, list[str]]]
-    """Some x, and the values there, by line."""
+    """Some x, and the values there, by line: for those who do not see the plot, too."""
     window: int
     """Values of the moving mean; 0: there is none."""
 
@@ -119,7 +117,6 @@ def draw(chart: Chart) -> Drawing:
     looks = chart.looks or {name: place % 6 + 1 for place, name in enumerate(chart.lines)}
     return Drawing(
         chart=chart,
-        described=" ".join(_described(chart, name) for name in chart.lines),
         is_log=axes[1].is_log,
         x_ticks=axes[0].marked(chart.x_text),
         y_ticks=axes[1].marked(chart.y_text),
@@ -244,14 +241,3 @@ def _rows(chart: Chart) -> list[tuple[str, list[str]]]:
         (chart.x_text(x), [chart.y_text(line[x]) if x in line else "" for line in lines])
         for x in chosen
     ]
-
-
-def _described(chart: Chart, name: str) -> str:
-    points = [(y, x) for x, y in zip(*chart.lines[name], strict=True) if math.isfinite(y)]
-    if not points:
-        return f"{name}: no value."
-    first, last, lowest, highest = (
-        f"{chart.y_text(y)} at {chart.x_title} {chart.x_text(x)}"
-        for y, x in (points[0], points[-1], min(points), max(points))
-    )
-    return f"{name}: from {first} to {last}; lowest {lowest}, highest {highest}."

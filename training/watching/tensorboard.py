@@ -96,8 +96,9 @@ class TensorBoardLog:
 def _scalars(line: LogLine) -> Iterator[tuple[str, float]]:
     """Yields the tags and values of a line: `train/loss`, `validation/h_ap`."""
     validation = line.get("validation")
-    is_validation = isinstance(validation, Mapping)
-    place, numbers = ("validation", validation) if is_validation else ("train", line)
+    place, numbers = "train", line
+    if isinstance(validation, Mapping):
+        place, numbers = "validation", validation
     for key, value in numbers.items():
         if value is None:
             yield f"{place}/{key}", math.nan

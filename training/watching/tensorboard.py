@@ -13,6 +13,7 @@ from hgld.training.watching.lines import LogLine
 
 EVENTS = "tensorboard"
 """Name of the folder in that of the run."""
+_NAME = "events.out.tfevents"
 _SEPARATE = frozenset({"step", "validation"})
 
 
@@ -58,16 +59,21 @@ class TensorBoardLog:
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            before = sorted(self._folder.iterdir())
+            before = sorted(self._folder.glob(f"{_NAME}.*"))
             # TensorBoard reads files in the order of their names.
             place = 1 + int(before[-1].name.split(".")[3]) if before else 0
-            name = f"events.out.tfevents.{place:010d}.{socket.gethostname()}.{os.getpid()}"
+            name = f"{_NAME}.{place:010d}.{socket.gethostname()}.{os.getpid()}"
             self._file = (self._folder / name).open("wb", buffering=0)
-            self._records = RecordWriter(self._file)
-            self._write(step=0, file_version="brain.Event:2")
-            self._write(step=0, session_log=start)
-        for line in lines:
-            self.add(line)
+        self._records = RecordWriter(self._file)
+        try:
+            with writing(self._folder):
+                self._write(step=0, file_version="brain.Event:2")
+                self._write(step=0, session_log=start)
+            for line in lines:
+                self.add(line)
+        except InputError:
+            self._file.close()
+            raise
         # Not the newest, which a TensorBoard may be reading: it never leaves one that is gone.
         for path in before[:-1]:
             path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ run has ended it does not any more.
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hgld.engine.files import write_text, writing
@@ -157,23 +157,6 @@ def _facts(
         rate, batch = curves["images_per_s"].values[-1], settings.get("batch_size")
         rest = "in the last line"
         if isinstance(batch, int) and rate > 0 and left > 0:
-            rest = f"about {_duration(left * batch / rate)} left"
+            rest = f"about {timedelta(seconds=round(left * batch / rate))} left"
         facts.append((f"{rate:,.0f} images/s", rest))
     return facts
-
-
-def _duration(seconds: float) -> str:
-    """Writes how long something takes.
-
-    Example:
-        >>> _duration(42), _duration(600), _duration(7500), _duration(200_000)
-        ('42 s', '10 min', '2 h 5 min', '2 d 7 h')
-    """
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if minutes < 2:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    if hours < 2:  # noqa: PLR2004
-        return f"{minutes} min"
-    if hours < 48:  # noqa: PLR2004
-        return f"{hours} h {minutes % 60} min"
-    return f"{hours // 24} d {hours % 24} h"

@@ -12,7 +12,6 @@ from torch.utils.data import Dataset
 
 from hgld.engine.progress import progress
 from hgld.metrics import EvaluationSettings, evaluate
-from hgld.metrics.arguments import check_tensors
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import load_batches
@@ -92,15 +91,10 @@ def embed_undisturbed(model: nn.Module, dataset: Dataset[Tensor], *, workers: in
         (m, D) float32 on the CPU.
 
     Raises:
-        ValueError: there are no pictures.
         InputError: a picture cannot be read, or there is not enough memory.
         DamagedError: a picture is not what was recorded.
     """
     count = len(cast("EvalImages", dataset))
-    if not count:
-        raise ValueError(
-            "dataset must hold at least one picture, got none; hold out a larger share"
-        )
     place = next((one.device for one in model.parameters()), torch.device("cpu"))
     batches = []
     with _evaluating(model, place), progress("validate: images", count) as advance:
@@ -115,14 +109,14 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
     """Measures how well images find one another: each is a query, and all others its index.
 
     Args:
-        embeddings: (m, D) float32, unit norm.
+        embeddings: (m, D) float32, unit norm; m is at least 2, a query and what it searches.
         labels: (m, L) int64, finest level first.
 
     Returns:
         H-AP and, for each level, the mean of the average precision over the whole ranking.
 
     Raises:
-        ValueError: fewer than two images, shapes that do not fit, a value that is not finite.
+        ValueError: shapes that do not fit, or a value that is not finite.
 
     Example:
         >>> embeddings = torch.eye(3)[[0, 0, 1]]
@@ -130,11 +124,6 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
         >>> found.means, found.undefined["h_ap"]
         ({'h_ap': 1.0, 'map_landmark': 1.0, 'map_supercategory': 1.0}, 1)
     """
-    check_tensors(embeddings=embeddings, labels=labels)
-    if len(embeddings) < 2:  # noqa: PLR2004 - a query and what it searches
-        raise ValueError(
-            f"embeddings must be of at least 2 images, got {len(embeddings)}; hold out more"
-        )
     keys = level_keys(labels.shape[1])
     evaluation = evaluate(
         *(embeddings, labels, embeddings, labels),

@@ -162,14 +162,6 @@ def test_a_training_step_equals_that_of_a_run_without_validation(tiny_build: Wor
         assert torch.equal(value, undisturbed[name]), name
 
 
-def test_no_pictures_are_refused_in_words(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    with pytest.raises(ValueError, match="got none"):
-        Validator(images=images.part(0, 0), image_size=32).measure(build_model(TINY.model))
-    with pytest.raises(ValueError, match="got 1"):
-        Validator(images=images.part(0, 1), image_size=32).measure(build_model(TINY.model))
-
-
 def test_a_picture_that_is_gone_is_named(tiny_build: Workspace) -> None:
     images = training_images(tiny_build)
     images.path(7).unlink()

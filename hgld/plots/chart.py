@@ -171,7 +171,7 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     """Returns the mean of the `window` values around each, of fewer towards the ends.
 
     Args:
-        values: (n,), n at least `window`; one that is not finite counts for nothing.
+        values: (n,); one that is not finite counts for nothing.
         window: odd.
         is_log: whether it is the geometric mean, which a single spike hardly moves.
 
@@ -184,8 +184,14 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     """
     every = np.log(values) if is_log else np.asarray(values, dtype=np.float64)
     is_finite = np.isfinite(every)
-    sums = np.convolve(np.where(is_finite, every, 0.0), np.ones(window), mode="same")
-    counts = np.convolve(is_finite, np.ones(window), mode="same")
+    places = np.arange(len(every))
+    start = np.maximum(places - window // 2, 0)
+    stop = np.minimum(places + window // 2 + 1, len(every))
+    totals, seen = (
+        np.concatenate([[0.0], np.cumsum(each)])
+        for each in (np.where(is_finite, every, 0.0), is_finite)
+    )
+    sums, counts = totals[stop] - totals[start], seen[stop] - seen[start]
     means = np.divide(sums, counts, out=np.full(len(every), np.nan), where=counts > 0)
     found: list[float] = (np.exp(means) if is_log else means).tolist()
     return found

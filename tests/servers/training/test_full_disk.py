@@ -1,5 +1,6 @@
 """Training and its index on a disk that is full, or takes no write: one line, and it goes on."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_events_for_tensorboard_are_taken_up_when_there_is_room(disk: Disk) -> N
         for line in lines:
             log.add(line)
 
-    with TensorBoardLog(disk.folder, good_log(5)) as log:
+    with closing(TensorBoardLog(disk.folder, good_log(5))) as log:
         disk.fill()
         # What is left of its last page is filled first.
         with pytest.raises(InputError, match=NO_ROOM):
@@ -109,8 +110,7 @@ def test_events_for_tensorboard_are_taken_up_when_there_is_room(disk: Disk) -> N
     with pytest.raises(InputError, match=NO_ROOM):
         TensorBoardLog(disk.folder, good_log(500))
     disk.empty()
-    with TensorBoardLog(disk.folder, good_log(7)):
-        pass
+    TensorBoardLog(disk.folder, good_log(7)).close()
 
 
 def test_an_index_is_made_when_there_is_room(disk: Disk, tmp_path: Path) -> None:

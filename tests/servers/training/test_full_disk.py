@@ -20,7 +20,7 @@ from hgld.training.run.loop import run_train
 from hgld.training.watching.page import write_run_page
 from hgld.training.watching.tensorboard import TensorBoardLog
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
-from tests.training.run.test_checkpoint import step_of, steps_logged
+from tests.training.run.test_checkpoint import save, step_of, steps_logged
 from tests.training.watching.curves import Log, good_log
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import CHECKPOINT, TINY, forget_training, in_step, log_of
@@ -33,28 +33,28 @@ NO_ROOM = "No space left on device"
 def test_a_checkpoint_and_a_line_that_find_no_room_leave_those_before_them(disk: Disk) -> None:
     disk.resize(200)
     files, big = RunFiles(disk.folder / "run"), {"w": torch.rand(20_000)}
-    files.resume("f1", lambda _: None)
+    files.resume("f1")
     for step in (3, 6):
-        files.save("f1", {"step": step, "model": big})
+        save(files, step, model=big)
         files.log({"step": step, "text": "x" * 4000})
     disk.fill()
     with pytest.raises(InputError, match=NO_ROOM):
-        files.save("f1", {"step": 9, "model": big})
+        save(files, 9, model=big)
     with pytest.raises(InputError, match=NO_ROOM):
         files.log({"step": 9, "text": "y" * 8000})
     disk.empty()
     assert step_of(files) == 6
     assert steps_logged(files) == [3, 6]
-    files.save("f1", {"step": 9, "model": big})
+    save(files, 9, model=big)
 
 
 @pytest.mark.fault(90, "read-only folder of a run")
 def test_a_folder_that_cannot_be_written_to_is_one_error(disk: Disk) -> None:
     files = RunFiles(disk.folder / "run")
-    files.save("f1", {"step": 1})
+    save(files, 1)
     with disk.read_only():
         with pytest.raises(InputError, match="Read-only"):
-            files.save("f1", {"step": 2})
+            save(files, 2)
         with pytest.raises(InputError, match="Read-only"):
             files.log({"step": 2})
     assert step_of(files) == 1

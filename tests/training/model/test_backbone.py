@@ -11,8 +11,7 @@ from torch import nn
 
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model
-from hgld.training.model.pooling import generalised_mean
+from hgld.training.model.embedding import build_model, generalised_mean
 from tests.training.model.test_embedding import TINY, pictures
 
 PACKAGED = ModelConfig(

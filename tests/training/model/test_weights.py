@@ -14,10 +14,9 @@ from safetensors.torch import save_file
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import InputError
 from hgld.training.model import backbone
-from hgld.training.model.backbone import create_backbone
+from hgld.training.model.backbone import create_backbone, weights_settings
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
-from hgld.training.model.weights import weights_settings
 from hgld.training.run.loop import run_train
 from tests.training.model.test_embedding import TINY
 from tests.worlds.training_runs import TINY as TRAINED

@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from hgld.errors import DamagedError, InputError
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.run import checkpoint
-from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from tests.worlds.training_runs import (
     CHECKPOINT,
@@ -40,22 +38,19 @@ def step_kept(workspace: Workspace) -> int:
 def test_a_run_that_stops_after_any_step_goes_on_from_there(
     tiny_build: Workspace, undisturbed: Undisturbed, number: int
 ) -> None:
-    often = dataclasses.replace(TINY, checkpoint_every_steps=10**6, checkpoint_every_s=1e-9)
-    stop_in_step(tiny_build, number, often)
-    if number > 1:
-        assert step_kept(tiny_build) == number - 1
+    stop_in_step(tiny_build, number)
+    assert step_kept(tiny_build) == number - 1
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
 
 
-def test_a_run_with_a_memory_an_average_and_a_frozen_backbone_goes_on_as_well(
+def test_a_run_with_a_memory_and_an_average_goes_on_as_well(
     tiny_build: Workspace,
 ) -> None:
     config = dataclasses.replace(
         TINY,
         memory_size=12,
         average_decay=0.9,
-        frozen_backbone_steps=2,
         warm_up_steps=2,
         log_every_steps=2,
         precision="bfloat16",
@@ -76,7 +71,7 @@ def test_a_run_with_a_memory_an_average_and_a_frozen_backbone_goes_on_as_well(
 
 @pytest.mark.fault(180, "Ctrl-C in training")
 @pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
-def test_ctrl_c_ends_the_step_and_leaves_a_checkpoint_of_it(
+def test_after_ctrl_c_a_run_goes_on_from_its_last_checkpoint(
     tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt = in_step(5, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -84,32 +79,20 @@ def test_ctrl_c_ends_the_step_and_leaves_a_checkpoint_of_it(
         patch.setattr(losses, "sup_hap_loss", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 5  # not one of the checkpoints of every third step
+    assert step_kept(tiny_build) == 4
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
 
 
-@pytest.mark.fault(179, "checkpoint of other settings")
 @pytest.mark.fault(98, "settings changed and changed back mid-run")
-def test_a_run_goes_on_after_another_of_its_name_was_begun(
-    tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+def test_other_settings_under_the_name_of_a_stopped_run_are_refused(
+    tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
     stop_in_step(tiny_build, 5)
-    stop_in_step(tiny_build, 5, dataclasses.replace(TINY, learning_rate=1e-2))
-    steps: list[int] = []
-    with monkeypatch.context() as patch:
-        whole = losses.sup_hap_loss
-
-        def counted(*args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401 - passed on
-            steps.append(1)
-            return whole(*args, **kwargs)
-
-        patch.setattr(losses, "sup_hap_loss", counted)
-        run_train(tiny_build, TINY)
+    with pytest.raises(InputError, match="another name"):
+        run_train(tiny_build, dataclasses.replace(TINY, learning_rate=1e-2))
+    run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
-    assert len(steps) == 3  # from the checkpoint of step 3
-    (kept,) = tiny_build.path("runs/happier").glob("checkpoint-*.pt")
-    assert torch.load(kept, weights_only=True)["step"] == 3
 
 
 @pytest.mark.fault(178, "picture that cannot be read in training")
@@ -152,7 +135,7 @@ def test_a_lack_of_memory_says_what_to_lower_and_leaves_the_last_checkpoint(
     monkeypatch.setattr(losses, "sup_hap_loss", in_step(5, raising(error)))
     with pytest.raises(InputError, match="batch_size"):
         run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 3
+    assert step_kept(tiny_build) == 4
 
 
 def test_another_failure_of_torch_is_not_taken_for_a_lack_of_memory(
@@ -177,20 +160,6 @@ def test_a_disk_that_fills_up_in_training_stops_it_and_with_room_it_goes_on(
         patch.setattr(losses, "sup_hap_loss", in_step(5, fills))
         with pytest.raises(InputError, match=r"checkpoint\.pt"):
             run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 3
+    assert step_kept(tiny_build) == 4
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
-
-
-@pytest.mark.fault(96, "checkpoint of other content")
-def test_a_checkpoint_that_does_not_fit_is_kept_aside_and_the_run_starts_anew(
-    tiny_build: Workspace, undisturbed: Undisturbed
-) -> None:
-    stop_in_step(tiny_build, 5)
-    files = RunFiles(tiny_build.path("runs/happier"))
-    content = torch.load(files.checkpoint, weights_only=True)
-    files.save(content.pop("fingerprint"), {**content, "model": {}})
-    files.earlier_checkpoint.unlink()
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
-    assert (files.folder / "checkpoint-damaged.pt").exists()

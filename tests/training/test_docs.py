@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.training.config import TrainConfig
-from hgld.training.methods.config import Happier
+from hgld.training.methods import Happier
 
-PAGE = Path(__file__).parents[3] / "docs/training.md"
+PAGE = Path(__file__).parents[2] / "docs/training.md"
 METHOD_OF_TITLE = {
     "HAPPIER, alpha 2": "happier",
     "ROADMAP": "roadmap",
@@ -32,7 +32,7 @@ def test_the_settings_of_the_page_are_taken() -> None:
     (text,) = _blocks("toml")
     config = from_mapping(TrainConfig, tomllib.loads(text)["train"], where="the page")
     assert config.method == Happier(alpha=2.0)
-    assert (config.memory_size, config.augment.colour_jitter) == (4096, 0.4)
+    assert (config.memory_size, config.colour_jitter) == (4096, 0.4)
 
 
 def test_every_method_is_on_the_page() -> None:
@@ -59,21 +59,12 @@ def test_the_figures_of_the_methods_are_those_that_were_measured() -> None:
 
 def test_the_figures_of_the_changes_are_those_that_were_measured() -> None:
     report = json.loads((PAGE.parents[1] / "benchmarks/results/training.json").read_text())
-    plain, *changes = report["changes"]
-    told = PAGE.read_text().partition("## What each change gave\n")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")]
-    assert [row[0] for row in rows[1:]] == [one["title"] for one in changes]
-    for (title, *cells, loss), change in zip(rows[1:], changes, strict=True):
-        gains = [change["gains"][name] for name in ("h_ap", "map_landmark", "map_supercategory")]
-        for cell, gain in zip(cells, gains, strict=True):
-            deviation = gain["deviation"]
-            spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-            assert cell == f"{round(100 * gain['mean'], 1) + 0.0:+.1f}{spread}", title
-        assert loss == f"{change['loss']['mean']:.2f}", title
-    words = " ".join(told.split())
-    for name, title in (("h_ap", "H-AP"), ("map_landmark", "landmark mAP")):
-        assert f"{title} {100 * plain['measures'][name]['mean']:.1f}" in words
+    changes = {one["title"]: one for one in report["changes"]}
+    told = PAGE.read_text().partition("## What each change gave\n")[2]
+    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if re.match(r"\| \w", line)]
+    for title, cell in rows[1:]:
+        assert cell == f"{100 * changes[title]['gains']['h_ap']['mean']:+.1f}", title
+    plain = changes["As published"]["measures"]["h_ap"]["mean"]
     before = [one["before"]["h_ap"] for one in report["runs"] if one["group"] == "plain"]
-    assert f"H-AP {100 * sum(before) / len(before):.1f} before training" in words
-    recipe = changes[-1]["measures"]["h_ap"]["mean"]
-    assert f"training on crops of 128 px takes to {100 * recipe:.1f}" in words
+    words = f"{100 * plain:.1f} after {100 * sum(before) / len(before):.1f} before training"
+    assert words in " ".join(told.split())

@@ -126,9 +126,13 @@ class Roadmap(_Method):
         """Returns the loss of a batch."""
         from hgld import losses
 
-        bounds = {"alpha": self.positive_similarity, "beta": self.negative_similarity}
         ranking = batch.ranked(losses.sup_ap_loss)
-        spread = batch.ranked(partial(losses.decomposability_loss, **bounds))
+        bound = partial(
+            losses.decomposability_loss,
+            alpha=self.positive_similarity,
+            beta=self.negative_similarity,
+        )
+        spread = batch.ranked(bound)
         weight = self.decomposability_weight
         total = (1 - weight) * ranking + weight * spread
         return Cost(total, {"sup_ap": ranking, "decomposability": spread})

@@ -89,7 +89,8 @@ def require_whole_number(name: str, value: float, *, or_zero: bool = False) -> N
     Raises:
         ValueError: a fraction, NaN, something else than a number, or one that is too small.
     """
-    if not isinstance(value, Integral) or value < (0 if or_zero else 1):
+    is_whole = isinstance(value, Integral)
+    if not is_whole or value < (0 if or_zero else 1):
         least = "0 or more" if or_zero else "above 0"
         raise ValueError(f"{name} must be a whole number, {least}, got {value!r}")
 

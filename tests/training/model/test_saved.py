@@ -177,25 +177,16 @@ def test_a_folder_without_a_model_names_the_file_and_the_command(run: Path) -> N
 
 @pytest.mark.fault(100, "damaged model")
 @pytest.mark.parametrize("name", FILES)
-def test_a_bit_that_flips_in_a_model_is_named(run: Path, name: str) -> None:
+def test_a_model_with_other_bytes_than_were_written_is_named(run: Path, name: str) -> None:
     path = run / name
     whole = path.read_bytes()
-    for bit in range(3, 8 * len(whole), 8 * len(whole) // 20):
-        path.write_bytes(flipped(whole, bit))
+    bits = range(3, 8 * len(whole), 8 * len(whole) // 20)
+    for content in (whole[:-1], whole[:40], whole + b"\0", *(flipped(whole, bit) for bit in bits)):
+        path.write_bytes(content)
         with pytest.raises(DamagedError, match=name):
             load_model(run)
     path.write_bytes(whole)
     assert load_model(run).config == TINY
-
-
-@pytest.mark.fault(100, "damaged model")
-@pytest.mark.parametrize("name", FILES)
-def test_a_model_that_is_cut_or_has_more_is_named(run: Path, name: str) -> None:
-    whole = (run / name).read_bytes()
-    for content in (whole[:-1], whole[: len(whole) // 2], whole[:40], whole + b"\0"):
-        (run / name).write_bytes(content)
-        with pytest.raises(DamagedError, match=name):
-            load_model(run)
 
 
 @pytest.mark.fault(100, "damaged model")

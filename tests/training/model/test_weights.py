@@ -148,16 +148,6 @@ def test_damaged_weights_in_a_package_are_named(
         build_model(PACKAGED)
 
 
-@pytest.mark.fault(104, "damaged weights of a backbone")
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>", b"\x80\x02."])
-def test_a_file_that_holds_no_weights_is_one_line(tmp_path: Path, content: bytes) -> None:
-    for name in ("weights.pth", "weights.safetensors"):
-        path = tmp_path / name
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=rf"^[^\n]*{name}[^\n]*$"):
-            build_model(ModelConfig(backbone="test_resnet", weights=str(path), image_size=32))
-
-
 def test_a_first_training_knows_what_it_has_fetched(
     tiny_build: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

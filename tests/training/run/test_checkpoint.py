@@ -120,6 +120,8 @@ def test_what_is_saved_is_read_by_torch_and_has_the_same_bytes_each_time(tmp_pat
     assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "another name.pt").read_bytes()
 
 
+@pytest.mark.fault(88, "full disk in a checkpoint")
+@pytest.mark.fault(90, "read-only folder of a run")
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_a_write_that_the_disk_refuses_is_one_error_and_leaves_what_there_was(
     files: RunFiles, monkeypatch: pytest.MonkeyPatch, number: int

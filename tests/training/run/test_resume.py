@@ -19,6 +19,7 @@ from hgld.training.run.loop import run_train
 from tests.worlds.training_runs import (
     CHECKPOINT,
     TINY,
+    Stopped,
     Undisturbed,
     in_step,
     log_of,
@@ -33,12 +34,51 @@ def step_kept(workspace: Workspace) -> int:
     return step
 
 
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+LACKS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+]
+
+
 @pytest.mark.fault(92, "killed training with a checkpoint by time")
-@pytest.mark.parametrize("number", [1, 3, 6])
-def test_a_run_that_stops_after_any_step_goes_on_from_there(
-    tiny_build: Workspace, undisturbed: Undisturbed, number: int
+@pytest.mark.parametrize(
+    ("number", "act", "kind", "word"),
+    [
+        *((number, raising(Stopped()), Stopped, "") for number in (1, 3, 6)),
+        pytest.param(
+            *(5, interrupt, KeyboardInterrupt, ""),
+            marks=[
+                pytest.mark.fault(180, "Ctrl-C in training"),
+                pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage"),
+            ],
+        ),
+        *(
+            pytest.param(
+                *(5, raising(lack), InputError, "batch_size"),
+                marks=pytest.mark.fault(95, "out of memory in a step"),
+            )
+            for lack in LACKS
+        ),
+        (5, raising(RuntimeError("no such kernel")), RuntimeError, "kernel"),
+    ],
+)
+def test_a_run_that_stops_in_any_step_goes_on_from_there(
+    tiny_build: Workspace,
+    undisturbed: Undisturbed,
+    number: int,
+    act: Callable[[], None],
+    kind: type[BaseException],
+    word: str,
 ) -> None:
-    stop_in_step(tiny_build, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "sup_hap_loss", in_step(number, act))
+        with pytest.raises(kind, match=word):
+            run_train(tiny_build, TINY)
     assert step_kept(tiny_build) == number - 1
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
@@ -67,21 +107,6 @@ def test_a_run_with_a_memory_and_an_average_goes_on_as_well(
     assert one == other
     logs = [log_of(tiny_build, f"runs/{name}/metrics.jsonl") for name in ("whole", "stopped")]
     assert logs[0] == logs[1]
-
-
-@pytest.mark.fault(180, "Ctrl-C in training")
-@pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
-def test_after_ctrl_c_a_run_goes_on_from_its_last_checkpoint(
-    tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupt = in_step(5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with monkeypatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 4
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
 
 
 @pytest.mark.fault(98, "settings changed and changed back mid-run")
@@ -118,34 +143,6 @@ def first_met_after(workspace: Workspace, steps: int) -> int:
     early: list[int] = order[:steps].flatten().tolist()
     late: list[int] = order[steps:].flatten().tolist()
     return min(set(late) - set(early))
-
-
-@pytest.mark.fault(95, "out of memory in a step")
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
-        MemoryError(),
-    ],
-)
-def test_a_lack_of_memory_says_what_to_lower_and_leaves_the_last_checkpoint(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    monkeypatch.setattr(losses, "sup_hap_loss", in_step(5, raising(error)))
-    with pytest.raises(InputError, match="batch_size"):
-        run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 4
-
-
-def test_another_failure_of_torch_is_not_taken_for_a_lack_of_memory(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error = RuntimeError("no such kernel")
-    monkeypatch.setattr(losses, "sup_hap_loss", in_step(1, raising(error)))
-    with pytest.raises(RuntimeError) as caught:
-        run_train(tiny_build, TINY)
-    assert caught.value is error
 
 
 @pytest.mark.fault(99, "full disk in training")

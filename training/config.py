@@ -176,7 +176,7 @@ def require_run_name(field: str, name: str) -> None:
     is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)
     if not is_name or len(name) > _LONGEST_NAME:
         raise ValueError(
-            f"{field} must be letters, digits, dots, dashes and underscores, at most "
+            f"{field} must be a name of letters, digits, dots, dashes and underscores, at most "
             f"{_LONGEST_NAME}, got {name!r}; it becomes a folder"
         )
 

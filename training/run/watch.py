@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hgld.engine.config import row_settings
-from hgld.errors import DivergedError, InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
@@ -133,6 +133,11 @@ class RunWatch:
         if self._config.keep == "last" or best is None:
             return run.result
         content = self._files.load(self._files.best)
+        if content["step"] != best.step:  # a run on a GPU, killed between the two, went another way
+            raise DamagedError(
+                f"{self._files.best} must be of step {best.step}, the best, and is of step "
+                f"{content['step']}; delete {self._files.folder} and rerun, which trains it again"
+            )
         run.result.load_state_dict(content["model"])
         logger.info("train: the best step was %d, with H-AP %.1f", best.step, 100 * best.h_ap)
         return run.result

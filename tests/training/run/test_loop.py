@@ -194,6 +194,7 @@ def test_one_picture_passes_few_files_on_its_way_into_a_batch(tiny_build: Worksp
         with pytest.MonkeyPatch.context() as patch:
             stop = raising(Stopped())
             patch.setattr("hgld.training.run.loop.take_step", lambda *_, **__: stop())
+            patch.setattr("hgld.training.run.watch.RunWatch.show", lambda *_, **__: None)
             with pytest.raises(Stopped):
                 run_train(tiny_build, dataclasses.replace(TINY, name="again"))
         reached.append(1)

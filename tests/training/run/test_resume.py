@@ -49,9 +49,9 @@ LACKS = [
 @pytest.mark.parametrize(
     ("number", "act", "kind", "word"),
     [
-        *((number, raising(Stopped()), Stopped, "") for number in (1, 3, 6)),
+        *((number, raising(Stopped()), Stopped, None) for number in (1, 3, 6)),
         pytest.param(
-            *(5, interrupt, KeyboardInterrupt, ""),
+            *(5, interrupt, KeyboardInterrupt, None),
             marks=[
                 pytest.mark.fault(180, "Ctrl-C in training"),
                 pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage"),
@@ -73,7 +73,7 @@ def test_a_run_that_stops_in_any_step_goes_on_from_there(
     number: int,
     act: Callable[[], None],
     kind: type[BaseException],
-    word: str,
+    word: str | None,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(losses, "sup_hap_loss", in_step(number, act))

@@ -8,6 +8,7 @@ import pytest
 
 from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.losses import pairwise
 from hgld.training import methods
 from hgld.training.config import TrainConfig
@@ -36,5 +37,5 @@ def test_a_loss_with_its_method_is_added_in_two_files(
     run_train(tiny_build, dataclasses.replace(TINY, method=method, name="happier", epochs=8))
     losses = [line["loss"] for line in log_of(tiny_build)]
     assert sum(losses[-4:]) < sum(losses[:4])
-    with pytest.raises(ValueError, match="margin"):
-        dataclasses.replace(method, margin=4.0)
+    with pytest.raises(InputError, match="margin"):
+        from_mapping(TrainConfig, {"method": stated | {"margin": 4.0}}, where="[train]")

@@ -81,7 +81,6 @@ def test_neither_the_modes_nor_the_weights_nor_any_generator_change(
     tiny_build: Workspace, workers: int
 ) -> None:
     model = build_model(TINY.model)
-    model.batch_norm_is_frozen = True
     model.train()
     modes = [module.training for module in model.modules()]
     assert len(set(modes)) == 2  # batch normalisation is frozen, the rest is not

@@ -311,11 +311,11 @@ def train_step(sections: Sections) -> BuildStep:
             goes_on = "resumes from the one before it, if any"
             yield from _mended(checkpoint_damages, "train", goes_on)(workspace, deep)
             yield from best_weights_damages(workspace)
-        for file in sorted(workspace.path("runs").glob("*/*/index.json")):
+        for file in sorted(workspace.path("runs").glob("*/*/stages/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
             try:
-                found = [*embedded_index_damages(file.parent)]
+                found = [*embedded_index_damages(file.parents[1])]
             except DamagedError as error:
                 found = [(file, str(error).removeprefix(f"{file} "))]
             yield from (_damage(workspace, path, what) for path, what in found)

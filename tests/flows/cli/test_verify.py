@@ -94,8 +94,8 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
     RunFiles(checkpoint.parent).save("f", {"step": 1})
     best = RunFiles(checkpoint.parent).best
     save_sealed({"step": 1, "model": {"weight": torch.ones(50)}}, best)
-    index = root / "runs/happier/index-photos/index.json"
-    index.parent.mkdir()
+    index = root / "runs/happier/index-photos/stages/index.json"
+    index.parent.mkdir(parents=True)
     index.write_text("{")
     damaged = {
         root / "metadata/csv/test.csv": "`hgld metadata`",

@@ -58,7 +58,7 @@ def test_two_runs_write_the_same_bytes(
 
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
-def test_what_changes_embeddings_makes_other_files_and_pruning_removes_those_not_asked_for(
+def test_what_changes_embeddings_has_files_of_its_own_until_they_are_pruned(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
     others = {"model.safetensors", "0123.safetensors", "notes.txt"}

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, setting
-from hgld.engine.dataset import Dataset
+from hgld.engine.dataset import Dataset, ParquetLayout
 from hgld.engine.stage import Stage, manifest_beside
 from hgld.engine.workspace import Manifest, Workspace, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError
@@ -103,7 +103,11 @@ class IndexOrigin:
             # unit norm
             pa.field("embedding", pa.list_(number, self.dimensions), nullable=False),
         ]
-        return Dataset(path="embeddings", stage=INDEX_STAGE, schema=pa.schema(fields))
+        # A dictionary of numbers that hardly repeat makes a shard 7% larger.
+        layout = ParquetLayout(plain=("embedding.list.element",))
+        return Dataset(
+            path="embeddings", stage=INDEX_STAGE, schema=pa.schema(fields), layout=layout
+        )
 
     def stage(self) -> Stage:
         """Returns the stage that makes the index."""

@@ -182,8 +182,8 @@ def test_another_number_of_shards_embeds_nothing(
     source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(source)
-    (source.folder / "a/0.png").unlink()
-    for pictures, shards in ((1, 16), (100, 1)):
+    for gone, pictures, shards in (("a/0.png", 1, 16), ("a/2.png", 100, 1)):
+        (source.folder / gone).unlink()
         monkeypatch.setattr(making, "SHARD_PICTURES", pictures)
         assert made(source) == []
         assert len(made.shards()) == shards

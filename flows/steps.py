@@ -309,11 +309,11 @@ def train_step(sections: Sections) -> BuildStep:
             from hgld.training.run.checkpoint import checkpoint_damages
 
             yield from checkpoint_damages(workspace)
-        for file in sorted(workspace.path("runs").glob("*/*/index.json")):
+        for file in sorted(workspace.path("runs").glob("*/*/stages/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
             try:
-                found = [*embedded_index_damages(file.parent)]
+                found = [*embedded_index_damages(file.parents[1])]
             except DamagedError as error:
                 found = [(file, str(error).removeprefix(f"{file} "))]
             yield from (_damage(workspace, path, what) for path, what in found)

@@ -192,7 +192,7 @@ RUN_BY = {
             'hgld search "my picture.jpg" --html nearest.html',
             "hgld index --images photos",
             'hgld search "my picture.jpg" --index build/runs/happier/index-photos -k 5',
-            "hgld index --images photos --out photos-index --shard-images 1000 --numbers float16",
+            "hgld index --images photos --out photos-index --numbers float16",
         ),
         _SEARCH,
     ),

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
-    "training": (*_BUILD, "memory", "pictures", "plots", "losses", "metrics"),
+    "training": (*_BUILD, "loading", "memory", "pictures", "plots", "losses", "metrics"),
     "benchmarks": (
         *(*_BUILD, *STAGE_ROOMS, "loading", "memory", "pages", "pictures", "plots"),
         *("losses", "metrics", "training"),

@@ -19,10 +19,10 @@ from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
 from hgld.training.config import TrainConfig
-from hgld.training.index.config import IndexConfig
+from hgld.training.index.folder import IndexConfig
 
 if TYPE_CHECKING:
-    from hgld.training.index.finding.looking import FoundPictures
+    from hgld.training.index.finding import FoundPictures
 
 _RUN = TrainConfig().name
 
@@ -43,21 +43,22 @@ def index(options: IndexOptions) -> None:
     """Embeds a folder of pictures, or a split of the build, for `hgld search`.
 
     Reads a run in runs/, and the pictures of a folder or of images/; writes one folder: the
-    embeddings as parquet shards and as a numpy array, and index.json. Needs hgld[train].
+    embeddings as parquet shards and as a numpy array. Needs hgld[train].
     """
-    from hgld.training.index.places import default_index, picture_source, run_folder
+    from hgld.training.index.folder import default_index, run_folder
+    from hgld.training.index.listing import picture_source
 
     workspace = Workspace(options.root)
     source = picture_source(workspace, options.images, options.split)
     place = run_folder(workspace, options.run)
     with needing("train", "`hgld index`"):
-        from hgld.training.index.making.run import run_index
+        from hgld.training.index.making import make_index
     config = IndexConfig(**{one.name: getattr(options, one.name) for one in fields(IndexConfig)})
-    report = run_index(place, source, options.out or default_index(place, source), config)
+    out = options.out or default_index(place, source)
+    report = make_index(place, source, out, config)
     click.echo(report.words())
-    if report.index.failed:
-        what = f"{report.index.failed:,} pictures could not be read"
-        raise IncompleteError(f"{report.index.folder}: {what}; {TRIED_AGAIN}")
+    if failed := report.manifest.failed:
+        raise IncompleteError(f"{out}: {failed:,} pictures could not be read; {TRIED_AGAIN}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +82,19 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     Reads an index, its run, and labels in annotations/, if any; writes nothing, or with --html one
     self-contained file. Needs hgld[train].
     """
-    from hgld.training.index.folder import read_embedded_index
-    from hgld.training.index.places import run_folder, sole_index
+    from hgld.training.index.folder import only_index, read_embedded_index, run_folder
 
     workspace = Workspace(options.root or DEFAULT_ROOT)
-    folder = options.index or sole_index(workspace, options.run or _RUN)
+    folder = options.index or only_index(workspace, options.run or _RUN)
     there = read_embedded_index(folder)
-    model = run_folder(workspace, options.run) if options.run else there.run
+    origin = there.origin
+    model = run_folder(workspace, options.run) if options.run else Path(origin.run)
     if not model.exists():
         raise InputError(f"{model}, which made {folder}, is missing; give its place with --run")
     with needing("train", "`hgld search`"):
-        from hgld.training.index.finding.looking import search_pictures
-        from hgld.training.index.finding.page import search_page
-    known = options.root or (there.source if there.split else DEFAULT_ROOT)
+        from hgld.training.index.finding import search_pictures
+        from hgld.training.index.page import search_page
+    known = options.root or (Path(origin.source) if origin.split else DEFAULT_ROOT)
     searches = search_pictures(
         there, list(pictures), options.k, run=model, root=known, device=options.device
     )
@@ -108,7 +109,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
 
 def _tell(searches: "Sequence[FoundPictures]") -> None:
     """Prints what was found: tables on a terminal, otherwise tab-separated lines."""
-    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
+    from hgld.training.index.finding import LEVEL_TITLES
 
     columns, is_terminal = ("rank", "similarity", *LEVEL_TITLES, "file"), sys.stdout.isatty()
     if not is_terminal:

@@ -38,7 +38,8 @@ def write_stage(workspace: Workspace, tables: Sequence[tuple[Dataset, pa.Table]]
 
     def produce(writer: StageWriter) -> None:
         for dataset, table in tables:
-            writer.write(dataset, "rows", table)
+            # Shards of a release are numbered, and `hgld.load` counts them.
+            writer.write(dataset, "00000-of-00001" if "*" in dataset.path else "rows", table)
 
     outputs = tuple(dataset for dataset, _ in tables)
     stage = Stage(name=outputs[0].stage, version=1, outputs=outputs)

@@ -1,1 +1,1 @@
-"""An embedded index: embeddings kept on disk, and exact search in them."""
+"""An index of pictures: embeddings kept on disk, and exact search in them."""

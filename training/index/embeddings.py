@@ -1,4 +1,4 @@
-"""Embeddings of a split, kept block by block, so that whoever was stopped embeds nothing twice."""
+"""Embeddings of a split, kept in blocks, so that a stopped run embeds no block again."""
 
 import dataclasses
 import hashlib
@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -29,18 +29,14 @@ logger = logging.getLogger(__name__)
 BLOCK = 8192
 """Images of a block: minutes of work on a CPU, and 64 MB at 2,048 dimensions."""
 
-
 _VERSION = 1
-"""Raised when pictures are cropped in another way, so that no older block is taken."""
-# Of these the bits of an embedding depend as well.
+"""Raised when pictures are cropped in another way, so that no older block is used."""
+# The bits of an embedding depend on these as well.
 _PACKAGES = ("torch", "torchvision", "timm", "pillow")
 _ENTRY = "hgld"
-"""Of a file's metadata: JSON."""
+"""Key of a file's metadata; its value is JSON."""
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
-# How a file that is no block, or a damaged one, shows.
 _UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError)
-# Of a norm: bfloat16 has 8 bits, but vectors are normalised in float32.
-_TOLERANCE = 1e-3
 
 
 class KeptEmbeddings(NamedTuple):
@@ -49,7 +45,7 @@ class KeptEmbeddings(NamedTuple):
     embeddings: Tensor
     """(N, D) float32 on the CPU, unit norm."""
     seconds: float | None
-    """With reading the pictures; None where a block was kept from an earlier run."""
+    """With reading the pictures; None if a block was kept from an earlier run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +53,8 @@ class EmbeddingCache:
     """A folder of `<key>.safetensors`: `embeddings` (n, D), and in the metadata of which images.
 
     The key is the digest of everything the embeddings depend on: the model, the bytes of the
-    pictures, the size, the precision, the packages. Beside it the metadata has the digest of the
-    embeddings, so a file is right or it is named and made again. Two runs write the same bytes.
+    pictures, the size, the precision, the packages. The metadata also has the digest of the
+    embeddings, so a damaged file is named and made again. Two runs write the same bytes.
     """
 
     folder: Path
@@ -87,10 +83,8 @@ class EmbeddingCache:
             DamagedError: an image is not what was recorded.
         """
         weights = model_digest(model)
-        blocks = [
-            self._block(model, weights, images.part(start, start + BLOCK), image_size)
-            for start in range(0, len(images), BLOCK)
-        ]
+        parts = [images.part(start, start + BLOCK) for start in range(0, len(images), BLOCK)]
+        blocks = [self._block(model, weights, part, image_size) for part in parts]
         spent = [one.seconds for one in blocks if one.seconds is not None]
         return KeptEmbeddings(
             torch.cat([one.embeddings for one in blocks]),
@@ -98,10 +92,7 @@ class EmbeddingCache:
         )
 
     def prune(self) -> None:
-        """Removes what no call of `embed` has asked for: embeddings of models that are gone.
-
-        A file of another name than this class gives is somebody else's, and stays.
-        """
+        """Removes blocks that no call of `embed` has asked for; files with other names stay."""
         for path in self.folder.glob("*.safetensors"):
             if path not in self._used and _NAME.fullmatch(path.name):
                 path.unlink()
@@ -109,16 +100,14 @@ class EmbeddingCache:
     def _block(
         self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
     ) -> KeptEmbeddings:
-        image_ids = " ".join(images.image_ids.to_pylist())
         versions = [importlib.metadata.version(name) for name in _PACKAGES]
         parts = [_VERSION, versions, weights, image_size, self.precision, images.digest()]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        metadata = {"key": key, "split": images.split, "image_ids": image_ids}
         path = self.folder / f"{key[:32]}.safetensors"
         self._used.add(path)
         if path.exists():
             try:
-                return _read_block(path, metadata, (len(images), model.embedding_dim))
+                return KeptEmbeddings(_read_block(path), None)
             except _UNREADABLE as error:
                 why = first_line(error)
                 logger.warning("%s is damaged (%s): embedding its images again", path, why)
@@ -133,53 +122,38 @@ class EmbeddingCache:
             device=self.device,
         )
         seconds = round(time.perf_counter() - started, 3)
+        image_ids = " ".join(images.image_ids.to_pylist())
+        told = {"key": key, "split": images.split, "image_ids": image_ids}
+        told["sha256"] = _digest(embeddings)
         with writing(path), atomic_file(path) as temporary:
-            told = json.dumps(metadata | {"sha256": _digest(embeddings)}, sort_keys=True)
             # One entry: safetensors writes several in an order that changes from run to run.
-            temporary.write_bytes(save({"embeddings": embeddings}, {_ENTRY: told}))
+            metadata = {_ENTRY: json.dumps(told, sort_keys=True)}
+            temporary.write_bytes(save({"embeddings": embeddings}, metadata))
         return KeptEmbeddings(embeddings, seconds)
 
 
 def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yields the blocks in the folder of a cache that are not as they were written, and why."""
+    """Yields the blocks in the folder of a cache that changed since they were written, and how."""
     for path in sorted(folder.glob("*.safetensors")):
         if _NAME.fullmatch(path.name):
             try:
-                metadata, _ = _open_block(path)
-                if not metadata["key"].startswith(path.stem):
-                    raise ValueError("it has the name of another")
+                _read_block(path)
             except _UNREADABLE as error:
                 yield path, f"is damaged ({first_line(error)})"
 
 
-def _open_block(path: Path) -> tuple[dict[str, str], Tensor]:
-    """Returns what a block says of itself, and its embeddings as they were written.
+def _read_block(path: Path) -> Tensor:
+    """Returns the embeddings of a block, as they were written.
 
     Raises:
-        ValueError: they are not, or it is no block (as are the others of `_UNREADABLE`).
+        ValueError: they changed, or the name is that of another (see `_UNREADABLE` for the rest).
     """
     with safe_open(path, "pt") as file:
-        metadata: dict[str, str] = json.loads((file.metadata() or {})[_ENTRY])
+        told: dict[str, str] = json.loads((file.metadata() or {})[_ENTRY])
         embeddings: Tensor = file.get_tensor("embeddings")
-    if _digest(embeddings) != metadata.pop("sha256"):
+    if _digest(embeddings) != told["sha256"] or not told["key"].startswith(path.stem):
         raise ValueError("it has other values than were written")
-    return metadata, embeddings
-
-
-def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int]) -> KeptEmbeddings:
-    """Reads a block that has to be of these images, and as it was written.
-
-    Raises:
-        ValueError: it is not; the text says what differs.
-    """
-    found, embeddings = _open_block(path)
-    if found != metadata:
-        raise ValueError("it is of other images or another model")
-    if tuple(embeddings.shape) != shape or embeddings.dtype != torch.float32:
-        raise ValueError(f"it has {tuple(embeddings.shape)} {embeddings.dtype}, not {shape}")
-    if not ((embeddings.norm(dim=1) - 1).abs() < _TOLERANCE).all():  # of NaN neither
-        raise ValueError("a vector is not of unit norm")
-    return KeptEmbeddings(embeddings, None)
+    return embeddings
 
 
 def _digest(values: Tensor) -> str:

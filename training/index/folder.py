@@ -1,233 +1,277 @@
-"""The folder of an index of pictures: `index.json`, the array, and the rows of the array.
+"""The folder of an index: its settings, where it lies, what is in it; light to import.
 
-`index.json` is written last, so a folder without one is no index yet. `embeddings.npy` has the
-vectors of all pictures whose status is ok, in the order of the shards and of their rows.
+An index is a build of its own with one stage (`hgld.engine.stage`), which proves its files, goes on
+where it was killed, and replaces an index as a whole. It has the rows of the pictures that have an
+embedding, in shards; their vectors as one numpy array, in the order of the rows; and the pictures
+that have none, with the reason.
 """
 
+import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hgld.engine.files import FileRecord, record_file
+from hgld.engine.config import check_settings, setting
+from hgld.engine.dataset import Dataset, ParquetLayout
+from hgld.engine.stage import Stage, manifest_beside
+from hgld.engine.workspace import Manifest, Workspace, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.training.index.config import IndexConfig
+from hgld.pictures import DECODING
+from hgld.training.index.listing import PictureSource
+from hgld.training.model.config import Precision, require_whole_number
 
-INDEX_FILE = "index.json"
 ARRAY_FILE = "embeddings.npy"
-INDEX_FORMAT = 1
-_DEFAULTS = IndexConfig()
+INDEX_STAGE = "index"
+INDEX_VERSION = 1
+"""To be raised when the same picture becomes another embedding."""
+_PREFIX = "index-"
+
+NOT_EMBEDDED = Dataset(
+    path="not-embedded.parquet",
+    stage=INDEX_STAGE,
+    schema=pa.schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("path", pa.string()),  # as in the listing
+            pa.field("status", pa.string(), nullable=False),  # bad | failed
+            pa.field("error", pa.string(), nullable=False),
+        ]
+    ),
+)
+"""The pictures of an index that have no embedding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardFile:
-    """A shard of an index."""
+class IndexConfig:
+    """Settings of `hgld index`. Only `precision` and `numbers` change what is kept."""
 
-    name: str
-    key: str
-    rows: int
-    ok: int
-    bad: int
-    record: FileRecord
+    workers: int = setting(4, "Processes that read pictures, at most one a core; 0: none.")
+    batch_size: int = setting(64, "Pictures at a time.")
+    precision: Precision = setting("float32", "Number format of the forward pass.")
+    numbers: Literal["float32", "float16"] = setting("float32", "Number format of what is kept.")
+    device: str = setting("auto", "Such as cpu or cuda:0; auto: the first GPU, if any.")
+
+    def __post_init__(self) -> None:
+        """Refuses what could only fail later."""
+        check_settings(self)
+        require_whole_number("batch_size", self.batch_size)
+        require_whole_number("workers", self.workers, or_zero=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedIndex:
-    """What `index.json` says."""
+class IndexOrigin:
+    """What an index was made from; its stage's settings."""
 
-    folder: Path
-    source: Path
+    source: str
     """The folder of the pictures, or of the build."""
     split: str
     """Of the build; empty: a folder of pictures."""
-    run: Path
-    """Of the model."""
+    run: str
+    """Folder or file of the model."""
     model: str
     """Digest of the model's settings and weights."""
     image_size: int
-    precision: str
-    numbers: str
+    precision: Precision
+    numbers: Literal["float32", "float16"]
     dimensions: int
-    shards: tuple[ShardFile, ...]
-    array: FileRecord
+    pictures: str = ""
+    """Digest of the listing."""
 
-    def __len__(self) -> int:
-        """Returns N, the pictures that have an embedding."""
-        return sum(shard.ok for shard in self.shards)
+    def recipe(self) -> str:
+        """Returns a SHA-256, as hex, of what decides an embedding apart from the picture."""
+        values = [INDEX_VERSION, DECODING, self.model, self.image_size, self.precision]
+        return hashlib.sha256(json.dumps([*values, self.numbers]).encode()).hexdigest()
 
-    @property
-    def failed(self) -> int:
-        """How many pictures the next run tries again."""
-        return sum(shard.rows - shard.ok - shard.bad for shard in self.shards)
-
-    def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Returns a part of the array, (n, D), mapped and not read.
-
-        Raises:
-            DamagedError: the array is not as large as it was.
-        """
-        stop = len(self) if stop is None else stop
-        path = self.folder / ARRAY_FILE
-        kind = np.dtype(self.numbers)
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise DamagedError(f"{path} is gone; {self.again()}") from error
-        if size != self.array.size:
-            raise DamagedError(
-                f"{path} has {size:,} bytes, not the {self.array.size:,} that were written; "
-                f"{self.again()}"
-            )
-        width = self.dimensions * kind.itemsize
-        head = size - len(self) * width
-        if start == stop:
-            return np.empty((0, self.dimensions), kind)
-        # A copy of what is written to, which nothing is: torch takes no array that is read-only.
-        return np.memmap(
-            path, kind, "c", offset=head + start * width, shape=(stop - start, self.dimensions)
+    def rows(self) -> Dataset:
+        """Returns the table of the pictures that have an embedding."""
+        number = pa.float16() if self.numbers == "float16" else pa.float32()
+        fields = [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("path", pa.string(), nullable=False),  # this and the next two: see the listing
+            pa.field("size_bytes", pa.int64(), nullable=False),
+            pa.field("modified_ns", pa.int64()),
+            pa.field("sha256", pa.string(), nullable=False),
+            pa.field("recipe", pa.string(), nullable=False),  # as `IndexOrigin.recipe`
+            # unit norm
+            pa.field("embedding", pa.list_(number, self.dimensions), nullable=False),
+        ]
+        # A dictionary of numbers that hardly repeat makes a shard 7% larger.
+        layout = ParquetLayout(plain=("embedding.list.element",))
+        return Dataset(
+            path="embeddings", stage=INDEX_STAGE, schema=pa.schema(fields), layout=layout
         )
 
-    def picture_at(self, position: int) -> tuple[str, str]:
-        """Returns image id and path of the picture at a row of the array.
+    def stage(self) -> Stage:
+        """Returns the stage that makes the index."""
+        return Stage(
+            name=INDEX_STAGE,
+            version=INDEX_VERSION,
+            outputs=(self.rows(), NOT_EMBEDDED),
+            output_files=(ARRAY_FILE,),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedIndex:
+    """A finished index."""
+
+    folder: Path
+    origin: IndexOrigin
+    manifest: Manifest
+
+    def __len__(self) -> int:
+        """Returns N, the number of pictures that have an embedding."""
+        return self.manifest.rows - self.manifest.problems
+
+    def vectors(self) -> NDArray[Any]:
+        """Returns the array (N, D), mapped and not read.
 
         Raises:
-            DamagedError: its shard is gone, or has other rows.
+            DamagedError: it is missing, or has another size.
         """
+        path, shape = self.folder / ARRAY_FILE, (len(self), self.origin.dimensions)
+        try:
+            # Copied when it is written to, which it never is: torch refuses a read-only array.
+            array: NDArray[Any] = np.load(path, mmap_mode="c")
+        except (OSError, EOFError, ValueError) as error:
+            raise DamagedError(f"{path} is damaged ({error}); {self.again()}") from error
+        if array.shape != shape or array.dtype != self.origin.numbers:
+            what = f"{path} has {array.shape} {array.dtype}, not {shape} {self.origin.numbers}"
+            raise DamagedError(f"{what}; {self.again()}")
+        return array
+
+    def pictures_at(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
+        """Returns image id and path of the pictures at some rows of the array.
+
+        Raises:
+            DamagedError: a shard is missing, or has other rows.
+        """
+        shards = sorted(self.origin.rows().own(self.manifest.records))
+        found: dict[int, tuple[str, str]] = {}
         start = 0
-        for shard in self.shards:
-            if position < start + shard.ok:
-                return self._picture_in(shard, position - start)
-            start += shard.ok
-        raise ValueError(f"position must be below {len(self):,}, got {position:,}")
+        try:
+            for path in (self.folder / name for name in shards):
+                stop = start + pq.read_metadata(path).num_rows
+                if here := [place for place in positions if start <= place < stop]:
+                    rows = pq.read_table(path, columns=["image_id", "path"], partitioning=None)
+                    names = zip(
+                        *(rows[name].to_pylist() for name in rows.column_names), strict=True
+                    )
+                    named = dict(enumerate(names, start))
+                    found |= {place: named[place] for place in here}
+                start = stop
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedError(f"{path} is damaged ({error}); {self.again()}") from error
+        if start != len(self):
+            what = f"{self.folder} has {start:,} rows for {len(self):,} embeddings"
+            raise DamagedError(f"{what}; {self.again()}")
+        return found
 
     def again(self) -> str:
-        """Returns what to type so that the index is made again, the same way."""
+        """Returns the command that makes the index again in the same way."""
+        origin, defaults = self.origin, IndexConfig()
         words = ["hgld", "index"]
-        words += ["--split", self.split, "--root"] if self.split else ["--images"]
-        words += [str(self.source), "--run", str(self.run), "--out", str(self.folder)]
+        words += ["--split", origin.split, "--root"] if origin.split else ["--images"]
+        words += [origin.source, "--run", origin.run, "--out", str(self.folder)]
         for name in ("precision", "numbers"):
-            if getattr(self, name) != getattr(_DEFAULTS, name):
-                words += [f"--{name}", getattr(self, name)]
+            if getattr(origin, name) != getattr(defaults, name):
+                words += [f"--{name}", getattr(origin, name)]
         return f"run `{shlex.join(words)}`"
-
-    def text(self) -> str:
-        """Returns it as JSON."""
-        values = {
-            "format": INDEX_FORMAT,
-            "source": {"folder": str(self.source), "split": self.split},
-            "model": {"run": str(self.run), "digest": self.model},
-            "image_size": self.image_size,
-            "precision": self.precision,
-            "numbers": self.numbers,
-            "N": len(self),
-            "D": self.dimensions,
-            "counts": self.counts(),
-            "array": {"file": ARRAY_FILE, **self.array._asdict()},
-            "shards": [
-                {
-                    "file": one.name,
-                    **{name: getattr(one, name) for name in ("key", "rows", "ok", "bad")},
-                    **one.record._asdict(),
-                }
-                for one in self.shards
-            ],
-        }
-        return json.dumps(values, indent=2) + "\n"
-
-    def counts(self) -> dict[str, int]:
-        """Returns how many pictures there are, and what became of them."""
-        bad = sum(shard.bad for shard in self.shards)
-        rows = sum(shard.rows for shard in self.shards)
-        return {"pictures": rows, "ok": len(self), "bad": bad, "failed": self.failed}
-
-    def _picture_in(self, shard: ShardFile, row: int) -> tuple[str, str]:
-        path = self.folder / shard.name
-        try:
-            table = pq.read_table(path, columns=["image_id", "path", "status"], partitioning=None)
-            ok = table.filter(pc.equal(table["status"], "ok"))
-            image_id, place = ok["image_id"][row].as_py(), ok["path"][row].as_py()
-        except (OSError, ValueError, LookupError) as error:
-            why = str(error).partition("\n")[0]
-            raise DamagedError(f"{path} is damaged ({why}); {self.again()}") from error
-        if len(ok) != shard.ok:
-            raise DamagedError(
-                f"{path} has {len(ok):,} embeddings, not {shard.ok:,}; {self.again()}"
-            )
-        return image_id, place
 
 
 def read_embedded_index(folder: Path) -> EmbeddedIndex:
-    """Reads `index.json` of an index.
+    """Reads what an index is, without its embeddings.
 
     Raises:
-        MissingInputError: there is none (yet).
-        DamagedError: it is not as it was written.
+        MissingInputError: there is no index (yet).
+        DamagedError: its manifest is damaged, or a run was killed while it replaced the index.
         InputError: a later version of this program wrote it.
     """
-    path = folder / INDEX_FILE
+    workspace = Workspace(folder)
+    path = workspace.manifest_path(INDEX_STAGE)
     if not path.is_file():
-        state = "has no index.json (yet)" if folder.is_dir() else "is not there"
+        state = "holds no (finished) index" if folder.is_dir() else "does not exist"
         raise MissingInputError(
             f"{folder} {state}; `hgld index --images FOLDER --out {folder}` makes an index of the "
-            f"pictures of a folder, and `--split index` in place of --images of a build's"
+            f"pictures of a folder, and `--split index` instead of --images one of a build's"
         )
+    mend = "run the `hgld index` that made it again"
+    if manifest_beside(workspace, INDEX_STAGE).exists():
+        raise DamagedError(f"{path} is about to be replaced by a run that was stopped; {mend}")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] <= INDEX_FORMAT:
-            return _parsed(folder, values)
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedError(
-            f"{path} is damaged ({error!r}); run the `hgld index` that made it again"
-        ) from error
-    raise InputError(
-        f"{path} was written by a later version of hgld (format {values['format']}, this one "
-        f"knows {INDEX_FORMAT}); use that version, or another --out"
-    )
-
-
-def _parsed(folder: Path, values: Mapping[str, Any]) -> EmbeddedIndex:
-    array = values["array"]
-    return EmbeddedIndex(
-        folder=folder,
-        source=Path(values["source"]["folder"]),
-        split=str(values["source"]["split"]),
-        run=Path(values["model"]["run"]),
-        model=str(values["model"]["digest"]),
-        image_size=int(values["image_size"]),
-        precision=str(values["precision"]),
-        numbers=str(values["numbers"]),
-        dimensions=int(values["D"]),
-        array=FileRecord(array["size"], array["sha256"]),
-        shards=tuple(
-            ShardFile(
-                name=str(one["file"]),
-                **{name: one[name] for name in ("key", "rows", "ok", "bad")},
-                record=FileRecord(one["size"], one["sha256"]),
-            )
-            for one in values["shards"]
-        ),
-    )
+        manifest = load_manifest(path)
+    except DamagedError as error:
+        raise DamagedError(f"{error}; {mend}") from error
+    return EmbeddedIndex(folder, IndexOrigin(**manifest.settings), manifest)  # type: ignore[arg-type]  # sealed
 
 
 def embedded_index_damages(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yields the files of an index that are not as they were written, and why.
+    """Yields the files of an index that changed since they were written, and how.
 
     Raises:
         MissingInputError: there is no index.
-        DamagedError: its `index.json` is damaged itself.
+        DamagedError: its manifest is damaged.
     """
     index = read_embedded_index(folder)
-    records = {shard.name: shard.record for shard in index.shards} | {ARRAY_FILE: index.array}
-    for name, record in records.items():
-        path = folder / name
-        if not path.is_file():
-            yield path, f"is gone; {index.again()}"
-        elif record_file(path) != record:
-            yield path, f"has other bytes than were written; {index.again()}"
+    manifest = index.manifest
+    for name, what in Workspace(folder).damages(manifest.records, manifest.patterns):
+        yield folder / name, f"{what}; {index.again()}"
+
+
+def run_folder(workspace: Workspace, run: str) -> Path:
+    """Returns the folder of a run: the one of this name in the build, or another folder or file.
+
+    Raises:
+        MissingInputError: there is none; the message names those of the build.
+    """
+    own = workspace.path(f"runs/{run}")
+    if own.exists():
+        return own
+    if Path(run).exists():
+        return Path(run)
+    there = sorted(path.name for path in workspace.path("runs").glob("*") if path.is_dir())
+    runs = f"runs there: {', '.join(there)}" if there else "there is no run yet"
+    mend = f"name a run with --run, or make one with {workspace.command('train')}"
+    raise MissingInputError(f"{own} does not exist ({runs}); {mend}")
+
+
+def default_index(run: Path, source: PictureSource) -> Path:
+    """Returns the folder of an index for which no other is named: one beside the model.
+
+    Example:
+        >>> default_index(Path("build/runs/happier"), PictureSource(folder=Path("/my/photos")))
+        PosixPath('build/runs/happier/index-photos')
+    """
+    folder = run if run.is_dir() or not run.suffix else run.parent
+    return folder / f"{_PREFIX}{source.split or source.folder.name}"
+
+
+def only_index(workspace: Workspace, run: str) -> Path:
+    """Returns the only index beside the model of a run.
+
+    Raises:
+        MissingInputError: there is none; the message says what makes one.
+        InputError: there are several; the message names them.
+    """
+    own = workspace.path(f"runs/{run}")
+    folder = own if own.exists() else Path(run)
+    folder = folder if folder.is_dir() else folder.parent
+    found = sorted(path.parents[1] for path in folder.glob(f"{_PREFIX}*/stages/{INDEX_STAGE}.json"))
+    if not found:
+        raise MissingInputError(
+            f"{own} has no index to search, and --index names none; "
+            f"{workspace.command('index --split index')} makes one of the build's index "
+            f"images, and `hgld index --images FOLDER` one of the pictures of a folder"
+        )
+    if len(found) > 1:
+        listed = ", ".join(map(str, found))
+        raise InputError(f"{own} has several indexes; name one with --index: {listed}")
+    return found[0]

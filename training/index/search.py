@@ -16,7 +16,6 @@ from hgld.metrics.similarity import (
     own_positions,
     pad_queries,
     similarity_blocks,
-    similarity_dtype,
 )
 
 _MOST_ROWS = 256  # more queries at a time gain nothing
@@ -29,7 +28,7 @@ class Neighbours(NamedTuple):
     """The best k items of each query, best first."""
 
     values: Tensor
-    """(Q, k) similarities, single precision or double where an embedding is."""
+    """(Q, k) float32 similarities."""
     indices: Tensor
     """(Q, k) int64 positions in the index."""
 
@@ -45,16 +44,16 @@ def top_k(
 ) -> Neighbours:
     """Finds the k index items with the highest inner product for each query.
 
-    Exact, and the same on every run: equal similarities are ordered by position in the index. A
-    query that is itself in the index is left out of its own list by its id, wherever it stands.
-    Runs on the device of the queries, which the index is moved to in blocks; beyond the
-    arguments it takes some 100 MB and 16 Q k bytes.
+    Exact in single precision, and the same on every run: equal similarities are ordered by position
+    in the index. A query that is itself in the index is left out of its own list by its id. Runs on
+    the device of the queries, to which the index is moved in blocks; beyond the arguments it takes
+    about 100 MB and 16 Q k bytes.
 
     Args:
         query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
         index_embeddings: (N, D) floating point.
         k: how many items to find, 1 to N (one less where a query is in the index).
-        query_ids: Q unique ids, integers or strings; None where no query is in the index.
+        query_ids: Q unique ids, integers or strings; None: no query is in the index.
         index_ids: N unique ids of the same kind; None as above.
 
     Returns:
@@ -80,21 +79,18 @@ def top_k(
             f"k must be between 1 and the items that a query can find ({available}), got {k}; "
             "ask for fewer"
         )
-    dtype = similarity_dtype(query_embeddings, index_embeddings)
-    best_of = _best_single if dtype == torch.float32 else _best_double
-    own = own.to(query_embeddings.device)
-    found = []
+    queries, own = query_embeddings.float(), own.to(query_embeddings.device)
+    count = max(1, min(_MOST_ROWS, _KEY_BYTES // (16 * (k + BLOCK_COLUMNS))))
     with full_precision():
-        count = max(1, min(_MOST_ROWS, _KEY_BYTES // (16 * (k + BLOCK_COLUMNS))))
-        for start in range(0, max(1, len(query_embeddings)), count):
-            rows = slice(start, start + count)
-            found.append(best_of(query_embeddings[rows].to(dtype), index_embeddings, own[rows], k))
-    values, indices = zip(*found, strict=True)
-    return Neighbours(torch.cat(values), torch.cat(indices))
+        found = [
+            _best(queries[start : start + count], index_embeddings, own[start : start + count], k)
+            for start in range(0, max(1, len(queries)), count)
+        ]
+    return Neighbours(*map(torch.cat, zip(*found, strict=True)))
 
 
-def _best_single(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Searches in single precision: similarity and position are one integer, so nothing ties."""
+def _best(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Sorts by one integer of similarity and position, so that nothing ties."""
     rows = len(queries)
     # The best k so far, then room for at least as many new ones.
     width = k + BLOCK_COLUMNS * math.ceil(k / BLOCK_COLUMNS)
@@ -109,7 +105,8 @@ def _best_single(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[T
         key.copy_(descending_bits(similarities[:rows], scratch[:, :count]))
         key.bitwise_left_shift_(_POSITION_BITS)
         key |= torch.arange(start, start + count, device=key.device)
-        _mask_own(key, own, start, _LAST)
+        inside = ((own >= start) & (own < start + count)).nonzero().squeeze(1)
+        key[inside, own[inside] - start] = _LAST
         filled += count
     _keep_smallest(keys[:, :filled], k)
     best = keys[:, :k].sort(dim=1).values
@@ -124,25 +121,3 @@ def _keep_smallest(keys: Tensor, k: int) -> int:
     else:
         keys[:, :k] = keys.topk(k, largest=False, sorted=False).values
     return k
-
-
-def _best_double(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Searches in double precision: a stable sort keeps earlier items first among equals."""
-    rows = len(queries)
-    values = queries.new_empty((rows, 0))
-    indices = queries.new_empty((rows, 0), dtype=torch.int64)
-    for start, similarities in similarity_blocks(pad_queries(queries), index):
-        block = similarities[:rows].clone()
-        _mask_own(block, own, start, -torch.inf)
-        place = torch.arange(start, start + block.shape[1], device=block.device)
-        values = torch.cat((values, block), dim=1)
-        indices = torch.cat((indices, place.expand(rows, -1)), dim=1)
-        values, order = values.sort(dim=1, descending=True, stable=True)
-        values, indices = values[:, :k], indices.gather(1, order[:, :k])
-    return values, indices
-
-
-def _mask_own(block: Tensor, own: Tensor, start: int, last: float) -> None:
-    """Puts each query's own item, where it is in this block, behind all others."""
-    inside = ((own >= start) & (own < start + block.shape[1])).nonzero().squeeze(1)
-    block[inside, own[inside] - start] = last

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -42,7 +41,7 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     lines = [shlex.split(line) for line in commands_on(PAGE)]
     assert {program for program, *_ in lines} == {"hgld"}
     told = [said(*words) for _, *words in lines]
-    assert told[0].startswith("build/runs/happier/index-index: 12 embeddings of 8 numbers")
+    assert "12 rows, 0 problems: build/runs/happier/index-index" in told[0]
     header, *rows = told[1].splitlines()
     assert header.split("\t") == [
         *("picture", "rank", "similarity"),
@@ -55,15 +54,13 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     assert similarities == sorted(similarities, reverse=True)
     assert told[2] == told[1]
     assert "<title>Nearest pictures</title>" in (folder / "nearest.html").read_text()
-    assert told[3].endswith("1 bad\n")
+    assert "13 rows, 1 problems" in told[3]
     assert len(told[4].splitlines()) == 6
     # A folder of files that are named after images of the build: their labels are known.
     assert "\tEltz\tcastle / fort\thuman-made\t" in told[4]
-    (program,) = fenced(PAGE, "python")
+    program, _ = fenced(PAGE, "python")  # the other is for Ray: see the soak lane
     exec(program, {})  # noqa: S102 - of the page
     assert np.load("photos-index/embeddings.npy").dtype == np.float16
-    (shard,) = (folder / "photos-index").glob("*.parquet")
-    assert pq.read_metadata(shard).num_rows == 13
 
 
 @pytest.mark.parametrize(
@@ -71,21 +68,16 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     [
         (["index"], "--images"),
         (["index", "--images", "photos", "--split", "test"], "--split"),
-        (["index", "--split", "all"], "'all'"),
         (["index", "--split", "train"], "`hgld images"),
-        (["index", "--images", "nowhere"], "nowhere"),
         (["index", "--images", "photos", "--run", "mine"], "happier"),
-        (["index", "--images", "photos", "--shard-images", "0"], "shard_images"),
-        (["index", "--images", "photos", "--engine", "spark"], "engine"),
-        (["index", "--images", "photos", "--device", "tpu"], "tpu"),
+        (["index", "--images", "photos", "--batch-size", "0"], "batch_size"),
         (["search", PICTURE], "`hgld index"),
-        (["search", PICTURE, "--index", "none"], "none"),
-        (["search", PICTURE, "--index", "photos"], "index.json"),
+        (["search", PICTURE, "--index", "photos"], "finished"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(folder: Path, words: list[str], word: str) -> None:
     assert word in only_line(*words)
-    assert not (folder / "build/runs/happier/index-photos/index.json").exists()
+    assert not (folder / "build/runs/happier/index-photos").exists()
 
 
 def test_pictures_that_could_not_be_read_are_told_with_exit_status_1(folder: Path) -> None:

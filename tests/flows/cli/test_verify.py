@@ -94,8 +94,8 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
     checkpoint, best = files.checkpoint, files.best
     save_sealed({"step": 1}, checkpoint)
     save_sealed({"step": 1, "model": {"weight": torch.ones(50)}}, best)
-    index = root / "runs/happier/index-photos/index.json"
-    index.parent.mkdir()
+    index = root / "runs/happier/index-photos/stages/index.json"
+    index.parent.mkdir(parents=True)
     index.write_text("{")
     damaged = {
         root / "metadata/csv/test.csv": "`hgld metadata`",

@@ -11,8 +11,8 @@ from hgld.errors import InputError
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.index.folder import embedded_index_damages
-from hgld.training.index.making.listing import PictureSource
-from hgld.training.index.making.run import run_index
+from hgld.training.index.listing import PictureSource
+from hgld.training.index.making import make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.page import write_run_page
@@ -64,10 +64,10 @@ def test_an_index_is_made_when_there_is_room(disk: Disk, tmp_path: Path) -> None
     run, source = write_tiny_run(tmp_path / "run"), PictureSource(folder=tmp_path / "photos")
     disk.fill()
     with pytest.raises(InputError, match=NO_ROOM):
-        run_index(run, source, disk.folder / "out", QUICK)
+        make_index(run, source, disk.folder / "out", QUICK)
     disk.empty()
     disk.resize(60)
-    assert run_index(run, source, disk.folder / "out", QUICK).embedded == 4
+    assert make_index(run, source, disk.folder / "out", QUICK).manifest.rows == 4
     assert list(embedded_index_damages(disk.folder / "out")) == []
 
 

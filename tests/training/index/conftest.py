@@ -1,31 +1,29 @@
 """Pictures in a folder, and a model that embeds them in no time."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hgld.training.index.config import IndexConfig
-from hgld.training.index.making.listing import PictureSource
+from hgld.training.index import making
+from hgld.training.index.folder import IndexConfig
+from hgld.training.index.listing import PictureSource
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import save_model
 
-QUICK = IndexConfig(shard_images=4, workers=0, batch_size=3, device="cpu")
+QUICK = IndexConfig(workers=0, batch_size=3, device="cpu")
 TINY_MODEL = ModelConfig(
     backbone="test_resnet", weights="random", image_size=32, crop_pct=0.6, embedding_dim=8
 )
 
-Drawn = Callable[..., None]
 
-
-def draw_noise(path: Path, seed: int, *, width: int = 40, height: int = 30) -> None:
+def draw_noise(path: Path, seed: int) -> None:
     """Draws a picture that differs from every other."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3))
+    pixels = np.random.default_rng(seed).integers(0, 255, (30, 40, 3))
     Image.fromarray(pixels.astype("uint8")).save(path)
 
 
@@ -46,17 +44,13 @@ def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def photos(drawn_once: Path, tmp_path: Path) -> Path:
-    """A folder of ten pictures, a/0.png to b/9.png, so three shards of `QUICK`."""
-    return shutil.copytree(drawn_once / "photos", tmp_path / "photos")
+def source(drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PictureSource:
+    """A folder of ten pictures, a/0.png to b/9.png, in four shards."""
+    monkeypatch.setattr(making, "SHARD_PICTURES", 4)
+    return PictureSource(folder=shutil.copytree(drawn_once / "photos", tmp_path / "photos"))
 
 
 @pytest.fixture
 def run(drawn_once: Path, tmp_path: Path) -> Path:
     """A run that embeds in 8 numbers."""
     return shutil.copytree(drawn_once / "run", tmp_path / "run")
-
-
-@pytest.fixture
-def source(photos: Path) -> PictureSource:
-    return PictureSource(folder=photos)

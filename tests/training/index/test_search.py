@@ -20,7 +20,9 @@ def searches(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[in
     return queries, index, own, draw(st.integers(1, len(index) - 1))
 
 
-@given(searches(), st.sampled_from([torch.float32, torch.float64]), st.integers(1, 9))
+@given(
+    searches(), st.sampled_from([torch.float16, torch.float32, torch.float64]), st.integers(1, 9)
+)
 @settings(deadline=None, max_examples=50)
 def test_finds_what_sorting_the_whole_index_finds(
     search: tuple[list[list[int]], list[list[int]], list[int], int],
@@ -43,7 +45,7 @@ def test_finds_what_sorting_the_whole_index_finds(
         assert found.indices[query].tolist() == order
         expected = [float(sum(a * b for a, b in zip(vector, index[i], strict=True))) for i in order]
         assert found.values[query].tolist() == expected
-    assert found.values.dtype == dtype
+    assert found.values.dtype == torch.float32
 
 
 def test_finds_the_hand_computed_neighbours() -> None:
@@ -53,7 +55,7 @@ def test_finds_the_hand_computed_neighbours() -> None:
     torch.testing.assert_close(found.values, torch.tensor([[1.0, 0.6], [0.8, 0.0]]))
 
 
-@pytest.mark.parametrize("queries", [1, 255, 256, 257])
+@pytest.mark.parametrize("queries", [1, 257])
 def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: int) -> None:
     query, _, index, _ = random_case(queries, 10_000)
     found = top_k(query, index, 50)
@@ -62,26 +64,12 @@ def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: in
     assert torch.equal(found.values, expected.values[:, :50])
 
 
-@pytest.mark.parametrize("k", [1, 2047, 2048, 2049, 9_000])
+@pytest.mark.parametrize("k", [1, 2048, 9_000])
 def test_finds_as_many_as_there_are(k: int) -> None:
     query, _, index, _ = random_case(3, 9_000)
     found = top_k(query, index, k)
     expected = (query @ index.T).sort(dim=1, descending=True, stable=True).indices
     assert torch.equal(found.indices, expected[:, :k])
-
-
-def test_single_and_double_precision_find_the_same() -> None:
-    query, _, index, _ = random_case(20, 9_000)
-    one, other = top_k(query, index, 30), top_k(query.double(), index.double(), 30)
-    assert torch.equal(one.indices, other.indices)
-    assert torch.equal(one.values.double(), other.values)
-
-
-def test_an_index_stored_in_half_precision_is_compared_in_single() -> None:
-    query, _, index, _ = random_case(5, 300)
-    found = top_k(query, index.half(), 10)
-    assert found.values.dtype == torch.float32
-    assert torch.equal(found.indices, top_k(query, index, 10).indices)
 
 
 def test_embeddings_with_gradients_are_searched_without() -> None:
@@ -97,29 +85,22 @@ def test_no_queries_find_nothing() -> None:
     assert found.values.shape == found.indices.shape == (0, 2)
 
 
-@pytest.mark.parametrize("k", [0, 4])
-def test_refuses_to_find_more_than_there_is(k: int) -> None:
-    with pytest.raises(ValueError, match="k must"):
-        top_k(torch.ones(1, 2), torch.ones(3, 2), k)
-
-
-def test_refuses_to_find_a_query_itself() -> None:
-    ids = ["a", "b", "c"]
-    with pytest.raises(ValueError, match="k must"):
-        top_k(torch.ones(1, 2), torch.ones(3, 2), 3, query_ids=["b"], index_ids=ids)
-
-
-def test_refuses_embeddings_that_do_not_fit() -> None:
+def test_refuses_what_cannot_be() -> None:
+    query, index, ids = torch.ones(1, 2), torch.ones(3, 2), ["a", "b", "c"]
+    for k in (0, 4):
+        with pytest.raises(ValueError, match="k must"):
+            top_k(query, index, k)
+    with pytest.raises(ValueError, match="k must"):  # the query itself is not found
+        top_k(query, index, 3, query_ids=["b"], index_ids=ids)
     with pytest.raises(ValueError, match="same D"):
-        top_k(torch.ones(1, 2), torch.ones(3, 3), 1)
+        top_k(query, torch.ones(3, 3), 1)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_gpu_finds_the_same(dtype: torch.dtype) -> None:
+def test_a_gpu_finds_the_same() -> None:
     query, _, index, _ = random_case(300, 10_000)
     expected = top_k(query, index, 20)
-    for place in ("cpu", "cuda"):  # where the index stands
-        found = top_k(query.to("cuda", dtype), index.to(place, dtype), 20)
+    for place in ("cpu", "cuda"):  # where the index is
+        found = top_k(query.cuda(), index.to(place), 20)
         assert torch.equal(found.indices.cpu(), expected.indices)

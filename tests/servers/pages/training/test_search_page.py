@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,12 +12,18 @@ from tests.worlds.pictures import drawing, encoded
 HOSTILE = "<script src=http://evil.example/x.js></script>" + "Llanfairpwllgwyngyllgogerychwyrn" * 2
 
 
+class _Index:
+    origin = SimpleNamespace(split="index", source=HOSTILE, dimensions=64)
+
+    def __len__(self) -> int:
+        return 4
+
+
 @pytest.fixture(scope="session")
 def html(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of two searches, in which one picture is gone, and one has no labels."""
-    from hgld.training.index.finding.hierarchy import PictureLabels
-    from hgld.training.index.finding.looking import FoundPicture, FoundPictures
-    from hgld.training.index.finding.page import search_page
+    from hgld.training.index.finding import FoundPicture, FoundPictures, PictureLabels
+    from hgld.training.index.page import search_page
 
     folder = tmp_path_factory.mktemp("found")
     here = folder / "picture.jpg"
@@ -35,10 +40,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> str:
         for rank in range(1, 5)
     )
     searches = [FoundPictures(query=here, query_labels=one, found=found) for one in (labels, None)]
-    index: Any = SimpleNamespace(
-        counts=lambda: SimpleNamespace(ok=4), split="index", source=HOSTILE, dimensions=64
-    )
-    return search_page(index, searches)
+    return search_page(_Index(), searches)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

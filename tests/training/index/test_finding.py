@@ -1,0 +1,178 @@
+import dataclasses
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.tables import ANNOTATIONS, FILLED
+from hgld.training.index import finding
+from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, search_pictures
+from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
+from hgld.training.index.listing import PictureSource
+from hgld.training.index.making import make_index
+from hgld.training.index.search import top_k
+from tests.training.index.conftest import QUICK, write_tiny_run
+from tests.worlds.benchmark_builds import write_build
+from tests.worlds.builders import table_of, write_stage
+
+
+@pytest.fixture
+def index(run: Path, source: PictureSource, tmp_path: Path) -> EmbeddedIndex:
+    make_index(run, source, tmp_path / "out", QUICK)
+    return read_embedded_index(tmp_path / "out")
+
+
+@pytest.fixture
+def build(workspace: Workspace) -> Workspace:
+    """A build with index images of four landmarks, three each."""
+    write_build(workspace)
+    return workspace
+
+
+def write_array(
+    index: EmbeddedIndex, array: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
+) -> None:
+    np.save(index.folder / "embeddings.npy", array)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
+    index: EmbeddedIndex, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.array(index.vectors())
+    array[7] = array[2]  # of equal ones the first comes first
+    write_array(index, array)
+    monkeypatch.setattr(finding, "_CHUNK_BYTES", rows * 8 * 4)
+    queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
+    queries[0] = torch.from_numpy(array[2])
+    found, expected = nearest_in(index, queries, 4), top_k(queries, torch.from_numpy(array), 4)
+    assert torch.equal(found.indices, expected.indices)
+    torch.testing.assert_close(found.values, expected.values)
+    assert found.indices[0, :2].tolist() == [2, 7]
+
+
+def test_a_picture_of_the_index_is_nearest_to_itself(run: Path, index: EmbeddedIndex) -> None:
+    folder = Path(index.origin.source)
+    pictures = [folder / "b/3.png", folder / "a/8.png"]
+    searches = search_pictures(index, pictures, 99, run=run, root=Path("none"), device="cpu")
+    assert [one.query for one in searches] == pictures
+    for one in searches:
+        assert one.found[0].file == one.query
+        assert one.found[0].similarity == pytest.approx(1, abs=1e-5)
+        assert [found.rank for found in one.found] == [*range(1, 11)]
+        assert len({found.image_id for found in one.found}) == 10
+        assert one.commonest() == []
+
+
+def test_pictures_of_a_build_have_their_labels(run: Path, build: Workspace) -> None:
+    make_index(run, PictureSource(folder=build.root, split="index"), build.path("index"), QUICK)
+    index, query = read_embedded_index(build.path("index")), build.path("images/test/t1101.jpg")
+    (one,) = search_pictures(index, [query], 12, run=run, root=build.root, device="cpu")
+    assert one.query_labels is not None
+    assert one.query_labels.names == ("Bridge of the Gods", "bridge", "human-made")
+    for found in one.found:
+        assert found.file == build.path(f"images/index/{found.image_id}.jpg")
+        assert found.labels is not None
+        landmark = int(found.image_id[1:3])
+        assert found.labels.landmark_id == landmark
+        shared = {11: "same landmark", 12: "same super-category", 31: ""}
+        human_made = "both natural, or both human-made"
+        assert found.labels.shared_with(one.query_labels) == shared.get(landmark, human_made)
+    assert one.commonest()[1:] == [
+        (LEVEL_TITLES[1], "bridge", 6),
+        (LEVEL_TITLES[2], "human-made", 9),
+    ]
+
+
+def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
+    names = ["x/y/i2101.png", "t1200.jpg", "i2101b.jpg", "holiday.jpg", "i3100", "t3200"]
+    found = labels_of(build.root, names)
+    assert {name: labels.names[0] for name, labels in found.items()} == {
+        "x/y/i2101.png": "Eltz",
+        "t1200.jpg": "Crespi d'Adda",
+        "i3100": "landmark 31",
+        "t3200": "landmark 32",
+    }
+
+
+def test_filled_labels_are_labels_too(build: Workspace) -> None:
+    rows = {split: build.read(ANNOTATIONS[split]) for split in ("index", "test")}
+    first, *others = rows["index"].to_pylist()
+    tables = [(ANNOTATIONS["index"], others), (FILLED["index"], [first])]
+    write_stage(
+        build,
+        [
+            (ANNOTATIONS["test"], rows["test"]),
+            *((dataset, table_of(dataset, each)) for dataset, each in tables),
+        ],
+    )
+    names = [first["image_id"], others[0]["image_id"]]
+    assert labels_of(build.root, names, "index").keys() == {*names}
+
+
+def test_landmarks_of_train_are_others_than_those_of_the_index(build: Workspace) -> None:
+    one = labels_of(build.root, ["i1100"], "index")["i1100"]
+    assert one.shared_with(dataclasses.replace(one, split="test")) == "same landmark"
+    assert one.shared_with(dataclasses.replace(one, split="train")) == "same super-category"
+
+
+def test_annotations_that_are_damaged_are_left_out(build: Workspace) -> None:
+    for shard in build.shards(ANNOTATIONS["index"]):
+        shard.write_bytes(b"x" * 99)
+    assert labels_of(build.root, ["i1100"], "index") == {}
+
+
+def test_another_model_is_refused(index: EmbeddedIndex, tmp_path: Path) -> None:
+    other = write_tiny_run(tmp_path / "other", seed=2)
+    with pytest.raises(InputError, match="another model"):
+        search_pictures(index, [tmp_path / "photos/a/0.png"], 1, run=other, root=Path("none"))
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "word"), [("a/0.png", 0, "-k"), ("none.png", 1, r"none\.png")]
+)
+def test_what_cannot_be_searched_is_refused(
+    run: Path, index: EmbeddedIndex, name: str, k: int, word: str
+) -> None:
+    picture = Path(index.origin.source) / name
+    with pytest.raises(InputError, match=word):
+        search_pictures(index, [picture], k, run=run, root=Path("none"))
+
+
+def test_a_damaged_file_is_named_with_the_command_that_mends_it(index: EmbeddedIndex) -> None:
+    again, query = f"--out {index.folder}", torch.ones(1, 8)
+    array = np.array(index.vectors())
+    array[-1] = np.nan
+    write_array(index, array)
+    with pytest.raises(DamagedError, match=again):
+        nearest_in(index, query, 1)
+    for wrong in (array[:-1], array.astype("float16"), array[:, :7]):
+        write_array(index, wrong)
+        with pytest.raises(DamagedError, match=again):
+            nearest_in(index, query, 1)
+    (index.folder / "embeddings.npy").unlink()
+    with pytest.raises(DamagedError, match=r"embeddings\.npy"):
+        nearest_in(index, query, 1)
+    *_, last = sorted(index.folder.glob("embeddings/*.parquet"))
+    last.write_bytes(b"no parquet")
+    with pytest.raises(DamagedError, match=last.name):
+        index.pictures_at([0])
+    program, command, *words = shlex.split(index.again().removeprefix("run ").strip("`"))
+    folder, run = index.origin.source, index.origin.run
+    assert (program, command) == ("hgld", "index")
+    assert words == ["--images", folder, "--run", run, "--out", str(index.folder)]
+
+
+def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> None:
+    manifest = index.folder / "stages/index.json"
+    (manifest.parent / ".next").mkdir(exist_ok=True)
+    (manifest.parent / ".next/index.json").write_bytes(manifest.read_bytes())
+    with pytest.raises(DamagedError, match="hgld index"):
+        read_embedded_index(index.folder)
+    manifest.unlink()
+    with pytest.raises(MissingInputError, match="hgld index"):
+        read_embedded_index(index.folder)

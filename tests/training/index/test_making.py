@@ -1,0 +1,283 @@
+"""An index is made, made again after changes, damaged, and killed."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from hgld.engine.progress import Advance
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, HgldError, InputError, WorkspaceBusyError
+from hgld.tables import IMAGE_FILES
+from hgld.training.index import making
+from hgld.training.index.folder import (
+    NOT_EMBEDDED,
+    EmbeddedIndex,
+    IndexConfig,
+    embedded_index_damages,
+    read_embedded_index,
+)
+from hgld.training.index.listing import PictureSource
+from hgld.training.index.making import PictureEmbedder, make_index
+from hgld.training.model.embed import embed_images
+from hgld.training.model.saved import load_model
+from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
+from tests.worlds.builders import picture_row, table_of, write_stage
+from tests.worlds.training_runs import Stopped
+
+
+class Making:
+    """Makes an index in a folder; knows which pictures were embedded for it."""
+
+    def __init__(self, run: Path, out: Path, seen: list[str]) -> None:
+        self.run, self.out, self.seen = run, out, seen
+
+    def __call__(self, source: PictureSource, config: IndexConfig = QUICK) -> list[str]:
+        """Returns the ids of the pictures that were embedded, after checking the index."""
+        self.seen.clear()
+        make_index(self.run, source, self.out, config)
+        assert list(embedded_index_damages(self.out)) == []
+        vectors = np.array([row["embedding"] for row in self.rows()], config.numbers)
+        np.testing.assert_array_equal(vectors.reshape(-1, 8), self.index.vectors())
+        names = [row["image_id"] for row in (*self.rows(), *self.lost())]
+        assert sorted(map(str, names)) == source.listing()["image_id"].to_pylist()
+        return sorted(self.seen)
+
+    @property
+    def index(self) -> EmbeddedIndex:
+        return read_embedded_index(self.out)
+
+    def shards(self) -> list[Path]:
+        return sorted(self.out.glob("embeddings/*.parquet"))
+
+    def rows(self) -> list[dict[str, object]]:
+        return [row for one in self.shards() for row in pq.read_table(one).to_pylist()]
+
+    def lost(self) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = pq.read_table(self.out / NOT_EMBEDDED.path).to_pylist()
+        return rows
+
+
+@pytest.fixture
+def made(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Making:
+    seen: list[str] = []
+    embed = PictureEmbedder.__call__
+
+    def seeing(self: PictureEmbedder, rows: pa.Table, advance: Advance | None = None) -> pa.Table:
+        found = embed(self, rows, advance)
+        seen.extend(rows["image_id"].to_pylist())
+        return found
+
+    monkeypatch.setattr(PictureEmbedder, "__call__", seeing)
+    return Making(run, tmp_path / "out", seen)
+
+
+def test_every_picture_gets_the_vector_that_embed_images_gives_it(
+    run: Path, source: PictureSource, made: Making
+) -> None:
+    report = make_index(run, source, made.out, dataclasses.replace(QUICK, workers=1))
+    assert (report.manifest.rows, report.manifest.problems) == (10, 0)
+    names = [str(row["image_id"]) for row in made.rows()]
+    assert sorted(names) == source.listing()["image_id"].to_pylist()
+    pictures = [source.folder / name for name in names]
+    expected = embed_images(load_model(run), pictures, batch_size=3, device="cpu")
+    torch.testing.assert_close(torch.from_numpy(made.index.vectors()), expected)
+    assert [path.stem for path in made.shards()] == [f"0000{one}-of-00004" for one in range(4)]
+    assert make_index(run, source, made.out, QUICK).skipped
+
+
+def test_half_precision_halves_what_is_kept(source: PictureSource, made: Making) -> None:
+    made(source)
+    whole = np.array(made.index.vectors())
+    assert len(made(source, dataclasses.replace(QUICK, numbers="float16"))) == 10
+    assert made.index.vectors().dtype == np.float16
+    np.testing.assert_allclose(made.index.vectors(), whole, atol=1e-3)
+
+
+def test_what_is_no_picture_is_a_row_that_says_why(
+    source: PictureSource, made: Making, tmp_path: Path
+) -> None:
+    whole = (source.folder / "a/0.png").read_bytes()
+    (source.folder / "a/cut.png").write_bytes(whole[: len(whole) // 2])
+    (source.folder / "a/empty.jpg").write_bytes(b"")
+    (source.folder / "b/gone.jpg").symlink_to(tmp_path / "nowhere")
+    made(source)
+    assert len(made.index) == 10
+    assert {row["image_id"]: row["status"] for row in made.lost()} == dict.fromkeys(
+        ("a/cut.png", "a/empty.jpg", "b/gone.jpg"), "bad"
+    )
+    errors = [str(row["error"]) for row in made.lost()]
+    for error, word in zip(errors, ("decoded", "JPEG", "No such file"), strict=True):
+        assert word in error
+
+
+def test_a_model_that_overflows_makes_a_bad_row(
+    source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(made.run)
+    for parameter in model.parameters():
+        parameter.data.fill_(torch.nan)
+    monkeypatch.setattr(making, "load_model", lambda _: model)
+    made(source)
+    assert [row["status"] for row in made.lost()] == ["bad"] * 10
+    assert made.index.vectors().shape == (0, 8)
+
+
+def test_a_picture_of_a_split_that_differs_from_its_record_fails_until_it_does_not(
+    workspace: Workspace, made: Making, tmp_path: Path
+) -> None:
+    files = [f"images/index/{number}.png" for number in range(5)]
+    for number, file in enumerate(files):
+        draw_noise(workspace.path(file), number)
+    rows = [picture_row(workspace, file[-5], file) for file in files]
+    write_stage(workspace, [(IMAGE_FILES["index"], table_of(IMAGE_FILES["index"], rows))])
+    source = PictureSource(folder=workspace.root, split="index")
+    picture, other = workspace.path(files[3]), workspace.path(files[4])
+    content = picture.read_bytes()
+    draw_noise(picture, 77)
+    moved = other.rename(tmp_path / "moved.png")
+    made(source)
+    assert {row["image_id"]: row["status"] for row in made.lost()} == {"3": "failed", "4": "failed"}
+    assert all("`hgld images --split index`" in str(row["error"]) for row in made.lost())
+    assert made.index.manifest.failed == 2
+    picture.write_bytes(content)
+    moved.rename(other)
+    assert made(source) == ["3", "4"]
+    assert made(source) == []
+
+
+def test_only_pictures_that_changed_are_embedded_again(
+    source: PictureSource, made: Making, tmp_path: Path
+) -> None:
+    made(source)
+    photos = source.folder
+    changes: list[tuple[Callable[[], object], list[str]]] = [
+        (lambda: draw_noise(photos / "a/00.png", 50), ["a/00.png"]),
+        (lambda: draw_noise(photos / "a/2.png", 51), ["a/2.png"]),
+        (lambda: os.utime(photos / "a/2.png", ns=(1, 1)), []),
+        ((photos / "a/0.png").unlink, []),
+        (lambda: (photos / "a/4.png").rename(photos / "a/new.png"), ["a/new.png"]),
+        (lambda: (photos / "a/2.png").write_bytes(b"no picture"), ["a/2.png"]),
+    ]
+    for change, embedded in changes:
+        change()
+        assert made(source) == embedded
+    anew = Making(made.run, tmp_path / "anew", [])
+    anew(source)
+    keys = ("image_id", "path", "size_bytes", "modified_ns", "sha256", "recipe")
+    assert [[row[key] for key in keys] for row in made.rows()] == [
+        [row[key] for key in keys] for row in anew.rows()
+    ]
+    np.testing.assert_allclose(made.index.vectors(), anew.index.vectors(), atol=1e-6)
+
+
+def test_another_number_of_shards_embeds_nothing(
+    source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(source)
+    for gone, pictures, shards in (("a/0.png", 1, 16), ("a/2.png", 100, 1)):
+        (source.folder / gone).unlink()
+        monkeypatch.setattr(making, "SHARD_PICTURES", pictures)
+        assert made(source) == []
+        assert len(made.shards()) == shards
+
+
+def test_a_killed_run_resumes_after_the_shards_that_it_made_and_the_old_index_stays_until_then(
+    source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(source)
+    before = made.index
+    write_tiny_run(made.run, seed=2)
+    embed = PictureEmbedder.__call__
+
+    def killed(self: PictureEmbedder, rows: pa.Table, advance: Advance) -> pa.Table:
+        if made.seen:
+            raise Stopped
+        return embed(self, rows, advance)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PictureEmbedder, "__call__", killed)
+        with pytest.raises(Stopped):
+            made(source)
+    done = len(made.seen)
+    assert 0 < done < 10
+    assert made.index == before
+    assert list(embedded_index_damages(made.out)) == []
+    draw_noise(source.folder / "a/new.png", 50)  # pictures may change in between
+    assert len(made(source)) == 10 - done + 1
+    assert made.index.origin.model != before.origin.model
+
+
+def test_a_damaged_file_is_made_again(source: PictureSource, made: Making) -> None:
+    made(source)
+    rows = made.rows()
+    shard, other, *_ = made.shards()
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    assert [path for path, _ in embedded_index_damages(made.out)] == [shard]
+    assert len(made(source)) == pq.read_metadata(shard).num_rows
+    array = made.out / "embeddings.npy"
+    array.write_bytes(b"x" * array.stat().st_size)
+    assert made(source) == []
+    gone = pq.read_metadata(other).num_rows
+    other.unlink()
+    assert len(made(source)) == gone
+    assert made.rows() == rows
+
+
+def test_two_commands_do_not_make_one_index(source: PictureSource, made: Making) -> None:
+    with Workspace(made.out).lock(), pytest.raises(WorkspaceBusyError, match=str(os.getpid())):
+        made(source)
+
+
+def test_an_index_of_other_pictures_is_not_replaced(source: PictureSource, made: Making) -> None:
+    made(source)
+    other = PictureSource(folder=shutil.copytree(source.folder, made.out.with_name("other")))
+    with pytest.raises(InputError, match="photos"):
+        made(other)
+    # The folder moved: copytree keeps the times.
+    shutil.rmtree(source.folder)
+    assert made(other) == []
+    assert made.index.origin.source == str(other.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda out, _: out.write_text(""), "--out"),
+        (lambda out, _: Workspace(out).manifest_path("scrape").mkdir(parents=True), "--out"),
+        (lambda _, run: (run / "model.safetensors").unlink(), "model"),
+        (lambda _, run: (run / "model.safetensors").write_bytes(b"x"), "model"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(
+    source: PictureSource, made: Making, change: Callable[[Path, Path], object], word: str
+) -> None:
+    change(made.out, made.run)
+    with pytest.raises((InputError, DamagedError), match=word):
+        made(source)
+
+
+@pytest.mark.parametrize("wrong", [lambda _: [], lambda tables: [one[::-1] for one in tables]])
+def test_a_picture_that_others_do_not_return_is_noticed(
+    source: PictureSource, made: Making, wrong: Callable[[Iterator[pa.Table]], list[pa.Table]]
+) -> None:
+    with pytest.raises(ValueError, match="each picture"):
+        make_index(made.run, source, made.out, QUICK, embed=wrong)
+
+
+def test_a_model_that_changes_meanwhile_is_noticed(source: PictureSource, made: Making) -> None:
+    def embed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        write_tiny_run(made.run, seed=2)
+        return map(PictureEmbedder(made.run, source, QUICK), tables)
+
+    with pytest.raises(HgldError, match="trained again"):
+        make_index(made.run, source, made.out, QUICK, embed=embed)

@@ -1,0 +1,359 @@
+"""`hgld index`: a folder of pictures, or a split of a build, becomes an index.
+
+A picture belongs to the shard that the hash of its name says, whatever other pictures there are; so
+a shard is made from its own earlier rows, and a new picture moves none of the others.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hgld.engine.dataset import rows_digest
+from hgld.engine.files import file_digest
+from hgld.engine.progress import Advance, progress
+from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, PictureError
+from hgld.training.data.images import EvalImages
+from hgld.training.data.loading import load_batches
+from hgld.training.index.embeddings import model_digest
+from hgld.training.index.folder import (
+    ARRAY_FILE,
+    INDEX_STAGE,
+    NOT_EMBEDDED,
+    IndexConfig,
+    IndexOrigin,
+)
+from hgld.training.index.listing import PictureSource
+from hgld.training.model import devices
+from hgld.training.model.saved import load_model
+
+SHARD_PICTURES = 4096
+"""Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""
+
+OK, BAD, FAILED = "ok", "bad", "failed"
+"""Outcome of a picture: embedded; cannot be decoded; could not be read, and is tried again."""
+
+EmbedTables = Callable[[Iterator[pa.Table]], Iterable[pa.Table]]
+"""Maps tables of listed pictures to what `PictureEmbedder` returns for each, in any order."""
+
+
+def make_index(
+    run: Path,
+    source: PictureSource,
+    out: Path,
+    config: IndexConfig,
+    *,
+    embed: EmbedTables | None = None,
+) -> StageReport:
+    """Embeds pictures into a folder, or resumes a run that was killed.
+
+    Embeddings of earlier runs are kept if their picture and the model are the same. The index that
+    is there stays until the new one is complete.
+
+    Args:
+        run: folder of a training run, or file of a model.
+        source: the pictures.
+        out: the folder of the index.
+        config: how to embed.
+        embed: who embeds; None: this process.
+
+    Returns:
+        The report. A picture that cannot be embedded is a row that says why.
+
+    Raises:
+        InputError: there is no model, picture, device or space, or the folder holds something else.
+        MissingInputError: the images of the split have not been fetched yet.
+        DamagedError: the model, or the records of the split, changed since they were written.
+        WorkspaceBusyError: another command makes this index.
+        ValueError: `embed` does not return a row for each picture.
+    """
+    embedder = PictureEmbedder(run, source, config)
+    listing = source.listing()
+    origin = replace(embedder.origin, pictures=rows_digest(listing))
+    _require_own_folder(out, source)
+    workspace = Workspace(out)
+
+    def produce(writer: StageWriter) -> None:
+        shards = _Shards(writer, origin, _cut(listing))
+        left = shards.take_over()
+        tables = (rows for rows in left.values() if len(rows))
+        with progress("embed pictures", sum(map(len, left.values()))) as advance:
+            each = embed(tables) if embed else (embedder(rows, advance) for rows in tables)
+            lost = shards.write(left, each)
+        writer.write(NOT_EMBEDDED, "", lost)
+        with writer.file(ARRAY_FILE) as path:
+            shards.write_array(path)
+
+    with workspace.lock():
+        return run_stage(workspace, origin.stage(), asdict(origin), produce)
+
+
+class PictureEmbedder:
+    """Embeds listed pictures with the model of a run; actors of Ray Data can be of this class."""
+
+    def __init__(self, run: Path, source: PictureSource, config: IndexConfig) -> None:
+        """Loads the model and moves it to its device.
+
+        Raises:
+            InputError: there is no model or device, or not enough memory.
+            DamagedError: a file of the model changed since it was written.
+        """
+        self._config, self._source = config, source
+        self._place = devices.choose_device(config.device)
+        model = load_model(run)
+        self.origin = IndexOrigin(
+            source=str(source.folder),
+            split=source.split,
+            run=str(run.resolve()),
+            model=model_digest(model),
+            image_size=model.config.image_size,
+            precision=config.precision,
+            numbers=config.numbers,
+            dimensions=model.embedding_dim,
+        )
+        with devices.enough_memory(self._place, config.batch_size, self.origin.image_size):
+            self._model = devices.place_model(model, self._place).eval()
+
+    def __call__(self, rows: pa.Table, advance: Advance | None = None) -> pa.Table:
+        """Embeds pictures, in their order.
+
+        Args:
+            rows: n of them, as `LISTING_SCHEMA`.
+            advance: is told the progress.
+
+        Returns:
+            n rows with the columns of `IndexOrigin.rows`, and `status` and `error`; an embedding
+            counts only if its status is ok.
+
+        Raises:
+            InputError: there is not enough memory, or a process that reads was killed.
+        """
+        size, batch_size = self.origin.image_size, self._config.batch_size
+        pictures = _ListedPictures(self._source, rows, size, self._model.config.crop_pct)
+        workers = min(self._config.workers, len(rows))
+        vectors: list[NDArray[np.float32]] = []
+        facts: list[tuple[str, str, str]] = []
+        with (
+            torch.inference_mode(),
+            devices.enough_memory(self._place, batch_size, size),
+            devices.kept_memory(self._place),
+            devices.autocast(self._place, self._config.precision),
+        ):
+            for pixels, *words in load_batches(pictures, batch_size=batch_size, workers=workers):
+                vectors.append(self._model(pixels.to(self._place)).float().cpu().numpy())
+                facts += zip(*words, strict=True)
+                if advance:
+                    advance(len(pixels), sum(status != OK for status in words[1]))
+        found = np.concatenate(vectors)
+        for row in np.flatnonzero(~np.isfinite(found).all(axis=1)):
+            sha256, status, _ = facts[row]
+            if status == OK:
+                facts[row] = (sha256, BAD, "becomes no finite vector in this model")
+        kind = self.origin.rows().schema.field("embedding").type
+        numbers = pa.array(found.astype(self.origin.numbers).reshape(-1), kind.value_type)
+        columns = [pa.array(column, pa.string()) for column in zip(*facts, strict=True)]
+        columns += [pa.array([self.origin.recipe()] * len(rows))]
+        columns += [pa.FixedSizeListArray.from_arrays(numbers, type=kind)]
+        table = rows.select(["image_id", "path", "size_bytes", "modified_ns"])
+        names = ("sha256", "status", "error", "recipe", "embedding")
+        for name, column in zip(names, columns, strict=True):
+            table = table.append_column(name, column)
+        return table
+
+
+class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):
+    """Pictures as the model sees them, or black with the reason: pixels, SHA-256, status, error."""
+
+    def __init__(
+        self, source: PictureSource, rows: pa.Table, image_size: int, crop_pct: float
+    ) -> None:
+        self._source, self._rows = source, rows.to_pylist()
+        self._image_size, self._crop_pct = image_size, crop_pct
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, str, str, str]:
+        row = self._rows[index]
+        status, error = BAD, row["error"]
+        try:
+            if not error:
+                sha256 = row["sha256"] or file_digest(self._source.folder / row["path"])
+                file = self._source.picture(row["path"], row["size_bytes"], sha256)
+                return EvalImages([file], self._image_size, self._crop_pct)[0], sha256, OK, ""
+        except (DamagedError, InputError, OSError) as problem:
+            is_bad = isinstance(problem.__cause__, PictureError)
+            status = BAD if is_bad else FAILED
+            error = str(problem.__cause__ if is_bad else problem)
+        black = torch.zeros(3, self._image_size, self._image_size, dtype=torch.uint8)
+        return black, "", status, error
+
+
+def _cut(listing: pa.Table) -> dict[str, pa.Table]:
+    """Returns the listed pictures of each shard, by its name, in order.
+
+    The number of shards is a power of two: if it changes, the pictures of a shard come from, or go
+    to, the few shards that `_may_share` says.
+    """
+    count = 1 << ((len(listing) - 1) // SHARD_PICTURES).bit_length()
+    ids = listing["image_id"].to_pylist()
+    numbers = np.array([zlib.crc32(one.encode()) & (count - 1) for one in ids])
+    order = np.argsort(numbers, kind="stable")
+    listing = listing.take(pa.array(order))
+    bounds = np.searchsorted(numbers[order], np.arange(count + 1)).tolist()
+    return {
+        f"{number:05d}-of-{count:05d}": listing.slice(start, stop - start)
+        for number, (start, stop) in enumerate(pairwise(bounds))
+    }
+
+
+def _may_share(one: str, other: str) -> bool:
+    """Says whether two shards, of equal or different numbers of shards, can share a picture."""
+    (number, count), (another, of) = (map(int, name.split("-of-")) for name in (one, other))
+    return (number - another) % min(count, of) == 0
+
+
+class _Shards:
+    """Writes the shards of an index, and takes over what earlier runs left of them."""
+
+    def __init__(
+        self, writer: StageWriter, origin: IndexOrigin, listed: Mapping[str, pa.Table]
+    ) -> None:
+        self._writer, self._origin, self._listed = writer, origin, listed
+        self._dataset, self._recipe = origin.rows(), origin.recipe()
+        names = self._dataset.own({*writer.standing, *writer.beside})
+        self._there = sorted({Path(name).stem for name in names})
+
+    def take_over(self) -> dict[str, pa.Table]:
+        """Writes the shards whose embeddings are all there.
+
+        Returns:
+            The pictures of each shard that are to be embedded.
+        """
+        left, folder = {}, Path(self._origin.source)
+        for name, rows in self._listed.items():
+            known = self._earlier(name)
+            facts = known.select(["size_bytes", "modified_ns", "sha256"]).to_pylist()
+            pairs = zip(rows.to_pylist(), _places(rows, known).to_pylist(), strict=True)
+            is_new = [at is None or not _is_same(row, facts[at], folder) for row, at in pairs]
+            left[name] = rows.filter(pa.array(is_new, pa.bool_()))
+            if not any(is_new) and not self._writer.has(self._dataset, name):
+                self._writer.write(self._dataset, name, _kept(rows, known))
+        return left
+
+    def write(self, left: Mapping[str, pa.Table], embedded: Iterable[pa.Table]) -> pa.Table:
+        """Writes each shard that has new embeddings, with the earlier ones of its other pictures.
+
+        Returns:
+            The pictures that have no embedding, as NOT_EMBEDDED.
+
+        Raises:
+            InputError: the model was trained again meanwhile.
+            ValueError: a picture is missing.
+        """
+        lost, names = [NOT_EMBEDDED.schema.empty_table()], self._dataset.schema.names
+        waiting = {rows["image_id"][0].as_py(): name for name, rows in left.items() if len(rows)}
+        wrong = ValueError("embed must return a table for each table, with a row for each picture")
+        for found in embedded:
+            name = waiting.pop(found["image_id"][0].as_py(), "")
+            if not name or not found["image_id"].equals(left[name]["image_id"]):
+                raise wrong
+            if found["recipe"][0].as_py() != self._recipe:
+                raise InputError(f"{self._origin.run} was trained again meanwhile; rerun")
+            is_ok = pc.equal(found["status"], OK)
+            new = found.filter(is_ok).select(names).cast(self._dataset.schema)
+            is_left = pc.is_in(self._listed[name]["image_id"], left[name]["image_id"])
+            kept = _kept(self._listed[name].filter(pc.invert(is_left)), self._earlier(name))
+            table = pa.concat_tables([kept, new]).sort_by("image_id")
+            self._writer.write(self._dataset, name, table)
+            rest = found.filter(pc.invert(is_ok)).select(NOT_EMBEDDED.schema.names)
+            lost.append(rest.cast(NOT_EMBEDDED.schema))
+        if waiting:
+            raise wrong
+        return pa.concat_tables(lost).sort_by("image_id")
+
+    def write_array(self, path: Path) -> None:
+        """Writes the embeddings of all shards one after the other, as numpy does.
+
+        Not into a mapped file, where a full disk would kill the process.
+        """
+        shards = [self._writer.path(self._dataset.shard_path(name)) for name in self._listed]
+        count = sum(pq.read_metadata(shard).num_rows for shard in shards)
+        number, shape = np.dtype(self._origin.numbers), (count, self._origin.dimensions)
+        head = {"descr": number.str, "fortran_order": False, "shape": shape}
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, head)
+            for shard in shards:
+                table = pq.read_table(shard, columns=["embedding"], partitioning=None)
+                file.write(table["embedding"].combine_chunks().flatten().to_numpy().data)
+
+    def _earlier(self, name: str) -> pa.Table:
+        """Returns earlier rows that the pictures of a shard may have, of the same recipe."""
+        found = [self._dataset.schema.empty_table()]
+        for other in (one for one in self._there if _may_share(name, one)):
+            table = self._writer.earlier(self._dataset, other)
+            if table is not None and table.schema.equals(self._dataset.schema):
+                is_same = pc.equal(table["recipe"], self._recipe)
+                found.append(table.replace_schema_metadata().filter(is_same))
+        return pa.concat_tables(found)
+
+
+def _places(rows: pa.Table, earlier: pa.Table) -> pa.ChunkedArray:
+    """Returns the position of each listed picture among earlier rows, null if it is not there."""
+    return pc.index_in(rows["image_id"], value_set=earlier["image_id"].combine_chunks())
+
+
+def _is_same(row: Mapping[str, Any], earlier: Mapping[str, Any], folder: Path) -> bool:
+    """Says whether a listed picture is the one that was embedded."""
+    if row["error"] or row["sha256"]:
+        return not row["error"] and bool(row["sha256"] == earlier["sha256"])
+    if row["size_bytes"] != earlier["size_bytes"]:
+        return False
+    if row["modified_ns"] == earlier["modified_ns"]:
+        return True
+    try:  # perhaps only copied
+        return bool(file_digest(folder / row["path"]) == earlier["sha256"])
+    except OSError:  # embedding it says why
+        return False
+
+
+def _kept(rows: pa.Table, earlier: pa.Table) -> pa.Table:
+    """Returns the earlier rows of listed pictures, with the path and time that are listed now."""
+    table = earlier.take(_places(rows, earlier))
+    for name in ("path", "modified_ns"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.schema.field(name), rows[name])
+    return table
+
+
+def _require_own_folder(out: Path, source: PictureSource) -> None:
+    """Refuses a file, a build, and the index of other pictures, unless they are gone (moved).
+
+    Raises:
+        InputError: it is one.
+    """
+    what = f"{out} holds something else"
+    stages = {path.stem for path in out.glob("stages/*.json")}
+    if stages == {INDEX_STAGE} and (before := Workspace(out).manifest(INDEX_STAGE)):
+        there = PictureSource(
+            folder=Path(str(before.settings["source"])), split=str(before.settings["split"])
+        )
+        if there == source or (there.split == source.split and not there.folder.exists()):
+            return
+        what = f"{out} is an index of {there}, not of {source}"
+    elif stages <= {INDEX_STAGE} and not out.is_file():
+        return
+    raise InputError(f"{what}; choose another --out, or delete it")

@@ -88,7 +88,7 @@ def test_proxies_of_another_precision_are_refused() -> None:
 
 @pytest.mark.parametrize("name", [name for name in _RANKING if "triplet" not in name])
 def test_words_that_are_no_choice_are_refused(name: str) -> None:
-    wrong = {"method": "fats", "reduction": "avg", "relevance": "linear"}
+    wrong = {"reduction": "avg", "relevance": "linear"}
     taken = losses.settings.keywords(_RANKING[name])
     for keyword, word in wrong.items():
         if keyword in taken:

@@ -12,10 +12,7 @@ from hgld.losses import sup_hap_loss
 from hgld.losses.ranking.ranks import rank_rows, smooth_rank
 from hgld.losses.ranking.rows import RowValues, by_row
 from hgld.losses.ranking.steps import sigmoid_step
-from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import tree_batch
-
-METHODS: tuple[Method, ...] = ("exact", "fast")
 
 
 class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
@@ -37,14 +34,12 @@ class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         return result
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("smooth_h_ranks", [False, True])
-def test_gradcheck(method: Method, smooth_h_ranks: bool) -> None:
+def test_gradcheck(smooth_h_ranks: bool) -> None:
     embeddings, labels = tree_batch(7, 3, dim=3, seed=1)
     references, ref_labels = tree_batch(5, 3, dim=3, seed=2)
-    function = partial(
-        sup_hap_loss, smooth_h_ranks=smooth_h_ranks, offset=None, method=method, alpha=0.7
-    )
+    function = partial(sup_hap_loss, smooth_h_ranks=smooth_h_ranks, offset=None, alpha=0.7)
 
     def loss(embeddings: Tensor, references: Tensor) -> Tensor:
         alone = function(embeddings, labels)
@@ -66,20 +61,6 @@ def test_each_query_of_an_unreduced_loss_has_its_own_gradient() -> None:
         value = sup_hap_loss(leaf, labels, reduction="none")[query]
         apart += weight[query] * torch.autograd.grad(value, leaf)[0]
     torch.testing.assert_close(together, apart)
-
-
-@pytest.mark.parametrize("size", [70, 150])
-def test_small_and_large_batches_meet(size: int) -> None:
-    embeddings, labels = tree_batch(size, 3, dim=16, seed=4)
-    results = []
-    for method in (*METHODS, "auto"):
-        leaf = embeddings.clone().requires_grad_()
-        loss = sup_hap_loss(leaf, labels, method=method)
-        results.append((loss.item(), torch.autograd.grad(loss, leaf)[0]))
-    (expected, expected_gradient), *others = results
-    for found, gradient in others:
-        assert found == pytest.approx(expected, rel=1e-9)
-        assert (gradient - expected_gradient).norm() <= 1e-7 * expected_gradient.norm()
 
 
 def test_only_the_needed_is_computed_where_no_gradient_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +91,7 @@ def test_threads_share_the_rows_out_and_change_no_bit(set_threads: Callable[[int
 
     def row(scores: Tensor, level: Tensor) -> RowValues:
         names.add(threading.current_thread().name)
-        rank = smooth_rank(rank_rows(scores, level, 3, "auto"), sigmoid_step(0.01))
+        rank = smooth_rank(rank_rows(scores, level, 3), sigmoid_step(0.01))
         return RowValues(rank.sum(1), scores[:, 0] > -2)
 
     results = []
@@ -184,13 +165,13 @@ def test_gradients_under_autocast_are_numbers(dtype: torch.dtype, size: int) -> 
         assert gradient.norm() > 0
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("method", METHODS)
-def test_what_is_no_number_is_not_hidden(bad: float, method: Method) -> None:
+def test_what_is_no_number_is_not_hidden(bad: float) -> None:
     embeddings, labels = tree_batch(6, 2)
     embeddings[2, 0] = bad
     leaf = embeddings.requires_grad_()
-    loss = sup_hap_loss(leaf, labels, method=method)
+    loss = sup_hap_loss(leaf, labels)
     assert loss.isnan()
     assert torch.autograd.grad(loss, leaf)[0].isnan().any()
 

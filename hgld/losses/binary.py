@@ -19,8 +19,7 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, sigmoid_step
-from hgld.losses.settings import check_constants, sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 
 
 def sup_ap_loss(
@@ -67,7 +66,7 @@ def sup_ap_loss(
         Image Retrieval (ROADMAP), NeurIPS 2021, equations 2 to 5.
     """
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = sup_step(sup_ap_loss, constants)
+    step = SupStep(**constants).step
 
     def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
         return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
@@ -165,7 +164,7 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
     Source:
         ROADMAP, NeurIPS 2021, equation 8.
     """
-    check_constants(roadmap_loss, constants)
+    SupStep(**constants)  # which refuses what is a setting of Sup-AP only
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be from 0 to 1, got {weight}")
     ranking = sup_ap_loss(

@@ -10,8 +10,7 @@ from torch import Tensor
 from hgld.losses.pairs import Reduction, compare, row_loss
 from hgld.losses.ranking.ranks import Ranking, rank_rows, smooth_rank, sup_rank
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, sigmoid_step
-from hgld.losses.settings import sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 
 
 def sup_ndcg_loss(
@@ -56,7 +55,7 @@ def sup_ndcg_loss(
         Retrieval, TPAMI 2025, section 3.3.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(sup_ndcg_loss, constants)
+    step = SupStep(**constants).step
     row = partial(
         _one_minus_ndcg,
         levels=pairs.labels.shape[1],

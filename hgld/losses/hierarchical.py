@@ -17,8 +17,7 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, h_rank_step, sigmoid_step
-from hgld.losses.settings import sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
 from hgld.metrics.settings import Relevance
@@ -100,7 +99,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(sup_hap_loss, constants)
+    step = SupStep(**constants).step
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma)
 
     def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,12 +25,14 @@ MAY_IMPORT = {
     "loading": (*_BUILD, "metadata", "pictures"),
     "pages": (*_BUILD, *STAGE_ROOMS, "pictures"),
     "demo": (*_BUILD, *STAGE_ROOMS),
+    # Numbers into marks and markup: it knows no table and no stage.
+    "plots": (),
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
-    "training": (*_BUILD, "memory", "pictures", "losses", "metrics"),
+    "training": (*_BUILD, "memory", "pictures", "plots", "losses", "metrics"),
     "benchmarks": (
-        *(*_BUILD, *STAGE_ROOMS, "loading", "memory", "pages", "pictures"),
+        *(*_BUILD, *STAGE_ROOMS, "loading", "memory", "pages", "pictures", "plots"),
         *("losses", "metrics", "training"),
         "demo",  # whose pictures are drawings
     ),

@@ -45,6 +45,19 @@ class TitleOrError(NamedTuple):
     error: str = ""
 
 
+def category_name(url: str) -> str:
+    """Returns a category as a reader sees it; what is no address of one stays as it is.
+
+    Example:
+        >>> category_name("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
+        "Crespi d'Adda"
+    """
+    try:
+        return title_of_url(url).removeprefix("Category:")
+    except ValueError:
+        return url
+
+
 def titles_of(urls: Iterable[str]) -> list[TitleOrError]:
     """Returns the title or error of each URL, in order."""
     return [_title_or_error(url) for url in urls]

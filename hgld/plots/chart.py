@@ -1,0 +1,241 @@
+"""Curves and points: thousands of values are thinned to what a pixel shows."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from hgld.plots.axes import Axis, Tick, axis_between, axis_of, log_axis_of
+from hgld.plots.pages import number
+
+SIDE = 1000
+"""Units of a path, both ways: the page stretches it to its width."""
+_COLUMNS = 480
+"""Of a plot: about its pixels in one of two columns on a desk."""
+_SMOOTHED_FROM = 60
+"""Values; of fewer, each is seen as it is."""
+_WINDOWS = 40
+"""Of a moving mean, in a curve's length."""
+_LEAST_WINDOW = 5
+_DOTTED = 40
+"""Points of a curve at most that are marked one by one."""
+_ROWS = 24
+"""Of the table that stands for a plot."""
+
+Line = tuple[Sequence[float], Sequence[float]]
+"""x, in its order, and y, NaN where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What to draw."""
+
+    title: str
+    lines: Mapping[str, Line]
+    """By the name that a reader sees."""
+    about: str = ""
+    """What it is, in a sentence or less."""
+    x_title: str = ""
+    y_title: str = ""
+    x_text: Callable[[float], str] = number
+    y_text: Callable[[float], str] = number
+    x_end: float | None = None
+    """The right end, so that several charts stand under one another; None: the last x."""
+    y_limits: tuple[float, float] | None = None
+    """What no value can be beyond, such as 0 and 1."""
+    x_mark: float | None = None
+    """Where an upright line stands."""
+    looks: Mapping[str, int] | None = None
+    """Name to colour and dashes, 0 to 6; None: 1, 2, ... in the order of the lines."""
+    is_joined: bool = True
+    """Whether the points of a line are joined: it is a curve, and its x starts at 0."""
+    may_be_log: bool = False
+    """Whether y is logarithmic where its values are far apart."""
+    shows_last: bool = False
+    """Whether the last value of each line stands beside its name."""
+    is_noisy: bool = False
+    """Whether a moving mean is drawn upon a long curve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnLine:
+    """One line of a drawing."""
+
+    name: str
+    look: int
+    last: str
+    """Its last value."""
+    path: str
+    mean_path: str
+    """Of the moving mean; empty where there is none."""
+    dots: list[tuple[float, float, str]]
+    """Percents from the left and from the top, and the values; none of a long curve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """What the macro `chart` draws."""
+
+    chart: Chart
+    described: str
+    """The lines in words, for those who do not see them."""
+    is_log: bool
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    x_mark: float | None
+    lines: list[DrawnLine]
+    rows: list[tuple[str, list[str]]]
+    """Some x, and the values there, by line."""
+    window: int
+    """Values of the moving mean; 0: there is none."""
+
+
+def draw(chart: Chart) -> Drawing:
+    """Places the lines of a chart.
+
+    Raises:
+        ValueError: no value is finite.
+
+    Example:
+        >>> drawing = draw(Chart(title="Loss", lines={"loss": ([0, 50, 100], [0.8, 0.4, 0.2])}))
+        >>> [(tick.at, tick.text) for tick in drawing.y_ticks]
+        [(0.0, '0.2'), (33.33, '0.4'), (66.67, '0.6'), (100.0, '0.8')]
+        >>> drawing.lines[0].path
+        'M0 0L500 666.7L1000 1000'
+    """
+    ys = [y for _, values in chart.lines.values() for y in values if math.isfinite(y)]
+    if not ys:
+        raise ValueError(f"lines must have a finite value, got none for {chart.title!r}; leave out")
+    y_axis = log_axis_of(ys) if chart.may_be_log else None
+    axes = (_x_axis(chart), y_axis or axis_of(ys, limits=chart.y_limits))
+    lengths = (len(values) for _, values in chart.lines.values())
+    longest = max((length for length in lengths if length >= _SMOOTHED_FROM), default=0)
+    window = max(longest // _WINDOWS, _LEAST_WINDOW) | 1 if chart.is_noisy and longest else 0
+    looks = chart.looks or {name: place % 6 + 1 for place, name in enumerate(chart.lines)}
+    return Drawing(
+        chart=chart,
+        described=" ".join(_described(chart, name) for name in chart.lines),
+        is_log=axes[1].is_log,
+        x_ticks=axes[0].marked(chart.x_text),
+        y_ticks=axes[1].marked(chart.y_text),
+        x_mark=None if chart.x_mark is None else axes[0].at(chart.x_mark),
+        lines=[_drawn(chart, name, looks[name], axes, window) for name in chart.lines],
+        rows=_rows(chart),
+        window=window,
+    )
+
+
+def thinned(line: Line, columns: int = _COLUMNS, *, x_end: float) -> Iterator[Line]:
+    """Yields the stretches of a line between values that are not finite, without what none sees.
+
+    Of the points in one column of pixels the first, the lowest, the highest and the last stay, so
+    every spike does.
+
+    Args:
+        line: in the order of its x, the first of them 0 or more.
+        columns: of the plot.
+        x_end: at its right end, above 0.
+
+    Example:
+        >>> line = (list(range(1, 9)), [1.0, 9.0, 1.1, 1.2, 2.0, 2.1, 2.2, 2.3])
+        >>> [xs for xs, ys in thinned(line, 2, x_end=8)]
+        [[1, 2, 3, 4, 7, 8]]
+    """
+    points = list(zip(*line, strict=True))
+    for is_finite, stretch in groupby(points, key=lambda point: math.isfinite(point[1])):
+        if is_finite:
+            kept: list[tuple[float, float]] = []
+            for _, column in groupby(stretch, key=lambda point: point[0] * columns // x_end):
+                inside = list(column)
+                ends = {min(inside, key=lambda one: one[1]), max(inside, key=lambda one: one[1])}
+                kept += sorted({inside[0], inside[-1]} | ends)
+            yield [x for x, _ in kept], [y for _, y in kept]
+
+
+def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -> list[float]:
+    """Returns the mean of the `window` values around each, of fewer towards the ends.
+
+    Args:
+        values: (n,), n at least `window`; one that is not finite counts for nothing.
+        window: odd.
+        is_log: whether it is the geometric mean, which a single spike hardly moves.
+
+    Returns:
+        (n,), NaN where no value is finite.
+
+    Example:
+        >>> moving_mean([3.0, float("nan"), 6.0], 3)
+        [3.0, 4.5, 6.0]
+    """
+    every = np.log(values) if is_log else np.asarray(values, dtype=np.float64)
+    is_finite = np.isfinite(every)
+    sums = np.convolve(np.where(is_finite, every, 0.0), np.ones(window), mode="same")
+    counts = np.convolve(is_finite, np.ones(window), mode="same")
+    means = np.divide(sums, counts, out=np.full(len(every), np.nan), where=counts > 0)
+    found: list[float] = (np.exp(means) if is_log else means).tolist()
+    return found
+
+
+def _x_axis(chart: Chart) -> Axis:
+    xs = [x for line in chart.lines.values() for x in line[0]]
+    if not chart.is_joined:
+        return axis_of(xs)
+    return axis_between(0.0, (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
+
+
+def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: int) -> DrawnLine:
+    xs, ys = chart.lines[name]
+    finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
+    x_axis, y_axis = axes
+    is_smooth = bool(window) and len(ys) >= _SMOOTHED_FROM
+    has_dots = not chart.is_joined or len(finite) <= _DOTTED
+    means = moving_mean(ys, window, is_log=y_axis.is_log) if is_smooth else []
+    return DrawnLine(
+        name=name,
+        look=look,
+        last=chart.y_text(finite[-1][1] if finite else math.nan),
+        path=_path((xs, ys), axes) if chart.is_joined else "",
+        mean_path=_path((xs, means), axes) if is_smooth else "",
+        dots=[
+            (x_axis.at(x), round(100 - y_axis.at(y), 2), f"{chart.x_text(x)}, {chart.y_text(y)}")
+            for x, y in finite
+            if has_dots
+        ],
+    )
+
+
+def _path(line: Line, axes: tuple[Axis, Axis]) -> str:
+    x_axis, y_axis = axes
+    scale = SIDE / 100
+    parts = []
+    for xs, ys in thinned(line, x_end=x_axis.high):
+        places = [
+            f"{scale * x_axis.at(x):.4g} {scale * (100 - y_axis.at(y)):.4g}"
+            for x, y in zip(xs, ys, strict=True)
+        ]
+        parts.append("M" + "L".join(places))
+    return "".join(parts)
+
+
+def _rows(chart: Chart) -> list[tuple[str, list[str]]]:
+    """Returns some of the x, evenly chosen, the last one too."""
+    lines = [dict(zip(*line, strict=True)) for line in chart.lines.values()]
+    xs = sorted({x for line in lines for x in line})
+    chosen = xs[:: -math.ceil(len(xs) / _ROWS)][::-1]
+    return [
+        (chart.x_text(x), [chart.y_text(line[x]) if x in line else "" for line in lines])
+        for x in chosen
+    ]
+
+
+def _described(chart: Chart, name: str) -> str:
+    points = [(y, x) for x, y in zip(*chart.lines[name], strict=True) if math.isfinite(y)]
+    if not points:
+        return f"{name}: no value."
+    first, last, lowest, highest = (
+        f"{chart.y_text(y)} at {chart.x_title} {chart.x_text(x)}"
+        for y, x in (points[0], points[-1], min(points), max(points))
+    )
+    return f"{name}: from {first} to {last}; lowest {lowest}, highest {highest}."

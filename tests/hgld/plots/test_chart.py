@@ -1,0 +1,116 @@
+"""What is drawn of a line: every spike, no bridge over a gap, and words for who sees no picture."""
+
+import math
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.plots.chart import Chart, Drawing, Line, draw, moving_mean, thinned
+
+values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
+
+
+def line_of(found: Sequence[float]) -> Line:
+    return range(1, len(found) + 1), found
+
+
+def drawn(found: Sequence[float], **options: bool) -> Drawing:
+    chart = Chart(title="Loss", lines={"loss": line_of(found)}, **options)  # type: ignore[arg-type]
+    return draw(chart)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    found=st.lists(values | st.just(math.nan), min_size=1, max_size=400), columns=st.integers(1, 50)
+)
+def test_thinning_keeps_the_extremes_of_every_column_and_adds_nothing(
+    found: list[float], columns: int
+) -> None:
+    last = len(found)
+    kept = [
+        point
+        for stretch in thinned(line_of(found), columns, x_end=last)
+        for point in zip(*stretch, strict=True)
+    ]
+    assert kept == sorted(kept)
+    assert set(kept) <= set(zip(*line_of(found), strict=True))
+    for column in range(columns + 1):
+        inside = [
+            y for x, y in enumerate(found, 1) if x * columns // last == column and math.isfinite(y)
+        ]
+        shown = [y for x, y in kept if x * columns // last == column]
+        if inside:
+            assert {min(inside), max(inside)} <= set(shown)
+    assert len(kept) <= 4 * (columns + 1) + 4 * sum(map(math.isnan, found))
+
+
+def test_a_spike_of_one_value_in_twenty_thousand_is_in_the_path() -> None:
+    found = [1.0 + 0.001 * (n % 7) for n in range(20_000)]
+    found[4_321] = 29.0
+    drawing = drawn(found)
+    heights = [float(y) for y in re.findall(r" ([\d.]+)", drawing.lines[0].path)]
+    assert len(heights) < 4 * 482
+    # Its axis goes from 0 to 30, and y grows downwards.
+    assert min(heights) == pytest.approx(1000 * (30 - 29) / 30, rel=0.01)
+    assert "4,322" in drawing.described
+
+
+def test_a_gap_where_a_value_is_not_finite_is_not_drawn_over() -> None:
+    drawing = drawn([1, 2, math.nan, 3, 4])
+    assert drawing.lines[0].path.count("M") == 2
+    assert [texts for _, texts in drawing.rows] == [["1"], ["2"], ["n/a"], ["3"], ["4"]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    found=st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=50)
+    | st.lists(values, min_size=1, max_size=50)
+)
+def test_every_point_and_tick_is_on_the_plot(found: list[float]) -> None:
+    drawing = drawn(found, may_be_log=True)
+    numbers = [float(n) for n in re.findall(r"[-\d.e+]+", drawing.lines[0].path)]
+    assert all(-1 <= number <= 1001 for number in numbers)
+    for tick in (*drawing.x_ticks, *drawing.y_ticks):
+        assert -0.01 <= tick.at <= 100.01
+    assert len(drawing.y_ticks) <= 9
+
+
+def test_several_lines_share_the_axes_and_the_rows() -> None:
+    lines = {"H-AP": ([10, 20], [0.5, 0.6]), "mAP": ([20, 30], [0.25, math.nan])}
+    drawing = draw(Chart(title="Validation", lines=lines, x_end=40, x_mark=20))
+    assert drawing.rows == [("10", ["0.5", ""]), ("20", ["0.6", "0.25"]), ("30", ["", "n/a"])]
+    assert [line.last for line in drawing.lines] == ["0.6", "0.25"]
+    assert drawing.lines[0].dots[0][0] == 25.0  # 10 of 40
+    assert drawing.x_mark == 50.0
+
+
+def test_points_are_not_joined_and_each_is_marked() -> None:
+    drawing = drawn([1.0, 2.0] * 50, is_joined=False)
+    assert drawing.lines[0].path == ""
+    assert len(drawing.lines[0].dots) == 100
+
+
+def test_the_table_has_few_rows_and_the_last_value() -> None:
+    drawing = drawn([1.0] * 1000)
+    assert len(drawing.rows) <= 24
+    assert drawing.rows[-1][0] == "1,000"
+
+
+def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
+    found = [float((7 * n) % 11) for n in range(30)]
+    means = moving_mean(found, 5)
+    for place in range(30):
+        around = found[max(place - 2, 0) : place + 3]
+        assert means[place] == pytest.approx(sum(around) / len(around))
+    assert moving_mean([1.0, 100.0, 10.0], 3, is_log=True)[1] == pytest.approx(10.0)
+    assert math.isnan(moving_mean([math.nan] * 3, 1)[1])
+    assert drawn(found * 3, is_noisy=True).lines[0].mean_path
+    assert not drawn(found, is_noisy=True).window
+
+
+def test_a_chart_without_a_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="Loss"):
+        drawn([math.nan])

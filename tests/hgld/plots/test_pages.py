@@ -1,0 +1,83 @@
+"""A page is whole in one file, escapes every text, and runs no script but its own."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from markupsafe import Markup
+
+from hgld.plots.chart import Chart, draw
+from hgld.plots.dots import Dot, dots_plot
+from hgld.plots.heat import heat_table
+from hgld.plots.pages import page_template, percent
+
+EVIL = "<script>alert('x')</script> & Co"
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Balanced(HTMLParser):
+    """Reads a page, and fails where an element is not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(script: str = "") -> str:
+    lines = {EVIL: ([1, 2, 3], [0.1, 0.2, 0.3])}
+    dots = [
+        Dot(name=EVIL, value=0.5, low=0.4, high=0.6, text="50", interval="[40, 60]", note=EVIL),
+        Dot(name="mean", value=0.5, text="50", runs=(0.4, 0.6)),
+    ]
+    return page_template("tests.hgld.plots", "toy.html.j2").render(
+        name=EVIL,
+        dots=dots_plot(dots, percent),
+        gains=dots_plot(dots[:1], percent, is_change=True),
+        curves=draw(Chart(title=EVIL, about=EVIL, lines=lines, x_title=EVIL, y_title=EVIL)),
+        points=draw(Chart(title=EVIL, lines=lines, is_joined=False)),
+        heat=heat_table([[3, 1, 0], [0, 2, 0]], [EVIL, "lake"]),
+        script=Markup(script),  # noqa: S704 - what the test wrote
+    )
+
+
+def test_all_plots_are_drawn_and_every_text_is_escaped() -> None:
+    read = Balanced()
+    read.feed(page())
+    assert read.open == []
+    assert "script" not in read.seen
+    assert read.text.count(EVIL) > 8
+    assert read.seen.count("figure") == 2
+    assert read.seen.count("circle") == 2 + 3  # runs, and the values of a short curve
+    assert read.seen.count("rect") == 1
+
+
+def test_it_may_load_nothing_and_run_only_its_own_script() -> None:
+    html = page("const a = '{{ <b>';\n")
+    (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+    assert f"{policy}'sha256-{digest}'" in html
+    assert "script-src" not in page()
+    assert not re.search(r"(?:src|href|url\()\W*https?:", html)
+
+
+def test_a_table_of_many_labels_is_dense() -> None:
+    assert not heat_table([[1, 0]], ["lake"]).is_dense
+    assert heat_table([[1] * 31] * 30, [str(n) for n in range(30)]).is_dense

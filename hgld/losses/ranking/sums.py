@@ -30,7 +30,7 @@ Example:
     >>> lines = {"below": Line(), "middle": Line(slope=1, intercept=1), "above": Line(intercept=10)}
     >>> level, table = torch.zeros(1, 4, dtype=torch.int64), torch.ones(1, 1, 1).double()
     >>> step_sums(scores[None].double(), level, table, Step(**lines, cut=3.0)).tolist()
-    [[30.0, 13.0, 3.0, 0.0]]
+    [[24.0, 13.0, 3.0, 0.0]]
 """
 
 import functools

@@ -118,9 +118,10 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     @classmethod
     def of(cls, run: Callable[[], object]) -> int:
-        with cls() as counted:  # type: ignore[no-untyped-call]  # torch's own
+        with cls() as counted:
             run()
-        return counted.calls
+        calls: int = counted.calls
+        return calls
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own
         self.calls += 1

@@ -14,24 +14,22 @@ it gives up on more; what an item adds is multiplied by 0 or 1 and not branched 
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from hgld.losses.ranking.steps import Step, sigmoid_polynomials
 
 Array = np.ndarray[Any, Any]
-Function = TypeVar("Function", bound=Callable[..., object])
 
 _POWERS = 16  # two vectors of the widest processors: sigmoid(y) to 1e-12, its slope to 1e-11
 _LEVELS = 4  # whose sums are kept at once
 
 
-def _compile(function: Function) -> Function:
+def _compile(function: Callable[..., None]) -> Callable[..., None]:
     """Compiles at the first call, and keeps the result on disk for the next process."""
     options: dict[str, Any] = {
         "nogil": True,
@@ -39,7 +37,7 @@ def _compile(function: Function) -> Function:
         "fastmath": {"reassoc", "contract", "nsz", "arcp"},  # what is no number stays so
     }
     try:
-        compiled: Function = numba.njit(cache=True, **options)(function)
+        compiled: Callable[..., None] = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder to keep it in
         compiled = numba.njit(**options)(function)
     return compiled
@@ -55,17 +53,17 @@ def weighted_sums(
     mirrored: bool,
 ) -> tuple[Tensor, Tensor]:
     """Does what `prefix_sums.weighted_sums` does."""
-    slope, value = (np.empty(scores.shape) for _ in range(2))
-    counted = table.any(0).any(0).nonzero().flatten()
-    places = functional.one_hot(counted, table.shape[2]).T  # of the levels among those counted
-    rows, places = (
-        functional.pad(each, (0, -len(counted) % _LEVELS)).double().contiguous().numpy()
-        for each in (table[..., counted].expand(len(scores), -1, -1), places)
-    )
+    slope, value = np.empty(scores.shape), np.empty(scores.shape)
+    shares, levels = table.numpy(), table.shape[2]
+    counted = np.flatnonzero(shares.any((0, 1)))  # the levels whose items anyone counts
+    width = len(counted) + -len(counted) % _LEVELS
+    places, rows = np.zeros((levels, width)), np.zeros((len(scores), table.shape[1], width))
+    places[counted, np.arange(len(counted))] = 1.0
+    rows[:, :, : len(counted)] = shares[:, :, counted]
     lists = (each.contiguous().numpy() for each in (scores, level, weight))
-    _sum_rows(
-        *lists, rows, places, mirrored, step.cut, step.tau or 1.0, *_pieces(step), slope, value
-    )
+    factors, lines = _pieces(step)
+    cut, tau = step.cut, step.tau or 1.0
+    _sum_rows(*lists, rows, places, mirrored, cut, tau, factors, lines, slope, value)
     return torch.from_numpy(slope), torch.from_numpy(value)
 
 

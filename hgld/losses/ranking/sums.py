@@ -59,6 +59,7 @@ class StepSums(torch.autograd.Function):
     ) -> Tensor:
         """Sums f, and f' for the backward pass."""
         ones = torch.ones_like(scores)
+        value: Tensor
         slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step, mirrored=False)
         ctx.save_for_backward(scores, level, table, slope)
         ctx.step = step

@@ -60,7 +60,8 @@ def weighted_sums(
         torch.searchsorted(scores, _last_within(scores, step.cut), right=True),
     )
     prefix = _prefix(torch.stack([weights, weights * scores[:, None]]))
-    first, second, total = (_read(prefix, level, end) for end in (*ends, _length(level)))
+    row = level * prefix.shape[-1]  # where the list for items of this level begins
+    first, second, total = (_read(prefix, row + end) for end in (*ends, scores.shape[1]))
     lines = list(zip(step.lines, (first, second - first, total - second), strict=True))
     slope, value = torch.zeros_like(scores), torch.zeros_like(scores)
     for line, (count, moment) in lines:
@@ -89,8 +90,8 @@ def counts_ahead(scores: Tensor, level: Tensor, table: Tensor) -> Tensor:
         (R, N) sum_j a[l_i, l_j] [s_j >= s_i].
     """
     prefix = _prefix(_weights_by_level(level, table))
-    behind = torch.searchsorted(scores, scores)
-    return _read(prefix, level, _length(level)) - _read(prefix, level, behind)
+    row, behind = level * prefix.shape[-1], torch.searchsorted(scores, scores)
+    return _read(prefix, row + scores.shape[1]) - _read(prefix, row + behind)
 
 
 def _weights_by_level(level: Tensor, table: Tensor) -> Tensor:
@@ -99,18 +100,13 @@ def _weights_by_level(level: Tensor, table: Tensor) -> Tensor:
     return table.expand(rows, -1, -1).gather(2, level[:, None].expand(-1, levels, -1))
 
 
-def _length(level: Tensor) -> Tensor:
-    return torch.full_like(level, level.shape[1])
-
-
 def _prefix(x: Tensor) -> Tensor:
     """(..., N + 1): entry i is the sum of the first i."""
     return functional.pad(x, (1, 0)).cumsum_(-1)
 
 
-def _read(prefix: Tensor, level: Tensor, end: Tensor) -> Tensor:
-    """(..., R, N): for each item the entry at its `end` of the list for items of its level."""
-    place = level * prefix.shape[-1] + end
+def _read(prefix: Tensor, place: Tensor) -> Tensor:
+    """(..., R, N): the entries at these places of all lists of a row, one after the other."""
     return prefix.flatten(-2).gather(-1, place.expand(*prefix.shape[:-3], -1, -1))
 
 
@@ -138,36 +134,42 @@ def _add_sigmoids(
     ends: tuple[Tensor, Tensor],
 ) -> None:
     """Adds the derivative of sigmoid(y) and itself, less 1 where y > 0, of the first two pieces."""
-    size, polynomials = y.shape[1], y.new_tensor(sigmoid_polynomials(_DEGREE)).T
+    size, row = y.shape[1], level * (y.shape[1] + 1)
+    # Either side is a product of powers of exp(y) and of exp(-y), shifted as below: 25 in all.
+    shift = [math.exp(-_NEGLIGIBLE * m) for m in range(1, _DEGREE + 1)]
+    of_slope, of_value = y.new_tensor(sigmoid_polynomials(_DEGREE)) * y.new_tensor(shift)
     space = y.new_zeros(
         _DEGREE, *weights.shape[:2], size + 1
     )  # to make it anew takes half the time
+    padded, places = functional.pad(y, (0, 1), value=math.inf), torch.stack(ends)
     done = level.new_zeros(len(level), 1)
     while int(done.amin()) < size:
-        here = y - y.gather(1, done.clamp(max=size - 1))
-        # A row that is done waits for the others. What is not a number is done with.
-        inside = (here >= 0) & (here < _STRETCH) & (done < size)
-        near = (here >= -_NEGLIGIBLE) & (here <= _STRETCH + _NEGLIGIBLE) & (done < size)
-        done = (~(here >= _STRETCH)).sum(1, keepdim=True)
-        first, last = _columns(near)
+        here = y - padded.gather(1, done)  # a row that is done lies far below
+        first, last = _columns((here >= -_NEGLIGIBLE) & (here <= _STRETCH + _NEGLIGIBLE))
+        beyond = here >= _STRETCH
+        inside = (here >= 0) ^ beyond
+        done = size - beyond.sum(1, keepdim=True)  # what is not a number is done with
         part = slice(first, last)
-        here, own, lists = here[:, part], level[:, part], weights[..., part]
-        low, high = ((end[:, part] - first).clamp_(0, last - first) for end in ends)
+        here, own, inside, lists = here[:, part], row[:, part], inside[:, part], weights[..., part]
+        low, high = (places[..., part] - first).clamp_(0, last - first)
         # Up to an item exp(y) is summed from the start of the list. It is shifted so as to be
         # representable from 25 below the first item of the stretch to the last one. Beyond it is
         # exp(-y) from the end of the list, from that first item to 25 above the last one. Each sum
         # has its smallest terms first: as a difference of sums from the other end it would cancel.
-        up, down = here - (_REACH - _NEGLIGIBLE), _REACH - here
+        up, down = _powers(here - (_REACH - _NEGLIGIBLE)), _powers(_REACH - here)
         prefix = space[..., : last - first + 1]
-        torch.mul(_powers(up)[:, :, None], lists, out=prefix[..., 1:])
+        torch.mul(up[:, :, None], lists, out=prefix[..., 1:])
         prefix.cumsum_(-1)
-        below = (_read(space, own, low).mul_(_powers(-up)).flatten(1).T @ polynomials).T
-        torch.mul(_powers(down.flip(1))[:, :, None], lists.flip(-1), out=prefix[..., 1:])
+        below = _read(space, own + low).mul_(down)
+        torch.mul(down.flip(-1)[:, :, None], lists.flip(-1), out=prefix[..., 1:])
         prefix.cumsum_(-1)
-        found = _read(space, own, last - first - low) - _read(space, own, last - first - high)
-        above = (found.mul_(_powers(-down)).flatten(1).T @ polynomials).T
-        slope[:, part].addcmul_((below[0] + above[0]).view_as(here), inside[:, part])
-        value[:, part].addcmul_((below[1] - above[1]).view_as(here), inside[:, part])
+        above = _read(space, own + (last - first - low)) - _read(space, own + (last - first - high))
+        above.mul_(up)
+        for total, sums, factors in (
+            (slope, below + above, of_slope),
+            (value, below - above, of_value),
+        ):
+            total[:, part].addcmul_(torch.tensordot(factors, sums, 1), inside)
 
 
 def _columns(mask: Tensor) -> tuple[int, int]:

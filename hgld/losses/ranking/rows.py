@@ -25,6 +25,9 @@ from hgld.metrics.streamed.threads import torch_threads
 # operations on a part then cost less than what they work on. On a GPU 32 MB, so that the work of an
 # operation outweighs its launch.
 _NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 18, 1 << 22
+# A thread that torch has used spins on its core for some milliseconds more: for less work than this
+# (B = 256) a second thread of ours would gain nothing on two cores.
+_NUMBERS_FOR_A_THREAD = 1 << 16
 _NUMBERS_OF_PREFIX_SUMS = 16  # an item: 14 powers at each level, less what the cache gains
 
 
@@ -117,16 +120,16 @@ Part = TypeVar("Part")
 def _for_parts(
     scores: Tensor, compute: Callable[[slice], Part], numbers: int
 ) -> Iterator[tuple[slice, Part]]:
-    """Computes part after part of the rows, by as many threads as torch uses."""
+    """Computes part after part of the rows, by up to as many threads as torch uses."""
     on_cpu = scores.device.type == "cpu"
-    threads = torch.get_num_threads() if on_cpu else 1
     if not is_compiled(scores):
         numbers *= _NUMBERS_OF_PREFIX_SUMS
     most = (_NUMBERS_AT_ONCE if on_cpu else _NUMBERS_AT_ONCE_ON_A_GPU) // numbers
+    allowed = torch.get_num_threads() if on_cpu else 1
+    threads = max(1, min(allowed, scores.numel() * numbers // _NUMBERS_FOR_A_THREAD))
     size = max(1, min(most // max(1, scores.shape[1]), -(-len(scores) // threads)))
     parts = [slice(first, first + size) for first in range(0, len(scores), size)]
-    threads = min(threads, len(parts))
-    if threads == 1:
+    if allowed == 1:
         yield from zip(parts, map(compute, parts), strict=True)
         return
     with torch_threads(threads) as pool:

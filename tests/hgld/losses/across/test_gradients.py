@@ -9,16 +9,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hgld.losses import sup_hap_loss
+from hgld.losses.ranking import rows, sums
 from hgld.losses.ranking.ranks import rank_rows, smooth_rank
 from hgld.losses.ranking.rows import RowValues, by_row
 from hgld.losses.ranking.steps import sigmoid_step
 from tests.worlds.plain.losses import tree_batch
 
 
-class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Notes the size of the largest tensor that any operation returns."""
+class Seen(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the operations, and notes the size of the largest tensor that any returns."""
 
-    elements = 0
+    calls, elements = 0, 0
 
     def __torch_dispatch__(
         self,
@@ -27,6 +28,7 @@ class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
+        self.calls += 1
         result = func(*args, **(kwargs or {}))
         for tensor in result if isinstance(result, list | tuple) else [result]:
             if isinstance(tensor, Tensor):
@@ -141,9 +143,22 @@ def test_no_tensor_of_the_size_of_all_triples_is_made(set_threads: Callable[[int
     set_threads(1)  # the count below sees what its own thread does
     embeddings, labels = tree_batch(300, 3, dim=16)
     leaf = embeddings.requires_grad_()
-    with LargestTensor() as largest:  # type: ignore[no-untyped-call]  # torch's own
+    with Seen() as seen:  # type: ignore[no-untyped-call]  # torch's own
         torch.autograd.grad(sup_hap_loss(leaf, labels), leaf)
-    assert 300**2 <= largest.elements <= 1.1 * 300**2
+    assert 300**2 <= seen.elements <= 1.1 * 300**2
+
+
+def test_a_batch_in_one_part_takes_torch_few_operations(
+    set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_threads(1)
+    monkeypatch.setattr(sums, "_compiled", lambda: None)
+    monkeypatch.setattr(rows, "_NUMBERS_AT_ONCE", 1 << 40)  # one part, as on a GPU
+    embeddings, labels = tree_batch(128, 3, dim=256)
+    leaf = embeddings.requires_grad_()
+    with Seen() as seen:  # type: ignore[no-untyped-call]  # torch's own
+        torch.autograd.grad(sup_hap_loss(leaf, labels), leaf)
+    assert 200 < seen.calls <= 800
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

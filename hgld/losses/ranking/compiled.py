@@ -70,7 +70,7 @@ def weighted_sums(
 def counts_ahead(scores: Tensor, level: Tensor, table: Tensor) -> Tensor:
     """Does what `prefix_sums.counts_ahead` does."""
     value = np.empty(scores.shape)
-    rows = table.expand(len(scores), -1, -1)
+    rows = table.transpose(1, 2).expand(len(scores), -1, -1)
     _count_rows(*(each.contiguous().numpy() for each in (scores, level, rows)), value)
     return torch.from_numpy(value)
 
@@ -212,17 +212,18 @@ def _sum_rows(  # noqa: C901, PLR0913, PLR0917 - as _scan; two places that move 
 
 
 @_compile
-def _count_rows(scores: Array, level: Array, table: Array, value: Array) -> None:
-    """Counts row by row, from above."""
+def _count_rows(scores: Array, level: Array, shares: Array, value: Array) -> None:
+    """Counts row by row, from above; `shares` have a row for each level of what is counted."""
     size = scores.shape[1]
+    counts = np.empty(shares.shape[2])
     for r in range(len(scores)):
-        counts, j = np.zeros(table.shape[2]), size - 1
+        counts[:] = 0.0
+        j = size - 1
         for k in range(size):
             i = size - 1 - k
             while j >= 0 and scores[r, j] >= scores[r, i]:
-                counts[level[r, j]] += 1
+                own = level[r, j]
+                for g in range(len(counts)):
+                    counts[g] += shares[r, own, g]
                 j -= 1
-            total = 0.0
-            for g in range(len(counts)):
-                total += table[r, level[r, i], g] * counts[g]
-            value[r, i] = total
+            value[r, i] = counts[level[r, i]]

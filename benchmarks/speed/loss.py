@@ -2,17 +2,19 @@
 
 Three baselines in the same run: the product of the batch with itself and a sort of its rows; the
 published algorithm in tensors of B x B x B; and, with `--suprank FOLDER`, SupRank's own code. Each
-is timed on one thread and on two. Memory and torch's operations are counted in a process for each
-loss and size, on one thread.
+is timed on one thread and on two. Memory and operations are counted in a process for each loss and
+size, on one thread. An operation is a call that reaches torch's dispatcher below autograd, views
+included, a gradient's too. `operations_on_a_gpu` are those of a batch in one part, without numba.
 
     python -m hgld.benchmarks.speed.loss --out loss.json
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -30,6 +32,7 @@ from hgld.benchmarks.speed.measuring import (
 from hgld.benchmarks.speed.published import SupRankLoss, plain_loss
 
 _IMAGES_PER_LANDMARK = 4
+_SMALL = 16  # a batch that loads and compiles what is needed
 OURS, SORTED, PLAIN, SUPRANK = "sup_hap", "product and sort", "plain", "suprank"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -64,6 +67,8 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
         name: partial(step, loss, embeddings, labels) for name, loss in wanted.items()
     }
     ways[SORTED] = partial(sort_product, embeddings)
+    for loss in wanted.values():
+        step(loss, *made_up_batch(_SMALL, options))
     rows = []
     for threads in options.threads:
         torch.set_num_threads(threads)
@@ -78,10 +83,9 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def sort_product(embeddings: Tensor) -> None:
+def sort_product(embeddings: Tensor) -> float:
     """Multiplies the batch with itself, and sorts each row."""
-    values, _ = torch.sort(embeddings @ embeddings.T)
-    values[0, 0].item()  # waits for a GPU
+    return torch.sort(embeddings @ embeddings.T).values[0, 0].item()  # waits for a GPU
 
 
 def losses_at(batch: int, options: Namespace) -> dict[str, Loss]:
@@ -98,26 +102,28 @@ def count_apart(loss: str, batch: int, options: Namespace) -> dict[str, Any]:
     """Returns the memory that a loss and its gradient take, and how often they call torch."""
     torch.set_num_threads(1)  # calls are counted in this thread
     function = losses_at(batch, options)[loss]
-    step(function, *made_up_batch(4 * _IMAGES_PER_LANDMARK, options))
+    step(function, *made_up_batch(_SMALL, options))
     run = partial(step, function, *made_up_batch(batch, options))
     memory = extra_memory_mb(run) if options.device == "cpu" else None
-    with _Operations() as counted:  # type: ignore[no-untyped-call]  # torch's own
-        run()
-    return {"extra_mb": memory, "operations": counted.calls}
+    counts = {"extra_mb": memory, "operations": _Operations.of(run)}
+    if batch <= options.plain_up_to:  # more would take gigabytes here
+        in_torch = mock.patch("hgld.losses.ranking.sums._compiled", return_value=None)
+        with in_torch, mock.patch("hgld.losses.ranking.rows._NUMBERS_AT_ONCE", 1 << 40):
+            counts["operations_on_a_gpu"] = _Operations.of(run)
+    return counts
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Counts the operations that torch is asked for."""
-
     calls = 0
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: object,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - torch's own
+    @classmethod
+    def of(cls, run: Callable[[], object]) -> int:
+        with cls() as counted:
+            run()
+        calls: int = counted.calls
+        return calls
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own
         self.calls += 1
         return func(*args, **(kwargs or {}))
 

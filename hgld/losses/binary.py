@@ -19,12 +19,10 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, sigmoid_step
-from hgld.losses.ranking.sums import Method
-from hgld.losses.settings import check_constants, sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 
 
-def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ranked
+def sup_ap_loss(
     embeddings: Tensor,
     labels: Tensor,
     *,
@@ -32,7 +30,6 @@ def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ra
     ref_labels: Tensor | None = None,
     level: int = 0,
     reduction: Reduction = "mean",
-    method: Method = "auto",
     **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-AP, a smooth upper bound of 1 - AP, averaged over the batch.
@@ -48,7 +45,6 @@ def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ra
         ref_labels: (N, L) or (N,).
         level: column of the labels: items that share it, and all coarser ones, are positive.
         reduction: `mean` or `none`.
-        method: how sums over f are done.
         **constants: tau, rho, delta, start and offset of the step f, see
             `hgld.losses.ranking.steps.SupStep`.
 
@@ -70,12 +66,12 @@ def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ra
         Image Retrieval (ROADMAP), NeurIPS 2021, equations 2 to 5.
     """
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = sup_step(sup_ap_loss, constants)
+    step = SupStep(**constants).step
 
     def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
         return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
 
-    row = partial(_one_minus_ap, depth=pairs.labels.shape[1], method=method, ranks_of=ranks)
+    row = partial(_one_minus_ap, depth=pairs.labels.shape[1], ranks_of=ranks)
     return row_loss(pairs, row, reduction)
 
 
@@ -88,7 +84,6 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     level: int = 0,
     tau: float = 0.01,
     reduction: Reduction = "mean",
-    method: Method = "auto",
 ) -> Tensor:
     r"""Computes Smooth-AP: 1 - AP with sigmoid(x / tau) for every step, averaged over the batch.
 
@@ -103,7 +98,6 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
         level: column of the labels: items that share it, and all coarser ones, are positive.
         tau: width of the sigmoid, in units of similarity.
         reduction: `mean` or `none`.
-        method: how sums over the sigmoid are done.
 
     Returns:
         A scalar, or (B,) with reduction `none`; queries without positives as in `sup_hap_loss`.
@@ -124,7 +118,7 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     """
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
     ranks = partial(smooth_ranks, step=sigmoid_step(tau))
-    row = partial(_one_minus_ap, depth=pairs.labels.shape[1], method=method, ranks_of=ranks)
+    row = partial(_one_minus_ap, depth=pairs.labels.shape[1], ranks_of=ranks)
     return row_loss(pairs, row, reduction)
 
 
@@ -170,7 +164,7 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
     Source:
         ROADMAP, NeurIPS 2021, equation 8.
     """
-    check_constants(roadmap_loss, constants)
+    SupStep(**constants)  # which refuses what is a setting of Sup-AP only
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be from 0 to 1, got {weight}")
     ranking = sup_ap_loss(
@@ -238,9 +232,8 @@ def soft_bin_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     if not bins > 1:
         raise ValueError(f"bins must be at least 2, got {bins}; 20 is the published setting")
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    return row_loss(
-        pairs, partial(_one_minus_binned_ap, bins=bins, depth=pairs.labels.shape[1]), reduction
-    )
+    row = partial(_one_minus_binned_ap, bins=bins, depth=pairs.labels.shape[1])
+    return row_loss(pairs, row, reduction, numbers=bins)
 
 
 def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
@@ -254,7 +247,6 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
     temperature: float = 1.0,
     tau: float = 0.01,
     reduction: Reduction = "mean",
-    method: Method = "auto",
 ) -> Tensor:
     r"""Computes one minus a smooth recall at k, averaged over `ks` and over the batch.
 
@@ -271,7 +263,6 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
         temperature: width of the cut-off, in ranks.
         tau: width of the step, in units of similarity.
         reduction: `mean` or `none`.
-        method: how sums over the sigmoid are done.
 
     Returns:
         A scalar, or (B,) with reduction `none`; queries without positives as in `sup_hap_loss`.
@@ -300,12 +291,12 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
     step = sigmoid_step(tau)
 
     def row(scores: Tensor, shared: Tensor) -> RowValues:
-        ranking = rank_rows(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
+        ranking = rank_rows(scores, (shared == pairs.labels.shape[1]).long(), 1)
         positives = ranking.counts[:, 1]
         rank = smooth_rank(ranking, step)
         recall = torch.zeros_like(scores[:, 0])
         for k in ks:
-            found = torch.sigmoid((k - rank) / temperature) * ranking.real
+            found = torch.sigmoid((k - rank) / temperature) * ranking.level
             recall = recall + found.sum(1) / positives.clamp(min=1, max=k)
         return RowValues(1 - recall / len(ks), positives > 0)
 
@@ -313,14 +304,13 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
 
 
 def _one_minus_ap(
-    scores: Tensor, level: Tensor, *, depth: int, method: Method, ranks_of: RankFunction
+    scores: Tensor, level: Tensor, *, depth: int, ranks_of: RankFunction
 ) -> RowValues:
     """1 - AP of each row: H-AP where sharing all `depth` levels is relevant and nothing else is."""
     return one_minus_h_ap(
         scores,
         (level == depth).long(),
         levels=1,
-        method=method,
         relevance_of=lambda counts: torch.arange(2, device=counts.device).expand_as(counts),
         ranks_of=ranks_of,
     )

@@ -10,9 +10,7 @@ from torch import Tensor
 from hgld.losses.pairs import Reduction, compare, row_loss
 from hgld.losses.ranking.ranks import Ranking, rank_rows, smooth_rank, sup_rank
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, sigmoid_step
-from hgld.losses.ranking.sums import Method
-from hgld.losses.settings import sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 
 
 def sup_ndcg_loss(
@@ -22,7 +20,6 @@ def sup_ndcg_loss(
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
     reduction: Reduction = "mean",
-    method: Method = "auto",
     **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-NDCG, a smooth upper bound of 1 - NDCG, averaged over the batch.
@@ -36,7 +33,6 @@ def sup_ndcg_loss(
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
         ref_labels: (N, L) or (N,).
         reduction: `mean` or `none`.
-        method: how sums over the step are done.
         **constants: tau, rho, delta, start and offset of the step, see
             `hgld.losses.ranking.steps.SupStep`.
 
@@ -59,17 +55,16 @@ def sup_ndcg_loss(
         Retrieval, TPAMI 2025, section 3.3.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(sup_ndcg_loss, constants)
+    step = SupStep(**constants).step
     row = partial(
         _one_minus_ndcg,
         levels=pairs.labels.shape[1],
-        method=method,
         rank_of=partial(sup_rank, step=step),
     )
     return row_loss(pairs, row, reduction)
 
 
-def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
+def smooth_ndcg_loss(
     embeddings: Tensor,
     labels: Tensor,
     *,
@@ -77,7 +72,6 @@ def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
     ref_labels: Tensor | None = None,
     tau: float = 0.01,
     reduction: Reduction = "mean",
-    method: Method = "auto",
 ) -> Tensor:
     """Computes 1 - NDCG with sigmoid(x / tau) for every step: a baseline for `sup_ndcg_loss`.
 
@@ -88,7 +82,6 @@ def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
         ref_labels: (N, L) or (N,).
         tau: width of the sigmoid, in units of similarity.
         reduction: `mean` or `none`.
-        method: how sums over the sigmoid are done.
 
     Returns:
         As `sup_ndcg_loss`.
@@ -110,7 +103,6 @@ def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
     row = partial(
         _one_minus_ndcg,
         levels=pairs.labels.shape[1],
-        method=method,
         rank_of=partial(smooth_rank, step=sigmoid_step(tau)),
     )
     return row_loss(pairs, row, reduction)
@@ -121,12 +113,11 @@ def _one_minus_ndcg(
     level: Tensor,
     *,
     levels: int,
-    method: Method,
     rank_of: Callable[[Ranking], Tensor],
 ) -> RowValues:
     """1 - NDCG of each row, with the given smooth ranks."""
-    ranking = rank_rows(scores, level, levels, method)
-    gain = 2**ranking.relevant_level - 1  # 0 at the padding
+    ranking = rank_rows(scores, level, levels)
+    gain = 2**ranking.level - 1  # 0 where nothing is relevant
     gained = (gain / torch.log2(1 + rank_of(ranking))).sum(1)
     # In the precision and the order of summation of the published code, to agree in all digits.
     place = level.argsort(dim=1, descending=True).argsort(1)

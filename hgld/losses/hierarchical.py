@@ -17,9 +17,7 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, h_rank_step, sigmoid_step
-from hgld.losses.ranking.sums import Method
-from hgld.losses.settings import sup_step
+from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
 from hgld.metrics.settings import Relevance
@@ -45,7 +43,6 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     beta: float = 25.0,
     gamma: float = 0.5,
     reduction: Reduction = "mean",
-    method: Method = "auto",
     **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-H-AP, a smooth upper bound of 1 - H-AP, averaged over the batch.
@@ -76,7 +73,6 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         beta: slope of g for x > 0, until it reaches 1.
         gamma: g just above 0.
         reduction: `mean`: a scalar; `none`: (B,), one value a query.
-        method: how sums over f are done, see `hgld.losses.ranking.sums.step_sums`.
         **constants: tau, rho, delta, start and offset of the step f, see
             `hgld.losses.ranking.steps.SupStep`.
 
@@ -103,7 +99,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(sup_hap_loss, constants)
+    step = SupStep(**constants).step
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma)
 
     def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +111,6 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     row = partial(
         one_minus_h_ap,
         levels=pairs.labels.shape[1],
-        method=method,
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=ranks,
     )
@@ -133,7 +128,6 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     relevance: Relevance = "decay",
     weights: Sequence[float] | None = None,
     reduction: Reduction = "mean",
-    method: Method = "auto",
 ) -> Tensor:
     r"""Computes 1 - H-AP with sigmoid(x / tau) for every step, no bound of 1 - H-AP.
 
@@ -151,7 +145,6 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
         relevance: `decay` or `map`, as `sup_hap_loss`.
         weights: for `map`, from the coarsest level to the finest; None: all equal.
         reduction: `mean` or `none`.
-        method: how sums over the sigmoid are done.
 
     Returns:
         As `sup_hap_loss`.
@@ -173,7 +166,6 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     row = partial(
         one_minus_h_ap,
         levels=pairs.labels.shape[1],
-        method=method,
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=partial(smooth_ranks, step=sigmoid_step(tau)),
     )
@@ -196,7 +188,6 @@ def one_minus_h_ap(
     level: Tensor,
     *,
     levels: int,
-    method: Method,
     relevance_of: RelevanceFunction,
     ranks_of: RankFunction,
 ) -> RowValues:
@@ -206,14 +197,13 @@ def one_minus_h_ap(
         scores: (R, N) float64 similarities.
         level: (R, N) int64 shared levels, at most `levels`.
         levels: L.
-        method: how sums over steps are done.
         relevance_of: gives each level its relevance.
         ranks_of: gives the relevant items their ranks and H-ranks.
 
     Returns:
         (R,) values, 1 where the query has nothing relevant; (R,) whether it has.
     """
-    ranking = rank_rows(scores, level, levels, method)
+    ranking = rank_rows(scores, level, levels)
     table = relevance_of(ranking.counts).double()
     total = (table * ranking.counts).sum(1)
     rank, h_rank = ranks_of(ranking, table)

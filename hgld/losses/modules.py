@@ -1,15 +1,13 @@
 """The losses as modules: settings bound, proxies kept. The formulas stand with the functions."""
 
-import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from hgld.losses.proxies import csl_loss
-from hgld.losses.settings import RANKED, check_loss_settings, described
 from hgld.metrics.arguments import label_matrix
 
 
@@ -30,12 +28,9 @@ class RankingLoss(nn.Module):
         Args:
             function: of `hgld.losses`, or of the same arguments.
             **settings: its keyword arguments, references aside.
-
-        Raises:
-            TypeError: another kind of function, or one that has no such setting.
         """
         super().__init__()
-        self.function = _bound(function, settings, RANKED)
+        self.function = partial(function, **settings)
 
     def forward(
         self,
@@ -48,10 +43,6 @@ class RankingLoss(nn.Module):
         return self.function(
             embeddings, labels, ref_embeddings=ref_embeddings, ref_labels=ref_labels
         )
-
-    def extra_repr(self) -> str:
-        """The bound function and settings, for print."""
-        return described(self.function)
 
 
 class ProxyLoss(nn.Module):
@@ -87,20 +78,15 @@ class ProxyLoss(nn.Module):
             **settings: keyword arguments of the function.
 
         Raises:
-            TypeError: another kind of function, or one that has no such setting.
             ValueError: fewer than one proxy or dimension.
         """
         super().__init__()
-        self.function = _bound(function, settings, ("embeddings", "labels", "proxies"))
+        self.function = partial(function, **settings)
         self.proxies = _new_proxies(landmarks, embedding_dim, seed)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Computes the loss; column 0 of the (B, L) labels numbers the proxies from 0."""
         return self.function(embeddings, labels, self.proxies)
-
-    def extra_repr(self) -> str:
-        """The bound function, its settings and the size of the proxies, for print."""
-        return f"{described(self.function)}, proxies={tuple(self.proxies.shape)}"
 
 
 class CSLLoss(nn.Module):
@@ -153,10 +139,6 @@ class CSLLoss(nn.Module):
         """Computes the loss of (B, D) embeddings and (B, L) labels."""
         return self.function(embeddings, labels, self.proxies, proxy_labels=self.proxy_labels)
 
-    def extra_repr(self) -> str:
-        """The settings and the size of the proxies, for print."""
-        return f"{described(self.function)}, proxies={tuple(self.proxies.shape)}"
-
 
 def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
     """(C, D) uniform in +-1 / sqrt(D), as published; its own generator leaves others alone."""
@@ -169,25 +151,3 @@ def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
     generator = torch.Generator().manual_seed(seed)
     proxies = torch.empty(landmarks, embedding_dim)
     return nn.Parameter(proxies.uniform_(-bound, bound, generator=generator))
-
-
-def _bound(
-    function: Callable[..., Tensor], settings: Mapping[str, object], given: Sequence[str]
-) -> Callable[..., Tensor]:
-    """The function with its settings; `given` are the arguments that a module passes itself."""
-    if not callable(function):
-        raise TypeError(f"function must take {', '.join(given)}, got {function!r}, no function")
-    check_loss_settings(function, settings, given)
-    try:
-        parameters = inspect.signature(function)
-    except ValueError:  # of something compiled, that does not tell its own
-        return partial(function, **settings) if settings else function
-    # As the modules call it: references by their names, all else by position.
-    named = {name: None for name in given if name.startswith("ref_")}
-    try:
-        parameters.bind(*[None] * (len(given) - len(named)), **named, **settings)
-    except TypeError as error:
-        raise TypeError(
-            f"function must take {', '.join(given)}, got {described(function)}: {error}"
-        ) from error
-    return partial(function, **settings) if settings else function

@@ -65,7 +65,8 @@ def compare(
             )
     if not any_length:
         expect_unit_length(embeddings)
-        expect_unit_length(ref_embeddings)
+        if ref_embeddings is not embeddings:
+            expect_unit_length(ref_embeddings)
     scores = inner_products(embeddings, ref_embeddings, name="ref_embeddings")
     return Pairs(scores, labels, ref_labels)
 
@@ -163,7 +164,9 @@ def at_least_single(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tensor:
+def row_loss(
+    pairs: Pairs, function: RowFunction, reduction: Reduction, *, numbers: int = 1
+) -> Tensor:
     """Applies a loss to each query's row and averages over the queries.
 
     A query without any relevant item has no loss. `mean` leaves it out of the average; where that
@@ -175,6 +178,7 @@ def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tenso
         pairs: the batch, compared.
         function: gives each row its loss.
         reduction: `mean` or `none`.
+        numbers: how many the function holds for an item at once.
 
     Returns:
         A scalar, or (B,); of the dtype of the similarities.
@@ -183,7 +187,9 @@ def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tenso
         ValueError: another reduction.
     """
     check_choice("reduction", reduction, Reduction)
-    values, defined = by_row(pairs.scores, pairs.labels, pairs.ref_labels, function)
+    values, defined = by_row(
+        pairs.scores, pairs.labels, pairs.ref_labels, function, numbers=numbers
+    )
     if reduction == "none":
         return torch.where(defined, values, torch.nan).to(pairs.scores.dtype)
     count = int(defined.sum())

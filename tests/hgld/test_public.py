@@ -40,13 +40,13 @@ def test_the_package_takes_nothing_heavy_along() -> None:
 
 
 @pytest.mark.parametrize("room", ["losses", "metrics"])
-def test_the_mathematics_imports_only_torch_and_numpy(room: str) -> None:
+def test_the_mathematics_imports_only_torch_numpy_and_numba(room: str) -> None:
     names: set[str] = set()
     for path in (Path(hgld.__file__).parent / room).rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         names.update(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE))
     assert "torch" in names
-    assert names - set(sys.stdlib_module_names) <= {"hgld", "numpy", "torch"}
+    assert names - set(sys.stdlib_module_names) <= {"hgld", "numba", "numpy", "torch"}
 
 
 def test_what_is_loaded_late_is_what_its_module_has() -> None:

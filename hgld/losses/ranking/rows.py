@@ -17,14 +17,18 @@ import torch
 from torch import Tensor
 
 from hgld.losses.ranking.once import witness, witnessed
+from hgld.losses.ranking.sums import is_compiled
 from hgld.metrics.relevance import shared_levels
 from hgld.metrics.streamed.threads import torch_threads
 
-# Items of a part of the rows. On a processor a quarter of a megabyte a tensor: it stays in the
-# cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
-# 32 MB, so that the work of an operation outweighs its launch.
-_ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
-_FEWEST_PARTS = 4
+# Numbers in the tensors that hold a part of the rows. On a processor 2 MB: in one thread the 130
+# operations on a part then cost less than what they work on. On a GPU 32 MB, so that the work of an
+# operation outweighs its launch.
+_NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 18, 1 << 22
+# A thread that torch has used spins on its core for some milliseconds more: for less work than this
+# (B = 256) a second thread of ours would gain nothing on two cores.
+_NUMBERS_FOR_A_THREAD = 1 << 16
+_NUMBERS_OF_PREFIX_SUMS = 16  # an item: 14 powers at each level, less what the cache gains
 
 
 class RowValues(NamedTuple):
@@ -48,6 +52,7 @@ class ByRow(torch.autograd.Function):
         origin: Tensor,
         labels: tuple[Tensor, Tensor],
         function: RowFunction,
+        numbers: int,
     ) -> tuple[Tensor, Tensor]:
         """Computes the values and, where they are needed, the gradients of all rows."""
         needs_gradient = ctx.needs_input_grad[0]
@@ -55,21 +60,21 @@ class ByRow(torch.autograd.Function):
         defined = torch.empty_like(values, dtype=torch.bool)
         gradient = torch.empty_like(scores) if needs_gradient else None
 
-        def compute(rows: Tensor) -> tuple[RowValues, Tensor]:
+        def compute(rows: slice) -> tuple[RowValues, Tensor]:
             level = shared_levels(labels[0][rows], labels[1])
             # Each thread has a switch of its own, which is on at first.
             with torch.set_grad_enabled(needs_gradient):
                 leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
                 value, has_relevant = function(leaf, level)
                 # Not a number in, not a number out: a sort would hide it.
-                value = value * (1 + 0 * leaf.sum(1))
+                value = value + 0 * leaf.detach().sum(1)
             if not needs_gradient:
                 return RowValues(value, has_relevant), leaf
             (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-            part = part.masked_fill(value.isnan()[:, None], torch.nan)
-            return RowValues(value.detach(), has_relevant), part.to(scores.dtype)
+            part = part.to(scores.dtype).masked_fill(value.isnan()[:, None], torch.nan)
+            return RowValues(value.detach(), has_relevant), part
 
-        for rows, (found, part) in _for_parts(scores, labels[0], compute):
+        for rows, (found, part) in _for_parts(scores, compute, numbers):
             values[rows], defined[rows] = found
             if gradient is not None:
                 gradient[rows] = part
@@ -82,14 +87,16 @@ class ByRow(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401 - as above
         weight: Tensor,
         _: Tensor,
-    ) -> tuple[Tensor, None, None, None]:
+    ) -> tuple[Tensor, None, None, None, None]:
         """Scales each row's gradient."""
         gradient, origin = ctx.saved_tensors
         scaled = gradient * weight[:, None].to(gradient.dtype)
-        return witnessed(scaled, origin), None, None, None
+        return witnessed(scaled, origin), None, None, None, None
 
 
-def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction) -> RowValues:
+def by_row(
+    scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction, *, numbers: int = 1
+) -> RowValues:
     """Applies a differentiable function to each query's row of similarities.
 
     Args:
@@ -97,42 +104,33 @@ def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunc
         labels: (B, L) int64 of the queries.
         ref_labels: (N, L) int64 of the ranked items.
         function: of (R, N) float64 similarities and (R, N) int64 shared levels.
+        numbers: how many it holds for an item at once.
 
     Returns:
         (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
     with torch.autocast(scores.device.type, enabled=False):
-        return RowValues(*apply(scores, witness(scores), (labels, ref_labels), function))
+        return RowValues(*apply(scores, witness(scores), (labels, ref_labels), function, numbers))
 
 
 Part = TypeVar("Part")
 
 
 def _for_parts(
-    scores: Tensor, labels: Tensor, compute: Callable[[Tensor], Part]
-) -> Iterator[tuple[Tensor, Part]]:
-    """Computes part after part of the rows, by as many threads as torch uses."""
+    scores: Tensor, compute: Callable[[slice], Part], numbers: int
+) -> Iterator[tuple[slice, Part]]:
+    """Computes part after part of the rows, by up to as many threads as torch uses."""
     on_cpu = scores.device.type == "cpu"
-    items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
-    size = max(1, items // max(1, scores.shape[1]))
-    if size < len(scores):  # however many threads: the same parts give the same bits
-        size = min(size, max(1, len(scores) // _FEWEST_PARTS))
-    parts = torch.split(_by_branch(labels), size)
-    threads = min(torch.get_num_threads(), len(parts)) if on_cpu else 1
-    if threads == 1:
+    if not is_compiled(scores):
+        numbers *= _NUMBERS_OF_PREFIX_SUMS
+    most = (_NUMBERS_AT_ONCE if on_cpu else _NUMBERS_AT_ONCE_ON_A_GPU) // numbers
+    allowed = torch.get_num_threads() if on_cpu else 1
+    threads = max(1, min(allowed, scores.numel() * numbers // _NUMBERS_FOR_A_THREAD))
+    size = max(1, min(most // max(1, scores.shape[1]), -(-len(scores) // threads)))
+    parts = [slice(first, first + size) for first in range(0, len(scores), size)]
+    if allowed == 1:
         yield from zip(parts, map(compute, parts), strict=True)
         return
     with torch_threads(threads) as pool:
         yield from zip(parts, pool.map(compute, parts), strict=True)
-
-
-def _by_branch(labels: Tensor) -> Tensor:
-    """(B,) the queries in the order of the tree: neighbours have as many items of each level.
-
-    Rows of a part are padded to the longest, so that saves work.
-    """
-    order = torch.arange(len(labels), device=labels.device)
-    for column in labels.T:
-        order = order[column[order].argsort(stable=True)]
-    return order

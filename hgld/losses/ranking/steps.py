@@ -4,11 +4,13 @@ x = s_j - s_k is how far item j is ahead of item k. The rank of k counts the x >
 gradient; each function here has one. `docs/losses.md` shows their graphs.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TypedDict
 
 import torch
+from numpy.polynomial import Chebyshev, Polynomial
 from torch import Tensor
 
 
@@ -43,7 +45,7 @@ class Step:
 
     def value(self, x: Tensor) -> Tensor:
         """f(x), element by element."""
-        pieces = [line.slope * x + line.intercept for line in self._lines()]
+        pieces = [line.slope * x + line.intercept for line in self.lines]
         if self.tau is not None:
             sigmoid = torch.sigmoid(x / self.tau)
             pieces[:2] = [piece + sigmoid for piece in pieces[:2]]
@@ -51,14 +53,16 @@ class Step:
 
     def slope(self, x: Tensor) -> Tensor:
         """f'(x), element by element; at a jump the slope of the piece on its left."""
-        pieces = [torch.full_like(x, line.slope) for line in self._lines()]
+        pieces = [torch.full_like(x, line.slope) for line in self.lines]
         if self.tau is not None:
             sigmoid = torch.sigmoid(x / self.tau)
             slope = sigmoid * (1 - sigmoid) / self.tau
             pieces[:2] = [piece + slope for piece in pieces[:2]]
         return self._choose(x, pieces)
 
-    def _lines(self) -> tuple[Line, Line, Line]:
+    @property
+    def lines(self) -> tuple[Line, Line, Line]:
+        """The straight parts of the three pieces."""
         return (self.below, self.middle, self.above)
 
     def _choose(self, x: Tensor, pieces: list[Tensor]) -> Tensor:
@@ -177,6 +181,26 @@ def h_rank_step(*, leak: float, beta: float, gamma: float) -> Step:
         above=Line(intercept=1.0),
         cut=max(0.0, (1 - gamma) / beta),
     )
+
+
+@functools.cache
+def sigmoid_polynomials(degree: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Interpolates the sigmoid at y <= 0 by polynomials in z = exp(y) in (0, 1].
+
+    z / (1 + z)^2 is its derivative, z / (1 + z) itself. The factor z is kept apart, so that both
+    vanish far below.
+
+    Args:
+        degree: of the polynomials; each one more makes the error six times smaller.
+
+    Returns:
+        The coefficients of z, z^2, ... z^degree, of the derivative and of the sigmoid.
+    """
+    slope, value = (
+        Chebyshev.interpolate(rest, degree - 1, domain=[0, 1]).convert(kind=Polynomial)
+        for rest in (lambda z: 1 / (1 + z) ** 2, lambda z: 1 / (1 + z))
+    )
+    return tuple(map(float, slope.coef)), tuple(map(float, value.coef))
 
 
 def _check_width(tau: float) -> None:

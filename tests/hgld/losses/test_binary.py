@@ -16,7 +16,6 @@ from hgld.losses import (
     soft_bin_ap_loss,
     sup_ap_loss,
 )
-from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import (
     plain_levels,
     plain_positives,
@@ -29,7 +28,6 @@ from tests.worlds.plain.losses import (
     tree_batch,
 )
 
-METHODS: tuple[Method, ...] = ("exact", "fast")
 SEEDS = st.integers(0, 2**31)
 ALL: dict[str, Callable[..., Tensor]] = {
     "sup_ap": sup_ap_loss,
@@ -53,16 +51,12 @@ def plain_binned_ap(scores: list[float], positives: list[int], bins: int) -> flo
 
 
 @settings(deadline=None, max_examples=20)
-@given(
-    size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS, method=st.sampled_from(METHODS)
-)
-def test_sup_ap_and_smooth_ap_equal_double_loops(
-    size: int, level: int, seed: int, method: Method
-) -> None:
+@given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
+def test_sup_ap_and_smooth_ap_equal_double_loops(size: int, level: int, seed: int) -> None:
     embeddings, labels = tree_batch(size, 3, seed=seed)
     scores, step = (embeddings @ embeddings.T).tolist(), plain_sup_step()
-    sup = sup_ap_loss(embeddings, labels, level=level, method=method, reduction="none")
-    smooth = smooth_ap_loss(embeddings, labels, level=level, method=method, reduction="none")
+    sup = sup_ap_loss(embeddings, labels, level=level, reduction="none")
+    smooth = smooth_ap_loss(embeddings, labels, level=level, reduction="none")
     for query, positives in enumerate(plain_positives(labels, level)):
         relevances = [float(positive) for positive in positives]
         expected = 1 - plain_sup_h_ap(scores[query], positives, relevances, step)
@@ -195,16 +189,11 @@ def test_settings_that_make_no_sense_are_refused(
     size=st.integers(2, 12),
     ks=st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
     seed=SEEDS,
-    method=st.sampled_from(METHODS),
 )
-def test_recall_at_k_equals_a_double_loop(
-    size: int, ks: tuple[int, ...], seed: int, method: Method
-) -> None:
+def test_recall_at_k_equals_a_double_loop(size: int, ks: tuple[int, ...], seed: int) -> None:
     embeddings, labels = tree_batch(size, 2, seed=seed)
     scores = (embeddings @ embeddings.T).tolist()
-    values = recall_at_k_loss(
-        embeddings, labels, ks=ks, temperature=0.7, method=method, reduction="none"
-    )
+    values = recall_at_k_loss(embeddings, labels, ks=ks, temperature=0.7, reduction="none")
     for query, levels in enumerate(plain_levels(labels, labels)):
         positives = [k for k in range(size) if levels[k] == 2]
         ranks = [plain_smooth_rank(k, scores[query]) for k in positives]

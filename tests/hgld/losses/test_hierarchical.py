@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from hgld.losses import smooth_hap_loss, sup_ap_loss, sup_hap_loss
 from hgld.losses.ranking.ranks import hard_h_rank, rank_rows
-from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import (
     plain_h_rank,
     plain_levels,
@@ -20,7 +19,6 @@ from tests.worlds.plain.losses import (
 )
 from tests.worlds.plain.metrics import plain_ap, plain_decay, plain_h_ap
 
-METHODS: tuple[Method, ...] = ("exact", "fast")
 SEEDS = st.integers(0, 2**31)
 # A step so steep that ranks are exact where no two similarities are within 1e-3.
 steep_loss = partial(sup_hap_loss, tau=1e-5, start=0.0, delta=math.inf)
@@ -36,16 +34,13 @@ def spread_scores(count: int, seed: int) -> list[float]:
     return (0.95 - 1.5 * order.double() / count).tolist()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_loss_equals_the_hand_computed_value(method: Method) -> None:
+def test_the_loss_equals_the_hand_computed_value() -> None:
     # Two levels: l = 2 at 0.9, l = 0 at 0.92, l = 1 at 0.5. rel = 1 / 1, 0, (1/2) / 1.
     # k = first: rank = 1 + (0.5 + sigmoid(2)) = 2.3807971, H-rank = 1.
     # k = third: rank = 1 + 1 + (100 (0.42 - 0.05) + 1.44) = 40.44, H-rank = 1/2 + 1/2.
     batch = scored_batch([0.9, 0.92, 0.5], [2, 0, 1], depth=2)
     query, label, references, ref_labels = batch
-    loss = sup_hap_loss(
-        query, label, ref_embeddings=references, ref_labels=ref_labels, method=method
-    )
+    loss = sup_hap_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
     assert loss.item() == pytest.approx(1 - (1 / 2.3807971 + 1 / 40.44) / 1.5, abs=1e-7)
 
 
@@ -53,9 +48,9 @@ def test_the_h_ranks_of_the_worked_case_are_a_third_four_thirds_five_thirds_and_
     # The list [1/3, 1, 0, 2/3, 1] of relevances, with one level for each of the four values.
     scores = torch.tensor([[0.9, 0.8, 0.7, 0.6, 0.5]], dtype=torch.float64)
     levels, table = torch.tensor([[1, 3, 0, 2, 3]]), torch.tensor([[0, 1 / 3, 2 / 3, 1]]).double()
-    h_rank = hard_h_rank(rank_rows(scores, levels, 3, "exact"), table)
-    # From the last of the list to the first.
-    assert h_rank[0].tolist() == pytest.approx([3, 5 / 3, 4 / 3, 1 / 3])
+    h_rank = hard_h_rank(rank_rows(scores, levels, 3), table)
+    # From the last of the list to the first; the irrelevant one has none.
+    assert h_rank[0].tolist() == pytest.approx([3, 5 / 3, 0, 4 / 3, 1 / 3])
 
 
 @settings(deadline=None, max_examples=25)
@@ -64,27 +59,24 @@ def test_the_h_ranks_of_the_worked_case_are_a_third_four_thirds_five_thirds_and_
     depth=st.integers(1, 4),
     alpha=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
     seed=SEEDS,
-    method=st.sampled_from(METHODS),
 )
-def test_the_loss_equals_a_double_loop(
-    size: int, depth: int, alpha: float, seed: int, method: Method
-) -> None:
+def test_the_loss_equals_a_double_loop(size: int, depth: int, alpha: float, seed: int) -> None:
     embeddings, labels = tree_batch(size, depth, seed=seed)
-    values = sup_hap_loss(embeddings, labels, alpha=alpha, method=method, reduction="none")
+    values = sup_hap_loss(embeddings, labels, alpha=alpha, reduction="none")
     scores, step = (embeddings @ embeddings.T).tolist(), plain_sup_step()
     for query, levels in enumerate(plain_levels(labels, labels)):
         relevances = plain_relevances(levels, depth, alpha)
         expected = 1 - plain_sup_h_ap(scores[query], levels, relevances, step)
         assert values[query].item() == pytest.approx(expected, abs=1e-7)
-    mean = sup_hap_loss(embeddings, labels, alpha=alpha, method=method)
+    mean = sup_hap_loss(embeddings, labels, alpha=alpha)
     assert mean.item() == pytest.approx(values.mean().item())
 
 
 @settings(deadline=None, max_examples=25)
-@given(size=st.integers(2, 14), seed=SEEDS, method=st.sampled_from(METHODS))
-def test_smooth_h_ranks_equal_a_double_loop(size: int, seed: int, method: Method) -> None:
+@given(size=st.integers(2, 14), seed=SEEDS)
+def test_smooth_h_ranks_equal_a_double_loop(size: int, seed: int) -> None:
     embeddings, labels = tree_batch(size, 3, seed=seed)
-    values = sup_hap_loss(embeddings, labels, smooth_h_ranks=True, method=method, reduction="none")
+    values = sup_hap_loss(embeddings, labels, smooth_h_ranks=True, reduction="none")
 
     def ahead(x: float) -> float:
         return 10 * x if x <= 0 else min(25 * x + 0.5, 1)
@@ -97,39 +89,33 @@ def test_smooth_h_ranks_equal_a_double_loop(size: int, seed: int, method: Method
 
 
 @settings(deadline=None, max_examples=25)
-@given(size=st.integers(2, 14), seed=SEEDS, method=st.sampled_from(METHODS))
-def test_smooth_h_ap_equals_a_double_loop(size: int, seed: int, method: Method) -> None:
+@given(size=st.integers(2, 14), seed=SEEDS)
+def test_smooth_h_ap_equals_a_double_loop(size: int, seed: int) -> None:
     embeddings, labels = tree_batch(size, 3, seed=seed)
-    values = smooth_hap_loss(embeddings, labels, method=method, reduction="none")
+    values = smooth_hap_loss(embeddings, labels, reduction="none")
     scores = (embeddings @ embeddings.T).tolist()
     for query, levels in enumerate(plain_levels(labels, labels)):
         expected = 1 - plain_smooth_h_ap(scores[query], plain_relevances(levels, 3))
         assert values[query].item() == pytest.approx(expected, abs=1e-7)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_ties_count_half_below_a_lower_level_and_whole_among_the_rest(method: Method) -> None:
+def test_ties_count_half_below_a_lower_level_and_whole_among_the_rest() -> None:
     scores, levels = [0.5, 0.5, 0.5, 0.5, 0.2], [2, 2, 1, 0, 1]
     query, label, references, ref_labels = scored_batch(scores, levels, depth=2)
-    loss = sup_hap_loss(
-        query, label, ref_embeddings=references, ref_labels=ref_labels, method=method
-    )
+    loss = sup_hap_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
     step = plain_sup_step()
     assert step(0) == 0.5
     expected = 1 - plain_sup_h_ap(scores, levels, plain_relevances(levels, 2), step)
     assert loss.item() == pytest.approx(expected, abs=1e-7)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_two_levels_of_equal_relevance_are_told_apart(method: Method) -> None:
+def test_two_levels_of_equal_relevance_are_told_apart() -> None:
     # One item of level 1 and two of level 2: all have relevance 1/2, yet the first is lower.
     scores, levels = [0.9, 0.8, 0.7, 0.6], [1, 2, 2, 0]
     relevances = plain_relevances(levels, 2)
     assert relevances == [0.5, 0.5, 0.5, 0]
     query, label, references, ref_labels = scored_batch(scores, levels, depth=2)
-    loss = sup_hap_loss(
-        query, label, ref_embeddings=references, ref_labels=ref_labels, method=method
-    )
+    loss = sup_hap_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
     expected = 1 - plain_sup_h_ap(scores, levels, relevances, plain_sup_step())
     assert loss.item() == pytest.approx(expected, abs=1e-7)
     # By relevance alone the list would be perfect.
@@ -217,14 +203,10 @@ def test_an_infinite_alpha_leaves_the_finest_level() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(
-    size=st.integers(2, 30), depth=st.integers(1, 4), seed=SEEDS, method=st.sampled_from(METHODS)
-)
-def test_the_loss_bounds_one_minus_h_ap_from_above(
-    size: int, depth: int, seed: int, method: Method
-) -> None:
+@given(size=st.integers(2, 30), depth=st.integers(1, 4), seed=SEEDS)
+def test_the_loss_bounds_one_minus_h_ap_from_above(size: int, depth: int, seed: int) -> None:
     embeddings, labels = tree_batch(size, depth, seed=seed)
-    values = sup_hap_loss(embeddings, labels, method=method, reduction="none").tolist()
+    values = sup_hap_loss(embeddings, labels, reduction="none").tolist()
     scores = (embeddings @ embeddings.T).tolist()
     for query, levels in enumerate(plain_levels(labels, labels)):
         order = sorted(range(size), key=lambda k: -scores[query][k])
@@ -233,15 +215,13 @@ def test_the_loss_bounds_one_minus_h_ap_from_above(
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=SEEDS, method=st.sampled_from(METHODS))
-def test_the_order_of_the_batch_changes_nothing(seed: int, method: Method) -> None:
+@given(seed=SEEDS)
+def test_the_order_of_the_batch_changes_nothing(seed: int) -> None:
     embeddings, labels = tree_batch(17, 3, seed=seed)
     order = torch.randperm(17, generator=torch.Generator().manual_seed(seed))
     leaf = embeddings.clone().requires_grad_()
     shuffled = embeddings[order].requires_grad_()
-    one, other = (
-        sup_hap_loss(x, y, method=method) for x, y in ((leaf, labels), (shuffled, labels[order]))
-    )
+    one, other = (sup_hap_loss(x, y) for x, y in ((leaf, labels), (shuffled, labels[order])))
     torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
     gradients = [torch.autograd.grad(y, x)[0] for y, x in ((one, leaf), (other, shuffled))]
     torch.testing.assert_close(gradients[0][order], gradients[1], rtol=1e-7, atol=1e-9)

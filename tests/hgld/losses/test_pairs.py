@@ -78,7 +78,6 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         ({"relevance": "map", "weights": [1, 2, 3]}, "2 levels"),
         ({"relevance": "pop"}, "relevance"),
         ({"reduction": "sum"}, "reduction"),
-        ({"method": "fats"}, "method"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], word: str) -> None:

@@ -102,16 +102,13 @@ def test_without_a_straight_part_the_offset_is_of_no_use() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_an_unknown_setting_is_refused_with_the_settings_of_the_loss(
-    loss: Callable[..., Tensor],
-) -> None:
+def test_an_unknown_setting_is_refused(loss: Callable[..., Tensor]) -> None:
     embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(TypeError, match=r"nonsense.*offset"):
+    with pytest.raises(TypeError, match="nonsense"):
         loss(embeddings, labels, nonsense=3)
 
 
-@pytest.mark.parametrize("setting", [{"reduction": "none"}, {"method": "exact"}])
-def test_roadmap_takes_no_settings_of_its_parts_but_the_constants(setting: dict[str, str]) -> None:
+def test_roadmap_takes_no_settings_of_its_parts_but_the_constants() -> None:
     embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(TypeError, match="roadmap_loss"):
-        roadmap_loss(embeddings, labels, **setting)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="reduction"):
+        roadmap_loss(embeddings, labels, reduction="none")  # type: ignore[call-arg]

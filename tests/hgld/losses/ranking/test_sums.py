@@ -1,6 +1,7 @@
 import math
+import sys
 from itertools import pairwise
-from typing import Any
+from types import ModuleType
 
 import pytest
 import torch
@@ -8,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.losses.ranking import exponential_sums
-from hgld.losses.ranking import sums as summation
+from hgld.losses import sup_hap_loss
+from hgld.losses.ranking import compiled, prefix_sums, sums
 from hgld.losses.ranking.steps import Line, Step, SupStep, h_rank_step, sigmoid_step
-from hgld.losses.ranking.sums import Method, step_sums
+from hgld.losses.ranking.sums import is_compiled, step_sums
+from tests.worlds.plain.losses import tree_batch
 
-METHODS: tuple[Method, ...] = ("exact", "fast")
+WAYS = [compiled, prefix_sums]
 PUBLISHED = SupStep(tau=0.01, rho=100.0, delta=0.05, start=0.5, offset=1.44).step
 COUNTING = Step(below=Line(), middle=Line(intercept=1), above=Line(intercept=2), cut=0.5)
 STEPS = {
@@ -26,98 +28,101 @@ STEPS = {
     "h-rank": h_rank_step(leak=10.0, beta=25.0, gamma=0.5),
     "counting": COUNTING,
 }
+ALL = torch.ones(1, 1, 1, dtype=torch.float64)
 
 
-def plain_sum(target: float, sources: list[float], step: Step) -> float:
-    """The definition, one pair after the other."""
-    total = 0.0
-    for source in sources:
-        x = source - target
-        line = step.below if x <= 0 else step.middle if x <= step.cut else step.above
-        total += line.slope * x + line.intercept
-        if step.tau is not None and x <= step.cut:
-            total += 1 / (1 + math.exp(min(700.0, -x / step.tau)))
-    return total
+def plain_pair(x: float, step: Step) -> tuple[float, float]:
+    """The definition of the slope and the value of f."""
+    line = step.below if x <= 0 else step.middle if x <= step.cut else step.above
+    slope, value = line.slope, line.slope * x + line.intercept
+    if step.tau is not None and x <= step.cut:
+        sigmoid = 1 / (1 + math.exp(min(700.0, -x / step.tau)))
+        slope, value = slope + sigmoid * (1 - sigmoid) / step.tau, value + sigmoid
+    return slope, value
 
 
-def rows(values: list[list[float]], width: int | None = None) -> Tensor:
-    """Sorted rows, padded with infinity."""
-    width = max(map(len, values)) if width is None else width
-    padded = [sorted(row) + [math.inf] * (width - len(row)) for row in values]
-    return torch.tensor(padded, dtype=torch.float64)
-
-
-def random_rows(count: int, most: int, seed: int) -> Tensor:
+def random_rows(rows: int, size: int, levels: int, seed: int) -> tuple[Tensor, ...]:
+    """Sorted scores with ties, levels, weights and tables, some of whose entries are 0."""
     generator = torch.Generator().manual_seed(seed)
-    values = torch.rand(count, most, dtype=torch.float64, generator=generator) * 1.6 - 0.6
-    held = torch.randint(0, most + 1, (count, 1), generator=generator)
-    return values.masked_fill(torch.arange(most) >= held, math.inf).sort(1).values
+    scores = torch.rand(rows, size, dtype=torch.float64, generator=generator) * 1.6 - 0.6
+    scores[:, ::7] = scores[:, ::7].round(decimals=1)
+    level = torch.randint(0, levels, (rows, size), generator=generator)
+    weight = torch.randn(rows, size, dtype=torch.float64, generator=generator)
+    table = torch.rand(rows, levels, levels, dtype=torch.float64, generator=generator)
+    return scores.sort(1).values, level, weight, table * (table > 0.3)
 
 
-def value_and_gradients(
-    targets: Tensor, sources: Tensor, weight: Tensor, step: Step, method: Method
-) -> tuple[Tensor, Tensor, Tensor]:
-    targets, sources = targets.clone().requires_grad_(), sources.clone().requires_grad_()
-    value = step_sums(targets, sources, step, method=method)
-    of_targets, of_sources = torch.autograd.grad(value, (targets, sources), weight)
-    return value.detach(), of_targets, of_sources
+def one_level(scores: Tensor) -> Tensor:
+    return torch.zeros_like(scores, dtype=torch.int64)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_sum_equals_the_hand_computed_value(method: Method) -> None:
+@pytest.mark.usefixtures("way")
+def test_sums_equal_the_hand_computed_values() -> None:
     # From 0: 0.2 counts 1, 0.9 and 1.1 count 2. From 1: 1.1 counts 1.
-    sums = step_sums(rows([[0.0, 1.0]]), rows([[0.2, 0.9, 1.1]]), COUNTING, method=method)
-    assert sums.tolist() == [[5.0, 1.0]]
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_published_step_equals_the_hand_computed_value(method: Method) -> None:
+    scores = torch.tensor([[0.0, 0.2, 0.9, 1.0, 1.1]], dtype=torch.float64)
+    level, table = torch.tensor([[1, 0, 0, 1, 0]]), torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
+    found = step_sums(scores, level, table.double(), COUNTING)
+    assert found.tolist() == [[5.0, 0.0, 0.0, 1.0, 0.0]]
     # x = -0.01, 0.02, 0.06: sigmoid(-1) + 0.5 + sigmoid(2) + 100 * 0.01 + 1.44
-    sums = step_sums(rows([[0.5]]), rows([[0.49, 0.52, 0.56]]), PUBLISHED, method=method)
-    assert sums.item() == pytest.approx(0.2689414 + 0.5 + 0.8807971 + 2.44, abs=1e-6)
+    scores, level = scores.new_tensor([[0.49, 0.5, 0.52, 0.56]]), torch.tensor([[0, 1, 0, 0]])
+    found = step_sums(scores, level, table.double(), PUBLISHED)
+    assert found[0, 1].item() == pytest.approx(0.2689414 + 0.5 + 0.8807971 + 2.44, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("spread", [1.0, 20.0])  # the second needs many stretches
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_sums_equal_a_double_loop(step: Step, method: Method) -> None:
-    targets, sources = random_rows(6, 30, seed=1), random_rows(6, 40, seed=2)
-    sums = step_sums(targets, sources, step, method=method)
-    for row in range(6):
-        found = [source for source in sources[row].tolist() if math.isfinite(source)]
-        for column, target in enumerate(targets[row].tolist()):
-            expected = plain_sum(target, found, step) if math.isfinite(target) else 0.0
-            assert sums[row, column].item() == pytest.approx(expected, rel=1e-9, abs=1e-8)
+@pytest.mark.parametrize(("levels", "mirrored"), [(3, False), (6, True)])
+def test_sums_equal_a_double_loop(
+    step: Step, way: ModuleType, spread: float, levels: int, mirrored: bool
+) -> None:
+    scores, level, weight, table = random_rows(2, 40, levels, seed=1)
+    scores *= spread
+    found = way.weighted_sums(scores, level, weight, table, step, mirrored=mirrored)
+    expected = torch.zeros(2, 2, 40, dtype=torch.float64)
+    for row in range(2):
+        for i in range(40):
+            for j in range(40):
+                x = (scores[row, j] - scores[row, i]).item() * (-1 if mirrored else 1)
+                share = table[row, level[row, i], level[row, j]] * weight[row, j]
+                expected[:, row, i] += share * torch.tensor(
+                    plain_pair(x, step), dtype=torch.float64
+                )
+    scale = expected.abs().amax((1, 2))  # the slope of a narrow step is 1 / tau
+    for one, other, size in zip(found, expected, scale, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * size.item())
 
 
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_fast_and_exact_sums_and_gradients_agree(step: Step) -> None:
-    targets, sources = random_rows(5, 70, seed=3), random_rows(5, 90, seed=4)
-    weight = torch.randn(5, 70, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    weight = weight.masked_fill(targets.isinf(), 0)
-    exact = value_and_gradients(targets, sources, weight, step, "exact")
-    fast = value_and_gradients(targets, sources, weight, step, "fast")
-    for one, other in zip(exact, fast, strict=True):
-        assert one.isfinite().all()
-        assert (one - other).norm() <= 1e-9 * one.norm()
+@pytest.mark.parametrize("way", WAYS)
+def test_counts_equal_a_double_loop(way: ModuleType) -> None:
+    scores, level, _, table = random_rows(3, 40, 3, seed=2)
+    found = way.counts_ahead(scores, level, table)
+    for row in range(3):
+        for i in range(40):
+            ahead = scores[row] >= scores[row, i]
+            expected = (table[row, level[row, i]][level[row]] * ahead).sum()
+            assert found[row, i].item() == pytest.approx(expected.item())
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    targets=st.lists(st.integers(-20, 20), min_size=1, max_size=12),
-    sources=st.lists(st.integers(-20, 20), max_size=12),
+    places=st.lists(st.integers(-20, 20), min_size=1, max_size=12),
     step=st.sampled_from(list(STEPS.values())),
-    method=st.sampled_from(METHODS),
+    way=st.sampled_from(WAYS),
 )
 def test_ties_fall_on_the_side_the_definition_says(
-    targets: list[int], sources: list[int], step: Step, method: Method
+    places: list[int], step: Step, way: ModuleType
 ) -> None:
     # Multiples of 0.05 tie with each other and lie on the step's cut, up to rounding.
-    ours, others = sorted(x / 20 for x in targets), sorted(x / 20 for x in sources)
-    sums = step_sums(rows([ours]), rows([others]), step, method=method)
-    expected = [plain_sum(target, others, step) for target in ours]
-    assert sums[0].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-8)
+    ours = sorted(x / 20 for x in places)
+    scores = torch.tensor([ours], dtype=torch.float64)
+    lists = (scores, one_level(scores), torch.ones_like(scores))
+    _, found = way.weighted_sums(*lists, ALL, step, mirrored=False)
+    expected = [sum(plain_pair(other - one, step)[1] for other in ours) for one in ours]
+    assert found[0].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-8)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("cut", [0.0, 1e-9, 0.05, 0.3, 0.5, 1.9])
 def test_a_pair_at_the_cut_falls_where_its_difference_as_computed_does(cut: float) -> None:
     step = Step(below=Line(), middle=Line(intercept=1), above=Line(intercept=2), cut=cut)
@@ -129,94 +134,79 @@ def test_a_pair_at_the_cut_falls_where_its_difference_as_computed_does(cut: floa
     targets = torch.cat([scattered, near, grid, grid - cut])[:, None]
     infinity = torch.tensor(math.inf, dtype=torch.float64)
     at_cut = targets + cut
+    table = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64)
     for sources in (
         *(at_cut, torch.nextafter(at_cut, infinity), torch.nextafter(at_cut, -infinity)),
         torch.nextafter(torch.nextafter(at_cut, infinity), infinity),
     ):
         x = sources - targets
         expected = (x > 0).double() + (x > cut).double()
-        assert torch.equal(step_sums(targets, sources, step), expected)
+        scores, order = torch.cat([targets, sources], 1).sort(1)
+        found = step_sums(scores, 1 - order, table, step)
+        assert torch.equal(found.gather(1, order.argmin(1, keepdim=True)), expected)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_pair_at_the_cut_has_one_slope_for_both_its_items(method: Method) -> None:
-    targets = rows([[x / 20 for x in range(-10, 10)]])
-    gradients = value_and_gradients(targets, targets, torch.ones(1, 20), PUBLISHED, method)[1:]
+@pytest.mark.usefixtures("way")
+def test_a_pair_at_the_cut_has_one_slope_for_both_its_items() -> None:
+    scores = (torch.arange(-10, 10).double() / 20)[None].requires_grad_()
+    value = step_sums(scores, one_level(scores), ALL, PUBLISHED)
     # f depends on differences, so moving everything moves nothing.
-    assert sum(gradient.sum().item() for gradient in gradients) == pytest.approx(0, abs=1e-6)
+    (gradient,) = torch.autograd.grad(value[0, ::3].sum(), scores)
+    assert gradient.norm() > 1
+    assert gradient.sum().item() == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_gradcheck(step: Step, method: Method) -> None:
+def test_gradcheck(step: Step) -> None:
     # Far enough apart for a finite difference not to cross a jump.
     generator = torch.Generator().manual_seed(6)
-    order = torch.randperm(14, generator=generator)
-    places = order * 0.037 + torch.rand(14, generator=generator) * 0.01
-    targets = places[:6].double().sort().values[None].requires_grad_()
-    sources = places[6:].double().sort().values[None].requires_grad_()
-
-    def function(targets: Tensor, sources: Tensor) -> Tensor:
-        return step_sums(targets, sources, step, method=method)
-
-    assert torch.autograd.gradcheck(function, (targets, sources), eps=1e-7, atol=1e-4)
+    scores = torch.arange(14) * 0.037 + torch.rand(14, generator=generator) * 0.01
+    level = torch.randint(0, 3, (1, 14), generator=generator)
+    table = torch.rand(1, 3, 3, generator=generator).double()
+    leaf = scores.double()[None].requires_grad_()
+    function = lambda x: step_sums(x, level, table, step)  # noqa: E731
+    assert torch.autograd.gradcheck(function, (leaf,), eps=1e-7, atol=1e-4)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_empty_lists_sum_to_zero(step: Step, method: Method) -> None:
-    nothing, something = rows([[], []]), rows([[0.1], [0.2, 0.3]])
-    assert step_sums(something, nothing, step, method=method).tolist() == [[0, 0], [0, 0]]
-    assert step_sums(nothing, something, step, method=method).shape == (2, 0)
-    padding = rows([[], []], width=2)
-    assert step_sums(padding, something, step, method=method).tolist() == [[0, 0], [0, 0]]
-    assert step_sums(something, padding, step, method=method).tolist() == [[0, 0], [0, 0]]
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_that_are_no_numbers_end_and_leave_the_others_alone(way: ModuleType) -> None:
+    good = torch.linspace(-1, 1, 9, dtype=torch.float64)
+    bad = torch.tensor([-math.inf, -1, 0, 1, math.inf, math.inf, math.nan, math.nan, math.nan])
+    for step in STEPS.values():
+        alone, beside = (
+            way.weighted_sums(
+                *(scores, one_level(scores), torch.ones_like(scores), ALL, step), mirrored=False
+            )
+            for scores in (good[None], torch.stack([good, bad.double()]))
+        )
+        for one, other in zip(alone, beside, strict=True):
+            torch.testing.assert_close(one[0], other[0])
 
 
-@pytest.mark.parametrize(
-    ("size", "spread", "tau", "is_fast"),
-    [
-        (64, 1.0, 0.01, False),  # few pairs
-        (200, 1.0, 0.01, True),
-        (200, 1.0, 1e-7, False),  # a steep step
-        (300, 0.3, 0.01, True),
-        (300, 20.0, 0.01, False),  # items spread far
-    ],
-)
-def test_auto_takes_pairs_where_they_are_few_or_the_step_is_too_steep_for_its_items(
-    size: int, spread: float, tau: float, is_fast: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken: list[int] = []
-    sigmoid_sums = exponential_sums.sigmoid_sums
-
-    def spy(*arguments: Any, **settings: Any) -> object:  # noqa: ANN401 - passed on as they are
-        taken.append(1)
-        return sigmoid_sums(*arguments, **settings)
-
-    monkeypatch.setattr(summation, "sigmoid_sums", spy)
-    items = (spread * torch.linspace(0, 1, size, dtype=torch.float64))[None]
-    step_sums(items, items, SupStep(tau=tau).step)
-    assert bool(taken) == is_fast
-
-
-def test_the_number_of_passes_is_what_the_choice_is_made_by() -> None:
-    items = torch.tensor([[0.0, 0.5, 2.0], [0.1, 0.2, math.inf]], dtype=torch.float64)
-    # A stretch is (2 * 640 / 14 - 25) tau = 0.664 wide for tau = 0.01.
-    lowest, passes = exponential_sums.stretches(items, items, 0.01, math.inf)
-    assert lowest.tolist() == [[0.0], [0.1]]
-    assert passes == 1 + int(2 / 0.6643)
-    assert exponential_sums.stretches(items, items, 1.0, math.inf)[1] == 1
-    # Targets far above the last source need no pass: nothing is in the first pieces.
-    low = items - 10
-    assert exponential_sums.stretches(items, low, 0.01, 0.05)[1] == 1
-    nothing = torch.full((1, 2), math.nan, dtype=torch.float64)
-    assert exponential_sums.stretches(nothing, items[:1], 0.01, 0.05)[1] == 1
+def test_without_numba_torch_does_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels = tree_batch(150, 3, dim=16, seed=4)
+    assert is_compiled(embeddings)
+    results = []
+    for missing in (False, True):
+        if missing:
+            monkeypatch.setitem(sys.modules, "numba", None)
+            monkeypatch.delitem(sys.modules, "hgld.losses.ranking.compiled")
+            monkeypatch.delattr("hgld.losses.ranking.compiled")
+            monkeypatch.setattr(sums, "_compiled", sums._compiled.__wrapped__)
+            assert not is_compiled(embeddings)
+        leaf = embeddings.clone().requires_grad_()
+        loss = sup_hap_loss(leaf, labels)
+        results.append((loss.item(), torch.autograd.grad(loss, leaf)[0]))
+    (expected, expected_gradient), (found, gradient) = results
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert (gradient - expected_gradient).norm() <= 1e-8 * expected_gradient.norm()
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_value_and_slope_are_those_of_the_pieces(step: Step) -> None:
     x = torch.linspace(-0.3, 0.9, 4001, dtype=torch.float64)
-    expected = [plain_sum(0.0, [place], step) for place in x.tolist()]
+    expected = [plain_pair(place, step)[1] for place in x.tolist()]
     assert step.value(x).tolist() == pytest.approx(expected)
     x.requires_grad_()
     (gradient,) = torch.autograd.grad(step.value(x).sum(), x)

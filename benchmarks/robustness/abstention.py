@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.failures import negative_entropy
 from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_coverage_curve
-from hgld.benchmarks.robustness.networks import ChoosingRows, Values, choose_head
+from hgld.benchmarks.robustness.networks import ChoosingRows, FittedHead, Values, choose_head
 from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
 from hgld.benchmarks.robustness.rows import (
     Features,
@@ -115,11 +115,14 @@ def judge_queries(
         SIMPLE_SCORES[2]: lambda asked: negative_group_entropy(asked.best, temperature),
     }
     chosen = {SIMPLE_SCORES[2]: f"temperature {temperature:g}"}
-    inputs = (lambda asked: asked.nearest, lambda asked: asked.embeddings)
+    inputs: tuple[Callable[[Searched], Features], ...] = (
+        lambda asked: asked.nearest,
+        lambda asked: asked.embeddings,
+    )
     for method, given in zip(LEARNED_SCORES, inputs, strict=True):
         choosing = ChoosingRows(given(validation), better)
         head = choose_head(given(fitting), fitting.h_ap, choosing, seed)
-        of[method] = lambda asked, head=head, given=given: head.confidence(given(asked))
+        of[method] = partial(_predicted, head, given)
         chosen[method] = str(head)
     scores = {method: score(measured) for method, score in of.items()}
     more = {
@@ -297,6 +300,10 @@ def threshold_measures(h_ap: Values, chosen_on: Values, score: Values) -> dict[s
         answered = h_ap[is_answered]
         found[f"h_ap_answered_{percent}"] = float(answered.mean()) if len(answered) else np.nan
     return found
+
+
+def _predicted(head: FittedHead, given: Callable[[Searched], Features], asked: Searched) -> Values:
+    return head.confidence(given(asked))
 
 
 def _nearest(similarity: Values) -> Values:

@@ -73,8 +73,8 @@ def embedded_rows(
     parts = []
     for split in ("train", "index", "query"):
         pictures = data[split].torch(images)
-        files = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
-        parts.append(_rows(model, files, label_columns(data[split], split)))
+        own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
+        parts.append(_rows(model, own, label_columns(data[split], split)))
     for name, files in far.items():
         nothing = dict.fromkeys(("group", "label", "kind"), [None] * len(files))
         parts.append(_rows(model, files, {**nothing, "split": [name] * len(files)}))

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +91,8 @@ class GaussianMixture:
         white = torch.linalg.solve_triangular(self.cholesky, both.T, upper=False).T
         own, known = white[: len(rows)], white[len(rows) :]
         squares = own.square().sum(dim=1, keepdim=True) + known.square().sum(dim=1)
-        return (squares - 2 * own @ known.T).clamp(min=0)
+        found: Tensor = (squares - 2 * own @ known.T).clamp(min=0)
+        return found
 
     def energy(self, rows: Tensor) -> Tensor:
         """Negative log-likelihood: E(z) = -log sum_k w_k N(z; mu_k, Sigma).
@@ -120,7 +121,8 @@ class GaussianMixture:
         """Draws (count, D) float64 rows: a class by its weight, and a step from its mean."""
         classes = torch.multinomial(self.weights, count, replacement=True, generator=random)
         steps = torch.randn(count, self.means.shape[1], generator=random, dtype=self.means.dtype)
-        return self.means[classes] + steps @ self.cholesky.T
+        rows: Tensor = self.means[classes] + steps @ self.cholesky.T
+        return rows
 
 
 def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMixture:
@@ -166,7 +168,8 @@ def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMix
     )
 
 
-class CorrectedEnergy(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CorrectedEnergy:
     """E(z) = E_prior(z) / temperature + network(z)."""
 
     prior: Energy
@@ -219,7 +222,7 @@ def train_correction(
     random = torch.Generator().manual_seed(seed)
     network = build_correction(real.shape[1], settings, seed)
     energy = CorrectedEnergy(prior, network, settings.temperature)
-    best = energy._replace(network=copy.deepcopy(network))
+    best = dataclasses.replace(energy, network=copy.deepcopy(network))
     rate = fitted_rate(settings, len(real))
     optimiser = torch.optim.Adam(network.parameters(), rate, betas=(0.0, 0.999))
     slower = torch.optim.lr_scheduler.StepLR(optimiser, max(1, settings.epochs // 2), 0.1)
@@ -236,7 +239,8 @@ def train_correction(
             optimiser.step()
         slower.step()
         if (found := chooses(energy)) > reached:
-            reached, best = found, energy._replace(network=copy.deepcopy(network), epoch=epoch)
+            kept = copy.deepcopy(network)
+            reached, best = found, dataclasses.replace(energy, network=kept, epoch=epoch)
     return best
 
 

@@ -197,15 +197,17 @@ def simple_scorers(problem: OutProblem) -> tuple[dict[str, Scorer], dict[str, st
         "Max logit": lambda rows: -rows.logits.max(axis=1),
         "Energy": lambda rows: logit_energy_score(rows.logits),
     }
-    chosen = {}
-    for name, fitted, grid, word in (
-        ("Mahalanobis", mahalanobis, {min(one, width) for one in _DIMENSIONS}, "dimensions"),
-        ("kNN", nearest, {one for one in _NEIGHBOURS if one <= len(train)}, "neighbours"),
-        ("ViM", virtual, {min(one, width - 1) for one in _DIMENSIONS}, "dimensions"),
-    ):
+    chosen: dict[str, str] = {}
+
+    def tune(name: str, fitted: Callable[[int, Reduced], Values], grid: set[int]) -> None:
         options = {one: partial(fitted, one) for one in sorted(grid)}
-        best = max(options, key=lambda one, of=options: problem.better(of[one]))
-        found[name], chosen[name] = options[best], f"{best} {word}"
+        best = max(options, key=lambda one: problem.better(options[one]))
+        found[name] = options[best]
+        chosen[name] = f"{best} {'neighbours' if fitted is nearest else 'dimensions'}"
+
+    tune("Mahalanobis", mahalanobis, {min(one, width) for one in _DIMENSIONS})
+    tune("kNN", nearest, {min(one, len(train)) for one in _NEIGHBOURS})
+    tune("ViM", virtual, {min(one, width - 1) for one in _DIMENSIONS})
     return found, chosen
 
 
@@ -220,7 +222,7 @@ def heat_scorers(problem: OutProblem, seed: int) -> tuple[dict[str, Scorer], dic
     scale = 1 / float(problem.train.unit.std(axis=0).mean())
     weight, bias = torch.from_numpy(problem.weight / scale), torch.from_numpy(problem.bias)
     mixture = heat.fit_mixture(problem.train.unit, problem.labels)
-    prior_of = {
+    prior_of: dict[str, tuple[heat.Energy, heat.Sample, heat.CorrectionSettings, heat.Part]] = {
         "GMM": (mixture.energy, mixture.sample, heat.GAUSSIANS, lambda rows: rows.unit),
         "logits": (
             lambda rows: -torch.logsumexp(rows @ weight.T + bias, dim=1),
@@ -236,13 +238,8 @@ def heat_scorers(problem: OutProblem, seed: int) -> tuple[dict[str, Scorer], dic
     corrected: dict[str, Scorer] = {}
     chosen = {}
     for name, (prior, sample, settings, part) in prior_of.items():
-
-        def score(energy: heat.Energy, rows: Reduced, part: heat.Part = part) -> Values:
-            with torch.no_grad():
-                return np.asarray(energy(torch.from_numpy(part(rows)).double()))
-
-        rows = part(problem.train)
-        better = lambda energy, score=score: problem.better(partial(score, energy))  # noqa: E731
+        rows, score = part(problem.train), partial(_energy_of, part)
+        better = partial(_better_energy, problem, score)
         energy = heat.train_correction(prior, sample, rows, settings, better, seed)
         plain[name], corrected[name] = partial(score, prior), partial(score, energy)
         chosen[f"{HEAT}, {name}"] = f"epoch {energy.epoch}"
@@ -343,6 +340,17 @@ def virtual_logit_score(
     alpha = float((train @ weight.T + bias).max(axis=1).mean()) / length
     lengths = np.linalg.norm((rows - origin) @ residual, axis=1)
     return np.asarray(alpha * lengths + logit_energy_score(rows @ weight.T + bias))
+
+
+def _energy_of(part: heat.Part, energy: heat.Energy, rows: Reduced) -> Values:
+    with torch.no_grad():
+        return np.asarray(energy(torch.from_numpy(part(rows)).double()))
+
+
+def _better_energy(
+    problem: OutProblem, score: Callable[[heat.Energy, Reduced], Values], energy: heat.Energy
+) -> float:
+    return problem.better(partial(score, energy))
 
 
 def _reduction(train: Rows) -> Callable[[Rows], tuple[Values, Values | None]]:

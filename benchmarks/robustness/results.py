@@ -109,7 +109,8 @@ def result_rows(part: str, data: str, seed: int, found: Measured) -> list[Result
     rows = []
     for method, scores in found.scores.items():
         metrics = found.measure(found.truth, scores) | dict(found.more.get(method, {}))
-        own = {"group_error": _error(drawn[method]), "chosen": found.chosen.get(method, "")}
+        own: dict[str, Any] = {"group_error": _error(drawn[method])}
+        own |= {"chosen": found.chosen.get(method, "")}
         rows += [
             ResultRow(
                 **common,

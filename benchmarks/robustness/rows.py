@@ -71,12 +71,14 @@ class Rows:
 
     def take(self, rows: NDArray[Any]) -> "Rows":
         """Returns some of the rows: positions, or a mask; labels keep their numbers."""
-        own = self._columns()
-        return Rows(**{name: None if one is None else one[rows] for name, one in own.items()})
+        taken: dict[str, Any] = {
+            name: None if one is None else one[rows] for name, one in self._columns().items()
+        }
+        return Rows(**taken)
 
     def joined(self, other: "Rows") -> "Rows":
         """Returns the rows of both; a column that one of them lacks is left out."""
-        found = {}
+        found: dict[str, Any] = {}
         for name, one in self._columns().items():
             both = one is not None and getattr(other, name) is not None
             found[name] = np.concatenate([one, getattr(other, name)]) if both else None
@@ -234,8 +236,8 @@ def embedded_table(
     for kind, path in (far or {}).items():
         vectors = _column(pq.read_table(path, columns=["embedding"]), "embedding")
         nothing = dict.fromkeys(parts[0], np.full(len(vectors), None))
-        split = np.full(len(vectors), kind)
-        parts.append({**nothing, "embedding": unit_rows(vectors), "split": split})
+        own = {"embedding": unit_rows(vectors), "split": np.full(len(vectors), kind)}
+        parts.append({**nothing, **own})
     try:
         columns = {one: np.concatenate([part[one] for part in parts]) for one in parts[0]}
     except ValueError as error:

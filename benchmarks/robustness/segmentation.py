@@ -127,7 +127,8 @@ def segment(
         guessed = confident_labels(_probabilities(network, unlabelled), settings.share)
         both = (labelled, Volumes(unlabelled, guessed))
         network = _trained(both, settings, seed + 1000 * number)
-    return _probabilities(network, asked).argmax(axis=1)
+    found: NDArray[np.int64] = _probabilities(network, asked).argmax(axis=1)
+    return found
 
 
 def spatial_prior(

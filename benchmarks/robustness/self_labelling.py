@@ -131,8 +131,8 @@ def split_source(table: RowTable, seed: int) -> Domains:
         ValueError: there are fewer than two such labels.
     """
     source, target, measured = (table.splits[one] for one in ("train", "index", "query"))
-    counts = [np.bincount(rows.labels) >= LEAST_ROWS for rows in (source, target)]
-    common = np.intersect1d(*map(np.flatnonzero, counts))
+    large = [np.flatnonzero(np.bincount(one.labels) >= LEAST_ROWS) for one in (source, target)]
+    common = np.intersect1d(large[0], large[1])
     if len(common) < 2:  # noqa: PLR2004 - there must be something to tell apart
         raise ValueError(
             f"train and index must have two labels of {LEAST_ROWS} rows each, got {len(common)}"
@@ -140,7 +140,8 @@ def split_source(table: RowTable, seed: int) -> Domains:
     source, target, measured = (one.of_labels(common) for one in (source, target, measured))
     random, alone = np.random.default_rng(seed), np.arange(len(source))
     parts = split_groups(source.labels, alone, _SPLIT, random)
-    return Domains(*(source.take(part) for part in parts), target, measured)
+    fitted, kept_out, validation = (source.take(part) for part in parts)
+    return Domains(fitted, kept_out, validation, target, measured)
 
 
 def choose_rounds(domains: Domains, choice: str, seed: int) -> tuple[Adapted, str]:

@@ -111,9 +111,8 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
     """Trains a classifier and heads, and gives every confidence of the measured part.
 
     A fifth of the head's part chooses the epoch and size of each head by the AP of errors, as the
-    published code does. With
-    logits the classifier is the model's own; which rows trained it is not known, so that the
-    published ConfidNet, which learns from these, is left out.
+    published code does. With logits the classifier is the model's own; which rows trained it is
+    not known, so that the published ConfidNet, which learns from these, is left out.
 
     Args:
         task: what is classified; each class has at least three groups.
@@ -130,16 +129,12 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
     model, described = _classifier(training, task.rows, together[parts[0]], seed)
     chooses = choosing_rows(together[parts[1]], seed)
     fitting, asked = held_out.take(~chooses), held_out.take(chooses)
-    better = networks.order_of_errors(
-        networks.true_class_probability(model, asked), is_right(model, asked)
-    )
-
+    tcp = networks.true_class_probability(model, asked)
+    better = networks.order_of_errors(tcp, is_right(model, asked))
     scores = _simple_confidences(model, training, test, seed)
     chosen = dict.fromkeys(scores, described)
-    learners = {
-        CONFIDNET: (training, networks.HEADS[:1]),
-        CONFIDNET_HELD_OUT: (fitting, networks.HEADS),
-    }
+    heads = networks.HEADS
+    learners = {CONFIDNET: (training, heads[:1]), CONFIDNET_HELD_OUT: (fitting, heads)}
     if task.rows.logits is not None:
         del learners[CONFIDNET]
     choosing = networks.ChoosingRows(model.hidden(asked.features), better)

@@ -70,8 +70,10 @@ class OutProblem(NamedTuple):
     bias: Values
     choosing: tuple[Reduced, Reduced]
     """New rows of the classes trained on, and rows of classes that nothing else has."""
-    measured: Mapping[str, tuple[Reduced, Numbers]]
-    """By kind rows and their groups; under `inside` new rows of the classes trained on."""
+    inside: tuple[Reduced, Numbers]
+    """New rows of the classes trained on, and their groups."""
+    outside: Mapping[str, tuple[Reduced, Numbers]]
+    """By kind."""
 
     def better(self, score: Scorer) -> float:
         """Returns the AUROC of a score on the rows that choose."""
@@ -90,10 +92,8 @@ def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[ResultRo
     problem = hold_out_classes(table, seed)
     simple, of_heat = simple_scorers(problem), heat_scorers(problem, seed)
     scorers, chosen = simple[0] | of_heat[0], simple[1] | of_heat[1]
-    inside, inside_groups = problem.measured["inside"]
-    for kind, (rows, groups) in problem.measured.items():
-        if kind == "inside":
-            continue
+    inside, inside_groups = problem.inside
+    for kind, (rows, groups) in problem.outside.items():
         scores = {name: np.concatenate([of(inside), of(rows)]) for name, of in scorers.items()}
         found = Measured(
             group=kind,
@@ -160,14 +160,15 @@ def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
 
     is_near = np.isin(queries.labels, near) | ~np.isin(queries.labels, classes)
     inside = queries.of_labels(kept)
-    kinds = {"inside": inside, NEAR: queries.take(is_near), **table.far}
+    outside = {NEAR: queries.take(is_near), **table.far}
     return OutProblem(
         train=reduced(fitted),
         labels=fitted.labels,
         weight=weight,
         bias=bias,
         choosing=(reduced(held), reduced(train.of_labels(np.sort(others)))),
-        measured={kind: (reduced(rows), rows.groups) for kind, rows in kinds.items()},
+        inside=(reduced(inside), inside.groups),
+        outside={kind: (reduced(rows), rows.groups) for kind, rows in outside.items()},
     )
 
 

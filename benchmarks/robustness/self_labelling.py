@@ -56,7 +56,7 @@ class Domains(NamedTuple):
     def classifier(self, rows: Rows, seed: int) -> FeatureClassifier:
         """Trains a classifier of the source's classes."""
         classes = int(self.fitted.labels.max()) + 1
-        return networks.fit_classifier(rows, classes, networks.ClassifierSettings(), seed)
+        return networks.fit_classifier(rows, classes, networks.CLASSIFIERS[0], seed)
 
 
 class Adapted(NamedTuple):

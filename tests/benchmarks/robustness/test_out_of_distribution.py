@@ -34,8 +34,9 @@ def table(columns: Columns) -> RowTable:
 def test_no_class_is_on_two_sides(table: RowTable) -> None:
     problem = hold_out_classes(table, 0)
     assert len(np.unique(problem.labels)) == 4  # of six, one is near and one chooses
-    of = {name: len(groups) for name, (_, groups) in problem.measured.items()}
-    assert of == {"inside": 4 * 14, NEAR: 14, "photos": 20}
+    of = {name: len(groups) for name, (_, groups) in problem.outside.items()}
+    assert of == {NEAR: 14, "photos": 20}
+    assert len(problem.inside[1]) == 4 * 14
     inside, outside = problem.choosing
     assert len(outside.unit) == 32
     assert len(inside.unit) + len(problem.train.unit) == 4 * 32
@@ -50,7 +51,7 @@ def test_no_class_is_on_two_sides(table: RowTable) -> None:
 def test_a_table_without_queries_holds_groups_of_train_out(columns: Columns) -> None:
     train = {name: one[columns["split"] == "train"] for name, one in columns.items()}
     problem = hold_out_classes(table_of_columns(train, "made", "a test"), 0)
-    assert set(problem.measured) == {"inside", NEAR}
+    assert set(problem.outside) == {NEAR}
     few = {"embedding": np.eye(24), "label": np.arange(24) % 3}
     with pytest.raises(ValueError, match="classes"):
         hold_out_classes(table_of_columns(few, "few", "a test"), 0)

@@ -20,6 +20,7 @@ from hgld.benchmarks.robustness.rows import (
     table_of_columns,
 )
 from hgld.errors import InputError
+from hgld.labels.embedding import encoders
 
 Columns = dict[str, NDArray[Any]]
 
@@ -123,8 +124,9 @@ def test_embeddings_are_joined_with_labels_by_image(tmp_path: Path) -> None:
     assert not set(groups["train"]) & set(groups["index"])
 
 
-def test_what_comes_along_has_its_rows() -> None:
-    pytest.importorskip("sentence_transformers", reason="needs `pip install 'hgld[offline]'`")
+def test_what_comes_along_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders.MiniLmEncoder, "__init__", lambda _: None)
+    monkeypatch.setattr(encoders.MiniLmEncoder, "encode", lambda _, texts: np.eye(len(texts), 4))
     found = {one.name: one for one in packaged_tables()}
     assert len(found["digits"].splits["train"]) == 1797
     assert list(found["nouns"].far) == ["words for no place"]

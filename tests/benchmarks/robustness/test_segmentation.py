@@ -52,12 +52,12 @@ def test_volumes_are_those_of_the_seed_whatever_the_count() -> None:
 
 
 def test_a_network_learns_and_the_prior_tells_organs_that_look_alike() -> None:
-    own, test = make_volumes(4, 1), make_volumes(3, 2)
+    own, test = make_volumes(3, 1), make_volumes(2, 2)
     found = {
         name: float(np.nanmean(dice(segment(own, own.images, test.images, one, 0), test.labels)))
         for name, one in (
-            ("plain", METHODS["Network"]._replace(steps=40)),
-            ("prior", METHODS["Network, prior"]._replace(steps=40)),
+            ("plain", METHODS["Network"]._replace(steps=30)),
+            ("prior", METHODS["Network, prior"]._replace(steps=30)),
         )
     }
     assert found["prior"] > found["plain"] + 0.1

@@ -39,7 +39,7 @@ def columns() -> dict[str, NDArray[Any]]:
 def made_columns() -> dict[str, NDArray[Any]]:
     """Returns the same, of another array each time."""
     random = np.random.default_rng(0)
-    parts = []
+    parts: list[tuple[NDArray[Any], list[Any], list[Any], str]] = []
     for split, (groups, rows) in COUNTS.items():
         own = np.repeat(np.arange(groups), rows)
         labels = own * 6 // groups
@@ -47,7 +47,7 @@ def made_columns() -> dict[str, NDArray[Any]]:
         of_group = np.random.default_rng(2).normal(size=(groups, 8))
         features = centres[labels] + 0.7 * of_group[own] + 0.6 * random.normal(size=(len(own), 8))
         space = "train" if split == "train" else "index"
-        parts.append((features, labels, [f"{space} {one}" for one in own], split))
+        parts.append((features, labels.tolist(), [f"{space} {one}" for one in own], split))
     parts.append((3 * random.normal(size=(20, 8)), [None] * 20, [None] * 20, "photos"))
     return {
         "embedding": np.concatenate([one[0] for one in parts]).astype(np.float32),

@@ -135,7 +135,7 @@ def test_the_commands_of_the_docs_are_typed(
 
 def test_what_a_table_has_too_few_rows_for_is_left_out(tmp_path: Path) -> None:
     few = {"embedding": np.eye(8), "label": np.array(["a", "b"] * 4)}
-    np.savez(tmp_path / "few.npz", **few)
+    np.savez(tmp_path / "few.npz", **few)  # type: ignore[arg-type]  # its stub
     assert run(tmp_path, tmp_path / "few.npz", "--seeds", 0) == []
 
 

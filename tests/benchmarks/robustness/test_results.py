@@ -101,7 +101,8 @@ def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:
         for seed in range(2)
     ]
     (gain,) = best_gains(rows)
-    assert (gain.method, gain.against, gain.spread.mean) == ("m", "two", pytest.approx(0.1))
+    assert (gain.method, gain.against) == ("m", "two")
+    assert gain.spread.mean == pytest.approx(0.1)
 
 
 def test_the_file_has_a_line_a_row_and_no_text_for_nan(tmp_path: Path) -> None:

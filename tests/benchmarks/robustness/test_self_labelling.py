@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness import self_labelling
+from hgld.benchmarks.robustness.networks import is_right
 from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
 from hgld.benchmarks.robustness.self_labelling import (
     ALL,
@@ -63,11 +64,11 @@ def test_each_choice_has_settings_that_leave_most_of_the_source_right(
     step, words = choose_rounds(domains, CONDA, 0)
     assert words.split(", ")[0] in {"share 0.25", "share 0.75"}
     assert "weight" in words
-    best = self_labelling.is_right(step.model, domains.validation).mean()
+    best = is_right(step.model, domains.validation).mean()
     for share in (0.25, 0.75):
         for weight in self_labelling.WEIGHTS:
             other = next(adaptation_rounds(domains, CONDA, share, weight, 0))
-            assert best >= self_labelling.is_right(other.model, domains.validation).mean()
+            assert best >= is_right(other.model, domains.validation).mean()
 
 
 def test_every_choice_is_measured_and_tables_without_a_target_give_nothing(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.training.config import model_files, train_stage
-from hgld.training.model.exporting.card import training_hours
+from hgld.training.model.exporting import training_hours
 from hgld.training.watching.lines import peak_memory, read_lines
 
 # What may differ between runs that are one method.

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from hgld.engine.config import from_mapping
 from hgld.training.config import TrainConfig
-from hgld.training.methods.config import TrainingMethod
+from hgld.training.methods import TrainingMethod
 from hgld.training.recipes.reading import over_recipe
 
 TrialPart = Literal["change", "method"]

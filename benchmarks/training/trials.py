@@ -28,7 +28,7 @@ from hgld.training.config import TrainConfig, model_files
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.exporting.card import training_hours
+from hgld.training.model.exporting import training_hours
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
@@ -187,7 +187,7 @@ def _measured(workspace: Workspace, trial: Trial, measured_on: QueriesAndIndex) 
     if trial.part == "change":
         # The model that the run left: the last of its own measurements came before the centring.
         model = load_model(workspace.path(model_files(config.name)[0]))
-        parts = split_images(training_images(workspace, config.pictures), config)
+        parts = split_images(training_images(workspace), config)
         held_out = cast("LabelledImages", parts[1])  # as every change holds some out
         found = measure_embeddings(embed_images(model, held_out.files()), held_out.labels)
         measures = found.means

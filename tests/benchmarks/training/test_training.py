@@ -27,7 +27,7 @@ from hgld.errors import InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.images import AnyImage
 from hgld.training.data.labels import query_and_index_images
-from hgld.training.methods.config import Happier
+from hgld.training.methods import Happier
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model

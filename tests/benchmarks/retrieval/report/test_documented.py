@@ -9,10 +9,22 @@ from hgld.benchmarks.retrieval.report.metrics import SIGNIFICANT, best_first, me
 from hgld.benchmarks.retrieval.report.page import render_report
 from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
 from hgld.benchmarks.retrieval.results import Results, read_results_file
-from tests.training.run.test_docs import METHOD_OF_TITLE
 
 ROOT = Path(__file__).resolve().parents[4]
 FOLDER = ROOT / "benchmarks/results/retrieval/gldv2_mini_methods"
+METHOD_OF_TITLE = {
+    "HAPPIER, alpha 2": "happier",
+    "ROADMAP": "roadmap",
+    "Sup-AP": "sup_ap",
+    "Smooth-AP": "smooth_ap",
+    "CSL": "csl",
+    "normalised softmax": "nsm",
+    "ArcFace": "arcface",
+    "triplet": "triplet",
+    "Recall@k": "recall_at_k",
+    "before training": "untrained",
+}
+"""By what the page calls them, the methods and the backbone before training."""
 METRICS = {
     "h_ap": 100,
     "map_at_100_landmark": 100,

@@ -28,21 +28,36 @@ _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
 _SPEED = "benchmarks/speed/test_scripts.py"
 _FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
-_ROBUSTNESS = "servers/benchmarks/test_robustness_page.py"
+_ROBUSTNESS = "benchmarks/robustness/test_command.py"
 _README = "servers/test_readme.py"
 RUN_BY = {
-    "python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html": (
-        _ROBUSTNESS
+    **dict.fromkeys(
+        (
+            "python -m hgld.benchmarks.robustness --out robustness.csv --page robustness.html",
+            (
+                "python -m hgld.benchmarks.robustness mine.parquet "
+                "--out robustness.csv --page robustness.html"
+            ),
+            (
+                "python -m hgld.benchmarks.robustness --labels build "
+                "--embeddings mine=train.parquet query.parquet index.parquet "
+                "--out robustness.csv --page robustness.html"
+            ),
+            (
+                "python -m hgld.benchmarks.robustness.embedding "
+                "--labels build --images build/images --out mine.parquet"
+            ),
+            (
+                "python -m hgld.benchmarks.robustness.embedding "
+                "--labels gldv2_mini/metadata --images pictures --out untrained.parquet"
+            ),
+            (
+                "python -m hgld.benchmarks.robustness untrained.parquet --packaged "
+                "--out robustness.csv --page robustness.html"
+            ),
+        ),
+        _ROBUSTNESS,
     ),
-    (
-        "python -m hgld.benchmarks.robustness --root build --run untrained --run mine "
-        "--out robustness.json --page robustness.html"
-    ): _ROBUSTNESS,
-    (
-        "python -m hgld.benchmarks.robustness --root build "
-        "--embeddings mine=train.parquet query.parquet index.parquet "
-        "--out robustness.json --page robustness.html"
-    ): _ROBUSTNESS,
     (
         "python -m hgld.benchmarks.training --root build --test-labels FOLDER "
         "--out training.json --page training.html"

@@ -1,307 +1,183 @@
 """When is a model wrong, and does it know? Failures, queries to refuse, rows from elsewhere.
 
-    python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html
-    python -m hgld.benchmarks.robustness --root BUILD --run untrained --run NAME \
-        --out robustness.json --page robustness.html
+    python -m hgld.benchmarks.robustness --out robustness.csv --page robustness.html
+    python -m hgld.benchmarks.robustness mine.parquet --out robustness.csv --page robustness.html
 
-Without a build it measures what scikit-learn and the taxonomy bring along. Models of a build are
-its runs (`--run`, `untrained` for the backbone before training), whose images it embeds itself, or
-embeddings of any program, parquet or .npy, as `hgld benchmark --embeddings` takes them:
-`--embeddings NAME=TRAIN QUERY INDEX`, once more for each model. What was stopped goes on with the
-same command, what is done is not done again, and what another command measured into the same file
-stays.
+Without a table of rows it measures those that come along with packages. A table is a parquet or
+.npz file of anybody's embeddings with labels (see `hgld.benchmarks.robustness.rows`). Embeddings
+without labels, as `hgld benchmark --embeddings` takes them, are joined with those of --labels.
+What --seeds and --parts leave of a command gives the same figures as the whole.
 """
 
 import argparse
+import itertools
+import json
 import logging
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+import torch
 from threadpoolctl import threadpool_limits
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.retrieval.results import Json
-from hgld.benchmarks.robustness.abstention.part import (
-    ABSTENTION,
-    AbstentionSettings,
-    SearchedSet,
-    own_index,
-    planned_abstention,
+from hgld.benchmarks.robustness.abstention import measure_abstention
+from hgld.benchmarks.robustness.failures import measure_failures
+from hgld.benchmarks.robustness.out_of_distribution import measure_out_of_distribution
+from hgld.benchmarks.robustness.page import render_page
+from hgld.benchmarks.robustness.results import ResultRow, write_results
+from hgld.benchmarks.robustness.rows import (
+    PARTS,
+    RowTable,
+    embedded_table,
+    packaged_tables,
+    read_rows,
 )
-from hgld.benchmarks.robustness.data_sets.features import (
-    EmbeddedBuild,
-    build_sets,
-    packaged_sets,
-    read_embedded_build,
-)
-from hgld.benchmarks.robustness.data_sets.models import (
-    FrozenModel,
-    given_models,
-    require_own_names,
-    run_models,
-)
-from hgld.benchmarks.robustness.failures.part import (
-    FAILURES,
-    FailureSettings,
-    planned_failures,
-)
-from hgld.benchmarks.robustness.out_of_distribution.heat.detector import HeatConfig
-from hgld.benchmarks.robustness.out_of_distribution.measuring import OUT_PART
-from hgld.benchmarks.robustness.out_of_distribution.part import (
-    planned_landmark_out,
-    planned_packaged_out,
-)
-from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
-    NO_LANDMARK,
-    landmark_class_rows,
-    read_super_categories,
-)
-from hgld.benchmarks.robustness.records import (
-    DoneUnit,
-    MeasuredUnit,
-    read_units,
-    run_units,
-    units_beside,
-    write_units,
-)
-from hgld.benchmarks.robustness.report.page import render_robustness
-from hgld.benchmarks.robustness.report.sections import SECTIONS
-from hgld.benchmarks.robustness.self_labelling.adapting import SelfLabelSettings
-from hgld.benchmarks.robustness.self_labelling.domains import (
-    DomainPair,
-    photo_sources,
-    shifted_digits,
-)
-from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING, planned_self_labelling
+from hgld.benchmarks.robustness.segmentation import SEGMENTATION, measure_segmentation
+from hgld.benchmarks.robustness.self_labelling import measure_self_labelling
 from hgld.engine.files import write_text
-from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 
+logger = logging.getLogger(__name__)
+
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
-_SPLITS = ("train", "test", "index")
-_PARTS = (ABSTENTION, FAILURES, OUT_PART, SELF_LABELLING)
+_MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
+    "abstention": measure_abstention,
+    "failures": measure_failures,
+    "out_of_distribution": measure_out_of_distribution,
+    "self_labelling": measure_self_labelling,
+}
+_Unit = tuple[str, RowTable | None, int]
+"""Part, table (none of the segmentation), seed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is not measured yet, and writes all there is after each unit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--root", type=Path, help="folder of a build; without: packaged data alone")
-    parser.add_argument(
-        "--embeddings",
-        nargs=3,
-        action="append",
-        default=[],
-        metavar=("[NAME=]TRAIN", "QUERY", "INDEX"),
-        help="of the build's training, test and index images; once for each model",
-    )
-    parser.add_argument(
-        "--run",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a run of the build, or untrained for its backbone; once for each",
-    )
-    parser.add_argument(
-        "--embedded",
-        type=Path,
-        help="folder for what runs give; default: embeddings/ beside the JSON file",
-    )
-    parser.add_argument(
-        "--solution",
-        type=Path,
-        action="append",
-        default=[],
-        help="recognition_solution_v2.1.csv or retrieval_solution_v2.1.csv of GLDv2: which test "
-        "images are of no landmark",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="JSON file to write, or to go on with"
-    )
-    parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument(
-        "--parts",
-        nargs="+",
-        choices=_PARTS,
-        default=list(_PARTS),
-        help="of the suite; all by default",
-    )
-    parser.add_argument(
-        "--others",
-        action="append",
-        default=[],
-        metavar="NAME=FOLDER",
-        help="what data_sets.embedding wrote, by the name of the embeddings",
-    )
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    options = parser.parse_args(arguments)
+    """Measures, and writes all there is after each part of a table with a seed."""
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        models = _models(options)
-        # Rows of some hundred: a second thread waits more than it works.
-        with threadpool_limits(1):
-            planned, missing = _plan(options, models)
-            known = read_units(options.out)
-            beside = units_beside(planned, known)
-            described: dict[str, Json] = {one.name: one.about for one in models}
-
-            def keep(units: Sequence[DoneUnit]) -> None:
-                done = [*units, *beside]
-                metadata: dict[str, Json] = {
-                    **describe_environment(_PACKAGES),
-                    "seeds": list[Json](sorted({unit.seed for unit in done} | set(options.seeds))),
-                    "planned": len(planned) + len(beside),
-                    "done": len(done),
-                    "models": described,
-                    "not_measured": list[Json](missing),
-                    "note": options.note,
-                }
-                _write(options, metadata, done)
-
-            keep(run_units(planned, known, keep))
+        _measure_all(options, "python -m hgld.benchmarks.robustness " + shlex.join(given))
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def plan_suite(builds: Sequence[EmbeddedBuild], seeds: Sequence[int]) -> list[MeasuredUnit]:
-    """Returns the units of abstention and failures, those of one seed before those of the next.
-
-    Args:
-        builds: embeddings of the same or of several builds; may be none.
-        seeds: of all parts.
-    """
-    sets = [*packaged_sets(), *(one for build in builds for one in build_sets(build))]
-    units: list[MeasuredUnit] = []
-    for seed in seeds:
-        for build in builds:
-            units += planned_abstention(
-                build.name,
-                own_index(build.training, build.training_labels),
-                SearchedSet(
-                    queries=build.queries,
-                    query_labels=build.query_labels,
-                    index=build.index,
-                    index_labels=build.index_labels,
-                ),
-                [seed],
-                AbstentionSettings(),
-                has_seen_training=build.has_seen_training,
-            )
-        units += planned_failures(sets, [seed], FailureSettings())
-    return units
-
-
-def plan_shifts(
-    root: Path | None,
-    models: Sequence[FrozenModel],
-    seeds: Sequence[int],
-    solutions: Sequence[Path] = (),
-) -> tuple[list[MeasuredUnit], list[str]]:
-    """Returns the units of rows from elsewhere: out of distribution, and of another source.
-
-    Args:
-        root: of a build; None: packaged data alone.
-        models: whose embeddings of the build are measured.
-        seeds: of all parts.
-        solutions: official ones, by which test images are of no landmark.
-
-    Returns:
-        The units, and in sentences what is not measured, and why.
+def tables_of(options: argparse.Namespace) -> list[RowTable]:
+    """Returns the tables that the options name; those that come along, if they name none.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or two tables have one name.
     """
-    heat, adapting = HeatConfig(), SelfLabelSettings()
-    units = [
-        *planned_packaged_out(seeds, heat),
-        *planned_self_labelling(shifted_digits, seeds, adapting),
-    ]
-    missing = []
-    if root is None:
-        return units, [f"Without a build there are no {NO_LANDMARK}, nor any other."]
-    for model in models:
-        rows = landmark_class_rows(
-            Workspace(root), model.files, model.others, name=model.name, solutions=solutions
-        )
-        units += planned_landmark_out(rows, seeds, heat)
-        if NO_LANDMARK not in rows.far:
-            missing.append(
-                f"{model.name}: landmark against non-landmark queries. Every test image of this "
-                f"build has a landmark; GLDv2's own test set has 116,000 without one "
-                f"(--solution recognition_solution_v2.1.csv, on a build with its test images)."
-            )
-        if rows.train.spreads is None:
-            missing.append(
-                f"{model.name}: HEAT with the std of feature maps, which these embeddings lack."
-            )
-        try:
-            pair = photo_sources(
-                read_super_categories(Workspace(root), model.files),
-                title=f"{model.name}: train to index",
-            )
-        except ValueError as error:
-            missing.append(f"{model.name}: self-labelling. {error}.")
-            continue
-        units += planned_self_labelling(_always(pair), seeds, adapting)
-    return units, missing
-
-
-def _plan(
-    options: argparse.Namespace, models: Sequence[FrozenModel]
-) -> tuple[list[MeasuredUnit], list[str]]:
-    """Returns what the options ask for, and what cannot be measured of it."""
-    units: list[MeasuredUnit] = []
-    missing: list[str] = []
-    if {ABSTENTION, FAILURES} & set(options.parts):
-        builds = [
-            replace(
-                read_embedded_build(
-                    Workspace(options.root), one.name, *(one.files[split] for split in _SPLITS)
-                ),
-                has_seen_training=one.has_seen_training,
-            )
-            for one in models
-        ]
-        units += plan_suite(builds, options.seeds)
-    if {OUT_PART, SELF_LABELLING} & set(options.parts):
-        shifts, missing = plan_shifts(options.root, models, options.seeds, options.solution)
-        units += shifts
-    return [unit for unit in units if unit.part in options.parts], missing
-
-
-def _always(pair: DomainPair) -> Callable[[int], DomainPair]:
-    return lambda _: pair
-
-
-def _models(options: argparse.Namespace) -> list[FrozenModel]:
-    """Returns the models that the options name, and embeds those that are runs.
-
-    Raises:
-        InputError: a build without models, models without a build, or two of one name.
-    """
-    if (options.root is None) != (not options.embeddings and not options.run):
+    far = dict(map(_named, options.far))
+    found = [read_rows(path, name) for name, path in map(_named, options.tables)]
+    for first, query, index in options.embeddings:
+        name, train = _named(first)
+        if options.labels is None:
+            raise InputError("--embeddings must come with --labels; a table of rows has both")
+        files = {"train": train, "query": Path(query), "index": Path(index)}
+        found.append(embedded_table(options.labels, files, name, far))
+    names = [one.name for one in found]
+    if not set(options.trained_on_train) <= set(names) or len(set(names)) < len(names):
         raise InputError(
-            "--root and --run or --embeddings must be given together: the build has the labels and "
-            "its runs, the files the embeddings; give both, or neither for packaged data alone"
+            f"every table must have a name of its own, and --trained-on-train one of these, got "
+            f"{', '.join(names)}; write NAME=FILE"
         )
-    models = given_models(options.embeddings, options.others)
-    require_own_names([*models, *(FrozenModel(name=run, files={}) for run in options.run)])
-    if options.root is None:
-        return []
-    folder = options.embedded or options.out.resolve().parent / "embeddings"
-    return [*run_models(Workspace(options.root), options.run, folder), *models]
+    if far and not options.embeddings:
+        raise InputError("--far must come with --embeddings; in a table a far set is a split")
+    own = [replace(one, is_trained_on_train=one.name in options.trained_on_train) for one in found]
+    return [*(packaged_tables() if _has_packaged(options) else []), *own]
 
 
-def _write(
-    options: argparse.Namespace, metadata: dict[str, Json], units: Sequence[DoneUnit]
-) -> None:
-    write_units(options.out, {"metadata": metadata}, units)
-    records = [record for unit in units for record in unit.records]
-    write_text(options.page, render_robustness(metadata, SECTIONS, records))
+def _has_packaged(options: argparse.Namespace) -> bool:
+    return bool(options.packaged or not (options.tables or options.embeddings))
+
+
+def _measure_all(options: argparse.Namespace, command: str) -> None:
+    tables = tables_of(options)
+    units: list[_Unit] = [
+        (part, table, seed)
+        for seed, table in itertools.product(options.seeds, tables)
+        for part in table.parts
+        if part in options.parts
+    ]
+    if SEGMENTATION in options.parts and _has_packaged(options):
+        units += [(SEGMENTATION, None, seed) for seed in options.seeds[:3]]
+    metadata = {
+        **describe_environment(_PACKAGES),
+        "command": command,
+        "tables": {one.name: one.described for one in tables},
+        "note": options.note,
+    }
+    write_text(options.out.with_suffix(".json"), json.dumps(metadata, indent=1) + "\n")
+    rows: list[ResultRow] = []
+    for number, found in enumerate(_measured(units, options.workers), start=1):
+        rows = sorted([*rows, *found], key=lambda row: (row.part, row.data, row.group, row.seed))
+        logger.info("%d of %d measured", number, len(units))
+        write_results(options.out, rows)
+        write_text(options.page, render_page(metadata, rows))
+
+
+def _measured(units: Sequence[_Unit], workers: int) -> Iterator[list[ResultRow]]:
+    """Yields the results of each unit, in whatever order they are done."""
+    if workers == 1:
+        yield from map(measure_unit, units)
+        return
+    # Not forked: torch has threads by now.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(measure_unit, unit) for unit in units]):
+            yield done.result()
+
+
+def measure_unit(unit: _Unit) -> list[ResultRow]:
+    """Measures a part of a table with a seed, on one thread.
+
+    What a table has not enough rows or classes for is left out, and the log says so.
+    """
+    part, table, seed = unit
+    torch.set_num_threads(1)
+    # Rows of some hundred: a second thread waits more than it works.
+    with threadpool_limits(1):
+        if table is None:
+            return list(measure_segmentation(seed))
+        try:
+            return list(_MEASURES[part](table, seed))
+        except ValueError as error:
+            logger.warning("%s of %s is not measured: %s", part, table.name, error)
+            return []
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Reads `[NAME=]FILE`; without a name it is that of the file."""
+    name, is_named, path = text.partition("=")
+    return (name, Path(path)) if is_named else (Path(text).stem, Path(text))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add, parts = parser.add_argument, (*PARTS, SEGMENTATION)
+    more: dict[str, Any] = {"action": "append", "default": []}
+    add("tables", nargs="*", metavar="[NAME=]FILE", help="tables of rows, parquet or .npz")
+    add("--labels", help="a build, or anything else that hgld.load takes")
+    files = ("[NAME=]TRAIN", "QUERY", "INDEX")
+    add("--embeddings", nargs=3, metavar=files, help="of the images of --labels", **more)
+    add("--far", metavar="NAME=FILE", help="embeddings of other pictures by that model", **more)
+    what = "a table whose model was trained on its rows of train"
+    add("--trained-on-train", metavar="NAME", help=what, **more)
+    add("--packaged", action="store_true", help="measure what comes with packages too")
+    add("--out", type=Path, required=True, help="CSV file to write")
+    add("--page", type=Path, required=True, help="HTML file to write")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    add("--parts", nargs="+", choices=parts, default=parts)
+    add("--workers", type=int, default=2, help="processes")
+    add("--note", default="", help="what else ran on the machine")
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ the distribution (positive) or from outside? Every function gives a float, and N
 nothing to tell apart. Rows of equal score are taken together, never in the order of the file.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,10 +37,8 @@ def area_under_roc(is_positive: ArrayLike, score: ArrayLike) -> float:
     Source:
         Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve, Radiology 1982.
     """
-    positive, scores = _checked(is_positive, score)
-    if not _has_both(positive):
-        return np.nan
-    return float(roc_auc_score(positive, scores))
+    rows = _both_kinds(is_positive, score)
+    return np.nan if rows is None else float(roc_auc_score(*rows))
 
 
 def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> float:
@@ -67,10 +64,8 @@ def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> flo
     Source:
         Davis and Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
     """
-    positive, scores = _checked(is_positive, score)
-    if not _has_both(positive):
-        return np.nan
-    return float(average_precision_score(positive, scores))
+    rows = _both_kinds(is_positive, score)
+    return np.nan if rows is None else float(average_precision_score(*rows))
 
 
 def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float = 0.95) -> float:
@@ -102,46 +97,14 @@ def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float 
     """
     if not 0 < tpr <= 1:
         raise ValueError(f"tpr must be in (0, 1], got {tpr}; 0.95 is what is usually reported")
-    rates = _rates(is_positive, score)
-    if rates is None:
+    rows = _both_kinds(is_positive, score)
+    if rows is None:
         return np.nan
-    false, true = rates
+    false, true, _ = roc_curve(*rows, drop_intermediate=False)
     return float(false[np.argmax(true >= tpr)])
 
 
-def detection_accuracy(is_positive: ArrayLike, score: ArrayLike) -> float:
-    """Accuracy of the best threshold where both kinds are equally likely.
-
-    max_t (TPR(t) + 1 - FPR(t)) / 2. The threshold is chosen on the rows themselves: a bound on what
-    can be reached, no promise.
-
-    Args:
-        is_positive: (N,) bool, or 0 and 1.
-        score: (N,) finite, higher for positives.
-
-    Returns:
-        In [0.5, 1]; NaN without a positive or without a negative.
-
-    Raises:
-        ValueError: as for `area_under_roc`.
-
-    Example:
-        >>> detection_accuracy([1, 1, 0, 0], [0.9, 0.5, 0.6, 0.1])  # above 0.6: 1/2 and 1
-        0.75
-
-    Source:
-        Liang, Li, Srikant, Enhancing the Reliability of Out-of-distribution Image Detection (ODIN),
-        ICLR 2018, section 4.2: one minus its detection error.
-    """
-    rates = _rates(is_positive, score)
-    if rates is None:
-        return np.nan
-    false, true = rates
-    return float(np.max((true + 1 - false) / 2))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskCoverage:
+class RiskCoverage(NamedTuple):
     """Mean loss of the rows that are answered, by how many are."""
 
     coverage: _Values
@@ -174,7 +137,7 @@ def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
     Source:
         Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017.
     """
-    losses, scores = _pair("loss", loss, "confidence", confidence)
+    losses, scores = _pair(loss, confidence)
     _, group, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
     means = np.bincount(group, losses, minlength=len(sizes)) / np.maximum(sizes, 1)
     count = np.arange(1, len(losses) + 1)
@@ -259,10 +222,7 @@ def excess_area_under_risk_coverage(
     if convention == "defined":
         return area - area_under_risk_coverage(losses, -losses)
     if not np.isin(losses, (0, 1)).all():
-        raise ValueError(
-            "losses must be 0 or 1 where E-AURC is taken as published, got other values; leave "
-            "convention at 'defined'"
-        )
+        raise ValueError("loss must be 0 or 1 where E-AURC is taken as published")
     right = 1 - losses.mean() if len(losses) else np.nan
     return float(area - (1 - right + (right * np.log(right) if right > 0 else 0.0)))
 
@@ -289,79 +249,52 @@ def failure_measures(
         Corbiere et al., Addressing Failure Prediction by Learning Model Confidence, NeurIPS 2019,
         section 3.1.
     """
-    correct, scores = _checked(is_correct, confidence)
-    errors = (~correct).astype(np.float64)
+    correct, scores = _pair(is_correct, confidence)
+    errors = 1 - correct
     return {
         "accuracy": float(correct.mean()) if len(correct) else np.nan,
         "auroc": area_under_roc(correct, scores),
         "ap_success": area_under_precision_recall(correct, scores),
-        "ap_errors": area_under_precision_recall(~correct, -scores),
+        "ap_errors": area_under_precision_recall(errors, -scores),
         "fpr_at_95tpr": false_positive_rate(correct, scores),
         "aurc": area_under_risk_coverage(errors, scores, convention=convention),
         "e_aurc": excess_area_under_risk_coverage(errors, scores, convention=convention),
     }
 
 
-def detection_measures(inside: ArrayLike, outside: ArrayLike) -> dict[str, float]:
+def detection_measures(is_outside: ArrayLike, score: ArrayLike) -> dict[str, float]:
     """How well a score tells rows from outside the distribution from those inside.
 
     Args:
-        inside: (N,) finite scores of rows from the distribution, lower than those of the others.
-        outside: (M,) scores of rows from outside, such as an energy.
+        is_outside: (N,) bool.
+        score: (N,) finite, such as an energy: higher is further out.
 
     Returns:
         `fpr_at_95tpr`, the share of the rows outside that pass where 95% of those inside do;
-        `auroc`; `detection_accuracy`; `aupr_in` and `aupr_out`, the AP with the rows inside and
-        with those outside as positives. NaN where either side has no row.
+        `auroc`; `aupr_in` and `aupr_out`, the AP with the rows inside and with those outside as
+        positives. NaN where either side has no row.
 
     Raises:
-        ValueError: an array is not of one dimension, or a score is not finite.
+        ValueError: as for `area_under_roc`.
 
     Example:
-        >>> detection_measures([0.1, 0.3], [0.2, 0.9])["auroc"]
+        >>> detection_measures([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.9])["auroc"]
         0.75
 
     Source:
         Lafon et al., Hybrid Energy Based Model in the Feature Space for Out-of-Distribution
         Detection (HEAT), ICML 2023, section 4.
     """
-    sides = [np.asarray(side, dtype=np.float64) for side in (inside, outside)]
-    for name, side in zip(("inside", "outside"), sides, strict=True):
-        if side.ndim != 1:
-            raise ValueError(
-                f"{name} must have one dimension, got shape {side.shape}; give one score a row"
-            )
-    is_inside = np.repeat([True, False], [len(side) for side in sides])
-    score = -np.concatenate(sides)
+    outside, scores = _pair(is_outside, score)
     return {
-        "fpr_at_95tpr": false_positive_rate(is_inside, score),
-        "auroc": area_under_roc(is_inside, score),
-        "detection_accuracy": detection_accuracy(is_inside, score),
-        "aupr_in": area_under_precision_recall(is_inside, score),
-        "aupr_out": area_under_precision_recall(~is_inside, -score),
+        "fpr_at_95tpr": false_positive_rate(1 - outside, -scores),
+        "auroc": area_under_roc(outside, scores),
+        "aupr_in": area_under_precision_recall(1 - outside, -scores),
+        "aupr_out": area_under_precision_recall(outside, scores),
     }
 
 
-def _rates(is_positive: ArrayLike, score: ArrayLike) -> tuple[_Values, _Values] | None:
-    """Returns the false and true positive rates of every threshold, or None without both kinds."""
-    positive, scores = _checked(is_positive, score)
-    if not _has_both(positive):
-        return None
-    false, true, _ = roc_curve(positive, scores, drop_intermediate=False)
-    return false, true
-
-
-def _checked(is_positive: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], _Values]:
-    values, scores = _pair("is_positive", is_positive, "score", score)
-    if not np.isin(values, (0, 1)).all():
-        raise ValueError(
-            "is_positive must hold true and false (or 1 and 0) alone, got other values; compare "
-            "labels first: predicted == true_label"
-        )
-    return values.astype(np.bool_), scores
-
-
-def _pair(first: str, left: ArrayLike, second: str, right: ArrayLike) -> tuple[_Values, _Values]:
+def _pair(left: ArrayLike, right: ArrayLike) -> tuple[_Values, _Values]:
     """Returns two arrays of one length as float64.
 
     Raises:
@@ -369,19 +302,16 @@ def _pair(first: str, left: ArrayLike, second: str, right: ArrayLike) -> tuple[_
     """
     one, other = (np.asarray(side, dtype=np.float64) for side in (left, right))
     if one.ndim != 1 or one.shape != other.shape:
-        raise ValueError(
-            f"{first} and {second} must both have shape (N,), got {one.shape} and {other.shape}; "
-            f"give one value a row"
-        )
-    for name, values in ((first, one), (second, other)):
-        unfit = np.flatnonzero(~np.isfinite(values))
-        if len(unfit):
-            raise ValueError(
-                f"{name} must be finite, got {values[unfit[0]]} in row {unfit[0]} and "
-                f"{len(unfit)} such values of {len(values)}; leave these rows out, and say so"
-            )
+        raise ValueError(f"both must have shape (N,), got {one.shape} and {other.shape}")
+    unfit = np.flatnonzero(~np.isfinite(one) | ~np.isfinite(other))
+    if len(unfit):
+        raise ValueError(f"both must be finite, got others in {len(unfit)} rows, first {unfit[0]}")
     return one, other
 
 
-def _has_both(positive: NDArray[Any]) -> bool:
-    return bool(positive.any() and not positive.all())
+def _both_kinds(is_positive: ArrayLike, score: ArrayLike) -> tuple[_Values, _Values] | None:
+    """Returns the same of positives and scores; None without a positive or a negative."""
+    positive, scores = _pair(is_positive, score)
+    if not np.isin(positive, (0, 1)).all():
+        raise ValueError("is_positive must hold 0 and 1 only; compare labels first")
+    return (positive, scores) if 0 < positive.sum() < len(positive) else None

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hgld.benchmarks.robustness.measures import (
     area_under_precision_recall,
     area_under_risk_coverage,
     area_under_roc,
-    detection_accuracy,
     detection_measures,
     excess_area_under_risk_coverage,
     failure_measures,
@@ -27,7 +25,6 @@ TWO_KINDS = (
     area_under_roc,
     area_under_precision_recall,
     false_positive_rate,
-    detection_accuracy,
 )
 
 
@@ -71,27 +68,25 @@ def test_the_measures_of_a_confidence_are_the_published_ones(shared: Path) -> No
 
 def test_the_measures_of_a_detector_are_the_published_ones(shared: Path) -> None:
     with np.load(shared / "oracle/ood_confidence.npz") as oracle:
-        found = detection_measures(oracle["ood0/energy_in"], oracle["ood0/energy_out"])
-        names = {"fpr": "fpr_at_95tpr", "det_accuracy": "detection_accuracy"}
-        for theirs in ("fpr", "auroc", "det_accuracy", "aupr_in", "aupr_out"):
+        sides = [oracle[f"ood0/energy_{one}"] for one in ("in", "out")]
+        is_outside = np.repeat([False, True], [len(side) for side in sides])
+        found = detection_measures(is_outside, np.concatenate(sides))
+        names = {"fpr": "fpr_at_95tpr"}
+        for theirs in ("fpr", "auroc", "aupr_in", "aupr_out"):
             wanted = float(oracle[f"ood0/{theirs}"])
             assert found[names.get(theirs, theirs)] == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_rates_equal_loops_over_thresholds_and_scikit_learn(seed: int, ties: bool) -> None:
+def test_rates_equal_loops_over_thresholds(seed: int, ties: bool) -> None:
     positive, score = random_rows(seed, ties=ties)
     false, true = rates_by_a_loop(positive, score)
     for share in (0.5, 0.95, 1.0):
         wanted = min(f for f, t in zip(false, true, strict=True) if t >= share)
         assert false_positive_rate(positive, score, tpr=share) == pytest.approx(wanted)
-    best = max((t + 1 - f) / 2 for f, t in zip(false, true, strict=True))
-    assert detection_accuracy(positive, score) == pytest.approx(best)
     pairs = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
     assert area_under_roc(positive, score) == pytest.approx(float(np.mean(pairs)))
-    assert area_under_roc(positive, score) == roc_auc_score(positive, score)
-    assert area_under_precision_recall(positive, score) == average_precision_score(positive, score)
 
 
 def test_risks_equal_the_values_by_hand() -> None:
@@ -170,7 +165,7 @@ def test_one_kind_alone_is_undefined(measure: Callable[..., float], kinds: list[
 
 def test_no_rows_have_no_area() -> None:
     assert all(math.isnan(value) for value in failure_measures([], []).values())
-    assert all(math.isnan(value) for value in detection_measures([1.0], []).values())
+    assert all(math.isnan(value) for value in detection_measures([0], [1.0]).values())
     assert math.isnan(area_under_risk_coverage([0, 1], [0.1, 0.2], convention="published"))
     assert len(risk_coverage_curve([], []).risk) == 0
 
@@ -183,25 +178,16 @@ def test_predictions_that_are_all_right_or_all_wrong_have_areas_and_no_auroc() -
 
 
 @pytest.mark.parametrize(
-    ("positive", "score", "message"),
-    [
-        ([1, 0], [0.5], r"shape \(N,\), got \(2,\) and \(1,\); give one value a row"),
-        ([1, 0], [0.5, math.nan], "score must be finite, got nan in row 1 and 1 such values of 2"),
-        ([1, 2], [0.5, 0.6], "true and false .* got other values; compare labels first"),
-    ],
+    ("positive", "score", "word"),
+    [([1, 0], [0.5], "shape"), ([1, 0], [0.5, math.nan], "finite"), ([1, 2], [0.5, 0.6], "only")],
 )
 def test_what_cannot_be_measured_is_refused(
-    positive: list[int], score: list[float], message: str
+    positive: list[int], score: list[float], word: str
 ) -> None:
     for measure in TWO_KINDS:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=word):
             measure(positive, score)
-
-
-def test_other_refusals_say_what_to_do() -> None:
     with pytest.raises(ValueError, match="tpr"):
         false_positive_rate([1, 0], [1, 0], tpr=95)
-    with pytest.raises(ValueError, match="convention"):
+    with pytest.raises(ValueError, match="published"):
         excess_area_under_risk_coverage([0.5, 0, 1], [1, 2, 3], convention="published")
-    with pytest.raises(ValueError, match="outside"):
-        detection_measures([0.1], [[0.2]])

@@ -1,0 +1,150 @@
+"""Makes a table of rows from pictures with labels: embeddings and the std of the feature map.
+
+    python -m hgld.benchmarks.robustness.embedding --labels build --images build/images --out F
+
+Labels are anything that `hgld.load` takes, images the folder above those of train, index and test.
+The model is a saved one (`--model`), or the backbone of a recipe before training. Far pictures are
+those of a folder (`--far NAME=FOLDER`).
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from hgld.benchmarks.robustness.rows import label_columns
+from hgld.engine.config import from_mapping
+from hgld.errors import HgldError, InputError
+from hgld.loading import load
+from hgld.training.config import TrainConfig
+from hgld.training.data.images import AnyImage, EvalImages
+from hgld.training.data.loading import load_batches
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
+from hgld.training.recipes.reading import over_recipe
+
+_ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Embeds and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add = parser.add_argument
+    add("--labels", required=True, help="what hgld.load takes")
+    add("--images", type=Path, required=True, help="folder of the splits' pictures")
+    add("--out", type=Path, required=True, help="parquet file to write")
+    add("--model", type=Path, help="a saved model; default: the recipe's before training")
+    add("--recipe", default="gldv2-mini-cpu")
+    add("--far", action="append", default=[], metavar="NAME=FOLDER", help="other pictures")
+    options = parser.parse_args(arguments)
+    try:
+        pairs = (text.partition("=") for text in options.far)
+        far = {name: _pictures(Path(folder)) for name, _, folder in pairs}
+        model = _model(options.model, options.recipe)
+        table = embedded_rows(model, options.labels, options.images, far)
+        pq.write_table(table, options.out, compression="zstd")
+    except HgldError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def embedded_rows(
+    model: EmbeddingModel, labels: str, images: Path, far: Mapping[str, Sequence[AnyImage]]
+) -> pa.Table:
+    """Embeds the labelled pictures, and others, as a table that `read_rows` reads.
+
+    Args:
+        model: a convolutional network.
+        labels: what `hgld.load` takes.
+        images: folder of the splits' pictures.
+        far: other pictures, by the name of the far set.
+
+    Raises:
+        InputError: a picture is missing or damaged, or the backbone gives no feature map.
+    """
+    data = load(labels)
+    parts = []
+    for split in ("train", "index", "query"):
+        pictures = data[split].torch(images)
+        own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
+        parts.append(_rows(model, own, label_columns(data[split], split)))
+    for name, files in far.items():
+        nothing = dict.fromkeys(("group", "label", "kind"), [None] * len(files))
+        parts.append(_rows(model, files, {**nothing, "split": [name] * len(files)}))
+    return pa.concat_tables(parts, promote_options="default")
+
+
+def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
+    """Returns the standard deviation of each channel over the last feature map.
+
+    Args:
+        model: whose backbone gives a map; left in evaluation mode.
+        images: N of them, as `embed_images` takes them.
+
+    Returns:
+        (N, C) float32.
+
+    Raises:
+        InputError: the backbone gives tokens, or an image cannot be read.
+
+    Source:
+        Lafon, Ramzi, Rambour, Thome: Hybrid Energy Based Model in the Feature Space for
+        Out-of-Distribution Detection, ICML 2023: the prior on the std of features.
+    """
+    dataset = EvalImages(images, model.image_size, model.config.crop_pct)
+    found = []
+    with torch.inference_mode():
+        model.eval()
+        for pixels in load_batches(dataset, batch_size=32):
+            features = model.backbone((pixels / 255 - model.mean) / model.std)
+            if features.ndim != 4:  # noqa: PLR2004 - (B, C, H, W)
+                raise InputError(
+                    f"the backbone must give a map (B, C, H, W), got {tuple(features.shape)}; the "
+                    f"std of features is that of a convolutional network"
+                )
+            found.append(features.float().std(dim=(2, 3), correction=0))
+    return torch.cat(found) if found else torch.empty(0, model.embedding_dim)
+
+
+def _model(path: Path | None, recipe: str) -> EmbeddingModel:
+    if path is not None:
+        return load_model(path)
+    config = from_mapping(TrainConfig, over_recipe({"recipe": recipe}), where=recipe)
+    return build_model(config.model.before_training)
+
+
+def _pictures(folder: Path) -> list[AnyImage]:
+    """Returns the pictures of a folder and those below it.
+
+    Raises:
+        InputError: there is none.
+    """
+    files = sorted(folder.rglob("*"))
+    found: list[AnyImage] = [one for one in files if one.suffix.lower() in _ENDINGS]
+    if not found:
+        raise InputError(f"{folder} must hold pictures ({', '.join(_ENDINGS)}), got none")
+    return found
+
+
+def _rows(
+    model: EmbeddingModel, files: Sequence[AnyImage], texts: Mapping[str, Iterable[object]]
+) -> pa.Table:
+    columns: dict[str, pa.Array] = {
+        name: pa.array(list(values), pa.string()) for name, values in texts.items()
+    }
+    vectors = {"embedding": embed_images(model, files), "std": embed_spreads(model, files)}
+    for name, one in vectors.items():
+        flat = pa.array(one.cpu().flatten().numpy())
+        columns[name] = pa.FixedSizeListArray.from_arrays(flat, one.shape[1])
+    return pa.table(columns)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""Which predictions of a classifier are wrong? Simple confidences and a learned one compared.
+
+The rows are split in three: one part trains the classifier, one the confidence head, and one is
+measured. What is to be chosen is chosen inside the first two.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import entropy
+from sklearn.neighbors import NearestNeighbors
+
+from hgld.benchmarks.robustness import networks
+from hgld.benchmarks.robustness.measures import area_under_precision_recall, failure_measures
+from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
+from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
+from hgld.benchmarks.robustness.rows import (
+    LEAST_ROWS,
+    Numbers,
+    Rows,
+    RowTable,
+    choosing_rows,
+    split_groups,
+)
+from hgld.errors import InputError
+
+FAILURES = "failures"
+MAX_PROBABILITY = "Maximum class probability"
+TRUST = "Trust score"
+SIMPLE_CONFIDENCES = (MAX_PROBABILITY, "Entropy", "Margin", "MC dropout", TRUST)
+CONFIDNET = "ConfidNet"
+"""As published: its head learns from the rows that trained the classifier."""
+CONFIDNET_HELD_OUT = "ConfidNet, held out"
+"""Ours: its head learns from rows that the classifier has not seen, and may be smaller."""
+LEARNED_CONFIDENCES = (CONFIDNET, CONFIDNET_HELD_OUT)
+ALL_TO_CLASSIFIER = "Maximum class probability, all to the classifier"
+"""The classifier has the part of the confidence head too: another one, with other errors."""
+
+_SHARES = (0.4, 0.3, 0.3)
+_PASSES = 50
+_LEAST_DISTANCE = 1e-12  # as published: a row at distance 0 of its class has no ratio
+
+
+class Classification(NamedTuple):
+    """Rows to classify."""
+
+    name: str
+    """As a reader sees it."""
+    rows: Rows
+    """Labels are classes from 0 to C - 1."""
+    together: Numbers
+    """(N,) rows of one number come into one part of a split."""
+
+
+def classifications(table: RowTable) -> list[Classification]:
+    """Returns the classifications that a table gives, of rows its model was not trained on.
+
+    Args:
+        table: of rows.
+
+    Returns:
+        By label; where groups have several rows also by group (as a landmark), and by label with
+        other groups in each part. With logits by label, of those that the model knows. What leaves
+        fewer than two classes of 8 rows is not there.
+
+    Raises:
+        InputError: logits have not a column for each label of train.
+    """
+    rows = table.unseen
+    alone, every = np.arange(len(rows)), np.ones(len(rows), dtype=np.bool_)
+    tasks = [("label", rows.labels, every, alone)]
+    names = np.unique(table.splits["train"].labels)
+    if rows.logits is not None:
+        if rows.logits.shape[1] != len(names):
+            raise InputError(
+                f"logits of {table.name} must have a column for each of the {len(names)} labels "
+                f"of train, in their order, got {rows.logits.shape[1]}"
+            )
+        tasks = [("label", rows.labels, np.isin(rows.labels, names), alone)]
+    elif len(np.unique(rows.groups)) < len(rows):
+        pairs = np.unique(np.stack([rows.labels, rows.groups]), axis=1)
+        enough = np.bincount(pairs[0])[rows.labels] >= len(_SHARES)
+        tasks += [("group", rows.groups, every, alone)]
+        tasks += [("label of unseen groups", rows.labels, enough, rows.groups)]
+    found = []
+    for name, labels, usable, together in tasks:
+        kept = usable & (np.bincount(labels)[labels] >= LEAST_ROWS)
+        own = dataclasses.replace(rows, labels=labels).take(kept)
+        classes = np.unique(own.labels) if rows.logits is None else names
+        if len(classes) > 1 and len(own):
+            found.append(Classification(name, own.of_labels(classes), together[kept]))
+    return found
+
+
+def measure_failures(table: RowTable, seed: int) -> Iterator[ResultRow]:
+    """Yields the results of every confidence, for each classification of a table.
+
+    Args:
+        table: of rows.
+        seed: of the split and of all weights.
+    """
+    for task in classifications(table):
+        for found in predict_failures(task, seed):
+            yield from result_rows(FAILURES, table.name, seed, found)
+
+
+def predict_failures(task: Classification, seed: int) -> list[Measured]:
+    """Trains a classifier and heads, and gives every confidence of the measured part.
+
+    A fifth of the head's part chooses the epoch and size of each head by the AP of errors, as the
+    published code does. With logits the classifier is the model's own; which rows trained it is
+    not known, so that the published ConfidNet, which learns from these, is left out.
+
+    Args:
+        task: what is classified; each class has at least three groups.
+        seed: of the split and of all weights.
+
+    Returns:
+        The confidences of the measured rows, `truth` whether the prediction is right; and the same
+        of a classifier that has the head's part too.
+    """
+    random = np.random.default_rng(seed)
+    together = task.together
+    parts = split_groups(task.rows.labels, together, _SHARES, random)
+    training, held_out, test = (task.rows.take(part) for part in parts)
+    model, described = _classifier(training, task.rows, together[parts[0]], seed)
+    chooses = choosing_rows(together[parts[1]], seed)
+    fitting, asked = held_out.take(~chooses), held_out.take(chooses)
+    tcp = networks.true_class_probability(model, asked)
+    better = networks.order_of_errors(tcp, is_right(model, asked))
+    scores = _simple_confidences(model, training, test, seed)
+    chosen = dict.fromkeys(scores, described)
+    heads = networks.HEADS
+    learners = {CONFIDNET: (training, heads[:1]), CONFIDNET_HELD_OUT: (fitting, heads)}
+    if task.rows.logits is not None:
+        del learners[CONFIDNET]
+    choosing = networks.ChoosingRows(model.hidden(asked.features), better)
+    for method, (rows, grid) in learners.items():
+        tcp = networks.true_class_probability(model, rows)
+        head = networks.choose_head(model.hidden(rows.features), tcp, choosing, seed, grid)
+        wrong = int((~is_right(model, rows)).sum())
+        scores[method] = head.confidence(model.hidden(test.features))
+        chosen[method] = f"{head}; {wrong} errors in {len(rows)} rows"
+    found = [_measured(task.name, model, test, scores, chosen)]
+    if task.rows.logits is None:
+        both = np.sort(np.concatenate(parts[:2]))
+        model, settings = _classifier(task.rows.take(both), task.rows, together[both], seed)
+        scores = {ALL_TO_CLASSIFIER: model.probabilities(test.features).max(axis=1)}
+        found.append(_measured(task.name, model, test, scores, {ALL_TO_CLASSIFIER: settings}))
+    return found
+
+
+def trust_score(
+    features: NDArray[np.floating],
+    predicted: Numbers,
+    known: NDArray[np.floating],
+    known_labels: Numbers,
+) -> Values:
+    """Distance to the nearest other class, divided by that to the predicted class.
+
+    t(x) = d(x, other than h(x)) / d(x, h(x)), where d(x, c) is the Euclidean distance to the
+    nearest known row of class c; of these the published code takes none away by default either.
+
+    Args:
+        features: (N, D).
+        predicted: (N,) predicted classes.
+        known: (M, D) rows that the classifier was trained on.
+        known_labels: (M,) their true classes, two or more.
+
+    Returns:
+        (N,) above or equal to 0; above 1 where the predicted class is the nearest. A predicted
+        class of no known row is infinitely far: 0.
+
+    Raises:
+        ValueError: fewer than two known classes.
+
+    Example:
+        >>> known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
+        >>> trust_score(np.array([[1.0]]), np.array([0]), known, labels).round(6).tolist()
+        [3.0]
+
+    Source:
+        Jiang, Kim, Guan, Gupta, To Trust Or Not To Trust A Classifier, NeurIPS 2018, algorithms 1
+        and 2.
+    """
+    classes = np.unique(known_labels)
+    if len(classes) < 2:  # noqa: PLR2004
+        raise ValueError(f"known_labels must have two classes or more, got {len(classes)}")
+    distances = np.full((len(features), max(int(classes.max()), int(predicted.max())) + 1), np.inf)
+    for label in classes:
+        search = NearestNeighbors(n_neighbors=1).fit(known[known_labels == label])
+        distances[:, label] = search.kneighbors(features)[0][:, 0]
+    own = predicted[:, None]
+    to_own = np.take_along_axis(distances, own, axis=1)[:, 0]
+    np.put_along_axis(distances, own, np.inf, axis=1)
+    score: Values = distances.min(axis=1) / np.maximum(to_own, _LEAST_DISTANCE)
+    return score
+
+
+def negative_entropy(probabilities: Values) -> Values:
+    """Minus the entropy of the classes, in nats: sum_c p_c ln p_c.
+
+    Args:
+        probabilities: (N, C), summing to 1.
+
+    Returns:
+        (N,) in [-ln C, 0].
+
+    Example:
+        >>> negative_entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
+        [0.0, -0.693]
+    """
+    return np.asarray(0.0 - entropy(probabilities, axis=1))
+
+
+def _simple_confidences(
+    model: FeatureClassifier, training: Rows, asked: Rows, seed: int
+) -> dict[str, Values]:
+    """Returns the confidences that learn nothing of errors; all are higher where it is surer."""
+    probabilities = model.probabilities(asked.features)
+    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    predicted = probabilities.argmax(axis=1)
+    hidden = model.hidden(asked.features), predicted, model.hidden(training.features)
+    found = {
+        MAX_PROBABILITY: first,
+        "Entropy": negative_entropy(probabilities),
+        "Margin": first - second,
+        TRUST: trust_score(*hidden, training.labels),
+    }
+    if model.dropout.p:
+        dropped = model.probabilities(asked.features, passes=_PASSES, seed=seed)
+        found["MC dropout"] = negative_entropy(dropped)
+    return found
+
+
+def _classifier(
+    training: Rows, every: Rows, together: Numbers, seed: int
+) -> tuple[FeatureClassifier, str]:
+    if every.logits is not None:
+        return networks.own_classifier(every.features, every.logits), "the model's own classifier"
+    rows = dataclasses.replace(training, groups=together)
+    model, settings = networks.choose_classifier(rows, int(every.labels.max()) + 1, seed)
+    return model, str(settings)
+
+
+def _measured(
+    name: str,
+    model: FeatureClassifier,
+    test: Rows,
+    scores: dict[str, Values],
+    chosen: dict[str, str],
+) -> Measured:
+    truth = is_right(model, test)
+    return Measured(
+        group=name,
+        truth=truth,
+        groups=test.groups,
+        scores=scores,
+        measure=failure_measures,
+        main=lambda right, score: area_under_precision_recall(~right, -score),
+        main_name="ap_errors",
+        subjects=LEARNED_CONFIDENCES,
+        rivals=SIMPLE_CONFIDENCES,
+        positives=int((~truth).sum()),
+        chosen=chosen,
+    )

@@ -1,1 +1,0 @@
-"""HEAT: energies of priors, corrected by networks, and put together."""

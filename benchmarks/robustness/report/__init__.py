@@ -1,1 +1,0 @@
-"""The page *When should a retrieval system abstain?*, drawn from what was measured."""

@@ -1,0 +1,61 @@
+"""A small table of rows, and settings by which a part takes a moment."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hgld.benchmarks.robustness import heat, networks, results, segmentation, self_labelling
+from hgld.benchmarks.robustness.networks import ClassifierSettings, HeadSettings
+
+COUNTS = {"train": (24, 8), "index": (12, 4), "query": (12, 3)}
+"""Groups, and rows of each."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One small setting in the place of each grid."""
+    head = HeadSettings(layers=1, hidden_units=8, epochs=2, learning_rate=3e-3)
+    monkeypatch.setattr(networks, "CLASSIFIERS", (ClassifierSettings(0.5, 3),))
+    monkeypatch.setattr(networks, "HEADS", (head, head))
+    monkeypatch.setattr(self_labelling, "SHARES", (0.5,))
+    monkeypatch.setattr(self_labelling, "_HEAD", head)
+    monkeypatch.setattr(results, "DRAWS", 10)
+    for name in ("GAUSSIANS", "LOGITS", "SPREADS"):
+        small = dataclasses.replace(getattr(heat, name), steps=2, epochs=2, width=8)
+        monkeypatch.setattr(heat, name, small)
+    methods = {name: one._replace(steps=3) for name, one in segmentation.METHODS.items()}
+    monkeypatch.setattr(segmentation, "METHODS", methods)
+
+
+@pytest.fixture
+def columns() -> dict[str, NDArray[Any]]:
+    """Rows of all splits and a far set: two groups a label, those of a group near one another."""
+    return made_columns()
+
+
+def made_columns() -> dict[str, NDArray[Any]]:
+    """Returns the same, of another array each time."""
+    random = np.random.default_rng(0)
+    parts: list[tuple[NDArray[Any], list[Any], list[Any], str]] = []
+    for split, (groups, rows) in COUNTS.items():
+        own = np.repeat(np.arange(groups), rows)
+        labels = own * 6 // groups
+        centres = np.random.default_rng(1).normal(size=(6, 8))
+        of_group = np.random.default_rng(2).normal(size=(groups, 8))
+        features = centres[labels] + 0.7 * of_group[own] + 0.6 * random.normal(size=(len(own), 8))
+        space = "train" if split == "train" else "index"
+        parts.append((features, labels.tolist(), [f"{space} {one}" for one in own], split))
+    parts.append((3 * random.normal(size=(20, 8)), [None] * 20, [None] * 20, "photos"))
+    return {
+        "embedding": np.concatenate([one[0] for one in parts]).astype(np.float32),
+        "label": np.array(
+            [f"class {label}" if label is not None else None for one in parts for label in one[1]],
+            dtype=object,
+        ),
+        "group": np.array([group for one in parts for group in one[2]], dtype=object),
+        "split": np.array([one[3] for one in parts for _ in one[1]]),
+        "std": np.concatenate([np.abs(one[0]) for one in parts]).astype(np.float32),
+    }

@@ -1,0 +1,133 @@
+"""Rows from outside: what is held out, and the simple scores beside values by hand."""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from hgld.benchmarks.robustness.out_of_distribution import (
+    HEAT,
+    HEAT_WITHOUT_STD,
+    NEAR,
+    SIMPLE_METHODS,
+    hold_out_classes,
+    logit_energy_score,
+    measure_out_of_distribution,
+    nearest_neighbour_score,
+    simple_scorers,
+    virtual_logit_score,
+)
+from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
+
+Columns = dict[str, NDArray[Any]]
+
+
+@pytest.fixture
+def table(columns: Columns) -> RowTable:
+    return table_of_columns(columns, "made", "a test")
+
+
+def test_no_class_is_on_two_sides(table: RowTable) -> None:
+    problem = hold_out_classes(table, 0)
+    assert len(np.unique(problem.labels)) == 4  # of six, one is near and one chooses
+    of = {name: len(groups) for name, (_, groups) in problem.outside.items()}
+    assert of == {NEAR: 14, "photos": 20}
+    assert len(problem.inside[1]) == 4 * 14
+    inside, outside = problem.choosing
+    assert len(outside.unit) == 32
+    assert len(inside.unit) + len(problem.train.unit) == 4 * 32
+    assert problem.train.logits.shape[1] == 4
+    # Unit rows, reduced: no longer than 1 from the middle of all.
+    assert np.linalg.norm(problem.train.unit, axis=1).max() <= 2
+    again = hold_out_classes(table, 0)
+    assert (again.train.unit == problem.train.unit).all()
+    assert len(hold_out_classes(table, 1).train.unit) > 0
+
+
+def test_a_table_without_queries_holds_groups_of_train_out(columns: Columns) -> None:
+    train = {name: one[columns["split"] == "train"] for name, one in columns.items()}
+    problem = hold_out_classes(table_of_columns(train, "made", "a test"), 0)
+    assert set(problem.outside) == {NEAR}
+    few = {"embedding": np.eye(24), "label": np.arange(24) % 3}
+    with pytest.raises(ValueError, match="classes"):
+        hold_out_classes(table_of_columns(few, "few", "a test"), 0)
+
+
+def test_logits_of_the_model_are_taken_for_the_classes_trained_on(columns: Columns) -> None:
+    unit = columns["embedding"] / np.linalg.norm(columns["embedding"], axis=1, keepdims=True)
+    weight = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    own = {**columns, "embedding": unit, "logits": unit @ weight.T}
+    table = table_of_columns(own, "made", "a test")
+    problem = hold_out_classes(table, 0)
+    assert problem.train.logits.shape[1] == 4
+    wanted = (unit @ weight.T)[columns["split"] == "train"]
+    furthest = [
+        cdist(problem.train.logits, wanted[:, list(kept)]).min(axis=1).max()
+        for kept in itertools.combinations(range(6), 4)
+    ]
+    assert min(furthest) < 1e-3
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_method_is_measured_on_each_kind_with_what_was_chosen(table: RowTable) -> None:
+    rows = list(measure_out_of_distribution(table, 0))
+    assert {row.group for row in rows} == {NEAR, "photos"}
+    methods = {row.method for row in rows}
+    assert {*SIMPLE_METHODS, HEAT, HEAT_WITHOUT_STD, "HEAT, std", "GMM, not corrected"} <= methods
+    told = {row.method: row.chosen for row in rows if row.metric == "auroc"}
+    assert told["kNN"].endswith("neighbours")
+    assert told["HEAT, GMM"].startswith("epoch")
+    assert all(row.positives == (14 if row.group == NEAR else 20) for row in rows)
+
+
+def test_settings_are_those_of_the_best_order_of_the_choosing_rows(table: RowTable) -> None:
+    problem = hold_out_classes(table, 0)
+    scorers, chosen = simple_scorers(problem)
+    count = int(chosen["kNN"].split()[0])
+    areas = {}
+    for k in (1, 5, 10, 20, 50):
+        inside, outside = (
+            nearest_neighbour_score(problem.train.unit, rows.unit, k) for rows in problem.choosing
+        )
+        areas[k] = np.mean(inside[:, None] < outside)
+    assert areas[count] == max(areas.values()) == pytest.approx(problem.better(scorers["kNN"]))
+
+
+def test_energies_equal_the_hand_computed_values_and_stay_finite() -> None:
+    logits = [[math.log(3), 0.0], [0.0, 0.0]]
+    assert logit_energy_score(logits).tolist() == pytest.approx([-math.log(4), -math.log(2)])
+    assert logit_energy_score([[1e4, -1e4]]).tolist() == [-1e4]
+
+
+def test_the_neighbour_is_the_kth_as_in_a_loop() -> None:
+    random = np.random.default_rng(0)
+    train, rows = random.normal(size=(30, 4)), random.normal(size=(7, 4))
+    for k in (1, 3, 30):
+        expected = [sorted(math.dist(one, row) for one in train)[k - 1] for row in rows]
+        np.testing.assert_allclose(nearest_neighbour_score(train, rows, k), expected)
+
+
+def test_mahalanobis_is_the_distance_to_the_nearest_mean(table: RowTable) -> None:
+    problem = hold_out_classes(table, 0)
+    scorers, _ = simple_scorers(problem)
+    means = [problem.train.unit[problem.labels == one].mean(axis=0) for one in range(4)]
+    at_means = problem.train._replace(unit=np.stack(means))
+    assert scorers["Mahalanobis"](at_means).max() < 1e-9
+
+
+def test_the_virtual_logit_equals_the_hand_computed_value() -> None:
+    # W = I (2 of 3 dimensions), b = (-1, 0): o = (1, 0, 0). Rows less o: (+-4, 0, 0), (0, +-3, 0),
+    # (0, 0, +-1): the residual of two components is the third axis, mean length (1 + 1) / 6 = 1/3.
+    # Largest logits: 4, -4 + 0 -> 0, 3, 0, 0, 0: mean 7/6. alpha = 3.5.
+    offsets = np.array([[4, 0, 0], [-4, 0, 0], [0, 3, 0], [0, -3, 0], [0, 0, 1], [0, 0, -1.0]])
+    train, weight, bias = offsets + np.array([1, 0, 0]), np.eye(3)[:2], np.array([-1.0, 0.0])
+    row = np.array([[2.0, 5.0, 2.0]])  # residual 2; logits 1 and 5
+    expected = 3.5 * 2 - math.log(math.exp(1) + math.exp(5))
+    found = virtual_logit_score(train, row, weight, bias, 2)
+    assert found[0] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="something"):
+        virtual_logit_score(train * [1, 1, 0], row, weight, bias, 2)

@@ -1,0 +1,113 @@
+"""What the harness makes of scores: metrics, errors over groups, gains, and their verdicts."""
+
+import csv
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hgld.benchmarks.robustness import results
+from hgld.benchmarks.robustness.results import (
+    Measured,
+    ResultRow,
+    best_gains,
+    result_rows,
+    spread_over_seeds,
+    write_results,
+)
+
+
+def measured(scores: dict[str, np.ndarray], groups: np.ndarray) -> Measured:
+    return Measured(
+        group="all",
+        truth=np.zeros(len(groups)),
+        groups=groups,
+        scores=scores,
+        measure=lambda _, score: {"mean": float(score.mean()), "most": float(score.max())},
+        main=lambda _, score: float(score.mean()),
+        main_name="mean",
+        subjects=["ours"],
+        rivals=["one", "two"],
+        positives=3,
+        chosen={"ours": "size 2"},
+        more={"ours": {"extra": math.nan}},
+    )
+
+
+def row(**changes: object) -> ResultRow:
+    base = {"part": "p", "data": "d", "group": "g", "method": "m", "metric": "gain x"}
+    numbers = {"seed": 0, "value": 0.0, "rows": 9, "positives": 2}
+    return ResultRow(**{**base, **numbers, **changes})  # type: ignore[arg-type]
+
+
+def test_each_metric_has_a_row_with_what_was_counted_and_chosen() -> None:
+    found = result_rows("p", "d", 4, measured({"ours": np.array([0.0, 1.0])}, np.arange(2)))
+    told = {(one.metric, one.value, one.rows, one.positives, one.chosen) for one in found[:2]}
+    assert told == {("mean", 0.5, 2, 3, "size 2"), ("most", 1.0, 2, 3, "")}
+    assert math.isnan(found[2].value)
+    assert {one.seed for one in found} == {4}
+
+
+def test_the_error_is_that_of_a_mean_over_groups_and_not_over_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(results, "DRAWS", 4000)
+    of_groups = np.random.default_rng(0).normal(size=25)
+    groups = np.repeat(np.arange(25), 4)
+    (found, *_) = result_rows("p", "d", 0, measured({"ours": of_groups[groups]}, groups))
+    assert found.group_error == pytest.approx(of_groups.std() / 5, rel=0.05)
+
+
+def test_a_gain_is_drawn_in_pairs() -> None:
+    scores = np.random.default_rng(0).normal(size=40)
+    both = measured({"ours": scores + 0.1, "one": scores}, np.arange(40))
+    *_, gain = result_rows("p", "d", 0, both)
+    assert (gain.metric, gain.method, gain.against) == ("gain mean", "ours", "one")
+    assert gain.value == pytest.approx(0.1)
+    assert gain.group_error == pytest.approx(0, abs=1e-6)
+
+
+def test_a_spread_has_an_interval_over_seeds_and_one_over_groups() -> None:
+    rows = [row(seed=seed, value=value, group_error=0.5) for seed, value in enumerate((1.0, 3.0))]
+    spread = spread_over_seeds([*rows, row(value=math.nan)])
+    assert (spread.mean, spread.seeds) == (2, 2)
+    # Student's t of one degree of freedom, 12.706, times sqrt(2) / sqrt(2).
+    assert (spread.low, spread.high) == pytest.approx((2 - 12.706, 2 + 12.706), rel=1e-4)
+    assert (spread.group_low, spread.group_high) == pytest.approx((2 - 0.98, 2 + 0.98))
+    assert spread.widest == (spread.low, spread.high)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "verdict"),
+    [
+        ([1.0, 1.1, 1.2], 0.1, "better"),
+        ([-1.0, -1.1, -1.2], 0.1, "worse"),
+        ([1.0, 1.1, 1.2], 1.0, "undecided"),
+        ([-1.0, 1.1, 3.2], 0.1, "undecided"),
+        ([1.0], 0.1, "undecided"),
+    ],
+)
+def test_a_verdict_needs_both_intervals(values: list[float], error: float, verdict: str) -> None:
+    rows = [row(seed=seed, value=one, group_error=error) for seed, one in enumerate(values)]
+    assert spread_over_seeds(rows).verdict == verdict
+
+
+def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:
+    rows = [
+        row(against=rival, seed=seed, value=value)
+        for rival, value in (("one", 0.3), ("two", 0.1), ("three", math.nan))
+        for seed in range(2)
+    ]
+    (gain,) = best_gains(rows)
+    assert (gain.method, gain.against) == ("m", "two")
+    assert gain.spread.mean == pytest.approx(0.1)
+
+
+def test_the_file_has_a_line_a_row_and_no_text_for_nan(tmp_path: Path) -> None:
+    write_results(tmp_path / "r.csv", [row(value=0.25), row(value=math.nan)])
+    with (tmp_path / "r.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert set(first) == {one.name for one in dataclasses.fields(ResultRow)}
+    assert (first["value"], second["value"], first["against"]) == ("0.25", "", "")

@@ -1,0 +1,157 @@
+"""Tables of rows: read from anybody's files, joined with labels, split, and refused."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from hgld.benchmarks.robustness.rows import (
+    Rows,
+    choosing_rows,
+    embedded_table,
+    packaged_tables,
+    read_rows,
+    split_groups,
+    table_of_columns,
+)
+from hgld.errors import InputError
+from hgld.labels.embedding import encoders
+
+Columns = dict[str, NDArray[Any]]
+
+
+def test_parquet_and_npz_give_the_same_rows(columns: Columns, tmp_path: Path) -> None:
+    lists = {name: one.tolist() for name, one in columns.items()}
+    pq.write_table(pa.table(lists), tmp_path / "mine.parquet")
+    texts = {name: one for name, one in columns.items() if one.dtype != object}
+    blank = {name: np.where(columns[name] == None, "", columns[name]).astype(str)  # noqa: E711
+             for name in ("label", "group")}  # fmt: skip
+    np.savez(tmp_path / "mine.npz", **texts, **blank)  # type: ignore[arg-type]  # its stub
+    first, second = (read_rows(tmp_path / f"mine.{end}") for end in ("parquet", "npz"))
+    assert first.name == second.name == "mine"
+    assert list(first.splits) == list(second.splits) == ["train", "index", "query", "photos"]
+    for split, rows in first.splits.items():
+        for field in dataclasses.fields(Rows):
+            pair = [getattr(one.splits[split], field.name) for one in (first, second)]
+            if field.name != "groups" or split != "photos":
+                np.testing.assert_array_equal(*pair)
+        assert (rows.labels >= 0).all() == (split != "photos")
+    assert list(first.far) == ["photos"]
+    assert len(np.unique(first.far["photos"].groups)) == 20
+
+
+def test_without_splits_and_groups_all_rows_train_and_each_is_a_group() -> None:
+    columns = {"embedding": np.eye(4), "label": np.array([5, 7, 5, 7])}
+    (rows,) = table_of_columns(columns, "mine", "a file").splits.values()
+    assert rows.labels.tolist() == [0, 1, 0, 1]
+    assert rows.levels.tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
+    assert len(np.unique(rows.groups)) == 4
+
+
+def test_levels_are_group_label_and_kind() -> None:
+    columns = {
+        "embedding": np.eye(4),
+        "label": np.array(["b", "b", "a", "c"]),
+        "group": np.array(["x", "x", "y", "z"]),
+        "kind": np.array(["n", "n", "n", "h"]),
+    }
+    rows = table_of_columns(columns, "mine", "a file").splits["train"]
+    assert rows.levels.tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 1], [2, 2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"label": None}, "label"),
+        ({"embedding": np.full((4, 2), np.nan)}, "finite"),
+        ({"embedding": np.eye(4)[0]}, "shape"),
+        ({"label": np.array(["a", "b", "", "b"])}, "far set"),
+        ({"label": np.array(["a"] * 4)}, "two labels"),
+        ({"label": np.array(["a", "b"])}, "rows"),
+        ({"group": np.array(["x", "x", "y", "y"])}, "one label"),
+        ({"split": np.array(["query"] * 4)}, "train"),
+    ],
+)
+def test_what_is_no_table_is_refused(change: dict[str, Any], word: str) -> None:
+    columns = {"embedding": np.eye(4), "label": np.array(["a", "b", "a", "b"])} | change
+    with pytest.raises(InputError, match=word):
+        table_of_columns({one: v for one, v in columns.items() if v is not None}, "t", "a file")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("no")
+    pq.write_table(pa.table({"embedding": [[1.0], [1.0, 2.0]], "label": ["a", "b"]}),
+                   tmp_path / "b.parquet")  # fmt: skip
+    for name in ("a", "b", "none"):
+        with pytest.raises(InputError, match="parquet"):
+            read_rows(tmp_path / f"{name}.parquet")
+
+
+def test_embeddings_are_joined_with_labels_by_image(tmp_path: Path) -> None:
+    rows = {
+        split: pa.table(
+            {
+                "image_id": [f"{split}{row}" for row in range(4)],
+                "landmark_id": [1, 1, 2, 2],
+                "hierarchical_label": ["a", "a", "b", "b"],
+                "natural_or_human_made": ["n", "n", "h", "h"],
+                "split": [split] * 4,
+            }
+        )
+        for split in ("train", "query", "index")
+    }
+    pq.write_table(pa.concat_tables(rows.values()), tmp_path / "labels.parquet")
+    files = {}
+    for split, table in rows.items():
+        files[split] = tmp_path / f"{split}.parquet"
+        ids = table["image_id"].to_pylist()[::-1]
+        vectors = [[float(one[-1]), 1.0] for one in ids]
+        pq.write_table(pa.table({"image_id": ids, "embedding": vectors}), files[split])
+    far = tmp_path / "far.parquet"
+    pq.write_table(pa.table({"embedding": [[3.0, 4.0]]}), far)
+    found = embedded_table(str(tmp_path / "labels.parquet"), files, "mine", {"cats": far})
+    train = found.splits["train"].features
+    assert (train[:, 0] / train[:, 1]).tolist() == [0, 1, 2, 3]
+    assert found.far["cats"].features.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+    # Landmark 1 of train is another than landmark 1 of the index, which the query shows.
+    groups = {split: one.groups for split, one in found.splits.items()}
+    assert groups["query"].tolist() == groups["index"].tolist()
+    assert not set(groups["train"]) & set(groups["index"])
+
+
+def test_what_comes_along_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders.MiniLmEncoder, "__init__", lambda _: None)
+    monkeypatch.setattr(encoders.MiniLmEncoder, "encode", lambda _, texts: np.eye(len(texts), 4))
+    found = {one.name: one for one in packaged_tables()}
+    assert len(found["digits"].splits["train"]) == 1797
+    assert list(found["nouns"].far) == ["words for no place"]
+    assert found["digits, changed"].parts == ("self_labelling",)
+    assert not set(found["digits"].splits["train"].labels) - set(range(10))
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.4, 0.3, 0.3)])
+def test_a_split_tears_no_group_apart_and_has_each_class_everywhere(
+    shares: tuple[float, ...],
+) -> None:
+    groups = np.repeat(np.arange(20), 3)
+    labels = groups // 5
+    parts = split_groups(labels, groups, shares, np.random.default_rng(0))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(60))
+    own = [set(groups[part]) for part in parts]
+    assert sum(map(len, own)) == 20
+    assert all(set(labels[part]) == {0, 1, 2, 3} for part in parts)
+
+
+def test_splits_that_cannot_be_are_refused() -> None:
+    alone = np.arange(3)
+    with pytest.raises(ValueError, match="group"):
+        split_groups(np.array([0, 0, 1]), alone, (0.5, 0.5), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="shares"):
+        split_groups(np.zeros(3, int), alone, (0.5, 0.6), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="groups"):
+        choosing_rows(np.zeros(3, int), seed=0)

@@ -22,7 +22,7 @@ _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/test_browsing.py"
 _SEARCH = "flows/cli/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
-_LEADERBOARD = "benchmarks/retrieval/report/test_leaderboard.py"
+_LEADERBOARD = "benchmarks/retrieval/test_leaderboard.py"
 _EXPORT = "servers/benchmarks/test_models_page.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
@@ -43,12 +43,14 @@ RUN_BY = {
         "--embeddings mine=train.parquet query.parquet index.parquet "
         "--out robustness.json --page robustness.html"
     ): _ROBUSTNESS,
-    (
-        "python -m hgld.benchmarks.training --root build --test-labels FOLDER "
-        "--out training.json --page training.html"
-    ): "benchmarks/training/test_measured_on.py",
+    "python -m hgld.benchmarks.retrieval.changes --root build": (
+        "benchmarks/retrieval/test_changes.py"
+    ),
+    "hgld benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet": (
+        "benchmarks/retrieval/test_adding.py"
+    ),
     "hgld benchmark --recipe gldv2-mini-cpu --methods all --seeds 0 --seeds 1 --seeds 2": (
-        "benchmarks/training/test_comparing.py"
+        "benchmarks/retrieval/test_comparing.py"
     ),
     "hgld export": _EXPORT,
     **dict.fromkeys(
@@ -114,11 +116,7 @@ RUN_BY = {
         ),
         _RIVAL,
     ),
-    (
-        "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks/results.json "
-        "b/benchmarks/results.json --out all.html"
-    ): _LEADERBOARD,
-    "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks --out all.html": (
+    "python -m hgld.benchmarks.retrieval.leaderboard a/benchmarks b/benchmarks --out all.html": (
         _LEADERBOARD
     ),
     **dict.fromkeys(

@@ -35,8 +35,8 @@ def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData
         split: which pictures are trained on, search and are searched.
 
     Raises:
-        InputError: a file cannot be read or lacks a column, an image is listed twice or in one file
-            alone, a class is not in `classes.txt`, or a side of the split has no image.
+        InputError: a file cannot be read or lacks a column, an image is listed twice or only in
+            one file, a class is not in `classes.txt`, or a side of the split has no image.
     """
     classes = read_rows(folder / "classes.txt", {"class_id": int, "class_name": str})
     require_once(folder / "classes.txt", "class", classes["class_id"].to_pylist())
@@ -94,16 +94,16 @@ def _joined(folder: Path, rows: pa.Table, others: pa.Table, name: str) -> pa.Tab
     """Returns rows with the columns of another file's, in their order.
 
     Raises:
-        InputError: an image is in one of the two alone.
+        InputError: an image is only in one of the two.
     """
     at = pc.index_in(rows["image_id"], value_set=others["image_id"])
     back = pc.index_in(others["image_id"], value_set=rows["image_id"])
     for table, place in ((rows, at), (others, back)):
-        alone = table.filter(pc.is_null(place))
-        if len(alone):
+        lacking = table.filter(pc.is_null(place))
+        if len(lacking):
             raise InputError(
                 f"{folder}: images.txt and {name} must list the same images, and image "
-                f"{alone['image_id'][0]} is in one of them alone; both must be of one release"
+                f"{lacking['image_id'][0]} is only in one of them; both must be of one release"
             )
     for column in others.column_names[1:]:
         rows = rows.append_column(column, others[column].take(at))

@@ -11,8 +11,9 @@ Large-Scale Image Retrieval, ECCV 2020; its levels: Ramzi et al.: Hierarchical A
 Training for Pertinent Image Retrieval, ECCV 2022.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,18 +96,15 @@ def read_inaturalist(
 def _categories(folder: Path) -> dict[int, Mapping[str, Any]]:
     """Returns what is known of each category, by its id."""
     path = folder / "categories.json"
-    if path.is_file():
-        rows = _read_json(path)
-    else:
+    if not path.is_file():
         path = folder / "train2018.json"
-        rows = _part(path, _read_json(path), "categories")
-    if not isinstance(rows, list):
-        raise InputError(f"{path} must hold a list of categories, got {type(rows).__name__}")
-    require_some(path, rows)
-    for row in rows:
-        _require_keys(path, "category", row, ("id", "supercategory", *_RANKS))
-    require_once(path, "category", (row["id"] for row in rows))
-    return {row["id"]: row for row in rows}
+    with _official(path):
+        content = _read_json(path)
+        rows = content if path.name == "categories.json" else content["categories"]
+        require_some(path, rows)
+        require_once(path, "category", (row["id"] for row in rows))
+        named = ("supercategory", *_RANKS)
+        return {row["id"]: {name: str(row[name]) for name in named} for row in rows}
 
 
 def _listed(path: Path) -> list[tuple[str, int]]:
@@ -126,27 +124,13 @@ def _listed(path: Path) -> list[tuple[str, int]]:
 
 def _annotated(path: Path) -> list[tuple[str, int]]:
     """Returns paths and categories of a file of the challenge."""
-    content = _read_json(path)
-    images, annotations = (_part(path, content, name) for name in ("images", "annotations"))
-    for row in images:
-        _require_keys(path, "image", row, ("id", "file_name"))
-    for row in annotations:
-        _require_keys(path, "annotation", row, ("image_id", "category_id"))
-    require_once(path, "image", (row["id"] for row in images))
-    require_once(path, "annotation of image", (row["image_id"] for row in annotations))
-    categories = {row["image_id"]: row["category_id"] for row in annotations}
-    unlabelled = [row["id"] for row in images if row["id"] not in categories]
-    if unlabelled or len(categories) != len(images):
-        one = (
-            unlabelled[0]
-            if unlabelled
-            else sorted(categories.keys() - {r["id"] for r in images})[0]
-        )
-        raise InputError(
-            f"{path} must have an annotation for each image and an image for each annotation, and "
-            f"lacks one for image {one}; fetch the file again"
-        )
-    return [(str(row["file_name"]), categories[row["id"]]) for row in images]
+    with _official(path):
+        content = _read_json(path)
+        images, annotations = content["images"], content["annotations"]
+        require_once(path, "image", (row["id"] for row in images))
+        require_once(path, "annotation of image", (row["image_id"] for row in annotations))
+        of_image = {row["image_id"]: row["category_id"] for row in annotations}
+        return [(str(row["file_name"]), of_image[row["id"]]) for row in images]
 
 
 def _images(
@@ -164,19 +148,12 @@ def _images(
                 f"{path}: image {name} must be of one of the {len(categories):,} categories, got "
                 f"{category}; all files must be of iNaturalist 2018"
             )
-    table = pa.table(
-        {
-            "image_id": pa.array(paths, pa.string()),
-            "path": pa.array(paths, pa.string()),
-            "category_id": pa.array([category for _, category in rows], pa.int64()),
-            **{
-                level.column: pa.array(
-                    [str(categories[category][level.column]) for _, category in rows], pa.string()
-                )
-                for level in levels[1:]
-            },
-        }
-    )
+    coarser = {
+        level.column: [categories[category][level.column] for _, category in rows]
+        for level in levels[1:]
+    }
+    of_rows = {"image_id": paths, "path": paths, "category_id": [one for _, one in rows]}
+    table = pa.table({**of_rows, **coarser})
     # The folders say the super-category too.
     folders = pa.array([name.split("/")[1] if "/" in name else "" for name in paths])
     require_tree(path, table.append_column("folder", folders), "category_id", "folder")
@@ -184,23 +161,16 @@ def _images(
 
 
 def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    return json.loads("\n".join(text_lines(path)))
+
+
+@contextlib.contextmanager
+def _official(path: Path) -> Iterator[None]:
+    """Turns what a file lacks into an error that names it."""
     try:
-        return json.loads("\n".join(text_lines(path)))
-    except ValueError as error:
-        raise InputError(f"{path} must be JSON ({error}); fetch the file again") from error
-
-
-def _part(path: Path, content: Any, name: str) -> list[Any]:  # noqa: ANN401 - of JSON
-    part = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(part, list):
-        raise InputError(f"{path} must have a list {name!r}, and has none; fetch the file again")
-    return part
-
-
-def _require_keys(path: Path, what: str, row: Any, keys: Sequence[str]) -> None:  # noqa: ANN401
-    missing = [key for key in keys if not isinstance(row, dict) or key not in row]
-    if missing:
+        yield
+    except (LookupError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: each {what} must have {', '.join(keys)}, and {str(row)[:80]} lacks "
-            f"{', '.join(missing)}; fetch the file again"
-        )
+            f"{path} must be an official file of iNaturalist 2018, and reading it gives {error!r}; "
+            f"fetch it again"
+        ) from error

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
-from hgld.benchmarks.retrieval.report.metrics import metrics_of
-from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
+from hgld.benchmarks.retrieval.metrics import metrics_of
+from hgld.benchmarks.retrieval.results import read_results, result_files
 from hgld.engine.files import file_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
@@ -124,24 +124,24 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
     done = workspace.manifest("benchmark")
     if done is None or done.inputs.get(model_files(run)[0]) != weights:
         return (), ""
-    if not workspace.path(RESULTS_FILE).exists():
+    path = workspace.path(result_files().results)
+    if not path.exists():
         return (), ""
-    results = read_results(workspace)
-    methods = {method.name: method for method in results.methods}
-    before, after = next(
-        (methods[method.baseline].measures, own.measures)
-        for method in results.methods
-        for own in method.runs
-        if own.name == run
-    )
+    results = read_results(path.parent)
+    method = next(one for one in results.methods if run in one.runs)
+    own = run if len(method.runs) > 1 else ""
     rows = []
     for metric in metrics_of(results):
-        values = [one[metric.key] for one in (before, after)]
-        cells = [f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}" for one in values]
+        before = results.row(method.baseline, metric.key)
+        after = results.row(method.name, metric.key, run=own)
+        cells = [
+            f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}"
+            for one in (before, after)
+        ]
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts
     return rows, (
-        f"{counts.queries:,} queries of {counts.query_groups:,} landmarks, "
-        f"{counts.index_images:,} index images, with the standard error over the queries. The "
+        f"{counts['queries']:,} queries of {counts['query_groups']:,} landmarks, "
+        f"{counts['index_images']:,} index images, with the standard error over the queries. The "
         f"labels are those of the build that it was trained in."
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.costs import read_trained_run, training_words
+from hgld.benchmarks.retrieval.methods import read_trained_run, training_words
 from hgld.benchmarks.robustness.data_sets.embedding import BEFORE_TRAINING, embed_run
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError

@@ -14,9 +14,9 @@ from hgld.benchmarks.robustness.report.summary import (
     RobustnessSection,
     SetSummary,
     ShownMeasure,
+    Spread,
     summarize_section,
 )
-from hgld.benchmarks.training.summary import Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,36 @@ from typing import Literal
 
 import numpy as np
 
-from hgld.benchmarks.retrieval.statistics.intervals import t_interval
+from hgld.benchmarks.retrieval.statistics import t_interval
 from hgld.benchmarks.robustness.records import PlotLine, RobustnessRecord
-from hgld.benchmarks.training.summary import Spread
 
 GainVerdict = Literal["better", "worse", "undecided"]
 """Whether the 95% interval of a gain is above 0, below 0, or neither."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A value over the seeds."""
+
+    mean: float
+    deviation: float
+    """Standard deviation; NaN of fewer than two."""
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Sums up the values of several seeds.
+
+        Example:
+            >>> Spread.of([1.0, 3.0])
+            Spread(mean=2.0, deviation=1.4142135623730951, seeds=2)
+        """
+        count = len(values)
+        return cls(
+            mean=statistics.fmean(values) if count else math.nan,
+            deviation=statistics.stdev(values) if count > 1 else math.nan,
+            seeds=count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

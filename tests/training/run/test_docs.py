@@ -1,4 +1,3 @@
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,20 +7,6 @@ from hgld.training.config import TrainConfig
 from hgld.training.methods.config import Happier
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
-METHOD_OF_TITLE = {
-    "HAPPIER, alpha 2": "happier",
-    "ROADMAP": "roadmap",
-    "Sup-AP": "sup_ap",
-    "Smooth-AP": "smooth_ap",
-    "CSL": "csl",
-    "normalised softmax": "nsm",
-    "ArcFace": "arcface",
-    "triplet": "triplet",
-    "Recall@k": "recall_at_k",
-    "before training": "untrained",
-}
-"""By what the pages call them, the methods and the backbone before training."""
-
 
 def _blocks(language: str) -> list[str]:
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.S | re.M)
@@ -39,41 +24,3 @@ def test_every_method_is_on_the_page() -> None:
     told = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.M)
     (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
     assert sorted(told) == sorted(method.choices)
-
-
-def test_the_figures_of_the_methods_are_those_that_were_measured() -> None:
-    report = json.loads((PAGE.parents[1] / "benchmarks/results/training.json").read_text())
-    found = {one["group"]: one for one in report["methods"]}
-    told = PAGE.read_text().partition("## What the methods reach\n")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if re.match(r"\| \w", line)]
-    assert len(rows) == len(found) + 1
-    for title, *cells in rows[1:]:
-        method = found[METHOD_OF_TITLE[title]]
-        measures = [method["measures"][name] for name in ("h_ap", "map_landmark")]
-        measures += [method["measures"]["map_supercategory"], method["at_crop_size"]["h_ap"]]
-        for cell, measure in zip(cells, measures, strict=True):
-            deviation = measure["deviation"]
-            spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-            assert cell.strip("*") == f"{100 * measure['mean']:.1f}{spread}", title
-
-
-def test_the_figures_of_the_changes_are_those_that_were_measured() -> None:
-    report = json.loads((PAGE.parents[1] / "benchmarks/results/training.json").read_text())
-    plain, *changes = report["changes"]
-    told = PAGE.read_text().partition("## What each change gave\n")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")]
-    assert [row[0] for row in rows[1:]] == [one["title"] for one in changes]
-    for (title, *cells, loss), change in zip(rows[1:], changes, strict=True):
-        gains = [change["gains"][name] for name in ("h_ap", "map_landmark", "map_supercategory")]
-        for cell, gain in zip(cells, gains, strict=True):
-            deviation = gain["deviation"]
-            spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-            assert cell == f"{round(100 * gain['mean'], 1) + 0.0:+.1f}{spread}", title
-        assert loss == f"{change['loss']['mean']:.2f}", title
-    words = " ".join(told.split())
-    for name, title in (("h_ap", "H-AP"), ("map_landmark", "landmark mAP")):
-        assert f"{title} {100 * plain['measures'][name]['mean']:.1f}" in words
-    before = [one["before"]["h_ap"] for one in report["runs"] if one["group"] == "plain"]
-    assert f"H-AP {100 * sum(before) / len(before):.1f} before training" in words
-    recipe = changes[-1]["measures"]["h_ap"]["mean"]
-    assert f"training on crops of 128 px takes to {100 * recipe:.1f}" in words

@@ -97,8 +97,6 @@ RUN_BY = {
             "wget ftp://cs.stanford.edu/cs/cvgl/Stanford_Online_Products.zip",
             "unzip Stanford_Online_Products.zip",
             "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train_val2018.tar.gz",
-            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train2018.json.tar.gz",
-            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/val2018.json.tar.gz",
             "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/categories.json.tar.gz",
             "for archive in *.tar.gz; do tar -xzf $archive; done",
             "wget https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",

@@ -1,9 +1,8 @@
 """iNaturalist 2018: 461,939 labelled pictures of 8,142 species, with seven levels of taxonomy.
 
-Two splits. That of retrieval (Brown et al.): 325,846 pictures of 5,690 species to train on, and
-136,093 of 2,452 others, each of which searches all others of these. And the official one of the
-challenge, of the same species: the 24,426 of `val2018.json` search the 437,513 of `train2018.json`.
-An image is named by its path, such as `train_val2018/Aves/3/x.jpg`, which all files have.
+The split of retrieval (Brown et al.): 325,846 pictures of 5,690 species to train on, and 136,093 of
+2,452 others, each of which searches all others of these. An image is named by its path, such as
+`train_val2018/Aves/3/x.jpg`, which all files have.
 
 Source: Van Horn et al.: The iNaturalist Species Classification and Detection Dataset, CVPR 2018;
 the split of retrieval: Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the Path Towards
@@ -11,11 +10,9 @@ Large-Scale Image Retrieval, ECCV 2020; its levels: Ramzi et al.: Hierarchical A
 Training for Pertinent Image Retrieval, ECCV 2022.
 """
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -23,8 +20,6 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.datasets.rows import require_once, require_some, require_tree, text_lines
 from hgld.engine.dataset import Level
 from hgld.errors import InputError
-
-InatSplit = Literal["retrieval", "official"]
 
 SPLIT_FILE = "Inat_dataset_splits/Inaturalist_{}_set1.txt"
 """The lists of Brown et al., of `train` and of `test`."""
@@ -50,16 +45,12 @@ _TWO_LEVELS = (
 _PARTS = 4
 
 
-def read_inaturalist(
-    folder: Path, split: InatSplit = "retrieval", *, taxonomy: bool = True
-) -> RetrievalData:
+def read_inaturalist(folder: Path, *, taxonomy: bool = True) -> RetrievalData:
     """Reads iNaturalist 2018.
 
     Args:
         folder: with `categories.json` (or `train2018.json`, which has the categories too), the
-            pictures in `train_val2018/` and, by split, `Inat_dataset_splits/` or `train2018.json`
-            and `val2018.json`.
-        split: which pictures are trained on, search and are searched.
+            pictures in `train_val2018/`, and `Inat_dataset_splits/`.
         taxonomy: levels are species, genus, family, order, class, phylum and kingdom; else species
             and the super-category, of which there are 14.
 
@@ -68,43 +59,43 @@ def read_inaturalist(
             category that there is not, or a category lies in two super-categories.
     """
     categories = _categories(folder)
-    match split:
-        case "retrieval":
-            named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
-            listed = [(path, _listed(path)) for path in named]
-        case "official":
-            named = [folder / f"{one}2018.json" for one in ("train", "val")]
-            listed = [(path, _annotated(path)) for path in named]
+    named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
+    listed = [(path, _listed(path)) for path in named]
     levels = _TAXONOMY if taxonomy else _TWO_LEVELS
     train, test = (_images(path, rows, categories, levels) for path, rows in listed)
     both = [*train["path"].to_pylist(), *test["path"].to_pylist()]
     require_once(folder, f"image of {named[0].name} and {named[1].name}", both)
-    is_one_set = split == "retrieval"
-    name = "inat2018" if taxonomy else "inat2018-base"
     return RetrievalData(
-        name=name if is_one_set else "inat2018-val",
+        name="inat2018" if taxonomy else "inat2018-base",
         folder=folder,
         levels=levels,
         train=train,
         queries=test,
-        index=test if is_one_set else train,
-        is_one_set=is_one_set,
+        index=test,
+        is_one_set=True,
         recall_at=(1, 4, 16, 32),
     )
 
 
-def _categories(folder: Path) -> dict[int, Mapping[str, Any]]:
+def _categories(folder: Path) -> dict[int, Mapping[str, str]]:
     """Returns what is known of each category, by its id."""
     path = folder / "categories.json"
     if not path.is_file():
         path = folder / "train2018.json"
-    with _official(path):
-        content = _read_json(path)
+    text = "\n".join(text_lines(path))
+    try:
+        content = json.loads(text)
         rows = content if path.name == "categories.json" else content["categories"]
-        require_some(path, rows)
-        require_once(path, "category", (row["id"] for row in rows))
-        named = ("supercategory", *_RANKS)
-        return {row["id"]: {name: str(row[name]) for name in named} for row in rows}
+        names = ("supercategory", *_RANKS)
+        found = [(row["id"], {name: str(row[name]) for name in names}) for row in rows]
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} must be an official file of iNaturalist 2018, and reading it gives {error!r}; "
+            f"fetch it again"
+        ) from error
+    require_some(path, found)
+    require_once(path, "category", (one for one, _ in found))
+    return dict(found)
 
 
 def _listed(path: Path) -> list[tuple[str, int]]:
@@ -122,21 +113,10 @@ def _listed(path: Path) -> list[tuple[str, int]]:
     return rows
 
 
-def _annotated(path: Path) -> list[tuple[str, int]]:
-    """Returns paths and categories of a file of the challenge."""
-    with _official(path):
-        content = _read_json(path)
-        images, annotations = content["images"], content["annotations"]
-        require_once(path, "image", (row["id"] for row in images))
-        require_once(path, "annotation of image", (row["image_id"] for row in annotations))
-        of_image = {row["image_id"]: row["category_id"] for row in annotations}
-        return [(str(row["file_name"]), of_image[row["id"]]) for row in images]
-
-
 def _images(
     path: Path,
     rows: Sequence[tuple[str, int]],
-    categories: Mapping[int, Mapping[str, Any]],
+    categories: Mapping[int, Mapping[str, str]],
     levels: Sequence[Level],
 ) -> pa.Table:
     require_some(path, rows)
@@ -158,19 +138,3 @@ def _images(
     folders = pa.array([name.split("/")[1] if "/" in name else "" for name in paths])
     require_tree(path, table.append_column("folder", folders), "category_id", "folder")
     return table
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    return json.loads("\n".join(text_lines(path)))
-
-
-@contextlib.contextmanager
-def _official(path: Path) -> Iterator[None]:
-    """Turns what a file lacks into an error that names it."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} must be an official file of iNaturalist 2018, and reading it gives {error!r}; "
-            f"fetch it again"
-        ) from error

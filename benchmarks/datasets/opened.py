@@ -16,9 +16,7 @@ DataSetName = Literal[
     "sop",
     "inat2018",
     "inat2018-base",
-    "inat2018-val",
     "cub200",
-    "cub200-official",
 ]
 """What docs/datasets.md says of each: what it is, where it comes from, what its folder holds."""
 
@@ -62,15 +60,14 @@ def read_data_set(name: str, folder: Path) -> "RetrievalData":
             from hgld.benchmarks.datasets.sop import read_sop
 
             return read_sop(folder)
-        case "inat2018" | "inat2018-base" | "inat2018-val":
+        case "inat2018" | "inat2018-base":
             from hgld.benchmarks.datasets.inaturalist import read_inaturalist
 
-            split = "official" if name == "inat2018-val" else "retrieval"
-            return read_inaturalist(folder, split, taxonomy=name != "inat2018-base")
-        case "cub200" | "cub200-official":
+            return read_inaturalist(folder, taxonomy=name == "inat2018")
+        case "cub200":
             from hgld.benchmarks.datasets.cub import read_cub
 
-            return read_cub(folder, "official" if name == "cub200-official" else "metric-learning")
+            return read_cub(folder)
         case _:
             return _read_own(Path(name), folder)
 

@@ -5,7 +5,7 @@ Runs whose recorded settings and data are the same but for name and seed are one
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -232,7 +232,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
-    """Returns what a method is made of, in a line; of a run, how it differs from before training.
+    """Returns what a method is made of, in a line.
 
     Args:
         method: which; of several runs that differ only in their seed one of them.
@@ -242,7 +242,7 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         case EmbeddingFiles(query=query, index=index):
             return f"embeddings of {query.name} and {index.name}"
         case ModelEmbeddings(model=model, image_size=size):
-            config, before = model.config, model.config.before_training
+            config = model.config
             seen = f"{model.embedding_dim} dimensions, {size} px"
             if not method.run:
                 weights = Path(config.weights).name
@@ -255,13 +255,7 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
                 how = training_words(
                     trained[0].settings, [one.seed for one in trained if one.seed is not None]
                 )
-            added = [
-                f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
-                for field in fields(config)
-                if getattr(config, field.name) != getattr(before, field.name)
-            ]
-            beside = f"beside new weights: {', '.join(added)}" if added else "only its weights"
-            return f"{config.backbone}, {how}; differs from before training in {beside}: {seen}"
+            return f"{config.backbone}, {how}: {seen}"
 
 
 def parameter_count(method: RetrievalMethod) -> int | None:

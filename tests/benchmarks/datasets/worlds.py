@@ -3,7 +3,7 @@
 import csv
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,8 @@ CATEGORIES = {
 }
 
 CUB_CLASSES = {1: "001.Albatross", 2: "002.Auk", 101: "101.Pelican", 102: "102.Wren"}
-# class, and whether it is of the official training images, by image id
-CUB_IMAGES = {1: (1, 1), 2: (1, 0), 3: (2, 1), 4: (101, 1), 5: (101, 0), 6: (102, 1), 7: (102, 0)}
+# image id: class
+CUB_IMAGES = {1: 1, 2: 1, 3: 2, 4: 101, 5: 101, 6: 102, 7: 102}
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -50,13 +50,11 @@ def write_sop(
 
 
 def write_cub(folder: Path) -> Path:
-    names = {one: f"{CUB_CLASSES[number]}/{one:04d}.jpg" for one, (number, _) in CUB_IMAGES.items()}
+    names = {one: f"{CUB_CLASSES[number]}/{one:04d}.jpg" for one, number in CUB_IMAGES.items()}
     write_lines(folder / "classes.txt", [f"{one} {name}" for one, name in CUB_CLASSES.items()])
     write_lines(folder / "images.txt", [f"{one} {name}" for one, name in names.items()])
-    labels = [f"{one} {number}" for one, (number, _) in CUB_IMAGES.items()]
+    labels = [f"{one} {number}" for one, number in CUB_IMAGES.items()]
     write_lines(folder / "image_class_labels.txt", labels)
-    sides = [f"{one} {is_training}" for one, (_, is_training) in CUB_IMAGES.items()]
-    write_lines(folder / "train_test_split.txt", sides)
     return folder
 
 
@@ -72,29 +70,10 @@ def inat_path(category: int, number: int) -> str:
     return f"train_val2018/{CATEGORIES[category][0]}/{category}/{number:03d}.jpg"
 
 
-def challenge(counts: Mapping[int, int], first_id: int = 0) -> dict[str, list[dict[str, object]]]:
-    """Returns the content of train2018.json or val2018.json: images of each category."""
-    files = [
-        (one, inat_path(one, first_id + n)) for one, count in counts.items() for n in range(count)
-    ]
-    return {
-        "images": [
-            {"id": first_id + number, "file_name": path, "license": 0}
-            for number, (_, path) in enumerate(files)
-        ],
-        "annotations": [
-            {"id": number, "image_id": first_id + number, "category_id": category}
-            for number, (category, _) in enumerate(files)
-        ],
-        "categories": categories(),
-    }
-
-
 def write_inat(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "categories.json").write_text(json.dumps(categories()))
-    (folder / "train2018.json").write_text(json.dumps(challenge({0: 2, 1: 1, 2: 2, 7: 1})))
-    (folder / "val2018.json").write_text(json.dumps(challenge({0: 1, 2: 1}, first_id=100)))
+    (folder / "train2018.json").write_text(json.dumps({"categories": categories()}))
     splits = folder / "Inat_dataset_splits"
     write_lines(splits / "Inaturalist_train_set1.txt", [inat_path(1, n) for n in range(3)])
     test = [inat_path(one, n) for one in (0, 2, 7) for n in range(2)]

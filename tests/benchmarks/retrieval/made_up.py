@@ -62,8 +62,8 @@ KEYS = keys_of(LEVELS)
 
 
 def with_mean(row: Row, mean: float, error: float = 0.0125) -> Row:
-    ends = {"low": mean - 2 * error, "high": mean + 2 * error}
-    return dataclasses.replace(row, mean=mean, standard_error=error, **ends)
+    low, high = mean - 2 * error, mean + 2 * error
+    return dataclasses.replace(row, mean=mean, standard_error=error, low=low, high=high)
 
 
 def changed(results: Results, change: Callable[[Row], Row]) -> Results:

@@ -63,7 +63,7 @@ def test_a_metric_is_computed_in_one_file_and_gets_its_title_in_another(
 ) -> None:
     def reciprocal_rank(found: lists.Lists) -> object:
         is_relevant = found.head > 0
-        rank = is_relevant.to(int).argmax(dim=1) + 1
+        rank = is_relevant.double().argmax(dim=1) + 1
         return (1 / rank).double().masked_fill(~is_relevant.any(dim=1), float("nan"))
 
     monkeypatch.setitem(lists.GRADED, "reciprocal_rank", reciprocal_rank)

@@ -7,20 +7,15 @@ import logging
 from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
+from hgld.benchmarks.retrieval.methods import read_trained_run
 from hgld.benchmarks.retrieval.metrics import metrics_of
 from hgld.benchmarks.retrieval.results import read_results, result_files
-from hgld.engine.files import file_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.model.exporting.card import (
-    Measured,
-    ModelCard,
-    model_card_text,
-    training_hours,
-)
+from hgld.training.model.exporting.card import Measured, ModelCard, model_card_text
 from hgld.training.model.exporting.config import (
     ExportConfig,
     card_file,
@@ -80,19 +75,17 @@ def _write_onnx(writer: StageWriter, run: str) -> None:
 def _write_card(writer: StageWriter, run: str) -> None:
     workspace = writer.workspace
     model = read_model_settings(workspace.path(model_files(run)[1]))
-    training = workspace.manifest(train_stage(run).name)
-    weights = file_digest(workspace.path(model_files(run)[0]))
-    if training is not None and training.outputs.get(model_files(run)[0]) != weights:
-        training = None  # of another model
-    measured, measured_on = _measured(workspace, run, weights)
+    trained = read_trained_run(workspace, run)  # None: the model is of no training here
+    training = workspace.manifest(train_stage(run).name) if trained else None
+    measured, measured_on = _measured(workspace, run, str(model["weights_sha256"]))
     card = ModelCard(
         run=run,
         model=model,
-        settings=training.settings if training else {},
+        settings=trained.settings if trained else {},
         finished_at=training.finished_at if training else "",
-        data=training.inputs if training else {},
+        data=trained.inputs if trained else {},
         release=_release(workspace, training),
-        hours=_hours(workspace, run, training),
+        hours=trained.hours if trained else None,
         measured=measured,
         measured_on=measured_on,
     )
@@ -109,14 +102,6 @@ def _release(workspace: Workspace, training: Manifest | None) -> str:
         return ""
     is_same = annotated.outputs.get(labels) == training.inputs.get(labels)
     return str(read_releases(path)[0]["version"]) if is_same else ""
-
-
-def _hours(workspace: Workspace, run: str, training: Manifest | None) -> float | None:
-    path = workspace.path(f"runs/{run}/metrics.jsonl")
-    batch_size = training.settings.get("batch_size") if training else None
-    if not isinstance(batch_size, int) or not path.exists():
-        return None
-    return training_hours(path.read_text("utf-8", "replace").splitlines(), batch_size)
 
 
 def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Measured], str]:

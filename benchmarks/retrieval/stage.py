@@ -5,7 +5,6 @@ super-category and a file; where only embeddings are measured, no file is asked 
 by its own rule. What is measured, how it is summed up and what is written is the same.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -123,12 +122,11 @@ def _say_what_is_replaced(workspace: Workspace, stage: Stage, config: BenchmarkC
     done = workspace.manifest(stage.name)
     if done is None:
         return
-    compared = json.loads(json.dumps([config.runs, config.embeddings]))
-    before = [done.settings.get("runs", []), done.settings.get("embeddings", [])]
-    if before != compared:
+    before = [done.settings.get(name) for name in ("runs", "embeddings")]
+    if before != [list(config.runs), list(config.embeddings)]:
         logger.warning(
             "%s has the comparison of %s, which this one replaces; --name NAME would keep both",
-            *(workspace.path(stage.result), ", ".join([*before[0], *before[1]])),
+            *(workspace.path(stage.result), before),
         )
 
 

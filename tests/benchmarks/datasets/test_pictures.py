@@ -22,7 +22,7 @@ from tests.benchmarks.datasets.worlds import (
 def test_queries_and_index_have_one_encoding(tmp_path: Path) -> None:
     data = read_cub(write_cub(tmp_path))
     apart = {"is_one_set": False, "queries": data.queries[1:], "index": data.train}
-    data = dataclasses.replace(data, **apart)  # type: ignore[arg-type]  # fields of it
+    data = dataclasses.replace(data, **apart)
     queries, index = labelled_images(data, with_pictures=False)
     # The ids are those of both tables.
     assert queries.names == index.names == (tuple(CUB_CLASSES.values()),)

@@ -21,6 +21,8 @@ from tests.worlds.benchmark_builds import CONFIG
         ("batch_size", math.nan),
         ("workers", -1),
         ("name", "../x"),
+        ("methods", ("nsm", "nsm")),
+        ("seeds", (1, 1)),
         ("data_set", "sop2"),
     ],
 )

@@ -7,6 +7,7 @@ import statistics
 import numpy as np
 import pytest
 
+from hgld.benchmarks.retrieval.config import EmbeddingFiles
 from hgld.benchmarks.retrieval.examples import Retrieval
 from hgld.benchmarks.retrieval.figures import (
     Compared,
@@ -16,7 +17,7 @@ from hgld.benchmarks.retrieval.figures import (
     rows_of_pairs,
     rows_of_values,
 )
-from hgld.benchmarks.retrieval.methods import EmbeddingFiles, RetrievalMethod
+from hgld.benchmarks.retrieval.methods import RetrievalMethod
 from hgld.benchmarks.retrieval.results import Method, Row
 from hgld.benchmarks.retrieval.statistics import (
     bootstrap_intervals,

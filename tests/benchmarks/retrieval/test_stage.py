@@ -15,7 +15,7 @@ from hgld.benchmarks.retrieval.results import FIRST, Results, read_results, resu
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
+from hgld.errors import DamagedError, InputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.data.labels import LabelledImages, query_and_index_images
@@ -93,18 +93,6 @@ def test_a_benchmark_has_the_levels_of_the_annotations(
     assert results.left_out[f"test images whose landmark has no {chosen[1].title}"] == 1
 
 
-def test_each_super_category_has_the_mean_of_its_own_queries(measured: Workspace) -> None:
-    results = results_in(measured)
-    queries, index = query_and_index_images(measured)
-    model = load_model(measured.path("runs/happier"))
-    h_ap = evaluation_of(model, (queries, index)).per_query["h_ap"]
-    names = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
-    for name, count in {"bridge": 6, "castle / fort": 3, "lake": 3, "ocean area ": 3}.items():
-        own = [value for of, value in zip(names, h_ap.tolist(), strict=True) if of == name]
-        row = results.row("after happier", "h_ap", label=name)
-        assert (row.queries, row.mean) == (count, pytest.approx(sum(own) / len(own)))
-
-
 def test_queries_without_a_relevant_index_image_are_counted_and_no_part_of_a_mean(
     measured: Workspace,
 ) -> None:
@@ -150,7 +138,8 @@ def test_runs_that_differ_only_in_their_seed_are_summed_up_together(
     means = [results.row(after.name, "h_ap", run=run).mean for run in after.runs]
     row = results.row(after.name, "h_ap")
     assert means[0] != means[1]
-    assert (row.mean, row.seeds) == (pytest.approx(sum(means) / 2), 2)
+    assert row.mean == pytest.approx(sum(means) / 2)
+    assert row.seeds == 2
     assert results.row(by_hand.name, "h_ap").seeds is None
     hours = [results.row(one.name, "training_hours").mean for one in results.methods]
     assert hours == pytest.approx([math.nan, 0.01, math.nan], nan_ok=True)
@@ -271,18 +260,6 @@ def test_without_a_usable_query_it_says_why_and_keeps_the_results_before(
     with pytest.raises(InputError, match="test"):
         run_benchmark(benchmarked, CONFIG)
     assert benchmarked.path(FILES.report).read_bytes() == kept
-
-
-def test_without_images_or_annotations_it_says_which_command_to_run(workspace: Workspace) -> None:
-    write_run(workspace)
-    with pytest.raises(MissingInputError, match="annotate"):
-        run_benchmark(workspace, CONFIG)
-
-
-def test_an_unreadable_picture_is_named(build: Workspace) -> None:
-    build.path("images/test/t1101.jpg").write_bytes(b"no picture")
-    with pytest.raises(HgldError, match="t1101"):
-        run_benchmark(build, CONFIG)
 
 
 def write_embeddings(build: Workspace, model: EmbeddingModel) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from hgld.training.methods.config import Happier
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
 
+
 def _blocks(language: str) -> list[str]:
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.S | re.M)
     return found

@@ -304,13 +304,11 @@ def train_step(sections: Sections) -> BuildStep:
 
         return run_train(workspace, config)
 
-    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
         if any(workspace.path("runs").glob("*/*.pt")):
-            from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
+            from hgld.training.run.checkpoint import checkpoint_damages
 
-            goes_on = "resumes from the one before it, if any"
-            yield from _mended(checkpoint_damages, "train", goes_on)(workspace, deep)
-            yield from best_weights_damages(workspace)
+            yield from checkpoint_damages(workspace)
         for file in sorted(workspace.path("runs").glob("*/*/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
@@ -391,7 +389,7 @@ def export_step(sections: Sections) -> BuildStep:
     Reads runs/, annotations/ and benchmarks/; writes runs/ (README.md, and model.onnx if its
     outputs match torch's). Needs hgld[train,export].
     """
-    from hgld.training.model.exporting.config import ExportConfig
+    from hgld.training.model.exporting import ExportConfig
 
     def run(workspace: Workspace) -> list[StageReport]:
         from hgld.benchmarks.retrieval.exporting import run_export

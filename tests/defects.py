@@ -66,9 +66,9 @@ DEFECTS = {
     ),
     "resume": Defect(
         "a resume that skips a batch",
-        "training/data/epochs.py",
-        "first, done = divmod(self._start, len(self._order))",
-        "first, done = divmod(self._start + (self._start > 0), len(self._order))",
+        "training/data/loading.py",
+        "first, done = divmod(start, len(order))",
+        "first, done = divmod(start + (start > 0), len(order))",
     ),
     "wait": Defect(
         "a 429 without wait",

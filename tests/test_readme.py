@@ -120,14 +120,15 @@ RUN_BY = {
     **dict.fromkeys(
         (
             "hgld train --recipes",
-            "hgld train --recipe gldv2-mini-cpu --estimate",
             "hgld train --recipe gldv2-mini-cpu --name mini",
             "hgld train --method roadmap --name roadmap-0 --seed 0",
             "hgld train --init runs/roadmap-0 --image-size 64 --name larger",
         ),
         "servers/training/test_docs.py",
     ),
-    "hgld train --nproc 8": "servers/training/test_processes.py",
+    "torchrun --nproc-per-node 8 -m hgld.training --root build --set epochs=20": (
+        "servers/training/test_processes.py"
+    ),
     "make demo": _README,
     "make test": _CI,
     "make test-servers": _CI,

@@ -3,8 +3,8 @@
 torchrun --nproc-per-node 8 -m hgld.training --root build
 torchrun --nnodes 2 --nproc-per-node 8 --rdzv-endpoint HOST:PORT -m hgld.training --root build
 
-On one machine `hgld train --nproc 8` does the same without torchrun. The build's folder must be the
-same for all machines. Settings are those of `[train]` in its hgld.toml; `--set` states others.
+The build's folder must be the same for all machines. Settings are those of `[train]` in its
+hgld.toml; `--set` states others.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.recipes.reading import over_recipe
 from hgld.training.run.loop import follow, run_train
-from hgld.training.together.processes import joined_by_torchrun
+from hgld.training.together import joined_by_torchrun
 
 
 def main(arguments: list[str] | None = None) -> int:

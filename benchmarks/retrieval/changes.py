@@ -69,7 +69,7 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
     Raises:
         MissingInputError: the annotations or the images are not there yet.
     """
-    parts = split_images(training_images(workspace, config.pictures), config)
+    parts = split_images(training_images(workspace), config)
     images = cast("LabelledImages", parts[1])  # as every change holds some out
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])

@@ -13,7 +13,7 @@ from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
-from hgld.training.methods.config import TrainingMethod
+from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
 from hgld.training.recipes.reading import over_recipe
 

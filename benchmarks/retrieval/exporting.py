@@ -15,15 +15,17 @@ from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.model.exporting.card import Measured, ModelCard, model_card_text
-from hgld.training.model.exporting.config import (
+from hgld.training.model.exporting import (
     ExportConfig,
+    Measured,
+    ModelCard,
     card_file,
     card_stage,
+    model_card_text,
     onnx_file,
     onnx_stage,
 )
-from hgld.training.model.exporting.onnx import LARGEST_DIFFERENCE, export_onnx
+from hgld.training.model.onnx import LARGEST_DIFFERENCE, export_onnx
 from hgld.training.model.saved import load_model, read_model_settings
 
 logger = logging.getLogger(__name__)

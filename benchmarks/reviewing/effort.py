@@ -14,8 +14,7 @@ against actions, in two settings:
   Every member counts, but clusters are more mixed than in a real review, which lies between.
 
 A label weighs as many landmarks as FILE has rows of it, and 1 where it has none. Where the official
-answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways; the
-plot needs matplotlib.
+answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways.
 """
 
 import argparse
@@ -55,6 +54,8 @@ from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.scikit_learn import one_thread
+from hgld.plots.chart import Chart, figure
+from hgld.plots.chart import draw as draw_chart
 
 WAYS = (
     "K-Means with names only (upstream's way)",
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Three numbers are a point of a curve, and one line: else the file has three times as many.
     write_text(options.out, _POINT.sub(r"[\1, \2, \3]", text) + "\n")
     if options.plot is not None:
-        draw(options.plot, reviews, total)
+        write_text(options.plot, draw(report))
 
 
 def reviewed_list(
@@ -222,31 +223,33 @@ def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str,
     }
 
 
-def draw(path: Path, settings: Mapping[str, Reviews], landmarks: int) -> None:
-    """Draws a panel for each setting and way of counting: a thin line a seed, a thick mean."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+def draw(report: Mapping[str, Any]) -> str:
+    """Returns an SVG of the reviews: a chart for each setting and way of counting.
 
-    # Dashes on top: where two ways are one, both are seen.
-    styles = (("C7", "-", 1), ("C1", "--", 3), ("C0", "-", 2))
-
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    panels = itertools.product(settings.items(), COUNTED)
-    for axes, ((setting, reviews), counted) in zip(figure.subplots(2, 2).flat, panels, strict=True):
-        axes.set_title(f"{setting.capitalize()}: {counted}")
-        axes.set(xlabel="actions", ylabel="share of landmarks", ylim=(0, 1.02))
-        for way, (colour, line, order) in zip(reviews, styles, strict=True):
-            runs = [[getattr(p, counted) / landmarks for p in curve] for curve in reviews[way]]
+    Args:
+        report: as it is written. A curve is the mean over seeds; one that has ended stays at its
+            end.
+    """
+    drawings = []
+    for (setting, of_setting), (place, counted) in itertools.product(
+        report["settings"].items(), enumerate(COUNTED, start=1)
+    ):
+        lines = {}
+        for way, of_way in of_setting["ways"].items():
+            runs = [[point[place] for point in curve] for curve in of_way["curves"]]
             longest = max(map(len, runs))
-            for run in runs:
-                axes.plot(run, color=colour, linewidth=1, alpha=0.3)
-            padded = [run + [run[-1]] * (longest - len(run)) for run in runs]
-            mean = np.mean(padded, axis=0)
-            axes.plot(mean, line, color=colour, linewidth=2.5, label=way, zorder=2 + order)
-        axes.axhline(0.95, color="black", linestyle=":")
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center")
-    with rc_context({"svg.fonttype": "none"}):  # text, not the shapes of letters
-        figure.savefig(path, metadata={"Date": None})
+            means = np.mean([run + run[-1:] * (longest - len(run)) for run in runs], axis=0)
+            lines[way] = (range(longest), (means / report["metadata"]["landmarks"]).tolist())
+        chart = Chart(
+            title=f"{setting.capitalize()}: share of landmarks {counted}",
+            lines=lines,
+            x_title="actions",
+            y_text="{:.0%}".format,
+            y_mark=0.95,
+            looks={way: look for look, way in enumerate(lines)},
+        )
+        drawings.append(draw_chart(chart))
+    return figure(drawings, "Landmarks that are right, by actions of a reviewer")
 
 
 def _grouped(vectors: NDArray[np.float32], clusters: int, seed: int, *, centre: bool) -> list[int]:

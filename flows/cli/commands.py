@@ -235,7 +235,6 @@ class TrainOptions(StepOptions):
     """Options of `hgld train`."""
 
     recipes: bool = setting(False, "Only lists the recipes.")
-    estimate: bool = setting(False, "Runs 20 steps to estimate the whole run; keeps nothing.")
 
 
 @_step("train", "train", options=TrainOptions)
@@ -252,13 +251,7 @@ def _train(options: TrainOptions, sections: Sections) -> None:
             click.echo(f"  cost: {recipe.cost}\n")
         click.echo("Train with `hgld train --recipe NAME`; other settings override the recipe's.")
         return
-    step = steps.train_step(sections)
-    if options.estimate:
-        from hgld.training.run.estimate import estimate_train
-
-        click.echo(estimate_train(Workspace(options.root), step.settings).words())
-    else:
-        run_and_tell(options.root, step, force=options.force)
+    run_and_tell(options.root, steps.train_step(sections), force=options.force)
 
 
 class _InPairs(Command):

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from hgld.plots.axes import Axis, Tick, axis_between, axis_of, log_axis_of
-from hgld.plots.pages import number
+from hgld.plots.pages import number, page_template
 
 SIDE = 1000
 """Units of a path, both ways: the page stretches it to its width."""
@@ -47,10 +47,12 @@ class Chart:
     """What no value can be beyond, such as 0 and 1."""
     x_mark: float | None = None
     """Where an upright line stands."""
+    y_mark: float | None = None
+    """Where a level line stands, within the values."""
     looks: Mapping[str, int] | None = None
     """Name to colour and dashes, 0 to 6; None: 1, 2, ... in the order of the lines."""
     is_joined: bool = True
-    """Whether the points of a line are joined: it is a curve, and its x starts at 0."""
+    """Whether the points of a line are joined: it is a curve, and its x starts at 0 or below."""
     may_be_log: bool = False
     """Whether y is logarithmic where its values are far apart."""
     shows_last: bool = False
@@ -79,15 +81,14 @@ class Drawing:
     """What the macro `chart` draws."""
 
     chart: Chart
-    described: str
-    """The lines in words, for those who do not see them."""
     is_log: bool
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     x_mark: float | None
+    y_mark: float | None
     lines: list[DrawnLine]
     rows: list[tuple[str, list[str]]]
-    """Some x, and the values there, by line."""
+    """Some x, and the values there, by line: for those who do not see the plot, too."""
     window: int
     """Values of the moving mean; 0: there is none."""
 
@@ -116,15 +117,27 @@ def draw(chart: Chart) -> Drawing:
     looks = chart.looks or {name: place % 6 + 1 for place, name in enumerate(chart.lines)}
     return Drawing(
         chart=chart,
-        described=" ".join(_described(chart, name) for name in chart.lines),
         is_log=axes[1].is_log,
         x_ticks=axes[0].marked(chart.x_text),
         y_ticks=axes[1].marked(chart.y_text),
         x_mark=None if chart.x_mark is None else axes[0].at(chart.x_mark),
+        y_mark=None if chart.y_mark is None else axes[1].at(chart.y_mark),
         lines=[_drawn(chart, name, looks[name], axes, window) for name in chart.lines],
         rows=_rows(chart),
         window=window,
     )
+
+
+def figure(drawings: Sequence[Drawing], about: str) -> str:
+    """Returns an SVG file with several drawings, two beside each other, for a page in Markdown.
+
+    Args:
+        drawings: in rows. Lines of one name have one look.
+        about: what is seen, for those who do not see it.
+    """
+    names = {line.name: line for drawing in drawings for line in drawing.lines}
+    template = page_template("hgld.plots", "figure.svg.j2")
+    return template.render(drawings=drawings, lines=list(names.values()), about=about)
 
 
 def thinned(line: Line, columns: int = _COLUMNS, *, x_end: float) -> Iterator[Line]:
@@ -158,7 +171,7 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     """Returns the mean of the `window` values around each, of fewer towards the ends.
 
     Args:
-        values: (n,), n at least `window`; one that is not finite counts for nothing.
+        values: (n,); one that is not finite counts for nothing.
         window: odd.
         is_log: whether it is the geometric mean, which a single spike hardly moves.
 
@@ -171,8 +184,14 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     """
     every = np.log(values) if is_log else np.asarray(values, dtype=np.float64)
     is_finite = np.isfinite(every)
-    sums = np.convolve(np.where(is_finite, every, 0.0), np.ones(window), mode="same")
-    counts = np.convolve(is_finite, np.ones(window), mode="same")
+    places = np.arange(len(every))
+    start = np.maximum(places - window // 2, 0)
+    stop = np.minimum(places + window // 2 + 1, len(every))
+    totals, seen = (
+        np.concatenate([[0.0], np.cumsum(each)])
+        for each in (np.where(is_finite, every, 0.0), is_finite)
+    )
+    sums, counts = totals[stop] - totals[start], seen[stop] - seen[start]
     means = np.divide(sums, counts, out=np.full(len(every), np.nan), where=counts > 0)
     found: list[float] = (np.exp(means) if is_log else means).tolist()
     return found
@@ -182,7 +201,7 @@ def _x_axis(chart: Chart) -> Axis:
     xs = [x for line in chart.lines.values() for x in line[0]]
     if not chart.is_joined:
         return axis_of(xs)
-    return axis_between(0.0, (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
+    return axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
 
 
 def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: int) -> DrawnLine:
@@ -228,14 +247,3 @@ def _rows(chart: Chart) -> list[tuple[str, list[str]]]:
         (chart.x_text(x), [chart.y_text(line[x]) if x in line else "" for line in lines])
         for x in chosen
     ]
-
-
-def _described(chart: Chart, name: str) -> str:
-    points = [(y, x) for x, y in zip(*chart.lines[name], strict=True) if math.isfinite(y)]
-    if not points:
-        return f"{name}: no value."
-    first, last, lowest, highest = (
-        f"{chart.y_text(y)} at {chart.x_title} {chart.x_text(x)}"
-        for y, x in (points[0], points[-1], min(points), max(points))
-    )
-    return f"{name}: from {first} to {last}; lowest {lowest}, highest {highest}."

@@ -250,8 +250,6 @@ def why_harmless(damage: PlannedDamage, root: Path, clean: Path) -> str:
         return "no stage reads a file that it does not name"
     if damage.how == "deleted" and damage.kind in _ASKED_AGAIN:
         return _ASKED_AGAIN[damage.kind]
-    if damage.kind == "checkpoint" and (damage.how == "swapped" or "before" in damage.relative):
-        return "training goes on from the other checkpoint of the run, and says at which step"
     if damage.kind == "raw answer" and damage.how == "swapped":
         return "the archive is a set of answers, each with what was asked"
     is_earlier_manifest = (damage.kind, damage.how) == ("manifest", "earlier version")

@@ -36,7 +36,6 @@ def trained_log(workspace: Workspace, rate: float, *, shuffled: bool) -> Log:
     pixels = torch.stack([pictures[position] for position in range(len(images))])
     torch.manual_seed(0)
     model = build_model(TINY.model)
-    model.batch_norm_is_frozen = True
     model.train()
     learned = images.labels[torch.randperm(len(images))] if shuffled else images.labels
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)

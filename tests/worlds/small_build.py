@@ -76,7 +76,7 @@ batch_size = 16
 epochs = 2
 precision = "float32"
 workers = 0
-checkpoint_every_steps = 1
+checkpoint_every_s = 1e-9
 log_every_steps = 1
 [benchmark]
 workers = 0

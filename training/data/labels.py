@@ -18,8 +18,6 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.pictures import DECODING, PictureFile, compare_files
 from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, IMAGE_FILES, OriginChoice
-from hgld.training.data.config import Pictures
-from hgld.training.data.shards import PackedPictures, find_packed
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ class LabelledImages:
     """(N,), of each file."""
     mend: str
     """What to do where a file is not what was recorded, for an error's text."""
-    packed: PackedPictures | None = None
-    """Where the pictures lie in shards, if they are read from these and not from their files."""
     bad: int = 0
     """Images that have a label, and are left out since they cannot be decoded."""
     levels: tuple[Level, ...]
@@ -64,9 +60,6 @@ class LabelledImages:
 
     def picture(self, index: int) -> PictureFile:
         """Returns the picture of an image as it was recorded."""
-        if self.packed is not None:
-            size, sha256 = self.sizes[index].as_py(), str(self.sha256s[index])
-            return self.packed.picture(index, size, sha256)
         return PictureFile(
             path=self.path(index),
             size_bytes=self.sizes[index].as_py(),
@@ -87,7 +80,6 @@ class LabelledImages:
             sizes=self.sizes[start:stop],
             sha256s=self.sha256s[start:stop],
             labels=self.labels[start:stop],
-            packed=self.packed and self.packed.part(start, stop),
         )
 
     def digest(self) -> str:
@@ -96,7 +88,7 @@ class LabelledImages:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def require_files(self) -> None:
-        """Looks for every file before any is read, so that none is missed in the midst of a run.
+        """Looks for every file before any is read, so that none is missed in the middle of a run.
 
         Raises:
             DamagedError: some are gone, or have another size than was recorded.
@@ -111,32 +103,23 @@ class LabelledImages:
             )
 
 
-def training_images(
-    workspace: Workspace,
-    pictures: Pictures = "files",
-    choice: OriginChoice = _PUBLISHED,
-) -> LabelledImages:
+def training_images(workspace: Workspace, choice: OriginChoice = _PUBLISHED) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
 
     Args:
         workspace: a build with annotations and images.
-        pictures: where the pictures are read from; from shards their files need not be there.
         choice: which labels count.
 
     Raises:
-        MissingInputError: the annotations, the images or the shards are not there yet.
-        InputError: no image has both a label and a file, no label is chosen, all are asked for and
-            none is filled, or the shards lack some.
-        DamagedError: files or shards are gone, or have another size than was recorded.
+        MissingInputError: the annotations or the images are not there yet.
+        InputError: no image has both a label and a file, no label is chosen, or all are asked for
+            and none is filled.
+        DamagedError: files are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["train"].levels
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
     rows, bad = _labelled_rows(workspace, "train", annotations)
-    images = _encode(workspace, "train", rows, levels, _names(rows, levels))
-    if pictures == "files":
-        return _checked(images, bad)
-    packed = find_packed(workspace, "train", images.image_ids, images.sizes)
-    return dataclasses.replace(images, bad=bad, packed=packed)
+    return _checked(_encode(workspace, "train", rows, levels, _names(rows, levels)), bad)
 
 
 def query_and_index_images(

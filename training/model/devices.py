@@ -139,16 +139,6 @@ def peak_memory_of(place: torch.device) -> float | None:
     return peak_memory_mb()
 
 
-def release_memory() -> None:
-    """Gives the system back what was kept and is not in use.
-
-    Before a process is forked: else it would hold on to all that this one writes over.
-    """
-    libc = _glibc()
-    if libc is not None:
-        libc.malloc_trim(0)
-
-
 def _glibc() -> Any:  # noqa: ANN401 - functions of C, without types
     """Returns the C library where it is glibc."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None

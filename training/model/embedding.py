@@ -10,10 +10,10 @@ from torch.nn import functional
 from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.model.backbone import pretrained_backbone
-from hgld.training.model.config import ModelConfig
-from hgld.training.model.pooling import check_pooling, pooled_features
+from hgld.training.model.config import ModelConfig, Pooling
 from hgld.training.model.sealed import first_line
 
+_MAP = 4  # (B, C, H, W)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # Their gradient is computed from their input: where they overwrite it, torch copies it before.
 _COPIED_IN_PLACE = (nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Mish, nn.SiLU)
@@ -38,13 +38,10 @@ class EmbeddingModel(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = backbone
-        self.gem_p = nn.Parameter(torch.tensor(config.gem_p)) if config.learn_gem_p else None
-        self.layer_norm = nn.LayerNorm(width) if config.projection_norm == "layer" else None
         self.projection = nn.Linear(width, config.embedding_dim) if config.embedding_dim else None
         self.embedding_dim = config.embedding_dim or width
         centre = torch.zeros(self.embedding_dim) if config.centring else None
         self.register_buffer("centre", centre)
-        self.batch_norm_is_frozen = False
         of_backbone = (one for one in backbone.modules() if isinstance(one, _COPIED_IN_PLACE))
         self._in_place = [one for one in of_backbone if one.inplace]
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5))
@@ -57,7 +54,7 @@ class EmbeddingModel(nn.Module):
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether it embeds images of other sizes too; most transformers take those of one."""
+        """Whether it embeds images of other sizes too; most transformers take one size."""
         settings: Any = self.backbone.pretrained_cfg
         return not settings.get("fixed_input_size", False)
 
@@ -120,22 +117,10 @@ class EmbeddingModel(nn.Module):
         """Returns what the linear layer is given, (B, C), of images from 0 to 255, any type."""
         pixels = (images / 255 - self.mean) / self.std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        p = self.config.gem_p if self.gem_p is None else self.gem_p
-        pooled = pooled_features(
-            *(self.backbone, pixels, self.config.pooling),
-            p=p,
-            inner_weight=self.config.inner_weight,
-        )
-        match self.config.projection_norm:
-            case "l2":
-                return functional.normalize(pooled.float(), dim=1)
-            case "layer" if self.layer_norm is not None:
-                normed: Tensor = self.layer_norm(pooled.float())
-                return normed
-        return pooled
+        return pooled_features(self.backbone, pixels, self.config)
 
     def train(self, mode: bool = True) -> "EmbeddingModel":
-        """Sets training mode, in which frozen batch normalisation keeps its statistics.
+        """Sets training mode, in which batch normalisation keeps its statistics, as published.
 
         Activations leave their input as it is in training, which saves a copy of it, and overwrite
         it otherwise, which saves its memory. What comes out is the same.
@@ -143,10 +128,9 @@ class EmbeddingModel(nn.Module):
         super().train(mode)
         for activation in self._in_place:
             activation.inplace = not mode
-        if self.batch_norm_is_frozen:
-            for module in self.modules():
-                if isinstance(module, _BATCH_NORM):
-                    module.eval()
+        for module in self.modules():
+            if isinstance(module, _BATCH_NORM):
+                module.eval()
         return self
 
 
@@ -171,44 +155,112 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> EmbeddingModel:
         model = assemble_model(config, backbone)
     model.mean.copy_(torch.tensor(mean).view(1, 3, 1, 1))
     model.std.copy_(torch.tensor(std).view(1, 3, 1, 1))
-    if config.gradient_checkpointing:
-        _checkpoint_gradients(config, backbone)
-    if config.compile:
-        model.compile()  # in place: the names of its weights stay
     return model
 
 
 def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     """Puts a head on a backbone, after a look at what the backbone gives for one image."""
-    check_pooling(config, backbone)
     backbone.eval()
     size = config.image_size
     try:
         with torch.no_grad():
-            pixels = torch.zeros(1, 3, size, size)
-            pooled = pooled_features(
-                *(backbone, pixels, config.pooling),
-                p=config.gem_p,
-                inner_weight=config.inner_weight,
-            )
+            pooled = pooled_features(backbone, torch.zeros(1, 3, size, size), config)
+        model = EmbeddingModel(config, backbone, pooled.shape[1]).eval()
     except (AssertionError, RuntimeError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(
-            f"backbone {config.backbone!r} takes no images of image_size {size}: "
-            f"{first_line(error)}"
-        ) from error
-    except InputError as error:
-        raise InputError(f"backbone {config.backbone!r} cannot be used: {error}") from error
-    try:
-        model = EmbeddingModel(config, backbone, pooled.shape[1]).eval()
-    except (RuntimeError, MemoryError) as error:
-        raise InputError(
-            f"there is no memory for embedding_dim {config.embedding_dim}: {first_line(error)}"
+            f"backbone {config.backbone!r} cannot be used at image_size {size} and embedding_dim "
+            f"{config.embedding_dim}: {first_line(error)}"
         ) from error
     if set(config.scales) != {1.0} and not model.takes_any_size:
         raise InputError(
-            f"backbone {config.backbone!r} takes images of one size alone; leave scales out"
+            f"backbone {config.backbone!r} takes images of one size only; leave scales out"
         )
     return model
+
+
+def generalised_mean(features: Tensor, *, p: float = 3.0, eps: float = 1e-6) -> Tensor:
+    """Pools a feature map to one vector: GeM_c = (mean over positions of max(x_c, eps)^p)^(1/p).
+
+    p = 1 is average pooling, p -> infinity maximum pooling; 3 is the published exponent.
+
+    Args:
+        features: (B, C, H, W), any float type; computed in at least float32, as x^3 overflows
+            float16.
+        p: the exponent.
+        eps: the smallest value that counts, so that the root has a gradient.
+
+    Returns:
+        (B, C) float32, or float64 where the features are.
+
+    Example:
+        >>> generalised_mean(torch.tensor([[[[1.0, 2.0]]]]))  # ((1 + 8) / 2)^(1/3)
+        tensor([[1.6510]])
+
+    Source: Radenovic, Tolias, Chum, Fine-tuning CNN Image Retrieval with No Human Annotation,
+        TPAMI 2019, eq. 3.
+    """
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
+    return features.clamp(min=eps).pow(p).mean(dim=(2, 3)).pow(1 / p)
+
+
+def pooled_features(backbone: nn.Module, pixels: Tensor, config: ModelConfig) -> Tensor:
+    """Runs a backbone and pools what it gives.
+
+    Args:
+        backbone: of `create_backbone`, for these settings.
+        pixels: (B, 3, S, S) normalised, float.
+        config: `pooling` and `inner_weight` count.
+
+    Returns:
+        (B, C), of any float type. With the map before the last convolution C is the sum of the
+        channels of both.
+
+    Raises:
+        ValueError: the backbone gives nothing that can be pooled so.
+    """
+    if config.pooling == "backbone":
+        given: Tensor = backbone(pixels)
+        return given
+    if config.inner_weight:
+        last, inner = _last_two_maps(backbone, pixels)
+        outer = functional.normalize(_pooled(last, config.pooling))
+        return torch.cat([outer, config.inner_weight * functional.normalize(_mean(inner))], dim=1)
+    features: Tensor = backbone(pixels)
+    if features.ndim != _MAP:
+        raise ValueError(
+            f"it gives no feature map (B, C, H, W) to pool but {tuple(features.shape)}; use "
+            f'pooling = "backbone", or a convolutional backbone'
+        )
+    # Some give the channels last, as Swin transformers do.
+    is_last = str(getattr(backbone, "output_fmt", "")) == "NHWC"
+    return _pooled(features.permute(0, 3, 1, 2) if is_last else features, config.pooling)
+
+
+def _pooled(features: Tensor, pooling: Pooling) -> Tensor:
+    return generalised_mean(features) if pooling == "gem" else _mean(features)
+
+
+def _mean(features: Tensor) -> Tensor:
+    return features.float().mean(dim=(2, 3))
+
+
+def _last_two_maps(backbone: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - of timm
+    """Returns what a backbone gives, (B, C, H, W), and the map from which a convolution makes it.
+
+    Raises:
+        ValueError: there is no such map.
+    """
+    try:
+        last, (inner,) = backbone.forward_intermediates(pixels, indices=1)
+        has_map = last.ndim == _MAP and inner.shape[1] != last.shape[1]
+    except (AttributeError, AssertionError, RuntimeError, TypeError, ValueError):
+        has_map = False
+    if not has_map:
+        raise ValueError(
+            "it has no map before a last convolution; leave inner_weight at 0, or use an "
+            'EfficientNet, such as "tf_efficientnet_lite0"'
+        )
+    return last, inner
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
@@ -218,13 +270,3 @@ def _resized(images: Tensor, size: int) -> Tensor:
     return functional.interpolate(
         images.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True
     )
-
-
-def _checkpoint_gradients(config: ModelConfig, backbone: Any) -> None:  # noqa: ANN401 - of timm
-    try:
-        backbone.set_grad_checkpointing(enable=True)
-    except (AttributeError, AssertionError) as error:
-        raise InputError(
-            f"backbone {config.backbone!r} takes no gradient_checkpointing ({first_line(error)}); "
-            f"leave it out, or lower batch_size to save memory"
-        ) from error

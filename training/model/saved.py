@@ -14,15 +14,13 @@ from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import Tensor
 
-from hgld.engine.config import setting_fields
 from hgld.engine.files import atomic_file, file_digest, writing
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.backbone import create_backbone, fit_positions
 from hgld.training.model.config import ModelConfig, require_whole_number
 from hgld.training.model.embedding import EmbeddingModel, assemble_model
-from hgld.training.model.sealed import first_line, load_sealed
+from hgld.training.model.sealed import first_line
 
 WEIGHTS_FILE = "model.safetensors"
 SETTINGS_FILE = "config.json"
@@ -31,9 +29,6 @@ _FORMAT = 1
 """Raised when `config.json` means something else than before."""
 _KIND = "hgld embedding model"
 _SEAL = '"config_sha256": '
-_EARLIER_FILE = "model.pt"
-# What content that is not a model's makes of its readers.
-_UNFIT = (RuntimeError, LookupError, TypeError, ValueError, AttributeError, SafetensorError)
 
 
 def save_model(model: EmbeddingModel, folder: Path) -> None:
@@ -68,7 +63,12 @@ def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
         OSError: there is no room, or the file system refuses.
     """
     state = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
-    _require_finite(state)
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise DivergedError(
+                f"every weight must be finite, and {name} is not; lower learning_rate or set "
+                f'precision = "float32", and train again'
+            )
     # The writer of safetensors makes an error of its own of a full disk; Python's says so.
     data = safetensors.torch.save(state, {"format": "pt"})
     settings.write_text(_settings_text(model, hashlib.sha256(data).hexdigest()), encoding="utf-8")
@@ -80,7 +80,7 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
 
     Args:
         path: the folder of a run that has ended, such as `build/runs/happier`, or the
-            `model.safetensors` in it, or the `model.pt` of an earlier version.
+            `model.safetensors` in it.
         image_size: side of the images that the model is for, in pixels; None: what it was trained
             with. A vision transformer is fitted to another one, which training on improves.
 
@@ -106,15 +106,16 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
     if image_size is not None:
         require_whole_number("image_size", image_size)
     path = Path(path)
-    file = _file_of(path) if path.is_dir() else path
-    no_model = f"{file} is no model of this program; train it again with `hgld train`"
+    file = path / WEIGHTS_FILE if path.is_dir() else path
     try:
-        if file.suffix == ".pt":
-            model = _rebuilt(*_read_earlier(file))
-        else:
-            settings, state = _read(file)
-            model = _rebuilt(settings["model"], state)
-            _require_described(model, settings)
+        digest = file_digest(file)  # first: where there is no such folder, this is what is missing
+        settings = read_model_settings(file.with_name(SETTINGS_FILE))
+        if digest != settings["weights_sha256"]:
+            what = f"{file} is damaged: it has other bytes than were written"
+            raise DamagedError(what)  # noqa: TRY301 - told below with what to do, as the others
+        config, state = ModelConfig(**settings["model"]), safetensors.torch.load_file(file)
+        model = assemble_model(config, create_backbone(config))
+        model.load_state_dict(state)
     except OSError as error:
         raise InputError(
             f"cannot read model {error.filename or file}: {error.strerror}; `hgld train` writes "
@@ -124,10 +125,11 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
         raise DamagedError(
             f"{error}; copy it again, or train it again with `hgld train`"
         ) from error
-    except InputError as error:
-        raise InputError(f"{no_model} ({error})") from error
-    except (*_UNFIT, DivergedError) as error:
-        raise InputError(f"{no_model} ({type(error).__name__}: {first_line(error)})") from error
+    except (InputError, SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{file} is no model of this program ({first_line(error)}); train it again with "
+            f"`hgld train`"
+        ) from error
     return model if image_size is None else _for_size(model, image_size)
 
 
@@ -162,45 +164,23 @@ def read_model_settings(path: Path) -> dict[str, Any]:
 
 
 def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
-    exported = [one.name for one in setting_fields(ModelConfig) if one.changes_rows]
-    config = dataclasses.asdict(model.config)
-    return _sealed_text(
-        {
-            "kind": _KIND,
-            "format": _FORMAT,
-            **_description(model),
-            "model": {name: config[name] for name in exported},
-            "weights_sha256": weights_sha256,
-        }
-    )
-
-
-def _description(model: EmbeddingModel) -> dict[str, object]:
-    """Returns what `config.json` tells other programs of the weights."""
     mean, std = (
         # As short as float32 allows: 0.485, and not 0.48500001430511475.
         [float(str(one)) for one in values.flatten().cpu().numpy()]
         for values in (model.mean, model.std)
     )
-    return {
-        "image_size": model.image_size,
-        "embedding_dim": model.embedding_dim,
-        "mean": mean,
-        "std": std,
-    }
-
-
-def _require_described(model: EmbeddingModel, settings: Mapping[str, object]) -> None:
-    """Refuses a `config.json` that tells other programs something else than the weights are.
-
-    Raises:
-        ValueError: it does, such as a mean of NaN; or pixels cannot be divided by std.
-    """
-    for name, value in _description(model).items():
-        if settings[name] != value:
-            raise ValueError(f"{name} must be {value}, as in the weights, got {settings[name]!r}")
-    if not (model.std > 0).all():
-        raise ValueError(f"std must be above 0, got {settings['std']}")
+    return _sealed_text(
+        {
+            "kind": _KIND,
+            "format": _FORMAT,
+            "image_size": model.image_size,
+            "embedding_dim": model.embedding_dim,
+            "mean": mean,
+            "std": std,
+            "model": dataclasses.asdict(model.config),
+            "weights_sha256": weights_sha256,
+        }
+    )
 
 
 def _sealed_text(content: Mapping[str, object]) -> str:
@@ -209,37 +189,6 @@ def _sealed_text(content: Mapping[str, object]) -> str:
     text = json.dumps(rest, indent=2, ensure_ascii=False).removesuffix("\n}")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f'{text},\n  {_SEAL}"{digest}"\n}}\n'
-
-
-def _file_of(folder: Path) -> Path:
-    """Returns the file of weights in the folder of a run: that of today, if it is not an older."""
-    earlier = folder / _EARLIER_FILE
-    is_new = (folder / WEIGHTS_FILE).exists() or not earlier.exists()
-    return folder / WEIGHTS_FILE if is_new else earlier
-
-
-def _read(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Returns what `config.json` says, and the weights, both as they were written."""
-    digest = file_digest(weights)  # first: where there is no such folder, this is what is missing
-    settings = read_model_settings(weights.with_name(SETTINGS_FILE))
-    if digest != settings["weights_sha256"]:
-        raise DamagedError(f"{weights} is damaged: it has other bytes than were written")
-    return settings, safetensors.torch.load_file(weights)
-
-
-def _read_earlier(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Returns what a `model.pt` holds, in which earlier versions kept settings and weights."""
-    content = load_sealed(file)
-    return content["config"], content["state"]
-
-
-def _rebuilt(settings: dict[str, Any], state: dict[str, Tensor]) -> EmbeddingModel:
-    """Puts a model together again of what a file says; what does not fit raises one of `_UNFIT`."""
-    config = ModelConfig(**settings)
-    model = assemble_model(config, create_backbone(config))
-    model.load_state_dict(state)
-    _require_finite(model.state_dict())
-    return model
 
 
 def _for_size(earlier: EmbeddingModel, image_size: int) -> EmbeddingModel:
@@ -261,17 +210,3 @@ def _for_size(earlier: EmbeddingModel, image_size: int) -> EmbeddingModel:
             f"as it was trained with {earlier.image_size}: leave image_size out"
         ) from error
     return model
-
-
-def _require_finite(state: Mapping[str, Tensor]) -> None:
-    """Refuses weights that no image can be embedded with.
-
-    Raises:
-        DivergedError: one is NaN or infinite; the text names it.
-    """
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise DivergedError(
-                f"every weight must be finite, and {name} is not; lower learning_rate or set "
-                f'precision = "float32", and train again'
-            )

@@ -1,17 +1,33 @@
-"""What the steps of a run change: the weights, the optimiser, and where the run is."""
+"""What the steps of a run change (weights, optimiser, place in the run), and how that starts."""
 
-import math
+import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]  # not in its __all__
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hgld.training.methods.loss import MethodLoss
-from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.together.ranks import Ranks
+from hgld.engine.files import file_digest
+from hgld.engine.progress import progress
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.training.config import TrainConfig
+from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import LabelledImages
+from hgld.training.data.loading import load_batches
+from hgld.training.model.devices import choose_device, place_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
+from hgld.training.run.loss import MethodLoss
+from hgld.training.together import Ranks
+
+_MOST_FITTED = 20_000
+"""Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
+_AT_ONCE = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,46 +67,19 @@ class RunState:
     def content(self) -> dict[str, object]:
         """Returns what a checkpoint holds."""
         return {
-            "model": self.model.state_dict(),
-            "loss": self.loss.state_dict(),
-            "average": {} if self.average is None else self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **{name: part.state_dict() for name, part in self._parts().items()},
             "step": self.step,
             "sums": self.sums,
             "summed": self.summed,
         }
 
-    def restore(self, content: Mapping[str, object], steps: int) -> None:
-        """Takes over what a checkpoint held, all of it or nothing.
-
-        Args:
-            content: as `content` returned it.
-            steps: of the whole run.
-
-        Raises:
-            ValueError: it does not fit this run; the text says what does not.
-        """
-        step, summed = (_count(content, name, most=steps) for name in ("step", "summed"))
-        model = _tensors(content.get("model"), self.model.state_dict(), "model")
-        loss = _tensors(content.get("loss"), self.loss.state_dict(), "loss")
-        averaged = {} if self.average is None else self.average.state_dict()
-        average = _tensors(content.get("average"), averaged, "average")
-        moments = self._moments(content.get("optimiser"))
-        scaler = _numbers(content.get("scaler"), "scaler")
-        if scaler.keys() != self.scaler.state_dict().keys():
-            raise ValueError("its scaler has other values than that of this run")
-        sums = _numbers(content.get("sums"), "sums")
-        self.model.load_state_dict(model)
-        self.loss.load_state_dict(loss)
-        if self.average is not None:
-            self.average.load_state_dict(average)
-        if scaler:
-            self.scaler.load_state_dict(scaler)
-        # The settings of the optimiser are those of the run, whatever the file says.
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        self.step, self.summed, self.sums = step, summed, dict(sums)
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Takes over what `content` returned, of a run of the same settings and images."""
+        for name, part in self._parts().items():
+            if content[name]:  # a scaler that does nothing has no state
+                part.load_state_dict(content[name])
+        self.step, self.summed = content["step"], content["summed"]
+        self.sums = dict(content["sums"])
 
     def note(self, values: Mapping[str, float]) -> None:
         """Adds what is to be logged of a step."""
@@ -107,53 +96,154 @@ class RunState:
         self.sums, self.summed = {}, 0
         return {**means, "learning_rate": max(one["lr"] for one in self.optimiser.param_groups)}
 
-    def _moments(self, optimiser: object) -> dict[int, dict[str, Tensor]]:
-        """Returns what Adam keeps of each parameter, by its number.
-
-        A parameter that has had no gradient yet has none.
-        """
-        match optimiser:
-            case {"state": dict(state)}:
-                pass
-            case _:
-                raise ValueError("its optimiser has no state")
-        parameters = [one for group in self.optimiser.param_groups for one in group["params"]]
-        moments = {}
-        for number, kept in state.items():
-            if not isinstance(number, int) or not 0 <= number < len(parameters):
-                raise ValueError(f"its optimiser knows a parameter {number!r} that is not there")
-            parameter = parameters[number]
-            like = {"step": torch.tensor(0.0), "exp_avg": parameter, "exp_avg_sq": parameter}
-            moments[number] = _tensors(kept, like, f"optimiser, parameter {number}")
-        return moments
+    def _parts(self) -> dict[str, Any]:
+        average = {} if self.average is None else {"average": self.average}
+        parts = {"model": self.model, "loss": self.loss, **average}
+        return {**parts, "optimiser": self.optimiser, "scaler": self.scaler}
 
 
-def _count(content: Mapping[str, object], name: str, *, most: int) -> int:
-    value = content.get(name)
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{name} must be a whole number from 0 to {most}, got {value!r}")
-    return value
+def start_run(config: TrainConfig, landmarks: Tensor, ranks: Ranks | None = None) -> RunState:
+    """Builds the model, the loss and the optimiser of a run, before its first step.
+
+    Args:
+        config: of the run.
+        landmarks: (C, L) int64, the labels of each landmark.
+        ranks: which of the processes that train together this is.
+
+    Returns:
+        The run, on the device of the settings.
+
+    Raises:
+        InputError: a backbone, weights or a device that cannot be had, or a method that does not
+            fit the levels.
+        FetchError: weights cannot be fetched.
+    """
+    place = choose_device(config.device)
+    # A run that starts from another one's model needs no weights of its backbone.
+    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
+    model = place_model(build_model(built, seed=config.seed), place)
+    if config.crop_side != config.image_size and not model.takes_any_size:
+        raise InputError(
+            f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
+            f"{config.crop_size}: {config.backbone} takes images of one size only"
+        )
+    model.config = config.model
+    model.train()
+    try:
+        loss = MethodLoss(
+            config.method,
+            landmarks,
+            model.embedding_dim,
+            seed=config.seed,
+            memory_size=config.memory_size,
+        ).to(place)
+    except ValueError as error:
+        raise InputError(f"[train] {error}") from error
+    average = None
+    if config.average_decay:
+        decayed = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+        average = AveragedModel(model, multi_avg_fn=decayed)
+    return RunState(
+        model=model,
+        loss=loss,
+        optimiser=_make_optimiser(model, loss.proxies, config),
+        scaler=torch.amp.GradScaler(place.type, enabled=config.precision == "float16"),
+        average=average,
+        ranks=ranks or Ranks(),
+    )
 
 
-def _numbers(got: object, where: str) -> dict[str, float]:
-    if not isinstance(got, dict) or not all(
-        isinstance(name, str) and isinstance(value, int | float) and math.isfinite(value)
-        for name, value in got.items()
-    ):
-        raise ValueError(f"{where} must be finite numbers by name")
-    return got
+def _make_optimiser(
+    model: EmbeddingModel, proxies: nn.Parameter | None, config: TrainConfig
+) -> torch.optim.Optimizer:
+    """Returns an optimiser, whose groups each have a `factor` of the learning rate."""
+    decay = config.weight_decay
+    groups: list[dict[str, Any]] = [{"params": list(model.backbone.parameters())}]
+    if config.layer_decay != 1:
+        groups = param_groups_layer_decay(
+            model.backbone, weight_decay=decay, layer_decay=config.layer_decay
+        )
+    if model.projection is not None:
+        groups.append({"params": list(model.projection.parameters())})
+    if proxies is not None:
+        # Only their direction counts.
+        groups.append({"params": [proxies], "weight_decay": 0.0})
+    for group in groups:
+        group["factor"] = group.pop("lr_scale", 1.0)
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    return kind(groups, lr=config.learning_rate, weight_decay=decay)
 
 
-def _tensors(got: object, like: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
-    """Returns tensors that have the names, shapes and types of others, and finite values."""
-    if not isinstance(got, dict) or got.keys() != like.keys():
-        raise ValueError(f"{where}: it has other tensors than this run")
-    for name, wanted in like.items():
-        value = got[name]
-        wants = f"{tuple(wanted.shape)} {wanted.dtype}"
-        has = f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else "no tensor"
-        if has != wants:
-            raise ValueError(f"{where}: {name} is {has}, and in this run {wants}")
-        if not value.isfinite().all():
-            raise ValueError(f"{where}: {name} is not finite")
-    return got
+def init_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
+    """Returns what a run's fingerprint says of the model it starts from, beside its name.
+
+    Args:
+        workspace: of the build.
+        config: of the run.
+
+    Raises:
+        InputError: there is no model.
+    """
+    if not config.init:
+        return {}
+    path = workspace.path(config.init) / "model.safetensors"
+    if not path.is_file():
+        raise InputError(
+            f"init must name a run of this build that has ended, such as runs/first, got "
+            f"{config.init!r}: {path} is not there"
+        )
+    return {"init_digest": file_digest(path)}
+
+
+def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) -> None:
+    """Gives a model the weights of an earlier run's, fitted to its own image size.
+
+    Args:
+        model: of a new run.
+        workspace: of the build.
+        config: of the run; `init` names the earlier one.
+
+    Raises:
+        InputError: there is no model, or it is of another architecture.
+        DamagedError: it is not what its run wrote.
+    """
+    earlier = load_model(workspace.path(config.init), image_size=config.image_size).state_dict()
+    earlier.pop("centre", None)  # of its own training images, taken once all was learned
+    centre = {} if model.centre is None else {"centre": model.centre}
+    try:
+        model.load_state_dict({**earlier, **centre})
+    except RuntimeError as error:
+        raise InputError(
+            f"init must name a run of the same backbone, pooling and embedding_dim, got "
+            f"{config.init!r}: {error}"
+        ) from error
+
+
+def fit_to_images(
+    fit: Callable[[EmbeddingModel, Iterable[Tensor]], None],
+    model: EmbeddingModel,
+    images: LabelledImages,
+    config: TrainConfig,
+) -> None:
+    """Fits a part of a model to training images, evenly spaced among all.
+
+    Args:
+        fit: `whiten_projection`, before the first step; `centre_vectors`, after the last.
+        model: of the run; left in the mode that it is in.
+        images: that it is trained on.
+        config: of the run.
+
+    Raises:
+        InputError: an image cannot be read.
+        DamagedError: an image is not what was recorded.
+    """
+    every = -(-len(images) // _MOST_FITTED)
+    chosen = EvalImages(images.files()[::every], config.image_size, config.crop_pct)
+
+    def batches() -> Iterator[Tensor]:
+        with progress("train: vectors of training images", len(chosen)) as advance:
+            for batch in load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers):
+                yield batch
+                advance(len(batch))
+
+    fit(model, batches())

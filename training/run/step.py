@@ -9,18 +9,16 @@ Loss, ICCV 2019, section 3.3, for the two passes.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from hgld.errors import DivergedError
 from hgld.training.config import TrainConfig
-from hgld.training.data.epochs import move_batch
 from hgld.training.data.loading import seed_of
-from hgld.training.methods.loss import Cost
+from hgld.training.methods import Cost
 from hgld.training.model.devices import autocast
-from hgld.training.run.optimiser import set_learning_rates
 from hgld.training.run.state import RunState
 from hgld.training.watching.validation import largest_supercategory, mean_similarity
 
@@ -40,10 +38,10 @@ def take_step(
     Raises:
         DivergedError: the loss or the gradient is not finite; the weights are as they were.
     """
-    pixels, labels = move_batch((pixels, labels), run.place)
-    if config.frozen_backbone_steps:
-        run.model.backbone.requires_grad_(run.step >= config.frozen_backbone_steps)
-    set_learning_rates(run.optimiser, config, run.step, steps)
+    # From pinned memory, without waiting for the copy: what is computed next waits for it there.
+    pixels, labels = (one.to(run.place, non_blocking=True) for one in (pixels, labels))
+    for group in run.optimiser.param_groups:
+        group["lr"] = group["factor"] * learning_rate(config, run.step, steps)
 
     parts = _parts(pixels, config, run)
     graph = None
@@ -61,10 +59,10 @@ def take_step(
     torch.autograd.backward(run.scaler.scale(cost.total))
     slopes = run.ranks.own(embeddings.grad if embeddings.grad is not None else torch.zeros(0))
     if graph is not None:
-        _go_back(graph, slopes)
+        torch.autograd.backward(graph, slopes)
     else:
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
-            _go_back(_embed(run, config, at, images), slope)
+            torch.autograd.backward(_embed(run, config, at, images), slope)
     run.ranks.sum_gradients(run.model.parameters())
     batch = {
         "mean_similarity": mean_similarity(embeddings),
@@ -73,6 +71,22 @@ def take_step(
     _follow(run, config, cost, batch)
     if run.step > config.memory_from_step:
         run.loss.remember(embeddings.detach(), all_labels)
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Returns the learning rate of a step: up from 0 in `warm_up_steps`, then half a cosine down.
+
+    Args:
+        config: of the run.
+        step: steps done.
+        steps: of the whole run.
+    """
+    warm_up = config.warm_up_steps
+    if step < warm_up:
+        share = (step + 1) / (warm_up + 1)
+    else:
+        share = (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))) / 2
+    return config.learning_rate * share
 
 
 def _parts(pixels: Tensor, config: TrainConfig, run: RunState) -> list[tuple[int, Tensor]]:
@@ -93,12 +107,6 @@ def _embed(run: RunState, config: TrainConfig, first: int, images: Tensor) -> Te
     return embeddings
 
 
-def _go_back(embeddings: Tensor, slopes: Tensor) -> None:
-    # A model that is frozen, with nothing on its backbone, has no gradient.
-    if embeddings.requires_grad:
-        torch.autograd.backward(embeddings, slopes)
-
-
 def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, float]) -> None:
     """Moves the weights along the gradient, if it is one, and notes the loss beside the batch.
 
@@ -107,7 +115,8 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, 
     """
     run.scaler.unscale_(run.optimiser)
     limit = math.inf if config.gradient_clip is None else config.gradient_clip
-    norm = nn.utils.clip_grad_norm_(list(_learned(run)), limit)
+    learned = [*run.model.parameters(), *run.loss.parameters()]
+    norm = nn.utils.clip_grad_norm_(learned, limit)
     named = {"loss": cost.total, **cost.parts, "gradient_norm": norm}
     values = torch.stack([one.detach().double().cpu() for one in named.values()])
     seen = dict(zip(named, values.tolist(), strict=True))
@@ -129,8 +138,3 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, 
     if run.average is not None:
         run.average.update_parameters(run.model)
     run.note({**seen, **batch})
-
-
-def _learned(run: RunState) -> Iterator[nn.Parameter]:
-    yield from run.model.parameters()
-    yield from run.loss.parameters()

@@ -5,19 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from hgld.engine.config import row_settings
-from hgld.engine.files import atomic_file, writing
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.sealed import load_sealed, save_sealed
-from hgld.training.run.checkpoint import RunFiles, start_again
+from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.state import RunState
 from hgld.training.watching.health import health_of
 from hgld.training.watching.held_out import hold_out_landmarks, images_at
 from hgld.training.watching.lines import (
     best_validation,
-    is_stalled,
     progress_note,
     read_lines,
 )
@@ -76,12 +73,6 @@ class RunWatch:
                 workers=config.workers,
             )
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the run has gone on for too long without becoming better."""
-        patience = self._config.patience
-        return patience is not None and is_stalled(self._lines, patience)
-
     def log(self, line: Mapping[str, Any]) -> str:
         """Writes a line of the log, and warns of what is new in it.
 
@@ -130,27 +121,22 @@ class RunWatch:
         best = best_validation(self._lines)
         if self._config.keep == "best" and best is not None and best.step == run.step:
             content = {"step": run.step, "model": run.result.state_dict()}
-            with writing(self._files.best), atomic_file(self._files.best) as temporary:
-                save_sealed(content, temporary)
+            self._files.save(self._files.best, content)
 
     def kept(self, run: RunState) -> EmbeddingModel:
         """Returns the model that the run is to leave: of the best step or of the last one.
 
         Raises:
-            DamagedError: the weights of the best step are not what was written.
+            DamagedError: the weights of the best step are gone, or not what was written.
         """
         best = best_validation(self._lines)
         if self._config.keep == "last" or best is None:
             return run.result
-        again = start_again(self._files.folder)
-        try:
-            content = load_sealed(self._files.best)
-        except (DamagedError, InputError, OSError) as error:
-            raise DamagedError(f"the best weights cannot be read ({error}); {again}") from error
-        if content["step"] != best.step:
+        content = self._files.load(self._files.best)
+        if content["step"] != best.step:  # a run on a GPU, killed between the two, went another way
             raise DamagedError(
                 f"{self._files.best} must be of step {best.step}, the best, and is of step "
-                f"{content['step']}; {again}"
+                f"{content['step']}; delete {self._files.folder} and rerun, which trains it again"
             )
         run.result.load_state_dict(content["model"])
         logger.info("train: the best step was %d, with H-AP %.1f", best.step, 100 * best.h_ap)

@@ -10,7 +10,6 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from hgld.metrics.arguments import check_tensors
 from hgld.training.data.labels import LabelledImages
 
 _BITS = 1 << 53
@@ -52,9 +51,7 @@ def hold_out_landmarks(
         The positions of the images to train and to validate on.
 
     Raises:
-        TypeError: labels are no tensor.
-        ValueError: labels and names do not fit, the share is none, or it leaves fewer than two
-            landmarks on one side.
+        ValueError: fewer than two landmarks are left on one side.
 
     Example:
         >>> labels = torch.tensor([[0, 0], [1, 0], [0, 0], [2, 0], [3, 0]])
@@ -63,14 +60,6 @@ def hold_out_landmarks(
         >>> held_out.train.tolist(), held_out.validation.tolist()
         ([0, 2, 3], [1, 4])
     """
-    check_tensors(labels=labels)
-    if labels.ndim != 2 or labels.shape[1] != len(names) or not len(names):  # noqa: PLR2004
-        raise ValueError(
-            f"labels must have shape (N, L) with names of L levels, got {tuple(labels.shape)} "
-            f"and names of {len(names)}; pass images.labels and images.names"
-        )
-    if not 0 < share < 1:
-        raise ValueError(f"share must be above 0 and below 1, got {share}; 0.1 is usual")
     chosen = torch.zeros(len(names[0]), dtype=torch.bool)
     members = _members(labels, names)
     for supercategory, landmarks in members.items():

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +16,8 @@ from hgld.training.watching.validation import Validation
 THUMBNAIL_PX = 128
 """Side of a picture: sharp at the size it is shown on a dense screen."""
 _JPEG_QUALITY = 70
+_ROWS = 4
+_FOUND = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,7 @@ class RetrievedRow:
     """The nearest first."""
 
 
-def retrieved_rows(
-    validation: Validation,
-    images: LabelledImages,
-    *,
-    rows: int = 4,
-    k: int = 6,
-    landmark_names: Mapping[str, str] | None = None,
-) -> list[RetrievedRow]:
+def retrieved_rows(validation: Validation, images: LabelledImages) -> list[RetrievedRow]:
     """Shows what some of the validation's queries find.
 
     The queries are the same at every validation of a run, and nobody picks them: of images that
@@ -62,41 +56,37 @@ def retrieved_rows(
     Args:
         validation: of the images.
         images: the held-out ones.
-        rows: how many queries.
-        k: how many images of each.
-        landmark_names: what landmarks are called, by id; one that is not in it is shown by its id.
 
     Returns:
-        The rows; fewer where there are fewer queries.
+        Four rows of six pictures; fewer where there are fewer queries.
 
     Raises:
         DamagedError: a picture is not what was recorded.
         PictureError: it cannot be decoded.
     """
-    queries = _queries(images, rows)
+    queries = _queries(images)
     if not queries:
         return []
     ids = torch.arange(len(images))
     nearest = top_k(
-        *(validation.embeddings[queries], validation.embeddings, min(k, len(images) - 1)),
+        *(validation.embeddings[queries], validation.embeddings, min(_FOUND, len(images) - 1)),
         query_ids=ids[queries],
         index_ids=ids,
     ).indices
     shared = shared_levels(images.labels[queries], images.labels)  # (rows, m)
     levels = tuple(level.title for level in images.levels)
-    called = landmark_names or {}
     return [
         RetrievedRow(
             levels=levels,
-            query=_picture(images, query, len(levels), called),
+            query=_picture(images, query, len(levels)),
             h_ap=float(validation.h_ap[query]),
-            found=tuple(_picture(images, at, int(shared[row, at]), called) for at in found),
+            found=tuple(_picture(images, at, int(shared[row, at])) for at in found),
         )
         for row, (query, found) in enumerate(zip(queries, nearest.tolist(), strict=True))
     ]
 
 
-def _queries(images: LabelledImages, rows: int) -> list[int]:
+def _queries(images: LabelledImages) -> list[int]:
     """Returns the positions of the queries that are shown."""
     counts = torch.bincount(images.labels[:, 0])
     has_other = counts[images.labels[:, 0]] > 1
@@ -107,34 +97,39 @@ def _queries(images: LabelledImages, rows: int) -> list[int]:
     chosen: dict[int, int] = {}
     for at in order:
         chosen.setdefault(int(images.labels[at, 0]), at)
-    return list(chosen.values())[:rows]
+    return list(chosen.values())[:_ROWS]
 
 
-def _picture(
-    images: LabelledImages, at: int, shared: int, called: Mapping[str, str]
-) -> RetrievedPicture:
+def _picture(images: LabelledImages, at: int, shared: int) -> RetrievedPicture:
     landmark, *coarser = (
         names[label] for names, label in zip(images.names, images.labels[at].tolist(), strict=True)
     )
     levels = 1 + len(coarser)
     return RetrievedPicture(
-        uri=_thumbnail(images.picture(at)),
+        uri=picture_uri(images.picture(at), THUMBNAIL_PX),
         image_id=str(images.image_ids[at]),
-        labels=(
-            called.get(landmark) or f"{images.levels[0].title} {landmark}",
-            *(label.strip() for label in coarser),
-        ),
+        labels=(f"{images.levels[0].title} {landmark}", *(label.strip() for label in coarser)),
         # Shared levels are counted from the coarsest.
         shares=tuple(level >= levels - shared for level in range(levels)),
     )
 
 
-def _thumbnail(picture: PictureFile) -> str:
-    """Returns a picture as a small square JPEG in a data URI, cropped about its middle."""
+def picture_uri(picture: PictureFile, side: int) -> str:
+    """Returns a picture as a small square JPEG in a data URI, cropped about its middle.
+
+    Args:
+        picture: a file of the build.
+        side: of the JPEG, in pixels.
+
+    Raises:
+        DamagedError: it is gone, or is not what was recorded.
+        PictureError: it cannot be decoded.
+    """
     from PIL import Image, ImageOps
 
-    image = decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=2 * THUMBNAIL_PX)
-    small = ImageOps.fit(image, (THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    # Twice what is shown: a JPEG is decoded no larger than that.
+    image = decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=2 * side)
+    small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

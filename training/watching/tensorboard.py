@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from hgld.engine.files import writing
 from hgld.errors import InputError, how_to_install
@@ -14,7 +13,7 @@ from hgld.training.watching.lines import LogLine
 
 EVENTS = "tensorboard"
 """Name of the folder in that of the run."""
-_FILES = "events.out.tfevents.*"
+_NAME = "events.out.tfevents"
 _SEPARATE = frozenset({"step", "validation"})
 
 
@@ -22,17 +21,17 @@ class TensorBoardLog:
     """Event files of a run: a scalar for each number of each line of the log.
 
     What the files hold follows from the log alone. A run that was stopped logs the steps since its
-    checkpoint once more, so on every start the lines that stand are written to a new file, which
-    tells TensorBoard to drop what it has read of any step (its session log starts at step 0); of
-    the files before it the newest stays. Each line is given to the system at once: a kill takes
-    none. There is no thread, as in torch's SummaryWriter: a full disk would end that one and not
-    the run, and processes that read images are forked from this one.
+    checkpoint once more, so every start writes the lines that stand to a new file, which tells
+    TensorBoard to drop what it has read (its session log starts at step 0). Each line is given to
+    the system at once: a kill takes none. There is no thread, as in torch's SummaryWriter: a full
+    disk would end that one and not the run, and readers of images are forked from this process.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as run:
-        ...     with TensorBoardLog(Path(run), []) as log:
-        ...         log.add({"step": 50, "loss": 0.7})
+        ...     log = TensorBoardLog(Path(run), [])
+        ...     log.add({"step": 50, "loss": 0.7})
+        ...     log.close()
         ...     len(list(Path(run).glob("tensorboard/*")))
         1
     """
@@ -57,23 +56,27 @@ class TensorBoardLog:
             ) from error
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         self._folder = folder / EVENTS
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            before = sorted(self._folder.glob(_FILES))
-            self._file = (self._folder / _file_name(before)).open("wb", buffering=0)
-            self._records = RecordWriter(self._file)
-            try:
-                start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-                for head in ({"file_version": "brain.Event:2"}, {"session_log": start}):
-                    self._write(self._event(wall_time=time.time(), step=0, **head))
-                for line in lines:
-                    self._write_line(line)
-            except OSError:
-                self._file.close()
-                raise
-            # Not the newest, which a TensorBoard may be reading: it never leaves one that is gone.
-            for path in before[:-1]:
-                path.unlink(missing_ok=True)
+            before = sorted(self._folder.glob(f"{_NAME}.*"))
+            # TensorBoard reads files in the order of their names.
+            place = 1 + int(before[-1].name.split(".")[3]) if before else 0
+            name = f"{_NAME}.{place:010d}.{socket.gethostname()}.{os.getpid()}"
+            self._file = (self._folder / name).open("wb", buffering=0)
+        self._records = RecordWriter(self._file)
+        try:
+            with writing(self._folder):
+                self._write(step=0, file_version="brain.Event:2")
+                self._write(step=0, session_log=start)
+            for line in lines:
+                self.add(line)
+        except InputError:
+            self._file.close()
+            raise
+        # Not the newest, which a TensorBoard may be reading: it never leaves one that is gone.
+        for path in before[:-1]:
+            path.unlink(missing_ok=True)
 
     def add(self, line: LogLine) -> None:
         """Writes the numbers of a line of the log; those of a validation under `validation/`.
@@ -83,40 +86,17 @@ class TensorBoardLog:
         Raises:
             InputError: there is no room, or the file system refuses.
         """
+        values = [self._summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(line)]
         with writing(self._folder):
-            self._write_line(line)
+            self._write(step=line["step"], summary=self._summary(value=values))
 
     def close(self) -> None:
         """Ends the writing; may be called twice."""
         self._file.close()
 
-    def __enter__(self) -> "TensorBoardLog":
-        """Returns itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Ends the writing."""
-        self.close()
-
-    def _write_line(self, line: LogLine) -> None:
-        values = [self._summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(line)]
-        summary = self._summary(value=values)
-        self._write(self._event(wall_time=time.time(), step=line["step"], summary=summary))
-
-    def _write(self, event: object) -> None:
-        self._records.write(event.SerializeToString())  # type: ignore[attr-defined]
-
-
-def _file_name(before: Sequence[Path]) -> str:
-    """Returns a name that sorts behind those there are, which is the order of TensorBoard."""
-    seconds = [int(path.name.split(".")[3]) for path in before if path.name.split(".")[3].isdigit()]
-    second = max([int(time.time()), *(one + 1 for one in seconds)])
-    return f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.0"
+    def _write(self, **content: object) -> None:
+        event = self._event(wall_time=time.time(), **content)
+        self._records.write(event.SerializeToString())
 
 
 def _scalars(line: LogLine) -> Iterator[tuple[str, float]]:

@@ -12,16 +12,16 @@ from torch.utils.data import Dataset
 
 from hgld.engine.progress import progress
 from hgld.metrics import EvaluationSettings, evaluate
-from hgld.metrics.arguments import check_tensors
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import load_batches
-from hgld.training.index.search import top_k
-from hgld.training.model.config import CROP_PCT, Precision
-from hgld.training.model.devices import autocast, enough_memory
+from hgld.training.model.config import CROP_PCT
+from hgld.training.model.devices import enough_memory
 
 # No recalls: nothing of them is shown, and counting them takes time.
 _SETTINGS = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
+_BATCH = 64
+"""Pictures at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +40,10 @@ class Validation:
     """(m, D) float32 on the CPU."""
     mean_similarity: float
     """See `mean_similarity`."""
-    nearest_in_one: float
-    """Share of the queries whose nearest image is of the super-category that is most often so."""
-    images_in_one: float
-    """Share of the images that are of that super-category."""
 
     def line(self) -> dict[str, float | int | None]:
         """Returns what the log has of it, as JSON has it: None where nothing is defined."""
-        numbers = {
-            **self.means,
-            "mean_similarity": self.mean_similarity,
-            "nearest_in_one": self.nearest_in_one,
-            "images_in_one": self.images_in_one,
-        }
+        numbers = {**self.means, "mean_similarity": self.mean_similarity}
         return {
             **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
             "queries": self.queries,
@@ -69,8 +60,6 @@ class Validator:
     """Side of the square the model sees, in pixels."""
     crop_pct: float = CROP_PCT
     """Share of a picture's shorter side that it is."""
-    batch_size: int = 64
-    precision: Precision = "float32"
     workers: int = 0
     """Processes that read images; 0: this process itself."""
 
@@ -86,54 +75,31 @@ class Validator:
             DamagedError: an image is not what was recorded.
         """
         dataset = EvalImages(self.images.files(), self.image_size, self.crop_pct)
-        embeddings = embed_undisturbed(
-            model,
-            dataset,
-            batch_size=self.batch_size,
-            precision=self.precision,
-            workers=self.workers,
-        )
+        embeddings = embed_undisturbed(model, dataset, workers=self.workers)
         return measure_embeddings(embeddings, self.images.labels)
 
 
-def embed_undisturbed(
-    model: nn.Module,
-    dataset: Dataset[Tensor],
-    *,
-    batch_size: int = 64,
-    precision: Precision = "float32",
-    workers: int = 0,
-) -> Tensor:
+def embed_undisturbed(model: nn.Module, dataset: Dataset[Tensor], *, workers: int = 0) -> Tensor:
     """Embeds pictures amid training: afterwards the run goes on as if nothing had been.
 
     Args:
         model: on any device; each of its modules keeps its mode, training or not.
         dataset: m pictures (3, S, S) uint8, such as `EvalImages`.
-        batch_size: pictures at a time.
-        precision: of the forward pass.
         workers: processes that read pictures; 0: this process itself.
 
     Returns:
         (m, D) float32 on the CPU.
 
     Raises:
-        ValueError: there are no pictures.
         InputError: a picture cannot be read, or there is not enough memory.
         DamagedError: a picture is not what was recorded.
     """
     count = len(cast("EvalImages", dataset))
-    if not count:
-        raise ValueError(
-            "dataset must hold at least one picture, got none; hold out a larger share"
-        )
     place = next((one.device for one in model.parameters()), torch.device("cpu"))
     batches = []
     with _evaluating(model, place), progress("validate: images", count) as advance:
-        for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
-            with (
-                enough_memory(place, len(pixels), pixels.shape[-1]),
-                autocast(place, precision),
-            ):
+        for pixels in load_batches(dataset, batch_size=_BATCH, workers=workers):
+            with enough_memory(place, len(pixels), pixels.shape[-1]):
                 batches.append(model(pixels.to(place)).float().cpu())
             advance(len(pixels))
     return torch.cat(batches)
@@ -143,14 +109,14 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
     """Measures how well images find one another: each is a query, and all others its index.
 
     Args:
-        embeddings: (m, D) float32, unit norm.
+        embeddings: (m, D) float32, unit norm; m is at least 2, a query and what it searches.
         labels: (m, L) int64, finest level first.
 
     Returns:
         H-AP and, for each level, the mean of the average precision over the whole ranking.
 
     Raises:
-        ValueError: fewer than two images, shapes that do not fit, a value that is not finite.
+        ValueError: shapes that do not fit, or a value that is not finite.
 
     Example:
         >>> embeddings = torch.eye(3)[[0, 0, 1]]
@@ -158,11 +124,6 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
         >>> found.means, found.undefined["h_ap"]
         ({'h_ap': 1.0, 'map_landmark': 1.0, 'map_supercategory': 1.0}, 1)
     """
-    check_tensors(embeddings=embeddings, labels=labels)
-    if len(embeddings) < 2:  # noqa: PLR2004 - a query and what it searches
-        raise ValueError(
-            f"embeddings must be of at least 2 images, got {len(embeddings)}; hold out more"
-        )
     keys = level_keys(labels.shape[1])
     evaluation = evaluate(
         *(embeddings, labels, embeddings, labels),
@@ -173,7 +134,6 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
     )
     shown = {"h_ap": "h_ap", **{f"map_{key}": f"ap_{key}" for key in keys}}
     means, undefined = evaluation.means(), evaluation.undefined()
-    nearest_in_one, images_in_one = _most_found(embeddings, labels[:, min(1, labels.shape[1] - 1)])
     return Validation(
         queries=len(embeddings),
         means={name: means[key] for name, key in shown.items()},
@@ -181,8 +141,6 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
         h_ap=evaluation.per_query["h_ap"],
         embeddings=embeddings,
         mean_similarity=mean_similarity(embeddings),
-        nearest_in_one=nearest_in_one,
-        images_in_one=images_in_one,
     )
 
 
@@ -238,15 +196,6 @@ def largest_supercategory(labels: Tensor) -> float:
     column = labels[:, min(1, labels.shape[1] - 1)]
     counts = torch.unique(column, return_counts=True)[1]
     return int(counts.max()) / len(labels)
-
-
-def _most_found(embeddings: Tensor, supercategories: Tensor) -> tuple[float, float]:
-    """Returns the two shares `nearest_in_one` and `images_in_one`."""
-    ids = torch.arange(len(embeddings))
-    nearest = top_k(embeddings, embeddings, 1, query_ids=ids, index_ids=ids).indices[:, 0]
-    found, counts = torch.unique(supercategories[nearest], return_counts=True)
-    most = found[counts.argmax()]
-    return int(counts.max()) / len(ids), int((supercategories == most).sum()) / len(ids)
 
 
 @contextlib.contextmanager

@@ -5,15 +5,16 @@ It links to the Commons categories of landmarks, and loads none.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.agreement.levels import WORST_LABELS, Estimate, LevelAgreement
-from hgld.benchmarks.pages import category_name, page_template, percent
+from hgld.plots.heat import HeatTable, heat_table
+from hgld.plots.pages import page_template, percent
+from hgld.scrape.wikimedia.titles import category_name
 
 if TYPE_CHECKING:
     from hgld.benchmarks.labels.agreement.stage import Comparison
@@ -22,8 +23,6 @@ SUSPECTS_SHOWN = 100
 """Official rows that look wrong on the page; all of them are in the files beside it."""
 MOST_LABELS = 100
 """Labels of the table of confusions; those of most landmarks, where there are more."""
-SHADES = 8
-"""Shades; the k-th ends at (k / 8)^2 of a row, so that rare confusions can be told from none."""
 _OTHERS = ("another label", "no label")
 
 MEASURES = {
@@ -42,28 +41,12 @@ MEASURES = {
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+")
 
 
-class HeatCell(NamedTuple):
-    """Landmarks of an official label that have one label of ours."""
+def confusions(level: LevelAgreement) -> tuple[HeatTable, int]:
+    """Lays out the confusions of a level, so that labels that are confused stand together.
 
-    landmarks: int
-    title: str
-    kind: str
-    """The shade's class; `same` where both agree."""
-
-
-class HeatTable(NamedTuple):
-    """The confusions of a level."""
-
-    columns: Sequence[str]
-    """Labels of ours: those of the rows in their order, another label, no label."""
-    rows: Mapping[str, Sequence[HeatCell]]
-    """Official label to its cells."""
-    left_out: int
-    """Official labels of fewest landmarks, which have no row."""
-
-
-def heat_table(level: LevelAgreement) -> HeatTable:
-    """Lays out the confusions of a level, so that labels that are confused stand together."""
+    Returns:
+        Official labels by ours; and how many labels, those of fewest landmarks, have no row.
+    """
     known = [one for one in level.labels if one.landmarks]
     by_size = sorted(known, key=lambda one: (-one.landmarks, one.label))[:MOST_LABELS]
     place = {one.label: number for number, one in enumerate(by_size)}
@@ -73,21 +56,9 @@ def heat_table(level: LevelAgreement) -> HeatTable:
             column = len(place) + 1 if ours is None else place.get(ours, len(place))
             counts[place[official], column] += landmarks
     order = order_by_confusion(counts[:, : len(place)])
+    ordered = counts[order][:, [*order, -2, -1]].tolist()
     labels = [by_size[number].label for number in order]
-    columns = [*labels, *_OTHERS]
-    rows = {}
-    for label, number in zip(labels, order, strict=True):
-        row = counts[number, [*order, -2, -1]].tolist()
-        rows[label] = [_cell(label, *cell, sum(row)) for cell in zip(columns, row, strict=True)]
-    return HeatTable(columns, rows, len(known) - len(rows))
-
-
-def _cell(official: str, ours: str, landmarks: int, total: int) -> HeatCell:
-    if not landmarks:
-        return HeatCell(0, "", "")
-    kind = "same" if official == ours else "other"
-    title = f"{official}: {landmarks:,} of {total:,} are {ours}"
-    return HeatCell(landmarks, title, f"{kind} s{shade_of(landmarks / total)}")
+    return heat_table(ordered, labels, _OTHERS), len(known) - len(labels)
 
 
 def order_by_confusion(counts: NDArray[np.int64]) -> list[int]:
@@ -107,16 +78,6 @@ def order_by_confusion(counts: NDArray[np.int64]) -> list[int]:
     tree = linkage(squareform(distances), method="average", optimal_ordering=True)
     order: list[int] = leaves_list(tree).tolist()
     return order
-
-
-def shade_of(share: float) -> int:
-    """Returns the shade for a share of a row, above 0.
-
-    Example:
-        >>> [shade_of(share) for share in (0.001, 0.1, 0.3, 1.0)]
-        [1, 3, 5, 8]
-    """
-    return max(1, min(SHADES, math.ceil(SHADES * math.sqrt(share))))
 
 
 def interval(estimate: Estimate) -> str:
@@ -157,12 +118,13 @@ def render_agreement(found: "Comparison", suspects: pa.Table) -> str:
         category_name=category_name,
     )
     finest = found.levels[0]
+    heat, left_out = confusions(finest)
     return template.render(
         found=found,
         finest=finest,
         measures=MEASURES,
-        heat=heat_table(finest),
-        shades=SHADES,
+        heat=heat,
+        left_out=left_out,
         worst=[one for one in finest.labels[:WORST_LABELS] if one.errors],
         suspects=suspects.slice(0, SUSPECTS_SHOWN).to_pylist(),
         all_suspects=len(suspects),

@@ -16,7 +16,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.exporting.config import ExportConfig, card_stage, onnx_stage
+from hgld.training.model.exporting import ExportConfig, card_stage, onnx_stage
 from tests.benchmarks.retrieval.test_methods import record
 from tests.training.conftest import trained_build, undisturbed
 from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run

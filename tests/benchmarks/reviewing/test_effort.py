@@ -1,5 +1,6 @@
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
-pytest.importorskip("matplotlib", reason="needs `pip install 'hgld[dev]'`")
 
 from hgld.benchmarks.labels.proposals.scoring import Official
 from hgld.benchmarks.labels.proposals.silver import SilverSource
@@ -274,4 +274,14 @@ def test_the_program_writes_figures_and_curves_of_every_way_and_seed(
         assert list(setting["ways"]) == list(effort.WAYS)
         for way in setting["ways"].values():
             assert [curve[-1][1] for curve in way["curves"]] == [13, 13]
-    assert "<svg" in plot.read_text(encoding="utf-8")
+    assert plot.read_text(encoding="utf-8").count("<path") == 4 * 3 + 3
+
+
+def test_the_published_curves_are_of_the_published_figures() -> None:
+    root = Path(__file__).parents[3]
+    report = json.loads((root / "benchmarks/results/review/effort.json").read_text("utf-8"))
+    drawn = [
+        re.findall(r' d="(.*?)"', svg)
+        for svg in (effort.draw(report), (root / "docs/review_effort.svg").read_text("utf-8"))
+    ]
+    assert drawn[0] == drawn[1]

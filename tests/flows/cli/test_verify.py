@@ -43,8 +43,8 @@ def test_what_a_step_cannot_read_is_named_and_hides_no_other_damage(built: Works
     unreadable.unlink()
     unreadable.mkdir()
     altered.write_text("x")
-    found = built.path("runs/happier/checkpoint.pt")
-    RunFiles(found.parent).save("f", {"step": 1})
+    found = RunFiles(built.path("runs/happier")).checkpoint
+    save_sealed({"step": 1}, found)
     found.write_bytes(found.read_bytes()[:-1])
     assert set(named(built)) == {unreadable, altered, found}
 
@@ -90,9 +90,9 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
     root = built.root
     block, key = root / f"benchmarks/embeddings/{'a' * 32}.safetensors", {"key": "a" * 64}
     save_file({"embeddings": torch.ones(1, 1)}, block, metadata={**key, "sha256": "0" * 64})
-    checkpoint = root / "runs/happier/checkpoint.pt"
-    RunFiles(checkpoint.parent).save("f", {"step": 1})
-    best = RunFiles(checkpoint.parent).best
+    files = RunFiles(root / "runs/happier")
+    checkpoint, best = files.checkpoint, files.best
+    save_sealed({"step": 1}, checkpoint)
     save_sealed({"step": 1, "model": {"weight": torch.ones(50)}}, best)
     index = root / "runs/happier/index-photos/index.json"
     index.parent.mkdir()
@@ -101,7 +101,7 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
         root / "metadata/csv/test.csv": "`hgld metadata`",
         next(root.glob("raw/commons-pages/*.json.gz")): "`hgld scrape --force`",
         root / "review/decisions.jsonl": "`cp ",
-        checkpoint: "`hgld train`",
+        checkpoint: "delete ",
         best: "delete ",
     }
     for path in damaged:

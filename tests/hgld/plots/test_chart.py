@@ -1,14 +1,15 @@
-"""What is drawn of a line: every spike, no bridge over a gap, and words for who sees no picture."""
+"""What is drawn of a line: every spike, and no bridge over a gap."""
 
 import math
 import re
 from collections.abc import Sequence
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.plots.chart import Chart, Drawing, Line, draw, moving_mean, thinned
+from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
@@ -55,7 +56,6 @@ def test_a_spike_of_one_value_in_twenty_thousand_is_in_the_path() -> None:
     assert len(heights) < 4 * 482
     # Its axis goes from 0 to 30, and y grows downwards.
     assert min(heights) == pytest.approx(1000 * (30 - 29) / 30, rel=0.01)
-    assert "4,322" in drawing.described
 
 
 def test_a_gap_where_a_value_is_not_finite_is_not_drawn_over() -> None:
@@ -85,6 +85,13 @@ def test_several_lines_share_the_axes_and_the_rows() -> None:
     assert [line.last for line in drawing.lines] == ["0.6", "0.25"]
     assert drawing.lines[0].dots[0][0] == 25.0  # 10 of 40
     assert drawing.x_mark == 50.0
+
+
+def test_a_figure_is_an_svg_file_of_its_own() -> None:
+    svg = ElementTree.fromstring(figure([drawn([1.0, -2.0]), drawn([3.0] * 50)], "<Two>"))  # noqa: S314
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert svg.get("aria-label") == "<Two>"
+    assert len(svg.findall(".//{*}path")) == 2 + 1  # and the one name of both
 
 
 def test_points_are_not_joined_and_each_is_marked() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.training.model.exporting.config import onnx_stage
+from hgld.training.model.exporting import onnx_stage
 from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.typed import run_typed

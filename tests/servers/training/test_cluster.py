@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.training.model.saved import load_model
-from tests.training.together.test_cluster import stand_ins, submitted
+from tests.training.test_cluster import stand_ins, submitted
 from tests.worlds.training_runs import METRICS, STEPS, TINY
 
 __all__ = ["stand_ins"]  # a fixture

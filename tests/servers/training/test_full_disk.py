@@ -1,11 +1,11 @@
 """Training and its index on a disk that is full, or takes no write: one line, and it goes on."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import torch
 
-from hgld import losses
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.labels import query_and_index_images
@@ -15,68 +15,14 @@ from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.run import run_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
-from hgld.training.run.checkpoint import RunFiles
-from hgld.training.run.loop import run_train
 from hgld.training.watching.page import write_run_page
 from hgld.training.watching.tensorboard import TensorBoardLog
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
-from tests.training.run.test_checkpoint import step_of, steps_logged
 from tests.training.watching.curves import Log, good_log
 from tests.worlds.disk import Disk
-from tests.worlds.training_runs import CHECKPOINT, TINY, forget_training, in_step, log_of
+from tests.worlds.training_runs import TINY
 
 NO_ROOM = "No space left on device"
-
-
-@pytest.mark.fault(88, "full disk in a checkpoint")
-@pytest.mark.fault(99, "full disk in training")
-def test_a_checkpoint_and_a_line_that_find_no_room_leave_those_before_them(disk: Disk) -> None:
-    disk.resize(200)
-    files, big = RunFiles(disk.folder / "run"), {"w": torch.rand(20_000)}
-    files.resume("f1", lambda _: None)
-    for step in (3, 6):
-        files.save("f1", {"step": step, "model": big})
-        files.log({"step": step, "text": "x" * 4000})
-    disk.fill()
-    with pytest.raises(InputError, match=NO_ROOM):
-        files.save("f1", {"step": 9, "model": big})
-    with pytest.raises(InputError, match=NO_ROOM):
-        files.log({"step": 9, "text": "y" * 8000})
-    disk.empty()
-    assert step_of(files) == 6
-    assert steps_logged(files) == [3, 6]
-    files.save("f1", {"step": 9, "model": big})
-
-
-@pytest.mark.fault(90, "read-only folder of a run")
-def test_a_folder_that_cannot_be_written_to_is_one_error(disk: Disk) -> None:
-    files = RunFiles(disk.folder / "run")
-    files.save("f1", {"step": 1})
-    with disk.read_only():
-        with pytest.raises(InputError, match="Read-only"):
-            files.save("f1", {"step": 2})
-        with pytest.raises(InputError, match="Read-only"):
-            files.log({"step": 2})
-    assert step_of(files) == 1
-
-
-@pytest.mark.fault(99, "full disk in training")
-def test_a_run_goes_on_to_the_same_log_when_there_is_room(
-    tiny_build: Workspace, disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_train(tiny_build, TINY)
-    whole = log_of(tiny_build)
-    forget_training(tiny_build)
-    disk.resize(8000)
-    tiny_build.path("runs").symlink_to(disk.folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", in_step(5, disk.fill))
-        with pytest.raises(InputError, match=NO_ROOM):
-            run_train(tiny_build, TINY)
-    disk.empty()
-    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] >= 3
-    run_train(tiny_build, TINY)
-    assert log_of(tiny_build) == whole
 
 
 def test_a_page_that_finds_no_room_leaves_the_one_there_was(disk: Disk) -> None:
@@ -101,7 +47,7 @@ def test_events_for_tensorboard_are_taken_up_when_there_is_room(disk: Disk) -> N
         for line in lines:
             log.add(line)
 
-    with TensorBoardLog(disk.folder, good_log(5)) as log:
+    with closing(TensorBoardLog(disk.folder, good_log(5))) as log:
         disk.fill()
         # What is left of its last page is filled first.
         with pytest.raises(InputError, match=NO_ROOM):
@@ -109,8 +55,7 @@ def test_events_for_tensorboard_are_taken_up_when_there_is_room(disk: Disk) -> N
     with pytest.raises(InputError, match=NO_ROOM):
         TensorBoardLog(disk.folder, good_log(500))
     disk.empty()
-    with TensorBoardLog(disk.folder, good_log(7)):
-        pass
+    TensorBoardLog(disk.folder, good_log(7)).close()
 
 
 def test_an_index_is_made_when_there_is_room(disk: Disk, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hgld.training.model.devices import kept_memory, release_memory
+from hgld.training.model.devices import kept_memory
 
 _PAGE = 4096
 _SIZE = 64 * 1024 * 1024  # above the most from which glibc asks the system itself
@@ -35,8 +35,6 @@ def check_memory() -> None:
         with kept_memory(place):
             faults(1)
             assert faults(4) < pages / 4
-            release_memory()
-            assert faults(1) > pages / 2
         assert faults(4) < pages / 4  # after a block within, too
     assert faults(4) > 2 * pages
 

@@ -12,11 +12,11 @@ import torch
 
 from hgld.errors import InputError
 from hgld.training.model.embedding import build_model
-from hgld.training.model.exporting.onnx import LARGEST_DIFFERENCE, export_onnx
+from hgld.training.model.onnx import LARGEST_DIFFERENCE, export_onnx
 from tests.training.model.test_embedding import TINY, pictures
 from tests.worlds.commands.once import made_once
 
-MODEL = dataclasses.replace(TINY, learn_gem_p=True, embedding_dim=8, projection_norm="l2")
+MODEL = dataclasses.replace(TINY, embedding_dim=8)
 
 
 def run(path: Path, images: torch.Tensor) -> torch.Tensor:
@@ -65,7 +65,7 @@ def test_a_model_that_gives_something_else_as_onnx_is_refused(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     traced = onnx.load(exported)
-    monkeypatch.setattr("hgld.training.model.exporting.onnx._traced", lambda _model: traced)
+    monkeypatch.setattr("hgld.training.model.onnx._traced", lambda _model: traced)
     export_onnx(build_model(MODEL, seed=3), tmp_path / "m.onnx", metadata={})
     other = build_model(MODEL, seed=3)
     with torch.no_grad():

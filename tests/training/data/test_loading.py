@@ -1,20 +1,25 @@
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.training.data.images import AugmentedImages
+from hgld.training.data.labels import training_images
 from hgld.training.data.loading import (
+    RunPlace,
     load_batches,
-    loaded,
-    loader_settings,
     random_numbers,
+    run_batches,
     seed_of,
 )
+from hgld.training.data.sampler import LandmarkSampler
 
 
 class Numbers(Dataset[Tensor]):
@@ -32,48 +37,48 @@ class Numbers(Dataset[Tensor]):
         return torch.tensor(index)
 
 
+class Places(Dataset[Tensor]):
+    """Items that are their own places, and the process that loads them and its niceness."""
+
+    def __init__(self, fired: Path | None = None) -> None:
+        self._fired = fired
+
+    def __getitem__(self, place: RunPlace) -> Tensor:
+        if self._fired and (place.epoch, place.position) == (1, 5) and not self._fired.exists():
+            self._fired.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.tensor([*place, os.getpid(), os.nice(0)])
+
+
+def order_of(rank: int = 0, world_size: int = 1) -> LandmarkSampler:
+    landmarks = torch.arange(6).repeat_interleave(4)
+    return LandmarkSampler(
+        landmarks,
+        batch_size=4,
+        samples_per_landmark=2,
+        max_per_landmark=4,
+        rank=rank,
+        world_size=world_size,
+    )
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_come_in_order_from_the_start_asked_for(workers: int) -> None:
-    batches = load_batches(Numbers(8), batch_size=3, start=2, workers=workers)
-    assert [batch.tolist() for batch in batches] == [[2, 3, 4], [5, 6, 7]]
+    batches = load_batches(Numbers(8), batch_size=4, start=2, workers=workers)
+    assert [batch.tolist() for batch in batches] == [[2, 3, 4, 5], [6, 7]]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_unreadable_item_gives_its_one_line_from_any_process(workers: int) -> None:
+def test_an_unreadable_item_gives_its_one_line_and_ends_the_processes_at_once(
+    workers: int,
+) -> None:
     batches = load_batches(Numbers(4, broken=3), batch_size=2, workers=workers)
     assert next(batches).tolist() == [0, 1]
-    with pytest.raises(InputError, match=r"^cannot read number 3; write it down again$"):
+    with pytest.raises(InputError, match=r"^cannot read number 3; write it down again$") as caught:
         next(batches)
-
-
-def test_an_error_ends_the_processes_that_load_at_once() -> None:
-    batches = load_batches(Numbers(4, broken=3), batch_size=2, workers=2)
-    next(batches)
-    with pytest.raises(InputError) as caught:
-        next(batches)
-    # While the error is held, and with it the loader: torch alone would wait for 5 s each.
+    # While the error is held, and with it the loader: torch by itself would wait for 5 s each.
     assert multiprocessing.active_children() == []
     assert caught.value.__cause__ is not None
-
-
-class Niceness(Dataset[Tensor]):
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.tensor(os.nice(0))
-
-
-@pytest.mark.parametrize("has_gpu", [True, False])
-def test_what_loads_leaves_the_cores_to_a_model_that_is_computed_on_them(
-    has_gpu: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    settings = loader_settings(1) | {"pin_memory": False}  # there may be none to pin it for
-    own = os.nice(0)
-    (niceness,) = loaded(DataLoader(Niceness(), **settings), 1)
-    assert niceness.item() == (own if has_gpu else min(19, own + 10))
-    assert os.nice(0) == own
 
 
 def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:
@@ -101,37 +106,79 @@ def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
         next(batches)
 
 
-def test_the_death_of_a_loader_is_told_between_steps_only() -> None:
-    def handler(*_: object) -> None:
-        raise AssertionError
+def test_the_same_processes_load_all_epochs_and_give_way_to_the_model() -> None:
+    order, own = order_of(), os.nice(0)
+    batches = list(run_batches(Places(), order, epochs=5, workers=2))
+    assert len(batches) == 5 * len(order)
+    pids = {int(batch[0, 3]) for batch in batches}
+    assert len(pids) == min(2, os.cpu_count() or 1)
+    assert os.getpid() not in pids
+    if not torch.cuda.is_available():
+        assert {int(batch[0, 4]) for batch in batches} == {min(19, own + 10)}
+    for number, batch in enumerate(batches):
+        epoch, in_epoch = divmod(number, len(order))
+        assert (batch[:, 0] == epoch).all()
+        assert batch[:, 1].tolist() == list(range(4 * in_epoch, 4 * in_epoch + 4))
+        assert batch[:, 2].tolist() == order.epoch(epoch)[in_epoch].tolist()
 
-    before = signal.signal(signal.SIGCHLD, handler)
-    try:
-        batches = load_batches(Numbers(4), batch_size=2, workers=1)
-        next(batches)
-        amid = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        assert len(list(batches)) == 1
-    finally:
-        signal.signal(signal.SIGCHLD, before)
-    assert amid is handler
+
+@pytest.mark.parametrize("start", [1, 6, 7, 12])
+def test_batches_that_are_done_are_left_out(start: int) -> None:
+    whole = [batch[:, :3].tolist() for batch in run_batches(Places(), order_of(), epochs=2)]
+    rest = run_batches(Places(), order_of(), epochs=2, start=start)
+    assert [batch[:, :3].tolist() for batch in rest] == whole[start:]
 
 
-def test_loading_draws_nothing_from_the_global_generator() -> None:
+def test_ranks_see_the_pixels_of_one_process(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+    altered, landmarks = AugmentedImages(images, 24, seed=3), images.labels[:, 0]
+    whole = LandmarkSampler(landmarks, batch_size=16, seed=3)
+    ranks = [
+        LandmarkSampler(landmarks, batch_size=16, seed=3, rank=rank, world_size=2)
+        for rank in range(2)
+    ]
     state = torch.get_rng_state()
-    list(load_batches(Numbers(4), batch_size=2))
+    expected, *shares = (
+        list(run_batches(altered, order, epochs=2, start=1)) for order in (whole, *ranks)
+    )
     assert torch.equal(torch.get_rng_state(), state)
+    assert len(expected) > 1
+    for batch, *parts in zip(expected, *shares, strict=True):
+        for number, content in enumerate(batch):
+            assert torch.equal(torch.cat([part[number] for part in parts]), content)
+
+
+@pytest.mark.fault(93, "loader killed by the system")
+def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    order, fired = order_of(), tmp_path / "fired"
+    batches = run_batches(Places(fired), order, epochs=3, workers=1)
+    seen: list[object] = []
+
+    def collect() -> None:
+        for batch in batches:
+            seen.append(batch[:, :3].tolist())
+            # Else it would be told at any line of a step.
+            assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+
+    with pytest.raises(InputError, match="workers"):
+        collect()
+    assert fired.exists()
+    # Of those that were ready, two may have died with it.
+    assert len(order) - 2 <= len(seen) <= len(order) + 1
+    rest = run_batches(Places(fired), order, epochs=3, start=len(seen), workers=1)
+    seen += [batch[:, :3].tolist() for batch in rest]
+    assert seen == [batch[:, :3].tolist() for batch in run_batches(Places(), order, epochs=3)]
 
 
 def test_a_stream_gives_its_own_numbers_and_puts_the_generator_back() -> None:
-    state = torch.get_rng_state()
-    with random_numbers("a"):
-        first = torch.rand(3)
-    with random_numbers("b"):
-        other = torch.rand(3)
-    with random_numbers("a"):
-        again = torch.rand(3)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    state, drawn = torch.get_rng_state(), []
+    for stream in ("a", "b", "a"):
+        with random_numbers(stream):
+            drawn.append(torch.rand(3))
+    assert torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], drawn[1])
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,235 +7,269 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from hgld.training.data.config import PerLandmark, PerSuperCategory
-from hgld.training.data.sampler import LandmarkSampler, make_sampler
-from hgld.training.data.supercategories import SuperCategorySampler
+from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 
 
-def labels_of(*counts: int) -> Tensor:
+def mixed(rows: Tensor) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(5))]
+
+
+def landmarks_of(*counts: int) -> Tensor:
     """Images of landmark 0, 1, ... mixed up."""
-    landmarks = torch.repeat_interleave(torch.tensor(counts))
-    return landmarks[torch.randperm(len(landmarks), generator=torch.Generator().manual_seed(5))]
+    return mixed(torch.repeat_interleave(torch.tensor(counts)))
 
 
-def groups_of(sampler: LandmarkSampler, epoch: int, samples: int) -> Tensor:
-    return sampler.epoch(epoch).reshape(-1, samples)
+def labels_of(*supercategories: tuple[int, ...]) -> Tensor:
+    """Images of each landmark of each super-category, mixed up; (N, 2)."""
+    rows, landmark = [], 0
+    for supercategory, counts in enumerate(supercategories):
+        for count in counts:
+            rows += [[100 + landmark, 7 * supercategory]] * count
+            landmark += 1
+    return mixed(torch.tensor(rows))
 
 
-def test_a_batch_is_made_of_whole_groups_of_one_landmark() -> None:
-    landmarks = labels_of(9, 5, 4, 20, 6, 7)
-    sampler = LandmarkSampler(landmarks, batch_size=8, samples_per_landmark=4)
-
-    batches = sampler.epoch(0)
-
-    assert batches.shape == (len(sampler), 8)
-    groups = landmarks[batches].reshape(-1, 4)
-    assert (groups == groups[:, :1]).all()
+def pairs(labels: Tensor, **settings: Any) -> SuperCategorySampler:  # noqa: ANN401
+    """Returns a sampler of two super-categories, and of groups of two images."""
+    return SuperCategorySampler(labels, samples_per_landmark=2, **settings)
 
 
-def test_a_landmark_gives_at_most_the_maximum_and_no_image_twice() -> None:
-    landmarks = labels_of(9, 5, 4, 20, 6, 7)
-    sampler = LandmarkSampler(landmarks, batch_size=4, max_per_landmark=8)
-
-    images = sampler.epoch(3).flatten()
-
+def test_a_batch_is_made_of_whole_groups_and_an_image_comes_once() -> None:
+    landmarks = landmarks_of(9, 5, 4, 20, 6, 7)
+    batches = LandmarkSampler(landmarks, batch_size=4, max_per_landmark=8).epoch(3)
     # 2 + 1 + 1 + 2 + 1 + 1 groups of 4
-    assert len(sampler) == 8
-    assert len(set(images.tolist())) == len(images) == 32
-    assert landmarks[images].bincount().tolist() == [8, 4, 4, 8, 4, 4]
+    assert batches.shape == (8, 4)
+    groups = landmarks[batches]
+    assert (groups == groups[:, :1]).all()
+    assert len(set(batches.flatten().tolist())) == 32
+    assert groups.flatten().bincount().tolist() == [8, 4, 4, 8, 4, 4]
 
 
 def test_a_maximum_that_is_no_multiple_counts_as_the_one_below() -> None:
-    sampler = LandmarkSampler(labels_of(30, 30), batch_size=4, max_per_landmark=11)
-    assert len(sampler) == 4
+    assert len(LandmarkSampler(landmarks_of(30, 30), batch_size=4, max_per_landmark=11)) == 4
 
 
 def test_a_landmark_of_too_few_images_repeats_them_in_turn() -> None:
-    landmarks = labels_of(3, 1, 4)
-    groups = groups_of(LandmarkSampler(landmarks, batch_size=4), 0, 4)
-
-    for group in groups:
-        landmark = int(landmarks[group[0]])
+    landmarks = landmarks_of(3, 1, 4)
+    for group in LandmarkSampler(landmarks, batch_size=4).epoch(0):
         repeats = sorted(Counter(group.tolist()).values())
-        assert repeats == {0: [1, 1, 2], 1: [4], 2: [1, 1, 1, 1]}[landmark]
+        assert repeats == {0: [1, 1, 2], 1: [4], 2: [1] * 4}[int(landmarks[group[0]])]
 
 
 def test_every_image_gets_its_turn_over_the_epochs() -> None:
-    landmarks = labels_of(30, 30)
-    sampler = LandmarkSampler(landmarks, batch_size=8)
+    sampler = LandmarkSampler(landmarks_of(30, 30), batch_size=8)
     seen = torch.cat([sampler.epoch(epoch).flatten() for epoch in range(40)])
     assert len(set(seen.tolist())) == 60
 
 
-def test_batches_depend_on_the_seed_and_the_epoch_alone() -> None:
-    landmarks = labels_of(9, 5, 4, 20, 6, 7)
-    sampler = LandmarkSampler(landmarks, batch_size=8, seed=1)
-    first = sampler.epoch(2)
-    sampler.epoch(0)
-
-    assert torch.equal(sampler.epoch(2), first)
-    assert torch.equal(LandmarkSampler(landmarks, batch_size=8, seed=1).epoch(2), first)
-    assert not torch.equal(sampler.epoch(1), first)
-    assert not torch.equal(LandmarkSampler(landmarks, batch_size=8, seed=2).epoch(2), first)
-
-
 def test_two_groups_of_a_landmark_lie_in_different_halves_of_the_epoch() -> None:
-    landmarks = labels_of(*[8] * 64)
-    order = landmarks[groups_of(LandmarkSampler(landmarks, batch_size=4), 0, 4)[:, 0]]
+    landmarks = landmarks_of(*[8] * 64)
+    order = landmarks[LandmarkSampler(landmarks, batch_size=4).epoch(0)[:, 0]]
     places = [torch.nonzero(order == landmark).flatten() for landmark in range(64)]
-    assert all(len(place) == 2 for place in places)
     # Exactly halves of the 128 groups, as each half has one of each landmark.
-    assert all(place[0] < 64 <= place[1] for place in places)
+    assert all(first < 64 <= second for first, second in places)
 
 
 def test_groups_that_fill_no_batch_are_left_out() -> None:
-    sampler = LandmarkSampler(labels_of(4, 4, 4, 4, 4), batch_size=8)
-    assert len(sampler) == 2
-    assert sampler.epoch(0).shape == (2, 8)
-
-
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [
-        ({"batch_size": 10}, "batch_size"),  # no multiple of samples_per_landmark
-        ({"batch_size": 0}, "batch_size"),
-        ({"batch_size": 8.0}, "batch_size"),
-        ({"batch_size": 20}, "batch_size"),  # more than three landmarks give
-        ({"batch_size": 8, "max_per_landmark": 3}, "max_per_landmark"),
-        ({"batch_size": 8, "max_per_landmark": 8.5}, "max_per_landmark"),
-        ({"batch_size": 8, "samples_per_landmark": 0}, "samples_per_landmark"),
-        ({"batch_size": 8, "samples_per_landmark": -1}, "samples_per_landmark"),
-    ],
-)
-def test_impossible_batches_are_refused(settings: dict[str, Any], word: str) -> None:
-    with pytest.raises(ValueError, match=word):
-        LandmarkSampler(labels_of(9, 4, 1), **settings)
-
-
-@pytest.mark.parametrize(
-    ("counts", "few"), [((40,), "repeat"), ((3, 9, 1), "drop")], ids=["one", "one left"]
-)
-def test_one_landmark_is_too_few(counts: tuple[int, ...], few: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match="landmarks"):
-        LandmarkSampler(labels_of(*counts), batch_size=4, few=few)
-
-
-RAW = torch.tensor([203_094, 0, 9_000_000_000])
-"""Landmark ids as GLDv2 gives them: from any range, with gaps."""
+    assert LandmarkSampler(landmarks_of(4, 4, 4, 4, 4), batch_size=8).epoch(0).shape == (2, 8)
 
 
 def test_raw_landmark_ids_give_the_batches_of_their_labels() -> None:
-    labels = labels_of(9, 5, 6)
-    # Labels in the order of the ids: 0, 203,094, nine billion.
-    ids = RAW.sort().values[labels]
-    settings: dict[str, Any] = {"batch_size": 8, "seed": 3}
-    expected = LandmarkSampler(labels, **settings)
-    sampler = LandmarkSampler(ids, **settings)
-    assert len(sampler) == len(expected)
-    for epoch in range(3):
-        assert torch.equal(sampler.epoch(epoch), expected.epoch(epoch))
+    labels = landmarks_of(9, 5, 6)
+    # As GLDv2 has them: from any range, with gaps.
+    ids = torch.tensor([0, 203_094, 9_000_000_000])[labels]
+    raw, expected = (LandmarkSampler(one, batch_size=8, seed=3) for one in (ids, labels))
+    assert torch.equal(raw.epoch(2), expected.epoch(2))
 
 
-def test_a_gap_between_ids_is_no_landmark() -> None:
-    ids = torch.tensor([5, 5, 90, 90])
-    sampler = LandmarkSampler(ids, batch_size=4, samples_per_landmark=2)
-    assert [sorted(batch) for batch in sampler] == [[0, 1, 2, 3]]
-    with pytest.raises(ValueError, match="landmarks"):
-        LandmarkSampler(torch.full((40,), 7), batch_size=8)
-
-
-def test_the_batches_of_labels_are_those_that_models_were_trained_on() -> None:
-    # Written down before ids of any kind were taken: a trained model's digest depends on it.
+def test_the_batches_of_a_seed_are_those_that_models_were_trained_on() -> None:
+    # Written down once: a trained model's digest depends on them.
     sampler = LandmarkSampler(torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 2]), batch_size=4, seed=1)
     assert sampler.epoch(0).tolist() == [[0, 6, 2, 4], [5, 1, 3, 7], [8, 8, 8, 8]]
+    labels = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1], [4, 2], [5, 2]]).repeat_interleave(2, 0)
+    assert pairs(labels, batch_size=4, seed=1).epoch(0).tolist() == [
+        *([7, 6, 2, 3], [0, 1, 9, 8], [10, 11, 5, 4]),
+    ]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_takes_it_as_its_batch_sampler(workers: int) -> None:
-    landmarks = RAW[labels_of(9, 5, 6)]
-    sampler = LandmarkSampler(landmarks, batch_size=8)
-    loader = DataLoader(TensorDataset(landmarks), batch_sampler=sampler, num_workers=workers)
-    assert len(loader) == len(sampler) > 1
-    for epoch in (0, 4):
-        sampler.set_epoch(epoch)
-        seen = [batch for (batch,) in loader]
-        assert [batch.tolist() for batch in seen] == landmarks[sampler.epoch(epoch)].tolist()
+LANDMARK = torch.repeat_interleave(torch.arange(24), torch.arange(24) % 9 + 1)
+"""24 landmarks of 1 to 9 images."""
 
 
-def test_iteration_gives_the_epoch_that_was_set() -> None:
-    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
-    assert list(sampler) == sampler.epoch(0).tolist()
-    sampler.set_epoch(2)
-    assert list(sampler) == list(sampler) == sampler.epoch(2).tolist()
-    assert sampler.epoch(2).tolist() != sampler.epoch(0).tolist()
+def of_landmarks(rank: int = 0, world_size: int = 1, seed: int = 7) -> LandmarkSampler:
+    share = {"rank": rank, "world_size": world_size}
+    return LandmarkSampler(LANDMARK, batch_size=8, samples_per_landmark=2, seed=seed, **share)
 
 
-@pytest.mark.parametrize(
-    ("landmarks", "error", "word"),
-    [
-        (torch.rand(9), TypeError, "integers"),
-        (torch.ones(9, dtype=torch.bool), TypeError, "integers"),
-        (torch.arange(9).numpy(), TypeError, "numpy"),
-        ([0, 0, 1, 1], TypeError, "list"),
-        (torch.zeros(9, 3, dtype=torch.int64), ValueError, "shape"),
-    ],
-)
-def test_what_are_no_landmarks_is_refused(
-    landmarks: object, error: type[Exception], word: str
-) -> None:
-    with pytest.raises(error, match=word):
-        LandmarkSampler(landmarks, batch_size=4)  # type: ignore[arg-type]  # wrong on purpose
+def of_supercategories(rank: int = 0, world_size: int = 1, seed: int = 7) -> LandmarkSampler:
+    labels = torch.stack([LANDMARK, LANDMARK % 5], dim=1)
+    return pairs(labels, batch_size=8, seed=seed, rank=rank, world_size=world_size)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "error"), [(1.0, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)]
-)
-def test_what_is_no_epoch_is_refused(epoch: object, error: type[Exception]) -> None:
-    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
-    for take in (sampler.set_epoch, sampler.epoch):
-        with pytest.raises(error, match="epoch"):
-            take(epoch)  # type: ignore[arg-type]  # wrong on purpose
+Make = Callable[..., LandmarkSampler]
+both = pytest.mark.parametrize("make", [of_landmarks, of_supercategories])
 
 
-def test_an_epoch_of_any_whole_type_gives_the_same_batches() -> None:
-    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
-    sampler.set_epoch(torch.tensor([2]).numpy()[0])
+@both
+def test_batches_depend_on_the_seed_and_the_epoch_only(make: Make) -> None:
+    sampler = make()
+    expected = sampler.epoch(2)
+    sampler.epoch(0)
+    assert torch.equal(sampler.epoch(2), expected)
+    assert torch.equal(make().epoch(2), expected)
+    assert not torch.equal(sampler.epoch(1), expected)
+    assert not torch.equal(make(seed=8).epoch(2), expected)
+
+
+@both
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_the_shares_of_all_ranks_are_the_batch_of_one_process(make: Make, world_size: int) -> None:
+    whole = make()
+    ranks = [make(rank, world_size) for rank in range(world_size)]
+    assert {len(rank) for rank in ranks} == {len(whole)}
+    shares = [rank.epoch(3) for rank in ranks]
+    assert torch.equal(torch.cat(shares, dim=1), whole.epoch(3))
+    for share in shares:  # of whole groups
+        landmarks = LANDMARK[share].reshape(-1, 2)
+        assert (landmarks[:, 0] == landmarks[:, 1]).all()
+    places = [place for rank in ranks for place in rank.positions(2)]
+    assert places == list(whole.positions(2)) == list(range(16, 24))
+
+
+@both
+def test_a_loader_begins_in_the_middle_of_an_epoch(make: Make) -> None:
+    sampler = make()
+    loader = DataLoader(TensorDataset(LANDMARK), batch_sampler=sampler, num_workers=1)
+    sampler.set_epoch(1, start_batch=3)
+    expected = LANDMARK[sampler.epoch(1)[3:]].tolist()
+    assert [batch.tolist() for (batch,) in loader] == expected
+    assert len(expected) == len(sampler) - 3
+    sampler.set_epoch(2)  # from its start
     assert list(sampler) == sampler.epoch(2).tolist()
 
 
-def test_landmarks_of_too_few_images_are_dropped_where_that_is_asked_for_and_counted() -> None:
-    landmarks = labels_of(3, 9, 1, 4)
-    sampler = LandmarkSampler(landmarks, batch_size=4, few="drop")
-
-    images = sampler.epoch(0).flatten()
-
-    # 0 + 2 + 0 + 1 groups of 4; 3 and 1 images are left out.
-    assert len(sampler) == 3
-    assert (sampler.left_out_landmarks, sampler.left_out_images) == (2, 4)
-    assert landmarks[images].bincount(minlength=4).tolist() == [0, 8, 0, 4]
-    assert len(set(images.tolist())) == 12
-
-
-def test_where_they_are_repeated_none_is_left_out() -> None:
-    sampler = LandmarkSampler(labels_of(3, 9, 1, 4), batch_size=4)
-    assert (sampler.left_out_landmarks, sampler.left_out_images) == (0, 0)
+@both
+def test_what_is_no_share_or_no_place_is_refused(make: Make) -> None:
+    for share, word in (((2, 2), "rank"), ((-1, 2), "rank"), ((0, 3), "world_size")):
+        with pytest.raises(ValueError, match=word):
+            make(*share)
+    sampler = make()
+    for place in ((0, len(sampler) + 1), (0, -1), (-1, 0)):
+        with pytest.raises(ValueError, match="epoch"):
+            sampler.set_epoch(*place)
+    with pytest.raises(TypeError):
+        sampler.set_epoch(1.0)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_groups_that_fill_no_batch_are_counted() -> None:
-    assert LandmarkSampler(labels_of(4, 4, 4, 4, 4), batch_size=8).waiting_groups == 1
-    assert LandmarkSampler(labels_of(4, 4, 4, 4), batch_size=8).waiting_groups == 0
+@pytest.mark.parametrize(
+    ("landmarks", "settings", "error", "word"),
+    [
+        (landmarks_of(9, 4, 1), {"batch_size": 10}, ValueError, "batch_size"),
+        (landmarks_of(9, 4, 1), {"batch_size": 0}, ValueError, "batch_size"),
+        (landmarks_of(9, 4, 1), {"batch_size": 20}, ValueError, "batch_size"),
+        (landmarks_of(9, 4, 1), {"max_per_landmark": 3}, ValueError, "max_per_landmark"),
+        (landmarks_of(9, 4, 1), {"samples_per_landmark": 0}, ValueError, "samples_per_landmark"),
+        (torch.full((40,), 7), {}, ValueError, "landmarks"),
+        (torch.rand(9), {}, TypeError, "integers"),
+        ([0, 0, 1, 1], {}, TypeError, "list"),
+        (torch.zeros(9, 3, dtype=torch.int64), {}, ValueError, "shape"),
+    ],
+)
+def test_impossible_batches_are_refused(
+    landmarks: Any,  # noqa: ANN401 - some are wrong on purpose
+    settings: dict[str, int],
+    error: type[Exception],
+    word: str,
+) -> None:
+    with pytest.raises(error, match=word):
+        LandmarkSampler(landmarks, **{"batch_size": 8, **settings})
 
 
-def test_settings_choose_the_sampler() -> None:
-    labels = torch.stack([labels_of(9, 5, 8, 4), labels_of(9, 5, 8, 4) // 2], dim=1)
-    of_landmarks = make_sampler(labels, PerLandmark(few="drop"), batch_size=8, seed=3)
-    plain = LandmarkSampler(labels[:, 0], batch_size=8, seed=3, few="drop")
-    assert torch.equal(of_landmarks.epoch(1), plain.epoch(1))
-    assert isinstance(of_landmarks, LandmarkSampler)
+def test_a_batch_has_k_super_categories_with_equally_many_groups_of_one_landmark() -> None:
+    labels = labels_of((2,) * 8, (2,) * 8, (2,) * 4)
+    sampler = pairs(labels, batch_size=16, seed=1)
+    # 8 + 8 + 4 groups in parts of 4: 2 + 2 + 1 parts, of which two batches take two kinds each.
+    assert len(sampler) == 2
+    for epoch in range(5):
+        for batch in sampler.epoch(epoch):
+            landmark, coarse = labels[batch].reshape(8, 2, 2).unbind(-1)
+            assert (landmark[:, 0] == landmark[:, 1]).all()
+            assert sorted(Counter(coarse[:, 0].tolist()).values()) == [4, 4]
+            assert (coarse[:4] == coarse[0, 0]).all()  # side by side
 
-    config = PerSuperCategory(samples_per_landmark=2)
-    share = {"rank": 1, "world_size": 2}
-    of_both = make_sampler(labels, config, batch_size=8, seed=3, **share)
-    whole = SuperCategorySampler(labels, config, batch_size=8, seed=3)
-    assert isinstance(of_both, SuperCategorySampler)
-    assert torch.equal(of_both.epoch(1), whole.epoch(1)[:, 4:])
+
+def test_each_landmark_has_the_groups_it_has_without_super_categories() -> None:
+    labels = labels_of((9, 4, 5, 2), (8, 7, 6, 2), (4, 4, 5, 3, 2, 3))
+    sampler = pairs(labels, max_per_landmark=6, batch_size=8)
+    plain = LandmarkSampler(labels[:, 0], batch_size=2, samples_per_landmark=2, max_per_landmark=6)
+    seen = torch.zeros(14, dtype=torch.int64)
+    for epoch in range(40):
+        images = sampler.epoch(epoch).flatten()
+        counts = (labels[images, 0] - 100).bincount(minlength=14)
+        most = (labels[plain.epoch(epoch).flatten(), 0] - 100).bincount(minlength=14)
+        assert (counts <= most).all()
+        assert int((most - counts).sum()) < 8  # of as many batches as the parts allow
+        assert len(set(images.tolist())) == len(images)  # as each has two images or more
+        seen += counts
+    assert (seen > 0).all()
+
+
+def test_what_is_left_of_small_super_categories_goes_into_parts_together() -> None:
+    # Of four super-categories with one landmark each no part of two groups is whole.
+    labels = labels_of((2, 2, 2, 2), (2,), (2,), (2,), (2,))
+    seen = [sorted(set(labels[batch, 1].tolist())) for batch in pairs(labels, batch_size=8)]
+    assert [len(coarse) for coarse in seen] == [3, 3]
+    assert sorted(set(seen[0] + seen[1])) == [0, 7, 14, 21, 28]
+
+
+def test_a_large_super_category_is_in_every_batch_and_never_twice() -> None:
+    labels = labels_of((2,) * 40, (2,) * 4, (2,) * 4)
+    sampler = pairs(labels, batch_size=8)
+    # 20 + 2 + 2 parts: each batch has one of the large, and one of the others.
+    assert len(sampler) == 4
+    for batch in sampler.epoch(0):
+        counts = labels[batch, 1].bincount(minlength=15)
+        assert counts[0] == 4
+        assert sorted(counts[[7, 14]].tolist()) == [0, 4]
+
+
+def test_which_super_categories_meet_changes_from_batch_to_batch() -> None:
+    labels = labels_of(*[(2,) * 12] * 6)
+    sampler = pairs(labels, batch_size=8)
+    assert len(sampler) == 18
+    batches = [batch for epoch in range(4) for batch in sampler.epoch(epoch)]
+    assert len({tuple(sorted(set(labels[batch, 1].tolist()))) for batch in batches}) == 15  # all
+
+
+def test_super_categories_are_drawn_by_the_parts_they_have() -> None:
+    # 12, 4 and 4 parts in 8 batches of two: the large one is in all, the others in four each.
+    labels = labels_of((2,) * 24, (2,) * 8, (2,) * 8)
+    sampler = pairs(labels, batch_size=8)
+    assert len(sampler) == 8
+    halves = torch.zeros(2)
+    for epoch in range(100):
+        batches = labels[sampler.epoch(epoch), 1]
+        assert ((batches == 0).sum(dim=1) == 4).all()
+        halves += torch.stack([(half == 7).any(dim=1).sum() for half in (batches[:4], batches[4:])])
+    # Each half has 2 of its 4 by chance, the sum of 100 epochs 200 +- 10 (one standard deviation).
+    assert (halves - 200).abs().max() < 50
+
+
+@pytest.mark.parametrize(
+    ("labels", "batch_size", "error", "word"),
+    [
+        (labels_of((2, 2), (2, 2)), 6, ValueError, "supercategories_per_batch"),
+        (labels_of((2, 2), (2, 2)), 16, ValueError, "batch_size"),
+        (labels_of((2, 2, 2)), 4, ValueError, "super-categories"),
+        (torch.zeros(4, 1, dtype=torch.int64), 4, ValueError, r"got \(4, 1\)"),
+        (torch.rand(4, 2), 4, TypeError, "integers"),
+        ([[1, 2]], 4, TypeError, "list"),
+        # A landmark of two super-categories.
+        (torch.tensor([[0, 1], [0, 2], [1, 1], [1, 1]]), 4, ValueError, "super-category"),
+    ],
+)
+def test_impossible_batches_of_super_categories_are_refused(
+    labels: Tensor, batch_size: int, error: type[Exception], word: str
+) -> None:
+    with pytest.raises(error, match=word):
+        pairs(labels, batch_size=batch_size)

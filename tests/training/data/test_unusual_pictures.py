@@ -11,11 +11,9 @@ from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
-from hgld.training.data.augment import Augmentation
-from hgld.training.data.config import AugmentConfig
-from hgld.training.data.epochs import AugmentedImages, run_batches
-from hgld.training.data.images import EvalImages
+from hgld.training.data.images import AugmentedImages, EvalImages
 from hgld.training.data.labels import training_images
+from hgld.training.data.loading import run_batches
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
@@ -92,7 +90,7 @@ def test_pictures_of_every_kind_are_trained_on(
     order = LandmarkSampler(
         training.labels[:, 0], batch_size=3, samples_per_landmark=1, max_per_landmark=99
     )
-    augmented = AugmentedImages(training, Augmentation(AugmentConfig(), 32), seed=0)
+    augmented = AugmentedImages(training, 32)
     batches = list(run_batches(augmented, order, epochs=1))
     assert 3 * len(batches) == len(GOOD)
     assert {batch.shape for batch, _ in batches} == {(3, 3, 32, 32)}

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import re
 import sys
@@ -11,8 +12,7 @@ from torch import nn
 
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model
-from hgld.training.model.pooling import generalised_mean
+from hgld.training.model.embedding import build_model, generalised_mean
 from tests.training.model.test_embedding import TINY, pictures
 
 PACKAGED = ModelConfig(
@@ -69,11 +69,15 @@ def test_weights_of_another_model_do_not_fit(tmp_path: Path) -> None:
         build_model(config)
 
 
-def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "weights.pth").write_bytes(b"<html>")
-    config = ModelConfig(backbone="test_resnet", weights=str(tmp_path / "weights.pth"))
-    with pytest.raises(InputError, match=r"weights\.pth"):
-        build_model(config)
+@pytest.mark.fault(104, "damaged weights of a backbone")
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>", b"\x80\x02."])
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+def test_a_file_that_holds_no_weights_is_one_line(
+    tmp_path: Path, content: bytes, name: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"^[^\n]*{name}[^\n]*$"):
+        build_model(dataclasses.replace(TINY, weights=str(tmp_path / name)))
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_arguments_of_another_kind_are_refused(
         embed_images(**arguments | changed)
 
 
-def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_alone() -> None:
+def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_only() -> None:
     config = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
     model, images = build_model(config), [Image.new("RGB", (40, 40))]
     assert embed_images(model, images, image_size=160, device="cpu").shape == (1, 64)
@@ -192,5 +192,4 @@ def test_a_model_sees_pictures_at_the_scales_that_it_was_made_for(tiny_build: Wo
         alone = embed_images(model, files, scales=(1.0,), device="cpu")
         torch.testing.assert_close(alone, one_scale(images))
         # In training each picture is seen once.
-        model.batch_norm_is_frozen = True
         torch.testing.assert_close(model.train()(images), one_scale(images))

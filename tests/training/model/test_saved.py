@@ -12,14 +12,19 @@ import safetensors.torch
 import torch
 from torch.nn import functional
 
-from hgld.errors import DamagedError, DivergedError, HgldError, InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model, read_model_settings, save_model
-from hgld.training.model.sealed import save_sealed
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, pictures
-from tests.training.model.test_sealed import flipped
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
 
 FILES = ("model.safetensors", "config.json")
 
@@ -61,7 +66,6 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
     digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
     assert content.pop("config_sha256")
     settings = dataclasses.asdict(TINY)
-    del settings["gradient_checkpointing"], settings["compile"]  # how it was trained, not what
     settings["scales"] = [1.0]  # JSON has no tuples
     assert content == {
         "kind": "hgld embedding model",
@@ -82,15 +86,11 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
         ModelConfig(
             backbone="test_vit",
             weights="random",
-            pooling="cls",
+            pooling="backbone",
             embedding_dim=8,
-            projection_norm="layer",
             whitening=True,
-            drop_path=0.1,
             image_size=96,
         ),
-        dataclasses.replace(TINY, gem_p=2.5, learn_gem_p=True),
-        dataclasses.replace(TINY, gradient_checkpointing=True),
         dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_model_of_any_settings_is_read_again(tmp_path: Path, config: ModelConf
     model = build_model(config, seed=2)
     save_model(model, tmp_path)
     loaded = load_model(tmp_path)
-    assert loaded.config == dataclasses.replace(config, gradient_checkpointing=False)
+    assert loaded.config == config
     images = pictures(2, config.image_size)
     assert torch.equal(loaded(images), model(images))
 
@@ -112,7 +112,7 @@ def test_a_convolutional_model_is_the_same_at_another_size(run: Path) -> None:
         load_model(run, image_size=0)
 
 
-VIT = ModelConfig(backbone="test_vit", weights="random", pooling="cls", image_size=160)
+VIT = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
 
 
 def test_a_vision_transformer_is_fitted_to_another_size(tmp_path: Path) -> None:
@@ -177,25 +177,16 @@ def test_a_folder_without_a_model_names_the_file_and_the_command(run: Path) -> N
 
 @pytest.mark.fault(100, "damaged model")
 @pytest.mark.parametrize("name", FILES)
-def test_a_bit_that_flips_in_a_model_is_named(run: Path, name: str) -> None:
+def test_a_model_with_other_bytes_than_were_written_is_named(run: Path, name: str) -> None:
     path = run / name
     whole = path.read_bytes()
-    for bit in range(3, 8 * len(whole), 8 * len(whole) // 20):
-        path.write_bytes(flipped(whole, bit))
+    bits = range(3, 8 * len(whole), 8 * len(whole) // 20)
+    for content in (whole[:-1], whole[:40], whole + b"\0", *(flipped(whole, bit) for bit in bits)):
+        path.write_bytes(content)
         with pytest.raises(DamagedError, match=name):
             load_model(run)
     path.write_bytes(whole)
     assert load_model(run).config == TINY
-
-
-@pytest.mark.fault(100, "damaged model")
-@pytest.mark.parametrize("name", FILES)
-def test_a_model_that_is_cut_or_has_more_is_named(run: Path, name: str) -> None:
-    whole = (run / name).read_bytes()
-    for content in (whole[:-1], whole[: len(whole) // 2], whole[:40], whole + b"\0"):
-        (run / name).write_bytes(content)
-        with pytest.raises(DamagedError, match=name):
-            load_model(run)
 
 
 @pytest.mark.fault(100, "damaged model")
@@ -232,14 +223,8 @@ RANDOM = {"backbone": "test_resnet", "weights": "random"}
         ({"format": 2}, "format"),
         ({"model": RANDOM | {"depth": 3}}, "depth"),
         ({"model": RANDOM | {"image_size": 10**9}}, "image_size"),
-        ({"model": RANDOM | {"embedding_dim": 10**9}}, "embedding_dim"),
-        ({"image_size": 10**9}, "image_size"),
-        ({"embedding_dim": 7}, "embedding_dim"),
-        ({"mean": [0.5, float("nan"), 0.5]}, "mean"),
-        ({"std": [0.5, 0.5, 0]}, "std"),
-        ({"model": {"backbone": 3}}, "backbone"),
         ({"model": []}, "mapping"),
-        ({"model": RANDOM | {"image_size": 32, "embedding_dim": 8}}, "RuntimeError"),
+        ({"model": RANDOM | {"image_size": 32, "embedding_dim": 8}}, "state_dict"),
     ],
 )
 def test_a_model_of_another_content_is_one_line(
@@ -253,75 +238,24 @@ def test_a_model_of_another_content_is_one_line(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_neither_saved_nor_read(run: Path, value: float) -> None:
+def test_weights_that_are_not_finite_are_not_saved(run: Path, value: float) -> None:
     model = build_model(TINY)
-    state = model.state_dict()
-    state[next(iter(state))].view(-1)[0] = value
+    model.mean[0] = value
     with pytest.raises(DivergedError, match="finite"):
         save_model(model, run.parent / "other")
     assert list((run.parent / "other").iterdir()) == []
-    safetensors.torch.save_file(state, run / "model.safetensors")
-    digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
-    rewrite(run, {"weights_sha256": digest})
-    with pytest.raises(InputError, match="finite"):
-        load_model(run)
-
-
-# What earlier versions kept: one file, sealed by its digest, or before that not at all.
-EARLIER: dict[str, object] = {"backbone": "test_resnet", "weights": "random", "image_size": 32}
-
-
-@pytest.mark.parametrize("is_sealed", [True, False])
-def test_a_model_of_an_earlier_version_is_read(tmp_path: Path, is_sealed: bool) -> None:
-    model = build_model(TINY)
-    path = tmp_path / "model.pt"
-    content = {"config": EARLIER, "state": model.state_dict()}
-    if is_sealed:
-        save_sealed(content, path)
-    else:
-        torch.save(content, path)
-    images = pictures(2, 32)
-    for place in (path, tmp_path):
-        assert torch.equal(load_model(place)(images), model(images))
-    save_model(build_model(TINY, seed=1), tmp_path)
-    assert not torch.equal(load_model(tmp_path)(images), model(images))
 
 
 @pytest.mark.fault(102, "malicious model or embedding cache")
-@pytest.mark.parametrize("is_sealed", [True, False])
 @pytest.mark.parametrize("is_zip", [True, False])
-def test_code_in_a_model_does_not_run(tmp_path: Path, is_sealed: bool, is_zip: bool) -> None:
-    path = tmp_path / "model.pt"
-    content = {"config": {}, "state": Payload(f"touch {tmp_path}/ran")}
-    if is_sealed and is_zip:
-        save_sealed(content, path)
-    else:
-        torch.save(content, path, _use_new_zipfile_serialization=is_zip)
-    with pytest.raises(InputError, match=r"^[^\n]*model\.pt[^\n]*$"):
-        load_model(path)
+def test_code_in_a_model_does_not_run(run: Path, tmp_path: Path, is_zip: bool) -> None:
+    weights = run / "model.safetensors"
+    payload = Payload(f"touch {tmp_path}/ran")
+    torch.save({"x": payload}, weights, _use_new_zipfile_serialization=is_zip)
+    rewrite(run, {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
+    with pytest.raises(InputError, match=r"^[^\n]*model\.safetensors[^\n]*$"):
+        load_model(run)
     assert not (tmp_path / "ran").exists()
     # The payload works where it is let.
-    torch.load(path, weights_only=False)
+    torch.load(weights.rename(run / "model.pt"), weights_only=False)
     assert (tmp_path / "ran").exists()
-
-
-@pytest.mark.fault(102, "malicious model or embedding cache")
-def test_code_in_the_place_of_weights_does_not_run(run: Path) -> None:
-    torch.save(Payload(f"touch {run}/ran"), run / "model.safetensors")
-    digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
-    rewrite(run, {"weights_sha256": digest})
-    with pytest.raises(InputError, match="SafetensorError"):
-        load_model(run)
-    assert not (run / "ran").exists()
-
-
-@pytest.mark.parametrize(
-    "content", [torch.zeros(3), {"state": {}}, {"config": {**EARLIER, "depth": 3}}, b"no model"]
-)
-def test_a_file_of_something_else_is_no_model(tmp_path: Path, content: object) -> None:
-    path = tmp_path / "weights.pt"
-    torch.save(content, path)
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    with pytest.raises(HgldError, match=r"weights\.pt"):
-        load_model(path)

@@ -14,10 +14,9 @@ from safetensors.torch import save_file
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import InputError
 from hgld.training.model import backbone
-from hgld.training.model.backbone import create_backbone
+from hgld.training.model.backbone import create_backbone, weights_settings
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
-from hgld.training.model.weights import weights_settings
 from hgld.training.run.loop import run_train
 from tests.training.model.test_embedding import TINY
 from tests.worlds.training_runs import TINY as TRAINED
@@ -147,16 +146,6 @@ def test_damaged_weights_in_a_package_are_named(
         file.write(bytes([byte ^ 1]))
     with pytest.raises(InputError, match="57934424"):
         build_model(PACKAGED)
-
-
-@pytest.mark.fault(104, "damaged weights of a backbone")
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>", b"\x80\x02."])
-def test_a_file_that_holds_no_weights_is_one_line(tmp_path: Path, content: bytes) -> None:
-    for name in ("weights.pth", "weights.safetensors"):
-        path = tmp_path / name
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=rf"^[^\n]*{name}[^\n]*$"):
-            build_model(ModelConfig(backbone="test_resnet", weights=str(path), image_size=32))
 
 
 def test_a_first_training_knows_what_it_has_fetched(

@@ -1,6 +1,7 @@
 """A run of training from its settings to its model: what it writes, and what it refuses."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
+from tests.ways import files_entered
 from tests.worlds.training_runs import (
     CHECKPOINT,
     METRICS,
@@ -28,9 +30,11 @@ from tests.worlds.training_runs import (
     SETTINGS,
     STEPS,
     TINY,
+    Stopped,
     Undisturbed,
     in_step,
     log_of,
+    raising,
 )
 
 __all__ = ["CHECKPOINT", "METRICS", "MODEL", "TINY"]  # which other rooms take from here
@@ -74,7 +78,7 @@ def test_a_finished_run_is_skipped_until_a_setting_that_changes_weights_is_anoth
     assert file_digest(trained_build.path(MODEL)) != undisturbed.digest
 
 
-def test_runs_of_two_names_stand_side_by_side_and_a_branch_of_none_is_one_of_them(
+def test_runs_of_two_names_stand_side_by_side(
     trained_build: Workspace, undisturbed: Undisturbed
 ) -> None:
     other = dataclasses.replace(TINY, name="seed-1", seed=1, epochs=1)
@@ -85,7 +89,7 @@ def test_runs_of_two_names_stand_side_by_side_and_a_branch_of_none_is_one_of_the
     assert trained_build.path("runs/seed-1/model.safetensors").exists()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 1])
 def test_equal_runs_give_equal_files_whoever_reads_the_images(
     tiny_build: Workspace, undisturbed: Undisturbed, workers: int
 ) -> None:
@@ -152,11 +156,11 @@ def test_a_loss_that_is_not_finite_stops_with_what_to_do(
     assert not tiny_build.path(MODEL).exists()
     # The last checkpoint is from before, and whole.
     content = torch.load(tiny_build.path(CHECKPOINT), weights_only=True)
-    assert content["step"] == 3
+    assert content["step"] == 4
     assert all(tensor.isfinite().all() for tensor in content["model"].values())
 
 
-def test_a_checkpoint_comes_by_its_time_too(
+def test_a_checkpoint_comes_when_its_time_has_come(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -171,26 +175,48 @@ def test_a_checkpoint_comes_by_its_time_too(
     saved: list[int] = []
     save = RunFiles.save
 
-    def noted(self: RunFiles, fingerprint: str, content: dict[str, Any]) -> None:
+    def noted(self: RunFiles, path: Path, content: dict[str, Any]) -> None:
         saved.append(content["step"])
-        save(self, fingerprint, content)
+        save(self, path, content)
 
     monkeypatch.setattr(RunFiles, "save", noted)
     monkeypatch.setattr(losses, "sup_hap_loss", in_step(4, wait))
-    config = dataclasses.replace(TINY, checkpoint_every_steps=100, checkpoint_every_s=0.5)
     monkeypatch.setattr("hgld.training.run.loop.time.monotonic", clock)
-    run_train(tiny_build, config)
+    run_train(tiny_build, dataclasses.replace(TINY, checkpoint_every_s=0.5))
     assert saved == [4, STEPS]
+
+
+def test_one_picture_passes_few_files_on_its_way_into_a_batch(tiny_build: Workspace) -> None:
+    run_train(tiny_build, TINY)  # imports what is heavy: followed, that would take long
+    reached: list[int] = []
+
+    def train() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            stop = raising(Stopped())
+            patch.setattr("hgld.training.run.loop.take_step", lambda *_, **__: stop())
+            patch.setattr("hgld.training.run.watch.RunWatch.show", lambda *_, **__: None)
+            with pytest.raises(Stopped):
+                run_train(tiny_build, dataclasses.replace(TINY, name="again"))
+        reached.append(1)
+
+    entered = files_entered(train)
+    assert reached
+    assert "hgld/pictures.py" in entered
+    assert len(entered) <= 32
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 64}, "batch_size"),
     ({"backbone": "resnet_tiny"}, "backbone"),
     ({"backbone": "test_vit"}, "test_vit"),  # it gives no feature map
-    ({"backbone": "test_vit", "pooling": "cls", "image_size": 160, "crop_size": 96}, "crop_size"),
+    (
+        {"backbone": "test_vit", "pooling": "backbone", "image_size": 160, "crop_size": 96},
+        "crop_size",
+    ),
     ({"weights": "no/such.pth"}, "weights"),
     ({"device": "warp", "epochs": 2}, "device"),
     ({"validation_share": 0.01}, "share"),
+    ({"learning_rate": 1e-2}, "checkpoint"),  # which is of yet other settings
 ]
 
 
@@ -199,7 +225,8 @@ def test_settings_that_do_not_suit_are_refused_and_touch_nothing_of_the_run_befo
     trained_build: Workspace,
 ) -> None:
     # As a run of other settings, stopped since, would have left it.
-    RunFiles(trained_build.path("runs/happier")).save("f" * 64, {"step": 1})
+    files = RunFiles(trained_build.path("runs/happier"))
+    files.save(files.checkpoint, {"fingerprint": "f" * 64, "step": 1})
     before = {path: path.read_bytes() for path in trained_build.path("runs").rglob("*.*")}
     assert len(before) == 5
     for change, word in REFUSED:

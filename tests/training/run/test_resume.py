@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -16,11 +15,11 @@ from hgld.errors import DamagedError, InputError
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.run import checkpoint
-from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from tests.worlds.training_runs import (
     CHECKPOINT,
     TINY,
+    Stopped,
     Undisturbed,
     in_step,
     log_of,
@@ -35,27 +34,63 @@ def step_kept(workspace: Workspace) -> int:
     return step
 
 
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+LACKS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+]
+
+
 @pytest.mark.fault(92, "killed training with a checkpoint by time")
-@pytest.mark.parametrize("number", [1, 3, 6])
-def test_a_run_that_stops_after_any_step_goes_on_from_there(
-    tiny_build: Workspace, undisturbed: Undisturbed, number: int
+@pytest.mark.parametrize(
+    ("number", "act", "kind", "word"),
+    [
+        *((number, raising(Stopped()), Stopped, None) for number in (1, 3, 6)),
+        pytest.param(
+            *(5, interrupt, KeyboardInterrupt, None),
+            marks=[
+                pytest.mark.fault(180, "Ctrl-C in training"),
+                pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage"),
+            ],
+        ),
+        *(
+            pytest.param(
+                *(5, raising(lack), InputError, "batch_size"),
+                marks=pytest.mark.fault(95, "out of memory in a step"),
+            )
+            for lack in LACKS
+        ),
+        (5, raising(RuntimeError("no such kernel")), RuntimeError, "kernel"),
+    ],
+)
+def test_a_run_that_stops_in_any_step_goes_on_from_there(
+    tiny_build: Workspace,
+    undisturbed: Undisturbed,
+    number: int,
+    act: Callable[[], None],
+    kind: type[BaseException],
+    word: str | None,
 ) -> None:
-    often = dataclasses.replace(TINY, checkpoint_every_steps=10**6, checkpoint_every_s=1e-9)
-    stop_in_step(tiny_build, number, often)
-    if number > 1:
-        assert step_kept(tiny_build) == number - 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "sup_hap_loss", in_step(number, act))
+        with pytest.raises(kind, match=word):
+            run_train(tiny_build, TINY)
+    assert step_kept(tiny_build) == number - 1
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
 
 
-def test_a_run_with_a_memory_an_average_and_a_frozen_backbone_goes_on_as_well(
+def test_a_run_with_a_memory_and_an_average_goes_on_as_well(
     tiny_build: Workspace,
 ) -> None:
     config = dataclasses.replace(
         TINY,
         memory_size=12,
         average_decay=0.9,
-        frozen_backbone_steps=2,
         warm_up_steps=2,
         log_every_steps=2,
         precision="bfloat16",
@@ -74,42 +109,15 @@ def test_a_run_with_a_memory_an_average_and_a_frozen_backbone_goes_on_as_well(
     assert logs[0] == logs[1]
 
 
-@pytest.mark.fault(180, "Ctrl-C in training")
-@pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
-def test_ctrl_c_ends_the_step_and_leaves_a_checkpoint_of_it(
-    tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupt = in_step(5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with monkeypatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 5  # not one of the checkpoints of every third step
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
-
-
-@pytest.mark.fault(179, "checkpoint of other settings")
 @pytest.mark.fault(98, "settings changed and changed back mid-run")
-def test_a_run_goes_on_after_another_of_its_name_was_begun(
-    tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+def test_other_settings_under_the_name_of_a_stopped_run_are_refused(
+    tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
     stop_in_step(tiny_build, 5)
-    stop_in_step(tiny_build, 5, dataclasses.replace(TINY, learning_rate=1e-2))
-    steps: list[int] = []
-    with monkeypatch.context() as patch:
-        whole = losses.sup_hap_loss
-
-        def counted(*args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401 - passed on
-            steps.append(1)
-            return whole(*args, **kwargs)
-
-        patch.setattr(losses, "sup_hap_loss", counted)
-        run_train(tiny_build, TINY)
+    with pytest.raises(InputError, match="another name"):
+        run_train(tiny_build, dataclasses.replace(TINY, learning_rate=1e-2))
+    run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
-    assert len(steps) == 3  # from the checkpoint of step 3
-    (kept,) = tiny_build.path("runs/happier").glob("checkpoint-*.pt")
-    assert torch.load(kept, weights_only=True)["step"] == 3
 
 
 @pytest.mark.fault(178, "picture that cannot be read in training")
@@ -137,34 +145,6 @@ def first_met_after(workspace: Workspace, steps: int) -> int:
     return min(set(late) - set(early))
 
 
-@pytest.mark.fault(95, "out of memory in a step")
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
-        MemoryError(),
-    ],
-)
-def test_a_lack_of_memory_says_what_to_lower_and_leaves_the_last_checkpoint(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    monkeypatch.setattr(losses, "sup_hap_loss", in_step(5, raising(error)))
-    with pytest.raises(InputError, match="batch_size"):
-        run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 3
-
-
-def test_another_failure_of_torch_is_not_taken_for_a_lack_of_memory(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error = RuntimeError("no such kernel")
-    monkeypatch.setattr(losses, "sup_hap_loss", in_step(1, raising(error)))
-    with pytest.raises(RuntimeError) as caught:
-        run_train(tiny_build, TINY)
-    assert caught.value is error
-
-
 @pytest.mark.fault(99, "full disk in training")
 def test_a_disk_that_fills_up_in_training_stops_it_and_with_room_it_goes_on(
     tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
@@ -177,20 +157,6 @@ def test_a_disk_that_fills_up_in_training_stops_it_and_with_room_it_goes_on(
         patch.setattr(losses, "sup_hap_loss", in_step(5, fills))
         with pytest.raises(InputError, match=r"checkpoint\.pt"):
             run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 3
+    assert step_kept(tiny_build) == 4
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
-
-
-@pytest.mark.fault(96, "checkpoint of other content")
-def test_a_checkpoint_that_does_not_fit_is_kept_aside_and_the_run_starts_anew(
-    tiny_build: Workspace, undisturbed: Undisturbed
-) -> None:
-    stop_in_step(tiny_build, 5)
-    files = RunFiles(tiny_build.path("runs/happier"))
-    content = torch.load(files.checkpoint, weights_only=True)
-    files.save(content.pop("fingerprint"), {**content, "model": {}})
-    files.earlier_checkpoint.unlink()
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
-    assert (files.folder / "checkpoint-damaged.pt").exists()

@@ -1,64 +1,21 @@
-"""What a run starts from: a checkpoint of another one, a finished one, or images."""
+"""What a run starts from: a finished one, or images."""
 
 import dataclasses
-import math
 
 import pytest
 import torch
-from torch import Tensor
 
-from hgld import losses
 from hgld.engine.workspace import Workspace
-from hgld.errors import DivergedError, InputError, MissingInputError
+from hgld.errors import InputError, MissingInputError
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from hgld.training.run import loop
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
-from tests.worlds.training_runs import CHECKPOINT, METRICS, STEPS, TINY, log_of, stop_in_step
+from tests.worlds.training_runs import TINY
 
 ONE_EPOCH = dataclasses.replace(TINY, epochs=1)
-
-
-def test_a_run_that_diverged_goes_on_as_a_branch_with_a_lower_learning_rate(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls, whole = iter(range(100)), losses.sup_hap_loss
-
-    def diverge(embeddings: Tensor, labels: Tensor, *, alpha: float, **_: object) -> Tensor:
-        return whole(embeddings, labels, alpha=alpha) * (math.nan if next(calls) == 4 else 1.0)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", diverge)
-        with pytest.raises(DivergedError):
-            run_train(tiny_build, TINY)
-    kept = tiny_build.path(CHECKPOINT).read_bytes()
-    started = [line for line in log_of(tiny_build) if line["step"] <= 3]
-
-    lower = dataclasses.replace(TINY, name="lower", branch="happier", learning_rate=1e-4)
-    run_train(tiny_build, lower)
-    lines = log_of(tiny_build, METRICS.replace("happier", "lower"))
-    assert lines[:3] == started
-    assert [line["step"] for line in lines] == [*range(1, STEPS + 1)]
-    # At the same place of the cosine.
-    half = (1 + math.cos(math.pi * 3 / STEPS)) / 2
-    assert lines[3]["learning_rate"] == pytest.approx(1e-4 * half)
-    assert tiny_build.path(CHECKPOINT).read_bytes() == kept
-    assert run_train(tiny_build, lower).skipped
-
-
-def test_a_branch_of_what_has_no_checkpoint_or_another_model_is_refused(
-    tiny_build: Workspace,
-) -> None:
-    branch = dataclasses.replace(TINY, name="lower", branch="happier")
-    with pytest.raises(InputError, match="checkpoint"):
-        run_train(tiny_build, branch)
-    stop_in_step(tiny_build, 4)
-    with pytest.raises(InputError, match="happier"):
-        run_train(tiny_build, dataclasses.replace(branch, embedding_dim=4))
-    with pytest.raises(ValueError, match="branch"):
-        dataclasses.replace(branch, name="happier")
 
 
 def test_a_run_starts_from_an_earlier_one_at_another_size(trained_build: Workspace) -> None:

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import math
 
@@ -7,12 +8,10 @@ from torch import Tensor, nn
 
 from hgld.errors import DivergedError
 from hgld.training.config import TrainConfig
-from hgld.training.methods.config import NSM, SupAP
-from hgld.training.methods.loss import landmark_labels
-from hgld.training.run.optimiser import BACKBONE, HEAD, PROXIES, set_learning_rates
-from hgld.training.run.start import start_run
-from hgld.training.run.state import RunState
-from hgld.training.run.step import take_step
+from hgld.training.methods import NSM, SupAP
+from hgld.training.run.loss import landmark_labels
+from hgld.training.run.state import RunState, start_run
+from hgld.training.run.step import learning_rate, take_step
 
 LABELS = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 1, 1], [3, 2, 1]]).repeat_interleave(2, dim=0)
 TINY = TrainConfig(
@@ -48,13 +47,6 @@ def _stepped(steps: int = 3, **settings: object) -> RunState:
 
 def _weights(model: nn.Module) -> Tensor:
     return torch.cat([one.detach().flatten() for one in model.parameters()])
-
-
-def _learning_rates(run: RunState) -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {}
-    for group in run.optimiser.param_groups:
-        rates.setdefault(group["part"], []).append(group["lr"])
-    return rates
 
 
 @pytest.mark.parametrize("size", [4, 3, 1])
@@ -102,52 +94,36 @@ def test_a_gradient_is_clipped_and_logged_as_it_was() -> None:
     assert clipped.sums["gradient_norm"] == free.sums["gradient_norm"] > 1e-2
 
 
-def test_a_frozen_backbone_stays_and_the_rest_learns() -> None:
-    run, config = _started(frozen_backbone_steps=2)
-    backbone, head = _weights(run.model.backbone), _weights(run.model)[-16:]
-    for number in range(3):
-        assert torch.equal(_weights(run.model.backbone), backbone)
-        take_step(run, config, pictures(number), LABELS, steps=10)
-        assert not torch.equal(_weights(run.model)[-16:], head)
-    assert not torch.equal(_weights(run.model.backbone), backbone)
-
-
-@pytest.mark.parametrize("at_once", [None, 4])
-def test_a_frozen_backbone_with_nothing_on_it_lets_the_proxies_learn(at_once: int | None) -> None:
-    run, config = _started(embedding_dim=None, frozen_backbone_steps=9, images_at_once=at_once)
-    assert run.loss.proxies is not None
-    before, model = run.loss.proxies.detach().clone(), _weights(run.model)
-    take_step(run, config, pictures(), LABELS, steps=10)
-    assert torch.equal(_weights(run.model), model)
-    assert not torch.equal(run.loss.proxies, before)
-
-
 def test_the_learning_rate_grows_and_then_falls_as_a_cosine() -> None:
-    run, config = _started(
-        warm_up_steps=4, head_learning_rate_factor=10.0, proxy_learning_rate_factor=2.0
-    )
-    rates = []
-    for step in range(14):
-        set_learning_rates(run.optimiser, config, step, 14)
-        rates.append(_learning_rates(run))
-    backbone = [rate[BACKBONE][0] for rate in rates]
-    assert backbone[:5] == pytest.approx([0.2e-3, 0.4e-3, 0.6e-3, 0.8e-3, 1e-3])
-    assert backbone[9] == pytest.approx(0.5e-3)
-    assert backbone[13] == pytest.approx(1e-3 * (1 + math.cos(math.pi * 0.9)) / 2)
-    assert rates[4][HEAD] == pytest.approx([1e-2])
-    assert rates[4][PROXIES] == pytest.approx([2e-3])
+    config = dataclasses.replace(TINY, warm_up_steps=4)
+    rates = [learning_rate(config, step, 14) for step in range(14)]
+    assert rates[:5] == pytest.approx([0.2e-3, 0.4e-3, 0.6e-3, 0.8e-3, 1e-3])
+    assert rates[9] == pytest.approx(0.5e-3)
+    assert rates[13] == pytest.approx(1e-3 * (1 + math.cos(math.pi * 0.9)) / 2)
 
 
 def test_layers_further_from_the_end_learn_slower() -> None:
-    run, config = _started(backbone="test_vit", pooling="backbone", image_size=160, layer_decay=0.5)
-    set_learning_rates(run.optimiser, config, 0, 10)
-    factors = sorted({rate / 1e-3 for rate in _learning_rates(run)[BACKBONE]})
+    run, _ = _started(backbone="test_vit", pooling="backbone", image_size=160, layer_decay=0.5)
+    factors = sorted({group["factor"] for group in run.optimiser.param_groups})
     assert len(factors) > 2
     assert factors[-1] == 1.0
     for nearer, further in zip(factors[1:], factors, strict=False):
         assert further == pytest.approx(nearer / 2)
     counted = sum(len(group["params"]) for group in run.optimiser.param_groups)
     assert counted == len(list(run.model.parameters())) + 1
+    (proxies,) = (one for one in run.optimiser.param_groups if one["params"][0] is run.loss.proxies)
+    assert (proxies["weight_decay"], proxies["factor"]) == (0.0, 1.0)
+
+
+def test_a_checkpoint_restores_all_that_a_step_depends_on() -> None:
+    settings = {"average_decay": 0.9, "memory_size": 12}
+    run, other = _stepped(2, **settings), _stepped(3, **settings, seed=5)
+    other.restore(copy.deepcopy(run.content()))
+    for one in (run, other):
+        take_step(one, dataclasses.replace(TINY, **settings), pictures(9), LABELS, steps=10)  # type: ignore[arg-type]
+    assert torch.equal(_weights(run.model), _weights(other.model))
+    assert torch.equal(_weights(run.result), _weights(other.result))
+    assert (other.step, other.sums) == (run.step, run.sums)
 
 
 def test_a_memory_waits_for_its_step_and_then_holds_the_batches() -> None:

@@ -122,11 +122,6 @@ def test_best_weights_that_are_damaged_are_never_taken(tiny_build: Workspace) ->
     assert load_model(files.folder).image_size == 32
 
 
-def test_a_run_that_becomes_no_better_ends_early(tiny_build: Workspace) -> None:
-    run_train(tiny_build, dataclasses.replace(STILL, patience=2, epochs=40))
-    assert max(h_aps(tiny_build)) == 4
-
-
 def test_a_model_whose_vectors_are_not_finite_ends_with_what_to_do(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def expected(lines: Log, key: str) -> list[tuple[int, Any]]:
 
 def test_every_number_of_the_log_is_read_back(tmp_path: Path) -> None:
     lines = good_log(20)
-    with TensorBoardLog(tmp_path, []) as log:
+    with closing(TensorBoardLog(tmp_path, [])) as log:
         for line in lines:
             log.add(line)
     found = read(tmp_path)
@@ -49,16 +50,16 @@ def test_every_number_of_the_log_is_read_back(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_from_its_checkpoint_has_each_step_once(tmp_path: Path) -> None:
     lines = good_log(30)
-    with TensorBoardLog(tmp_path, []) as log:
+    with closing(TensorBoardLog(tmp_path, [])) as log:
         for line in lines:
             log.add(line)
     # Stopped at step 300, its checkpoint is of step 120, and the next steps came out otherwise;
-    # then once more, in the same second.
+    # then once more.
     for checkpoint, shift in ((120, 1.0), (200, 2.0)):
         lines = [line for line in lines if line["step"] <= checkpoint]
         rest = [line for line in good_log(30, seed=5) if line["step"] > checkpoint]
         rest = [{**line, "loss": line["loss"] + shift} if "loss" in line else line for line in rest]
-        with TensorBoardLog(tmp_path, lines) as log:
+        with closing(TensorBoardLog(tmp_path, lines)) as log:
             for line in rest:
                 log.add(line)
         lines += rest
@@ -70,12 +71,11 @@ def test_a_tensorboard_that_has_read_the_old_file_drops_it(tmp_path: Path) -> No
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     lines = good_log(30)
-    with TensorBoardLog(tmp_path, lines):
-        pass
+    TensorBoardLog(tmp_path, lines).close()
     events: Any = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()
     assert len(events.Scalars("train/loss")) == 30
-    with TensorBoardLog(tmp_path, lines[:10]) as log:
+    with closing(TensorBoardLog(tmp_path, lines[:10])) as log:
         log.add({"step": 95, "loss": 9.0})
         events.Reload()
     # 10 lines, of which one is a validation.
@@ -85,14 +85,14 @@ def test_a_tensorboard_that_has_read_the_old_file_drops_it(tmp_path: Path) -> No
 
 def test_a_kill_takes_no_line_that_was_added(tmp_path: Path) -> None:
     # What is in the file before it is closed is what a kill leaves.
-    with TensorBoardLog(tmp_path, []) as log:
+    with closing(TensorBoardLog(tmp_path, [])) as log:
         for step in range(1, 5):
             log.add({"step": step, "loss": 1.0 / step})
             assert [found for found, _ in read(tmp_path)["train/loss"]] == [*range(1, step + 1)]
 
 
 def test_what_is_undefined_is_nan_and_what_is_no_number_is_left_out(tmp_path: Path) -> None:
-    with TensorBoardLog(tmp_path, []) as log:
+    with closing(TensorBoardLog(tmp_path, [])) as log:
         log.add({"step": 1, "loss": None, "method": "happier", "is_new": True, "epoch": 0})
     found = read(tmp_path)
     assert set(found) == {"train/loss", "train/epoch"}

@@ -62,19 +62,6 @@ def test_the_line_is_json_and_none_where_nothing_is_defined() -> None:
     assert line["undefined_h_ap"] == line["undefined_map_landmark"] == 3
 
 
-def test_the_supercategory_that_is_found_most_is_counted() -> None:
-    # Three of class 0 stand close; each of class 1, 2, 3 is nearest to one of them.
-    embeddings = nn.functional.normalize(
-        torch.tensor([[1.0, 0.0], [1.0, 0.01], [1.0, 0.02], [1.0, 1.0], [0.0, 1.0], [1.0, -1.0]]),
-        dim=1,
-    )
-    labels = torch.tensor([[0, 0], [0, 0], [0, 0], [1, 1], [2, 2], [3, 3]])
-    found = measure_embeddings(embeddings, labels)
-    # All but (0, 1), whose nearest is (1, 1), find class 0 first.
-    assert found.nearest_in_one == pytest.approx(5 / 6)
-    assert found.images_in_one == 0.5
-
-
 def test_mean_similarity_equals_the_double_loop() -> None:
     embeddings = 3 * random_unit(9)
     units = nn.functional.normalize(embeddings, dim=1)
@@ -94,16 +81,13 @@ def test_neither_the_modes_nor_the_weights_nor_any_generator_change(
     tiny_build: Workspace, workers: int
 ) -> None:
     model = build_model(TINY.model)
-    model.batch_norm_is_frozen = True
     model.train()
     modes = [module.training for module in model.modules()]
     assert len(set(modes)) == 2  # batch normalisation is frozen, the rest is not
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()
 
-    validator = Validator(
-        images=training_images(tiny_build), image_size=32, batch_size=8, workers=workers
-    )
+    validator = Validator(images=training_images(tiny_build), image_size=32, workers=workers)
     found = validator.measure(model)
 
     after = torch.get_rng_state(), random.getstate(), np.random.get_state()
@@ -139,7 +123,7 @@ class Drawing(nn.Module):
 def test_a_model_that_draws_in_evaluation_takes_no_number_from_the_run() -> None:
     pictures = [torch.full((3, 4, 4), 20 * n, dtype=torch.uint8) for n in range(5)]
     model, state = Drawing(), torch.get_rng_state()
-    embeddings = embed_undisturbed(model, pictures, batch_size=2)  # type: ignore[arg-type]
+    embeddings = embed_undisturbed(model, pictures)  # type: ignore[arg-type]
     assert embeddings.shape == (5, 4)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -175,14 +159,6 @@ def test_a_training_step_equals_that_of_a_run_without_validation(tiny_build: Wor
     undisturbed = weights_after_two_steps(validated=False)
     for name, value in weights_after_two_steps(validated=True).items():
         assert torch.equal(value, undisturbed[name]), name
-
-
-def test_no_pictures_are_refused_in_words(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    with pytest.raises(ValueError, match="got none"):
-        Validator(images=images.part(0, 0), image_size=32).measure(build_model(TINY.model))
-    with pytest.raises(ValueError, match="got 1"):
-        Validator(images=images.part(0, 1), image_size=32).measure(build_model(TINY.model))
 
 
 def test_a_picture_that_is_gone_is_named(tiny_build: Workspace) -> None:

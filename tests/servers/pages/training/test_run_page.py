@@ -64,8 +64,8 @@ def held(opener: Opener, path: Path) -> "Page":
 def test_it_is_whole_and_read_by_everybody(
     write: Writer, opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    # A loss that does not move, so that there is something to say, and an odd name.
-    lines = [{**line, "loss": 0.7, f"{HOSTILE}_loss": 1.0} for line in good_log(80)]
+    # Images that all look the same, so that there is something to say, and an odd name.
+    lines = [{**line, "mean_similarity": 0.99, f"{HOSTILE}_loss": 1.0} for line in good_log(80)]
     path = write(tmp_path / HOSTILE.replace("/", "-"), lines, is_running=True)
     page = opener(path.as_uri(), viewport=size, color_scheme=scheme)
     page.evaluate(
@@ -74,13 +74,13 @@ def test_it_is_whole_and_read_by_everybody(
     found = troubles(
         page,
         whole="h1, h2, h3, p, li, dd, dt, .note, .value, .what, td, th",
-        apart=".facts li, .chart, .row, .health li, .card, #reload",
+        apart=".headline li, .chart, .row, .health li, .card, #reload",
         columns="h1, h2, h3, p, .note, .what, .health li",
     )
     assert found == {}
     assert page.locator(".health li").count()
     # Texts at the axes stand apart.
-    assert troubles(page, apart=".chart:first-child .plot text", asks_axe=False) == {}
+    assert troubles(page, apart=".chart:first-child .frame text", asks_axe=False) == {}
 
 
 def test_it_reloads_itself_and_keeps_what_is_open_and_where_one_is(

@@ -64,7 +64,7 @@ def test_a_model_learns_the_labels_that_are_chosen(
     filling: Workspace, labels: str, least: float, landmarks: set[int]
 ) -> None:
     choice = OriginChoice(labels=labels, min_confidence=least)  # type: ignore[arg-type]
-    images = training_images(filling, "files", choice)
+    images = training_images(filling, choice)
     assert set(map(int, images.names[0])) == landmarks
     assert len(images) == sum(COUNTS[landmark] for landmark in landmarks)
     ids = images.image_ids.to_pylist()
@@ -73,14 +73,14 @@ def test_a_model_learns_the_labels_that_are_chosen(
 
 def test_by_default_it_learns_what_is_published(filling: Workspace) -> None:
     choice = TINY.label_choice
-    assert training_images(filling).digest() == training_images(filling, "files", choice).digest()
+    assert training_images(filling).digest() == training_images(filling, choice).digest()
 
 
 def test_all_labels_where_none_is_filled_are_refused(filling: Workspace) -> None:
     write_labels(filling, [])
     with pytest.raises(InputError, match="--fills"):
-        training_images(filling, "files", OriginChoice(labels="all"))
-    assert len(training_images(filling, "files", OriginChoice(labels="reviewed"))) == 12 + 8 + 4
+        training_images(filling, OriginChoice(labels="all"))
+    assert len(training_images(filling, OriginChoice(labels="reviewed"))) == 12 + 8 + 4
 
 
 def test_a_choice_that_leaves_no_label_is_refused(filling: Workspace) -> None:
@@ -89,7 +89,7 @@ def test_a_choice_that_leaves_no_label_is_refused(filling: Workspace) -> None:
     rows = [(ANNOTATIONS["train"], train), (FILLED["train"], filling.read(FILLED["train"]))]
     write_stage(filling, rows)
     with pytest.raises(InputError, match="min_confidence"):
-        training_images(filling, "files", OriginChoice(min_confidence=0.9))
+        training_images(filling, OriginChoice(min_confidence=0.9))
 
 
 def test_a_run_on_fills_is_made_again_when_they_change_and_another_is_not(

@@ -3,7 +3,7 @@ import pytest
 from hgld.engine.config import from_mapping
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
-from hgld.training.methods.config import Roadmap
+from hgld.training.methods import Roadmap
 from hgld.training.recipes.reading import over_recipe, recipes
 
 

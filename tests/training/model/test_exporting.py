@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from hgld.training.model.exporting.card import (
+from hgld.training.model.exporting import (
     Measured,
     ModelCard,
     model_card_text,
@@ -17,7 +17,7 @@ CARD = ModelCard(
         "embedding_dim": 8,
         "image_size": 32,
         "weights_sha256": "ab" * 32,
-        "model": {"backbone": "resnet18", "weights": "hub"},
+        "model": {"backbone": "resnet18", "weights": "hub", "crop_pct": 0.875},
     },
     settings={"backbone": "resnet18", "weights": "/home/me/secret/w.pth", "odd|name": "a`b\nc"},
     finished_at="2026-01-02T03:04:05+00:00",
@@ -47,10 +47,10 @@ def test_a_card_says_all_that_is_known() -> None:
 
 
 def test_a_card_says_at_which_sizes_a_model_sees_pictures() -> None:
-    at_two = {"backbone": "resnet18", "scales": [1.0, 1.4142]}
+    at_two = {"backbone": "resnet18", "scales": [1.0, 1.4142], "crop_pct": 1.0}
     text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": at_two}))
     assert "images of 32 x 32 pixels, which it sees at 1 and 1.4142 times that size: of a" in text
-    at_one = {"backbone": "resnet18", "scales": [1.0]}
+    at_one = {**at_two, "scales": [1.0]}
     text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": at_one}))
     assert "images of 32 x 32 pixels: of a" in text
 

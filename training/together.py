@@ -2,14 +2,27 @@
 
 What the others embedded is gathered, so that each process computes the loss of the whole batch, and
 of its gradient takes its own part back through the model; the gradients of the weights are then
-summed. So N processes take the step of one, whatever the loss: no part of it is averaged.
+summed. So N processes take the step of one, whatever the loss: no part of it is averaged. Only the
+first writes. `torchrun` starts them, on one machine or several, and ends all where one ends.
 """
 
-from collections.abc import Iterable
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+
+from hgld.errors import InputError
+from hgld.training.config import TrainConfig
+from hgld.training.model.devices import choose_device
+
+TIMEOUT = timedelta(minutes=30)
+"""After which a process that hangs ends all: the others wait as long while the first measures the
+run on held-out landmarks, so that it is more than the ten minutes of NCCL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,33 @@ class Ranks:
         parts = torch.split(total, [one.numel() for one in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
+
+
+@contextlib.contextmanager
+def joined_by_torchrun(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks]]:
+    """Joins the processes that `torchrun` has started, and leaves them at the end of the block.
+
+    Args:
+        config: of the run.
+
+    Yields:
+        The settings of this process, with its device, and which of them it is.
+
+    Raises:
+        InputError: torchrun did not start this process.
+    """
+    told = [os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if None in told:
+        raise InputError(
+            "hgld.training is started by torchrun: `torchrun --nproc-per-node 2 -m hgld.training "
+            "--root build`; one process is `hgld train`"
+        )
+    rank, count, local = (int(value) for value in told if value is not None)
+    place = choose_device(config.device).type
+    if place == "cuda":
+        config = dataclasses.replace(config, device=f"cuda:{local}")
+    distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        yield config, Ranks(rank, count)
+    finally:
+        distributed.destroy_process_group()

@@ -68,8 +68,8 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
     workspace = Workspace(root)
     _require_own_folder(workspace)
-    from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
+    from hgld.benchmarks.retrieval.tables import format_table
 
     with workspace.lock():
         write_demo(workspace, archive=not live)
@@ -78,7 +78,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     for step in build_steps(read_sections(root, None)):
         run_and_tell(root, step)
     console = Console()
-    console.print(format_table(read_results(workspace)))
+    console.print(format_table(read_results(workspace.path("benchmarks"))))
     console.print("The pictures are drawings: the figures only show that the code works.")
     console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")

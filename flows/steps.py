@@ -326,8 +326,7 @@ def train_step(sections: Sections) -> BuildStep:
 
 def benchmark_step(sections: Sections) -> BuildStep:
     """Compares models."""
-    from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
-    from hgld.benchmarks.training.plan import planned_methods
+    from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, planned_runs
     from hgld.training.config import train_stage
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
@@ -335,7 +334,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
     if asked.methods:  # otherwise [train] does not matter
         train = sections.get("train", {})
         shared = {**train, "recipe": asked.recipe} if asked.recipe else train
-        runs = [one.config for one in planned_methods(shared, asked.methods, asked.seeds)]
+        runs = list(planned_runs(shared, asked.methods, asked.seeds))
     config = replace(asked, runs=tuple(dict.fromkeys([*asked.runs, *(run.name for run in runs)])))
 
     def run(workspace: Workspace) -> list[StageReport]:
@@ -346,7 +345,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
     def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
         from hgld.benchmarks.retrieval.config import embeddings_folder
 
-        folder = workspace.path(embeddings_folder(config.data_set))
+        folder = workspace.path(embeddings_folder(config))
         if folder.is_dir():
             from hgld.training.index.embeddings import block_damages
 
@@ -359,7 +358,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
     return BuildStep(
         name="benchmark",
         settings=config,
-        stages=(*trained, benchmark_stage(config.runs, config.data_set)),
+        stages=(*trained, benchmark_stage(config)),
         run=run,
         stage_settings={stage.name: one for stage, one in trained.items()},
         extra="train",

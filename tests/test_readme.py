@@ -22,7 +22,7 @@ _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/test_browsing.py"
 _SEARCH = "flows/cli/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
-_LEADERBOARD = "benchmarks/retrieval/report/test_leaderboard.py"
+_LEADERBOARD = "benchmarks/retrieval/test_leaderboard.py"
 _EXPORT = "servers/benchmarks/test_models_page.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
@@ -58,12 +58,14 @@ RUN_BY = {
         ),
         _ROBUSTNESS,
     ),
-    (
-        "python -m hgld.benchmarks.training --root build --test-labels FOLDER "
-        "--out training.json --page training.html"
-    ): "benchmarks/training/test_measured_on.py",
+    "python -m hgld.benchmarks.retrieval.changes --root build": (
+        "benchmarks/retrieval/test_changes.py"
+    ),
+    "hgld benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet": (
+        "benchmarks/retrieval/test_adding.py"
+    ),
     "hgld benchmark --recipe gldv2-mini-cpu --methods all --seeds 0 --seeds 1 --seeds 2": (
-        "benchmarks/training/test_comparing.py"
+        "benchmarks/retrieval/test_comparing.py"
     ),
     "hgld export": _EXPORT,
     **dict.fromkeys(
@@ -110,8 +112,6 @@ RUN_BY = {
             "wget ftp://cs.stanford.edu/cs/cvgl/Stanford_Online_Products.zip",
             "unzip Stanford_Online_Products.zip",
             "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train_val2018.tar.gz",
-            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train2018.json.tar.gz",
-            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/val2018.json.tar.gz",
             "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/categories.json.tar.gz",
             "for archive in *.tar.gz; do tar -xzf $archive; done",
             "wget https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
@@ -129,11 +129,7 @@ RUN_BY = {
         ),
         _RIVAL,
     ),
-    (
-        "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks/results.json "
-        "b/benchmarks/results.json --out all.html"
-    ): _LEADERBOARD,
-    "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks --out all.html": (
+    "python -m hgld.benchmarks.retrieval.leaderboard a/benchmarks b/benchmarks --out all.html": (
         _LEADERBOARD
     ),
     **dict.fromkeys(

@@ -1,8 +1,7 @@
 """Caltech-UCSD Birds-200-2011: 11,788 pictures of 200 species of birds.
 
-Two splits: that of metric learning, where the first 100 classes are trained on and each picture of
-the other 100 searches all others of these, and the official one, where the test pictures search the
-training pictures of the same classes.
+The split of metric learning: the first 100 classes are trained on, and each picture of the other
+100 searches all others of these.
 
 Source: Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, 2011; the
 split of metric learning: Song, Xiang, Jegelka, Savarese: Deep Metric Learning via Lifted Structured
@@ -10,7 +9,6 @@ Feature Embedding, CVPR 2016.
 """
 
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,23 +18,20 @@ from hgld.benchmarks.datasets.rows import Columns, read_rows, require_once
 from hgld.engine.dataset import Level
 from hgld.errors import InputError
 
-CubSplit = Literal["metric-learning", "official"]
-
 _LEVELS = (Level(column="class_id", name="class", title="class", shared="same class"),)
 _TRAIN_CLASSES = 100
 
 
-def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData:
+def read_cub(folder: Path) -> RetrievalData:
     """Reads CUB-200-2011.
 
     Args:
-        folder: `CUB_200_2011`, with `images.txt`, `image_class_labels.txt`, `classes.txt`, for the
-            official split `train_test_split.txt`, and the pictures in `images/`.
-        split: which pictures are trained on, search and are searched.
+        folder: `CUB_200_2011`, with `images.txt`, `image_class_labels.txt`, `classes.txt`, and the
+            pictures in `images/`.
 
     Raises:
-        InputError: a file cannot be read or lacks a column, an image is listed twice or in one file
-            alone, a class is not in `classes.txt`, or a side of the split has no image.
+        InputError: a file cannot be read or lacks a column, an image is listed twice or only in
+            one file, a class is not in `classes.txt`, or a side of the split has no image.
     """
     classes = read_rows(folder / "classes.txt", {"class_id": int, "class_name": str})
     require_once(folder / "classes.txt", "class", classes["class_id"].to_pylist())
@@ -54,31 +49,22 @@ def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData
         )
     paths = pc.binary_join_element_wise("images", rows["path"], "/")
     rows = rows.set_column(rows.schema.get_field_index("path"), "path", paths)
-    match split:
-        case "metric-learning":
-            is_train = pc.less_equal(rows["class_id"], _TRAIN_CLASSES)
-        case "official":
-            columns: Columns = {"image_id": str, "is_training_image": int}
-            sides = _of_each_image(folder, "train_test_split.txt", columns)
-            rows = _joined(folder, rows, sides, "train_test_split.txt")
-            is_train = pc.equal(rows["is_training_image"], 1)
-            rows = rows.drop_columns("is_training_image")
+    is_train = pc.less_equal(rows["class_id"], _TRAIN_CLASSES)
     train, test = rows.filter(is_train), rows.filter(pc.invert(is_train))
     for side, table in (("training", train), ("test", test)):
         if not len(table):
             raise InputError(
-                f"{folder} must have {side} images by the {split} split, and has none of "
-                f"{len(rows):,}; put the whole files there"
+                f"{folder} must have {side} images, and has none of {len(rows):,}; put the whole "
+                f"files there"
             )
-    is_one_set = split == "metric-learning"
     return RetrievalData(
-        name="cub200" if is_one_set else "cub200-official",
+        name="cub200",
         folder=folder,
         levels=_LEVELS,
         train=train,
         queries=test,
-        index=test if is_one_set else train,
-        is_one_set=is_one_set,
+        index=test,
+        is_one_set=True,
         names=dict(zip(map(str, classes["class_id"].to_pylist()), titles, strict=True)),
         recall_at=(1, 2, 4, 8),
     )
@@ -94,16 +80,16 @@ def _joined(folder: Path, rows: pa.Table, others: pa.Table, name: str) -> pa.Tab
     """Returns rows with the columns of another file's, in their order.
 
     Raises:
-        InputError: an image is in one of the two alone.
+        InputError: an image is only in one of the two.
     """
     at = pc.index_in(rows["image_id"], value_set=others["image_id"])
     back = pc.index_in(others["image_id"], value_set=rows["image_id"])
     for table, place in ((rows, at), (others, back)):
-        alone = table.filter(pc.is_null(place))
-        if len(alone):
+        lacking = table.filter(pc.is_null(place))
+        if len(lacking):
             raise InputError(
                 f"{folder}: images.txt and {name} must list the same images, and image "
-                f"{alone['image_id'][0]} is in one of them alone; both must be of one release"
+                f"{lacking['image_id'][0]} is only in one of them; both must be of one release"
             )
     for column in others.column_names[1:]:
         rows = rows.append_column(column, others[column].take(at))

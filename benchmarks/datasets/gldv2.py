@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.pages import category_name
 from hgld.errors import InputError
 from hgld.loading import load
 from hgld.loading.labelled import LabelledSplit, gldv2_place
 from hgld.loading.official import LABEL_FILE
+from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS
 
 _LEVELS = ANNOTATIONS["index"].levels

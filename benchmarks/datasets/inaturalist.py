@@ -1,9 +1,8 @@
 """iNaturalist 2018: 461,939 labelled pictures of 8,142 species, with seven levels of taxonomy.
 
-Two splits. That of retrieval (Brown et al.): 325,846 pictures of 5,690 species to train on, and
-136,093 of 2,452 others, each of which searches all others of these. And the official one of the
-challenge, of the same species: the 24,426 of `val2018.json` search the 437,513 of `train2018.json`.
-An image is named by its path, such as `train_val2018/Aves/3/x.jpg`, which all files have.
+The split of retrieval (Brown et al.): 325,846 pictures of 5,690 species to train on, and 136,093 of
+2,452 others, each of which searches all others of these. An image is named by its path, such as
+`train_val2018/Aves/3/x.jpg`, which all files have.
 
 Source: Van Horn et al.: The iNaturalist Species Classification and Detection Dataset, CVPR 2018;
 the split of retrieval: Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the Path Towards
@@ -14,7 +13,6 @@ Training for Pertinent Image Retrieval, ECCV 2022.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -22,8 +20,6 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.datasets.rows import require_once, require_some, require_tree, text_lines
 from hgld.engine.dataset import Level
 from hgld.errors import InputError
-
-InatSplit = Literal["retrieval", "official"]
 
 SPLIT_FILE = "Inat_dataset_splits/Inaturalist_{}_set1.txt"
 """The lists of Brown et al., of `train` and of `test`."""
@@ -49,16 +45,12 @@ _TWO_LEVELS = (
 _PARTS = 4
 
 
-def read_inaturalist(
-    folder: Path, split: InatSplit = "retrieval", *, taxonomy: bool = True
-) -> RetrievalData:
+def read_inaturalist(folder: Path, *, taxonomy: bool = True) -> RetrievalData:
     """Reads iNaturalist 2018.
 
     Args:
         folder: with `categories.json` (or `train2018.json`, which has the categories too), the
-            pictures in `train_val2018/` and, by split, `Inat_dataset_splits/` or `train2018.json`
-            and `val2018.json`.
-        split: which pictures are trained on, search and are searched.
+            pictures in `train_val2018/`, and `Inat_dataset_splits/`.
         taxonomy: levels are species, genus, family, order, class, phylum and kingdom; else species
             and the super-category, of which there are 14.
 
@@ -67,46 +59,43 @@ def read_inaturalist(
             category that there is not, or a category lies in two super-categories.
     """
     categories = _categories(folder)
-    match split:
-        case "retrieval":
-            named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
-            listed = [(path, _listed(path)) for path in named]
-        case "official":
-            named = [folder / f"{one}2018.json" for one in ("train", "val")]
-            listed = [(path, _annotated(path)) for path in named]
+    named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
+    listed = [(path, _listed(path)) for path in named]
     levels = _TAXONOMY if taxonomy else _TWO_LEVELS
     train, test = (_images(path, rows, categories, levels) for path, rows in listed)
     both = [*train["path"].to_pylist(), *test["path"].to_pylist()]
     require_once(folder, f"image of {named[0].name} and {named[1].name}", both)
-    is_one_set = split == "retrieval"
-    name = "inat2018" if taxonomy else "inat2018-base"
     return RetrievalData(
-        name=name if is_one_set else "inat2018-val",
+        name="inat2018" if taxonomy else "inat2018-base",
         folder=folder,
         levels=levels,
         train=train,
         queries=test,
-        index=test if is_one_set else train,
-        is_one_set=is_one_set,
+        index=test,
+        is_one_set=True,
         recall_at=(1, 4, 16, 32),
     )
 
 
-def _categories(folder: Path) -> dict[int, Mapping[str, Any]]:
+def _categories(folder: Path) -> dict[int, Mapping[str, str]]:
     """Returns what is known of each category, by its id."""
     path = folder / "categories.json"
-    if path.is_file():
-        rows = _read_json(path)
-    else:
+    if not path.is_file():
         path = folder / "train2018.json"
-        rows = _part(path, _read_json(path), "categories")
-    if not isinstance(rows, list):
-        raise InputError(f"{path} must hold a list of categories, got {type(rows).__name__}")
-    require_some(path, rows)
-    for row in rows:
-        _require_keys(path, "category", row, ("id", "supercategory", *_RANKS))
-    require_once(path, "category", (row["id"] for row in rows))
-    return {row["id"]: row for row in rows}
+    text = "\n".join(text_lines(path))
+    try:
+        content = json.loads(text)
+        rows = content if path.name == "categories.json" else content["categories"]
+        names = ("supercategory", *_RANKS)
+        found = [(row["id"], {name: str(row[name]) for name in names}) for row in rows]
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} must be an official file of iNaturalist 2018, and reading it gives {error!r}; "
+            f"fetch it again"
+        ) from error
+    require_some(path, found)
+    require_once(path, "category", (one for one, _ in found))
+    return dict(found)
 
 
 def _listed(path: Path) -> list[tuple[str, int]]:
@@ -124,35 +113,10 @@ def _listed(path: Path) -> list[tuple[str, int]]:
     return rows
 
 
-def _annotated(path: Path) -> list[tuple[str, int]]:
-    """Returns paths and categories of a file of the challenge."""
-    content = _read_json(path)
-    images, annotations = (_part(path, content, name) for name in ("images", "annotations"))
-    for row in images:
-        _require_keys(path, "image", row, ("id", "file_name"))
-    for row in annotations:
-        _require_keys(path, "annotation", row, ("image_id", "category_id"))
-    require_once(path, "image", (row["id"] for row in images))
-    require_once(path, "annotation of image", (row["image_id"] for row in annotations))
-    categories = {row["image_id"]: row["category_id"] for row in annotations}
-    unlabelled = [row["id"] for row in images if row["id"] not in categories]
-    if unlabelled or len(categories) != len(images):
-        one = (
-            unlabelled[0]
-            if unlabelled
-            else sorted(categories.keys() - {r["id"] for r in images})[0]
-        )
-        raise InputError(
-            f"{path} must have an annotation for each image and an image for each annotation, and "
-            f"lacks one for image {one}; fetch the file again"
-        )
-    return [(str(row["file_name"]), categories[row["id"]]) for row in images]
-
-
 def _images(
     path: Path,
     rows: Sequence[tuple[str, int]],
-    categories: Mapping[int, Mapping[str, Any]],
+    categories: Mapping[int, Mapping[str, str]],
     levels: Sequence[Level],
 ) -> pa.Table:
     require_some(path, rows)
@@ -164,43 +128,13 @@ def _images(
                 f"{path}: image {name} must be of one of the {len(categories):,} categories, got "
                 f"{category}; all files must be of iNaturalist 2018"
             )
-    table = pa.table(
-        {
-            "image_id": pa.array(paths, pa.string()),
-            "path": pa.array(paths, pa.string()),
-            "category_id": pa.array([category for _, category in rows], pa.int64()),
-            **{
-                level.column: pa.array(
-                    [str(categories[category][level.column]) for _, category in rows], pa.string()
-                )
-                for level in levels[1:]
-            },
-        }
-    )
+    coarser = {
+        level.column: [categories[category][level.column] for _, category in rows]
+        for level in levels[1:]
+    }
+    of_rows = {"image_id": paths, "path": paths, "category_id": [one for _, one in rows]}
+    table = pa.table({**of_rows, **coarser})
     # The folders say the super-category too.
     folders = pa.array([name.split("/")[1] if "/" in name else "" for name in paths])
     require_tree(path, table.append_column("folder", folders), "category_id", "folder")
     return table
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    try:
-        return json.loads("\n".join(text_lines(path)))
-    except ValueError as error:
-        raise InputError(f"{path} must be JSON ({error}); fetch the file again") from error
-
-
-def _part(path: Path, content: Any, name: str) -> list[Any]:  # noqa: ANN401 - of JSON
-    part = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(part, list):
-        raise InputError(f"{path} must have a list {name!r}, and has none; fetch the file again")
-    return part
-
-
-def _require_keys(path: Path, what: str, row: Any, keys: Sequence[str]) -> None:  # noqa: ANN401
-    missing = [key for key in keys if not isinstance(row, dict) or key not in row]
-    if missing:
-        raise InputError(
-            f"{path}: each {what} must have {', '.join(keys)}, and {str(row)[:80]} lacks "
-            f"{', '.join(missing)}; fetch the file again"
-        )

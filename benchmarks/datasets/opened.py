@@ -1,7 +1,10 @@
-"""The data sets there are, each by its name: the one place that knows which function reads it."""
+"""The data sets there are, each by its name, and those of a Python file of one's own."""
 
+import runpy
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from hgld.errors import InputError
 
 if TYPE_CHECKING:
     from hgld.benchmarks.datasets.retrieval_data import RetrievalData
@@ -13,24 +16,37 @@ DataSetName = Literal[
     "sop",
     "inat2018",
     "inat2018-base",
-    "inat2018-val",
     "cub200",
-    "cub200-official",
 ]
 """What docs/datasets.md says of each: what it is, where it comes from, what its folder holds."""
 
 
-def read_data_set(name: DataSetName, folder: Path) -> "RetrievalData":
+def check_name(name: str) -> None:
+    """Refuses what is neither the name of a data set nor a Python file.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    names = get_args(DataSetName)
+    if name not in names and not name.endswith(".py"):
+        raise ValueError(
+            f"data_set must be one of {', '.join(names)}, or a Python file that reads your own, "
+            f"got {name!r}"
+        )
+
+
+def read_data_set(name: str, folder: Path) -> "RetrievalData":
     """Reads a data set from its official files.
 
     Args:
-        name: which, by its split and levels where it has several.
+        name: which, by its split and levels where it has several; or a Python file with a function
+            `read`, which takes the folder and returns a `RetrievalData`.
         folder: of its files.
 
     Raises:
         InputError: a file cannot be read, lacks something or contradicts another.
     """
-    # Imported where they are used: the names alone are needed to read settings.
+    # Imported where they are used: only the names are needed to read settings.
     match name:
         case "h-gldv2":
             from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
@@ -44,15 +60,32 @@ def read_data_set(name: DataSetName, folder: Path) -> "RetrievalData":
             from hgld.benchmarks.datasets.sop import read_sop
 
             return read_sop(folder)
-        case "inat2018" | "inat2018-base" | "inat2018-val":
+        case "inat2018" | "inat2018-base":
             from hgld.benchmarks.datasets.inaturalist import read_inaturalist
 
-            return read_inaturalist(
-                folder,
-                "official" if name == "inat2018-val" else "retrieval",
-                taxonomy=name != "inat2018-base",
-            )
-        case "cub200" | "cub200-official":
+            return read_inaturalist(folder, taxonomy=name == "inat2018")
+        case "cub200":
             from hgld.benchmarks.datasets.cub import read_cub
 
-            return read_cub(folder, "official" if name == "cub200-official" else "metric-learning")
+            return read_cub(folder)
+        case _:
+            return _read_own(Path(name), folder)
+
+
+def _read_own(file: Path, folder: Path) -> "RetrievalData":
+    from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+
+    try:
+        data = runpy.run_path(str(file))["read"](folder)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename} is not there; name the file of your data set"
+        ) from error
+    except (KeyError, SyntaxError) as error:
+        raise InputError(
+            f"{file} must be Python with a function read(folder), which returns a RetrievalData, "
+            f"got {error!r}; docs/datasets.md has an example"
+        ) from error
+    if not isinstance(data, RetrievalData):
+        raise InputError(f"read of {file} must return a RetrievalData, got {type(data).__name__}")
+    return data

@@ -87,7 +87,7 @@ def _recorded(images: LabelledImages) -> LabelledImages:
         raise InputError(
             f"{len(missing):,} of the {len(paths):,} pictures of {images.split} are not there, "
             f"first {missing[0]}; extract the archives of the data set into {images.root}, or "
-            f"measure embeddings alone"
+            f"measure only embeddings"
         )
     sizes, digests = _digests(paths, images.split)
     return dataclasses.replace(

@@ -22,9 +22,11 @@ from hgld.errors import InputError
 from hgld.metrics import GroundTruth
 
 RevisitedName = Literal["roxford5k", "rparis6k"]
+Box = tuple[float, float, float, float]
+"""Left, upper, right and lower edge, in pixels."""
 
 _KINDS = ("easy", "hard", "junk")
-_EDGES = 4
+_AGAIN = "fetch the official file again"
 # What arrays and numbers of numpy are made of; lists, texts and dictionaries need no name.
 _ALLOWED = frozenset(
     {
@@ -51,7 +53,7 @@ _UNREADABLE = (
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads plain data alone: a pickle can name any function, and it is called on reading."""
+    """Reads only plain data: a pickle can name any function, and it is called on reading."""
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - as the base class has it
         """Returns what makes arrays of numpy.
@@ -82,29 +84,26 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
     """
     path = folder / f"gnd_{name}.pkl"
     content = _unpickled(path)
-    keys = ("imlist", "qimlist", "gnd")
-    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
-    if missing:
-        raise InputError(f"{path} must have {', '.join(keys)}, and lacks {', '.join(missing)}")
-    names, query_names, entries = (list(content[key]) for key in keys)
-    for images in (names, query_names):
-        require_some(path, images)
-        require_once(path, "image", map(str, images))
-    if len(entries) != len(query_names):
+    try:
+        names, queries = ([str(one) for one in content[key]] for key in ("imlist", "qimlist"))
+        for images in (names, queries):
+            require_some(path, images)
+            require_once(path, "image", images)
+        entries = zip(queries, content["gnd"], strict=True)
+        found = [_truth_and_box(path, query, one, len(names)) for query, one in entries]
+    except (LookupError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} must say of each of its {len(query_names)} queries what is to be found, got "
-            f"{len(entries)}; fetch the file again"
-        )
-    queries = list(zip(query_names, entries, strict=True))
+            f"{path} must be the official file, and reading it gives {error!r}; {_AGAIN}"
+        ) from error
     return RetrievalData(
         name=name,
         folder=folder,
         levels=(),
         train=_images([]),
-        queries=_images(query_names),
+        queries=_images(queries),
         index=_images(names),
-        truths=tuple(_truth(path, query, entry, len(names)) for query, entry in queries),
-        boxes=tuple(_box(path, query, entry) for query, entry in queries),
+        truths=tuple(truth for truth, _ in found),
+        boxes=tuple(box for _, box in found),
     )
 
 
@@ -127,46 +126,25 @@ def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         ) from error
 
 
-def _truth(path: Path, query: str, entry: Any, images: int) -> GroundTruth:  # noqa: ANN401
-    missing = [
-        kind for kind in ("bbx", *_KINDS) if not isinstance(entry, dict) or kind not in entry
-    ]
-    if missing:
-        raise InputError(f"{path}: query {query} lacks {', '.join(missing)}; fetch the file again")
+def _truth_and_box(path: Path, query: str, entry: Any, images: int) -> tuple[GroundTruth, Box]:  # noqa: ANN401 - whatever the file holds
+    """Returns what a query has to find, and where in its picture it lies."""
     try:
         truth = GroundTruth.from_published({kind: list(entry[kind]) for kind in _KINDS})
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: query {query}: {error}") from error
-    outside = [one for one in (*truth.easy, *truth.hard, *truth.junk) if not 0 <= one < images]
-    if outside:
-        raise InputError(
-            f"{path}: query {query} must name images of its {images:,}, got position {outside[0]}; "
-            f"fetch the file again"
-        )
-    return truth
-
-
-def _box(path: Path, query: str, entry: Any) -> tuple[float, float, float, float]:  # noqa: ANN401
-    try:
-        edges = [float(edge) for edge in entry["bbx"]]
-    except (ValueError, TypeError):
-        edges = []
-    if (
-        len(edges) != _EDGES
-        or not all(map(math.isfinite, edges))
-        or not (edges[0] < edges[2] and edges[1] < edges[3])
-    ):
-        raise InputError(
-            f"{path}: query {query} must have a box of left, upper, right and lower edge, got "
-            f"{str(entry['bbx'])[:60]}; fetch the file again"
-        )
-    return edges[0], edges[1], edges[2], edges[3]
+        left, upper, right, lower = (float(edge) for edge in entry["bbx"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: query {query} cannot be read ({error!r}); {_AGAIN}") from error
+    for place in (*truth.easy, *truth.hard, *truth.junk):
+        if not 0 <= place < images:
+            raise InputError(f"{path}: query {query} names image {place} of {images:,}; {_AGAIN}")
+    if not (-math.inf < left < right < math.inf and -math.inf < upper < lower < math.inf):
+        raise InputError(f"{path}: query {query} has no box, but {entry['bbx']}; {_AGAIN}")
+    return truth, (left, upper, right, lower)
 
 
 def _images(names: Sequence[str]) -> pa.Table:
     return pa.table(
         {
-            "image_id": pa.array(map(str, names), pa.string()),
+            "image_id": pa.array(names, pa.string()),
             "path": pa.array([f"jpg/{name}.jpg" for name in names], pa.string()),
         }
     )

@@ -1,21 +1,25 @@
-"""The settings of the benchmark, and the stage it is; light to import."""
+"""The settings of the benchmark, the runs it plans, and the stage it is; light to import."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
-from hgld.benchmarks.datasets.opened import DataSetName
+from hgld.benchmarks.datasets.opened import check_name
 from hgld.benchmarks.retrieval.results import result_files
-from hgld.benchmarks.training.plan import METHOD_NAMES
-from hgld.engine.config import check_settings, setting
+from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
+from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
+from hgld.training.recipes.reading import over_recipe
 
-EMBEDDINGS_FOLDER = "benchmarks/embeddings"
-"""Where embeddings of the build's own pictures are kept, relative to the workspace."""
+METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
+"""What a model can be trained for."""
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,12 @@ class EmbeddingFiles:
 class BenchmarkConfig:
     """Settings of `hgld benchmark`."""
 
+    name: str = setting(
+        "",
+        "Name of the comparison, which gets a folder of its own. With embeddings by default the "
+        "names of their models.",
+        changes_rows=False,
+    )
     runs: tuple[str, ...] = setting(
         (),
         "Names of the training runs to compare, each with its own backbone before training. None: "
@@ -53,8 +63,10 @@ class BenchmarkConfig:
         "image_id and embedding, or an .npy with its image ids in a .txt beside it, one a line. "
         "Without runs beside them no picture is needed.",
     )
-    data_set: DataSetName | None = setting(
-        None, "Data set to measure on, as docs/datasets.md has it; none: this build's test queries."
+    data_set: str | None = setting(
+        None,
+        "Data set to measure on: a name of docs/datasets.md, or a Python file that reads your own; "
+        "none: this build's test queries.",
     )
     data: Path | None = setting(
         None, "Folder of the data set's official files.", changes_rows=False
@@ -86,21 +98,18 @@ class BenchmarkConfig:
             object.__setattr__(self, "methods", METHOD_NAMES)
         if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
-        _require_whole_choice(self)
-        _require_pairs(self)
-        for name in self.runs:
-            TrainConfig(name=name)  # checks that it can be a run's name
-        if (self.data_set is None) != (self.data is None):
-            raise ValueError(
-                f"data_set and data must both be given, the name of a data set and the folder of "
-                f"its files, or neither, got {self.data_set} and {self.data}"
-            )
-        if self.image_size is not None and self.image_size < 1:
-            raise ValueError(f"image_size must be above 0, got {self.image_size}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be above 0, got {self.batch_size}")
-        if self.workers < 0:
-            raise ValueError(f"workers must be 0 or more, got {self.workers}")
+        _check_what_is_compared(self)
+        _check_pairs(self)
+        if self.rivals and not self.name:
+            rivals = "-".join(one.name for one in self.rivals)
+            name = re.sub(r"[^A-Za-z0-9.-]+", "_", rivals).strip("_.-")[:_LONGEST_NAME]
+            object.__setattr__(self, "name", name or "embeddings")
+        for name in (*self.runs, *filter(None, [self.name])):
+            TrainConfig(name=name)  # checks that it can be the name of a folder
+        for field, least in (("image_size", 1), ("batch_size", 1), ("workers", 0)):
+            value = getattr(self, field)
+            if value is not None and value < least:
+                raise ValueError(f"{field} must be {least} or more, got {value}")
 
     @property
     def rivals(self) -> tuple[EmbeddingFiles, ...]:
@@ -113,9 +122,20 @@ class BenchmarkConfig:
             found.append(EmbeddingFiles(name=name, query=Path(query), index=Path(index)))
         return tuple(found)
 
+    @property
+    def folder(self) -> str:
+        """Where the results go, relative to the workspace."""
+        place = f"benchmarks/{_short(self.data_set)}" if self.data_set else "benchmarks"
+        return f"{place}/comparisons/{self.name}" if self.name else place
 
-def _require_whole_choice(config: BenchmarkConfig) -> None:
-    """Refuses what is named twice, methods without a seed, and a recipe without methods.
+
+def _short(data_set: str) -> str:
+    """Returns the name of a data set, which may be a Python file."""
+    return Path(data_set).stem
+
+
+def _check_what_is_compared(config: BenchmarkConfig) -> None:
+    """Refuses what is named twice, settings of methods without any, and no such data set.
 
     Raises:
         ValueError: the text says which.
@@ -128,10 +148,17 @@ def _require_whole_choice(config: BenchmarkConfig) -> None:
         raise ValueError("seeds must name at least one where methods are compared, got none")
     if config.recipe and not config.methods:
         raise ValueError(f"methods must be named with recipe {config.recipe!r}; all: every method")
+    if (config.data_set is None) != (config.data is None):
+        raise ValueError(
+            f"data_set and data must both be given, the name of a data set and the folder of "
+            f"its files, or neither, got {config.data_set} and {config.data}"
+        )
+    if config.data_set is not None:
+        check_name(config.data_set)
 
 
-def _require_pairs(config: BenchmarkConfig) -> None:
-    """Refuses embeddings that are not two files for each model, or of models named alike.
+def _check_pairs(config: BenchmarkConfig) -> None:
+    """Refuses embeddings that are not two files for each model, or of models of one name.
 
     Raises:
         ValueError: the text says what to write.
@@ -149,29 +176,47 @@ def _require_pairs(config: BenchmarkConfig) -> None:
         )
 
 
-def embeddings_folder(data_set: str | None) -> str:
-    """Returns where embeddings of pictures are kept, those of a data set beside its results."""
-    return f"benchmarks/{data_set}/embeddings" if data_set else EMBEDDINGS_FOLDER
-
-
-def benchmark_stage(runs: Sequence[str], data_set: DataSetName | None = None) -> Stage:
-    """Returns the stage that compares these runs; without any it needs labels alone.
+def planned_runs(
+    section: Mapping[str, object], methods: Sequence[str], seeds: Sequence[int]
+) -> Iterator[TrainConfig]:
+    """Yields methods under the same settings, one seed of all after the other.
 
     Args:
-        runs: names of training runs.
-        data_set: on which; None: on the test queries of the build, whose tables it reads then.
+        section: `[train]`, whose settings all share, the method apart; a recipe that it names is
+            part of how the runs are called.
+        methods: by name: as the recipe has it, and any other one as it was published.
+        seeds: of the runs.
+
+    Raises:
+        InputError: no recipe or no method of that name, or a wrong setting.
     """
-    files = result_files(data_set)
-    read = (ANNOTATIONS, FILLED, IMAGE_FILES) if runs else (ANNOTATIONS, FILLED)
+    whole = over_recipe(section)
+    recipe = f"{section['recipe']}-" if section.get("recipe") else ""
+    stated = whole.get("method")
+    for seed in seeds:
+        for name in methods:
+            is_stated = isinstance(stated, Mapping) and stated.get("name") == name
+            own = {"name": f"{recipe}{name}-{seed}", "seed": seed}
+            method = stated if is_stated else name
+            yield from_mapping(TrainConfig, {**whole, **own, "method": method}, where="[train]")
+
+
+def embeddings_folder(config: BenchmarkConfig) -> str:
+    """Returns where embeddings of pictures are kept: one folder for all comparisons on a set."""
+    place = f"benchmarks/{_short(config.data_set)}" if config.data_set else "benchmarks"
+    return f"{place}/embeddings"
+
+
+def benchmark_stage(config: BenchmarkConfig) -> Stage:
+    """Returns the stage of a comparison; without any run it needs only labels."""
+    files = result_files(config.folder)
+    read = (ANNOTATIONS, FILLED, IMAGE_FILES) if config.runs else (ANNOTATIONS, FILLED)
     of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED)
     return Stage(
-        name=f"benchmark-{data_set}" if data_set else "benchmark",
-        version=6,  # runs that differ in their seed alone are one method
-        inputs=() if data_set else of_build,
-        input_files=tuple(name for run in runs for name in model_files(run)),
+        name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
+        version=7,  # results are tables
+        inputs=() if config.data_set else of_build,
+        input_files=tuple(name for run in config.runs for name in model_files(run)),
         output_files=files,
         result=files.report,
     )
-
-
-STAGE = benchmark_stage(BenchmarkConfig().runs)

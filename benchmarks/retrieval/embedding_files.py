@@ -7,6 +7,7 @@ it `NAME.txt` with the image id of each row on a line of its own.
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +31,10 @@ _BLOCK = 16_384
 _TOLERANCE = 1e-2
 _SHOWN = 3
 # An .npy of no bytes is an EOFError.
-_READING = (OSError, EOFError, pa.ArrowException, ValueError)
-_PARQUET_START = b"PAR1"
+_UNREADABLE = (OSError, EOFError, pa.ArrowException, ValueError)
+
+IdsAndVectors = tuple[pa.StringArray, NDArray[np.floating[Any]]]
+"""Image ids (n,) and their embeddings (n, D), as they are in a file."""
 
 
 def read_embeddings(
@@ -58,8 +61,19 @@ def read_embeddings(
     wanted = pa.array(image_ids, pa.string())
     read = _read(path, wanted)
     if len(wanted) and not read.rows.any():
-        raise InputError(_none_of_these(path, image_ids, split, read.first_id, other_ids))
-    _require_one_each(path, wanted, read.rows, split)
+        which = "an image of the other side" if read.first_id in set(other_ids) else "no such image"
+        begins = f"it begins with {read.first_id!r}, {which}" if read.first_id else "it has no rows"
+        raise InputError(
+            f"{path} has none of the {len(image_ids):,} images of {split}, such as "
+            f"{image_ids[0]!r}: {begins}; write ids as the labels have them, without folder or "
+            f"ending, and the queries' file first"
+        )
+    for what, rows in (("lacks", read.rows == 0), ("has several rows for", read.rows > 1)):
+        if rows.any():
+            raise InputError(
+                f"{path} must have one row for each image of {split}, and {what} "
+                f"{_named(wanted, rows)}; embed each one once, or leave it out of the labels"
+            )
     vectors = read.vectors
     scaled = _scale(path, wanted, vectors)
     if read.others:
@@ -70,7 +84,7 @@ def read_embeddings(
             "compared is the cosine",
             *(path, scaled, len(vectors)),
         )
-    if len(vectors) > 1 and _are_alike(vectors):
+    if len(vectors) > 1 and (vectors.max(axis=0) == vectors.min(axis=0)).all():
         logger.warning(
             "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
             "look for a model that does not see its pictures",
@@ -121,14 +135,15 @@ def _read(path: Path, wanted: pa.StringArray) -> _Read:
     vectors = np.zeros((len(wanted), 0), np.float32)
     others, first_id = 0, ""
     try:
-        for ids, block in _blocks(path):
-            if not vectors.shape[1]:
+        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
+            if not first_id:
                 first_id = str(ids[0])
                 vectors = np.zeros((len(wanted), block.shape[1]), np.float32)
-            if block.shape[1] != vectors.shape[1]:
+            if not block.shape[1] or block.shape[1] != vectors.shape[1]:
                 raise InputError(
-                    f"{path}: every embedding must have {vectors.shape[1]} numbers, as the first "
-                    f"has, got {block.shape[1]} for image {ids[0]}"
+                    f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
+                    f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
+                    f"gives"
                 )
             places = pc.index_in(ids, value_set=wanted)
             known = places.is_valid().to_numpy(zero_copy_only=False)
@@ -137,7 +152,7 @@ def _read(path: Path, wanted: pa.StringArray) -> _Read:
             with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
                 vectors[at] = block[known]
             others += len(ids) - len(at)
-    except _READING as error:
+    except _UNREADABLE as error:
         reason = str(error).rstrip(".")
         raise InputError(
             f"cannot read embeddings {path}: {reason}; write them once more, with numpy.save or "
@@ -146,33 +161,22 @@ def _read(path: Path, wanted: pa.StringArray) -> _Read:
     return _Read(vectors, rows, others, first_id)
 
 
-def _blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
-    """Yields image ids (n,) and their embeddings (n, D), as they are in the file."""
-    return _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path)
-
-
-def _array_blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
+def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
     names = path.with_suffix(".txt")
     try:
         # Some editors put a mark before the first id, and empty lines after the last.
         lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path} needs the image ids of its rows in {names.name} beside it, one a line"
+            f"{path} needs the image ids of its rows in {names.name} beside it, one a line in "
+            f"UTF-8, got {error}"
         ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{names} must be a text in UTF-8, got {error}; write it so") from error
     ids = pa.array([line.strip() for line in lines], pa.string())
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):  # noqa: PLR2004 - (N, D)
         raise InputError(
             f"{path} must hold floating-point numbers (N, D), got {array.dtype} {array.shape}; "
             f"convert it, such as with .astype('float32'), a row an image"
-        )
-    if not array.shape[1]:
-        raise InputError(
-            f"{path}: every embedding must have at least 1 number, got {array.shape}; write what "
-            f"the model gives"
         )
     if len(ids) != len(array):
         turned = ", or turn the array: it has a column an id" if len(ids) == array.shape[1] else ""
@@ -184,19 +188,10 @@ def _array_blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.float
         yield ids[start : start + _BLOCK], array[start : start + _BLOCK]
 
 
-def _parquet_blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(len(_PARQUET_START))
-        if start != _PARQUET_START:
-            raise InputError(
-                f"{path} must be a parquet file, a folder of such files, or an .npy, and begins as "
-                f"none; write it with pyarrow.parquet.write_table or numpy.save"
-            )
+def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
     source = pds.dataset(path, format="parquet", exclude_invalid_files=path.is_dir())
     kinds = {field.name: field.type for field in source.schema}
-    missing = {"image_id", "embedding"} - kinds.keys()
-    if missing or not kinds:
+    if not {"image_id", "embedding"} <= kinds.keys():
         raise InputError(
             f"{path} must have columns image_id and embedding, got "
             f"{', '.join(kinds) or 'no parquet file'}; rename yours, or write an .npy and its ids"
@@ -230,60 +225,15 @@ def _matrix(path: Path, batch: pa.RecordBatch) -> NDArray[np.floating[Any]]:
     column = batch["embedding"]
     widths = pc.list_value_length(column).to_numpy()
     other = np.flatnonzero(widths != widths[0])
-    if len(other) or not widths[0]:
-        row = int(other[0]) if len(other) else 0
+    if len(other):
         raise InputError(
-            f"{path}: every embedding must have {widths[0] or 'at least 1'} numbers, as the first "
-            f"has, got {widths[row]} for image {batch['image_id'][row]}"
+            f"{path}: every embedding must have {widths[0]} numbers, as the first has, got "
+            f"{widths[other[0]]} for image {batch['image_id'][int(other[0])]}"
         )
-    numbers = column.flatten()
-    if numbers.null_count:
-        row = int(np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False))[0]) // widths[0]
-        raise InputError(
-            f"{path}: every embedding must be whole, and that of image {batch['image_id'][row]} "
-            f"lacks a number"
-        )
-    matrix: NDArray[np.floating[Any]] = numbers.to_numpy().reshape(len(batch), -1)
+    # What is no number is refused as not finite.
+    numbers = column.flatten().fill_null(math.nan).to_numpy()
+    matrix: NDArray[np.floating[Any]] = numbers.reshape(len(batch), int(widths[0]))
     return matrix
-
-
-def _none_of_these(
-    path: Path, wanted: Sequence[str], split: str, found: str, other_ids: Sequence[str]
-) -> str:
-    """Says what a file without any of the images has instead, and what to do."""
-    none = f"{path} has none of the {len(wanted):,} images of {split}"
-    if not found:
-        return f"{none}: it has no rows; write a row for each image"
-    if found in set(other_ids):
-        return (
-            f"{none}, but images of the other side, such as {found!r}; give the queries' file "
-            f"first and the index's second"
-        )
-    return (
-        f"{none}: its first id is {found!r}, where ids such as {wanted[0]!r} are wanted; write ids "
-        f"as the labels have them, without folder or ending, and the queries' file first"
-    )
-
-
-def _require_one_each(
-    path: Path, wanted: pa.StringArray, rows: NDArray[np.int64], split: str
-) -> None:
-    """Refuses files that lack an image, or have it twice.
-
-    Raises:
-        InputError: the text names the first ones.
-    """
-    missing, twice = (np.flatnonzero(where) for where in (rows == 0, rows > 1))
-    if len(missing):
-        raise InputError(
-            f"{path} lacks {len(missing):,} of the {len(wanted):,} images of {split}: "
-            f"{_named(wanted, missing)}; embed these as well, or leave them out of the labels"
-        )
-    if len(twice):
-        raise InputError(
-            f"{path} must have one row for each image of {split}, and has several for "
-            f"{len(twice):,}: {_named(wanted, twice)}; keep one of each"
-        )
 
 
 def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> int:
@@ -296,22 +246,17 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
     each = (np.linalg.norm(block.astype(np.float64), axis=1) for block in blocks)
     lengths = np.concatenate([np.empty(0), *each])
     for what, where in (("finite", ~np.isfinite(lengths)), ("other than zero", lengths == 0)):
-        rows = np.flatnonzero(where)
-        if len(rows):
+        if where.any():
             raise InputError(
-                f"{path}: every embedding must be {what}, and {len(rows):,} of {len(lengths):,} "
-                f"are not: {_named(wanted, rows)}; look for a failed image or a diverged model"
+                f"{path}: every embedding must be {what}, and is not for {_named(wanted, where)}; "
+                f"look for a failed image or a diverged model"
             )
     vectors /= lengths[:, None].astype(np.float32)
     return int((np.abs(lengths - 1) > _TOLERANCE).sum())
 
 
-def _are_alike(vectors: NDArray[np.float32]) -> bool:
-    """Says whether all rows are the same."""
-    starts = range(0, len(vectors), _BLOCK)
-    return all((vectors[start : start + _BLOCK] == vectors[0]).all() for start in starts)
-
-
-def _named(ids: pa.StringArray, rows: NDArray[np.int64]) -> str:
-    names = ids.take(pa.array(rows[:_SHOWN])).to_pylist()
-    return ", ".join(names) + (", ..." if len(rows) > _SHOWN else "")
+def _named(ids: pa.StringArray, where: NDArray[np.bool_]) -> str:
+    """Says how many images these are, and which are the first."""
+    rows = np.flatnonzero(where)
+    names = ", ".join(ids.take(pa.array(rows[:_SHOWN])).to_pylist())
+    return f"{len(rows):,} of {len(where):,} images: {names}{', ...' if len(rows) > _SHOWN else ''}"

@@ -1,4 +1,4 @@
-"""Which queries a report shows, and what is said of each picture.
+"""What a report shows of the pictures: which queries, and what is said of each picture.
 
 The rule, so that nobody picks wins: the queries for which the leading metric is defined are sorted
 by their change in it (by its value where nothing is compared), equal ones by image id, and those at
@@ -6,24 +6,32 @@ the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown. Of the mistakes the most severe 
 surest first.
 """
 
+import base64
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from hgld.benchmarks.pages import category_name
+from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol
-from hgld.benchmarks.retrieval.results import Example, Mistake, Picture
+from hgld.benchmarks.retrieval.results import Method
 from hgld.engine.workspace import Workspace
+from hgld.pictures import MOST_PIXELS, decode_picture
+from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS
 from hgld.training.data.labels import LabelledImages
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 MISTAKES = 8
 """Shown of each method, at most."""
+PICTURE_PX = 144
+"""Side of a picture in the report: sharp at the size it is shown on a dense screen."""
+_JPEG_QUALITY = 72
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,99 @@ class Retrieval:
     """(Q,) int64, the position of the first that is no junk."""
     similarity: list[float]
     """(Q,), of that one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A query or a retrieved picture, in words."""
+
+    image_id: str
+    landmark: str
+    """What its landmark, the finest level, is called."""
+    labels: tuple[str, ...]
+    """Of the coarser levels, finest first."""
+    grade: int
+    """How many levels it shares with the query: 0 is none, and the number of levels is the same
+    landmark. Of Revisited Oxford and Paris: 0 is nothing to find, 1 junk, 2 hard, 3 easy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A query at whose first place stands what shares least with it."""
+
+    query: Picture
+    found: Picture
+    missed_levels: int
+    """Of Revisited Oxford and Paris 1: what is found is not to be found."""
+    similarity: float
+    """Of the two, their cosine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A query and what each method puts first."""
+
+    query: Picture
+    quantile: float
+    """Where the query stands in the order of what is compared: 0 is the worst."""
+    scores: dict[str, float]
+    """By method, the leading metric."""
+    retrieved: dict[str, list[Picture]]
+    """By method, nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """All that a report shows of the pictures."""
+
+    queries: tuple[Example, ...] = ()
+    """Ordered by the first trained method's change in the leading metric, or by a value of it."""
+    mistakes: Mapping[str, Sequence[Mistake]]
+    """By method: the most severe ones, of these the surest first."""
+
+    @property
+    def image_ids(self) -> set[str]:
+        """Ids of the pictures that are shown."""
+        shown = {example.query.image_id for example in self.queries}
+        for example in self.queries:
+            shown |= {one.image_id for found in example.retrieved.values() for one in found}
+        for mistakes in self.mistakes.values():
+            shown |= {one.image_id for two in mistakes for one in (two.query, two.found)}
+        return shown
+
+    def pictures(self, protocol: Protocol) -> dict[str, str]:
+        """Returns every picture that is shown as a data URI, by its image id.
+
+        Raises:
+            DamagedError: one is gone, or is not what was recorded.
+            PictureError: it cannot be decoded.
+        """
+        shown = self.image_ids
+        # Twice what is shown: a JPEG is decoded no larger than that.
+        found = {
+            image_id: image_uri(
+                decode_picture(
+                    images.picture(number).read(), max_pixels=MOST_PIXELS, min_side=2 * PICTURE_PX
+                )
+            )
+            for images in (protocol.queries, protocol.index)
+            for number, image_id in enumerate(images.image_ids.to_pylist())
+            if image_id in shown
+        }
+        if protocol.data is not None and protocol.data.boxes:
+            # Of a query what is searched for, and not what lies around it.
+            ids = protocol.queries.image_ids.to_pylist()
+            crops = zip(ids, query_crops(protocol.data), strict=True)
+            found |= {image_id: image_uri(crop) for image_id, crop in crops if image_id in shown}
+        return found
+
+
+def image_uri(image: Image.Image) -> str:
+    """Returns an image as a small square JPEG in a data URI, cropped about its middle."""
+    small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:
@@ -67,34 +168,28 @@ def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[f
     return dict(sorted(chosen.items()))
 
 
-def make_examples(
-    protocol: Protocol,
-    retrievals: Mapping[str, Retrieval],
-    compared: tuple[str, str] | None,
-) -> list[Example]:
+def make_examples(protocol: Protocol, retrievals: Sequence[tuple[Method, Retrieval]]) -> Examples:
     """Puts together what each method retrieves for the queries that the rule chooses.
 
     Args:
         protocol: queries and index.
-        retrievals: by method, of the same queries and index.
-        compared: names of two methods; the change between them orders the queries. None: the value
-            of the first method does.
-
-    Returns:
-        The examples, the worst first.
+        retrievals: of each method, of the same queries and index. The first one that started
+            from another orders the queries by its change, else the first one by its value.
     """
     queries, index = protocol.queries, protocol.index
-    if compared is None:
-        changes = next(iter(retrievals.values())).scores
-    else:
-        before, after = (retrievals[name].scores for name in compared)
-        changes = [late - early for early, late in zip(before, after, strict=True)]
-    chosen = spread_queries(changes, queries.image_ids.to_pylist())
+    found = {method.name: one for method, one in retrievals}
+    order = next(iter(found.values())).scores
+    for method, _ in retrievals:
+        if method.baseline:
+            before, after = found[method.baseline].scores, found[method.name].scores
+            order = [late - early for early, late in zip(before, after, strict=True)]
+            break
+    chosen = spread_queries(order, queries.image_ids.to_pylist())
     numbers = list(chosen.values())
-    shown = {name: one.nearest[:, :RETRIEVED] for name, one in retrievals.items()}
-    found = sorted({int(i) for one in shown.values() for i in one[numbers].flatten()})
-    query_names = _landmark_names(protocol.build, queries, numbers)
-    index_names = _landmark_names(protocol.build, index, found)
+    shown = {name: one.nearest[:, :RETRIEVED] for name, one in found.items()}
+    places = sorted({int(i) for one in shown.values() for i in one[numbers].flatten()})
+    names = _landmark_names(protocol.build, queries, numbers)
+    index_names = _landmark_names(protocol.build, index, places)
     examples = []
     for quantile, number in chosen.items():
         grades = protocol.grades(number).tolist()
@@ -107,13 +202,14 @@ def make_examples(
         }
         examples.append(
             Example(
-                query=_query_picture(protocol, number, query_names),
+                query=_query_picture(protocol, number, names),
                 quantile=quantile,
-                scores={name: retrieval.scores[number] for name, retrieval in retrievals.items()},
+                scores={name: retrieval.scores[number] for name, retrieval in found.items()},
                 retrieved=retrieved,
             )
         )
-    return examples
+    mistakes = {name: make_mistakes(protocol, one) for name, one in found.items()}
+    return Examples(queries=tuple(examples), mistakes=mistakes)
 
 
 def make_mistakes(protocol: Protocol, retrieval: Retrieval) -> list[Mistake]:

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
-from hgld.benchmarks.retrieval.report.metrics import metrics_of
-from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
-from hgld.engine.files import file_digest
+from hgld.benchmarks.retrieval.methods import read_trained_run
+from hgld.benchmarks.retrieval.metrics import metrics_of
+from hgld.benchmarks.retrieval.results import read_results, result_files
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
@@ -24,7 +24,6 @@ from hgld.training.model.exporting import (
     model_card_text,
     onnx_file,
     onnx_stage,
-    training_hours,
 )
 from hgld.training.model.onnx import LARGEST_DIFFERENCE, export_onnx
 from hgld.training.model.saved import load_model, read_model_settings
@@ -78,19 +77,17 @@ def _write_onnx(writer: StageWriter, run: str) -> None:
 def _write_card(writer: StageWriter, run: str) -> None:
     workspace = writer.workspace
     model = read_model_settings(workspace.path(model_files(run)[1]))
-    training = workspace.manifest(train_stage(run).name)
-    weights = file_digest(workspace.path(model_files(run)[0]))
-    if training is not None and training.outputs.get(model_files(run)[0]) != weights:
-        training = None  # of another model
-    measured, measured_on = _measured(workspace, run, weights)
+    trained = read_trained_run(workspace, run)  # None: the model is of no training here
+    training = workspace.manifest(train_stage(run).name) if trained else None
+    measured, measured_on = _measured(workspace, run, str(model["weights_sha256"]))
     card = ModelCard(
         run=run,
         model=model,
-        settings=training.settings if training else {},
+        settings=trained.settings if trained else {},
         finished_at=training.finished_at if training else "",
-        data=training.inputs if training else {},
+        data=trained.inputs if trained else {},
         release=_release(workspace, training),
-        hours=_hours(workspace, run, training),
+        hours=trained.hours if trained else None,
         measured=measured,
         measured_on=measured_on,
     )
@@ -109,37 +106,29 @@ def _release(workspace: Workspace, training: Manifest | None) -> str:
     return str(read_releases(path)[0]["version"]) if is_same else ""
 
 
-def _hours(workspace: Workspace, run: str, training: Manifest | None) -> float | None:
-    path = workspace.path(f"runs/{run}/metrics.jsonl")
-    batch_size = training.settings.get("batch_size") if training else None
-    if not isinstance(batch_size, int) or not path.exists():
-        return None
-    return training_hours(path.read_text("utf-8", "replace").splitlines(), batch_size)
-
-
 def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Measured], str]:
     """Returns what the benchmark measured of a model with these weights, and on what."""
     done = workspace.manifest("benchmark")
     if done is None or done.inputs.get(model_files(run)[0]) != weights:
         return (), ""
-    if not workspace.path(RESULTS_FILE).exists():
+    path = workspace.path(result_files().results)
+    if not path.exists():
         return (), ""
-    results = read_results(workspace)
-    methods = {method.name: method for method in results.methods}
-    before, after = next(
-        (methods[method.baseline].measures, own.measures)
-        for method in results.methods
-        for own in method.runs
-        if own.name == run
-    )
+    results = read_results(path.parent)
+    method = next(one for one in results.methods if run in one.runs)
+    own = run if len(method.runs) > 1 else ""
     rows = []
     for metric in metrics_of(results):
-        values = [one[metric.key] for one in (before, after)]
-        cells = [f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}" for one in values]
+        before = results.row(method.baseline, metric.key)
+        after = results.row(method.name, metric.key, run=own)
+        cells = [
+            f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}"
+            for one in (before, after)
+        ]
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts
     return rows, (
-        f"{counts.queries:,} queries of {counts.query_groups:,} landmarks, "
-        f"{counts.index_images:,} index images, with the standard error over the queries. The "
+        f"{counts['queries']:,} queries of {counts['query_groups']:,} landmarks, "
+        f"{counts['index_images']:,} index images, with the standard error over the queries. The "
         f"labels are those of the build that it was trained in."
     )

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.retrieval.report.metrics import Metric, shown_metrics
-from hgld.benchmarks.retrieval.results import RetrievalCounts, shown_level
+from hgld.benchmarks.retrieval.metrics import Metric, shown_level, shown_metrics
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
@@ -100,7 +99,7 @@ class Protocol:
             index: (N, D)
 
         Raises:
-            InputError: one query alone, which has nobody to search.
+            InputError: a single query, which has nobody to search.
         """
         if self.data is not None and self.data.truths:
             return evaluate_revisited(queries, index, self.data.truths)
@@ -163,19 +162,19 @@ class Protocol:
         missed: list[int] = (self.queries.labels.shape[1] - shared).tolist()
         return missed
 
-    def counts(self) -> RetrievalCounts:
-        """Returns how large it is."""
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Returns how large it is, and what took no part (`Results`)."""
         labels = [set(level.tolist()) for level in self.queries.labels.T]
         of_index = [set(level.tolist()) for level in self.index.labels.T]
         shown = min(1, len(labels) - 1)
-        return RetrievalCounts(
-            queries=len(self.queries),
-            query_groups=len(set(self.groups.tolist())),
-            index_images=len(self.index),
-            index_groups=len(of_index[0]) if of_index else 0,
-            shown_labels=len(labels[shown] | of_index[shown]) if labels else 0,
-            left_out=dict(self.data.left_out) if self.data else self._left_out_of_build(),
-        )
+        counts = {
+            "queries": len(self.queries),
+            "query_groups": len(set(self.groups.tolist())),
+            "index_images": len(self.index),
+            "index_groups": len(of_index[0]) if of_index else 0,
+            "shown_labels": len(labels[shown] | of_index[shown]) if labels else 0,
+        }
+        return counts, dict(self.data.left_out) if self.data else self._left_out_of_build()
 
     @cached_property
     def _ids(self) -> list[str] | None:
@@ -199,7 +198,7 @@ class Protocol:
             left_out[f"{name} whose {finest.title} has no {above.title}"] = (
                 len(without) - without.null_count + len(rows) - usable
             )
-            # It is measured by what classes say alone.
+            # It is measured only by what classes say.
             if filled := len(workspace.read(FILLED[images.split], ["image_id"])):
                 reason = f"{name} whose {above.title} no class of the {finest.title} gives"
                 left_out[reason] = filled

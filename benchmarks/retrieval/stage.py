@@ -1,39 +1,30 @@
 """The retrieval benchmark: runs, their backbones before training, and others, on one protocol.
 
 Of a build, queries are the test images and the index is the index images that have a landmark, a
-super-category and a file; where embeddings alone are measured, no file is asked for. Or a data set
+super-category and a file; where only embeddings are measured, no file is asked for. Or a data set
 by its own rule. What is measured, how it is summed up and what is written is the same.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, embeddings_folder
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
-from hgld.benchmarks.retrieval.examples import Retrieval
+from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
+from hgld.benchmarks.retrieval.figures import MeasuredMethod, by_method, rows_of
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
-from hgld.benchmarks.retrieval.protocol import (
-    Protocol,
-    protocol_of_build,
-    protocol_of_data_set,
-)
-from hgld.benchmarks.retrieval.report.page import (
-    image_uri,
-    picture_uri,
-    render_report,
-    shown_images,
-)
-from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
-from hgld.benchmarks.retrieval.results import Json, Results, result_files, to_json
-from hgld.benchmarks.retrieval.statistics.summing_up import MeasuredMethod, sum_up
+from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
+from hgld.benchmarks.retrieval.report import render_report
+from hgld.benchmarks.retrieval.results import Json, Results, result_files, to_csv, to_setting
+from hgld.benchmarks.retrieval.tables import to_latex
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
-from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
@@ -46,17 +37,20 @@ logger = logging.getLogger(__name__)
 _PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
 
 
-def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
+def run_benchmark(
+    workspace: Workspace, config: BenchmarkConfig, data: RetrievalData | None = None
+) -> StageReport:
     """Compares trained runs with their backbones before training, and with others' embeddings.
 
-    Writes `results.json` (`read_results`), `results.csv`, `results.tex` and `report.html` into
-    `benchmarks/`, or of a data set into `benchmarks/<data set>/`, and, block by block so that a
-    stopped benchmark goes on where it was, `embeddings/` there.
+    Writes `results.csv` and `setting.json` (`read_results`), `results.tex` and `report.html` into
+    `config.folder`, and, block by block so that a stopped benchmark goes on where it was, the
+    embeddings of pictures into `embeddings_folder`.
 
     Args:
         workspace: a build with annotations and, where runs are measured, images and these. On a
             data set: where the runs lie, and results go.
         config: the settings.
+        data: what to measure on, in the place of what the settings name.
 
     Returns:
         The stage's report.
@@ -70,17 +64,19 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
         FetchError: the weights of a backbone before training cannot be fetched.
     """
     require_runs(workspace, config.runs)
-    settings, data = _what_is_given(config)
-    return run_stage(
-        workspace,
-        benchmark_stage(config.runs, config.data_set),
-        settings,
-        lambda writer: _produce(writer, config, data),
-    )
+    settings, data = _what_is_given(config, data)
+    stage = benchmark_stage(config)
+    if data is not None:
+        stage = replace(stage, inputs=())
+    _say_what_is_replaced(workspace, stage, config)
+    return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config, data))
 
 
 def run_methods(
-    workspace: Workspace, config: BenchmarkConfig, runs: Sequence[TrainConfig]
+    workspace: Workspace,
+    config: BenchmarkConfig,
+    runs: Sequence[TrainConfig],
+    data: RetrievalData | None = None,
 ) -> list[StageReport]:
     """Trains the runs that are not there yet, one after the other, and compares them.
 
@@ -91,6 +87,7 @@ def run_methods(
         workspace: a build with annotations and images.
         config: the settings; its `runs` name these and any that are there beside them.
         runs: the settings of each run.
+        data: see `run_benchmark`.
 
     Returns:
         The report of each run's training, and that of the benchmark.
@@ -99,27 +96,38 @@ def run_methods(
         HgldError: what `run_train` and `run_benchmark` raise; what the latter would refuse of
             embeddings that are missing, and of a data set, before anything is trained.
     """
-    _what_is_given(config)
+    _, data = _what_is_given(config, data)
     reports = []
     for number, run in enumerate(runs, start=1):
         logger.info("benchmark: run %d of %d: %s", number, len(runs), run.name)
         reports.append(run_train(Workspace(workspace.root), run))
-    return [*reports, run_benchmark(workspace, config)]
+    return [*reports, run_benchmark(workspace, config, data)]
 
 
-def _what_is_given(config: BenchmarkConfig) -> tuple[dict[str, object], RetrievalData | None]:
+def _what_is_given(
+    config: BenchmarkConfig, data: RetrievalData | None = None
+) -> tuple[dict[str, object], RetrievalData | None]:
     """Returns the settings with digests of the files that they name, and the data set if any."""
-    settings = {
-        **row_settings(config),
-        "embedding_digests": [
-            embeddings_digest(path) for one in config.rivals for path in (one.query, one.index)
-        ],
-    }
-    if config.data_set is None or config.data is None:
-        return settings, None
-    data = read_data_set(config.data_set, config.data)
-    settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
+    files = [path for one in config.rivals for path in (one.query, one.index)]
+    settings = {**row_settings(config), "embedding_digests": list(map(embeddings_digest, files))}
+    if data is None and config.data_set is not None and config.data is not None:
+        data = read_data_set(config.data_set, config.data)
+    if data is not None:
+        settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
     return settings, data
+
+
+def _say_what_is_replaced(workspace: Workspace, stage: Stage, config: BenchmarkConfig) -> None:
+    """Warns where another comparison lies in the place of this one."""
+    done = workspace.manifest(stage.name)
+    if done is None:
+        return
+    before = [done.settings.get(name) for name in ("runs", "embeddings")]
+    if before != [list(config.runs), list(config.embeddings)]:
+        logger.warning(
+            "%s has the comparison of %s, which this one replaces; --name NAME would keep both",
+            *(workspace.path(stage.result), before),
+        )
 
 
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:
@@ -132,37 +140,42 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
     )
     methods = load_methods(workspace, config)
     cache = EmbeddingCache(
-        folder=workspace.path(embeddings_folder(config.data_set)),
+        folder=workspace.path(embeddings_folder(config)),
         precision=config.precision,
         batch_size=config.batch_size,
         workers=config.workers,
         device=config.device,
     )
     measured = {method.name: _measure(cache, method, protocol) for method in methods}
-    found = sum_up(workspace, protocol, measured)
+    compared = by_method(workspace, measured)
+    counts, left_out = protocol.counts()
     results = Results(
         metadata=_metadata(workspace, config, protocol),
-        is_drawn=is_demo(workspace if data is None else Workspace(data.folder)),
         data_set=data.name if data else "",
+        is_drawn=is_demo(workspace if data is None else Workspace(data.folder)),
         is_one_set=protocol.is_one_set,
         recall_at=protocol.recall_at,
         levels=protocol.queries.levels,
-        counts=protocol.counts(),
-        **found._asdict(),
+        counts=counts,
+        left_out=left_out,
+        methods=tuple(one.method for one in compared),
+        rows=tuple(rows_of(protocol, compared)),
     )
-    # Embeddings alone are measured without a picture being there.
-    pictures = _pictures(results, protocol) if has_runs and config.pictures else None
-    files = result_files(config.data_set)
+    # Only embeddings are measured without a picture being there.
+    examples = make_examples(protocol, [(one.method, one.first.retrieval) for one in compared])
+    pictures = examples.pictures(protocol) if has_runs and config.pictures else None
+    files = result_files(config.folder)
     texts = {
-        files.results: to_json(results),
-        files.csv: to_csv(results),
+        files.results: to_csv(results),
+        files.setting: to_setting(results),
         files.latex: to_latex(results),
-        files.report: render_report(results, pictures),
+        files.report: render_report(results, examples, pictures),
     }
     for relative, text in texts.items():
         with writer.file(relative) as path:
             path.write_text(text, encoding="utf-8")
-    cache.prune()
+    if not config.name:  # others of the same folder may be measured again under a name
+        cache.prune()
 
 
 def _measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
@@ -209,19 +222,3 @@ def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol)
 def _digests(data: RetrievalData) -> list[str]:
     """Returns digests of the tables of queries and of the index."""
     return [rows_digest(table) for table in (data.queries, data.index)]
-
-
-def _pictures(results: Results, protocol: Protocol) -> dict[str, str]:
-    shown = shown_images(results)
-    found = {
-        image_id: picture_uri(images.picture(number))
-        for images in (protocol.queries, protocol.index)
-        for number, image_id in enumerate(images.image_ids.to_pylist())
-        if image_id in shown
-    }
-    if protocol.data is not None and protocol.data.boxes:
-        # Of a query what is searched for, and not what lies around it.
-        ids = protocol.queries.image_ids.to_pylist()
-        crops = zip(ids, query_crops(protocol.data), strict=True)
-        found |= {image_id: image_uri(crop) for image_id, crop in crops if image_id in shown}
-    return found

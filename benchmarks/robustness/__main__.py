@@ -15,20 +15,12 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_limits
-
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.robustness.abstention import measure_abstention
-from hgld.benchmarks.robustness.failures import measure_failures
-from hgld.benchmarks.robustness.out_of_distribution import measure_out_of_distribution
 from hgld.benchmarks.robustness.page import render_page
 from hgld.benchmarks.robustness.results import ResultRow, write_results
 from hgld.benchmarks.robustness.rows import (
@@ -38,22 +30,14 @@ from hgld.benchmarks.robustness.rows import (
     packaged_tables,
     read_rows,
 )
-from hgld.benchmarks.robustness.segmentation import SEGMENTATION, measure_segmentation
-from hgld.benchmarks.robustness.self_labelling import measure_self_labelling
+from hgld.benchmarks.robustness.segmentation import SEGMENTATION
+from hgld.benchmarks.robustness.units import Unit, measured
 from hgld.engine.files import write_text
 from hgld.errors import HgldError, InputError
 
 logger = logging.getLogger(__name__)
 
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
-_MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
-    "abstention": measure_abstention,
-    "failures": measure_failures,
-    "out_of_distribution": measure_out_of_distribution,
-    "self_labelling": measure_self_labelling,
-}
-_Unit = tuple[str, RowTable | None, int]
-"""Part, table (none of the segmentation), seed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +85,7 @@ def _has_packaged(options: argparse.Namespace) -> bool:
 
 def _measure_all(options: argparse.Namespace, command: str) -> None:
     tables = tables_of(options)
-    units: list[_Unit] = [
+    units: list[Unit] = [
         (part, table, seed)
         for seed, table in itertools.product(options.seeds, tables)
         for part in table.parts
@@ -117,40 +101,11 @@ def _measure_all(options: argparse.Namespace, command: str) -> None:
     }
     write_text(options.out.with_suffix(".json"), json.dumps(metadata, indent=1) + "\n")
     rows: list[ResultRow] = []
-    for number, found in enumerate(_measured(units, options.workers), start=1):
+    for number, found in enumerate(measured(units, options.workers), start=1):
         rows = sorted([*rows, *found], key=lambda row: (row.part, row.data, row.group, row.seed))
         logger.info("%d of %d measured", number, len(units))
         write_results(options.out, rows)
         write_text(options.page, render_page(metadata, rows))
-
-
-def _measured(units: Sequence[_Unit], workers: int) -> Iterator[list[ResultRow]]:
-    """Yields the results of each unit, in whatever order they are done."""
-    if workers == 1:
-        yield from map(measure_unit, units)
-        return
-    # Not forked: torch has threads by now.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(measure_unit, unit) for unit in units]):
-            yield done.result()
-
-
-def measure_unit(unit: _Unit) -> list[ResultRow]:
-    """Measures a part of a table with a seed, on one thread.
-
-    What a table has not enough rows or classes for is left out, and the log says so.
-    """
-    part, table, seed = unit
-    torch.set_num_threads(1)
-    # Rows of some hundred: a second thread waits more than it works.
-    with threadpool_limits(1):
-        if table is None:
-            return list(measure_segmentation(seed))
-        try:
-            return list(_MEASURES[part](table, seed))
-        except ValueError as error:
-            logger.warning("%s of %s is not measured: %s", part, table.name, error)
-            return []
 
 
 def _named(text: str) -> tuple[str, Path]:

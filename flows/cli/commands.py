@@ -271,17 +271,17 @@ def _benchmark(options: StepOptions, sections: Sections) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/, or with --embeddings only annotations/ and those; writes
-    benchmarks/ (report.html, and results.json, .csv and .tex), or benchmarks/<data set>/. Needs
-    hgld[train].
+    benchmarks/ (report.html, results.csv and .tex, setting.json), benchmarks/<data set>/ or, of a
+    named comparison, comparisons/<name>/ there. Needs hgld[train].
     """
     step = steps.benchmark_step(sections)
     run_and_tell(options.root, step, force=options.force)
     from rich.console import Console
 
-    from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
+    from hgld.benchmarks.retrieval.tables import format_table
 
-    results = read_results(Workspace(options.root), step.settings.data_set)
+    results = read_results(Workspace(options.root).path(step.settings.folder))
     Console().print(format_table(results))
 
 

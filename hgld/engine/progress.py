@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 # The first line comes soon, to show that it runs; the wait then doubles up to the second value.
 _FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
+# The first step warms up and may be off by seven times.
+_STEPS_OF_ESTIMATE = 3
 
 _in_lines = ContextVar("_in_lines", default=False)
 
@@ -66,7 +68,6 @@ def _bar(description: str, total: int, done: int) -> Iterator[Callable[[int, str
         rich_progress.BarColumn(bar_width=None),
         rich_progress.MofNCompleteColumn(),
         rich_progress.TextColumn("{task.fields[words]}", markup=False),
-        rich_progress.TimeRemainingColumn(),
     )
     with rich_progress.Progress(*columns, console=terminal(), transient=True) as bars:
         task = bars.add_task(description, total=total, completed=done, words="")
@@ -90,19 +91,21 @@ class _Count:
         self.description, self.total, self.show = description, total, show
         self.done, self.before, self.problems, self.note = done, done, 0, ""
         self.started = self.logged = time.monotonic()
-        self.wait_s = _FIRST_LINE_S
+        self.wait_s, self.calls = _FIRST_LINE_S, 0
 
     def __call__(self, steps: int, problems: int = 0, note: str = "") -> None:
         self.done, self.problems = self.done + steps, self.problems + problems
+        self.calls += bool(steps)
         self.note = note or self.note
         now = time.monotonic()
         rate = (self.done - self.before) / max(now - self.started, 1e-9)
         counts = f"{self.done - self.problems} ok, {self.problems} problems, {rate:.3g} a second"
         words = self.note or counts
+        if self.calls >= _STEPS_OF_ESTIMATE:
+            words += f", about {(self.total - self.done) / rate:.0f} s left"
         if self.show:
             self.show(steps, words)
         elif now - self.logged >= self.wait_s:
             self.logged, self.wait_s = now, min(2 * self.wait_s, _LINE_EVERY_S)
-            left_s = (self.total - self.done) / rate if rate else float("nan")
             done = f"{self.description}: {self.done} of {self.total}"
-            logger.info("%s, %s, about %.0f s left", done, words, left_s)
+            logger.info("%s, %s", done, words)

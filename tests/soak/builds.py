@@ -28,7 +28,7 @@ def prepare_builds(folder: Path) -> tuple[FinishedBuilds, list[str]]:
     # One operation after a checkpoint has come to its place, and before the results do.
     moments = {
         "train": 1 + _places(operations, "train", "/checkpoint.pt")[0],
-        "benchmark": _places(operations, "benchmark", "results.json")[0],
+        "benchmark": _places(operations, "benchmark", "results.csv")[0],
     }
     stopped = []
     for stage, number in moments.items():

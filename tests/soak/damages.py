@@ -22,8 +22,8 @@ _KINDS = {
     "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/([a-z0-9-]+/)?embeddings/.+",
     "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
-    "results": r"benchmarks/([a-z0-9-]+/)?results\.json",
-    "report": r"benchmarks/([a-z0-9-]+/)?(report\.html|results\.(csv|tex))",
+    "results": r"benchmarks/([a-z0-9-]+/)?(results\.csv|setting\.json)",
+    "report": r"benchmarks/([a-z0-9-]+/)?(report\.html|results\.tex)",
 }
 _TABLE = re.compile(
     # tables that share a folder

@@ -33,13 +33,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld import tables
-from hgld.benchmarks.retrieval.results import (
-    CSV_FILE,
-    LATEX_FILE,
-    REPORT_FILE,
-    RESULTS_FILE,
-    TIMED,
-)
+from hgld.benchmarks.retrieval.results import TIMED, result_files
 from hgld.engine.dataset import Dataset, read_stable, rows_digest
 from hgld.engine.workspace import Workspace, load_manifest
 from hgld.errors import DamagedError
@@ -158,7 +152,7 @@ def _rows(content: bytes, dataset: Dataset) -> str:
 
 
 def _file(root: Path, relative: str) -> str:
-    if relative in {RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE}:
+    if relative in result_files():
         return _without_times(root, relative)
     content = (root / relative).read_bytes()
     if relative == DECISIONS_FILE:
@@ -174,7 +168,7 @@ def _without_times(root: Path, relative: str) -> str:
     """
     text = (root / relative).read_bytes().decode("utf-8", "replace")
     try:
-        metadata = json.loads((root / RESULTS_FILE).read_bytes())["metadata"]
+        metadata = json.loads((root / result_files().setting).read_bytes())["metadata"]
         varying = [metadata["date"], metadata["git_commit"]]
     except (OSError, ValueError, KeyError, TypeError):
         varying = []

@@ -77,7 +77,7 @@ def card_stage(run: str) -> Stage:
                 for name in (train_stage(run).name, _LABELS.stage, "benchmark")
             ),
             "annotations/releases.json",
-            "benchmarks/results.json",
+            "benchmarks/results.csv",
         ),
         output_files=(card_file(run),),
     )

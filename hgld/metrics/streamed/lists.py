@@ -1,6 +1,6 @@
 """From the sums of ranked lists to the metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,10 +20,10 @@ def metric_keys(settings: EvaluationSettings, names: Sequence[str]) -> list[str]
         names: L names of the levels, finest first.
 
     Returns:
-        `h_ap`, `ndcg`, `asi`, `mistake_severity_at_{k}`, and for each level `map_at_{k}_{name}`,
+        Those of `GRADED`, `mistake_severity_at_{k}`, and for each level `map_at_{k}_{name}`,
         `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}` and `r_at_{k}_{name}`.
     """
-    keys = ["h_ap", "ndcg", "asi"]
+    keys = [*GRADED]
     keys += [f"mistake_severity_at_{k}" for k in settings.mistake_severity_at]
     for name in names:
         keys += [f"map_at_{k}_{name}" for k in settings.average_precision_at]
@@ -56,6 +56,11 @@ class Lists:
     discounts: Tensor
     """(N,) float64 discounts of NDCG."""
 
+    @property
+    def relevant(self) -> Tensor:
+        """(B, L) R_1..R_L, items that share as many levels or more."""
+        return self.counts.flip(1).cumsum(1).flip(1)
+
 
 def metrics_of_lists(
     lists: Lists, settings: EvaluationSettings, names: Sequence[str]
@@ -70,8 +75,8 @@ def metrics_of_lists(
     Returns:
         For each of `metric_keys` (B,) float64, NaN where undefined.
     """
-    relevant = lists.counts.flip(1).cumsum(1).flip(1)  # (B, L): R_1..R_L
-    graded = [_h_ap(lists), _ndcg(lists, relevant), divide(lists.sums.intersection, relevant[:, 0])]
+    relevant = lists.relevant
+    graded = [metric(lists) for metric in GRADED.values()]
     graded += [_severity(lists, k, relevant[:, 0]) for k in settings.mistake_severity_at]
     binary = [
         value
@@ -89,14 +94,25 @@ def _h_ap(lists: Lists) -> Tensor:
     return divide(ranked, (relevance * lists.counts).sum(dim=1))
 
 
-def _ndcg(lists: Lists, relevant: Tensor) -> Tensor:
+def _ndcg(lists: Lists) -> Tensor:
     """NDCG with gain 2^l - 1: the ideal list has the items of level l at ranks R_{l+1} + 1..R_l."""
+    relevant = lists.relevant
     level = torch.arange(1, lists.counts.shape[1] + 1, device=relevant.device)
     gain = torch.exp2(level.to(torch.float64)) - 1
     summed = lists.discounts.cumsum(0)
     up_to = torch.cat((summed.new_zeros(1), summed))[relevant]
     ideal = up_to - torch.cat((up_to[:, 1:], torch.zeros_like(up_to[:, :1])), dim=1)
     return divide((lists.sums.discounted * gain).sum(dim=1), (ideal * gain).sum(dim=1))
+
+
+def _asi(lists: Lists) -> Tensor:
+    """Agreement of the first k with an ideal list, averaged over k up to R_1."""
+    return divide(lists.sums.intersection, lists.relevant[:, 0])
+
+
+GRADED: dict[str, Callable[[Lists], Tensor]] = {"h_ap": _h_ap, "ndcg": _ndcg, "asi": _asi}
+"""Metrics that score all levels together, by key: (B,) float64, NaN for a query without anything
+relevant. One more line computes one more in every evaluation."""
 
 
 def _severity(lists: Lists, k: int, relevant: Tensor) -> Tensor:

@@ -23,18 +23,8 @@ def test_the_first_hundred_classes_are_trained_on_and_the_others_search_each_oth
     assert data.queries["class_id"].to_pylist() == [101, 101, 102, 102]
     assert data.index["path"][0].as_py() == "images/101.Pelican/0004.jpg"
     assert [level.column for level in data.levels] == ["class_id"]
-
-
-def test_the_official_test_pictures_search_the_training_pictures(folder: Path) -> None:
-    data = read_data_set("cub200-official", folder)
-    assert not data.is_one_set
-    assert data.queries["image_id"].to_pylist() == ["2", "5", "7"]
-    assert data.index["image_id"].to_pylist() == ["1", "3", "4", "6"]
-    assert data.train.equals(data.index)
-    assert data.train.column_names == ["image_id", "path", "class_id"]
-    assert data.names["102"] == "102.Wren"
-    queries, _ = labelled_images(data, with_pictures=False)
-    assert set(queries.names[0]) <= set(CUB_CLASSES.values())
+    images, _ = labelled_images(data, with_pictures=False)
+    assert set(images.names[0]) <= set(CUB_CLASSES.values())
 
 
 @pytest.mark.parametrize(
@@ -72,10 +62,3 @@ def test_a_broken_file_is_one_error(folder: Path, name: str, lines: list[str], s
     write_lines(folder / name, lines)
     with pytest.raises(InputError, match=says):
         read_cub(folder)
-
-
-def test_a_side_without_images_is_refused(folder: Path) -> None:
-    write_lines(folder / "train_test_split.txt", [f"{one} 1" for one in range(1, 8)])
-    with pytest.raises(InputError, match="official"):
-        read_cub(folder, "official")
-    read_cub(folder)  # does not look at that file

@@ -6,13 +6,16 @@ import pytest
 from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.pictures import labelled_images
-from hgld.benchmarks.pages import category_name
 from hgld.errors import InputError
 from hgld.loading import load
-from tests.benchmarks.training.test_measured_on import hex_id, official, write_labels
+from hgld.scrape.wikimedia.titles import category_name
+from tests.benchmarks.datasets.worlds import hex_id, write_labels, write_official
 from tests.hgld.loading.world import COUNTS, write_annotated
 
-__all__ = ["official"]  # a fixture
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    return write_official(tmp_path / "official")
 
 
 def test_the_files_that_google_published_are_read(official: Path) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ from tests.benchmarks.datasets.worlds import (
 
 
 def test_queries_and_index_have_one_encoding(tmp_path: Path) -> None:
-    data = read_cub(write_cub(tmp_path), "official")
+    data = read_cub(write_cub(tmp_path))
+    apart = {"is_one_set": False, "queries": data.queries[1:], "index": data.train}
+    data = dataclasses.replace(data, **apart)
     queries, index = labelled_images(data, with_pictures=False)
-    # 2 is no class of a query: the ids are those of both tables.
+    # The ids are those of both tables.
     assert queries.names == index.names == (tuple(CUB_CLASSES.values()),)
-    assert queries.labels.tolist() == [[0], [2], [3]]
-    assert index.labels.tolist() == [[0], [1], [2], [3]]
+    assert queries.labels.tolist() == [[2], [3], [3]]
+    assert index.labels.tolist() == [[0], [0], [1]]
 
 
 def test_where_each_searches_all_others_the_two_are_one(tmp_path: Path) -> None:

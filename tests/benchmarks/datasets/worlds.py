@@ -1,8 +1,9 @@
 """Small data sets in the official formats of large ones."""
 
+import csv
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,8 @@ CATEGORIES = {
 }
 
 CUB_CLASSES = {1: "001.Albatross", 2: "002.Auk", 101: "101.Pelican", 102: "102.Wren"}
-# class, and whether it is of the official training images, by image id
-CUB_IMAGES = {1: (1, 1), 2: (1, 0), 3: (2, 1), 4: (101, 1), 5: (101, 0), 6: (102, 1), 7: (102, 0)}
+# image id: class
+CUB_IMAGES = {1: 1, 2: 1, 3: 2, 4: 101, 5: 101, 6: 102, 7: 102}
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -49,13 +50,11 @@ def write_sop(
 
 
 def write_cub(folder: Path) -> Path:
-    names = {one: f"{CUB_CLASSES[number]}/{one:04d}.jpg" for one, (number, _) in CUB_IMAGES.items()}
+    names = {one: f"{CUB_CLASSES[number]}/{one:04d}.jpg" for one, number in CUB_IMAGES.items()}
     write_lines(folder / "classes.txt", [f"{one} {name}" for one, name in CUB_CLASSES.items()])
     write_lines(folder / "images.txt", [f"{one} {name}" for one, name in names.items()])
-    labels = [f"{one} {number}" for one, (number, _) in CUB_IMAGES.items()]
+    labels = [f"{one} {number}" for one, number in CUB_IMAGES.items()]
     write_lines(folder / "image_class_labels.txt", labels)
-    sides = [f"{one} {is_training}" for one, (_, is_training) in CUB_IMAGES.items()]
-    write_lines(folder / "train_test_split.txt", sides)
     return folder
 
 
@@ -71,29 +70,10 @@ def inat_path(category: int, number: int) -> str:
     return f"train_val2018/{CATEGORIES[category][0]}/{category}/{number:03d}.jpg"
 
 
-def challenge(counts: Mapping[int, int], first_id: int = 0) -> dict[str, list[dict[str, object]]]:
-    """Returns the content of train2018.json or val2018.json: images of each category."""
-    files = [
-        (one, inat_path(one, first_id + n)) for one, count in counts.items() for n in range(count)
-    ]
-    return {
-        "images": [
-            {"id": first_id + number, "file_name": path, "license": 0}
-            for number, (_, path) in enumerate(files)
-        ],
-        "annotations": [
-            {"id": number, "image_id": first_id + number, "category_id": category}
-            for number, (category, _) in enumerate(files)
-        ],
-        "categories": categories(),
-    }
-
-
 def write_inat(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "categories.json").write_text(json.dumps(categories()))
-    (folder / "train2018.json").write_text(json.dumps(challenge({0: 2, 1: 1, 2: 2, 7: 1})))
-    (folder / "val2018.json").write_text(json.dumps(challenge({0: 1, 2: 1}, first_id=100)))
+    (folder / "train2018.json").write_text(json.dumps({"categories": categories()}))
     splits = folder / "Inat_dataset_splits"
     write_lines(splits / "Inaturalist_train_set1.txt", [inat_path(1, n) for n in range(3)])
     test = [inat_path(one, n) for one in (0, 2, 7) for n in range(2)]
@@ -130,3 +110,40 @@ def draw_all(data: RetrievalData) -> None:
             noise = np.random.default_rng(number).integers(-20, 20, (2, 2, 3))
             pixels = (colours + noise).clip(0, 255).astype("uint8")
             Image.fromarray(pixels).resize((40, 36)).save(path, format="PNG")
+
+
+LABELS = [("7", "castle", "human-made"), ("8", "", ""), ("80", "lake", "natural")]
+
+
+def hex_id(split: str, landmark: int, number: int) -> str:
+    return f"{['index', 'test'].index(split)}{landmark:07d}{number:08d}"
+
+
+def write_official(folder: Path) -> Path:
+    """Writes the CSV files that Google published, of three landmarks."""
+    folder.mkdir()
+    write_labels(folder, LABELS)
+    index = [(hex_id("index", one, n), one) for one in (7, 8, 80) for n in range(3)]
+    write_csv(folder / "index_image_to_landmark.csv", ["id", "landmark_id"], index)
+    tests = [(hex_id("test", one, 0),) for one in (7, 80, 100)]
+    write_csv(folder / "test.csv", ["id"], tests)
+    solution = [
+        (hex_id("test", 7, 0), " ".join(hex_id("index", 7, n) for n in range(3)), "Public"),
+        (hex_id("test", 80, 0), hex_id("index", 80, 1), "Private"),
+        (hex_id("test", 100, 0), "None", "Ignored"),
+    ]
+    columns = ["id", "images", "Usage"]
+    write_csv(folder / "retrieval_solution_v2.1.csv", columns, solution)
+    return folder
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+def write_labels(folder: Path, labels: Sequence[tuple[str, str, str]]) -> None:
+    columns = ["landmark_id", "category", "supercategory", "hierarchical_label"]
+    rows = [(landmark, "c", "s", label, side) for landmark, label, side in labels]
+    path = folder / "index_label_to_hierarchical.csv"
+    write_csv(path, [*columns, "natural_or_human_made"], rows)

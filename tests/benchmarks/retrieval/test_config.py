@@ -1,9 +1,10 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
 from tests.worlds.benchmark_builds import CONFIG
 
 
@@ -19,11 +20,15 @@ from tests.worlds.benchmark_builds import CONFIG
         ("batch_size", 0),
         ("batch_size", math.nan),
         ("workers", -1),
+        ("name", "../x"),
+        ("methods", ("nsm", "nsm")),
+        ("seeds", (1, 1)),
+        ("data_set", "sop2"),
     ],
 )
 def test_settings_that_could_only_fail_later_are_refused(setting: str, value: object) -> None:
     with pytest.raises(ValueError, match=setting):
-        dataclasses.replace(CONFIG, **{setting: value})  # type: ignore[arg-type]  # on purpose
+        dataclasses.replace(CONFIG, data=Path("x"), **{"data_set": "sop", setting: value})  # type: ignore[arg-type]  # on purpose
 
 
 def test_a_run_cannot_lie_outside_the_build() -> None:
@@ -41,3 +46,16 @@ def test_two_words_are_a_model_with_its_name_or_that_of_its_file() -> None:
     ]
     assert BenchmarkConfig().runs == ("happier",)
     assert BenchmarkConfig(runs=("mine",), embeddings=files).runs == ("mine",)
+
+
+def test_a_comparison_with_embeddings_has_a_name_and_a_folder_of_its_own() -> None:
+    files = ("my rival=q.npy", "i.npy", "other=q.npy", "i.npy")
+    config = BenchmarkConfig(embeddings=files)
+    assert (config.name, config.folder) == (
+        *("my_rival-other", "benchmarks/comparisons/my_rival-other"),
+    )
+    on_a_set = dataclasses.replace(config, name="first", data_set="sop", data=Path("x"))
+    assert on_a_set.folder == "benchmarks/sop/comparisons/first"
+    assert BenchmarkConfig().folder == "benchmarks"
+    configs = (config, on_a_set, BenchmarkConfig(), BenchmarkConfig(name="first"))
+    assert len({benchmark_stage(one).name for one in configs}) == len(configs)

@@ -1,9 +1,22 @@
+import base64
+import io
 import math
+from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
-from hgld.benchmarks.pages import category_name
-from hgld.benchmarks.retrieval.examples import spread_queries
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.retrieval.examples import (
+    Retrieval,
+    image_uri,
+    make_examples,
+    spread_queries,
+)
+from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_data_set
+from hgld.benchmarks.retrieval.results import Method
+from tests.benchmarks.datasets.worlds import write_sop
 
 
 def test_the_worst_and_the_best_change_are_always_shown() -> None:
@@ -32,8 +45,61 @@ def test_few_queries_are_each_shown_once() -> None:
         assert list(chosen.values()) == sorted(chosen.values())
 
 
-def test_a_category_is_read_from_its_address() -> None:
-    address = "http://commons.wikimedia.org/wiki/Category:O%27Hara%27s_Mill_%26_Dam"
-    assert category_name(address) == "O'Hara's Mill & Dam"
-    assert category_name("no address") == "no address"
-    assert category_name("") == ""
+@pytest.fixture
+def products(tmp_path: Path) -> Protocol:
+    """Four products, of which each image searches all others."""
+    data = read_data_set("sop", write_sop(tmp_path))
+    return protocol_of_data_set(data, with_pictures=False)
+
+
+def retrieval(scores: list[float], nearest: list[list[int]]) -> Retrieval:
+    places = torch.tensor(nearest)
+    return Retrieval(
+        scores=scores, nearest=places, first=places[:, 0], similarity=[0.1, 0.2, 0.3, 0.4]
+    )
+
+
+def method(name: str, baseline: str = "") -> Method:
+    return Method(name=name, title=name, description="", baseline=baseline)
+
+
+def test_queries_are_ordered_by_the_change_and_shown_with_what_each_method_found(
+    products: Protocol,
+) -> None:
+    # 4 and 5 are one bicycle, 6 another, 7 a mug.
+    before = retrieval([0.5, 0.5, 0.5, math.nan], [[1, 2, 3], [0, 2, 3], [3, 0, 1], [0, 1, 2]])
+    after = retrieval([0.4, 0.9, 0.6, math.nan], [[3, 1, 2], [0, 2, 3], [0, 1, 3], [2, 1, 0]])
+    methods = [(method("before"), before), (method("after", "before"), after)]
+    found = make_examples(products, methods)
+    assert [(one.quantile, one.query.image_id) for one in found.queries] == [
+        *((0.0, "4"), (0.5, "6"), (1.0, "5"))
+    ]
+    worst = found.queries[0]
+    assert worst.scores == {"before": 0.5, "after": 0.4}
+    assert [one.image_id for one in worst.retrieved["after"]] == ["7", "5", "6"]
+    assert [one.grade for one in worst.retrieved["after"]] == [0, 2, 1]
+    alone = make_examples(products, methods[:1])
+    assert [one.query.image_id for one in alone.queries] == ["4", "5", "6"]  # equal: by id
+
+
+def test_mistakes_are_the_most_severe_ones_the_surest_first(products: Protocol) -> None:
+    one = retrieval([0.4, 0.9, 0.6, math.nan], [[3], [0], [0], [2]])
+    found = make_examples(products, [(method("one"), one)])
+    told = [
+        (two.query.image_id, two.found.image_id, two.missed_levels) for two in found.mistakes["one"]
+    ]
+    # 5 finds its own product, and 7 has nothing to find.
+    assert told == [("4", "7", 2), ("6", "4", 1)]
+    assert found.image_ids == {"4", "5", "6", "7"}
+
+
+def test_a_picture_is_a_small_square_jpeg_of_its_middle() -> None:
+    wide = Image.new("RGBA", (600, 200), (255, 0, 0, 255))
+    wide.paste((0, 0, 255, 255), (200, 0, 400, 200))
+    head, _, content = image_uri(wide.convert("RGB")).partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+        assert (image.format, image.size) == ("JPEG", (144, 144))
+        pixel = image.convert("RGB").getpixel((3, 72))
+    assert isinstance(pixel, tuple)
+    assert pixel[0] < 60 < pixel[2]

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +9,8 @@ import pytest
 from safetensors import safe_open
 from torch import Tensor
 
-from hgld.benchmarks.retrieval.config import EMBEDDINGS_FOLDER
-from hgld.benchmarks.retrieval.results import (
-    RESULTS_FILE,
-    TIMED,
-    Results,
-    read_results,
-    to_json,
-)
+from hgld.benchmarks.retrieval.config import embeddings_folder
+from hgld.benchmarks.retrieval.results import TIMED, read_results, result_files
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import query_and_index_images
@@ -24,13 +19,13 @@ from hgld.training.model.embedding import EmbeddingModel
 from tests.benchmarks.conftest import CountedEmbedding
 from tests.worlds.benchmark_builds import CONFIG, write_build, write_run
 
+EMBEDDINGS = embeddings_folder(CONFIG)
+FILES = result_files()
 
-def undated(results: Results) -> list[str]:
-    """Everything but what is measured of time, in a form in which NaN equals NaN."""
-    metadata = {
-        key: value for key, value in results.metadata.items() if key not in {"date", "git_commit"}
-    }
-    lines = to_json(dataclasses.replace(results, metadata=metadata)).splitlines()
+
+def undated(build: Workspace) -> list[str]:
+    """Every figure but what is measured of time."""
+    lines = build.path(FILES.results).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if not any(name in line for name in TIMED)]
 
 
@@ -57,16 +52,17 @@ def test_a_benchmark_that_is_done_is_skipped(build: Workspace, counted: CountedE
 def test_a_new_model_embeds_again_and_its_baseline_does_not(
     benchmarked: Workspace, counted: CountedEmbedding
 ) -> None:
-    first = read_results(benchmarked)
+    first = read_results(benchmarked.path("benchmarks"))
     write_run(benchmarked, seed=7)
     assert not run_benchmark(benchmarked, CONFIG).skipped
     assert counted.images == [15, 12]
-    second = read_results(benchmarked)
-    assert second.methods[0].measures == first.methods[0].measures
-    assert second.methods[0].costs.images_per_s is None  # its embeddings were kept
-    assert second.methods[1].measures["h_ap"] != first.methods[1].measures["h_ap"]
+    second = read_results(benchmarked.path("benchmarks"))
+    assert second.row("before happier", "h_ap") == first.row("before happier", "h_ap")
+    kept = second.row("before happier", "images_per_s")
+    assert math.isnan(kept.mean)  # its embeddings were kept
+    assert second.row("after happier", "h_ap") != first.row("after happier", "h_ap")
     # Embeddings of the model that is gone are gone with it.
-    assert len(list(benchmarked.path(EMBEDDINGS_FOLDER).iterdir())) == 4
+    assert len(list(benchmarked.path(EMBEDDINGS).iterdir())) == 4
 
 
 def test_a_changed_setting_measures_again(
@@ -74,19 +70,25 @@ def test_a_changed_setting_measures_again(
 ) -> None:
     assert not run_benchmark(benchmarked, dataclasses.replace(CONFIG, image_size=48)).skipped
     assert counted.images == [15, 12, 15, 12]
-    assert "48 px" in read_results(benchmarked).methods[0].description
+    results = read_results(benchmarked.path("benchmarks"))
+    assert "48 px" in results.methods[0].description
 
 
 def test_changed_labels_measure_again_without_embedding(
     benchmarked: Workspace, counted: CountedEmbedding
 ) -> None:
     key = "map_at_100_hierarchical_label"
-    assert read_results(benchmarked).methods[1].measures[key].undefined == 3
+
+    def undefined() -> int | None:
+        results = read_results(benchmarked.path("benchmarks"))
+        return results.row("after happier", key).undefined
+
+    assert undefined() == 3
     # Landmark 32, which has no index image, now shares its super-category with landmark 31.
     write_build(benchmarked, supercategory="ocean area ")
     assert not run_benchmark(benchmarked, CONFIG).skipped
     assert counted.images == []
-    assert read_results(benchmarked).methods[1].measures[key].undefined == 0
+    assert undefined() == 0
 
 
 @pytest.mark.fault(176, "benchmark killed between two blocks")
@@ -101,25 +103,26 @@ def test_a_benchmark_stopped_between_two_blocks_ends_as_an_undisturbed_one(
         patched.setattr(embeddings, "embed_images", StoppedEmbedding())
         with pytest.raises(KeyboardInterrupt):
             run_benchmark(build, CONFIG)
-    assert len(list(build.path(EMBEDDINGS_FOLDER).glob("*.safetensors"))) == 2
-    assert not build.path(RESULTS_FILE).exists()
+    assert len(list(build.path(EMBEDDINGS).glob("*.safetensors"))) == 2
+    assert not build.path(FILES.results).exists()
 
     run_benchmark(build, CONFIG)
     # Twice three blocks of 15 queries and three of 12 index images; two were there.
     assert counted.images == [5, 5, 5, 2, 5, 5, 5, 5, 5, 2]
-    resumed = read_results(build)
+    resumed = undated(build)
     shutil.rmtree(build.path("benchmarks"))
     run_benchmark(build, CONFIG)
-    assert undated(read_results(build)) == undated(resumed)
+    assert undated(build) == resumed
     # Nor do blocks of another size change a number.
-    for one, other in zip(read_results(measured).methods, resumed.methods, strict=True):
-        for key, value in one.measures.items():
-            assert other.measures[key].mean == pytest.approx(value.mean, abs=1e-9, nan_ok=True)
+    both = (read_results(one.path("benchmarks")).rows for one in (measured, build))
+    for one, other in zip(*both, strict=True):
+        if one.metric not in TIMED:
+            assert other.mean == pytest.approx(one.mean, abs=1e-9, nan_ok=True)
 
 
 def test_embeddings_say_of_which_images_they_are(measured: Workspace) -> None:
     ids = set()
-    for path in measured.path(EMBEDDINGS_FOLDER).glob("*.safetensors"):
+    for path in measured.path(EMBEDDINGS).glob("*.safetensors"):
         with safe_open(path, "pt") as file:
             names = json.loads(file.metadata()["hgld"])["image_ids"].split(" ")
             assert file.get_tensor("embeddings").shape[0] == len(names)
@@ -130,10 +133,10 @@ def test_embeddings_say_of_which_images_they_are(measured: Workspace) -> None:
 
 @pytest.mark.fault(175, "block of embeddings cut")
 def test_a_damaged_block_is_made_again(benchmarked: Workspace, counted: CountedEmbedding) -> None:
-    results = read_results(benchmarked)
+    before = undated(benchmarked)
     benchmarked.manifest_path("benchmark").unlink()
-    damaged = min(benchmarked.path(EMBEDDINGS_FOLDER).glob("*.safetensors"))
+    damaged = min(benchmarked.path(EMBEDDINGS).glob("*.safetensors"))
     damaged.write_bytes(damaged.read_bytes()[:40])
     run_benchmark(benchmarked, CONFIG)
     assert len(counted.images) == 1
-    assert undated(read_results(benchmarked)) == undated(results)
+    assert undated(benchmarked) == before

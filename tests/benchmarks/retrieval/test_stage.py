@@ -1,5 +1,7 @@
 import dataclasses
+import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +11,26 @@ import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
-from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
+from hgld.benchmarks.retrieval.results import FIRST, Results, read_results, result_files
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
+from hgld.errors import DamagedError, InputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
-from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
+from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.commands.typed import run_typed
+
+FILES = result_files()
+
+
+def results_in(build: Workspace, config: BenchmarkConfig = CONFIG) -> Results:
+    return read_results(build.path(config.folder))
 
 
 def evaluation_of(
@@ -39,26 +47,25 @@ def evaluation_of(
 
 
 def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(measured: Workspace) -> None:
-    results = read_results(measured)
+    results = results_in(measured)
     split = query_and_index_images(measured)
     before = evaluation_of(build_model(MODEL), split)
     after = evaluation_of(load_model(measured.path("runs/happier")), split)
     assert [method.name for method in results.methods] == ["before happier", "after happier"]
     for method, evaluation in zip(results.methods, (before, after), strict=True):
-        assert set(method.measures) == set(evaluation.per_query)
         for key, mean in evaluation.means().items():
-            assert method.measures[key].mean == pytest.approx(mean, abs=1e-12, nan_ok=True), key
-            assert method.measures[key].undefined == evaluation.undefined()[key]
+            row = results.row(method.name, key)
+            assert row.mean == pytest.approx(mean, abs=1e-12, nan_ok=True), key
+            assert row.undefined == evaluation.undefined()[key]
     change = (after.per_query["h_ap"] - before.per_query["h_ap"]).double()
-    trained = results.methods[1]
-    assert trained.changes["h_ap"].mean == pytest.approx(float(change.nanmean()))
+    row = results.row("after happier", "h_ap", against="before happier")
+    assert row.mean == pytest.approx(float(change.nanmean()))
     # The three queries of a landmark go together: its error is that of five means.
     by_landmark = [change[split[0].labels[:, 0] == landmark].mean() for landmark in range(5)]
     error = torch.stack(by_landmark).std() / 5**0.5
-    assert trained.changes["h_ap"].standard_error == pytest.approx(float(error))
-    assert (trained.changes["h_ap"].queries, trained.changes["h_ap"].groups) == (15, 5)
-    assert (trained.better, trained.worse) == (int((change > 0).sum()), int((change < 0).sum()))
-    assert trained.better + trained.worse > 0
+    assert row.standard_error == pytest.approx(float(error))
+    assert (row.queries, row.groups) == (15, 5)
+    assert (row.higher, row.lower) == (int((change > 0).sum()), int((change < 0).sum()))
 
 
 @pytest.mark.parametrize("places", [(0, 2), (0, 3, 1, 2)], ids=["two levels", "four levels"])
@@ -71,59 +78,103 @@ def test_a_benchmark_has_the_levels_of_the_annotations(
         monkeypatch.setitem(ANNOTATIONS, split, dataclasses.replace(dataset, levels=chosen))
     benchmarked.manifest_path("benchmark").unlink()
     run_benchmark(benchmarked, CONFIG)
-    results = read_results(benchmarked)
+    results = results_in(benchmarked)
     assert results.levels == chosen
     queries, index = query_and_index_images(benchmarked)
     evaluation = evaluation_of(build_model(MODEL), (queries, index))
     for key, mean in evaluation.means().items():
-        assert results.methods[0].measures[key].mean == pytest.approx(mean, abs=1e-12, nan_ok=True)
+        found = results.row("before happier", key).mean
+        assert found == pytest.approx(mean, abs=1e-12, nan_ok=True)
     above = {"natural_or_human_made": ["human-made", "natural"]}.get(
         chosen[1].column, ["bridge", "castle / fort", "lake", "ocean area "]
     )
-    assert list(results.methods[1].by_label) == above
-    assert results.counts.shown_labels == len(above)
-    assert results.counts.left_out[f"test images whose landmark has no {chosen[1].title}"] == 1
-    for example in results.examples:
-        assert example.query.grade == len(chosen)
-        shown = [picture for pictures in example.retrieved.values() for picture in pictures]
-        assert all(len(picture.labels) == len(chosen) - 1 for picture in shown)
-        assert all(0 <= picture.grade <= len(chosen) for picture in shown)
-
-
-def test_each_super_category_has_the_mean_of_its_own_queries(measured: Workspace) -> None:
-    trained = read_results(measured).methods[1]
-    queries, index = query_and_index_images(measured)
-    model = load_model(measured.path("runs/happier"))
-    h_ap = evaluation_of(model, (queries, index)).per_query["h_ap"]
-    names = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
-    assert {name: each.queries for name, each in trained.by_label.items()} == {
-        "bridge": 6,
-        "castle / fort": 3,
-        "lake": 3,
-        "ocean area ": 3,
-    }
-    for name, each in trained.by_label.items():
-        own = [value for of, value in zip(names, h_ap.tolist(), strict=True) if of == name]
-        assert each.mean == pytest.approx(sum(own) / len(own))
+    assert sorted({row.label for row in results.rows if row.label}) == above
+    assert results.counts["shown_labels"] == len(above)
+    assert results.left_out[f"test images whose landmark has no {chosen[1].title}"] == 1
 
 
 def test_queries_without_a_relevant_index_image_are_counted_and_no_part_of_a_mean(
     measured: Workspace,
 ) -> None:
-    trained = read_results(measured).methods[1]
+    results = results_in(measured)
     # Landmark 32, the only lake, has three queries and no index image.
-    assert trained.measures["map_at_100_landmark"].undefined == 3
-    assert trained.measures["map_at_100_landmark"].queries == 12
-    assert trained.measures["map_at_100_hierarchical_label"].undefined == 3
-    assert trained.measures["map_at_100_natural_or_human_made"].undefined == 0
-    assert trained.measures["h_ap"].undefined == 0
+    row = results.row("after happier", "map_at_100_landmark")
+    assert (row.queries, row.undefined) == (12, 3)
+    assert results.row("after happier", "map_at_100_hierarchical_label").undefined == 3
+    assert results.row("after happier", "map_at_100_natural_or_human_made").undefined == 0
+    assert results.row("after happier", "h_ap").undefined == 0
+
+
+def test_confusions_are_those_of_the_first_picture(measured: Workspace) -> None:
+    queries, index = query_and_index_images(measured)
+    model = load_model(measured.path("runs/happier"))
+    both = (embed_images(model, images.files(), device="cpu") for images in (queries, index))
+    first = torch.matmul(next(both), next(both).T).argmax(dim=1)
+    pairs = Counter(
+        (queries.names[1][own], index.names[1][other])
+        for own, other in zip(
+            queries.labels[:, 1].tolist(), index.labels[first, 1].tolist(), strict=True
+        )
+    )
+    rows = [row for row in results_in(measured).rows if row.metric == FIRST]
+    found = {(r.label, r.found): r.queries for r in rows if r.method == "after happier"}
+    assert found == pairs
+
+
+def test_runs_that_differ_only_in_their_seed_are_summed_up_together(
+    benchmarked: Workspace,
+) -> None:
+    write_run(benchmarked, "again", seed=2)
+    write_run(benchmarked, "by-hand", seed=3)
+    for seed, run in enumerate(("happier", "again")):
+        finish_training(benchmarked, run, seed)
+    runs = ("happier", "again", "by-hand")
+    run_benchmark(benchmarked, dataclasses.replace(CONFIG, runs=runs))
+    results = results_in(benchmarked)
+    before, after, by_hand = results.methods
+    assert (after.name, after.title) == ("after happier, again", "happier, again, 2 seeds")
+    assert after.runs == {"happier": 0, "again": 1}
+    assert (before.runs, by_hand.runs) == ({}, {"by-hand": None})
+    means = [results.row(after.name, "h_ap", run=run).mean for run in after.runs]
+    row = results.row(after.name, "h_ap")
+    assert means[0] != means[1]
+    assert row.mean == pytest.approx(sum(means) / 2)
+    assert row.seeds == 2
+    assert results.row(by_hand.name, "h_ap").seeds is None
+    hours = [results.row(one.name, "training_hours").mean for one in results.methods]
+    assert hours == pytest.approx([math.nan, 0.01, math.nan], nan_ok=True)
+    # Three pairs of methods, on each of 13 metrics.
+    tests = [one for one in results.rows if not math.isnan(one.holm_p_value)]
+    assert len(tests) == 3 * 13
+
+
+def test_a_run_that_is_called_as_others_are_together_keeps_its_name(
+    benchmarked: Workspace,
+) -> None:
+    for seed, name in enumerate(("happier-0", "happier-1")):
+        write_run(benchmarked, name, seed=seed + 2)
+        finish_training(benchmarked, name, seed)
+    runs = ("happier", "happier-0", "happier-1")
+    run_benchmark(benchmarked, dataclasses.replace(CONFIG, runs=runs))
+    names = [one.name for one in results_in(benchmarked).methods[1:]]
+    assert names == ["after happier", "after happier-0, happier-1"]
+
+
+def test_a_demo_says_that_its_pictures_are_drawings(
+    benchmarked: Workspace, measured: Workspace
+) -> None:
+    assert not results_in(measured).is_drawn
+    benchmarked.path("source").mkdir()
+    benchmarked.path("source/DRAWN").write_text("made from facts")
+    benchmarked.manifest_path("benchmark").unlink()
+    run_benchmark(benchmarked, CONFIG)
+    assert results_in(benchmarked).is_drawn
 
 
 def test_what_takes_no_part_is_counted_by_reason(measured: Workspace) -> None:
-    counts = read_results(measured).counts
-    assert (counts.queries, counts.query_groups) == (15, 5)
-    assert (counts.index_images, counts.index_groups, counts.shown_labels) == (12, 4, 4)
-    assert counts.left_out == {
+    results = results_in(measured)
+    assert list(results.counts.values()) == [15, 5, 12, 4, 4]
+    assert results.left_out == {
         f"{split} images {reason}": 1
         for split in ("test", "index")
         for reason in (
@@ -144,10 +195,10 @@ def test_images_whose_label_no_class_gives_take_no_part_and_are_counted(
     written = [(dataset, benchmarked.read(dataset)) for dataset in tables]
     write_stage(benchmarked, [*written, (FILLED["index"], filled)])
     run_benchmark(benchmarked, CONFIG)
-    counts = read_results(benchmarked).counts
-    assert (counts.queries, counts.index_images) == (15, 12)  # as without
+    results = results_in(benchmarked)
+    assert (results.counts["queries"], results.counts["index_images"]) == (15, 12)  # as without
     reason = "index images whose super-category no class of the landmark gives"
-    assert counts.left_out[reason] == 1
+    assert results.left_out[reason] == 1
 
 
 def test_pictures_that_cannot_be_decoded_are_left_out_and_counted(benchmarked: Workspace) -> None:
@@ -157,11 +208,11 @@ def test_pictures_that_cannot_be_decoded_are_left_out_and_counted(benchmarked: W
     benchmarked.path(rows[0]["path"]).unlink()
     write_stage(benchmarked, [(dataset, table_of(dataset, [rows[0] | bad, *rows[1:]]))])
     run_benchmark(benchmarked, CONFIG)
-    counts = read_results(benchmarked).counts
-    assert counts.index_images == 11
-    assert counts.left_out["index images that cannot be decoded"] == 1
-    assert counts.left_out["index images without a file"] == 1
-    assert "test images that cannot be decoded" not in counts.left_out
+    results = results_in(benchmarked)
+    assert results.counts["index_images"] == 11
+    assert results.left_out["index images that cannot be decoded"] == 1
+    assert results.left_out["index images without a file"] == 1
+    assert "test images that cannot be decoded" not in results.left_out
 
 
 @pytest.mark.fault(74, "picture altered under training")
@@ -178,97 +229,37 @@ def test_a_picture_altered_since_stops_the_benchmark_and_mended_it_goes_on(
 
 
 def test_the_metadata_says_what_was_measured_with_what(measured: Workspace) -> None:
-    metadata = read_results(measured).metadata
+    metadata = results_in(measured).metadata
     assert metadata["precision"] == "float32"
     assert metadata["threads"] == torch.get_num_threads()
     assert metadata["annotation_digests"] == {
         split: measured.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
         for split in ("test", "index")
     }
-    assert str(measured.root) not in measured.path(RESULTS_FILE).read_text(encoding="utf-8")
+    assert str(measured.root) not in measured.path(FILES.setting).read_text(encoding="utf-8")
 
 
-def test_the_examples_hold_the_worst_change_and_the_best(measured: Workspace) -> None:
-    results = read_results(measured)
-    queries, index = query_and_index_images(measured)
-    before = evaluation_of(build_model(MODEL), (queries, index)).per_query["h_ap"]
-    model = load_model(measured.path("runs/happier"))
-    after = evaluation_of(model, (queries, index)).per_query["h_ap"]
-    ids = queries.image_ids.to_pylist()
-    order = sorted(range(len(ids)), key=lambda i: (float(after[i] - before[i]), ids[i]))
-    places = {0.0: 0, 0.25: 4, 0.5: 7, 0.75: 11, 1.0: 14}  # of 15 queries, halves up
-    assert {example.quantile: example.query.image_id for example in results.examples} == {
-        quantile: ids[order[place]] for quantile, place in places.items()
-    }
-
-
-def test_an_example_shows_the_nearest_pictures_and_what_they_share(measured: Workspace) -> None:
-    queries, index = query_and_index_images(measured)
-    model = load_model(measured.path("runs/happier"))
-    similarity = (
-        embed_images(model, queries.files(), device="cpu")
-        @ embed_images(model, index.files(), device="cpu").T
-    )
-    for example in read_results(measured).examples:
-        query = queries.image_ids.to_pylist().index(example.query.image_id)
-        shown = example.retrieved["after happier"]
-        assert len(shown) == 8
-        nearest = similarity[query].sort(descending=True, stable=True).indices[:8].tolist()
-        assert [picture.image_id for picture in shown] == [str(index.image_ids[i]) for i in nearest]
-        for picture, place in zip(shown, nearest, strict=True):
-            equal = (queries.labels[query] == index.labels[place]).tolist()
-            expected = next((3 - column for column in range(3) if all(equal[column:])), 0)
-            assert picture.grade == expected
-
-
-def test_a_report_to_publish_holds_no_picture(benchmarked: Workspace) -> None:
-    report = benchmarked.path("benchmarks/report.html")
+def test_a_report_to_publish_holds_no_picture_and_landmarks_have_the_names_of_their_categories(
+    benchmarked: Workspace,
+) -> None:
+    report = benchmarked.path(FILES.report)
     assert "data:image/jpeg" in report.read_text()
-    before = read_results(benchmarked)
     run_benchmark(benchmarked, dataclasses.replace(CONFIG, pictures=False))
-    assert "data:image/jpeg" not in report.read_text()
-    assert read_results(benchmarked).examples == before.examples
-
-
-def test_landmarks_are_named_by_their_category(measured: Workspace) -> None:
-    named = {
-        picture.image_id[1:3]: picture.landmark
-        for example in read_results(measured).examples
-        for pictures in ([example.query], *example.retrieved.values())
-        for picture in pictures
-    }
-    expected = {
-        "11": "Bridge of the Gods",
-        "12": "Crespi d'Adda",
-        "21": "Eltz",
-        "31": "landmark 31",
-        "32": "not an address",
-    }
-    assert named.items() <= expected.items()
-    assert {"11", "12", "21", "31"} <= named.keys()
+    text = report.read_text()
+    assert "data:image/jpeg" not in text
+    for name in ("Bridge of the Gods", "Crespi d&#39;Adda", "Eltz", "landmark 31"):
+        assert f"<bdi>{name}</bdi>" in text
 
 
 def test_without_a_usable_query_it_says_why_and_keeps_the_results_before(
     benchmarked: Workspace,
 ) -> None:
-    kept = benchmarked.path(REPORT_FILE).read_bytes()
+    kept = benchmarked.path(FILES.report).read_bytes()
     empty = table_of(IMAGE_FILES["test"], [])
     write_stage(benchmarked, [(IMAGE_FILES["test"], empty)])
     with pytest.raises(InputError, match="test"):
         run_benchmark(benchmarked, CONFIG)
-    assert benchmarked.path(REPORT_FILE).read_bytes() == kept
-
-
-def test_without_images_or_annotations_it_says_which_command_to_run(workspace: Workspace) -> None:
-    write_run(workspace)
-    with pytest.raises(MissingInputError, match="annotate"):
-        run_benchmark(workspace, CONFIG)
-
-
-def test_an_unreadable_picture_is_named(build: Workspace) -> None:
-    build.path("images/test/t1101.jpg").write_bytes(b"no picture")
-    with pytest.raises(HgldError, match="t1101"):
-        run_benchmark(build, CONFIG)
+    assert benchmarked.path(FILES.report).read_bytes() == kept
 
 
 def write_embeddings(build: Workspace, model: EmbeddingModel) -> tuple[str, str]:
@@ -280,29 +271,48 @@ def write_embeddings(build: Workspace, model: EmbeddingModel) -> tuple[str, str]
     return f"copy={build.path('test.npy')}", str(build.path("index.npy"))
 
 
-def test_embeddings_of_a_run_are_measured_as_the_run_is(benchmarked: Workspace) -> None:
+def test_embeddings_of_a_run_are_measured_as_the_run_is_in_a_folder_of_their_own(
+    benchmarked: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = benchmarked.path(FILES.report).read_bytes()
     model = load_model(benchmarked.path("runs/happier"))
     config = dataclasses.replace(CONFIG, embeddings=write_embeddings(benchmarked, model))
     run_benchmark(benchmarked, config)
-    results = read_results(benchmarked)
+    assert config.folder == "benchmarks/comparisons/copy"
+    results = results_in(benchmarked, config)
     assert [one.name for one in results.methods] == ["before happier", "after happier", "copy"]
-    _, after, copy = results.methods
-    assert copy.measures == after.measures
-    assert (copy.baseline, copy.changes) == ("", {})
-    assert copy.description == "embeddings of test.npy and index.npy"
-    assert all(example.retrieved.keys() >= {"copy"} for example in results.examples)
+    after, copy = (
+        [(row.metric, row.mean) for row in results.rows if row.method == name and not row.against]
+        for name in ("after happier", "copy")
+    )
+    assert copy[:5] == after[:5]
+    assert results.methods[2].description == "embeddings of test.npy and index.npy"
     assert run_benchmark(benchmarked, config).skipped
     write_embeddings(benchmarked, build_model(MODEL))
     run_benchmark(benchmarked, config)
-    results = read_results(benchmarked)
-    assert results.methods[2].measures == results.methods[0].measures
+    results = results_in(benchmarked, config)
+    assert results.row("copy", "h_ap").mean == results.row("before happier", "h_ap").mean
+    # Neither was a report of others replaced, nor what was embedded for it thrown away.
+    assert benchmarked.path(FILES.report).read_bytes() == kept
+    assert run_benchmark(benchmarked, CONFIG).skipped
+    assert "replaces" not in caplog.text
 
 
-def test_embeddings_alone_need_labels_and_neither_pictures_nor_a_run(
+def test_a_comparison_of_others_is_not_replaced_without_a_word(
+    benchmarked: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_run(benchmarked, "second", seed=5)
+    run_benchmark(benchmarked, dataclasses.replace(CONFIG, runs=("second",)))
+    (said,) = [one for one in caplog.records if "replaces" in one.getMessage()]
+    assert "happier" in said.getMessage()
+    assert said.levelname == "WARNING"
+
+
+def test_only_embeddings_need_labels_and_neither_pictures_nor_a_run(
     benchmarked: Workspace,
 ) -> None:
     files = write_embeddings(benchmarked, build_model(MODEL))
-    before = read_results(benchmarked).methods[0]
+    before = results_in(benchmarked).row("before happier", "h_ap")
     for gone in ("images", "runs"):
         shutil.rmtree(benchmarked.path(gone))
     alone = BenchmarkConfig(embeddings=files, device="cpu", workers=0)
@@ -315,43 +325,28 @@ def test_embeddings_alone_need_labels_and_neither_pictures_nor_a_run(
         with path.with_suffix(".txt").open("a") as ids:
             ids.write(f"\n{split}-fileless")
     run_benchmark(benchmarked, alone)
-    results = read_results(benchmarked)
-    (method,) = results.methods
-    assert [example.quantile for example in results.examples] == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert results.counts.queries == 16
-    assert method.measures["h_ap"].queries == before.measures["h_ap"].queries + 1
-    assert "<img" not in benchmarked.path(REPORT_FILE).read_text()
+    results = results_in(benchmarked, alone)
+    assert results.counts["queries"] == 16
+    assert results.row("copy", "h_ap").queries == (before.queries or 0) + 1
+    report = benchmarked.path(f"{alone.folder}/report.html").read_text()
+    assert "<img" not in report
+    assert "Median" in report
 
 
 def test_a_rival_is_measured_with_one_line(build: Workspace, tmp_path: Path) -> None:
     model = build_model(MODEL)
     for images, name in zip(query_and_index_images(build), ("query", "index"), strict=True):
         vectors = list(embed_images(model, images.files(), device="cpu").numpy())
-        ids = images.image_ids.to_pylist()
-        table = {
-            "image_id": [*ids, f"{images.split}-fileless"],
-            "embedding": [*vectors, vectors[0]],
-        }
+        ids = [*images.image_ids.to_pylist(), f"{images.split}-fileless"]
+        table = {"image_id": ids, "embedding": [*vectors, vectors[0]]}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
-    start: list[str | Path] = [
-        "benchmark",
-        "--root",
-        build.root,
-        "--embeddings",
-        "rival=query.parquet",
-    ]
+    start: list[str | Path] = ["benchmark", "--root", build.root]
+    start += ["--embeddings", "rival=query.parquet"]
     done = run_typed([*start, "index.parquet"], tmp_path)
     assert done.returncode == 0, done.stderr
-    (method,) = read_results(build).methods
-    assert method.name == "rival"
-    assert f"{100 * method.measures['h_ap'].mean:.1f} ±" in done.stdout
-    write_run(build, "csl", seed=2)
-    build.path("hgld.toml").write_text("[benchmark]\nworkers = 0\n")
-    runs: list[str | Path] = ["--runs", "happier", "--runs", "csl"]
-    beside = run_typed([*start[:3], *runs, *start[3:], "index.parquet"], tmp_path)
-    assert beside.returncode == 0, beside.stderr
-    names = [one.name for one in read_results(build).methods]
-    assert names == ["before happier", "after happier", "after csl", "rival"]
+    results = read_results(build.path("benchmarks/comparisons/rival"))
+    assert [one.name for one in results.methods] == ["rival"]
+    assert f"{100 * results.row('rival', 'h_ap').mean:.1f} ±" in done.stdout
     without = run_typed(start, tmp_path)
     assert without.returncode == 1
     assert "embeddings" in without.stderr

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.report.tables import to_latex
-from tests.benchmarks.retrieval.report.made_up import results_of
-from tests.benchmarks.retrieval.report.test_tables import SPECIAL
+from hgld.benchmarks.retrieval.tables import to_latex
+from tests.benchmarks.retrieval.made_up import changed, results_of
+from tests.benchmarks.retrieval.test_tables import SPECIAL
 
 
 def test_latex_sets_the_table(tmp_path: Path) -> None:
@@ -17,8 +17,7 @@ def test_latex_sets_the_table(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
     results = results_of(SPECIAL)
-    tied = [dataclasses.replace(one, holm_p_value=0.3) for one in results.comparisons]
-    results = dataclasses.replace(results, comparisons=tuple(tied))
+    results = changed(results, lambda row: dataclasses.replace(row, holm_p_value=0.3))
     (tmp_path / "results.tex").write_text(to_latex(results), encoding="utf-8")
     lines = (
         *(r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"),

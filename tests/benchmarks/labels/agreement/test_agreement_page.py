@@ -14,7 +14,7 @@ from hgld.benchmarks.labels.agreement.page import SUSPECTS_SHOWN, render_agreeme
 from hgld.benchmarks.labels.agreement.stage import compare_labels
 from hgld.tables import SUSPECTS
 from tests.benchmarks.labels.agreement.worlds import category_of, compared
-from tests.benchmarks.retrieval.report.made_up import Page
+from tests.benchmarks.retrieval.made_up import Page
 from tests.worlds.benchmark_builds import HOSTILE
 
 OFFICIAL: Mapping[int, str | None] = {

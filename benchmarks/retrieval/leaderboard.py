@@ -1,0 +1,146 @@
+"""A leaderboard over the results of several benchmarks: builds, sets of labels, data sets.
+
+    python -m hgld.benchmarks.retrieval.leaderboard NAME=build/benchmarks ... --out leaderboard.html
+
+Each folder stands for every `results.csv` in it, at any depth: of a build, its own queries and
+every data set and comparison. Results on one set of queries and index images share a table, called
+by its name, its data set or the folder of its build; figures of different ones say nothing of each
+other.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgld.benchmarks.retrieval.metrics import ALL_LEVELS, Metric, metrics_of
+from hgld.benchmarks.retrieval.results import Method, Results, read_results
+from hgld.engine.files import write_text, writing
+from hgld.errors import HgldError, MissingInputError
+from hgld.plots.pages import page_template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedResults:
+    """The results of a benchmark, and what its queries and index are called."""
+
+    name: str
+    source: str
+    """Their folder, as a reader is told where a row is from."""
+    results: Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStandings:
+    """All methods that were measured on one set of queries and index images."""
+
+    name: str
+    results: Results
+    """The first of them, for what all have in common."""
+    metrics: list[Metric]
+    """The columns: of all levels together, and of the finest; the leading one first."""
+    methods: list[tuple[NamedResults, Method]]
+    """Best first; the same method measured twice stands there twice."""
+    best: dict[str, float]
+    """Of each metric, the best mean."""
+    has_sources: bool
+    """They are from several folders."""
+
+
+def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
+    """Returns every method of every result, set by set in the order in which sets come."""
+    sets: dict[str, list[NamedResults]] = {}
+    for one in named:
+        sets.setdefault(_set_of(one.results), []).append(one)
+    return [_standings_of_set(together) for together in sets.values()]
+
+
+def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
+    results = together[0].results
+    finest = results.levels[0].title if results.levels else ""
+    metrics = [
+        one for one in metrics_of(results) if not finest or one.level in {ALL_LEVELS, finest}
+    ]
+    methods = [(one, method) for one in together for method in one.results.methods]
+
+    def value(placed: tuple[NamedResults, Method], metric: Metric) -> float:
+        return placed[0].results.row(placed[1].name, metric.key).mean
+
+    methods.sort(key=lambda one: -metrics[0].goodness(value(one, metrics[0])))
+    return SetStandings(
+        name=together[0].name,
+        results=results,
+        metrics=metrics,
+        methods=methods,
+        best={
+            metric.key: max((value(one, metric) for one in methods), key=metric.goodness)
+            for metric in metrics
+        },
+        has_sources=len(together) > 1,
+    )
+
+
+def render_leaderboard(named: Sequence[NamedResults]) -> str:
+    """Returns the leaderboard as one HTML page that asks no server for anything."""
+    has_seeds = any(row.seeds for one in named for row in one.results.rows)
+    page = page_template(__package__, "leaderboard.html.j2")
+    return page.render(standings=standings_of(named), has_seeds=has_seeds)
+
+
+def read_named(text: str) -> Iterator[NamedResults]:
+    """Reads all results in a folder, which an argument names as `NAME=FOLDER` or by itself.
+
+    Yields:
+        One for each `results.csv`, by their paths.
+
+    Raises:
+        MissingInputError: there is none.
+        InputError: a file holds no results (`read_results`).
+    """
+    name, equals, rest = text.partition("=")
+    is_named = bool(equals) and not Path(text).exists()
+    root = Path(rest if is_named else text)
+    found = sorted(root.rglob("results.csv"))
+    if not found:
+        raise MissingInputError(
+            f"{root} must have the results of a benchmark, and has no results.csv; run `hgld "
+            f"benchmark`, or name its folder"
+        )
+    for file in found:
+        results, folder = read_results(file.parent), file.parent.resolve()
+        # build/benchmarks/results.csv
+        own = folder.parent.name if folder.name == "benchmarks" else folder.name
+        called = name if is_named else results.data_set or own
+        source = f"{name}/{file.parent.relative_to(root)}" if is_named else str(file.parent)
+        yield NamedResults(name=called, source=source, results=results)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the leaderboard of the folders that are named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    about = "folder with the results of benchmarks"
+    parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER", help=about)
+    parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
+    options = parser.parse_args(arguments)
+    try:
+        page = render_leaderboard([each for one in options.folders for each in read_named(one)])
+        with writing(options.out):
+            write_text(options.out, page)
+    except HgldError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{options.out}\n")
+    return 0
+
+
+def _set_of(results: Results) -> str:
+    """Returns what is the same of results on the same queries, index images and labels."""
+    counts = (results.counts["queries"], results.counts["index_images"])
+    digests = results.metadata.get("annotation_digests")
+    return json.dumps([results.data_set, digests, results.levels, *counts], sort_keys=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

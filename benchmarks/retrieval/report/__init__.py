@@ -1,1 +1,0 @@
-"""The report of a benchmark: its page, its tables, and a leaderboard over several."""

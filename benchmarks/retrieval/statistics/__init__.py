@@ -1,1 +1,0 @@
-"""How sure the figures of the benchmark are: intervals, paired tests, and spread over seeds."""

@@ -1,0 +1,57 @@
+"""What is measured at once: a part of a table with a seed, in a process of its own."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from hgld.benchmarks.robustness.abstention import measure_abstention
+from hgld.benchmarks.robustness.failures import measure_failures
+from hgld.benchmarks.robustness.out_of_distribution import measure_out_of_distribution
+from hgld.benchmarks.robustness.results import ResultRow
+from hgld.benchmarks.robustness.rows import RowTable
+from hgld.benchmarks.robustness.segmentation import measure_segmentation
+from hgld.benchmarks.robustness.self_labelling import measure_self_labelling
+
+logger = logging.getLogger(__name__)
+
+_MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
+    "abstention": measure_abstention,
+    "failures": measure_failures,
+    "out_of_distribution": measure_out_of_distribution,
+    "self_labelling": measure_self_labelling,
+}
+Unit = tuple[str, RowTable | None, int]
+"""Part, table (none of the segmentation), seed."""
+
+
+def measured(units: Sequence[Unit], workers: int) -> Iterator[list[ResultRow]]:
+    """Yields the results of each unit, in whatever order they are done."""
+    if workers == 1:
+        yield from map(measure_unit, units)
+        return
+    # Not forked: torch has threads by now.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(measure_unit, unit) for unit in units]):
+            yield done.result()
+
+
+def measure_unit(unit: Unit) -> list[ResultRow]:
+    """Measures a part of a table with a seed, on one thread.
+
+    What a table has not enough rows or classes for is left out, and the log says so.
+    """
+    part, table, seed = unit
+    torch.set_num_threads(1)
+    # Rows of some hundred: a second thread waits more than it works.
+    with threadpool_limits(1):
+        if table is None:
+            return list(measure_segmentation(seed))
+        try:
+            return list(_MEASURES[part](table, seed))
+        except ValueError as error:
+            logger.warning("%s of %s is not measured: %s", part, table.name, error)
+            return []

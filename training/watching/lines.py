@@ -94,23 +94,6 @@ def best_validation(lines: Sequence[LogLine]) -> Best | None:
     return Best(found.steps[best], found.values[best], len(found.steps) - best - 1)
 
 
-def is_stalled(lines: Sequence[LogLine], patience: int) -> bool:
-    """Says whether the last validations brought nothing better, so that a run may stop early.
-
-    Args:
-        lines: of the log; as they are what counts, a run that was resumed stops where one that was
-            not stopped would.
-        patience: how many validations after the best one are waited for, at least 1.
-
-    Example:
-        >>> lines = [{"step": n, "validation": {"h_ap": h}} for n, h in enumerate([0.5, 0.6, 0.6])]
-        >>> is_stalled(lines, 1), is_stalled(lines, 2)
-        (True, False)
-    """
-    best = best_validation(lines)
-    return best is not None and best.since >= patience
-
-
 def progress_note(line: LogLine, h_ap: float | None = None) -> str:
     """Returns what is shown beside the bar of a run.
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.robustness import __main__ as command
-from hgld.benchmarks.robustness import embedding
+from hgld.benchmarks.robustness import embedding, units
 from hgld.benchmarks.robustness import rows as rows_module
 from hgld.benchmarks.robustness.rows import PARTS, read_rows, table_of_columns
 from hgld.loading import load
@@ -113,7 +113,7 @@ def test_the_commands_of_the_docs_are_typed(
     monkeypatch.setattr(rows_module, "load", lambda _: load(labels))
     # What is measured has tests of its own.
     nothing = dict.fromkeys(PARTS, lambda *_: iter(()))
-    monkeypatch.setattr(command, "_MEASURES", nothing)
+    monkeypatch.setattr(units, "_MEASURES", nothing)
     embedded: list[list[str]] = []
     monkeypatch.setattr(embedding, "main", embedded.append)
     monkeypatch.chdir(tmp_path)

@@ -5,13 +5,12 @@ from pathlib import Path
 
 from hgld.training.watching.lines import (
     best_validation,
-    is_stalled,
     progress_note,
     read_lines,
     training_curves,
     validation_curves,
 )
-from tests.training.watching.curves import good_log, validation_line
+from tests.training.watching.curves import validation_line
 
 
 def test_a_log_is_read_without_what_a_kill_cut_short(tmp_path: Path) -> None:
@@ -40,15 +39,6 @@ def test_of_equal_validations_the_first_is_the_best_and_an_undefined_one_is_none
     assert best_validation(lines) == (2, 0.6, 2)
     assert best_validation(lines[:1]) is None
     assert best_validation([]) is None
-
-
-def test_a_run_stalls_when_as_many_validations_as_it_is_patient_bring_nothing() -> None:
-    values = [0.5, 0.6, 0.59, 0.6, 0.61, 0.6, 0.6, 0.6]
-    lines = [validation_line(step, h_ap) for step, h_ap in enumerate(values)]
-    stalled = [is_stalled(lines[:count], 3) for count in range(1, 9)]
-    assert stalled == [False] * 7 + [True]
-    assert not is_stalled(good_log(), 1)
-    assert not is_stalled([], 1)
 
 
 def test_the_note_leaves_out_what_is_not_there() -> None:

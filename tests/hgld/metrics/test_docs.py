@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hgld import metrics
+from hgld.metrics.streamed.lists import Lists
 from tests.worlds.plain.metric_cases import random_case
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
@@ -21,12 +23,15 @@ def test_the_examples_of_the_page_run() -> None:
         "index_labels": index_labels,
         "query_ids": list(range(7)),
         "index_ids": list(range(7, 47)),
+        "Lists": Lists,
+        "Tensor": Tensor,
+        "torch": torch,
         "order": (query @ index.T).argsort(dim=1, descending=True, stable=True),
     }
     examples = re.findall(
         r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
     )
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         exec(example, names)  # noqa: S102 - what a reader would type
     # The second example's steps give what the first one's evaluate gives.

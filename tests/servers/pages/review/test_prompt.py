@@ -84,6 +84,7 @@ def test_the_browsers_back_leads_to_the_cluster_before(desk: Desk, is_reloaded: 
         desk.page.wait_for_url(f"**g={desk.group}&*")
         desk.press("]")
     assert len(set(clusters)) == 3
+    desk.page.wait_for_url(f"**g={desk.group}&*")
     if is_reloaded:  # as the page does by itself when it lost the server for a while
         desk.page.reload()
     for cluster in reversed(clusters):

@@ -150,7 +150,8 @@ export async function showBench(html, want = {}) {
   retick(hasMoved);
   restore(before, want);
   // The picture comes first: with another address the browser makes the page's icon anew.
-  painted().then(() => keepUrl(want.push ?? false));
+  const at = backs;
+  painted().then(() => at === backs && keepUrl(want.push ?? false));
 }
 
 // A line that is as it was comes as an empty element with its id: what stands here stays. Of a list
@@ -188,6 +189,10 @@ function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept)
   said.className = kept.className;
   said.replaceChildren(...kept.nodes);
 }
+
+// Who goes back before an address is kept has left it: the one gone back to stays as it is.
+let backs = 0;
+window.addEventListener("popstate", () => (backs += 1));
 
 function keepUrl(/** @type {boolean} */ push) {
   const { g, q, show } = place();

@@ -124,6 +124,7 @@ document.addEventListener("input", ({ target }) => {
   timer = setTimeout(filter, target.id === "q" ? FILTER_MS : 0);
 });
 document.addEventListener("submit", (event) => event.preventDefault());
+// The only one that does: htmx's own history, which loads the page beside, is off in page.html.
 window.addEventListener("popstate", () => load(location.search));
 
 listen();

@@ -22,6 +22,7 @@ from hgld.benchmarks.robustness.rows import (
     Numbers,
     Rows,
     RowTable,
+    UnfitRowsError,
     split_groups,
     unit_rows,
 )
@@ -157,7 +158,7 @@ def search(queries: Rows, index: Rows | None = None) -> Searched:
         The queries that have something relevant to find.
 
     Raises:
-        ValueError: an index of fewer than two groups.
+        UnfitRowsError: an index of fewer than two groups.
     """
     searched = queries if index is None else index
     asked, found = (unit_rows(one.features).astype(np.float32) for one in (queries, searched))
@@ -188,7 +189,7 @@ def best_by_group(similarity: NDArray[np.floating], groups: Numbers) -> Values:
         (Q, M), a column for each group, in their order.
 
     Raises:
-        ValueError: some query has answers of fewer than two groups.
+        UnfitRowsError: some query has answers of fewer than two groups.
 
     Example:
         >>> best_by_group(np.array([[0.1, 0.9, 0.5]]), np.array([7, 3, 7])).tolist()
@@ -198,7 +199,7 @@ def best_by_group(similarity: NDArray[np.floating], groups: Numbers) -> Values:
     starts = np.unique(groups[order], return_index=True)[1]
     best: Values = np.maximum.reduceat(similarity[:, order].astype(np.float64), starts, axis=1)
     if (np.isfinite(best).sum(axis=1) < 2).any():  # noqa: PLR2004 - a nearest and a next
-        raise ValueError("the index must have images of two groups or more for each query")
+        raise UnfitRowsError("the index must have images of two groups or more for each query")
     return best
 
 

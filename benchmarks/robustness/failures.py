@@ -22,6 +22,7 @@ from hgld.benchmarks.robustness.rows import (
     Numbers,
     Rows,
     RowTable,
+    UnfitRowsError,
     choosing_rows,
     split_groups,
 )
@@ -175,7 +176,7 @@ def trust_score(
         class of no known row is infinitely far: 0.
 
     Raises:
-        ValueError: fewer than two known classes.
+        UnfitRowsError: fewer than two known classes.
 
     Example:
         >>> known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
@@ -188,7 +189,7 @@ def trust_score(
     """
     classes = np.unique(known_labels)
     if len(classes) < 2:  # noqa: PLR2004
-        raise ValueError(f"known_labels must have two classes or more, got {len(classes)}")
+        raise UnfitRowsError(f"known_labels must have two classes or more, got {len(classes)}")
     distances = np.full((len(features), max(int(classes.max()), int(predicted.max())) + 1), np.inf)
     for label in classes:
         search = NearestNeighbors(n_neighbors=1).fit(known[known_labels == label])

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from hgld.benchmarks.robustness.rows import UnfitRowsError
+
 Energy = Callable[[Tensor], Tensor]
 """From rows (N, D) to an energy of each, (N,)."""
 Sample = Callable[[int, torch.Generator], Tensor]
@@ -141,7 +143,7 @@ def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMix
         The mixture, its means in the order of the sorted labels.
 
     Raises:
-        ValueError: there is one class, or every row is the mean of its class.
+        UnfitRowsError: there is one class, or every row is the mean of its class.
 
     Source:
         The classes' Gaussians: Lee, Lee, Lee, Shin, NeurIPS 2018, equation 1. The shrinkage (ours):
@@ -156,7 +158,7 @@ def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMix
     covariance, _ = ledoit_wolf(rows - means[places], assume_centered=True)
     variance = float(np.trace(covariance)) / rows.shape[1]
     if len(names) < 2 or not variance > 0:  # noqa: PLR2004
-        raise ValueError(
+        raise UnfitRowsError(
             f"features must vary within two classes or more, got {len(names)} classes of "
             f"variance {variance}"
         )
@@ -212,7 +214,7 @@ def train_correction(
         The energy of the best epoch, the prior itself (epoch 0) among them.
 
     Raises:
-        ValueError: the training diverged, and there is no AUROC of what is not finite.
+        UnfitRowsError: the training diverged.
 
     Source:
         Lafon, Ramzi, Rambour, Thome, ICML 2023, and its code: Adam with betas 0 and 0.999, a tenth
@@ -237,6 +239,8 @@ def train_correction(
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
+        if not loss.isfinite():
+            raise UnfitRowsError(f"training HEAT diverged in epoch {epoch}; scale the embeddings")
         slower.step()
         if (found := chooses(energy)) > reached:
             kept = copy.deepcopy(network)
@@ -345,7 +349,7 @@ def compose_energies(train: Energies, energies: Energies) -> Energies:
         (N,) float64; (0,) of no rows.
 
     Raises:
-        ValueError: an energy is the same for all training rows.
+        UnfitRowsError: an energy is the same for all training rows.
 
     Example:
         >>> train, rows = np.array([[-1.0, -1.0], [1.0, 1.0]]), np.array([[1.0, 3.0]])
@@ -357,5 +361,7 @@ def compose_energies(train: Energies, energies: Energies) -> Energies:
     """
     deviations = train.std(axis=0)
     if not (deviations > 0).all():
-        raise ValueError("every energy must vary over the training rows; leave out what does not")
+        raise UnfitRowsError(
+            "every energy must vary over the training rows; leave out what does not"
+        )
     return np.asarray(((energies - train.mean(axis=0)) / deviations).sum(axis=1))

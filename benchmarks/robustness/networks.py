@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.benchmarks.robustness.measures import area_under_precision_recall
-from hgld.benchmarks.robustness.rows import Features, Rows, choosing_rows
+from hgld.benchmarks.robustness.rows import Features, Rows, UnfitRowsError, choosing_rows
 
 Values = NDArray[np.float64]
 
@@ -154,14 +154,14 @@ def own_classifier(features: Features, logits: Features) -> FeatureClassifier:
         A classifier whose hidden layer is the features as they are.
 
     Raises:
-        ValueError: logits are not linear in the features (by least squares, R^2 below 0.99).
+        UnfitRowsError: logits are not linear in the features (by least squares, R^2 below 0.99).
     """
     from sklearn.linear_model import LinearRegression
 
     fitted = LinearRegression().fit(features.astype(np.float64), logits)
     explained = fitted.score(features, logits)
     if not explained > 0.99:  # noqa: PLR2004 - of rounding, 0.9999 and more
-        raise ValueError(
+        raise UnfitRowsError(
             f"logits must be linear in the embedding, which explains {explained:.0%} of them; give "
             f"the embedding that the last layer takes, not scaled, or leave them out"
         )

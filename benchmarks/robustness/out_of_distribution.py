@@ -26,6 +26,7 @@ from hgld.benchmarks.robustness.rows import (
     Numbers,
     Rows,
     RowTable,
+    UnfitRowsError,
     choosing_rows,
     split_groups,
     unit_rows,
@@ -129,7 +130,7 @@ def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
         The problem.
 
     Raises:
-        ValueError: too few classes are left.
+        UnfitRowsError: too few classes are left.
     """
     train, queries = table.splits["train"], table.searched
     random = np.random.default_rng(seed)
@@ -142,7 +143,7 @@ def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
     drawn = random.permutation(np.intersect1d(large, queries.labels))
     count = max(1, round(_HELD_OUT * len(drawn)))
     if len(drawn) < 2 * count + 2:
-        raise ValueError(
+        raise UnfitRowsError(
             f"4 classes must have {LEAST_ROWS} training rows and queries, got {len(drawn)}"
         )
     near, others = drawn[:count], drawn[count : 2 * count]
@@ -325,7 +326,8 @@ def virtual_logit_score(
         (N,) float64.
 
     Raises:
-        ValueError: components out of range, or no training row has anything along R.
+        ValueError: components out of range.
+        UnfitRowsError: no training row has anything along R.
 
     Source:
         Wang, Li, Feng, Zhang: ViM: Out-Of-Distribution with Virtual-logit Matching, CVPR 2022,
@@ -337,7 +339,7 @@ def virtual_logit_score(
     residual = vectors[:, : train.shape[1] - components]
     length = float(np.linalg.norm(moved @ residual, axis=1).mean())
     if components < 1 or not length > 0:
-        raise ValueError(f"training rows must have something outside {components} dimensions")
+        raise UnfitRowsError(f"training rows must have something outside {components} dimensions")
     alpha = float((train @ weight.T + bias).max(axis=1).mean()) / length
     lengths = np.linalg.norm((rows - origin) @ residual, axis=1)
     return np.asarray(alpha * lengths + logit_energy_score(rows @ weight.T + bias))

@@ -48,6 +48,10 @@ _VECTORS = ("embedding", "logits", "std")
 _TEXTS = ("label", "group", "kind", "split")
 
 
+class UnfitRowsError(ValueError):
+    """What is to be measured needs more rows, or others, than a table has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of frozen features."""
@@ -136,7 +140,7 @@ class RowTable:
             return self.splits["train"]
         others = self.searched
         if others is None:
-            raise ValueError("a model trained on train must have rows of index or query")
+            raise UnfitRowsError("a model trained on train must have rows of index or query")
         return others
 
     @property
@@ -346,7 +350,8 @@ def split_groups(
         group, and every part has at least one.
 
     Raises:
-        ValueError: a class has fewer groups than there are parts, or shares do not sum to 1.
+        UnfitRowsError: a class has fewer groups than there are parts.
+        ValueError: shares do not sum to 1.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -360,7 +365,7 @@ def split_groups(
     for label in np.unique(labels):
         own = random.permutation(np.unique(groups[labels == label]))
         if len(own) < len(shares):
-            raise ValueError(
+            raise UnfitRowsError(
                 f"each class must have a group for each of the {len(shares)} parts, got "
                 f"{len(own)} for class {label}; leave small classes out"
             )
@@ -384,7 +389,7 @@ def choosing_rows(groups: Numbers, seed: int, share: float = 0.2) -> NDArray[np.
         (N,) of whole groups, at least one and not all.
 
     Raises:
-        ValueError: fewer than two groups.
+        UnfitRowsError: fewer than two groups.
 
     Example:
         >>> int(choosing_rows(np.array([0, 0, 1, 1]), seed=0).sum())
@@ -392,7 +397,7 @@ def choosing_rows(groups: Numbers, seed: int, share: float = 0.2) -> NDArray[np.
     """
     names = np.random.default_rng(seed).permutation(np.unique(groups))
     if len(names) < 2:  # noqa: PLR2004 - one to train on, one to choose by
-        raise ValueError(f"groups must be two or more, got {len(names)}; hold more rows out")
+        raise UnfitRowsError(f"groups must be two or more, got {len(names)}; hold more rows out")
     count = min(max(round(share * len(names)), 1), len(names) - 1)
     chooses: NDArray[np.bool_] = np.isin(groups, names[:count])
     return chooses

@@ -17,6 +17,7 @@ from hgld.benchmarks.robustness.rows import (
     Numbers,
     Rows,
     RowTable,
+    UnfitRowsError,
     choosing_rows,
     split_groups,
 )
@@ -128,13 +129,13 @@ def split_source(table: RowTable, seed: int) -> Domains:
         Rows of the labels of which train and index have 8 rows each, numbered anew.
 
     Raises:
-        ValueError: there are fewer than two such labels.
+        UnfitRowsError: there are fewer than two such labels.
     """
     source, target, measured = (table.splits[one] for one in ("train", "index", "query"))
     large = [np.flatnonzero(np.bincount(one.labels) >= LEAST_ROWS) for one in (source, target)]
     common = np.intersect1d(large[0], large[1])
     if len(common) < 2:  # noqa: PLR2004 - there must be something to tell apart
-        raise ValueError(
+        raise UnfitRowsError(
             f"train and index must have two labels of {LEAST_ROWS} rows each, got {len(common)}"
         )
     source, target, measured = (one.of_labels(common) for one in (source, target, measured))

@@ -12,13 +12,13 @@ from hgld.benchmarks.robustness.abstention import measure_abstention
 from hgld.benchmarks.robustness.failures import measure_failures
 from hgld.benchmarks.robustness.out_of_distribution import measure_out_of_distribution
 from hgld.benchmarks.robustness.results import ResultRow
-from hgld.benchmarks.robustness.rows import RowTable
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError
 from hgld.benchmarks.robustness.segmentation import measure_segmentation
 from hgld.benchmarks.robustness.self_labelling import measure_self_labelling
 
 logger = logging.getLogger(__name__)
 
-_MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
+MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
     "abstention": measure_abstention,
     "failures": measure_failures,
     "out_of_distribution": measure_out_of_distribution,
@@ -42,7 +42,7 @@ def measured(units: Sequence[Unit], workers: int) -> Iterator[list[ResultRow]]:
 def measure_unit(unit: Unit) -> list[ResultRow]:
     """Measures a part of a table with a seed, on one thread.
 
-    What a table has not enough rows or classes for is left out, and the log says so.
+    What the rows of a table do not suffice for is left out, and the log says so.
     """
     part, table, seed = unit
     torch.set_num_threads(1)
@@ -51,7 +51,7 @@ def measure_unit(unit: Unit) -> list[ResultRow]:
         if table is None:
             return list(measure_segmentation(seed))
         try:
-            return list(_MEASURES[part](table, seed))
-        except ValueError as error:
+            return list(MEASURES[part](table, seed))
+        except UnfitRowsError as error:
             logger.warning("%s of %s is not measured: %s", part, table.name, error)
             return []

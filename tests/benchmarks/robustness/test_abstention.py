@@ -22,7 +22,7 @@ from hgld.benchmarks.robustness.abstention import (
     search,
     threshold_measures,
 )
-from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
 
 Columns = dict[str, NDArray[Any]]
 
@@ -53,7 +53,7 @@ def test_the_query_itself_is_no_answer_and_a_small_temperature_no_overflow() -> 
     assert negative_group_entropy(best, 0.1) == pytest.approx(two)
     tied = np.array([[0.9, 0.9, -1.0], [0.9, 0.1, -1.0]])
     assert negative_group_entropy(tied, 1e-4) == pytest.approx([-math.log(2), 0])
-    with pytest.raises(ValueError, match="two groups"):
+    with pytest.raises(UnfitRowsError, match="two groups"):
         best_by_group(np.array([[0.1, 0.2]]), np.array([3, 3]))
 
 

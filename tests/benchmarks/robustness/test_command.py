@@ -18,7 +18,7 @@ from PIL import Image
 from hgld.benchmarks.robustness import __main__ as command
 from hgld.benchmarks.robustness import embedding, units
 from hgld.benchmarks.robustness import rows as rows_module
-from hgld.benchmarks.robustness.rows import PARTS, read_rows, table_of_columns
+from hgld.benchmarks.robustness.rows import PARTS, UnfitRowsError, read_rows, table_of_columns
 from hgld.loading import load
 from hgld.training.data.images import EvalImages
 from hgld.training.model.config import ModelConfig
@@ -113,7 +113,7 @@ def test_the_commands_of_the_docs_are_typed(
     monkeypatch.setattr(rows_module, "load", lambda _: load(labels))
     # What is measured has tests of its own.
     nothing = dict.fromkeys(PARTS, lambda *_: iter(()))
-    monkeypatch.setattr(units, "_MEASURES", nothing)
+    monkeypatch.setattr(units, "MEASURES", nothing)
     embedded: list[list[str]] = []
     monkeypatch.setattr(embedding, "main", embedded.append)
     monkeypatch.chdir(tmp_path)
@@ -204,3 +204,17 @@ def test_pictures_become_a_table_of_rows(
         embedding.main([str(one) for one in [*arguments[:-4], "--far", "a=none", "--out", "x"]])
         == 1
     )
+
+
+def test_a_part_that_the_rows_do_not_suffice_for_is_left_out_and_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(error: ValueError) -> None:
+        raise error
+
+    table = table_of_columns(made_columns(), "mine", "a test")
+    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: fails(UnfitRowsError("few")))
+    assert units.measure_unit(("failures", table, 0)) == []
+    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: fails(ValueError("axis")))
+    with pytest.raises(ValueError, match="axis"):
+        units.measure_unit(("failures", table, 0))

@@ -20,7 +20,7 @@ from hgld.benchmarks.robustness.failures import (
     predict_failures,
     trust_score,
 )
-from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
 from hgld.errors import InputError
 from tests.benchmarks.robustness.conftest import made_columns
 
@@ -117,5 +117,5 @@ def test_a_known_row_is_trusted_and_an_unknown_class_is_not() -> None:
     assert np.isfinite(score).all()
     assert (score > 1e9).all()
     assert trust_score(known, np.array([3, 3]), known, labels).tolist() == [0, 0]
-    with pytest.raises(ValueError, match="two classes"):
+    with pytest.raises(UnfitRowsError, match="two classes"):
         trust_score(known, labels, known, np.array([1, 1]))

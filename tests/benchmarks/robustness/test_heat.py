@@ -21,6 +21,7 @@ from hgld.benchmarks.robustness.heat import (
     langevin_steps,
     train_correction,
 )
+from hgld.benchmarks.robustness.rows import UnfitRowsError
 
 QUICK = CorrectionSettings(
     steps=2, step_size=1e-3, noise=5e-3, l2=0.1, temperature=10.0, batch_size=64,
@@ -90,7 +91,7 @@ def test_fewer_rows_than_dimensions_have_a_finite_energy_and_one_class_is_refuse
     mixture = fit_mixture(features, np.arange(10) % 2)
     assert bool(mixture.energy(torch.from_numpy(features)).isfinite().all())
     for labels in (np.zeros(10, int), np.arange(10)):
-        with pytest.raises(ValueError, match="vary"):
+        with pytest.raises(UnfitRowsError, match="vary"):
             fit_mixture(features, labels)
 
 
@@ -187,5 +188,5 @@ def test_a_composition_is_the_sum_on_one_scale() -> None:
     scaled = (train - train.mean(axis=0)) / train.std(axis=0)
     np.testing.assert_allclose(compose_energies(train, train), scaled.sum(axis=1))
     assert compose_energies(train, np.empty((0, 2))).shape == (0,)
-    with pytest.raises(ValueError, match="vary"):
+    with pytest.raises(UnfitRowsError, match="vary"):
         compose_energies(train * [1, 0], train)

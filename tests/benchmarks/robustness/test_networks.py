@@ -19,7 +19,7 @@ from hgld.benchmarks.robustness.networks import (
     own_classifier,
     true_class_probability,
 )
-from hgld.benchmarks.robustness.rows import Features, Rows
+from hgld.benchmarks.robustness.rows import Features, Rows, UnfitRowsError
 
 QUICK = HeadSettings(layers=1, hidden_units=16, epochs=60, learning_rate=1e-2)
 
@@ -75,7 +75,7 @@ def test_a_model_s_own_classifier_is_found_from_its_logits() -> None:
         found = model(torch.from_numpy(features)).numpy()
     np.testing.assert_allclose(found, logits, atol=1e-4)
     assert (model.hidden(features) == features).all()
-    with pytest.raises(ValueError, match="logits"):
+    with pytest.raises(UnfitRowsError, match="logits"):
         own_classifier(features, np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32))
 
 

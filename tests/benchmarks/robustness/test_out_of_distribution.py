@@ -21,7 +21,7 @@ from hgld.benchmarks.robustness.out_of_distribution import (
     simple_scorers,
     virtual_logit_score,
 )
-from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
 
 Columns = dict[str, NDArray[Any]]
 
@@ -53,7 +53,7 @@ def test_a_table_without_queries_holds_groups_of_train_out(columns: Columns) -> 
     problem = hold_out_classes(table_of_columns(train, "made", "a test"), 0)
     assert set(problem.outside) == {NEAR}
     few = {"embedding": np.eye(24), "label": np.arange(24) % 3}
-    with pytest.raises(ValueError, match="classes"):
+    with pytest.raises(UnfitRowsError, match="classes"):
         hold_out_classes(table_of_columns(few, "few", "a test"), 0)
 
 
@@ -129,5 +129,5 @@ def test_the_virtual_logit_equals_the_hand_computed_value() -> None:
     expected = 3.5 * 2 - math.log(math.exp(1) + math.exp(5))
     found = virtual_logit_score(train, row, weight, bias, 2)
     assert found[0] == pytest.approx(expected)
-    with pytest.raises(ValueError, match="something"):
+    with pytest.raises(UnfitRowsError, match="something"):
         virtual_logit_score(train * [1, 1, 0], row, weight, bias, 2)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.rows import (
     Rows,
+    UnfitRowsError,
     choosing_rows,
     embedded_table,
     packaged_tables,
@@ -149,9 +150,9 @@ def test_a_split_tears_no_group_apart_and_has_each_class_everywhere(
 
 def test_splits_that_cannot_be_are_refused() -> None:
     alone = np.arange(3)
-    with pytest.raises(ValueError, match="group"):
+    with pytest.raises(UnfitRowsError, match="group"):
         split_groups(np.array([0, 0, 1]), alone, (0.5, 0.5), np.random.default_rng(0))
     with pytest.raises(ValueError, match="shares"):
         split_groups(np.zeros(3, int), alone, (0.5, 0.6), np.random.default_rng(0))
-    with pytest.raises(ValueError, match="groups"):
+    with pytest.raises(UnfitRowsError, match="groups"):
         choosing_rows(np.zeros(3, int), seed=0)

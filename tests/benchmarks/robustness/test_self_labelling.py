@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness import self_labelling
 from hgld.benchmarks.robustness.networks import is_right
-from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
 from hgld.benchmarks.robustness.self_labelling import (
     ALL,
     CHOICES,
@@ -89,5 +89,5 @@ def test_sources_without_labels_in_common_are_refused() -> None:
     others = columns["split"] == "index"
     columns["label"][others] = [f"other {label}" for label in columns["label"][others]]
     columns["group"][others] = [f"other {group}" for group in columns["group"][others]]
-    with pytest.raises(ValueError, match="labels"):
+    with pytest.raises(UnfitRowsError, match="labels"):
         split_source(table_of_columns(columns, "made", "a test"), 0)

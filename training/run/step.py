@@ -9,7 +9,6 @@ Loss, ICCV 2019, section 3.3, for the two passes.
 """
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from hgld.training.data.loading import seed_of
 from hgld.training.methods import Cost
 from hgld.training.model.devices import autocast
 from hgld.training.run.state import RunState
-from hgld.training.watching.validation import largest_supercategory, mean_similarity
+from hgld.training.watching.validation import mean_similarity
 
 
 def take_step(
@@ -64,11 +63,7 @@ def take_step(
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
             torch.autograd.backward(_embed(run, config, at, images), slope)
     run.ranks.sum_gradients(run.model.parameters())
-    batch = {
-        "mean_similarity": mean_similarity(embeddings),
-        "largest_supercategory": largest_supercategory(all_labels),
-    }
-    _follow(run, config, cost, batch)
+    _follow(run, config, cost, mean_similarity(embeddings))
     if run.step > config.memory_from_step:
         run.loss.remember(embeddings.detach(), all_labels)
 
@@ -107,8 +102,8 @@ def _embed(run: RunState, config: TrainConfig, first: int, images: Tensor) -> Te
     return embeddings
 
 
-def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, float]) -> None:
-    """Moves the weights along the gradient, if it is one, and notes the loss beside the batch.
+def _follow(run: RunState, config: TrainConfig, cost: Cost, similarity: float) -> None:
+    """Moves the weights along the gradient, if it is one, and notes the loss.
 
     Raises:
         DivergedError: the loss or the gradient is not finite.
@@ -137,4 +132,4 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, 
         return
     if run.average is not None:
         run.average.update_parameters(run.model)
-    run.note({**seen, **batch})
+    run.note({**seen, "mean_similarity": similarity})

@@ -178,26 +178,6 @@ def mean_similarity(embeddings: Tensor) -> float:
     return float((units.sum(dim=0).square().sum() - count) / (count * (count - 1)))
 
 
-def largest_supercategory(labels: Tensor) -> float:
-    """Returns the share of the images that are of the most frequent super-category.
-
-    Args:
-        labels: (n, L) integers, finest level first; with one level it is of landmarks.
-
-    Returns:
-        In (0, 1]; NaN where there are none.
-
-    Example:
-        >>> largest_supercategory(torch.tensor([[7, 1], [8, 1], [9, 0], [9, 0], [5, 0]]))
-        0.6
-    """
-    if not len(labels):
-        return math.nan
-    column = labels[:, min(1, labels.shape[1] - 1)]
-    counts = torch.unique(column, return_counts=True)[1]
-    return int(counts.max()) / len(labels)
-
-
 @contextlib.contextmanager
 def _evaluating(model: nn.Module, place: torch.device) -> Iterator[None]:
     """Sets evaluation mode without gradients, and puts back every mode and every generator."""

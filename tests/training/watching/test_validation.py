@@ -17,7 +17,6 @@ from hgld.training.model.embedding import build_model
 from hgld.training.watching.validation import (
     Validator,
     embed_undisturbed,
-    largest_supercategory,
     mean_similarity,
     measure_embeddings,
 )
@@ -69,11 +68,6 @@ def test_mean_similarity_equals_the_double_loop() -> None:
     assert mean_similarity(embeddings) == pytest.approx(sum(pairs) / len(pairs), abs=1e-6)
     assert mean_similarity(torch.ones(5, 3)) == pytest.approx(1.0)
     assert math.isnan(mean_similarity(torch.ones(1, 3)))
-
-
-def test_of_no_labels_no_supercategory_is_the_largest() -> None:
-    assert math.isnan(largest_supercategory(torch.zeros(0, 2, dtype=torch.int64)))
-    assert largest_supercategory(torch.tensor([[3], [3], [4], [5]])) == 0.5
 
 
 @pytest.mark.parametrize("workers", [0, 2])

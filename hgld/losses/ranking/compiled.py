@@ -1,14 +1,15 @@
 """The sums of `hgld.losses.ranking.sums` for a processor, compiled by numba.
 
-A row is read from below and from above, item by item. What the items passed so far add up to is
-kept as sums_j w_j exp(m (s_j - s_i) / tau) for the powers m = 0 to 15 and each level: to go on to
+A row is read from below and from above. What the items passed so far add up to is kept as
+sums_j a(g, l_j) w_j exp(m (s_j - s) / tau) for the powers m = 0 to 15 and each level g: to go on to
 the next item is to multiply them by the powers of one exponential, none of which exceeds 1, so that
-nothing overflows and nothing cancels. A relevant item reads its sum off as one polynomial.
+nothing overflows and nothing cancels. An item that counts reads its sum off as one polynomial. Most
+items of a batch share no level with the query: they count nothing, and nothing is pulled by them.
 
 It takes a tenth of the time of the prefix sums in torch (`prefix_sums`): no sum goes through
 memory. What the compiler makes vectors of decides over a factor of three here: loops over `_POWERS`
 have four levels in one body, since it takes a smaller one apart, and one array for all sums, since
-it gives up on more; what an item adds is multiplied by 0 or 1 and not branched upon.
+it gives up on more.
 """
 
 import functools
@@ -53,17 +54,14 @@ def weighted_sums(
     mirrored: bool,
 ) -> tuple[Tensor, Tensor]:
     """Does what `prefix_sums.weighted_sums` does."""
-    slope, value = np.empty(scores.shape), np.empty(scores.shape)
-    shares, levels = table.numpy(), table.shape[2]
-    counted = np.flatnonzero(shares.any((0, 1)))  # the levels whose items anyone counts
-    width = len(counted) + -len(counted) % _LEVELS
-    places, rows = np.zeros((levels, width)), np.zeros((len(scores), table.shape[1], width))
-    places[counted, np.arange(len(counted))] = 1.0
-    rows[:, :, : len(counted)] = shares[:, :, counted]
+    slope, value = np.zeros(scores.shape), np.zeros(scores.shape)
+    levels = table.shape[1]
+    # By the level of what is counted, then of what counts it.
+    shares = np.zeros((len(scores), levels, levels + -levels % _LEVELS))
+    shares[:, :, :levels] = table.transpose(1, 2).numpy()
     lists = (each.contiguous().numpy() for each in (scores, level, weight))
-    factors, lines = _pieces(step)
     cut, tau = step.cut, step.tau or 1.0
-    _sum_rows(*lists, rows, places, mirrored, cut, tau, factors, lines, slope, value)
+    _sum_rows(*lists, shares, mirrored, cut, tau, *_pieces(step), slope, value)
     return torch.from_numpy(slope), torch.from_numpy(value)
 
 
@@ -97,118 +95,151 @@ def _pieces(step: Step) -> tuple[Array, Array]:
 
 
 @_compile
-def _set_powers(row: Array, z: float, used: int) -> None:
+def _set_powers(row: Array, z: float) -> None:
     z2 = z * z
     z3, z4 = z2 * z, z2 * z2
     row[0], row[1], row[2], row[3] = 1.0, z, z2, z3
     row[4], row[5], row[6], row[7] = z4, z4 * z, z4 * z2, z4 * z3
     z8 = z4 * z4
-    for m in range(8, used):
+    for m in range(8, _POWERS):
         row[m] = row[m - 8] * z8
 
 
 @_compile
 def _scan(  # noqa: PLR0913, PLR0917 - what it works on and in, made once for all rows
     upwards: bool,
-    lists: tuple[Array, Array, Array, Array, Array, int],
-    scan: tuple[Array, Array, Array, float, int],
-    powers: Array,
-    sums: Array,
-    slope: Array,
-    value: Array,
+    counted: tuple[Array, Array, Array, Array],
+    counting: tuple[Array, Array, Array, Array],
+    shares: Array,
+    first: int,
+    factors: tuple[Array, float],
+    totals: tuple[Array, Array, Array],
 ) -> None:
-    """Adds to each item what the items up to its `end`, or from there on, count with it.
-
-    `powers[distance[i]]` tell how far item i is from the last of them.
-    """
-    scores, level, weight, table, places, first = lists
-    end, distance, factors, line, used = scan
-    size = len(scores)
+    """Adds to each item what the items up to its `end`, or from there on, count with it."""
+    scores, level, weight, gaps = counted
+    own, place, end, distance = counting
+    piece, line = factors
+    sums, slope, value = totals
     sums[:] = 0.0
-    at0 = at1 = at2 = at3 = 0.0  # sums of w_j s_j
-    j = 0 if upwards else size - 1
-    for k in range(size):
-        i = k if upwards else size - 1 - k
+    at = np.zeros(_LEVELS)  # sums of w_j s_j
+    polynomials, made = np.empty((_LEVELS, 2, _POWERS)), np.zeros(_LEVELS, np.bool_)
+    j = 0 if upwards else len(scores) - 1
+    for k in range(len(own)):
+        i = k if upwards else len(own) - 1 - k
+        g = place[i] - first
+        if g < 0 or g >= _LEVELS:
+            continue
         while j < end[i] if upwards else j >= end[i]:
-            place = places[level[j]]
-            w0, w1 = weight[j] * place[first], weight[j] * place[first + 1]
-            w2, w3 = weight[j] * place[first + 2], weight[j] * place[first + 3]
+            w, share = weight[j], shares[level[j]]
+            w0, w1 = w * share[first], w * share[first + 1]
+            w2, w3 = w * share[first + 2], w * share[first + 3]
             gap = j if upwards else j + 1
-            for m in range(used):
-                z = powers[gap, m]
+            for m in range(_POWERS):
+                z = gaps[gap, m]
                 sums[m] = sums[m] * z + w0
                 sums[16 + m] = sums[16 + m] * z + w1
                 sums[32 + m] = sums[32 + m] * z + w2
                 sums[48 + m] = sums[48 + m] * z + w3
-            at0, at1 = at0 + w0 * scores[j], at1 + w1 * scores[j]
-            at2, at3 = at2 + w2 * scores[j], at3 + w3 * scores[j]
+            at[0] += w0 * scores[j]
+            at[1] += w1 * scores[j]
+            at[2] += w2 * scores[j]
+            at[3] += w3 * scores[j]
+            made[:] = False
             j += 1 if upwards else -1
-        row = table[level[i]]
-        a0, a1, a2, a3 = row[first], row[first + 1], row[first + 2], row[first + 3]
-        of_slope, of_value = 0.0, 0.0
-        for m in range(used):
-            total = a0 * sums[m] + a1 * sums[16 + m] + a2 * sums[32 + m] + a3 * sums[48 + m]
-            total *= powers[distance[i], m]
-            of_slope += factors[0, m] * total
-            of_value += factors[1, m] * total
-        if line != 0.0:
-            count = a0 * sums[0] + a1 * sums[16] + a2 * sums[32] + a3 * sums[48]
-            of_value += line * (a0 * at0 + a1 * at1 + a2 * at2 + a3 * at3 - count * scores[i])
-        slope[i] += of_slope
-        value[i] += of_value
+        of_slope, of_value = polynomials[g]
+        its = sums[16 * g : 16 * g + 16]
+        if not made[g]:
+            for m in range(_POWERS):
+                of_slope[m] = its[m] * piece[0, m]
+                of_value[m] = its[m] * piece[1, m]
+            made[g] = True
+        z, a, b = distance[i], 0.0, 0.0
+        for m in range(_POWERS):
+            a = a * z + of_slope[_POWERS - 1 - m]
+            b = b * z + of_value[_POWERS - 1 - m]
+        slope[i] += a
+        value[i] += b + line * (at[g] - its[0] * own[i])
 
 
 @_compile
-def _sum_rows(  # noqa: C901, PLR0913, PLR0917 - as _scan; two places that move with the row
+def _find_ends(  # noqa: PLR0913, PLR0917 - as _scan
+    counted: Array,
+    own: Array,
+    cut: float,
+    tau: float,
+    near: Array,
+    far: Array,
+    distance: Array,
+) -> None:
+    """Finds what is counted up to each item and up to its cut, and how far the nearest are."""
+    first = second = 0
+    for i in range(len(own)):
+        while first < len(counted) and counted[first] - own[i] <= 0.0:
+            first += 1
+        while second < len(counted) and counted[second] - own[i] <= cut:
+            second += 1
+        near[i], far[i] = first, second
+        # Where there is none its sums are 0; what a row before left here may be no number.
+        distance[:, i] = 1.0
+        if first:
+            distance[0, i] = math.exp((counted[first - 1] - own[i]) / tau)
+        if first < len(counted):
+            distance[1, i] = math.exp((own[i] - counted[first]) / tau)
+        if second < len(counted):
+            distance[2, i] = math.exp((own[i] - counted[second]) / tau)
+
+
+@_compile
+def _sum_rows(  # noqa: C901, PLR0913, PLR0917 - as _scan; places that move with the row
     scores: Array,
     level: Array,
     weight: Array,
-    table: Array,
-    places: Array,
+    shares: Array,
     mirrored: bool,
     cut: float,
     tau: float,
-    factors: Array,
+    pieces: Array,
     lines: Array,
     slope: Array,
     value: Array,
 ) -> None:
     """Sums row by row: from below, from above, and from beyond the cut."""
-    size = scores.shape[1]
-    s, own, w = np.empty(size), np.empty(size, np.int64), np.empty(size)
+    size, levels = scores.shape[1], shares.shape[1]
+    # What is counted: similarity, level, weight, powers of the distance to the one before.
+    s, of, w = np.empty(size), np.empty(size, np.int64), np.empty(size)
+    gaps, sums = np.ones((size + 1, _POWERS)), np.empty(_LEVELS * _POWERS)
+    # What counts: similarity, level, where in the row; what is counted up to it and up to the cut,
+    # and exponentials of the distances to the nearest below, above and beyond.
+    own, place, at = np.empty(size), np.empty(size, np.int64), np.empty(size, np.int64)
+    near, far, distance = np.empty(size, np.int64), np.empty(size, np.int64), np.ones((3, size))
     x, y = np.empty(size), np.empty(size)
-    # Powers of the distances to the item before, and from there on to the first beyond the cut.
-    powers, sums = np.ones((2 * size + 1, _POWERS)), np.empty(_LEVELS * _POWERS)
-    end, far = np.empty(size, np.int64), np.empty(size, np.int64)
-    none, beyond = np.zeros(size, np.int64), np.empty(size, np.int64)
-    # Beyond a cut of 4.5 tau higher powers are below 1e-17.
-    few = 8 if cut >= 4.5 * tau else _POWERS
+    counts, counted = np.empty(levels, np.bool_), np.empty(levels, np.bool_)
     for r in range(len(scores)):
+        for g in range(levels):
+            counted[g], counts[g] = shares[r, g].any(), shares[r, :, g].any()
+        n = many = 0
         for i in range(size):
             k = size - 1 - i if mirrored else i
-            s[i] = -scores[r, k] if mirrored else scores[r, k]
-            own[i], w[i], x[i], y[i] = level[r, k], weight[r, k], 0.0, 0.0
-        first = second = 0
-        for i in range(size):
-            if i:
-                _set_powers(powers[i], math.exp((s[i - 1] - s[i]) / tau), _POWERS)
-            while first < size and s[first] - s[i] <= 0.0:
-                first += 1
-            while second < size and s[second] - s[i] <= cut:
-                second += 1
-            end[i], far[i], beyond[i] = first, second, 0
-            if second < size:
-                beyond[i] = size + 1 + i
-                _set_powers(powers[size + 1 + i], math.exp((s[i] - s[second]) / tau), few)
-        for base in range(0, table.shape[2], _LEVELS):
-            lists = (s, own, w, table[r], places, base)
-            _scan(True, lists, (end, none, factors[0], lines[0], _POWERS), powers, sums, x, y)
-            _scan(False, lists, (end, end, factors[1], lines[1], _POWERS), powers, sums, x, y)
-            if far[0] < size:
-                _scan(False, lists, (far, beyond, factors[2], lines[2], few), powers, sums, x, y)
-        for i in range(size):
-            k = size - 1 - i if mirrored else i
-            slope[r, k], value[r, k] = x[i], y[i]
+            score, group = -scores[r, k] if mirrored else scores[r, k], level[r, k]
+            if counts[group]:
+                own[many], place[many], at[many] = score, group, k
+                x[many] = y[many] = 0.0
+                many += 1
+            if counted[group] and weight[r, k] != 0.0:
+                s[n], of[n], w[n] = score, group, weight[r, k]
+                if n:
+                    _set_powers(gaps[n], math.exp((s[n - 1] - score) / tau))
+                n += 1
+        gaps[n] = 1.0
+        _find_ends(s[:n], own[:many], cut, tau, near, far, distance)
+        items, mine, totals = (s[:n], of, w, gaps), (own[:many], place), (sums, x, y)
+        for g in range(0, levels, _LEVELS):
+            for c in range(3):
+                ending = (far if c == 2 else near, distance[c])  # noqa: PLR2004 - the third
+                factors = (pieces[c], lines[c])
+                _scan(c == 0, items, (*mine, *ending), shares[r], g, factors, totals)
+        for i in range(many):
+            slope[r, at[i]], value[r, at[i]] = x[i], y[i]
 
 
 @_compile

@@ -2,34 +2,22 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.failures import (
     ALL_TO_CLASSIFIER,
     CONFIDNET,
     LEARNED_CONFIDENCES,
-    MAX_PROBABILITY,
     SIMPLE_CONFIDENCES,
     classifications,
-    measure_failures,
-    negative_entropy,
     predict_failures,
     trust_score,
 )
 from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
 from hgld.errors import InputError
 from tests.benchmarks.robustness.conftest import made_columns
-
-Columns = dict[str, NDArray[Any]]
-
-
-@pytest.fixture
-def table(columns: Columns) -> RowTable:
-    return table_of_columns(columns, "made", "a test")
 
 
 def test_a_table_gives_labels_groups_and_labels_of_unseen_groups(table: RowTable) -> None:
@@ -66,14 +54,6 @@ def test_every_confidence_is_of_the_same_predictions(table: RowTable) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_same_seed_gives_the_same_rows_and_intervals_are_over_groups(table: RowTable) -> None:
-    once, again = (list(measure_failures(table, 3)) for _ in range(2))
-    assert [str(one) for one in once] == [str(one) for one in again]
-    errors = [one for one in once if one.metric == "ap_errors" and one.method == MAX_PROBABILITY]
-    assert all(one.group_error > 0 for one in errors)
-
-
-@pytest.mark.usefixtures("quick")
 def test_with_logits_the_model_s_own_classifier_is_asked() -> None:
     columns = made_columns()
     weight = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
@@ -88,12 +68,6 @@ def test_with_logits_the_model_s_own_classifier_is_asked() -> None:
     columns["logits"] = columns["logits"][:, :5]
     with pytest.raises(InputError, match="logits"):
         classifications(table_of_columns(columns, "made", "a test"))
-
-
-def test_entropies_equal_the_values_by_hand() -> None:
-    probabilities = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.4, 0.4, 0.2]])
-    entropies = [1.5 * math.log(2), 0, -0.8 * math.log(0.4) - 0.2 * math.log(0.2)]
-    assert (-negative_entropy(probabilities)).tolist() == pytest.approx(entropies)
 
 
 def test_trust_equals_a_loop_over_known_rows() -> None:
@@ -114,8 +88,7 @@ def test_trust_equals_a_loop_over_known_rows() -> None:
 def test_a_known_row_is_trusted_and_an_unknown_class_is_not() -> None:
     known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
     score = trust_score(known, labels, known, labels)
-    assert np.isfinite(score).all()
-    assert (score > 1e9).all()
+    assert (np.isfinite(score) & (score > 1e9)).all()
     assert trust_score(known, np.array([3, 3]), known, labels).tolist() == [0, 0]
     with pytest.raises(UnfitRowsError, match="two classes"):
         trust_score(known, labels, known, np.array([1, 1]))

@@ -1,5 +1,7 @@
 """The classifier and the head learn what there is to learn; the right epoch is kept."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -44,18 +46,16 @@ def test_a_classifier_learns_and_the_seed_decides() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    found = [
-        fit_classifier(rows, 2, settings, seed).probabilities(rows.features) for seed in (0, 0, 1)
-    ]
+    model, *others = (fit_classifier(rows, 2, settings, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.rand(3), expected)
-    assert (found[0] == found[1]).all()
-    assert (found[0] != found[2]).any()
-    model = fit_classifier(rows, 2, settings, 0)
+    found, again, other = (one.probabilities(rows.features) for one in (model, *others))
+    assert (found == again).all()
+    assert (found != other).any()
     assert is_right(model, rows).mean() > 0.95
     own = true_class_probability(model, rows)
-    assert own == pytest.approx(found[0][np.arange(200), rows.labels])
+    assert own == pytest.approx(found[np.arange(200), rows.labels])
     dropped = model.probabilities(rows.features, passes=20)
-    assert np.abs(dropped - found[0]).max() > 0.01
+    assert np.abs(dropped - found).max() > 0.01
 
 
 def test_the_classifier_of_the_greatest_likelihood_on_held_out_rows_is_chosen(
@@ -86,14 +86,9 @@ def test_a_head_predicts_a_target_that_the_features_have() -> None:
     confidence = found.confidence(features[150:])
     assert np.square(confidence - target[150:]).mean() < target.var() / 5
     assert found.score == pytest.approx(choosing.better(confidence))
-
-
-def test_the_published_head_is_of_the_layers_of_the_paper() -> None:
-    features, target = some_rows(20)
-    head = fit_head(features, target, error_of(features, target),
-                    networks.HEADS[0]._replace(epochs=1), 0)  # fmt: skip
-    shapes = [tuple(one.shape) for one in head.network.parameters() if one.ndim == 2]
-    assert shapes == [(400, 3), (400, 400), (400, 400), (400, 400), (1, 400)]
+    shapes = [tuple(one.shape) for one in found.network.parameters() if one.ndim == 2]
+    assert shapes == [(16, 3), (1, 16)]
+    assert networks.HEADS[0][:3] == (4, 400, 1e-4)  # the published one
 
 
 def test_the_epoch_is_kept_that_the_choosing_rows_like_best() -> None:
@@ -118,23 +113,16 @@ def test_errors_choose_by_their_order_and_without_any_by_the_distance() -> None:
     assert all_right(target) == 0 > all_right(target + 0.1)
 
 
-def gap(weight: float | None) -> float:
-    """How far mean confidences of source and target lie apart."""
-    random = np.random.default_rng(0)
-    source = random.normal(size=(128, 3)).astype(np.float32)
-    foreign = source + np.float32(1.5)
-    target = 1 / (1 + np.exp(-2.0 * source[:, 0]))
-    settings = QUICK._replace(epochs=150, patience=999)
-    adversary = None if weight is None else Adversary(foreign, weight)
-    # Asks for the last epoch.
-    count = iter(range(999))
-    last = ChoosingRows(source[:1], lambda _: float(next(count)))
-    head = fit_head(source, target, last, settings, 0, adversary)
-    return abs(float(head.confidence(source).mean() - head.confidence(foreign).mean()))
-
-
 def test_an_adversary_brings_source_and_target_together() -> None:
-    assert gap(1.0) < 0.5 * gap(None)
+    source, target = some_rows(128)
+    foreign = source + np.float32(1.5)
+    gaps, epochs = [], itertools.count()
+    last = ChoosingRows(source[:1], lambda _: float(next(epochs)))
+    for adversary in (None, Adversary(foreign, 1.0)):
+        head = fit_head(source, target, last, QUICK._replace(epochs=150), 0, adversary)
+        means = [head.confidence(rows).mean() for rows in (source, foreign)]
+        gaps.append(abs(means[0] - means[1]))
+    assert gaps[1] < 0.5 * gaps[0]
 
 
 def test_targets_that_are_no_confidence_are_refused() -> None:

@@ -150,7 +150,7 @@ def compare_labels(
             for split in sorted(counts["official"])
         },
         has_classes=build is not None,
-        levels=tuple(compare_level(each, landmarks, (official, ours)) for each in LEVEL_COLUMNS),
+        levels=tuple(compare_level(each, landmarks) for each in LEVEL_COLUMNS),
         testable=testable,
         suspects=dict(sorted(Counter(suspects["reason"].to_pylist()).items())),
     )

@@ -16,7 +16,6 @@ from hgld.benchmarks.labels.proposals.fitting import (
     CALIBRATION_FILE,
     calibration_csv,
     fit,
-    reliability,
 )
 from hgld.benchmarks.labels.proposals.scoring import (
     ablation,
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calibrate", action="store_true", help="write calibration.csv again")
     parser.add_argument("--official", type=Path, help="CSV with labels and official answers")
-    parser.add_argument("--silver", action="store_true", help="report on the silver set")
+    parser.add_argument("--silver", action="store_true", help="say what decisions teach")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     if not options.calibrate and (options.out is None or not (options.official or options.silver)):
@@ -58,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "ablation": ablation(rows, inputs),
         }
     if options.silver:
-        report["silver_by_tenth"] = reliability(fit(source).points, calibration)
         report["learning"] = [learning_curve(source, calibration, seed) for seed in range(3)]
     report["environment"] = describe_environment(["numpy", "pyarrow", "scikit-learn"])
     write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

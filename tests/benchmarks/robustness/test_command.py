@@ -1,6 +1,7 @@
 """`python -m hgld.benchmarks.robustness` and `...embedding`: in one command, and misused."""
 
 import csv
+import dataclasses
 import json
 import shlex
 import statistics
@@ -15,9 +16,7 @@ from PIL import Image
 
 from hgld.benchmarks.robustness import __main__ as command
 from hgld.benchmarks.robustness import embedding, units
-from hgld.benchmarks.robustness import rows as rows_module
-from hgld.benchmarks.robustness.rows import PARTS, read_rows, table_of_columns
-from hgld.loading import load
+from hgld.benchmarks.robustness.rows import PARTS, RowTable, read_rows, table_of_columns
 from hgld.training.data.images import EvalImages
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
@@ -60,41 +59,25 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     assert some == [row for row in rows if row["part"] == parts[2]]
 
 
-def write_embeddings(folder: Path) -> Path:
-    """Writes embeddings of each split and of other pictures; returns the labels of the former."""
-    columns = made_columns()
-    for one in ("train", "query", "index", "photos"):
-        own = np.flatnonzero(columns["split"] == one)
-        vectors = columns["embedding"][own].tolist()
-        table = pa.table({"image_id": [f"{row}" for row in own], "embedding": vectors})
-        pq.write_table(table, folder / f"{one}.parquet")
-    kept = np.flatnonzero(columns["split"] != "photos")
-    labels = {
-        "image_id": [f"{row}" for row in kept],
-        "landmark_id": columns["group"][kept].tolist(),
-        "hierarchical_label": columns["label"][kept].tolist(),
-        "natural_or_human_made": ["natural"] * len(kept),
-        "split": columns["split"][kept].tolist(),
-    }
-    pq.write_table(pa.table(labels), folder / "labels.parquet")
-    return folder / "labels.parquet"
-
-
 def test_the_commands_of_the_docs_are_typed(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labels = write_embeddings(tmp_path)
     for name in ("mine", "untrained"):
         (tmp_path / f"{name}.parquet").write_bytes(mine.read_bytes())
     packaged = table_of_columns(made_columns(), "packaged", "a test")
     monkeypatch.setattr(command, "packaged_tables", lambda: [packaged])
-    monkeypatch.setattr(rows_module, "load", lambda _: load(labels))
+    joined: list[tuple[object, ...]] = []
+
+    def embedded_table(*given: object) -> RowTable:
+        joined.append(given)
+        return dataclasses.replace(packaged, name=str(given[2]))
+
+    monkeypatch.setattr(command, "embedded_table", embedded_table)
     # What is measured has tests of its own.
     monkeypatch.setattr(units, "MEASURES", dict.fromkeys(PARTS, lambda *_: iter(())))
     embedded: list[list[str]] = []
     monkeypatch.setattr(embedding, "main", embedded.append)
     monkeypatch.chdir(tmp_path)
-    more = ["--far", "cats=photos.parquet", "--trained-on-train", "mine"]
     tables = []
     for line in commands_on(ROOT / "docs/robustness.md"):
         program, flag, module, *arguments = shlex.split(line)
@@ -102,15 +85,16 @@ def test_the_commands_of_the_docs_are_typed(
         if module.endswith(".embedding"):
             embedding.main(arguments)
             continue
-        some = ["--seeds", "0", "--workers", "1", "--parts", *PARTS]
-        some += more if "--embeddings" in arguments else []
-        assert command.main([*arguments, *some]) == 0
-        told = json.loads((tmp_path / "robustness.json").read_text())["tables"]
-        tables.append(list(told))
+        arguments += ["--seeds", "0", "--workers", "1", "--parts", *PARTS]
         if "--embeddings" in arguments:
-            assert told["mine"]["is_trained_on_train"]
-            assert told["mine"]["rows"] == {"train": 192, "index": 48, "query": 36, "cats": 20}
-    assert tables == [["packaged"], ["mine"], ["mine"], ["packaged", "untrained"]]
+            arguments += ["--far", "cats=photos.parquet", "--trained-on-train", "mine"]
+        assert command.main(arguments) == 0
+        told = json.loads((tmp_path / "robustness.json").read_text())["tables"]
+        tables.append({name: one["is_trained_on_train"] for name, one in told.items()})
+    untrained = {"packaged": False, "untrained": False}
+    assert tables == [{"packaged": False}, {"mine": False}, {"mine": True}, untrained]
+    paths = {split: Path(f"{split}.parquet") for split in ("train", "query", "index")}
+    assert joined == [("build", paths, "mine", {"cats": Path("photos.parquet")})]
     assert len(embedded) == 2
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.robustness import abstention
-from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
+from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError
 
 
 def test_scores_equal_loops_over_images() -> None:
@@ -90,5 +90,3 @@ def test_a_model_trained_on_train_has_no_held_out_groups(table: RowTable) -> Non
         "held-out groups of train",
     ]
     assert tasks(dataclasses.replace(table, is_trained_on_train=True)) == tasks(table)[:2]
-    alone = {"embedding": np.eye(6), "label": np.arange(6) % 2}
-    assert tasks(table_of_columns(alone, "alone", "a test")) == []

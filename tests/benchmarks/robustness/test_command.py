@@ -15,8 +15,10 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.robustness import __main__ as command
-from hgld.benchmarks.robustness import embedding, units
+from hgld.benchmarks.robustness import abstention, embedding, failures, units
+from hgld.benchmarks.robustness.out_of_distribution import HEAT, HEAT_WITHOUT_STD, SIMPLE_METHODS
 from hgld.benchmarks.robustness.rows import PARTS, RowTable, read_rows, table_of_columns
+from hgld.benchmarks.robustness.self_labelling import CHOICES
 from hgld.training.data.images import EvalImages
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """A table of rows of one's own."""
-    columns = {name: one.tolist() for name, one in made_columns().items() if name != "std"}
+    columns = {name: one.tolist() for name, one in made_columns().items()}
     path = tmp_path / "mine <b>.parquet"
     pq.write_table(pa.table(columns), path)
     return path
@@ -46,9 +48,15 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     mine: Path, tmp_path: Path
 ) -> None:
     rows = run(tmp_path, mine, "--seeds", 1)
-    parts = ["abstention", "failures", "out_of_distribution", "self_labelling"]
-    assert list(dict.fromkeys(row["part"] for row in rows)) == parts
     assert {row["seed"] for row in rows} == {"1"}
+    methods = {part: {row["method"] for row in rows if row["part"] == part} for part in PARTS}
+    assert methods["abstention"] >= {*abstention.SIMPLE_SCORES, *abstention.LEARNED_SCORES}
+    assert methods["failures"] >= {*failures.SIMPLE_CONFIDENCES, *failures.LEARNED_CONFIDENCES}
+    assert methods["out_of_distribution"] >= {*SIMPLE_METHODS, HEAT, HEAT_WITHOUT_STD, "HEAT, std"}
+    assert methods["self_labelling"] == set(CHOICES)
+    chosen = {row["method"]: row["chosen"] for row in rows if row["chosen"]}
+    assert chosen["kNN"].endswith("neighbours")
+    assert {"HEAT, GMM", *CHOICES[1:]} <= chosen.keys()
     told = json.loads((tmp_path / "r.json").read_text())
     assert {"git_commit", "versions", "command", "tables"} <= told.keys()
     assert told["tables"]["mine <b>"]["rows"]["photos"] == 20
@@ -56,7 +64,7 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     assert "mine &lt;b&gt;" in page
     assert "<b>:" not in page
     some = run(tmp_path, mine, "--seeds", 1, "--parts", "out_of_distribution")
-    assert some == [row for row in rows if row["part"] == parts[2]]
+    assert some == [row for row in rows if row["part"] == "out_of_distribution"]
 
 
 def test_the_commands_of_the_docs_are_typed(

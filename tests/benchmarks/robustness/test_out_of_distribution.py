@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from hgld.benchmarks.robustness.out_of_distribution import (
-    HEAT,
-    HEAT_WITHOUT_STD,
     NEAR,
-    SIMPLE_METHODS,
     hold_out_classes,
-    measure_out_of_distribution,
     nearest_neighbour_score,
     simple_scorers,
     virtual_logit_score,
@@ -59,18 +55,6 @@ def test_logits_of_the_model_are_taken_for_the_classes_trained_on(columns: Colum
         for kept in itertools.combinations(range(6), 4)
     ]
     assert min(furthest) < 1e-3
-
-
-@pytest.mark.usefixtures("quick")
-def test_every_method_is_measured_on_each_kind_with_what_was_chosen(table: RowTable) -> None:
-    rows = list(measure_out_of_distribution(table, 0))
-    assert {row.group for row in rows} == {NEAR, "photos"}
-    methods = {row.method for row in rows}
-    assert {*SIMPLE_METHODS, HEAT, HEAT_WITHOUT_STD, "HEAT, std", "GMM, not corrected"} <= methods
-    told = {row.method: row.chosen for row in rows if row.metric == "auroc"}
-    assert told["kNN"].endswith("neighbours")
-    assert told["HEAT, GMM"].startswith("epoch")
-    assert all(row.positives == (14 if row.group == NEAR else 20) for row in rows)
 
 
 def test_settings_are_those_of_the_best_order_of_the_choosing_rows(table: RowTable) -> None:

@@ -56,19 +56,6 @@ def test_each_choice_has_settings_that_leave_most_of_the_source_right(
             assert best >= is_right(other.model, domains.validation).mean()
 
 
-def test_every_choice_is_measured_and_tables_without_a_target_give_nothing(
-    table: RowTable,
-) -> None:
-    rows = list(self_labelling.measure_self_labelling(table, 0))
-    assert list(dict.fromkeys(row.method for row in rows))[:6] == list(self_labelling.CHOICES)
-    told = {row.method: row.chosen for row in rows if row.metric == "accuracy"}
-    assert told[self_labelling.NONE] == ""
-    assert all(told[one] for one in self_labelling.CHOICES[1:])
-    assert {row.rows for row in rows} == {36}
-    alone = dataclasses.replace(table, splits={"train": table.splits["train"]})
-    assert list(self_labelling.measure_self_labelling(alone, 0)) == []
-
-
 def test_sources_without_labels_in_common_are_refused() -> None:
     columns = made_columns()
     others = columns["split"] == "index"

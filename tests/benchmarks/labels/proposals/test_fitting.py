@@ -8,25 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from hgld.benchmarks.labels.proposals.fitting import (
-    Counts,
-    SilverProposal,
-    Told,
-    add_counts,
-    calibration_csv,
-    count_candidates,
-    fit,
-    fit_weights,
-    isotonic,
-)
-from hgld.benchmarks.labels.proposals.scoring import (
-    Official,
-    ablation,
-    inputs_of_labels,
-    learning_curve,
-    read_official,
-    score,
-)
+from hgld.benchmarks.labels.proposals import fitting, scoring
 from hgld.benchmarks.labels.proposals.silver import (
     SilverSource,
     folds,
@@ -72,8 +54,8 @@ def test_nothing_of_a_withheld_class_is_left_and_folds_keep_one_label_together(
 def test_a_fit_is_read_back_as_it_was_made() -> None:
     tables = load_taxonomy_tables()
     source = source_of(replace(tables, classes=tables.classes[::8], aliases=tables.aliases[::40]))
-    fitted = fit(source)
-    text = calibration_csv(fitted, "a test")
+    fitted = fitting.fit(source)
+    text = fitting.calibration_csv(fitted, "a test")
     known = read_calibration(text)
     assert known.confidence == fitted.calibration.confidence
     assert known.weights == fitted.calibration.weights
@@ -88,20 +70,22 @@ def test_a_fit_is_read_back_as_it_was_made() -> None:
 
 
 def test_candidates_count_up_to_the_first_that_is_right() -> None:
-    counts, tier = Counts(Counter(), Counter()), ("wording", "head")
+    counts, tier = fitting.Counts(Counter(), Counter()), ("wording", "head")
     said = [Hint(target, "head", "") for target in ("lake", "river", "lake")]
-    count_candidates(counts, "wording", said, "river")
-    count_candidates(counts, "wording", said, "lake")
+    fitting.count_candidates(counts, "wording", said, "river")
+    fitting.count_candidates(counts, "wording", said, "lake")
     assert (counts.right[tier], counts.rows[tier], counts.accuracy(tier)) == (2, 3, 3 / 5)
-    assert add_counts([counts, counts]).rows[tier] == 6
+    assert fitting.add_counts([counts, counts]).rows[tier] == 6
 
 
 def test_a_line_of_confidence_never_falls() -> None:
     random = np.random.default_rng(0)
     odds = random.normal(size=400)
     right = random.random(400) < 1 / (1 + np.exp(-odds))
-    points = [SilverProposal(*one, 1.0) for one in zip(odds.tolist(), right.tolist(), strict=True)]
-    at, worth = zip(*isotonic(points), strict=True)
+    points = [
+        fitting.SilverProposal(*one, 1.0) for one in zip(odds.tolist(), right.tolist(), strict=True)
+    ]
+    at, worth = zip(*fitting.isotonic(points), strict=True)
     assert list(at) == sorted(at)
     assert list(worth) == sorted(worth)
     assert np.interp(1.0, at, worth) == pytest.approx(1 / (1 + np.exp(-1)), abs=0.12)
@@ -114,18 +98,18 @@ def test_a_method_that_repeats_another_counts_for_little() -> None:
     said = np.where(right, columns, (columns + 1 + random.integers(0, 3, 800)) % 4)
     ratio = np.log(np.where(np.eye(5)[said] > 0, 0.7, 0.075))
     prior = np.array([0.2, 0.2, 0.2, 0.2, 0.2])
-    weights = fit_weights([Told({"one": ratio, "again": ratio}, columns)], prior)
+    weights = fitting.fit_weights([fitting.Told({"one": ratio, "again": ratio}, columns)], prior)
     assert weights["one"] + weights["again"] == pytest.approx(1, abs=0.25)
     noise = np.log(np.where(np.eye(5)[random.integers(0, 4, 800)] > 0, 0.7, 0.075))
-    weights = fit_weights([Told({"one": ratio, "noise": noise}, columns)], prior)
+    weights = fitting.fit_weights([fitting.Told({"one": ratio, "noise": noise}, columns)], prior)
     assert weights["noise"] < 0.1 < weights["one"]
 
 
 OFFICIAL = [
-    Official("lake", "lake", "natural"),
-    Official("church", "lake", "natural"),  # so that one is wrong, and its side
-    Official("World Heritage Site", "", ""),
-    Official("museum", "museum", "human-made"),
+    scoring.Official("lake", "lake", "natural"),
+    scoring.Official("church", "lake", "natural"),  # so that one is wrong, and its side
+    scoring.Official("World Heritage Site", "", ""),
+    scoring.Official("museum", "museum", "human-made"),
 ]
 
 
@@ -133,14 +117,14 @@ def test_a_score_counts_by_hand_and_an_ablation_has_each_method_alone_and_left_o
     source: SilverSource,
 ) -> None:
     labels = [row.label for row in OFFICIAL]
-    inputs = inputs_of_labels(source, labels, shipped_calibration())
-    found = score(OFFICIAL, OpenProposals(inputs))
+    inputs = scoring.inputs_of_labels(source, labels, shipped_calibration())
+    found = scoring.score(OFFICIAL, OpenProposals(inputs))
     assert (found["rows"], found["labelled"], found["right"]) == (4, 3, 2)
     assert (found["accuracy"], found["side_accuracy"]) == (0.6667, 0.6667)
     assert (found["blank"], found["blank_ignored_or_asked"]) == (1, 1)
     (wrong,) = cast("list[dict[str, object]]", found["wrong"])
     assert (wrong["label"], wrong["official"]) == ("church", "lake")
-    tried = ablation(OFFICIAL, inputs)
+    tried = scoring.ablation(OFFICIAL, inputs)
     assert len(tried) == 7
     assert tried["all"]["accuracy"] == tried["wording alone"]["accuracy"] == 0.6667
 
@@ -148,13 +132,13 @@ def test_a_score_counts_by_hand_and_an_ablation_has_each_method_alone_and_left_o
 def test_official_rows_are_read_by_either_name(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("supercategory,hierarchical_label,natural_or_human_made\ntarn,lake,natural\n")
-    assert read_official(path) == [Official("tarn", "lake", "natural")]
+    assert scoring.read_official(path) == [scoring.Official("tarn", "lake", "natural")]
     path.write_text("text,hierarchical_label\ntarn,lake\n")
     with pytest.raises(InputError, match="supercategory"):
-        read_official(path)
+        scoring.read_official(path)
 
 
 def test_decisions_make_the_open_ones_better(source: SilverSource) -> None:
-    curve = learning_curve(source, shipped_calibration())
+    curve = scoring.learning_curve(source, shipped_calibration())
     assert curve[0]["decisions"] == 0
     assert curve[-1]["labelled_right"] > curve[0]["labelled_right"]

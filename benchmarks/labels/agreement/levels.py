@@ -5,7 +5,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,8 @@ Pairs = Mapping[tuple[str | None, str | None], int]
 """Official label and ours to how many landmarks have them; None: no label."""
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Estimate:
     """A measure, NaN where it is undefined, and its 95% interval, NaN where it has none."""
 
     value: float
@@ -51,8 +51,8 @@ class LabelAgreement:
     """That have it from both."""
     unlabelled: int
     """That have it officially, and no label of ours."""
-    examples: tuple[ComparedLandmark, ...]
-    """One of each of the most frequent errors."""
+    examples: tuple[dict[str, object], ...]
+    """A landmark of each of the most frequent errors."""
 
     @property
     def errors(self) -> int:
@@ -193,9 +193,9 @@ def _label_agreements(
             if theirs != ours:
                 first[theirs].setdefault(ours, one)
 
-    def examples(label: str) -> tuple[ComparedLandmark, ...]:
+    def examples(label: str) -> tuple[dict[str, object], ...]:
         order = sorted(first[label], key=lambda ours: (-pairs[label, ours], ours or ""))
-        return tuple(first[label][ours] for ours in order[:_EXAMPLES])
+        return tuple(first[label][ours]._asdict() for ours in order[:_EXAMPLES])
 
     found = [
         LabelAgreement(

@@ -70,7 +70,7 @@ def test_counts_are_of_the_landmarks_in_both_and_labels_have_an_example_of_each_
     worst, *others = level.labels
     assert (worst.label, worst.landmarks, worst.same, worst.unlabelled) == ("lake", 8, 1, 1)
     assert (worst.recall, worst.precision, worst.errors) == (1 / 8, 1.0, 7)
-    found = [(one.landmark_id, one.our_label) for one in worst.examples]
+    found = [(one["landmark_id"], one["our_label"]) for one in worst.examples]
     assert found == [(0, "church"), (5, None), (4, "boat"), (7, "pond")]
     # Those that only we give are there with no landmark of theirs.
     assert {one.label: (one.landmarks, one.ours, one.errors) for one in others} == {

@@ -136,9 +136,3 @@ def test_official_rows_are_read_by_either_name(tmp_path: Path) -> None:
     path.write_text("text,hierarchical_label\ntarn,lake\n")
     with pytest.raises(InputError, match="supercategory"):
         scoring.read_official(path)
-
-
-def test_decisions_make_the_open_ones_better(source: SilverSource) -> None:
-    curve = scoring.learning_curve(source, shipped_calibration())
-    assert curve[0]["decisions"] == 0
-    assert curve[-1]["labelled_right"] > curve[0]["labelled_right"]

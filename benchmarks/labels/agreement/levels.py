@@ -121,7 +121,8 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     from sklearn.metrics.cluster import contingency_matrix
 
     labels = dict.fromkeys(label for pair in pairs for label in pair if label is not None)
-    number = {None: -1, **{label: place for place, label in enumerate(labels)}}
+    number: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
+    number[None] = -1
     counts = list(pairs.values())
     official, ours = (np.repeat([number[pair[side]] for pair in pairs], counts) for side in (0, 1))
     is_labelled = official >= 0

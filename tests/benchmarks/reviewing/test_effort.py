@@ -55,7 +55,7 @@ def known(name: str, target: str, landmarks: int = 1) -> KnownClass:
     return KnownClass(name, int(name.rpartition(" ")[2]), target, landmarks)
 
 
-WORLD = {
+WORLD: dict[KnownClass, tuple[str, ProposedAction, float]] = {
     known("church 0", "church", 6): ("church", "accept", 0.9),
     known("chapel 0", "church", 3): ("church", "ask", 0.5),  # 6 x 0.1 + 3 x 0.5 = 2.1 mistakes
     known("tarn one 1", "lake", 4): ("river", "accept", 0.4),  # 2.4: is seen first

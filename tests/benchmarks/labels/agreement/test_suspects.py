@@ -19,14 +19,18 @@ MUSEUMS = range(1, 12)
 
 def compared(official: dict[int, str], **seventh: object) -> list[ComparedLandmark]:
     """Returns museums of which some are officially something else, and the seventh is changed."""
-    sides = ("human-made", "museum", "human-made")
-    of_class = ("museum", "Q3", "assigned", 1, 0)
-    return [
-        ComparedLandmark(
-            "train", one, category_of(one), official.get(one, "museum"), *sides, *of_class
-        )._replace(**(seventh if one == 7 else {}))  # type: ignore[arg-type]  # its fields
+    museum = ComparedLandmark(
+        "train", 0, "", "museum", "human-made", "museum", "human-made", "museum",
+        "Q3", "assigned", 1, 0,
+    )  # fmt: skip
+    landmarks = [
+        museum._replace(
+            landmark_id=one, category=category_of(one), official_label=official.get(one, "museum")
+        )
         for one in MUSEUMS
     ]
+    landmarks[6] = landmarks[6]._replace(**seventh)  # type: ignore[arg-type]  # its fields
+    return landmarks
 
 
 def find(
@@ -65,9 +69,7 @@ def test_what_is_no_finding(
 
 
 def test_a_side_that_contradicts_its_label_is_found_whatever_ours_is() -> None:
-    side = {"official_natural_or_human_made": "natural"}
-    found, tested = find({}, **side, our_label=None)
-    (row,) = found
+    (row,), tested = find({}, official_natural_or_human_made="natural", our_label=None)
     assert (row["landmark_id"], row["reason"], row["our_label"]) == (7, "side", None)
     assert (row["peers"], row["peers_as_official"], row["peers_otherwise"]) == (10, 0, 10)
     assert tested == {"peers": 11, "side": 11}

@@ -4,7 +4,7 @@
 
 FILE has the columns of `hgld fill --labelled`. Beside the method: the plain one (TF-IDF of
 characters and words with logistic regression, its own probability as the confidence). What is known
-to have no label is left out of the figures, and counted as wrong in those of `with blank rows`.
+to have no label is left out of the figures.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,25 +66,20 @@ def read_labelled_names(path: Path) -> Names:
     )
 
 
-def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, float]:
-    """Returns how often guesses are right.
-
-    Args:
-        names: what they are for.
-        found: the guesses.
-        blanks: whether what is known to have no label counts, as wrong.
+def figures(names: Names, found: Guessed) -> dict[str, float]:
+    """Returns how often guesses for names that have a label are right.
 
     Returns:
         Percentages of all, of the surest 30 and 50%, of sides and of the surest 70% of these; the
         calibration error; and the share of guesses above the confidence from which on 95% are
         right.
     """
-    rows = np.flatnonzero(np.full(len(names.truth), blanks) | (names.truth != NONE))
+    rows = np.flatnonzero(names.truth != NONE)
     truth, guessed, confidence = names.truth[rows], found.guess[rows], found.confidence[rows]
     order = np.argsort(-confidence, kind="stable")
     is_right = guessed == truth
-    side = np.array([names.sides.get(label, "") for label in truth.tolist()])
-    sides = np.array([names.sides[label] for label in guessed.tolist()]) == side
+    pairs = zip(truth.tolist(), guessed.tolist(), strict=True)
+    sides = np.array([names.sides[one] == names.sides[other] for one, other in pairs])
     threshold = trusted_from(confidence, is_right, PRECISION)
     told = {
         "all": is_right.mean(),
@@ -172,12 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = parser.parse_args(arguments)
     names, lexicon = read_labelled_names(options.labelled), read_lexicon()
-    results: dict[str, Any] = {}
+    ways = {"fill": by_fills(lexicon), "plain": plainly}
     with one_thread("the benchmark of fills"):
-        found = held_out(names, by_fills(lexicon))
-        results["fill"] = figures(names, found)
-        results["with blank rows"] = figures(names, found, blanks=True)
-        results["plain"] = figures(names, held_out(names, plainly))
+        results = {name: figures(names, held_out(names, way)) for name, way in ways.items()}
     report = {
         "metadata": {
             **describe_environment(["scikit-learn", "scipy", "numpy"]),

@@ -97,7 +97,6 @@ def _measure_all(options: argparse.Namespace, command: str) -> None:
         **describe_environment(_PACKAGES),
         "command": command,
         "tables": {one.name: one.described for one in tables},
-        "note": options.note,
     }
     write_text(options.out.with_suffix(".json"), json.dumps(metadata, indent=1) + "\n")
     rows: list[ResultRow] = []
@@ -131,7 +130,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     add("--parts", nargs="+", choices=parts, default=parts)
     add("--workers", type=int, default=2, help="processes")
-    add("--note", default="", help="what else ran on the machine")
     return parser
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.failures import negative_entropy
 from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_coverage_curve
-from hgld.benchmarks.robustness.networks import ChoosingRows, FittedHead, Values, choose_head
+from hgld.benchmarks.robustness.networks import ChoosingRows, Values, choose_head
 from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
 from hgld.benchmarks.robustness.rows import (
     Features,
@@ -104,30 +104,33 @@ def judge_queries(
     shares = (0.4, 0.3, 0.3) if queries is None else (0.5, 0.5)
     random = np.random.default_rng(seed)
     parts = split_groups(np.zeros_like(learned.groups), learned.groups, shares, random)
-    fitting, validation, *others = (search(learned.take(part)) for part in parts)
-    measured = search(queries, index) if queries is not None else others[0]
+    fitting, validation, *held_out = (search(learned.take(part)) for part in parts)
+    measured = search(queries, index) if queries is not None else held_out[0]
     better: Callable[[Values], float] = partial(answered_area, validation.h_ap)
     temperature = max(
         _TEMPERATURES, key=lambda one: better(negative_group_entropy(validation.best, one))
     )
-    of: dict[str, Callable[[Searched], Values]] = {
-        SIMPLE_SCORES[0]: lambda asked: asked.best.max(axis=1),
-        SIMPLE_SCORES[1]: lambda asked: group_margin(asked.best),
-        SIMPLE_SCORES[2]: lambda asked: negative_group_entropy(asked.best, temperature),
-    }
-    chosen = {SIMPLE_SCORES[2]: f"temperature {temperature:g}"}
-    inputs: tuple[Callable[[Searched], Features], ...] = (
-        lambda asked: asked.nearest,
-        lambda asked: asked.embeddings,
+    on_list = ChoosingRows(validation.nearest, better)
+    on_embedding = ChoosingRows(validation.embeddings, better)
+    heads = (
+        choose_head(fitting.nearest, fitting.h_ap, on_list, seed),
+        choose_head(fitting.embeddings, fitting.h_ap, on_embedding, seed),
     )
-    for method, given in zip(LEARNED_SCORES, inputs, strict=True):
-        choosing = ChoosingRows(given(validation), better)
-        head = choose_head(given(fitting), fitting.h_ap, choosing, seed)
-        of[method] = partial(_predicted, head, given)
-        chosen[method] = str(head)
-    scores = {method: score(measured) for method, score in of.items()}
+
+    def scores_of(asked: Searched) -> dict[str, Values]:
+        simple = (
+            asked.best.max(axis=1),
+            group_margin(asked.best),
+            negative_group_entropy(asked.best, temperature),
+        )
+        learned = heads[0].confidence(asked.nearest), heads[1].confidence(asked.embeddings)
+        return dict(zip(SIMPLE_SCORES + LEARNED_SCORES, simple + learned, strict=True))
+
+    chosen = dict(zip(LEARNED_SCORES, map(str, heads), strict=True))
+    chosen[SIMPLE_SCORES[2]] = f"temperature {temperature:g}"
+    scores, others = scores_of(measured), scores_of(validation)
     more = {
-        method: threshold_measures(measured.h_ap, of[method](validation), score)
+        method: threshold_measures(measured.h_ap, others[method], score)
         for method, score in scores.items()
     }
     bounds = {ORACLE: measured.h_ap, RANDOM: np.zeros(len(measured.h_ap))}
@@ -301,10 +304,6 @@ def threshold_measures(h_ap: Values, chosen_on: Values, score: Values) -> dict[s
         answered = h_ap[is_answered]
         found[f"h_ap_answered_{percent}"] = float(answered.mean()) if len(answered) else np.nan
     return found
-
-
-def _predicted(head: FittedHead, given: Callable[[Searched], Features], asked: Searched) -> Values:
-    return head.confidence(given(asked))
 
 
 def _nearest(similarity: Values) -> Values:

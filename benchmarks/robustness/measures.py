@@ -5,16 +5,15 @@ the distribution (positive) or from outside? Every function gives a float, and N
 nothing to tell apart. Rows of equal score are taken together, never in the order of the file.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 _Values = NDArray[np.float64]
 
-AurcConvention = Literal["defined", "published"]
-"""How the area under risk and coverage is summed: see `area_under_risk_coverage`."""
+_PASSING = 0.95  # of the positives, as is usually reported
 
 
 def area_under_roc(is_positive: ArrayLike, score: ArrayLike) -> float:
@@ -68,10 +67,10 @@ def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> flo
     return np.nan if rows is None else float(average_precision_score(*rows))
 
 
-def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float = 0.95) -> float:
-    """Share of the negatives that pass the highest threshold which lets enough positives pass.
+def false_positive_rate(is_positive: ArrayLike, score: ArrayLike) -> float:
+    """Share of the negatives that pass the highest threshold which lets 95% of the positives pass.
 
-    FPR(t*) with t* = max {t : TPR(t) >= tpr}; the rates are of scores >= t.
+    FPR(t*) with t* = max {t : TPR(t) >= 0.95}; the rates are of scores >= t.
 
     ConfidNet's published code tries 10,000 thresholds for a rate of true positives within 0.0005
     of 0.95 and reports nothing where there is none, such as among 135 positives.
@@ -79,14 +78,13 @@ def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float 
     Args:
         is_positive: (N,) bool, or 0 and 1.
         score: (N,) finite, higher for positives.
-        tpr: least share of the positives that must pass, in (0, 1].
 
     Returns:
-        In [0, 1], about `tpr` by chance, lower is better; NaN without a positive or without a
+        In [0, 1], about 0.95 by chance, lower is better; NaN without a positive or without a
         negative.
 
     Raises:
-        ValueError: as for `area_under_roc`, or `tpr` is out of range.
+        ValueError: as for `area_under_roc`.
 
     Example:
         >>> false_positive_rate([1, 1, 0, 0], [0.9, 0.5, 0.6, 0.1])  # both pass from 0.5 on
@@ -95,13 +93,11 @@ def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float 
     Source:
         Hendrycks, Mazeika, Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
     """
-    if not 0 < tpr <= 1:
-        raise ValueError(f"tpr must be in (0, 1], got {tpr}; 0.95 is what is usually reported")
     rows = _both_kinds(is_positive, score)
     if rows is None:
         return np.nan
     false, true, _ = roc_curve(*rows, drop_intermediate=False)
-    return float(false[np.argmax(true >= tpr)])
+    return float(false[np.argmax(true >= _PASSING)])
 
 
 class RiskCoverage(NamedTuple):
@@ -146,25 +142,18 @@ def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
     )
 
 
-def area_under_risk_coverage(
-    loss: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
-) -> float:
-    """Mean risk over all coverages (AURC).
+def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
+    """Mean risk over all coverages (AURC): (1/N) sum_{k=1..N} risk(k), coverage 1 among them.
 
-    AURC = (1/N) sum_{k=1..N} risk(k), as Geifman et al. define it: coverage 1 is one of them.
-
-    ConfidNet's published code (`published`) takes the rows above each threshold, leaves out
-    coverage 1 with all rows of the lowest confidence, and sums trapezoids from coverage 1/N on, so
-    that it spans less than the whole axis: 0.1178 where the definition gives 0.1202.
+    ConfidNet's published code leaves out coverage 1 and sums trapezoids from coverage 1/N on:
+    0.1178 where this gives 0.1202.
 
     Args:
         loss: (N,) finite.
         confidence: (N,) finite, higher where less loss is expected.
-        convention: `defined`, or `published` to compare with published figures.
 
     Returns:
-        The lower, the better; the mean loss by chance. NaN without rows, and as published with
-        fewer than three different confidences.
+        The lower, the better; the mean loss by chance. NaN without rows.
 
     Raises:
         ValueError: as for `risk_coverage_curve`.
@@ -177,38 +166,25 @@ def area_under_risk_coverage(
         Geifman, Uziel, El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers,
         ICLR 2019, section 3.
     """
-    curve = risk_coverage_curve(loss, confidence)
-    if not len(curve.risk):
-        return np.nan
-    if convention == "defined":
-        return float(curve.risk.mean())
-    scores = np.asarray(confidence, dtype=np.float64)
-    last_of_each = np.cumsum(np.unique(-scores, return_counts=True)[1]) - 1
-    kept = last_of_each[:-1]
-    if len(kept) < 2:  # noqa: PLR2004 - a trapezoid has two sides
-        return np.nan
-    return float(auc(curve.coverage[kept], curve.risk[kept]))
+    risk = risk_coverage_curve(loss, confidence).risk
+    return float(risk.mean()) if len(risk) else np.nan
 
 
-def excess_area_under_risk_coverage(
-    loss: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
-) -> float:
+def excess_area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
     """How much higher the AURC is than that of the best order (E-AURC).
 
-    E-AURC = AURC - AURC of confidence = -loss. The published code subtracts what that tends to for
-    many rows, r + (1 - r) ln(1 - r) with the error rate r, which holds for losses of 0 and 1.
+    E-AURC = AURC - AURC of confidence = -loss. ConfidNet's published code subtracts what that tends
+    to for many rows, r + (1 - r) ln(1 - r) with the error rate r.
 
     Args:
-        loss: (N,) finite; 0 and 1 as published.
+        loss: (N,) finite.
         confidence: (N,) finite, higher where less loss is expected.
-        convention: as for `area_under_risk_coverage`.
 
     Returns:
-        0 for the best order, and never below by the definition; NaN as for
-        `area_under_risk_coverage`.
+        0 for the best order, and never below; NaN without rows.
 
     Raises:
-        ValueError: as for `risk_coverage_curve`; or losses as published are not 0 and 1.
+        ValueError: as for `risk_coverage_curve`.
 
     Example:
         >>> excess_area_under_risk_coverage([0, 1], [0.1, 0.9])  # (1 + 1/2) / 2 - 1/4
@@ -217,25 +193,17 @@ def excess_area_under_risk_coverage(
     Source:
         Geifman, Uziel, El-Yaniv, ICLR 2019, section 3, equation 3.
     """
-    area = area_under_risk_coverage(loss, confidence, convention=convention)
     losses = np.asarray(loss, dtype=np.float64)
-    if convention == "defined":
-        return area - area_under_risk_coverage(losses, -losses)
-    if not np.isin(losses, (0, 1)).all():
-        raise ValueError("loss must be 0 or 1 where E-AURC is taken as published")
-    right = 1 - losses.mean() if len(losses) else np.nan
-    return float(area - (1 - right + (right * np.log(right) if right > 0 else 0.0)))
+    best = area_under_risk_coverage(losses, -losses)
+    return area_under_risk_coverage(losses, confidence) - best
 
 
-def failure_measures(
-    is_correct: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
-) -> dict[str, float]:
+def failure_measures(is_correct: ArrayLike, confidence: ArrayLike) -> dict[str, float]:
     """How well a confidence tells right predictions from wrong ones.
 
     Args:
         is_correct: (N,) bool, whether each prediction is right.
         confidence: (N,) finite, higher where it is believed to be right.
-        convention: of `aurc` and `e_aurc`: see `area_under_risk_coverage`.
 
     Returns:
         `accuracy`; `auroc`; `ap_success` and `ap_errors`, the AP with the right and with the wrong
@@ -257,8 +225,8 @@ def failure_measures(
         "ap_success": area_under_precision_recall(correct, scores),
         "ap_errors": area_under_precision_recall(errors, -scores),
         "fpr_at_95tpr": false_positive_rate(correct, scores),
-        "aurc": area_under_risk_coverage(errors, scores, convention=convention),
-        "e_aurc": excess_area_under_risk_coverage(errors, scores, convention=convention),
+        "aurc": area_under_risk_coverage(errors, scores),
+        "e_aurc": excess_area_under_risk_coverage(errors, scores),
     }
 
 

@@ -11,7 +11,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,38 +103,34 @@ def result_rows(part: str, data: str, seed: int, found: Measured) -> list[Result
     Returns:
         A row for each method and metric; then one for each subject and rival.
     """
-    common: dict[str, Any] = {"part": part, "data": data, "group": found.group, "seed": seed}
-    common |= {"rows": len(found.truth), "positives": found.positives}
-    drawn = _drawn(found, seed)
-    rows = []
+    base = ResultRow(
+        part=part,
+        data=data,
+        group=found.group,
+        method="",
+        seed=seed,
+        metric="",
+        value=math.nan,
+        rows=len(found.truth),
+        positives=found.positives,
+    )
+    drawn, rows = _drawn(found, seed), []
     for method, scores in found.scores.items():
         metrics = found.measure(found.truth, scores) | dict(found.more.get(method, {}))
-        own: dict[str, Any] = {"group_error": _error(drawn[method])}
-        own |= {"chosen": found.chosen.get(method, "")}
-        rows += [
-            ResultRow(
-                **common,
-                method=method,
-                metric=metric,
-                value=round(value, _DIGITS),
-                **(own if metric == found.main_name else {}),
-            )
-            for metric, value in metrics.items()
-        ]
+        for metric, value in metrics.items():
+            one = replace(base, method=method, metric=metric, value=round(value, _DIGITS))
+            if metric == found.main_name:
+                chosen = found.chosen.get(method, "")
+                one = replace(one, group_error=_error(drawn[method]), chosen=chosen)
+            rows.append(one)
     whole = {name: found.main(found.truth, scores) for name, scores in found.scores.items()}
-    pairs = itertools.product(found.subjects, found.rivals)
-    rows += [
-        ResultRow(
-            **common,
-            method=subject,
-            against=rival,
-            metric=f"{GAIN} {found.main_name}",
-            value=round(whole[subject] - whole[rival], _DIGITS),
-            group_error=_error(drawn[subject] - drawn[rival]),
-        )
-        for subject, rival in pairs
-        if {subject, rival} <= whole.keys()
-    ]
+    gain = replace(base, metric=f"{GAIN} {found.main_name}")
+    for subject, rival in itertools.product(found.subjects, found.rivals):
+        if {subject, rival} <= whole.keys():
+            value = round(whole[subject] - whole[rival], _DIGITS)
+            error = _error(drawn[subject] - drawn[rival])
+            one = replace(gain, method=subject, against=rival, value=value, group_error=error)
+            rows.append(one)
     return rows
 
 

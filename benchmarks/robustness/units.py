@@ -1,4 +1,7 @@
-"""What is measured at once: a part of a table with a seed, in a process of its own."""
+"""What is measured at once: a part of a table with a seed, in a process of its own.
+
+A process that is spawned finds nothing of a module that runs as `__main__`, so this is not there.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence

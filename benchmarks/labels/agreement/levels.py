@@ -2,19 +2,16 @@
 
 import math
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.agreement.label_files import ComparedLandmark, LabelRow, LabelRows
+from hgld.benchmarks.labels.agreement.label_files import ComparedLandmark
 from hgld.tables import ANNOTATIONS
 
-WORST_LABELS = 15
-"""Labels of most errors that come with examples."""
 _EXAMPLES = 6
 _TITLES = {level.column: level.title for level in ANNOTATIONS["train"].levels}
 LEVEL_COLUMNS = {
@@ -32,7 +29,8 @@ Pairs = Mapping[tuple[str | None, str | None], int]
 """Official label and ours to how many landmarks have them; None: no label."""
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Estimate:
     """A measure, NaN where it is undefined, and its 95% interval, NaN where it has none."""
 
     value: float
@@ -53,8 +51,8 @@ class LabelAgreement:
     """That have it from both."""
     unlabelled: int
     """That have it officially, and no label of ours."""
-    examples: tuple[ComparedLandmark, ...] = ()
-    """One of each of the most frequent errors, for the labels of most errors."""
+    examples: tuple[dict[str, object], ...]
+    """A landmark of each of the most frequent errors."""
 
     @property
     def errors(self) -> int:
@@ -85,25 +83,13 @@ class LevelAgreement:
     """Those of most errors first."""
     pairs: tuple[tuple[str | None, str | None, int], ...]
     """Official label, ours and landmarks, of all that occur."""
-    spelled_otherwise: tuple[tuple[str, str], ...]
-    """Official spelling and ours where only blanks differ; they count as the same."""
 
 
-def compare_level(
-    column: str, landmarks: Sequence[ComparedLandmark], files: tuple[LabelRows, LabelRows]
-) -> LevelAgreement:
-    """Compares one level of the labels.
-
-    Args:
-        column: of the level.
-        landmarks: those in both files.
-        files: the whole official files, and ours.
-    """
+def compare_level(column: str, landmarks: Sequence[ComparedLandmark]) -> LevelAgreement:
+    """Compares one level of the labels of the landmarks in both files."""
     theirs, own = LEVEL_COLUMNS[column]
     labels = [(getattr(one, theirs), getattr(one, own)) for one in landmarks]
     pairs = Counter(labels)
-    place = LabelRow._fields.index(column)
-    spelled = [{row[place].strip(): row[place] for row in rows.values()} for rows in files]
     return LevelAgreement(
         column=column,
         title=_TITLES[column],
@@ -111,11 +97,6 @@ def compare_level(
         coverage=_coverage([one.split for one in landmarks], labels),
         labels=tuple(_label_agreements(landmarks, labels, pairs)),
         pairs=tuple((*pair, count) for pair, count in pairs.most_common()),
-        spelled_otherwise=tuple(
-            (spelled[0][label], spelled[1][label])
-            for label in sorted(spelled[0].keys() & spelled[1].keys() - {""})
-            if spelled[0][label] != spelled[1][label]
-        ),
     )
 
 
@@ -139,16 +120,16 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     from sklearn import metrics
     from sklearn.metrics.cluster import contingency_matrix
 
+    labels = dict.fromkeys(label for pair in pairs for label in pair if label is not None)
+    number: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
+    number[None] = -1
     counts = list(pairs.values())
-    labels = dict.fromkeys(label for pair in pairs for label in pair)
-    numbers = {label: place for place, label in enumerate(labels)}
-    official, ours = (np.repeat([numbers[pair[side]] for pair in pairs], counts) for side in (0, 1))
-    none = numbers.get(None, -1)
-    is_labelled = official != none
-    has_both = is_labelled & (ours != none)
+    official, ours = (np.repeat([number[pair[side]] for pair in pairs], counts) for side in (0, 1))
+    is_labelled = official >= 0
+    has_both = is_labelled & (ours >= 0)
     found = {
-        "accuracy": _share(official == ours, is_labelled),
-        "accuracy_where_both": _share(official == ours, has_both),
+        "accuracy": _share((official == ours)[is_labelled]),
+        "accuracy_where_both": _share((official == ours)[has_both]),
     }
     values = dict.fromkeys(_SCORES, math.nan)
     with warnings.catch_warnings():  # that a few landmarks have many labels
@@ -171,72 +152,62 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     return found | {name: Estimate(float(value)) for name, value in values.items()}
 
 
-def _share(is_same: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate:
+def _share(is_same: NDArray[np.bool_]) -> Estimate:
     from scipy.stats import binomtest
 
-    same, total = int((is_same & among).sum()), int(among.sum())
-    if not total:
+    if not len(is_same):
         return Estimate(math.nan)
-    interval = binomtest(same, total).proportion_ci(method="wilson")
-    return Estimate(same / total, float(interval.low), float(interval.high))
+    share = binomtest(int(is_same.sum()), len(is_same))
+    interval = share.proportion_ci(method="wilson")
+    return Estimate(float(share.statistic), float(interval.low), float(interval.high))
 
 
 def _coverage(
     splits: Sequence[str], labels: Sequence[tuple[str | None, str | None]]
 ) -> dict[str, dict[str, int]]:
-    found = {
-        split: dict.fromkeys(
-            ("landmarks", "both", "same", "only_official", "only_ours", "neither"), 0
-        )
-        for split in sorted(set(splits))
-    }
-    names = {(1, 1): "both", (1, 0): "only_official", (0, 1): "only_ours", (0, 0): "neither"}
-    for split, (official, ours) in zip(splits, labels, strict=True):
-        found[split]["landmarks"] += 1
-        found[split][names[official is not None, ours is not None]] += 1
-        found[split]["same"] += official is not None and official == ours
+    found = {}
+    for split in sorted(set(splits)):
+        own = [pair for at, pair in zip(splits, labels, strict=True) if at == split]
+        kinds = Counter((official is not None, ours is not None) for official, ours in own)
+        found[split] = {
+            "landmarks": len(own),
+            "both": kinds[True, True],
+            "same": sum(official is not None and official == ours for official, ours in own),
+            "only_official": kinds[True, False],
+            "only_ours": kinds[False, True],
+            "neither": kinds[False, False],
+        }
     return found
 
 
 def _label_agreements(
     landmarks: Sequence[ComparedLandmark],
     labels: Sequence[tuple[str | None, str | None]],
-    pairs: Pairs,
+    pairs: Counter[tuple[str | None, str | None]],
 ) -> list[LabelAgreement]:
     official, given = Counter[str | None](), Counter[str | None]()
-    for (theirs, ours), count in pairs.items():
+    first: dict[str, dict[str | None, ComparedLandmark]] = defaultdict(dict)
+    for one, (theirs, ours) in zip(landmarks, labels, strict=True):
         if theirs is not None:
-            official[theirs] += count
-            given[ours] += count
+            official[theirs] += 1
+            given[ours] += 1
+            if theirs != ours:
+                first[theirs].setdefault(ours, one)
+
+    def examples(label: str) -> tuple[dict[str, object], ...]:
+        order = sorted(first[label], key=lambda ours: (-pairs[label, ours], ours or ""))
+        return tuple(first[label][ours]._asdict() for ours in order[:_EXAMPLES])
+
     found = [
         LabelAgreement(
             label=label,
             landmarks=official[label],
             ours=given[label],
-            same=pairs.get((label, label), 0),
-            unlabelled=pairs.get((label, None), 0),
+            same=pairs[label, label],
+            unlabelled=pairs[label, None],
+            examples=examples(label),
         )
         for label in official.keys() | given.keys()
         if label is not None
     ]
-    found.sort(key=lambda one: (-one.errors, one.label))
-    return [
-        replace(one, examples=_examples(one.label, landmarks, labels, pairs))
-        if place < WORST_LABELS
-        else one
-        for place, one in enumerate(found)
-    ]
-
-
-def _examples(
-    label: str,
-    landmarks: Sequence[ComparedLandmark],
-    labels: Sequence[tuple[str | None, str | None]],
-    pairs: Pairs,
-) -> tuple[ComparedLandmark, ...]:
-    first: dict[str | None, ComparedLandmark] = {}
-    for one, (official, ours) in zip(landmarks, labels, strict=True):
-        if official == label != ours:
-            first.setdefault(ours, one)
-    order = sorted(first, key=lambda ours: (-pairs[label, ours], ours or ""))
-    return tuple(first[ours] for ours in order[:_EXAMPLES])
+    return sorted(found, key=lambda one: (-one.errors, one.label))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.agreement.levels import WORST_LABELS, Estimate, LevelAgreement
+from hgld.benchmarks.labels.agreement.levels import Estimate, LevelAgreement
 from hgld.plots.heat import HeatTable, heat_table
 from hgld.plots.pages import page_template, percent
 from hgld.scrape.wikimedia.titles import category_name
@@ -23,6 +23,8 @@ SUSPECTS_SHOWN = 100
 """Official rows that look wrong on the page; all of them are in the files beside it."""
 MOST_LABELS = 100
 """Labels of the table of confusions; those of most landmarks, where there are more."""
+WORST_LABELS = 15
+"""Labels of most errors that are shown with examples."""
 _OTHERS = ("another label", "no label")
 
 MEASURES = {

@@ -23,7 +23,6 @@ from hgld.benchmarks.labels.agreement.config import (
     agree_stage,
 )
 from hgld.benchmarks.labels.agreement.label_files import (
-    ComparedLandmark,
     LabelRows,
     official_files,
     our_files,
@@ -33,7 +32,6 @@ from hgld.benchmarks.labels.agreement.label_files import (
 )
 from hgld.benchmarks.labels.agreement.levels import (
     LEVEL_COLUMNS,
-    Estimate,
     LevelAgreement,
     compare_level,
 )
@@ -150,7 +148,7 @@ def compare_labels(
             for split in sorted(counts["official"])
         },
         has_classes=build is not None,
-        levels=tuple(compare_level(each, landmarks, (official, ours)) for each in LEVEL_COLUMNS),
+        levels=tuple(compare_level(each, landmarks) for each in LEVEL_COLUMNS),
         testable=testable,
         suspects=dict(sorted(Counter(suspects["reason"].to_pylist()).items())),
     )
@@ -177,7 +175,9 @@ def _produce(
         for row in suspects.to_pylist():  # a spreadsheet runs none of the cells
             cells = ("" if cell is None else str(cell) for cell in row.values())
             sheet.writerow([escape_cell(cell) for cell in cells])
-    content = json.dumps(_to_json(dataclasses.asdict(found)), indent=1, ensure_ascii=False)
+    # JSON has no NaN: what is undefined is null.
+    known = json.loads(json.dumps(dataclasses.asdict(found)), parse_constant=lambda _: None)
+    content = json.dumps(known, indent=1, ensure_ascii=False)
     page = render_agreement(found, suspects)
     for relative, text in ((AGREEMENT_FILE, f"{content}\n"), (AGREEMENT_PAGE, page)):
         with writer.file(relative) as path:
@@ -187,8 +187,8 @@ def _produce(
 def _pass_gate(workspace: Workspace, least: float) -> None:
     content = json.loads(workspace.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
     level = content["levels"][0]
-    told = level["measures"]["accuracy"]
-    found, low, high = (math.nan if x is None else x for x in told.values())
+    told = level["measures"]["accuracy"].values()
+    found, low, high = (math.nan if one is None else one for one in told)
     if found >= least:
         return
     # Also where it is NaN: nothing that could be measured passes no gate.
@@ -203,14 +203,3 @@ def _digest(path: Path) -> str:
         return file_digest(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; name another file") from error
-
-
-def _to_json(value: object) -> object:
-    """Returns nested values with null in the place of NaN, which JSON lacks."""
-    if isinstance(value, ComparedLandmark | Estimate):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

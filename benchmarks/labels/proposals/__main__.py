@@ -2,7 +2,6 @@
 
 python -m hgld.benchmarks.labels.proposals --calibrate
 python -m hgld.benchmarks.labels.proposals --official FILE --out REPORT
-python -m hgld.benchmarks.labels.proposals --silver --out REPORT
 """
 
 import argparse
@@ -16,12 +15,10 @@ from hgld.benchmarks.labels.proposals.fitting import (
     CALIBRATION_FILE,
     calibration_csv,
     fit,
-    reliability,
 )
 from hgld.benchmarks.labels.proposals.scoring import (
     ablation,
     inputs_of_labels,
-    learning_curve,
     read_official,
     score,
 )
@@ -36,31 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calibrate", action="store_true", help="write calibration.csv again")
     parser.add_argument("--official", type=Path, help="CSV with labels and official answers")
-    parser.add_argument("--silver", action="store_true", help="report on the silver set")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
-    if not options.calibrate and (options.out is None or not (options.official or options.silver)):
-        parser.error("--calibrate, or --out with --official or --silver, must be given")
+    if not options.calibrate and None in (options.official, options.out):
+        parser.error("--calibrate, or --official with --out, must be given")
     source = shipped_source()
     if options.calibrate:
         when = datetime.now(UTC).date().isoformat()
         text = calibration_csv(fit(source), f"silver set, all-MiniLM-L6-v2, {when}")
         write_text(CALIBRATION_FILE, text)
-    if options.out is None:
+    if options.official is None:
         return
-    calibration = shipped_calibration()
-    report: dict[str, object] = {}
-    if options.official is not None:
-        rows = read_official(options.official)
-        inputs = inputs_of_labels(source, [row.label for row in rows], calibration)
-        report["published_labels"] = {
+    rows = read_official(options.official)
+    inputs = inputs_of_labels(source, [row.label for row in rows], shipped_calibration())
+    report = {
+        "published_labels": {
             "score": score(rows, OpenProposals(inputs)),
             "ablation": ablation(rows, inputs),
-        }
-    if options.silver:
-        report["silver_by_tenth"] = reliability(fit(source).points, calibration)
-        report["learning"] = [learning_curve(source, calibration, seed) for seed in range(3)]
-    report["environment"] = describe_environment(["numpy", "pyarrow", "scikit-learn"])
+        },
+        "environment": describe_environment(["numpy", "pyarrow", "scikit-learn"]),
+    }
     write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -93,7 +93,6 @@ class Fit(NamedTuple):
 
     calibration: Calibration
     counts: Counts
-    points: Sequence[SilverProposal]
 
 
 class _Part(NamedTuple):
@@ -149,7 +148,7 @@ def fit(source: SilverSource, seed: int = 0) -> Fit:
         for shown in (part.blind, part.shown):
             points += _points(shown, part, calibration)
     fitted = replace(known, accuracy=_accuracies(counts), confidence=isotonic(points))
-    return Fit(calibration=fitted, counts=counts, points=points)
+    return Fit(calibration=fitted, counts=counts)
 
 
 def count_candidates(counts: Counts, method: str, said: Sequence[Hint], target: str) -> None:
@@ -261,25 +260,6 @@ def isotonic(points: Sequence[SilverProposal]) -> tuple[tuple[float, float], ...
     ]
     highest, most = order[-1].log_odds, (len(order) + 1) / (len(order) + 2)
     return (*line, (round(max(highest, line[-1][0] + 1), 3), round(most, 4)))
-
-
-def reliability(
-    points: Sequence[SilverProposal], calibration: Calibration
-) -> list[dict[str, float]]:
-    """Compares confidence with accuracy, by tenths of the proposals, the surest first."""
-    order = sorted(points, reverse=True)
-    told = []
-    for part in np.array_split(np.arange(len(order)), 10):
-        rows = [order[row] for row in part]
-        confidence = calibration.confident(np.array([each.log_odds for each in rows]))
-        told.append(
-            {
-                "rows": len(rows),
-                "confidence": round(float(confidence.mean()), 4),
-                "right": round(sum(each.is_right for each in rows) / len(rows), 4),
-            }
-        )
-    return told
 
 
 def calibration_csv(fitted: Fit, source: str) -> str:

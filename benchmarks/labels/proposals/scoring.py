@@ -1,4 +1,4 @@
-"""Proposals against answers: how many are right, how sure, what a method gives, what is learned."""
+"""Proposals against answers: how many are right, how sure, what a method gives."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,26 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.silver import (
-    SilverClass,
-    SilverSource,
-    inputs_of,
-    silver_classes,
-    withheld,
-)
+from hgld.benchmarks.labels.proposals.silver import SilverClass, SilverSource, inputs_of
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.knowledge import ProposalInputs, Ruling
+from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.proposals import CHANGING, METHODS, ProposalMethod
+from hgld.labels.proposing.proposals import METHODS, ProposalMethod
 
 Scores = dict[str, object]
-DECISIONS_GIVEN = (0, 10, 30, 100, 200, 400, 600)
 _SURE = 0.9
 
 
@@ -141,51 +132,6 @@ def ablation(official: Sequence[Official], inputs: ProposalInputs) -> dict[str, 
         found[f"without {method}"] = score(official, OpenProposals(inputs, others))
     shown = ("accuracy", "side_accuracy", "confident", "confident_accuracy", "asked")
     return {name: {key: each[key] for key in shown} for name, each in found.items()}
-
-
-def learning_curve(
-    source: SilverSource, calibration: Calibration, seed: int = 0
-) -> list[dict[str, float | int]]:
-    """Decides classes in a random order, and scores those that are always open.
-
-    A third of the silver set is never decided. The taxonomy is empty: the words and classes of its
-    author would answer before anything could be learned, and a taxonomy of one's own may be as
-    poor. What is left are the names of the super-categories, and decisions.
-
-    Args:
-        source: the shipped taxonomy.
-        calibration: what evidence is worth.
-        seed: of the order and the third.
-
-    Returns:
-        For each number of decisions the share of open classes with the right super-category, and of
-        those that have one the share that has the right one.
-    """
-    classes = silver_classes(source.tables)
-    random = np.random.default_rng(seed)
-    order = [classes[place] for place in random.permutation(len(classes))]
-    held, decided = order[: len(order) // 3], order[len(order) // 3 :]
-    poor = withheld(source, classes, words=True)
-    names = poor.words.filter(pc.equal(poor.words["kind"], "name"))
-    poor = replace(poor, tables=replace(poor.tables, aliases=(), unspecific=()), words=names)
-    methods: list[ProposalMethod] = ["prototypes", *CHANGING]
-    proposals = OpenProposals(inputs_of(poor, order, calibration), methods)
-    is_labelled = np.array([each.target != IGNORE for each in held])
-    curve: list[dict[str, float | int]] = []
-    for before, step in zip((0, *DECISIONS_GIVEN), DECISIONS_GIVEN, strict=False):
-        proposals.decide({each.qid: Ruling(each.target) for each in decided[before:step]})
-        best = proposals.best_targets()[: len(held)]
-        is_right = np.array(
-            [target == each.target for target, each in zip(best, held, strict=True)]
-        )
-        curve.append(
-            {
-                "decisions": min(step, len(decided)),
-                "right": _share(is_right) or 0.0,
-                "labelled_right": _share(is_right[is_labelled]) or 0.0,
-            }
-        )
-    return curve
 
 
 def _share(values: NDArray[np.bool_] | NDArray[np.float64], digits: int = 4) -> float | None:

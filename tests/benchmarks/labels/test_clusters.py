@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.labels import clusters
+from hgld.labels.clustering.kmeans import unit_rows
 
 
 class LetterEncoder:
@@ -15,22 +16,17 @@ class LetterEncoder:
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
         vectors = np.array([[text.count(chr(97 + n)) for n in range(26)] for text in texts])
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / norms, dtype=np.float32)
+        return unit_rows(vectors.astype(np.float32))
 
 
 def test_a_small_run_writes_all_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "MiniLmEncoder", LetterEncoder)
-    words = [f"{a} {b}" for a in ("old", "new", "high", "far") for b in ["lake", "fort", "tower"]]
+    texts = [f"{a} {b}" for a in ("old", "new", "high", "far") for b in ["lake", "fort", "tower"]]
     labels, vectors, out = tmp_path / "labels.csv", tmp_path / "v.npz", tmp_path / "out.json"
-    labels.write_text("label\n" + "\n".join(words), encoding="utf-8")
+    labels.write_text("label\n" + "\n".join(texts), encoding="utf-8")
     np.savez(vectors, vectors=10 * np.random.default_rng(0).normal(1, 0.3, (40, 8)))
-    clusters.main(
-        [
-            *("--labels", str(labels), "--vectors", str(vectors), "--out", str(out)),
-            *("--clusters", "3", "5", "--seeds", "2"),
-        ]
-    )
+    words = f"--labels {labels} --vectors {vectors} --out {out} --clusters 3 5 --seeds 2"
+    clusters.main(words.split())
     report = json.loads(out.read_text(encoding="utf-8"))
     assert report["metadata"]["labels"] == 12
     names = [(row["vectors"], row["geometry"]) for row in report["geometry"]]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness import heat, networks, results, segmentation, self_labelling
 from hgld.benchmarks.robustness.networks import ClassifierSettings, HeadSettings
+from hgld.benchmarks.robustness.rows import RowTable, table_of_columns
 
 COUNTS = {"train": (24, 8), "index": (12, 4), "query": (12, 3)}
 """Groups, and rows of each."""
@@ -36,26 +37,33 @@ def columns() -> dict[str, NDArray[Any]]:
     return made_columns()
 
 
+@pytest.fixture
+def table(columns: dict[str, NDArray[Any]]) -> RowTable:
+    """The same as a table."""
+    return table_of_columns(columns, "made", "a test")
+
+
 def made_columns() -> dict[str, NDArray[Any]]:
     """Returns the same, of another array each time."""
     random = np.random.default_rng(0)
-    parts: list[tuple[NDArray[Any], list[Any], list[Any], str]] = []
+    centres = np.random.default_rng(1).normal(size=(6, 8))
+    parts: list[dict[str, Any]] = []
     for split, (groups, rows) in COUNTS.items():
         own = np.repeat(np.arange(groups), rows)
         labels = own * 6 // groups
-        centres = np.random.default_rng(1).normal(size=(6, 8))
         of_group = np.random.default_rng(2).normal(size=(groups, 8))
         features = centres[labels] + 0.7 * of_group[own] + 0.6 * random.normal(size=(len(own), 8))
         space = "train" if split == "train" else "index"
-        parts.append((features, labels.tolist(), [f"{space} {one}" for one in own], split))
-    parts.append((3 * random.normal(size=(20, 8)), [None] * 20, [None] * 20, "photos"))
-    return {
-        "embedding": np.concatenate([one[0] for one in parts]).astype(np.float32),
-        "label": np.array(
-            [f"class {label}" if label is not None else None for one in parts for label in one[1]],
-            dtype=object,
-        ),
-        "group": np.array([group for one in parts for group in one[2]], dtype=object),
-        "split": np.array([one[3] for one in parts for _ in one[1]]),
-        "std": np.concatenate([np.abs(one[0]) for one in parts]).astype(np.float32),
+        texts = {
+            "label": [f"class {one}" for one in labels],
+            "group": [f"{space} {one}" for one in own],
+        }
+        parts.append({"embedding": features, **texts, "split": [split] * len(own)})
+    far: dict[str, Any] = dict.fromkeys(("label", "group"), [None] * 20)
+    parts.append({**far, "embedding": 3 * random.normal(size=(20, 8)), "split": ["photos"] * 20})
+    kinds = {"embedding": np.float32, "label": object, "group": object, "split": str}
+    found = {
+        name: np.concatenate([np.array(one[name], kind) for one in parts])
+        for name, kind in kinds.items()
     }
+    return {**found, "std": np.abs(found["embedding"])}

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import re
 import shlex
 import statistics
 from pathlib import Path
@@ -16,16 +15,15 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.robustness import __main__ as command
-from hgld.benchmarks.robustness import embedding, units
-from hgld.benchmarks.robustness import rows as rows_module
-from hgld.benchmarks.robustness.rows import PARTS, UnfitRowsError, read_rows, table_of_columns
-from hgld.loading import load
+from hgld.benchmarks.robustness import abstention, embedding, failures, units
+from hgld.benchmarks.robustness.out_of_distribution import HEAT, HEAT_WITHOUT_STD, SIMPLE_METHODS
+from hgld.benchmarks.robustness.rows import PARTS, RowTable, read_rows, table_of_columns
+from hgld.benchmarks.robustness.self_labelling import CHOICES
 from hgld.training.data.images import EvalImages
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.embedding import build_model
 from tests.benchmarks.robustness.conftest import made_columns
-
-DOCS = Path(__file__).resolve().parents[3] / "docs/robustness.md"
+from tests.worlds.commands.readme import ROOT, commands_on
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -33,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """A table of rows of one's own."""
-    columns = {name: one.tolist() for name, one in made_columns().items() if name != "std"}
+    columns = {name: one.tolist() for name, one in made_columns().items()}
     path = tmp_path / "mine <b>.parquet"
     pq.write_table(pa.table(columns), path)
     return path
@@ -50,9 +48,15 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     mine: Path, tmp_path: Path
 ) -> None:
     rows = run(tmp_path, mine, "--seeds", 1)
-    parts = ["abstention", "failures", "out_of_distribution", "self_labelling"]
-    assert list(dict.fromkeys(row["part"] for row in rows)) == parts
     assert {row["seed"] for row in rows} == {"1"}
+    methods = {part: {row["method"] for row in rows if row["part"] == part} for part in PARTS}
+    assert methods["abstention"] >= {*abstention.SIMPLE_SCORES, *abstention.LEARNED_SCORES}
+    assert methods["failures"] >= {*failures.SIMPLE_CONFIDENCES, *failures.LEARNED_CONFIDENCES}
+    assert methods["out_of_distribution"] >= {*SIMPLE_METHODS, HEAT, HEAT_WITHOUT_STD, "HEAT, std"}
+    assert methods["self_labelling"] == set(CHOICES)
+    chosen = {row["method"]: row["chosen"] for row in rows if row["chosen"]}
+    assert chosen["kNN"].endswith("neighbours")
+    assert {"HEAT, GMM", *CHOICES[1:]} <= chosen.keys()
     told = json.loads((tmp_path / "r.json").read_text())
     assert {"git_commit", "versions", "command", "tables"} <= told.keys()
     assert told["tables"]["mine <b>"]["rows"]["photos"] == 20
@@ -60,83 +64,57 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     assert "mine &lt;b&gt;" in page
     assert "<b>:" not in page
     some = run(tmp_path, mine, "--seeds", 1, "--parts", "out_of_distribution")
-    assert some == [row for row in rows if row["part"] == parts[2]]
-
-
-def write_embeddings(folder: Path) -> Path:
-    """Writes embeddings of each split and of other pictures; returns the labels of the former."""
-    columns = made_columns()
-    for one in ("train", "query", "index", "photos"):
-        own = np.flatnonzero(columns["split"] == one)
-        vectors = columns["embedding"][own].tolist()
-        table = pa.table({"image_id": [f"{row}" for row in own], "embedding": vectors})
-        pq.write_table(table, folder / f"{one}.parquet")
-    kept = np.flatnonzero(columns["split"] != "photos")
-    labels = {
-        "image_id": [f"{row}" for row in kept],
-        "landmark_id": [str(one) for one in columns["group"][kept]],
-        "hierarchical_label": columns["label"][kept].tolist(),
-        "natural_or_human_made": ["natural"] * len(kept),
-        "split": columns["split"][kept].tolist(),
-    }
-    pq.write_table(pa.table(labels), folder / "labels.parquet")
-    return folder / "labels.parquet"
-
-
-def test_embeddings_are_measured_by_labels_of_one_s_own(tmp_path: Path) -> None:
-    labels = write_embeddings(tmp_path)
-    train, query, index, photos = (
-        tmp_path / f"{one}.parquet" for one in ("train", "query", "index", "photos")
-    )
-    rows = run(
-        tmp_path,
-        *("--labels", labels, "--embeddings", f"mine={train}", query, index),
-        *("--far", f"cats={photos}", "--trained-on-train", "mine"),
-        *("--seeds", 0, "--parts", "failures", "out_of_distribution"),
-    )
-    assert {row["data"] for row in rows} == {"mine"}
-    assert {"held-out classes", "cats"} <= {row["group"] for row in rows}
-    failures = [row for row in rows if row["part"] == "failures"]
-    assert all(int(row["rows"]) < 48 for row in failures)
-    assert json.loads((tmp_path / "r.json").read_text())["tables"]["mine"]["is_trained_on_train"]
+    assert some == [row for row in rows if row["part"] == "out_of_distribution"]
 
 
 def test_the_commands_of_the_docs_are_typed(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labels = write_embeddings(tmp_path)
     for name in ("mine", "untrained"):
         (tmp_path / f"{name}.parquet").write_bytes(mine.read_bytes())
-    made = table_of_columns(made_columns(), "packaged", "a test")
-    packaged = dataclasses.replace(made, parts=("self_labelling",))
+    packaged = table_of_columns(made_columns(), "packaged", "a test")
     monkeypatch.setattr(command, "packaged_tables", lambda: [packaged])
-    monkeypatch.setattr(rows_module, "load", lambda _: load(labels))
+    joined: list[tuple[object, ...]] = []
+
+    def embedded_table(*given: object) -> RowTable:
+        joined.append(given)
+        return dataclasses.replace(packaged, name=str(given[2]))
+
+    monkeypatch.setattr(command, "embedded_table", embedded_table)
     # What is measured has tests of its own.
-    nothing = dict.fromkeys(PARTS, lambda *_: iter(()))
-    monkeypatch.setattr(units, "MEASURES", nothing)
+    monkeypatch.setattr(units, "MEASURES", dict.fromkeys(PARTS, lambda *_: iter(())))
     embedded: list[list[str]] = []
     monkeypatch.setattr(embedding, "main", embedded.append)
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```bash\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.S | re.M)
     tables = []
-    for line in "".join(blocks).splitlines():
+    for line in commands_on(ROOT / "docs/robustness.md"):
         program, flag, module, *arguments = shlex.split(line)
         assert [program, flag] == ["python", "-m"]
         if module.endswith(".embedding"):
             embedding.main(arguments)
             continue
-        some = ["--seeds", "0", "--workers", "1", "--parts", "self_labelling"]
-        assert command.main([*arguments, *some]) == 0
-        told = json.loads((tmp_path / "robustness.json").read_text())
-        tables.append(list(told["tables"]))
-    assert tables == [["packaged"], ["mine"], ["mine"], ["packaged", "untrained"]]
+        arguments += ["--seeds", "0", "--workers", "1", "--parts", *PARTS]
+        if "--embeddings" in arguments:
+            arguments += ["--far", "cats=photos.parquet", "--trained-on-train", "mine"]
+        assert command.main(arguments) == 0
+        told = json.loads((tmp_path / "robustness.json").read_text())["tables"]
+        tables.append({name: one["is_trained_on_train"] for name, one in told.items()})
+    untrained = {"packaged": False, "untrained": False}
+    assert tables == [{"packaged": False}, {"mine": False}, {"mine": True}, untrained]
+    paths = {split: Path(f"{split}.parquet") for split in ("train", "query", "index")}
+    assert joined == [("build", paths, "mine", {"cats": Path("photos.parquet")})]
     assert len(embedded) == 2
 
 
-def test_what_a_table_has_too_few_rows_for_is_left_out(tmp_path: Path) -> None:
+def test_what_a_table_has_too_few_rows_for_is_left_out_and_no_fault_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     few = {"embedding": np.eye(8), "label": np.array(["a", "b"] * 4)}
     np.savez(tmp_path / "few.npz", **few)  # type: ignore[arg-type]  # its stub
     assert run(tmp_path, tmp_path / "few.npz", "--seeds", 0) == []
+    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: iter([1 // 0]))
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, tmp_path / "few.npz", "--seeds", 0)
 
 
 @pytest.mark.parametrize(
@@ -158,63 +136,41 @@ def test_what_cannot_be_measured_is_told_in_one_line(
     assert not (tmp_path / "r.csv").exists()
 
 
-@pytest.fixture
-def model() -> EmbeddingModel:
-    return build_model(ModelConfig(backbone="test_resnet", weights="random", image_size=96))
-
-
-def test_the_std_of_a_map_is_that_of_a_loop(model: EmbeddingModel) -> None:
+def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build_model(ModelConfig(backbone="test_resnet", weights="random", image_size=96))
+    monkeypatch.setattr(embedding, "load_model", lambda _: model)
+    splits = np.repeat(["train", "index", "test"], 4)
+    ids = [f"{split[1]}0{row % 4}0" for row, split in enumerate(splits)]
     picture = Image.effect_noise((96, 96), 90).convert("RGB")
-    (found,) = embedding.embed_spreads(model, [picture])
+    files = [
+        tmp_path / "images" / split / "/".join(one[:3]) / f"{one}.jpg"
+        for split, one in zip(splits, ids, strict=True)
+    ]
+    for file in (*files, tmp_path / "far/a.png"):
+        file.parent.mkdir(parents=True)
+        picture.save(file)
+    landmarks = [row // 2 % 2 for row in range(12)]
+    columns = {
+        "image_id": ids,
+        "landmark_id": landmarks,
+        "hierarchical_label": [f"class {one}" for one in landmarks],
+        "natural_or_human_made": ["natural"] * 12,
+        "split": splits.tolist(),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "labels.parquet")
+    words = f"--labels {tmp_path}/labels.parquet --images {tmp_path}/images --model m --out"
+    arguments = [*words.split(), f"{tmp_path}/rows.parquet", "--far"]
+    assert embedding.main([*arguments, "a=none"]) == 1
+    assert embedding.main([*arguments, f"noise={tmp_path}/far"]) == 0
+    found = read_rows(tmp_path / "rows.parquet").splits
+    counts = {split: len(rows) for split, rows in found.items()}
+    assert counts == {"train": 4, "index": 4, "query": 4, "noise": 1}
+    assert found["train"].levels.shape == (4, 3)
     pixels = EvalImages([picture], model.image_size, model.config.crop_pct)[0][None]
     with torch.inference_mode():
         (features,) = model.backbone((pixels / 255 - model.mean) / model.std)
-    for channel, std in zip(features, found, strict=True):
-        assert statistics.pstdev(channel.flatten().tolist()) == pytest.approx(float(std), abs=1e-6)
-
-
-def test_pictures_become_a_table_of_rows(
-    model: EmbeddingModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    random, labels = np.random.default_rng(0), []
-    for split, folder in (("train", "train"), ("index", "index"), ("query", "test")):
-        for row in range(4):
-            name = f"{split[0]}0{row}0"
-            place = tmp_path / "images" / folder / "/".join(name[:3])
-            place.mkdir(parents=True, exist_ok=True)
-            pixels = random.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(place / f"{name}.jpg")
-            labels.append((name, row // 2, f"class {row // 2}", "natural", folder))
-    far = tmp_path / "far"
-    far.mkdir()
-    Image.new("RGB", (40, 40), "red").save(far / "a.png")
-    names = ("image_id", "landmark_id", "hierarchical_label", "natural_or_human_made", "split")
-    columns = dict(zip(names, map(list, zip(*labels, strict=True)), strict=True))
-    pq.write_table(pa.table(columns), tmp_path / "labels.parquet")
-    monkeypatch.setattr(embedding, "load_model", lambda _: model)
-    arguments = ["--labels", tmp_path / "labels.parquet", "--images", tmp_path / "images"]
-    arguments += ["--model", "m", "--far", f"red={far}", "--out", tmp_path / "rows.parquet"]
-    assert embedding.main([str(one) for one in arguments]) == 0
-    found = read_rows(tmp_path / "rows.parquet")
-    counts = {split: len(rows) for split, rows in found.splits.items()}
-    assert counts == {"train": 4, "index": 4, "query": 4, "red": 1}
-    assert found.splits["train"].spreads is not None
-    assert found.splits["train"].levels.shape == (4, 3)
-    assert (
-        embedding.main([str(one) for one in [*arguments[:-4], "--far", "a=none", "--out", "x"]])
-        == 1
-    )
-
-
-def test_a_part_that_the_rows_do_not_suffice_for_is_left_out_and_no_fault_of_ours(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fails(error: ValueError) -> None:
-        raise error
-
-    table = table_of_columns(made_columns(), "mine", "a test")
-    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: fails(UnfitRowsError("few")))
-    assert units.measure_unit(("failures", table, 0)) == []
-    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: fails(ValueError("axis")))
-    with pytest.raises(ValueError, match="axis"):
-        units.measure_unit(("failures", table, 0))
+    wanted = [statistics.pstdev(channel.flatten().tolist()) for channel in features]
+    assert found["noise"].spreads is not None
+    assert found["noise"].spreads[0].tolist() == pytest.approx(wanted, abs=1e-6)

@@ -1,6 +1,5 @@
 """Tables of rows: read from anybody's files, joined with labels, split, and refused."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.rows import (
-    Rows,
     UnfitRowsError,
     choosing_rows,
     embedded_table,
@@ -29,18 +27,17 @@ Columns = dict[str, NDArray[Any]]
 def test_parquet_and_npz_give_the_same_rows(columns: Columns, tmp_path: Path) -> None:
     lists = {name: one.tolist() for name, one in columns.items()}
     pq.write_table(pa.table(lists), tmp_path / "mine.parquet")
-    texts = {name: one for name, one in columns.items() if one.dtype != object}
-    blank = {name: np.where(columns[name] == None, "", columns[name]).astype(str)  # noqa: E711
-             for name in ("label", "group")}  # fmt: skip
-    np.savez(tmp_path / "mine.npz", **texts, **blank)  # type: ignore[arg-type]  # its stub
+    for name in ("label", "group"):
+        columns[name] = np.array([one or "" for one in columns[name]])
+    np.savez(tmp_path / "mine.npz", **columns)  # type: ignore[arg-type]  # its stub
     first, second = (read_rows(tmp_path / f"mine.{end}") for end in ("parquet", "npz"))
     assert first.name == second.name == "mine"
     assert list(first.splits) == list(second.splits) == ["train", "index", "query", "photos"]
     for split, rows in first.splits.items():
-        for field in dataclasses.fields(Rows):
-            pair = [getattr(one.splits[split], field.name) for one in (first, second)]
-            if field.name != "groups" or split != "photos":
-                np.testing.assert_array_equal(*pair)
+        other = second.splits[split]
+        np.testing.assert_array_equal(rows.features, other.features)
+        np.testing.assert_array_equal(rows.spreads, other.spreads)
+        np.testing.assert_array_equal(rows.levels, other.levels)
         assert (rows.labels >= 0).all() == (split != "photos")
     assert list(first.far) == ["photos"]
     assert len(np.unique(first.far["photos"].groups)) == 20
@@ -55,14 +52,10 @@ def test_without_splits_and_groups_all_rows_train_and_each_is_a_group() -> None:
 
 
 def test_levels_are_group_label_and_kind() -> None:
-    columns = {
-        "embedding": np.eye(4),
-        "label": np.array(["b", "b", "a", "c"]),
-        "group": np.array(["x", "x", "y", "z"]),
-        "kind": np.array(["n", "n", "n", "h"]),
-    }
-    rows = table_of_columns(columns, "mine", "a file").splits["train"]
-    assert rows.levels.tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 1], [2, 2, 0]]
+    texts = {"group": "xxyz", "label": "bbac", "kind": "nnnh"}
+    columns = {name: np.array(list(text)) for name, text in texts.items()}
+    table = table_of_columns({**columns, "embedding": np.eye(4)}, "mine", "a file")
+    assert table.splits["train"].levels.tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 1], [2, 2, 0]]
 
 
 @pytest.mark.parametrize(
@@ -86,33 +79,28 @@ def test_what_is_no_table_is_refused(change: dict[str, Any], word: str) -> None:
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("no")
-    pq.write_table(pa.table({"embedding": [[1.0], [1.0, 2.0]], "label": ["a", "b"]}),
-                   tmp_path / "b.parquet")  # fmt: skip
+    uneven = {"embedding": [[1.0], [1.0, 2.0]], "label": ["a", "b"]}
+    pq.write_table(pa.table(uneven), tmp_path / "b.parquet")
     for name in ("a", "b", "none"):
         with pytest.raises(InputError, match="parquet"):
             read_rows(tmp_path / f"{name}.parquet")
 
 
 def test_embeddings_are_joined_with_labels_by_image(tmp_path: Path) -> None:
-    rows = {
-        split: pa.table(
-            {
-                "image_id": [f"{split}{row}" for row in range(4)],
-                "landmark_id": [1, 1, 2, 2],
-                "hierarchical_label": ["a", "a", "b", "b"],
-                "natural_or_human_made": ["n", "n", "h", "h"],
-                "split": [split] * 4,
-            }
-        )
-        for split in ("train", "query", "index")
+    splits = ["train", "query", "index"]
+    labels = {
+        "image_id": [f"{split}{row}" for split in splits for row in range(4)],
+        "landmark_id": [1, 1, 2, 2] * 3,
+        "hierarchical_label": ["a", "a", "b", "b"] * 3,
+        "natural_or_human_made": ["n", "n", "h", "h"] * 3,
+        "split": np.repeat(splits, 4).tolist(),
     }
-    pq.write_table(pa.concat_tables(rows.values()), tmp_path / "labels.parquet")
-    files = {}
-    for split, table in rows.items():
-        files[split] = tmp_path / f"{split}.parquet"
-        ids = table["image_id"].to_pylist()[::-1]
-        vectors = [[float(one[-1]), 1.0] for one in ids]
-        pq.write_table(pa.table({"image_id": ids, "embedding": vectors}), files[split])
+    pq.write_table(pa.table(labels), tmp_path / "labels.parquet")
+    files = {split: tmp_path / f"{split}.parquet" for split in splits}
+    for split, path in files.items():
+        ids = [f"{split}{row}" for row in (3, 2, 1, 0)]
+        vectors = [[float(row), 1.0] for row in (3, 2, 1, 0)]
+        pq.write_table(pa.table({"image_id": ids, "embedding": vectors}), path)
     far = tmp_path / "far.parquet"
     pq.write_table(pa.table({"embedding": [[3.0, 4.0]]}), far)
     found = embedded_table(str(tmp_path / "labels.parquet"), files, "mine", {"cats": far})
@@ -120,8 +108,8 @@ def test_embeddings_are_joined_with_labels_by_image(tmp_path: Path) -> None:
     assert (train[:, 0] / train[:, 1]).tolist() == [0, 1, 2, 3]
     assert found.far["cats"].features.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
     # Landmark 1 of train is another than landmark 1 of the index, which the query shows.
-    groups = {split: one.groups for split, one in found.splits.items()}
-    assert groups["query"].tolist() == groups["index"].tolist()
+    groups = {split: one.groups.tolist() for split, one in found.splits.items()}
+    assert groups["query"] == groups["index"]
     assert not set(groups["train"]) & set(groups["index"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.labels.agreement.label_files import (
     ComparedLandmark,
+    LabelRow,
     LabelRows,
     read_label_files,
     side_by_side,
@@ -14,18 +15,9 @@ from hgld.benchmarks.labels.agreement.label_files import (
 from hgld.engine.workspace import Workspace
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 
-COLUMNS = (
-    *("landmark_id", "category", "supercategory", "hierarchical_label"),
-    "natural_or_human_made",
-)
-SIDES = {
-    "lake": "natural",
-    "ocean area ": "natural",
-    "ocean area": "natural",
-    "church": "human-made",
-    "museum": "human-made",
-    "boat": "human-made",
-}
+COLUMNS = ("landmark_id", *LabelRow._fields)
+NATURAL = {"lake", "ocean area", "ocean area "}
+BUILT = {"church", "museum", "boat"}
 # The deciding class and the label we give it; Q4 is ignored.
 CLASSES = {
     "Q1": ("lake", "lake"),
@@ -34,6 +26,10 @@ CLASSES = {
     "Q4": ("tourist attraction", None),
     "Q5": ("ship", "boat"),
 }
+
+
+def side_of(label: str | None) -> str:
+    return "natural" if label in NATURAL else "human-made" if label in BUILT else ""
 
 
 def category_of(landmark_id: int) -> str:
@@ -55,9 +51,9 @@ def write_labels(
         sheet = csv.writer(file, lineterminator="\n")
         sheet.writerow(COLUMNS)
         for landmark_id, label in labels.items():
-            side = SIDES.get(label or "", "")
             text = (texts or {}).get(landmark_id, "")
-            sheet.writerow([landmark_id, category_of(landmark_id), text, label or "", side])
+            row = landmark_id, category_of(landmark_id), text, label or "", side_of(label)
+            sheet.writerow(row)
     return path
 
 
@@ -92,7 +88,7 @@ def write_labelled_build(workspace: Workspace, classes: Mapping[int, Sequence[st
     write_metadata(workspace, landmarks, [{"split": "test", "image_id": "0" * 16}])
     write_scrape(workspace, rows, [row | {"status": "ok", "qid": "Q9"} for row in landmarks])
     decisions = {
-        qid: ("assigned", label, SIDES[label]) for qid, (_, label) in CLASSES.items() if label
+        qid: ("assigned", label, side_of(label)) for qid, (_, label) in CLASSES.items() if label
     }
     write_taxonomy(workspace, rows, decisions)
     run_annotate(workspace, AnnotateConfig())

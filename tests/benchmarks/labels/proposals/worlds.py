@@ -28,20 +28,15 @@ def encode(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def source_of(tables: TaxonomyTables) -> SilverSource:
-    names = [(each.hierarchical_label.strip(), each.hierarchical_label, "name")
-             for each in tables.supercategories]  # fmt: skip
-    aliases = [
+    rows = [(one.strip(), one, "name")
+            for one in (each.hierarchical_label for each in tables.supercategories)]  # fmt: skip
+    rows += [
         (each.alias, each.hierarchical_label, "alias")
         for each in tables.aliases
         if each.language == "en"
     ]
-    rows = names + aliases
-    words = pa.table(
-        {
-            "phrase": [row[0] for row in rows],
-            "hierarchical_label": [row[1] for row in rows],
-            "kind": [row[2] for row in rows],
-            "embedding": pa.array(list(encode([row[0] for row in rows])), pa.list_(pa.float32())),
-        }
-    )
+    phrases, labels, kinds = (list(column) for column in zip(*rows, strict=True))
+    vectors = pa.array(list(encode(phrases)), pa.list_(pa.float32()))
+    columns = {"phrase": phrases, "hierarchical_label": labels, "kind": kinds}
+    words = pa.table({**columns, "embedding": vectors})
     return SilverSource(tables=tables, words=words, encode=encode)

@@ -76,8 +76,6 @@ def test_centring_takes_the_mean_off_and_restores_the_norm() -> None:
     np.testing.assert_allclose(points.mean, [0.7, 0.7], atol=1e-7)
     # The mean itself becomes zero, and no number is undefined.
     np.testing.assert_array_equal(points_of(unit_vectors(1)).vectors, np.zeros((1, 8)))
-    plain = points_of(vectors, centre=False)
-    np.testing.assert_allclose(plain.vectors[plain.row], vectors, atol=1e-6)
 
 
 def test_points_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> None:

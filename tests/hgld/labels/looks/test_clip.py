@@ -1,8 +1,7 @@
 import hashlib
 import math
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,23 +101,6 @@ def look(model: Any, landmarks: Any, threads: Executor) -> list[list[Any]]:  # n
     return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
 
 
-def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
-    clip: ClipModel, tiny_weights: Path, shared: Path, tmp_path: Path, threads: Executor
-) -> None:
-    """They are decoded at a reduced size, which changes little."""
-    with tarfile.open(shared / "gldv2_mini/train/images_000.tar") as tar:
-        tar.extractall(tmp_path, tar.getmembers()[:15], filter="data")
-    files = [picture_file(path) for path in sorted(tmp_path.rglob("*.jpg"))]
-    (votes,) = look(clip, [files], threads)
-    decoded = [Image.open(file.path).convert("RGB") for file in files]
-    logits = plain_features(tiny_weights, decoded) @ clip.encode(TEXTS).T / 0.07
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # (15, 3)
-    assert len(shares) == 15
-    for vote, share in zip(votes, shares, strict=True):
-        assert share[vote.name] == pytest.approx(share.max(), abs=1e-3)
-        assert vote.confidence == pytest.approx(share[vote.name], abs=1e-3)
-
-
 Painted = Callable[[str], list[PictureFile]]
 
 
@@ -140,13 +122,11 @@ def test_landmarks_keep_their_votes(painted: Painted, threads: Executor) -> None
     assert model.batches == [60, 10, 1]
 
 
-class AtOnce(Executor):
+class AtOnce(ThreadPoolExecutor):
     """Prepares everything that it is given before anybody asks for it."""
 
-    def submit(self, call: Callable[..., Any], /, *given: object, **named: object) -> Any:  # noqa: ANN401
-        done = Future[Any]()
-        done.set_result(call(*given, **named))
-        return done
+    def map(self, call: Callable[..., Any], *given: Any, **_: object) -> Iterator[Any]:  # noqa: ANN401
+        return iter([*map(call, *given)])
 
 
 def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:

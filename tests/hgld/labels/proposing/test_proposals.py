@@ -5,7 +5,7 @@ import pytest
 from hgld.engine.dataset import conform
 from hgld.labels.proposing import proposals
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.proposals import ClusterPart, Proposal, Reason, cluster_proposals, parts
+from hgld.labels.proposing.proposals import ClusterPart, Proposal, cluster_proposals, parts
 from hgld.tables import CLUSTER_PROPOSALS
 
 TYPICAL = Proposal(
@@ -72,10 +72,3 @@ def test_only_the_surest_are_automatic(confidence: float, tier: str) -> None:
     tiers = Calibration(ask_below=0.5, automatic_from=0.99)
     chosen = proposals.choose(("lake", "river"), (confidence, 0.0), tiers, may_ignore=True)
     assert chosen.tier == tier
-
-
-def test_evidence_names_the_strongest_first_and_what_speaks_for_the_other() -> None:
-    speaking = [Reason(1.0, "weak"), Reason(3.0, "strong"), Reason(2.0, "")]
-    words = proposals.evidence(speaking, [Reason(0.5, "a word for it")], "")
-    assert words == "strong; weak; but for ignore: a word for it"
-    assert proposals.evidence([], [], "lake")

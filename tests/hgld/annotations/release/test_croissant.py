@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from hgld.engine.files import file_digest
-from hgld.engine.workspace import Workspace
-from tests.hgld.annotations.release.worlds import described, release, rows_of
-from tests.hgld.annotations.world import write_inputs
+from tests.hgld.annotations.release.worlds import described, rows_of
 
 # The reader uses what rdflib and pandas warn of.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -62,16 +60,6 @@ def test_the_reader_reads_every_row_of_every_table(released_with_all: Path) -> N
     assert rows.keys() == wanted.keys() >= {"train", "filled_train", "bad", "credits"}
     for record, those in wanted.items():
         assert rows[record] == those, record
-
-
-def test_only_tables_with_rows_are_described(released: Path, workspace: Workspace) -> None:
-    write_inputs(workspace, [])
-    some, none = (
-        {one["@id"] for one in described(folder)["recordSet"]}
-        for folder in (released, release(workspace))
-    )
-    assert some == expected(released).keys()
-    assert none == {"landmarks", "hierarchy"}
 
 
 def test_every_file_of_the_tables_is_there_with_its_digest(released: Path) -> None:

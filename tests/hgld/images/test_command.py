@@ -21,22 +21,6 @@ ONE = "wikipedia/commons/a/ab/One.jpg"
 PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
 
 
-def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) -> None:
-    for split, number in (("train", 1), ("index", 1), ("test", 2)):
-        add_tar(tmp_path / "bucket", split, 0, images_tar([number]))
-    config = tmp_path / "hgld.toml"
-    config.write_text("[images]\ntrain_tars = 9\nindex_tars = 5\ntest_tars = 1\n")
-    words = ["--base-url", str(tmp_path / "bucket"), "--root", str(tmp_path / "build")]
-    done = run_typed(["images", *words, "--config", str(config)])
-    assert done.returncode == 1
-    train, index, line = [one for one in done.stderr.splitlines() if "tars" in one]
-    assert "8 of 9 tars of train" in train
-    assert "4 of 5 tars of index" in index
-    assert line.startswith("error: ")
-    for part in ("images-train: 8 rows failed", "images-index: 4 rows failed", "train_tars"):
-        assert part in line
-
-
 @pytest.mark.fault(162, "images killed in a download")
 def test_ctrl_c_stops_it_at_once_and_what_came_is_kept(train: Train) -> None:
     add_tar(train.bucket, "train", 1, images_tar([2, 3], size=20_000))

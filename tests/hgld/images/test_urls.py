@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from hgld.engine.stage import StageReport
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import images_stage, plan_images, run_images
+from hgld.images.stage import run_images
 from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
 from hgld.tables import BAD_IMAGES
@@ -88,7 +87,6 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     assert row["tar"] == f"{published.url}/{path_of(3)}"
     assert row["tar_md5"] is None
     assert workspace.path(image_path("train", image_id(3))).read_bytes() == JPEG
-    assert run(workspace).skipped
     assert run(workspace, 8).manifest.rows == 8
     assert set(published.hits.values()) == {1}  # and only the other two were fetched
 
@@ -111,13 +109,6 @@ def test_what_is_not_fetched_that_way_is_asked_of_nobody(
         run(workspace, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("published")
-def test_a_file_without_addresses_is_named(workspace: Workspace) -> None:
-    workspace.path(CSV).unlink()
-    with pytest.raises(InputError, match=r"train\.csv"):
-        run(workspace)
-
-
 @pytest.mark.fault(82, "picture that its server has no more, or not yet")
 def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     workspace: Workspace, published: FolderServer, waits: list[float]
@@ -136,7 +127,6 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
         assert word in str(found[image_id(number)]["error"])
     assert len(waits) == 4 + 1
     assert hits(published, 7) == [1, 1, 1, 5, 2, 1, 1]
-    assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
     published.statuses.clear()
     published.redirects.clear()
@@ -216,10 +206,3 @@ def test_a_picture_without_an_address_is_a_failed_row(
     assert run(workspace, 9).manifest.failed == 1
     assert rows(workspace)[image_id(8)]["error"]
     assert published.hits.total() == 8
-
-
-def test_a_plan_asks_nobody(workspace: Workspace, published: FolderServer) -> None:
-    plan = plan_images(workspace, settings(workspace, 8, pause_s=0.5), "train")
-    assert plan.startswith("train: 8 of 8 pictures")
-    assert "4 s" in plan
-    assert published.hits.total() == 0

@@ -55,10 +55,6 @@ def test_broken_exif_data_fail_no_picture() -> None:
         for kind in ("JPEG", "PNG", "WEBP"):
             image = decode_picture(encoded(drawing(), kind, exif=broken))
             assert image.size in {SIZE, SIZE[::-1]}
-    tags = {256: (3, 1, 8), 257: (3, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
-    tags |= {277: (3, 1, 1), 273: (4, 1, 300), 278: (3, 1, 8), 279: (4, 1, 64)}
-    nowhere = tags | {34665: (4, 1, 99_999_999), 34853: (5, 1, 3)}
-    assert decode_picture(pictures.tiff_of(nowhere)).size == (8, 8)
 
 
 @pytest.mark.fault(68, "picture of an unusual kind")
@@ -126,12 +122,6 @@ def test_other_formats_are_no_pictures(kind: str, monkeypatch: pytest.MonkeyPatc
     assert started == []
 
 
-@pytest.mark.parametrize(("content", "word"), [(b"", "0 bytes"), (b"<html>gone</html>", "<html>")])
-def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, word: str) -> None:
-    with pytest.raises(PictureError, match=word):
-        decode_picture(content)
-
-
 @pytest.mark.fault(65, "pixel bomb")
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
     assert MAX_PIXELS < 9000 * 8000
@@ -140,8 +130,6 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
     with pytest.raises(PictureError, match="2,399"):
         decode_picture(encoded(drawing(), "BMP"), max_pixels=2399)
     assert decode_picture(encoded(drawing(), "BMP"), max_pixels=2400).size == SIZE
-    with pytest.raises(PictureError, match="178,956,970"):
-        decode_picture(png_claiming(60_000, 60_000))
 
 
 @pytest.mark.fault(65, "pixel bomb")

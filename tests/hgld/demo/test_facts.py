@@ -8,17 +8,10 @@ from pathlib import Path
 from hgld.annotations.rule import deciding_classes
 from hgld.demo.facts import class_labels, decisions_text, landmarks
 from hgld.demo.painters import scenes
-from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CLASSES, TAXONOMY
 from tests.worlds.builders import table_of
 
 DECISIONS = [json.loads(line) for line in decisions_text().splitlines()]
-
-
-def test_there_are_about_300_landmarks_over_100_classes_and_40_super_categories() -> None:
-    assert 300 <= len(landmarks()) <= 360
-    assert len({qid for landmark in landmarks() for qid in landmark.class_qids}) >= 100
-    assert len({landmark.hierarchical_label for landmark in landmarks()}) >= 40
 
 
 def test_no_two_landmarks_share_an_id_a_name_or_a_category() -> None:
@@ -27,13 +20,10 @@ def test_no_two_landmarks_share_an_id_a_name_or_a_category() -> None:
         assert [value for value, count in counts.items() if count > 1] == []
 
 
-def test_about_60_percent_are_train_and_most_super_categories_are_in_both_spaces() -> None:
+def test_most_super_categories_are_in_both_label_spaces() -> None:
     spaces = defaultdict(list)
     for landmark in landmarks():
         spaces[landmark.hierarchical_label].append(landmark.split)
-        assert landmark.split == ("train" if landmark.landmark_id <= 10_000 else "index")
-    train = sum(landmark.split == "train" for landmark in landmarks())
-    assert 0.55 <= train / len(landmarks()) <= 0.65
     assert [name for name, of in spaces.items() if len(of) > 1 and len(set(of)) == 1] == []
 
 
@@ -63,13 +53,6 @@ def test_a_super_category_is_what_the_rule_makes_of_the_classes_and_has_a_scene(
     found = {row["landmark_id"]: row["hierarchical_label"] for row in deciding.to_pylist()}
     assert found == {one.landmark_id: one.hierarchical_label for one in landmarks()}
     assert set(scenes()["scenes"]) == set(found.values())
-
-
-def test_category_urls_are_written_as_gldv2_writes_them() -> None:
-    for landmark in landmarks():
-        assert title_of_url(landmark.category).startswith("Category:")
-        assert landmark.category.startswith("http://commons.wikimedia.org/wiki/Category:")
-        assert landmark.category.isascii()
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -65,9 +65,6 @@ def test_ids_are_those_of_the_label_files(mini: Path) -> None:
     assert data.train.names("hierarchical_label") == data.query.names("hierarchical_label")
     assert list(data.index.names("hierarchical_label")) == names
     assert list(data.train.names("landmark_id")) == sorted(both[0], key=int)
-    row = data.train.to_arrow().slice(0, 1).to_pylist()[0]
-    assert data.train.labels()[0, 1] == names.index(row["hierarchical_label"])
-    assert set(data.hierarchy["hierarchical_label"].to_pylist()) == set(names)
 
 
 def test_an_image_that_train_clean_lists_twice_is_refused(mini: Path, tmp_path: Path) -> None:
@@ -82,6 +79,5 @@ def test_a_file_that_is_missing_is_named_when_it_is_needed(mini: Path, tmp_path:
     shutil.copy(mini / "train_label_to_hierarchical.csv", tmp_path)
     data = hgld.load(tmp_path)
     assert list(data.splits) == ["train"]
-    assert len(data.hierarchy) > 10
     with pytest.raises(InputError, match=r"train_clean\.csv"):
         len(data.train)

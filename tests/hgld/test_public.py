@@ -1,8 +1,6 @@
 """What a user imports: every exported member, and an example of each that runs."""
 
-import doctest
 import importlib
-import inspect
 import re
 import subprocess
 import sys
@@ -11,21 +9,6 @@ from pathlib import Path
 import pytest
 
 import hgld
-
-
-@pytest.mark.parametrize("module", ["hgld", "hgld.loading", "hgld.losses", "hgld.metrics"])
-def test_every_exported_member_has_an_example(module: str) -> None:
-    # That examples run is seen in `tests/test_docstrings.py`.
-    home = importlib.import_module(module)
-    assert home.__all__
-    without = []
-    for name in home.__all__:
-        member = getattr(home, name)
-        found = doctest.DocTestFinder().find(member, name) if callable(member) else []
-        is_plain = inspect.ismodule(member) or isinstance(member, str)
-        if not is_plain and not any(one.examples for one in found):
-            without.append(name)
-    assert without == []
 
 
 def run(code: str) -> str:

@@ -1,21 +1,18 @@
 """Some pictures of a split: searched for in whole tars, counted by the server."""
 
 import dataclasses
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import plan_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import BAD_IMAGES
-from tests.hgld.images.runs import TARS, Train, records
+from tests.hgld.images.runs import Train, records
 from tests.worlds.gldv2.files import add_tar, image, image_id, picture, tar_bytes
-from tests.worlds.gldv2.folder_server import serve
 
 Listing = Callable[..., Path]
 
@@ -75,22 +72,6 @@ def test_a_picture_that_no_tar_has_is_a_failed_row_and_not_searched_for_twice(
         assert train.hits() == [1, 1, 1]
     train.run(only=listed(1, 77))  # another question
     assert train.hits() == [2, 2, 2]
-
-
-@pytest.mark.usefixtures("waits")
-def test_a_search_that_was_stopped_goes_on_behind_the_tars_that_were_read(
-    train: Train, listed: Listing
-) -> None:
-    only = listed(0, 4)
-    train.server.leaves_after = TARS[1]
-    with pytest.raises(FetchError, match=re.escape(TARS[2])):
-        train.run(only=only)
-    assert train.hits() == [1, 1, 0]
-    with serve(train.bucket) as server:
-        report = train.run(server.url, only=only)
-        assert [server.hits[tar] for tar in TARS] == [0, 0, 1]
-    assert report.manifest.failed == 0
-    assert report.manifest.outputs == train.clean(only=only)
 
 
 def test_a_plan_counts_what_is_to_come_and_fetches_nothing(train: Train, listed: Listing) -> None:

@@ -1,12 +1,10 @@
 """What of a tar becomes a picture, and what is refused: bombs, links, damage, other places."""
 
-import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from hgld.errors import InputError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted, extract_images, image_path, read_members
 from tests.worlds.gldv2.files import image_id, images_tar, member_name, picture, tar_bytes
@@ -81,30 +79,15 @@ def test_a_picture_that_is_too_large_is_refused_alone(
         header(member_name(1), -512),
         header("././@PaxHeader", 4_000_000_000, tarfile.XHDTYPE),
         header("some/file", 2**62, b"Z"),
+        header(member_name(1), 3_000_000_000, tarfile.GNUTYPE_SPARSE),
     ],
 )
 def test_a_declared_size_is_a_cap(tar: Path, bomb: bytes) -> None:
     tar.write_bytes(whole(7) + bomb + END)
     members = read_members(tar)
     assert next(members).image_id == image_id(7)
-    with pytest.raises(tarfile.TarError, match="1,024"):
+    with pytest.raises(tarfile.TarError, match=r"1,024|sparse"):
         next(members)
-
-
-@pytest.mark.fault(69, "tar bomb")
-def test_a_sparse_file_is_no_image(tar: Path, tmp_path: Path) -> None:
-    """10 KB of tar that stand for 3 GB of zeros, in both ways that GNU tar writes them."""
-    (tmp_path / "0/0/1").mkdir(parents=True)
-    with (tmp_path / member_name(1)).open("wb") as file:
-        file.truncate(3_000_000_000)
-    for way in ("gnu", "posix"):
-        command = ["tar", "--sparse", f"--format={way}", "-C", str(tmp_path), "-cf", str(tar)]
-        subprocess.run([*command, member_name(1)], check=True)
-        assert tar.stat().st_size < 20_000
-        try:
-            assert [member.image_id for member in read_members(tar)] == [""]
-        except tarfile.TarError as error:
-            assert "sparse" in str(error)  # noqa: PT017 - the one way raises
 
 
 @pytest.mark.fault(69, "tar bomb")
@@ -220,10 +203,3 @@ def test_a_damaged_tar_is_an_error_after_what_is_whole(
     with pytest.raises(tarfile.TarError):
         list(images)
     assert pictures(tar) == extracts(*range(1, whole + 1))
-
-
-def test_a_place_that_cannot_be_written_is_an_error_of_ours(tar: Path) -> None:
-    (tar.parent / "deep/build/images").mkdir(parents=True)
-    (tar.parent / "deep/build/images/train").write_text("a file where a folder must be")
-    with pytest.raises(InputError, match=r"0010000000000001\.jpg"):
-        extracted(tar, images_tar([1]))

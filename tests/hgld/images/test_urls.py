@@ -198,11 +198,3 @@ def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
     for number, size in enumerate([(120, 240), (180, 90)]):
         with Image.open(workspace.path(image_path("train", image_id(number)))) as image:
             assert image.size == size
-
-
-def test_a_picture_without_an_address_is_a_failed_row(
-    workspace: Workspace, published: FolderServer
-) -> None:
-    assert run(workspace, 9).manifest.failed == 1
-    assert rows(workspace)[image_id(8)]["error"]
-    assert published.hits.total() == 8

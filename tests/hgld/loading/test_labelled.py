@@ -4,11 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
 import hgld
-from hgld.errors import InputError
 from tests.hgld.loading.world import CLASS_OF, COUNTS, DECISIONS, image_rows
 
 
@@ -92,11 +90,3 @@ def test_pandas_gets_only_flat_columns(built: Path) -> None:
         kinds = {type(value) for value in frame[column].dropna()}
         assert not kinds & {list, dict, tuple, np.ndarray, object}, column
     assert list(frame["image_id"]) == train.image_ids()
-
-
-def test_hierarchy_and_landmarks_are_the_tables_of_the_build(built: Path) -> None:
-    data = hgld.load(built)
-    assert data.hierarchy.equals(pq.read_table(built / "annotations/hierarchy.parquet"))
-    assert data.landmarks.equals(pq.read_table(built / "annotations/landmarks.parquet"))
-    with pytest.raises(InputError, match="val"):
-        _ = data["val"]

@@ -113,10 +113,3 @@ def table(**columns: list[object]) -> pa.Table:
 def test_a_table_that_says_no_labels_is_refused(source: object, word: str) -> None:
     with pytest.raises(InputError, match=word):
         hgld.load(source, levels=("p",)).train.labels()
-
-
-def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text('image_id,product\n"a,b\n')
-    with pytest.raises(InputError, match=r"x\.csv"):
-        hgld.load(path, levels=("product",))

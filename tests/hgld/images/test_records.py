@@ -5,11 +5,10 @@ import os
 
 import pytest
 
-from hgld.errors import DamagedError
 from hgld.images.bucket import list_damages
 from hgld.images.records import damaged_pictures
 from hgld.images.tars import image_path
-from tests.hgld.images.runs import RECORDS, TARS, Train
+from tests.hgld.images.runs import RECORDS, Train
 from tests.worlds.gldv2.files import image_id, picture
 
 
@@ -57,19 +56,6 @@ def test_bits_that_flipped_under_an_old_date_are_found_by_the_deep_look(train: T
     flipped.unlink()  # which is what training tells to do
     assert train.run().skipped
     assert flipped.read_bytes() == picture(2)
-
-
-@pytest.mark.usefixtures("done")
-def test_what_cannot_be_had_again_is_said_and_the_rest_is_restored(train: Train) -> None:
-    train.place(0).write_bytes(picture(3))  # of the same size
-    train.place(2).unlink()
-    (train.bucket / TARS[0]).rename(train.bucket / "away.tar")
-    for _ in range(2):
-        with pytest.raises(DamagedError, match="404"):
-            train.run()
-    (train.bucket / "away.tar").rename(train.bucket / TARS[0])
-    assert train.run().skipped
-    assert train.place(0).read_bytes() == picture(0)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "of an interrupted run"])

@@ -1,11 +1,13 @@
 """Every tar becomes pictures and records, whatever happens on the way."""
 
+import dataclasses
 import errno
 import hashlib
 import os
 import re
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,14 +15,25 @@ import pytest
 
 from hgld.engine.stage import find_beside
 from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import images_stage, run_images
+from hgld.images.stage import images_stage, plan_images, run_images
+from hgld.metadata.stage import MetadataConfig, run_metadata
+from hgld.tables import BAD_IMAGES
 from tests.hgld.images.runs import RECORDS, TARS, Train, records
 from tests.worlds.forked import Forked, run_forked
-from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
+from tests.worlds.gldv2.files import (
+    add_tar,
+    image,
+    image_id,
+    images_tar,
+    member_name,
+    picture,
+    tar_bytes,
+)
 from tests.worlds.gldv2.folder_server import kill_when, serve
 
 TAR = TARS[1]
@@ -111,15 +124,11 @@ def test_too_little_room_stops_before_the_download(
     assert numbers(train) == [*range(6)]
 
 
-def test_a_base_that_has_no_tars_or_no_md5s_is_refused_before_the_first_tar(train: Train) -> None:
+def test_a_base_that_has_no_tars_is_refused_before_the_first_tar(train: Train) -> None:
     for base in (train.server.url, train.bucket):
         with pytest.raises(FetchError, match="test"):
             run_images(train.workspace, ImagesConfig(base_url=str(base)), "test")
     assert train.server.hits.total() == 1
-    (train.bucket / "md5sum/train/md5.images_001.txt").write_text("<html>\nsign in</html>")
-    with pytest.raises(FetchError, match=r"images_001"):
-        train.run()
-    assert train.hits() == [0, 0, 0]
 
 
 @pytest.mark.fault(163, "server that goes away between two tars")
@@ -241,21 +250,10 @@ def test_the_same_tars_at_another_address_are_not_fetched_again_and_other_ones_a
     assert train.place(0).read_bytes() == picture(77)
 
 
-def test_more_tars_fetch_only_the_new_ones_and_fewer_leave_no_record_of_the_others(
-    train: Train,
-) -> None:
-    train.run(train_tars=2)
-    train.run(train_tars=3)
-    assert train.run(train_tars=1).manifest.outputs == train.clean(train_tars=1)
-    assert numbers(train) == [0, 1]
-    assert set(train.server.hits.values()) == {1}
-
-
 def test_a_changed_tar_is_extracted_again_from_the_web_once_the_kept_md5s_are_deleted(
     train: Train,
 ) -> None:
     first = train.run().manifest
-    right = (train.bucket / TAR).read_bytes()
     # The same name and members, other pictures: only the MD5 tells.
     content = tar_bytes({member_name(2): picture(77), member_name(3): picture(3)})
     add_tar(train.bucket, "train", 1, content)
@@ -264,7 +262,86 @@ def test_a_changed_tar_is_extracted_again_from_the_web_once_the_kept_md5s_are_de
     assert train.run().manifest.outputs != first.outputs
     assert train.place(2).read_bytes() == picture(77)
     assert train.hits() == [1, 2, 1]
-    # The MD5s of a folder are read each time.
-    train.run(train.bucket)
-    add_tar(train.bucket, "train", 1, right)
-    assert train.run(train.bucket).manifest.outputs == first.outputs
+
+
+Listing = Callable[..., Path]
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Listing:
+    """Writes the list of the only pictures that are wanted."""
+
+    def write(*numbers: int) -> Path:
+        path = tmp_path / "only.txt"
+        path.write_text("".join(f"{image_id(number)}\n" for number in numbers))
+        return path
+
+    return write
+
+
+def pictures(train: Train) -> set[str]:
+    return {path.stem for path in train.workspace.path("images/train").rglob("*.jpg")}
+
+
+def test_whichever_way_they_came_the_rows_are_the_same(
+    train: Train, tmp_path: Path, listed: Listing
+) -> None:
+    searched = train.run(only=listed(4, 1, 2))
+    assert train.run(only=listed(4, 1, 2), parallel=3).skipped
+    assert [row["image_id"] for row in records(train.workspace)] == [*map(image_id, (1, 2, 4))]
+    for name, before in (("whole", None), ("grown", listed(1))):
+        other = dataclasses.replace(train, workspace=Workspace(tmp_path / name))
+        other.run(only=before)
+        assert other.run(only=listed(4, 1, 2)).manifest.outputs == searched.manifest.outputs
+
+
+def test_tars_are_read_until_all_are_found(train: Train, listed: Listing) -> None:
+    train.run(only=listed(2))
+    assert train.hits() == [1, 1, 0]
+    assert pictures(train) == {image_id(2)}
+
+
+def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(
+    train: Train, listed: Listing
+) -> None:
+    train.run(only=listed(0))
+    assert train.run().manifest.rows == len(pictures(train)) == 6
+    before = train.server.hits.total()
+    assert train.run(only=listed(0, 5)).manifest.rows == 2
+    assert train.server.hits.total() == before
+
+
+def test_a_picture_that_no_tar_has_is_a_failed_row_and_not_searched_for_twice(
+    train: Train, listed: Listing
+) -> None:
+    for _ in range(2):
+        assert train.run(only=listed(0, 77)).manifest.failed == 1
+        (row,) = [row for row in records(train.workspace) if row["status"] == "failed"]
+        assert row["image_id"] == image_id(77)
+        assert "3 tars" in str(row["error"])
+        assert train.hits() == [1, 1, 1]
+    train.run(only=listed(1, 77))  # another question
+    assert train.hits() == [2, 2, 2]
+
+
+def test_a_plan_counts_what_is_to_come_and_fetches_nothing(train: Train, listed: Listing) -> None:
+    config = ImagesConfig(base_url=train.server.url, train_tars=3, split="train")
+    some = dataclasses.replace(config, only=listed(1, 2, 77))
+    for one, what in ((config, "3 of 3 tars"), (some, "3 of 3 pictures")):
+        assert plan_images(train.workspace, one, "train").startswith(f"train: {what}")
+    assert train.server.hits.total() == 0
+    assert not train.workspace.root.exists()
+
+
+def test_a_picture_that_only_the_metadata_name_is_a_problem_and_stops_nothing(
+    train: Train, tables: Path
+) -> None:
+    run_metadata(train.workspace, MetadataConfig(base_url=str(tables)))
+    names = {f"0/0/0/{image(number)}.jpg": picture(number) for number in (1, 2)}
+    for number, files in enumerate(({}, names)):
+        add_tar(train.bucket, "train", number, tar_bytes(files))
+    (train.bucket / "md5sum/train/md5.images_002.txt").unlink()
+    report = train.run(train_tars=2, max_bad_share=0.0)
+    assert (report.manifest.problems, report.manifest.failed) == (1, 0)
+    (listed_row,) = train.workspace.read(BAD_IMAGES["train"]).to_pylist()
+    assert listed_row["image_id"] == image(3)

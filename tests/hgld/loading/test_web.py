@@ -16,7 +16,7 @@ from hgld.loading.labelled import LabelledSplit
 from hgld.loading.web import WebFile
 from hgld.tables import ANNOTATIONS
 from tests.hgld.loading.world import write_sums
-from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.gldv2.folder_server import serve
 
 IMAGES, LABELS, LANDMARKS, SHARDS = 240_000, 78, 12_000, 2
 LAYOUT = ANNOTATIONS["train"].layout
@@ -86,15 +86,6 @@ def test_any_part_of_a_file_is_that_part(tmp_path: Path, monkeypatch: pytest.Mon
             assert file.read(length) == content[start : start + length]
         file.seek(-10, 2)
         assert file.read() == content[-10:]
-
-
-def test_a_part_that_breaks_off_is_asked_for_again(
-    served: FolderServer, waits: list[float]
-) -> None:
-    served.cut_once.add(SHARD)
-    assert len(hgld.load(f"{served.url}/annotations").train) == 17
-    assert not served.cut_once
-    assert len(waits) == 1
 
 
 def test_a_server_without_ranges_is_told_from_one_with_and_sends_little(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is drawn of a line: every spike, and no bridge over a gap."""
+"""What is drawn: every spike, no bridge over a gap, round ticks, marks where the numbers say."""
 
 import math
 import re
@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hgld.plots.axes import axis_between, axis_of, log_axis_of
 from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
+from hgld.plots.dots import Dot, dots_plot
+from hgld.plots.pages import number
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
@@ -96,3 +99,61 @@ def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
 def test_a_chart_without_a_value_is_refused() -> None:
     with pytest.raises(ValueError, match="Loss"):
         drawn([math.nan])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.31, 0.58], [-0.2, 0.413], [0.5], [0.0], [0.1234, 0.12345], [0.0, 1.0], [], [math.nan, 0.3]],
+)
+def test_an_axis_has_a_few_round_ticks_and_room_for_every_value(values: list[float]) -> None:
+    axis = axis_of(values, margin=3)
+    assert 2 <= len(axis.ticks) <= 7
+    assert list(axis.ticks) == sorted(set(axis.ticks))
+    assert (axis.at(axis.low), axis.at(axis.high)) == (3, 97)
+    for value in values:
+        assert math.isnan(value) or axis.low <= value <= axis.high
+    assert axis_of([1.0, 1.0], limits=(0, 1)).high == 1
+
+
+def test_an_axis_with_given_ends_has_its_ticks_inside() -> None:
+    axis = axis_between(0, 1234)
+    assert [tick.at for tick in axis.marked(number)] == pytest.approx(
+        [0, 20.26, 40.52, 60.78, 81.04], abs=0.01
+    )
+
+
+def test_a_logarithmic_axis_has_a_tick_at_decades() -> None:
+    axis = log_axis_of([0.5, 900.0, math.nan])
+    assert axis is not None
+    assert [tick.text for tick in axis.marked(number)] == ["1", "10", "100", "1,000"]
+    assert axis.at(10) - axis.at(1) == pytest.approx(axis.at(100) - axis.at(10), abs=0.02)
+    near = log_axis_of([1.0, 40.0])
+    assert near is not None
+    assert near.ticks == (1, 3, 10, 30)
+
+
+def dot(value: float, low: float = math.nan, high: float = math.nan) -> Dot:
+    return Dot(name="ours", value=value, text="", low=low, high=high, runs=(value,))
+
+
+def test_marks_stand_where_the_numbers_say() -> None:
+    # From 25 to 50: 27.5, 30 and 32.5 stand at 1/10, 2/10 and 3/10 of the 94 between 3 and 97.
+    plot = dots_plot([dot(48, 46, 50), dot(30, 27.5, 32.5)], "{:.0f}".format)
+    assert [tick.text for tick in plot.ticks] == ["25", "30", "35", "40", "45", "50"]
+    after, before = plot.marks
+    assert (before.low, before.at, before.high) == pytest.approx((12.4, 21.8, 31.2), abs=0.01)
+    assert (after.high, after.runs) == (97, (after.at,))
+    assert plot.zero is None
+
+
+def test_what_has_no_value_is_left_out_and_what_has_no_interval_has_no_bar() -> None:
+    (mark,) = dots_plot([dot(math.nan), dot(0.3)], str).marks
+    assert mark.low == mark.at == mark.high
+
+
+def test_changes_stand_on_both_sides_of_zero() -> None:
+    gain, loss = (plot := dots_plot([dot(0.2), dot(-0.1)], str, is_change=True)).marks
+    assert plot.zero is not None
+    assert loss.at < plot.zero < gain.at
+    only_gains = dots_plot([dot(0.2)], str, is_change=True)
+    assert only_gains.zero == only_gains.ticks[0].at

@@ -35,18 +35,6 @@ def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Proj
         np.testing.assert_allclose((low + high) / 2, 0.5, atol=1e-6)
 
 
-def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None:
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    centred -= centred.mean(axis=0)
-    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    directions *= np.sign(directions[[0, 1], np.abs(directions).argmax(axis=1)])[:, None]
-    scores = centred @ directions.T
-    low, high = scores.min(axis=0), scores.max(axis=0)
-    expected = 0.94 * (scores - (low + high) / 2) / (high - low).max() + 0.5
-    np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
-
-
 def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) -> None:
     from threadpoolctl import threadpool_limits
 

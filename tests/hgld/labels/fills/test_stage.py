@@ -10,7 +10,7 @@ from hgld.labels.fills.stage import PARENTS_FILE, FillConfig, run_fill
 from hgld.tables import FILL_CHECKS, FILLS, PARENTS, PICTURE_VOTES
 from tests.hgld.labels.fills import worlds
 from tests.hgld.labels.fills.worlds import CHURCH, LAKE, OPEN, URL, write_named_build
-from tests.worlds.builders import class_rows, table_of, write_scrape, write_stage, write_taxonomy
+from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
@@ -132,12 +132,3 @@ def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     assert (row["hierarchical_label"], row["method"]) == ("lake", "words+pictures")
     assert "pictures: lake: 3 of 3" in row["evidence"]
     assert fills(build)["train", 501]["method"] == "words"
-
-
-def test_without_a_super_category_there_is_no_guess(build: Workspace) -> None:
-    write_scrape(build, class_rows({}), [])
-    write_taxonomy(build, class_rows({}), {})
-    run_fill(build, FillConfig())
-    found = fills(build)
-    assert len(found) == 183
-    assert {(row["status"], row["best_guess"]) for row in found.values()} == {("unsure", None)}

@@ -1,14 +1,23 @@
+from importlib import resources
+from pathlib import Path
 from random import Random
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.labels.proposing.knowledge import Ruling
-from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.opinions import IGNORE
-from tests.hgld.labels.proposing.small_world import CLASSES, small_inputs
+from hgld.labels.proposing.calibration import Calibration, shipped_calibration
+from hgld.labels.proposing.knowledge import Knowledge, ProposalInputs, Ruling
+from hgld.labels.proposing.learning import OpenProposals, pool
+from hgld.labels.proposing.opinions import DOUBT, IGNORE
+from hgld.labels.proposing.proposals import METHODS
+from hgld.labels.taxonomy.rows import read_csv_rows
+from hgld.labels.taxonomy.wording import EvidenceKind
+from hgld.tables import CLUSTERS
+from tests.hgld.labels.proposing.small_world import CLASSES, WIDTH, small_inputs, words
+from tests.worlds.builders import table_of
 
 INPUTS = small_inputs(CLASSES)
 QIDS = [each[0] for each in CLASSES]
@@ -80,11 +89,56 @@ def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> Non
     np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
 
 
-def test_one_class_is_proposed_as_among_others_and_of_none_nothing_is() -> None:
-    only = OpenProposals(small_inputs(CLASSES[4:5])).proposal("Q5")
-    assert only == OpenProposals(INPUTS).proposal("Q5")
-    proposals = OpenProposals(small_inputs([]))
-    assert proposals.proposals() == []
-    assert proposals.decide({"Q1": Ruling("church")}) == []
-    with pytest.raises(ValueError, match="Q404"):
-        proposals.proposal("Q404")
+def test_of_74_official_labels_70_are_proposed_and_of_9_left_out_6_ignored_or_asked_about(
+    shared: Path, shipped_lore: Knowledge
+) -> None:
+    official = read_csv_rows(shared / "labels/supercategory_to_label.csv")
+    classes = [
+        {"class_qid": f"row {place}", "class_label": row["supercategory"], "landmarks": 1}
+        for place, row in enumerate(official)
+    ]
+    inputs = ProposalInputs(
+        classes=table_of(CLUSTERS, classes),
+        vectors=np.zeros((len(official), WIDTH), dtype=np.float32),
+        words=words(),
+        knowledge=shipped_lore,
+    )
+    pairs = list(zip(official, OpenProposals(inputs, ["wording"]).proposals(), strict=True))
+    labelled = [pair for pair in pairs if pair[0]["hierarchical_label"]]
+    assert (len(labelled), len(pairs)) == (74, 83)
+    assert sum(row["hierarchical_label"] == said.proposed_label for row, said in labelled) >= 70
+    side = "natural_or_human_made"
+    assert sum(row[side] == said.proposed_natural_or_human_made for row, said in labelled) >= 72
+    blank = [said.proposed_action for row, said in pairs if not row["hierarchical_label"]]
+    assert sum(action != "accept" for action in blank) >= 6
+
+
+def test_the_shipped_calibration_can_be_used_and_tells_where_each_figure_is_from() -> None:
+    known = shipped_calibration()
+    for numbers in zip(*known.confidence, strict=True):
+        assert list(numbers) == sorted(numbers)
+    assert {method for method, _ in known.accuracy} <= set(METHODS)
+    assert all(0 < accuracy < 1 for accuracy in known.accuracy.values())
+    assert all(0 <= weight <= 1 for weight in known.weights.values())
+    file = resources.files("hgld.labels.proposing") / "calibration.csv"
+    assert all(line.rpartition(",")[2] for line in file.read_text(encoding="utf-8").splitlines())
+    for tier in get_args(EvidenceKind):  # each kind that words can give
+        assert 0 < known.of("wording", tier) < 1
+        assert 0 < known.of("wording", f"{DOUBT} {tier}") < 1
+
+
+def test_a_pool_adds_and_tells_the_two_best() -> None:
+    tiers = Calibration(confidence=((0.0, 0.5), (2.0, 0.9)))
+    # scores: 4 x 0.25, 2 x 0.25, 1 x 0.5: the odds of the first are 1 to 1
+    verdicts = pool(np.log([[4.0, 2.0, 1.0]]), np.array([0.25, 0.25, 0.5]), tiers)
+    assert (verdicts.best[0], verdicts.second[0]) == (0, 1)
+    assert verdicts.log_odds[0] == pytest.approx(0)
+    assert verdicts.confidence[0] == pytest.approx(0.5)
+    assert verdicts.second_confidence[0] == pytest.approx(0.25)
+
+
+def test_a_temper_moves_confidence_towards_one_half_and_1_leaves_it() -> None:
+    # 0.9: odds 9, whose square root is 3: 3 / 4.
+    line = ((0.0, 0.5), (1.0, 0.9))
+    halved = Calibration(confidence=line, temper=0.5).confident(np.array([0.0, 1.0]))
+    assert halved.tolist() == pytest.approx([0.5, 0.75])

@@ -8,7 +8,7 @@ import pytest
 
 from hgld import tables
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import DamagedError, InputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
@@ -104,8 +104,6 @@ def test_a_taxonomy_counts_anywhere(workspace: Workspace, own: Path, tmp_path: P
 
 
 def test_what_is_missing_is_refused(workspace: Workspace, own: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError):
-        run_propose(workspace, ProposeConfig(taxonomy=own))
     write_clustered(workspace, own)
     with pytest.raises(InputError, match="taxonomy"):
         run_propose(workspace, ProposeConfig(taxonomy=tmp_path / "nowhere"))

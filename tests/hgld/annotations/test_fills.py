@@ -20,15 +20,17 @@ def filling(reviewed: Workspace) -> Workspace:
     return reviewed
 
 
-def labels_of(workspace: Workspace, split: str) -> dict[str, str]:
-    """Returns the label of each image that has a filled one."""
-    rows = world.filled(workspace, split)
-    return {name: row["hierarchical_label"] for name, row in rows.items()}
-
-
 def test_images_with_a_filled_label_have_a_table_of_their_own(filling: Workspace) -> None:
+    """Those of the index and of queries take the fills of index landmarks."""
+    landmarks = [*world.LANDMARKS, {"split": "index", "landmark_id": 4, "category": "c/cave"}]
+    more = [{"split": "index", "image_id": "b2", "landmark_id": 4}]
+    more.append({"split": "test", "image_id": "c2", "landmark_id": 4, "usage": "Public"})
+    world.write_inputs(filling, [*world.IMAGES, *more], landmarks=landmarks)
     run_annotate(filling, FILLS_TAKEN)
-    assert labels_of(filling, "train") == {"a3": "hill", "a2": "park"}
+    for split, labels in (("train", {"a3": "hill", "a2": "park"}), ("index", {"b2": "cave"})):
+        rows = world.filled(filling, split)
+        assert {name: row["hierarchical_label"] for name, row in rows.items()} == labels
+    assert world.filled(filling, "test")["c2"]["category"] == "c/cave"
     (shard,) = filling.shards(FILLED["train"])
     assert pq.read_schema(shard).names == ANNOTATIONS["train"].schema.names
 
@@ -90,19 +92,6 @@ def test_an_image_that_is_not_clean_is_excluded_whatever_its_landmark_is_filled_
     excluded = {row["image_id"]: row for row in filling.read(EXCLUDED).to_pylist()}
     assert excluded["a6"]["reason"] == excluded["a7"]["reason"] == "not_clean"
     assert (excluded["a6"]["best_guess"], excluded["a7"]["best_guess"]) == (None, "cave")
-
-
-def test_images_of_the_index_and_of_queries_take_the_fills_of_index_landmarks(
-    filling: Workspace,
-) -> None:
-    landmarks = [*world.LANDMARKS, {"split": "index", "landmark_id": 4, "category": "c/cave"}]
-    more = [{"split": "index", "image_id": "b2", "landmark_id": 4}]
-    more.append({"split": "test", "image_id": "c2", "landmark_id": 4, "usage": "Public"})
-    world.write_inputs(filling, [*world.IMAGES, *more], landmarks=landmarks)
-    run_annotate(filling, FILLS_TAKEN)
-    assert labels_of(filling, "index") == {"b2": "cave"}
-    assert world.filled(filling, "test")["c2"]["category"] == "c/cave"
-    assert labels_of(filling, "train")["a3"] == "hill"
 
 
 def test_fills_are_not_taken_unless_that_is_asked_for(reviewed: Workspace) -> None:

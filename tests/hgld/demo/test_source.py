@@ -1,5 +1,4 @@
 import dataclasses
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
+from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.wikimedia.scraping import kept_answers
 
 FEW = landmarks()[9::20]
@@ -50,14 +50,6 @@ def listed(demo: Workspace) -> Workspace:
     """The demo, of which the ordinary metadata stage has read the tables."""
     run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
     return demo
-
-
-def _files(root: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_ordinary_metadata_stage_reads_the_tables(listed: Workspace) -> None:
@@ -119,14 +111,14 @@ def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
     assert not workspace.path("source/index/images_000.tar").exists()
     write_demo(workspace)
 
-    assert _files(workspace.root) == _files(drawn)
+    assert tree(workspace.root) == tree(drawn)
 
 
 def test_writing_again_draws_nothing(demo: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _files(demo.root)
+    before = tree(demo.root)
     monkeypatch.delattr(hgld.demo.source, "draw_view")
     write_demo(demo)
-    assert _files(demo.root) == before
+    assert tree(demo.root) == before
 
 
 def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:

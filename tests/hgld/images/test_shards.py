@@ -15,23 +15,14 @@ from hgld.images.tars import image_path
 from tests.hgld.images.runs import Train
 from tests.worlds.gldv2.files import image_id, picture
 
-Sample = dict[str, bytes]
 
-
-def samples(workspace: Workspace) -> list[list[Sample]]:
-    """Groups members as WebDataset does: those that follow one another under one name."""
+def members(workspace: Workspace) -> list[list[tuple[str, bytes]]]:
+    """Returns the names and contents of each shard; those of one name are a sample."""
     shards = []
     for path in sorted(workspace.path("images/shards").glob("train-*.tar")):
-        grouped: list[Sample] = []
         with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member)
-                assert file is not None
-                key, _, extension = member.name.partition(".")
-                if not grouped or grouped[-1]["__key__"] != key.encode():
-                    grouped.append({"__key__": key.encode()})
-                grouped[-1][extension] = file.read()
-        shards.append(grouped)
+            files = [(one.name, archive.extractfile(one)) for one in archive]
+            shards.append([(name, file.read()) for name, file in files if file])
     return shards
 
 
@@ -60,23 +51,23 @@ def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train:
         run_shards(train.workspace, "train", 4)
     train.run()
     run_shards(train.workspace, "train", 4)
-    first, last = samples(train.workspace)
-    assert (len(first), len(last)) == (4, 2)
-    for number, sample in enumerate(first + last):
-        assert sample == {"__key__": image_id(number).encode(), "jpg": picture(number)}
+    expected = [(f"{image_id(number)}.jpg", picture(number)) for number in range(6)]
+    assert members(train.workspace) == [expected[:4], expected[4:]]
 
 
 def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> None:
     annotate(fetched)
     run_shards(fetched, "train", 100)
-    (shard,) = samples(fetched)
-    assert json.loads(shard[2]["json"]) == {
+    (shard,) = members(fetched)
+    endings = [("jpg", "json")] * 5 + [("jpg",)]
+    names = [f"{image_id(n)}.{ending}" for n, each in enumerate(endings) for ending in each]
+    assert [name for name, _ in shard] == names
+    assert json.loads(dict(shard)[f"{image_id(2)}.json"]) == {
         "image_id": image_id(2),
         "landmark_id": 12,
         "hierarchical_label": "church",
         "natural_or_human_made": "human-made",
     }
-    assert ["json" in sample for sample in shard] == [True] * 5 + [False]
 
 
 def test_the_same_pictures_and_labels_give_the_same_bytes_and_other_labels_others(

@@ -125,15 +125,9 @@ def test_what_is_no_release_before_is_refused(published: Workspace, before: Path
     for previous in (folder, folder.parent / "nowhere"):
         with pytest.raises(InputError, match="previous"):
             run_release(published, ReleaseConfig(previous=previous))
-    sums = text_of(before, "SHA256SUMS").splitlines(keepends=True)
     whole = (before / "releases.json").read_bytes()
     (before / "releases.json").write_bytes(whole.replace(b'"1.0.0"', b'"9.0.0"', 1))
     with pytest.raises(DamagedError, match=r"releases\.json"):
-        run_release(published, ReleaseConfig(previous=before))
-    (before / "releases.json").unlink()
-    without = "".join(line for line in sums if "releases.json" not in line)
-    (before / "SHA256SUMS").write_text(without, encoding="utf-8")
-    with pytest.raises(InputError, match=r"releases\.json"):
         run_release(published, ReleaseConfig(previous=before))
 
 

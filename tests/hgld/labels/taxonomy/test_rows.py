@@ -61,12 +61,3 @@ def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, wo
     with pytest.raises(InputError, match=word) as error:
         load_taxonomy_tables(own)
     assert f"{name}.csv row {number} " in str(error.value)
-
-
-def test_a_missing_table_and_a_wrong_header_are_named(own: Path) -> None:
-    (own / "aliases.csv").write_text("label,lang,name\n", encoding="utf-8")
-    with pytest.raises(InputError, match="hierarchical_label"):
-        load_taxonomy_tables(own)
-    (own / "aliases.csv").unlink()
-    with pytest.raises(InputError, match="aliases"):
-        load_taxonomy_tables(own)

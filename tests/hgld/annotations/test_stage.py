@@ -1,10 +1,11 @@
-"""Stage annotate: what each image, landmark and label in use says, its credits and CSV files."""
+"""Stage annotate: what each image, landmark and label says, also where no class gives a label."""
 
 import random
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.annotations.images import license_name
@@ -60,11 +61,6 @@ def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) 
     assert len(workspace.read(HIERARCHY)) == 0
     assert len(workspace.read(EXCLUDED)) == len(world.IMAGES)
     assert workspace.shards(CREDITS) == []
-
-
-def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="images_per_shard"):
-        AnnotateConfig(images_per_shard=0)
 
 
 def test_an_image_without_a_label_is_excluded_and_says_why(annotated: Workspace) -> None:
@@ -161,13 +157,11 @@ def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
     parish = unseen | {"confidence": 0.96875, "accepted_above": 0.95}
     world.change_taxonomy(reviewed, {PARISH: parish})
     run_annotate(reviewed, AnnotateConfig())
-    image, landmark = (
-        world.annotations(reviewed, "train")["a0"],
-        world.landmark_labels(reviewed)["train", 1],
-    )
     expected = parish | {"class_qid": PARISH, "method": "class"}
-    for row in (image, image["provenance"], landmark, landmark["provenance"]):
-        assert {name: row[name] for name in expected} == expected
+    image, landmarks = world.annotations(reviewed, "train")["a0"], world.landmark_labels(reviewed)
+    for row in (image, landmarks["train", 1]):
+        for said in (row, row["provenance"]):
+            assert {name: said[name] for name in expected} == expected
 
 
 def test_a_landmark_without_a_label_says_why_and_keeps_what_is_known(annotated: Workspace) -> None:
@@ -313,3 +307,98 @@ def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(workspace: Wor
     rows = workspace.read(CREDITS).select(["image_id", "status", "author"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a0", "ok", "first"), ("a1", "missing", None)]
     assert report.manifest.problems == 1
+
+
+FILLS_TAKEN = AnnotateConfig(fills=True)
+
+
+@pytest.fixture
+def filling(reviewed: Workspace) -> Workspace:
+    """A build whose fills are there and not taken yet."""
+    world.write_fills(reviewed)
+    return reviewed
+
+
+def test_images_with_a_filled_label_have_a_table_of_their_own(filling: Workspace) -> None:
+    """Those of the index and of queries take the fills of index landmarks."""
+    landmarks = [*world.LANDMARKS, {"split": "index", "landmark_id": 4, "category": "c/cave"}]
+    more = [{"split": "index", "image_id": "b2", "landmark_id": 4}]
+    more.append({"split": "test", "image_id": "c2", "landmark_id": 4, "usage": "Public"})
+    world.write_inputs(filling, [*world.IMAGES, *more], landmarks=landmarks)
+    run_annotate(filling, FILLS_TAKEN)
+    for split, labels in (("train", {"a3": "hill", "a2": "park"}), ("index", {"b2": "cave"})):
+        rows = world.filled(filling, split)
+        assert {name: row["hierarchical_label"] for name, row in rows.items()} == labels
+    assert world.filled(filling, "test")["c2"]["category"] == "c/cave"
+    (shard,) = filling.shards(FILLED["train"])
+    assert pq.read_schema(shard).names == ANNOTATIONS["train"].schema.names
+
+
+def test_a_filled_label_says_how_it_came_to_be(filling: Workspace) -> None:
+    # What was thought of the class is not of the fill.
+    seen = {"decision": "proposed_ignore", "confidence": 0.99, "accepted_above": 0.95}
+    world.change_taxonomy(filling, {HERITAGE: seen})
+    run_annotate(filling, FILLS_TAKEN)
+    park, hill = (world.filled(filling, "train")[name] for name in ("a2", "a3"))
+    assert park["natural_or_human_made"] == "natural"
+    assert park["supercategory"] == "World Heritage Site"  # as without a fill
+    filled = {"status": "ok", "decision": "filled", "accepted_above": None}
+    of_park = {"revision_id": 13, "class_qid": HERITAGE, "reviewer": None, "confidence": 0.75}
+    of_hill = {"revision_id": None, "class_qid": None, "reviewer": "eve", "confidence": 1.0}
+    assert park["provenance"] == filled | of_park | {"method": "words+parents"}
+    assert hill["provenance"] == filled | of_hill | {"method": "reviewed"}
+    rows = world.landmark_labels(filling)
+    assert {key: (row["rule"], row["method"]) for key, row in rows.items()} == {
+        ("train", 1): ("most_votes", "class"),
+        ("train", 2): ("only_label", "class"),
+        ("train", 3): ("filled", "words+parents"),
+        ("train", 4): ("filled", "reviewed"),
+        ("train", 5): ("no_vote", None),
+        ("index", 1): ("only_label", "class"),
+        ("index", 2): ("most_specific", "class"),
+    }
+
+
+def test_what_is_published_is_the_same_with_fills_and_without(filling: Workspace) -> None:
+    without = run_annotate(filling, AnnotateConfig()).manifest
+    with_fills = run_annotate(filling, FILLS_TAKEN).manifest
+    published = [dataset.path for dataset in (*ANNOTATIONS.values(), HIERARCHY)]
+    published += [name for name in without.outputs if name.endswith(".csv")]
+    for name in published:
+        assert with_fills.outputs[name] == without.outputs[name], name
+
+
+def test_an_image_that_stays_without_a_label_has_the_best_guess_and_the_reason(
+    filling: Workspace,
+) -> None:
+    run_annotate(filling, FILLS_TAKEN)
+    assert [tuple(row.values()) for row in filling.read(EXCLUDED).to_pylist()] == [
+        ("train", "a1", 1, "not_clean", None, None, None),  # its landmark has a label
+        ("train", "a4", 5, "not_scraped", "cave", 0.5, "named a cave; not sure enough"),
+        ("train", "a5", 6, "no_category", None, None, None),
+        ("test", "c1", None, "no_landmark", None, None, None),
+    ]
+
+
+def test_an_image_that_is_not_clean_is_excluded_whatever_its_landmark_is_filled_with(
+    filling: Workspace,
+) -> None:
+    unclean = {"split": "train", "in_clean": False}
+    more = [unclean | {"image_id": "a6", "landmark_id": 4}]
+    more.append(unclean | {"image_id": "a7", "landmark_id": 5})
+    world.write_inputs(filling, [*world.IMAGES, *more])
+    run_annotate(filling, FILLS_TAKEN)
+    excluded = {row["image_id"]: row for row in filling.read(EXCLUDED).to_pylist()}
+    assert excluded["a6"]["reason"] == excluded["a7"]["reason"] == "not_clean"
+    assert (excluded["a6"]["best_guess"], excluded["a7"]["best_guess"]) == (None, "cave")
+
+
+def test_fills_are_not_taken_unless_that_is_asked_for(reviewed: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="hgld fill"):
+        run_annotate(reviewed, FILLS_TAKEN)
+    without = run_annotate(reviewed, AnnotateConfig()).manifest
+    world.write_fills(reviewed)
+    assert run_annotate(reviewed, AnnotateConfig()).skipped
+    assert not run_annotate(reviewed, FILLS_TAKEN).skipped
+    assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without.outputs
+    assert reviewed.shards(FILLED["train"]) == []

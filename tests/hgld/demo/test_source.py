@@ -114,13 +114,6 @@ def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
     assert tree(workspace.root) == tree(drawn)
 
 
-def test_writing_again_draws_nothing(demo: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = tree(demo.root)
-    monkeypatch.delattr(hgld.demo.source, "draw_view")
-    write_demo(demo)
-    assert tree(demo.root) == before
-
-
 def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
     written = read_decisions(demo)["Q32815"]
     ours = dataclasses.replace(written, reviewer="someone", note="seen with my own eyes")

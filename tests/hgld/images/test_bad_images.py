@@ -11,7 +11,7 @@ from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage
 from hgld.tables import BAD_IMAGES
 from tests.hgld.images.runs import RECORDS, Train
-from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, tar_bytes
 from tests.worlds.pictures import drawing, encoded, png_claiming
 
 JPEG = encoded(drawing(), "JPEG")
@@ -59,16 +59,6 @@ def test_more_bad_pictures_than_allowed_stop_the_stage(train: Train) -> None:
         (shard,) = train.workspace.shards(BAD_IMAGES["train"])
         assert pq.read_table(shard)["image_id"].to_pylist() == [image_id(n) for n in BAD]
     assert train.run().manifest.outputs == train.clean()
-
-
-def test_a_few_bad_pictures_are_never_too_many(train: Train) -> None:
-    for bad, share in ((5, 0.01), (6, 0.3)):
-        files = {member_name(n): b"" if n < bad else picture(n, 80) for n in range(20)}
-        add_tar(train.bucket, "train", 0, tar_bytes(files))
-        report = train.run(train.bucket, train_tars=1, max_bad_share=share)
-        assert report.manifest.problems == bad
-    with pytest.raises(InputError, match="max_bad_share"):
-        train.run(train.bucket, train_tars=1, max_bad_share=0.01)
 
 
 WRONG: list[tuple[str, object]] = [

@@ -7,11 +7,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from tests.hgld.images.runs import TARS, Train
+from hgld.engine.workspace import Workspace
+from tests.hgld.images.runs import TARS, Train, write_labels
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar
 from tests.worlds.gldv2.folder_server import serve
@@ -58,9 +57,7 @@ def test_every_command_of_its_page_does_what_the_page_says(
     (bucket / ONE).parent.mkdir(parents=True)
     (bucket / ONE).write_bytes(encoded(drawing(), "JPEG"))
     (tmp_path / "mine.csv").write_text(f"image_id,split\n{image_id(3)},train\n")
-    labels = pa.table({"image_id": [image_id(4)], "hierarchical_label": ["castle / fort"]})
-    (root / "annotations/data").mkdir(parents=True)
-    pq.write_table(labels, root / "annotations/data/train-00000-of-00001.parquet")
+    write_labels(Workspace(root), [{image_id(4): (7, "castle / fort")}])
     monkeypatch.chdir(tmp_path)
     with serve(bucket) as server:
         (root / "metadata/csv").mkdir(parents=True)

@@ -3,8 +3,6 @@
 import json
 import tarfile
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.verify import verify_stages
@@ -12,7 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.images.shards import run_shards
 from hgld.images.tars import image_path
-from tests.hgld.images.runs import Train
+from tests.hgld.images.runs import Train, write_labels
 from tests.worlds.gldv2.files import image_id, picture
 
 
@@ -33,17 +31,8 @@ def fetched(train: Train) -> Workspace:
 
 
 def annotate(workspace: Workspace, label: str = "church") -> None:
-    folder = workspace.path("annotations/data")
-    folder.mkdir(parents=True, exist_ok=True)
-    table = pa.table(
-        {
-            "image_id": [*map(image_id, range(5))],  # the sixth has no label
-            "landmark_id": pa.array(range(10, 15), pa.int64()),
-            "hierarchical_label": pa.array([label] * 5).dictionary_encode(),
-            "natural_or_human_made": pa.array(["human-made"] * 5),
-        }
-    )
-    pq.write_table(table, folder / "train-00000-of-00001.parquet")
+    """Labels the first five of six pictures."""
+    write_labels(workspace, [{image_id(number): (10 + number, label) for number in range(5)}])
 
 
 def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train: Train) -> None:
@@ -66,7 +55,7 @@ def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> 
         "image_id": image_id(2),
         "landmark_id": 12,
         "hierarchical_label": "church",
-        "natural_or_human_made": "human-made",
+        "natural_or_human_made": "natural",
     }
 
 

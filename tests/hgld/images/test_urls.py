@@ -1,7 +1,6 @@
 """Pictures from their addresses: politely, each failure with its reason, only failures again."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,14 +134,6 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     assert hits(published, 7) == [1, 1, 2, 6, 2, 2, 1]
     listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
     assert listed == {image_id(0), image_id(1)}
-
-
-def test_pictures_that_are_gone_do_not_count_as_bad_ones(
-    workspace: Workspace, published: FolderServer
-) -> None:
-    shutil.rmtree(published.folder / "wikipedia")
-    report = run(workspace, 8, max_bad_share=0.0)
-    assert (report.manifest.failed, report.manifest.rows) == (0, 16)  # and as many in bad_images
 
 
 class _Clock:

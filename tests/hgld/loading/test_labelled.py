@@ -150,8 +150,6 @@ def test_all_labels_of_a_release_without_fills_are_refused(built: Path) -> None:
 
 
 def test_a_wrong_choice_is_refused(built: Path) -> None:
-    with pytest.raises(ValueError, match="labels"):
-        hgld.load(built, labels="fills")  # type: ignore[arg-type]
     for least in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="min_confidence"):
             hgld.load(built, min_confidence=least)

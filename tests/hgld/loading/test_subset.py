@@ -75,10 +75,6 @@ def test_fewer_landmarks_give_more_images_each() -> None:
     assert [of_landmark[one] for one in range(13, 23) if of_landmark[one]] == [4, 4]
 
 
-def test_any_level_may_be_the_class() -> None:
-    assert counts(chosen(1, level="landmark_id")) == dict.fromkeys(range(23), 1)
-
-
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_a_subset_is_loaded_again(built: Path, tmp_path: Path, ending: str) -> None:
     rows = choose_subset(hgld.load(built).query, 1)

@@ -45,12 +45,6 @@ def test_workers_that_are_spawned_take_it_along(built: Path) -> None:
     assert torch.equal(copy.labels, pictures.labels)
 
 
-def test_a_selection_and_other_levels_are_obeyed(built: Path) -> None:
-    split = hgld.load(built).train.of(hierarchical_label="museum")
-    pictures = split.torch(built / "images", levels=["hierarchical_label"])
-    assert pictures.labels.tolist() == [[1]] * 5
-
-
 def test_pictures_of_ones_own_lie_where_one_says(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4), "red").save(tmp_path / "mug.png")
     shop = {"image_id": ["mug.png"], "product": ["mug"]}

@@ -20,7 +20,6 @@ from tests.worlds.gldv2.folder_server import serve
 
 IMAGES, LABELS, LANDMARKS, SHARDS = 240_000, 78, 12_000, 2
 LAYOUT = ANNOTATIONS["train"].layout
-SHARD = "annotations/data/train-00000-of-00002.parquet"
 
 
 @pytest.fixture(scope="module")

@@ -96,11 +96,6 @@ def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
     assert math.isnan(moving_mean([math.nan] * 3, 1)[1])
 
 
-def test_a_chart_without_a_value_is_refused() -> None:
-    with pytest.raises(ValueError, match="Loss"):
-        drawn([math.nan])
-
-
 @pytest.mark.parametrize(
     "values",
     [[0.31, 0.58], [-0.2, 0.413], [0.5], [0.0], [0.1234, 0.12345], [0.0, 1.0], [], [math.nan, 0.3]],

@@ -199,11 +199,3 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
 def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=name):
         ClusterConfig(**{name: value})
-
-
-def test_another_scikit_learn_is_another_run(
-    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_cluster(embedded, THREE)
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "99.0")
-    assert not run_cluster(embedded, THREE).skipped

@@ -13,7 +13,6 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 Floats = NDArray[np.float32]
 Projection = Callable[[Floats], Floats]
-COUNT = 200
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) 
     with threadpool_limits(2):
         again = label_projection(np.vstack([vectors[order], vectors[:50]]))
     np.testing.assert_array_equal(again, np.vstack([plane[order], plane[:50]]))
-    assert len(np.unique(again, axis=0)) == COUNT
+    assert len(np.unique(again, axis=0)) == 200
 
 
 def test_each_class_has_its_place(workspace: Workspace, vectors: Floats) -> None:

@@ -247,11 +247,3 @@ def test_distilled_words_count_for_super_categories_that_one_has(tmp_path: Path)
     words = taxonomy_words(folder).to_pylist()
     assert {word["hierarchical_label"] for word in words} == {"lake"}
     assert {word["kind"] for word in words} >= {"name", "wordnet"}
-
-
-def test_a_folder_without_a_taxonomy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="supercategories"):
-        taxonomy_words(tmp_path)
-    folder = write_taxonomy(tmp_path, supercategories=SUPERCATEGORIES, aliases=ALIASES)
-    with pytest.raises(InputError, match="super-category"):
-        taxonomy_words(folder)

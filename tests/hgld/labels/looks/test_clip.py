@@ -27,24 +27,19 @@ def clip(tiny_weights: Path) -> ClipModel:
     return load_clip(TINY, str(tiny_weights))
 
 
-def plain_features(weights: Path, images: list[Image.Image]) -> NDArray[Any]:
-    """What open_clip's own way gives, one picture at a time."""
-    model, _, transform = open_clip.create_model_and_transforms(
-        TINY, pretrained=str(weights), require_pretrained=True
-    )
-    model.eval()
-    with torch.inference_mode():
-        rows = [model.encode_image(transform(image)[None], normalize=True) for image in images]
-    return np.asarray(torch.cat(rows).numpy())
-
-
 def test_pictures_are_encoded_as_open_clip_does(clip: ClipModel, tiny_weights: Path) -> None:
     random = np.random.default_rng(0)
     sizes = [(40, 60, 3), (90, 33, 3), (32, 32, 3)]
     images = [Image.fromarray(random.integers(0, 256, size, np.uint8)) for size in sizes]
     vectors = clip.encode_pictures([clip.prepare(image) for image in images])
     assert vectors.dtype == np.float32
-    expected = plain_features(tiny_weights, images)
+    # Open_clip's own way, one picture at a time.
+    model, _, transform = open_clip.create_model_and_transforms(
+        TINY, pretrained=str(tiny_weights), require_pretrained=True
+    )
+    with torch.inference_mode():
+        rows = [model.eval().encode_image(transform(one)[None], normalize=True) for one in images]
+    expected = np.asarray(torch.cat(rows).numpy())
     assert (expected @ expected.T)[~np.eye(3, dtype=bool)].max() < 0.999  # they differ
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 

@@ -15,13 +15,6 @@ def own(tmp_path: Path) -> Path:
     return write_taxonomy(tmp_path, classes=f"{columns}\nQ16970,church building,accept,span\n")
 
 
-def add_line(path: Path, line: str) -> int:
-    """Adds a line to a table and returns its number."""
-    text = path.read_text(encoding="utf-8")
-    path.write_text(f"{text}{line}\n", encoding="utf-8")
-    return text.count("\n") + 1
-
-
 def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: Path) -> None:
     rows = read_csv_rows(shared / "labels/supercategories_78.csv")
     official = {row["hierarchical_label"]: row["natural_or_human_made"] for row in rows}
@@ -57,7 +50,10 @@ def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: P
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, word: str) -> None:
-    number = add_line(own / f"{name}.csv", line)
+    path = own / f"{name}.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}{line}\n", encoding="utf-8")
+    number = text.count("\n") + 1
     with pytest.raises(InputError, match=word) as error:
         load_taxonomy_tables(own)
     assert f"{name}.csv row {number} " in str(error.value)

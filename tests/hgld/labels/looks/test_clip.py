@@ -120,8 +120,8 @@ def test_landmarks_keep_their_votes(painted: Painted, threads: Executor) -> None
 class AtOnce(ThreadPoolExecutor):
     """Prepares everything that it is given before anybody asks for it."""
 
-    def map(self, call: Callable[..., Any], *given: Any, **_: object) -> Iterator[Any]:  # noqa: ANN401
-        return iter([*map(call, *given)])
+    def map(self, fn: Any, *given: Any, **_: Any) -> Iterator[Any]:  # noqa: ANN401
+        return iter([*map(fn, *given)])
 
 
 def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:

@@ -1,8 +1,5 @@
 import dataclasses
-import hashlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,14 +21,9 @@ from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
+from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.wikimedia.scraping import kept_answers
 
-_DIGEST = """
-import hashlib
-from hgld.demo.drawing import draw_landmark, draw_view
-data = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
-print(hashlib.sha256(data).hexdigest())
-"""
 FEW = landmarks()[9::20]
 """Of both splits; of ten of a split one is not clean, and these begin with such a one."""
 
@@ -60,21 +52,12 @@ def listed(demo: Workspace) -> Workspace:
     return demo
 
 
-def _files(root: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_the_ordinary_metadata_stage_reads_the_tables(listed: Workspace) -> None:
     rows, images = listed.read(LANDMARKS).to_pylist(), listed.read(IMAGES).to_pylist()
     found = {(row["split"], row["landmark_id"], row["category"]) for row in rows}
     assert found == {(one.split, one.landmark_id, one.category) for one in FEW}
-    test = [image for image in images if image["split"] == "test"]
-    assert {image["usage"] for image in test} == {"Public", "Private", "Ignored"}
-    assert all((image["landmark_id"] is None) == (image["usage"] == "Ignored") for image in test)
+    usages = {image["usage"] for image in images if image["split"] == "test"}
+    assert usages == {"Public", "Private", "Ignored"}
     train = [image for image in images if image["split"] == "train"]
     assert 0 < sum(not image["in_clean"] for image in train) < len(train) / 5
 
@@ -128,16 +111,7 @@ def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
     assert not workspace.path("source/index/images_000.tar").exists()
     write_demo(workspace)
 
-    whole = _files(drawn)
-    assert len(whole) > 15
-    assert _files(workspace.root) == whole
-
-
-def test_writing_again_draws_nothing(demo: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _files(demo.root)
-    monkeypatch.delattr(hgld.demo.source, "draw_view")
-    write_demo(demo)
-    assert _files(demo.root) == before
+    assert tree(workspace.root) == tree(drawn)
 
 
 def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
@@ -146,7 +120,6 @@ def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
     append_decisions(demo, [ours])
     write_demo(demo)
     assert read_decisions(demo)["Q32815"] == ours
-    assert len(read_decisions(demo)) == len(class_labels())
 
 
 def test_a_live_scrape_gets_no_archive_and_keeps_its_own(drawn: Path, workspace: Workspace) -> None:
@@ -165,19 +138,4 @@ def test_every_landmark_is_drawn_and_no_two_look_alike() -> None:
     drawings = [draw_landmark(one.qid, one.hierarchical_label) for one in landmarks()]
     assert all(np.asarray(one)[..., 3].mean() > 20 for one in drawings)
     assert len({one.tobytes() for one in drawings}) == len(landmarks())
-
-
-def test_views_of_one_landmark_differ() -> None:
-    landmark = draw_landmark("Q243", "tower")
-    assert len({draw_view(landmark, f"{number:016x}") for number in range(50)}) == 50
-
-
-def test_another_process_draws_the_same_bytes() -> None:
-    told = subprocess.check_output([sys.executable, "-c", _DIGEST], text=True)
-    here = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
-    assert told.strip() == hashlib.sha256(here).hexdigest()
-
-
-def test_a_super_category_without_a_scene_is_refused() -> None:
-    with pytest.raises(ValueError, match="spaceport"):
-        draw_landmark("Q1", "spaceport")
+    assert len({draw_view(drawings[0], f"{number:016x}") for number in range(50)}) == 50

@@ -1,9 +1,11 @@
 """The stage `images` on the train tars of a small bucket, and what it recorded."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.engine.stage import StageReport, find_beside, place_beside
@@ -62,3 +64,15 @@ def records(workspace: Workspace) -> list[dict[str, object]]:
         paths[place] = place_beside(place, record)
     shards = [pq.read_table(path, partitioning=None) for _, path in sorted(paths.items())]
     return [row for shard in shards for row in shard.to_pylist()]
+
+
+def write_labels(workspace: Workspace, shards: Sequence[Mapping[str, tuple[int, str]]]) -> None:
+    """Writes annotations of train: image to landmark and label; each shard has its dictionary."""
+    folder = workspace.path("annotations/data")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, rows in enumerate(shards):
+        landmarks, labels = zip(*rows.values(), strict=True)
+        table = pa.table({"image_id": [*rows], "landmark_id": pa.array(landmarks, pa.int64())})
+        table = table.append_column("hierarchical_label", pa.array(labels).dictionary_encode())
+        table = table.append_column("natural_or_human_made", pa.repeat("natural", len(rows)))
+        pq.write_table(table, folder / f"train-{number:05d}-of-{len(shards):05d}.parquet")

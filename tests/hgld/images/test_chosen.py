@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -11,6 +9,7 @@ from hgld.errors import InputError, MissingInputError
 from hgld.images.chosen import read_list, wanted_images
 from hgld.images.config import ImagesConfig
 from hgld.metadata.stage import MetadataConfig, run_metadata
+from tests.hgld.images.runs import write_labels
 from tests.worlds.gldv2.files import image
 
 
@@ -30,23 +29,9 @@ def metadata(workspace: Workspace, tables: Path) -> Workspace:
 
 @pytest.fixture
 def annotations(workspace: Workspace) -> Workspace:
-    """Two shards whose labels are dictionaries of their own."""
-    folder = workspace.path("annotations/data")
-    folder.mkdir(parents=True)
-    for number, (landmark, label) in enumerate(((10, "castle / fort"), (20, "ocean area "))):
-        table = pa.table(
-            {
-                "image_id": [image(2 * number), image(2 * number + 1)],
-                "landmark_id": [landmark, landmark + 1],
-                "hierarchical_label": pa.array([label, "church"]).dictionary_encode(),
-            }
-        )
-        pq.write_table(table, folder / f"train-0000{number}-of-00002.parquet")
+    first = {image(0): (10, "castle / fort"), image(1): (11, "church")}
+    write_labels(workspace, [first, {image(2): (20, "ocean area "), image(3): (21, "church")}])
     return workspace
-
-
-def test_no_condition_is_every_picture(workspace: Workspace) -> None:
-    assert wanted_images(workspace, "train", ImagesConfig()) is None
 
 
 @pytest.mark.parametrize(
@@ -62,14 +47,6 @@ def test_a_list_is_text_or_csv(tmp_path: Path, name: str, text: str) -> None:
     assert read_list(tmp_path / name) == [(image(1), ""), (image(3), "")]
 
 
-def test_a_list_is_parquet_with_splits(workspace: Workspace, tmp_path: Path) -> None:
-    path = tmp_path / "list.parquet"
-    pq.write_table(pa.table({"image_id": [image(1), image(11)], "split": ["train", "index"]}), path)
-    assert wanted(workspace, "train", only=path) == {image(1)}
-    assert wanted(workspace, "index", only=path) == {image(11)}
-    assert wanted(workspace, "test", only=path) == set()
-
-
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
@@ -77,15 +54,10 @@ def test_a_list_is_parquet_with_splits(workspace: Workspace, tmp_path: Path) -> 
         ("list.txt", b"../../etc/passwd\n", "../../etc/passwd"),
         ("list.txt", b"\xff\xfe\x00", r"list\.txt"),
         ("list.csv", b"image_id,split\n0000000000000001,val\n", "val"),
-        ("list.parquet", b"PAR1", r"list\.parquet"),
-        ("none.txt", None, r"none\.txt"),
     ],
 )
-def test_what_is_no_list_is_refused(
-    tmp_path: Path, name: str, content: bytes | None, word: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
+def test_what_is_no_list_is_refused(tmp_path: Path, name: str, content: bytes, word: str) -> None:
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=word):
         read_list(tmp_path / name)
 

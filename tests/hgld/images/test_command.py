@@ -7,11 +7,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from tests.hgld.images.runs import TARS, Train
+from hgld.engine.workspace import Workspace
+from tests.hgld.images.runs import TARS, Train, write_labels
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar
 from tests.worlds.gldv2.folder_server import serve
@@ -19,22 +18,6 @@ from tests.worlds.pictures import drawing, encoded
 
 ONE = "wikipedia/commons/a/ab/One.jpg"
 PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
-
-
-def test_a_small_bucket_is_a_line_a_split_and_a_count_a_stage(tmp_path: Path) -> None:
-    for split, number in (("train", 1), ("index", 1), ("test", 2)):
-        add_tar(tmp_path / "bucket", split, 0, images_tar([number]))
-    config = tmp_path / "hgld.toml"
-    config.write_text("[images]\ntrain_tars = 9\nindex_tars = 5\ntest_tars = 1\n")
-    words = ["--base-url", str(tmp_path / "bucket"), "--root", str(tmp_path / "build")]
-    done = run_typed(["images", *words, "--config", str(config)])
-    assert done.returncode == 1
-    train, index, line = [one for one in done.stderr.splitlines() if "tars" in one]
-    assert "8 of 9 tars of train" in train
-    assert "4 of 5 tars of index" in index
-    assert line.startswith("error: ")
-    for part in ("images-train: 8 rows failed", "images-index: 4 rows failed", "train_tars"):
-        assert part in line
 
 
 @pytest.mark.fault(162, "images killed in a download")
@@ -74,9 +57,7 @@ def test_every_command_of_its_page_does_what_the_page_says(
     (bucket / ONE).parent.mkdir(parents=True)
     (bucket / ONE).write_bytes(encoded(drawing(), "JPEG"))
     (tmp_path / "mine.csv").write_text(f"image_id,split\n{image_id(3)},train\n")
-    labels = pa.table({"image_id": [image_id(4)], "hierarchical_label": ["castle / fort"]})
-    (root / "annotations/data").mkdir(parents=True)
-    pq.write_table(labels, root / "annotations/data/train-00000-of-00001.parquet")
+    write_labels(Workspace(root), [{image_id(4): (7, "castle / fort")}])
     monkeypatch.chdir(tmp_path)
     with serve(bucket) as server:
         (root / "metadata/csv").mkdir(parents=True)

@@ -1,40 +1,26 @@
 """The pictures in tars for WebDataset, read back by its convention."""
 
 import json
-import shutil
 import tarfile
-from types import SimpleNamespace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.images.shards import run_shards, shards_stage
+from hgld.errors import DamagedError, MissingInputError
+from hgld.images.shards import run_shards
 from hgld.images.tars import image_path
-from tests.hgld.images.runs import Train
+from tests.hgld.images.runs import Train, write_labels
 from tests.worlds.gldv2.files import image_id, picture
 
-Sample = dict[str, bytes]
 
-
-def samples(workspace: Workspace) -> list[list[Sample]]:
-    """Groups members as WebDataset does: those that follow one another under one name."""
+def members(workspace: Workspace) -> list[list[tuple[str, bytes]]]:
+    """Returns the names and contents of each shard; those of one name are a sample."""
     shards = []
     for path in sorted(workspace.path("images/shards").glob("train-*.tar")):
-        grouped: list[Sample] = []
         with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member)
-                assert file is not None
-                key, _, extension = member.name.partition(".")
-                if not grouped or grouped[-1]["__key__"] != key.encode():
-                    grouped.append({"__key__": key.encode()})
-                grouped[-1][extension] = file.read()
-        shards.append(grouped)
+            files = [(one.name, archive.extractfile(one)) for one in archive]
+            shards.append([(name, file.read()) for name, file in files if file])
     return shards
 
 
@@ -45,17 +31,8 @@ def fetched(train: Train) -> Workspace:
 
 
 def annotate(workspace: Workspace, label: str = "church") -> None:
-    folder = workspace.path("annotations/data")
-    folder.mkdir(parents=True, exist_ok=True)
-    table = pa.table(
-        {
-            "image_id": [*map(image_id, range(5))],  # the sixth has no label
-            "landmark_id": pa.array(range(10, 15), pa.int64()),
-            "hierarchical_label": pa.array([label] * 5).dictionary_encode(),
-            "natural_or_human_made": pa.array(["human-made"] * 5),
-        }
-    )
-    pq.write_table(table, folder / "train-00000-of-00001.parquet")
+    """Labels the first five of six pictures."""
+    write_labels(workspace, [{image_id(number): (10 + number, label) for number in range(5)}])
 
 
 def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train: Train) -> None:
@@ -63,23 +40,23 @@ def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train:
         run_shards(train.workspace, "train", 4)
     train.run()
     run_shards(train.workspace, "train", 4)
-    first, last = samples(train.workspace)
-    assert (len(first), len(last)) == (4, 2)
-    for number, sample in enumerate(first + last):
-        assert sample == {"__key__": image_id(number).encode(), "jpg": picture(number)}
+    expected = [(f"{image_id(number)}.jpg", picture(number)) for number in range(6)]
+    assert members(train.workspace) == [expected[:4], expected[4:]]
 
 
 def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> None:
     annotate(fetched)
     run_shards(fetched, "train", 100)
-    (shard,) = samples(fetched)
-    assert json.loads(shard[2]["json"]) == {
+    (shard,) = members(fetched)
+    endings = [("jpg", "json")] * 5 + [("jpg",)]
+    names = [f"{image_id(n)}.{ending}" for n, each in enumerate(endings) for ending in each]
+    assert [name for name, _ in shard] == names
+    assert json.loads(dict(shard)[f"{image_id(2)}.json"]) == {
         "image_id": image_id(2),
         "landmark_id": 12,
         "hierarchical_label": "church",
-        "natural_or_human_made": "human-made",
+        "natural_or_human_made": "natural",
     }
-    assert ["json" in sample for sample in shard] == [True] * 5 + [False]
 
 
 def test_the_same_pictures_and_labels_give_the_same_bytes_and_other_labels_others(
@@ -90,18 +67,6 @@ def test_the_same_pictures_and_labels_give_the_same_bytes_and_other_labels_other
     assert run_shards(fetched, "train", 4).skipped
     annotate(fetched, "castle / fort")
     assert run_shards(fetched, "train", 4).manifest.outputs != first
-    annotate(fetched)
-    assert run_shards(fetched, "train", 4).manifest.outputs == first
-
-
-def test_fewer_shards_leave_none_of_the_old_ones(fetched: Workspace) -> None:
-    run_shards(fetched, "train", 1)
-    assert len(samples(fetched)) == 6
-    foreign = fetched.path("images/shards/train-mine.tar")
-    foreign.write_bytes(b"of somebody else")
-    run_shards(fetched, "train", 6)
-    names = sorted(path.name for path in foreign.parent.iterdir())
-    assert names == ["train-000000.tar", foreign.name]
 
 
 @pytest.mark.fault(174, "damaged shard of pictures")
@@ -112,7 +77,6 @@ def test_a_shard_that_was_altered_is_named_and_made_again(fetched: Workspace) ->
     path.write_bytes(right[:700] + bytes([right[700] ^ 1]) + right[701:])
     found = [one.path for one in verify_stages(fetched) if one.what]
     assert found == ["images/shards/train-000001.tar"]
-    assert stage_status(fetched, shards_stage("train")).state == "stale"
     assert run_shards(fetched, "train", 4).manifest.outputs == done.manifest.outputs
     assert path.read_bytes() == right
 
@@ -122,13 +86,3 @@ def test_a_picture_that_was_altered_is_never_packed(fetched: Workspace) -> None:
     fetched.path(image_path("train", image_id(3))).write_bytes(picture(9))
     with pytest.raises(DamagedError, match=image_id(3)):
         run_shards(fetched, "train", 4)
-
-
-def test_too_little_room_stops_before_the_first_byte(
-    fetched: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = SimpleNamespace(free=5_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(InputError, match="GB"):
-        run_shards(fetched, "train", 4)
-    assert not fetched.path("images/shards").exists()

@@ -67,16 +67,6 @@ def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are
         assert row["size_bytes"] == len(content)
 
 
-def test_another_size_fetches_again_and_none_gives_what_was_published(train: Train) -> None:
-    train.run(longest_side=128)
-    train.run(longest_side=200)
-    assert opened(train, 1).width == 200
-    train.run()
-    assert contents(train) == PICTURES
-    assert train.hits()[0] == 3
-    assert train.run().manifest.outputs == train.clean()
-
-
 @pytest.mark.fault(173, "killed while pictures become smaller")
 def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
     train: Train, monkeypatch: pytest.MonkeyPatch

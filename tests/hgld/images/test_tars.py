@@ -1,13 +1,10 @@
 """What of a tar becomes a picture, and what is refused: bombs, links, damage, other places."""
 
-import io
-import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from hgld.errors import InputError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted, extract_images, image_path, read_members
 from tests.worlds.gldv2.files import image_id, images_tar, member_name, picture, tar_bytes
@@ -81,34 +78,16 @@ def test_a_picture_that_is_too_large_is_refused_alone(
         header(member_name(1), 2**70),
         header(member_name(1), -512),
         header("././@PaxHeader", 4_000_000_000, tarfile.XHDTYPE),
-        header("././@LongLink", 4_000_000_000, tarfile.GNUTYPE_LONGNAME),
         header("some/file", 2**62, b"Z"),
+        header(member_name(1), 3_000_000_000, tarfile.GNUTYPE_SPARSE),
     ],
 )
 def test_a_declared_size_is_a_cap(tar: Path, bomb: bytes) -> None:
     tar.write_bytes(whole(7) + bomb + END)
     members = read_members(tar)
     assert next(members).image_id == image_id(7)
-    with pytest.raises(tarfile.TarError, match="1,024"):
+    with pytest.raises(tarfile.TarError, match=r"1,024|sparse"):
         next(members)
-
-
-@pytest.mark.fault(69, "tar bomb")
-def test_a_sparse_file_is_no_image(tar: Path, tmp_path: Path) -> None:
-    """10 KB of tar that stand for 3 GB of zeros, in both ways that GNU tar writes them."""
-    (tmp_path / "0/0/1").mkdir(parents=True)
-    with (tmp_path / member_name(1)).open("wb") as file:
-        file.truncate(3_000_000_000)
-    for way in ("gnu", "posix"):
-        command = ["tar", "--sparse", f"--format={way}", "-C", str(tmp_path), "-cf", str(tar)]
-        subprocess.run([*command, member_name(1)], check=True)
-        assert tar.stat().st_size < 20_000
-        if way == "gnu":
-            with pytest.raises(tarfile.TarError, match="sparse"):
-                list(read_members(tar))
-        else:
-            (refused,) = read_members(tar)
-            assert refused.image_id == ""
 
 
 @pytest.mark.fault(69, "tar bomb")
@@ -120,7 +99,6 @@ def test_a_sparse_file_is_no_image(tar: Path, tmp_path: Path) -> None:
         extended(tarfile.XHDTYPE, pax(mtime="1.5", size="3000000000")),
         extended(tarfile.XHDTYPE, pax(GNU__sparse__realsize="3000000000")),
         extended(tarfile.XHDTYPE, b"99999 path=x\n"),
-        extended(tarfile.XHDTYPE, b"9" * 5000 + b" path=x\n"),
         extended(tarfile.XHDTYPE, bytes(20)),
         extended(tarfile.XHDTYPE, b"6 a=1\n" * 20_000),
     ],
@@ -131,22 +109,12 @@ def test_an_extended_header_that_changes_an_image_refuses_it(tar: Path, before: 
     assert kept == image_id(2)
 
 
-def test_a_global_header_that_changes_images_refuses_all_of_them(tar: Path) -> None:
-    before = extended(tarfile.XGLTYPE, pax(path="evil"))
-    first, second = ids_and_errors(tar, before + whole(1) + whole(2) + END)
-    assert "regular file" in first
-    assert "regular file" in second
-
-
 def test_an_extended_header_about_other_things_is_no_fault(tar: Path) -> None:
     records = pax(mtime="1736899200.25", LIBARCHIVE__xattr__user="\0x", comment="by hand")
     for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE):
         assert ids_and_errors(tar, extended(kind, records) + whole(1) + END) == [image_id(1)]
-    member = tarfile.TarInfo(member_name(1))
-    member.size, member.mtime = len(picture(1)), 1.5
-    with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT) as archive:
-        archive.addfile(member, io.BytesIO(picture(1)))
-    assert ids_and_errors(tar, tar.read_bytes()) == [image_id(1)]
+    of_all = extended(tarfile.XGLTYPE, pax(path="evil"))
+    assert image_id(1) not in ids_and_errors(tar, of_all + whole(1) + END)
 
 
 def extracted(tar: Path, content: bytes) -> list[Extracted]:
@@ -166,13 +134,6 @@ def extracts(*numbers: int) -> dict[str, bytes]:
     return {
         f"deep/build/{image_path('train', image_id(number))}": picture(number) for number in numbers
     }
-
-
-def test_folders_and_a_leading_dot_are_no_fault(tar: Path) -> None:
-    folder = tarfile.TarInfo("./0")
-    folder.type = tarfile.DIRTYPE
-    (image,) = extracted(tar, tar_bytes({f"./{member_name(1)}": picture(1)}, [folder]))
-    assert image.image_id == image_id(1)
 
 
 @pytest.mark.fault(165, "tar member that would leave its place")
@@ -207,8 +168,10 @@ def test_a_link_or_device_under_the_name_of_an_image_is_refused(tar: Path, kind:
 
 
 def test_the_second_of_a_name_is_refused(tar: Path) -> None:
-    name = member_name(5)
-    first, second = extracted(tar, tar_bytes({name: picture(5), f"./{name}": picture(6)}))
+    name, folder = member_name(5), tarfile.TarInfo("./0")
+    folder.type = tarfile.DIRTYPE  # which is no fault, as a leading dot is none
+    content = tar_bytes({f"./{name}": picture(5), name: picture(6)}, [folder])
+    first, second = extracted(tar, content)
     assert first.error is None
     assert second.error is not None
     assert pictures(tar) == extracts(5)
@@ -218,7 +181,6 @@ def test_the_second_of_a_name_is_refused(tar: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "whole"),
     [
-        (b"", 0),
         (b"<html>no such tar</html>", 0),
         (images_tar([1, 2, 3])[:2500], 2),  # in the header of the third member
         (images_tar([1, 2, 3])[:2700], 2),  # in its content
@@ -236,14 +198,3 @@ def test_a_damaged_tar_is_an_error_after_what_is_whole(
     with pytest.raises(tarfile.TarError):
         list(images)
     assert pictures(tar) == extracts(*range(1, whole + 1))
-
-
-def test_an_empty_tar_has_no_images(tar: Path) -> None:
-    assert not extracted(tar, tar_bytes({}))
-
-
-def test_a_place_that_cannot_be_written_is_an_error_of_ours(tar: Path) -> None:
-    (tar.parent / "deep/build/images").mkdir(parents=True)
-    (tar.parent / "deep/build/images/train").write_text("a file where a folder must be")
-    with pytest.raises(InputError, match=r"0010000000000001\.jpg"):
-        extracted(tar, images_tar([1]))

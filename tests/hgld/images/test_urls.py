@@ -1,7 +1,6 @@
 """Pictures from their addresses: politely, each failure with its reason, only failures again."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +8,10 @@ import pytest
 from PIL import Image
 
 from hgld.engine.stage import StageReport
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import images_stage, plan_images, run_images
+from hgld.images.stage import run_images
 from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
 from hgld.tables import BAD_IMAGES
@@ -88,7 +86,6 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
     assert row["tar"] == f"{published.url}/{path_of(3)}"
     assert row["tar_md5"] is None
     assert workspace.path(image_path("train", image_id(3))).read_bytes() == JPEG
-    assert run(workspace).skipped
     assert run(workspace, 8).manifest.rows == 8
     assert set(published.hits.values()) == {1}  # and only the other two were fetched
 
@@ -111,13 +108,6 @@ def test_what_is_not_fetched_that_way_is_asked_of_nobody(
         run(workspace, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("published")
-def test_a_file_without_addresses_is_named(workspace: Workspace) -> None:
-    workspace.path(CSV).unlink()
-    with pytest.raises(InputError, match=r"train\.csv"):
-        run(workspace)
-
-
 @pytest.mark.fault(82, "picture that its server has no more, or not yet")
 def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     workspace: Workspace, published: FolderServer, waits: list[float]
@@ -136,7 +126,6 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
         assert word in str(found[image_id(number)]["error"])
     assert len(waits) == 4 + 1
     assert hits(published, 7) == [1, 1, 1, 5, 2, 1, 1]
-    assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
     published.statuses.clear()
     published.redirects.clear()
@@ -145,14 +134,6 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     assert hits(published, 7) == [1, 1, 2, 6, 2, 2, 1]
     listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
     assert listed == {image_id(0), image_id(1)}
-
-
-def test_pictures_that_are_gone_do_not_count_as_bad_ones(
-    workspace: Workspace, published: FolderServer
-) -> None:
-    shutil.rmtree(published.folder / "wikipedia")
-    report = run(workspace, 8, max_bad_share=0.0)
-    assert (report.manifest.failed, report.manifest.rows) == (0, 16)  # and as many in bad_images
 
 
 class _Clock:
@@ -208,18 +189,3 @@ def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
     for number, size in enumerate([(120, 240), (180, 90)]):
         with Image.open(workspace.path(image_path("train", image_id(number)))) as image:
             assert image.size == size
-
-
-def test_a_picture_without_an_address_is_a_failed_row(
-    workspace: Workspace, published: FolderServer
-) -> None:
-    assert run(workspace, 9).manifest.failed == 1
-    assert rows(workspace)[image_id(8)]["error"]
-    assert published.hits.total() == 8
-
-
-def test_a_plan_asks_nobody(workspace: Workspace, published: FolderServer) -> None:
-    plan = plan_images(workspace, settings(workspace, 8, pause_s=0.5), "train")
-    assert plan.startswith("train: 8 of 8 pictures")
-    assert "4 s" in plan
-    assert published.hits.total() == 0

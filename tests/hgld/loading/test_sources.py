@@ -1,8 +1,10 @@
 """What may be given to `hgld.load`, and what is said of anything else, and of damage."""
 
+import csv
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -32,15 +34,11 @@ def test_all_but_pictures_for_torch_needs_no_torch(built: Path) -> None:
     assert "torch" in done.stderr.splitlines()[-1]
 
 
-def test_a_release_is_annotations_under_any_name(copied: Path) -> None:
-    assert len(hgld.load(copied.rename(copied.with_name("hgld-1.0"))).query) == 3
-
-
 def test_nothing_is_read_before_it_is_asked_for(copied: Path) -> None:
     for path in copied.rglob("*.parquet"):
         if "train" not in path.name:
             path.write_bytes(path.read_bytes()[:-100])
-    data = hgld.load(copied.parent)
+    data = hgld.load(copied.rename(copied.with_name("hgld-1.0")))  # a release has any name
     assert len(data.train) == 17
     with pytest.raises(HgldError, match=r"index-00000-of-00001\.parquet"):
         len(data.index)
@@ -72,36 +70,18 @@ def test_a_shard_that_is_missing_or_of_another_release_is_noticed(copied: Path) 
         hgld.load(copied)
 
 
-def test_a_table_of_ones_own_has_no_hierarchy(built: Path) -> None:
-    data = hgld.load(built / "annotations/data/index-00000-of-00001.parquet")
-    assert data.train.names("hierarchical_label") == ("church", "ocean area ")
-    with pytest.raises(InputError, match="hierarchy"):
-        _ = data.hierarchy
-
-
-def flip_bit(path: Path, column: str) -> None:
-    """Flips a bit in the data of a column."""
+def test_a_flipped_bit_is_found_in_the_file_that_has_it(copied: Path) -> None:
+    path = copied / "data/train-00001-of-00002.parquet"
     group = pq.read_metadata(path).row_group(0)
     columns = [group.column(place) for place in range(group.num_columns)]
-    (chunk,) = [one for one in columns if one.path_in_schema == column]
+    (chunk,) = [one for one in columns if one.path_in_schema == "image_id"]
     content = bytearray(path.read_bytes())
     content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
     path.write_bytes(content)
-
-
-def test_a_flipped_bit_is_found_in_the_file_that_has_it(copied: Path) -> None:
-    flip_bit(copied / "data/train-00001-of-00002.parquet", "image_id")
     train = hgld.load(copied).train
     with pytest.raises(DamagedError, match=r"train-00001-of-00002\.parquet"):
         train.image_ids()
     assert len(train.labels()) == 17  # of other columns
-
-
-def test_a_file_that_went_meanwhile_is_named(copied: Path) -> None:
-    data = hgld.load(copied)
-    (copied / "landmarks.parquet").unlink()
-    with pytest.raises(InputError, match=r"landmarks\.parquet"):
-        data.train.labels()
 
 
 def test_tables_of_two_releases_are_not_mixed(copied: Path) -> None:
@@ -110,3 +90,67 @@ def test_tables_of_two_releases_are_not_mixed(copied: Path) -> None:
     pq.write_table(rows.slice(0, 2), path)
     with pytest.raises(InputError, match="ocean area "):
         hgld.load(copied).train.labels()
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def mini(shared: Path) -> Path:
+    return shared / "gldv2_mini/metadata"
+
+
+def labels_of(folder: Path, space: str) -> dict[str, dict[str, str]]:
+    rows = rows_of(folder / f"{space}_label_to_hierarchical.csv")
+    return {row["landmark_id"]: row for row in rows if row["hierarchical_label"]}
+
+
+def test_the_published_filter_is_that_of_a_plain_loop(mini: Path) -> None:
+    labels = labels_of(mini, "train")
+    expected = [
+        (row["hierarchical_label"], int(landmark), image)
+        for clean in rows_of(mini / "train_clean.csv")
+        for image in clean["images"].split()
+        if (row := labels.get(landmark := clean["landmark_id"]))
+    ]
+    assert len(expected) > 100
+    train = hgld.load(mini).train
+    columns = ["hierarchical_label", "landmark_id", "image_id"]
+    assert [tuple(row.values()) for row in train.to_arrow(columns).to_pylist()] == sorted(expected)
+
+
+def test_index_and_queries_are_those_of_a_plain_loop(mini: Path) -> None:
+    data = hgld.load(mini / "index_label_to_hierarchical.csv")
+    labels = labels_of(mini, "index")
+    of_image = {r["id"]: r["landmark_id"] for r in rows_of(mini / "index_image_to_landmark.csv")}
+    labelled = {image for image, landmark in of_image.items() if landmark in labels}
+    assert set(data.index.image_ids()) == labelled
+    expected = {}
+    for row in rows_of(mini / "retrieval_solution_v2.1.csv"):
+        if row["images"] not in {"", "None"}:
+            votes = Counter(int(of_image[image]) for image in row["images"].split())
+            landmark = min(votes, key=lambda one: (-votes[one], one))
+            if str(landmark) in labels:
+                expected[row["id"]] = landmark
+    rows = data.query.to_arrow(["image_id", "landmark_id"]).to_pylist()
+    assert {row["image_id"]: row["landmark_id"] for row in rows} == expected
+    assert len(expected) > 50
+
+
+def test_ids_are_those_of_the_label_files(mini: Path) -> None:
+    data = hgld.load(mini)
+    both = [labels_of(mini, space) for space in ("train", "index")]
+    names = sorted({row["hierarchical_label"] for labels in both for row in labels.values()})
+    assert data.train.names("hierarchical_label") == data.query.names("hierarchical_label")
+    assert list(data.index.names("hierarchical_label")) == names
+    assert list(data.train.names("landmark_id")) == sorted(both[0], key=int)
+
+
+def test_a_file_that_is_missing_is_named_when_it_is_needed(mini: Path, tmp_path: Path) -> None:
+    shutil.copy(mini / "train_label_to_hierarchical.csv", tmp_path)
+    data = hgld.load(tmp_path)
+    assert list(data.splits) == ["train"]
+    with pytest.raises(InputError, match=r"train_clean\.csv"):
+        len(data.train)

@@ -75,10 +75,6 @@ def test_fewer_landmarks_give_more_images_each() -> None:
     assert [of_landmark[one] for one in range(13, 23) if of_landmark[one]] == [4, 4]
 
 
-def test_any_level_may_be_the_class() -> None:
-    assert counts(chosen(1, level="landmark_id")) == dict.fromkeys(range(23), 1)
-
-
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_a_subset_is_loaded_again(built: Path, tmp_path: Path, ending: str) -> None:
     rows = choose_subset(hgld.load(built).query, 1)
@@ -88,16 +84,6 @@ def test_a_subset_is_loaded_again(built: Path, tmp_path: Path, ending: str) -> N
     assert few.columns == ("split", "image_id", *hgld.load(built).query.levels)
     assert few.image_ids() == rows["image_id"].to_pylist()
     assert few.names("hierarchical_label") == ("church", "ocean area ")
-    first = path.read_bytes()
-    write_subset(path, rows)
-    assert path.read_bytes() == first
-
-
-def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
-    (tmp_path / "few.csv").mkdir()
-    with pytest.raises(InputError, match=r"few\.csv"):
-        write_subset(tmp_path / "few.csv", pa.table({"image_id": ["a"]}))
-    assert [path.name for path in tmp_path.iterdir()] == ["few.csv"]
 
 
 def test_what_chooses_nothing_is_refused() -> None:
@@ -110,8 +96,3 @@ def test_what_chooses_nothing_is_refused() -> None:
             chosen(**wrong)
     with pytest.raises(InputError, match="--out"):
         check_subset_path(Path("few.txt"))
-
-
-def test_of_no_images_none_are_chosen(built: Path) -> None:
-    nothing = hgld.load(built).train.where(pa.compute.field("landmark_id") == 0)
-    assert len(choose_subset(nothing, 3)) == 0

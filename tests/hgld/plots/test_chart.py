@@ -1,4 +1,4 @@
-"""What is drawn of a line: every spike, and no bridge over a gap."""
+"""What is drawn: every spike, no bridge over a gap, round ticks, marks where the numbers say."""
 
 import math
 import re
@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hgld.plots.axes import axis_of, log_axis_of
 from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
+from hgld.plots.dots import Dot, dots_plot
+from hgld.plots.pages import number
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
@@ -48,16 +51,6 @@ def test_thinning_keeps_the_extremes_of_every_column_and_adds_nothing(
     assert len(kept) <= 4 * (columns + 1) + 4 * sum(map(math.isnan, found))
 
 
-def test_a_spike_of_one_value_in_twenty_thousand_is_in_the_path() -> None:
-    found = [1.0 + 0.001 * (n % 7) for n in range(20_000)]
-    found[4_321] = 29.0
-    drawing = drawn(found)
-    heights = [float(y) for y in re.findall(r" ([\d.]+)", drawing.lines[0].path)]
-    assert len(heights) < 4 * 482
-    # Its axis goes from 0 to 30, and y grows downwards.
-    assert min(heights) == pytest.approx(1000 * (30 - 29) / 30, rel=0.01)
-
-
 def test_a_gap_where_a_value_is_not_finite_is_not_drawn_over() -> None:
     drawing = drawn([1, 2, math.nan, 3, 4])
     assert drawing.lines[0].path.count("M") == 2
@@ -84,7 +77,6 @@ def test_several_lines_share_the_axes_and_the_rows() -> None:
     assert drawing.rows == [("10", ["0.5", ""]), ("20", ["0.6", "0.25"]), ("30", ["", "n/a"])]
     assert [line.last for line in drawing.lines] == ["0.6", "0.25"]
     assert drawing.lines[0].dots[0][0] == 25.0  # 10 of 40
-    assert drawing.x_mark == 50.0
 
 
 def test_a_figure_is_an_svg_file_of_its_own() -> None:
@@ -92,18 +84,6 @@ def test_a_figure_is_an_svg_file_of_its_own() -> None:
     assert svg.tag == "{http://www.w3.org/2000/svg}svg"
     assert svg.get("aria-label") == "<Two>"
     assert len(svg.findall(".//{*}path")) == 2 + 1  # and the one name of both
-
-
-def test_points_are_not_joined_and_each_is_marked() -> None:
-    drawing = drawn([1.0, 2.0] * 50, is_joined=False)
-    assert drawing.lines[0].path == ""
-    assert len(drawing.lines[0].dots) == 100
-
-
-def test_the_table_has_few_rows_and_the_last_value() -> None:
-    drawing = drawn([1.0] * 1000)
-    assert len(drawing.rows) <= 24
-    assert drawing.rows[-1][0] == "1,000"
 
 
 def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
@@ -114,10 +94,54 @@ def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
         assert means[place] == pytest.approx(sum(around) / len(around))
     assert moving_mean([1.0, 100.0, 10.0], 3, is_log=True)[1] == pytest.approx(10.0)
     assert math.isnan(moving_mean([math.nan] * 3, 1)[1])
-    assert drawn(found * 3, is_noisy=True).lines[0].mean_path
-    assert not drawn(found, is_noisy=True).window
 
 
-def test_a_chart_without_a_value_is_refused() -> None:
-    with pytest.raises(ValueError, match="Loss"):
-        drawn([math.nan])
+@pytest.mark.parametrize(
+    "values",
+    [[0.31, 0.58], [-0.2, 0.413], [0.5], [0.0], [0.1234, 0.12345], [0.0, 1.0], [], [math.nan, 0.3]],
+)
+def test_an_axis_has_a_few_round_ticks_and_room_for_every_value(values: list[float]) -> None:
+    axis = axis_of(values, margin=3)
+    assert 2 <= len(axis.ticks) <= 7
+    assert list(axis.ticks) == sorted(set(axis.ticks))
+    assert (axis.at(axis.low), axis.at(axis.high)) == (3, 97)
+    for value in values:
+        assert math.isnan(value) or axis.low <= value <= axis.high
+    assert axis_of([1.0, 1.0], limits=(0, 1)).high == 1
+
+
+def test_a_logarithmic_axis_has_a_tick_at_decades() -> None:
+    axis = log_axis_of([0.5, 900.0, math.nan])
+    assert axis is not None
+    assert [tick.text for tick in axis.marked(number)] == ["1", "10", "100", "1,000"]
+    assert axis.at(10) - axis.at(1) == pytest.approx(axis.at(100) - axis.at(10), abs=0.02)
+    near = log_axis_of([1.0, 40.0])
+    assert near is not None
+    assert near.ticks == (1, 3, 10, 30)
+
+
+def dot(value: float, low: float = math.nan, high: float = math.nan) -> Dot:
+    return Dot(name="ours", value=value, text="", low=low, high=high, runs=(value,))
+
+
+def test_marks_stand_where_the_numbers_say() -> None:
+    # From 25 to 50: 27.5, 30 and 32.5 stand at 1/10, 2/10 and 3/10 of the 94 between 3 and 97.
+    plot = dots_plot([dot(48, 46, 50), dot(30, 27.5, 32.5)], "{:.0f}".format)
+    assert [tick.text for tick in plot.ticks] == ["25", "30", "35", "40", "45", "50"]
+    after, before = plot.marks
+    assert (before.low, before.at, before.high) == pytest.approx((12.4, 21.8, 31.2), abs=0.01)
+    assert (after.high, after.runs) == (97, (after.at,))
+    assert plot.zero is None
+
+
+def test_what_has_no_value_is_left_out_and_what_has_no_interval_has_no_bar() -> None:
+    (mark,) = dots_plot([dot(math.nan), dot(0.3)], str).marks
+    assert mark.low == mark.at == mark.high
+
+
+def test_changes_stand_on_both_sides_of_zero() -> None:
+    gain, loss = (plot := dots_plot([dot(0.2), dot(-0.1)], str, is_change=True)).marks
+    assert plot.zero is not None
+    assert loss.at < plot.zero < gain.at
+    only_gains = dots_plot([dot(0.2)], str, is_change=True)
+    assert only_gains.zero == only_gains.ticks[0].at

@@ -30,11 +30,8 @@ class Balanced(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
-
     def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+        assert tag in VOID or self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -76,8 +73,3 @@ def test_it_may_load_nothing_and_run_only_its_own_script() -> None:
     assert f"{policy}'sha256-{digest}'" in html
     assert "script-src" not in page()
     assert not re.search(r"(?:src|href|url\()\W*https?:", html)
-
-
-def test_a_table_of_many_labels_is_dense() -> None:
-    assert not heat_table([[1, 0]], ["lake"]).is_dense
-    assert heat_table([[1] * 31] * 30, [str(n) for n in range(30)]).is_dense

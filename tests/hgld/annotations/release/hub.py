@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +20,6 @@ class Hub:
     url: str = ""
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """Revision to its files and their content."""
-    received: Counter[str] = field(default_factory=Counter)
-    """File to how often its content came."""
-    served: Counter[str] = field(default_factory=Counter)
     refuses: bool = False
 
     @property
@@ -43,7 +39,6 @@ class Hub:
             match line:
                 case {"key": "file", "value": {"path": path, "content": content}}:
                     files[path] = base64.b64decode(content)
-                    self.received[path] += 1
                 case {"key": "deletedFile", "value": {"path": path}}:
                     del files[path]
         self.commits[f"{len(self.commits) + 1:040}"] = files
@@ -84,7 +79,6 @@ class _Handler(BaseHTTPRequestHandler):
             code = "EntryNotFound" if hub.commits else "RepoNotFound"
             self.send(404, b"{}", {"X-Error-Code": code})
             return
-        hub.served[match[2]] += self.command == "GET"
         tag = hashlib.sha256(content).hexdigest()
         self.send(200, content, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
 
@@ -97,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Tests read the counters instead."""
+        """Says nothing."""
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a release says to people, and to programs that read its card."""
 
+import math
 import re
 from collections.abc import Callable
 from functools import partial
@@ -10,8 +11,8 @@ import pytest
 import yaml
 
 from hgld.annotations.release.facts import ReleaseConfig
+from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS
 from tests.hgld.annotations.release.worlds import described, release, rows_of, text_of
 from tests.hgld.annotations.world import CHURCH, HERITAGE, MUSEUM, PARISH, change_taxonomy
 
@@ -52,7 +53,6 @@ def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
         title=NASTY,
         description=NASTY,
         creators=('Ann "A" Smith', "Bob: & Co"),
-        contact="mail@example.org",
         url="https://example.org/?a=b#c",
         license="ODbL-1.0",
     )
@@ -66,44 +66,92 @@ def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
     assert cited["url"] == config.url
     for name in ("README.md", "DATASHEET.md"):
         assert NASTY in text_of(folder, name)
-        assert config.contact in text_of(folder, name)
-
-
-def test_the_citation_has_what_its_format_asks_for(released: Path) -> None:
-    cited = yaml.safe_load(text_of(released, "CITATION.cff"))
-    assert {"cff-version", "message", "title", "authors"} <= set(cited)
-    assert (cited["type"], cited["version"], cited["license"]) == ("dataset", "1.0.0", "CC-BY-4.0")
-    assert str(cited["date-released"]) == "2025-01-01"
-    people = [one for paper in cited["references"] for one in paper["authors"]]
-    assert all(set(one) == {"family-names", "given-names"} for one in people)
 
 
 def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> None:
     assert front_matter(released)["license"] == "cc-by-4.0"
-    counts = ["train: 2 images", "3 of 7", "excluded images: 5", "3 from a person's decision"]
     for name in ("README.md", "DATASHEET.md"):
-        for count in [*counts, "CC0"]:
+        for count in ("train: 2 images", "3 of 7", "excluded images: 5", "CC0"):
             assert count in text_of(released, name)
         assert not re.search(r"\$[a-z{]", text_of(released, name))
-    columns = set(re.findall(r"^\| `(\w+)` \|", text_of(released, "README.md"), re.MULTILINE))
-    assert columns
-    assert columns <= set(ANNOTATIONS["train"].schema.names)
 
 
-def test_the_first_screen_says_what_it_holds_and_that_a_program_is_no_person(
-    reviewed: Workspace,
-) -> None:
+def test_a_program_that_decides_is_told_as_no_person(reviewed: Workspace) -> None:
     decided = {qid: {"reviewer": "hgld demo"} for qid in (CHURCH, PARISH, MUSEUM, HERITAGE)}
     change_taxonomy(reviewed, decided)
     folder = release(reviewed, ReleaseConfig(description="Drawings."))
-    told = described(folder)
-    card, sheet = text_of(folder, "README.md"), text_of(folder, "DATASHEET.md")
-    screens = (told["description"], card.partition("\n# ")[2].partition("\n## ")[0], sheet[:800])
-    holds = ["Drawings.", "5 images of 4 landmarks", "`hgld demo`", "10 images", "5,012,248"]
-    for screen in screens:
-        assert [words for words in holds if words not in screen] == []
-        assert "person" not in screen
-    assert list(told)[:3] == ["@type", "name", "description"]
-    agents = {one["sc:name"]: one["@type"] for one in told["prov:wasAttributedTo"]}
+    assert "people: 0" in text_of(folder, "README.md")
+    agents = {one["sc:name"]: one["@type"] for one in described(folder)["prov:wasAttributedTo"]}
     assert agents == {"hgld demo": "prov:SoftwareAgent", "hgld": "prov:SoftwareAgent"}
-    assert "people: 0" in card
+
+
+PATTERNS = {
+    **{split: f"data/{split}-*.parquet" for split in ("train", "index", "test")},
+    **{f"filled_{split}": f"filled/{split}-*.parquet" for split in ("train", "index", "test")},
+    **{
+        name: f"{name}*.parquet"
+        for name in ("landmarks", "hierarchy", "excluded", "bad", "credits")
+    },
+}
+
+
+def expected(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Returns the rows of each record set that has any, without nested columns."""
+    tables = {record: rows_of(folder, pattern) for record, pattern in PATTERNS.items()}
+    return {
+        record: [
+            {key: plain(value) for key, value in row.items() if not isinstance(value, list | dict)}
+            for row in rows
+        ]
+        for record, rows in tables.items()
+        if rows
+    }
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - of any column
+    """Returns a value of a table, or of the reader, in one form for both."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+@pytest.mark.filterwarnings("ignore")  # of rdflib and pandas, which the reader uses
+def test_the_reader_reads_every_row_of_every_table(released_with_all: Path) -> None:
+    import mlcroissant
+
+    found = mlcroissant.Dataset(jsonld=str(released_with_all / "croissant.json"))
+    rows = {
+        record.id: [
+            {key.partition("/")[2]: plain(value) for key, value in row.items()}
+            for row in found.records(record.id)
+        ]
+        for record in found.metadata.record_sets
+    }
+    assert not found.metadata.ctx.issues.warnings
+    wanted = expected(released_with_all)
+    assert rows.keys() == wanted.keys() >= {"train", "filled_train", "bad", "credits"}
+    for record, those in wanted.items():
+        assert rows[record] == those, record
+
+
+def test_every_file_of_the_tables_is_there_with_its_digest(released: Path) -> None:
+    files = [one for one in described(released)["distribution"] if one["@type"] == "cr:FileObject"]
+    paths = [path for path in released.rglob("*") if path.suffix in {".parquet", ".csv"}]
+    assert {one["contentUrl"]: (one["sha256"], one["contentSize"]) for one in files} == {
+        path.relative_to(released).as_posix(): (file_digest(path), f"{path.stat().st_size} B")
+        for path in paths
+    }
+
+
+def test_a_label_is_attributed_to_its_reviewer(released: Path) -> None:
+    told = described(released)
+    people = {one["sc:name"]: one["sc:description"] for one in told["prov:wasAttributedTo"]}
+    assert list(people) == ["ann", "hgld"]
+    assert " 3 landmarks" in people["ann"]
+    (train,) = [one for one in told["recordSet"] if one["@id"] == "train"]
+    (label,) = [one for one in train["field"] if one["name"] == "hierarchical_label"]
+    annotation = label["annotation"]
+    assert annotation["equivalentProperty"] == "prov:wasAttributedTo"
+    assert annotation["source"]["extract"] == {"column": "reviewer"}

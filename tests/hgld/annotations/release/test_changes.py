@@ -119,14 +119,6 @@ def test_the_changes_are_all_that_differs_and_make_the_release_from_the_one_befo
     assert left | made == after
 
 
-def test_two_equal_releases_have_no_changes() -> None:
-    release, empty = random_release(random.Random(0)), tables([], [])
-    assert len(label_changes(release, release)) == len(label_changes(empty, empty)) == 0
-    every = ["added"] * len(keyed(release))
-    assert label_changes(empty, release)["change"].to_pylist() == every
-    assert len(label_changes(release, empty)) == len(every)
-
-
 @pytest.mark.parametrize("seed", [0, 1, 3, 4])  # which have some
 def test_images_whose_label_came_went_or_is_another_one_are_counted(seed: int) -> None:
     chance = random.Random(2000 + seed)

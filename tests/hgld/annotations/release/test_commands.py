@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.annotations.release.stage import STAGE
-from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.flows.build import known_settings, load_step, read_sections
 from tests.hgld.annotations.release.worlds import decide, kept, releases
 from tests.worlds.commands.typed import run_typed
 
@@ -22,36 +18,6 @@ def well(*words: str | Path) -> str:
 
 def versions(folder: Path) -> list[str]:
     return [one["version"] for one in releases(folder)]
-
-
-def state(workspace: Workspace) -> tuple[str, str]:
-    """Returns where the stage stands under the settings of the build's folder."""
-    step = load_step("annotate", read_sections(workspace.root, None))
-    status = stage_status(workspace, STAGE, known_settings(workspace, step, STAGE))
-    return status.state, status.reason
-
-
-def test_the_status_says_what_a_setting_of_the_release_changes(published: Workspace) -> None:
-    settings = published.path("hgld.toml")
-    settings.write_text('[annotate]\ntrain = "all"\n')
-    assert state(published) == ("done", "")
-    settings.write_text('[annotate]\ntrain = "all"\n[release]\ntitle = "Ours"\n')
-    assert state(published) == ("stale", "setting title: 'H-GLDv2 labels' -> 'Ours'")
-    well("annotate", "--root", published.root)
-    assert state(published) == ("done", "")
-
-
-def test_a_run_that_ended_between_the_two_stages_is_told_of(published: Workspace) -> None:
-    root = ("--root", published.root)
-    well("verify", *root)
-    run_annotate(published, AnnotateConfig(train="all", images_per_shard=100))
-    checked = run_typed(("verify", *root))
-    assert checked.returncode == 1
-    (line,) = checked.stdout.splitlines()
-    assert line.startswith(f"{published.root}/annotations/SHA256SUMS ")
-    assert state(published)[0] == "stale"
-    well("annotate", *root, "--train", "all", "--images-per-shard", "100")
-    well("verify", *root)
 
 
 def test_a_build_is_published_pulled_and_published_again(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hgld.labels.clustering import kmeans
-from hgld.labels.clustering.kmeans import Floats, Ints, cold_groups, points_of, settled_groups
+from hgld.labels.clustering.kmeans import Floats, Ints, points_of, settled_groups
 from tests.hgld.labels.clustering.builds import blobs, unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -22,19 +22,6 @@ def brute_force_is_settled(vectors: Floats, weights: NDArray[np.float64], groups
         if min(distances.values()) < distances[group] - 2e-5:
             return False
     return True
-
-
-def test_vectors_that_lie_together_share_a_group_and_few_have_each_their_own() -> None:
-    groups = cold_groups(blobs(3, 5), 3, seed=0, n_init=2).reshape(3, 5)
-    assert (groups == groups[:, :1]).all()
-    assert len(np.unique(groups)) == 3
-    assert cold_groups(unit_vectors(4), 78, seed=0, n_init=1).tolist() == [0, 1, 2, 3]
-
-
-def test_the_means_are_weighted() -> None:
-    vectors = np.array([[0, 0], [4, 0], [0, 8]], dtype=np.float32)
-    means = kmeans.group_means(vectors, np.array([3.0, 1.0, 1.0]), np.array([0, 0, 2]), 3)
-    assert means.tolist() == [[1, 0], [0, 0], [0, 8]]
 
 
 @settings(deadline=None, max_examples=40)
@@ -76,8 +63,6 @@ def test_centring_takes_the_mean_off_and_restores_the_norm() -> None:
     np.testing.assert_allclose(points.mean, [0.7, 0.7], atol=1e-7)
     # The mean itself becomes zero, and no number is undefined.
     np.testing.assert_array_equal(points_of(unit_vectors(1)).vectors, np.zeros((1, 8)))
-    plain = points_of(vectors, centre=False)
-    np.testing.assert_allclose(plain.vectors[plain.row], vectors, atol=1e-6)
 
 
 def test_points_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> None:
@@ -91,9 +76,3 @@ def test_points_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> N
     # What two batches make of one text is one point.
     nearly = vectors[:4] + np.float32(2e-8)
     assert len(points_of(np.concatenate([vectors[:4], nearly])).vectors) == 4
-
-
-def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> None:
-    vectors = np.array([[1, 0], [0, 1], [1, 0], [-1, 0]], dtype=np.float32)
-    centres = kmeans.cluster_centres(vectors, np.array([0, 0, 1, 1]))
-    np.testing.assert_allclose(centres, [[0.5**0.5, 0.5**0.5], [0, 0]], atol=1e-7)

@@ -6,15 +6,13 @@ from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.label_map import label_projection, quick_projection, run_map
-from hgld.tables import EMBEDDINGS, LABEL_MAP, LABELS
+from hgld.tables import LABEL_MAP
 from tests.hgld.labels.clustering.builds import blobs, write_embedded
-from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 Floats = NDArray[np.float32]
 Projection = Callable[[Floats], Floats]
-COUNT = 200
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +22,7 @@ def vectors() -> Floats:
 
 
 @pytest.mark.parametrize("lay_out", [quick_projection, label_projection])
-@pytest.mark.parametrize("count", [0, 1, 2, 29, 30, 60])
+@pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Projection) -> None:
     plane = lay_out(blobs(5, 20)[:count])
     assert plane.shape == (count, 2)
@@ -36,18 +34,6 @@ def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Proj
         np.testing.assert_allclose((low + high) / 2, 0.5, atol=1e-6)
 
 
-def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None:
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    centred -= centred.mean(axis=0)
-    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    directions *= np.sign(directions[[0, 1], np.abs(directions).argmax(axis=1)])[:, None]
-    scores = centred @ directions.T
-    low, high = scores.min(axis=0), scores.max(axis=0)
-    expected = 0.94 * (scores - (low + high) / 2) / (high - low).max() + 0.5
-    np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
-
-
 def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) -> None:
     from threadpoolctl import threadpool_limits
 
@@ -56,19 +42,13 @@ def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) 
     with threadpool_limits(2):
         again = label_projection(np.vstack([vectors[order], vectors[:50]]))
     np.testing.assert_array_equal(again, np.vstack([plane[order], plane[:50]]))
-    assert len(np.unique(again, axis=0)) == COUNT
-    same = label_projection(np.repeat(vectors[:1], 40, axis=0))
-    np.testing.assert_array_equal(same, np.full((40, 2), 0.5))
+    assert len(np.unique(again, axis=0)) == 200
 
 
 def test_each_class_has_its_place(workspace: Workspace, vectors: Floats) -> None:
     write_embedded(workspace, {f"Q{n}": (f"class {n}", 1) for n in range(1, 41)}, vectors[:40])
-    report = run_map(workspace)
+    run_map(workspace)
     table = workspace.read(LABEL_MAP)
     assert table["class_qid"].to_pylist() == [f"Q{n}" for n in range(1, 41)]
     plane = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
     np.testing.assert_array_equal(plane, label_projection(vectors[:40]))
-    assert report.result == workspace.path("labels/map")
-    write_stage(workspace, [(one, table_of(one, [])) for one in (LABELS, EMBEDDINGS)])
-    run_map(workspace)
-    assert len(workspace.read(LABEL_MAP)) == 0

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -5,17 +6,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
+from hgld.errors import InputError
 from hgld.labels.embedding import stage as embed
-from hgld.labels.embedding.cache import CACHE_FOLDER, from_lists
+from hgld.labels.embedding.cache import (
+    CACHE_FOLDER,
+    VectorCache,
+    cache_damages,
+    cache_key,
+    from_lists,
+)
 from hgld.labels.embedding.stage import EmbedConfig, run_embed, unique_classes
+from hgld.labels.embedding.words import taxonomy_words
 from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS
-from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
+from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
 PART = 3
@@ -94,15 +103,6 @@ def test_vectors_are_of_prompts(build: Build) -> None:
     assert waterfall["embedding"] == vectors[texts.index(waterfall["text"])].tolist()
 
 
-def test_no_class_gives_no_rows_and_no_scrape_is_told_what_to_run(build: Build) -> None:
-    write_scrape(build.workspace, table_of(CLASSES, []))
-    build.embed()
-    assert len(build.workspace.read(LABELS)) == len(build.workspace.read(EMBEDDINGS)) == 0
-    assert len(build.encoded) == len(PHRASES)
-    with pytest.raises(MissingInputError, match="hgld scrape"):
-        run_embed(Workspace(build.workspace.root / "new"), build.config)
-
-
 @pytest.mark.parametrize("prompt", ["a photo", "{label} \udcff", "{label}\0"])
 def test_a_prompt_that_no_run_could_use_is_named(prompt: str) -> None:
     with pytest.raises(ValueError, match="prompt"):
@@ -123,13 +123,12 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(build: Buil
         patch.setattr(embed, "load_encoder", lambda _: Dying())
         with pytest.raises(KeyboardInterrupt):
             build.embed()
-    assert build.workspace.manifest("embed") is None
     assert len(list(build.workspace.path(CACHE_FOLDER).glob("*.parquet"))) == 2
     resumed = build.embed().manifest
     assert len(build.encoded) == len(TEXTS) - 2 * PART
-    undisturbed = Workspace(build.workspace.root.with_name("undisturbed"))
-    write_scrape(undisturbed, class_rows(SCRAPED))
-    assert run_embed(undisturbed, build.config).manifest.outputs == resumed.outputs
+    shutil.rmtree(build.workspace.root)
+    write_scrape(build.workspace, class_rows(SCRAPED))
+    assert build.embed().manifest.outputs == resumed.outputs  # undisturbed
 
 
 # What a run encodes, given the runs before it; the digests do not tell.
@@ -142,23 +141,20 @@ def test_only_a_new_label_is_encoded_and_a_prompt_of_before_costs_nothing(build:
     assert build.encoded == ["A picture of a road"]
     build.embed(prompt="a photo of {label}")
     assert "a photo of lake" in build.encoded
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(embed, "load_encoder")
-        again = build.embed()
-    assert not again.skipped
-    assert again.manifest.outputs == first
+    assert build.embed().manifest.outputs == first
+    assert build.encoded == []
 
 
+@pytest.mark.fault(61, "other encoder weights")
 def test_other_weights_or_another_model_encode_again(build: Build, tmp_path: Path) -> None:
     weights, copy = tmp_path / "a.pt", tmp_path / "b.pt"
-    for path in (weights, copy):
-        path.write_bytes(b"first")
+    weights.write_bytes(b"first")
+    copy.write_bytes(b"first")
     build.config = replace(build.config, encoder="open_clip", weights=str(weights))
-    assert not build.embed().skipped
-    assert len(build.encoded) == len(TEXTS)
-    assert not build.embed(model="ViT-B-32").skipped
-    assert len(build.encoded) == len(TEXTS)
-    assert not build.embed(weights=str(copy)).skipped
+    for model in ("ViT-L-14", "ViT-B-32"):
+        build.embed(model=model)
+        assert len(build.encoded) == len(TEXTS)
+    build.embed(weights=str(copy))
     assert build.encoded == []  # the same weights in another place
     weights.write_bytes(b"second")
     build.embed()
@@ -166,12 +162,8 @@ def test_other_weights_or_another_model_encode_again(build: Build, tmp_path: Pat
 
 
 def test_vectors_of_no_unit_norm_are_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    def damaged(texts: list[str], _: object) -> NDArray[np.float32]:
-        vectors = np.eye(len(texts), 64, dtype=np.float32)
-        vectors[1] = np.nan
-        return vectors
-
-    monkeypatch.setattr(build.encoder, "encode", damaged)
+    damaged = np.full((PART, 64), np.nan, dtype=np.float32)
+    monkeypatch.setattr(build.encoder, "encode", lambda *_: damaged)
     with pytest.raises(InputError, match="unit norm"):
         build.embed()
     assert not build.workspace.path(CACHE_FOLDER).exists()
@@ -187,3 +179,71 @@ def test_another_taxonomy_encodes_its_new_words_only(build: Build, tmp_path: Pat
     assert report.manifest.settings["taxonomy"] != first.settings["taxonomy"]
     phrases = build.workspace.read(WORDS)["phrase"].to_pylist()
     assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
+
+
+def unit(*numbers: float) -> NDArray[np.float32]:
+    vectors = np.array(numbers, np.float32).reshape(-1, 2)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+@pytest.fixture
+def cache(workspace: Workspace) -> VectorCache:
+    return VectorCache(workspace.path(CACHE_FOLDER), cache_key({"prompt": "{label}"}))
+
+
+def test_what_was_added_is_there_bit_by_bit_and_nothing_else(cache: VectorCache) -> None:
+    cache.add(["lake", "church"], unit(1, 3, 2, 1))
+    cache.add(["hill"], unit(5, 7))
+    found = cache.read(["church", "hill", "dam"])
+    assert sorted(found) == ["church", "hill"]
+    np.testing.assert_array_equal(found["church"], unit(2, 1)[0])
+    np.testing.assert_array_equal(found["hill"], unit(5, 7)[0])
+    assert not VectorCache(cache.folder, cache_key({"prompt": "a {label}"})).read(["hill"])
+
+
+def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
+    cache: VectorCache, workspace: Workspace
+) -> None:
+    cache.add(["lake"], unit(1, 3))
+    (path,) = cache.folder.iterdir()
+    cache.add(["hill"], unit(5, 7))
+    (cache.folder / "notes.parquet").write_text("mine")  # of somebody else
+    assert list(cache_damages(workspace)) == []
+    pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
+    assert [name for name, _ in cache_damages(workspace)] == [f"labels/cache/{path.name}"]
+    assert list(cache.read(["lake", "hill"])) == ["hill"]
+    assert not path.exists()
+    assert (cache.folder / "notes.parquet").exists()
+
+
+SUPERCATEGORIES = "hierarchical_label,natural_or_human_made,description\n"
+ALIASES = "hierarchical_label,language,alias\n"
+
+
+def test_each_shipped_word_says_what_no_other_does(shipped_words: pa.Table) -> None:
+    words = shipped_words.to_pylist()
+    names = [word for word in words if word["kind"] == "name"]
+    assert len({word["hierarchical_label"] for word in names}) == len(names) == 78
+    assert all(word["phrase"] == word["hierarchical_label"].strip() for word in names)
+    meanings = [(word["phrase"].casefold(), word["hierarchical_label"]) for word in words]
+    known = set(meanings)
+    assert len(known) == len(meanings)
+    for word, (phrase, label) in zip(words, meanings, strict=True):
+        rest = phrase.partition(" ")[2]
+        assert word["kind"] == "name" or (rest, label) not in known, phrase
+
+
+def test_a_taxonomy_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    words = taxonomy_words(write_taxonomy(tmp_path))
+    assert words["phrase"].to_pylist() == list(PHRASES)
+    labels = ["cascade", "mere / tarn", "span", "cascade", "mere / tarn", "span"]
+    assert words["hierarchical_label"].to_pylist() == labels
+    assert words["natural_or_human_made"].to_pylist()[1:3] == ["natural", "human-made"]
+
+
+def test_distilled_words_count_for_super_categories_that_one_has(tmp_path: Path) -> None:
+    one = f"{SUPERCATEGORIES}lake,natural,Lakes\n"
+    folder = write_taxonomy(tmp_path, supercategories=one, aliases=ALIASES)
+    words = taxonomy_words(folder).to_pylist()
+    assert {word["hierarchical_label"] for word in words} == {"lake"}
+    assert {word["kind"] for word in words} >= {"name", "wordnet"}

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +6,11 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.fills import stage
 from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.stage import PARENTS_FILE, FillConfig, fill_stage, run_fill
+from hgld.labels.fills.stage import PARENTS_FILE, FillConfig, run_fill
 from hgld.tables import FILL_CHECKS, FILLS, PARENTS, PICTURE_VOTES
 from tests.hgld.labels.fills import worlds
 from tests.hgld.labels.fills.worlds import CHURCH, LAKE, OPEN, URL, write_named_build
-from tests.worlds.builders import class_rows, table_of, write_scrape, write_stage, write_taxonomy
+from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
@@ -44,7 +43,7 @@ def test_each_landmark_without_a_label_has_a_row_with_a_label_or_why_not(build: 
     church = rows["train", 501]
     assert church["category"] == URL + OPEN["train", 501]
     assert (church["status"], church["hierarchical_label"]) == ("ok", "church")
-    assert (church["natural_or_human_made"], church["best_guess_side"]) == ("human-made",) * 2
+    assert church["natural_or_human_made"] == "human-made"
     assert "kirche" in church["evidence"]
     assert church["method"] == "words"
     assert church["confidence"] > 0.9
@@ -61,14 +60,6 @@ def test_each_landmark_without_a_label_has_a_row_with_a_label_or_why_not(build: 
     assert len(sure) < 150
 
 
-def test_a_build_elsewhere_gives_the_same_to_the_bit(build: Workspace, tmp_path: Path) -> None:
-    other = Workspace(tmp_path / "other")
-    write_named_build(other)
-    first, second = (run_fill(one, FillConfig()).manifest for one in (build, other))
-    assert first.outputs == second.outputs
-    assert first.settings["scikit_learn"]
-
-
 def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: Workspace) -> None:
     decisions = [
         decision("Xqzt", "accept", "quarry", "human-made"),
@@ -79,13 +70,11 @@ def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: 
     run_fill(workspace, FillConfig())
     row = fills(workspace)["train", 502]
     assert (row["status"], row["hierarchical_label"], row["method"]) == ("ok", "quarry", "reviewed")
-    assert (row["natural_or_human_made"], row["confidence"]) == ("human-made", 1.0)
-    assert row["reviewer"] == "ann"
+    assert (row["confidence"], row["reviewer"]) == (1.0, "ann")
     nothing_left = fills(workspace)["train", 501]
-    assert (nothing_left["best_guess"], nothing_left["reviewer"]) == (None, None)
+    assert nothing_left["best_guess"] is None
     refused = fills(workspace)["index", 501]
     assert refused["best_guess"] != "lake"
-    assert refused["status"] == "unsure"
 
 
 def test_what_teaches_nothing_or_is_known_already_is_not_learned_again(build: Workspace) -> None:
@@ -111,7 +100,7 @@ def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
     rows += [parents_row("Xqzt", "Lakes"), parents_row("Gone", status="no_page")]
     write_stage(build, [(PARENTS, table_of(PARENTS, rows))])
     build.path(f"{PARENTS.path}/rows.parquet").rename(build.path(PARENTS_FILE))
-    assert not run_fill(build, FillConfig()).skipped
+    run_fill(build, FillConfig())
     after = fills(build)["train", 502]
     assert (after["status"], after["hierarchical_label"]) == ("ok", "lake")
     assert after["method"] == "words+parents"
@@ -143,20 +132,3 @@ def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     assert (row["hierarchical_label"], row["method"]) == ("lake", "words+pictures")
     assert "pictures: lake: 3 of 3" in row["evidence"]
     assert fills(build)["train", 501]["method"] == "words"
-    assert PICTURE_VOTES in fill_stage(FillConfig(pictures=True)).inputs
-
-
-def test_without_a_super_category_there_is_no_guess(build: Workspace) -> None:
-    write_scrape(build, class_rows({}), [])
-    write_taxonomy(build, class_rows({}), {})
-    run_fill(build, FillConfig())
-    found = fills(build)
-    assert len(found) == 183
-    assert {(row["status"], row["best_guess"]) for row in found.values()} == {("unsure", None)}
-    assert all(row["evidence"] for row in found.values())
-
-
-@pytest.mark.parametrize("precision", [0.0, 1.01, float("nan")])
-def test_a_precision_that_is_none_is_refused(precision: float) -> None:
-    with pytest.raises(ValueError, match="precision"):
-        FillConfig(precision=precision)

@@ -1,8 +1,7 @@
 import hashlib
 import math
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,19 @@ def clip(tiny_weights: Path) -> ClipModel:
     return load_clip(TINY, str(tiny_weights))
 
 
-def plain_features(weights: Path, images: list[Image.Image]) -> NDArray[Any]:
-    """What open_clip's own way gives, one picture at a time."""
-    model, _, transform = open_clip.create_model_and_transforms(
-        TINY, pretrained=str(weights), require_pretrained=True
-    )
-    model.eval()
-    with torch.inference_mode():
-        rows = [model.encode_image(transform(image)[None], normalize=True) for image in images]
-    return np.asarray(torch.cat(rows).numpy())
-
-
 def test_pictures_are_encoded_as_open_clip_does(clip: ClipModel, tiny_weights: Path) -> None:
     random = np.random.default_rng(0)
     sizes = [(40, 60, 3), (90, 33, 3), (32, 32, 3)]
     images = [Image.fromarray(random.integers(0, 256, size, np.uint8)) for size in sizes]
     vectors = clip.encode_pictures([clip.prepare(image) for image in images])
     assert vectors.dtype == np.float32
-    expected = plain_features(tiny_weights, images)
+    # Open_clip's own way, one picture at a time.
+    model, _, transform = open_clip.create_model_and_transforms(
+        TINY, pretrained=str(tiny_weights), require_pretrained=True
+    )
+    with torch.inference_mode():
+        rows = [model.eval().encode_image(transform(one)[None], normalize=True) for one in images]
+    expected = np.asarray(torch.cat(rows).numpy())
     assert (expected @ expected.T)[~np.eye(3, dtype=bool)].max() < 0.999  # they differ
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
@@ -102,23 +96,6 @@ def look(model: Any, landmarks: Any, threads: Executor) -> list[list[Any]]:  # n
     return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
 
 
-def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
-    clip: ClipModel, tiny_weights: Path, shared: Path, tmp_path: Path, threads: Executor
-) -> None:
-    """They are decoded at a reduced size, which changes little."""
-    with tarfile.open(shared / "gldv2_mini/train/images_000.tar") as tar:
-        tar.extractall(tmp_path, tar.getmembers()[:15], filter="data")
-    files = [picture_file(path) for path in sorted(tmp_path.rglob("*.jpg"))]
-    (votes,) = look(clip, [files], threads)
-    decoded = [Image.open(file.path).convert("RGB") for file in files]
-    logits = plain_features(tiny_weights, decoded) @ clip.encode(TEXTS).T / 0.07
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # (15, 3)
-    assert len(shares) == 15
-    for vote, share in zip(votes, shares, strict=True):
-        assert share[vote.name] == pytest.approx(share.max(), abs=1e-3)
-        assert vote.confidence == pytest.approx(share[vote.name], abs=1e-3)
-
-
 Painted = Callable[[str], list[PictureFile]]
 
 
@@ -140,13 +117,11 @@ def test_landmarks_keep_their_votes(painted: Painted, threads: Executor) -> None
     assert model.batches == [60, 10, 1]
 
 
-class AtOnce(Executor):
+class AtOnce(ThreadPoolExecutor):
     """Prepares everything that it is given before anybody asks for it."""
 
-    def submit(self, call: Callable[..., Any], /, *given: object, **named: object) -> Any:  # noqa: ANN401
-        done = Future[Any]()
-        done.set_result(call(*given, **named))
-        return done
+    def map(self, fn: Any, *given: Any, **_: Any) -> Iterator[Any]:  # noqa: ANN401
+        return iter([*map(fn, *given)])
 
 
 def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:

@@ -9,7 +9,7 @@ from hgld.labels.proposing.calibration import Calibration, Softmax
 from hgld.labels.proposing.knowledge import Knowledge, taxonomy_knowledge
 from hgld.labels.proposing.methods import DecidedNeighbours, Scale, Superclasses, cosines, unit_grid
 from hgld.labels.proposing.opinions import IGNORE, Hint, Targets, ranked_opinion
-from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, read_csv_rows
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from tests.hgld.labels.clustering.builds import unit_vectors
 from tests.hgld.labels.proposing.small_world import superclasses
 from tests.worlds.taxonomies import write_taxonomy
@@ -30,14 +30,6 @@ def test_ranked_hints_take_their_share_of_what_those_before_left() -> None:
     np.testing.assert_allclose(np.exp(opinion[0]) * [0.4, 0.4, 0.2, 1], [*shares, 0.1])
 
 
-def test_a_silent_method_changes_nothing_and_a_doubt_is_no_word_for_ignoring() -> None:
-    tiers = Calibration(accuracy={("wording", "ask exact"): 0.4, ("wording", "exact"): 0.9})
-    doubt, clear = Hint(IGNORE, "ask exact", ""), Hint(IGNORE, "exact", "")
-    assert (ranked_opinion("wording", [[], [doubt], [clear]], TARGETS, tiers)[0] == 0).all()
-    assert (doubt.is_doubt, doubt.says_ignore) == (True, False)
-    assert (clear.is_doubt, clear.says_ignore) == (False, True)
-
-
 def test_cosines_are_the_same_bits_in_any_block_and_order() -> None:
     left, right = unit_grid(unit_vectors(300, 384)), unit_grid(unit_vectors(200, 384, seed=1))
     whole = cosines(left, right)
@@ -47,21 +39,6 @@ def test_cosines_are_the_same_bits_in_any_block_and_order() -> None:
     np.testing.assert_array_equal(one, whole)
     exact = unit_vectors(300, 384).astype(np.float64) @ unit_vectors(200, 384, seed=1).T
     assert abs(whole - exact).max() < 2e-3
-
-
-def test_the_scale_tells_cosines_of_any_encoder_alike() -> None:
-    vectors = unit_vectors(40, 64)
-    # One direction that all share, as CLIP's have: every cosine is raised and squeezed.
-    shared = np.concatenate([vectors, np.full((40, 1), 2, dtype=np.float32)], axis=1)
-    plain, raised = unit_grid(vectors), unit_grid(shared)
-    scales = [methods.scale_of(each) for each in (plain, raised)]
-    assert scales[1].mean == pytest.approx(0.8, abs=0.01)
-    one, other = (
-        scale.of(cosines(each, each).astype(np.float64))
-        for scale, each in zip(scales, (plain, raised), strict=True)
-    )
-    np.testing.assert_allclose(one, other, atol=0.15)
-    assert methods.scale_of(plain[:2]) == Scale(0.0, 1.0)
 
 
 def test_a_word_counts_half_and_an_alias_that_is_the_label_not_at_all() -> None:
@@ -92,7 +69,7 @@ def test_shares_keep_a_floor_and_ignore_what_is_like_nothing() -> None:
     assert shares[1].argmax() == 2
 
 
-def test_neighbours_kept_up_to_date_are_those_found_anew() -> None:
+def test_neighbours_are_the_nearest_of_what_is_decided_by_now() -> None:
     vectors = unit_grid(unit_vectors(60, 4))
     numbers = np.random.default_rng(3).permutation(60)
     qids = [f"Q{number + 1}" for number in numbers]
@@ -101,9 +78,6 @@ def test_neighbours_kept_up_to_date_are_those_found_anew() -> None:
         before = kept.rows.copy()
         changed = kept.update(*step)
         assert {*np.flatnonzero((kept.rows != before).any(axis=1)).tolist()} <= changed
-    anew = DecidedNeighbours(vectors, qids, Scale(0.0, 0.2))
-    anew.update([row for row in range(39, -1, -1) if row % 3])
-    np.testing.assert_array_equal(kept.rows, anew.rows)
     near = cosines(vectors, vectors)
     decided = [row for row in range(40) if row % 3]
     for row in range(60):  # the double loop
@@ -138,20 +112,19 @@ def test_that_a_superclass_is_ignored_says_nothing_of_those_below() -> None:
     assert tree.hints(0) == []
 
 
-def test_a_decision_replaces_what_the_taxonomy_says_and_tells_whom_it_bears_on() -> None:
-    tree = tree_of({"Q10": "factory"}, {})
-    assert tree.decide("Q10", "windmill") == {0, 1}
-    assert said(tree.hints(1)) == [("windmill", "decided 1")]
-    assert tree.decide("Q10", None) == {0, 1}
-    assert said(tree.hints(1)) == [("factory", "mapped 1")]
-
-
-def test_siblings_speak_where_most_agree() -> None:
-    tree = tree_of({}, {})
-    assert tree.decide("Q1", "windmill") == {0, 1}
-    assert said(tree.hints(1)) == [("windmill", "siblings 1")]
-    tree.decide("Q1", None)
-    assert tree.hints(1) == []
+@pytest.mark.parametrize(
+    ("qid", "mapped", "kind"),
+    [("Q10", {"Q10": "factory"}, "decided 1"), ("Q1", {}, "siblings 1")],
+)
+def test_a_decision_speaks_for_those_below_and_beside_until_it_is_taken_back(
+    qid: str, mapped: dict[str, str], kind: str
+) -> None:
+    tree = tree_of(mapped, {})
+    before = tree.hints(1)
+    assert tree.decide(qid, "windmill") == {0, 1}  # whom it bears on
+    assert said(tree.hints(1)) == [("windmill", kind)]
+    assert tree.decide(qid, None) == {0, 1}
+    assert tree.hints(1) == before
 
 
 def test_a_class_is_known_by_its_qid_and_a_text_without_one_by_its_label() -> None:
@@ -169,17 +142,3 @@ def test_a_whole_label_that_cannot_be_read_is_looked_up_in_openstreetmap(tmp_pat
     assert said(knowledge.read_label("Kurbad")) == [("cascade", "name")]
     assert knowledge.read_label("Kurbad of the north") == []  # the whole label, or none
     assert "name" not in {each.tier for each in knowledge.read_label("high footbridge")}
-
-
-def test_names_that_mean_one_super_category_in_all_languages_ship(shipped_lore: Knowledge) -> None:
-    """What the shipped words cannot read, of a sample of OpenStreetMap's names."""
-    words = [row["name"] for row in read_csv_rows(SHIPPED / "openstreetmap.csv")][::7]
-    found = [shipped_lore.read_label(word) for word in words]
-    assert sum(hints[:1] != [] and hints[0].tier == "name" for hints in found) > 400
-    assert sum(map(bool, found)) > 0.99 * len(found)
-
-
-def test_tags_elsewhere_are_looked_up() -> None:
-    knowledge = Knowledge(sides={}, tags={"building/church": "church"})
-    hints = knowledge.of_tags(["Key:height", "Tag:building=church"])
-    assert said(hints) == [("church", "P1282")]

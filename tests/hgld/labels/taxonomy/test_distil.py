@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from hgld.labels.taxonomy import distil
-from hgld.labels.taxonomy.rows import SHIPPED, read_csv_rows
 
 
 def write_osm(folder: Path, presets: dict[str, dict[str, str]]) -> None:
@@ -62,18 +61,3 @@ def test_names_and_terms_are_cleaned(tmp_path: Path) -> None:
     names, terms = distil.read_wordings(tmp_path, "en")["dock"]
     assert names == ("wet dock", "theatre")
     assert terms == ("pier", "quay", "湖", "桟橋", "yard")
-
-
-def test_what_is_chosen_by_hand_is_chosen_once_and_ships(shared: Path) -> None:
-    for name, key in (("roots", "synset"), ("nouns", "noun"), ("presets", "preset")):
-        keys = [row[key] for row in read_csv_rows(distil.CHOSEN / f"{name}.csv")]
-        assert len(keys) == len(set(keys))
-    nouns, names = (read_csv_rows(SHIPPED / f"{each}.csv") for each in ("wordnet", "openstreetmap"))
-    shipped = {row["noun"]: row["hierarchical_label"] for row in nouns}
-    for row in read_csv_rows(distil.CHOSEN / "nouns.csv"):
-        assert shipped.get(row["noun"], "") == row["hierarchical_label"]
-    assert len(shipped) == len(nouns) > 1000
-    assert len({(row["language"], row["name"]) for row in names}) == len(names) > 5000
-    official = read_csv_rows(shared / "labels" / "supercategories_78.csv")
-    known = {row["hierarchical_label"] for row in official}
-    assert {row["hierarchical_label"] for row in (*nouns, *names)} <= known

@@ -1,35 +1,62 @@
-"""What `evaluate` refuses."""
+"""What `evaluate` and the functions of ranked lists take and refuse."""
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
+from hgld import metrics
 from hgld.metrics import EvaluationSettings, evaluate
+from hgld.metrics.arguments import label_matrix
+from hgld.metrics.settings import Convention
+from tests.worlds.plain.metric_cases import assert_same, random_case
+
+LEVEL = torch.tensor([[1, 0, 2]])
+LISTS: dict[str, Callable[..., object]] = {
+    "average_precision": metrics.average_precision,
+    "hierarchical_average_precision": metrics.hierarchical_average_precision,
+    "ndcg": metrics.ndcg,
+    "relevant of recall_at_k": lambda given: metrics.recall_at_k(LEVEL > 0, 1, relevant=given),
+    "shared_levels": partial(metrics.shared_levels, ref_labels=LEVEL),
+    "level_counts": partial(metrics.level_counts, levels=2),
+    "decay_relevance": metrics.decay_relevance,
+    "map_relevance": metrics.map_relevance,
+    "item_relevance": partial(metrics.item_relevance, table=LEVEL),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_that_are_no_tensors_are_refused_with_advice(name: str) -> None:
+    with pytest.raises(TypeError, match="as_tensor"):
+        LISTS[name]([[1, 0, 1]])
+
+
+def integers(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.int64)
+
 
 GOOD: dict[str, Any] = {
     "query_embeddings": torch.ones(2, 3),
-    "query_labels": torch.zeros((2, 2), dtype=torch.int64),
+    "query_labels": integers(2, 2),
     "index_embeddings": torch.ones(4, 3),
-    "index_labels": torch.zeros((4, 2), dtype=torch.int64),
+    "index_labels": integers(4, 2),
 }
 
 
 @pytest.mark.parametrize(
     ("wrong", "error", "word"),
     [
+        *(({name: value.tolist()}, TypeError, name) for name, value in GOOD.items()),
         ({"query_embeddings": torch.ones(2, 4)}, ValueError, r"\(2, 4\)"),
         ({"index_embeddings": torch.ones(4)}, ValueError, "same D"),
-        (
-            {"query_embeddings": torch.ones((2, 3), dtype=torch.int64)},
-            TypeError,
-            "query_embeddings",
-        ),
+        ({"query_embeddings": integers(2, 3)}, TypeError, "query_embeddings"),
         ({"index_embeddings": torch.full((4, 3), torch.nan)}, ValueError, "index_embeddings"),
-        ({"query_labels": torch.zeros((3, 2), dtype=torch.int64)}, ValueError, "query_labels"),
-        ({"index_labels": torch.zeros(4, dtype=torch.int64)}, ValueError, "labels"),
-        ({"index_labels": torch.zeros((4, 3), dtype=torch.int64)}, ValueError, "2 and 3"),
-        ({"query_labels": torch.zeros(2, dtype=torch.int64)}, ValueError, "1 and 2"),
+        ({"query_labels": integers(3, 2)}, ValueError, "query_labels"),
+        ({"index_labels": integers(4)}, ValueError, "labels"),
+        ({"index_labels": integers(4, 3)}, ValueError, "2 and 3"),
         ({"query_labels": torch.zeros(2, 2)}, TypeError, "query_labels"),
         ({"query_ids": [1, 2]}, ValueError, "index"),
         ({"index_ids": [1, 2, 3, 4]}, ValueError, "query_ids"),
@@ -37,19 +64,20 @@ GOOD: dict[str, Any] = {
         ({"query_ids": ["a", "b"], "index_ids": ["a", "a", "b", "a"]}, ValueError, "index_ids"),
         ({"level_names": ["landmark"]}, ValueError, "level_names"),
         ({"level_names": ["a", "a"]}, ValueError, "level_names"),
+        ({"settings": EvaluationSettings(memory_bytes=31)}, ValueError, "memory_bytes"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(
     wrong: dict[str, object], error: type[Exception], word: str
 ) -> None:
     with pytest.raises(error, match=word):
-        evaluate(**{**GOOD, **wrong})
+        evaluate(**GOOD | wrong)
 
 
 def test_large_embeddings_whose_sum_overflows_are_not_taken_for_infinite() -> None:
     large = torch.full((4, 3), 3e38) * torch.tensor([[1.0], [1.0], [1.0], [-1.0]])
-    assert not large.sum().isfinite() or large.isfinite().all()
-    evaluate(**{**GOOD, "query_embeddings": torch.zeros(2, 3), "index_embeddings": large})
+    assert not large.sum().isfinite()
+    evaluate(**GOOD | {"query_embeddings": torch.zeros(2, 3), "index_embeddings": large})
 
 
 def test_names_of_levels_are_in_the_keys_finest_first() -> None:
@@ -69,7 +97,7 @@ def test_names_of_levels_are_in_the_keys_finest_first() -> None:
         ("relevance", "linear"),
         ("convention", "old"),
         ("alpha", -1.0),
-        ("alpha", float("nan")),
+        ("alpha", math.nan),
         ("level_weights", (1.0,)),  # without relevance="map"
         ("recall_at", (0,)),
         ("average_precision_at", (5, 5)),
@@ -81,9 +109,36 @@ def test_settings_that_mean_nothing_are_refused(setting: str, value: Any) -> Non
         EvaluationSettings(**{setting: value})
 
 
-@pytest.mark.parametrize(
-    "bad", [(1.0, float("nan")), (1.0, float("inf")), (1.0, -1.0), (0.0, 0.0), ()]
-)
+@pytest.mark.parametrize("bad", [(1.0, math.nan), (1.0, math.inf), (1.0, -1.0), (0.0, 0.0), ()])
 def test_level_weights_that_make_no_mean_are_refused(bad: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="level_weights"):
         EvaluationSettings(relevance="map", level_weights=bad)
+
+
+def test_labels_of_shape_n_are_one_level_and_integers() -> None:
+    query, query_labels, index, index_labels = random_case(9, 40)
+    expected = evaluate(query, query_labels[:, :1], index, index_labels[:, :1])
+    for ours in (query_labels[:, 0], query_labels[:, :1]):
+        assert_same(evaluate(query, ours, index, index_labels[:, 0]), expected, 0)
+    for wrong in (torch.ones(3), torch.tensor([True, False])):
+        with pytest.raises(TypeError, match="labels"):
+            label_matrix("labels", wrong)
+
+
+@pytest.mark.parametrize(("queries", "items"), [(0, 0), (0, 3), (3, 0), (1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("convention", ["standard", "published"])
+def test_nothing_to_search_for_or_in_is_nan_and_counted(
+    queries: int, items: int, dtype: torch.dtype, convention: Convention
+) -> None:
+    result = evaluate(
+        torch.ones(queries, 2, dtype=dtype),
+        integers(queries, 2),
+        torch.ones(items, 2, dtype=dtype),
+        integers(items, 2),
+        query_ids=range(queries),
+        index_ids=range(items),
+        settings=EvaluationSettings(convention=convention),
+    )
+    assert torch.tensor(list(result.means().values())).isnan().all()
+    assert set(result.undefined().values()) == {queries}

@@ -1,7 +1,7 @@
 import math
 import sys
-from itertools import pairwise
 from types import ModuleType
+from typing import get_type_hints
 
 import pytest
 import torch
@@ -11,7 +11,14 @@ from torch import Tensor
 
 from hgld.losses import sup_hap_loss
 from hgld.losses.ranking import compiled, prefix_sums, sums
-from hgld.losses.ranking.steps import Line, Step, SupStep, h_rank_step, sigmoid_step
+from hgld.losses.ranking.steps import (
+    Line,
+    Step,
+    SupConstants,
+    SupStep,
+    h_rank_step,
+    sigmoid_step,
+)
 from hgld.losses.ranking.sums import is_compiled, step_sums
 from tests.worlds.plain.losses import tree_batch
 
@@ -213,20 +220,5 @@ def test_value_and_slope_are_those_of_the_pieces(step: Step) -> None:
     torch.testing.assert_close(step.slope(x.detach()), gradient)
 
 
-def test_the_published_step_bounds_the_step_from_above() -> None:
-    x = torch.linspace(-1, 1, 20_001, dtype=torch.float64)
-    assert (PUBLISHED.value(x) >= (x > 0).double()).all()
-
-
-def test_the_continuous_step_has_no_jump_at_delta() -> None:
-    around = torch.tensor([0.05, 0.05 + 1e-12], dtype=torch.float64)
-    low, high = STEPS["continuous"].value(around).tolist()
-    assert high == pytest.approx(low, abs=1e-7)
-
-
-def test_the_h_rank_step_rises_to_one_and_stays() -> None:
-    step = h_rank_step(leak=10.0, beta=25.0, gamma=0.5)
-    x = torch.tensor([-0.1, 0.0, 0.01, 0.02, 0.5], dtype=torch.float64)
-    assert step.value(x).tolist() == pytest.approx([-1, 0, 0.75, 1, 1])
-    values = step.value(torch.linspace(-1, 1, 999, dtype=torch.float64)).tolist()
-    assert all(low <= high for low, high in pairwise(values))
+def test_keywords_of_losses_are_the_fields_of_the_step() -> None:
+    assert get_type_hints(SupConstants) == get_type_hints(SupStep)

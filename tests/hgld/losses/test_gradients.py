@@ -42,19 +42,6 @@ def seen_in_a_loss(embeddings: Tensor, labels: Tensor) -> Seen:
     return seen
 
 
-def test_only_the_needed_is_computed_where_no_gradient_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise AssertionError("a gradient was computed")
-
-    embeddings, labels = tree_batch(8)
-    monkeypatch.setattr(torch.autograd, "grad", fail)
-    sup_hap_loss(embeddings, labels)
-    with torch.no_grad():
-        sup_hap_loss(embeddings.requires_grad_(), labels)
-    with pytest.raises(AssertionError, match="computed"):
-        sup_hap_loss(embeddings, labels)
-
-
 @pytest.fixture
 def set_threads() -> Iterator[Callable[[int], None]]:
     """Sets the number of threads that torch uses, for one test."""

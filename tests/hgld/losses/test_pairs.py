@@ -1,6 +1,6 @@
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -47,21 +47,12 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
             sup_hap_loss(**dict(zip(names, wrong, strict=False)))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def not_yet_warned() -> Iterator[None]:
-    """Forgets, before and after, that a process has been warned of the length of embeddings."""
-    pairs._warn_of_length.cache_clear()
-    yield
-    pairs._warn_of_length.cache_clear()
-
-
 EMBEDDINGS, LABELS = tree_batch(40, 2)
 LONG, PROXIES = 10 * EMBEDDINGS, torch.randn(40, 8, dtype=torch.float64)
 ONE_LONG = EMBEDDINGS * torch.tensor([1.2] + 39 * [1.0])[:, None]
 RANKED = partial(sup_hap_loss, labels=LABELS, ref_labels=LABELS)
 
 
-@pytest.mark.usefixtures("not_yet_warned")
 @pytest.mark.parametrize(
     ("loss", "warned"),
     [
@@ -79,6 +70,7 @@ RANKED = partial(sup_hap_loss, labels=LABELS, ref_labels=LABELS)
 def test_embeddings_far_from_unit_length_are_warned_of_once(
     caplog: pytest.LogCaptureFixture, loss: Callable[[], object], warned: bool
 ) -> None:
+    pairs._warn_of_length.cache_clear()
     with caplog.at_level(logging.WARNING):
         loss()
         loss()

@@ -80,22 +80,8 @@ def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) 
                 gap = 0.9 - scores[query][item] if positive else scores[query][item] - 0.6
                 (far if positive else near).append(max(0.0, gap))
     expected = sum(sum(gaps) / max(1, sum(gap > 0 for gap in gaps)) for gaps in (far, near))
-    assert decomposability_loss(embeddings, labels, level=level).item() == pytest.approx(expected)
-
-
-def test_decomposability_looks_at_directions_only() -> None:
-    embeddings, labels = tree_batch(8, 1, seed=2)
-    longer = embeddings * torch.linspace(0.5, 3, 8)[:, None]
-    torch.testing.assert_close(
-        decomposability_loss(longer, labels), decomposability_loss(embeddings, labels)
-    )
-
-
-def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> None:
-    leaf, labels = torch.eye(3, requires_grad=True), torch.arange(3)[:, None]
-    loss = decomposability_loss(leaf, labels)
-    assert loss.item() == 0
-    assert torch.autograd.grad(loss, leaf)[0].norm() == 0
+    longer = embeddings * torch.linspace(0.5, 3, size)[:, None]  # only directions count
+    assert decomposability_loss(longer, labels, level=level).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("mining", ["hard", "semihard", "all"])

@@ -23,6 +23,7 @@ from hgld.losses import (
     sup_ndcg_loss,
 )
 from tests.worlds.plain.losses import (
+    StepFunction,
     plain_levels,
     plain_sigmoid,
     plain_smooth_h_ap,
@@ -44,23 +45,15 @@ def finest(levels: Levels, depth: int) -> list[int]:
     return [int(level == depth) for level in levels]
 
 
-def counted(x: float) -> float:
-    return float(x >= 0)
-
-
 def credit(x: float) -> float:
     return 10 * x if x <= 0 else min(25 * x + 0.5, 1)
 
 
 def sup_h_ap(
-    scores: Scores,
-    levels: Levels,
-    depth: int,
-    alpha: float = 1.0,
-    ahead: Callable[[float], float] = counted,
+    scores: Scores, levels: Levels, depth: int, alpha: float = 1.0, **ahead: StepFunction
 ) -> float:
     relevances = plain_decay(levels, depth, levels, alpha)
-    return plain_sup_h_ap(scores, levels, relevances, STEP, ahead)
+    return plain_sup_h_ap(scores, levels, relevances, STEP, **ahead)
 
 
 def smooth_h_ap(scores: Scores, levels: Levels, depth: int) -> float:
@@ -203,16 +196,6 @@ def test_ties_and_levels_of_equal_relevance_are_told_apart(scores: Scores, level
     expected = 1 - sup_h_ap(scores, levels, 2)
     assert loss_of(sup_hap_loss, scores, levels, 2) == pytest.approx(expected, abs=1e-7)
     assert expected > 0.1
-
-
-def test_without_references_each_query_ranks_itself_as_a_positive() -> None:
-    embeddings, labels = tree_batch(9, seed=3)
-    alone = sup_hap_loss(embeddings, labels)
-    given = sup_hap_loss(embeddings, labels, ref_embeddings=embeddings, ref_labels=labels)
-    assert alone.item() == given.item()
-    # A query unlike all others still has itself, first: a perfect list.
-    lonely = torch.arange(4)[:, None].expand(4, 3)
-    assert sup_hap_loss(torch.eye(4), lonely).item() == pytest.approx(0, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=25)

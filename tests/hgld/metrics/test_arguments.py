@@ -15,23 +15,22 @@ from hgld.metrics.settings import Convention
 from tests.worlds.plain.metric_cases import assert_same, random_case
 
 LEVEL = torch.tensor([[1, 0, 2]])
-LISTS: dict[str, Callable[..., object]] = {
-    "average_precision": metrics.average_precision,
-    "hierarchical_average_precision": metrics.hierarchical_average_precision,
-    "ndcg": metrics.ndcg,
-    "relevant of recall_at_k": lambda given: metrics.recall_at_k(LEVEL > 0, 1, relevant=given),
-    "shared_levels": partial(metrics.shared_levels, ref_labels=LEVEL),
-    "level_counts": partial(metrics.level_counts, levels=2),
-    "decay_relevance": metrics.decay_relevance,
-    "map_relevance": metrics.map_relevance,
-    "item_relevance": partial(metrics.item_relevance, table=LEVEL),
-}
 
 
-@pytest.mark.parametrize("name", LISTS)
-def test_lists_that_are_no_tensors_are_refused_with_advice(name: str) -> None:
+@pytest.mark.parametrize(
+    "function",
+    [
+        metrics.average_precision,
+        lambda given: metrics.recall_at_k(LEVEL > 0, 1, relevant=given),
+        partial(metrics.shared_levels, ref_labels=LEVEL),
+        partial(metrics.level_counts, levels=2),
+        metrics.decay_relevance,
+        partial(metrics.item_relevance, table=LEVEL),
+    ],
+)
+def test_what_is_no_tensor_is_refused_with_advice(function: Callable[..., object]) -> None:
     with pytest.raises(TypeError, match="as_tensor"):
-        LISTS[name]([[1, 0, 1]])
+        function([[1, 0, 1]])
 
 
 def integers(*shape: int) -> torch.Tensor:
@@ -82,37 +81,30 @@ def test_large_embeddings_whose_sum_overflows_are_not_taken_for_infinite() -> No
 
 def test_names_of_levels_are_in_the_keys_finest_first() -> None:
     result = evaluate(**GOOD, level_names=["landmark", "kind"]).per_query
-    assert list(result) == [
-        "h_ap", "ndcg", "asi", "mistake_severity_at_1", "mistake_severity_at_10",
-        "map_at_100_landmark", "ap_landmark", "map_at_r_landmark", "p_at_1_landmark",
-        "r_at_1_landmark", "r_at_5_landmark", "r_at_10_landmark",
-        "map_at_100_kind", "ap_kind", "map_at_r_kind", "p_at_1_kind",
-        "r_at_1_kind", "r_at_5_kind", "r_at_10_kind",
-    ]  # fmt: skip
+    of_levels = ("map_at_100", "ap", "map_at_r", "p_at_1", "r_at_1", "r_at_5", "r_at_10")
+    graded = ["h_ap", "ndcg", "asi", "mistake_severity_at_1", "mistake_severity_at_10"]
+    names = [f"{key}_{level}" for level in ("landmark", "kind") for key in of_levels]
+    assert list(result) == graded + names
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("setting", "values"),
     [
-        ("relevance", "linear"),
-        ("convention", "old"),
-        ("alpha", -1.0),
-        ("alpha", math.nan),
-        ("level_weights", (1.0,)),  # without relevance="map"
-        ("recall_at", (0,)),
-        ("average_precision_at", (5, 5)),
-        ("memory_bytes", 0),
+        ("relevance", ["linear"]),
+        ("convention", ["old"]),
+        ("alpha", [-1.0, math.nan]),
+        ("level_weights", [(1.0, math.nan), (1.0, math.inf), (1.0, -1.0), (0.0, 0.0), ()]),
+        ("recall_at", [(0,)]),
+        ("average_precision_at", [(5, 5)]),
+        ("memory_bytes", [0]),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(setting: str, value: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=setting):
-        EvaluationSettings(**{setting: value})
-
-
-@pytest.mark.parametrize("bad", [(1.0, math.nan), (1.0, math.inf), (1.0, -1.0), (0.0, 0.0), ()])
-def test_level_weights_that_make_no_mean_are_refused(bad: tuple[float, ...]) -> None:
+def test_settings_that_mean_nothing_are_refused(setting: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=setting):
+            EvaluationSettings(**{"relevance": "map", setting: value})
     with pytest.raises(ValueError, match="level_weights"):
-        EvaluationSettings(relevance="map", level_weights=bad)
+        EvaluationSettings(level_weights=(1.0,))  # without relevance="map"
 
 
 def test_labels_of_shape_n_are_one_level_and_integers() -> None:

@@ -22,34 +22,28 @@ from hgld.metrics import (
 PUBLISHED = EvaluationSettings(convention="published")
 
 
-def test_counts_the_query_among_its_own_finest_level() -> None:
-    # Ranked: items that share 1, 2 and 1 level. Each of level 1 has (1/2) / 2, that of level 2 has
-    # 1 / 1, or 1 / 2 where the query counts beside it.
-    labels = torch.tensor([[0, 0], [1, 0], [0, 0], [2, 0]])
-    index = torch.tensor([[9.0], [3.0], [2.0], [1.0]])
-    ids = {"query_ids": [0], "index_ids": range(4)}
-    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED, **ids)
-    expected = 1 / 4 + (1 / 4 + 1 / 2) / 2 + 3 / 4 / 3
-    assert result.means()["h_ap"] == pytest.approx(expected, abs=1e-6)
-    standard = evaluate(torch.ones(1, 1), labels[:1], index, labels, **ids).means()["h_ap"]
-    assert standard == pytest.approx((1 / 4 + (1 / 4 + 1) / 2 + 3 / 4 / 3) / 1.5)
-
-
-def test_counts_levels_of_equal_relevance_twice() -> None:
-    labels = torch.tensor([[0, 0], [0, 0], [1, 0], [2, 1], [3, 1]])
-    index = torch.tensor([[5.0], [4.0], [3.0], [2.0], [1.0]])
-    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
-    assert result.means()["h_ap"] == pytest.approx(2.0, abs=1e-6)
-
-
-def test_loses_the_item_ranked_last_where_the_queries_are_apart() -> None:
-    labels = torch.tensor([[0], [1], [0]])
-    index = torch.tensor([[3.0], [2.0], [1.0]])
-    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
-    assert result.means()["ap_level0"] == 1.0
-    assert evaluate(torch.ones(1, 1), labels[:1], index, labels).means()[
-        "ap_level0"
-    ] == pytest.approx((1 + 2 / 3) / 2)
+@pytest.mark.parametrize(
+    ("levels", "own", "published", "standard"),
+    [
+        # Each item of level 1 has (1/2) / 2, that of level 2 has 1 / 1, or 1 / 2 with the query.
+        ([1, 2, 1, 2], 3, 1 / 4 + (1 / 4 + 1 / 2) / 2 + 1 / 4, (1 / 4 + 5 / 8 + 1 / 4) / 1.5),
+        # (2/2) / 2 = (1/2) / 1: levels of equal relevance count once for each. The last is lost.
+        ([2, 2, 1, 0, 0], None, 2.0, 1.0),
+        ([2, 0, 2], None, 1.0, (1 + 2 / 3) / 2),
+    ],
+)
+def test_its_ways_are_those_of_the_published_code(
+    levels: list[int], own: int | None, published: float, standard: float
+) -> None:
+    """Its own finest level has the query, and the item ranked last is lost where that is apart."""
+    shared = torch.tensor(levels)
+    labels = torch.stack([(shared < 2).long(), (shared < 1).long()], dim=1)
+    index = torch.arange(len(levels), 0, -1.0)[:, None]
+    query, label = torch.ones(1, 1), torch.zeros(1, 2, dtype=torch.int64)
+    ids = {} if own is None else {"query_ids": [own], "index_ids": range(len(levels))}
+    for settings, expected in ((PUBLISHED, published), (EvaluationSettings(), standard)):
+        result = evaluate(query, label, index, labels, settings=settings, **ids)
+        assert result.means()["h_ap"] == pytest.approx(expected, abs=1e-6)
 
 
 def oracle_fields(levels: int) -> dict[str, str]:

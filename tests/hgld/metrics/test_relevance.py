@@ -10,7 +10,6 @@ from torch import Tensor
 
 from hgld.metrics.relevance import (
     decay_relevance,
-    item_relevance,
     level_counts,
     map_relevance,
     published_decay_relevance,
@@ -84,13 +83,6 @@ def test_the_published_relevance_is_the_same_up_to_a_scale(counts: list[int], al
     if exact.sum() > 0:
         scaled, published = exact / exact.sum(), published.double() / published.double().sum()
         torch.testing.assert_close(published, scaled, rtol=1e-6, atol=1e-30)
-
-
-def test_the_relevance_of_a_level_is_shared_by_its_items() -> None:
-    level = torch.tensor([[3, 3, 1, 0, 2, 1, 1]])
-    items = item_relevance(level, decay_relevance(level_counts(level, 3)))
-    totals = [float(items[level == depth].sum()) for depth in range(4)]
-    assert totals == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hgld import losses
-from hgld.losses.ranking.steps import SupStep, h_rank_step
 from tests.worlds.plain.losses import scored_batch, tree_batch
 
 Loss = Callable[..., Tensor]
@@ -159,7 +158,15 @@ def test_the_ideal_order_costs_nothing() -> None:
         ("sup_hap_loss", "alpha", [-1]),
         ("sup_hap_loss", "relevance", ["linear"]),
         ("sup_hap_loss", "weights", [[1, 2, 3]]),  # which belong to `map`
-        ("sup_hap_loss", "beta", [0.0]),  # refused without smooth H-ranks too
+        # Refused without smooth H-ranks too.
+        ("sup_hap_loss", "beta", [0.0, math.inf, math.nan]),
+        ("sup_hap_loss", "leak", [math.nan]),
+        ("sup_hap_loss", "gamma", [-math.inf]),
+        ("sup_ap_loss", "tau", [0.0, -1.0, math.inf, math.nan]),
+        ("sup_ap_loss", "rho", [-1.0, math.inf, math.nan]),
+        ("sup_ap_loss", "delta", [-0.1, math.nan]),
+        ("sup_ap_loss", "start", [-math.inf, math.nan]),
+        ("sup_ap_loss", "offset", [math.inf, math.nan]),
         ("smooth_hap_loss", "relevance", ["linear"]),
         ("soft_bin_ap_loss", "bins", [1]),
         ("smooth_ap_loss", "tau", [math.nan]),
@@ -196,24 +203,3 @@ def test_losses_hand_their_constants_to_the_step(loss: Loss) -> None:
     for unknown in ("nonsense", *(["reduction"] if loss is losses.roadmap_loss else [])):
         with pytest.raises(TypeError, match=unknown):
             loss(embeddings, labels, **{unknown: "none"})
-
-
-@pytest.mark.parametrize(
-    ("constant", "values"),
-    [
-        ("tau", [0.0, -1.0, math.inf, math.nan]),
-        ("rho", [-1.0, math.inf, math.nan]),
-        ("delta", [-0.1, math.nan]),
-        ("start", [-math.inf, math.nan]),
-        ("offset", [math.inf, math.nan]),
-        ("beta", [0.0, math.inf, math.nan]),
-        ("leak", [math.nan]),
-        ("gamma", [-math.inf]),
-    ],
-)
-def test_constants_that_make_no_step_are_refused(constant: str, values: list[float]) -> None:
-    h_rank = partial(h_rank_step, leak=10.0, beta=25.0, gamma=0.5)
-    make = h_rank if constant in h_rank.keywords else SupStep
-    for value in values:
-        with pytest.raises(ValueError, match=constant):
-            make(**{constant: value})

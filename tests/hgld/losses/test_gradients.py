@@ -1,6 +1,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -20,13 +21,7 @@ class Seen(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
 
     calls, elements = 0, 0
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] | None = None,
-    ) -> object:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - as torch has it
         self.calls += 1
         result = func(*args, **(kwargs or {}))
         for tensor in result if isinstance(result, list | tuple) else [result]:
@@ -67,8 +62,7 @@ def test_threads_share_the_rows_out_and_change_no_bit(set_threads: Callable[[int
         values, _ = by_row(scores, labels, labels, row)
         results.append((values, torch.autograd.grad(values.sum(), scores)[0]))
         assert (threading.current_thread().name in names) == (threads == 1)
-    for one, other in zip(*results, strict=True):
-        assert torch.equal(one, other)
+    assert all(map(torch.equal, *results))
 
 
 def test_the_loss_can_be_had_in_inference_mode() -> None:

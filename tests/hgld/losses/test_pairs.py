@@ -77,11 +77,9 @@ def test_embeddings_far_from_unit_length_are_warned_of_once(
     assert len(caplog.records) == warned
 
 
-@pytest.mark.parametrize("rest", [0, 100])
-def test_a_query_that_is_no_number_spoils_the_loss_whatever_is_relevant_to_it(rest: int) -> None:
+def test_a_query_that_is_no_number_spoils_the_loss_where_nothing_is_relevant_to_it() -> None:
     embeddings, labels = tree_batch(6, 2)
     labels[0] = 100
-    labels[1:] += rest  # with 100 nothing is relevant to any query
     references, ref_labels = tree_batch(7, 2, seed=1)
     embeddings[0, 0] = math.nan
     leaf = embeddings.requires_grad_()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hgld.errors import how_to_install
 from hgld.losses import decomposability_loss, triplet_loss
 from hgld.losses.pairwise import Mining
-from tests.worlds.plain.losses import plain_positives, scored_batch, tree_batch
+from tests.worlds.plain.losses import plain_positives, tree_batch
 
 SEEDS = st.integers(0, 2**31)
 
@@ -57,14 +57,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, labels = tree_batch(6, 1)
     with pytest.raises(ImportError, match=re.escape(how_to_install("metric-learning"))):
         triplet_loss(embeddings, labels)
-
-
-def test_decomposability_equals_the_hand_computed_value() -> None:
-    # Cosines to the query: positives 0.95 and 0.5, negatives 0.7, 0.65 and 0.1.
-    scores, levels = [0.95, 0.5, 0.7, 0.65, 0.1], [1, 1, 0, 0, 0]
-    query, label, references, ref_labels = scored_batch(scores, levels, depth=1)
-    loss = decomposability_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
-    assert loss.item() == pytest.approx(0.4 + (0.1 + 0.05) / 2)
 
 
 @settings(deadline=None, max_examples=20)

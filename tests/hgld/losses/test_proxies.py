@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from hgld.losses import ProxyLoss, arcface_loss, clustering_loss, csl_loss
 from tests.worlds.plain.losses import tree_batch
@@ -22,10 +23,8 @@ def proxy_batch(size: int, levels: int = 3, seed: int = 0) -> tuple[Tensor, Tens
     return embeddings, labels, torch.randn(landmarks, 8, dtype=torch.float64, generator=generator)
 
 
-def plain_cosine(one: Tensor, other: Tensor) -> float:
-    ours, theirs = one.tolist(), other.tolist()
-    product = sum(a * b for a, b in zip(ours, theirs, strict=True))
-    return float(product / math.hypot(*ours) / math.hypot(*theirs))
+def cosines_of(embeddings: Tensor, proxies: Tensor) -> list[list[float]]:
+    return (functional.normalize(embeddings) @ functional.normalize(proxies).T).tolist()
 
 
 def plain_cross_entropy(logits: list[float], own: int) -> float:
@@ -37,8 +36,8 @@ def plain_cross_entropy(logits: list[float], own: int) -> float:
 def test_clustering_and_arcface_equal_double_loops(size: int, seed: int) -> None:
     embeddings, labels, proxies = proxy_batch(size, seed=seed)
     clustering = arcface = 0.0
-    for embedding, own in zip(embeddings, labels[:, 0].tolist(), strict=True):
-        cosines = [plain_cosine(embedding, proxy) for proxy in proxies]
+    rows = zip(cosines_of(embeddings, proxies), labels[:, 0].tolist(), strict=True)
+    for cosines, own in rows:
         clustering += plain_cross_entropy([cosine / 0.05 for cosine in cosines], own) / size
         angle = math.acos(cosines[own])
         past = cosines[own] - 0.5 * math.sin(0.5)
@@ -57,28 +56,16 @@ def test_csl_equals_a_double_loop(size: int, seed: int) -> None:
     proxies = proxies[: len(proxy_labels)]
     expected = 0.0
     for level, margin in enumerate((0.1, 0.2, 0.3)):
-        for embedding, label in zip(embeddings, labels, strict=True):
+        for cosines, label in zip(cosines_of(embeddings, proxies), labels, strict=True):
             pulled = pushed = 0.0
-            for proxy, proxy_label in zip(proxies, proxy_labels, strict=True):
-                cosine = 4 * plain_cosine(embedding, proxy)
-                pulled += math.exp(-cosine) * bool(label[0] == proxy_label[0])
-                pushed += math.exp(cosine) * bool(label[level] != proxy_label[level])
+            for cosine, proxy_label in zip(cosines, proxy_labels, strict=True):
+                pulled += math.exp(-4 * cosine) * bool(label[0] == proxy_label[0])
+                pushed += math.exp(4 * cosine) * bool(label[level] != proxy_label[level])
             expected += math.log1p(pushed * pulled * math.exp(4 * margin)) / size
     loss = partial(csl_loss, embeddings, labels, margins=(0.1, 0.2, 0.3), scale=4.0)
     assert loss(proxies).item() == pytest.approx(expected)
     order = torch.randperm(len(proxies), generator=torch.Generator().manual_seed(seed))
     assert loss(proxies[order], proxy_labels[order]).item() == pytest.approx(expected)
-
-
-def test_a_level_shared_with_every_proxy_adds_nothing_and_no_nan() -> None:
-    embeddings, labels, proxies = proxy_batch(6, levels=1)
-    two_levels = torch.cat([labels, torch.zeros_like(labels)], dim=1)
-    proxies = proxies[: len(torch.unique(labels))]
-    leaf = embeddings.requires_grad_()
-    one = csl_loss(leaf, labels, proxies, margins=(0.2,))
-    both = csl_loss(leaf, two_levels, proxies, margins=(0.2, 0.3))
-    assert both.item() == pytest.approx(one.item())
-    assert torch.autograd.grad(both, leaf)[0].isfinite().all()
 
 
 def test_arcface_past_the_opposite_of_its_proxy_takes_a_line() -> None:
@@ -102,7 +89,6 @@ def test_landmarks_without_a_proxy_are_refused() -> None:
     embeddings, labels, proxies = proxy_batch(6)
     last = int(labels[:, 0].max())
     for loss in (clustering_loss, arcface_loss):
-        loss(embeddings, labels, proxies[: last + 1])
         with pytest.raises(ValueError, match=str(last)):
             loss(embeddings, labels, proxies[:last])
         with pytest.raises(ValueError, match="got -1"):
@@ -145,9 +131,6 @@ def test_a_module_gives_what_its_function_gives() -> None:
     csl.load_state_dict(csl.state_dict() | {"proxy_labels": known + 5})
     assert csl(embeddings, labels + 5).item() == expected.item()
     assert known.min() == 0  # a state leaves alone what a module was made from
-
-
-@pytest.mark.parametrize(("landmarks", "dim"), [(0, 4), (5, 0)])
-def test_proxies_of_no_size_are_refused(landmarks: int, dim: int) -> None:
-    with pytest.raises(ValueError, match="landmarks"):
-        ProxyLoss(arcface_loss, landmarks, dim)
+    for landmarks, dim in ((0, 4), (5, 0)):
+        with pytest.raises(ValueError, match="landmarks"):
+            ProxyLoss(arcface_loss, landmarks, dim)

@@ -23,15 +23,10 @@ def test_a_level_counts_only_if_all_coarser_ones_are_shared() -> None:
     query = torch.tensor([[7, 2, 0]])
     index = torch.tensor([[7, 2, 0], [8, 2, 0], [7, 3, 0], [7, 2, 1], [7, 3, 1]])
     assert shared_levels(query, index).tolist() == [[3, 2, 1, 0, 0]]
-
-
-def test_labels_of_shape_n_are_one_level() -> None:
-    labels, ref_labels = torch.tensor([4, 5]), torch.tensor([5, 4, 4])
-    for ours in (labels, labels[:, None]):
-        assert shared_levels(ours, ref_labels).tolist() == [[0, 1, 1], [1, 0, 0]]
-    for other in (torch.zeros(3, 2).long(), torch.zeros(3)):
+    assert shared_levels(query[0], index[:, :1]).tolist() == [[1, 0, 1, 1, 1], [0] * 5, [0] * 5]
+    for other in (index[:, :2], torch.zeros(3)):
         with pytest.raises(ValueError, match="same L"):
-            shared_levels(labels, other)
+            shared_levels(query, other)
 
 
 def test_items_of_each_level_are_counted() -> None:
@@ -73,14 +68,14 @@ def test_equals_the_hand_computed_values(
 
 @given(
     counts=st.lists(st.integers(0, 1000), min_size=2, max_size=7),
-    alpha=st.floats(0, 100, allow_nan=False),
+    alpha=st.floats(0, 20) | st.just(70.0),
 )
 def test_the_published_relevance_is_the_same_up_to_a_scale(counts: list[int], alpha: float) -> None:
     table = torch.tensor([counts])
     exact, published = decay_relevance(table, alpha), published_decay_relevance(table, alpha)
     assert published.dtype == torch.float32
     assert torch.equal(exact > 1e-38, published > 1e-38) or alpha > 10
-    if exact.sum() > 0:
+    if exact.sum() > 1e-30:  # far from the end of single precision
         scaled, published = exact / exact.sum(), published.double() / published.double().sum()
         torch.testing.assert_close(published, scaled, rtol=1e-6, atol=1e-30)
 

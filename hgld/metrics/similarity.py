@@ -49,7 +49,8 @@ def full_precision() -> Iterator[None]:
     Yields:
         Nothing.
     """
-    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+    on_cpu = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch leaves it untyped
+    backends = (torch.backends.cuda.matmul, on_cpu)
     before = [backend.fp32_precision for backend in backends]
     for backend in backends:
         backend.fp32_precision = "ieee"

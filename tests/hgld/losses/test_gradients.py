@@ -31,8 +31,8 @@ class Seen(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
 
 
 def seen_in_a_loss(embeddings: Tensor, labels: Tensor) -> Seen:
-    leaf = embeddings.requires_grad_()
-    with Seen() as seen:  # type: ignore[no-untyped-call]  # torch's own
+    leaf, seen = embeddings.requires_grad_(), Seen()  # type: ignore[no-untyped-call]  # torch's own
+    with seen:
         torch.autograd.grad(sup_hap_loss(leaf, labels), leaf)
     return seen
 

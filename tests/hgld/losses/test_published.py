@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from hgld.losses import (
     sup_ndcg_loss,
 )
 
-Case = Mapping[str, Any]
+Case = dict[str, Any]
 
 RANKING: dict[str, Callable[..., Tensor]] = {
     "happier_a0.5_f64": partial(sup_hap_loss, alpha=0.5),
@@ -112,8 +112,8 @@ def test_losses_of_references_and_of_proxies_agree(cases: list[Case]) -> None:
     for case in cases:
         leaf = torch.tensor(case["emb"], requires_grad=True)
         labels, queries = torch.tensor(case["labels"]), int(case["split_q"])
-        references = {"ref_embeddings": leaf[queries:], "ref_labels": labels[queries:]}
-        loss = sup_hap_loss(leaf[:queries], labels[:queries], **references)
+        batch, references = (leaf[:queries], labels[:queries]), (leaf[queries:], labels[queries:])
+        loss = sup_hap_loss(*batch, ref_embeddings=references[0], ref_labels=references[1])
         assert_agree(loss, leaf, case, "split_happier_f64")
         proxies = torch.tensor(case["cluster_weight"], requires_grad=True)
         for variable, of in ((leaf, "_emb"), (proxies, "_weight")):

@@ -38,7 +38,8 @@ from tests.worlds.plain.metrics import plain_ap, plain_decay, plain_h_ap, plain_
 
 SEEDS = st.integers(0, 2**31)
 STEP = plain_sup_step()
-Scores, Levels = list[float], list[int]
+Scores = list[float]
+Levels = list[int]
 
 
 def finest(levels: Levels, depth: int) -> list[int]:

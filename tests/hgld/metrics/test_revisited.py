@@ -50,7 +50,7 @@ def test_equals_the_walk_down_the_list(images: list[tuple[str, int]], k: int) ->
     result = evaluate_revisited(torch.ones(1, 1), index, [truth], precision_at=[k])
     order = plain.plain_order([1.0], index.tolist(), -1)
     ranked = [images[place][0] for place in order]
-    expected = {}
+    expected: dict[str, float] = {}
     for difficulty, (wanted, removed) in KINDS.items():
         ap, precision = plain_scores(ranked, wanted, removed, k)
         expected |= {f"ap_{difficulty}": ap, f"p_at_{k}_{difficulty}": precision}

@@ -105,7 +105,6 @@ def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
     ("metric", "ranked", "word"),
     [
         (hierarchical_average_precision, [[1.0, -0.1]], "ranked_relevance"),
-        (hierarchical_average_precision, [[1.0, math.nan]], "ranked_relevance"),
         (hierarchical_average_precision, [[1.0, math.inf]], "ranked_relevance"),
         (ndcg, [[0.5, 1.0]], "ranked_level"),
         (average_set_intersection, [[-1, 1]], "ranked_level"),

@@ -45,7 +45,6 @@ def test_items_of_each_level_are_counted() -> None:
     [
         # (1/3) / 4, nothing at the empty level 2, 1 / 2; then (1/3) / 1, (2/3) / 1, 1 / 1
         (decay_relevance, [[0, 1 / 12, 0, 1 / 2], [0, 1 / 3, 2 / 3, 1]]),
-        (partial(decay_relevance, alpha=2.0), [[0, 1 / 36, 0, 1 / 2], [0, 1 / 9, 4 / 9, 1]]),
         (partial(decay_relevance, alpha=0.0), [[0, 1 / 4, 0, 1 / 2], [0, 1, 1, 1]]),
         (partial(decay_relevance, alpha=math.inf), [[0, 0, 0, 1 / 2], [0, 0, 0, 1]]),
         (partial(published_decay_relevance, alpha=math.inf), [[0, 0, 0, 1 / 2], [0, 0, 0, 1]]),

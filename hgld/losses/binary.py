@@ -167,22 +167,11 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
     SupStep(**constants)  # which refuses what is a setting of Sup-AP only
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be from 0 to 1, got {weight}")
-    ranking = sup_ap_loss(
-        embeddings,
-        labels,
-        ref_embeddings=ref_embeddings,
-        ref_labels=ref_labels,
-        level=level,
-        **constants,
-    )
-    spread = decomposability_loss(
-        embeddings,
-        labels,
-        ref_embeddings=ref_embeddings,
-        ref_labels=ref_labels,
-        level=level,
-        alpha=alpha,
-        beta=beta,
+    ranks = partial(sup_ap_loss, **constants)
+    spreads = partial(decomposability_loss, alpha=alpha, beta=beta)
+    ranking, spread = (
+        loss(embeddings, labels, ref_embeddings=ref_embeddings, ref_labels=ref_labels, level=level)
+        for loss in (ranks, spreads)
     )
     return (1 - weight) * ranking + weight * spread
 

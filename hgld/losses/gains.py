@@ -55,12 +55,8 @@ def sup_ndcg_loss(
         Retrieval, TPAMI 2025, section 3.3.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = SupStep(**constants).step
-    row = partial(
-        _one_minus_ndcg,
-        levels=pairs.labels.shape[1],
-        rank_of=partial(sup_rank, step=step),
-    )
+    rank_of = partial(sup_rank, step=SupStep(**constants).step)
+    row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
     return row_loss(pairs, row, reduction)
 
 
@@ -100,11 +96,8 @@ def smooth_ndcg_loss(
         Brown et al.: Smooth-AP, ECCV 2020, with the gains of NDCG.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    row = partial(
-        _one_minus_ndcg,
-        levels=pairs.labels.shape[1],
-        rank_of=partial(smooth_rank, step=sigmoid_step(tau)),
-    )
+    rank_of = partial(smooth_rank, step=sigmoid_step(tau))
+    row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
     return row_loss(pairs, row, reduction)
 
 

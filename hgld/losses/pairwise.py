@@ -61,13 +61,8 @@ def decomposability_loss(  # noqa: PLR0913 - a batch, its references, and two th
     if not math.isfinite(alpha) or not math.isfinite(beta):
         raise ValueError(f"alpha and beta must be finite, got {alpha} and {beta}")
     within = ref_embeddings is None
-    pairs = compare(
-        _unit(embeddings),
-        labels,
-        None if ref_embeddings is None else _unit(ref_embeddings),
-        ref_labels,
-        any_length=True,
-    )
+    references = None if ref_embeddings is None else _unit(ref_embeddings)
+    pairs = compare(_unit(embeddings), labels, references, ref_labels, any_length=True)
     pairs = at_level(pairs, level)
     shared = shared_levels(pairs.labels, pairs.ref_labels)
     positive = shared == pairs.labels.shape[1]

@@ -1,14 +1,76 @@
 """Losses that compare embeddings with one learnt vector a landmark, its proxy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length, inner_products
 from hgld.metrics.arguments import check_tensors
+
+
+class ProxyLoss(nn.Module):
+    """A loss of this file with its settings bound, and one learnt proxy a landmark.
+
+    Attributes:
+        proxies: (C, D) parameter.
+        proxy_labels: (C, L) buffer, or None.
+
+    Example:
+        >>> loss = ProxyLoss(clustering_loss, landmarks=4, embedding_dim=4, temperature=0.1)
+        >>> loss(torch.eye(4), torch.arange(4)).backward()
+        >>> loss.proxies.grad.shape
+        torch.Size([4, 4])
+        >>> labels = torch.tensor([[0, 0], [1, 0], [2, 1]])
+        >>> csl = ProxyLoss(csl_loss, 3, 4, proxy_labels=labels, margins=(0.25, 0.35))
+        >>> csl(torch.eye(4), labels[[0, 1, 2, 2]]).shape
+        torch.Size([])
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        landmarks: int,
+        embedding_dim: int,
+        *,
+        proxy_labels: Tensor | None = None,
+        seed: int = 0,
+        **settings: object,
+    ) -> None:
+        """Makes the proxies, uniform in +-1 / sqrt(D) as published, and binds the settings.
+
+        Args:
+            function: of embeddings, labels and proxies.
+            landmarks: C, how many proxies.
+            embedding_dim: D.
+            proxy_labels: (C, L) or (C,) integers, for a function that takes them: `csl_loss`.
+            seed: what the proxies are drawn from, by a generator of their own.
+            **settings: keyword arguments of the function.
+
+        Raises:
+            ValueError: fewer than one proxy or dimension.
+        """
+        super().__init__()
+        if min(landmarks, embedding_dim) < 1:
+            raise ValueError(
+                "landmarks and embedding_dim must be at least 1, got "
+                f"{landmarks} and {embedding_dim}; give each training landmark a proxy"
+            )
+        self.function = partial(function, **settings)
+        bound = 1 / math.sqrt(embedding_dim)
+        proxies, generator = torch.empty(landmarks, embedding_dim), torch.Generator()
+        proxies.uniform_(-bound, bound, generator=generator.manual_seed(seed))
+        self.proxies = nn.Parameter(proxies)
+        # A copy: what a saved state is loaded into is the module's own.
+        self.register_buffer("proxy_labels", None if proxy_labels is None else proxy_labels.clone())
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Computes the loss of (B, D) embeddings and (B, L) or (B,) labels."""
+        known = {} if self.proxy_labels is None else {"proxy_labels": self.proxy_labels}
+        return self.function(embeddings, labels, self.proxies, **known)
 
 
 def clustering_loss(
@@ -44,7 +106,7 @@ def clustering_loss(
         raise ValueError(f"temperature must be positive, got {temperature}; it must be finite too")
     labels = batch_labels(embeddings, labels)
     expect_unit_length(embeddings)
-    similarity = proxy_similarity(embeddings, labels, proxies)
+    similarity = _own_similarity(embeddings, labels, proxies)
     return functional.cross_entropy(similarity / temperature, labels[:, 0].long())
 
 
@@ -162,7 +224,7 @@ def arcface_loss(
             f"margin must be from 0 to pi and scale positive and finite, got {margin} and {scale}"
         )
     labels = batch_labels(embeddings, labels)
-    cosine = proxy_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
+    cosine = _own_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
     column = labels[:, :1].long()
     own = cosine.gather(1, column)
     # Where the sine is 0 its slope is infinite: there the angle stays as it is.
@@ -173,22 +235,8 @@ def arcface_loss(
     return functional.cross_entropy(scale * cosine.scatter(1, column, turned), column[:, 0])
 
 
-def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:
-    """Compares a batch with normalised proxies, in single precision or better.
-
-    Args:
-        embeddings: (B, D).
-        labels: (B, L) or (B,) integers; column 0 is the row of the landmark's proxy.
-        proxies: (C, D).
-
-    Returns:
-        (B, C) cosine similarities, given embeddings of unit length.
-
-    Raises:
-        ValueError: shapes that do not fit together, or a landmark without proxy.
-        TypeError: embeddings or proxies that are not floating point, or labels that are.
-    """
-    labels = batch_labels(embeddings, labels)
+def _own_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:
+    """(B, C) similarities; refuses a landmark, in column 0 of (B, L) labels, without proxy."""
     _check_proxies(embeddings, proxies)
     first, last = int(labels[:, 0].min()), int(labels[:, 0].max())
     if first < 0 or last >= len(proxies):

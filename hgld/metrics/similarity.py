@@ -49,15 +49,7 @@ def full_precision() -> Iterator[None]:
     Yields:
         Nothing.
     """
-    on_cpu = getattr(torch.backends.mkldnn, "matmul", None)
-    if on_cpu is None:  # before torch 2.9
-        wanted = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(wanted)
-        return
+    on_cpu = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch leaves it untyped
     backends = (torch.backends.cuda.matmul, on_cpu)
     before = [backend.fp32_precision for backend in backends]
     for backend in backends:

@@ -139,11 +139,8 @@ def plan_ranking(
     Raises:
         ValueError: the memory is not enough for a single query.
     """
-    queries, items, levels = (
-        len(query_embeddings),
-        max(1, len(index_embeddings)),
-        counts.shape[1] - 1,
-    )
+    queries, items = len(query_embeddings), max(1, len(index_embeddings))
+    levels = counts.shape[1] - 1
     on_cpu = query_embeddings.device.type == "cpu"
     single = similarity_dtype(query_embeddings, index_embeddings) == torch.float32
     packed = on_cpu and single and items.bit_length() + levels.bit_length() <= _PAYLOAD_BITS
@@ -261,11 +258,7 @@ def _sorted_blocks(
         levels[found, own[found]] = 0
         order = similarities.sort(dim=1, descending=True, stable=True).indices
         ranked = levels.gather(1, order)
-        yield RankedBlock(
-            queries=chosen,
-            length=items,
-            levels=partial(_columns, ranked),
-        )
+        yield RankedBlock(queries=chosen, length=items, levels=partial(_columns, ranked))
 
 
 def _count_shared(query_paths: Tensor, index_paths: Tensor, level: Tensor, scratch: Tensor) -> None:

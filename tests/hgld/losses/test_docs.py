@@ -17,11 +17,9 @@ def test_the_examples_run_and_draw_the_picture(
 ) -> None:
     page = (_ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    assert examples[0].startswith("import torch\nfrom hgld.losses import sup_hap_loss")
     (tmp_path / "docs").mkdir()
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for example in examples:
         exec(example, names)  # noqa: S102 - what a reader would type
-    assert f"]({Path(_PICTURE).name})" in page
     assert shapes(tmp_path / _PICTURE) == shapes(_ROOT / _PICTURE) > 10

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.errors import how_to_install
-from hgld.losses import decomposability_loss, roadmap_loss, triplet_loss
+from hgld.losses import decomposability_loss, triplet_loss
 from hgld.losses.pairwise import Mining
-from tests.worlds.plain.losses import plain_positives, scored_batch, tree_batch
+from tests.worlds.plain.losses import plain_positives, tree_batch
 
 SEEDS = st.integers(0, 2**31)
 
@@ -28,7 +28,6 @@ def plain_hard_triplets(scores: list[list[float]], classes: list[int], margin: f
 @settings(deadline=None, max_examples=15)
 @given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
 def test_hard_triplets_equal_a_double_loop(size: int, level: int, seed: int) -> None:
-    pytest.importorskip("pytorch_metric_learning")
     embeddings, labels = tree_batch(size, 3, seed=seed)
     scores = (embeddings @ embeddings.T).tolist()
     expected = plain_hard_triplets(scores, labels[:, level].tolist(), margin=0.2)
@@ -37,7 +36,6 @@ def test_hard_triplets_equal_a_double_loop(size: int, level: int, seed: int) -> 
 
 
 def test_triplets_come_from_the_references_where_there_are_some() -> None:
-    pytest.importorskip("pytorch_metric_learning")
     query, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8], [0.8, 0.6]])
     labels, ref_labels = torch.tensor([[4]]), torch.tensor([[4], [2]])
     loss = triplet_loss(query, labels, ref_embeddings=references, ref_labels=ref_labels)
@@ -45,7 +43,6 @@ def test_triplets_come_from_the_references_where_there_are_some() -> None:
 
 
 def test_each_kind_of_mining_takes_its_own_triplets() -> None:
-    pytest.importorskip("pytorch_metric_learning")
     embeddings, labels = tree_batch(30, 1, seed=5)
     hard, semihard, every = (
         triplet_loss(embeddings, labels, mining=mining).item()
@@ -53,8 +50,6 @@ def test_each_kind_of_mining_takes_its_own_triplets() -> None:
     )
     # Semihard triplets violate by less than the margin, the hardest by more than the average.
     assert 0 < semihard < 0.1 < every < hard
-    with pytest.raises(ValueError, match="mining"):
-        triplet_loss(embeddings, labels, mining="easy")  # type: ignore[arg-type]
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,14 +57,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, labels = tree_batch(6, 1)
     with pytest.raises(ImportError, match=re.escape(how_to_install("metric-learning"))):
         triplet_loss(embeddings, labels)
-
-
-def test_decomposability_equals_the_hand_computed_value() -> None:
-    # Cosines to the query: positives 0.95 and 0.5, negatives 0.7, 0.65 and 0.1.
-    scores, levels = [0.95, 0.5, 0.7, 0.65, 0.1], [1, 1, 0, 0, 0]
-    query, label, references, ref_labels = scored_batch(scores, levels, depth=1)
-    loss = decomposability_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
-    assert loss.item() == pytest.approx(0.4 + (0.1 + 0.05) / 2)
 
 
 @settings(deadline=None, max_examples=20)
@@ -85,49 +72,15 @@ def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) 
                 gap = 0.9 - scores[query][item] if positive else scores[query][item] - 0.6
                 (far if positive else near).append(max(0.0, gap))
     expected = sum(sum(gaps) / max(1, sum(gap > 0 for gap in gaps)) for gaps in (far, near))
-    assert decomposability_loss(embeddings, labels, level=level).item() == pytest.approx(expected)
+    longer = embeddings * torch.linspace(0.5, 3, size)[:, None]  # only directions count
+    assert decomposability_loss(longer, labels, level=level).item() == pytest.approx(expected)
 
 
-def test_decomposability_looks_at_directions_only() -> None:
-    embeddings, labels = tree_batch(8, 1, seed=2)
-    longer = embeddings * torch.linspace(0.5, 3, 8)[:, None]
-    torch.testing.assert_close(
-        decomposability_loss(longer, labels), decomposability_loss(embeddings, labels)
-    )
-
-
-def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> None:
-    leaf, labels = torch.eye(3, requires_grad=True), torch.arange(3)[:, None]
-    loss = decomposability_loss(leaf, labels)
-    assert loss.item() == 0
-    assert torch.autograd.grad(loss, leaf)[0].norm() == 0
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("mining", ["hard", "semihard", "all"])
-@pytest.mark.parametrize("side", ["batch", "query", "reference"])
-def test_triplets_of_what_is_no_number_give_no_number(
-    bad: float, mining: Mining, side: str
-) -> None:
-    pytest.importorskip("pytorch_metric_learning")
+def test_triplets_of_what_is_no_number_give_no_number(mining: Mining) -> None:
     embeddings, labels = tree_batch(12, 1, seed=5)
-    other = embeddings.clone()
-    (other if side == "reference" else embeddings)[2, 0] = bad
+    embeddings[2, 0] = math.nan
     leaf = embeddings.requires_grad_()
-    references = (None, None) if side == "batch" else (other, labels)
-    loss = triplet_loss(
-        leaf, labels, ref_embeddings=references[0], ref_labels=references[1], mining=mining
-    )
+    loss = triplet_loss(leaf, labels, mining=mining)
     assert loss.isnan()
     assert torch.autograd.grad(loss, leaf)[0].isnan().any()
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_margins_and_bounds_that_are_not_finite_are_refused(bad: float) -> None:
-    embeddings, labels = tree_batch(6, 1)
-    with pytest.raises(ValueError, match="margin"):
-        triplet_loss(embeddings, labels, margin=bad)
-    for alpha, beta in ((bad, 0.6), (0.9, bad)):
-        for loss in (decomposability_loss, roadmap_loss):
-            with pytest.raises(ValueError, match="alpha"):
-                loss(embeddings, labels, alpha=alpha, beta=beta)

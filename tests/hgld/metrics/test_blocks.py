@@ -1,8 +1,11 @@
 """Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,15 +16,16 @@ from torch import Tensor
 from hgld.metrics import EvaluationSettings, evaluate, evaluation, similarity
 from hgld.metrics.streamed import sums
 from hgld.metrics.streamed.lists import Lists
-from hgld.metrics.streamed.ranking import Hierarchy, RankedBlock, plan_ranking
-from tests.worlds.plain.metric_cases import Case, assert_same, cases, random_case
+from hgld.metrics.streamed.ranking import plan_ranking
+from hgld.metrics.streamed.threads import torch_threads
+from tests.worlds.plain.metric_cases import SETTINGS, Case, assert_same, cases, random_case
 
 
 @pytest.fixture
-def threads() -> Iterator[int]:
-    """How many threads torch has, put back after the test."""
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads that torch uses, for one test."""
     before = torch.get_num_threads()
-    yield before
+    yield torch.set_num_threads
     torch.set_num_threads(before)
 
 
@@ -29,67 +33,39 @@ def threads() -> Iterator[int]:
 @settings(deadline=None, max_examples=40)
 def test_blocks_of_any_size_give_the_same(case: Case, counts: int, columns: int) -> None:
     whole = case.evaluate()
-    memory_bytes = 40 * len(case.index)
+    small = replace(SETTINGS, memory_bytes=40 * len(case.index))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sums, "_CPU_COUNTS", counts)
         patch.setattr(similarity, "BLOCK_COLUMNS", columns)
         patch.setattr("hgld.metrics.streamed.ranking.BLOCK_COLUMNS", columns)
         for dtype in (torch.float32, torch.float64):
-            small = EvaluationSettings(
-                recall_at=(1, 4),
-                average_precision_at=(3,),
-                mistake_severity_at=(1, 4),
-                memory_bytes=memory_bytes,
-            )
             assert_same(case.evaluate(dtype, small), whole)
 
 
-def test_blocks_of_a_larger_index_give_the_same() -> None:
-    arguments = random_case(37, 10_000)
-    whole = evaluate(*arguments)
-    for memory_bytes in (8 * 10_000, 3 * 8 * 10_000, 20 * 8 * 10_000):
-        parts = evaluate(*arguments, settings=EvaluationSettings(memory_bytes=memory_bytes))
-        assert_same(whole, parts, 1e-12)
-
-
-def test_single_and_double_precision_rank_alike() -> None:
-    query, query_labels, index, index_labels = random_case(20, 5_000)
-    one = evaluate(query, query_labels, index, index_labels)
-    other = evaluate(query.double(), query_labels, index.double(), index_labels)
-    assert_same(one, other, 0)
+def normal_case(queries: int, items: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    query, index = (torch.randn(n, 64, generator=generator) for n in (queries, items))
+    _, query_labels, _, index_labels = random_case(queries, items)
+    return query, query_labels, index, index_labels
 
 
 def test_blocks_do_not_change_the_rounding_of_similarities() -> None:
-    generator = torch.Generator().manual_seed(0)
-    query, index = (torch.randn(n, 64, generator=generator) for n in (70, 5_000))
-    _, query_labels, _, index_labels = random_case(70, 5_000)
-    index[1::2] = index[::2]  # each item twice: a tie, unless rounding tells them apart
-    one = evaluate(query, query_labels, index, index_labels)
+    case = normal_case(70, 5_000)
+    case[2][1::2] = case[2][::2]  # each item twice: a tie, unless rounding tells them apart
+    one = evaluate(*case)
     for queries in (1, 3, 16, 50):
         chosen = EvaluationSettings(memory_bytes=queries * 8 * 5_000)
-        assert_same(one, evaluate(query, query_labels, index, index_labels, settings=chosen), 1e-12)
+        assert_same(one, evaluate(*case, settings=chosen))
 
 
-def test_too_little_memory_for_one_query_is_refused() -> None:
-    chosen = EvaluationSettings(memory_bytes=8 * 100 - 1)
-    with pytest.raises(ValueError, match="memory_bytes"):
-        evaluate(*random_case(2, 100), settings=chosen)
-
-
-@pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("count", [1, 2])
-def test_settings_of_training_do_not_reach_the_similarities(count: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    _, query_labels, _, index_labels = random_case(20, 300)
-    query, index = (torch.randn(n, 64, generator=generator) for n in (20, 300))
-    expected = evaluate(query, query_labels, index, index_labels)
+def test_settings_of_training_do_not_reach_the_similarities() -> None:
+    query, *rest = normal_case(20, 300)
+    expected = evaluate(query, *rest)
     before = torch.get_float32_matmul_precision()
-    torch.set_num_threads(count)
     torch.set_float32_matmul_precision("medium")
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            trained = query.clone().requires_grad_()
-            result = evaluate(trained, query_labels, index, index_labels)
+            result = evaluate(query.clone().requires_grad_(), *rest)
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
@@ -109,53 +85,48 @@ def test_a_gpu_gives_the_same(dtype: torch.dtype) -> None:
         assert_same(expected, result)
 
 
-@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_threads_change_no_number(dtype: torch.dtype) -> None:
+def test_threads_change_no_number(dtype: torch.dtype, set_threads: Callable[[int], None]) -> None:
     query, query_labels, index, index_labels = random_case(37, 3_000)
     results = []
     for count in (1, 2, 5):
-        torch.set_num_threads(count)
+        set_threads(count)
         results.append(evaluate(query.to(dtype), query_labels, index.to(dtype), index_labels))
-        assert torch.get_num_threads() == count
     for result in results[1:]:
         assert_same(results[0], result)
 
 
-@pytest.mark.usefixtures("threads")
-def test_an_error_in_one_thread_is_raised_and_ends_the_others(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_thread_of_ours_runs_torch_with_one_and_later_ones_as_before(
+    set_threads: Callable[[int], None],
 ) -> None:
-    torch.set_num_threads(2)
+    set_threads(3)
+    with suppress(KeyError), torch_threads(2) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 1
+        raise KeyError
+    assert torch.get_num_threads() == 3
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 3
+
+
+def test_an_error_in_one_thread_is_raised_and_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
+) -> None:
+    set_threads(2)
     read, begun, raised = evaluation._read_lists, [], threading.Event()
 
-    def fail_once(
-        block: RankedBlock,
-        tree: Hierarchy,
-        counts: Tensor,
-        chosen: EvaluationSettings,
-        rest: Tensor,
-    ) -> Lists:
+    def fail_once(*block: Any) -> Lists:  # noqa: ANN401 - as it gets them
         begun.append(block)
         if len(begun) == 1:
             raised.set()
             raise OSError("the first block")
         raised.wait()
-        return read(block, tree, counts, chosen, rest)
+        return read(*block)
 
     monkeypatch.setattr(evaluation, "_read_lists", fail_once)
     chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 100 blocks
     with pytest.raises(OSError, match="first"):
         evaluate(*random_case(100, 100), settings=chosen)
     assert len(begun) < 50
-
-
-@pytest.mark.usefixtures("threads")
-def test_threads_started_later_have_as_many_of_torch_s_threads_as_before() -> None:
-    torch.set_num_threads(2)
-    evaluate(*random_case(20, 100))
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 2
 
 
 def test_memory_is_shared_by_the_threads_and_every_query_has_a_block() -> None:

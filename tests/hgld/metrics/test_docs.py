@@ -16,18 +16,10 @@ _PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
 def test_the_examples_of_the_page_run() -> None:
     query, query_labels, index, index_labels = random_case(7, 40)
-    names: dict[str, Any] = {
-        "query_embeddings": query,
-        "query_labels": query_labels,
-        "index_embeddings": index,
-        "index_labels": index_labels,
-        "query_ids": list(range(7)),
-        "index_ids": list(range(7, 47)),
-        "Lists": Lists,
-        "Tensor": Tensor,
-        "torch": torch,
-        "order": (query @ index.T).argsort(dim=1, descending=True, stable=True),
-    }
+    names: dict[str, Any] = {"Lists": Lists, "Tensor": Tensor, "torch": torch}
+    names |= {"query_embeddings": query, "query_labels": query_labels, "query_ids": range(7)}
+    names |= {"index_embeddings": index, "index_labels": index_labels, "index_ids": range(7, 47)}
+    names["order"] = (query @ index.T).argsort(dim=1, descending=True, stable=True)
     examples = re.findall(
         r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
     )

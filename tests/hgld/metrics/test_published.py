@@ -1,6 +1,7 @@
 """The published evaluation: its conventions behind an option, its numbers reproduced."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,45 +19,32 @@ from hgld.metrics import (
     precision_at_1,
     recall_at_k,
 )
-from hgld.metrics.relevance import shared_levels
-from tests.worlds.plain import metrics as plain
-from tests.worlds.plain.metric_cases import random_case
 
 PUBLISHED = EvaluationSettings(convention="published")
 
 
-def test_counts_the_query_among_its_own_finest_level() -> None:
-    query, labels, _, _ = random_case(30, 1)
-    ids = torch.arange(30)
-    result = evaluate(
-        query, labels, query, labels, query_ids=ids, index_ids=ids, settings=PUBLISHED
-    ).per_query["h_ap"]
-    checked = 0
-    for row, levels in enumerate(shared_levels(labels, labels).tolist()):
-        order = plain.plain_order(query[row].tolist(), query.tolist(), row)
-        relevance = plain.plain_decay([levels[place] for place in order], 3, levels, 1.0)
-        if len(set(relevance) - {0.0}) == len({levels[place] for place in order} - {0}):
-            checked += 1  # no two levels weigh the same
-            expected = plain.plain_h_ap(relevance)
-            assert float(result[row]) == pytest.approx(expected, abs=1e-7, nan_ok=True)
-    assert checked > 15
-
-
-def test_counts_levels_of_equal_relevance_twice() -> None:
-    labels = torch.tensor([[0, 0], [0, 0], [1, 0], [2, 1], [3, 1]])
-    index = torch.tensor([[5.0], [4.0], [3.0], [2.0], [1.0]])
-    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
-    assert result.means()["h_ap"] == pytest.approx(2.0, abs=1e-6)
-
-
-def test_loses_the_item_ranked_last_where_the_queries_are_apart() -> None:
-    labels = torch.tensor([[0], [1], [0]])
-    index = torch.tensor([[3.0], [2.0], [1.0]])
-    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
-    assert result.means()["ap_level0"] == 1.0
-    assert evaluate(torch.ones(1, 1), labels[:1], index, labels).means()[
-        "ap_level0"
-    ] == pytest.approx((1 + 2 / 3) / 2)
+@pytest.mark.parametrize(
+    ("levels", "own", "published", "standard"),
+    [
+        # Each item of level 1 has (1/2) / 2, that of level 2 has 1 / 1, or 1 / 2 with the query.
+        ([1, 2, 1, 2], 3, 1 / 4 + (1 / 4 + 1 / 2) / 2 + 1 / 4, (1 / 4 + 5 / 8 + 1 / 4) / 1.5),
+        # (2/2) / 2 = (1/2) / 1: levels of equal relevance count once for each. The last is lost.
+        ([2, 2, 1, 0, 0], None, 2.0, 1.0),
+        ([2, 0, 2], None, 1.0, (1 + 2 / 3) / 2),
+    ],
+)
+def test_its_ways_are_those_of_the_published_code(
+    levels: list[int], own: int | None, published: float, standard: float
+) -> None:
+    """Its own finest level has the query, and the item ranked last is lost where that is apart."""
+    shared = torch.tensor(levels)
+    labels = torch.stack([(shared < 2).long(), (shared < 1).long()], dim=1)
+    index = torch.arange(len(levels), 0, -1.0)[:, None]
+    query, label = torch.ones(1, 1), torch.zeros(1, 2, dtype=torch.int64)
+    ids: dict[str, Any] = {"query_ids": [own], "index_ids": range(len(levels))}
+    for settings, expected in ((PUBLISHED, published), (EvaluationSettings(), standard)):
+        result = evaluate(query, label, index, labels, settings=settings, **(ids if own else {}))
+        assert result.means()["h_ap"] == pytest.approx(expected, abs=1e-6)
 
 
 def oracle_fields(levels: int) -> dict[str, str]:
@@ -75,16 +63,9 @@ def test_agrees_with_the_published_evaluation(shared: Path, case: str, dtype: to
     oracle = np.load(shared / "oracle" / "metrics.npz")
     embeddings = torch.from_numpy(oracle[f"{case}/emb"]).to(dtype)
     labels = torch.from_numpy(oracle[f"{case}/labels"])
+    case_of, ids = (embeddings, labels, embeddings, labels), range(len(labels))
     published, standard = (
-        evaluate(
-            embeddings,
-            labels,
-            embeddings,
-            labels,
-            query_ids=range(len(labels)),
-            index_ids=range(len(labels)),
-            settings=chosen,
-        ).per_query
+        evaluate(*case_of, query_ids=ids, index_ids=ids, settings=chosen).per_query
         for chosen in (PUBLISHED, EvaluationSettings())
     )
     for key, field in oracle_fields(labels.shape[1]).items():

@@ -1,7 +1,7 @@
 """Losses for training a retrieval model, from the embeddings of a batch and its (B, L) labels.
 
-Functions, and an `nn.Module` for what keeps proxies or past batches. Embeddings are taken as they
-are: give them unit length, so that a product is a cosine similarity.
+Functions, and an `nn.Module` for what binds settings or keeps proxies and past batches. Embeddings
+are taken as they are: give them unit length, so that a product is a cosine similarity.
 """
 
 from hgld.errors import how_to_install
@@ -21,12 +21,15 @@ except ModuleNotFoundError as error:
 from hgld.losses.gains import smooth_ndcg_loss, sup_ndcg_loss
 from hgld.losses.hierarchical import smooth_hap_loss, sup_hap_loss
 from hgld.losses.memory import CrossBatchMemory
+from hgld.losses.modules import CSLLoss, ProxyLoss, RankingLoss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss
-from hgld.losses.proxies import ProxyLoss, arcface_loss, clustering_loss, csl_loss
+from hgld.losses.proxies import arcface_loss, clustering_loss, csl_loss
 
 __all__ = [
+    "CSLLoss",
     "CrossBatchMemory",
     "ProxyLoss",
+    "RankingLoss",
     "arcface_loss",
     "clustering_loss",
     "csl_loss",

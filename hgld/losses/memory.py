@@ -106,6 +106,10 @@ class CrossBatchMemory(nn.Module):
         held_labels = [part.to(labels.device) for part in self._held(self._labels)]
         return torch.cat([embeddings, *held]), torch.cat([labels, *held_labels])
 
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._seen.zero_()
+
     def _held(self, buffer: Tensor) -> tuple[Tensor, Tensor]:
         """What is held of a buffer, oldest first, in two parts that are no copies."""
         size, seen = len(buffer), int(self._seen)

@@ -1,76 +1,14 @@
 """Losses that compare embeddings with one learnt vector a landmark, its proxy."""
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length, inner_products
 from hgld.metrics.arguments import check_tensors
-
-
-class ProxyLoss(nn.Module):
-    """A loss of this file with its settings bound, and one learnt proxy a landmark.
-
-    Attributes:
-        proxies: (C, D) parameter.
-        proxy_labels: (C, L) buffer, or None.
-
-    Example:
-        >>> loss = ProxyLoss(clustering_loss, landmarks=4, embedding_dim=4, temperature=0.1)
-        >>> loss(torch.eye(4), torch.arange(4)).backward()
-        >>> loss.proxies.grad.shape
-        torch.Size([4, 4])
-        >>> labels = torch.tensor([[0, 0], [1, 0], [2, 1]])
-        >>> csl = ProxyLoss(csl_loss, 3, 4, proxy_labels=labels, margins=(0.25, 0.35))
-        >>> csl(torch.eye(4), labels[[0, 1, 2, 2]]).shape
-        torch.Size([])
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Tensor],
-        landmarks: int,
-        embedding_dim: int,
-        *,
-        proxy_labels: Tensor | None = None,
-        seed: int = 0,
-        **settings: object,
-    ) -> None:
-        """Makes the proxies, uniform in +-1 / sqrt(D) as published, and binds the settings.
-
-        Args:
-            function: of embeddings, labels and proxies.
-            landmarks: C, how many proxies.
-            embedding_dim: D.
-            proxy_labels: (C, L) or (C,) integers, for a function that takes them: `csl_loss`.
-            seed: what the proxies are drawn from, by a generator of their own.
-            **settings: keyword arguments of the function.
-
-        Raises:
-            ValueError: fewer than one proxy or dimension.
-        """
-        super().__init__()
-        if min(landmarks, embedding_dim) < 1:
-            raise ValueError(
-                "landmarks and embedding_dim must be at least 1, got "
-                f"{landmarks} and {embedding_dim}; give each training landmark a proxy"
-            )
-        self.function = partial(function, **settings)
-        bound = 1 / math.sqrt(embedding_dim)
-        proxies, generator = torch.empty(landmarks, embedding_dim), torch.Generator()
-        proxies.uniform_(-bound, bound, generator=generator.manual_seed(seed))
-        self.proxies = nn.Parameter(proxies)
-        # A copy: what a saved state is loaded into is the module's own.
-        self.register_buffer("proxy_labels", None if proxy_labels is None else proxy_labels.clone())
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Computes the loss of (B, D) embeddings and (B, L) or (B,) labels."""
-        known = {} if self.proxy_labels is None else {"proxy_labels": self.proxy_labels}
-        return self.function(embeddings, labels, self.proxies, **known)
 
 
 def clustering_loss(

@@ -55,12 +55,14 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     return depth
 
 
-def level_counts(level: Tensor, levels: int) -> Tensor:
+def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Tensor:
     """Counts the items at every level of each query, |Omega^(l)|.
 
     Args:
         level: (Q, N) integers in [0, L], from `shared_levels`.
         levels: L.
+        count_query: adds the query itself to its own finest level where the list leaves it out.
+            The published code does so in evaluation, which changes H-AP.
 
     Returns:
         (Q, L + 1) int64: how many of the N items share exactly l levels with the query.
@@ -83,6 +85,8 @@ def level_counts(level: Tensor, levels: int) -> Tensor:
     level = level.long()  # the only integers that torch scatters by
     counts = torch.zeros(len(level), levels + 1, dtype=torch.int64, device=level.device)
     counts.scatter_add_(1, level, torch.ones_like(level))
+    if count_query:
+        counts[:, levels] += 1
     return counts
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tests.worlds.commands.once import made_once
 from tests.worlds.second_lab import TRAPS, second_key
 from tests.worlds.second_lab.files import Row
 from tests.worlds.wikimedia.lab import Lab
-from tests.worlds.wikimedia.virtuoso import serving_virtuoso
 
 Key = dict[str, Row]
 """Address of a category to what its row must be."""
@@ -48,14 +47,6 @@ def scraped(lab: Lab, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Wor
         run_scrape(Workspace(folder / "build"), config, write_landmarks(folder, key))
 
     return Workspace(made_once(tmp_path_factory, "lab-scrape", scrape) / "build")
-
-
-@pytest.fixture(scope="session")
-def virtuoso(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a second SPARQL engine with the lab's items."""
-    folder = tmp_path_factory.mktemp("virtuoso")
-    with serving_virtuoso(folder, lab.content / "wikidata.nt.gz") as address:
-        yield address
 
 
 def write_landmarks(folder: Path, urls: Iterable[str]) -> Path:

@@ -1,6 +1,5 @@
 """The scrape against a real MediaWiki and real SPARQL engines, row by row."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,13 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import run_scrape
-from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE
 from tests.servers.scrape.conftest import Key, first_key, write_landmarks, wrong_rows
 from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.items import evidence_key
 from tests.worlds.second_lab.redirects import errors
 from tests.worlds.wikimedia.lab import Lab, lagging
-from tests.worlds.wikimedia.nginx import rate_limited
 from tests.worlds.wikimedia.scraping import kept_answers
-
-_RATE_LIMITED = 350
-"""Landmarks of the first lab among which is every status."""
 
 
 def _scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # noqa: ANN401
@@ -91,32 +86,3 @@ def test_the_size_of_the_batches_and_a_lag_change_no_row(
     assert waits[0] >= 5
     assert len(list(again.path("raw/commons-pages").glob("*.gz"))) > len(TRAPS) / 10
     assert wrong_rows(again, traps) == {}
-
-
-def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
-    lab: Lab, shared: Path, tmp_path: Path
-) -> None:
-    key = dict(list(first_key(shared).items())[:_RATE_LIMITED])
-    assert len({row.status for row in key.values()}) == 5
-    with rate_limited(lab, tmp_path) as (address, log):
-        services = {"commons": f"{address}/w/", "sparql": f"{address}/query"}
-        workspace = _scrape(lab, tmp_path, key, **services, requests_at_once=3)
-    assert wrong_rows(workspace, key) == {}
-    answers = Counter(log.read_text().splitlines())
-    for path, kept, most in (("/w/api.php", "commons-*", 3), ("/query", "wikidata-*", 1)):
-        # As many as are archived: none was asked for twice, and no refusal is among them.
-        answered = answers.pop(f"{path} 200")
-        assert answered == len(list(workspace.path("raw").glob(f"{kept}/*.json.gz")))
-        # Who waits as it is told is refused once for each answer at most, and each of those that
-        # wait with it, too.
-        assert 0 < answers.pop(f"{path} 429") <= most * answered
-    assert not answers
-
-
-def test_another_sparql_engine_gives_the_same_rows(
-    lab: Lab, key: Key, scraped: Workspace, virtuoso: str, tmp_path: Path
-) -> None:
-    again = _scrape(lab, tmp_path, key, sparql=virtuoso)
-    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
-        columns = [name for name in dataset.schema.names if name != "fetched_at"]
-        assert again.read(dataset, columns) == scraped.read(dataset, columns)

@@ -32,8 +32,6 @@ class Lab:
     sparql: str
     folder: Path
     """Writing `lag` into it makes MediaWiki lag; `server.log` has its requests."""
-    content: Path
-    """The folder of pages.xml.gz, items.json and wikidata.nt.gz, of which it was made."""
 
     def requests(self) -> int:
         """Returns how many requests to the API were made."""
@@ -128,7 +126,6 @@ def _serving(folder: Path, made: Path) -> Iterator[Lab]:
             commons=f"http://127.0.0.1:{wiki}/w/",
             sparql=f"http://127.0.0.1:{engine}/query",
             folder=folder,
-            content=made / "content",
         )
 
 

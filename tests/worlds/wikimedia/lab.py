@@ -18,7 +18,6 @@ import pytest
 
 from tests.worlds.commands.once import made_once
 from tests.worlds.second_lab import write_all_labs
-from tests.worlds.second_lab.redirects import Step, steps
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
 _RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
@@ -85,26 +84,8 @@ def _make(shared: Path, folder: Path) -> None:
     scripts = shared / "wikimedia_lab"
     try:
         _run(["bash", scripts / "start.sh", folder, *map(str, ports), content])
-        for at_once in steps():
-            _move_and_delete(folder, at_once)
     finally:
         _run(["bash", scripts / "stop.sh", folder])
-
-
-def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
-    """Moves and deletes pages as an administrator does, so that MediaWiki writes its log."""
-    scripts = {
-        "move": ("moveBatch", "--noredirects"),
-        "move and redirect": ("moveBatch",),
-        "delete": ("deleteBatch",),
-    }
-    for kind, script in scripts.items():
-        lines = ["|".join(filter(None, titles)) for done, *titles in at_once if done == kind]
-        if lines:
-            batch = folder / "batch.txt"
-            batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            run = ["php", _MEDIAWIKI / "maintenance/run.php", *script, batch]
-            _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
 
 
 @contextlib.contextmanager
@@ -179,14 +160,14 @@ def wait_for(port: int, process: subprocess.Popen[bytes], limit_s: float = 20) -
     raise RuntimeError(f"nothing listens on port {port}")
 
 
-def _run(command: Sequence[object], environment: Mapping[str, str] | None = None) -> None:
+def _run(command: Sequence[object]) -> None:
     # Not through pipes: the servers that a script leaves behind would hold them open.
     subprocess.run(
         [str(word) for word in command],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **(environment or {}), "PATH": _path()},
+        env={**os.environ, "PATH": _path()},
     )
 
 

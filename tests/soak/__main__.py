@@ -115,10 +115,11 @@ def _wholes(prepared: Prepared, seed: int) -> Record:
 def kill_pieces(prepared: Prepared) -> Iterator[Piece]:
     """Yields a piece for each round of kills."""
     for number in range(_KILL_ROUNDS):
-        yield f"kills/{number}", partial(_kill, prepared, number)
+        yield f"kills/{number}", partial(kill_round, prepared, number)
 
 
-def _kill(prepared: Prepared, number: int) -> Record:
+def kill_round(prepared: Prepared, number: int) -> Record:
+    """Kills a build once in every stage; all of it is bad where it is not the clean one."""
     builds, operations = prepared.get()
     root = prepared.folder / f"kills-{number}/build"
     bare_copy(builds.finished, root)

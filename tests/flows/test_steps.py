@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.config import row_settings
-from hgld.engine.workspace import Workspace, command_of
+from hgld.engine.workspace import command_of
 from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows import build
 from hgld.flows.build import ALL_STEPS, STEPS, keep_setting, load_step, read_sections, run_step
@@ -65,20 +64,6 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
     assert keep_setting(path, "review", "accept_above", 0.9)
     assert path.read_bytes().decode() == kept
     assert not keep_setting(path, "review", "accept_above", 0.9)
-
-
-def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(
-    workspace: Workspace,
-) -> None:
-    step = load_step("cluster", {"cluster": {"clusters": 5}})
-    known = build.known_settings(workspace, step, step.stages[0])
-    assert known == row_settings(step.settings)
-    assert (known["clusters"], known["seed"]) == (5, 0)
-    step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
-    assert [stage.name for stage in step.stages] == ["images-index"]
-    known = build.known_settings(workspace, step, step.stages[0])
-    # None: as it was before there was such a setting, so that no build becomes stale by it
-    assert (known["tars"], known["longest_side"], known["from"]) == (3, None, None)
 
 
 def test_a_step_without_its_extra_says_how_to_install_it(

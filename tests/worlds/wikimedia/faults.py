@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Fault = Callable[[BaseHTTPRequestHandler], None]
+Fault = Callable[[BaseHTTPRequestHandler], object]
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.soak import __main__ as soak
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The pieces that were done, of a soak of two files of tests."""
     pieces: list[str] = []
-    records = {
+    records: dict[str, dict[str, Any]] = {
         "tests/a.py": {"cases": {"ok": 3}, "bad": []},
         "tests/b.py": {"cases": {"failed": 1}, "bad": [{"test": "test_b"}]},
     }

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 
 STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images")
@@ -37,15 +35,8 @@ MAY_IMPORT = {
         "demo",  # whose pictures are drawings
     ),
     "flows": (
-        *_BUILD,
-        *STAGE_ROOMS,
-        "loading",
-        "pages",
-        "demo",
-        "losses",
-        "metrics",
-        "training",
-        "benchmarks",
+        *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "demo"),
+        *("losses", "metrics", "training", "benchmarks"),
     ),
 }
 """Room, or module at the top of `hgld`, to what it may import beside itself."""
@@ -109,66 +100,44 @@ def rooms_in(folder: Path) -> set[str]:
     return found | {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
 
 
-def test_every_room_is_named() -> None:
-    links = {"training", "benchmarks", "flows"}
-    assert rooms_in(ROOT / "hgld") | links == set(MAY_IMPORT)
+def test_every_room_is_named_and_imports_point_one_way() -> None:
+    assert rooms_in(ROOT / "hgld") | {"training", "benchmarks", "flows"} == set(MAY_IMPORT)
     assert rooms_in(ROOT / "hgld/scrape") == set(MAY_IMPORT_IN_SCRAPE)
-
-
-def test_imports_between_rooms_point_one_way() -> None:
     assert forbidden(ROOT / "hgld", "hgld.", MAY_IMPORT) == []
-
-
-def test_imports_within_the_scrape_point_one_way() -> None:
     assert forbidden(ROOT / "hgld/scrape", "hgld.scrape.", MAY_IMPORT_IN_SCRAPE) == []
 
 
-def test_the_rule_sees_an_offending_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.test_rooms.ROOT", tmp_path)
-    (tmp_path / "hgld/labels").mkdir(parents=True)
-    code = "import os\nfrom hgld.scrape import archive\nfrom hgld import tables\nimport hgld\n"
-    (tmp_path / "hgld/labels/embed.py").write_text(code)
-    assert forbidden(tmp_path / "hgld", "hgld.", {"labels": _BUILD}) == [
-        "hgld/labels/embed.py:2 imports hgld.scrape.archive",
-        "hgld/labels/embed.py:4 imports hgld",
+def importing(names: tuple[str, ...], *places: Path) -> list[str]:
+    """Returns the lines of files and folders that import one of the names."""
+    return [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for place in places
+        for path in files_of(place)
+        for line, name in imports_of(path)
+        if is_in(name, names)
     ]
 
 
 def test_everything_is_imported_by_one_name() -> None:
     """The folders beside `hgld` are rooms of it, and no modules of their own."""
     others = ("training", "benchmarks", "flows")
-    for folder in ("hgld", "tests", *others):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for line, name in imports_of(path):
-                assert not is_in(name, others), f"{path.relative_to(ROOT)}:{line} imports {name}"
+    folders = [ROOT / folder for folder in ("hgld", "tests", *others)]
+    assert importing(others, *folders) == []
     for room in others:
         assert (ROOT / "hgld" / room).resolve() == (ROOT / room).resolve()
 
 
-def test_the_scrape_asks_in_one_place_only() -> None:
+def test_the_scrape_asks_in_one_place_and_training_never_imports_prefect() -> None:
     """What is archived, known and made of it can be read, tested and replayed without a network."""
     network = ("hgld.http", "requests", "urllib3", "mwclient", "SPARQLWrapper", "socket")
-    for room in MAY_IMPORT_IN_SCRAPE.keys() - {"services", "questions", "config", "stage"}:
-        for path in files_of(ROOT / "hgld/scrape" / room):
-            for line, name in imports_of(path):
-                assert not is_in(name, network), f"{path.relative_to(ROOT)}:{line} imports {name}"
+    offline = MAY_IMPORT_IN_SCRAPE.keys() - {"services", "questions", "config", "stage"}
+    assert importing(network, *(ROOT / "hgld/scrape" / room for room in offline)) == []
+    assert importing(("prefect",), ROOT / "training") == []
 
 
-def test_training_never_imports_prefect() -> None:
-    for path in files_of(ROOT / "training"):
-        for line, name in imports_of(path):
-            assert not is_in(name, ("prefect",)), f"{path.relative_to(ROOT)}:{line} imports {name}"
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        *("hgld", "hgld.engine.stage", "hgld.scrape.stage", "hgld.annotations.stage"),
-        "hgld.flows.cli.commands",
-    ],
-)
-def test_importing_it_pulls_neither_torch_nor_prefect(module: str) -> None:
-    heavy = ["torch", "prefect", "open_clip", "sklearn", "sentence_transformers"]
-    code = f"import sys, {module}; print(sorted(set({heavy}) & set(sys.modules)))"
+def test_the_command_line_and_the_stages_start_without_torch_and_prefect() -> None:
+    modules = "hgld.engine.stage, hgld.scrape.stage, hgld.annotations.stage"
+    heavy = {"torch", "prefect", "open_clip", "sklearn", "sentence_transformers"}
+    code = f"import sys, {modules}, hgld.flows.cli.commands; print({heavy} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"

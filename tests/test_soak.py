@@ -15,15 +15,17 @@ from tests.soak import __main__ as soak
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The pieces that were done, of a soak of two files of tests."""
     pieces: list[str] = []
+    records: dict[str, dict[str, Any]] = {
+        "tests/a.py": {"cases": {"ok": 3}, "bad": []},
+        "tests/b.py": {"cases": {"failed": 1}, "bad": [{"test": "test_b"}]},
+    }
 
     def do(name: str) -> dict[str, Any]:
         pieces.append(name)
-        if "b" in name:
-            return {"cases": {"failed": 1}, "bad": [{"test": "test_b"}]}
-        return {"cases": {"ok": 3}, "bad": []}
+        return records[name]
 
     def two(_prepared: object) -> Iterator[soak.Piece]:
-        yield from ((name, partial(do, name)) for name in ("tests/a.py", "tests/b.py"))
+        yield from ((name, partial(do, name)) for name in records)
 
     monkeypatch.setattr(soak, "PARTS", {"tests": two})
     return pieces
@@ -48,7 +50,7 @@ def test_a_soak_goes_on_where_it_was_and_tells_all_that_was_covered(
 
 def test_what_another_commit_covered_is_not_covered(tmp_path: Path) -> None:
     records = tmp_path / "records"
-    lines = [{"commit": one, "piece": "kills/0", "record": {"bad": []}} for one in "ab"]
-    records.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"commit": "a", "pie')
+    line = json.dumps({"commit": "a", "piece": "kills/0", "record": {"bad": []}})
+    records.write_text(f'{line}\n{{"commit": "a", "pie')
     assert soak.read_records(records, "a") == {"kills/0": {"bad": []}}
     assert soak.read_records(records, "c") == {}

@@ -1,15 +1,11 @@
-import dataclasses
-import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hgld.engine.config import row_settings, setting_fields
-from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import HgldError, InputError, WorkspaceBusyError, how_to_install
+from hgld.engine.workspace import command_of
+from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows import build
 from hgld.flows.build import ALL_STEPS, STEPS, keep_setting, load_step, read_sections, run_step
 from hgld.flows.steps import Sections
@@ -70,29 +66,6 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
     assert not keep_setting(path, "review", "accept_above", 0.9)
 
 
-def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(
-    workspace: Workspace,
-) -> None:
-    step = load_step("cluster", {"cluster": {"clusters": 5}})
-    known = build.known_settings(workspace, step, step.stages[0])
-    assert known == row_settings(step.settings)
-    assert (known["clusters"], known["seed"]) == (5, 0)
-    step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
-    assert [stage.name for stage in step.stages] == ["images-index"]
-    known = build.known_settings(workspace, step, step.stages[0])
-    # None: as it was before there was such a setting, so that no build becomes stale by it
-    assert (known["tars"], known["longest_side"], known["from"]) == (3, None, None)
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_an_unknown_choice_is_refused_by_the_settings_class_itself(name: str) -> None:
-    settings: Any = load_step(name, {}).settings
-    for field in setting_fields(build.settings_class(name)):
-        if field.choices:
-            with pytest.raises(ValueError, match=field.name):
-                dataclasses.replace(settings, **{field.name: "cleen"})
-
-
 def test_a_step_without_its_extra_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,19 +93,9 @@ def test_what_the_annotations_take_is_made_before_them(
     names = [step.name for step in build.build_steps({"annotate": annotate})]
     assert names[-len(order) :] == list(order)
     assert sorted(names) == sorted({*STEPS, *order})
-
-
-@pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}, {}])
-def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, object]) -> None:
-    sections: Sections = {"review": how}
-    names = [step.name for step in build.annotate_steps(sections)]
-    assert names == (["review", "annotate"] if how else ["annotate"])
-
-
-@pytest.mark.fault(201, "second process in a workspace")
-def test_no_step_runs_in_a_folder_that_somebody_else_writes_to(tmp_path: Path) -> None:
-    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceBusyError, match=str(os.getpid())):
-        run_step(tmp_path, load_step("scrape", {}))
+    # The taxonomy is settled before annotations of proposals.
+    accepting: Sections = {"review": {"accept_above": 0.9}}
+    assert [step.name for step in build.annotate_steps(accepting)] == ["review", "annotate"]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])

@@ -3,10 +3,8 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,8 +12,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.flows.test_jobs import JOBS
+from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
 from tests.worlds.commands.readme import README, ROOT, commands, fenced
+from tests.worlds.wikimedia.lab import free_ports, wait_for
 
 VENV = Path(sys.executable).parent.parent
 
@@ -61,15 +61,9 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     The demo goes on from where the checkout's has been, without the outcome of every step that
     reads what the package ships: facts, taxonomy, templates.
     """
-    run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = built(ROOT, tmp_path, "wheel")
     programs = make_environment(tmp_path / "venv", "hgld[all]")
-    pip = programs / "pip"
-    run([pip, "install", "--quiet", "--no-index", f"{wheel}[all]"], tmp_path)
-    shown = run([pip, "show", "--files", "hgld"], tmp_path).partition("Files:\n")[2]
-    tops = {line.strip().split("/")[0] for line in shown.splitlines()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"..", "hgld"}
-
+    run([programs / "pip", "install", "--quiet", "--no-index", f"{wheel}[all]"], tmp_path)
     folder = tmp_path / "research"
     for name in ("training", "benchmarks", "flows"):
         (folder / name).mkdir(parents=True)
@@ -103,15 +97,10 @@ def checkout(demo: tuple[Path, str], tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
-def going_on(command: str, folder: Path, more: Mapping[str, str], log: Path) -> Iterator[None]:
+def going_on(
+    command: str, folder: Path, more: Mapping[str, str], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Has a command that does not end run beside the block, and stops it."""
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -122,28 +111,19 @@ def going_on(command: str, folder: Path, more: Mapping[str, str], log: Path) -> 
             stderr=file,
         )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(60)
 
 
-def wait_for(port: int) -> None:
-    """Waits until a server listens."""
-    for _ in range(240):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    raise TimeoutError(f"nobody listens at {port}")
-
-
 def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
-    checkout: Path, port: int, tmp_path: Path
+    checkout: Path, tmp_path: Path
 ) -> None:
     """A server, a worker and a run of a deployment, in a home and on a port of their own."""
     (block,) = [one for one in fenced(README, "bash", "Build your own") if "prefect server" in one]
     server, config, pool, deploy, worker, deployed_run = commands(block)
+    (port,) = free_ports(1)
     settings = {
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_SERVER_API_PORT": str(port),
@@ -157,8 +137,8 @@ def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
 
     workspace = Workspace(checkout / "build")
     workspace.manifest_path("scrape").unlink()
-    with going_on(server, checkout, settings, tmp_path / "server.log"):
-        wait_for(port)
+    with going_on(server, checkout, settings, tmp_path / "server.log") as process:
+        wait_for(port, process, limit_s=120)
         for command in (config, pool, deploy):
             typed(command)
         deployed = typed("prefect --no-prompt deployment ls")

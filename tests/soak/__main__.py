@@ -18,6 +18,7 @@ on where it was, on the same commit. What was covered, and what came of it, is t
 """
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -72,25 +73,23 @@ class Prepared:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made: tuple[FinishedBuilds, list[str]] | None = None
 
-    def get(self) -> tuple[FinishedBuilds, list[str]]:
-        """Returns the builds, and the file operations of an undisturbed one."""
-        if self._made is None:
-            self._made = prepare_builds(self.folder / "builds")
-        return self._made
+    @functools.cached_property
+    def made(self) -> tuple[FinishedBuilds, list[str]]:
+        """The builds, and the file operations of an undisturbed one."""
+        return prepare_builds(self.folder / "builds")
 
 
 def damage_pieces(prepared: Prepared) -> Iterator[Piece]:
     """Yields a piece for each kind of file and seed."""
-    for kind in prepared.get()[0].kinds():
+    for kind in prepared.made[0].kinds():
         for seed in range(_DAMAGES_A_KIND // _DAMAGES_A_PIECE):
             yield f"damages/{kind}/{seed}", partial(_damage, prepared, kind, seed)
 
 
 def _damage(prepared: Prepared, kind: str, seed: int) -> Record:
     # What changed no file is drawn again with the next number: far apart, so that seeds share none.
-    outcomes = fuzz(prepared.get()[0], [kind], _DAMAGES_A_PIECE, seed * 1000)
+    outcomes = fuzz(prepared.made[0], [kind], _DAMAGES_A_PIECE, seed * 1000)
     bad = [
         {"how": one.damage.how, "file": one.damage.relative, "outcome": one.outcome}
         | {"said": one.said}
@@ -107,7 +106,7 @@ def whole_pieces(prepared: Prepared) -> Iterator[Piece]:
 
 
 def _wholes(prepared: Prepared, seed: int) -> Record:
-    outcomes = try_wholes(prepared.get()[0].finished, _WHOLES_A_PIECE, seed)
+    outcomes = try_wholes(prepared.made[0].finished, _WHOLES_A_PIECE, seed)
     bad = [asdict(one) for one in outcomes if one.outcome in WRONG]
     return {"outcomes": Counter(f"{one.damage.how}: {one.outcome}" for one in outcomes), "bad": bad}
 
@@ -115,11 +114,12 @@ def _wholes(prepared: Prepared, seed: int) -> Record:
 def kill_pieces(prepared: Prepared) -> Iterator[Piece]:
     """Yields a piece for each round of kills."""
     for number in range(_KILL_ROUNDS):
-        yield f"kills/{number}", partial(_kill, prepared, number)
+        yield f"kills/{number}", partial(kill_round, prepared, number)
 
 
-def _kill(prepared: Prepared, number: int) -> Record:
-    builds, operations = prepared.get()
+def kill_round(prepared: Prepared, number: int) -> Record:
+    """Kills a build once in every stage; all of it is bad where it is not the clean one."""
+    builds, operations = prepared.made
     root = prepared.folder / f"kills-{number}/build"
     bare_copy(builds.finished, root)
     counts = operations_by_stage(operations)

@@ -5,12 +5,8 @@ pictures in a tar. `hgld` is timed as typed, from the start of Python on.
 """
 
 import hashlib
-import io
-import os
-import statistics
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from hgld.benchmarks.speed.measuring import measure_in_turns
 from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGES
+from tests.worlds.gldv2.files import add_tar, picture, tar_bytes
 from tests.worlds.small_build import finish_build, write_inputs
 
 _LANDMARKS = 8  # of the small world's train images
@@ -50,6 +48,7 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
     settings = workspace.path("hgld.toml")
     text = settings.read_text(encoding="utf-8")
     text = text.replace("images_per_shard = 16", 'train = "all"')
+    text = text.replace("train_tars = 2", "train_tars = 3")
     write_text(settings, text)
     started = time.perf_counter()
     finish_build(workspace)
@@ -58,14 +57,17 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
     write_text(settings, text.replace("replay = true", 'contact = "you@example.org"'))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     files = [path for path in files if path.suffix != ".jpg"]
-    timed = {
+    ways: dict[str, Callable[[], object]] = {
         **{
-            f"hgld {name}": _seconds(partial(_run_noop, workspace, name), rounds)
+            f"hgld {name}": partial(_run_noop, workspace, name)
             for name in ("build", "status", "verify", "images")
         },
-        "SHA-256 of all files": _seconds(lambda: [file_digest(path) for path in files], rounds),
-        "import hgld": _seconds(_import_alone, rounds),
+        "SHA-256 of all files": lambda: [file_digest(path) for path in files],
+        "import hgld": _import_alone,
     }
+    for run in ways.values():
+        run()
+    timed = measure_in_turns(ways, rounds)
     return {
         "rows": {
             "metadata/images": workspace.read(IMAGES, ["split"]).num_rows,
@@ -75,7 +77,10 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
         "files": len(files),
         "bytes": sum(path.stat().st_size for path in files),
         "made_s": round(made_s, 1),
-        "seconds": timed,
+        "seconds": {
+            way: {name: found[name] for name in ("median_s", "spread_s")}
+            for way, found in timed.items()
+        },
     }
 
 
@@ -92,23 +97,10 @@ def _add_rows(path: Path, rows: int) -> None:
 
 
 def _add_pictures(source: Path, pictures: int) -> None:
-    """Puts pictures that no table knows into a tar, each with the bytes of its first one."""
-    name = "images_001"
-    path = source / f"train/{name}.tar"
-    with tarfile.open(path) as tar:
-        member = tar.getmembers()[0]
-        file = tar.extractfile(member)
-        if file is None:
-            raise RuntimeError(f"{member.name} in {path} must be a file")
-        content = file.read()
-    with tarfile.open(path, "a") as tar:
-        for number in range(pictures):
-            image = hashlib.sha256(f"more {number}".encode()).hexdigest()[:16]
-            more = tarfile.TarInfo(f"{'/'.join(image[:3])}/{image}.jpg")
-            more.size = len(content)
-            tar.addfile(more, io.BytesIO(content))
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    write_text(source / f"md5sum/train/md5.{name}.txt", f"{md5}  {name}.tar\n")
+    """Adds a tar of pictures that no table knows."""
+    ids = (hashlib.sha256(f"more {number}".encode()).hexdigest()[:16] for number in range(pictures))
+    files = {f"{'/'.join(one[:3])}/{one}.jpg": picture(1) for one in ids}
+    add_tar(source, "train", 2, tar_bytes(files))
 
 
 def _run_noop(workspace: Workspace, name: str) -> None:
@@ -120,28 +112,3 @@ def _run_noop(workspace: Workspace, name: str) -> None:
 
 def _import_alone() -> None:
     subprocess.run([sys.executable, "-c", "import hgld"], check=True)
-
-
-def _seconds(run: Callable[[], object], rounds: int) -> dict[str, float]:
-    """Returns the median and the spread of a run's seconds, and the median of the processor's.
-
-    The latter is what other work on the machine disturbs less.
-    """
-    run()
-    taken, cpu = list[float](), list[float]()
-    for _ in range(rounds):
-        started, before = time.perf_counter(), _cpu_s()
-        run()
-        taken.append(time.perf_counter() - started)
-        cpu.append(_cpu_s() - before)
-    return {
-        "median_s": round(statistics.median(taken), 3),
-        "spread_s": round(max(taken) - min(taken), 3),
-        "cpu_s": round(statistics.median(cpu), 3),
-    }
-
-
-def _cpu_s() -> float:
-    """Returns the seconds of the processor that this process and those it waited for have had."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system

@@ -22,39 +22,19 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from hgld.engine.workspace import load_manifest
 from tests.soak.commands import Ended, run_forked
-from tests.soak.damages import files_by_kind
-from tests.soak.fuzz import digest_build
+from tests.soak.damages import PlannedDamage, files_by_kind
+from tests.soak.fuzz import FuzzOutcome, digest_build
 
 WRONG = ("unnamed", "silent", "traceback")
 """Outcomes that must not be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeDamage:
-    """What is done to a copy of a build."""
-
-    how: str
-    relative: str
-    """The place, of which one has to be told."""
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeOutcome:
-    """What came of one damage."""
-
-    damage: WholeDamage
-    outcome: str
-    said: str
-
-
-def plan_wholes(root: Path, count: int, seed: int) -> Iterator[WholeDamage]:
+def plan_wholes(root: Path, count: int, seed: int) -> Iterator[PlannedDamage]:
     """Yields damages, each way in turn at a place that is drawn."""
     moments = random.Random(seed)
     files = [one for found in files_by_kind(root).values() for one in found]
@@ -76,12 +56,9 @@ def plan_wholes(root: Path, count: int, seed: int) -> Iterator[WholeDamage]:
     for number in range(count):
         how = ways[number % len(ways)]
         relative = moments.choice(places[how])
-        yield WholeDamage(how=how, relative=relative, seed=moments.getrandbits(32))
-
-
-def inflict(damage: WholeDamage, root: Path) -> None:
-    """Does a damage to the build in a folder."""
-    _WAYS[damage.how](root, root / damage.relative, random.Random(damage.seed))
+        yield PlannedDamage(
+            kind=how, how=how, relative=relative, other=relative, seed=moments.getrandbits(32)
+        )
 
 
 def _relist(path: Path, line: str) -> None:
@@ -131,14 +108,14 @@ _WAYS: dict[str, Callable[[Path, Path, random.Random], None]] = {
 }
 
 
-def try_whole(clean: Path, damage: WholeDamage) -> WholeOutcome:
+def try_whole(clean: Path, damage: PlannedDamage) -> FuzzOutcome:
     """Damages a copy of a build, goes on with it, and says what came of that."""
     files = [one for found in files_by_kind(clean).values() for one in found]
     folder = Path(tempfile.mkdtemp(prefix="hgld-wholes-"))
     try:
         root = folder / "build"
         shutil.copytree(clean, root)
-        inflict(damage, root)
+        _WAYS[damage.how](root, root / damage.relative, random.Random(damage.seed))
         words = [[word, "--root", str(root)] for word in ("verify", "build", "verify")]
         ran = [run_forked(one, before=_mind_modes) for one in words]
         _readable(root)
@@ -147,11 +124,11 @@ def try_whole(clean: Path, damage: WholeDamage) -> WholeOutcome:
         _readable(folder)
         shutil.rmtree(folder)
     said = "".join(f"--- {one.status}\n{one.said}" for one in ran)
-    return WholeOutcome(damage=damage, outcome=_outcome(damage, *ran, is_clean=is_clean), said=said)
+    return FuzzOutcome(damage=damage, outcome=_outcome(damage, *ran, is_clean=is_clean), said=said)
 
 
 def _outcome(
-    damage: WholeDamage, verified: Ended, built: Ended, after: Ended, *, is_clean: bool
+    damage: PlannedDamage, verified: Ended, built: Ended, after: Ended, *, is_clean: bool
 ) -> str:
     if any(one.is_traceback for one in (verified, built, after)):
         return "traceback"
@@ -187,7 +164,7 @@ def _readable(folder: Path) -> None:
             path.chmod(0o755)
 
 
-def try_wholes(root: Path, count: int, seed: int) -> list[WholeOutcome]:
+def try_wholes(root: Path, count: int, seed: int) -> list[FuzzOutcome]:
     """Tries damages, two at a time."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(partial(try_whole, root), plan_wholes(root, count, seed)))

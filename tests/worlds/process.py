@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 # Not SIGALRM, which pytest-timeout sets and clears by itself.
@@ -26,33 +26,30 @@ _LASTING_THREADS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class ProcessState:
     """What of a process outlives the test that changed it."""
 
-    environment: dict[str, str] = field(default_factory=lambda: dict(_environment()))
-    working_folder: str = field(default_factory=os.getcwd)
-    arguments: list[str] = field(default_factory=lambda: list(sys.argv))
-    signal_handlers: dict[int, Any] = field(
-        default_factory=lambda: {number: signal.getsignal(number) for number in _SIGNALS}
-    )
-    log_levels: dict[str, int] = field(default_factory=lambda: dict(_log_levels()))
-    torch: dict[str, Any] = field(default_factory=lambda: dict(_torch_settings()))
-    threads: frozenset[str] = field(default_factory=lambda: frozenset(_threads()))
+    def __init__(self) -> None:
+        self.environment = dict(_environment())
+        self.folder = Path.cwd()
+        self.arguments = [*sys.argv]
+        self.handlers: dict[int, Any] = {one: signal.getsignal(one) for one in _SIGNALS}
+        self.log_levels = dict(_log_levels())
+        self.torch = dict(_torch_settings())
+        self.threads = dict.fromkeys(_threads(), "runs")
 
     def changed_since(self, before: "ProcessState") -> list[str]:
-        """Returns what is different from before, a line each."""
+        """Returns what is different from before, a line each; a thread may end."""
         found = []
-        for name in (one.name for one in fields(self)):
-            old, new = getattr(before, name), getattr(self, name)
-            if name == "torch" and not old:
-                continue  # it was imported just now
-            if isinstance(new, frozenset):
-                found += [f"{name}: {one} still runs" for one in sorted(new - old)]
-            elif isinstance(new, dict):
+        for name, new in vars(self).items():
+            old = vars(before)[name]
+            if isinstance(new, dict):
+                if name == "torch" and not old:
+                    continue  # it was imported just now
+                keys = new.keys() if name == "threads" else {*old, *new}
                 found += [
                     f"{name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
-                    for key in sorted({*old, *new}, key=str)
+                    for key in sorted(keys, key=str)
                     if old.get(key) != new.get(key)
                 ]
             elif new != old:
@@ -65,9 +62,9 @@ class ProcessState:
             if name not in self.environment:
                 del os.environ[name]
         os.environ.update(self.environment)
-        os.chdir(self.working_folder)
+        os.chdir(self.folder)
         sys.argv[:] = self.arguments
-        for number, handler in self.signal_handlers.items():
+        for number, handler in self.handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
         for name, _ in _log_levels():

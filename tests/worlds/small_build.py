@@ -9,11 +9,12 @@ import csv
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from hgld.engine.files import write_text
@@ -29,6 +30,7 @@ from hgld.scrape.archive import (
 from hgld.scrape.wikimedia.commons import page_request
 from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 from tests.worlds.commands.typed import run_typed
+from tests.worlds.wikimedia import small
 
 _CLASSES = {
     "Q16970": ("church building", "church", "human-made"),
@@ -44,7 +46,6 @@ _VIEWS = {"train": 4, "index": 3, "test": 2}
 _TARS = {"train": 2, "index": 1, "test": 1}
 _TITLES_A_REQUEST = 4
 _FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
-_ENTITY = "http://www.wikidata.org/entity/"
 
 _SETTINGS = """\
 [metadata]
@@ -241,77 +242,35 @@ def _write_taxonomy(folder: Path) -> None:
 
 
 def _write_answers(workspace: Workspace, generation: int) -> None:
-    """Writes the raw archive."""
+    """Writes the raw archive: what the small Wikimedia would answer, had it these landmarks."""
     landmarks = [number for numbers in _LANDMARKS.values() for number in numbers]
-    pages = RawArchive(workspace.path(COMMONS_PAGES))
-    items = RawArchive(workspace.path(WIKIDATA_ITEMS))
-    for start in range(0, len(landmarks), _TITLES_A_REQUEST):
-        batch = landmarks[start : start + _TITLES_A_REQUEST]
-        titles = [_title(number) for number in batch]
-        answer = [{"batchcomplete": True, "query": {"pages": [_page(n) for n in batch]}}]
-        pages.append(_raw(page_request(titles), titles, answer))
-        qids = [f"Q{900_000 + number}" for number in batch]
-        bindings = [
-            _instance_of(qid, class_qid)
-            for qid, number in zip(qids, batch, strict=True)
-            for class_qid in _classes_of(number, generation)
-        ]
-        items.append(_sparql(item_query(qids), qids, bindings))
-    classes = list(_CLASSES)
-    labels = [_label(qid, _CLASSES[qid][0]) for qid in classes]
-    archive = RawArchive(workspace.path(WIKIDATA_CLASSES))
-    archive.append(_sparql(class_query(classes), classes, labels))
-    archive = RawArchive(workspace.path(WIKIDATA_EVIDENCE))
-    archive.append(_sparql(evidence_query(classes), classes, []))
+    items = {number: f"Q{900_000 + number}" for number in landmarks}
+    known = {_title(number): {"pageprops": {"wikibase_item": items[number]}} for number in items}
+    classes = {items[number]: _classes_of(number, generation) for number in landmarks}
+    says = {item: [("P31", qid, "Normal") for qid in qids] for item, qids in classes.items()}
+    labels = {qid: {"en": label} for qid, (label, _, _) in _CLASSES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, facts in (("PAGES", known), ("STATEMENTS", says), ("LABELS", labels)):
+            patch.setattr(small, name, facts)
+        for start in range(0, len(landmarks), _TITLES_A_REQUEST):
+            batch = landmarks[start : start + _TITLES_A_REQUEST]
+            titles = [_title(number) for number in batch]
+            request = page_request(titles)
+            _keep(workspace, COMMONS_PAGES, titles, request, [small.answer_commons(request)])
+            _ask(workspace, WIKIDATA_ITEMS, [items[number] for number in batch], item_query)
+        _ask(workspace, WIKIDATA_CLASSES, list(_CLASSES), class_query)
+        _ask(workspace, WIKIDATA_EVIDENCE, list(_CLASSES), evidence_query)
 
 
-def _page(landmark: int) -> dict[str, Any]:
-    return {
-        "pageid": landmark,
-        "ns": 14,
-        "title": _title(landmark),
-        "pageprops": {"wikibase_item": f"Q{900_000 + landmark}"},
-        "revisions": [{"revid": landmark, "parentid": 0}],
-    }
+def _ask(
+    workspace: Workspace, folder: str, qids: Sequence[str], query: Callable[[Sequence[str]], str]
+) -> None:
+    text = query(qids)
+    _keep(workspace, folder, qids, {"query": text}, small.answer_sparql(text))
 
 
-def _instance_of(qid: str, class_qid: str) -> dict[str, dict[str, str]]:
-    return {
-        "entity": _uri(qid),
-        "property": {"type": "literal", "value": "P31"},
-        "statement": _uri(f"statement/{qid}-{class_qid}"),
-        "rank": {"type": "uri", "value": "http://wikiba.se/ontology#NormalRank"},
-        "value": _uri(class_qid),
-    }
-
-
-def _label(qid: str, label: str) -> dict[str, dict[str, str]]:
-    return {
-        "entity": _uri(qid),
-        "property": {"type": "literal", "value": "label"},
-        "value": {"type": "literal", "xml:lang": "en", "value": label},
-    }
-
-
-def _uri(name: str) -> dict[str, str]:
-    return {"type": "uri", "value": f"{_ENTITY}{name}"}
-
-
-def _sparql(
-    query: str, qids: Sequence[str], bindings: list[dict[str, dict[str, str]]]
-) -> RawAnswer:
-    variables = ["entity", "property", "statement", "rank", "value"]
-    asked = {"type": "literal", "value": "asked"}
-    rows = [*bindings, *({"entity": _uri(qid), "property": asked} for qid in qids)]
-    answer = {"head": {"vars": variables}, "results": {"bindings": rows}}
-    return _raw({"query": query}, qids, answer)
-
-
-def _raw(request: dict[str, Any], keys: Sequence[str], answer: object) -> RawAnswer:
-    return RawAnswer(
-        endpoint="https://example.org/",
-        request=request,
-        keys=tuple(keys),
-        fetched_at=_FETCHED_AT,
-        answer=answer,
-    )
+def _keep(
+    workspace: Workspace, folder: str, keys: Sequence[str], request: dict[str, Any], answer: object
+) -> None:
+    kept = RawAnswer("https://example.org/", request, tuple(keys), _FETCHED_AT, answer)
+    RawArchive(workspace.path(folder)).append(kept)

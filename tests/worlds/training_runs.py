@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 from torch import Tensor
 
 from hgld import losses
 from hgld.engine.files import file_digest
-from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.run.loop import run_train
-from tests.worlds.builders import picture_row, table_of
+from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
 
 TREE = {
@@ -65,18 +63,15 @@ Log = list[dict[str, Any]]
 
 def write_tiny_build(workspace: Workspace, counts: Mapping[str, Mapping[int, int]]) -> None:
     """Writes annotations and pictures: split to landmark id to images."""
-
-    def annotate(writer: StageWriter) -> None:
-        for split, dataset in ANNOTATIONS.items():
-            rows = [
-                _annotation(split, landmark, number)
-                for landmark, images in counts.get(split, {}).items()
-                for number in range(images)
-            ]
-            writer.write(dataset, "all", table_of(dataset, rows))
-
-    stage = Stage(name="annotate", version=1, outputs=tuple(ANNOTATIONS.values()))
-    run_stage(workspace, stage, {"counts": repr(counts)}, annotate)
+    tables = []
+    for split, dataset in ANNOTATIONS.items():
+        rows = [
+            _annotation(split, landmark, number)
+            for landmark, images in counts.get(split, {}).items()
+            for number in range(images)
+        ]
+        tables.append((dataset, table_of(dataset, rows)))
+    write_stage(workspace, tables)
     for split, images in counts.items():
         _draw(workspace, split, images)
 
@@ -112,15 +107,7 @@ def _draw(workspace: Workspace, split: str, images: Mapping[int, int]) -> None:
             rows.append(picture_row(workspace, name, str(path.relative_to(workspace.root))))
     # Known to the bucket, annotated nowhere.
     rows.append({"image_id": "stray", "tar": "a.tar", "status": "ok", "path": "images/stray.png"})
-    for row in rows:
-        row.update({name: None for name in dataset.schema.names if name not in row})
-    table = pa.Table.from_pylist(rows, dataset.schema)
-    run_stage(
-        workspace,
-        Stage(name=dataset.stage, version=1, outputs=(dataset,)),
-        {"images": repr(images)},
-        lambda writer: writer.write(dataset, "t", table),
-    )
+    write_stage(workspace, [(dataset, table_of(dataset, rows))])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,4 @@
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.output import print_table
-from hgld.review.log.decisions import read_decisions
-from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import only_line, run_typed, said
-from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.small import Server
 
@@ -45,13 +41,14 @@ def test_what_cannot_be_done_is_one_line_and_a_status(
 
 
 @pytest.mark.parametrize(
-    "text", ["[scarpe]\n", "[scrape]\nendpoint = 'x'\n", "[train]\nepochs = 'x'"]
+    ("text", "word"), [("[scarpe]\n", "[scarpe]"), ("[train]\nepochs = 'x'", "epochs")]
 )
-def test_a_wrong_setting_is_refused_before_anything_starts(workspace: Workspace, text: str) -> None:
+def test_a_wrong_setting_is_refused_before_anything_starts(
+    workspace: Workspace, text: str, word: str
+) -> None:
     workspace.root.mkdir()
     workspace.path("hgld.toml").write_text(text)
-    line = only_line("build", "--root", workspace.root)
-    assert any(word in line for word in ("[scarpe]", "endpoint", "epochs"))
+    assert word in only_line("build", "--root", workspace.root)
     assert [path.name for path in workspace.root.iterdir()] == ["hgld.toml"]
 
 
@@ -79,13 +76,9 @@ def test_a_setting_that_was_removed_or_only_typed_is_a_change(
     said(*scrape)
     assert stands() == ("done", "")
     path = workspace.path("hgld.toml")
-    kept = path.read_text(encoding="utf-8")
-    path.write_text(kept.replace("categories", "# categories"), encoding="utf-8")
+    path.write_text(path.read_text().replace("categories", "# categories"), encoding="utf-8")
     state, reason = stands()
     assert (state, reason.partition(":")[0]) == ("stale", "setting categories")
-    assert reason.endswith("-> None")
-    path.write_text(kept, encoding="utf-8")
-    assert stands() == ("done", "")
 
 
 def test_every_stage_of_a_finished_build_is_done(small_build: Workspace) -> None:
@@ -115,28 +108,14 @@ def test_a_result_and_a_status_are_all_that_is_printed(
     assert line.endswith(str(root / "scrape"))
     assert line not in done.stderr
     stages = stages_of(root)
-    assert list(stages)[:2] == ["metadata", "scrape"]
     assert stages["scrape"]["state"] == "done"
     assert stages["scrape"]["rows"] > 0
     assert stages["scrape"]["result"] == str(root / "scrape")
     assert stages["benchmark"]["result"] == str(root / "benchmarks/report.html")
-    assert "refresh" not in stages
     said(*scrape, "--refresh")
     rows = [row.split() for row in said("status", "--root", root).splitlines()]
     shown = {words[1]: words[3] for words in rows if len(words) > 3}
     assert (shown["metadata"], shown["refresh"]) == ("missing", "done")
-
-
-def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "a build")
-    write_proposals(workspace, CLASSES)
-    sheet = tmp_path / "my sheet.csv"
-    told = said("review", "--root", workspace.root, "--export", sheet)
-    write_rows(sheet, [row | ALL[row["class_qid"]] for row in rows_of(sheet)])
-    words = shlex.split(told.partition("then: ")[2])
-    assert words[-2:] == ["--reviewer", "NAME"]
-    said(*words[1:])
-    assert set(read_decisions(workspace)) == {row["class_qid"] for row in rows_of(sheet)}
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
@@ -154,7 +133,6 @@ def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(tmp_
     stages = stages_of(workspace.root)
     states = [stages[name]["state"] for name in ("scrape", "cluster", "review", "train")]
     assert states == ["done", "stale", "missing", "missing"]
-    assert "clusters: 4 -> 3" in stages["cluster"]["reason"]
 
 
 def test_brackets_in_a_table_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

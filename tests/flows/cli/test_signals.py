@@ -148,10 +148,3 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing(
         assert capsys.readouterr().err == STOPPED
         # A second one would end the process at once.
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def test_without_a_signal_the_handlers_are_those_of_before() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with ended_by_signals():
-        assert signal.getsignal(signal.SIGTERM) is not before[1]
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

@@ -10,7 +10,6 @@ from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT
 from tests.flows.test_jobs import ROOT, deployments
 from tests.servers.flows.conftest import run_flow, scrape_settings
-from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.small import serving
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -24,15 +23,6 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
         flow: Flow[..., Any] = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
         assert flow.name == deployment["name"]
         flow.validate_parameters(deployment["parameters"])
-
-
-def test_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
-    workspace = write_inputs(tmp_path)
-    settings = workspace.path("hgld.toml")
-    settings.write_text(settings.read_text().replace("accept_proposals = true\n", ""))
-    assert run_flow("scrape", workspace.root).is_completed()
-    assert run_flow("cluster", workspace.root).is_completed()
-    assert run_flow("review", workspace.root).name == "AwaitingReview"
 
 
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:

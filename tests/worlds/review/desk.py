@@ -1,6 +1,6 @@
 """What a person at the review page sees, and which keys they pressed."""
 
-from typing import TYPE_CHECKING, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hgld.benchmarks.reviewing.desk import Desk as KeyDesk
 
@@ -10,15 +10,17 @@ if TYPE_CHECKING:
 _MEMBERS = """
 (within) => [...document.querySelectorAll(`${within} .member`)].map((row) => {
   const chip = row.querySelector(".name-chip"), sign = row.querySelector(".name-chip .sign");
-  const tick = row.querySelector(".tick");
-  return [
-    row.dataset.qid, row.querySelector(".member-label").textContent, Number(row.dataset.n),
-    row.classList.contains("is-open") ? "open" : "decided", chip.textContent,
-    sign?.classList.contains("sign-natural") ? "natural" : "human-made",
-    Boolean(tick?.checked), row === document.activeElement?.closest(".member"),
-    Boolean(chip.querySelector(".sign-ignored")), parseInt(row.querySelector(".sure-n")?.textContent ?? "100"),
-    Boolean(row.querySelector(".sure em, .chip-doubt")),
-  ];
+  const is_ignored = Boolean(chip.querySelector(".sign-ignored"));
+  const side = sign?.classList.contains("sign-natural") ? "natural" : "human-made";
+  return {
+    qid: row.dataset.qid, label: row.querySelector(".member-label").textContent,
+    landmarks: Number(row.dataset.n), is_open: row.classList.contains("is-open"),
+    answer: is_ignored ? null : chip.textContent, side: is_ignored ? null : side,
+    is_ticked: Boolean(row.querySelector(".tick")?.checked),
+    has_focus: row === document.activeElement?.closest(".member"),
+    confidence: parseInt(row.querySelector(".sure-n")?.textContent ?? "100"),
+    is_doubtful: Boolean(row.querySelector(".sure em, .chip-doubt")),
+  };
 })
 """
 
@@ -75,9 +77,8 @@ class Desk(KeyDesk):
 
     def state(self, name: str) -> str:
         """Returns one of the texts that the page has about itself, such as group or line."""
-        return cast(
-            "str", self.tell("(name) => document.getElementById('bench').dataset[name] ?? ''", name)
-        )
+        script = "(name) => document.getElementById('bench').dataset[name] ?? ''"
+        return str(self.tell(script, name))
 
     @property
     def group(self) -> str:
@@ -97,45 +98,16 @@ class Desk(KeyDesk):
     @property
     def said(self) -> str:
         """What the status bar says."""
-        return cast("str", self.tell("() => document.getElementById('said').textContent.trim()"))
+        return str(self.tell("() => document.getElementById('said').textContent.trim()"))
 
     @property
     def focus(self) -> str:
         """What has the focus: its id, or that of the row or the link it is in."""
-        return cast(
-            "str",
-            self.tell("() => document.activeElement.closest('[id]')?.id ?? ''"),
-        )
+        return str(self.tell("() => document.activeElement.closest('[id]')?.id ?? ''"))
 
     def members(self, within: str = "#work") -> list[SeenMember]:
         """Returns the rows that are shown."""
-        return [
-            SeenMember(
-                qid=qid,
-                label=label,
-                landmarks=landmarks,
-                is_open=state == "open",
-                answer=None if is_ignored else answer,
-                side=None if is_ignored else side,
-                is_ticked=is_ticked,
-                has_focus=has_focus,
-                confidence=confidence,
-                is_doubtful=is_doubtful,
-            )
-            for (
-                qid,
-                label,
-                landmarks,
-                state,
-                answer,
-                side,
-                is_ticked,
-                has_focus,
-                is_ignored,
-                confidence,
-                is_doubtful,
-            ) in self.tell(_MEMBERS, within)
-        ]
+        return [SeenMember(**row) for row in self.tell(_MEMBERS, within)]
 
     def choices(self) -> dict[str, tuple[str, str]]:
         """Returns the names on the keys 1 to 9, with their sides."""

@@ -10,13 +10,7 @@ from pathlib import Path
 
 from tests.worlds.second_lab.files import Row, answer_key, write_lab
 from tests.worlds.second_lab.items import LABELS, evidence_traps, item_traps
-from tests.worlds.second_lab.parents import PARENT_TEXTS, parent_pages
-from tests.worlds.second_lab.redirects import (
-    TEMPLATES,
-    chain_traps,
-    gone_traps,
-    soft_redirect_traps,
-)
+from tests.worlds.second_lab.redirects import TEMPLATES, chain_traps, soft_redirect_traps
 from tests.worlds.second_lab.titles import no_page_traps, title_traps
 
 TRAPS = (
@@ -28,16 +22,12 @@ TRAPS = (
     *evidence_traps(),
 )
 
-GONE = tuple(gone_traps())
-"""Traps of another run, in which the log is followed."""
-
-
 _PAGE = re.compile(r"<page><title>(.*?)</title>.*?</page>", re.DOTALL)
 
 
 def second_key() -> dict[str, Row]:
     """Returns the answer key of the traps, by name."""
-    return answer_key((*TRAPS, *GONE), LABELS)
+    return answer_key(TRAPS, LABELS)
 
 
 def write_all_labs(folder: Path, first: Path) -> None:
@@ -47,8 +37,7 @@ def write_all_labs(folder: Path, first: Path) -> None:
         folder: where to.
         first: the folder of the first lab's files.
     """
-    templates = {**TEMPLATES, **PARENT_TEXTS}
-    write_lab(folder, (*TRAPS, *GONE, parent_pages()), templates, LABELS)
+    write_lab(folder, TRAPS, TEMPLATES, LABELS)
     ours, theirs = (_unpacked(one / "pages.xml.gz") for one in (folder, first))
     known = {page[1] for page in _PAGE.finditer(ours)}
     more = "\n".join(page[0] for page in _PAGE.finditer(theirs) if page[1] not in known)

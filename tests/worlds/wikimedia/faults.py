@@ -1,11 +1,42 @@
-"""Ways in which a loopback server misbehaves, instead of an answer."""
+"""A loopback server, and ways in which it misbehaves instead of an answer."""
 
+import contextlib
 import select
 import socket
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Fault = Callable[[BaseHTTPRequestHandler], None]
+Fault = Callable[[BaseHTTPRequestHandler], object]
+
+
+@contextlib.contextmanager
+def listening(answer: Fault, tls: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:
+    """Answers each request at a free port of loopback, for the time of a block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                answer(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client was killed, or has had enough
+
+        do_HEAD = do_POST = do_GET  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing: tests read what the servers note."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def reply(status: int, body: bytes, **headers: str) -> Fault:
@@ -55,11 +86,7 @@ def _wait_for_end(handler: BaseHTTPRequestHandler, seconds: float) -> bool:
 
 def stall(seconds: float) -> Fault:
     """Says nothing until the client goes away, for so long at most, and then hangs up."""
-
-    def send(handler: BaseHTTPRequestHandler) -> None:
-        _wait_for_end(handler, seconds)
-
-    return send
+    return lambda handler: _wait_for_end(handler, seconds)
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

@@ -7,11 +7,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
 
-from tests.worlds.wikimedia.faults import Fault, reply
+from tests.worlds.wikimedia.faults import Fault, listening, reply
 
 Binding = dict[str, dict[str, str]]
 
@@ -194,48 +194,29 @@ class Server:
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Serves the small world on loopback: MediaWiki's API at /w/api.php, SPARQL at /query."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            form = {
-                key: "".join(v) for key, v in parse_qs(self.rfile.read(length).decode()).items()
-            }
-            for name in ("User-Agent", "Accept-Encoding", "Authorization"):
-                form[name.lower()] = self.headers.get(name, "")
-            service = "commons" if self.path.startswith("/w/") else "sparql"
-            fault = state.take(service, form)
-            if fault is not None:
-                # A client that has read as much as it takes goes away.
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    fault(self)
-                return
-            state.before(service)
-            answer = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
-            text = json.dumps(answer)
-            sent = state.spoils(service, text)
-            if sent != text:
-                state.fired.append(service)
-            reply(200, sent.encode("utf-8", "surrogateescape"))(self)
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        length = int(request.headers.get("Content-Length", 0))
+        sent = parse_qs(request.rfile.read(length).decode())
+        form = {name: "".join(values) for name, values in sent.items()}
+        for name in ("User-Agent", "Accept-Encoding", "Authorization"):
+            form[name.lower()] = request.headers.get(name, "")
+        service = "commons" if request.path.startswith("/w/") else "sparql"
+        fault = state.take(service, form)
+        if fault is not None:
+            fault(request)
+            return
+        state.before(service)
+        found = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
+        text = json.dumps(found)
+        spoilt = state.spoils(service, text)
+        if spoilt != text:
+            state.fired.append(service)
+        reply(200, spoilt.encode("utf-8", "surrogateescape"))(request)
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_: object) -> None:  # the server is silent
-            pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        httpd.socket = tls.wrap_socket(httpd.socket, server_side=True)
-    scheme = "http" if tls is None else "https"
-    state = Server(base=f"{scheme}://127.0.0.1:{httpd.server_address[1]}")
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(answer, tls) as server:
+        scheme = "http" if tls is None else "https"
+        state = Server(base=f"{scheme}://127.0.0.1:{server.server_port}")
         yield state
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
 
 
 def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:

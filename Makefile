@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-# What the tests with real servers need beside the `dev` extra: MediaWiki, Chromium for the
-# pages, and WordNet.
-PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl curl procps \
-	chromium wordnet-base texlive-latex-base texlive-latex-recommended
+# What the tests with real servers need beside the `dev` extra: MediaWiki, nginx to limit it, a second SPARQL engine,
+# Chromium for the pages, and WordNet.
+PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-light curl procps \
+	virtuoso-opensource-7-bin chromium wordnet-base \
+	texlive-latex-base texlive-latex-recommended
 
 # A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
 # servers' tests whole files, which share what takes long to start.

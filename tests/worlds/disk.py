@@ -1,5 +1,6 @@
 """A small disk of its own, that a test fills; mounting it needs the right to."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ class Disk:
     def empty(self) -> None:
         """Makes room again."""
         (self.folder / "filler").unlink()
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Refuses every write, also of the administrator's."""
+        subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["mount", "-o", "remount,rw", self.folder], check=True)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""The scrape against a real MediaWiki and a real SPARQL engine, row by row."""
+"""The scrape against a real MediaWiki and real SPARQL engines, row by row."""
 
-import csv
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +10,61 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import run_scrape
-from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES
-from tests.worlds.second_lab import TRAPS, second_key
-from tests.worlds.second_lab.files import Row
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
+from tests.servers.scrape.conftest import Key, first_key, write_landmarks, wrong_rows
+from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.items import evidence_key
+from tests.worlds.second_lab.redirects import errors
 from tests.worlds.wikimedia.lab import Lab, lagging
+from tests.worlds.wikimedia.nginx import rate_limited
 from tests.worlds.wikimedia.scraping import kept_answers
 
-Key = dict[str, Row]
-"""Address of a category to what its row must be."""
+_RATE_LIMITED = 350
+"""Landmarks of the first lab among which is every status."""
 
 
-@pytest.fixture(scope="module")
-def traps() -> Key:
-    rows = second_key()
-    return {trap.url: rows[trap.name] for trap in TRAPS}
-
-
-@pytest.fixture(scope="module")
-def key(shared: Path) -> Key:
-    """The right row of each landmark of the first lab."""
-    with (shared / "wikimedia_lab/expected.csv").open(encoding="utf-8", newline="") as file:
-        return {row["category"]: _row_of(row) for row in csv.DictReader(file)}
-
-
-def _row_of(row: dict[str, str]) -> Row:
-    qids, labels = (list(filter(None, row[name].split("|"))) for name in ("p31_qids", "p31_labels"))
-    classes = frozenset(zip(qids, labels, strict=True))
-    return Row(row["status"], row["page_title"], row["qid"], classes)
-
-
-def scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # noqa: ANN401
-    landmarks = folder / "landmarks.csv"
-    with landmarks.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("landmark_id", "category"), *enumerate(key)])
+def _scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # noqa: ANN401
     workspace = Workspace(folder / "build")
-    config = ScrapeConfig(commons=lab.commons, sparql=lab.sparql, **settings)
-    run_scrape(workspace, config, landmarks)
+    config = ScrapeConfig(**{"commons": lab.commons, "sparql": lab.sparql, **settings})
+    run_scrape(workspace, config, write_landmarks(folder, key))
     return workspace
 
 
-def wrong_rows(workspace: Workspace, key: Key) -> dict[str, tuple[Row, Row]]:
-    """Returns address to the row that is there and the right one, where they differ."""
-    classes: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
-    for row in workspace.read(CLASSES).to_pylist():
-        classes[row["landmark_id"]].add((row["class_qid"], row["class_label"]))
-    found = {}
-    for row in workspace.read(CATEGORIES).to_pylist():
-        number = row["landmark_id"]
-        texts = (row["status"], row["page_title"] or "", row["qid"] or "")
-        found[list(key)[number]] = Row(*texts, frozenset(classes[number]))
-    assert found.keys() == key.keys()
-    return {url: (row, key[url]) for url, row in found.items() if row != key[url]}
+@pytest.fixture(scope="session")
+def traps(key: Key) -> Key:
+    urls = {trap.url for trap in TRAPS}
+    return {url: row for url, row in key.items() if url in urls}
 
 
-def test_every_landmark_ends_in_its_row_with_few_requests(
-    lab: Lab, key: Key, tmp_path: Path
+def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
+    scraped: Workspace, key: Key
+) -> None:
+    assert wrong_rows(scraped, key) == {}
+    statuses = {row.status for row in key.values()}
+    assert statuses == {"ok", "no_page", "no_item", "no_p31", "redirect_loop"}
+
+
+def test_the_evidence_of_every_class_is_what_the_best_statements_say(scraped: Workspace) -> None:
+    rows = scraped.read(CLASS_EVIDENCE).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
+    assert len(found) == len(set(found))
+    right = evidence_key()
+    classes = {qid for trap in TRAPS for qid in trap.classes}
+    assert {row for row in found if row[0] in classes} == right
+
+
+def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
+    chunks = [len(one.answer) for one in kept_answers(scraped.path(COMMONS_WIKITEXT))]
+    assert max(chunks) == 2
+
+
+def test_fewer_requests_are_made_than_the_services_are_promised(
+    lab: Lab, shared: Path, tmp_path: Path
 ) -> None:
     before = lab.requests()
-    workspace = scrape(lab, tmp_path, key)
-    assert wrong_rows(workspace, key) == {}
-    assert len({row.status for row in key.values()}) == 5
+    key = first_key(shared)
+    workspace = _scrape(lab, tmp_path, key)
     answered = lab.requests() - before
     items = sum(1 for row in workspace.read(CATEGORIES).to_pylist() if row["qid"])
     queries = len(list(workspace.path("raw").glob("wikidata-*/*.json.gz")))
@@ -79,26 +72,51 @@ def test_every_landmark_ends_in_its_row_with_few_requests(
     assert queries <= items * 5 / 1000
 
 
-def test_no_trap_is_fallen_into_and_evidence_is_what_the_best_statements_say(
-    lab: Lab, traps: Key, tmp_path: Path
-) -> None:
-    workspace = scrape(lab, tmp_path, traps)
-    assert wrong_rows(workspace, traps) == {}
-    rows = workspace.read(CLASS_EVIDENCE).to_pylist()
-    assert {row["status"] for row in rows} == {"ok"}
-    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
-    assert sorted(found) == sorted(evidence_key())
-    # An answer that is continued was read to its end.
-    assert max(len(one.answer) for one in kept_answers(workspace.path(COMMONS_WIKITEXT))) == 2
+def test_categories_that_are_gone_are_followed_through_the_log(lab: Lab, tmp_path: Path) -> None:
+    traps = second_key()
+    key = {trap.url: traps[trap.name] for trap in GONE}
+    workspace = _scrape(lab, tmp_path, key, follow_moves=True)
+    assert wrong_rows(workspace, key) == {}
+    said = workspace.read(CATEGORIES)["error"].to_pylist()
+    assert {trap.name: error or "" for trap, error in zip(GONE, said, strict=True)} == errors()
 
 
 def test_the_size_of_the_batches_and_a_lag_change_no_row(
     lab: Lab, traps: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lagging(lab, monkeypatch) as waits:
-        again = scrape(lab, tmp_path, traps, titles_per_request=3, items_per_request=2)
+        again = _scrape(lab, tmp_path, traps, titles_per_request=3, items_per_request=2)
     # As long as MediaWiki says; its error answers are not in the archive.
     assert len(waits) == 1
     assert waits[0] >= 5
     assert len(list(again.path("raw/commons-pages").glob("*.gz"))) > len(TRAPS) / 10
     assert wrong_rows(again, traps) == {}
+
+
+def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
+    lab: Lab, shared: Path, tmp_path: Path
+) -> None:
+    key = dict(list(first_key(shared).items())[:_RATE_LIMITED])
+    assert len({row.status for row in key.values()}) == 5
+    with rate_limited(lab, tmp_path) as (address, log):
+        services = {"commons": f"{address}/w/", "sparql": f"{address}/query"}
+        workspace = _scrape(lab, tmp_path, key, **services, requests_at_once=3)
+    assert wrong_rows(workspace, key) == {}
+    answers = Counter(log.read_text().splitlines())
+    for path, kept, most in (("/w/api.php", "commons-*", 3), ("/query", "wikidata-*", 1)):
+        # As many as are archived: none was asked for twice, and no refusal is among them.
+        answered = answers.pop(f"{path} 200")
+        assert answered == len(list(workspace.path("raw").glob(f"{kept}/*.json.gz")))
+        # Who waits as it is told is refused once for each answer at most, and each of those that
+        # wait with it, too.
+        assert 0 < answers.pop(f"{path} 429") <= most * answered
+    assert not answers
+
+
+def test_another_sparql_engine_gives_the_same_rows(
+    lab: Lab, key: Key, scraped: Workspace, virtuoso: str, tmp_path: Path
+) -> None:
+    again = _scrape(lab, tmp_path, key, sparql=virtuoso)
+    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
+        columns = [name for name in dataset.schema.names if name != "fetched_at"]
+        assert again.read(dataset, columns) == scraped.read(dataset, columns)

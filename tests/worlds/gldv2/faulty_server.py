@@ -3,13 +3,16 @@
 What each request meets is a `Fault` of `tests.worlds.wikimedia.faults` or of this module.
 """
 
+import socket
+import socketserver
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.worlds.wikimedia.faults import Fault, listening
+from tests.worlds.wikimedia.faults import Fault
 
 
 @dataclass(slots=True)
@@ -41,10 +44,30 @@ class FaultyServer:
 @contextmanager
 def faulty(*answers: Fault, tls: ssl.SSLContext | None = None) -> Iterator[FaultyServer]:
     """Serves on a free loopback port for the time of a test."""
-    state = FaultyServer(0, "http" if tls is None else "https", [*answers])
-    with listening(lambda request: state.take(request)(request), tls) as server:
-        state.port = server.server_port
-        yield state
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                state.take(self)(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client has had enough, as it should
+
+        do_HEAD = do_POST = do_GET  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Tests read `asked` instead."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        state = FaultyServer(server.server_port, "http" if tls is None else "https", [*answers])
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 Fields = Mapping[str, str | None]
@@ -101,3 +124,37 @@ def rest(content: bytes, fields: Fields | None = None, **headers: str | None) ->
 def redirect(location: str, status: int = 302) -> Fault:
     """Answers that the file is elsewhere."""
     return send(b"", status=status, Location=location)
+
+
+@contextmanager
+def cutting(port: int, after_bytes: int) -> Iterator[int]:
+    """Relays to a server on this machine, and breaks the first line after so many bytes.
+
+    Args:
+        port: of the server, which ends each line after one answer.
+        after_bytes: of the first answer.
+
+    Yields:
+        The port of the relay.
+    """
+    cuts = [after_bytes]
+
+    class Relay(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                while (line := self.rfile.readline()) != b"\r\n":
+                    server.sendall(line)
+                server.sendall(line)
+                left = cuts.pop() if cuts else -1
+                answer = server.makefile("rb")
+                with answer:
+                    self.wfile.write(answer.read(left))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield relay.server_address[1]
+        finally:
+            relay.shutdown()
+            thread.join()

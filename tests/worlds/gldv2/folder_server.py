@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
 from tests.worlds.forked import Forked
-from tests.worlds.wikimedia.faults import listening
 
 _DRIP_EVERY_S = 0.02
 _PATIENCE_S = 60.0
@@ -130,21 +129,34 @@ def serve(folder: Path) -> Iterator[FolderServer]:
     """Serves a folder on a free loopback port for the time of a test."""
     state = FolderServer(folder)
 
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        try:
-            state.answer(request)
-        except (BrokenPipeError, ConnectionResetError):
-            state.ended.set()
-            raise
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                state.answer(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client was killed, as some tests do
+                state.ended.set()
+
+        def do_HEAD(self) -> None:
+            state.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            """Tests read the counters instead."""
 
     def close() -> None:
         server.shutdown()  # a loop that waits for a closed socket takes a whole processor
         server.socket.close()
 
-    with listening(answer) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         state.close = close
         state.url = f"http://127.0.0.1:{server.server_port}"
-        yield state
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def kill_when(process: Forked, condition: Callable[[], bool]) -> None:

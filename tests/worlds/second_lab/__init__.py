@@ -10,7 +10,13 @@ from pathlib import Path
 
 from tests.worlds.second_lab.files import Row, answer_key, write_lab
 from tests.worlds.second_lab.items import LABELS, evidence_traps, item_traps
-from tests.worlds.second_lab.redirects import TEMPLATES, chain_traps, soft_redirect_traps
+from tests.worlds.second_lab.parents import PARENT_TEXTS, parent_pages
+from tests.worlds.second_lab.redirects import (
+    TEMPLATES,
+    chain_traps,
+    gone_traps,
+    soft_redirect_traps,
+)
 from tests.worlds.second_lab.titles import no_page_traps, title_traps
 
 TRAPS = (
@@ -22,12 +28,16 @@ TRAPS = (
     *evidence_traps(),
 )
 
+GONE = tuple(gone_traps())
+"""Traps of another run, in which the log is followed."""
+
+
 _PAGE = re.compile(r"<page><title>(.*?)</title>.*?</page>", re.DOTALL)
 
 
 def second_key() -> dict[str, Row]:
     """Returns the answer key of the traps, by name."""
-    return answer_key(TRAPS, LABELS)
+    return answer_key((*TRAPS, *GONE), LABELS)
 
 
 def write_all_labs(folder: Path, first: Path) -> None:
@@ -37,7 +47,8 @@ def write_all_labs(folder: Path, first: Path) -> None:
         folder: where to.
         first: the folder of the first lab's files.
     """
-    write_lab(folder, TRAPS, TEMPLATES, LABELS)
+    templates = {**TEMPLATES, **PARENT_TEXTS}
+    write_lab(folder, (*TRAPS, *GONE, parent_pages()), templates, LABELS)
     ours, theirs = (_unpacked(one / "pages.xml.gz") for one in (folder, first))
     known = {page[1] for page in _PAGE.finditer(ours)}
     more = "\n".join(page[0] for page in _PAGE.finditer(theirs) if page[1] not in known)

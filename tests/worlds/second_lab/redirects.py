@@ -1,11 +1,13 @@
-"""Redirects, hard and soft, and their chains.
+"""Redirects, hard and soft, and their chains; and pages that were moved or deleted.
 
-The right target is the one that the tools which move pages on Commons take (pywikibot, HotCat).
+The right target is the one that the tools which move pages on Commons take (pywikibot, HotCat);
+of a page that is gone, the one that whoever reads the log on the empty page is sent to.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from tests.worlds.second_lab.files import PLAIN, WIKI, Trap, cells_of
 
@@ -140,3 +142,63 @@ def _pages_of(told: str) -> dict[str, str]:
         text = re.sub(r"^=(.*)", r"#REDIRECT [[:Category:\1]]", text)
         pages[f"Category:{title.replace('_', ' ')}"] = text
     return pages
+
+
+class Step(NamedTuple):
+    """What is done with a page: "move", "move and redirect" or "delete"."""
+
+    kind: str
+    title: str
+    target: str
+
+
+# Name | what is done | page where it ends | what is said where it ends nowhere
+_FATES = """
+moved | move M1 to M1a | M1a |
+moved twice | move M2 to M2a; move M2a to M2b | M2b |
+moved, and then on behind a redirect | move M3 to M3a; move and redirect M3a to M3b | M3b |
+moved, and the redirect deleted | move and redirect M4 to M4a; delete M4 | M4a |
+deleted | delete M5 | | last in its log: delete
+moved, and deleted there | move M6 to M6a; delete M6a | | last in its log: delete
+moved there and back | move M7 to M7a; move M7a to M7 | M7 |
+moved there and back, and deleted | move M8 to M8a; move M8a to M8; delete M8 | | \
+last in its log: delete
+"""
+
+
+def _steps_of(told: str) -> list[Step]:
+    steps = []
+    for part in told.split(";"):
+        kind, title, target = re.fullmatch(r"(.+?) (M\w+)(?: to (M\w+))?", part.strip()).groups("")  # type: ignore[union-attr]
+        steps.append(Step(kind, f"Category:{title}", f"Category:{target}" if target else ""))
+    return steps
+
+
+def gone_traps() -> Iterator[Trap]:
+    """One landmark each, as it must end where the log is followed."""
+    for number, (name, told, end, error) in enumerate(cells_of(_FATES), start=3001):
+        done, qid = _steps_of(told), f"Q{number}"
+        titles = dict.fromkeys(title for step in done for title in step[1:] if title)
+        yield Trap(
+            name=f"gone: {name}",
+            url=WIKI + done[0].title,
+            status="no_page" if error else "ok",
+            title=f"Category:{end}" if end else "",
+            qid=qid if end else "",
+            classes=("Q20",) if end else (),
+            pages={done[0].title: PLAIN},
+            items=dict.fromkeys(titles, qid),
+            facts={qid: "P31:Q20"},
+        )
+
+
+def errors() -> dict[str, str]:
+    """Returns trap to what must be said of it."""
+    return {f"gone: {name}": error for name, _, _, error in cells_of(_FATES)}
+
+
+def steps() -> Iterator[list[Step]]:
+    """Yields what is to be done at once, of all landmarks."""
+    histories = [_steps_of(told) for _, told, _, _ in cells_of(_FATES)]
+    for at in range(max(map(len, histories))):
+        yield [history[at] for history in histories if at < len(history)]

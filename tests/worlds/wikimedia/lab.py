@@ -1,19 +1,27 @@
 """The lab: a real MediaWiki and a real SPARQL engine."""
 
 import contextlib
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.worlds.commands.once import made_once
 from tests.worlds.second_lab import write_all_labs
+from tests.worlds.second_lab.redirects import Step, steps
+
+_MEDIAWIKI = Path("/usr/share/mediawiki")
+_RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,8 @@ class Lab:
     sparql: str
     folder: Path
     """Writing `lag` into it makes MediaWiki lag; `server.log` has its requests."""
+    content: Path
+    """The folder of pages.xml.gz, items.json and wikidata.nt.gz, of which it was made."""
 
     def requests(self) -> int:
         """Returns how many requests to the API were made."""
@@ -32,33 +42,116 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Serves the pages and items of both labs on free ports; skips without their programs.
+    """Serves the pages and items of all labs, on free ports; skips without their programs.
 
-    MediaWiki takes half a minute to import the pages, in memory: on a disk it takes minutes.
+    MediaWiki takes half a minute to import the pages: the first of the processes that run the tests
+    does, and each serves a copy of what came of it.
     """
-    # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    programs = ("php", "curl", "oxigraph", "/usr/share/mediawiki/maintenance/run.php")
-    if missing := [name for name in programs if shutil.which(name, os.F_OK, path) is None]:
+    _require_programs()
+    made = made_once(tmp_path_factory, "lab", lambda folder: _make(shared, folder))
+    # SQLite on a RAM disk makes the import ten times faster.
+    ram = _RAM_DISK if os.access(_RAM_DISK, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
+    try:
+        shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
+        with _serving(folder, made) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_programs() -> None:
+    missing = [name for name in ("php", "curl", "oxigraph") if _which(name) is None]
+    if not _MEDIAWIKI.is_dir():
+        missing.append("mediawiki")
+    if missing:
         pytest.skip(f"needs {', '.join(missing)}: make packages; pip install oxigraph")
-    scripts, folder = shared / "wikimedia_lab", tmp_path_factory.mktemp("lab")
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=_path())
+
+
+def _path() -> str:
+    # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def _make(shared: Path, folder: Path) -> None:
+    """Imports all pages and items; leaves MediaWiki's files and those of the SPARQL engine."""
     content = folder / "content"
     content.mkdir()
-    write_all_labs(content, scripts)
-    wiki, engine = free_ports(2)
-
-    def run(*command: object) -> None:
-        # Not through pipes: the servers that a script leaves behind would hold them open.
-        words, nowhere = [str(word) for word in command], subprocess.DEVNULL
-        environment = os.environ | {"PATH": path}
-        subprocess.run(words, check=True, stdout=nowhere, stderr=nowhere, env=environment)
-
+    write_all_labs(content, shared / "wikimedia_lab")
+    ports = free_ports(2)
+    (folder / "ports.json").write_text(json.dumps(ports), encoding="utf-8")
+    scripts = shared / "wikimedia_lab"
     try:
-        run("bash", scripts / "start.sh", folder, wiki, engine, content)
-        commons, sparql = f"http://127.0.0.1:{wiki}/w/", f"http://127.0.0.1:{engine}/query"
-        yield Lab(commons=commons, sparql=sparql, folder=folder)
+        _run(["bash", scripts / "start.sh", folder, *map(str, ports), content])
+        for at_once in steps():
+            _move_and_delete(folder, at_once)
     finally:
-        run("bash", scripts / "stop.sh", folder)
+        _run(["bash", scripts / "stop.sh", folder])
+
+
+def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
+    """Moves and deletes pages as an administrator does, so that MediaWiki writes its log."""
+    scripts = {
+        "move": ("moveBatch", "--noredirects"),
+        "move and redirect": ("moveBatch",),
+        "delete": ("deleteBatch",),
+    }
+    for kind, script in scripts.items():
+        lines = ["|".join(filter(None, titles)) for done, *titles in at_once if done == kind]
+        if lines:
+            batch = folder / "batch.txt"
+            batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            run = ["php", _MEDIAWIKI / "maintenance/run.php", *script, batch]
+            _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, made: Path) -> Iterator[Lab]:
+    """Serves a copy of what was made elsewhere."""
+    made_port, _ = json.loads((made / "ports.json").read_text(encoding="utf-8"))
+    wiki, engine = free_ports(2)
+    settings = folder / "conf/LocalSettings.php"
+    text = settings.read_text(encoding="utf-8").replace(str(made), str(folder))
+    settings.write_text(text.replace(f":{made_port}", f":{wiki}"), encoding="utf-8")
+    php = ["php", "-S", f"127.0.0.1:{wiki}", "-t", str(folder / "docroot")]
+    oxigraph = ["oxigraph", "serve-read-only", "--location", str(folder / "oxigraph")]
+    environment = {"MW_CONFIG_FILE": str(settings), "PHP_CLI_SERVER_WORKERS": "2"}
+    with (
+        _started(php, folder / "server.log", wiki, environment),
+        _started([*oxigraph, "--bind", f"127.0.0.1:{engine}"], folder / "oxigraph.log", engine),
+    ):
+        yield Lab(
+            commons=f"http://127.0.0.1:{wiki}/w/",
+            sparql=f"http://127.0.0.1:{engine}/query",
+            folder=folder,
+            content=made / "content",
+        )
+
+
+@contextlib.contextmanager
+def _started(
+    command: Sequence[str], log: Path, port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Runs a server and its workers until the block ends."""
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            command,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            env={**os.environ, **(environment or {}), "PATH": _path()},
+        ) as process,
+    ):
+        try:
+            wait_for(port, process)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -78,15 +171,26 @@ def lagging(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         lag.unlink(missing_ok=True)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], limit_s: float) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     """Waits until a server listens on a port."""
-    end = time.monotonic() + limit_s
+    end = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         time.sleep(0.02)
     raise RuntimeError(f"nothing listens on port {port}")
+
+
+def _run(command: Sequence[object], environment: Mapping[str, str] | None = None) -> None:
+    # Not through pipes: the servers that a script leaves behind would hold them open.
+    subprocess.run(
+        [str(word) for word in command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {}), "PATH": _path()},
+    )
 
 
 def free_ports(count: int) -> list[int]:

@@ -68,16 +68,3 @@ def test_what_is_kept_from_event_to_event_is_what_a_fresh_reading_has(seed: int)
         found = [one for key in keys if (one := followed.of(key, category))]
         assert found  # it is somewhere
         assert sum(one.state != "refused" for one in found) <= 1
-
-
-def test_of_no_guess_nothing_is_said() -> None:
-    standings = GuessStandings({}, standing_of([]))
-    assert (standings.names(""), standings.find_name("x"), standings.name_after("x")) == (
-        (),
-        "",
-        "x",
-    )
-    assert standings.groups("x", FillsPlace()) == ()
-    assert (standings.of("x", "y"), standings.group_of("x", "y")) == (None, "")
-    after = GuessStandings({}, standing_of([]), standings)
-    assert after.groups("x", FillsPlace()) == ()

@@ -74,36 +74,21 @@ def test_all_pages_are_told_of_what_is_done_here_or_in_another_process(
     followed(session, act)
 
 
-def test_pages_are_told_of_new_proposals(session: ReviewSession) -> None:
+def test_a_page_is_told_where_it_is_behind_then_of_new_proposals_and_of_a_damaged_log(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "ignore", SITE)
+
     async def act(feed: Feed) -> None:
         stream = await opened(feed, 0)
-        await asyncio.to_thread(done, session, "ann", "ignore", SITE)
-        assert (await told(stream, "scored"))["scored"] == 1
-
-    followed(session, act)
-
-
-def test_a_damaged_log_is_told(session: ReviewSession) -> None:
-    done(session, "ann", "ignore", SITE)
-    done(session, "ann", "ignore", LAKE)
-
-    async def act(feed: Feed) -> None:
-        stream = await opened(feed, 2)
+        assert (await told(stream))["line"] == 1
+        await asyncio.to_thread(done, session, "ann", "ignore", LAKE)
+        assert (await told(stream, "scored"))["scored"] > 0
         log: Path = session.workspace.path(DECISIONS_FILE)
         log.write_bytes(log.read_bytes().replace(b"heritage", b"herbage!")[:-4])
         assert log.name in (await told(stream, "problem"))["text"]
 
     followed(session, act)
-
-
-def test_a_page_that_is_behind_is_told_at_once(session: ReviewSession) -> None:
-    done(session, "bob", "ignore", SITE)
-    done(session, "bob", "ignore", LAKE)
-
-    async def look() -> None:
-        assert (await told(await opened(Feed(session), 1)))["line"] == 2
-
-    asyncio.run(look())
 
 
 def test_a_quiet_stream_says_that_it_is_still_there_and_ends_with_the_server(

@@ -14,6 +14,7 @@ LOOKS = ((WIDE, "light"), (NARROW, "dark"))
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
 """One pixel."""
 
+UNFOLD = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 IS_SAFE = """
 () => [window.hacked ?? 0,
   [...document.querySelectorAll("a[href]")].filter((a) => !/^https?:$/.test(a.protocol)).map((a) => a.href),

@@ -1,7 +1,7 @@
-"""Pictures of the landmarks of a small review."""
+"""Pictures and names of the landmarks of a small review."""
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import IMAGE_FILES
+from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
 from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
 from tests.worlds.pictures import drawing, encoded
 
@@ -30,3 +30,13 @@ def write_landmark_pictures(
     write_metadata(workspace, landmarks, images, authors)
     write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])
     return ids
+
+
+def call_landmarks(workspace: Workspace, url: str) -> None:
+    """Gives all landmarks another category, with their number at `{}`."""
+    categories = workspace.read(CATEGORIES)
+    place = categories.column_names.index("category")
+    urls = [url.format(number) for number in range(len(categories))]
+    renamed = categories.set_column(place, categories.schema.field(place), [urls])
+    others = [(one, workspace.read(one)) for one in (CLASSES, SUPERCLASSES)]
+    write_stage(workspace, [(CATEGORIES, renamed), *others])

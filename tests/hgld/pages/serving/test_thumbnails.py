@@ -11,40 +11,22 @@ from hgld.pictures import PictureFile
 from tests.worlds.pictures import encoded
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> PictureFile:
-    """A picture larger than a thumbnail, in a folder of its own."""
+def test_a_picture_is_made_small_once_and_one_that_is_altered_or_elsewhere_is_not_shown(
+    tmp_path: Path,
+) -> None:
     content = encoded(Image.new("RGB", (600, 300), "red"), "PNG")
-    path = tmp_path / "build/a.png"
-    path.parent.mkdir()
+    path = tmp_path / "a.png"
     path.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    return PictureFile(path=path, size_bytes=len(content), sha256=digest, mend="fetch it")
-
-
-def test_a_picture_is_made_small_once(picture: PictureFile, tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    def file_of(name: str) -> PictureFile | None:
-        asked.append(name)
-        return picture if name == "a" else None
-
-    thumbnails = Thumbnails(file_of, tmp_path / "build")
+    picture = PictureFile(path=path, size_bytes=len(content), sha256=digest, mend="fetch it")
+    thumbnails = Thumbnails({"a": picture}.get, tmp_path)
+    assert Thumbnails({"a": picture}.get, tmp_path / "other").of("a") is None
     small = thumbnails.of("a")
     assert small is not None
     with Image.open(io.BytesIO(small.content)) as image:
         assert (image.size, image.format) == ((SIDE, SIDE // 2), "JPEG")
-    picture.path.unlink()  # it is kept
-    assert thumbnails.of("a") == small
+    path.write_bytes(b"altered")
+    assert thumbnails.of("a") == small  # it is kept
     assert thumbnails.of("b") is None
-    assert asked == ["a", "a", "b"]
-
-
-def test_what_leads_out_of_the_folder_is_not_shown(picture: PictureFile, tmp_path: Path) -> None:
-    assert Thumbnails(lambda _: picture, tmp_path / "other").of("a") is None
-
-
-def test_an_altered_picture_is_refused(picture: PictureFile, tmp_path: Path) -> None:
-    picture.path.write_bytes(b"altered")
     with pytest.raises(DamagedError, match="fetch it"):
-        Thumbnails(lambda _: picture, tmp_path).of("a")
+        Thumbnails({"a": picture}.get, tmp_path).of("a")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.pages.conftest import Opener
-from tests.servers.pages.looking import LOOKS, NARROW, PICTURE, troubles
+from tests.servers.pages.looking import LOOKS, NARROW, PICTURE, UNFOLD, troubles
 from tests.training.watching.curves import Log, good_log
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def test_it_is_whole_and_read_by_everybody(
     lines = [{**line, "mean_similarity": 0.99, f"{HOSTILE}_loss": 1.0} for line in good_log(80)]
     path = write(tmp_path / HOSTILE.replace("/", "-"), lines, is_running=True)
     page = opener(path.as_uri(), viewport=size, color_scheme=scheme)
-    page.evaluate(
-        "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
-    )
+    page.evaluate(UNFOLD)
     found = troubles(
         page,
         whole="h1, h2, h3, p, li, dd, dt, .note, .value, .what, td, th",

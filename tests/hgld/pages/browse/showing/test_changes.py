@@ -1,11 +1,6 @@
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.showing.changes import CHANGE_ROWS, MOST_CHANGES
 from hgld.pages.browse.views import ChangesView
-from hgld.tables import LABEL_CHANGES
 
 
 def shown(exhibit: Exhibit, page: int = 1) -> ChangesView:
@@ -40,16 +35,3 @@ def test_what_is_lost_or_damaged_of_the_changes_costs_the_changes_alone(build: W
     exhibit = Exhibit(build.root)
     assert (shown(exhibit).releases, shown(exhibit).rows, shown(exhibit).note) == ((), (), "")
     assert {one.sha256 for one in exhibit.downloads().files} == {""}
-
-
-def test_very_many_changes_are_listed_up_to_a_bound_and_counted(build: Workspace) -> None:
-    rows = [
-        {"kind": "landmark", "change": "removed", "split": "train", "landmark_id": 100 + number}
-        for number in range(MOST_CHANGES + 7)
-    ]
-    table = pa.Table.from_pylist([row | {"why": "x"} for row in rows], schema=LABEL_CHANGES.schema)
-    pq.write_table(table, build.path("annotations/label_changes.parquet"))
-    exhibit = Exhibit(build.root)
-    last = shown(exhibit, exhibit.pages_of_changes)
-    assert (len(last.rows), last.shown, last.total) == (CHANGE_ROWS, MOST_CHANGES, len(rows))
-    assert last.rows[0].name == "train landmark 4900"

@@ -7,9 +7,9 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.browse.views import LandmarkView
 from hgld.tables import FILLS
-from tests.hgld.annotations.world import CHURCH, DECISIONS, HERITAGE, MUSEUM, PARISH, SCRAPED
+from tests.hgld.annotations.world import CHURCH, HERITAGE, MUSEUM, PARISH
 from tests.hgld.pages.browse.world import NOTE
-from tests.worlds.builders import class_rows, table_of, write_stage, write_taxonomy
+from tests.worlds.builders import table_of, write_stage
 
 
 def shown(exhibit: Exhibit, space: str, number: int) -> LandmarkView:
@@ -77,16 +77,6 @@ def test_a_release_alone_shows_what_its_tables_hold(alone: Path, exhibit: Exhibi
         ("", "Ann"),
         ("", "Zo\u00eb & Co"),
     }
-
-
-def test_what_was_decided_since_is_told_and_the_label_stays(build: Workspace) -> None:
-    decisions = {**DECISIONS, CHURCH: ("assigned", "chapel", "human-made")}
-    write_taxonomy(build, class_rows(SCRAPED), decisions)
-    assert not shown(Exhibit(build.root), "train", 2).is_older  # by the same reviewer, assigned
-    decisions[CHURCH] = ("proposed", "chapel", "human-made")
-    write_taxonomy(build, class_rows(SCRAPED), decisions)
-    one = shown(Exhibit(build.root), "train", 2)
-    assert (one.is_older, one.node.title, one.who) == (True, "church", "ann")
 
 
 def test_a_label_that_no_class_gives_says_so_and_how_sure_it_is(build: Workspace) -> None:

@@ -1,10 +1,8 @@
 import json
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -140,28 +138,6 @@ def test_many_landmarks_share_pages_and_each_is_named_in_its_page(
     assert {"train-1", "train-2"} <= set(church.ids)
     table = json.loads((folder / "search/1.json").read_text("utf-8"))
     assert "landmarks/church/index.html#train-1" in {row[0] for row in table["r"]}
-
-
-def test_an_empty_data_set_is_a_site_too(build: Workspace, tmp_path: Path) -> None:
-    folder = build.path("annotations")
-    shutil.rmtree(folder / "data")
-    for path in folder.glob("*.parquet"):
-        pq.write_table(pq.read_schema(path).empty_table(), path)
-    assert write_site(build.root, tmp_path / "site", SiteConfig()).landmarks == 0
-    assert broken_links(tmp_path / "site") == []
-    assert 'id="map"' not in (tmp_path / "site/index.html").read_text("utf-8")
-
-
-def test_every_landmark_is_found_in_the_index(site: Path, exhibit: Exhibit) -> None:
-    table = json.loads((site / "search/index.json").read_text("utf-8"))
-    assert {row[1] for row in table["labels"]} >= {"church", "lake", "museum"}
-    for row in exhibit.landmarks.table.to_pylist():
-        word = str(row["landmark_id"])
-        shard = json.loads((site / f"search/{word[0]}.json").read_text())
-        total, places = shard["w"][word]
-        assert total == len(places)
-        address = f"landmarks/{row['split']}/0/{word}.html"
-        assert address in {shard["r"][place][0] for place in places}
 
 
 def test_a_site_with_a_folder_of_another_kind_is_refused(

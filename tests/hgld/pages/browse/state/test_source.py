@@ -6,7 +6,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.state.source import ReleaseCard, browsed_folder
+from hgld.pages.browse.state.source import browsed_folder
 
 
 def test_a_build_its_annotations_and_a_release_are_found(
@@ -35,15 +35,3 @@ def test_a_damaged_table_is_told_by_its_name(build: Workspace, name: str) -> Non
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises((DamagedError, InputError), match=str(build.root)):
         Exhibit(build.root)
-
-
-def test_the_release_says_its_title_and_licence_and_none_is_needed(build: Workspace) -> None:
-    card = browsed_folder(build.root).card()
-    assert card.title == "H-GLDv2 labels"
-    assert card.license.startswith("https://creativecommons.org/")
-    path = build.path("annotations/croissant.json")
-    for content in ("{", "[]", '{"name": 5, "license": null}', '{"name": "  "}'):
-        path.write_text(content)
-        assert browsed_folder(build.root).card() == ReleaseCard()
-    path.unlink()
-    assert Exhibit(build.root).frame.title

@@ -5,7 +5,6 @@ from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import asked, done, look, view_of
-from tests.worlds.review.lists import CASCADES, write_small_review
 
 WATERFALL, TALL, CASCADE, LAKE, TARN = "Q34038", "Q1131316", "Q15324", "Q23397", "Q200005"
 SITE, COMPANY = "Q9259", "Q200009"
@@ -110,18 +109,6 @@ def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: Revie
     assert set(names(session).values()) == {("mere / tarn", "natural")}
     session.undo("ann")
     assert names(session)[LAKE] == ("pond", "human-made")
-
-
-def test_a_name_of_a_class_that_left_the_build_is_in_use_and_renamed_too(
-    session: ReviewSession, opener: Opener
-) -> None:
-    done(session, "ann", "assign", COMPANY, label="Fall", side="natural")
-    session.close()
-    write_small_review(session.workspace.root, [one for one in CASCADES if one[0] != COMPANY])
-    later = opener(session.workspace)
-    done(later, "ann", "assign", WATERFALL, label=" fall")
-    done(later, "ann", "rename", label="fall", to="falls of water")
-    assert names(later) == dict.fromkeys((WATERFALL, COMPANY), ("falls of water", "natural"))
 
 
 def test_names_that_read_the_same_are_one_and_can_be_spelt_anew(session: ReviewSession) -> None:

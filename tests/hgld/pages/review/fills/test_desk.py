@@ -78,28 +78,6 @@ def test_super_categories_have_groups_and_a_group_its_guesses_the_surest_first(
     assert last.thumbnails == ()
 
 
-def test_a_group_is_accepted_at_one_stroke_and_one_undo_takes_it_back(
-    desk: FillsDesk, session: ReviewSession
-) -> None:
-    answer = said(desk, "accept")
-    assert "5 guesses (5 landmarks)" in answer.said.text
-    assert counts(desk) == {"church": (7, 5, 0), "lake": (3, 0, 0)}
-    accepted = desk.look(FillsPlace(name="church", show="accepted"))
-    assert [(row.state, row.reviewer) for row in accepted.rows] == [("accepted", "ann")] * 5
-    view = desk.look(answer.place)
-    assert view.group is not None
-    assert view.group.key == "eglise"
-    undone = desk.undo("ann", answer.place)
-    assert (undone.place.name, undone.place.group, undone.place.show) == (
-        *("church", "kirche"),
-        "open",
-    )
-    assert counts(desk)["church"] == (12, 0, 0)
-    assert desk.redo("ann", answer.place).place.show == "accepted"
-    assert desk.undo("bob", answer.place).said.kind == "nothing"
-    assert [event.event for event in session.events] == ["fill", "undo", "redo"]
-
-
 def test_all_of_a_group_is_more_than_what_is_shown_but_for_what_was_unticked(
     build: Workspace, opener: Opener
 ) -> None:

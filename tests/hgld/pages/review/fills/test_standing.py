@@ -41,14 +41,13 @@ GUESSES = {
 def picture(standings: GuessStandings) -> object:
     """Returns all that it says."""
     names = standings.names("")
-    found = []
-    for one in names:
-        key = label_key(one.hierarchical_label)
-        for place in (FillsPlace(show=show, order=order) for show in STATES for order in ORDERS):
-            groups = standings.groups(key, place)
-            members = [standings.members(key, each.key, place) for each in groups]
-            found.append((groups, members))
-    return names, found
+    keys = [label_key(one.hierarchical_label) for one in names]
+    places = [FillsPlace(show=show, order=order) for show in STATES for order in ORDERS]
+    asked = [(key, place, standings.groups(key, place)) for key in keys for place in places]
+    return names, [
+        (groups, [standings.members(key, each.key, place) for each in groups])
+        for key, place, groups in asked
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))

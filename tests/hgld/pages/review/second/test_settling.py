@@ -5,7 +5,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.second.answering import BlindDesk
-from hgld.pages.review.second.material import Reply, SecondMaterial
+from hgld.pages.review.second.material import Reply
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.views import SecondReport
 from hgld.pages.review.session import ReviewSession
@@ -88,39 +88,6 @@ def test_each_is_measured_on_the_known_answers(
     assert (report.known_classes, report.hidden) == (len(known), 1)
 
 
-def test_a_file_of_known_answers_takes_the_place_of_the_taxonomys(
-    session: ReviewSession, build: Workspace
-) -> None:
-    path = build.root / "known.csv"
-    rows = "".join(f"{label},{ANSWERS[qid] or ''}\n" for qid, label, _, _ in CLASSES)
-    path.write_text(f"label,hierarchical_label\n{rows}", encoding="utf-8")
-    material = SecondMaterial(session, path)
-    desk = BlindDesk(material)
-    desk.start("bob", "ann", 30)
-    answer_all(desk, thinks)
-    (ann, bob) = SecondReports(material).report("ann").known
-    assert (ann.score.answered, bob.score.right) == (30, 30 - len(WRONG))
-
-
-def test_differences_and_their_pairs_stand_with_most_landmarks_first_and_both_answers(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    sample, report = sample_of(session), answered.report("bob")
-    assert {
-        row.class_qid: (row.first.hierarchical_label, row.second.hierarchical_label)
-        for row in report.differences
-    } == {qid: (ANSWERS[qid], WRONG[qid]) for qid in WRONG if qid in sample.queue}
-    for counts in ([row.landmarks for row in each] for each in (report.differences, report.pairs)):
-        assert counts == sorted(counts, reverse=True)
-    expected: dict[tuple[str | None, str | None], list[int]] = {}
-    for qid in set(differing(report)) - sample.hidden:
-        expected.setdefault((ANSWERS[qid], WRONG[qid]), []).append(LANDMARKS[qid])
-    assert {
-        (one.first.hierarchical_label, one.second.hierarchical_label): (one.classes, one.landmarks)
-        for one in report.pairs
-    } == {key: (len(each), sum(each)) for key, each in expected.items()}
-
-
 @pytest.mark.parametrize("kind", ["first", "second", "name", "ignore"])
 def test_a_settled_difference_leaves_the_list_and_is_decided_so(
     answered: SecondReports, session: ReviewSession, kind: str
@@ -144,25 +111,6 @@ def test_a_settled_difference_leaves_the_list_and_is_decided_so(
     assert (after.rows, after.known, after.pairs) == (before.rows, before.known, before.pairs)
 
 
-def test_what_was_settled_is_undone_and_done_again(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    before = answered.report("bob")
-    first, second = differing(before)[:2]
-    settle(answered, first, "second", "bob")
-    settle(answered, second, "first", "bob")
-    line = session.line
-    settle(answered, second, "second", "ann")  # is settled already
-    assert session.line == line
-    kinds = [answered.unsettle("bob", before.number).kind for _ in range(3)]
-    assert kinds == ["done", "done", "nothing"]
-    assert differing(answered.report("bob")) == differing(before)
-    assert answered.resettle("bob").kind == "done"
-    assert answered.report("bob").settled == 1
-    with session.reading() as board:
-        assert board.standing.decisions()[first].hierarchical_label == WRONG[first]
-
-
 def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
     answered: SecondReports, session: ReviewSession, build: Workspace
 ) -> None:
@@ -175,19 +123,3 @@ def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
     row = next(row for row in answered.report("bob").differences if row.class_qid == qid)
     assert (row.first.hierarchical_label, row.first_reviewer) == ("dam", "eve")
     assert session.events[-1].reviewer == "eve"
-
-
-def test_the_report_waits_for_the_second_but_for_nobody_else(
-    desk: BlindDesk, reports: SecondReports
-) -> None:
-    assert reports.report("ann").number == 0  # there is none
-    desk.start("bob", "ann", 20)
-    answer_all(desk, thinks, most=12)
-    withheld = reports.report("bob")
-    assert withheld.is_withheld
-    assert (withheld.rows, withheld.known, withheld.pairs, withheld.differences) == ((),) * 4
-    assert (withheld.asked, withheld.answered, withheld.hidden) == (21, 12, 0)
-    assert not reports.report("ann").is_withheld
-    assert reports.report("bob", is_open=True).rows == reports.report("ann").rows
-    answer_all(desk, thinks)
-    assert not reports.report("bob").is_withheld

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.security import MOST_BYTES, Guard
 from hgld.pages.serving.templates import static_version
+from hgld.review.log.decisions import DECISIONS_FILE
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import FORM, Served, done, open_page
 from tests.worlds.pages.asgi import ask_app
 
-LAKE = "Q23397"
+LAKE, SITE = "Q23397", "Q9259"
 IGNORE = f"action=ignore&qid={LAKE}".encode()
 LOCAL = "127.0.0.1:8123"
 WRITES = (
@@ -67,9 +69,6 @@ def test_a_foreign_name_that_was_made_to_lead_here_is_refused(served: Served) ->
         )
     twice = [("Host", LOCAL), ("Host", "evil.example")]
     assert ask_app(served.app, "GET", "/", twice).status == 421
-
-
-def test_the_names_of_loopback_are_let_in(served: Served) -> None:
     for host in ("127.0.0.1", "localhost", "[::1]", "LocalHost"):
         assert served.get("/", Host=f"{host}:8123").status == 200
 
@@ -150,15 +149,20 @@ def test_other_kinds_of_bodies_and_methods_are_refused(served: Served) -> None:
     assert served.session.events == []
 
 
-def test_read_only_shows_the_page_and_refuses_every_write(
+def test_read_only_shows_the_page_refuses_every_write_and_mends_nothing(
     build: Workspace, opener: Opener, tmp_path: Path
 ) -> None:
+    done(opener(build), "ann", "ignore", SITE)
+    with build.path(DECISIONS_FILE).open("ab") as file:
+        file.write(b'{"half a li')  # a crash's leftovers, which a writer would end
+    before = {path: path.stat().st_mtime_ns for path in build.root.rglob("*")}
     served = open_page(opener(build, read_only=True), tmp_path)
-    before = sorted(build.root.rglob("*"))
     assert served.get("/").status == 200
     for path in WRITES:
         assert served.post(path, {"action": "ignore", "qid": LAKE}).status == 403, path
-    assert sorted(build.root.rglob("*")) == before
+    with pytest.raises(InputError, match="read-only"):
+        done(served.session, "ann", "ignore", LAKE)
+    assert {path: path.stat().st_mtime_ns for path in build.root.rglob("*")} == before
 
 
 def test_another_address_needs_a_token_that_is_given_once(

@@ -4,7 +4,6 @@ import http.client
 import os
 import re
 import signal
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -17,7 +16,6 @@ from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.served import FORM
-from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
 from tests.worlds.review.lists import small_settings
 
@@ -56,21 +54,6 @@ def test_a_page_that_is_stopped_keeps_what_was_decided_and_says_so_on_ctrl_c(
     assert set(read_decisions(build)) == {SITE}
     assert status == (0 if stop == signal.SIGINT else -stop)
     assert ("1 event" in farewell) == (stop == signal.SIGINT)
-
-
-def test_a_build_that_is_not_there_or_a_bad_address_ends_with_one_line(
-    build: Workspace, tmp_path: Path
-) -> None:
-    for words, help_word in (
-        (["--root", str(tmp_path / "none")], "--root"),
-        (["--root", str(build.root), "--host", "0.0.0.0"], "--token"),  # noqa: S104 - refused
-    ):
-        ended = run_typed(["review", "--port", "0", "--no-open", *words])
-        assert ended.returncode == 1
-        assert help_word in ended.stderr
-        assert len(ended.stderr.splitlines()) == 1
-    with pytest.raises(InputError, match="--reviewer"):
-        serve_review(build, ServerConfig(reviewer=" \t"))
 
 
 def test_a_port_that_is_taken_gives_way_to_the_next_and_one_that_cannot_be_had_is_told() -> None:

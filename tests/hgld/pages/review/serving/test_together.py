@@ -2,7 +2,6 @@
 
 import pytest
 
-from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.served import Served, done, shown, state
 
 LAKE, TARN, SITE, WATERFALL, WEIR = "Q23397", "Q200005", "Q9259", "Q34038", "Q200002"
@@ -75,16 +74,6 @@ def test_a_window_meets_no_conflict_with_itself_and_another_of_the_same_name_doe
     assert served.act("assign", [LAKE], label="span", seen="2", window="3-4").status == 409
 
 
-def test_what_another_has_undone_is_not_undone_again_but_can_be_restored(served: Served) -> None:
-    done(served.session, "bob", "ignore", LAKE)
-    assert 'data-post="/revert/1"' in served.get("/revert/1").text
-    served.session.revert("carl", 1)
-    assert served.post("/revert/1").status == 200
-    assert served.session.line == 2
-    assert 'data-post="/restore/1"' in served.get("/revert/1").text
-    assert LAKE not in read_decisions(served.session.workspace)
-
-
 def test_who_had_a_group_open_that_went_elsewhere_is_taken_there_and_told(served: Served) -> None:
     done(served.session, "bob", "merge", g="c1", into="c3")
     for answer in (
@@ -99,17 +88,3 @@ def test_who_had_a_group_open_that_went_elsewhere_is_taken_there_and_told(served
     group = state(served.session)[LAKE][2]
     served.session.undo("bob")
     assert shown(served.get(f"/bench?g={group}").text, "group") == "c1"
-
-
-def test_a_jump_that_switches_what_others_did_asks_first(served: Served) -> None:
-    done(served.session, "ann", "ignore", LAKE)
-    done(served.session, "bob", "ignore", SITE)
-    window = {"window": "1-2"}
-    question = served.post("/jump/0", window)
-    assert question.status == 409
-    assert "bob" in question.text
-    assert served.post("/jump/0", {**window, "only": "mine"}).status == 200
-    assert set(read_decisions(served.session.workspace)) == {SITE}
-    question = served.post("/jump/0", window)
-    assert served.post("/jump/0", {**window, "shown": agreed(question.text)}).status == 200
-    assert read_decisions(served.session.workspace) == {}

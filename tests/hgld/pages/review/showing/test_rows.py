@@ -36,19 +36,6 @@ def test_a_group_tells_its_classes_and_a_decided_one_stands_last_with_who_decide
     assert (lake.answer.natural_or_human_made, lake.answer.confidence) == ("natural", 1.0)
 
 
-def test_likely_names_and_what_is_near_are_told_the_best_first(session: ReviewSession) -> None:
-    view = view_of(session, "c1")
-    weights = {choice.hierarchical_label: choice.weight for choice in view.choices}
-    assert list(weights.values()) == sorted(weights.values(), reverse=True)
-    assert weights.keys() == {"mere / tarn", "cascade", "span"}
-    assert view.near is not None
-    for near in (view.near.groups, view.near.classes):
-        similarity = [one.similarity for one in near]
-        assert similarity == sorted(similarity, reverse=True)
-        assert "c1" not in [one.group for one in near]
-    assert [one.class_label for one in view.members if one.is_outlier] == ["lake"]
-
-
 def test_a_bare_list_of_labels_is_reviewed_without_links_and_landmarks(
     tmp_path: Path, opener: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

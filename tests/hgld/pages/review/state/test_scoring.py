@@ -1,21 +1,14 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.proposals import Proposal
 from hgld.labels.proposing.stage import read_inputs
 from hgld.pages.review.session import Happening, ReviewSession
-from hgld.pages.review.state.classes import read_review_classes
-from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.review.log.decisions import read_decisions
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
@@ -36,29 +29,21 @@ def shown(session: ReviewSession) -> Told:
     }
 
 
-def rulings_of(workspace: Workspace) -> dict[str, Ruling]:
-    """Returns the decisions of the log as scoring takes them."""
-    return {
-        qid: Ruling(one.hierarchical_label or IGNORE, one.natural_or_human_made)
-        for qid, one in read_decisions(workspace).items()
-    }
-
-
-def answers(proposals: list[Proposal]) -> Told:
-    """Returns what is proposed of each open class."""
-    return {
-        one.class_qid: (one.proposed_label, one.proposed_action, one.confidence)
-        for one in proposals
-        if one.tier != "decided"
-    }
-
-
 def anew(workspace: Workspace) -> Told:
     """Returns what is proposed where proposals are made anew of all decisions."""
     taxonomy = small_settings(workspace).taxonomy
     proposals = OpenProposals(read_inputs(workspace, workspace.read(CLUSTERS), taxonomy))
-    proposals.decide(rulings_of(workspace))
-    return answers(proposals.proposals())
+    proposals.decide(
+        {
+            qid: Ruling(one.hierarchical_label or IGNORE, one.natural_or_human_made)
+            for qid, one in read_decisions(workspace).items()
+        }
+    )
+    return {
+        one.class_qid: (one.proposed_label, one.proposed_action, one.confidence)
+        for one in proposals.proposals()
+        if one.tier != "decided"
+    }
 
 
 def test_after_each_decision_proposals_are_those_of_all_decisions(
@@ -103,53 +88,18 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed_and_accept_take
         assert session.settle()
 
 
-class Heard:
-    """What a scorer tells."""
-
-    def __init__(self) -> None:
-        self.scored: list[Scored] = []
-        self._told = threading.Condition()
-
-    def __call__(self, scored: Scored) -> None:
-        with self._told:
-            self.scored.append(scored)
-            self._told.notify_all()
-
-    def wait(self, version: int, count: int = 1) -> dict[str, Proposal]:
-        """Returns the last proposals once those of a version were told so many times."""
-        with self._told:
-            assert self._told.wait_for(
-                lambda: sum(each.version >= version for each in self.scored) >= count, 60
-            )
-            return {one.class_qid: one for each in self.scored for one in each.proposals}
-
-
-def test_a_process_of_its_own_outlives_ctrl_c_is_replaced_when_killed_and_proposes_the_same(
-    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+def test_a_process_of_its_own_outlives_ctrl_c_and_is_replaced_when_killed(
+    build: Workspace, opener: Opener
 ) -> None:
-    monkeypatch.setattr("hgld.pages.review.state.scoring._PAUSE_S", 0.0)
-    heard, workspace = Heard(), session.workspace
-    scorer = Scorer(workspace.root, small_settings(workspace), heard)
-    (child,) = multiprocessing.active_children()
-    assert child.pid is not None
-    os.kill(child.pid, signal.SIGINT)  # Ctrl-C reaches all processes of a terminal
-    scorer.start(rulings_of(workspace))
-    done(session, "ann", "assign", SALT, label="lagoon", side="natural")
-    version = scorer.decide(rulings_of(workspace))
-    _, read = read_review_classes(workspace)
-    found = {one.class_qid: one for one in read} | heard.wait(version)
-    assert answers(list(found.values())) == anew(workspace)
-    os.kill(child.pid, signal.SIGKILL)
-    heard.wait(version, 2)
-    assert answers(heard.scored[-1].proposals) == anew(workspace)
-    scorer.close()
+    session = opener(build, scores_apart=True)
+    for number, label in ((signal.SIGINT, "lagoon"), (signal.SIGKILL, "lake")):
+        (child,) = multiprocessing.active_children()
+        assert child.pid is not None
+        os.kill(child.pid, number)  # Ctrl-C reaches all processes of a terminal
+        if number == signal.SIGKILL:
+            child.join()
+        done(session, "ann", "assign", SALT, label=label, side="natural")
+        assert session.settle()
+        assert shown(session) == anew(build)
+    session.close()
     assert not multiprocessing.active_children()
-
-
-def test_a_build_that_cannot_be_scored_any_more_says_so_once(tmp_path: Path) -> None:
-    heard, workspace = Heard(), Workspace(tmp_path / "empty")
-    scorer = Scorer(workspace.root, small_settings(workspace), heard, is_apart=False)
-    scorer.start({})
-    heard.wait(0)
-    assert "labels/clusters" in heard.scored[0].problem
-    scorer.close()

@@ -150,20 +150,6 @@ def test_the_filter_and_go_to_lead_to_a_class(served: OpenReview, desk: Desk) ->
     assert standing_answers(served.root) == {wanted.qid: None}
 
 
-def test_no_row_that_keys_are_about_is_under_what_stands_above(
-    served: OpenReview, seat: Seats
-) -> None:
-    low = seat(served.url, viewport={"width": 390, "height": 640})
-    gap = """() => document.querySelector("#work .member.is-current").getBoundingClientRect().top
-      - document.querySelector(".members-head").getBoundingClientRect().bottom"""
-    gaps = []
-    for key in "jjjjjjkkkkk":
-        low.press(key)
-        gaps.append(low.tell(gap))
-    assert low.tell("() => document.getElementById('work-scroll').scrollTop") > 0
-    assert min(gaps) >= 0
-
-
 def test_a_name_is_typed_and_taken_and_the_next_key_is_about_what_is_left(
     served: OpenReview, desk: Desk
 ) -> None:

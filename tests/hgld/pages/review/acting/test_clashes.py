@@ -101,6 +101,8 @@ def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_t
     # Who never was told of anything prefers nothing.
     acts(session, "carl assign lake label=cascade seen=3")
     told(session, "ann ignore lake site seen=0 prefer=mine")
+    acts(session, "ann ignore lake site seen=0 prefer=theirs")
+    assert decided(session) == {LAKE: "cascade", SITE: "ignored"}
 
 
 def test_two_sessions_and_many_threads_lose_no_event(

@@ -72,13 +72,6 @@ def test_the_first_is_taken_by_what_they_had_decided_when_the_sample_was_drawn()
     assert first([one.numbered(number) for number, one in enumerate(others, 1)]) == both
 
 
-def test_the_second_is_taken_by_the_last_answer_and_not_where_they_cannot_tell() -> None:
-    unsure = event("opinion", Change(classes={"Q302": "x"}, effect="unsure"))
-    answers = [("Q301", "mere / tarn"), ("Q301", "cascade"), ("Q302", "cascade"), ("Q999", "x")]
-    events = log(*(opinion(*one) for one in answers), unsure, opinion("Q303", None))
-    assert judged_blind(*read(events)) == {"Q301": CASCADE, "Q303": IGNORED}
-
-
 def test_names_and_sides_are_those_of_now() -> None:
     answers = [opinion("Q301", "cascade"), opinion("Q302", "Cascade")]
     renamed = event("rename", named("Q301", "waterfalls", renamed_from="cascade"), "ann")

@@ -40,29 +40,6 @@ def test_what_is_done_is_what_the_preview_showed(
     assert set(change.classes) == in_c1
 
 
-def test_a_class_that_comes_into_a_filter_is_not_ignored_unseen(served: Served) -> None:
-    done(served.session, "bob", "comment", LAKE, TARN, why="hm")
-    fields = {"action": "ignore", "all": "1", "show": "commented", "seen": "1"}
-    preview = served.post("/preview", fields)
-    done(served.session, "bob", "comment", SITE, why="hm")
-    answer = served.post("/act", {**fields, "shown": agreed(preview.text)})
-    assert (answer.status, served.session.line) == (409, 2)
-
-
-def test_a_conflict_says_what_to_send_for_mine_or_theirs(served: Served) -> None:
-    done(served.session, "bob", "assign", LAKE, label="span")
-    wanted = {"qids": [LAKE, TARN], "seen": "0"}
-    answer = served.act("ignore", **wanted)
-    assert (answer.status, shown(answer.text, "told")) == (409, "1")
-    assert served.act("ignore", **wanted, prefer="theirs", told="1").status == 200
-    done(served.session, "carl", "assign", LAKE, label="cascade")
-    answer = served.act("ignore", **wanted, prefer="mine", told="1")
-    assert answer.status == 409
-    assert "carl" in answer.text
-    told = shown(answer.text, "told")
-    assert served.act("ignore", **wanted, prefer="mine", told=told).status == 200
-
-
 def test_a_window_meets_no_conflict_with_itself_and_another_of_the_same_name_does(
     served: Served,
 ) -> None:

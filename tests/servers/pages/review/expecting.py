@@ -40,9 +40,20 @@ class Expected:
         """Gives the ticked rows an answer."""
         self._add({row.qid: answer for row in members if row.is_ticked})
 
+    def turn(self, label: str, side: str) -> None:
+        """Puts a super-category on another side, wherever it stands."""
+        self._add(
+            {qid: (label, side) for qid, one in self.answers.items() if one and one[0] == label}
+        )
+
+    def reopen(self, members: Iterable[SeenMember]) -> None:
+        """Takes the answers of ticked rows away."""
+        gone = {row.qid for row in members if row.is_ticked}
+        self._do({qid: one for qid, one in self.answers.items() if qid not in gone})
+
     def remark(self) -> None:
         """Something that decides nothing, and can be taken back."""
-        self._do(self.answers)
+        self._do(dict(self.answers))
 
     def undo(self) -> None:
         self._undone.append(self._done.pop())

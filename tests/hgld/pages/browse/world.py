@@ -144,7 +144,8 @@ def _write_clusters(workspace: Workspace) -> None:
         for qid, label in LABELS.items()
     ]
     centre = {"cluster_id": 7, "classes": 5, "landmarks": 5, "centre": [1.0]}
-    made = ((CLUSTERS, clusters), (CENTRES, [centre]), (CLUSTER_CHANGES, []))
+    changes: list[dict[str, object]] = []
+    made = ((CLUSTERS, clusters), (CENTRES, [centre]), (CLUSTER_CHANGES, changes))
     write_stage(workspace, [(one, table_of(one, rows)) for one, rows in made])
     asks = {"proposed_action": "ask", "confidence": 0.5, "tier": "doubtful", "evidence": "a noun"}
     proposals = [{**row, **asks, "runner_up_confidence": 0.0} for row in clusters]

@@ -27,7 +27,11 @@ def serve(build: Workspace, said: int) -> None:
     in_a_thread = functools.partial(ReviewSession, scores_apart=False)
     with mock.patch("hgld.pages.review.serving.server.ReviewSession", in_a_thread):
         config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
-        serve_review(build, config, lambda text: os.write(said, f"{text}\n".encode()))
+        serve_review(build, config, lambda text: print_to(said, text))
+
+
+def print_to(pipe: int, text: str) -> None:
+    os.write(pipe, f"{text}\n".encode())
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])

@@ -46,7 +46,7 @@ PICTURED = {"train": ("a0", "a1"), "index": ("b0", "b1"), "test": ("c0",)}
 NOTE = "seen from the road"
 
 
-def write_finished(root: Path, *, clusters: bool = True) -> Workspace:
+def write_finished(root: Path) -> Workspace:
     """Writes a build with two releases, of which it holds the second.
 
     Between them the class `lake, or pond`, which was accepted unseen, is assigned to `lake`.
@@ -56,8 +56,7 @@ def write_finished(root: Path, *, clusters: bool = True) -> Workspace:
     write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
     write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
     write_pictures(workspace)
-    if clusters:
-        _write_clusters(workspace)
+    _write_clusters(workspace)
     decision = Decision(
         decided_at="2025-02-03T04:05:06Z",
         reviewer="ann",
@@ -144,31 +143,13 @@ def _write_clusters(workspace: Workspace) -> None:
         {"class_qid": qid, "class_label": label, "landmarks": 1, "cluster_id": 7, "similarity": 0.5}
         for qid, label in LABELS.items()
     ]
-    grouped: dict[str, list[dict[str, object]]] = {
-        CLUSTERS.path: clusters,
-        CENTRES.path: [{"cluster_id": 7, "classes": 5, "landmarks": 5, "centre": [1.0]}],
-        CLUSTER_CHANGES.path: [],
-    }
-    datasets = (CLUSTERS, CENTRES, CLUSTER_CHANGES)
-    write_stage(workspace, [(one, table_of(one, grouped[one.path])) for one in datasets])
-    proposals = [
-        {**row, "proposed_action": "ask", "confidence": 0.5, "tier": "doubtful"}
-        | {"evidence": f"the head noun of {row['class_label']}", "runner_up_confidence": 0.0}
-        for row in clusters
-    ]
-    cluster = {
-        "place": 0,
-        "cluster_id": 7,
-        "name": "buildings",
-        "classes": 5,
-        "open": 0,
-        "landmarks": 5,
-        "share": 1.0,
-        "confidence": 1.0,
-        "settles": 0.0,
-    }
-    tables = [
-        (PROPOSALS, table_of(PROPOSALS, proposals)),
-        (CLUSTER_PROPOSALS, table_of(CLUSTER_PROPOSALS, [cluster])),
-    ]
-    write_stage(workspace, tables)
+    centre = {"cluster_id": 7, "classes": 5, "landmarks": 5, "centre": [1.0]}
+    changes: list[dict[str, object]] = []
+    made = ((CLUSTERS, clusters), (CENTRES, [centre]), (CLUSTER_CHANGES, changes))
+    write_stage(workspace, [(one, table_of(one, rows)) for one, rows in made])
+    asks = {"proposed_action": "ask", "confidence": 0.5, "tier": "doubtful", "evidence": "a noun"}
+    proposals = [{**row, **asks, "runner_up_confidence": 0.0} for row in clusters]
+    cluster = {"place": 0, "cluster_id": 7, "name": "buildings", "classes": 5, "open": 0}
+    cluster |= {"landmarks": 5, "share": 1.0, "confidence": 1.0, "settles": 0.0}
+    tables = ((PROPOSALS, proposals), (CLUSTER_PROPOSALS, [cluster]))
+    write_stage(workspace, [(one, table_of(one, rows)) for one, rows in tables])

@@ -35,9 +35,14 @@ def opener() -> Iterator[Opener]:
     """What opens sessions that are closed at the end of the test."""
     opened = []
 
-    def opens(workspace: Workspace, *, read_only: bool = False) -> ReviewSession:
+    def opens(
+        workspace: Workspace, *, read_only: bool = False, scores_apart: bool = False
+    ) -> ReviewSession:
         session = ReviewSession(
-            workspace, read_only=read_only, propose=small_settings(workspace), scores_apart=False
+            workspace,
+            read_only=read_only,
+            propose=small_settings(workspace),
+            scores_apart=scores_apart,
         )
         opened.append(session)
         assert session.settle()

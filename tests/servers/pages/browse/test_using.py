@@ -1,22 +1,12 @@
 """What a reader does: goes into the hierarchy, searches, follows the chain, with and without scripts."""
 
-import contextlib
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from hgld.pages.browse.site.writer import SiteConfig, write_site
 from tests.servers.pages.browse.conftest import SETTLED, Shown
 from tests.servers.pages.conftest import Opener
-from tests.servers.pages.serving import folder_served
-from tests.worlds.watch import Watch
-
-_IS_SAFE = """
-() => [window.hacked ?? 0,
-  [...document.querySelectorAll("a[href]")].filter((a) => !/^https?:$/.test(a.protocol)).map((a) => a.href),
-  document.querySelectorAll("img[onerror], svg[onload], [onmouseover], main script, main style").length]
-"""
+from tests.servers.pages.looking import IS_SAFE
 
 
 @pytest.mark.parametrize("shown", ["page", "site", "many"], indirect=True)
@@ -27,36 +17,39 @@ def test_names_that_are_scripts_are_text_wherever_they_stand(shown: Shown, opene
     for path in shown.pages.values():
         page.goto(shown.url + path)
         page.wait_for_function(SETTLED)
-        assert page.evaluate(_IS_SAFE) == [0, [], 0], path
+        assert page.evaluate(IS_SAFE) == [0, [], 0], path
         seen += page.inner_text("main").count("window.hacked")
-    assert seen > 3  # they were there
+    assert seen  # they were there
     if "home" in shown.pages:
         page.goto(shown.url)
         page.click(".map-cell >> nth=0")
         page.wait_for_function("() => document.querySelectorAll('#map-trail li').length > 1")
-        assert page.evaluate(_IS_SAFE) == [0, [], 0]
+        assert page.evaluate(IS_SAFE) == [0, [], 0]
 
 
 @pytest.mark.parametrize("shown", ["page", "site"], indirect=True)
-def test_one_goes_into_the_map_and_out_again(shown: Shown, opener: Opener) -> None:
+def test_one_goes_into_the_map_and_out_again_and_from_it_to_a_landmark(
+    shown: Shown, opener: Opener
+) -> None:
     page = opener(shown.url)
-    trail = "() => [...document.querySelectorAll('#map-trail li')].map((one) => one.textContent)"
-    cells = "() => document.querySelectorAll('.map-cell').length"
     page.wait_for_selector(".map-cell")  # drawn with the first frame
-    assert page.evaluate(trail) == ["All"]
-    assert page.evaluate(cells) == 3
+
+    def until(*trail: str) -> None:
+        page.wait_for_function(
+            "(trail) => [...document.querySelectorAll('#map-trail li')].map((one) => one.textContent).join() === trail",
+            arg=",".join(trail),
+        )
+
+    until("All")
+    assert page.locator(".map-cell").count() == 3
     page.click(".map-side:has-text('Human-made')")
-    assert page.evaluate(trail) == ["All", "Human-made"]
-    assert page.evaluate(cells) == 2
+    until("All", "Human-made")
     page.click(".map-cell:has-text('church')")
     page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
-    assert page.evaluate(cells) == 2  # its landmarks
+    assert page.locator(".map-cell").count() == 2  # its landmarks
     page.keyboard.press("Escape")
-    assert page.evaluate(trail) == ["All", "Human-made"]
-    page.click("#map-trail button")
-    assert page.evaluate(trail) == ["All"]
+    until("All", "Human-made")
     page.check("input[value=images]")
-    assert page.evaluate(cells) == 3
     page.click(".map-cell:has-text('church')")
     page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
     with page.expect_navigation():
@@ -76,8 +69,6 @@ def test_the_hierarchy_leads_to_the_chain_without_scripts(shown: Shown, opener: 
         *("Category", "Page and revision", "Item", "Classes", "Decision", "Rule", "Label"),
     ]
     assert page.locator("figure img").first.evaluate("(one) => one.naturalWidth") > 0
-    page.click("nav >> text=Changes")
-    assert page.locator("h1").inner_text() == "Changes"
     page.click("nav >> text=Downloads")
     with page.expect_download() as fetched:
         page.click("text=releases.json")
@@ -88,7 +79,6 @@ QUERIES: dict[str, tuple[set[str], set[str]]] = {
     "church": ({"train 1", "train 2"}, {"church"}),
     "parish onerror": ({"train 1"}, set()),
     "Q16970": ({"train 2"}, set()),
-    "5": ({"train 5"}, set()),
     "\u00c9": ({"index 2"}, set()),
     "zzzz": (set(), set()),
 }
@@ -120,52 +110,3 @@ def test_typing_finds_without_another_page(site: Shown, opener: Opener) -> None:
     page.type("#q", "mus")
     page.wait_for_selector("#found .card")
     assert urlsplit(page.url).query == "q=mus"
-    page.fill("#q", "")
-    page.wait_for_function("() => !document.getElementById('found').childElementCount")
-
-
-def test_a_large_index_is_read_a_file_a_word_and_says_what_it_leaves_out(
-    hostile: Path,
-    opener: Opener,
-    at_end: contextlib.ExitStack,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("hgld.pages.browse.site.search_index._MOST_OF_FILE", 1)
-    monkeypatch.setattr("hgld.pages.browse.site.search_index.MOST_OF_WORD", 1)
-    write_site(hostile / "build", tmp_path / "site", SiteConfig(pictures=0, downloads=False))
-    asked: list[str] = []
-    url = at_end.enter_context(folder_served(tmp_path / "site"))
-    page = opener(f"{url}/search.html")
-    page.on("requestfinished", lambda request: asked.append(urlsplit(request.url).path))
-
-    def found(query: str, words: str) -> str:
-        asked.clear()
-        page.fill("#q", query)
-        page.wait_for_function(
-            "(words) => document.getElementById('found').textContent.includes(words)", arg=words
-        )
-        return page.inner_text("#found")
-
-    def files() -> list[str]:
-        return [path for path in asked if path.startswith("/search/")]
-
-    assert "train 1" in found("parish", "train 1")
-    assert files() == ["/search/index.json", "/search/pa.json"]
-    assert "train" not in found("w", "another letter")  # words, world, window
-    assert files() == []
-    assert "1 or more" in found("c", "or more")  # of three that are called so
-    assert files() == ["/search/c.json"]
-    assert "index 2" in found("c \u00e9", "index 2")  # by the word that fewer have
-
-
-@pytest.mark.parametrize("shown", ["page", "site"], indirect=True)
-def test_an_unknown_landmark_has_a_way_back(shown: Shown, opener: Opener, watch: Watch) -> None:
-    watch.forgiven = ("404",)
-    page = opener(
-        f"{shown.url}/404.html"
-        if "search.html" in shown.pages["search"]
-        else f"{shown.url}/landmarks/train/99"
-    )
-    page.click("main a")
-    page.locator("#map").wait_for()

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.looking import NARROW, WIDE, troubles
-from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
-from tests.worlds.pictures import drawing, encoded
+from tests.worlds.pages.pictures import call_landmarks, write_landmark_pictures
 from tests.worlds.review.lists import write_small_review
-from tests.worlds.watch import Watch
 
 AUTHOR = "Wilhelmina Featherstonehaugh-Cholmondeley of the municipal archive of Upper Heyford"
 LICENCE = "Creative Commons Attribution-Share Alike 3.0 Unported"
@@ -32,31 +29,8 @@ _IS_ALL_THERE = """
 def build(tmp_path: Path) -> Path:
     """A build with a picture of each of its first landmarks."""
     workspace = write_small_review(tmp_path / "build")
-    categories = workspace.read(CATEGORIES)
-    place = categories.column_names.index("category")
-    names = [f"{_URL}{'Cascade_of_a_long_name_' * 5}{number}" for number in range(len(categories))]
-    tables = [
-        (CATEGORIES, categories.set_column(place, categories.schema.field(place), [names])),
-        (CLASSES, workspace.read(CLASSES)),
-        (SUPERCLASSES, workspace.read(SUPERCLASSES)),
-    ]
-    write_stage(workspace, tables)
-    images, files, authors = [], [], []
-    for number in range(1, _SHOWN + 1):
-        image_id = f"{number:016x}"
-        path = workspace.path(f"images/train/{image_id}.jpg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(drawing(), "JPEG"))
-        files.append(picture_row(workspace, image_id, f"images/train/{image_id}.jpg"))
-        images.append(
-            {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
-        )
-        authors.append(
-            {"image_id": image_id, "url": "https://x/1", "author": AUTHOR, "license": LICENCE}
-        )
-    landmarks = [{"split": "train", "landmark_id": 1, "category": ""}]
-    write_metadata(workspace, landmarks, images, authors)
-    write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])
+    call_landmarks(workspace, f"{_URL}{'Cascade_of_a_long_name_' * 5}{{}}")
+    write_landmark_pictures(workspace, _SHOWN, author=AUTHOR, licence=LICENCE)
     return workspace.root
 
 
@@ -75,20 +49,3 @@ def test_author_and_licence_can_be_read_on_the_screen_and_on_paper(
             assert LICENCE in caption.replace("\n", " ")
         found = troubles(desk.page, whole=_TEXTS, clipped=_TEXTS, asks_axe=media == "screen")
         assert found == {}, media
-
-
-def test_a_damaged_picture_is_hidden_and_stays_so(
-    build: Path, serve: Servers, seat: Seats, watch: Watch
-) -> None:
-    watch.forgiven = ("404", "ERR_")
-    desk = seat(serve(build).url)
-    desk.page.route(f"**/picture/{1:016x}", lambda route: route.fulfill(status=404))
-    desk.page.route(
-        f"**/picture/{2:016x}",
-        lambda route: route.fulfill(body="no picture", content_type="image/jpeg"),
-    )
-    desk.open()
-    desk.page.wait_for_function(_IS_ALL_THERE, arg=_SHOWN - 2)
-    assert len(desk.tell(_SEEN)) == _SHOWN
-    desk.press("X", "x", "i", "u")
-    desk.page.wait_for_function(_IS_ALL_THERE, arg=_SHOWN - 2)

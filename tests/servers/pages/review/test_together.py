@@ -9,8 +9,8 @@ import pytest
 
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_log
-from hgld.review.log.events import Change, Edit, Event
+from hgld.review.log.decisions import append_event, read_log
+from hgld.review.log.events import Change, Event
 from tests.servers.pages.conftest import Seats
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
@@ -20,22 +20,8 @@ from tests.worlds.watch import Watch
 if TYPE_CHECKING:
     import contextlib
 
+_TOLD = "(who) => document.getElementById('others').textContent.includes(who)"
 _HAS_LINE = "(line) => Number(document.getElementById('bench').dataset.line) >= line"
-
-
-def append_change(root: Path, event: Edit, reviewer: str, change: Change) -> None:
-    """Writes an event as another program does."""
-    at = "2026-01-02T03:04:05+00:00"
-    said = Event(event=event, decided_at=at, reviewer=reviewer, changes=(change,))
-    append_event(Workspace(root), said)
-
-
-def ignoring(qid: str, label: str) -> Change:
-    return Change(classes={qid: label}, effect="ignore")
-
-
-def told(desk: Desk) -> str:
-    return str(desk.tell("() => document.getElementById('say').innerText"))
 
 
 def test_each_sees_what_the_other_or_another_program_decides_and_takes_back_their_own(
@@ -51,34 +37,20 @@ def test_each_sees_what_the_other_or_another_program_decides_and_takes_back_thei
     bob.press("X", "x", "i")
     desk.page.wait_for_function(_HAS_LINE, arg=bob.line)
     desk.wait()
-    desk.page.wait_for_function(
-        "() => document.getElementById('others').textContent.includes('bob')"
-    )
+    desk.page.wait_for_function(_TOLD, arg="bob")
     assert desk.focus.startswith("m-")
     desk.press("u")
     assert standing_answers(served.root).keys() == {theirs}
     assert mine in {row.qid for row in desk.members() if row.is_open}
 
     row, line = next(row for row in desk.members() if row.is_open), desk.line
-    append_change(served.root, "ignore", "a sheet", ignoring(row.qid, row.label))
+    change = Change(classes={row.qid: row.label}, effect="ignore")
+    at = "2026-01-02T03:04:05+00:00"
+    sheet = Event(event="ignore", decided_at=at, reviewer="a sheet", changes=(change,))
+    append_event(Workspace(served.root), sheet)
     desk.page.wait_for_function(_HAS_LINE, arg=line + 1)
     desk.wait()
     assert row.qid not in {one.qid for one in desk.members() if one.is_open}
-
-
-def test_what_is_typed_is_not_lost_when_the_other_decides(
-    served: OpenReview, desk: Desk, seat: Seats
-) -> None:
-    bob, carl = seat(served.url, "bob"), seat(served.url, "carl")
-    desk.press("c")
-    desk.type("half a sent")
-    bob.press("i")
-    carl.page.wait_for_function(_HAS_LINE, arg=bob.line)  # all pages have been told
-    desk.type("ence")
-    assert desk.tell("() => document.activeElement.value") == "half a sentence"
-    desk.press("Enter")
-    assert desk.layer == ""
-    assert len(read_log(Workspace(served.root)).events) == 2
 
 
 @pytest.mark.parametrize("choice", ["mine", "theirs"])
@@ -89,13 +61,16 @@ def test_the_second_is_shown_the_difference_and_chooses(
     bob = seat(served.url, "bob")
     first, second = desk.members()[:2]
     desk.press("X", "x", "j", "x", "r")  # under a dialog the page stays as it is
-    desk.type("waterf")
+    desk.type("wat")
     bob.press("X", "x", "i")
     theirs = bob.line
+    desk.page.wait_for_function(_TOLD, arg="bob")
+    desk.type("erf")
+    assert desk.tell("() => document.activeElement.value") == "waterf"  # nothing typed is lost
     desk.press("Enter")
     assert desk.layer == "say"
     for words in (first.label, "waterfall", "bob"):
-        assert words in told(desk)
+        assert words in desk.page.inner_text("#say")
     assert len(read_log(Workspace(served.root)).events) == theirs, "nothing is written yet"
     desk.press(*(("Enter",) if choice == "mine" else ("Tab", "Enter")))
     assert desk.layer == ""
@@ -106,84 +81,6 @@ def test_the_second_is_shown_the_difference_and_chooses(
         second.qid: mine,
     }
     assert [event.reviewer for event in read_log(Workspace(served.root)).events] == ["bob", "ann"]
-
-
-def test_what_is_done_is_what_the_preview_showed_or_it_is_shown_anew(
-    served: OpenReview, seat: Seats, watch: Watch
-) -> None:
-    watch.forgiven = ("409 (Conflict)",)
-    ann = seat(served.url, path="?rows=5")
-    row = ann.members()[0]
-    ann.press("i")
-    assert ann.layer == "say"
-    change = Change(classes={row.qid: row.label}, effect="group", group="g-1")
-    append_change(served.root, "split", "bob", change)
-    ann.press("Enter")
-    assert ann.layer == "say"
-    assert standing_answers(served.root) == {}
-    ann.press("Enter")
-    assert ann.layer == ""
-    answers = standing_answers(served.root)
-    assert len(answers) > 5
-    assert row.qid not in answers
-
-
-def test_who_stands_in_a_group_that_is_put_into_another_goes_with_it_and_is_told(
-    served: OpenReview, desk: Desk
-) -> None:
-    here, qids = desk.group, {one.qid: one.label for one in desk.members()}
-    there = list(desk.groups())[1]
-    assert here != there
-    change = Change(classes=qids, effect="group", group=there)
-    append_change(served.root, "merge", "bob", change)
-    desk.page.wait_for_function(_HAS_LINE, arg=1)
-    desk.wait()
-    assert desk.group == there
-    assert "bob" in desk.said
-
-
-def test_going_back_over_what_others_did_is_asked_first(
-    served: OpenReview, desk: Desk, watch: Watch
-) -> None:
-    watch.forgiven = ("409 (Conflict)",)
-    first, second = desk.members()[:2]
-    desk.press("X", "x", "i")
-    line = desk.line
-    append_change(served.root, "ignore", "bob", ignoring(second.qid, second.label))
-    desk.page.wait_for_function(_HAS_LINE, arg=line + 1)
-    desk.wait()
-    desk.press("H")
-    back = f"[data-post='/jump/{line}']"
-    for key, left in (("Escape", {first.qid, second.qid}), ("Enter", {first.qid})):
-        desk.page.click(back)
-        desk.page.wait_for_selector("#say[open]")
-        assert "bob" in told(desk)
-        desk.press(key)
-        assert set(standing_answers(served.root)) == left
-
-
-def test_what_the_server_says_of_an_error_is_shown(
-    served: OpenReview, desk: Desk, watch: Watch
-) -> None:
-    watch.forgiven = ("500 (Internal Server Error)",)
-    desk.press("X", "x", "i")
-    log = Workspace(served.root).path(DECISIONS_FILE)
-    log.write_bytes(log.read_bytes().replace(b"ann", b"bob"))
-    desk.hit("i")
-    desk.page.wait_for_selector("#say[open]")
-    assert "decisions" in told(desk)
-
-
-def test_fast_clicks_of_one_person_meet_no_conflict(desk: Desk) -> None:
-    desk.press("X", "x")
-    desk.tell(
-        """() => {
-          for (const key of ["i", "Enter", "i"]) document.querySelector(`#bench [data-key="${key}"]`).click();
-        }"""
-    )
-    desk.wait()
-    assert desk.layer == ""
-    assert desk.written >= 1
 
 
 @pytest.fixture

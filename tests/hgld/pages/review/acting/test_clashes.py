@@ -1,102 +1,109 @@
 import threading
 
+import pytest
+
 from hgld.pages.review.acting.weighing import Conflict
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import PreviewView, Said
 from hgld.review.log.decisions import read_log
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import asked, decided, done, look, state
 
 LAKE, TARN, SITE, WATERFALL = "Q23397", "Q200005", "Q9259", "Q34038"
+_QIDS = {"lake": LAKE, "tarn": TARN, "site": SITE, "waterfall": WATERFALL}
 
 
-def told(session: ReviewSession, action: str, *qids: str, **fields: str) -> Conflict:
-    """Returns the conflict that ann meets; nothing is written then."""
+def acts(session: ReviewSession, words: str) -> Said | Conflict | PreviewView:
+    """Does what is said as `bob assign lake tarn label=span`."""
+    who, action, *rest = words.split()
+    if action in {"undo", "redo"}:
+        return session.undo(who) if action == "undo" else session.redo(who)
+    fields = dict(word.split("=") for word in rest if "=" in word)
+    qids = [_QIDS[word] for word in rest if "=" not in word]
+    return session.act(who, asked(action, *qids, **fields))
+
+
+def told(session: ReviewSession, words: str) -> Conflict:
+    """Returns the conflict that somebody meets; nothing is written then."""
     line = session.line
-    found = session.act("ann", asked(action, *qids, **fields))
+    found = acts(session, words)
     assert isinstance(found, Conflict)
     assert session.line == line
     return found
 
 
-def test_the_second_to_change_a_class_is_shown_the_difference_and_nothing_is_written(
-    session: ReviewSession,
+@pytest.mark.parametrize(
+    ("before", "words", "rows"),
+    [
+        (
+            "ann assign lake label=span; bob assign lake label=cascade seen=1",
+            "ann ignore lake site seen=1",
+            ["lake: span (human-made), now cascade (natural) by bob; mine: ignored"],
+        ),
+        (
+            "bob ignore waterfall tarn",
+            "ann accept waterfall tarn lake seen=0",
+            [
+                "waterfall: open, now ignored by bob; mine: cascade (natural)",
+                "tarn: open, now ignored by bob; mine: mere / tarn (natural)",
+            ],
+        ),
+        (
+            "ann assign lake label=span; bob clear lake seen=1",
+            "ann ignore lake seen=1",
+            ["lake: span (human-made), now open by bob; mine: ignored"],
+        ),
+        (
+            "bob assign lake tarn label=span; bob undo",
+            "ann ignore lake seen=1",
+            ["lake: span (human-made), now open by bob; mine: ignored"],
+        ),
+        (
+            "bob ignore waterfall; bob undo; bob redo",
+            "ann accept waterfall seen=2",
+            ["waterfall: open, now ignored by bob; mine: cascade (natural)"],
+        ),
+        (
+            "bob merge waterfall into=c1",
+            "ann split waterfall lake g=c0 seen=0",
+            ["waterfall: in the group c0, now in the group c1 by bob; mine: in a group of its own"],
+        ),
+        ("bob ignore lake", "ann ignore lake seen=0", []),  # the same
+        ("bob ignore lake", "ann accept lake seen=1", []),  # to who saw it, it is decided
+        ("bob ignore lake", "ann comment lake why=hm seen=0", []),
+        ("bob ignore lake", "ann split lake g=c1 seen=0", []),
+        ("bob merge waterfall into=c1", "ann ignore waterfall seen=0", []),
+    ],
+)
+def test_what_another_has_changed_unseen_is_shown_and_nothing_is_written(
+    session: ReviewSession, before: str, words: str, rows: list[str]
 ) -> None:
-    done(session, "ann", "assign", LAKE, label="span")
-    done(session, "bob", "assign", LAKE, label="mere / tarn", seen="1")
-    found = told(session, "ignore", LAKE, SITE, seen="1")
-    assert (found.line, found.rest) == (2, 1)
-    (row,) = found.rows
-    assert (row.class_label, row.before, row.theirs, row.mine) == (
-        *("lake", "span (human-made)"),
-        *("mere / tarn (natural)", "ignored"),
-    )
-    assert (row.their_reviewer, row.their_number) == ("bob", 2)
-    assert session.line == 2
-
-
-def test_mine_replaces_theirs_and_both_events_are_kept(session: ReviewSession) -> None:
-    done(session, "bob", "assign", LAKE, label="span", seen="0")
-    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="mine", told="1")
-    assert decided(session) == {LAKE: "ignored", SITE: "ignored"}
-    events = read_log(session.workspace).events
-    assert [(event.reviewer, event.seen) for event in events] == [("bob", 0), ("ann", 1)]
-
-
-def test_theirs_stays_and_the_rest_is_done(session: ReviewSession) -> None:
-    done(session, "bob", "assign", LAKE, label="span", seen="0")
-    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="theirs")
-    assert decided(session) == {LAKE: "span", SITE: "ignored"}
-    assert done(session, "ann", "ignore", LAKE, seen="0", prefer="theirs").kind == "nothing"
-
-
-def test_accepting_what_somebody_else_has_decided_otherwise_meanwhile_is_a_conflict(
-    session: ReviewSession,
-) -> None:
-    done(session, "bob", "ignore", WATERFALL, TARN, seen="0")
-    found = told(session, "accept", WATERFALL, TARN, LAKE, seen="0")
-    assert {row.class_qid: row.mine for row in found.rows} == {
-        WATERFALL: "cascade (natural)",
-        TARN: "mere / tarn (natural)",
-    }
-    done(session, "ann", "accept", TARN, seen="0", prefer="mine", told=str(found.line))
-    assert decided(session)[TARN] == "mere / tarn"
-    # To who saw it, it is decided, and stays.
-    assert done(session, "ann", "accept", WATERFALL, seen="1").kind == "nothing"
-
-
-def test_the_same_content_ones_own_changes_and_remarks_are_no_conflicts(
-    session: ReviewSession,
-) -> None:
-    done(session, "bob", "ignore", LAKE, seen="0")
-    assert done(session, "ann", "ignore", LAKE, seen="0").kind == "nothing"
-    done(session, "bob", "assign", LAKE, label="span", seen="1")
-    done(session, "ann", "comment", LAKE, why="hm", seen="0")
-    done(session, "ann", "split", LAKE, g="c1", seen="0")
-    assert decided(session) == {LAKE: "span"}
-
-
-def test_what_somebody_else_opened_again_is_a_conflict(session: ReviewSession) -> None:
-    done(session, "ann", "ignore", LAKE)
-    done(session, "bob", "clear", LAKE, seen="1")
-    found = told(session, "assign", LAKE, label="span", seen="1")
-    assert [(row.before, row.theirs, row.mine) for row in found.rows] == [
-        ("ignored", "open", "span (human-made)")
+    for step in before.split("; "):
+        acts(session, step)
+    line, found = session.line, acts(session, words)
+    conflicts = found.rows if isinstance(found, Conflict) else ()
+    assert isinstance(found, Said) or session.line == line
+    assert rows == [
+        f"{row.class_label}: {row.before}, now {row.theirs} by {row.their_reviewer}; "
+        f"mine: {row.mine}"
+        for row in conflicts
     ]
 
 
-def test_what_somebody_elses_undo_has_changed_is_a_conflict_and_what_it_has_not_is_none(
+def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_told(
     session: ReviewSession,
 ) -> None:
-    done(session, "bob", "assign", LAKE, TARN, label="mere / tarn", seen="0")
-    done(session, "ann", "ignore", TARN, seen="1")
-    session.undo("bob")
-    assert done(session, "ann", "assign", TARN, label="mere / tarn", seen="2").kind == "done"
-    found = told(session, "ignore", LAKE, seen="2")
-    assert [(row.before, row.theirs, row.their_number) for row in found.rows] == [
-        ("mere / tarn (natural)", "open", 3)
-    ]
-    assert done(session, "ann", "ignore", LAKE, seen="3").kind == "done"
+    acts(session, "bob assign lake label=span")
+    assert told(session, "ann ignore lake seen=0").line == 1
+    acts(session, "carl assign lake label=cascade seen=1")
+    (row,) = told(session, "ann ignore lake seen=0 prefer=mine told=1").rows
+    assert (row.their_reviewer, row.theirs) == ("carl", "cascade (natural)")
+    assert isinstance(acts(session, "ann ignore lake seen=0 prefer=mine told=2"), Said)
+    # Who never was told of anything prefers nothing.
+    acts(session, "carl assign lake label=cascade seen=3")
+    told(session, "ann ignore lake site seen=0 prefer=mine")
+    acts(session, "ann ignore lake site seen=0 prefer=theirs")
+    assert decided(session) == {LAKE: "cascade", SITE: "ignored"}
 
 
 def test_two_sessions_and_many_threads_lose_no_event(
@@ -109,19 +116,16 @@ def test_two_sessions_and_many_threads_lose_no_event(
     def work(where: ReviewSession, reviewer: str, qid: str) -> None:
         try:
             barrier.wait()
-            for turn in range(4):
-                label = ("span", "cascade")[turn % 2]
+            for label in ("span", "cascade") * 2:
                 done(where, reviewer, "assign", qid, label=label)
         except BaseException as error:  # noqa: BLE001 - told by the test
             problems.append(error)
 
-    people = [
-        (session, "ann", LAKE),
-        (session, "bob", TARN),
-        (other, "carl", SITE),
-        (other, "dora", WATERFALL),
+    people = enumerate(zip(("ann", "bob", "carl", "dora"), _QIDS.values(), strict=True))
+    threads = [
+        threading.Thread(target=work, args=((session, other)[place % 2], *who))
+        for place, who in people
     ]
-    threads = [threading.Thread(target=work, args=each) for each in people]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -129,60 +133,8 @@ def test_two_sessions_and_many_threads_lose_no_event(
     assert problems == []
     events = read_log(session.workspace).events
     assert [event.number for event in events] == list(range(1, 17))
-    assert decided(session) == dict.fromkeys((LAKE, TARN, SITE, WATERFALL), "cascade")
+    assert decided(session) == dict.fromkeys(_QIDS.values(), "cascade")
     session.sync()
     other.sync()
+    assert state(session) == state(other)
     assert look(session, "x").progress == look(other, "x").progress
-
-
-def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_told(
-    session: ReviewSession,
-) -> None:
-    done(session, "bob", "assign", LAKE, label="span", seen="0")
-    assert told(session, "ignore", LAKE, seen="0").line == 1
-    done(session, "carl", "assign", LAKE, label="cascade", seen="1")
-    (row,) = told(session, "ignore", LAKE, seen="0", prefer="mine", told="1").rows
-    assert (row.their_reviewer, row.theirs) == ("carl", "cascade (natural)")
-    assert done(session, "ann", "ignore", LAKE, seen="0", prefer="mine", told="2").kind == "done"
-    # Who never was told of anything prefers nothing.
-    done(session, "carl", "assign", LAKE, label="cascade", seen="3")
-    told(session, "ignore", LAKE, SITE, seen="0", prefer="mine")
-
-
-def test_what_another_put_elsewhere_is_a_conflict_for_who_splits_or_merges_it(
-    session: ReviewSession,
-) -> None:
-    done(session, "bob", "merge", WATERFALL, into="c1", seen="0")
-    (row,) = told(session, "split", WATERFALL, "Q15324", g="c0", seen="0").rows
-    assert (row.class_qid, row.before[-2:], row.theirs[-2:]) == (WATERFALL, "c0", "c1")
-    done(session, "ann", "split", WATERFALL, "Q15324", g="c0", seen="0", prefer="theirs")
-    groups = {qid: group for qid, (_, _, group) in state(session).items()}
-    assert groups[WATERFALL] == "c1"
-    assert groups["Q15324"].startswith("g-")
-    # To decide on it, or to put it where it is, is none.
-    assert done(session, "ann", "ignore", WATERFALL, seen="0").kind == "done"
-    assert done(session, "ann", "merge", WATERFALL, into="c1", seen="0").kind == "nothing"
-
-
-def test_another_window_of_the_same_name_meets_a_conflict_and_the_same_window_none(
-    session: ReviewSession,
-) -> None:
-    done(session, "ann", "assign", LAKE, label="span", seen="0")
-    (row,) = told(session, "ignore", LAKE, seen="0").rows
-    assert row.their_reviewer.startswith("ann ")
-    said = session.act("ann", asked("ignore", LAKE, seen="0"), own={1})
-    assert isinstance(said, Said)
-    assert said.kind == "done"
-    # One's own later edit hides what another did before it.
-    done(session, "bob", "assign", TARN, label="span", seen="0")
-    done(session, "ann", "assign", TARN, label="cascade", seen="3")
-    assert isinstance(session.act("ann", asked("ignore", TARN, seen="0"), own={4}), Said)
-
-
-def test_what_another_redid_is_a_conflict_for_who_accepts_it(session: ReviewSession) -> None:
-    done(session, "bob", "ignore", WATERFALL, LAKE, seen="0")
-    session.undo("bob")
-    session.redo("bob")
-    (row,) = told(session, "accept", WATERFALL, seen="2").rows
-    assert (row.before, row.theirs, row.their_number) == ("open", "ignored", 3)
-    assert done(session, "ann", "accept", WATERFALL, seen="3").kind == "nothing"

@@ -41,14 +41,13 @@ GUESSES = {
 def picture(standings: GuessStandings) -> object:
     """Returns all that it says."""
     names = standings.names("")
-    found = []
-    for one in names:
-        key = label_key(one.hierarchical_label)
-        for place in (FillsPlace(show=show, order=order) for show in STATES for order in ORDERS):
-            groups = standings.groups(key, place)
-            members = [standings.members(key, each.key, place) for each in groups]
-            found.append((groups, members))
-    return names, found
+    keys = [label_key(one.hierarchical_label) for one in names]
+    places = [FillsPlace(show=show, order=order) for show in STATES for order in ORDERS]
+    asked = [(key, place, standings.groups(key, place)) for key in keys for place in places]
+    return names, [
+        (groups, [standings.members(key, each.key, place) for each in groups])
+        for key, place, groups in asked
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,16 +67,3 @@ def test_what_is_kept_from_event_to_event_is_what_a_fresh_reading_has(seed: int)
         found = [one for key in keys if (one := followed.of(key, category))]
         assert found  # it is somewhere
         assert sum(one.state != "refused" for one in found) <= 1
-
-
-def test_of_no_guess_nothing_is_said() -> None:
-    standings = GuessStandings({}, standing_of([]))
-    assert (standings.names(""), standings.find_name("x"), standings.name_after("x")) == (
-        (),
-        "",
-        "x",
-    )
-    assert standings.groups("x", FillsPlace()) == ()
-    assert (standings.of("x", "y"), standings.group_of("x", "y")) == (None, "")
-    after = GuessStandings({}, standing_of([]), standings)
-    assert after.groups("x", FillsPlace()) == ()

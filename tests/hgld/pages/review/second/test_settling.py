@@ -1,22 +1,18 @@
-import math
 from collections.abc import Mapping
 
-import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.second.answering import BlindDesk
-from hgld.pages.review.second.material import Reply, SecondMaterial
+from hgld.pages.review.second.material import Reply
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.views import SecondReport
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import OpenLog
-from hgld.review.second_opinion import ONE_CATEGORY, share_interval
+from hgld.review.second_opinion import share_interval
 from tests.hgld.pages.review.second.bob import answer_all, sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, KNOWN, SIDES, decided
-from tests.hgld.pages.review.served import done
 
 pytestmark = pytest.mark.usefixtures("fixed_seed")
 
@@ -55,7 +51,7 @@ def settle(reports: SecondReports, qid: str, kind: str, who: str = "ann", **more
     return reports.settle(who, report.number, reply).text
 
 
-def test_agreement_equals_what_scikit_learn_and_numpy_say(
+def test_agreement_equals_what_scikit_learn_says_and_sums_say(
     answered: SecondReports, session: ReviewSession
 ) -> None:
     sample = sample_of(session)
@@ -64,22 +60,21 @@ def test_agreement_equals_what_scikit_learn_and_numpy_say(
     second = [thinks(qid) or "ignored" for qid in drawn]
     labels, sides = answered.report("ann").rows
     assert labels.kappa.kappa == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
-    same = np.array(first) == np.array(second)
-    weights = np.array([LANDMARKS[qid] for qid in drawn])
-    assert not same.all()
-    assert labels.kappa.observed == pytest.approx(same.mean())
-    assert labels.by_landmarks == pytest.approx((same * weights).sum() / weights.sum())
+    same = [qid for qid in drawn if qid not in WRONG]
+    assert len(same) < len(drawn) == labels.kappa.cases == 20
+    assert labels.kappa.observed == pytest.approx(len(same) / 20)
+    total = sum(LANDMARKS[qid] for qid in drawn)
+    assert labels.by_landmarks == pytest.approx(sum(LANDMARKS[qid] for qid in same) / total)
     sided = [(ANSWERS[qid], thinks(qid)) for qid in drawn if ANSWERS[qid] and thinks(qid)]
     both = [[SIDES[one or ""] for one in column] for column in zip(*sided, strict=True)]
     assert sides.kappa.kappa == pytest.approx(cohen_kappa_score(*both), abs=1e-12)
-    assert sides.kappa.cases == len(sided) < labels.kappa.cases == 20
+    assert sides.kappa.cases == len(sided) < 20
 
 
 def test_each_is_measured_on_the_known_answers(
     answered: SecondReports, session: ReviewSession
 ) -> None:
     known = [qid for qid in sample_of(session).queue if qid in KNOWN]
-    assert sample_of(session).hidden <= {*known}
     right = sum(qid not in WRONG for qid in known)
     report = answered.report("ann")
     ann, bob = report.known
@@ -91,41 +86,6 @@ def test_each_is_measured_on_the_known_answers(
         (labels[qid], WRONG[qid], ANSWERS[qid]) for qid in known if qid in WRONG
     }
     assert (report.known_classes, report.hidden) == (len(known), 1)
-
-
-def test_a_file_of_known_answers_takes_the_place_of_the_taxonomys(
-    session: ReviewSession, build: Workspace
-) -> None:
-    path = build.root / "known.csv"
-    rows = "".join(f"{label},{ANSWERS[qid] or ''}\n" for qid, label, _, _ in CLASSES)
-    path.write_text(f"label,hierarchical_label\n{rows}", encoding="utf-8")
-    material = SecondMaterial(session, path)
-    desk = BlindDesk(material)
-    desk.start("bob", "ann", 30)
-    asked = answer_all(desk, thinks)
-    (ann, bob) = SecondReports(material).report("ann").known
-    assert len(asked) == ann.score.answered == 30
-    assert bob.score.right == 30 - len(WRONG)
-
-
-def test_differences_and_their_pairs_stand_with_most_landmarks_first_and_both_answers(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    sample, report = sample_of(session), answered.report("bob")
-    assert set(differing(report)) == {qid for qid in WRONG if qid in sample.queue}
-    for counts in ([row.landmarks for row in each] for each in (report.differences, report.pairs)):
-        assert counts == sorted(counts, reverse=True)
-    for row in report.differences:
-        assert row.first.hierarchical_label == ANSWERS[row.class_qid]
-        assert row.second.hierarchical_label == WRONG[row.class_qid]
-        assert row.first_reviewer == "ann"
-    expected: dict[tuple[str | None, str | None], list[int]] = {}
-    for qid in set(differing(report)) - sample.hidden:
-        expected.setdefault((ANSWERS[qid], WRONG[qid]), []).append(LANDMARKS[qid])
-    assert {
-        (one.first.hierarchical_label, one.second.hierarchical_label): (one.classes, one.landmarks)
-        for one in report.pairs
-    } == {key: (len(each), sum(each)) for key, each in expected.items()}
 
 
 @pytest.mark.parametrize("kind", ["first", "second", "name", "ignore"])
@@ -142,8 +102,7 @@ def test_a_settled_difference_leaves_the_list_and_is_decided_so(
     for word in ("ann", ANSWERS[qid], "bob", WRONG[qid]):
         assert str(word) in event.why
     with session.reading() as board:
-        one = board.standing.decisions()[qid]
-        assert one.hierarchical_label == expected[kind]
+        assert board.standing.decisions()[qid].hierarchical_label == expected[kind]
         assert board.standing.opinions["bob"][qid].change.hierarchical_label == WRONG[qid]
     after = answered.report("eve")
     assert differing(after) == [other for other in differing(before) if other != qid]
@@ -152,117 +111,15 @@ def test_a_settled_difference_leaves_the_list_and_is_decided_so(
     assert (after.rows, after.known, after.pairs) == (before.rows, before.known, before.pairs)
 
 
-def test_what_was_settled_is_undone_and_done_again(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    before = answered.report("bob")
-    first, second = differing(before)[:2]
-    settle(answered, first, "second", "bob")
-    settle(answered, second, "first", "bob")
-    line = session.line
-    settle(answered, second, "second", "ann")  # is settled already
-    assert session.line == line
-    assert answered.unsettle("bob", before.number).kind == "done"
-    assert answered.report("bob").settled == 1
-    assert answered.unsettle("bob", before.number).kind == "done"
-    assert differing(answered.report("bob")) == differing(before)
-    assert answered.unsettle("bob", before.number).kind == "nothing"
-    assert answered.resettle("bob").kind == "done"
-    assert answered.report("bob").settled == 1
-    with session.reading() as board:
-        assert board.standing.decisions()[first].hierarchical_label == WRONG[first]
-
-
 def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
     answered: SecondReports, session: ReviewSession, build: Workspace
 ) -> None:
     report = answered.report("bob")
     qid = next(qid for qid in differing(report) if ANSWERS[qid] == "cascade")
     OpenLog(build).append(decided("dam", [qid], "eve"))
-    reply = Reply(qid=qid, kind="first", seen=report.line)
-    said = answered.settle("bob", report.number, reply)
+    said = answered.settle("bob", report.number, Reply(qid=qid, kind="first", seen=report.line))
     assert said.kind == "nothing"
     assert "eve" in said.text
     row = next(row for row in answered.report("bob").differences if row.class_qid == qid)
     assert (row.first.hierarchical_label, row.first_reviewer) == ("dam", "eve")
     assert session.events[-1].reviewer == "eve"
-
-
-def test_a_slip_or_an_unknown_way_is_refused(answered: SecondReports) -> None:
-    report = answered.report("ann")
-    qid = differing(report)[0]
-    with pytest.raises(RefusedError, match="span"):
-        settle(answered, qid, "name", label="spam", side="natural")
-    with pytest.raises(RefusedError, match="'x'"):
-        settle(answered, qid, "x")
-    with pytest.raises(RefusedError, match="3"):
-        answered.settle("ann", 3, Reply(qid=qid, kind="first"))
-
-
-def test_a_name_changed_since_is_told_by_its_new_name(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    before = answered.report("ann")
-    done(session, "ann", "rename", label="cascade", to="waterfalls")
-    done(session, "ann", "side", label="waterfalls", side="human-made")
-    after = answered.report("ann")
-    assert after.rows[0] == before.rows[0]
-    assert [row.score.right for row in after.known] == [row.score.right for row in before.known]
-    assert differing(after) == differing(before)
-    names = {pair.first.hierarchical_label for pair in after.pairs}
-    assert "waterfalls" in names
-    assert "cascade" not in names
-
-
-@pytest.mark.usefixtures("fixed_seed")
-def test_the_report_waits_for_the_second_but_for_nobody_else(
-    desk: BlindDesk, reports: SecondReports
-) -> None:
-    desk.start("bob", "ann", 20)
-    answer_all(desk, thinks, most=12)
-    withheld = reports.report("bob")
-    assert withheld.is_withheld
-    assert (withheld.rows, withheld.known, withheld.pairs, withheld.differences) == ((),) * 4
-    assert (withheld.asked, withheld.answered, withheld.hidden) == (21, 12, 0)
-    assert not reports.report("ann").is_withheld
-    assert reports.report("bob", is_open=True).rows == reports.report("ann").rows
-    answer_all(desk, thinks)
-    assert not reports.report("bob").is_withheld
-
-
-def test_without_a_sample_or_an_answer_there_is_nothing_to_tell(
-    desk: BlindDesk, reports: SecondReports
-) -> None:
-    assert reports.report("ann").number == 0
-    desk.start("bob", "ann", 5)
-    answer_all(desk, lambda _: "?")
-    report = reports.report("ann")
-    assert (report.answered, report.unsure, report.differences) == (5, 5, ())
-    assert math.isnan(report.rows[0].kappa.kappa)
-    assert math.isnan(report.rows[0].by_landmarks)
-    assert [row.reviewer for row in report.known] == ["ann"] * bool(report.known_classes)
-
-
-def test_one_category_alone_leaves_no_kappa(
-    desk: BlindDesk, reports: SecondReports, session: ReviewSession
-) -> None:
-    done(session, "eve", "assign", "Q308", "Q309", "Q310", label="span")
-    desk.start("bob", "eve", 3)
-    answer_all(desk, lambda _: "span")
-    labels = reports.report("eve").rows[0].kappa
-    assert (labels.observed, labels.undefined) == (1.0, ONE_CATEGORY)
-
-
-def test_each_sample_has_a_report(desk: BlindDesk, reports: SecondReports) -> None:
-    desk.start("bob", "ann", 5)
-    answer_all(desk)
-    desk.start("zoë", "ann", 4)
-    shown = reports.report("ann")
-    assert (shown.reviewer, shown.asked, shown.answered) == ("bob", 5, 5)
-    (other,) = shown.others
-    assert tuple(reports.report("ann", other.number).others[0])[1:] == ("bob", "ann")
-    answer_all(desk, most=1, who="zoë")
-    last = reports.report("ann")
-    assert (last.number, last.reviewer, last.answered) == (other.number, "zoë", 1)
-    with pytest.raises(RefusedError, match="99"):
-        reports.report("ann", 99)

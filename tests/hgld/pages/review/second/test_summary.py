@@ -13,15 +13,12 @@ from tests.worlds.commands.typed import invoke
 def test_the_status_tells_how_far_a_second_opinion_is_and_how_far_two_agree(
     build: Workspace, desk: BlindDesk, reports: SecondReports
 ) -> None:
-    assert "second opinion" not in invoke("review", "--root", build.root, "--status").stdout
     assert build.command("review") in second_opinion_text(build)
     desk.start("bob", "ann", 20)
     assert "0 of 21" in second_opinion_text(build)
     answer_all(desk, lambda qid: "?" if qid == "Q301" else thinks(qid))
-    report = reports.report("ann")
-    found = report.rows[0].kappa
+    kappa = reports.report("ann").rows[0].kappa.kappa
     text = second_opinion_text(build)
-    for told in ("21 of 21", f"{100 * found.observed:.0f}%", f"{found.kappa:.2f}"):
+    for told in ("21 of 21", f"{kappa:.2f}"):
         assert told in text
-    assert f"{len(report.differences)} difference" in text
     assert invoke("review", "--root", build.root, "--status").stdout.endswith(f"{text}\n")

@@ -54,66 +54,24 @@ def followed(session: ReviewSession, act: Callable[[Feed], Coroutine[Any, Any, N
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
-@pytest.mark.parametrize("is_other", [False, True])
-def test_all_pages_are_told_of_what_is_done_here_or_in_another_process(
-    session: ReviewSession, opener: Opener, is_other: bool
+def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_damaged_log(
+    session: ReviewSession, opener: Opener
 ) -> None:
-    where = opener(session.workspace) if is_other else session
-
-    async def act(feed: Feed) -> None:
-        streams = [await opened(feed, 0), await opened(feed, 0)]
-        next_ones = [asyncio.create_task(told(stream)) for stream in streams]
-        await asyncio.sleep(0)  # they wait
-        await asyncio.to_thread(done, where, "bob", "split", TARN, g="c1")
-        for next_one in next_ones:
-            event = await next_one
-            assert (event["line"], event["reviewer"]) == (1, "bob")
-            assert "c1" in event["groups"]
-            assert len(event["groups"]) == 2  # the other is the new one
-
-    followed(session, act)
-
-
-def test_pages_are_told_of_new_proposals(session: ReviewSession) -> None:
-    async def act(feed: Feed) -> None:
-        stream = await opened(feed, 0)
-        await asyncio.to_thread(done, session, "ann", "ignore", SITE)
-        assert (await told(stream, "scored"))["scored"] == 1
-
-    followed(session, act)
-
-
-def test_a_damaged_log_is_told(session: ReviewSession) -> None:
     done(session, "ann", "ignore", SITE)
-    done(session, "ann", "ignore", LAKE)
+    other = opener(session.workspace)  # as another process has it
 
     async def act(feed: Feed) -> None:
-        stream = await opened(feed, 2)
+        streams = [await opened(feed, 0), await opened(feed, 1)]
+        assert (await told(streams[0]))["line"] == 1
+        waiting = [asyncio.create_task(told(stream)) for stream in streams]
+        await asyncio.sleep(0)  # they wait
+        await asyncio.to_thread(done, other, "bob", "split", TARN, g="c1")
+        for event in await asyncio.gather(*waiting):
+            assert (event["line"], event["reviewer"], "c1" in event["groups"]) == (2, "bob", True)
+        await asyncio.to_thread(done, session, "ann", "ignore", LAKE)
+        assert (await told(streams[0], "scored"))["scored"] > 0
         log: Path = session.workspace.path(DECISIONS_FILE)
         log.write_bytes(log.read_bytes().replace(b"heritage", b"herbage!")[:-4])
-        assert log.name in (await told(stream, "problem"))["text"]
+        assert log.name in (await told(streams[1], "problem"))["text"]
 
     followed(session, act)
-
-
-def test_a_page_that_is_behind_is_told_at_once(session: ReviewSession) -> None:
-    done(session, "bob", "ignore", SITE)
-    done(session, "bob", "ignore", LAKE)
-
-    async def look() -> None:
-        assert (await told(await opened(Feed(session), 1)))["line"] == 2
-
-    asyncio.run(look())
-
-
-def test_a_quiet_stream_says_that_it_is_still_there_and_ends_with_the_server(
-    session: ReviewSession,
-) -> None:
-    async def listen() -> None:
-        feed = Feed(session, heartbeat_s=0.001)
-        stream = await opened(feed, 0)
-        assert (await anext(stream)).startswith(":")  # a comment, which a browser leaves out
-        feed.close()
-        assert not [event async for event in stream if not event.startswith(":")]
-
-    asyncio.run(listen())

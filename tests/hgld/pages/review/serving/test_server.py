@@ -2,10 +2,8 @@ import contextlib
 import functools
 import http.client
 import os
-import queue
 import re
 import signal
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -14,11 +12,10 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.review.serving.server import ServerConfig, serve_review
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.serving.listening import address_of, listen, open_browser
+from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.served import FORM
-from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
 from tests.worlds.review.lists import small_settings
 
@@ -63,39 +60,14 @@ def test_a_page_that_is_stopped_keeps_what_was_decided_and_says_so_on_ctrl_c(
     assert ("1 event" in farewell) == (stop == signal.SIGINT)
 
 
-def test_the_browser_is_opened_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
-    monkeypatch.setattr("webbrowser.open", opened.put)
-    open_browser("http://127.0.0.1:8000/")
-    assert opened.get(timeout=30) == "http://127.0.0.1:8000/"
-
-
-def test_a_build_that_is_not_there_or_a_bad_address_ends_with_one_line(
-    build: Workspace, tmp_path: Path
-) -> None:
-    for words, help_word in (
-        (["--root", str(tmp_path / "none")], "--root"),
-        (["--root", str(build.root), "--host", "0.0.0.0"], "--token"),  # noqa: S104 - refused
-    ):
-        ended = run_typed(["review", "--port", "0", "--no-open", *words])
-        assert ended.returncode == 1
-        assert help_word in ended.stderr
-        assert len(ended.stderr.splitlines()) == 1
-    with pytest.raises(InputError, match="--reviewer"):
-        serve_review(build, ServerConfig(reviewer=" \t"))
-
-
-def test_a_port_that_is_taken_gives_way_to_the_next() -> None:
+def test_a_port_that_is_taken_gives_way_to_the_next_and_one_that_cannot_be_had_is_told() -> None:
     with contextlib.closing(listen("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
         with contextlib.closing(listen("127.0.0.1", port)) as second:
             assert port < second.getsockname()[1] <= port + 20
-
-
-@pytest.mark.parametrize(("host", "port"), [("203.0.113.9", 8000), ("127.0.0.1", 70_000)])
-def test_an_address_that_cannot_be_had_is_told(host: str, port: int) -> None:
-    with pytest.raises(InputError, match="--port"):
-        listen(host, port)
+    for host, port in (("203.0.113.9", 8000), ("127.0.0.1", 70_000)):
+        with pytest.raises(InputError, match="--port"):
+            listen(host, port)
 
 
 def test_the_address_has_the_secret_and_the_brackets_of_ipv6() -> None:

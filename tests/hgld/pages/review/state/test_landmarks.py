@@ -12,23 +12,17 @@ from tests.worlds.builders import class_rows, table_of, write_stage
 def index_of(
     folder: Path, classes: dict[tuple[str, int], list[str]], qids: list[str]
 ) -> LandmarkIndex:
-    """Returns the index of landmarks with classes; some of their categories are unknown."""
+    """Returns the index of landmarks with classes; even ones have no known category."""
     workspace = Workspace(folder / "build")
     rows = class_rows({key: [(qid, qid) for qid in of] for key, of in classes.items()})
     categories = [
         {"split": split, "landmark_id": number, "category": f"Category:{split}_{number}"}
+        | {"status": "ok"}
         for split, number in classes
         if number % 2
     ]
-    filled = [{"status": "ok"} | row for row in categories]
-    write_stage(
-        workspace,
-        [
-            (CATEGORIES, table_of(CATEGORIES, filled)),
-            (CLASSES, rows),
-            (SUPERCLASSES, SUPERCLASSES.schema.empty_table()),
-        ],
-    )
+    tables = [(CATEGORIES, table_of(CATEGORIES, categories)), (CLASSES, rows)]
+    write_stage(workspace, [*tables, (SUPERCLASSES, SUPERCLASSES.schema.empty_table())])
     return read_landmark_index(workspace, qids)
 
 
@@ -51,37 +45,18 @@ def test_settled_landmarks_and_groups_to_90_are_those_of_a_double_loop(tmp_path:
         wanted = next(
             place for place in range(6) if sum(each <= place for each in last) >= 0.9 * len(last)
         )
-        found = index.settling(places)
-        assert found == (len(last), last.count(0), wanted or None)
+        assert index.settling(places) == (len(last), last.count(0), wanted or None)
         assert int(index.settled(places == 0).sum()) == last.count(0)
 
 
-def test_train_and_index_landmarks_of_one_number_are_two_and_statements_of_one_class_are_one(
+def test_train_and_index_landmarks_of_one_number_are_two_and_one_of_no_category_has_no_link(
     tmp_path: Path,
 ) -> None:
-    index = index_of(
-        tmp_path, {("train", 7): ["Q1", "Q1"], ("index", 7): ["Q1", "Q2"]}, ["Q1", "Q2"]
-    )
-    assert len(index) == 2
-    assert [(one.split, one.landmark_id) for one in index.examples(0)] == [
-        ("train", 7),
-        ("index", 7),
+    classes = {("train", 7): ["Q1", "Q1"], ("index", 7): ["Q1", "Q2"], ("train", 2): ["Q1"]}
+    index = index_of(tmp_path, classes, ["Q1", "Q2"])
+    assert [(one.split, one.landmark_id, one.name) for one in index.examples(0)] == [
+        *(("train", 2, "train 2"), ("train", 7, "train 7"), ("index", 7, "index 7"))
     ]
-    assert index.examples(0)[0].name == "train 7"
-    assert [index.first_class(number) for number in (0, 1)] == [0, 0]
+    link = "https://commons.wikimedia.org/wiki/Category:"
+    assert [one.url for one in index.examples(0)] == ["", f"{link}train_7", f"{link}index_7"]
     assert len(index.of(1)) == 1
-
-
-def test_a_landmark_of_unknown_category_has_no_link(tmp_path: Path) -> None:
-    index = index_of(tmp_path, {("train", 2): ["Q1"], ("train", 3): ["Q1"]}, ["Q1"])
-    assert [(one.name, one.url) for one in index.examples(0)] == [
-        ("train 2", ""),
-        ("train 3", "https://commons.wikimedia.org/wiki/Category:train_3"),
-    ]
-
-
-def test_without_a_scrape_there_are_no_landmarks(tmp_path: Path) -> None:
-    index = read_landmark_index(Workspace(tmp_path / "build"), ["Q1", "Q2"])
-    assert (len(index), index.examples(1)) == (0, ())
-    assert index.settling(np.array([1, 0])) == (0, 0, None)
-    assert index.settled(np.array([True, True])).tolist() == []

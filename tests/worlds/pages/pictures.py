@@ -1,0 +1,42 @@
+"""Pictures and names of the landmarks of a small review."""
+
+from hgld.engine.workspace import Workspace
+from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
+from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
+from tests.worlds.pictures import drawing, encoded
+
+
+def write_landmark_pictures(
+    workspace: Workspace, count: int, *, author: str, licence: str
+) -> list[str]:
+    """Writes a picture of each of the first landmarks; returns their ids."""
+    ids = [f"{number:016x}" for number in range(1, count + 1)]
+    files = []
+    for image_id in ids:
+        relative = f"images/train/{image_id}.jpg"
+        path = workspace.path(relative)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(drawing(), "JPEG"))
+        files.append(picture_row(workspace, image_id, relative))
+    images = [
+        {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
+        for number, image_id in enumerate(ids, 1)
+    ]
+    authors = [
+        {"image_id": image_id, "url": "https://x/1", "author": author, "license": licence}
+        for image_id in ids
+    ]
+    landmarks = [{"split": "train", "landmark_id": 1, "category": ""}]
+    write_metadata(workspace, landmarks, images, authors)
+    write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])
+    return ids
+
+
+def call_landmarks(workspace: Workspace, url: str) -> None:
+    """Gives all landmarks another category, with their number at `{}`."""
+    categories = workspace.read(CATEGORIES)
+    place = categories.column_names.index("category")
+    urls = [url.format(number) for number in range(len(categories))]
+    renamed = categories.set_column(place, categories.schema.field(place), [urls])
+    others = [(one, workspace.read(one)) for one in (CLASSES, SUPERCLASSES)]
+    write_stage(workspace, [(CATEGORIES, renamed), *others])

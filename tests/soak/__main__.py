@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -82,8 +83,8 @@ class Prepared:
 
 def damage_pieces(prepared: Prepared) -> Iterator[Piece]:
     """Yields a piece for each kind of file and seed."""
-    for kind in prepared.made[0].kinds():
-        for seed in range(_DAMAGES_A_KIND // _DAMAGES_A_PIECE):
+    for seed in range(_DAMAGES_A_KIND // _DAMAGES_A_PIECE):
+        for kind in prepared.made[0].kinds():
             yield f"damages/{kind}/{seed}", partial(_damage, prepared, kind, seed)
 
 
@@ -215,20 +216,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records, left = read_records(options.records, commit), 0
     with tempfile.TemporaryDirectory(prefix="hgld-soak-") as folder:
         prepared = Prepared(Path(folder))
-        for part in options.only:
-            for name, work in PARTS[part](prepared):
-                if name in records:
-                    continue
-                if time.monotonic() > ends:
-                    left += 1
-                    continue
-                started = time.monotonic()
-                records[name] = json.loads(json.dumps(work(), default=str))
-                took_s = time.monotonic() - started
-                with options.records.open("a", encoding="utf-8") as file:
-                    line = {"commit": commit, "piece": name, "record": records[name]}
-                    file.write(json.dumps(line) + "\n")
-                console.print(f"{name}: {took_s:.0f} s, {len(records[name]['bad'])} bad")
+        # In turns: a soak of an hour covers something of each part.
+        pieces = zip_longest(*(PARTS[part](prepared) for part in options.only))
+        for name, work in filter(None, chain.from_iterable(pieces)):
+            if name in records:
+                continue
+            if time.monotonic() > ends:
+                left += 1
+                continue
+            started = time.monotonic()
+            records[name] = json.loads(json.dumps(work(), default=str))
+            took_s = time.monotonic() - started
+            with options.records.open("a", encoding="utf-8") as file:
+                line = {"commit": commit, "piece": name, "record": records[name]}
+                file.write(json.dumps(line) + "\n")
+            console.print(f"{name}: {took_s:.0f} s, {len(records[name]['bad'])} bad")
     report = {"metadata": environment, "pieces_left": left, **summarize(records)}
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     done = f"{len(records)} pieces done, {left} left, {len(report['bad'])} bad"

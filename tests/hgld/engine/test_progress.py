@@ -33,9 +33,7 @@ def numbers(line: str) -> list[float]:
     return [float(one) for one in re.findall(r"nan|\d[\d.]*", line)]
 
 
-def test_a_line_has_counts_and_rate_and_after_three_steps_the_time_left(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_line_has_counts_and_time_left(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
     # 200 in 40 s are 5 a second; the other 800 take 160 s.
     with progress("scrape: titles", 1000) as advance:
         clock.now_s = 1
@@ -63,9 +61,7 @@ def test_a_line_has_counts_and_rate_and_after_three_steps_the_time_left(
     ]
 
 
-def test_the_first_line_comes_soon_and_later_ones_every_half_minute(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_lines_come_soon_and_then_seldom(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
     said_at = []
     with progress("scrape: titles", 1000) as advance:
         for second in range(1, 130):
@@ -89,9 +85,7 @@ def test_a_terminal_shows_a_bar_and_lines_where_the_log_is_read_elsewhere(
     assert len(caplog.messages) == 1
 
 
-def test_a_note_stands_instead_of_the_counts_until_there_is_another(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_note_stands_until_the_next(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
     with progress("train: happier", 10) as advance:
         clock.now_s = 5
         advance(1, note="loss 0.41")

@@ -98,7 +98,7 @@ def test_a_question_is_redirected_only_with_its_words(status: int) -> None:
 @pytest.mark.parametrize(
     "there", ["http://other.example/", "http://127.0.0.1:{}/", "http://169.254.169.254/latest/"]
 )
-def test_a_server_that_is_redirected_to_in_vain_hears_nothing(
+def test_a_server_redirected_to_in_vain_is_not_asked(
     names: Names, tmp_path: Path, there: str, stream: bool
 ) -> None:
     names.answers.update({"gldv2.example": [[PUBLIC]], "other.example": [[PUBLIC]]})
@@ -149,9 +149,7 @@ def test_a_login_goes_to_its_server_and_not_to_a_mirror(names: Names) -> None:
 
 
 @pytest.mark.fault(42, "name that leads elsewhere later")
-def test_a_name_that_leads_to_this_machine_later_is_not_followed(
-    names: Names, waits: list[float]
-) -> None:
+def test_a_name_that_leads_here_later_is_not_followed(names: Names, waits: list[float]) -> None:
     names.answers["gldv2.example"] = [[PUBLIC], ["127.0.0.1"], [PUBLIC]]
     with faulty(redirect("/secret"), send(b"x")) as server, make_session(policy=POLICY) as session:
         url = f"http://gldv2.example:{server.port}/file"
@@ -163,7 +161,7 @@ def test_a_name_that_leads_to_this_machine_later_is_not_followed(
         assert session.get(url).content == b"x"
 
 
-def test_the_certificate_must_be_of_the_name_that_was_asked_for(
+def test_the_certificate_must_be_of_the_name(
     names: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, authority = tls_context("gldv2.example", tmp_path)
@@ -207,9 +205,7 @@ def test_an_address_is_as_public_as_what_it_reaches(is_one: bool, addresses: str
     assert [one for one in addresses.split() if is_public(one) != is_one] == []
 
 
-def test_a_server_of_ones_own_may_be_anywhere_and_an_official_one_only_where_it_is_public(
-    names: Names,
-) -> None:
+def test_only_an_official_server_must_be_at_a_public_address(names: Names) -> None:
     names.answers["lab.internal"] = [["10.0.0.7"], ["10.0.0.8"], [PUBLIC]]
     with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
         url = f"http://lab.internal:{server.port}/file"
@@ -231,9 +227,7 @@ def test_a_name_that_is_none_is_no_connection(names: Names, name: str) -> None:
     assert names.connected == []
 
 
-def test_an_http_proxy_of_the_environment_is_used_and_resolves_names_itself(
-    names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_http_proxy_resolves_names_itself(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "")
     with faulty(send(b"x")) as proxy, make_session(policy=POLICY) as session:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")

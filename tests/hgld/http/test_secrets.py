@@ -100,9 +100,7 @@ def test_a_login_of_the_official_files_is_used_and_written_nowhere(
 @pytest.mark.parametrize(
     "take", [check_base, lambda it: ScrapeConfig(commons=it), lambda it: ScrapeConfig(sparql=it)]
 )
-def test_an_address_that_is_refused_is_shown_without_its_login(
-    take: Callable[[str], object],
-) -> None:
+def test_a_refused_address_is_shown_without_its_login(take: Callable[[str], object]) -> None:
     places = ("http", f"{LOGIN}@x:port"), ("http", f"{LOGIN}@"), ("http", "ann:s3cr/t@x")
     for scheme, place in (*places, ("ftp", f"{LOGIN}@x")):
         with pytest.raises(ValueError, match="http") as caught:
@@ -115,9 +113,7 @@ def secrets(server: Server) -> dict[str, Any]:
     return {**addresses, "contact": CONTACT}
 
 
-def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
-    small: Small, server: Server, caplog: Logs
-) -> None:
+def test_a_scrape_writes_its_secrets_nowhere(small: Small, server: Server, caplog: Logs) -> None:
     caplog.set_level("DEBUG")
     workspace = small.workspace
     assert small.scrape(**secrets(server)).manifest.outputs == small.clean
@@ -140,7 +136,7 @@ def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
     ids=["hangs up", "500", "401", "redirects"],
 )
 @pytest.mark.usefixtures("waits")
-def test_a_scrape_that_fails_shows_none_of_its_secrets(
+def test_a_scrape_that_fails_shows_no_secret(
     small: Small, server: Server, caplog: Logs, fault: Fault
 ) -> None:
     caplog.set_level("DEBUG")

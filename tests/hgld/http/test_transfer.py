@@ -1,7 +1,5 @@
 """Downloads from a server that breaks off, lies and drips; each fault is proven to fire."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +53,7 @@ def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
     ids=["no version", "a weak one", "replaced meanwhile"],
 )
 @pytest.mark.usefixtures("waits")
-def test_a_file_that_may_be_another_is_fetched_whole(
+def test_another_file_is_fetched_whole(
     tmp_path: Path, named: Fields, second: Fields, ranges: list[str]
 ) -> None:
     with faulty(send(OTHER, named, sent=5000), send(CONTENT, {**named, **second})) as server:
@@ -94,9 +92,7 @@ def test_a_download_breaks_so_often_and_no_more(tmp_path: Path, waits: list[floa
 
 
 @pytest.mark.fault(32, "drip in a download")
-def test_a_download_that_drips_ends_at_its_deadline_and_a_slow_one_is_waited_for(
-    tmp_path: Path,
-) -> None:
+def test_a_download_that_drips_ends_and_a_slow_one_is_waited_for(tmp_path: Path) -> None:
     # Longer between two bytes than the deadline, and shorter than the time-out for a read.
     policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, slowest_bytes_per_s=1000)
     with faulty(drip(60, most=8), send(CONTENT)) as server:
@@ -143,7 +139,7 @@ _PART = {"Content_Range": "bytes 100-10239/10240"}
     ],
     ids=["gzip", "br", "twice", "a part"],
 )
-def test_a_file_that_comes_packed_or_in_part_unasked_is_refused(
+def test_a_file_packed_or_in_part_unasked_is_refused(
     tmp_path: Path, fault: Fault, why: str
 ) -> None:
     with faulty(fault, send(CONTENT)) as server:
@@ -153,9 +149,7 @@ def test_a_file_that_comes_packed_or_in_part_unasked_is_refused(
 
 
 @pytest.mark.parametrize("length", ["0", "9" * 5000, "-1", "²"])
-def test_a_file_may_be_elsewhere_or_empty_or_announced_with_no_length(
-    tmp_path: Path, length: str
-) -> None:
+def test_a_file_may_be_elsewhere_empty_or_without_a_length(tmp_path: Path, length: str) -> None:
     content = b"" if length == "0" else CONTENT
     with faulty(redirect("/elsewhere"), send(content, Content_Length=length)) as server:
         assert fetch(server, tmp_path) == content
@@ -221,28 +215,6 @@ NAME = "train.csv"
 RIGHT = TABLES[NAME].encode()
 
 
-def test_a_file_is_fetched_from_the_web_or_a_folder_byte_for_byte(
-    tables_server: FolderServer, tables: Path, tmp_path: Path
-) -> None:
-    for base in (f"{tables_server.url}/", str(tables)):
-        with open_source(base) as source:
-            source.fetch(NAME, tmp_path / "copy")
-            assert source.size(NAME) == len(RIGHT)
-        assert (tmp_path / "copy").read_bytes() == RIGHT
-        (tmp_path / "copy").unlink()
-    assert tables_server.hits == {NAME: 1}
-    with open_source(str(tables)) as source:  # where it need not be copied
-        assert source.bring(NAME, tmp_path / "copy") == tables / NAME
-    assert not (tmp_path / "copy").exists()
-
-
-def test_a_folder_beside_the_base_can_be_named(tables_server: FolderServer, tables: Path) -> None:
-    (tables / "index").mkdir()
-    for base in (f"{tables_server.url}/index", str(tables / "index")):
-        with open_source(base) as source:
-            assert source.read_text(f"../{NAME}").startswith("id,")
-
-
 def test_a_file_that_a_server_or_folder_lacks_is_not_found(
     tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
@@ -268,38 +240,13 @@ def test_a_server_or_folder_that_is_not_there_is_an_error(tmp_path: Path) -> Non
         pass
 
 
-def test_a_size_the_server_does_not_tell_is_0(
-    tables_server: FolderServer, waits: list[float]
-) -> None:
-    with open_source(tables_server.url) as source:
-        for status in (405, 500):
-            tables_server.statuses[NAME] = status
-            assert source.size(NAME) == 0
-    assert tables_server.refusals[NAME] == 1 + len(waits) + 1
-
-
-def test_only_a_folders_files_can_change(
-    tables_server: FolderServer, tables: Path, tmp_path: Path
-) -> None:
-    kept = Path(shutil.copy(tables / NAME, tmp_path / "kept"))
-    with open_source(str(tables)) as source, open_source(tables_server.url) as web:
-        assert not source.has_changed(NAME, kept)
-        # Of the same size and age: only the bytes tell.
-        kept.write_bytes(RIGHT.swapcase())
-        age = (tables / NAME).stat()
-        os.utime(kept, ns=(age.st_atime_ns, age.st_mtime_ns))
-        assert source.has_changed(NAME, kept)
-        assert not source.has_changed("gone.csv", kept)
-        assert not web.has_changed(NAME, kept)
-
-
 @pytest.mark.parametrize("base", ["", "  ", "ftp://example.org/x", "s3://google-landmark"])
 def test_a_base_that_is_neither_url_nor_folder_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match="folder"):
         check_base(base)
 
 
-def test_a_copy_that_cannot_be_written_is_an_error_of_ours(
+def test_a_copy_that_cannot_be_written_is_our_error(
     tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
     for base in (tables_server.url, str(tables)):

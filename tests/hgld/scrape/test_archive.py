@@ -120,9 +120,7 @@ def test_of_two_files_set_aside_under_one_name_none_is_lost(tmp_path: Path) -> N
 
 @pytest.mark.fault(52, "list of the archive damaged")
 @pytest.mark.parametrize(("size", "there"), [(0, ""), (1, ""), (40, ""), (100, "A")])
-def test_a_list_that_is_cut_costs_answers_and_never_trust(
-    tmp_path: Path, size: int, there: str
-) -> None:
+def test_a_cut_list_costs_answers_and_never_trust(tmp_path: Path, size: int, there: str) -> None:
     _archive(tmp_path)
     os.truncate(tmp_path / SUMS, size)
     assert _loaded(tmp_path, mend=True)[0] == there

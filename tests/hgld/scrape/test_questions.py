@@ -85,11 +85,10 @@ def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspa
         questions = _opened(workspace, config, services)
         gather(questions, _TITLES, superclass_depth=1)
     asked = [form for service, form in server.hits if service == "commons"]
-    assert [(form["maxlag"], form["rvprop"], form["titles"]) for form in asked] == [
-        ("5", "ids", "|".join(_TITLES)),
-        ("5", "ids|content", "Category:Soft|Category:Loop A"),
-        ("5", "ids", "Category:Castle|Category:Loop B"),
-        ("5", "ids|content", "Category:Loop B"),
+    assert {form["maxlag"] for form in asked} == {"5"}
+    assert [form["titles"] for form in asked] == [
+        "|".join(_TITLES),
+        *("Category:Soft|Category:Loop A", "Category:Castle|Category:Loop B", "Category:Loop B"),
     ]
     # The items, which come with what they were merged into; three classes, and one above them.
     assert server.count("sparql") == 3

@@ -40,7 +40,7 @@ GUESSES = [
 
 
 @pytest.mark.parametrize("kind", [*EDITS, *SWITCHES])
-def test_an_event_of_any_kind_reads_back_as_it_was(
+def test_an_event_reads_back_as_it_was(
     workspace: Workspace, kind: events.Edit | events.Switch
 ) -> None:
     event = replace(edited(*CHANGES, *BLIND, *GUESSES), why="“why” ü", seen=7)

@@ -89,7 +89,7 @@ def test_any_interleaving_of_writers_is_one_log(workspace: Workspace, seed: int)
     check_interleaved_writers(workspace, seed)
 
 
-def test_the_log_is_read_again_only_where_another_wrote_to_it(
+def test_the_log_is_read_again_if_another_wrote_it(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, other, lines = OpenLog(workspace), OpenLog(workspace), list[bytes]()
@@ -132,7 +132,7 @@ def test_an_event_is_on_the_disk_before_it_is_done_and_the_copy_comes_after_the_
     assert copy_of(workspace).stat().st_size == size
 
 
-def test_a_log_that_is_only_shown_is_not_touched(
+def test_a_log_only_shown_is_not_touched(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened(workspace, ONE, TWO)
@@ -241,7 +241,7 @@ def test_a_whole_copy_is_not_made_again_of_a_log_that_rotted_unseen(workspace: W
     assert everything(workspace.root) == after
 
 
-def test_a_writer_that_holds_the_lock_is_waited_for(
+def test_a_writer_with_the_lock_is_waited_for(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = OpenLog(workspace)
@@ -318,7 +318,7 @@ def test_what_could_not_be_flushed_does_not_count_and_the_next_append_goes_well(
 
 
 @pytest.mark.fault(133, "disk full or failing while an event is appended")
-def test_a_copy_that_cannot_be_made_at_all_stops_nobody(
+def test_a_copy_that_fails_stops_nobody(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = opened(workspace, ONE)
@@ -343,9 +343,7 @@ def writing(workspace: Workspace, who: str, count: int) -> Forked:
 
 
 @pytest.mark.fault(23, "two reviewers")
-def test_processes_that_append_at_once_lose_nothing_and_one_who_follows_sees_it_all(
-    workspace: Workspace,
-) -> None:
+def test_processes_that_append_at_once_lose_nothing(workspace: Workspace) -> None:
     follower, count = OpenLog(workspace, mend=False), 20
     writers = [writing(workspace, who, count) for who in ("ann", "bob", "zoë")]
     seen = list[Event]()

@@ -74,10 +74,19 @@ def test_lines_come_soon_and_then_seldom(clock: _Clock, caplog: pytest.LogCaptur
 def test_a_terminal_shows_a_bar_and_lines_where_the_log_is_read_elsewhere(
     clock: _Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    shown = io.StringIO()
+    console = rich.console.Console(file=shown, force_terminal=True, width=100, color_system=None)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with progress("scrape: titles", 10) as advance:
-        clock.now_s = 5
-        advance(1)
+    monkeypatch.setattr("hgld.engine.progress.terminal", lambda: console)
+    # What is due is shown at once, which otherwise is done ten times a second.
+    update = rich.progress.Progress.update
+    monkeypatch.setattr("rich.progress.Progress.update", partialmethod(update, refresh=True))
+    with progress("train: happier", 40) as advance:
+        advance(10, note="loss [0.41]")
+        with progress("validate", 8) as inner:
+            inner(2, problems=1)
+        both = shown.getvalue()
+    assert re.search(r"happier .+10/40 loss \[0\.41\].*\nvalidate .+2/8 1 ok, 1 prob", both)
     assert caplog.messages == []
     with progress_in_lines(), progress("scrape: titles", 10) as advance:
         clock.now_s = 10
@@ -92,28 +101,3 @@ def test_a_note_stands_until_the_next(clock: _Clock, caplog: pytest.LogCaptureFi
         clock.now_s = 15
         advance(1)
     assert [numbers(line) for line in caplog.messages] == [[1, 10, 0.41], [2, 10, 0.41]]
-
-
-def test_work_within_work_has_a_bar_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = io.StringIO()
-    console = rich.console.Console(file=shown, force_terminal=True, width=100, color_system=None)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr("hgld.engine.progress.terminal", lambda: console)
-    # What is due is shown at once, which otherwise is done ten times a second.
-    update = rich.progress.Progress.update
-    monkeypatch.setattr("rich.progress.Progress.update", partialmethod(update, refresh=True))
-    with progress("train: happier", 40) as advance:
-        advance(10, note="loss [0.41]")
-        with progress("validate", 8) as inner:
-            inner(2, problems=1)
-        both = shown.getvalue()
-        assert re.search(r"happier .+10/40 loss \[0\.41\].*\nvalidate .+2/8 1 ok, 1 prob", both)
-        with pytest.raises(ValueError, match="inner"), progress("fails", 1):
-            raise ValueError("inner")
-        shown.truncate(0)
-        advance(10)
-    within, _, after = shown.getvalue().partition("20/40")
-    assert re.search(r"train: happier .+$", within)
-    assert after.startswith(" loss [0.41]")
-    assert "validate" not in after
-    assert "fails" not in after

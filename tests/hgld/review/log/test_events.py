@@ -69,21 +69,13 @@ def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: 
         sample | {"classes": labelled("Q2", "Q1")},
         {"effect": "refuse"} | refused | side,
     ]
-    edit_said = {
-        "event": "rename",
-        "decided_at": WHEN,
-        "reviewer": "ann",
-        "why": "one name",
-        "seen": 3,
-    }
-    assert line == {"number": 1} | edit_said
-    (change,) = read_log(workspace).events[0].changes[2:3]
+    said_by = {"event": "rename", "decided_at": WHEN, "reviewer": "ann"}
+    assert line == {"number": 1, **said_by, "why": "one name", "seen": 3}
+    change = read_log(workspace).events[0].changes[2]
     assert list(change.classes) == ["Q2", "Q1"]  # the order in which they are asked
 
 
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
-    unwritten = Event(event="undo", decided_at=WHEN, reviewer="ann", off=(1,))
-    assert (unwritten.number, unwritten.seen, unwritten.of) == (0, 0, 0)
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"), *GUESSES)
     assert list(event.classes) == ["Q1", "Q2"]
     assert event.categories == tuple(CATEGORIES)

@@ -363,10 +363,7 @@ def test_an_unreadable_row_costs_only_its_credit(workspace: Workspace, tables: P
     lines = (b"a,u,x\n", b"b,u,Andr\xe9,l,t\n", b",u,nobody,l,t\n", b"c,u,Ann,l,t\n")
     (tables / ATTRIBUTION).write_bytes(b"".join([HEADER.encode(), *lines]))
     run(workspace, tables)
-    assert [(row[0], row[2]) for row in credited(workspace)] == [
-        ("b", "Andr\ufffd"),
-        ("c", "Ann"),
-    ]
+    assert [(row[0], row[2]) for row in credited(workspace)] == [("b", "Andr\ufffd"), ("c", "Ann")]
 
 
 def test_a_base_without_the_file_makes_no_credits(

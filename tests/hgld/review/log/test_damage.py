@@ -16,12 +16,7 @@ from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
 from hgld.review.log import decisions
 from hgld.review.log.chain import scan
-from hgld.review.log.decisions import (
-    DECISIONS_COPY,
-    DECISIONS_FILE,
-    OpenLog,
-    check_decisions,
-)
+from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, OpenLog, check_decisions
 from hgld.review.log.events import Event, parse_event
 from hgld.review.stage import run_decided, run_review
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, write_acted

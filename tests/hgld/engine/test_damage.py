@@ -148,7 +148,6 @@ def test_a_manifest_of_a_later_version_is_refused(workspace: Workspace) -> None:
         (LANDMARKS.schema.append(pa.field("colour", pa.string())), "colour"),
         (LANDMARKS.schema.set(1, pa.field("landmark_id", pa.int32())), "landmark_id"),
     ],
-    ids=["missing", "extra", "cast"],
 )
 def test_a_drifted_schema_is_refused(workspace: Workspace, schema: pa.Schema, named: str) -> None:
     drifted = dataclasses.replace(LANDMARKS, schema=schema)

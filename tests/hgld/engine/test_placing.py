@@ -114,7 +114,7 @@ def killed_after(survived: int, write: Callable[[], object]) -> int:
 
 
 @pytest.mark.fault(2, "killed while a new output is put in place")
-@pytest.mark.parametrize("stands", [False, True], ids=["the first output", "a later one"])
+@pytest.mark.parametrize("stands", [False, True])
 def test_a_run_killed_at_any_call_leaves_one_of_two_outputs(
     workspace: Workspace, tmp_path: Path, stands: bool
 ) -> None:

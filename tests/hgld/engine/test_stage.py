@@ -15,15 +15,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
 from tests.hgld.engine import builds
-from tests.hgld.engine.builds import (
-    METADATA,
-    REPORT,
-    SCRAPE,
-    landmarks,
-    write_categories,
-    write_landmarks,
-    write_report,
-)
+from tests.hgld.engine.builds import METADATA, SCRAPE, landmarks, write_categories, write_landmarks
 from tests.worlds.forked import Forked
 
 
@@ -167,7 +159,7 @@ def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> No
     assert "rows" not in words
 
 
-@pytest.mark.parametrize("stands", [False, True], ids=["the first run", "a later run"])
+@pytest.mark.parametrize("stands", [False, True])
 def test_a_stage_runs_while_its_process_has_the_lock(workspace: Workspace, stands: bool) -> None:
     assert stage_status(workspace, METADATA).state == "missing"
     if stands:
@@ -192,8 +184,8 @@ def test_a_stage_runs_while_its_process_has_the_lock(workspace: Workspace, stand
 def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     builds.write_categories(workspace, ["ok", "ok"])
-    write_report(workspace)
-    stages = [(METADATA, {"count": 2}), (SCRAPE, {}), (REPORT, {})]
+    builds.write_report(workspace)
+    stages = [(METADATA, {"count": 2}), (SCRAPE, {}), (builds.REPORT, {})]
     assert [one.state for one in build_status(workspace, stages)] == ["done"] * 3
     first, *others = build_status(workspace, [(METADATA, {"count": 3}), *stages[1:]])
     assert first.state == "stale"
@@ -204,8 +196,8 @@ def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
 
 
 def test_what_a_run_did_not_read_makes_it_not_stale(workspace: Workspace) -> None:
-    write_report(workspace, dataclasses.replace(REPORT, inputs=()))
-    assert stage_status(workspace, REPORT).state == "done"  # and no landmarks are there
+    builds.write_report(workspace, dataclasses.replace(builds.REPORT, inputs=()))
+    assert stage_status(workspace, builds.REPORT).state == "done"  # and no landmarks are there
 
 
 def test_a_damaged_input_is_told_of_in_the_status_of_what_reads_it(workspace: Workspace) -> None:
@@ -219,16 +211,16 @@ def test_a_damaged_input_is_told_of_in_the_status_of_what_reads_it(workspace: Wo
 @pytest.mark.fault(5, "a file that a stage reads is not what another stage wrote")
 def test_a_file_of_another_stage_is_read_only_as_it_was_written(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
-    write_report(workspace)
-    reads, writes = REPORT.output_files, ("copy.txt",)
+    builds.write_report(workspace)
+    reads, writes = builds.REPORT.output_files, ("copy.txt",)
     reader = Stage(name="cluster", version=1, input_files=reads, output_files=writes)
-    clean = write_report(workspace, reader, "copy.txt")
+    clean = builds.write_report(workspace, reader, "copy.txt")
     path = workspace.path("report.txt")
     path.write_text(path.read_text().replace("text", "tuxt", 1))
     with pytest.raises(DamagedError, match=r"report\.txt"):
-        write_report(workspace, reader, "copy.txt")
-    write_report(workspace)
-    again = write_report(workspace, reader, "copy.txt")
+        builds.write_report(workspace, reader, "copy.txt")
+    builds.write_report(workspace)
+    again = builds.write_report(workspace, reader, "copy.txt")
     assert (again.skipped, again.manifest) == (True, clean.manifest)
 
 

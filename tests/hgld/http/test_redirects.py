@@ -9,7 +9,7 @@ from hgld.errors import FetchError
 from hgld.http.connections import is_public
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
-from hgld.http.session import failure, make_session
+from hgld.http.session import make_session
 from hgld.http.transfer import download
 from tests.worlds.gldv2.faulty_server import faulty, redirect, send
 from tests.worlds.gldv2.names import PUBLIC, Names, tls_context
@@ -216,15 +216,6 @@ def test_only_an_official_server_must_be_at_a_public_address(names: Names) -> No
         with pytest.raises(FetchError, match="not a public"):
             session.get("http://commons.wikimedia.org/w/")
     assert names.connected == ["10.0.0.7", "10.0.0.8"]
-
-
-# A label of 70 letters is too long for a name: that is found before anybody is asked.
-@pytest.mark.parametrize("name", ["nowhere.example", f"{'a' * 70}.example"])
-def test_a_name_that_is_none_is_no_connection(names: Names, name: str) -> None:
-    with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
-        session.get(f"http://{name}/")
-    assert "host name" in str(failure("http://x/", caught.value))
-    assert names.connected == []
 
 
 def test_an_http_proxy_resolves_names_itself(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hgld.engine.logins import login_of, redacted
+from hgld.engine.logins import redacted
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
@@ -67,12 +67,6 @@ def leaking(root: Path) -> list[tuple[str, str]]:
 )
 def test_a_text_is_shown_without_the_logins_of_its_addresses(text: str, expected: str) -> None:
     assert redacted(text) == expected
-
-
-def test_a_login_is_read_as_it_was_meant() -> None:
-    assert login_of(with_login("https://example.org")) == ("ann", "s3cr@t")
-    assert login_of("https://ann@example.org") == ("ann", "")
-    assert login_of("https://example.org/a@b") is None
 
 
 @pytest.mark.fault(43, "secret in an address")
@@ -133,7 +127,6 @@ def test_a_scrape_writes_its_secrets_nowhere(small: Small, server: Server, caplo
 @pytest.mark.parametrize(
     "fault",
     [hang_up, reply(500, b"no"), reply(401, b"no"), reply(302, b"", Location="http://a:s3cr@b/")],
-    ids=["hangs up", "500", "401", "redirects"],
 )
 @pytest.mark.usefixtures("waits")
 def test_a_scrape_that_fails_shows_no_secret(

@@ -200,15 +200,6 @@ def test_what_a_spreadsheet_may_have_made_is_asked_about(clustered: Workspace, n
     assert sheets.apply_sheet(clustered, again, "ann").unchanged == 1
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["寺", "#1 church", "Ära", "true church", "e5 road", "100 m tower", "Route 66", "18th century"],
-)
-def test_other_new_names_are_not_asked_about(clustered: Workspace, name: str) -> None:
-    decide(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
-    assert names_of(clustered) == {"Q10": name}
-
-
 def test_a_name_that_was_renamed_since_the_export_has_its_new_name(clustered: Workspace) -> None:
     decide(clustered, {"Q16970": CHURCH})
     before = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})

@@ -7,13 +7,11 @@ import pyarrow as pa
 import pytest
 
 from hgld.engine.stage import StageReport
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.flows.build import known_settings, load_step
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ParentsConfig
-from hgld.scrape.parents import STAGE, asked_categories, rows_of_parents, run_parents
+from hgld.scrape.parents import asked_categories, rows_of_parents, run_parents
 from hgld.scrape.verify import archive_findings
 from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents
 from hgld.tables import CLASSES, PARENTS
@@ -105,7 +103,7 @@ _MANY = [f"{n:02}" for n in range(21)]
         ({"A": _MANY, "19": "X", "20": "Y"}, ["20"], 2, ("ok", None, _MANY, "X")),
     ],
 )
-def test_a_category_has_its_parents_and_those_of_them_as_far_as_they_are_known(
+def test_a_category_has_its_parents_and_theirs_as_far_as_known(
     parents: Mapping[str, Sequence[str]],
     failed: Sequence[str],
     levels: int,
@@ -163,19 +161,6 @@ def test_a_refresh_asks_for_them_again(small: Small, server: Server, scraped: Wo
     assert found_parents(scraped) == FOUND_PARENTS
     assert kept_answers(scraped.path(COMMONS_PARENTS)) == kept
     assert len(kept_answers(scraped.path("raw/refresh-1/commons-parents"))) == len(kept)
-
-
-def test_other_settings_make_it_stale(server: Server, scraped: Workspace) -> None:
-    run_small(scraped, server)
-
-    def state(**sections: dict[str, object]) -> str:
-        scrape = {"commons": server.commons, **sections.get("scrape", {})}
-        step = load_step("parents", {**sections, "scrape": scrape})
-        return stage_status(scraped, STAGE, known_settings(scraped, step, STAGE)).state
-
-    assert state() == state(scrape={"superclass_depth": 3}) == "done"
-    assert state(parents={"levels": 1}) == "stale"
-    assert state(scrape={"commons": "http://127.0.0.1:1/w/"}) == "stale"
 
 
 @pytest.mark.fault(51, "archived answer altered, gone or added")

@@ -52,7 +52,6 @@ def _pages(titles: Sequence[str], left_out: str = "") -> RawAnswer:
         # An answer that spoke of nothing it was asked for is not kept.
         ("", "F", "ABCD EF E F", {"F": "asked twice"}, "ABCD E"),
     ],
-    ids=["refused", "left out"],
 )
 def test_a_batch_with_a_bad_key_is_halved_down_to_it(
     tmp_path: Path, refused: str, left_out: str, batches: str, failed: dict[str, str], kept: str

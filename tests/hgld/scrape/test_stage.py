@@ -14,7 +14,6 @@ from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.stage import EVIDENCE_STAGE, run_scrape
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, LANDMARKS, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
-from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.scraping import (
     STATUSES,
@@ -222,22 +221,6 @@ def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, faul
     assert small.scrape().skipped
     assert len(server.hits) == asked + 2
     assert _rows(small.workspace) == EVIDENCE
-
-
-def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(small_wikimedia.STATEMENTS, "Q104", [("P1282", "Tag:new=yes", "Normal")])
-    scraped.server.refuses = _is_evidence
-    scraped.scrape(refresh=True)
-    assert scraped.server.fired
-    assert scraped.workspace.manifest("refresh") is not None
-    # What stands is not replaced by rows that only failed.
-    assert _rows(scraped.workspace) == EVIDENCE
-    scraped.server.refuses = None
-    asked = len(scraped.server.hits)
-    scraped.scrape()
-    assert len(scraped.server.hits) == asked + 2
-    new = ("Q104", "P1282", "Tag:new=yes")
-    assert _rows(scraped.workspace) == [*EVIDENCE[:-1], new, EVIDENCE[-1]]
 
 
 def test_a_contact_is_needed_only_for_what_is_missing(

@@ -83,10 +83,7 @@ def test_one_refused_key_does_not_fail_its_batch(
     assert server.fired
     assert small.statuses() == STATUSES | {9: "failed"}
     server.refuses = None
-    before = len(server.hits)
     assert small.scrape().manifest.outputs == small.clean
-    # The page or the item, and then its class; and evidence of all classes, in two batches.
-    assert len(server.hits) - before <= 3 + 2
 
 
 def test_a_malformed_id_reaches_no_query(
@@ -168,7 +165,7 @@ _QUERY = '{"batchcomplete": true, "query"'
         ("commons", _QUERY, "", "7"),
         ("commons", _QUERY, "", _DEEP),
     ],
-    ids=range(11),  # one of them is long
+    ids=range(11),
 )
 def test_an_odd_answer_fails_its_rows_and_is_not_kept(
     small: Small, server: Server, service: str, where: str, part: str, odd: str

@@ -172,7 +172,7 @@ def test_an_event_that_is_none_is_refused(values: dict[str, Any], name: str) -> 
         ({"changes": [{"classes": {"Q1": "x"}, "effect": "ignore", "note": "\x1b"}]}, "note"),
     ],
 )
-def test_a_line_of_a_later_version_is_named_and_nothing_is_read_past_it(
+def test_a_line_of_a_later_version_is_named(
     workspace: Workspace, damage: dict[str, Any], name: str
 ) -> None:
     content = event_content(edited(CHANGES[0])) | damage

@@ -57,7 +57,6 @@ def _label(qid: str, language: str, text: str) -> Binding:
         {"type": "uri", "value": "http://www.wikidata.org/.well-known/genid/abc"},
         None,
     ],
-    ids=["blank node", "Virtuoso's", "genid", "no value"],
 )
 @pytest.mark.parametrize("prop", ["P31", "P1282", "P1709", "P8814"])
 def test_an_unknown_value_is_none_but_counts_for_the_rank(value: Term | None, prop: str) -> None:
@@ -121,21 +120,8 @@ def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:
 
 def test_only_a_q_id_that_a_table_can_hold_gets_into_a_query() -> None:
     assert all(map(is_qid, ("Q1", "Q9200000001", f"Q{(1 << 63) - 1}")))
-    others = (
-        "",
-        "Q",
-        "Q0",
-        "Q01",
-        "X1",
-        "Q1 ",
-        "Q1\n",
-        "q1",
-        "Q1}",
-        "Q²",
-        f"Q{1 << 63}",
-        f"Q{10**20}",
-    )
-    assert [text for text in others if is_qid(text)] == []
+    odd = ("", "Q", "Q0", "Q01", "X1", "Q1 ", "Q1\n", "q1", "Q1}", "Q²", f"Q{1 << 63}")
+    assert [text for text in odd if is_qid(text)] == []
 
 
 def _evidence(prop: str, text: str, rank: str = "Normal", kind: str = "literal") -> Binding:

@@ -207,13 +207,11 @@ def test_a_malformed_retry_after_names_no_time(header: str) -> None:
     assert retry_after_s({"Retry-After": header}) is None
 
 
-def test_waits_after_faults_double_up_to_a_minute_and_end(waits: list[float]) -> None:
+def test_waits_double_up_to_a_minute_and_all_of_a_request_end(waits: list[float]) -> None:
     patience = Patience(HttpPolicy(attempts=9, backoff_s=1.0), "http://example.org")
     assert [patience.fault("broken") for _ in range(9)] == [True] * 8 + [False]
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
-
-
-def test_patience_is_for_all_waits_of_a_request_together(waits: list[float]) -> None:
+    waits.clear()
     patience = Patience(HttpPolicy(patience_s=100.0), "http://example.org")
     answers = [patience.busy("busy", {"Retry-After": "40"}) for _ in range(3)]
     assert answers == [True, True, False]

@@ -92,7 +92,9 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     assert Change(classes={"Q1": "x"}, effect="ignore", group="g").content[1] is None
 
 
-NAMED = {"hierarchical_label": "x"}
+TEXTS = ("note", "renamed_from", "of_reviewer", "group", "hierarchical_label")
+LABEL, SIDE = "hierarchical_label", "natural_or_human_made"
+NAMED = {LABEL: "x"}
 GUESS = {"classes": {}, "categories": ("c",)}
 
 
@@ -102,23 +104,17 @@ GUESS = {"classes": {}, "categories": ("c",)}
         ({"classes": {}}, "class"),
         ({"classes": {"Q1": "\ud800"}}, "ud800"),
         ({"effect": "praise"}, "effect.*praise"),
-        ({"effect": "assign"}, "hierarchical_label"),
-        ({"effect": "assign", "hierarchical_label": " "}, "hierarchical_label"),
+        *(({"effect": "assign", LABEL: name}, LABEL) for name in (None, " ")),
         (NAMED | {"effect": "assign"}, "natural_or_human_made"),
         (NAMED | {"effect": "assign", "natural_or_human_made": "made"}, "'made'"),
         (NAMED | {"effect": "opinion"}, "natural_or_human_made"),
-        ({"effect": "opinion", "natural_or_human_made": "natural"}, "hierarchical_label"),
+        ({"effect": "opinion", SIDE: "natural"}, LABEL),
         ({"effect": "sample"}, "of_reviewer"),
-        ({"effect": "comment"}, "note"),
-        ({"effect": "comment", "note": " \n"}, "note"),
+        *(({"effect": "comment", "note": note}, "note") for note in ("", " \n")),
         ({"effect": "group", "group": " "}, "group"),
         ({"note": 5}, "note"),
         ({"note": "\ud800"}, "note"),
-        ({"note": "a\x1bb"}, "note"),
-        ({"renamed_from": "\x9b"}, "renamed_from"),
-        ({"of_reviewer": "\u202e"}, "of_reviewer"),
-        ({"group": "\0"}, "group"),
-        ({"hierarchical_label": "\x7f"}, "hierarchical_label"),
+        *(({name: f"a{odd}"}, name) for name in TEXTS for odd in "\0\x1b\x7f\x9b\u202e"),
         ({"categories": ("c",)}, "categor"),
         ({"effect": "fill", "categories": ("c",)}, "class"),
         ({"effect": "refuse", "classes": {}}, "category"),
@@ -136,9 +132,7 @@ def test_a_change_that_says_nothing_clear_is_refused(values: dict[str, Any], nam
     ("values", "name"),
     [
         ({"event": "praise"}, "event"),
-        ({"reviewer": " "}, "reviewer"),
-        ({"reviewer": "j\udcffrg"}, "reviewer"),
-        ({"reviewer": "a\x1bb"}, "reviewer"),
+        *(({"reviewer": name}, "reviewer") for name in (" ", "j\udcffrg", "a\x1bb")),
         ({"why": "\x9b"}, "why"),
         *(
             ({"decided_at": at}, "decided_at")

@@ -200,14 +200,6 @@ def test_what_a_run_did_not_read_makes_it_not_stale(workspace: Workspace) -> Non
     assert stage_status(workspace, builds.REPORT).state == "done"  # and no landmarks are there
 
 
-def test_a_damaged_input_is_told_of_in_the_status_of_what_reads_it(workspace: Workspace) -> None:
-    write_landmarks(workspace, 2)
-    builds.write_categories(workspace, ["ok", "ok"])
-    shard = workspace.shards(LANDMARKS)[0]
-    shard.write_bytes(shard.read_bytes()[:-1])
-    assert shard.name in stage_status(workspace, SCRAPE).reason
-
-
 @pytest.mark.fault(5, "a file that a stage reads is not what another stage wrote")
 def test_a_file_of_another_stage_is_read_only_as_it_was_written(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)

@@ -14,15 +14,9 @@ from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.stage import EVIDENCE_STAGE, run_scrape
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, LANDMARKS, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
+from tests.worlds.wikimedia import scraping
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.scraping import (
-    STATUSES,
-    Small,
-    fast_config,
-    kept_answers,
-    write_categories,
-    written,
-)
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, written
 from tests.worlds.wikimedia.small import EVIDENCE, Server
 
 
@@ -39,7 +33,7 @@ def test_every_landmark_ends_in_one_row(small: Small) -> None:
 
 
 def test_moved_categories_are_followed(small: Small, server: Server, tmp_path: Path) -> None:
-    path = write_categories(tmp_path / "moved.csv", "Moved", "Deleted", "Nowhere")
+    path = scraping.write_categories(tmp_path / "moved.csv", "Moved", "Deleted", "Nowhere")
     small.scrape(path)
     assert set(small.statuses().values()) == {"no_page"}
     # None of the pages is there: the answer is asked for once more, in halves.
@@ -202,7 +196,7 @@ def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> 
     # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
     assert {"Q102", "Q104"} <= set(scraped.workspace.read(CLASSES)["class_qid"].to_pylist())
     # No superclass is asked about.
-    kept = [one.keys for one in kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
+    kept = [one.keys for one in scraping.kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
     assert kept == [tuple(_CLASSES[:3]), tuple(_CLASSES[3:])]
 
 

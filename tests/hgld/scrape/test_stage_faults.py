@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from hgld.errors import FetchError
-from hgld.http.patience import HttpPolicy
 from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES, CLASSES
 from tests.worlds.wikimedia import kills
-from tests.worlds.wikimedia.faults import Fault, reply, stall
+from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.scraping import STATUSES, Small, kept_answers, write_categories, written
 from tests.worlds.wikimedia.small import Server, serving
 
@@ -54,18 +53,6 @@ def test_a_fault_that_passes_leaves_no_trace(
     if report.manifest.failed:  # a query of one item that failed is not repeated in the same run
         report = small.scrape()
     assert server.fired == [where[0]]
-    assert report.manifest.outputs == small.clean
-
-
-@pytest.mark.fault(156, "429, 5xx, HTML, cut, short, dripping, stalled or no answer")
-@pytest.mark.usefixtures("waits")
-def test_a_service_that_says_nothing_is_left_in_time(
-    small: Small, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hgld.scrape.services.POLICY", HttpPolicy(read_timeout_s=0.2))
-    server.faults["commons", 0] = server.faults["sparql", 0] = stall(60)
-    report = small.scrape(attempts=9)
-    assert server.fired == ["commons", "sparql"]
     assert report.manifest.outputs == small.clean
 
 

@@ -7,35 +7,27 @@ import pytest
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import active_edits, standing_of
 from hgld.review.log.undoing import Courses, Toggle, dependents, jump, redo, revert, undo
-from tests.hgld.review.log.acts import (
-    CATEGORIES,
-    assigned,
-    edited,
-    guessed,
-    ignored,
-    numbered,
-    said,
-)
-from tests.hgld.review.log.programs import REVIEWERS, check_back_and_forth, program, take
+from tests.hgld.review.log import acts
+from tests.hgld.review.log.acts import assigned, edited, guessed, numbered, said, take
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_reviews_of_several_persons_stand_where_a_slow_reading_says(seed: int) -> None:
-    events, growing = program(seed, 45), Courses()
+    events, growing = acts.program(seed, 45), Courses()
     assert {event.event for event in events} & {"undo", "redo", "revert", "restore", "jump"}
     for place, event in enumerate(events, start=1):
         growing.take(event)  # as a page does
-        for who in REVIEWERS:
+        for who in acts.REVIEWERS:
             assert growing.undo(who) == undo(events[:place], who)
             assert growing.redo(who) == redo(events[:place], who)
 
 
-@pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])
+@pytest.mark.parametrize("reviewers", [("ann",), acts.REVIEWERS])
 @pytest.mark.parametrize("seed", range(6))
 def test_undo_goes_back_to_the_empty_log_and_redo_returns(
     seed: int, reviewers: tuple[str, ...]
 ) -> None:
-    check_back_and_forth(seed, reviewers)
+    acts.check_back_and_forth(seed, reviewers)
 
 
 def log_of_three() -> list[Event]:
@@ -88,7 +80,7 @@ def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
 
 
 def test_what_decides_again_on_the_same_depends_on_an_edit() -> None:
-    one, two, three, *_ = CATEGORIES
+    one, two, three, *_ = acts.CATEGORIES
     events = numbered(
         edited(assigned("Q1", "Q2"), guessed(one, two)),
         edited(said("Q2", "Q9", effect="ignore")),
@@ -100,17 +92,6 @@ def test_what_decides_again_on_the_same_depends_on_an_edit() -> None:
     assert dependents(events, 5) == []
     take(events, revert(events, 2), "ann")
     assert [event.number for event in dependents(events, 1)] == [5]
-
-
-def test_the_last_edit_on_a_class_is_in_force_with_who_made_it_and_its_label_then() -> None:
-    events = numbered(
-        edited(assigned("Q1", "Q2"), who="ann"),
-        edited(Change(classes={"Q1": "as it is called now"}, effect="ignore", note="n"), who="bob"),
-    )
-    found = standing_of(events).decisions()
-    bobs = replace(ignored("Q1", "bob"), class_label="as it is called now", note="n")
-    assert found["Q1"] == bobs
-    assert (found["Q2"].reviewer, found["Q2"].hierarchical_label) == ("ann", "church")
 
 
 def opinion(qid: str, label: str | None, who: str) -> Event:

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -120,16 +119,12 @@ def test_sure_proposals_count_unseen_and_one_to_ask_never_does(clustered: Worksp
     assert [*unseen(clustered).values()] == [*[undecided] * 3, decided]
 
 
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [
-        *(({"accept_above": least}, "accept_above") for least in (-0.1, 1.1, float("nan"))),
-        ({"accept_proposals": True, "accept_above": 0.9}, "accept_proposals"),
-    ],
-)
-def test_settings_that_are_not_clear_are_refused(settings: dict[str, Any], word: str) -> None:
-    with pytest.raises(ValueError, match=word):
-        ReviewConfig(**settings)
+def test_settings_that_are_not_clear_are_refused() -> None:
+    for least in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="accept_above"):
+            ReviewConfig(accept_above=least)
+    with pytest.raises(ValueError, match="accept_proposals"):
+        ReviewConfig(accept_proposals=True, accept_above=0.9)
 
 
 def test_later_stages_settle_decisions_and_wait_for_open_classes(workspace: Workspace) -> None:

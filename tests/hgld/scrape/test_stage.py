@@ -98,7 +98,6 @@ def test_wikimedia_is_not_asked_without_a_contact_nor_in_a_replay(
     [
         ("landmark,category\n1,x\n", "landmark_id"),
         ("landmark_id,category\n1,x\n\n1,y\n", "row 4 repeats landmark_id 1 of train from row 2"),
-        ("landmark_id,category\n,x\n", "row 2"),
         ("landmark_id,category\n1,x\n-2,y\n", "row 3"),
         (f"landmark_id,category\n{'9' * 5_000},x\n", "row 2"),
         ("split,landmark_id,category\ntest,1,x\n", "row 2 must have split"),
@@ -115,18 +114,17 @@ def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, to
 @pytest.mark.parametrize(
     ("cls", "name", "bad"),
     [
-        (ScrapeConfig, "commons", "commons.wikimedia.org"),
-        (ScrapeConfig, "commons", "http://x/w/api.php"),
+        *(
+            (ScrapeConfig, "commons", bad)
+            for bad in ("commons.wikimedia.org", "http://x/w/api.php")
+        ),
         (ScrapeConfig, "sparql", "ftp://x/sparql"),
         (ScrapeConfig, "titles_per_request", 51),
-        (ScrapeConfig, "items_per_request", 0),
-        (ScrapeConfig, "items_per_request", 501),
+        *((ScrapeConfig, "items_per_request", bad) for bad in (0, 501)),
         (ScrapeConfig, "requests_at_once", 4),
         (ScrapeConfig, "superclass_depth", -1),
         (ScrapeConfig, "attempts", 0),
-        (ParentsConfig, "levels", 0),
-        (ParentsConfig, "levels", 3),
-        (ParentsConfig, "levels", True),
+        *((ParentsConfig, "levels", bad) for bad in (0, 3, True)),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_by_its_name(

@@ -18,17 +18,6 @@ def end(title: str, pages: CommonsPages, texts: dict[str, str]) -> tuple[str, st
     return landing.status, landing.title, landing.qid
 
 
-def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
-    known, first, last = Knowledge(), "Category:A", "Category:B"
-    assert known.walk(first) == (known.pages, first)
-    known.pages.add(answer_of([first], {"pages": [soft_page(first)]}))
-    assert known.walk(first) == (known.redirects, first)
-    known.redirects = answers.read_texts({first: "{{Category redirect|B}}"})
-    assert known.walk(first) == (known.pages, last)
-    known.pages.add(answer_of([last], {"pages": [{"title": last, "pageid": 2}]}))
-    assert known.walk(first) == known.pages[last]
-
-
 def test_soft_and_hard_redirects_in_one_ring_are_a_loop() -> None:
     hard = [{"from": "Category:B", "to": "Category:A"}]
     query = {"redirects": hard, "pages": [soft_page("Category:A")]}

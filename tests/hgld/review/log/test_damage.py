@@ -15,9 +15,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
 from hgld.review.log import decisions
-from hgld.review.log.chain import scan
+from hgld.review.log.chain import scan, sealed
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, OpenLog, check_decisions
-from hgld.review.log.events import Event, parse_event
+from hgld.review.log.events import Event, event_content, parse_event
 from hgld.review.stage import run_decided, run_review
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, write_acted
 from tests.worlds.builders import write_proposals
@@ -159,12 +159,18 @@ def swap(lines: list[bytes], chance: random.Random) -> None:
     lines[one], lines[other] = lines[other], lines[one]
 
 
+def shorten(lines: list[bytes], chance: random.Random) -> None:
+    del lines[chance.randrange(len(lines)) :]
+
+
+ADDED = edited(assigned("Q1"))
 DAMAGES: list[tuple[int, Damage]] = [
     (18, lambda data, chance: flip(data, chance.randrange(len(data)), chance.randrange(8))),
     (2, lambda data, chance: flip(data, len(data) - 1, chance.randrange(8))),
     (6, lambda data, chance: data[: chance.randrange(len(data))]),
     (2, relined(swap)),
     (2, relined(lambda lines, chance: lines.pop(chance.randrange(len(lines))))),
+    (3, relined(shorten)),
     (1, relined(lambda lines, chance: lines.insert(chance.randrange(len(lines)), lines[0]))),
     (2, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
     (2, lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:]),
@@ -178,6 +184,12 @@ OUTCOMES = {
     COPY: {"named", "healed"},
     BOTH: {"named", "restored as told"},
 }
+
+
+def another(data: bytes, _: random.Random) -> bytes:
+    """Returns the log of another build, whole and of as many lines."""
+    events = (edited(assigned(f"R{number}")) for number in range(data.count(b"\n")))
+    return sealed(b"", map(event_content, events))
 
 
 def drawn(chance: random.Random, rounds: int) -> list[Damage]:
@@ -196,7 +208,7 @@ def seen_by_an_open_log(workspace: Workspace) -> list[Event] | None:
 def appended(log: OpenLog) -> Event | str:
     """Appends an event; returns it, or why that was refused."""
     try:
-        return log.append(edited(assigned("Q1")))
+        return log.append(ADDED)
     except DamagedError as error:
         return str(error)
 
@@ -294,7 +306,7 @@ def check_an_open_log(
     paths = [log_of(workspace), copy_of(workspace)]
     clean, chance, seen = log_of(workspace).read_bytes(), random.Random(seed), Counter[str]()
     events = list(decisions.read_log(workspace).events)
-    for damage in drawn(chance, rounds):
+    for damage in [*drawn(chance, rounds), another]:
         for path in paths:
             path.write_bytes(clean)
         log = OpenLog(workspace)
@@ -306,17 +318,25 @@ def check_an_open_log(
             assert "decisions.jsonl" in added
             assert [path.read_bytes() for path in paths] == damaged
             assert log.events == events
+            for path in paths:
+                path.write_bytes(clean)
+            assert log.sync() == []
+            assert log.append(ADDED).number == len(events) + 1
             seen["named"] += 1
             continue
         assert log.events == list(decisions.read_log(workspace).events) == [*events, added]
         assert log_of(workspace).read_bytes().startswith(clean)
         assert added.number == len(events) + 1
+        if len(damaged[1]) != len(clean):  # one of this size is compared when the log is opened
+            assert check_decisions(workspace) == []
         seen["healed"] += 1
     return seen
 
 
 @pytest.mark.usefixtures("unflushed")
+@pytest.mark.fault(22, "copy of decisions damaged")
 @pytest.mark.fault(131, "log of decisions damaged while it is open")
+@pytest.mark.fault(132, "killed while the log of decisions is copied")
 @pytest.mark.parametrize("names", [LOG, COPY, BOTH])
 def test_no_damage_to_an_open_log_is_built_upon(
     workspace: Workspace, names: tuple[str, ...]

@@ -13,9 +13,8 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.review.log import decisions
-from hgld.review.log.chain import sealed
 from hgld.review.log.decisions import OpenLog, append_decisions, check_decisions, log_lock, read_log
-from hgld.review.log.events import Event, event_content, parse_event
+from hgld.review.log.events import Event, parse_event
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, random_edit, random_switch
 from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import copy_of, flip, log_of
@@ -145,75 +144,11 @@ def test_a_log_only_shown_is_not_touched(workspace: Workspace) -> None:
     assert everything(workspace.root) == before
 
 
-def others(count: int) -> bytes:
-    """Another log, whole; that of five lines has the size of ours."""
-    events = (edited(assigned(f"R{number}")) for number in range(1, count + 1))
-    return sealed(b"", map(event_content, events))
-
-
-def cut_to_two(data: bytes) -> bytes:
-    return b"".join(data.splitlines(keepends=True)[:2])
-
-
-def flipped(data: bytes) -> bytes:
-    return flip(data, len(data) // 2, 0)
-
-
-@pytest.mark.fault(131, "log of decisions damaged while it is open")
-@pytest.mark.parametrize(
-    ("damage", "has_copy", "text"),
-    [
-        (cut_to_two, True, "line 2.*`cp "),
-        (cut_to_two, False, "earlier lines"),
-        (lambda _: None, True, "gone.*`cp "),
-        (lambda _: None, False, "earlier lines"),
-        (flipped, True, "line 3.*`cp "),
-        (lambda _: others(5), False, "earlier lines"),
-        (lambda data: data + data.splitlines(keepends=True)[2], True, "line 6"),
-    ],
-)
-def test_a_damaged_log_is_not_appended_to_until_it_is_back(
-    workspace: Workspace, damage: Callable[[bytes], bytes | None], has_copy: bool, text: str
-) -> None:
-    log = opened(workspace, *(edited(assigned(f"Q{number}")) for number in range(1, 6)))
-    clean, events = log_of(workspace).read_bytes(), list(log.events)
-    assert len(others(5)) == len(clean)
-    for path in (log_of(workspace),) if has_copy else (log_of(workspace), copy_of(workspace)):
-        damaged = damage(clean)
-        path.unlink() if damaged is None else path.write_bytes(damaged)
-    after = everything(workspace.root)
-    for call in (log.sync, lambda: log.append(THREE), log.sync):
-        with pytest.raises(DamagedError, match=text):
-            call()
-        assert log.events == events
-        assert everything(workspace.root) == after
-    for path in (log_of(workspace), copy_of(workspace)):
-        path.write_bytes(clean)
-    assert log.sync() == []
-    assert log.append(THREE).number == 6
-    assert check_decisions(workspace) == []
-
-
-@pytest.mark.fault(22, "copy of decisions damaged")
-@pytest.mark.fault(132, "killed while the log of decisions is copied")
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[: data.index(b"\n") + 1], lambda data: data[:-30], lambda _: None]
-)
-def test_a_damaged_copy_is_made_again(
-    workspace: Workspace, damage: Callable[[bytes], bytes | None]
-) -> None:
-    log, copy = opened(workspace, ONE, TWO), copy_of(workspace)
-    damaged = damage(copy.read_bytes())
-    copy.unlink() if damaged is None else copy.write_bytes(damaged)
-    log.append(THREE)
-    wholly(workspace, ONE, TWO, THREE)
-
-
 def test_a_whole_copy_is_not_made_again_of_a_log_that_rotted_unseen(workspace: Workspace) -> None:
     """A bit that flips on the disk changes no time; the copy is then what is left."""
     log = opened(workspace, ONE, TWO)
     path, before = log_of(workspace), log_of(workspace).stat()
-    path.write_bytes(flipped(data := path.read_bytes()))
+    path.write_bytes(flip(data := path.read_bytes(), len(data) // 2, 0))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     copy_of(workspace).write_bytes(data[: data.index(b"\n") + 1])
     after = everything(workspace.root)

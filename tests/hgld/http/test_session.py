@@ -86,9 +86,7 @@ def test_a_refusal_is_not_tried_again_and_blames_the_contact(server: Server, sta
         *(drip(0.05, where) for where in DRIPPING),
     ],
 )
-def test_a_broken_answer_is_asked_for_again(
-    server: Server, waits: list[float], fault: Fault
-) -> None:
+def test_a_broken_answer_is_asked_again(server: Server, waits: list[float], fault: Fault) -> None:
     server.faults["sparql", 0] = fault
     assert b"bindings" in post(server).content
     assert server.fired == ["sparql"]
@@ -259,9 +257,7 @@ def test_a_plain_answer_beyond_the_limit_is_refused(server: Server, length: str 
 
 @pytest.mark.fault(31, "answer packed in another way")
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "gzip,br", "x" * 99])
-def test_an_answer_packed_otherwise_is_refused(
-    server: Server, waits: list[float], encoding: str
-) -> None:
+def test_another_packing_is_refused(server: Server, waits: list[float], encoding: str) -> None:
     server.faults["sparql", 0] = packed(gzip.compress(BOMB), encoding)
     with pytest.raises(AnswerError, match="gzip"):
         post(server, LIMIT)

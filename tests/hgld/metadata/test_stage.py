@@ -274,9 +274,7 @@ def test_an_error_page_is_not_kept(workspace: Workspace, tables_server: FolderSe
     assert csv_damages(workspace) == []
 
 
-def test_files_put_there_by_hand_are_taken(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
+def test_files_put_by_hand_are_taken(workspace: Workspace, tables_server: FolderServer) -> None:
     shutil.copytree(tables_server.folder, workspace.path(FOLDER))
     assert csv_damages(workspace) == []
     run(workspace, tables_server.url)
@@ -289,9 +287,7 @@ def test_files_put_there_by_hand_are_taken(
 
 
 @pytest.mark.fault(47, "record of the official CSVs damaged")
-def test_files_without_record_are_fetched_again(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
+def test_files_without_record_come_again(workspace: Workspace, tables_server: FolderServer) -> None:
     clean = run(workspace, tables_server.url)
     record = workspace.path(RECORD)
     right = record.read_bytes()
@@ -334,9 +330,7 @@ def test_an_unreadable_row_costs_only_its_credit(workspace: Workspace, tables: P
     assert [(row[0], row[2]) for row in credited(workspace)] == [("b", "Andr\ufffd"), ("c", "Ann")]
 
 
-def test_a_base_without_the_file_makes_no_credits(
-    workspace: Workspace, tables_server: FolderServer
-) -> None:
+def test_no_file_makes_no_credits(workspace: Workspace, tables_server: FolderServer) -> None:
     (tables_server.folder / ATTRIBUTION).unlink()
     assert not run(workspace, tables_server.url).skipped
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))

@@ -19,9 +19,7 @@ from tests.worlds.review import sheets
 from tests.worlds.review.sheets import CLASSES, IGNORE, LAKE, decide, fill_in, rows_of
 
 
-def test_a_sheet_has_its_rows_by_cluster_and_landmarks(
-    clustered: Workspace, tmp_path: Path
-) -> None:
+def test_a_sheet_has_rows_by_cluster_and_landmarks(clustered: Workspace, tmp_path: Path) -> None:
     assert export_file(clustered, tmp_path / "sheet.csv") == 4
     rows = rows_of(tmp_path / "sheet.csv")
     assert [row["class_qid"] for row in rows] == ["Q16970", "Q9", "Q10", "Q23397"]
@@ -32,9 +30,7 @@ def test_a_sheet_has_its_rows_by_cluster_and_landmarks(
     )
 
 
-def test_an_export_overwrites_nothing_and_has_two_formats(
-    clustered: Workspace, tmp_path: Path
-) -> None:
+def test_an_export_overwrites_nothing(clustered: Workspace, tmp_path: Path) -> None:
     for path in (tmp_path / "mine.csv", tmp_path / "mine.ttl"):
         path.write_text("my edits")
         with pytest.raises(InputError, match="mine"):

@@ -190,9 +190,7 @@ def test_kappa_and_its_interval_equal_the_hand_computed_and_published_values() -
         (["lake", "fort", "cave"] * 3, ["cave"] * 9, second_opinion.ONE_SIDED),
     ],
 )
-def test_an_undefined_kappa_is_nan_and_says_why(
-    first: list[str], second: list[str], why: str
-) -> None:
+def test_a_kappa_that_is_nan_says_why(first: list[str], second: list[str], why: str) -> None:
     found = cohen_kappa(first, second)
     assert found.undefined == why
     assert all(map(math.isnan, (found.kappa, found.low, found.high)))

@@ -78,9 +78,7 @@ def test_a_decision_on_a_class_that_is_gone_is_kept_until_it_is_back(clustered: 
     assert run_review(clustered, ReviewConfig()).manifest.outputs == before.manifest.outputs
 
 
-def test_when_and_how_a_decision_was_made_changes_no_digest(
-    clustered: Workspace, tmp_path: Path
-) -> None:
+def test_the_time_of_a_decision_changes_no_digest(clustered: Workspace, tmp_path: Path) -> None:
     decide(clustered, ALL)
     first = run_review(clustered, ReviewConfig()).manifest
     other = Workspace(tmp_path / "other")

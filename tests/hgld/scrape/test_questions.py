@@ -131,9 +131,7 @@ def test_an_answer_that_goes_on_without_end_fails(
 
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
-def test_a_long_chain_of_merges_fails(
-    small: Small, monkeypatch: pytest.MonkeyPatch, start: str
-) -> None:
+def test_a_chain_of_merges_fails(small: Small, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
     merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)

@@ -71,9 +71,7 @@ def test_a_log_that_is_gone_or_cut_is_restored_or_accepted_as_told(
 
 @pytest.mark.fault(21, "log and copy of decisions gone")
 @pytest.mark.parametrize("kept", [None, 0, 4])
-def test_decisions_of_a_review_are_missed_also_without_a_copy(
-    reviewed: Workspace, kept: int | None
-) -> None:
+def test_decisions_are_missed_also_without_a_copy(reviewed: Workspace, kept: int | None) -> None:
     clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
     for path in (log_of(reviewed), copy_of(reviewed)):
         cut(path, kept)
@@ -338,9 +336,7 @@ def check_an_open_log(
 @pytest.mark.fault(131, "log of decisions damaged while it is open")
 @pytest.mark.fault(132, "killed while the log of decisions is copied")
 @pytest.mark.parametrize("names", [LOG, COPY, BOTH])
-def test_no_damage_to_an_open_log_is_built_upon(
-    workspace: Workspace, names: tuple[str, ...]
-) -> None:
+def test_no_damage_of_an_open_log_is_kept(workspace: Workspace, names: tuple[str, ...]) -> None:
     seen = check_an_open_log(workspace, names, seed=20261126)
     assert seen["named"] > 0
     assert (seen["healed"] > 0) == (names != BOTH)

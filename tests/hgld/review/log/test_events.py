@@ -40,9 +40,7 @@ GUESSES = [
 
 
 @pytest.mark.parametrize("kind", [*EDITS, *SWITCHES])
-def test_an_event_reads_back_as_it_was(
-    workspace: Workspace, kind: events.Edit | events.Switch
-) -> None:
+def test_an_event_reads_back(workspace: Workspace, kind: events.Edit | events.Switch) -> None:
     event = replace(edited(*CHANGES, *BLIND, *GUESSES), why="“why” ü", seen=7)
     if kind in SWITCHES:
         event = replace(event, event=kind, changes=(), off=(1, 3), on=(2,), of=1)
@@ -166,9 +164,7 @@ def test_an_event_that_is_none_is_refused(values: dict[str, Any], name: str) -> 
         ({"changes": [{"classes": {"Q1": "x"}, "effect": "ignore", "note": "\x1b"}]}, "note"),
     ],
 )
-def test_a_line_of_a_later_version_is_named(
-    workspace: Workspace, damage: dict[str, Any], name: str
-) -> None:
+def test_a_later_version_is_named(workspace: Workspace, damage: dict[str, Any], name: str) -> None:
     content = event_content(edited(CHANGES[0])) | damage
     later = {key: value for key, value in content.items() if value is not ...}
     path = workspace.path(DECISIONS_FILE)

@@ -157,7 +157,7 @@ def test_a_whole_copy_is_not_made_again_of_a_log_that_rotted_unseen(workspace: W
     assert everything(workspace.root) == after
 
 
-def test_a_writer_with_the_lock_is_waited_for(
+def test_who_has_the_lock_is_waited_for(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = OpenLog(workspace)
@@ -234,9 +234,7 @@ def test_what_could_not_be_flushed_does_not_count(
 
 
 @pytest.mark.fault(133, "disk full or failing while an event is appended")
-def test_a_copy_that_fails_stops_nobody(
-    workspace: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_copy_stops_nobody(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     log = opened(workspace, ONE)
     copy_of(workspace).unlink()
     copy_of(workspace).mkdir()

@@ -24,9 +24,7 @@ def test_reviews_of_several_persons_stand_where_a_slow_reading_says(seed: int) -
 
 @pytest.mark.parametrize("reviewers", [("ann",), acts.REVIEWERS])
 @pytest.mark.parametrize("seed", range(6))
-def test_undo_goes_back_to_the_empty_log_and_redo_returns(
-    seed: int, reviewers: tuple[str, ...]
-) -> None:
+def test_undo_goes_back_to_no_log_and_redo_returns(seed: int, reviewers: tuple[str, ...]) -> None:
     acts.check_back_and_forth(seed, reviewers)
 
 

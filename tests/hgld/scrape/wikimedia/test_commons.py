@@ -152,21 +152,21 @@ def test_a_log_of_one_page_tells_of_its_newest_move_and_last_event() -> None:
 _PAGE = {"title": "A", "pageid": 1}
 _ODD_PAGES: list[object] = [7, {}, [7], [{"pageid": 1}]]
 _ODD_PAGES += [[{"title": odd}] for odd in (7, "A\nB", "A\ud800")]
-_ODD_PARTS: list[dict[str, object]] = [
+_ODD_PARTS: list[Any] = [
     *({"revisions": [{"revid": odd}]} for odd in (1 << 63, -1, 1001.0, "1001", True)),
     *({"pageprops": {"wikibase_item": odd}} for odd in (6, "Q6\0", f"Q{1 << 63}")),
     *({"revisions": {"revid": 7}}, {"pageprops": ["Q6"]}, {"missing": "no"}, {"invalid": 1}),
     *({"invalid": True, "invalidreason": 7}, {"categories": [{"title": 7}]}),
 ]
-_ODD_RENAMES: list[dict[str, object]] = [
+_ODD_RENAMES: list[Any] = [
     *({"redirects": [{"from": "A"}]}, {"interwiki": ["x"]}),
     {"normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
 ]
-_ODD_MAINS: list[object] = [{}, {"content": 7}, {"content": "\ud800"}]
+_ODD_MAINS: list[Any] = [{}, {"content": 7}, {"content": "\ud800"}]
 _ODD_MAINS += [{"content": "", "texthidden": "yes"}]
-_ODD_TEXTS = [{"revisions": [{"slots": {"main": odd}}]} for odd in _ODD_MAINS]
+_ODD_TEXTS: list[Any] = [{"revisions": [{"slots": {"main": odd}}]} for odd in _ODD_MAINS]
 _ODD_TEXTS += [{"links": [{"title": 7}]}]
-_ODD_EVENTS: list[dict[str, object]] = [
+_ODD_EVENTS: list[Any] = [
     *({"type": 7, "action": "move"}, {"type": "move"}),
     *({"type": "move", "action": "move", "params": odd} for odd in ({"target_title": 7}, "x")),
 ]

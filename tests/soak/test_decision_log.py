@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from tests.hgld.review.log.acts import write_acted
-from tests.hgld.review.log.programs import check_back_and_forth
+from tests.hgld.review.log.acts import check_back_and_forth, write_acted
 from tests.hgld.review.log.test_damage import (
     BOTH,
     COPY,
@@ -22,7 +21,7 @@ from tests.hgld.review.log.test_opened import (
     check_interleaved_writers,
     check_killed_writers,
 )
-from tests.hgld.review.test_reviewers import check_many_rounds
+from tests.hgld.review.test_applying import check_many_rounds
 from tests.worlds.review.sheets import write_reviewed
 
 

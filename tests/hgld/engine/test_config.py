@@ -55,9 +55,7 @@ WRONG: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_a_wrong_value_is_refused_by_its_name_from_a_file_and_without_one(
-    name: str, value: object
-) -> None:
+def test_a_wrong_value_is_refused_by_its_name_and_file(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"^{name}"):
         Example(**{name: value})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=rf"\[example\]: {name}"):

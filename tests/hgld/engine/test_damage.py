@@ -33,9 +33,7 @@ def wrong_files(workspace: Workspace) -> list[str]:
     ("damage", "seed"),
     [(flip, 0), (flip, 1), (cut, 0), (cut, 1), (builds.remove, 0), (builds.swap, 0), (copy, 0)],
 )
-def test_a_damaged_shard_is_named_refused_and_made_again(
-    workspace: Workspace, damage: Damaging, seed: int
-) -> None:
+def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Damaging, seed: int) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     assert wrong_files(workspace) == []
     before = {path.name: path.read_bytes() for path in workspace.shards(LANDMARKS)}
@@ -65,20 +63,17 @@ def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Damaging) ->
     clean = builds.write_report(workspace)
     damage(workspace.path("report.txt"), 7)
     assert wrong_files(workspace) == ["report.txt"]
-    assert not builds.write_report(workspace).skipped
-    again = builds.write_report(workspace)
-    assert again.skipped
-    assert again.manifest.outputs == clean.manifest.outputs
+    assert builds.write_report(workspace).manifest.outputs == clean.manifest.outputs
+    assert wrong_files(workspace) == []
 
 
 @pytest.mark.fault(195, "manifest gone, and a shard damaged")
 @pytest.mark.parametrize("damage", [cut, builds.swap])
-def test_a_shard_that_lost_its_manifest_counts_if_it_is_whole(
-    workspace: Workspace, damage: Damaging
-) -> None:
+def test_a_whole_shard_counts_without_manifest(workspace: Workspace, damage: Damaging) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     workspace.manifest_path("metadata").unlink()
-    assert [damage.path for damage in verify_begun(workspace, METADATA)] == ["stages/metadata.json"]
+    (gone,) = verify_begun(workspace, METADATA)
+    assert (gone.path, "hgld metadata" in gone.what) == ("stages/metadata.json", True)
     first = workspace.shards(LANDMARKS)[0]
     damage(first, 0)
     report, made = write_landmarks(workspace, ROWS)
@@ -87,13 +82,8 @@ def test_a_shard_that_lost_its_manifest_counts_if_it_is_whole(
     assert not [*verify_begun(workspace, METADATA)]
 
 
-def test_a_run_that_has_begun_is_no_damage(workspace: Workspace) -> None:
-    builds.stop_landmarks(workspace, ROWS, at="000002")
-    assert not [*verify_begun(workspace, METADATA)]
-
-
 @pytest.mark.fault(207, "a file that cannot be read")
-def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(
+def test_a_file_that_cannot_be_read_hides_no_other(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_landmarks(workspace, ROWS)
@@ -159,29 +149,11 @@ def test_a_manifest_of_a_later_version_is_refused(workspace: Workspace) -> None:
         (LANDMARKS.schema.append(pa.field("colour", pa.string())), "colour"),
         (LANDMARKS.schema.set(1, pa.field("landmark_id", pa.int32())), "landmark_id"),
     ],
-    ids=["missing", "extra", "cast"],
 )
-def test_a_schema_that_drifted_is_refused_by_name(
-    workspace: Workspace, schema: pa.Schema, named: str
-) -> None:
+def test_a_drifted_schema_is_refused(workspace: Workspace, schema: pa.Schema, named: str) -> None:
     drifted = dataclasses.replace(LANDMARKS, schema=schema)
     stage = dataclasses.replace(METADATA, outputs=(drifted,))
     rows = pa.Table.from_pylist(landmarks(2).to_pylist(), schema)
     run_stage(workspace, stage, {}, lambda writer: writer.write(drifted, "0", rows))
     with pytest.raises(DamagedError, match=named):
         workspace.read(LANDMARKS, ["split"])
-
-
-@pytest.mark.fault(194, "run that fails before it writes")
-def test_a_run_that_fails_takes_nothing_with_it(workspace: Workspace) -> None:
-    finished, _ = write_landmarks(workspace, ROWS)
-    with pytest.raises(InputError, match="no such device"):
-        run_stage(workspace, METADATA, {"device": "gpu"}, builds.fail)
-    drifted = landmarks(1).drop_columns("category")
-    with pytest.raises(ValueError, match="category"):
-        run_stage(workspace, METADATA, {}, lambda writer: writer.write(LANDMARKS, "0", drifted))
-    assert workspace.manifest("metadata") == finished.manifest
-    assert stage_status(workspace, METADATA).state == "done"
-    report, made = write_landmarks(workspace, ROWS)
-    assert report.skipped
-    assert made == []

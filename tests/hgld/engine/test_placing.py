@@ -50,9 +50,13 @@ def content(workspace: Workspace) -> dict[str, bytes]:
 
 
 @pytest.mark.fault(1, "a run that fails while a finished output stands")
+@pytest.mark.fault(194, "run that fails before it writes")
 def test_what_was_finished_stands_until_the_next_output_is_whole(workspace: Workspace) -> None:
     finished = write_files(workspace, 3)
     before = content(workspace)
+    with pytest.raises(InputError, match="no such device"):
+        stage.run_stage(workspace, FILES, {"device": "gpu"}, builds.fail)
+    assert stage_status(workspace, FILES).state == "done"
     with pytest.raises(InputError, match="no more"):
         write_files(workspace, 2, fails=True)
     assert content(workspace) == before
@@ -65,29 +69,10 @@ def test_what_was_finished_stands_until_the_next_output_is_whole(workspace: Work
     report = write_files(workspace, 2)
     assert (report.skipped, report.manifest.rows) == (False, 2)
     assert workspace.read(LANDMARKS).num_rows == len(workspace.shards(LANDMARKS)) == 2
-    assert stage_status(workspace, FILES, {"count": 2}).state == "done"
     assert not list(workspace.root.rglob(f"{NEXT}/*"))
 
 
-def test_the_first_run_puts_nothing_in_place_before_all_of_it_is_there(
-    workspace: Workspace,
-) -> None:
-    with pytest.raises(InputError, match="no more"):
-        write_files(workspace, 2, fails=True)
-    assert content(workspace) == {}
-    assert stage_status(workspace, FILES).state == "incomplete"
-    beside = find_beside(workspace, [LANDMARKS])
-    assert [*sorted(beside)] == [f"{LANDMARKS.path}/{number}.parquet" for number in range(2)]
-    for name, record in beside.items():
-        assert place_beside(workspace.path(name), record).is_file()
-    assert not workspace.path("b.txt").exists()
-    write_files(workspace, 2)
-    assert workspace.path("b.txt").is_file()
-
-
-def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
-    workspace: Workspace,
-) -> None:
+def test_a_stopped_run_goes_on_although_another_output_stands(workspace: Workspace) -> None:
     write_landmarks(workspace, 6)
     for count in (10, 8):
         stop_landmarks(workspace, count, at="000002")
@@ -129,8 +114,8 @@ def killed_after(survived: int, write: Callable[[], object]) -> int:
 
 
 @pytest.mark.fault(2, "killed while a new output is put in place")
-@pytest.mark.parametrize("stands", [False, True], ids=["the first output", "a later one"])
-def test_a_run_killed_at_any_call_leaves_one_of_the_two_outputs_and_goes_on(
+@pytest.mark.parametrize("stands", [False, True])
+def test_a_run_killed_at_any_call_leaves_one_of_two_outputs(
     workspace: Workspace, tmp_path: Path, stands: bool
 ) -> None:
     kill_at_calls(range(2, 200, 5), workspace, Workspace(tmp_path / "clean"), stands=stands)
@@ -158,9 +143,7 @@ def kill_at_calls(calls: range, workspace: Workspace, clean: Workspace, *, stand
     assert 20 < survived < 199
 
 
-def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
-    workspace: Workspace,
-) -> None:
+def test_what_a_stage_no_longer_writes_goes_unless_it_was_changed(workspace: Workspace) -> None:
     for changed in (False, True):
         write_files(workspace, 3)
         if changed:
@@ -170,9 +153,7 @@ def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
         assert workspace.path("b.txt").exists() == changed
 
 
-def test_an_output_that_was_being_placed_is_completed_by_the_next_run_of_any_stage(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_stage_ends_a_placing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -212,7 +193,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
     "name", ["metadata/landmarks/1.parquet", "notes/a.txt", "stages/metadata.json"]
 )
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "FIFO"])
-def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
+def test_what_is_in_the_place_of_a_file_is_named(
     workspace: Workspace, name: str, make: Callable[[Path], None]
 ) -> None:
     clean = write_files(workspace, 3).manifest
@@ -227,7 +208,7 @@ def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
 
 @pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
 @pytest.mark.parametrize("how", [builds.flip, builds.cut, builds.swap])
-def test_a_shard_of_a_run_that_has_not_ended_must_have_its_digest(
+def test_a_shard_of_a_stopped_run_must_have_its_digest(
     workspace: Workspace, tmp_path: Path, how: Damaging
 ) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 6)

@@ -33,9 +33,7 @@ def numbers(line: str) -> list[float]:
     return [float(one) for one in re.findall(r"nan|\d[\d.]*", line)]
 
 
-def test_a_line_has_counts_and_rate_and_after_three_steps_the_time_left(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_line_has_counts_and_time_left(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
     # 200 in 40 s are 5 a second; the other 800 take 160 s.
     with progress("scrape: titles", 1000) as advance:
         clock.now_s = 1
@@ -63,9 +61,7 @@ def test_a_line_has_counts_and_rate_and_after_three_steps_the_time_left(
     ]
 
 
-def test_the_first_line_comes_soon_and_later_ones_every_half_minute(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_lines_come_soon_and_then_seldom(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
     said_at = []
     with progress("scrape: titles", 1000) as advance:
         for second in range(1, 130):
@@ -78,29 +74,6 @@ def test_the_first_line_comes_soon_and_later_ones_every_half_minute(
 def test_a_terminal_shows_a_bar_and_lines_where_the_log_is_read_elsewhere(
     clock: _Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with progress("scrape: titles", 10) as advance:
-        clock.now_s = 5
-        advance(1)
-    assert caplog.messages == []
-    with progress_in_lines(), progress("scrape: titles", 10) as advance:
-        clock.now_s = 10
-        advance(1)
-    assert len(caplog.messages) == 1
-
-
-def test_a_note_stands_instead_of_the_counts_until_there_is_another(
-    clock: _Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    with progress("train: happier", 10) as advance:
-        clock.now_s = 5
-        advance(1, note="loss 0.41")
-        clock.now_s = 15
-        advance(1)
-    assert [numbers(line) for line in caplog.messages] == [[1, 10, 0.41], [2, 10, 0.41]]
-
-
-def test_work_within_work_has_a_bar_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
     console = rich.console.Console(file=shown, force_terminal=True, width=100, color_system=None)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
@@ -113,13 +86,18 @@ def test_work_within_work_has_a_bar_below_it(monkeypatch: pytest.MonkeyPatch) ->
         with progress("validate", 8) as inner:
             inner(2, problems=1)
         both = shown.getvalue()
-        assert re.search(r"happier .+10/40 loss \[0\.41\].*\nvalidate .+2/8 1 ok, 1 prob", both)
-        with pytest.raises(ValueError, match="inner"), progress("fails", 1):
-            raise ValueError("inner")
-        shown.truncate(0)
-        advance(10)
-    within, _, after = shown.getvalue().partition("20/40")
-    assert re.search(r"train: happier .+$", within)
-    assert after.startswith(" loss [0.41]")
-    assert "validate" not in after
-    assert "fails" not in after
+    assert re.search(r"happier .+10/40 loss \[0\.41\].*\nvalidate .+2/8 1 ok, 1 prob", both)
+    assert caplog.messages == []
+    with progress_in_lines(), progress("scrape: titles", 10) as advance:
+        clock.now_s = 10
+        advance(1)
+    assert len(caplog.messages) == 1
+
+
+def test_a_note_stands_until_the_next(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with progress("train: happier", 10) as advance:
+        clock.now_s = 5
+        advance(1, note="loss 0.41")
+        clock.now_s = 15
+        advance(1)
+    assert [numbers(line) for line in caplog.messages] == [[1, 10, 0.41], [2, 10, 0.41]]

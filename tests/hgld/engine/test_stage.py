@@ -1,16 +1,18 @@
-"""When a stage runs, when it is skipped, and what of a stopped run counts."""
+"""When a stage runs, when it is skipped, what of a stopped run counts, and what is told of it."""
 
 import dataclasses
+import errno
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.stage import find_beside, run_stage
-from hgld.engine.status import stage_status
+from hgld.engine.files import write_text, writing
+from hgld.engine.stage import Stage, StageWriter, find_beside, run_stage
+from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, MissingInputError
+from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
 from tests.hgld.engine import builds
 from tests.hgld.engine.builds import METADATA, SCRAPE, landmarks, write_categories, write_landmarks
@@ -132,9 +134,7 @@ def kill_at(workspace: Workspace, name: str) -> None:
 
 
 @pytest.mark.fault(196, "stage killed between two shards")
-def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_killed_stage_resumes_to_the_same_digest(workspace: Workspace, tmp_path: Path) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 8)
     kill_at(workspace, "000004.parquet")
     assert len(find_beside(workspace, [LANDMARKS])) == 2
@@ -146,11 +146,10 @@ def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
 
 
 def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> None:
-    done, again = (write_landmarks(workspace, 2)[0].words() for _ in range(2))
-    for words in (done, again):
-        assert words.endswith(str(workspace.path("metadata/landmarks")))
-        assert "2 rows" in words
-    assert done != again  # which was up to date
+    words = write_landmarks(workspace, 2)[0].words()
+    assert words.endswith(str(workspace.path("metadata/landmarks")))
+    assert "2 rows" in words
+    assert write_landmarks(workspace, 2)[0].words() != words  # it was up to date
     both = dataclasses.replace(METADATA, outputs=(LANDMARKS, IMAGES))
     assert both.result_path(workspace) == workspace.path("metadata")
     # A stage may say what to open, and one without tables has no rows to count.
@@ -158,3 +157,74 @@ def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> No
     words = builds.write_report(workspace, report).words()
     assert words.endswith(str(workspace.path("report.html")))
     assert "rows" not in words
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_a_stage_runs_while_its_process_has_the_lock(workspace: Workspace, stands: bool) -> None:
+    assert stage_status(workspace, METADATA).state == "missing"
+    if stands:
+        write_landmarks(workspace, 4)
+    seen = []
+
+    def produce(writer: StageWriter) -> None:
+        seen.append(stage_status(workspace, METADATA))
+        writer.write(LANDMARKS, "000000", builds.landmarks(2))
+        raise InputError("no more")
+
+    with pytest.raises(InputError, match="no more"), workspace.lock():
+        run_stage(workspace, METADATA, {"count": 2}, produce)
+    assert seen[0].state == "running"
+    assert f"process {os.getpid()} " in seen[0].reason
+    stopped = stage_status(workspace, METADATA)
+    assert stopped.state == "incomplete"
+    assert seen[0].rows == stopped.rows == (4 if stands else 0)
+    assert ("kept" in stopped.reason) == stands
+
+
+def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
+    write_landmarks(workspace, 2)
+    builds.write_categories(workspace, ["ok", "ok"])
+    builds.write_report(workspace)
+    stages = [(METADATA, {"count": 2}), (SCRAPE, {}), (builds.REPORT, {})]
+    assert [one.state for one in build_status(workspace, stages)] == ["done"] * 3
+    first, *others = build_status(workspace, [(METADATA, {"count": 3}), *stages[1:]])
+    assert first.state == "stale"
+    assert "count: 2 -> 3" in first.reason
+    for status in others:
+        assert status.state == "stale"
+        assert "metadata" in status.reason
+
+
+def test_what_a_run_did_not_read_makes_it_not_stale(workspace: Workspace) -> None:
+    builds.write_report(workspace, dataclasses.replace(builds.REPORT, inputs=()))
+    assert stage_status(workspace, builds.REPORT).state == "done"  # and no landmarks are there
+
+
+@pytest.mark.fault(5, "a file that a stage reads is not what another stage wrote")
+def test_a_file_of_another_stage_is_read_only_as_it_was_written(workspace: Workspace) -> None:
+    write_landmarks(workspace, 2)
+    builds.write_report(workspace)
+    reads, writes = builds.REPORT.output_files, ("copy.txt",)
+    reader = Stage(name="cluster", version=1, input_files=reads, output_files=writes)
+    clean = builds.write_report(workspace, reader, "copy.txt")
+    path = workspace.path("report.txt")
+    path.write_text(path.read_text().replace("text", "tuxt", 1))
+    with pytest.raises(DamagedError, match=r"report\.txt"):
+        builds.write_report(workspace, reader, "copy.txt")
+    builds.write_report(workspace)
+    again = builds.write_report(workspace, reader, "copy.txt")
+    assert (again.skipped, again.manifest) == (True, clean.manifest)
+
+
+def test_a_file_that_fails_midway_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half \udc00")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No space"), writing(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -59,9 +59,7 @@ def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(release: Path) -
     "name",
     ["card.md", "../outside", "/etc/passwd", "data/../../outside", ".git/config", ".", "a\0b", ""],
 )
-def test_a_line_that_leads_out_of_the_folder_or_lists_a_file_again_is_refused(
-    release: Path, name: str
-) -> None:
+def test_a_line_that_leads_out_or_lists_a_file_again_is_refused(release: Path, name: str) -> None:
     with (release / RELEASE_SUMS).open("a") as sums:
         sums.write(f"{digest(b'x')}  {name}\n")
     with pytest.raises(DamagedError, match="line 4"):
@@ -69,17 +67,14 @@ def test_a_line_that_leads_out_of_the_folder_or_lists_a_file_again_is_refused(
     assert wrong(release) == [RELEASE_SUMS]
 
 
-def test_a_list_of_nothing_is_refused(release: Path) -> None:
-    (release / RELEASE_SUMS).write_text("")
-    with pytest.raises(DamagedError, match=RELEASE_SUMS):
-        read_sums(release / RELEASE_SUMS)
+def test_a_list_of_nothing_or_that_cannot_be_read_is_refused(release: Path) -> None:
+    sums = release / RELEASE_SUMS
+    sums.write_text("")
     assert RELEASE_SUMS in wrong(release)
-
-
-def test_a_list_that_cannot_be_read_is_named(release: Path) -> None:
-    (release / RELEASE_SUMS).unlink()
-    with pytest.raises(DamagedError, match=RELEASE_SUMS):
-        read_sums(release / RELEASE_SUMS)
+    for _ in range(2):
+        with pytest.raises(DamagedError, match=RELEASE_SUMS):
+            read_sums(sums)
+        sums.unlink(missing_ok=True)
 
 
 def test_a_name_may_begin_as_sha256sum_writes_it(release: Path) -> None:

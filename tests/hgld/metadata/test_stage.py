@@ -1,3 +1,5 @@
+"""The tables of the official files, the files at rest, and who made the images."""
+
 import csv
 import itertools
 import json
@@ -12,16 +14,16 @@ import pytest
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
-from hgld.metadata.files import FILES
+from hgld.metadata.files import ATTRIBUTION, FILES, FOLDER, RECORD, csv_damages
 from hgld.metadata.rows import query_landmarks
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from hgld.tables import IMAGES, LANDMARKS
+from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
-def run(workspace: Workspace, base: Path | str) -> StageReport:
-    return run_metadata(workspace, MetadataConfig(base_url=str(base)))
+def run(workspace: Workspace, base: Path | str, **settings: bool) -> StageReport:
+    return run_metadata(workspace, MetadataConfig(base_url=str(base), **settings))
 
 
 def rows(workspace: Workspace, split: str) -> list[tuple[object, ...]]:
@@ -30,9 +32,7 @@ def rows(workspace: Workspace, split: str) -> list[tuple[object, ...]]:
     return [tuple(row[name] for name in columns) for row in table if row["split"] == split]
 
 
-def test_images_and_landmarks_are_those_of_the_files_in_their_order(
-    workspace: Workspace, tables: Path
-) -> None:
+def test_rows_are_those_of_the_files_in_their_order(workspace: Workspace, tables: Path) -> None:
     report = run(workspace, tables)
     assert report.manifest.rows == 3 + 10 + 2
     assert [tuple(row.values()) for row in workspace.read(LANDMARKS).to_pylist()] == [
@@ -52,32 +52,6 @@ def test_images_and_landmarks_are_those_of_the_files_in_their_order(
     ]
 
 
-def test_real_files_agree_with_a_plain_loop_over_them(workspace: Workspace, shared: Path) -> None:
-    base = shared / "gldv2_mini/metadata"
-    run(workspace, base)
-
-    def read(name: str) -> list[dict[str, str]]:
-        with (base / name).open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    clean = {name for row in read("train_clean.csv") for name in row["images"].split()}
-    assert rows(workspace, "train") == [
-        (row["id"], int(row["landmark_id"]), row["id"] in clean, None) for row in read("train.csv")
-    ]
-    index = {row["id"]: int(row["landmark_id"]) for row in read("index_image_to_landmark.csv")}
-    assert rows(workspace, "index") == [(name, label, None, None) for name, label in index.items()]
-    solution = {row["id"]: row for row in read(SOLUTION)}
-    expected = []
-    for row in read("test.csv"):
-        found = solution[row["id"]]
-        votes = Counter(index[name] for name in found["images"].split())
-        best = min(votes, key=lambda label: (-votes[label], label))
-        expected.append((row["id"], best, None, found["Usage"]))
-    assert rows(workspace, "test") == expected
-    categories = [*read("train_label_to_category.csv"), *read("index_label_to_category.csv")]
-    assert len(workspace.read(LANDMARKS)) == len(categories)
-
-
 def other_tables(tables: Path, old: str, new: str) -> Path:
     """Copies tables into a folder beside them in which a text is another one."""
     other = Path(shutil.copytree(tables, tables.with_name("other")))
@@ -86,7 +60,7 @@ def other_tables(tables: Path, old: str, new: str) -> Path:
     return other
 
 
-def test_files_are_fetched_once_until_those_of_another_address_replace_them(
+def test_files_of_another_address_replace_the_first(
     workspace: Workspace, tables_server: FolderServer
 ) -> None:
     first = run(workspace, tables_server.url)
@@ -116,9 +90,7 @@ def test_a_changed_file_of_a_folder_changes_the_rows(workspace: Workspace, table
     assert rows(workspace, "test")[2] == (image(23), 30, None, "Public")
 
 
-def test_the_solution_is_found_where_the_official_bucket_keeps_it(
-    tmp_path: Path, tables: Path
-) -> None:
+def test_the_solution_is_found_where_the_bucket_has_it(tmp_path: Path, tables: Path) -> None:
     (tmp_path / "ground_truth").mkdir()
     (tables / SOLUTION).rename(tmp_path / "ground_truth" / SOLUTION)
     with serve(tmp_path) as server:
@@ -146,9 +118,7 @@ def test_another_address_that_fails_leaves_the_old_files(
 @pytest.mark.parametrize(
     ("name", "text", "word"),
     [
-        ("train", "id,url\n", "landmark_id"),
         ("train", f"id,landmark_id\n{image(1)},ten\n", r"train\.csv"),
-        ("train", f"id,landmark_id\n{image(1)},\n", "landmark_id"),
         ("train", f"id,landmark_id\n{image(1)},1\n{image(1)},1\n", image(1)),
         ("train", "id,landmark_id\n../../etc,1\n", "../../etc"),
         ("train_clean", f"landmark_id,images\n10,{image(1)} {image(9)}\n", image(9)),
@@ -156,7 +126,6 @@ def test_another_address_that_fails_leaves_the_old_files(
         ("train_label_to_category", "landmark_id,category\n10,a\n10,b\n", "landmark_id 10 "),
         ("train_label_to_category", "landmark_id,category\n10,a\n-2,b\n", "line 3"),
         ("train_label_to_category", 'landmark_id,category\n10,"a\n20,b\n', "line 2"),
-        ("index_label_to_category", "landmark_id,category\n7,a\n7,b\n", "landmark_id 7 "),
         ("index_image_to_landmark", f"id,landmark_id\n{image(11)},10\n", image(12)),
         ("test", f"id\n{image(21)}\n", image(22)),
         ("test", f"id\n{image(21)}\n{image(21)}\n", image(21)),
@@ -177,11 +146,6 @@ def test_a_wrong_file_is_refused_and_loses_nothing(
     (tables / name).write_text(TABLES[name], encoding="utf-8")
     run(workspace, tables)
     assert workspace.read(IMAGES).equals(before)
-
-
-def test_a_base_of_another_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="base_url"):
-        MetadataConfig(base_url="s3://bucket")
 
 
 class KilledError(BaseException):
@@ -247,3 +211,146 @@ def test_the_landmark_of_a_test_image_is_the_one_most_of_its_relevant_images_sho
     found = query_landmarks(pa.array(relevant), index).to_pylist()
     assert found == [7, 5, 5, 5, 7, None, None]
     assert len(query_landmarks(pa.array([], pa.string()), index)) == 0
+
+
+NAME = "train.csv"
+PATH = f"{FOLDER}/{NAME}"
+RIGHT = TABLES[NAME].encode()
+ERROR_PAGE = b"<!DOCTYPE html>\n<html><body>Log in to the network first</body></html>\n"
+
+
+def flip(path: Path, at: int = 100) -> None:
+    """Flips one bit of a file, in the middle of what it says."""
+    data = path.read_bytes()
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+@pytest.mark.fault(44, "official CSV altered at rest")
+@pytest.mark.fault(45, "official CSV gone")
+@pytest.mark.parametrize(
+    "content", [RIGHT.swapcase(), RIGHT[:-5], b"", None], ids=["altered", "cut", "empty", "gone"]
+)
+def test_an_altered_file_is_fetched_again(
+    workspace: Workspace, tables_server: FolderServer, content: bytes | None
+) -> None:
+    assert csv_damages(workspace) == []  # there are no files yet
+    clean = run(workspace, tables_server.url)
+    assert csv_damages(workspace) == []
+    path = workspace.path(PATH)
+    path.unlink() if content is None else path.write_bytes(content)
+    assert [damage.path for damage in csv_damages(workspace)] == [PATH]
+    assert run(workspace, tables_server.url).manifest.outputs == clean.manifest.outputs
+    assert tables_server.hits == Counter({**dict.fromkeys(FILES, 1), NAME: 2})
+    assert path.read_bytes() == RIGHT
+    assert csv_damages(workspace) == []
+
+
+def test_what_cannot_be_had_again_is_said_and_nothing_is_lost(
+    workspace: Workspace, tables_server: FolderServer
+) -> None:
+    clean = run(workspace, tables_server.url)
+    flip(workspace.path(PATH))
+    before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
+    tables_server.close()
+    with pytest.raises(FetchError, match=NAME):
+        run(workspace, tables_server.url)
+    assert before == {path: path.read_bytes() for path in before}
+    # Mended by hand, as the error says, nobody is asked.
+    workspace.path(PATH).write_bytes(RIGHT)
+    assert run(workspace, tables_server.url).manifest == clean.manifest
+    assert csv_damages(workspace) == []
+
+
+@pytest.mark.fault(46, "error page in place of a CSV")
+def test_an_error_page_is_not_kept(workspace: Workspace, tables_server: FolderServer) -> None:
+    (tables_server.folder / NAME).write_bytes(ERROR_PAGE)
+    with pytest.raises(InputError, match="<!DOCTYPE html>"):
+        run(workspace, tables_server.url)
+    assert tables_server.hits[NAME] == 1
+    assert not workspace.path(PATH).exists()
+    (tables_server.folder / NAME).write_bytes(RIGHT)
+    run(workspace, tables_server.url)
+    assert workspace.path(PATH).read_bytes() == RIGHT
+    assert csv_damages(workspace) == []
+
+
+def test_files_put_by_hand_are_taken(workspace: Workspace, tables_server: FolderServer) -> None:
+    shutil.copytree(tables_server.folder, workspace.path(FOLDER))
+    assert csv_damages(workspace) == []
+    run(workspace, tables_server.url)
+    assert tables_server.hits.total() == 0
+    flip(workspace.path(PATH))
+    assert [damage.path for damage in csv_damages(workspace)] == [PATH]
+    assert run(workspace, tables_server.url).skipped
+    assert tables_server.hits == {NAME: 1}
+    assert workspace.path(PATH).read_bytes() == RIGHT
+
+
+@pytest.mark.fault(47, "record of the official CSVs damaged")
+def test_files_without_record_come_again(workspace: Workspace, tables_server: FolderServer) -> None:
+    clean = run(workspace, tables_server.url)
+    record = workspace.path(RECORD)
+    right = record.read_bytes()
+    flip(record)
+    flip(workspace.path(PATH))
+    assert [damage.path for damage in csv_damages(workspace)] == [RECORD]
+    assert run(workspace, tables_server.url).manifest == clean.manifest
+    assert tables_server.hits == Counter(dict.fromkeys(FILES, 2))
+    assert workspace.path(PATH).read_bytes() == RIGHT
+    assert record.read_bytes() == right
+
+
+HEADER = "id,url,author,license,title\n"
+
+
+def credited(workspace: Workspace) -> list[tuple[str | None, ...]]:
+    return [tuple(row.values()) for row in workspace.read(ATTRIBUTIONS).to_pylist()]
+
+
+def test_credits_equal_a_plain_loop(
+    workspace: Workspace, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.metadata.attributions._BLOCK_BYTES", 2_000)
+    authors = [f" Zo\u00eb,\nand {n}\n" if n % 3 else "" for n in range(500)]
+    with (tables / ATTRIBUTION).open("w", newline="", encoding="utf-8") as file:
+        sheet = csv.writer(file)
+        sheet.writerow(["id", "title", "author", "license", "url", "more"])
+        sheet.writerows([image(n), f'{n},"x"', one, "l", "u", "x"] for n, one in enumerate(authors))
+    run(workspace, tables)
+    assert len(workspace.shards(ATTRIBUTIONS)) > 3
+    found = [(image(n), f'{n},"x"', one.strip() or None, "l", "u") for n, one in enumerate(authors)]
+    assert credited(workspace) == found
+
+
+def test_an_unreadable_row_costs_only_its_credit(workspace: Workspace, tables: Path) -> None:
+    # A field too few, Latin-1, no id.
+    lines = (b"a,u,x\n", b"b,u,Andr\xe9,l,t\n", b",u,nobody,l,t\n", b"c,u,Ann,l,t\n")
+    (tables / ATTRIBUTION).write_bytes(b"".join([HEADER.encode(), *lines]))
+    run(workspace, tables)
+    assert [(row[0], row[2]) for row in credited(workspace)] == [("b", "Andr\ufffd"), ("c", "Ann")]
+
+
+def test_no_file_makes_no_credits(workspace: Workspace, tables_server: FolderServer) -> None:
+    (tables_server.folder / ATTRIBUTION).unlink()
+    assert not run(workspace, tables_server.url).skipped
+    assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))
+    assert credited(workspace) == []
+    tables_server.statuses.update(dict.fromkeys(FILES, 400))
+    assert run(workspace, tables_server.url).skipped
+    assert tables_server.hits[ATTRIBUTION] > 1  # it was asked for
+    tables_server.statuses.clear()
+    (tables_server.folder / ATTRIBUTION).write_text(f"{HEADER}{image(2)},u,Ann,l,t\n")
+    assert not run(workspace, tables_server.url).skipped
+    assert [row[0] for row in credited(workspace)] == [image(2)]
+
+
+def test_the_file_is_needed_unless_no_credits_are_wanted(
+    workspace: Workspace, tables_server: FolderServer
+) -> None:
+    tables_server.statuses[ATTRIBUTION] = 400
+    with pytest.raises(FetchError, match=ATTRIBUTION):
+        run(workspace, tables_server.url)
+    tables_server.hits.clear()
+    run(workspace, tables_server.url, credits=False)
+    assert tables_server.hits[ATTRIBUTION] == 0
+    assert credited(workspace) == []

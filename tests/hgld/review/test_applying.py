@@ -1,15 +1,19 @@
 """Sheets in again: what a row may say, and how it is merged with what others decided since."""
 
-import os
-from collections.abc import Mapping
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.applying import Applied, ApplyChoices, apply_file, preview_file
-from hgld.review.log.decisions import append_event, read_decisions, read_log
+from hgld.review.applying import Applied, ApplyChoices, Prefer, apply_file, preview_file
+from hgld.review.log.decisions import append_event, check_decisions, read_decisions, read_log
+from hgld.review.log.events import Change
+from hgld.review.log.history import Decision
+from hgld.review.sheet import FILLED_IN
 from tests.hgld.review.log.acts import assigned, edited, take_back
 from tests.worlds.builders import write_proposals
 from tests.worlds.review import sheets
@@ -31,10 +35,6 @@ def names_of(workspace: Workspace) -> dict[str, str | None]:
     return {qid: one.hierarchical_label for qid, one in read_decisions(workspace).items()}
 
 
-def reviewers(workspace: Workspace) -> dict[str, str]:
-    return {qid: one.reviewer for qid, one in read_decisions(workspace).items()}
-
-
 def test_a_sheet_is_one_event_which_one_undo_takes_back(clustered: Workspace) -> None:
     decide(clustered, {"Q10": CHURCH})
     before = contents(clustered)
@@ -51,71 +51,28 @@ def test_a_sheet_is_one_event_which_one_undo_takes_back(clustered: Workspace) ->
     assert contents(clustered) == before
 
 
-def test_applying_a_sheet_again_appends_nothing_and_a_changed_row_one_line(
-    clustered: Workspace,
-) -> None:
-    sheet = fill_in(clustered, ALL)
-    sheets.apply_sheet(clustered, sheet, "ann")
-    before = log_bytes(clustered)
-    again = sheets.apply_sheet(clustered, sheet, "bob")
-    assert again == Applied(appended=0, unchanged=4, undecided=0)
-    rewritten = {
-        "Q23397": {"action": "Assign", "hierarchical_label": "OCEAN  AREA"},
-        "Q10": {"natural_or_human_made": "Human made"},
-    }
-    assert decide(clustered, rewritten, "bob").appended == 0
-    assert log_bytes(clustered) == before
-    assert decide(clustered, {"Q10": IGNORE}, "bob").appended == 1
-    assert log_bytes(clustered).startswith(before)
-    assert contents(clustered)["Q10"][0] == "ignore"
-
-
-def test_a_row_that_was_blanked_is_asked_about_unless_its_decision_is_gone(
-    clustered: Workspace,
-) -> None:
-    blank_from_the_start = fill_in(clustered, {})
+def test_a_blanked_row_is_asked_about_unless_its_decision_is_gone(clustered: Workspace) -> None:
     decide(clustered, ALL)
-    assert sheets.apply_sheet(clustered, blank_from_the_start, "bob").appended == 0
     blank = dict.fromkeys(CHURCH, "")
     blanked = fill_in(clustered, {"Q10": blank, "Q9": blank | {"action": " "}})
-    cleared = fill_in(clustered, {"Q10": CLEAR, "Q9": CLEAR})
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=r"row 3 \(Q9\).*row 4 \(Q10\)"):
         sheets.apply_sheet(clustered, blanked, "bob")
-    for words in ("row 3 (Q9)", "row 4 (Q10)", "'church'", "clear"):
-        assert words in str(caught.value)
-    sheets.apply_sheet(clustered, cleared, "ann")
+    decide(clustered, {"Q10": CLEAR, "Q9": CLEAR})
     assert sheets.apply_sheet(clustered, blanked, "bob").appended == 0
-
-
-def test_a_reviewer_has_a_name_and_a_file_any(clustered: Workspace, tmp_path: Path) -> None:
-    sheet = Path(os.fsdecode(os.fsencode(tmp_path) + b"/sh\xf8.csv"))
-    sheet.write_bytes(fill_in(clustered, {"Q10": IGNORE}).read_bytes())
-    for name in (" ", "j\udcf8rn", "a\x1b[31mb"):
-        with pytest.raises(InputError, match="reviewer"):
-            sheets.apply_sheet(clustered, sheet, name)
-    assert sheets.apply_sheet(clustered, sheet, "ann").appended == 1
-    assert read_log(clustered).events[-1].why == "sh?.csv"
 
 
 @pytest.mark.fault(23, "two reviewers")
 def test_a_conflict_shows_all_versions_and_who_decided_when(clustered: Workspace) -> None:
     mine = fill_in(clustered, {"Q10": sheets.NOTE, "Q23397": LAKE, "Q9": IGNORE})
     decide(clustered, {"Q10": CHURCH, "Q9": MUSEUM}, "bob")
-    before = log_bytes(clustered)
     with pytest.raises(ConflictError, match=r"--mine.*--theirs") as caught:
         sheets.apply_sheet(clustered, mine, "ann")
-    when = read_decisions(clustered)["Q10"].decided_at
+    bobs = read_decisions(clustered)["Q10"]
     assert [conflict.split()[0] for conflict in caught.value.conflicts] == ["Q9", "Q10"]
-    for words in ("'chapel'", "open", "ignore, note 'see\\nQ5'", "'church' human-made", "'bob'"):
+    for words in ("open", "ignore, note 'see\\nQ5'", "'church'", "'bob'", bobs.decided_at):
         assert words in caught.value.conflicts[1]
-    assert when in caught.value.conflicts[1]
-    assert log_bytes(clustered) == before
     theirs = sheets.apply_sheet(clustered, mine, "ann", prefer="theirs")
     assert theirs == Applied(appended=1, unchanged=0, settled=2, undecided=1)
-    assert reviewers(clustered) == {"Q10": "bob", "Q9": "bob", "Q23397": "ann"}
-    applied = sheets.apply_sheet(clustered, mine, "ann", prefer="mine")
-    assert applied == Applied(appended=2, unchanged=1, settled=2, undecided=1)
-    assert set(reviewers(clustered).values()) == {"ann"}
 
 
 def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: Workspace) -> None:
@@ -131,9 +88,7 @@ def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: 
 
 
 @pytest.mark.fault(25, "sheet of another log")
-def test_a_row_whose_position_is_none_of_this_log_is_named(
-    clustered: Workspace, tmp_path: Path
-) -> None:
+def test_a_row_whose_position_is_none_of_this_log_is_named(clustered: Workspace) -> None:
     decide(clustered, {"Q9": IGNORE})
     sheet = fill_in(clustered, {"Q10": CHURCH})
     rows = sheets.rows_of(sheet)
@@ -143,22 +98,13 @@ def test_a_row_whose_position_is_none_of_this_log_is_named(
         sheets.write_rows(sheet, [*rows[:2], rows[2] | {"log_position": wrong}])
         with pytest.raises(InputError, match=r"row 4 \(Q10\): log_position"):
             sheets.apply_sheet(clustered, sheet, "ann")
-    other = Workspace(tmp_path / "other")
-    write_proposals(other, sheets.CLASSES)
-    decide(other, {"Q9": sheets.NOTE})
-    with pytest.raises(InputError, match="log_position"):
-        sheets.apply_sheet(clustered, fill_in(other, {"Q10": CHURCH}), "ann")
     assert set(read_decisions(clustered)) == {"Q9"}
-    sheets.write_rows(sheet, rows)
-    assert sheets.apply_sheet(clustered, sheet, "ann").appended == 1
 
 
-def test_a_preview_lists_super_categories_that_differ_and_writes_nothing(
-    clustered: Workspace,
-) -> None:
+def test_a_preview_lists_changed_super_categories_and_writes_nothing(clustered: Workspace) -> None:
     decide(clustered, ALL)
     sheet = fill_in(clustered, {"Q23397": MUSEUM, "Q9": CHURCH, "Q10": CLEAR})
-    before = {path: path.stat().st_mtime_ns for path in clustered.root.rglob("*")}
+    before = log_bytes(clustered)
     applied, changes = preview_file(clustered, sheet)
     assert applied == Applied(appended=3, unchanged=1, undecided=1)
     assert changes == [
@@ -166,41 +112,31 @@ def test_a_preview_lists_super_categories_that_differ_and_writes_nothing(
         "museum (human-made): 0 -> 1 classes, 0 -> 4 landmarks",
         "ocean area  (natural): 1 -> 0 classes, 4 -> 0 landmarks",
     ]
-    assert {path: path.stat().st_mtime_ns for path in clustered.root.rglob("*")} == before
+    assert log_bytes(clustered) == before
     assert sheets.apply_sheet(clustered, sheet, "ann") == applied
     assert preview_file(clustered, fill_in(clustered, {}))[1] == []
-    with pytest.raises(InputError, match="row 4"):
-        preview_file(clustered, fill_in(clustered, {"Q10": {"action": "asign"}}))
 
 
-IGNORED = ("ignore", None, None, "")
-CHURCHES = ("assign", "church", "human-made", "")
+FORGIVEN = [
+    *("https://www.wikidata.org/wiki/Q10", "http://www.wikidata.org/entity/Q10", "wd:Q10", "'Q10"),
+    *("Q10\u200b", " q10\ufeff ", "m.wikidata.org/wiki/Q10#P31"),
+    '\'=HYPERLINK("https://www.wikidata.org/wiki/Q10", "Q10")',
+]
 
 
-@pytest.mark.parametrize(
-    ("cells", "content"),
-    [
-        (sheets.named(" Church ", "Human-Made") | {"action": "ASSIGN"}, CHURCHES),
-        (sheets.named("CHURCH", "human made") | {"action": " "}, CHURCHES),
-        (sheets.named("Ocean area", " Natural\u00a0"), ("assign", "ocean area ", "natural", "")),
-        ({"action": "Ignore  ", "note": " "}, IGNORED),
-        ({"class_label": "  Chapel", "action": "ignore"}, IGNORED),
-        *(
-            (IGNORE | {"class_qid": qid}, IGNORED)
-            for qid in (
-                *("https://www.wikidata.org/wiki/Q10", "http://www.wikidata.org/entity/Q10"),
-                *("wd:Q10", "'Q10", "Q10\u200b", " q10\ufeff ", "m.wikidata.org/wiki/Q10#P31"),
-                '\'=HYPERLINK("https://www.wikidata.org/wiki/Q10", "Q10")',
-            )
-        ),
-    ],
-)
-def test_case_stray_spaces_and_links_are_forgiven(
-    clustered: Workspace, cells: Mapping[str, str], content: tuple[str | None, ...]
-) -> None:
+def test_case_stray_spaces_and_links_are_forgiven(clustered: Workspace) -> None:
     decide(clustered, {"Q16970": CHURCH})
-    assert decide(clustered, {"Q10": cells}, "bob").appended == 1
-    assert contents(clustered)["Q10"] == content
+    church, ignored = ("assign", "church", "human-made", ""), ("ignore", None, None, "")
+    typed: list[tuple[dict[str, str], tuple[str | None, ...]]] = [
+        (sheets.named(" Church ", "Human-Made") | {"action": "ASSIGN"}, church),
+        ({"class_label": "  Chapel", "action": "Ignore  ", "note": " "}, ignored),
+        (sheets.named("CHURCH", "human made") | {"action": " "}, church),
+    ]
+    typed += [(IGNORE | {"class_qid": qid}, ignored) for qid in FORGIVEN]
+    for cells, content in typed:
+        decide(clustered, {"Q10": CLEAR})
+        assert decide(clustered, {"Q10": cells}, "bob").appended == 1
+        assert contents(clustered)["Q10"] == content
 
 
 NO_CLASS = ('=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "x", "", "Q" + "1" * 5000)
@@ -230,22 +166,10 @@ def test_a_wrong_row_is_named_and_nothing_is_applied(
     with pytest.raises(InputError, match=rf"row 4 \(.*\): .*{text}") as caught:
         decide(clustered, {"Q16970": CHURCH, "Q10": cells, "Q23397": LAKE})
     assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 400
     assert log_bytes(clustered) == b""
 
 
-def test_many_wrong_rows_are_told_at_once_and_not_too_many(clustered: Workspace) -> None:
-    classes = [{"class_qid": f"Q{number}", "class_label": "x"} for number in range(1, 16)]
-    write_proposals(clustered, classes)
-    with pytest.raises(InputError) as caught:
-        decide(clustered, {str(row["class_qid"]): {"action": "asign"} for row in classes})
-    assert str(caught.value).count("row ") == 10
-    assert "5 more" in str(caught.value)
-
-
-def test_a_name_a_typo_away_is_asked_about_and_created_when_it_is_meant(
-    clustered: Workspace,
-) -> None:
+def test_a_name_a_typo_away_is_asked_about_and_taken_when_meant(clustered: Workspace) -> None:
     known = ["tower", "fountain", "mountain"]
     towwer, musem = (MUSEUM | {"hierarchical_label": name} for name in ("towwer", "Musem"))
     cells = {"Q16970": MUSEUM, "Q10": towwer, "Q9": towwer, "Q23397": musem}
@@ -254,8 +178,6 @@ def test_a_name_a_typo_away_is_asked_about_and_created_when_it_is_meant(
     with pytest.raises(InputError, match=asked):
         apply_file(clustered, sheet, "ann", ApplyChoices(known=known))
     assert log_bytes(clustered) == b""
-    with pytest.raises(InputError, match="csv: 'Musem'"):
-        apply_file(clustered, sheet, "ann", ApplyChoices(known=known, meant=["Towwer"]))
     meant = ApplyChoices(known=known, meant=["towwer", "musem"])
     assert apply_file(clustered, sheet, "ann", meant).appended == 4
     # Now it is in use: nobody is asked again, also in a sheet that was exported before.
@@ -271,9 +193,7 @@ MADE = [
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_what_a_spreadsheet_may_have_made_of_a_cell_is_asked_about(
-    clustered: Workspace, name: str
-) -> None:
+def test_what_a_spreadsheet_may_have_made_is_asked_about(clustered: Workspace, name: str) -> None:
     sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
     with pytest.raises(InputError, match=r"\(row 4\): .*spreadsheet.*--new="):
         sheets.apply_sheet(clustered, sheet, "ann")
@@ -286,18 +206,7 @@ def test_what_a_spreadsheet_may_have_made_of_a_cell_is_asked_about(
     assert sheets.apply_sheet(clustered, again, "ann").unchanged == 1
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["寺", "#1 church", "Ära", "true church", "e5 road", "100 m tower", "Route 66", "18th century"],
-)
-def test_other_new_names_are_not_asked_about(clustered: Workspace, name: str) -> None:
-    decide(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
-    assert names_of(clustered) == {"Q10": name}
-
-
-def test_a_name_that_was_renamed_since_the_export_is_taken_as_it_is_called_now(
-    clustered: Workspace,
-) -> None:
+def test_a_name_that_was_renamed_since_the_export_has_its_new_name(clustered: Workspace) -> None:
     decide(clustered, {"Q16970": CHURCH})
     before = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})
     worship, side = "place of worship", "human-made"
@@ -326,3 +235,110 @@ def test_one_super_category_has_one_spelling_and_one_side(clustered: Workspace) 
     write_proposals(clustered, sheets.CLASSES[1:])
     decide(clustered, {"Q10": CHURCH})
     assert read_decisions(clustered)["Q16970"].natural_or_human_made == "human-made"
+
+
+Cells = dict[str, dict[str, str]]
+"""What a person fills in, by Q-id and column."""
+Content = tuple[str, ...]
+"""Action, super-category, side and note, as a sheet shows them."""
+InForce = dict[str, tuple[Content, str]]
+"""Content and reviewer, by Q-id."""
+
+QIDS = [str(row["class_qid"]) for row in sheets.CLASSES]
+CELLS = [CHURCH, MUSEUM, IGNORE, sheets.NOTE, LAKE, CLEAR]
+BLANK = dict.fromkeys(FILLED_IN, "")
+OPEN: Content = ("clear", "", "", "")
+
+
+def content_of(cells: dict[str, str]) -> Content:
+    _, label, side, note = (cells.get(name, "") for name in FILLED_IN)
+    return OPEN if cells == CLEAR else ("assign" if label else "ignore", label, side, note)
+
+
+def shown(said: Change | Decision) -> Content:
+    return tuple(each or "" for each in said.content)
+
+
+@dataclass
+class Oracle:
+    """What two reviewers should get, in plain dictionaries."""
+
+    log: list[tuple[str, Content, str]] = field(default_factory=list)
+    """Class, content and reviewer of each decision, in their order."""
+
+    def in_force(self) -> InForce:
+        last = {qid: (content, reviewer) for qid, content, reviewer in self.log}
+        return {qid: one for qid, one in last.items() if one[0] != OPEN}
+
+    def apply(self, exported: InForce, cells: Cells, who: str, prefer: Prefer | None) -> bool:
+        """Adds the edits of a sheet; False: there are conflicts, and nothing was added."""
+        now, new, is_clear = self.in_force(), [], True
+        for qid, filled_in in cells.items():
+            mine = content_of(filled_in)
+            base, theirs = (one[qid][0] if qid in one else OPEN for one in (exported, now))
+            if mine in (base, theirs):
+                continue
+            is_clear &= theirs == base
+            if theirs == base or prefer == "mine":
+                new.append((qid, mine, who))
+        if is_clear or prefer is not None:
+            self.log += sorted(new)
+        return is_clear or prefer is not None
+
+
+def agrees(workspace: Workspace, oracle: Oracle) -> None:
+    """Compares a log with what it should be."""
+    log, lines = read_log(workspace), list[tuple[str, Content, str]]()
+    assert not log.found.damaged_line
+    assert check_decisions(workspace) == []
+    for event in log.events:
+        said = {shown(change): change.classes for change in event.changes}
+        assert len(said) == len(event.changes)  # one for all classes of which it is the same
+        lines += sorted((qid, one, event.reviewer) for one, of in said.items() for qid in of)
+    assert lines == oracle.log
+    in_force = {qid: (shown(one), one.reviewer) for qid, one in log.in_force().items()}
+    assert in_force == oracle.in_force()
+
+
+def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
+    """Has three reviewers export, fill in and apply sheets, some of them twice or never.
+
+    Returns:
+        How often a sheet was refused, and how many conflicts were settled.
+    """
+    oracle, refused, settled = Oracle(), 0, 0
+    given: list[tuple[str, Path, Cells, InForce]] = []
+    for _ in range(40):
+        if not given or chance.random() < 0.4:
+            picked = chance.sample(QIDS, chance.randrange(4))
+            cells = {qid: chance.choice(CELLS) for qid in picked}
+            # As a person would: what a row said before is replaced.
+            sheet = fill_in(workspace, {qid: BLANK | one for qid, one in cells.items()})
+            given.append((chance.choice(["ann", "bob", "cid"]), sheet, cells, oracle.in_force()))
+            continue
+        who, sheet, cells, exported = chance.choice(given)
+        prefer: Prefer | None = chance.choice([None, None, "mine", "theirs"])
+        if oracle.apply(exported, cells, who, prefer):
+            settled += sheets.apply_sheet(workspace, sheet, who, prefer=prefer).settled
+        else:
+            refused += 1
+            with pytest.raises(ConflictError):
+                sheets.apply_sheet(workspace, sheet, who, prefer=prefer)
+        agrees(workspace, oracle)
+    return refused, settled
+
+
+def check_many_rounds(folder: Path, seeds: Iterable[int]) -> None:
+    """Plays a game for each seed; some sheets are refused, and some conflicts are settled."""
+    counts = []
+    for seed in seeds:
+        workspace = Workspace(folder / str(seed))
+        write_proposals(workspace, sheets.CLASSES)
+        counts.append(play(workspace, random.Random(seed)))
+    assert all(sum(each) for each in zip(*counts, strict=True))
+
+
+@pytest.mark.fault(23, "two reviewers")
+@pytest.mark.usefixtures("unflushed")
+def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) -> None:
+    check_many_rounds(tmp_path, range(8))

@@ -26,9 +26,7 @@ def by_definition(one: str, other: str) -> int:
 
 
 @given(WORDS, WORDS, st.integers(0, 3))
-def test_typos_are_counted_as_the_recurrence_says_and_no_further_than_asked(
-    one: str, other: str, most: int
-) -> None:
+def test_typos_are_those_of_the_recurrence_up_to_a_most(one: str, other: str, most: int) -> None:
     assert typos(one, other, most) == min(by_definition(one, other), most + 1)
 
 

@@ -65,9 +65,7 @@ def test_separators_encodings_and_line_breaks_are_told(tmp_path: Path, encoding:
         assert read_sheet(saved(tmp_path, text, encoding)) == [(2, ROW)]
 
 
-def test_columns_may_stand_in_another_order_and_blank_lines_keep_the_numbers(
-    tmp_path: Path,
-) -> None:
+def test_columns_may_stand_in_another_order_and_blank_lines_count(tmp_path: Path) -> None:
     header = [*reversed(COLUMNS), "my own column", "", " "]
     cells = [ROW.get(name, "x") for name in header[:-2]]
     text = text_of(header, [""] * len(header), [" "] * 3, [], [*cells, "", " "])

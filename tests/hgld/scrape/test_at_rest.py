@@ -11,7 +11,7 @@ import pytest
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, FetchError
-from hgld.scrape.archive import COMMONS_PAGES, SUMS
+from hgld.scrape.archive import SUMS
 from hgld.scrape.verify import archive_findings
 from tests.worlds.wikimedia.damage import WAYS, Way, check_damage, contents, flip
 from tests.worlds.wikimedia.faults import reply
@@ -21,9 +21,7 @@ from tests.worlds.wikimedia.scraping import Small
 @pytest.mark.fault(59, "archive damaged at random")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("folder", ["raw/commons-wikitext", "raw/wikidata-evidence"])
-def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
-    scraped: Small, way: Way, folder: str
-) -> None:
+def test_no_damage_of_the_archive_becomes_a_table(scraped: Small, way: Way, folder: str) -> None:
     before = contents(scraped.workspace)
     way(scraped.workspace.path(folder) / "000000.json.gz", random.Random(9))
     assert contents(scraped.workspace) != before
@@ -89,9 +87,7 @@ def test_an_answer_that_goes_with_its_line_is_named_and_changes_no_table(
 @pytest.mark.parametrize(
     ("folder", "replay"), [("raw", True), ("raw/commons-wikitext", True), ("raw", False)]
 )
-def test_rows_that_only_failed_replace_no_finished_table(
-    scraped: Small, folder: str, replay: bool
-) -> None:
+def test_rows_that_only_failed_replace_no_table(scraped: Small, folder: str, replay: bool) -> None:
     error = DamagedError if replay else FetchError
     tables = _tables(scraped.workspace)
     shutil.rmtree(scraped.workspace.path(folder))
@@ -99,17 +95,6 @@ def test_rows_that_only_failed_replace_no_finished_table(
     with pytest.raises(error, match="rows of scrape failed"):
         scraped.scrape(force=True, replay=replay, attempts=1)
     assert _tables(scraped.workspace) == tables
-
-
-def test_a_list_that_is_lost_is_a_finding_and_made_again_of_its_files(scraped: Small) -> None:
-    assert archive_findings(scraped.workspace) == []
-    path = scraped.workspace.path(COMMONS_PAGES) / SUMS
-    whole = path.read_bytes()
-    path.unlink()
-    assert f"{COMMONS_PAGES}/{SUMS}" in dict(archive_findings(scraped.workspace))
-    scraped.scrape(replay=True)
-    assert path.read_bytes() == whole
-    assert archive_findings(scraped.workspace) == []
 
 
 def test_a_refreshed_generation_is_looked_at_too(scraped: Small) -> None:

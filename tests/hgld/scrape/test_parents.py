@@ -1,25 +1,21 @@
 """The parents: which categories are asked about, the rows, and the stage on a small Commons."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from hgld.engine.stage import StageReport
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.flows.build import known_settings, load_step
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ParentsConfig
-from hgld.scrape.parents import STAGE, asked_categories, rows_of_parents, run_parents
+from hgld.scrape.parents import asked_categories, rows_of_parents, run_parents
 from hgld.scrape.verify import archive_findings
 from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents
 from hgld.tables import CLASSES, PARENTS
 from tests.worlds.builders import write_taxonomy
-from tests.worlds.commands.typed import run_typed
 from tests.worlds.wikimedia.answers import TIME
 from tests.worlds.wikimedia.scraping import Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
@@ -107,7 +103,7 @@ _MANY = [f"{n:02}" for n in range(21)]
         ({"A": _MANY, "19": "X", "20": "Y"}, ["20"], 2, ("ok", None, _MANY, "X")),
     ],
 )
-def test_a_category_has_its_parents_and_those_of_them_as_far_as_they_are_known(
+def test_a_category_has_its_parents_and_theirs_as_far_as_known(
     parents: Mapping[str, Sequence[str]],
     failed: Sequence[str],
     levels: int,
@@ -126,9 +122,7 @@ def test_a_category_has_its_parents_and_those_of_them_as_far_as_they_are_known(
     assert (gone["status"], gone["error"], gone["parents"]) == ("no_page", "x", [])
 
 
-def test_each_category_is_asked_for_once_also_where_another_level_is_wanted(
-    server: Server, scraped: Workspace
-) -> None:
+def test_each_category_is_asked_for_once_at_any_level(server: Server, scraped: Workspace) -> None:
     run_parents(scraped, ParentsConfig(levels=1), fast_config(server))
     first = [LEVELS[0][start : start + 4] for start in range(0, len(LEVELS[0]), 4)]
     assert asked_titles(server) == first
@@ -159,9 +153,7 @@ def test_a_landmark_whose_classes_were_all_ignored_is_asked_about(
     assert found_parents(scraped).keys() == FOUND_PARENTS.keys() - with_class
 
 
-def test_after_a_refresh_they_are_asked_for_again(
-    small: Small, server: Server, scraped: Workspace
-) -> None:
+def test_a_refresh_asks_for_them_again(small: Small, server: Server, scraped: Workspace) -> None:
     run_small(scraped, server)
     kept = kept_answers(scraped.path(COMMONS_PARENTS))
     small.scrape(refresh=True)
@@ -171,23 +163,8 @@ def test_after_a_refresh_they_are_asked_for_again(
     assert len(kept_answers(scraped.path("raw/refresh-1/commons-parents"))) == len(kept)
 
 
-def test_other_settings_make_it_stale(server: Server, scraped: Workspace) -> None:
-    run_small(scraped, server)
-
-    def state(**sections: dict[str, object]) -> str:
-        scrape = {"commons": server.commons, **sections.get("scrape", {})}
-        step = load_step("parents", {**sections, "scrape": scrape})
-        return stage_status(scraped, STAGE, known_settings(scraped, step, STAGE)).state
-
-    assert state() == state(scrape={"superclass_depth": 3}) == "done"
-    assert state(parents={"levels": 1}) == "stale"
-    assert state(scrape={"commons": "http://127.0.0.1:1/w/"}) == "stale"
-
-
 @pytest.mark.fault(51, "archived answer altered, gone or added")
-def test_a_replay_asks_nobody_and_names_a_damaged_answer(
-    server: Server, scraped: Workspace
-) -> None:
+def test_a_replay_asks_nobody_and_names_damage(server: Server, scraped: Workspace) -> None:
     done = run_small(scraped, server).manifest
     first = scraped.path(COMMONS_PARENTS) / "000000.json.gz"
     server.hits.clear()
@@ -199,15 +176,3 @@ def test_a_replay_asks_nobody_and_names_a_damaged_answer(
     assert archive_findings(scraped, "scrape", "evidence") == []
     assert [path for path, _ in archive_findings(scraped)] == [f"{COMMONS_PARENTS}/{first.name}"]
     assert server.hits == []
-
-
-def test_the_command_says_in_a_line_what_it_did(
-    server: Server, scraped: Workspace, categories: Path
-) -> None:
-    addresses = f'commons = "{server.commons}"\nsparql = "{server.sparql}"\n'
-    settings = f'[scrape]\n{addresses}categories = "{categories}"\n'
-    scraped.path("hgld.toml").write_text(settings, encoding="utf-8")
-    root = ["--root", str(scraped.root)]
-    (told,) = run_typed(["parents", "--contact", "you@example.org", *root]).stdout.splitlines()
-    assert str(scraped.path(PARENTS.path)) in told
-    assert all("you@example.org" in form["user-agent"] for _, form in server.hits)

@@ -52,7 +52,6 @@ def _pages(titles: Sequence[str], left_out: str = "") -> RawAnswer:
         # An answer that spoke of nothing it was asked for is not kept.
         ("", "F", "ABCD EF E F", {"F": "asked twice"}, "ABCD E"),
     ],
-    ids=["refused", "left out"],
 )
 def test_a_batch_with_a_bad_key_is_halved_down_to_it(
     tmp_path: Path, refused: str, left_out: str, batches: str, failed: dict[str, str], kept: str
@@ -85,11 +84,10 @@ def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspa
         questions = _opened(workspace, config, services)
         gather(questions, _TITLES, superclass_depth=1)
     asked = [form for service, form in server.hits if service == "commons"]
-    assert [(form["maxlag"], form["rvprop"], form["titles"]) for form in asked] == [
-        ("5", "ids", "|".join(_TITLES)),
-        ("5", "ids|content", "Category:Soft|Category:Loop A"),
-        ("5", "ids", "Category:Castle|Category:Loop B"),
-        ("5", "ids|content", "Category:Loop B"),
+    assert {form["maxlag"] for form in asked} == {"5"}
+    assert [form["titles"] for form in asked] == [
+        "|".join(_TITLES),
+        *("Category:Soft|Category:Loop A", "Category:Castle|Category:Loop B", "Category:Loop B"),
     ]
     # The items, which come with what they were merged into; three classes, and one above them.
     assert server.count("sparql") == 3
@@ -133,9 +131,7 @@ def test_an_answer_that_goes_on_without_end_fails(
 
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
-def test_a_long_chain_of_merges_fails(
-    small: Small, monkeypatch: pytest.MonkeyPatch, start: str
-) -> None:
+def test_a_chain_of_merges_fails(small: Small, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
     merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)

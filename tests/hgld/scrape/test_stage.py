@@ -1,16 +1,22 @@
-"""The whole scrape against a small Wikimedia: its rows, its input, its archive."""
+"""The whole scrape against a small Wikimedia: settings, input, rows, archive, evidence."""
 
+import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.scrape.stage import ScrapeConfig, run_scrape
-from hgld.tables import CATEGORIES, LANDMARKS, SUPERCLASSES
+from hgld.scrape.archive import WIKIDATA_EVIDENCE
+from hgld.scrape.config import ParentsConfig, ScrapeConfig
+from hgld.scrape.stage import run_scrape
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, LANDMARKS, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
-from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, write_categories, written
-from tests.worlds.wikimedia.small import Server
+from tests.worlds.wikimedia import scraping
+from tests.worlds.wikimedia.faults import Fault, reply
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, written
+from tests.worlds.wikimedia.small import EVIDENCE, Server
 
 
 def test_every_landmark_ends_in_one_row(small: Small) -> None:
@@ -26,7 +32,7 @@ def test_every_landmark_ends_in_one_row(small: Small) -> None:
 
 
 def test_moved_categories_are_followed(small: Small, server: Server, tmp_path: Path) -> None:
-    path = write_categories(tmp_path / "moved.csv", "Moved", "Deleted", "Nowhere")
+    path = scraping.write_categories(tmp_path / "moved.csv", "Moved", "Deleted", "Nowhere")
     small.scrape(path)
     assert set(small.statuses().values()) == {"no_page"}
     # None of the pages is there: the answer is asked for once more, in halves.
@@ -72,7 +78,7 @@ def test_a_second_run_asks_nothing_and_other_rows_only_for_what_is_new(scraped: 
     assert list(scraped.statuses()) == list(range(2, 16))
 
 
-def test_wikimedia_is_not_asked_without_a_contact_and_a_replay_says_what_is_lacking(
+def test_wikimedia_is_not_asked_without_a_contact_nor_in_a_replay(
     small: Small, server: Server, categories: Path
 ) -> None:
     config = ScrapeConfig(replay=True)  # Wikimedia itself, and no contact: nothing is asked
@@ -91,7 +97,6 @@ def test_wikimedia_is_not_asked_without_a_contact_and_a_replay_says_what_is_lack
     [
         ("landmark,category\n1,x\n", "landmark_id"),
         ("landmark_id,category\n1,x\n\n1,y\n", "row 4 repeats landmark_id 1 of train from row 2"),
-        ("landmark_id,category\n,x\n", "row 2"),
         ("landmark_id,category\n1,x\n-2,y\n", "row 3"),
         (f"landmark_id,category\n{'9' * 5_000},x\n", "row 2"),
         ("split,landmark_id,category\ntest,1,x\n", "row 2 must have split"),
@@ -103,3 +108,105 @@ def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, to
     with pytest.raises(InputError, match=told):
         small.scrape(path)
     assert small.server.hits == []
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "bad"),
+    [
+        *(
+            (ScrapeConfig, "commons", bad)
+            for bad in ("commons.wikimedia.org", "http://x/w/api.php")
+        ),
+        (ScrapeConfig, "sparql", "ftp://x/sparql"),
+        (ScrapeConfig, "titles_per_request", 51),
+        *((ScrapeConfig, "items_per_request", bad) for bad in (0, 501)),
+        (ScrapeConfig, "requests_at_once", 4),
+        (ScrapeConfig, "superclass_depth", -1),
+        (ScrapeConfig, "attempts", 0),
+        *((ParentsConfig, "levels", bad) for bad in (0, 3, True)),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_by_its_name(
+    cls: type[ScrapeConfig | ParentsConfig], name: str, bad: str | int
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        cls(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_a_replay_cannot_refresh() -> None:
+    with pytest.raises(ValueError, match="replay and refresh"):
+        ScrapeConfig(replay=True, refresh=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_so_many_requests_are_made_at_once(small: Small, server: Server, at_once: int) -> None:
+    most, now, lock = Counter[str](), Counter[str](), threading.Lock()
+    meeting, left = threading.Barrier(at_once), iter(range(at_once))
+
+    def gauge(service: str) -> None:
+        with lock:
+            now[service] += 1
+            most[service] = max(most[service], now[service])
+            meets = next(left, None) is not None  # the first wait for each other
+        if meets:
+            meeting.wait(10)
+        with lock:
+            now[service] -= 1
+
+    server.before = gauge
+    report = small.scrape(requests_at_once=at_once, titles_per_request=1, items_per_request=1)
+    assert most == {"commons": at_once, "sparql": 1}
+    # In whatever order the answers came, the rows are those of one request after the other.
+    assert report.manifest.outputs == small.clean
+
+
+_CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]
+Found = tuple[str, str | None, str | None]
+
+
+def _rows(workspace: Workspace) -> list[Found]:
+    rows = written(workspace, CLASS_EVIDENCE)
+    return [(row["class_qid"], row["property"], row["value"]) for row in rows]
+
+
+def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> None:
+    assert _rows(scraped.workspace) == EVIDENCE
+    assert set(scraped.workspace.read(CLASS_EVIDENCE)["status"].to_pylist()) == {"ok"}
+    # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
+    assert {"Q102", "Q104"} <= set(scraped.workspace.read(CLASSES)["class_qid"].to_pylist())
+    # No superclass is asked about.
+    kept = [one.keys for one in scraping.kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
+    assert kept == [tuple(_CLASSES[:3]), tuple(_CLASSES[3:])]
+
+
+@pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")])
+def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, fault: Fault) -> None:
+    server.refuses = lambda service, text: service == "sparql" and "p:P1282 " in text
+    server.refusal = fault
+    report = small.scrape(attempts=1)
+    assert "sparql" in server.fired
+    assert report.manifest.outputs == small.clean
+    assert report.manifest.failed == 0
+    rows = written(small.workspace, CLASS_EVIDENCE)
+    assert {(row["status"], row["property"]) for row in rows} == {("failed", None)}
+    assert [row["class_qid"] for row in rows if server.sparql in row["error"]] == _CLASSES
+    assert not small.workspace.path(WIKIDATA_EVIDENCE).exists()
+    server.refuses = None
+    asked = len(server.hits)
+    assert small.scrape().skipped
+    assert len(server.hits) == asked + 2
+    assert _rows(small.workspace) == EVIDENCE
+
+
+def test_a_contact_is_needed_only_for_what_is_missing(
+    scraped: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise InputError("who is calling?")
+
+    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
+    asked = len(scraped.server.hits)
+    assert scraped.scrape().skipped
+    with pytest.raises(InputError, match="who is calling"):
+        scraped.scrape(superclass_depth=2)
+    assert len(scraped.server.hits) == asked

@@ -40,9 +40,7 @@ GUESSES = [
 
 
 @pytest.mark.parametrize("kind", [*EDITS, *SWITCHES])
-def test_an_event_of_any_kind_reads_back_as_it_was(
-    workspace: Workspace, kind: events.Edit | events.Switch
-) -> None:
+def test_an_event_reads_back(workspace: Workspace, kind: events.Edit | events.Switch) -> None:
     event = replace(edited(*CHANGES, *BLIND, *GUESSES), why="“why” ü", seen=7)
     if kind in SWITCHES:
         event = replace(event, event=kind, changes=(), off=(1, 3), on=(2,), of=1)
@@ -69,21 +67,13 @@ def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: 
         sample | {"classes": labelled("Q2", "Q1")},
         {"effect": "refuse"} | refused | side,
     ]
-    edit_said = {
-        "event": "rename",
-        "decided_at": WHEN,
-        "reviewer": "ann",
-        "why": "one name",
-        "seen": 3,
-    }
-    assert line == {"number": 1} | edit_said
-    (change,) = read_log(workspace).events[0].changes[2:3]
+    said_by = {"event": "rename", "decided_at": WHEN, "reviewer": "ann"}
+    assert line == {"number": 1, **said_by, "why": "one name", "seen": 3}
+    change = read_log(workspace).events[0].changes[2]
     assert list(change.classes) == ["Q2", "Q1"]  # the order in which they are asked
 
 
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
-    unwritten = Event(event="undo", decided_at=WHEN, reviewer="ann", off=(1,))
-    assert (unwritten.number, unwritten.seen, unwritten.of) == (0, 0, 0)
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"), *GUESSES)
     assert list(event.classes) == ["Q1", "Q2"]
     assert event.categories == tuple(CATEGORIES)
@@ -100,7 +90,9 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     assert Change(classes={"Q1": "x"}, effect="ignore", group="g").content[1] is None
 
 
-NAMED = {"hierarchical_label": "x"}
+TEXTS = ("note", "renamed_from", "of_reviewer", "group", "hierarchical_label")
+LABEL, SIDE = "hierarchical_label", "natural_or_human_made"
+NAMED = {LABEL: "x"}
 GUESS = {"classes": {}, "categories": ("c",)}
 
 
@@ -110,23 +102,17 @@ GUESS = {"classes": {}, "categories": ("c",)}
         ({"classes": {}}, "class"),
         ({"classes": {"Q1": "\ud800"}}, "ud800"),
         ({"effect": "praise"}, "effect.*praise"),
-        ({"effect": "assign"}, "hierarchical_label"),
-        ({"effect": "assign", "hierarchical_label": " "}, "hierarchical_label"),
+        *(({"effect": "assign", LABEL: name}, LABEL) for name in (None, " ")),
         (NAMED | {"effect": "assign"}, "natural_or_human_made"),
         (NAMED | {"effect": "assign", "natural_or_human_made": "made"}, "'made'"),
         (NAMED | {"effect": "opinion"}, "natural_or_human_made"),
-        ({"effect": "opinion", "natural_or_human_made": "natural"}, "hierarchical_label"),
+        ({"effect": "opinion", SIDE: "natural"}, LABEL),
         ({"effect": "sample"}, "of_reviewer"),
-        ({"effect": "comment"}, "note"),
-        ({"effect": "comment", "note": " \n"}, "note"),
+        *(({"effect": "comment", "note": note}, "note") for note in ("", " \n")),
         ({"effect": "group", "group": " "}, "group"),
         ({"note": 5}, "note"),
         ({"note": "\ud800"}, "note"),
-        ({"note": "a\x1bb"}, "note"),
-        ({"renamed_from": "\x9b"}, "renamed_from"),
-        ({"of_reviewer": "\u202e"}, "of_reviewer"),
-        ({"group": "\0"}, "group"),
-        ({"hierarchical_label": "\x7f"}, "hierarchical_label"),
+        *(({name: f"a{odd}"}, name) for name in TEXTS for odd in "\0\x1b\x7f\x9b\u202e"),
         ({"categories": ("c",)}, "categor"),
         ({"effect": "fill", "categories": ("c",)}, "class"),
         ({"effect": "refuse", "classes": {}}, "category"),
@@ -144,9 +130,7 @@ def test_a_change_that_says_nothing_clear_is_refused(values: dict[str, Any], nam
     ("values", "name"),
     [
         ({"event": "praise"}, "event"),
-        ({"reviewer": " "}, "reviewer"),
-        ({"reviewer": "j\udcffrg"}, "reviewer"),
-        ({"reviewer": "a\x1bb"}, "reviewer"),
+        *(({"reviewer": name}, "reviewer") for name in (" ", "j\udcffrg", "a\x1bb")),
         ({"why": "\x9b"}, "why"),
         *(
             ({"decided_at": at}, "decided_at")
@@ -180,9 +164,7 @@ def test_an_event_that_is_none_is_refused(values: dict[str, Any], name: str) -> 
         ({"changes": [{"classes": {"Q1": "x"}, "effect": "ignore", "note": "\x1b"}]}, "note"),
     ],
 )
-def test_a_line_of_a_later_version_is_named_and_nothing_is_read_past_it(
-    workspace: Workspace, damage: dict[str, Any], name: str
-) -> None:
+def test_a_later_version_is_named(workspace: Workspace, damage: dict[str, Any], name: str) -> None:
     content = event_content(edited(CHANGES[0])) | damage
     later = {key: value for key, value in content.items() if value is not ...}
     path = workspace.path(DECISIONS_FILE)

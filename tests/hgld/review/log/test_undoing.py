@@ -1,31 +1,31 @@
-"""Undo, redo, single events and jumps: against a slow reading of the log, and case by case."""
+"""What edits and switches come to: against a slow reading of the log, and case by case."""
+
+from dataclasses import replace
 
 import pytest
 
-from hgld.review.log.events import Event
+from hgld.review.log.events import Change, Event
 from hgld.review.log.history import active_edits, standing_of
 from hgld.review.log.undoing import Courses, Toggle, dependents, jump, redo, revert, undo
-from tests.hgld.review.log.acts import CATEGORIES, assigned, edited, guessed, numbered, said
-from tests.hgld.review.log.programs import REVIEWERS, check_back_and_forth, program, take
+from tests.hgld.review.log import acts
+from tests.hgld.review.log.acts import assigned, edited, guessed, numbered, said, take
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_reviews_of_several_persons_stand_where_a_slow_reading_says(seed: int) -> None:
-    events, growing = program(seed, 45), Courses()
+    events, growing = acts.program(seed, 45), Courses()
     assert {event.event for event in events} & {"undo", "redo", "revert", "restore", "jump"}
     for place, event in enumerate(events, start=1):
         growing.take(event)  # as a page does
-        for who in REVIEWERS:
+        for who in acts.REVIEWERS:
             assert growing.undo(who) == undo(events[:place], who)
             assert growing.redo(who) == redo(events[:place], who)
 
 
-@pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])
+@pytest.mark.parametrize("reviewers", [("ann",), acts.REVIEWERS])
 @pytest.mark.parametrize("seed", range(6))
-def test_undo_goes_back_to_the_empty_log_and_redo_to_the_same_again(
-    seed: int, reviewers: tuple[str, ...]
-) -> None:
-    check_back_and_forth(seed, reviewers)
+def test_undo_goes_back_to_no_log_and_redo_returns(seed: int, reviewers: tuple[str, ...]) -> None:
+    acts.check_back_and_forth(seed, reviewers)
 
 
 def log_of_three() -> list[Event]:
@@ -35,36 +35,14 @@ def log_of_three() -> list[Event]:
 
 
 def test_nothing_is_undone_where_there_is_nothing() -> None:
-    assert undo([], "ann") is None
-    assert redo([], "ann") is None
-    assert jump([], 0) is None
+    assert undo([], "ann") is redo([], "ann") is jump([], 0) is None
     assert undo(log_of_three(), "eve") is None
     assert redo(log_of_three(), "ann") is None
 
 
-def test_a_jump_is_undone_and_done_again_as_one_and_leaves_what_others_did_since() -> None:
+def test_only_an_edit_is_taken_back_and_only_a_line_is_jumped_to() -> None:
     events = log_of_three()
-    take(events, Toggle("jump", (2, 3), ()), "ann")  # 4
-    assert active_edits(events) == {1}
-    events.append(edited(assigned("Q5"), who="bob", number=5))
-    take(events, revert(events, 2), "bob")  # 6
-    taken_back = undo(events, "ann")
-    assert taken_back == Toggle("undo", (), (3,), 4)
-    take(events, taken_back, "ann")  # 7
-    assert active_edits(events) == {1, 2, 3, 5}
-    # Exactly that undo is reversed: bob had brought 2 back himself.
-    again = redo(events, "ann")
-    assert again == Toggle("redo", (3,), (), 4)
-    take(events, again, "ann")  # 8
-    assert active_edits(events) == {1, 2, 5}
-
-
-def test_an_edit_from_the_middle_is_taken_back_alone() -> None:
-    events = log_of_three()
-    assert revert(events, 2) == Toggle("revert", (2,), (), 0)
     take(events, revert(events, 2), "ann")
-    assert revert(events, 2) == Toggle("restore", (), (2,))
-    assert standing_of(events).decisions().keys() == {"Q1", "Q3"}
     for number in (0, 4, 9):  # no line, a switch, none yet
         for ask in (revert, dependents):
             with pytest.raises(ValueError, match=str(number)):
@@ -100,7 +78,7 @@ def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
 
 
 def test_what_decides_again_on_the_same_depends_on_an_edit() -> None:
-    one, two, three, *_ = CATEGORIES
+    one, two, three, *_ = acts.CATEGORIES
     events = numbered(
         edited(assigned("Q1", "Q2"), guessed(one, two)),
         edited(said("Q2", "Q9", effect="ignore")),
@@ -112,3 +90,29 @@ def test_what_decides_again_on_the_same_depends_on_an_edit() -> None:
     assert dependents(events, 5) == []
     take(events, revert(events, 2), "ann")
     assert [event.number for event in dependents(events, 1)] == [5]
+
+
+def opinion(qid: str, label: str | None, who: str) -> Event:
+    change = assigned(qid, label=label) if label else said(qid, effect="ignore")
+    return edited(replace(change, effect="opinion"), who=who, event="opinion")
+
+
+def test_a_second_opinion_decides_nothing_and_the_last_of_a_reviewer_counts() -> None:
+    bobs = (opinion("Q1", "lake", "bob"), opinion("Q1", None, "bob"))
+    unsure = edited(said("Q2", effect="unsure"), who="bob", event="opinion")
+    sample = Change(classes={"Q1": "x"}, effect="sample", of_reviewer="ann")
+    drawn = edited(sample, said("Q1", effect="known"), event="sample")
+    events = numbered(edited(assigned("Q1")), drawn, *bobs, opinion("Q1", "fort", "zoë"), unsure)
+    standing = standing_of(events)
+    assert [(qid, one.reviewer) for qid, one in standing.decisions().items()] == [("Q1", "ann")]
+    assert list(standing.names) == ["church"]
+    assert [word.change for word in standing.samples] == [sample]
+    answers = {
+        who: {qid: (word.change.effect, word.change.hierarchical_label) for qid, word in of.items()}
+        for who, of in standing.opinions.items()
+    }
+    assert answers == {
+        "bob": {"Q1": ("opinion", None), "Q2": ("unsure", None)},
+        "zoë": {"Q1": ("opinion", "fort")},
+    }
+    assert (dict(standing.groups), dict(standing.comments), standing.doubts) == ({}, {}, {})

@@ -152,8 +152,24 @@ def test_a_log_of_one_page_tells_of_its_newest_move_and_last_event() -> None:
 _PAGE = {"title": "A", "pageid": 1}
 _ODD_PAGES: list[object] = [7, {}, [7], [{"pageid": 1}]]
 _ODD_PAGES += [[{"title": odd}] for odd in (7, "A\nB", "A\ud800")]
-_ODD_TEXTS: list[object] = [{}, {"content": 7}, {"content": "\ud800"}]
-_ODD_TEXTS += [{"content": "", "texthidden": "yes"}]
+_ODD_PARTS: list[Any] = [
+    *({"revisions": [{"revid": odd}]} for odd in (1 << 63, -1, 1001.0, "1001", True)),
+    *({"pageprops": {"wikibase_item": odd}} for odd in (6, "Q6\0", f"Q{1 << 63}")),
+    *({"revisions": {"revid": 7}}, {"pageprops": ["Q6"]}, {"missing": "no"}, {"invalid": 1}),
+    *({"invalid": True, "invalidreason": 7}, {"categories": [{"title": 7}]}),
+]
+_ODD_RENAMES: list[Any] = [
+    *({"redirects": [{"from": "A"}]}, {"interwiki": ["x"]}),
+    {"normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
+]
+_ODD_MAINS: list[Any] = [{}, {"content": 7}, {"content": "\ud800"}]
+_ODD_MAINS += [{"content": "", "texthidden": "yes"}]
+_ODD_TEXTS: list[Any] = [{"revisions": [{"slots": {"main": odd}}]} for odd in _ODD_MAINS]
+_ODD_TEXTS += [{"links": [{"title": 7}]}]
+_ODD_EVENTS: list[Any] = [
+    *({"type": 7, "action": "move"}, {"type": "move"}),
+    *({"type": "move", "action": "move", "params": odd} for odd in ({"target_title": 7}, "x")),
+]
 _TEXT = {"title": "B", "pageid": 2, "revisions": [{"slots": {"main": {"content": ""}}}]}
 
 
@@ -177,47 +193,10 @@ def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
     [
         (CommonsPages, [7]),
         *((CommonsPages, {"pages": odd}) for odd in _ODD_PAGES),
-        *(
-            (CommonsPages, {"pages": [{**_PAGE, "revisions": [{"revid": odd}]}]})
-            for odd in (1 << 63, -1, 1001.0, "1001", True)
-        ),
-        *(
-            (CommonsPages, {"pages": [{**_PAGE, "pageprops": {"wikibase_item": odd}}]})
-            for odd in (6, "Q6\0", f"Q{1 << 63}")
-        ),
-        *(
-            (CommonsPages, {"pages": [{**_PAGE, **odd}]})
-            for odd in (
-                {"revisions": {"revid": 7}},
-                {"pageprops": ["Q6"]},
-                {"missing": "no"},
-                {"invalid": 1},
-                {"invalid": True, "invalidreason": 7},
-                {"categories": [{"title": 7}]},
-            )
-        ),
-        *(
-            (CommonsPages, {"pages": [_PAGE], **odd})
-            for odd in (
-                {"redirects": [{"from": "A"}]},
-                {"normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
-                {"interwiki": ["x"]},
-            )
-        ),
-        *(
-            (SoftRedirects, {"pages": [{"title": "A", "revisions": [{"slots": {"main": odd}}]}]})
-            for odd in _ODD_TEXTS
-        ),
-        (SoftRedirects, {"pages": [{**_TEXT, "title": "A", "links": [{"title": 7}]}]}),
-        *(
-            (MoveLog, {"logevents": [odd]})
-            for odd in (
-                {"type": 7, "action": "move"},
-                {"type": "move"},
-                {"type": "move", "action": "move", "params": {"target_title": 7}},
-                {"type": "move", "action": "move", "params": "x"},
-            )
-        ),
+        *((CommonsPages, {"pages": [{**_PAGE, **odd}]}) for odd in _ODD_PARTS),
+        *((CommonsPages, {"pages": [_PAGE], **odd}) for odd in _ODD_RENAMES),
+        *((SoftRedirects, {"pages": [{**_TEXT, "title": "A", **odd}]}) for odd in _ODD_TEXTS),
+        *((MoveLog, {"logevents": [odd]}) for odd in _ODD_EVENTS),
     ],
 )
 def test_an_odd_answer_is_refused_and_nothing_of_it_taken(
@@ -231,9 +210,7 @@ def test_an_odd_answer_is_refused_and_nothing_of_it_taken(
 
 
 @pytest.mark.parametrize(("odd", "shown"), [("é" * 99, r"\xe9"), (1 << 70, "71 bits")])
-def test_an_error_about_an_odd_answer_has_its_field_and_the_start_of_its_value(
-    odd: object, shown: str
-) -> None:
+def test_an_error_about_an_odd_answer_has_its_field_and_value(odd: object, shown: str) -> None:
     with pytest.raises(ValueError, match="revid") as caught:
         _end("A", {"pages": [{**_PAGE, "revisions": [{"revid": odd}]}]})
     assert shown in str(caught.value)

@@ -57,7 +57,6 @@ def _label(qid: str, language: str, text: str) -> Binding:
         {"type": "uri", "value": "http://www.wikidata.org/.well-known/genid/abc"},
         None,
     ],
-    ids=["blank node", "Virtuoso's", "genid", "no value"],
 )
 @pytest.mark.parametrize("prop", ["P31", "P1282", "P1709", "P8814"])
 def test_an_unknown_value_is_none_but_counts_for_the_rank(value: Term | None, prop: str) -> None:
@@ -121,21 +120,8 @@ def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:
 
 def test_only_a_q_id_that_a_table_can_hold_gets_into_a_query() -> None:
     assert all(map(is_qid, ("Q1", "Q9200000001", f"Q{(1 << 63) - 1}")))
-    others = (
-        "",
-        "Q",
-        "Q0",
-        "Q01",
-        "X1",
-        "Q1 ",
-        "Q1\n",
-        "q1",
-        "Q1}",
-        "Q²",
-        f"Q{1 << 63}",
-        f"Q{10**20}",
-    )
-    assert [text for text in others if is_qid(text)] == []
+    odd = ("", "Q", "Q0", "Q01", "X1", "Q1 ", "Q1\n", "q1", "Q1}", "Q²", f"Q{1 << 63}")
+    assert [text for text in odd if is_qid(text)] == []
 
 
 def _evidence(prop: str, text: str, rank: str = "Normal", kind: str = "literal") -> Binding:
@@ -170,19 +156,16 @@ def test_of_evidence_the_best_statements_count_in_the_order_of_characters() -> N
         {**_statement("Q1", "Q2"), "rank": {"value": "http://wikiba.se/ontology#FineRank"}},
         {**_statement("Q1", "Q2"), "rank": None},
         {**_statement("Q1", "Q2"), "value": "Q2"},
-        _statement("Q1", f"Q{1 << 63}"),
-        _statement("Q1", "L5"),
+        *(_statement("Q1", odd) for odd in (f"Q{1 << 63}", "L5", "Q105\ud800")),
         _evidence("P31", "wd:Q10"),
         _evidence("P31", "ftp://www.wikidata.org/entity/Q10", kind="uri"),
-        _statement("Q1", "Q105\ud800"),
         _binding("Q1", "label", {"type": "literal", "value": "x"}),
         _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),  # type: ignore[dict-item]
         *(_label("Q1", "en", odd) for odd in ("a\nb", "a\0", "a\ud800")),
-        _evidence("P1282", "urn:x", kind="uri"),
+        *(_evidence(prop, "urn:x", kind="uri") for prop in ("P1282", "P8814")),
         _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
         _evidence("P1282", "a\nb"),
         _evidence("P1709", "x"),
-        _evidence("P8814", "urn:x", kind="uri"),
     ],
 )
 def test_an_odd_answer_is_refused_and_nothing_of_it_taken(binding: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -50,16 +51,13 @@ class Places(Dataset[Tensor]):
         return torch.tensor([*place, os.getpid(), os.nice(0)])
 
 
-def order_of(rank: int = 0, world_size: int = 1) -> LandmarkSampler:
-    landmarks = torch.arange(6).repeat_interleave(4)
-    return LandmarkSampler(
-        landmarks,
-        batch_size=4,
-        samples_per_landmark=2,
-        max_per_landmark=4,
-        rank=rank,
-        world_size=world_size,
-    )
+ORDER = LandmarkSampler(
+    torch.arange(6).repeat_interleave(4), batch_size=4, samples_per_landmark=2, max_per_landmark=4
+)
+
+
+def places_in(batches: Iterable[Tensor]) -> list[object]:
+    return [batch[:, :3].tolist() for batch in batches]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -89,15 +87,14 @@ def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:
     assert multiprocessing.active_children() == []
 
 
-@pytest.mark.parametrize("error", [EOFError(), ConnectionResetError(104, "reset by peer")])
 def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches = load_batches(Numbers(8), batch_size=2, workers=1)
     next(batches)
 
     def fail(_: object) -> None:
-        raise error
+        raise ConnectionResetError(104, "reset by peer")
 
     monkeypatch.setattr(
         "torch.utils.data.dataloader._MultiProcessingDataLoaderIter._next_data", fail
@@ -107,58 +104,52 @@ def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
 
 
 def test_the_same_processes_load_all_epochs_and_give_way_to_the_model() -> None:
-    order, own = order_of(), os.nice(0)
-    batches = list(run_batches(Places(), order, epochs=5, workers=2))
-    assert len(batches) == 5 * len(order)
+    own = os.nice(0)
+    batches = list(run_batches(Places(), ORDER, epochs=5, workers=2))
+    assert len(batches) == 5 * len(ORDER)
     pids = {int(batch[0, 3]) for batch in batches}
     assert len(pids) == min(2, os.cpu_count() or 1)
     assert os.getpid() not in pids
     if not torch.cuda.is_available():
         assert {int(batch[0, 4]) for batch in batches} == {min(19, own + 10)}
     for number, batch in enumerate(batches):
-        epoch, in_epoch = divmod(number, len(order))
+        epoch, in_epoch = divmod(number, len(ORDER))
         assert (batch[:, 0] == epoch).all()
         assert batch[:, 1].tolist() == list(range(4 * in_epoch, 4 * in_epoch + 4))
-        assert batch[:, 2].tolist() == order.epoch(epoch)[in_epoch].tolist()
+        assert batch[:, 2].tolist() == ORDER.epoch(epoch)[in_epoch].tolist()
 
 
 @pytest.mark.parametrize("start", [1, 6, 7, 12])
 def test_batches_that_are_done_are_left_out(start: int) -> None:
-    whole = [batch[:, :3].tolist() for batch in run_batches(Places(), order_of(), epochs=2)]
-    rest = run_batches(Places(), order_of(), epochs=2, start=start)
-    assert [batch[:, :3].tolist() for batch in rest] == whole[start:]
+    whole = places_in(run_batches(Places(), ORDER, epochs=2))
+    assert places_in(run_batches(Places(), ORDER, epochs=2, start=start)) == whole[start:]
 
 
 def test_ranks_see_the_pixels_of_one_process(tiny_build: Workspace) -> None:
     images = training_images(tiny_build)
     altered, landmarks = AugmentedImages(images, 24, seed=3), images.labels[:, 0]
-    whole = LandmarkSampler(landmarks, batch_size=16, seed=3)
-    ranks = [
-        LandmarkSampler(landmarks, batch_size=16, seed=3, rank=rank, world_size=2)
-        for rank in range(2)
-    ]
-    state = torch.get_rng_state()
-    expected, *shares = (
-        list(run_batches(altered, order, epochs=2, start=1)) for order in (whole, *ranks)
+    shares = ({}, {"rank": 0, "world_size": 2}, {"rank": 1, "world_size": 2})
+    expected, *parts = (
+        list(run_batches(altered, LandmarkSampler(landmarks, batch_size=16, **share), epochs=2))
+        for share in shares
     )
-    assert torch.equal(torch.get_rng_state(), state)
     assert len(expected) > 1
-    for batch, *parts in zip(expected, *shares, strict=True):
+    for batch, *own in zip(expected, *parts, strict=True):
         for number, content in enumerate(batch):
-            assert torch.equal(torch.cat([part[number] for part in parts]), content)
+            assert torch.equal(torch.cat([part[number] for part in own]), content)
 
 
 @pytest.mark.fault(93, "loader killed by the system")
 def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
     tmp_path: Path,
 ) -> None:
-    order, fired = order_of(), tmp_path / "fired"
-    batches = run_batches(Places(fired), order, epochs=3, workers=1)
+    fired = tmp_path / "fired"
+    batches = run_batches(Places(fired), ORDER, epochs=3, workers=1)
     seen: list[object] = []
 
     def collect() -> None:
         for batch in batches:
-            seen.append(batch[:, :3].tolist())
+            seen.extend(places_in([batch]))
             # Else it would be told at any line of a step.
             assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
 
@@ -166,13 +157,12 @@ def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
         collect()
     assert fired.exists()
     # Of those that were ready, two may have died with it.
-    assert len(order) - 2 <= len(seen) <= len(order) + 1
-    rest = run_batches(Places(fired), order, epochs=3, start=len(seen), workers=1)
-    seen += [batch[:, :3].tolist() for batch in rest]
-    assert seen == [batch[:, :3].tolist() for batch in run_batches(Places(), order, epochs=3)]
+    assert len(ORDER) - 2 <= len(seen) <= len(ORDER) + 1
+    seen += places_in(run_batches(Places(fired), ORDER, epochs=3, start=len(seen), workers=1))
+    assert seen == places_in(run_batches(Places(), ORDER, epochs=3))
 
 
-def test_a_stream_gives_its_own_numbers_and_puts_the_generator_back() -> None:
+def test_a_stream_gives_its_own_numbers_everywhere_and_puts_the_generator_back() -> None:
     state, drawn = torch.get_rng_state(), []
     for stream in ("a", "b", "a"):
         with random_numbers(stream):
@@ -180,8 +170,5 @@ def test_a_stream_gives_its_own_numbers_and_puts_the_generator_back() -> None:
     assert torch.equal(drawn[0], drawn[2])
     assert not torch.equal(drawn[0], drawn[1])
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_a_seed_is_the_same_on_every_machine() -> None:
     # The first 8 bytes of sha256("a"), ca978112ca1bbdca, less the last bit.
     assert seed_of("a") == 0xCA978112CA1BBDCA >> 1

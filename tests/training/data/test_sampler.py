@@ -21,11 +21,8 @@ def landmarks_of(*counts: int) -> Tensor:
 
 def labels_of(*supercategories: tuple[int, ...]) -> Tensor:
     """Images of each landmark of each super-category, mixed up; (N, 2)."""
-    rows, landmark = [], 0
-    for supercategory, counts in enumerate(supercategories):
-        for count in counts:
-            rows += [[100 + landmark, 7 * supercategory]] * count
-            landmark += 1
+    each = [(n, count) for n, counts in enumerate(supercategories) for count in counts]
+    rows = [[100 + at, 7 * coarse] for at, (coarse, count) in enumerate(each) for _ in range(count)]
     return mixed(torch.tensor(rows))
 
 
@@ -34,19 +31,16 @@ def pairs(labels: Tensor, **settings: Any) -> SuperCategorySampler:  # noqa: ANN
     return SuperCategorySampler(labels, samples_per_landmark=2, **settings)
 
 
-def test_a_batch_is_made_of_whole_groups_and_an_image_comes_once() -> None:
+@pytest.mark.parametrize("most", [8, 11])  # which counts as the multiple below it
+def test_a_batch_is_made_of_whole_groups_and_an_image_comes_once(most: int) -> None:
     landmarks = landmarks_of(9, 5, 4, 20, 6, 7)
-    batches = LandmarkSampler(landmarks, batch_size=4, max_per_landmark=8).epoch(3)
+    batches = LandmarkSampler(landmarks, batch_size=4, max_per_landmark=most).epoch(3)
     # 2 + 1 + 1 + 2 + 1 + 1 groups of 4
     assert batches.shape == (8, 4)
     groups = landmarks[batches]
     assert (groups == groups[:, :1]).all()
     assert len(set(batches.flatten().tolist())) == 32
     assert groups.flatten().bincount().tolist() == [8, 4, 4, 8, 4, 4]
-
-
-def test_a_maximum_that_is_no_multiple_counts_as_the_one_below() -> None:
-    assert len(LandmarkSampler(landmarks_of(30, 30), batch_size=4, max_per_landmark=11)) == 4
 
 
 def test_a_landmark_of_too_few_images_repeats_them_in_turn() -> None:
@@ -70,21 +64,10 @@ def test_two_groups_of_a_landmark_lie_in_different_halves_of_the_epoch() -> None
     assert all(first < 64 <= second for first, second in places)
 
 
-def test_groups_that_fill_no_batch_are_left_out() -> None:
-    assert LandmarkSampler(landmarks_of(4, 4, 4, 4, 4), batch_size=8).epoch(0).shape == (2, 8)
-
-
-def test_raw_landmark_ids_give_the_batches_of_their_labels() -> None:
-    labels = landmarks_of(9, 5, 6)
-    # As GLDv2 has them: from any range, with gaps.
-    ids = torch.tensor([0, 203_094, 9_000_000_000])[labels]
-    raw, expected = (LandmarkSampler(one, batch_size=8, seed=3) for one in (ids, labels))
-    assert torch.equal(raw.epoch(2), expected.epoch(2))
-
-
 def test_the_batches_of_a_seed_are_those_that_models_were_trained_on() -> None:
-    # Written down once: a trained model's digest depends on them.
-    sampler = LandmarkSampler(torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 2]), batch_size=4, seed=1)
+    # Written down once: a trained model's digest depends on them. Ids from any range, with gaps.
+    ids = torch.tensor([0, 203_094, 9_000_000_000])[[0, 1, 0, 1, 0, 1, 0, 1, 2]]
+    sampler = LandmarkSampler(ids, batch_size=4, seed=1)
     assert sampler.epoch(0).tolist() == [[0, 6, 2, 4], [5, 1, 3, 7], [8, 8, 8, 8]]
     labels = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1], [4, 2], [5, 2]]).repeat_interleave(2, 0)
     assert pairs(labels, batch_size=4, seed=1).epoch(0).tolist() == [
@@ -157,29 +140,22 @@ def test_what_is_no_share_or_no_place_is_refused(make: Make) -> None:
     for place in ((0, len(sampler) + 1), (0, -1), (-1, 0)):
         with pytest.raises(ValueError, match="epoch"):
             sampler.set_epoch(*place)
-    with pytest.raises(TypeError):
-        sampler.set_epoch(1.0)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
     ("landmarks", "settings", "error", "word"),
     [
         (landmarks_of(9, 4, 1), {"batch_size": 10}, ValueError, "batch_size"),
-        (landmarks_of(9, 4, 1), {"batch_size": 0}, ValueError, "batch_size"),
         (landmarks_of(9, 4, 1), {"batch_size": 20}, ValueError, "batch_size"),
         (landmarks_of(9, 4, 1), {"max_per_landmark": 3}, ValueError, "max_per_landmark"),
         (landmarks_of(9, 4, 1), {"samples_per_landmark": 0}, ValueError, "samples_per_landmark"),
         (torch.full((40,), 7), {}, ValueError, "landmarks"),
         (torch.rand(9), {}, TypeError, "integers"),
-        ([0, 0, 1, 1], {}, TypeError, "list"),
         (torch.zeros(9, 3, dtype=torch.int64), {}, ValueError, "shape"),
     ],
 )
 def test_impossible_batches_are_refused(
-    landmarks: Any,  # noqa: ANN401 - some are wrong on purpose
-    settings: dict[str, int],
-    error: type[Exception],
-    word: str,
+    landmarks: Tensor, settings: dict[str, int], error: type[Exception], word: str
 ) -> None:
     with pytest.raises(error, match=word):
         LandmarkSampler(landmarks, **{"batch_size": 8, **settings})
@@ -222,17 +198,6 @@ def test_what_is_left_of_small_super_categories_goes_into_parts_together() -> No
     assert sorted(set(seen[0] + seen[1])) == [0, 7, 14, 21, 28]
 
 
-def test_a_large_super_category_is_in_every_batch_and_never_twice() -> None:
-    labels = labels_of((2,) * 40, (2,) * 4, (2,) * 4)
-    sampler = pairs(labels, batch_size=8)
-    # 20 + 2 + 2 parts: each batch has one of the large, and one of the others.
-    assert len(sampler) == 4
-    for batch in sampler.epoch(0):
-        counts = labels[batch, 1].bincount(minlength=15)
-        assert counts[0] == 4
-        assert sorted(counts[[7, 14]].tolist()) == [0, 4]
-
-
 def test_which_super_categories_meet_changes_from_batch_to_batch() -> None:
     labels = labels_of(*[(2,) * 12] * 6)
     sampler = pairs(labels, batch_size=8)
@@ -256,20 +221,18 @@ def test_super_categories_are_drawn_by_the_parts_they_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "batch_size", "error", "word"),
+    ("labels", "batch_size", "word"),
     [
-        (labels_of((2, 2), (2, 2)), 6, ValueError, "supercategories_per_batch"),
-        (labels_of((2, 2), (2, 2)), 16, ValueError, "batch_size"),
-        (labels_of((2, 2, 2)), 4, ValueError, "super-categories"),
-        (torch.zeros(4, 1, dtype=torch.int64), 4, ValueError, r"got \(4, 1\)"),
-        (torch.rand(4, 2), 4, TypeError, "integers"),
-        ([[1, 2]], 4, TypeError, "list"),
+        (labels_of((2, 2), (2, 2)), 6, "supercategories_per_batch"),
+        (labels_of((2, 2), (2, 2)), 16, "batch_size"),
+        (labels_of((2, 2, 2)), 4, "super-categories"),
+        (torch.zeros(4, 1, dtype=torch.int64), 4, r"got \(4, 1\)"),
         # A landmark of two super-categories.
-        (torch.tensor([[0, 1], [0, 2], [1, 1], [1, 1]]), 4, ValueError, "super-category"),
+        (torch.tensor([[0, 1], [0, 2], [1, 1], [1, 1]]), 4, "super-category"),
     ],
 )
 def test_impossible_batches_of_super_categories_are_refused(
-    labels: Tensor, batch_size: int, error: type[Exception], word: str
+    labels: Tensor, batch_size: int, word: str
 ) -> None:
-    with pytest.raises(error, match=word):
+    with pytest.raises(ValueError, match=word):
         pairs(labels, batch_size=batch_size)

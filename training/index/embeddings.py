@@ -19,10 +19,9 @@ from torch import Tensor
 
 from hgld.engine.files import atomic_file, writing
 from hgld.training.data.labels import LabelledImages
-from hgld.training.model.config import Precision
+from hgld.training.model.config import Precision, first_line
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.sealed import first_line
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from hgld.engine.progress import progress
 from hgld.errors import InputError, how_to_install
+from hgld.training.model.config import first_line
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.sealed import first_line
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "embeddings"

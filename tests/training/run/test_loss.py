@@ -18,71 +18,58 @@ from hgld.training.methods import (
     TrainingMethod,
     Triplet,
 )
-from hgld.training.run.loss import MethodLoss, landmark_labels
+from hgld.training.run.loss import MethodLoss
 
 LANDMARKS = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 1, 1], [3, 2, 1]])
 METHODS: tuple[TrainingMethod, ...] = tuple(each() for each in typing.get_args(TrainingMethod))
 
 
-def _batch(seed: int = 0) -> tuple[Tensor, Tensor]:
+def batch(seed: int = 0) -> tuple[Tensor, Tensor]:
     """Twelve embeddings of four landmarks."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = functional.normalize(torch.randn(12, 8, generator=generator), dim=1)
     return embeddings, LANDMARKS.repeat_interleave(3, dim=0)
 
 
-def _proxies(loss: MethodLoss) -> Tensor:
+def proxies_of(loss: MethodLoss) -> Tensor:
     assert loss.proxies is not None
     return loss.proxies
 
 
-def test_each_method_is_its_published_loss() -> None:
-    embeddings, labels = _batch()
-
-    def cost(method: TrainingMethod) -> float:
-        return float(MethodLoss(method, LANDMARKS, 8).forward(embeddings, labels).total.detach())
-
-    proxies = _proxies(MethodLoss(NSM(), LANDMARKS, 8))
-    ranking = losses.sup_hap_loss(embeddings, labels)
-    clustering = losses.clustering_loss(embeddings, labels, proxies)
+def test_each_method_is_its_published_loss_with_its_settings() -> None:
+    both = batch()
+    _, labels = both
+    proxies = proxies_of(MethodLoss(NSM(), LANDMARKS, 8))
+    clustering = losses.clustering_loss(*both, proxies)
     expected: dict[TrainingMethod, Tensor] = {
-        Happier(): 0.9 * ranking + 0.1 * clustering,
-        Roadmap(): losses.roadmap_loss(embeddings, labels),
-        SupAP(): losses.sup_ap_loss(embeddings, labels),
-        SmoothAP(): losses.smooth_ap_loss(embeddings, labels),
-        CSL(): losses.csl_loss(embeddings, labels, proxies, LANDMARKS),
-        NSM(): clustering,
-        ArcFace(): losses.arcface_loss(embeddings, labels, proxies),
-        Triplet(): losses.triplet_loss(embeddings, labels),
-        RecallAtK(): losses.recall_at_k_loss(embeddings, labels),
-    }
-    assert set(expected) == set(METHODS)
-    for method, value in expected.items():
-        assert cost(method) == pytest.approx(float(value.detach()), rel=1e-6), method.name
-
-
-def test_settings_reach_the_loss() -> None:
-    embeddings, labels = _batch()
-    expected: dict[TrainingMethod, Tensor] = {
-        Happier(alpha=3.0, clustering_weight=0.0): losses.sup_hap_loss(
-            embeddings, labels, alpha=3.0
-        ),
+        Happier(): 0.9 * losses.sup_hap_loss(*both) + 0.1 * clustering,
+        Happier(alpha=3.0, clustering_weight=0.0): losses.sup_hap_loss(*both, alpha=3.0),
+        Roadmap(): losses.roadmap_loss(*both),
         Roadmap(decomposability_weight=1.0, positive_similarity=0.5, negative_similarity=0.1): (
-            losses.decomposability_loss(embeddings, labels, alpha=0.5, beta=0.1)
+            losses.decomposability_loss(*both, alpha=0.5, beta=0.1)
         ),
-        SmoothAP(tau=0.1): losses.smooth_ap_loss(embeddings, labels, tau=0.1),
-        Triplet(margin=0.7): losses.triplet_loss(embeddings, labels, margin=0.7),
-        RecallAtK(ks=(2,), tau=0.1): losses.recall_at_k_loss(embeddings, labels, ks=(2,), tau=0.1),
+        SupAP(): losses.sup_ap_loss(*both),
+        SmoothAP(): losses.smooth_ap_loss(*both),
+        SmoothAP(tau=0.1): losses.smooth_ap_loss(*both, tau=0.1),
+        CSL(): losses.csl_loss(*both, proxies, LANDMARKS),
+        NSM(): clustering,
+        ArcFace(): losses.arcface_loss(*both, proxies),
+        Triplet(): losses.triplet_loss(*both),
+        Triplet(margin=0.7): losses.triplet_loss(*both, margin=0.7),
+        RecallAtK(): losses.recall_at_k_loss(*both),
+        RecallAtK(ks=(2,), tau=0.1): losses.recall_at_k_loss(*both, ks=(2,), tau=0.1),
     }
+    assert {*METHODS} <= expected.keys()
     for method, value in expected.items():
-        cost = MethodLoss(method, LANDMARKS, 8).forward(embeddings, labels)
-        found = float(cost.total.detach())
-        assert found == pytest.approx(float(value), rel=1e-6), method.name
+        found = MethodLoss(method, LANDMARKS, 8).forward(*both).total
+        assert float(found.detach()) == pytest.approx(float(value.detach()), rel=1e-6), method
+    with pytest.raises(ValueError, match="margins"):
+        MethodLoss(CSL(), labels[:, :2], 8)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_following_the_gradient_lowers_the_loss(method: TrainingMethod) -> None:
-    embeddings, labels = _batch()
+    embeddings, labels = batch()
     loss = MethodLoss(method, LANDMARKS, 8)
     free = embeddings.clone().requires_grad_()
     optimiser = torch.optim.Adam([free, *loss.parameters()], lr=0.02)
@@ -100,48 +87,27 @@ def test_following_the_gradient_lowers_the_loss(method: TrainingMethod) -> None:
 def test_a_memory_adds_past_batches_to_what_a_batch_is_compared_with(
     method: TrainingMethod,
 ) -> None:
-    batch, labels = _batch()
-    past, past_labels = _batch(seed=1)
+    now, past = batch(), batch(seed=1)
     loss = MethodLoss(method, LANDMARKS, 8, memory_size=100)
-    first = float(loss(batch, labels).total.detach())  # it is empty
-    loss.remember(past, past_labels)
-    cost = loss(batch.clone().requires_grad_(), labels)
-    second = float(cost.total.detach())
-    assert second != first == float(MethodLoss(method, LANDMARKS, 8)(batch, labels).total.detach())
-    cost.total.backward()
+    first = float(loss(*now).total.detach())  # it is empty
+    assert first == float(MethodLoss(method, LANDMARKS, 8)(*now).total.detach())
+    loss.remember(*past)
+    second = float(loss(*now).total.detach())
+    assert second != first
     if method.compares_with == "proxies":
-        spread = losses.decomposability_loss(
-            batch, labels, ref_embeddings=past, ref_labels=past_labels
-        )
+        references = dict(zip(("ref_embeddings", "ref_labels"), past, strict=True))
+        spread = losses.decomposability_loss(*now, **references)
         assert second == pytest.approx(first + float(spread))
-
-
-def test_a_memory_ranks_the_batch_and_the_past() -> None:
-    batch, labels = _batch()
-    past, past_labels = _batch(seed=1)
-    loss = MethodLoss(SupAP(), LANDMARKS, 8, memory_size=100)
-    loss.remember(past, past_labels)
-    expected = losses.sup_ap_loss(
-        batch,
-        labels,
-        ref_embeddings=torch.cat([batch, past]),
-        ref_labels=torch.cat([labels, past_labels]),
-    )
-    assert float(loss(batch, labels).total) == pytest.approx(float(expected))
+    if method == SupAP():
+        both = (torch.cat(parts) for parts in zip(now, past, strict=True))
+        references = dict(zip(("ref_embeddings", "ref_labels"), both, strict=True))
+        assert second == pytest.approx(float(losses.sup_ap_loss(*now, **references)))
 
 
 def test_proxies_are_of_unit_length_and_depend_on_the_seed_only() -> None:
-    first, again = (_proxies(MethodLoss(NSM(), LANDMARKS, 8, seed=4)) for _ in range(2))
+    first, again, other = (
+        proxies_of(MethodLoss(NSM(), LANDMARKS, 8, seed=seed)) for seed in (4, 4, 5)
+    )
     assert torch.equal(first, again)
+    assert not torch.equal(first, other)
     torch.testing.assert_close(first.norm(dim=1), torch.ones(4))
-    assert not torch.equal(first, _proxies(MethodLoss(NSM(), LANDMARKS, 8, seed=5)))
-    assert MethodLoss(SupAP(), LANDMARKS, 8).proxies is None
-
-
-def test_margins_of_other_levels_are_refused_before_the_first_batch() -> None:
-    with pytest.raises(ValueError, match="margins"):
-        MethodLoss(CSL(), LANDMARKS[:, :2], 8)
-
-
-def test_the_labels_of_a_landmark_are_those_of_its_images() -> None:
-    assert torch.equal(landmark_labels(LANDMARKS[[3, 1, 0, 1, 2, 3]]), LANDMARKS)

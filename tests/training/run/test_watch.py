@@ -14,11 +14,11 @@ from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
 from hgld.training.watching.validation import measure_embeddings
+from tests.training.model.test_saved import flipped
 from tests.worlds.training_runs import (
     MODEL,
     TINY,
     Undisturbed,
-    forget_training,
     log_of,
     stop_in_step,
     trained_once,
@@ -34,9 +34,6 @@ WATCHED = dataclasses.replace(
     keep="best",
 )
 """Four steps: of the landmarks that are left, an epoch makes one batch."""
-STILL = dataclasses.replace(WATCHED, learning_rate=1e-12, tensorboard=False)
-"""At this rate nothing changes: the best weights are those before the first step."""
-PAGE = "runs/happier/run.html"
 
 
 def h_aps(workspace: Workspace) -> dict[int, float]:
@@ -54,25 +51,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return trained_once(tmp_path_factory, "watched", WATCHED)
 
 
-def test_landmarks_are_held_out_whole_and_the_rest_is_trained_on(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    train, held_out = split_images(images, WATCHED)
-    assert held_out is not None
-    names = [{one.names[0][label] for label in one.labels[:, 0]} for one in (train, held_out)]
-    assert not names[0] & names[1]
-    assert sorted([*train.image_ids.to_pylist(), *held_out.image_ids.to_pylist()]) == sorted(
-        images.image_ids.to_pylist()
-    )
-    assert split_images(images, TINY) == (images, None)
-
-
 def test_a_run_is_measured_on_held_out_landmarks_as_it_goes_and_shows_itself(
     watched: Undisturbed,
 ) -> None:
     workspace = Workspace(watched.root)
+    files = RunFiles(workspace.path("runs/happier"))
     measured = h_aps(workspace)
-    steps = max(measured)
-    assert list(measured) == [*range(0, steps, 2), steps]
+    assert list(measured) == [0, 2, 4]
     assert all(0 < value <= 1 for value in measured.values())
     _, held_out = split_images(training_images(workspace), WATCHED)
     assert held_out is not None
@@ -80,11 +65,11 @@ def test_a_run_is_measured_on_held_out_landmarks_as_it_goes_and_shows_itself(
     seen = measure_embeddings(embed_images(model, held_out.files()), held_out.labels)
     # The weights that are kept are the best.
     assert max(measured.values()) == pytest.approx(seen.means["h_ap"])
-    page = workspace.path(PAGE).read_text()
+    page = (files.folder / "run.html").read_text()
     assert "H-AP" in page
     assert "reload" not in page  # it has ended, and loads itself no more
-    assert any(workspace.path("runs/happier/tensorboard").iterdir())
-    assert not RunFiles(workspace.path("runs/happier")).best.exists()
+    assert any((files.folder / "tensorboard").iterdir())
+    assert not files.best.exists()
 
 
 @pytest.mark.parametrize("number", [1, 4])
@@ -94,7 +79,6 @@ def test_a_stopped_run_goes_on_with_the_same_measurements_and_weights(
     stop_in_step(tiny_build, number, WATCHED)
     run_train(tiny_build, WATCHED)
     assert watched.is_that_of(tiny_build)
-    assert not RunFiles(tiny_build.path("runs/happier")).best.exists()
 
 
 def test_the_best_weights_become_the_model_and_not_the_last(tiny_build: Workspace) -> None:
@@ -110,24 +94,22 @@ def test_the_best_weights_become_the_model_and_not_the_last(tiny_build: Workspac
 
 
 def test_best_weights_that_are_damaged_are_never_taken(tiny_build: Workspace) -> None:
-    stop_in_step(tiny_build, 4, STILL)
+    # At this rate nothing changes: the best weights are those before the first step.
+    still = dataclasses.replace(WATCHED, learning_rate=1e-12, tensorboard=False)
+    stop_in_step(tiny_build, 4, still)
     files = RunFiles(tiny_build.path("runs/happier"))
-    content = bytearray(files.best.read_bytes())
-    content[len(content) // 2] ^= 1
-    files.best.write_bytes(content)
+    content = files.best.read_bytes()
+    files.best.write_bytes(flipped(content, 4 * len(content)))
     with pytest.raises(DamagedError, match=r"best\.pt"):
-        run_train(tiny_build, STILL)
-    forget_training(tiny_build)
-    run_train(tiny_build, dataclasses.replace(STILL, epochs=1))
-    assert load_model(files.folder).image_size == 32
+        run_train(tiny_build, still)
 
 
 def test_a_model_whose_vectors_are_not_finite_ends_with_what_to_do(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(*_args: object, **_settings: object) -> torch.Tensor:
-        return torch.full((20, 8), torch.nan)
-
-    monkeypatch.setattr("hgld.training.watching.validation.embed_undisturbed", spoilt)
+    spoilt = torch.full((20, 8), torch.nan)
+    monkeypatch.setattr(
+        "hgld.training.watching.validation.embed_undisturbed", lambda *_, **__: spoilt
+    )
     with pytest.raises(DivergedError, match="learning_rate"):
         run_train(tiny_build, WATCHED)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 import shlex
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, sea
 from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
 from hgld.training.index.listing import PictureSource
 from hgld.training.index.making import make_index
+from hgld.training.index.page import search_page
 from hgld.training.index.search import top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
-from tests.worlds.benchmark_builds import write_build
+from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
 from tests.worlds.builders import table_of, write_stage
 
 
@@ -27,16 +29,11 @@ def index(run: Path, source: PictureSource, tmp_path: Path) -> EmbeddedIndex:
 
 
 @pytest.fixture
-def build(workspace: Workspace) -> Workspace:
-    """A build with index images of four landmarks, three each."""
+def build(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A build with index images of four landmarks, three each; a super-category is an attack."""
+    monkeypatch.setitem(LANDMARKS, 21, (HOSTILE, "human-made", LANDMARKS[21][2]))
     write_build(workspace)
     return workspace
-
-
-def write_array(
-    index: EmbeddedIndex, array: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
-) -> None:
-    np.save(index.folder / "embeddings.npy", array)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
@@ -45,7 +42,7 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
 ) -> None:
     array = np.array(index.vectors())
     array[7] = array[2]  # of equal ones the first comes first
-    write_array(index, array)
+    np.save(index.folder / "embeddings.npy", array)
     monkeypatch.setattr(finding, "_CHUNK_BYTES", rows * 8 * 4)
     queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     queries[0] = torch.from_numpy(array[2])
@@ -68,10 +65,15 @@ def test_a_picture_of_the_index_is_nearest_to_itself(run: Path, index: EmbeddedI
         assert one.commonest() == []
 
 
-def test_pictures_of_a_build_have_their_labels(run: Path, build: Workspace) -> None:
+def test_pictures_of_a_build_have_their_labels_and_a_page_that_asks_nobody(
+    run: Path, build: Workspace
+) -> None:
     make_index(run, PictureSource(folder=build.root, split="index"), build.path("index"), QUICK)
-    index, query = read_embedded_index(build.path("index")), build.path("images/test/t1101.jpg")
-    (one,) = search_pictures(index, [query], 12, run=run, root=build.root, device="cpu")
+    index = read_embedded_index(build.path("index"))
+    build.path("images/index/i1100.jpg").unlink()
+    queries = [build.path(f"images/test/{name}.jpg") for name in ("t1101", "t2100")]
+    searches = search_pictures(index, queries, 12, run=run, root=build.root, device="cpu")
+    one = searches[0]
     assert one.query_labels is not None
     assert one.query_labels.names == ("Bridge of the Gods", "bridge", "human-made")
     for found in one.found:
@@ -86,6 +88,13 @@ def test_pictures_of_a_build_have_their_labels(run: Path, build: Workspace) -> N
         (LEVEL_TITLES[1], "bridge", 6),
         (LEVEL_TITLES[2], "human-made", 9),
     ]
+    text = search_page(index, searches)
+    ranks = [int(rank) for rank in re.findall(r'class="rank"><b>(\d+)</b>', text)]
+    assert ranks == [*range(1, 13), *range(1, 13)]
+    assert text.count("data:image/jpeg;base64,") == 2 + 2 * 11  # one is gone
+    assert "<script" not in text
+    addresses = re.findall(r'(?:src|href|srcset)="([^"]*)', text)
+    assert {address.partition(",")[0] for address in addresses} == {"data:image/jpeg;base64"}
 
 
 def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
@@ -97,74 +106,58 @@ def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
         "i3100": "landmark 31",
         "t3200": "landmark 32",
     }
-
-
-def test_filled_labels_are_labels_too(build: Workspace) -> None:
-    rows = {split: build.read(ANNOTATIONS[split]) for split in ("index", "test")}
-    first, *others = rows["index"].to_pylist()
-    tables = [(ANNOTATIONS["index"], others), (FILLED["index"], [first])]
-    write_stage(
-        build,
-        [
-            (ANNOTATIONS["test"], rows["test"]),
-            *((dataset, table_of(dataset, each)) for dataset, each in tables),
-        ],
-    )
-    names = [first["image_id"], others[0]["image_id"]]
-    assert labels_of(build.root, names, "index").keys() == {*names}
-
-
-def test_landmarks_of_train_are_others_than_those_of_the_index(build: Workspace) -> None:
-    one = labels_of(build.root, ["i1100"], "index")["i1100"]
+    # Landmarks of train are others than those of the index.
+    one = found["i3100"]
     assert one.shared_with(dataclasses.replace(one, split="test")) == "same landmark"
     assert one.shared_with(dataclasses.replace(one, split="train")) == "same super-category"
-
-
-def test_annotations_that_are_damaged_are_left_out(build: Workspace) -> None:
     for shard in build.shards(ANNOTATIONS["index"]):
         shard.write_bytes(b"x" * 99)
     assert labels_of(build.root, ["i1100"], "index") == {}
 
 
-def test_another_model_is_refused(index: EmbeddedIndex, tmp_path: Path) -> None:
-    other = write_tiny_run(tmp_path / "other", seed=2)
-    with pytest.raises(InputError, match="another model"):
-        search_pictures(index, [tmp_path / "photos/a/0.png"], 1, run=other, root=Path("none"))
+def test_filled_labels_are_labels_too(build: Workspace) -> None:
+    first, *others = build.read(ANNOTATIONS["index"]).to_pylist()
+    tables = {ANNOTATIONS["index"]: others, FILLED["index"]: [first]}
+    write_stage(build, [(dataset, table_of(dataset, rows)) for dataset, rows in tables.items()])
+    names = [first["image_id"], others[0]["image_id"]]
+    assert labels_of(build.root, names, "index").keys() == {*names}
 
 
-@pytest.mark.parametrize(
-    ("name", "k", "word"), [("a/0.png", 0, "-k"), ("none.png", 1, r"none\.png")]
-)
 def test_what_cannot_be_searched_is_refused(
-    run: Path, index: EmbeddedIndex, name: str, k: int, word: str
+    run: Path, index: EmbeddedIndex, tmp_path: Path
 ) -> None:
-    picture = Path(index.origin.source) / name
-    with pytest.raises(InputError, match=word):
-        search_pictures(index, [picture], k, run=run, root=Path("none"))
+    picture = Path(index.origin.source) / "a/0.png"
+    other = write_tiny_run(tmp_path / "other", seed=2)
+    for query, k, model, word in (
+        (picture, 0, run, "-k"),
+        (picture.with_name("none.png"), 1, run, r"none\.png"),
+        (picture, 1, other, "another model"),
+    ):
+        with pytest.raises(InputError, match=word):
+            search_pictures(index, [query], k, run=model, root=Path("none"))
 
 
 def test_a_damaged_file_is_named_with_the_command_that_mends_it(index: EmbeddedIndex) -> None:
-    again, query = f"--out {index.folder}", torch.ones(1, 8)
+    again, path = f"--out {index.folder}", index.folder / "embeddings.npy"
     array = np.array(index.vectors())
     array[-1] = np.nan
-    write_array(index, array)
-    with pytest.raises(DamagedError, match=again):
-        nearest_in(index, query, 1)
-    for wrong in (array[:-1], array.astype("float16"), array[:, :7]):
-        write_array(index, wrong)
+    for wrong in (array, array[:-1], array.astype("float16"), array[:, :7]):
+        np.save(path, wrong)
         with pytest.raises(DamagedError, match=again):
-            nearest_in(index, query, 1)
-    (index.folder / "embeddings.npy").unlink()
+            nearest_in(index, torch.ones(1, 8), 1)
+    path.unlink()
     with pytest.raises(DamagedError, match=r"embeddings\.npy"):
-        nearest_in(index, query, 1)
+        nearest_in(index, torch.ones(1, 8), 1)
     *_, last = sorted(index.folder.glob("embeddings/*.parquet"))
     last.write_bytes(b"no parquet")
     with pytest.raises(DamagedError, match=last.name):
         index.pictures_at([0])
-    program, command, *words = shlex.split(index.again().removeprefix("run ").strip("`"))
-    folder, run = index.origin.source, index.origin.run
-    assert (program, command) == ("hgld", "index")
-    assert words == ["--images", folder, "--run", run, "--out", str(index.folder)]
+    words = shlex.split(index.again().removeprefix("run ").strip("`"))
+    origin = index.origin
+    assert words == [
+        *("hgld", "index", "--images", origin.source),
+        *("--run", origin.run, "--out", str(index.folder)),
+    ]
 
 
 def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> None:

@@ -4,20 +4,15 @@ An epoch's order depends on the settings, the seed and the epoch only, so that n
 numbers has to be kept to go on: the epoch, and how many of its batches are done.
 """
 
-import operator
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Sampler
 
-from hgld.metrics.arguments import check_integers, check_tensors
 from hgld.training.data.loading import seed_of
 
 
-class LandmarkSampler(Sampler[list[int]]):
+class LandmarkSampler:
     """Batches of `batch_size / m` groups of m images of one landmark, m = samples_per_landmark.
 
     In an epoch a landmark of n images gives min(n, max_per_landmark) // m groups; what is left over
@@ -26,16 +21,15 @@ class LandmarkSampler(Sampler[list[int]]):
     epoch, so that two of them hardly ever meet in a batch. Groups that fill no batch at the end of
     the epoch are left out.
 
-    For `DataLoader(images, batch_sampler=sampler)`; before each epoch, `set_epoch` says which one
-    comes, and where in it to begin. Of a batch of B images each of R ranks has B / R that stand
-    side by side, whole groups: those of all ranks, in order, are the batch of one process.
+    Of a batch of B images each of R ranks has B / R that stand side by side, whole groups: those of
+    all ranks, in order, are the batch of one process.
 
     Example:
         >>> sampler = LandmarkSampler(
         ...     torch.tensor([907, 31, 907, 31]), batch_size=4, samples_per_landmark=2
         ... )
-        >>> [sorted(batch) for batch in sampler]
-        [[0, 1, 2, 3]]
+        >>> sampler.epoch(0).sort().values
+        tensor([[0, 1, 2, 3]])
     """
 
     def __init__(  # noqa: PLR0913 - what a batch is made of, and torch's rank and world_size
@@ -62,18 +56,15 @@ class LandmarkSampler(Sampler[list[int]]):
             world_size: number of processes that share each batch.
 
         Raises:
-            TypeError: landmarks are no tensor of integers.
-            ValueError: landmarks are no vector, a rank's share of a batch is no whole number of
-                groups, or there are fewer than two landmarks, or too few groups to fill one batch.
+            ValueError: a rank's share of a batch is no whole number of groups, or there are fewer
+                than two landmarks, or too few groups to fill one batch.
         """
-        check_tensors(landmarks=landmarks)
-        check_integers("landmarks", landmarks)
-        if landmarks.ndim != 1:
+        if batch_size % (samples_per_landmark * world_size):
             raise ValueError(
-                f"landmarks must have shape (N,), got {tuple(landmarks.shape)}; of labels (N, L) "
-                f"pass the finest level, labels[:, 0]"
+                f"batch_size must be a multiple of samples_per_landmark x world_size "
+                f"({samples_per_landmark} x {world_size}), so that each process has whole groups; "
+                f"got {batch_size}"
             )
-        _check_groups(batch_size, samples_per_landmark, max_per_landmark, rank, world_size)
         # In the order of their ids, so that ids that are labels stay what they are.
         _, self._landmarks, self._counts = torch.unique(
             landmarks, return_inverse=True, return_counts=True
@@ -89,7 +80,6 @@ class LandmarkSampler(Sampler[list[int]]):
         self._groups = most.div(self._samples, rounding_mode="floor").clamp_(min=1)  # (landmarks,)
         self._of = torch.repeat_interleave(self._groups)  # (groups,), landmark of each
         self._batches = len(self._of) * self._samples // batch_size
-        self._epoch = self._start = 0
         if not self._batches:
             raise ValueError(
                 f"batch_size must be at most {len(self._of) * self._samples}, which is what an "
@@ -100,30 +90,6 @@ class LandmarkSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         """Returns the number of batches in an epoch, the same for every epoch."""
         return self._batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        """Yields the indices of the images of each batch of the current epoch."""
-        yield from self.epoch(self._epoch)[self._start :].tolist()
-
-    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Chooses the epoch whose batches iteration gives; 0 at first.
-
-        Args:
-            epoch: which one, from 0.
-            start_batch: batches of it that are done already, and are not given again.
-
-        Raises:
-            TypeError: no whole numbers.
-            ValueError: negative ones, or more batches than an epoch has.
-        """
-        # Of a fraction the random numbers would be others, as the epoch is written in their name.
-        epoch, start_batch = operator.index(epoch), operator.index(start_batch)
-        if epoch < 0 or not 0 <= start_batch <= len(self):
-            raise ValueError(
-                f"epoch must be 0 or more and start_batch from 0 to {len(self)}, got {epoch} and "
-                f"{start_batch}"
-            )
-        self._epoch, self._start = epoch, start_batch
 
     def epoch(self, epoch: int) -> Tensor:
         """Returns the batches of an epoch, or this rank's share of each.
@@ -191,7 +157,7 @@ class SuperCategorySampler(LandmarkSampler):
     Example:
         >>> labels = torch.tensor([[0, 0], [0, 0], [1, 0], [1, 0], [2, 1], [2, 1], [3, 1], [3, 1]])
         >>> sampler = SuperCategorySampler(labels, batch_size=4, samples_per_landmark=2)
-        >>> [sorted(labels[batch, 1].tolist()) for batch in sampler]
+        >>> [sorted(labels[batch, 1].tolist()) for batch in sampler.epoch(0)]
         [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
 
@@ -222,16 +188,9 @@ class SuperCategorySampler(LandmarkSampler):
             world_size: number of processes that share each batch.
 
         Raises:
-            TypeError: labels are no tensor of integers.
-            ValueError: as `LandmarkSampler`; or labels have another shape, a landmark is in two
-                super-categories, or there are too few of them to fill one batch.
+            ValueError: as `LandmarkSampler`; or a landmark is in two super-categories, or there
+                are too few of them to fill one batch.
         """
-        check_tensors(labels=labels)
-        if labels.ndim != 2 or labels.shape[1] < 2:  # noqa: PLR2004 - landmark, super-category
-            raise ValueError(
-                f"labels must have shape (N, L) with L of 2 or more, got {tuple(labels.shape)}; "
-                f"the landmark and the super-category of each image are its first two columns"
-            )
         super().__init__(
             labels[:, 0],
             batch_size=batch_size,
@@ -242,7 +201,7 @@ class SuperCategorySampler(LandmarkSampler):
             world_size=world_size,
         )
         k = supercategories_per_batch
-        if k < 1 or batch_size % (samples_per_landmark * k):
+        if batch_size % (samples_per_landmark * k):
             raise ValueError(
                 f"batch_size must be a multiple of samples_per_landmark x "
                 f"supercategories_per_batch ({samples_per_landmark} x {k}), got {batch_size}"
@@ -288,20 +247,6 @@ class SuperCategorySampler(LandmarkSampler):
         draws = 1 - torch.rand(shape, generator=generator, dtype=torch.float64)  # (0, 1]
         chosen = _deal(self._kinds, self._each, draws.numpy())  # (batches, k)
         return images[parts[torch.from_numpy(chosen)]].reshape(self._batches, -1)
-
-
-def _check_groups(batch_size: int, samples: int, most: int, rank: int, world_size: int) -> None:
-    if not 0 <= rank < world_size:
-        raise ValueError(f"rank must be from 0 to world_size - 1, got {rank} of {world_size}")
-    if samples < 1 or batch_size < 1 or batch_size % (samples * world_size):
-        raise ValueError(
-            f"batch_size must be a multiple of samples_per_landmark x world_size "
-            f"({samples} x {world_size}), so that each process has whole groups; got {batch_size}"
-        )
-    if most < samples:
-        raise ValueError(
-            f"max_per_landmark must be at least samples_per_landmark ({samples}), got {most}"
-        )
 
 
 def _most_batches(parts: NDArray[np.int64], each: int) -> int:

@@ -124,8 +124,9 @@ def test_a_large_jpeg_decoded_at_a_reduced_size_looks_the_same(
 
 
 @pytest.mark.fault(74, "picture altered under training")
+@pytest.mark.fault(75, "picture gone in the middle of training")
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_that_was_altered_is_never_trained_on(
+def test_a_picture_that_was_altered_or_goes_is_never_trained_on(
     images: LabelledImages, workers: int
 ) -> None:
     path = images.path(3)
@@ -134,23 +135,9 @@ def test_a_picture_that_was_altered_is_never_trained_on(
     order = LandmarkSampler(images.labels[:, 0], batch_size=4)
     with pytest.raises(DamagedError, match=path.name):
         list(run_batches(AugmentedImages(images, 32), order, epochs=2, workers=workers))
-    with pytest.raises(DamagedError, match=path.name):
-        list(load_batches(EvalImages(images.files(), 32), batch_size=4, workers=workers))
-
-
-@pytest.mark.fault(75, "picture gone in the middle of training")
-def test_a_picture_that_goes_while_it_is_trained_on_is_named(images: LabelledImages) -> None:
-    images.path(3).unlink()
+    path.unlink()
     with pytest.raises(DamagedError, match="--split train"):
-        EvalImages(images.files(), 32)[3]
-
-
-@pytest.mark.parametrize(
-    ("images", "word"), [("a.jpg", "sequence"), ([torch.zeros(3, 32, 32)], "Tensor")]
-)
-def test_what_is_neither_a_path_nor_a_picture_is_refused(images: Any, word: str) -> None:  # noqa: ANN401 - wrong on purpose
-    with pytest.raises(TypeError, match=word):
-        EvalImages(images, 32)
+        list(load_batches(EvalImages(images.files(), 32), batch_size=4, workers=workers))
 
 
 def closed_image() -> Image.Image:
@@ -159,26 +146,12 @@ def closed_image() -> Image.Image:
     return image
 
 
-def closed_file(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image  # closed before a pixel was read
-
-
 def test_an_open_picture_without_pixels_to_read_is_named_by_its_place_or_its_file(
     tmp_path: Path, images: LabelledImages
 ) -> None:
-    whole = images.path(0).read_bytes()
-    (tmp_path / "whole.png").write_bytes(whole)
-    (tmp_path / "half.png").write_bytes(whole[:600])
-    wrong = (
-        (closed_image(), r"images\[1\]"),
-        (Image.new("RGB", (0, 3)), r"images\[1\]"),
-        (Image.new("F", (4, 4)), r"images\[1\]"),
-        ("a\0b.jpg", "a\0b.jpg"),
-        (closed_file(tmp_path / "whole.png"), r"whole\.png"),
-    )
-    for image, word in wrong:
-        with pytest.raises(InputError, match=word):
+    (tmp_path / "half.png").write_bytes(images.path(0).read_bytes()[:600])
+    for image in (closed_image(), Image.new("RGB", (0, 3)), Image.new("F", (4, 4))):
+        with pytest.raises(InputError, match=r"images\[1\]"):
             EvalImages([Image.new("RGB", (40, 40)), image], 32)[1]
     with Image.open(tmp_path / "half.png") as half, pytest.raises(InputError, match=r"half\.png"):
         EvalImages([half], 32)[0]

@@ -9,10 +9,12 @@ import torch
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
 from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
+from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
-from tests.worlds.training_runs import TREE
+from tests.worlds.builders import table_of, write_stage
+from tests.worlds.training_runs import TINY, TREE
 
 LANDMARK, LABEL, SIDE = ANNOTATIONS["train"].levels
 NAMES = (
@@ -100,16 +102,94 @@ def test_labels_are_encoded_at_as_many_levels_as_there_are() -> None:
         encode_labels(table, levels=[town, LABEL])
 
 
-def test_images_have_the_levels_of_their_data_set(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+COUNTS = {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3}
+ORIGINS: dict[int, tuple[str, str, float | None]] = {
+    8: ("filled", "words", 0.75),
+    100: ("filled", "reviewed", 1.0),
+    80: ("proposed", "class", 0.5),
+}
+"""Landmark to how its label came to be, and how sure it is; of others a reviewed class says it."""
+
+
+def write_labels(workspace: Workspace, *filled: int) -> None:
+    """Writes labels of classes, and the filled ones of some landmarks."""
+    rows: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+    for landmark, count in COUNTS.items():
+        decision, method, confidence = ORIGINS.get(landmark, ("assigned", "class", None))
+        label, top = TREE[landmark]
+        row = {
+            "landmark_id": landmark,
+            "hierarchical_label": label,
+            "natural_or_human_made": top,
+            "provenance": {"status": "ok"},
+            "decision": decision,
+            "method": method,
+            "confidence": confidence,
+        }
+        if decision != "filled" or landmark in filled:
+            numbered = (f"train-{landmark}-{number}" for number in range(count))
+            rows[decision == "filled"] += [{**row, "image_id": name} for name in numbered]
+    tables = zip((ANNOTATIONS["train"], FILLED["train"]), rows.values(), strict=True)
+    write_stage(workspace, [(dataset, table_of(dataset, each)) for dataset, each in tables])
+
+
+@pytest.fixture
+def filling(build_images: BuildImages) -> Workspace:
+    """A build two of whose landmarks have a label that no class gives."""
+    workspace = build_images({"train": COUNTS})
+    write_labels(workspace, 8, 100)
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("labels", "least", "landmarks"),
+    [
+        ("classes", 0.0, {7, 70, 80, 9}),
+        ("classes", 0.6, {7, 70, 9}),
+        ("reviewed", 0.0, {7, 70, 9, 100}),
+        ("all", 0.0, {7, 70, 80, 9, 8, 100}),
+        ("all", 0.75, {7, 70, 9, 8, 100}),
+    ],
+)
+def test_a_model_learns_the_labels_that_are_chosen(
+    filling: Workspace, labels: str, least: float, landmarks: set[int]
 ) -> None:
-    for split, dataset in list(ANNOTATIONS.items()):
-        changed = dataclasses.replace(dataset, levels=(LANDMARK, SIDE))
-        monkeypatch.setitem(ANNOTATIONS, split, changed)
-    training = training_images(tiny_build)
-    query, index = query_and_index_images(tiny_build)
-    for images in (training, query, index):
-        assert images.levels == (LANDMARK, SIDE)
-        assert images.labels.shape == (len(images), 2)
-    assert training.names == (NAMES[0], NAMES[2])
-    assert query.labels[:, 1].tolist() == [1, 0, 1]
+    choice = OriginChoice(labels=labels, min_confidence=least)  # type: ignore[arg-type]
+    images = training_images(filling, choice)
+    assert set(map(int, images.names[0])) == landmarks
+    assert len(images) == sum(COUNTS[landmark] for landmark in landmarks)
+    ids = images.image_ids.to_pylist()
+    assert ids == sorted(ids)
+    if (labels, least) == ("classes", 0.0):
+        published = TINY.label_choice
+        assert training_images(filling, published).digest() == images.digest()
+
+
+def test_all_labels_where_none_is_filled_are_refused(filling: Workspace) -> None:
+    write_labels(filling)
+    with pytest.raises(InputError, match="--fills"):
+        training_images(filling, OriginChoice(labels="all"))
+    assert len(training_images(filling, OriginChoice(labels="reviewed"))) == 12 + 8 + 4
+
+
+def test_a_choice_that_leaves_no_label_is_refused(
+    filling: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for landmark in COUNTS:
+        monkeypatch.setitem(ORIGINS, landmark, ("proposed", "class", 0.5))
+    write_labels(filling)
+    with pytest.raises(InputError, match="min_confidence"):
+        training_images(filling, OriginChoice(min_confidence=0.9))
+
+
+def test_a_run_on_fills_is_made_again_when_they_change_and_another_is_not(
+    filling: Workspace,
+) -> None:
+    plain = dataclasses.replace(TINY, epochs=1)
+    every = dataclasses.replace(plain, labels="all", name="every")
+    assert not run_train(filling, plain).skipped
+    assert not run_train(filling, every).skipped
+    assert run_train(filling, every).skipped
+    write_labels(filling, 100)
+    assert run_train(filling, plain).skipped
+    assert not run_train(filling, every).skipped

@@ -9,14 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.training.data.images import AugmentedImages
-from hgld.training.data.labels import training_images
 from hgld.training.data.loading import (
     RunPlace,
     load_batches,
-    random_numbers,
     run_batches,
     seed_of,
 )
@@ -61,9 +57,9 @@ def places_in(batches: Iterable[Tensor]) -> list[object]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_come_in_order_from_the_start_asked_for(workers: int) -> None:
-    batches = load_batches(Numbers(8), batch_size=4, start=2, workers=workers)
-    assert [batch.tolist() for batch in batches] == [[2, 3, 4, 5], [6, 7]]
+def test_batches_come_in_order(workers: int) -> None:
+    batches = load_batches(Numbers(6), batch_size=4, workers=workers)
+    assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5]]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -87,22 +83,6 @@ def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    batches = load_batches(Numbers(8), batch_size=2, workers=1)
-    next(batches)
-
-    def fail(_: object) -> None:
-        raise ConnectionResetError(104, "reset by peer")
-
-    monkeypatch.setattr(
-        "torch.utils.data.dataloader._MultiProcessingDataLoaderIter._next_data", fail
-    )
-    with pytest.raises(InputError, match="workers"):
-        next(batches)
-
-
 def test_the_same_processes_load_all_epochs_and_give_way_to_the_model() -> None:
     own = os.nice(0)
     batches = list(run_batches(Places(), ORDER, epochs=5, workers=2))
@@ -123,20 +103,6 @@ def test_the_same_processes_load_all_epochs_and_give_way_to_the_model() -> None:
 def test_batches_that_are_done_are_left_out(start: int) -> None:
     whole = places_in(run_batches(Places(), ORDER, epochs=2))
     assert places_in(run_batches(Places(), ORDER, epochs=2, start=start)) == whole[start:]
-
-
-def test_ranks_see_the_pixels_of_one_process(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    altered, landmarks = AugmentedImages(images, 24, seed=3), images.labels[:, 0]
-    shares = ({}, {"rank": 0, "world_size": 2}, {"rank": 1, "world_size": 2})
-    expected, *parts = (
-        list(run_batches(altered, LandmarkSampler(landmarks, batch_size=16, **share), epochs=2))
-        for share in shares
-    )
-    assert len(expected) > 1
-    for batch, *own in zip(expected, *parts, strict=True):
-        for number, content in enumerate(batch):
-            assert torch.equal(torch.cat([part[number] for part in own]), content)
 
 
 @pytest.mark.fault(93, "loader killed by the system")
@@ -162,13 +128,6 @@ def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
     assert seen == places_in(run_batches(Places(), ORDER, epochs=3))
 
 
-def test_a_stream_gives_its_own_numbers_everywhere_and_puts_the_generator_back() -> None:
-    state, drawn = torch.get_rng_state(), []
-    for stream in ("a", "b", "a"):
-        with random_numbers(stream):
-            drawn.append(torch.rand(3))
-    assert torch.equal(drawn[0], drawn[2])
-    assert not torch.equal(drawn[0], drawn[1])
-    assert torch.equal(torch.get_rng_state(), state)
+def test_a_seed_is_the_same_on_every_machine() -> None:
     # The first 8 bytes of sha256("a"), ca978112ca1bbdca, less the last bit.
     assert seed_of("a") == 0xCA978112CA1BBDCA >> 1

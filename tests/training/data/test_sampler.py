@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 
@@ -119,48 +118,6 @@ def test_the_shares_of_all_ranks_are_the_batch_of_one_process(make: Make, world_
     assert places == list(whole.positions(2)) == list(range(16, 24))
 
 
-@both
-def test_a_loader_begins_in_the_middle_of_an_epoch(make: Make) -> None:
-    sampler = make()
-    loader = DataLoader(TensorDataset(LANDMARK), batch_sampler=sampler, num_workers=1)
-    sampler.set_epoch(1, start_batch=3)
-    expected = LANDMARK[sampler.epoch(1)[3:]].tolist()
-    assert [batch.tolist() for (batch,) in loader] == expected
-    assert len(expected) == len(sampler) - 3
-    sampler.set_epoch(2)  # from its start
-    assert list(sampler) == sampler.epoch(2).tolist()
-
-
-@both
-def test_what_is_no_share_or_no_place_is_refused(make: Make) -> None:
-    for share, word in (((2, 2), "rank"), ((-1, 2), "rank"), ((0, 3), "world_size")):
-        with pytest.raises(ValueError, match=word):
-            make(*share)
-    sampler = make()
-    for place in ((0, len(sampler) + 1), (0, -1), (-1, 0)):
-        with pytest.raises(ValueError, match="epoch"):
-            sampler.set_epoch(*place)
-
-
-@pytest.mark.parametrize(
-    ("landmarks", "settings", "error", "word"),
-    [
-        (landmarks_of(9, 4, 1), {"batch_size": 10}, ValueError, "batch_size"),
-        (landmarks_of(9, 4, 1), {"batch_size": 20}, ValueError, "batch_size"),
-        (landmarks_of(9, 4, 1), {"max_per_landmark": 3}, ValueError, "max_per_landmark"),
-        (landmarks_of(9, 4, 1), {"samples_per_landmark": 0}, ValueError, "samples_per_landmark"),
-        (torch.full((40,), 7), {}, ValueError, "landmarks"),
-        (torch.rand(9), {}, TypeError, "integers"),
-        (torch.zeros(9, 3, dtype=torch.int64), {}, ValueError, "shape"),
-    ],
-)
-def test_impossible_batches_are_refused(
-    landmarks: Tensor, settings: dict[str, int], error: type[Exception], word: str
-) -> None:
-    with pytest.raises(error, match=word):
-        LandmarkSampler(landmarks, **{"batch_size": 8, **settings})
-
-
 def test_a_batch_has_k_super_categories_with_equally_many_groups_of_one_landmark() -> None:
     labels = labels_of((2,) * 8, (2,) * 8, (2,) * 4)
     sampler = pairs(labels, batch_size=16, seed=1)
@@ -193,7 +150,9 @@ def test_each_landmark_has_the_groups_it_has_without_super_categories() -> None:
 def test_what_is_left_of_small_super_categories_goes_into_parts_together() -> None:
     # Of four super-categories with one landmark each no part of two groups is whole.
     labels = labels_of((2, 2, 2, 2), (2,), (2,), (2,), (2,))
-    seen = [sorted(set(labels[batch, 1].tolist())) for batch in pairs(labels, batch_size=8)]
+    seen = [
+        sorted(set(labels[batch, 1].tolist())) for batch in pairs(labels, batch_size=8).epoch(0)
+    ]
     assert [len(coarse) for coarse in seen] == [3, 3]
     assert sorted(set(seen[0] + seen[1])) == [0, 7, 14, 21, 28]
 
@@ -221,18 +180,19 @@ def test_super_categories_are_drawn_by_the_parts_they_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "batch_size", "word"),
+    ("labels", "settings", "word"),
     [
-        (labels_of((2, 2), (2, 2)), 6, "supercategories_per_batch"),
-        (labels_of((2, 2), (2, 2)), 16, "batch_size"),
-        (labels_of((2, 2, 2)), 4, "super-categories"),
-        (torch.zeros(4, 1, dtype=torch.int64), 4, r"got \(4, 1\)"),
+        (labels_of((9, 4), (1,)), {"batch_size": 10, "world_size": 3}, "world_size"),
+        (labels_of((9, 4), (1,)), {"batch_size": 20}, "batch_size"),
+        (labels_of((40,)), {"batch_size": 8}, "landmarks"),
+        (labels_of((2, 2), (2, 2)), {"batch_size": 6}, "supercategories_per_batch"),
+        (labels_of((2, 2, 2)), {"batch_size": 4}, "super-categories"),
         # A landmark of two super-categories.
-        (torch.tensor([[0, 1], [0, 2], [1, 1], [1, 1]]), 4, "super-category"),
+        (torch.tensor([[0, 1], [0, 2], [1, 1], [1, 1]]), {"batch_size": 4}, "super-category"),
     ],
 )
-def test_impossible_batches_of_super_categories_are_refused(
-    labels: Tensor, batch_size: int, word: str
+def test_impossible_batches_are_refused(
+    labels: Tensor, settings: dict[str, int], word: str
 ) -> None:
     with pytest.raises(ValueError, match=word):
-        pairs(labels, batch_size=batch_size)
+        pairs(labels, **settings)

@@ -11,11 +11,8 @@ from hgld.errors import DamagedError
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.tables import ANNOTATIONS
-from hgld.training.data.images import AugmentedImages, EvalImages
+from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import training_images
-from hgld.training.data.loading import run_batches
-from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from tests.worlds import training_runs
 from tests.worlds.builders import table_of, write_stage
@@ -61,43 +58,24 @@ def build(workspace: Workspace, images_config: ImagesConfig) -> Workspace:
 
 
 @pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
-def test_pictures_that_are_none_stop_no_training(build: Workspace) -> None:
-    run_train(build, TINY)
-    assert load_model(build.path("runs/happier")).config.image_size == 32
-    images = training_images(build)
-    assert (len(images), images.bad) == (len(GOOD), len(BAD))
-
-
 @pytest.mark.fault(68, "picture of an unusual kind")
-def test_pictures_of_every_kind_are_trained_on(build: Workspace) -> None:
-    # Each of them is in an epoch.
-    training = training_images(build)
-    order = LandmarkSampler(
-        training.labels[:, 0], batch_size=3, samples_per_landmark=1, max_per_landmark=99
-    )
-    batches = list(run_batches(AugmentedImages(training, 32), order, epochs=1))
-    assert 3 * len(batches) == len(GOOD)
-    assert {batch.shape for batch, _ in batches} == {(3, 3, 32, 32)}
-    images = EvalImages(training.files(), 32)
-    pixels = [images[number] for number in range(len(images))]
-    assert {(item.shape, item.dtype) for item in pixels} == {((3, 32, 32), torch.uint8)}
-    # The last two are one picture, stored upright and on its side.
-    assert torch.equal(pixels[-1], pixels[-2])
-
-
 @pytest.mark.fault(81, "picture missing when training starts")
-def test_a_missing_picture_is_found_before_the_first_step_and_fetched_again(
+def test_training_takes_good_pictures_only_and_finds_a_missing_one_before_its_first_step(
     build: Workspace, images_config: ImagesConfig
 ) -> None:
     run_train(build, TINY)
+    trained = training_images(build)
+    assert (len(trained), trained.bad) == (len(GOOD), len(BAD))
+    # The last two are one picture, stored upright and on its side.
+    seen = EvalImages(trained.files()[-2:], 32)
+    assert torch.equal(seen[0], seen[1])
     expected = build.manifest("train")
     build.manifest_path("train").unlink()
-    images = training_images(build)
-    images.path(2).unlink()
-    images.path(5).write_bytes(b"cut")
+    trained.path(2).unlink()
+    trained.path(5).write_bytes(b"cut")
     metrics = build.path("runs/happier/metrics.jsonl")
     before = metrics.read_bytes()
-    with pytest.raises(DamagedError, match=f"2 of {len(GOOD)} .*{images.path(2)}"):
+    with pytest.raises(DamagedError, match=f"2 of {len(GOOD)} .*{trained.path(2)}"):
         run_train(build, TINY)
     assert metrics.read_bytes() == before
 

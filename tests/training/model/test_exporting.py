@@ -1,8 +1,7 @@
 """The card of a model: tables that stay whole, and nothing of a person's folders."""
 
-import pytest
 
-from hgld.training.model.exporting import ModelCard, model_card_text, training_hours
+from hgld.training.model.exporting import ModelCard, model_card_text
 
 
 def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
@@ -23,21 +22,3 @@ def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
     assert {"| `odd\\|name` | `a'b c` |", "| `weights` | `w.pth` |"} <= {*text.splitlines()}
     assert "secret" not in text
     assert "1 and 1.4142 times" in text
-
-
-def test_the_hours_of_a_run_are_those_of_the_steps_between_its_lines() -> None:
-    # 50 steps of 72 images at 10 a second, then 25 at 20: 360 s and 90 s.
-    lines = [
-        '{"step": 50, "images_per_s": 10.0}',
-        '{"step": 60, "h_ap": 0.5}',
-        '{"step": 75, "images_per_s": 20.0}',
-    ]
-    assert training_hours(lines, 72) == pytest.approx(450 / 3600)
-    for unknown in (
-        [],
-        ["{"],
-        ["[1]"],
-        ['{"images_per_s": 1}'],
-        ['{"step": 1, "images_per_s": 0}'],
-    ):
-        assert training_hours(unknown, 72) is None

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
 from hgld.metrics import average_precision, hierarchical_average_precision, shared_levels
 from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.validation import (
     Validator,
-    embed_undisturbed,
     mean_similarity,
     measure_embeddings,
 )
@@ -60,36 +58,6 @@ def test_mean_similarity_equals_the_double_loop() -> None:
     assert math.isnan(mean_similarity(torch.ones(1, 3)))
 
 
-class Drawing(nn.Module):
-    """A model that draws numbers in evaluation, and raises where it is told."""
-
-    fails = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(3, 4)
-
-    def forward(self, images: Tensor) -> Tensor:
-        assert not self.training
-        assert not torch.is_grad_enabled()
-        if self.fails:
-            raise ArithmeticError
-        pooled = images.float().mean(dim=(2, 3)) + torch.rand(3)
-        return nn.functional.normalize(self.linear(pooled), dim=1)
-
-
-def test_a_model_that_draws_or_fails_in_evaluation_leaves_the_run_as_it_was() -> None:
-    pictures = [torch.full((3, 4, 4), 20 * n, dtype=torch.uint8) for n in range(5)]
-    model, state = Drawing(), torch.get_rng_state()
-    assert embed_undisturbed(model, pictures).shape == (5, 4)  # type: ignore[arg-type]
-    model.fails = True
-    with pytest.raises(ArithmeticError):
-        embed_undisturbed(model, pictures)  # type: ignore[arg-type]
-    assert model.linear.training
-    assert torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_training_steps_equal_those_of_a_run_without_validation(
     tiny_build: Workspace, workers: int
@@ -119,10 +87,3 @@ def test_training_steps_equal_those_of_a_run_without_validation(
     (weights, drawn), (others, also) = (after_two_steps(validated=one) for one in (False, True))
     assert drawn == also
     assert all(torch.equal(value, others[name]) for name, value in weights.items())
-
-
-def test_a_picture_that_is_gone_is_named(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    images.path(7).unlink()
-    with pytest.raises(DamagedError, match=images.path(7).name):
-        Validator(images=images, image_size=32).measure(build_model(TINY.model))

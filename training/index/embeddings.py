@@ -82,7 +82,8 @@ class EmbeddingCache:
             DamagedError: an image is not what was recorded.
         """
         weights = model_digest(model)
-        parts = [images.part(start, start + BLOCK) for start in range(0, len(images), BLOCK)]
+        starts = range(0, len(images), BLOCK)
+        parts = [images.at(range(at, min(at + BLOCK, len(images)))) for at in starts]
         blocks = [self._block(model, weights, part, image_size) for part in parts]
         spent = [one.seconds for one in blocks if one.seconds is not None]
         return KeptEmbeddings(

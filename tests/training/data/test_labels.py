@@ -6,17 +6,15 @@ import pyarrow as pa
 import pytest
 import torch
 
-from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
-from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
+from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.training_runs import TINY, TREE
 
-LANDMARK, LABEL, SIDE = ANNOTATIONS["train"].levels
 NAMES = (
     ("7", "8", "9", "70", "80", "100"),
     ("bridge", "church", "lake", "waterfall"),
@@ -82,24 +80,6 @@ def test_a_split_without_usable_images_says_which_command_to_run(
         training_images(workspace)
     with pytest.raises(MissingInputError, match="--split test"):
         query_and_index_images(workspace)
-
-
-def test_labels_are_encoded_at_as_many_levels_as_there_are() -> None:
-    table = pa.table(
-        {
-            "town": ["b", "a", "b"],
-            "landmark_id": [9, 10, 8],
-            "hierarchical_label": ["lake", "church", None],
-            "natural_or_human_made": ["natural", "human-made", "natural"],
-        }
-    )
-    town = Level(column="town", name="town", title="town", shared="same town")
-    assert encode_labels(table, levels=[LANDMARK, SIDE]).tolist() == [[1, 1], [2, 0], [0, 1]]
-    # The names of two rows are sorted anew.
-    four = encode_labels(table.slice(0, 2), levels=[LANDMARK, LABEL, SIDE, town])
-    assert four.tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
-    with pytest.raises(ValueError, match=r"1 of 3.*hierarchical_label"):
-        encode_labels(table, levels=[town, LABEL])
 
 
 COUNTS = {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3}

@@ -1,6 +1,5 @@
 """The card of a model: tables that stay whole, and nothing of a person's folders."""
 
-
 from hgld.training.model.exporting import ModelCard, model_card_text
 
 

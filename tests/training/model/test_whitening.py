@@ -47,34 +47,21 @@ def test_it_keeps_the_directions_of_the_largest_variance_largest_first(dim: int)
     torch.testing.assert_close(mirrored, weight)
 
 
-def test_what_cannot_be_whitened_is_refused() -> None:
+def test_fewer_directions_than_asked_for_are_refused() -> None:
     features = correlated(4, 7)  # four points differ in three directions
     pca_whitening(features, 3)
-    refused = (
-        (features, 4, "dim"),
-        (torch.ones(5, 3), 1, "dim"),
-        (torch.empty(0, 3), 1, "dim"),
-        (torch.eye(3), 0, "dim"),
-        (torch.zeros(3), 1, "features"),
-        (torch.tensor([[1.0, float("nan")]]), 1, "finite"),
-    )
-    for wrong, dim, word in refused:
-        with pytest.raises(ValueError, match=word):
-            pca_whitening(wrong, dim)
+    for fewer, dim in ((features, 4), (torch.ones(5, 3), 1)):
+        with pytest.raises(ValueError, match="dim"):
+            pca_whitening(fewer, dim)
 
 
 def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:
-    model = build_model(HEADED).train()
-    images, before = pictures(40, 32), build_model(HEADED)
-    for batches in ([pictures(5, 32)], []):  # too few
-        with pytest.raises(InputError, match="embedding_dim"):
-            whiten_projection(model, batches)
-    torch.testing.assert_close(model.eval()(images), before(images))
-
-    whiten_projection(model.train(), torch.split(images, 16))
-
-    assert model.training
-    model.eval()
+    model, before = build_model(HEADED), build_model(HEADED)
+    images = pictures(40, 32)
+    with pytest.raises(InputError, match="embedding_dim"):
+        whiten_projection(model, [pictures(5, 32)])  # too few
+    torch.testing.assert_close(model(images), before(images))
+    whiten_projection(model, torch.split(images, 16))
     assert model.projection is not None
     with torch.no_grad():
         white = model.projection(model.describe(images))
@@ -88,15 +75,13 @@ def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:
 
 def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
     plain = build_model(TINY)
-    model = build_model(dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5))).train()
+    model = build_model(dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)))
     images = pictures(40, 32)
     with torch.no_grad():
         vectors = plain(images)
         for _ in range(2):  # again, and it is the same mean
             centre_vectors(model, torch.split(images, 16))
-            assert model.training
             torch.testing.assert_close(model.centre, vectors.mean(dim=0))
-        model.eval()
         expected = functional.normalize(vectors - vectors.mean(dim=0), dim=1)
         torch.testing.assert_close(model.at_scales(images, (1.0,)), expected)
         larger = functional.normalize(plain.at_scales(images, (1.5,)) - vectors.mean(dim=0), dim=1)

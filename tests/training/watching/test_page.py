@@ -11,7 +11,7 @@ from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.page import charts_of, write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
-from hgld.training.watching.validation import Validator
+from hgld.training.watching.validation import measure_images
 from tests.training.watching.curves import Log, good_log, validation_line
 from tests.worlds.training_runs import TINY
 
@@ -22,9 +22,8 @@ SETTINGS = {"name": "happier", "batch_size": 8, "learning_rate": 1e-4, "init": N
 def rows(tiny_build: Workspace) -> list[RetrievedRow]:
     """What a model finds; another one is shown the same queries."""
     images = training_images(tiny_build)
-    validator = Validator(images=images, image_size=32)
     found, others = (
-        retrieved_rows(validator.measure(build_model(TINY.model, seed=seed)), images)
+        retrieved_rows(measure_images(build_model(TINY.model, seed=seed), images, 32), images)
         for seed in (0, 1)
     )
     assert [row.query for row in found] == [row.query for row in others]

@@ -14,9 +14,9 @@ from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.validation import (
-    Validator,
     mean_similarity,
     measure_embeddings,
+    measure_images,
 )
 from tests.worlds.training_runs import TINY
 
@@ -63,7 +63,7 @@ def test_training_steps_equal_those_of_a_run_without_validation(
     tiny_build: Workspace, workers: int
 ) -> None:
     """Dropout, batch statistics and all: the numbers are the same to the last bit."""
-    validator = Validator(images=training_images(tiny_build), image_size=32, workers=workers)
+    images = training_images(tiny_build)
 
     def after_two_steps(*, validated: bool) -> tuple[dict[str, Tensor], str]:
         torch.manual_seed(3)
@@ -77,7 +77,7 @@ def test_training_steps_equal_those_of_a_run_without_validation(
             model(pixels)[:, :8].sum().backward()
             optimiser.step()
             if validated:
-                found = validator.measure(model)
+                found = measure_images(model, images, 32, workers=workers)
                 assert found.queries == 40
                 assert {*found.undefined.values()} == {0}
         modes = [module.training for module in model.modules()]

@@ -46,7 +46,7 @@ def test_every_number_is_read_back_also_after_a_kill(tmp_path: Path) -> None:
         # What is in the file before it is closed is what a kill leaves.
         found = read(reader(tmp_path))
     checked = [line for line in lines if "validation" in line]
-    numbers = {key for line in lines for key in line} - {"step", "validation"}
+    numbers = {key for line in lines for key in line} - {"step", "epoch", "validation"}
     tags = {f"validation/{key}" for key in checked[0]["validation"]}
     assert {*found} == tags | {f"train/{key}" for key in numbers}
     *steps, (last, undefined) = found["train/loss"]

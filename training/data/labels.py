@@ -298,11 +298,10 @@ def _encode_both(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Returns test and index images, whose labels have one encoding."""
     names = _names(pa.concat_tables(tables), levels)
-    query, index = (
-        _encode(workspace, split, rows, levels, names)
-        for split, rows in zip(("test", "index"), tables, strict=True)
+    return (
+        _encode(workspace, "test", tables[0], levels, names),
+        _encode(workspace, "index", tables[1], levels, names),
     )
-    return query, index
 
 
 def _checked(images: LabelledImages, bad: int) -> LabelledImages:

@@ -99,7 +99,6 @@ class TensorBoardLog:
 
 def _scalars(line: LogLine) -> list[tuple[str, float]]:
     """Returns the tags and values of a line: `train/loss`, `validation/h_ap`."""
-    is_validation = "validation" in line
-    place = "validation" if is_validation else "train"
-    curves = validation_curves([line]) if is_validation else training_curves([line])
-    return [(f"{place}/{key}", curve.values[0]) for key, curve in curves.items()]
+    each = {"train": training_curves([line]), "validation": validation_curves([line])}
+    curves = ((f"{place}/{key}", curve) for place in each for key, curve in each[place].items())
+    return [(tag, curve.values[0]) for tag, curve in curves]

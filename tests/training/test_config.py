@@ -1,5 +1,4 @@
 import logging
-from typing import Any
 
 import pytest
 
@@ -8,7 +7,6 @@ from hgld.errors import InputError
 from hgld.training.__main__ import main
 from hgld.training.config import TrainConfig
 from hgld.training.methods import Happier, RecallAtK, Roadmap
-from hgld.training.model.config import ModelConfig
 from hgld.training.recipes.reading import over_recipe, recipes
 
 
@@ -36,15 +34,6 @@ def test_the_fingerprint_has_the_settings_of_the_method_and_nothing_that_only_co
     }
 
 
-def test_the_model_is_described_by_its_part_of_the_settings() -> None:
-    changes: dict[str, Any] = {"backbone": "test_vit", "pooling": "average", "scales": (1.0, 1.5)}
-    plain = ModelConfig(**changes)
-    more = {"embedding_dim": 8, "whitening": True, "inner_weight": 0.7, "centring": True}
-    model = TrainConfig(**changes, **more).model
-    assert model == ModelConfig(**changes, **more)
-    assert model.before_training == plain
-
-
 def test_every_recipe_makes_settings_and_that_of_the_paper_states_the_defaults() -> None:
     made = {recipe.name: read({"recipe": recipe.name}) for recipe in recipes()}
     assert row_settings(made["h-gldv2-resnet101"]) == row_settings(TrainConfig())
@@ -60,34 +49,25 @@ def test_every_recipe_makes_settings_and_that_of_the_paper_states_the_defaults()
     [
         ({"batch_size": 10}, "samples_per_landmark"),
         ({"name": "../model"}, "name"),
-        ({"name": "n" * 101}, "name"),
         ({"epochs": 0}, "epochs"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"weight_decay": float("inf")}, "weight_decay"),
         ({"method": "roadmpa"}, "roadmpa"),
-        ({"method": {"alpha": 1.0}}, "name"),
         ({"method": {"name": "nsm", "alpha": 1.0}}, "alpha"),
         ({"method": {"name": "happier", "clustering_weight": 1.5}}, "clustering_weight"),
         ({"method": {"name": "roadmap", "positive_similarity": 2}}, "positive_similarity"),
         ({"method": {"name": "arcface", "margin": 4.0}}, "margin"),
         ({"method": {"name": "recall_at_k", "ks": [0]}}, "ks"),
-        ({"average_decay": 1.0}, "average_decay"),
         ({"layer_decay": 1.5}, "layer_decay"),
-        ({"workers": -1}, "workers"),
         ({"image_size": 10**6}, "image_size"),
-        ({"embedding_dim": 0}, "embedding_dim"),
         ({"batchsize": 8}, "batchsize"),
         ({"seed": 2**64}, "seed"),
         ({"keep": "best"}, "validation_share"),
         ({"max_per_landmark": 3}, "max_per_landmark"),
-        ({"min_crop": 0.0}, "min_crop"),
         ({"colour_jitter": 1.1}, "colour_jitter"),
-        ({"crop_pct": 0.0}, "crop_pct"),
         ({"whitening": True}, "embedding_dim"),
-        ({"inner_weight": float("nan")}, "inner_weight"),
         ({"inner_weight": 0.7, "pooling": "backbone"}, "inner_weight"),
         ({"scales": [1.0, -1.0]}, "scales"),
-        ({"scales": [0.001]}, "scales"),
         ({"min_confidence": 1.5}, "min_confidence"),
     ],
 )

@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
@@ -17,7 +16,6 @@ from hgld.losses import pairwise
 from hgld.training import methods
 from hgld.training.config import TrainConfig
 from hgld.training.methods import Happier
-from hgld.training.recipes.reading import recipes
 from hgld.training.run.loop import run_train
 from tests.worlds.training_runs import TINY, log_of
 
@@ -80,21 +78,3 @@ def test_the_script_for_slurm_starts_torchrun_and_passes_its_status_on(tmp_path:
         "--nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-id 4321 "
         "--rdzv-endpoint node1:24321 -m hgld.training --root build --set epochs=20"
     )
-
-
-def test_the_manifest_starts_torchrun_with_a_recipe_on_the_volume_of_the_build() -> None:
-    manifest = (DOCS / "cluster/train-job.yaml").read_text(encoding="utf-8")
-    service, job = yaml.safe_load_all(manifest)
-    pod = job["spec"]["template"]
-    (train,) = pod["spec"]["containers"]
-    words = dict(word.removeprefix("--").split("=", 1) for word in train["args"] if "=" in word)
-    assert train["command"] == ["torchrun"]
-    assert "hgld.training" in train["args"]
-    # A service without an address gives a pod the name JOB-INDEX.SUBDOMAIN.
-    host = f"{job['metadata']['name']}-0.{pod['spec']['subdomain']}"
-    assert words["rdzv-endpoint"] == f"{host}:{service['spec']['ports'][0]['port']}"
-    assert int(words["nnodes"]) == job["spec"]["completions"] == job["spec"]["parallelism"]
-    assert train["resources"]["limits"]["nvidia.com/gpu"] == int(words["nproc-per-node"])
-    assert words["root"] in {one["mountPath"] for one in train["volumeMounts"]}
-    (recipe,) = re.findall(r'recipe="(.*)"', words["set"])
-    assert recipe in {one.name for one in recipes()}

@@ -15,9 +15,7 @@ from hgld.training.index.listing import PictureSource
 from hgld.training.index.making import make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
-from hgld.training.watching.tensorboard import TensorBoardLog
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
-from tests.training.watching.curves import good_log
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import TINY
 
@@ -30,11 +28,6 @@ def refused_until_there_is_room(disk: Disk, act: Callable[[], object]) -> None:
     disk.empty()
     disk.resize(60)
     act()
-
-
-def test_events_for_tensorboard_are_taken_up_when_there_is_room(disk: Disk) -> None:
-    pytest.importorskip("tensorboard", reason="needs `pip install 'hgld[tensorboard]'`")
-    refused_until_there_is_room(disk, lambda: TensorBoardLog(disk.folder, good_log(500)).close())
 
 
 def test_an_index_is_made_when_there_is_room(disk: Disk, tmp_path: Path) -> None:

@@ -51,23 +51,6 @@ def test_by_default_the_pixels_are_those_of_crop_and_flip_as_published(
         assert torch.equal(labels, images.labels[5])
 
 
-def test_an_item_depends_on_its_place_and_the_seed_only(images: LabelledImages) -> None:
-    # The same image at two positions, and in two epochs, is cropped in ways of its own.
-    places = [RunPlace(0, 0, 5), RunPlace(0, 1, 5), RunPlace(1, 0, 5)]
-
-    def seen(order: list[RunPlace], seed: int = 0) -> dict[RunPlace, bytes]:
-        altered = AugmentedImages(images, 24, colour_jitter=0.4, seed=seed)
-        return {place: altered[place][0].numpy().tobytes() for place in order}
-
-    first = seen(places)
-    assert len({*first.values()}) == 3
-    torch.rand(7)
-    state = torch.get_rng_state()
-    assert seen(places[::-1]) == first
-    assert torch.equal(torch.get_rng_state(), state)
-    assert not {*seen(places, seed=4).values()} & {*first.values()}
-
-
 def rewritten(images: LabelledImages, index: int, picture: Image.Image) -> LabelledImages:
     """Returns images of which one is another picture."""
     picture.save(images.path(index))

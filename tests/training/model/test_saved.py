@@ -80,15 +80,6 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
     assert read_model_settings(run / "config.json")["weights_sha256"] == digest
 
 
-def test_a_convolutional_model_is_the_same_at_another_size(run: Path) -> None:
-    model = load_model(run, image_size=64)
-    assert model.image_size == 64
-    images = pictures(2, 64)
-    assert torch.equal(model(images), build_model(TINY)(images))
-    with pytest.raises(ValueError, match="image_size"):
-        load_model(run, image_size=0)
-
-
 def test_a_vision_transformer_is_fitted_to_another_size(tmp_path: Path) -> None:
     model = build_model(VIT)
     places: Any = model.backbone.pos_embed

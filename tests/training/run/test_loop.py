@@ -13,13 +13,12 @@ from hgld import losses
 from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DivergedError, InputError, MissingInputError
+from hgld.errors import DivergedError, InputError
 from hgld.training.config import STAGE
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
-from hgld.training.run import loop
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
@@ -180,16 +179,6 @@ def test_settings_that_do_not_suit_are_refused_and_touch_nothing_of_the_run_befo
         after = {path: path.read_bytes() for path in trained_build.path("runs").rglob("*.*")}
         assert after == before
     assert run_train(trained_build, TINY).skipped
-
-
-def test_a_build_without_labels_is_refused_before_weights_are_fetched(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[object] = []
-    monkeypatch.setattr(loop, "fetch_weights", fetched.append)
-    with pytest.raises(MissingInputError, match="annotations"):
-        run_train(workspace, dataclasses.replace(TINY, weights="hub"))
-    assert fetched == []
 
 
 def test_a_run_starts_from_an_earlier_one_at_another_size(trained_build: Workspace) -> None:

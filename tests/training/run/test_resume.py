@@ -1,7 +1,6 @@
 """A run that its world stops: it goes on to what an undisturbed one leaves, bit for bit."""
 
 import dataclasses
-import errno
 import os
 import signal
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from hgld.errors import DamagedError, InputError
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.saved import load_model
-from hgld.training.run import checkpoint
 from hgld.training.run.loop import run_train
 from tests.worlds.training_runs import (
     CHECKPOINT,
@@ -124,20 +122,5 @@ def test_an_unreadable_image_stops_the_run_and_once_mended_it_goes_on(
         run_train(tiny_build, TINY)
     assert step_kept(tiny_build) >= 3
     path.write_bytes(content)
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
-
-
-@pytest.mark.fault(99, "full disk in training")
-def test_a_disk_that_fills_up_in_training_stops_it_and_with_room_it_goes_on(
-    tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    full = raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    with monkeypatch.context() as patch:
-        fill = in_step(5, lambda: patch.setattr(checkpoint, "save_sealed", lambda *_: full()))
-        patch.setattr(losses, "sup_hap_loss", fill)
-        with pytest.raises(InputError, match=r"checkpoint\.pt"):
-            run_train(tiny_build, TINY)
-    assert step_kept(tiny_build) == 4
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)

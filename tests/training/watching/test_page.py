@@ -9,7 +9,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
-from hgld.training.watching.page import charts_of, write_run_page
+from hgld.training.watching.page import write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
 from hgld.training.watching.validation import measure_images
 from tests.training.watching.curves import Log, good_log, validation_line
@@ -70,17 +70,6 @@ def test_the_page_asks_for_nothing_and_escapes_every_name_and_value(
     assert "&lt;img" in html
     assert "<img src=x" not in html
     assert not re.search(r"(?:src|href)=\"(?!data:)|https?://|url\(", html)
-
-
-def test_whatever_a_method_logs_is_drawn() -> None:
-    values = {"loss": 1.0, "arcface_loss": 2.0, "margin": 0.3, "learning_rate_head": 1e-3}
-    lines: Log = [{"step": n, **values} for n in range(1, 20)]
-    charts = {chart.title: list(chart.lines) for chart in charts_of(lines, 19, None)}
-    assert charts == {
-        "Loss": ["Loss", "Arcface loss"],
-        "Learning rate": ["Learning rate head"],
-        "Margin": ["Margin"],
-    }
 
 
 def test_the_page_of_a_long_run_is_hardly_larger(tmp_path: Path) -> None:

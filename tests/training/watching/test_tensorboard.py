@@ -1,7 +1,6 @@
 """Event files, read back as TensorBoard reads them."""
 
 import math
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs `pip install 'hgld[tensorboard]'`")
 
-from hgld.errors import InputError
 from hgld.training.watching.tensorboard import TensorBoardLog
 from tests.training.watching.curves import Log, good_log
 
@@ -78,15 +76,3 @@ def test_a_run_that_goes_on_from_its_checkpoint_has_each_step_once(tmp_path: Pat
         for events in (watching, reader(tmp_path)):
             assert read(events)["train/loss"] == expected
     assert len(list((tmp_path / "tensorboard").iterdir())) == 2  # after three starts
-
-
-def test_without_the_package_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in list(sys.modules):
-        if name.startswith("tensorboard."):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(InputError, match="tensorboard"):
-        TensorBoardLog(tmp_path, [])
-    assert not list(tmp_path.iterdir())

@@ -1,7 +1,6 @@
 """Training and its index on a disk that is full: one line, and with room it goes on."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,12 +9,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.index.embeddings import EmbeddingCache
-from hgld.training.index.folder import embedded_index_damages
-from hgld.training.index.listing import PictureSource
-from hgld.training.index.making import make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
-from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import TINY
 
@@ -28,14 +23,6 @@ def refused_until_there_is_room(disk: Disk, act: Callable[[], object]) -> None:
     disk.empty()
     disk.resize(60)
     act()
-
-
-def test_an_index_is_made_when_there_is_room(disk: Disk, tmp_path: Path) -> None:
-    for number in range(4):
-        draw_noise(tmp_path / f"photos/{number}.png", number)
-    run, source = write_tiny_run(tmp_path / "run"), PictureSource(folder=tmp_path / "photos")
-    refused_until_there_is_room(disk, lambda: make_index(run, source, disk.folder / "out", QUICK))
-    assert list(embedded_index_damages(disk.folder / "out")) == []
 
 
 @pytest.mark.fault(101, "full disk in a benchmark")

@@ -14,7 +14,7 @@ import torch
 
 from hgld.engine.progress import Advance
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.tables import IMAGE_FILES
 from hgld.training.index import making
 from hgld.training.index.folder import (
@@ -24,7 +24,7 @@ from hgld.training.index.folder import (
     embedded_index_damages,
     read_embedded_index,
 )
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.listing import LISTING_SCHEMA, PictureSource
 from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
@@ -109,13 +109,13 @@ def test_what_is_no_picture_is_a_row_that_says_why(source: PictureSource, made: 
 def test_a_picture_of_a_split_that_differs_from_its_record_fails_until_it_does_not(
     workspace: Workspace, made: Making, tmp_path: Path
 ) -> None:
-    files = [f"images/index/{number}.png" for number in range(5)]
-    for number, file in enumerate(files):
-        draw_noise(workspace.path(file), number)
-    rows = [picture_row(workspace, file[-5], file) for file in files]
+    rows = []
+    for number in range(5):
+        draw_noise(workspace.path(f"images/index/{number}.png"), number)
+        rows.append(picture_row(workspace, str(number), f"images/index/{number}.png"))
     write_stage(workspace, [(IMAGE_FILES["index"], table_of(IMAGE_FILES["index"], rows))])
     source = PictureSource(folder=workspace.root, split="index")
-    picture, other = workspace.path(files[3]), workspace.path(files[4])
+    picture, other = (workspace.path(f"images/index/{number}.png") for number in (3, 4))
     content = picture.read_bytes()
     draw_noise(picture, 77)
     moved = other.rename(tmp_path / "moved.png")
@@ -244,3 +244,61 @@ def test_what_others_do_not_embed_as_they_should_is_noticed(
     for embed, error, word in wrong:
         with pytest.raises(error, match=word):
             make_index(made.run, source, made.out, QUICK, embed=embed)
+
+
+def listed(folder: Path) -> dict[str, str | None]:
+    """Returns image id to error."""
+    table = PictureSource(folder=folder).listing()
+    assert table.schema.equals(LISTING_SCHEMA)
+    return dict(zip(*(table[name].to_pylist() for name in ("image_id", "error")), strict=True))
+
+
+def test_pictures_are_found_by_their_suffix_however_deep_and_in_order(tmp_path: Path) -> None:
+    hidden = (".a.jpg", ".cache/b.jpg", "a/._c.jpg")
+    names = ("z.JPG", "a/b/c.jpeg", "a/1.webp", "a.tiff", "notes.txt", "jpg", "b.jpg/in.gif")
+    for name in (*names, *hidden):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list(listed(tmp_path)) == ["a.tiff", "a/1.webp", "a/b/c.jpeg", "b.jpg/in.gif", "z.JPG"]
+
+
+def test_links_are_followed_and_what_cannot_be_named_or_read_is_a_row(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "photos"
+    draw_noise(elsewhere / "one.png", 1)
+    folder.mkdir()
+    (folder / "there").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(b"")
+    assert listed(folder) == {
+        "\\udcff.jpg": "has a name that is not UTF-8; rename it",
+        "gone.png": "cannot be read: No such file or directory",
+        "there/one.png": None,
+    }
+
+
+def test_a_folder_without_pictures_or_none_is_refused(tmp_path: Path) -> None:
+    for folder, word in ((tmp_path, "no picture"), (tmp_path / "none", "--images")):
+        with pytest.raises(InputError, match=word):
+            PictureSource(folder=folder).listing()
+
+
+def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
+    draw_noise(workspace.path("images/index/b.png"), 1)
+    dataset = IMAGE_FILES["index"]
+    rows: list[dict[str, object]] = [
+        picture_row(workspace, "b", "images/index/b.png"),
+        {"image_id": "a", "tar": "a.tar", "status": "bad", "error": "cannot be decoded"},
+        {"image_id": "c", "tar": "a.tar", "status": "gone"},
+        {"image_id": "", "tar": "b.tar", "status": "ok"},
+    ]
+    write_stage(workspace, [(dataset, table_of(dataset, rows))])
+    found = PictureSource(folder=workspace.root, split="index").listing().to_pylist()
+    told = [(row["image_id"], row["error"], row["sha256"]) for row in found]
+    assert told == [
+        ("a", "cannot be decoded", None),
+        ("b", None, rows[0]["sha256"]),
+        ("c", "gone", None),
+    ]
+    with pytest.raises(MissingInputError, match="--split test"):
+        PictureSource(folder=workspace.root, split="test").listing()

@@ -14,6 +14,7 @@ from torch.nn import functional
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
+from hgld.training.model.exporting import ModelCard, model_card_text
 from hgld.training.model.saved import load_model, read_model_settings, save_model
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, VIT, pictures
@@ -193,3 +194,23 @@ def test_code_in_a_model_does_not_run(run: Path, tmp_path: Path, is_zip: bool) -
     # The payload works where it is let.
     torch.load(weights.rename(run / "model.pt"), weights_only=False)
     assert (tmp_path / "ran").exists()
+
+
+def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
+    model = {"backbone": "resnet18", "crop_pct": 0.875, "scales": [1.0, 1.4142]}
+    text = model_card_text(
+        ModelCard(
+            run="seed-1",
+            model={"embedding_dim": 8, "image_size": 32, "weights_sha256": "ab", "model": model},
+            settings={"weights": "/home/me/secret/w.pth", "odd|name": "a`b\nc"},
+            finished_at="",
+            data={},
+            release="",
+            hours=None,
+            measured=[],
+            measured_on="",
+        )
+    )
+    assert {"| `odd\\|name` | `a'b c` |", "| `weights` | `w.pth` |"} <= {*text.splitlines()}
+    assert "secret" not in text
+    assert "1 and 1.4142 times" in text

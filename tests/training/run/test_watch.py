@@ -3,10 +3,9 @@
 import dataclasses
 
 import pytest
-import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, DivergedError
+from hgld.errors import DamagedError
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
@@ -102,14 +101,3 @@ def test_best_weights_that_are_damaged_are_never_taken(tiny_build: Workspace) ->
     files.best.write_bytes(flipped(content, 4 * len(content)))
     with pytest.raises(DamagedError, match=r"best\.pt"):
         run_train(tiny_build, still)
-
-
-def test_a_model_whose_vectors_are_not_finite_ends_with_what_to_do(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spoilt = torch.full((20, 8), torch.nan)
-    monkeypatch.setattr(
-        "hgld.training.watching.validation.embed_undisturbed", lambda *_, **__: spoilt
-    )
-    with pytest.raises(DivergedError, match="learning_rate"):
-        run_train(tiny_build, WATCHED)

@@ -75,14 +75,6 @@ def test_an_unreadable_item_gives_its_one_line_and_ends_the_processes_at_once(
     assert caught.value.__cause__ is not None
 
 
-def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:
-    batches = load_batches(Numbers(40), batch_size=2, workers=2)
-    next(batches)
-    assert len(multiprocessing.active_children()) == min(2, os.cpu_count() or 1)
-    del batches
-    assert multiprocessing.active_children() == []
-
-
 def test_the_same_processes_load_all_epochs_and_give_way_to_the_model() -> None:
     own = os.nice(0)
     batches = list(run_batches(Places(), ORDER, epochs=5, workers=2))

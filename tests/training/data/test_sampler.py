@@ -146,14 +146,6 @@ def test_what_is_left_of_small_super_categories_goes_into_parts_together() -> No
     assert sorted(set(seen[0] + seen[1])) == [0, 7, 14, 21, 28]
 
 
-def test_which_super_categories_meet_changes_from_batch_to_batch() -> None:
-    labels = labels_of(*[(2,) * 12] * 6)
-    sampler = pairs(labels, batch_size=8)
-    assert len(sampler) == 18
-    batches = [batch for epoch in range(4) for batch in sampler.epoch(epoch)]
-    assert len({tuple(sorted(set(labels[batch, 1].tolist()))) for batch in batches}) == 15  # all
-
-
 @pytest.mark.parametrize(
     ("labels", "settings", "word"),
     [

@@ -277,12 +277,6 @@ def test_links_are_followed_and_what_cannot_be_named_or_read_is_a_row(tmp_path: 
     }
 
 
-def test_a_folder_without_pictures_or_none_is_refused(tmp_path: Path) -> None:
-    for folder, word in ((tmp_path, "no picture"), (tmp_path / "none", "--images")):
-        with pytest.raises(InputError, match=word):
-            PictureSource(folder=folder).listing()
-
-
 def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
     draw_noise(workspace.path("images/index/b.png"), 1)
     dataset = IMAGE_FILES["index"]

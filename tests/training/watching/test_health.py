@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.training.watching.health import health_of, is_judged
-from hgld.training.watching.lines import best_validation, read_lines
+from hgld.training.watching.lines import read_lines
 from tests.training.watching.curves import Log, good_log, validation_line
 
 STEPS = 2000
@@ -88,9 +88,3 @@ def test_a_log_is_read_without_what_a_kill_cut_short(tmp_path: Path) -> None:
     found = read_lines(path)
     assert [line["step"] for line in found] == [1, 2]
     assert found[0] == whole[0]
-
-
-def test_of_equal_validations_the_first_is_the_best_and_an_undefined_one_is_none() -> None:
-    lines = [validation_line(step, h_ap) for step, h_ap in enumerate((None, 0.6, 0.6, 0.5))]
-    assert best_validation(lines) == (1, 0.6, 2)
-    assert best_validation(lines[:1]) is None

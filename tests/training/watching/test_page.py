@@ -72,11 +72,6 @@ def test_the_page_asks_for_nothing_and_escapes_every_name_and_value(
     assert not re.search(r"(?:src|href)=\"(?!data:)|https?://|url\(", html)
 
 
-def test_the_page_of_a_long_run_is_hardly_larger(tmp_path: Path) -> None:
-    sizes = [len(page(tmp_path, good_log(lines), steps=10**6)) for lines in (3000, 6000)]
-    assert sizes[1] < 1.2 * sizes[0]
-
-
 def test_the_rows_mark_right_and_wrong_at_each_level(
     tmp_path: Path, rows: list[RetrievedRow]
 ) -> None:

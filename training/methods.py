@@ -1,9 +1,9 @@
 """What a model is trained for: each method's settings, as published, and its loss of a batch.
 
 A method is chosen by its name (`method = "roadmap"`), or by a table with `name` and the settings
-that differ from the published ones. Light to import: `hgld.losses`, which needs torch, is loaded
-when the first loss is computed. A new method is a loss in `hgld.losses`, and a class in this file
-that `TrainingMethod` names.
+that differ from the published ones. Light to import: losses need torch, and are imported when the
+first one is computed. A new method is a loss in `hgld.losses`, and a class in this file that
+`TrainingMethod` names.
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-import hgld
 from hgld.engine.config import check_settings, setting
 from hgld.training.model.config import require_range
 
@@ -99,8 +98,10 @@ class Happier(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        ranking = batch.ranked(partial(hgld.losses.sup_hap_loss, alpha=self.alpha))
-        clustering = hgld.losses.clustering_loss(
+        from hgld import losses
+
+        ranking = batch.ranked(partial(losses.sup_hap_loss, alpha=self.alpha))
+        clustering = losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         weight = self.clustering_weight
@@ -123,9 +124,11 @@ class Roadmap(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        ranking = batch.ranked(hgld.losses.sup_ap_loss)
+        from hgld import losses
+
+        ranking = batch.ranked(losses.sup_ap_loss)
         bound = partial(
-            hgld.losses.decomposability_loss,
+            losses.decomposability_loss,
             alpha=self.positive_similarity,
             beta=self.negative_similarity,
         )
@@ -146,7 +149,9 @@ class SupAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(hgld.losses.sup_ap_loss), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(losses.sup_ap_loss), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +167,9 @@ class SmoothAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(partial(hgld.losses.smooth_ap_loss, tau=self.tau)), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(partial(losses.smooth_ap_loss, tau=self.tau)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +186,9 @@ class CSL(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        total = hgld.losses.csl_loss(
+        from hgld import losses
+
+        total = losses.csl_loss(
             *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
             margins=self.margins,
             scale=self.scale,
@@ -201,7 +210,9 @@ class NSM(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        total = hgld.losses.clustering_loss(
+        from hgld import losses
+
+        total = losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         return Cost(total, {})
@@ -222,7 +233,9 @@ class ArcFace(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        bound = partial(hgld.losses.arcface_loss, margin=self.margin, scale=self.scale)
+        from hgld import losses
+
+        bound = partial(losses.arcface_loss, margin=self.margin, scale=self.scale)
         return Cost(bound(batch.embeddings, batch.labels, batch.proxies), {})
 
 
@@ -239,7 +252,9 @@ class Triplet(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(partial(hgld.losses.triplet_loss, margin=self.margin)), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(partial(losses.triplet_loss, margin=self.margin)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +278,10 @@ class RecallAtK(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
+        from hgld import losses
+
         bound = partial(
-            hgld.losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
+            losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
         )
         return Cost(batch.ranked(bound), {})
 

@@ -141,7 +141,7 @@ def test_the_script_for_slurm_starts_torchrun_and_passes_its_status_on(tmp_path:
         "SLURM_JOB_NUM_NODES": "2",
         "SLURM_GPUS_ON_NODE": "8",
     }
-    words = ["bash", DOCS / "cluster/train.sbatch", "build", "epochs=20"]
+    words = ["bash", str(DOCS / "cluster/train.sbatch"), "build", "epochs=20"]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stdout.strip() == (

@@ -129,7 +129,7 @@ class EvalImages(Dataset[Tensor]):
         """
         is_one = isinstance(images, str | Path | Image.Image) or not isinstance(images, Iterable)
         self._images = [] if is_one else list(images)
-        wrong = [one for one in self._images if not isinstance(one, AnyImage)]
+        wrong: list[object] = [one for one in self._images if not isinstance(one, AnyImage)]
         if is_one or wrong:
             raise TypeError(
                 f"images must be a sequence of paths or PIL images, got "

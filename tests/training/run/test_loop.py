@@ -183,7 +183,7 @@ def test_a_run_starts_from_an_earlier_one_at_another_size(trained_build: Workspa
     assert run_train(trained_build, larger).skipped
     for change in ({"init": "runs/none"}, {"embedding_dim": 4}):
         with pytest.raises(InputError, match="init"):
-            run_train(trained_build, dataclasses.replace(larger, **change))  # type: ignore[arg-type]
+            run_train(trained_build, dataclasses.replace(larger, **change))
 
 
 def test_a_linear_layer_starts_as_a_whitening_where_it_is_asked_to(

@@ -218,10 +218,9 @@ def test_a_memory_adds_past_batches_to_what_a_batch_is_compared_with(
     second = float(cost.detach())
     assert second != first
     if method.compares_with == "proxies":
-        references = dict(zip(("ref_embeddings", "ref_labels"), past, strict=True))
-        spread = losses.decomposability_loss(*now, **references)
+        spread = losses.decomposability_loss(*now, ref_embeddings=past[0], ref_labels=past[1])
         assert second == pytest.approx(first + float(spread))
     if method == SupAP():
-        both = (torch.cat(parts) for parts in zip(now, past, strict=True))
-        references = dict(zip(("ref_embeddings", "ref_labels"), both, strict=True))
-        assert second == pytest.approx(float(losses.sup_ap_loss(*now, **references)))
+        every, labels = (torch.cat(parts) for parts in zip(now, past, strict=True))
+        expected = losses.sup_ap_loss(*now, ref_embeddings=every, ref_labels=labels)
+        assert second == pytest.approx(float(expected))

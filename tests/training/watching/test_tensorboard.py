@@ -19,7 +19,7 @@ def reader(folder: Path) -> Any:  # noqa: ANN401 - of TensorBoard, without types
     return EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
 
 
-def read(events: Any) -> dict[str, list[tuple[int, float]]]:  # noqa: ANN401
+def read(events: Any) -> dict[str, list[Any]]:  # noqa: ANN401
     """Returns the steps and values of each tag, as TensorBoard has them."""
     events.Reload()
     return {

@@ -1,46 +1,43 @@
 import dataclasses
-from typing import Any
+import logging
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from hgld.engine.config import from_mapping, row_settings, setting_fields
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.tables import FILLED
-from hgld.training.config import STAGE, TrainConfig, train_stage
-from hgld.training.methods import Happier, RecallAtK, Roadmap, TrainingMethod
-from hgld.training.model.config import ModelConfig
+from hgld.losses import pairwise
+from hgld.training import methods
+from hgld.training.__main__ import main
+from hgld.training.config import TrainConfig
+from hgld.training.methods import Happier, RecallAtK, Roadmap
+from hgld.training.recipes.reading import over_recipe, recipes
+from hgld.training.run.loop import run_train
+from tests.worlds.training_runs import TINY, log_of
 
 
-def test_the_defaults_are_the_published_settings_for_hgldv2() -> None:
-    config = TrainConfig()
-    assert (config.backbone, config.pooling, config.image_size) == ("resnet101", "gem", 224)
-    assert (config.batch_size, config.samples_per_landmark, config.max_per_landmark) == (256, 4, 8)
-    assert (config.learning_rate, config.weight_decay, config.optimiser) == (1e-4, 1e-4, "adam")
-    assert config.method == Happier(alpha=1.0, clustering_weight=0.1, temperature=0.05)
-    assert config.name == "happier"
+def read(section: dict[str, object]) -> TrainConfig:
+    return from_mapping(TrainConfig, over_recipe(section), where="[train]")
 
 
-def test_a_run_is_named_after_its_method_unless_it_has_a_name() -> None:
-    assert TrainConfig(method=RecallAtK()).name == "recall_at_k"
-    assert TrainConfig(method=RecallAtK(), name="seed-1").name == "seed-1"
+def test_a_method_is_its_name_or_a_table_with_what_differs_and_names_the_run() -> None:
+    assert read({"method": "roadmap"}).method == Roadmap()
+    assert read({"method": {"name": "happier", "alpha": 2}}).method == Happier(alpha=2.0)
+    config = read({"method": {"name": "recall_at_k", "ks": [1, 4]}})
+    assert (config.method, config.name) == (RecallAtK(ks=(1, 4)), "recall_at_k")
+    assert read({"method": "roadmap", "name": "seed-1"}).name == "seed-1"
 
 
-def test_a_method_is_its_name_or_a_table_with_what_differs() -> None:
-    def read(method: object) -> TrainingMethod:
-        return from_mapping(TrainConfig, {"method": method}, where="[train]").method
-
-    assert read("roadmap") == Roadmap()
-    assert read({"name": "happier", "alpha": 2}) == Happier(alpha=2.0)
-    assert read({"name": "recall_at_k", "ks": [1, 4]}) == RecallAtK(ks=(1, 4))
-
-
-def test_the_help_of_the_method_names_them_all() -> None:
-    (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
-    assert [name for name in method.choices if name not in method.help_text] == []
-
-
-def test_the_fingerprint_has_the_settings_of_the_method() -> None:
-    assert row_settings(TrainConfig(method=Roadmap()))["method"] == {
+def test_the_fingerprint_has_the_settings_of_the_method_and_nothing_that_only_costs_time() -> None:
+    settings = row_settings(TrainConfig(method=Roadmap(), workers=0, log_every_steps=1))
+    assert settings == row_settings(TrainConfig(method=Roadmap(), device="cpu"))
+    assert settings != row_settings(TrainConfig(method=Roadmap(), seed=1))
+    assert settings["method"] == {
         "name": "roadmap",
         "decomposability_weight": 0.5,
         "positive_similarity": 0.9,
@@ -48,37 +45,14 @@ def test_the_fingerprint_has_the_settings_of_the_method() -> None:
     }
 
 
-def test_what_only_costs_time_is_no_part_of_the_fingerprint() -> None:
-    settings = row_settings(TrainConfig(workers=0, log_every_steps=1, checkpoint_every_s=1.0))
-    assert settings == row_settings(TrainConfig(device="cpu"))
-    assert settings != row_settings(TrainConfig(seed=1))
-
-
-def test_the_model_is_described_by_its_part_of_the_settings() -> None:
-    config = TrainConfig(backbone="resnet18", weights="random", embedding_dim=64, image_size=96)
-    assert config.model == ModelConfig(
-        backbone="resnet18", weights="random", embedding_dim=64, image_size=96
-    )
-
-
-def test_before_training_is_only_the_backbone_and_its_pooling() -> None:
-    plain = ModelConfig(backbone="test_vit", pooling="average", scales=(1.0, 1.5))
-    config = dataclasses.replace(
-        plain, embedding_dim=8, whitening=True, inner_weight=0.7, centring=True
-    )
-    assert config.before_training == plain
-
-
-def test_each_run_is_a_stage_with_its_own_file() -> None:
-    assert STAGE.name == "train"
-    assert STAGE.output_files == ("runs/happier/model.safetensors", "runs/happier/config.json")
-    assert train_stage("seed-1").name == "train-seed-1"
-    assert train_stage("seed-1").output_files == (
-        "runs/seed-1/model.safetensors",
-        "runs/seed-1/config.json",
-    )
-    assert FILLED["train"] not in train_stage("seed-1").inputs
-    assert FILLED["train"] in train_stage("seed-1", "all").inputs
+def test_every_recipe_makes_settings_and_that_of_the_paper_states_the_defaults() -> None:
+    made = {recipe.name: read({"recipe": recipe.name}) for recipe in recipes()}
+    assert row_settings(made["h-gldv2-resnet101"]) == row_settings(TrainConfig())
+    assert all(recipe.title and recipe.source and recipe.cost for recipe in recipes())
+    config = read({"recipe": "demo", "epochs": 3, "method": "roadmap"})
+    assert (config.epochs, config.method, config.image_size) == (3, Roadmap(), 80)
+    with pytest.raises(InputError, match="gldv2-mini-cpu"):
+        read({"recipe": "dem"})
 
 
 @pytest.mark.parametrize(
@@ -86,61 +60,91 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
     [
         ({"batch_size": 10}, "samples_per_landmark"),
         ({"name": "../model"}, "name"),
-        ({"name": "n" * 101}, "name"),
-        ({"epochs": 0}, "epochs"),
         ({"learning_rate": float("nan")}, "learning_rate"),
-        ({"learning_rate": float("inf")}, "learning_rate"),
-        ({"weight_decay": -1.0}, "weight_decay"),
         ({"weight_decay": float("inf")}, "weight_decay"),
         ({"method": "roadmpa"}, "roadmpa"),
-        ({"method": {"alpha": 1.0}}, "name"),
         ({"method": {"name": "nsm", "alpha": 1.0}}, "alpha"),
-        ({"method": {"name": "happier", "clustering_weight": 1.5}}, "clustering_weight"),
-        ({"method": {"name": "roadmap", "positive_similarity": 2}}, "positive_similarity"),
-        ({"method": {"name": "arcface", "margin": 4.0}}, "margin"),
         ({"method": {"name": "recall_at_k", "ks": [0]}}, "ks"),
-        ({"average_decay": 1.0}, "average_decay"),
-        ({"layer_decay": 1.5}, "layer_decay"),
-        ({"gradient_clip": 0.0}, "gradient_clip"),
-        ({"workers": -1}, "workers"),
-        ({"image_size": 0}, "image_size"),
-        ({"image_size": 10**6}, "image_size"),
-        ({"image_size": 224.5}, "image_size"),
-        ({"embedding_dim": 0}, "embedding_dim"),
-        ({"embedding_dim": 10**9}, "embedding_dim"),
-        ({"precision": "int8"}, "precision"),
         ({"batchsize": 8}, "batchsize"),
-        ({"seed": -1}, "seed"),
-        ({"seed": 2**64}, "seed"),
-        ({"seed": 1.5}, "seed"),
-        ({"tensorboard": "no"}, "tensorboard"),
         ({"keep": "best"}, "validation_share"),
         ({"max_per_landmark": 3}, "max_per_landmark"),
-        ({"supercategories_per_batch": 0}, "supercategories_per_batch"),
-        ({"min_crop": 0.0}, "min_crop"),
-        ({"min_crop": float("nan")}, "min_crop"),
-        ({"colour_jitter": 1.1}, "colour_jitter"),
-        ({"crop_pct": 0.0}, "crop_pct"),
-        ({"crop_pct": 1.01}, "crop_pct"),
-        ({"pooling": "max"}, "pooling"),
         ({"whitening": True}, "embedding_dim"),
-        ({"inner_weight": float("nan")}, "inner_weight"),
         ({"inner_weight": 0.7, "pooling": "backbone"}, "inner_weight"),
-        ({"scales": []}, "scales"),
-        ({"scales": [1.0, -1.0]}, "scales"),
-        ({"scales": [0.001]}, "scales"),
-        ({"scales": 1.0}, "scales"),
-        ({"checkpoint_every_s": 0.0}, "checkpoint_every_s"),
-        ({"labels": "fills"}, "labels"),
         ({"min_confidence": 1.5}, "min_confidence"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
-        from_mapping(TrainConfig, setting, where="[train]")
+        read(setting)
 
 
-@pytest.mark.parametrize(("setting", "value"), [("epochs", 1.5), ("name", 3), ("workers", -1)])
-def test_a_wrong_setting_is_refused_from_python_too(setting: str, value: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=setting):
-        TrainConfig(**{setting: value})
+def test_without_torchrun_it_says_how_to_start(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # of the tests' own process
+    for words, told in (([], "torchrun"), (["--set", "epochs"], "--set")):
+        assert main(["--root", "none", *words]) == 1
+        said = capsys.readouterr().err
+        assert told in said
+        assert said.count("\n") == 1
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_settings_of_the_page_are_taken_and_every_method_is_on_it() -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.S | re.M)
+    config = from_mapping(TrainConfig, tomllib.loads(text)["train"], where="the page")
+    assert config.method == Happier(alpha=2.0)
+    assert (config.memory_size, config.colour_jitter) == (4096, 0.4)
+    (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", PAGE, re.M)) == sorted(method.choices)
+
+
+def test_a_loss_with_its_method_is_added_in_two_files(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = PAGE.partition("## A loss of your own\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"In `(\S+)`[^`]*```python\n(.*?)^```", told, re.S | re.M)
+    modules = {"hgld/losses/pairwise.py": pairwise, "training/methods.py": methods}
+    assert [path for path, _ in blocks] == list(modules)
+    monkeypatch.setattr(methods, "TrainingMethod", methods.TrainingMethod)  # put back at the end
+    for name, module in (("mean_gap_loss", pairwise), ("MeanGap", methods)):
+        monkeypatch.setattr(module, name, None, raising=False)
+    for path, code in blocks:
+        exec(code, vars(modules[path]))  # noqa: S102 - as if it stood in the file
+    monkeypatch.setitem(TrainConfig.__annotations__, "method", methods.TrainingMethod)
+
+    stated = {"name": "mean_gap", "margin": 1.5}
+    method = from_mapping(TrainConfig, {"method": stated}, where="[train]").method
+    run_train(tiny_build, dataclasses.replace(TINY, method=method, name="happier", epochs=8))
+    losses = [line["loss"] for line in log_of(tiny_build)]
+    assert sum(losses[-4:]) < sum(losses[:4])
+    with pytest.raises(InputError, match="margin"):
+        from_mapping(TrainConfig, {"method": stated | {"margin": 4.0}}, where="[train]")
+
+
+def test_the_script_for_slurm_starts_torchrun_and_passes_its_status_on(tmp_path: Path) -> None:
+    programs = {
+        "srun": '[[ "$1" == --kill-on-bad-exit=1 ]] && shift && exec "$@"',
+        "scontrol": '[[ "$*" == "show hostnames node[1-2]" ]] && printf "node1\\nnode2\\n"',
+        "torchrun": 'echo "$@"; exit 3',
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_JOB_ID": "4321",
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_NUM_NODES": "2",
+        "SLURM_GPUS_ON_NODE": "8",
+    }
+    words = ["bash", str(DOCS / "cluster/train.sbatch"), "build", "epochs=20"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stdout.strip() == (
+        "--nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-id 4321 "
+        "--rdzv-endpoint node1:24321 -m hgld.training --root build --set epochs=20"
+    )

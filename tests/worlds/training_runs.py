@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import shutil
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -149,12 +148,6 @@ def log_of(workspace: Workspace, metrics: str = METRICS) -> Log:
             assert line.pop("images_per_s") > 0
             assert line.pop("peak_memory_mb") > 0
     return lines
-
-
-def forget_training(workspace: Workspace) -> None:
-    """Has a build be as if nothing was ever trained in it."""
-    workspace.manifest_path("train").unlink(missing_ok=True)
-    shutil.rmtree(workspace.path("runs"), ignore_errors=True)
 
 
 def in_step(number: int, act: Callable[[], object]) -> Callable[..., Tensor]:

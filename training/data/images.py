@@ -127,18 +127,15 @@ class EvalImages(Dataset[Tensor]):
         Raises:
             TypeError: something else.
         """
-        if isinstance(images, str | Path | Image.Image) or not isinstance(images, Iterable):
+        is_one = isinstance(images, str | Path | Image.Image) or not isinstance(images, Iterable)
+        self._images = [] if is_one else list(images)
+        wrong: list[object] = [one for one in self._images if not isinstance(one, AnyImage)]
+        if is_one or wrong:
             raise TypeError(
-                f"images must be a sequence of paths or PIL images, got {images!r}; put a single "
-                f"one in a list"
+                f"images must be a sequence of paths or PIL images, got "
+                f"{type((wrong or [images])[0]).__name__}; put a single one in a list, and make "
+                f"one of an array (H, W, 3) with Image.fromarray of PIL"
             )
-        self._images = list(images)
-        for image in self._images:
-            if not isinstance(image, AnyImage):
-                raise TypeError(
-                    f"images must be paths or PIL images, got {type(image).__name__}; "
-                    f"Image.fromarray of PIL makes one of an array (H, W, 3)"
-                )
         side = round(image_size / crop_pct)
         self._min_side = _SPARE * side
         self._resize = v2.Compose(

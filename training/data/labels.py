@@ -71,16 +71,13 @@ class LabelledImages:
         """Returns all N pictures as they were recorded."""
         return [self.picture(index) for index in range(len(self))]
 
-    def part(self, start: int, stop: int) -> "LabelledImages":
-        """Returns the images of a range of positions."""
-        return dataclasses.replace(
-            self,
-            image_ids=self.image_ids[start:stop],
-            paths=self.paths[start:stop],
-            sizes=self.sizes[start:stop],
-            sha256s=self.sha256s[start:stop],
-            labels=self.labels[start:stop],
-        )
+    def at(self, positions: Sequence[int]) -> "LabelledImages":
+        """Returns the images at some positions, in that order, with the labels they have."""
+        columns = {
+            name: getattr(self, name).take(pa.array(positions, pa.int64()))
+            for name in ("image_ids", "paths", "sizes", "sha256s")
+        }
+        return dataclasses.replace(self, **columns, labels=self.labels[list(positions)])
 
     def digest(self) -> str:
         """Returns the SHA-256, as hex, of what decides the pixels: bytes, and how they are read."""
@@ -148,11 +145,8 @@ def query_and_index_images(
     ]
     query_rows, bad_queries = _labelled_rows(workspace, "test", tables[0].select(columns))
     index_rows, bad_index = _labelled_rows(workspace, "index", tables[1].select(columns))
-    names = _names(pa.concat_tables([query_rows, index_rows]), levels)
-    return (
-        _checked(_encode(workspace, "test", query_rows, levels, names), bad_queries),
-        _checked(_encode(workspace, "index", index_rows, levels, names), bad_index),
-    )
+    query, index = _encode_both(workspace, [query_rows, index_rows], levels)
+    return _checked(query, bad_queries), _checked(index, bad_index)
 
 
 def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
@@ -173,11 +167,7 @@ def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, Labell
         for name, kind in kinds.items():
             labelled = labelled.append_column(name, pa.nulls(len(labelled), kind))
         tables.append(labelled)
-    names = _names(pa.concat_tables(tables), levels)
-    return (
-        _encode(workspace, "test", tables[0], levels, names),
-        _encode(workspace, "index", tables[1], levels, names),
-    )
+    return _encode_both(workspace, tables, levels)
 
 
 def encode_labels(
@@ -300,6 +290,17 @@ def _encode(
         levels=levels,
         labels=_label_ids(rows, levels, names),
         names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
+    )
+
+
+def _encode_both(
+    workspace: Workspace, tables: list[pa.Table], levels: tuple[Level, ...]
+) -> tuple[LabelledImages, LabelledImages]:
+    """Returns test and index images, whose labels have one encoding."""
+    names = _names(pa.concat_tables(tables), levels)
+    return (
+        _encode(workspace, "test", tables[0], levels, names),
+        _encode(workspace, "index", tables[1], levels, names),
     )
 
 

@@ -34,15 +34,12 @@ class RunPlace(NamedTuple):
     """Its index."""
 
 
-def load_batches(
-    dataset: Dataset[_T], *, batch_size: int, start: int = 0, workers: int = 0
-) -> Iterator[_T]:
+def load_batches(dataset: Dataset[_T], *, batch_size: int, workers: int = 0) -> Iterator[_T]:
     """Loads a data set in order, batch by batch.
 
     Args:
         dataset: with a length; its items are tensors or tuples of them.
         batch_size: items of a batch; the last may have fewer.
-        start: first position to load.
         workers: processes that load, at most one a core; 0: this process itself.
 
     Yields:
@@ -54,8 +51,7 @@ def load_batches(
     """
     count = len(cast("Sized", dataset))
     places = (
-        list(range(first, min(first + batch_size, count)))
-        for first in range(start, count, batch_size)
+        list(range(first, min(first + batch_size, count))) for first in range(0, count, batch_size)
     )
     yield from _loaded(dataset, places, workers)
 

@@ -19,10 +19,9 @@ from torch import Tensor
 
 from hgld.engine.files import atomic_file, writing
 from hgld.training.data.labels import LabelledImages
-from hgld.training.model.config import Precision
+from hgld.training.model.config import Precision, first_line
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.sealed import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +49,10 @@ class KeptEmbeddings(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingCache:
-    """A folder of `<key>.safetensors`: `embeddings` (n, D), and in the metadata of which images.
+    """A folder of `<key>.safetensors`, each with `embeddings` (n, D).
 
     The key is the digest of everything the embeddings depend on: the model, the bytes of the
-    pictures, the size, the precision, the packages. The metadata also has the digest of the
+    pictures, the size, the precision, the packages. The metadata has the digest of the
     embeddings, so a damaged file is named and made again. Two runs write the same bytes.
     """
 
@@ -83,7 +82,8 @@ class EmbeddingCache:
             DamagedError: an image is not what was recorded.
         """
         weights = model_digest(model)
-        parts = [images.part(start, start + BLOCK) for start in range(0, len(images), BLOCK)]
+        every = range(len(images))
+        parts = [images.at(every[at : at + BLOCK]) for at in every[::BLOCK]]
         blocks = [self._block(model, weights, part, image_size) for part in parts]
         spent = [one.seconds for one in blocks if one.seconds is not None]
         return KeptEmbeddings(
@@ -122,9 +122,7 @@ class EmbeddingCache:
             device=self.device,
         )
         seconds = round(time.perf_counter() - started, 3)
-        image_ids = " ".join(images.image_ids.to_pylist())
-        told = {"key": key, "split": images.split, "image_ids": image_ids}
-        told["sha256"] = _digest(embeddings)
+        told = {"key": key, "sha256": _digest(embeddings)}
         with writing(path), atomic_file(path) as temporary:
             # One entry: safetensors writes several in an order that changes from run to run.
             metadata = {_ENTRY: json.dumps(told, sort_keys=True)}

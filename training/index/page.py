@@ -5,6 +5,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from hgld.errors import PictureError
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.pages import page_template
@@ -35,6 +37,11 @@ def _shown(file: Path) -> tuple[str, str]:
     except (OSError, PictureError) as error:
         return "", str(getattr(error, "strerror", None) or error).lower()
     image.thumbnail((_SIDE, _SIDE))
+    return jpeg_uri(image, _QUALITY), ""
+
+
+def jpeg_uri(image: Image.Image, quality: int) -> str:
+    """Returns an image as a JPEG in a data URI."""
     written = io.BytesIO()
-    image.save(written, "JPEG", quality=_QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}", ""
+    image.save(written, "JPEG", quality=quality, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"

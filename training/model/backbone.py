@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Manifest
 from hgld.errors import FetchError, InputError, how_to_install
-from hgld.training.model.config import ModelConfig
-from hgld.training.model.sealed import first_line
+from hgld.training.model.config import ModelConfig, first_line
 
 logger = logging.getLogger(__name__)
 

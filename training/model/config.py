@@ -113,3 +113,8 @@ def require_above_zero(field: str, value: float) -> None:
     """
     if not value > 0:
         raise ValueError(f"{field} must be above 0, got {value}")
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its kind where it has none."""
+    return str(error).partition("\n")[0] or type(error).__name__

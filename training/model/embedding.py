@@ -10,8 +10,7 @@ from torch.nn import functional
 from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.model.backbone import pretrained_backbone
-from hgld.training.model.config import ModelConfig, Pooling
-from hgld.training.model.sealed import first_line
+from hgld.training.model.config import ModelConfig, Pooling, first_line
 
 _MAP = 4  # (B, C, H, W)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
@@ -97,7 +97,7 @@ class ModelCard:
     """What is known of a model; what is not is empty, and the card says so."""
 
     run: str
-    model: Mapping[str, object]
+    model: Mapping[str, Any]
     """Its `config.json`."""
     settings: Mapping[str, object]
     """Of the training that ended with it, those that decide its weights."""
@@ -116,7 +116,7 @@ class ModelCard:
 def model_card_text(card: ModelCard) -> str:
     """Returns a card as Markdown, with the head that the Hugging Face hub reads."""
     model = card.model
-    config = _mapping(model["model"])
+    config = model["model"]
     head = [
         "---",
         "library_name: hgld",
@@ -172,7 +172,7 @@ somebody else may have published under theirs. Which terms follow for these weig
 passes them on to say; hgld, which made them, is under Apache-2.0."""
 
 
-def _summary(model: Mapping[str, object], config: Mapping[str, object]) -> str:
+def _summary(model: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     width, size = model["embedding_dim"], model["image_size"]
     match config.get("scales"):
         case [_, _, *_] as scales:
@@ -189,7 +189,7 @@ def _summary(model: Mapping[str, object], config: Mapping[str, object]) -> str:
     )
 
 
-def _use(model: Mapping[str, object]) -> str:
+def _use(model: Mapping[str, Any]) -> str:
     size = model["image_size"]
     return f"""\
 ```python
@@ -218,7 +218,7 @@ def _data(card: ModelCard) -> str:
 
 def _recipe(card: ModelCard) -> str:
     if not card.settings:
-        return _table(("setting", "value"), _mapping(card.model["model"]).items())
+        return _table(("setting", "value"), card.model["model"].items())
     hours = "not known" if card.hours is None else f"{card.hours:.3g} hours"
     took = f"Ended {card.finished_at}. Time of its steps: {hours}."
     return f"{took}\n\n{_table(('setting', 'value'), card.settings.items())}"
@@ -243,9 +243,3 @@ def _cell(value: object, *, code: bool) -> str:
     # Where a person's files lie is nobody's business.
     text = Path(text).name if Path(text).is_absolute() else text
     return f"`{text}`" if code and text else text
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"settings must be a mapping, got {type(value).__name__}")
-    return value

@@ -18,9 +18,8 @@ from safetensors import SafetensorError
 from hgld.engine.files import atomic_file, file_digest, writing
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.backbone import create_backbone, fit_positions
-from hgld.training.model.config import ModelConfig, require_whole_number
+from hgld.training.model.config import ModelConfig, first_line, require_whole_number
 from hgld.training.model.embedding import EmbeddingModel, assemble_model
-from hgld.training.model.sealed import first_line
 
 WEIGHTS_FILE = "model.safetensors"
 SETTINGS_FILE = "config.json"

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from hgld.errors import InputError
-from hgld.metrics.arguments import check_tensors
-from hgld.training.model.config import require_whole_number
 from hgld.training.model.embedding import EmbeddingModel
 
 # Of the largest variance: below it lies what rounding leaves of a direction that does not vary.
@@ -22,15 +20,14 @@ def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     direction of an eigenvector, which is free, is such that its largest component is positive.
 
     Args:
-        features: (N, C), any float type; computed in float64.
+        features: (N, C), finite, any float type; computed in float64.
         dim: D, from 1 to the number of directions in which the vectors vary.
 
     Returns:
         W (D, C) and b (D,), of the type of the features.
 
     Raises:
-        TypeError: features are no tensor.
-        ValueError: they are no (N, C) of finite numbers, or vary in fewer than D directions.
+        ValueError: they vary in fewer than D directions.
 
     Example:
         >>> weight, bias = pca_whitening(torch.tensor([[0.0, 0], [4, 0], [0, 1], [4, 1]]), 2)
@@ -40,20 +37,13 @@ def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     Source: Jegou, Chum, Negative evidences and co-occurences in image retrieval: the benefit of PCA
         and whitening, ECCV 2012.
     """
-    check_tensors(features=features)
-    require_whole_number("dim", dim)
-    if features.ndim != 2 or not features.isfinite().all():  # noqa: PLR2004 - (N, C)
-        raise ValueError(
-            f"features must be (N, C) of finite numbers, got {tuple(features.shape)}, of which "
-            f"{int((~features.isfinite()).sum())} are not finite"
-        )
     values = features.double()
     mean = values.mean(dim=0)
     centred = values - mean
     covariance = centred.T @ centred / max(len(values) - 1, 1)  # (C, C)
     variances, directions = torch.linalg.eigh(covariance)  # smallest first
     variances, directions = variances.flip(0), directions.flip(1)
-    varying = int((variances > _LEAST_VARIANCE * variances[0]).sum()) if len(values) else 0
+    varying = int((variances > _LEAST_VARIANCE * variances[0]).sum())
     if dim > varying:
         raise ValueError(
             f"dim must be at most the number of directions in which the features vary ({varying}, "
@@ -71,8 +61,8 @@ def whiten_projection(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     Several times as many images as the backbone is wide are plenty; all are kept as vectors.
 
     Args:
-        model: with a linear layer, on any device; its training mode and the rest of it stay.
-        batches: of images (B, 3, S, S) uint8.
+        model: with a linear layer, in evaluation mode, on any device; the rest of it stays.
+        batches: of images (B, 3, S, S) uint8, one at least.
 
     Raises:
         ValueError: the model has no linear layer.
@@ -81,14 +71,9 @@ def whiten_projection(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     if model.projection is None:
         raise ValueError("model must have a linear layer to whiten; set embedding_dim")
     layer = model.projection
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            found = [model.describe(one.to(layer.weight.device)).float().cpu() for one in batches]
-    finally:
-        model.train(was_training)
-    features = torch.cat(found) if found else torch.empty(0, layer.in_features)
+    with torch.no_grad():
+        found = [model.describe(one.to(layer.weight.device)).float().cpu() for one in batches]
+    features = torch.cat(found)
     try:
         weight, bias = pca_whitening(features, layer.out_features)
     except ValueError as error:
@@ -107,7 +92,7 @@ def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     What is common to all pictures tells none apart, and makes the cosine of any two large.
 
     Args:
-        model: whose settings have `centring`, on any device; its training mode stays.
+        model: whose settings have `centring`, in evaluation mode, on any device.
         batches: of images (B, 3, S, S) uint8, one at least.
 
     Raises:
@@ -118,16 +103,11 @@ def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     """
     if model.centre is None:
         raise ValueError("model must have a centre to be set; set centring = true")
-    was_training = model.training
-    model.eval()
     model.centre.zero_()
     total, count = torch.zeros_like(model.centre, dtype=torch.float64), 0
-    try:
-        with torch.no_grad():
-            for one in batches:
-                found = model.at_scales(one.to(model.centre.device), (1.0,))
-                total += found.double().sum(dim=0)
-                count += len(found)
-    finally:
-        model.train(was_training)
+    with torch.no_grad():
+        for one in batches:
+            found = model.at_scales(one.to(model.centre.device), (1.0,))
+            total += found.double().sum(dim=0)
+            count += len(found)
     model.centre.copy_(total / count)

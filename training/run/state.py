@@ -246,4 +246,6 @@ def fit_to_images(
                 yield batch
                 advance(len(batch))
 
-    fit(model, batches())
+    was_training = model.training
+    fit(model.eval(), batches())
+    model.train(was_training)

@@ -21,7 +21,7 @@ from hgld.training.watching.lines import (
 from hgld.training.watching.page import write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
 from hgld.training.watching.tensorboard import TensorBoardLog
-from hgld.training.watching.validation import Validator
+from hgld.training.watching.validation import measure_images
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +64,7 @@ class RunWatch:
         self._events = TensorBoardLog(files.folder, self._lines) if config.tensorboard else None
         self._rows: list[RetrievedRow] = []
         self._said = set[str]()
-        self._validator = None
-        if held_out is not None:
-            self._validator = Validator(
-                images=held_out,
-                image_size=config.image_size,
-                crop_pct=config.crop_pct,
-                workers=config.workers,
-            )
+        self._held_out = held_out
 
     def log(self, line: Mapping[str, Any]) -> str:
         """Writes a line of the log, and warns of what is new in it.
@@ -92,7 +85,7 @@ class RunWatch:
 
     def is_due(self, step: int) -> bool:
         """Says whether the run is to be measured after so many steps, 0 before the first."""
-        if self._validator is None or any(
+        if self._held_out is None or any(
             line["step"] == step and "validation" in line for line in self._lines
         ):
             return False
@@ -106,20 +99,25 @@ class RunWatch:
         Raises:
             DivergedError: its embeddings are not finite.
         """
-        if self._validator is None:
+        images, config = self._held_out, self._config
+        if images is None:
             return
         try:
-            found = self._validator.measure(run.result)
+            found = measure_images(
+                *(run.result, images, config.image_size),
+                crop_pct=config.crop_pct,
+                workers=config.workers,
+            )
         except ValueError as error:
             raise DivergedError(
                 f"training diverged at step {run.step}: {error}; lower learning_rate (now "
-                f"{self._config.learning_rate:g}), and rerun"
+                f"{config.learning_rate:g}), and rerun"
             ) from error
-        epoch = max(0, run.step - 1) * self._config.epochs // self.steps
+        epoch = max(0, run.step - 1) * config.epochs // self.steps
         self._add({"step": run.step, "epoch": epoch, "validation": found.line()})
-        self._rows = retrieved_rows(found, self._validator.images)
+        self._rows = retrieved_rows(found, images)
         best = best_validation(self._lines)
-        if self._config.keep == "best" and best is not None and best.step == run.step:
+        if config.keep == "best" and best is not None and best.step == run.step:
             content = {"step": run.step, "model": run.result.state_dict()}
             self._files.save(self._files.best, content)
 

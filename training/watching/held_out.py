@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -87,16 +86,10 @@ def images_at(images: LabelledImages, positions: Tensor) -> LabelledImages:
     Returns:
         n images; the names of each level keep their order.
     """
-    taken = pa.array(positions.tolist(), pa.int64())
-    levels = [
-        torch.unique(column, return_inverse=True) for column in images.labels[positions].unbind(1)
-    ]
+    chosen = images.at(positions.tolist())
+    levels = [torch.unique(column, return_inverse=True) for column in chosen.labels.unbind(1)]
     return dataclasses.replace(
-        images,
-        image_ids=images.image_ids.take(taken),
-        paths=images.paths.take(taken),
-        sizes=images.sizes.take(taken),
-        sha256s=images.sha256s.take(taken),
+        chosen,
         labels=torch.stack([numbers for _, numbers in levels], dim=1),
         names=tuple(
             tuple(names[label] for label in kept.tolist())

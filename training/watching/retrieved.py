@@ -1,15 +1,15 @@
 """What a few held-out queries find, as a page shows it: small pictures, right or wrong by level."""
 
-import base64
 import hashlib
-import io
 from dataclasses import dataclass
 
 import torch
+from PIL import Image, ImageOps
 
 from hgld.metrics import shared_levels
-from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
+from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.training.data.labels import LabelledImages
+from hgld.training.index.page import jpeg_uri
 from hgld.training.index.search import top_k
 from hgld.training.watching.validation import Validation
 
@@ -104,32 +104,14 @@ def _picture(images: LabelledImages, at: int, shared: int) -> RetrievedPicture:
     landmark, *coarser = (
         names[label] for names, label in zip(images.names, images.labels[at].tolist(), strict=True)
     )
-    levels = 1 + len(coarser)
+    levels, side = 1 + len(coarser), THUMBNAIL_PX
+    # Twice what is shown: a JPEG is decoded no larger than that.
+    image = decode_picture(images.picture(at).read(), max_pixels=MOST_PIXELS, min_side=2 * side)
+    small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
     return RetrievedPicture(
-        uri=picture_uri(images.picture(at), THUMBNAIL_PX),
+        uri=jpeg_uri(small, _JPEG_QUALITY),
         image_id=str(images.image_ids[at]),
         labels=(f"{images.levels[0].title} {landmark}", *(label.strip() for label in coarser)),
         # Shared levels are counted from the coarsest.
         shares=tuple(level >= levels - shared for level in range(levels)),
     )
-
-
-def picture_uri(picture: PictureFile, side: int) -> str:
-    """Returns a picture as a small square JPEG in a data URI, cropped about its middle.
-
-    Args:
-        picture: a file of the build.
-        side: of the JPEG, in pixels.
-
-    Raises:
-        DamagedError: it is gone, or is not what was recorded.
-        PictureError: it cannot be decoded.
-    """
-    from PIL import Image, ImageOps
-
-    # Twice what is shown: a JPEG is decoded no larger than that.
-    image = decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=2 * side)
-    small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

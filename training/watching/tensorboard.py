@@ -1,20 +1,18 @@
 """The numbers of a run's log as TensorBoard reads them, the same after every resume."""
 
-import math
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hgld.engine.files import writing
 from hgld.errors import InputError, how_to_install
-from hgld.training.watching.lines import LogLine
+from hgld.training.watching.lines import LogLine, training_curves, validation_curves
 
 EVENTS = "tensorboard"
 """Name of the folder in that of the run."""
 _NAME = "events.out.tfevents"
-_SEPARATE = frozenset({"step", "validation"})
 
 
 class TensorBoardLog:
@@ -99,16 +97,8 @@ class TensorBoardLog:
         self._records.write(event.SerializeToString())
 
 
-def _scalars(line: LogLine) -> Iterator[tuple[str, float]]:
-    """Yields the tags and values of a line: `train/loss`, `validation/h_ap`."""
-    validation = line.get("validation")
-    place, numbers = "train", line
-    if isinstance(validation, Mapping):
-        place, numbers = "validation", validation
-    for key, value in numbers.items():
-        if value is None:
-            yield f"{place}/{key}", math.nan
-        elif (
-            key not in _SEPARATE and isinstance(value, int | float) and not isinstance(value, bool)
-        ):
-            yield f"{place}/{key}", float(value)
+def _scalars(line: LogLine) -> list[tuple[str, float]]:
+    """Returns the tags and values of a line: `train/loss`, `validation/h_ap`."""
+    each = {"train": training_curves([line]), "validation": validation_curves([line])}
+    curves = ((f"{place}/{key}", curve) for place in each for key, curve in each[place].items())
+    return [(tag, curve.values[0]) for tag, curve in curves]

@@ -51,32 +51,30 @@ class Validation:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validator:
-    """Held-out images, and how they are embedded."""
+def measure_images(
+    model: nn.Module,
+    images: LabelledImages,
+    image_size: int,
+    *,
+    crop_pct: float = CROP_PCT,
+    workers: int = 0,
+) -> Validation:
+    """Embeds held-out images and has each search all others.
 
-    images: LabelledImages
-    image_size: int
-    """Side of the square the model sees, in pixels."""
-    crop_pct: float = CROP_PCT
-    """Share of a picture's shorter side that it is."""
-    workers: int = 0
-    """Processes that read images; 0: this process itself."""
+    Args:
+        model: that of the run, or the moving average of its weights; uint8 (B, 3, S, S) to unit
+            vectors (B, D). It is left as it was, and so is every random generator.
+        images: the held-out ones.
+        image_size: side of the square the model sees, in pixels.
+        crop_pct: share of a picture's shorter side that it is.
+        workers: processes that read images; 0: this process itself.
 
-    def measure(self, model: nn.Module) -> Validation:
-        """Embeds the images and has each search all others.
-
-        Args:
-            model: that of the run, or the moving average of its weights; uint8 (B, 3, S, S) to
-                unit vectors (B, D). It is left as it was, and so is every random generator.
-
-        Raises:
-            InputError: an image cannot be read, or there is not enough memory.
-            DamagedError: an image is not what was recorded.
-        """
-        dataset = EvalImages(self.images.files(), self.image_size, self.crop_pct)
-        embeddings = embed_undisturbed(model, dataset, workers=self.workers)
-        return measure_embeddings(embeddings, self.images.labels)
+    Raises:
+        InputError: an image cannot be read, or there is not enough memory.
+        DamagedError: an image is not what was recorded.
+    """
+    dataset = EvalImages(images.files(), image_size, crop_pct)
+    return measure_embeddings(embed_undisturbed(model, dataset, workers=workers), images.labels)
 
 
 def embed_undisturbed(model: nn.Module, dataset: Dataset[Tensor], *, workers: int = 0) -> Tensor:

@@ -11,8 +11,7 @@ from safetensors.torch import save_file
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import EMBEDDINGS, TAXONOMY
-from hgld.training.model.sealed import save_sealed
-from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.checkpoint import RunFiles, save_sealed
 from tests.worlds.commands.typed import invoke, said
 
 

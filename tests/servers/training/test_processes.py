@@ -4,30 +4,33 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.training.data.labels import training_images
+from hgld.errors import InputError
+from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
+from tests.worlds.disk import Disk
 from tests.worlds.training_runs import (
     CHECKPOINT,
     MODEL,
     TINY,
+    Undisturbed,
     killed_in_step,
     log_of,
-    undisturbed_in,
 )
-
-ROOT = Path(__file__).parents[3]
 
 
 def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
@@ -37,7 +40,7 @@ def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
     words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
     return subprocess.run(
         [sys.executable, "-m", *words, "--root", workspace.root, *stated],
-        cwd=ROOT,
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         capture_output=True,
         text=True,
@@ -46,21 +49,9 @@ def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def require_about_the_same(workspace: Workspace, like: Workspace) -> None:
-    """Compares what a run has left with another one, but for rounding."""
-    assert len(log_of(workspace)) == len(log_of(like))
-    for one, other in zip(log_of(workspace), log_of(like), strict=True):
-        assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
-    models = [load_model(each.path(MODEL)) for each in (workspace, like)]
-    for mine, theirs in zip(*(model.parameters() for model in models), strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
-
-
 def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
-    tiny_build: Workspace, tmp_path: Path
+    tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
-    single = Workspace(shutil.copytree(tiny_build.root, tmp_path / "single"))
-    run_train(single, TINY)
     images = training_images(tiny_build)
     sampler = LandmarkSampler(
         images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
@@ -79,16 +70,18 @@ def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
     path.write_bytes(content)
     done = by_torchrun(tiny_build)
     assert done.returncode == 0, done.stderr
-    require_about_the_same(tiny_build, single)
+    # As one process does, but for rounding; of the two one writes.
+    for one, other in zip(log_of(tiny_build), undisturbed.log, strict=True):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
+    models = [load_model(root / MODEL) for root in (tiny_build.root, undisturbed.root)]
+    for mine, theirs in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.fault(181, "training killed in a step")
 def test_a_killed_run_goes_on_to_the_same_weights_and_log(
-    tiny_build: Workspace, tmp_path: Path
+    tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
-    whole = Workspace(shutil.copytree(tiny_build.root, tmp_path / "whole"))
-    run_train(whole, TINY)
-    undisturbed = undisturbed_in(whole)
     # In step 5, in the middle of an epoch.
     process = multiprocessing.get_context("spawn").Process(
         target=killed_in_step, args=(tiny_build.root, 5, TINY, torch.get_num_threads())
@@ -97,7 +90,30 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_log(
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert not tiny_build.path(MODEL).exists()
-    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 4
     assert log_of(tiny_build) == undisturbed.log[:4]
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
+
+
+def refused_until_there_is_room(disk: Disk, act: Callable[[], object]) -> None:
+    """Does something on a full disk, where it leaves nothing, and again with room."""
+    disk.fill()
+    with pytest.raises(InputError, match="No space left on device"):
+        act()
+    disk.empty()
+    disk.resize(60)
+    act()
+
+
+@pytest.mark.fault(101, "full disk in a benchmark")
+def test_kept_embeddings_find_no_room_and_with_room_it_goes_on(
+    disk: Disk, tiny_build: Workspace
+) -> None:
+    model, index = build_model(TINY.model), query_and_index_images(tiny_build)[1]
+    cache = EmbeddingCache(
+        folder=disk.folder, precision="float32", batch_size=3, workers=0, device="cpu"
+    )
+    refused_until_there_is_room(disk, lambda: cache.embed(model, index, 32))
+    assert len([*disk.folder.iterdir()]) == 1
+    expected = embed_images(model, index.files(), batch_size=3, device="cpu")
+    assert torch.equal(cache.embed(model, index, 32).embeddings, expected)

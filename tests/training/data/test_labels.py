@@ -3,19 +3,18 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 import torch
 
-from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
-from hgld.tables import ANNOTATIONS
-from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
+from hgld.training.data.labels import query_and_index_images, training_images
+from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
-from tests.worlds.training_runs import TREE
+from tests.worlds.builders import table_of, write_stage
+from tests.worlds.training_runs import TINY, TREE
 
-LANDMARK, LABEL, SIDE = ANNOTATIONS["train"].levels
 NAMES = (
     ("7", "8", "9", "70", "80", "100"),
     ("bridge", "church", "lake", "waterfall"),
@@ -27,22 +26,13 @@ def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
     tiny_build: Workspace,
 ) -> None:
     images = training_images(tiny_build)
-
     assert len(images) == 12 + 8 + 4 + 9 + 4 + 3
     ids = images.image_ids.to_pylist()
     assert ids == sorted(ids)
-    assert all(images.path(index).exists() for index in range(len(images)))
-    assert images.path(0).stem == ids[0]
-
-
-def test_labels_are_contiguous_at_each_level_and_keep_their_names(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-
+    assert [images.path(index).stem for index in range(len(images))] == ids
     assert images.names == NAMES
     assert images.labels.dtype == torch.int64
-    for level, names in enumerate(images.names):
-        assert set(images.labels[:, level].tolist()) == set(range(len(names)))
-    for image_id, labels in zip(images.image_ids.to_pylist(), images.labels.tolist(), strict=True):
+    for image_id, labels in zip(ids, images.labels.tolist(), strict=True):
         landmark, label, top = (names[i] for names, i in zip(images.names, labels, strict=True))
         assert image_id.split("-")[1] == landmark
         assert TREE[int(landmark)] == (label, top)
@@ -50,7 +40,6 @@ def test_labels_are_contiguous_at_each_level_and_keep_their_names(tiny_build: Wo
 
 def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
     query, index = query_and_index_images(tiny_build)
-
     assert query.names == index.names
     assert query.names[0] == ("7", "8", "80", "100")
     # 100 has no image in the index: a label of its own, which no index image carries.
@@ -58,7 +47,9 @@ def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
     assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
 
 
-def test_given_labels_take_the_place_of_those_of_the_build(tiny_build: Workspace) -> None:
+def test_given_labels_take_the_place_of_those_of_the_build(
+    tiny_build: Workspace, tmp_path: Path
+) -> None:
     # 7 has another super-category than in the build, and the picture of 100 has no label.
     test = [("test-80-0", 80, "lake", "natural"), ("test-7-0", 7, "castle", "human-made")]
     # The build has no picture of `elsewhere`, and `index-8-0` names no label.
@@ -69,24 +60,13 @@ def test_given_labels_take_the_place_of_those_of_the_build(tiny_build: Workspace
         split: pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows])
         for split, rows in (("test", test), ("index", [*others, *index_rows]))
     }
-    query, index = query_and_index_images(tiny_build, tables)
+    bare = Workspace(shutil.copytree(tiny_build.root, tmp_path / "bare"))
+    shutil.rmtree(bare.path("annotations"))  # of which it needs none
+    query, index = query_and_index_images(bare, tables)
     assert query.image_ids.to_pylist() == ["test-7-0", "test-80-0"]
     assert index.image_ids.to_pylist() == ["index-7-1", "index-80-0"]
     assert query.names == index.names == (("7", "80"), ("castle", "lake"), NAMES[2])
     assert query.labels.tolist() == index.labels.tolist() == [[0, 0, 0], [1, 1, 1]]
-    assert index.path(0).name == "index-7-1.png"
-
-
-def test_given_labels_need_no_annotations(tiny_build: Workspace, tmp_path: Path) -> None:
-    tables = {
-        split: tiny_build.read(ANNOTATIONS[split]).filter(pc.field("landmark_id") == 80)
-        for split in ("test", "index")
-    }
-    bare = Workspace(tmp_path / "bare")
-    shutil.copytree(tiny_build.root, bare.root)
-    shutil.rmtree(bare.path("annotations"))
-    query, index = query_and_index_images(bare, tables)
-    assert (len(query), len(index)) == (1, 3)
     none = {split: rows.slice(0, 0) for split, rows in tables.items()}
     with pytest.raises(InputError, match="test"):
         query_and_index_images(bare, none)
@@ -98,55 +78,100 @@ def test_a_split_without_usable_images_says_which_command_to_run(
     workspace = build_images({"train": {}})
     with pytest.raises(InputError, match="--split train"):
         training_images(workspace)
-
-
-def test_images_that_were_never_fetched_are_a_missing_input(build_images: BuildImages) -> None:
-    workspace = build_images({"train": {7: 2, 8: 2}})
     with pytest.raises(MissingInputError, match="--split test"):
         query_and_index_images(workspace)
 
 
-def test_rows_without_a_label_cannot_be_encoded() -> None:
-    table = pa.table(
-        {
-            "landmark_id": [1, 2],
-            "hierarchical_label": ["lake", None],
-            "natural_or_human_made": ["natural", None],
+@pytest.mark.fault(81, "picture missing when training starts")
+def test_missing_pictures_are_found_before_the_first_step(trained_build: Workspace) -> None:
+    images = training_images(trained_build)
+    images.path(2).unlink()
+    images.path(5).write_bytes(b"cut")
+    metrics = trained_build.path("runs/happier/metrics.jsonl")
+    before = metrics.read_bytes()
+    with pytest.raises(DamagedError, match=f"2 of 40 .*{images.path(2)}"):
+        run_train(trained_build, dataclasses.replace(TINY, seed=1))
+    assert metrics.read_bytes() == before
+
+
+COUNTS = {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3}
+ORIGINS: dict[int, tuple[str, str, float | None]] = {
+    8: ("filled", "words", 0.75),
+    100: ("filled", "reviewed", 1.0),
+    80: ("proposed", "class", 0.5),
+}
+"""Landmark to how its label came to be, and how sure it is; of others a reviewed class says it."""
+
+
+def write_labels(workspace: Workspace, *filled: int) -> None:
+    """Writes labels of classes, and the filled ones of some landmarks."""
+    rows: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+    for landmark, count in COUNTS.items():
+        decision, method, confidence = ORIGINS.get(landmark, ("assigned", "class", None))
+        label, top = TREE[landmark]
+        row = {
+            "landmark_id": landmark,
+            "hierarchical_label": label,
+            "natural_or_human_made": top,
+            "provenance": {"status": "ok"},
+            "decision": decision,
+            "method": method,
+            "confidence": confidence,
         }
-    )
-    with pytest.raises(ValueError, match="1 of 2"):
-        encode_labels(table)
+        if decision != "filled" or landmark in filled:
+            numbered = (f"train-{landmark}-{number}" for number in range(count))
+            rows[decision == "filled"] += [{**row, "image_id": name} for name in numbered]
+    tables = zip((ANNOTATIONS["train"], FILLED["train"]), rows.values(), strict=True)
+    write_stage(workspace, [(dataset, table_of(dataset, each)) for dataset, each in tables])
 
 
-def test_labels_are_encoded_at_as_many_levels_as_there_are() -> None:
-    table = pa.table(
-        {
-            "town": ["b", "a", "b"],
-            "landmark_id": [9, 10, 8],
-            "hierarchical_label": ["lake", "church", None],
-            "natural_or_human_made": ["natural", "human-made", "natural"],
-        }
-    )
-    town = Level(column="town", name="town", title="town", shared="same town")
-    assert encode_labels(table, levels=[LANDMARK, SIDE]).tolist() == [[1, 1], [2, 0], [0, 1]]
-    # The names of two rows are sorted anew.
-    four = encode_labels(table.slice(0, 2), levels=[LANDMARK, LABEL, SIDE, town])
-    assert four.tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
-    with pytest.raises(ValueError, match="hierarchical_label"):
-        encode_labels(table, levels=[town, LABEL])
+@pytest.fixture
+def filling(build_images: BuildImages) -> Workspace:
+    """A build two of whose landmarks have a label that no class gives."""
+    workspace = build_images({"train": COUNTS})
+    write_labels(workspace, 8, 100)
+    return workspace
 
 
-def test_images_have_the_levels_of_their_data_set(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("labels", "least", "landmarks"),
+    [
+        ("classes", 0.0, {7, 70, 80, 9}),
+        ("classes", 0.6, {7, 70, 9}),
+        ("reviewed", 0.0, {7, 70, 9, 100}),
+        ("all", 0.0, {7, 70, 80, 9, 8, 100}),
+        ("all", 0.75, {7, 70, 9, 8, 100}),
+    ],
+)
+def test_a_model_learns_the_labels_that_are_chosen(
+    filling: Workspace, labels: str, least: float, landmarks: set[int]
 ) -> None:
-    for split, dataset in list(ANNOTATIONS.items()):
-        changed = dataclasses.replace(dataset, levels=(LANDMARK, SIDE))
-        monkeypatch.setitem(ANNOTATIONS, split, changed)
-    training = training_images(tiny_build)
-    query, index = query_and_index_images(tiny_build)
+    choice = OriginChoice(labels=labels, min_confidence=least)  # type: ignore[arg-type]
+    images = training_images(filling, choice)
+    assert set(map(int, images.names[0])) == landmarks
+    assert len(images) == sum(COUNTS[landmark] for landmark in landmarks)
+    ids = images.image_ids.to_pylist()
+    assert ids == sorted(ids)
+    if (labels, least) == ("classes", 0.0):
+        published = TINY.label_choice
+        assert training_images(filling, published).digest() == images.digest()
 
-    for images in (training, query, index):
-        assert images.levels == (LANDMARK, SIDE)
-        assert images.labels.shape == (len(images), 2)
-    assert training.names == (NAMES[0], NAMES[2])
-    assert query.labels[:, 1].tolist() == [1, 0, 1]
+
+def test_all_labels_where_none_is_filled_are_refused(filling: Workspace) -> None:
+    write_labels(filling)
+    with pytest.raises(InputError, match="--fills"):
+        training_images(filling, OriginChoice(labels="all"))
+    assert len(training_images(filling, OriginChoice(labels="reviewed"))) == 12 + 8 + 4
+
+
+def test_a_run_on_fills_is_made_again_when_they_change_and_another_is_not(
+    filling: Workspace,
+) -> None:
+    plain = dataclasses.replace(TINY, epochs=1)
+    every = dataclasses.replace(plain, labels="all", name="every")
+    assert not run_train(filling, plain).skipped
+    assert not run_train(filling, every).skipped
+    assert run_train(filling, every).skipped
+    write_labels(filling, 100)
+    assert run_train(filling, plain).skipped
+    assert not run_train(filling, every).skipped

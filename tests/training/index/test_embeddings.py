@@ -10,18 +10,16 @@ from hgld.errors import DamagedError
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index import embeddings
 from hgld.training.index.embeddings import EmbeddingCache, block_damages
-from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from tests.training.conftest import Payload
-
-MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
-BLOCKS = "*.safetensors"
+from tests.training.model.test_embedding import TINY
+from tests.training.model.test_saved import flipped
 
 
 @pytest.fixture
 def model() -> EmbeddingModel:
-    return build_model(MODEL)
+    return build_model(TINY)
 
 
 @pytest.fixture
@@ -34,39 +32,30 @@ def cache_in(folder: Path) -> EmbeddingCache:
     return EmbeddingCache(folder=folder, precision="float32", batch_size=3, workers=0, device="cpu")
 
 
-def test_what_is_kept_is_what_the_model_gives(
+def test_what_is_kept_is_what_the_model_gives_in_the_same_bytes(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = embed_images(model, index.files(), batch_size=3, device="cpu")
-    clock = iter([0.0, 1.5, 10.0, 12.25])
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
-    made = cache_in(tmp_path).embed(model, index, 32)
-    torch.testing.assert_close(made.embeddings, expected)
-    assert made.seconds == 3.75
+    for name in "ab":
+        made = cache_in(tmp_path / name).embed(model, index, 32)
+        torch.testing.assert_close(made.embeddings, expected)
+        assert made.seconds
+    assert len({path.read_bytes() for path in tmp_path.glob("*/*.safetensors")}) == 2
     monkeypatch.delattr(embeddings, "embed_images")  # read back, and not embedded again
-    kept = cache_in(tmp_path).embed(model, index, 32)
+    kept = cache_in(tmp_path / "a").embed(model, index, 32)
     assert torch.equal(kept.embeddings, made.embeddings)
     assert kept.seconds is None
-
-
-def test_two_runs_write_the_same_bytes(
-    tmp_path: Path, model: EmbeddingModel, index: LabelledImages
-) -> None:
-    for name in "abcd":
-        cache_in(tmp_path / name).embed(model, index, 32)
-    assert len({path.read_bytes() for path in tmp_path.glob(f"*/{BLOCKS}")}) == 2
 
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
 def test_what_changes_embeddings_has_files_of_its_own_until_they_are_pruned(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
-    others = {"model.safetensors", "0123.safetensors", "notes.txt"}
-    for name in others:
+    for name in ("model.safetensors", "notes.txt"):
         (tmp_path / name).write_bytes(b"mine")
-    cache_in(tmp_path).embed(model, index, 32)
-    first = {path.name for path in tmp_path.iterdir()}
     cache = cache_in(tmp_path)
+    cache.embed(model, index, 32)
+    first = {path.name for path in tmp_path.iterdir()}
     renewed = dataclasses.replace(
         index, sha256s=pa.array(["0" * 64, *index.sha256s.to_pylist()[1:]])
     )
@@ -74,7 +63,7 @@ def test_what_changes_embeddings_has_files_of_its_own_until_they_are_pruned(
         cache.embed(model, renewed, 32)
     cache.embed(model, index, 48)
     dataclasses.replace(cache, precision="bfloat16").embed(model, index, 32)
-    cache.embed(build_model(MODEL, seed=1), index, 32)
+    cache.embed(build_model(TINY, seed=1), index, 32)
     assert len({path.name for path in tmp_path.iterdir()} - first) == 6
     later = dataclasses.replace(cache_in(tmp_path), batch_size=1)  # which changes nothing
     later.embed(model, index, 32)
@@ -83,31 +72,21 @@ def test_what_changes_embeddings_has_files_of_its_own_until_they_are_pruned(
 
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
-def test_a_block_that_changed_is_made_again(
+@pytest.mark.fault(102, "malicious model or embedding cache")
+def test_a_block_that_changed_is_made_again_and_code_in_it_does_not_run(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
     expected = cache_in(tmp_path).embed(model, index, 32).embeddings
-    path, other = sorted(tmp_path.glob(BLOCKS))
+    path, other = sorted(tmp_path.glob("*.safetensors"))
     whole = path.read_bytes()
-    damaged = [other.read_bytes()]  # under the name of this one
+    torch.save({"embeddings": Payload(f"touch {tmp_path}/ran")}, tmp_path / "code.pt")
     # In the header, which is a fifth of the file, and in what follows.
-    for bit in (67, 1500, *range(8 * 400, 8 * len(whole), 3001)):
-        changed = bytearray(whole)
-        changed[bit // 8] ^= 1 << bit % 8
-        damaged.append(bytes(changed))
-    for content in damaged:
+    bits = (67, 1500, *range(8 * 400, 8 * len(whole), 3001))
+    contents = [flipped(whole, bit) for bit in bits]
+    contents += [other.read_bytes(), (tmp_path / "code.pt").read_bytes()]
+    for content in contents:
         path.write_bytes(content)
         assert [one for one, _ in block_damages(tmp_path)] == [path]
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert path.read_bytes() == whole
-
-
-@pytest.mark.fault(102, "malicious model or embedding cache")
-def test_code_in_a_block_does_not_run(
-    tmp_path: Path, model: EmbeddingModel, index: LabelledImages
-) -> None:
-    expected = cache_in(tmp_path).embed(model, index, 32).embeddings
-    path, _ = tmp_path.glob(BLOCKS)
-    torch.save({"embeddings": Payload(f"touch {tmp_path}/ran")}, path)
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert not (tmp_path / "ran").exists()

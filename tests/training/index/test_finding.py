@@ -1,23 +1,29 @@
 import dataclasses
-import shlex
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.tables import ANNOTATIONS, FILLED
+from hgld.errors import DamagedError, InputError
+from hgld.metrics import similarity
+from hgld.tables import ANNOTATIONS
 from hgld.training.index import finding
+from hgld.training.index import search as search_module
 from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, search_pictures
 from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
 from hgld.training.index.listing import PictureSource
 from hgld.training.index.making import make_index
+from hgld.training.index.page import search_page
 from hgld.training.index.search import top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
-from tests.worlds.benchmark_builds import write_build
-from tests.worlds.builders import table_of, write_stage
+from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
+from tests.worlds.plain import metrics as plain
+from tests.worlds.plain.metric_cases import random_case
 
 
 @pytest.fixture
@@ -27,16 +33,11 @@ def index(run: Path, source: PictureSource, tmp_path: Path) -> EmbeddedIndex:
 
 
 @pytest.fixture
-def build(workspace: Workspace) -> Workspace:
-    """A build with index images of four landmarks, three each."""
+def build(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A build with index images of four landmarks, three each; a super-category is an attack."""
+    monkeypatch.setitem(LANDMARKS, 21, (HOSTILE, "human-made", LANDMARKS[21][2]))
     write_build(workspace)
     return workspace
-
-
-def write_array(
-    index: EmbeddedIndex, array: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
-) -> None:
-    np.save(index.folder / "embeddings.npy", array)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
@@ -45,7 +46,7 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
 ) -> None:
     array = np.array(index.vectors())
     array[7] = array[2]  # of equal ones the first comes first
-    write_array(index, array)
+    np.save(index.folder / "embeddings.npy", array)
     monkeypatch.setattr(finding, "_CHUNK_BYTES", rows * 8 * 4)
     queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     queries[0] = torch.from_numpy(array[2])
@@ -55,25 +56,20 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
     assert found.indices[0, :2].tolist() == [2, 7]
 
 
-def test_a_picture_of_the_index_is_nearest_to_itself(run: Path, index: EmbeddedIndex) -> None:
-    folder = Path(index.origin.source)
-    pictures = [folder / "b/3.png", folder / "a/8.png"]
-    searches = search_pictures(index, pictures, 99, run=run, root=Path("none"), device="cpu")
-    assert [one.query for one in searches] == pictures
-    for one in searches:
-        assert one.found[0].file == one.query
-        assert one.found[0].similarity == pytest.approx(1, abs=1e-5)
-        assert [found.rank for found in one.found] == [*range(1, 11)]
-        assert len({found.image_id for found in one.found}) == 10
-        assert one.commonest() == []
-
-
-def test_pictures_of_a_build_have_their_labels(run: Path, build: Workspace) -> None:
+def test_pictures_of_a_build_have_their_labels_and_a_page_that_asks_nobody(
+    run: Path, build: Workspace
+) -> None:
     make_index(run, PictureSource(folder=build.root, split="index"), build.path("index"), QUICK)
-    index, query = read_embedded_index(build.path("index")), build.path("images/test/t1101.jpg")
-    (one,) = search_pictures(index, [query], 12, run=run, root=build.root, device="cpu")
+    index = read_embedded_index(build.path("index"))
+    queries = [build.path(f"images/{name}.jpg") for name in ("test/t1101", "index/i2100")]
+    searches = search_pictures(index, queries, 99, run=run, root=build.root, device="cpu")
+    assert searches[1].found[0].file == queries[1]
+    assert searches[1].found[0].similarity == pytest.approx(1, abs=1e-5)
+    build.path("images/index/i1100.jpg").unlink()
+    one = searches[0]
     assert one.query_labels is not None
     assert one.query_labels.names == ("Bridge of the Gods", "bridge", "human-made")
+    assert [found.rank for found in one.found] == [*range(1, 13)]
     for found in one.found:
         assert found.file == build.path(f"images/index/{found.image_id}.jpg")
         assert found.labels is not None
@@ -86,6 +82,13 @@ def test_pictures_of_a_build_have_their_labels(run: Path, build: Workspace) -> N
         (LEVEL_TITLES[1], "bridge", 6),
         (LEVEL_TITLES[2], "human-made", 9),
     ]
+    text = search_page(index, searches)
+    ranks = [int(rank) for rank in re.findall(r'class="rank"><b>(\d+)</b>', text)]
+    assert ranks == [*range(1, 13), *range(1, 13)]
+    assert text.count("data:image/jpeg;base64,") == 2 + 2 * 11  # one is gone
+    assert "<script" not in text
+    addresses = re.findall(r'(?:src|href|srcset)="([^"]*)', text)
+    assert {address.partition(",")[0] for address in addresses} == {"data:image/jpeg;base64"}
 
 
 def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
@@ -97,74 +100,41 @@ def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
         "i3100": "landmark 31",
         "t3200": "landmark 32",
     }
-
-
-def test_filled_labels_are_labels_too(build: Workspace) -> None:
-    rows = {split: build.read(ANNOTATIONS[split]) for split in ("index", "test")}
-    first, *others = rows["index"].to_pylist()
-    tables = [(ANNOTATIONS["index"], others), (FILLED["index"], [first])]
-    write_stage(
-        build,
-        [
-            (ANNOTATIONS["test"], rows["test"]),
-            *((dataset, table_of(dataset, each)) for dataset, each in tables),
-        ],
-    )
-    names = [first["image_id"], others[0]["image_id"]]
-    assert labels_of(build.root, names, "index").keys() == {*names}
-
-
-def test_landmarks_of_train_are_others_than_those_of_the_index(build: Workspace) -> None:
-    one = labels_of(build.root, ["i1100"], "index")["i1100"]
+    # Landmarks of train are others than those of the index.
+    one = found["i3100"]
     assert one.shared_with(dataclasses.replace(one, split="test")) == "same landmark"
     assert one.shared_with(dataclasses.replace(one, split="train")) == "same super-category"
-
-
-def test_annotations_that_are_damaged_are_left_out(build: Workspace) -> None:
     for shard in build.shards(ANNOTATIONS["index"]):
         shard.write_bytes(b"x" * 99)
     assert labels_of(build.root, ["i1100"], "index") == {}
 
 
-def test_another_model_is_refused(index: EmbeddedIndex, tmp_path: Path) -> None:
-    other = write_tiny_run(tmp_path / "other", seed=2)
-    with pytest.raises(InputError, match="another model"):
-        search_pictures(index, [tmp_path / "photos/a/0.png"], 1, run=other, root=Path("none"))
-
-
-@pytest.mark.parametrize(
-    ("name", "k", "word"), [("a/0.png", 0, "-k"), ("none.png", 1, r"none\.png")]
-)
 def test_what_cannot_be_searched_is_refused(
-    run: Path, index: EmbeddedIndex, name: str, k: int, word: str
+    run: Path, index: EmbeddedIndex, tmp_path: Path
 ) -> None:
-    picture = Path(index.origin.source) / name
-    with pytest.raises(InputError, match=word):
-        search_pictures(index, [picture], k, run=run, root=Path("none"))
+    picture = Path(index.origin.source) / "a/0.png"
+    other = write_tiny_run(tmp_path / "other", seed=2)
+    for query, k, model, word in (
+        (picture, 0, run, "-k"),
+        (picture.with_name("none.png"), 1, run, r"none\.png"),
+        (picture, 1, other, "another model"),
+    ):
+        with pytest.raises(InputError, match=word):
+            search_pictures(index, [query], k, run=model, root=Path("none"))
 
 
 def test_a_damaged_file_is_named_with_the_command_that_mends_it(index: EmbeddedIndex) -> None:
-    again, query = f"--out {index.folder}", torch.ones(1, 8)
+    again, path = f"--out {index.folder}", index.folder / "embeddings.npy"
     array = np.array(index.vectors())
     array[-1] = np.nan
-    write_array(index, array)
-    with pytest.raises(DamagedError, match=again):
-        nearest_in(index, query, 1)
-    for wrong in (array[:-1], array.astype("float16"), array[:, :7]):
-        write_array(index, wrong)
+    for wrong in (array, array[:-1], array.astype("float16"), array[:, :7]):
+        np.save(path, wrong)
         with pytest.raises(DamagedError, match=again):
-            nearest_in(index, query, 1)
-    (index.folder / "embeddings.npy").unlink()
-    with pytest.raises(DamagedError, match=r"embeddings\.npy"):
-        nearest_in(index, query, 1)
+            nearest_in(index, torch.ones(1, 8), 1)
     *_, last = sorted(index.folder.glob("embeddings/*.parquet"))
     last.write_bytes(b"no parquet")
     with pytest.raises(DamagedError, match=last.name):
         index.pictures_at([0])
-    program, command, *words = shlex.split(index.again().removeprefix("run ").strip("`"))
-    folder, run = index.origin.source, index.origin.run
-    assert (program, command) == ("hgld", "index")
-    assert words == ["--images", folder, "--run", run, "--out", str(index.folder)]
 
 
 def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> None:
@@ -173,6 +143,74 @@ def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> No
     (manifest.parent / ".next/index.json").write_bytes(manifest.read_bytes())
     with pytest.raises(DamagedError, match="hgld index"):
         read_embedded_index(index.folder)
-    manifest.unlink()
-    with pytest.raises(MissingInputError, match="hgld index"):
-        read_embedded_index(index.folder)
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[int], int]:
+    """Queries, index, the position of each query in the index or -1, and k."""
+    vectors = st.lists(st.integers(-2, 2), min_size=2, max_size=2)
+    index = draw(st.lists(vectors, min_size=2, max_size=9))
+    own = draw(st.lists(st.integers(-1, len(index) - 1), min_size=1, max_size=4))
+    queries = [index[place] if place >= 0 else draw(vectors) for place in own]
+    return queries, index, own, draw(st.integers(1, len(index) - 1))
+
+
+@given(
+    searches(), st.sampled_from([torch.float16, torch.float32, torch.float64]), st.integers(1, 9)
+)
+@settings(deadline=None, max_examples=50)
+def test_finds_what_sorting_the_whole_index_finds(
+    search: tuple[list[list[int]], list[list[int]], list[int], int],
+    dtype: torch.dtype,
+    columns: int,
+) -> None:
+    queries, index, own, k = search
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "BLOCK_COLUMNS", columns)
+        patch.setattr(search_module, "BLOCK_COLUMNS", columns)
+        found = top_k(
+            torch.tensor(queries, dtype=dtype),
+            torch.tensor(index, dtype=dtype),
+            k,
+            query_ids=[place if place >= 0 else 100 + q for q, place in enumerate(own)],
+            index_ids=range(len(index)),
+        )
+    for query, (vector, place) in enumerate(zip(queries, own, strict=True)):
+        order = plain.plain_order(vector, index, place)[:k]
+        assert found.indices[query].tolist() == order
+        expected = [float(sum(a * b for a, b in zip(vector, index[i], strict=True))) for i in order]
+        assert found.values[query].tolist() == expected
+    assert found.values.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("queries", "k"), [(0, 2), (1, 1), (3, 9_000), (257, 50)])
+def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: int, k: int) -> None:
+    query, _, index, _ = random_case(max(queries, 1), 9_000)
+    query = query[:queries].requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = top_k(query, index, k)
+    expected = (query.detach() @ index.T).sort(dim=1, descending=True, stable=True)
+    assert torch.equal(found.indices, expected.indices[:, :k])
+    assert torch.equal(found.values, expected.values[:, :k])
+    assert not found.values.requires_grad
+
+
+def test_refuses_what_cannot_be() -> None:
+    query, index, ids = torch.ones(1, 2), torch.ones(3, 2), ["a", "b", "c"]
+    for k in (0, 4):
+        with pytest.raises(ValueError, match="k must"):
+            top_k(query, index, k)
+    with pytest.raises(ValueError, match="k must"):  # the query itself is not found
+        top_k(query, index, 3, query_ids=["b"], index_ids=ids)
+    with pytest.raises(ValueError, match="same D"):
+        top_k(query, torch.ones(3, 3), 1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_finds_the_same() -> None:
+    query, _, index, _ = random_case(300, 10_000)
+    expected = top_k(query, index, 20)
+    for place in ("cpu", "cuda"):  # where the index is
+        found = top_k(query.cuda(), index.to(place), 20)
+        assert torch.equal(found.indices.cpu(), expected.indices)

@@ -14,7 +14,7 @@ import torch
 
 from hgld.engine.progress import Advance
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, HgldError, InputError, WorkspaceBusyError
+from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.tables import IMAGE_FILES
 from hgld.training.index import making
 from hgld.training.index.folder import (
@@ -24,8 +24,8 @@ from hgld.training.index.folder import (
     embedded_index_damages,
     read_embedded_index,
 )
-from hgld.training.index.listing import PictureSource
-from hgld.training.index.making import PictureEmbedder, make_index
+from hgld.training.index.listing import LISTING_SCHEMA, PictureSource
+from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
@@ -93,53 +93,29 @@ def test_every_picture_gets_the_vector_that_embed_images_gives_it(
     assert make_index(run, source, made.out, QUICK).skipped
 
 
-def test_half_precision_halves_what_is_kept(source: PictureSource, made: Making) -> None:
-    made(source)
-    whole = np.array(made.index.vectors())
-    assert len(made(source, dataclasses.replace(QUICK, numbers="float16"))) == 10
-    assert made.index.vectors().dtype == np.float16
-    np.testing.assert_allclose(made.index.vectors(), whole, atol=1e-3)
-
-
-def test_what_is_no_picture_is_a_row_that_says_why(
-    source: PictureSource, made: Making, tmp_path: Path
-) -> None:
+def test_what_is_no_picture_is_a_row_that_says_why(source: PictureSource, made: Making) -> None:
     whole = (source.folder / "a/0.png").read_bytes()
     (source.folder / "a/cut.png").write_bytes(whole[: len(whole) // 2])
     (source.folder / "a/empty.jpg").write_bytes(b"")
-    (source.folder / "b/gone.jpg").symlink_to(tmp_path / "nowhere")
+    (source.folder / "b/gone.jpg").symlink_to("nowhere")
     made(source)
     assert len(made.index) == 10
-    assert {row["image_id"]: row["status"] for row in made.lost()} == dict.fromkeys(
-        ("a/cut.png", "a/empty.jpg", "b/gone.jpg"), "bad"
-    )
-    errors = [str(row["error"]) for row in made.lost()]
-    for error, word in zip(errors, ("decoded", "JPEG", "No such file"), strict=True):
-        assert word in error
-
-
-def test_a_model_that_overflows_makes_a_bad_row(
-    source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = load_model(made.run)
-    for parameter in model.parameters():
-        parameter.data.fill_(torch.nan)
-    monkeypatch.setattr(making, "load_model", lambda _: model)
-    made(source)
-    assert [row["status"] for row in made.lost()] == ["bad"] * 10
-    assert made.index.vectors().shape == (0, 8)
+    told = {row["image_id"]: str(row["error"]) for row in made.lost()}
+    words = {"a/cut.png": "decoded", "a/empty.jpg": "JPEG", "b/gone.jpg": "No such file"}
+    assert told.keys() == words.keys()
+    assert all(word in told[name] for name, word in words.items())
 
 
 def test_a_picture_of_a_split_that_differs_from_its_record_fails_until_it_does_not(
     workspace: Workspace, made: Making, tmp_path: Path
 ) -> None:
-    files = [f"images/index/{number}.png" for number in range(5)]
-    for number, file in enumerate(files):
-        draw_noise(workspace.path(file), number)
-    rows = [picture_row(workspace, file[-5], file) for file in files]
+    rows = []
+    for number in range(5):
+        draw_noise(workspace.path(f"images/index/{number}.png"), number)
+        rows.append(picture_row(workspace, str(number), f"images/index/{number}.png"))
     write_stage(workspace, [(IMAGE_FILES["index"], table_of(IMAGE_FILES["index"], rows))])
     source = PictureSource(folder=workspace.root, split="index")
-    picture, other = workspace.path(files[3]), workspace.path(files[4])
+    picture, other = (workspace.path(f"images/index/{number}.png") for number in (3, 4))
     content = picture.read_bytes()
     draw_noise(picture, 77)
     moved = other.rename(tmp_path / "moved.png")
@@ -233,11 +209,6 @@ def test_a_damaged_file_is_made_again(source: PictureSource, made: Making) -> No
     assert made.rows() == rows
 
 
-def test_two_commands_do_not_make_one_index(source: PictureSource, made: Making) -> None:
-    with Workspace(made.out).lock(), pytest.raises(WorkspaceBusyError, match=str(os.getpid())):
-        made(source)
-
-
 def test_an_index_of_other_pictures_is_not_replaced(source: PictureSource, made: Making) -> None:
     made(source)
     other = PictureSource(folder=shutil.copytree(source.folder, made.out.with_name("other")))
@@ -249,35 +220,79 @@ def test_an_index_of_other_pictures_is_not_replaced(source: PictureSource, made:
     assert made.index.origin.source == str(other.folder)
 
 
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        (lambda out, _: out.write_text(""), "--out"),
-        (lambda out, _: Workspace(out).manifest_path("scrape").mkdir(parents=True), "--out"),
-        (lambda _, run: (run / "model.safetensors").unlink(), "model"),
-        (lambda _, run: (run / "model.safetensors").write_bytes(b"x"), "model"),
-    ],
-)
 def test_what_cannot_be_made_is_refused(
-    source: PictureSource, made: Making, change: Callable[[Path, Path], object], word: str
+    source: PictureSource, made: Making, tmp_path: Path
 ) -> None:
-    change(made.out, made.run)
-    with pytest.raises((InputError, DamagedError), match=word):
-        made(source)
+    (tmp_path / "file").write_text("")
+    Workspace(tmp_path / "build").manifest_path("scrape").mkdir(parents=True)
+    for out in ("file", "build"):
+        with pytest.raises(InputError, match="--out"):
+            make_index(made.run, source, tmp_path / out, QUICK)
 
 
-@pytest.mark.parametrize("wrong", [lambda _: [], lambda tables: [one[::-1] for one in tables]])
-def test_a_picture_that_others_do_not_return_is_noticed(
-    source: PictureSource, made: Making, wrong: Callable[[Iterator[pa.Table]], list[pa.Table]]
+def test_what_others_do_not_embed_as_they_should_is_noticed(
+    source: PictureSource, made: Making
 ) -> None:
-    with pytest.raises(ValueError, match="each picture"):
-        make_index(made.run, source, made.out, QUICK, embed=wrong)
-
-
-def test_a_model_that_changes_meanwhile_is_noticed(source: PictureSource, made: Making) -> None:
-    def embed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    def of_another_model(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         write_tiny_run(made.run, seed=2)
         return map(PictureEmbedder(made.run, source, QUICK), tables)
 
-    with pytest.raises(HgldError, match="trained again"):
-        make_index(made.run, source, made.out, QUICK, embed=embed)
+    wrong: list[tuple[EmbedTables, type[Exception], str]] = [
+        (lambda tables: [one[::-1] for one in tables], ValueError, "each picture"),
+        (of_another_model, HgldError, "trained again"),
+    ]
+    for embed, error, word in wrong:
+        with pytest.raises(error, match=word):
+            make_index(made.run, source, made.out, QUICK, embed=embed)
+
+
+def listed(folder: Path) -> dict[str, str | None]:
+    """Returns image id to error."""
+    table = PictureSource(folder=folder).listing()
+    assert table.schema.equals(LISTING_SCHEMA)
+    return dict(zip(*(table[name].to_pylist() for name in ("image_id", "error")), strict=True))
+
+
+def test_pictures_are_found_by_their_suffix_however_deep_and_in_order(tmp_path: Path) -> None:
+    hidden = (".a.jpg", ".cache/b.jpg", "a/._c.jpg")
+    names = ("z.JPG", "a/b/c.jpeg", "a/1.webp", "a.tiff", "notes.txt", "jpg", "b.jpg/in.gif")
+    for name in (*names, *hidden):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list(listed(tmp_path)) == ["a.tiff", "a/1.webp", "a/b/c.jpeg", "b.jpg/in.gif", "z.JPG"]
+
+
+def test_links_are_followed_and_what_cannot_be_named_or_read_is_a_row(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "photos"
+    draw_noise(elsewhere / "one.png", 1)
+    folder.mkdir()
+    (folder / "there").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(b"")
+    assert listed(folder) == {
+        "\\udcff.jpg": "has a name that is not UTF-8; rename it",
+        "gone.png": "cannot be read: No such file or directory",
+        "there/one.png": None,
+    }
+
+
+def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
+    draw_noise(workspace.path("images/index/b.png"), 1)
+    dataset = IMAGE_FILES["index"]
+    rows: list[dict[str, object]] = [
+        picture_row(workspace, "b", "images/index/b.png"),
+        {"image_id": "a", "tar": "a.tar", "status": "bad", "error": "cannot be decoded"},
+        {"image_id": "c", "tar": "a.tar", "status": "gone"},
+        {"image_id": "", "tar": "b.tar", "status": "ok"},
+    ]
+    write_stage(workspace, [(dataset, table_of(dataset, rows))])
+    found = PictureSource(folder=workspace.root, split="index").listing().to_pylist()
+    told = [(row["image_id"], row["error"], row["sha256"]) for row in found]
+    assert told == [
+        ("a", "cannot be decoded", None),
+        ("b", None, rows[0]["sha256"]),
+        ("c", "gone", None),
+    ]
+    with pytest.raises(MissingInputError, match="--split test"):
+        PictureSource(folder=workspace.root, split="test").listing()

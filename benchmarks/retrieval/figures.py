@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hgld.benchmarks.retrieval.examples import Retrieval
 from hgld.benchmarks.retrieval.methods import (
@@ -15,13 +16,11 @@ from hgld.benchmarks.retrieval.methods import (
     TrainedRun,
     describe,
     name_of_runs,
-    parameter_count,
     read_trained_run,
     runs_by_method,
 )
-from hgld.benchmarks.retrieval.metrics import level_of, shown_level
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.results import FIRST, Method, Row
+from hgld.benchmarks.retrieval.results import FIRST, Method, Row, level_of, shown_level
 from hgld.benchmarks.retrieval.statistics import (
     bootstrap_intervals,
     group_sums,
@@ -275,11 +274,11 @@ def _costs(compared: Compared) -> Iterator[Row]:
     """Yields what a method takes: of several runs means, and the most memory."""
     trained, first = compared.trained, compared.first
     memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
-    parameters = parameter_count(first.method)
+    model = first.method.model
     costs = {
         "training_hours": _mean([one.hours for one in trained]),
         "peak_memory_mb": max(memories, default=np.nan),
-        "parameters": np.nan if parameters is None else float(parameters),
+        "parameters": float(sum(map(Tensor.numel, model.parameters()))) if model else np.nan,
         "embedding_dim": float(first.embedding_dim),
         "images_per_s": _mean([one.images_per_s for one in compared.runs]),
     }

@@ -15,8 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.metrics import ALL_LEVELS, Metric, metrics_of
-from hgld.benchmarks.retrieval.results import Method, Results, read_results
+from hgld.benchmarks.retrieval.results import (
+    ALL_LEVELS,
+    Method,
+    Metric,
+    Results,
+    metrics_of,
+    read_results,
+)
 from hgld.engine.files import write_text, writing
 from hgld.errors import HgldError, MissingInputError
 from hgld.plots.pages import page_template

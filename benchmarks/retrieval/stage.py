@@ -11,16 +11,20 @@ from dataclasses import replace
 
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, embeddings_folder
+from hgld.benchmarks.environment import Json, describe_environment
+from hgld.benchmarks.retrieval.config import (
+    BenchmarkConfig,
+    benchmark_stage,
+    embeddings_folder,
+    result_files,
+)
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
 from hgld.benchmarks.retrieval.figures import MeasuredMethod, by_method, rows_of
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
-from hgld.benchmarks.retrieval.report import render_report
-from hgld.benchmarks.retrieval.results import Json, Results, result_files, to_csv, to_setting
-from hgld.benchmarks.retrieval.tables import to_latex
+from hgld.benchmarks.retrieval.report import render_report, to_latex
+from hgld.benchmarks.retrieval.results import Results, to_csv, to_setting
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest

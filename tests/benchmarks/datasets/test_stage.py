@@ -13,8 +13,7 @@ from hgld.benchmarks.datasets.opened import DataSetName, read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
-from hgld.benchmarks.retrieval.metrics import metrics_of
-from hgld.benchmarks.retrieval.results import FIRST, Results, read_results
+from hgld.benchmarks.retrieval.results import FIRST, Results, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 
 from hgld.benchmarks.retrieval.examples import Example, Examples, Mistake, Picture
-from hgld.benchmarks.retrieval.metrics import level_of, shown_metrics
 from hgld.benchmarks.retrieval.report import render_report
-from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row
+from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row, level_of, shown_metrics
 from hgld.engine.dataset import Level
 from hgld.tables import ANNOTATIONS
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.retrieval import metrics
+from hgld.benchmarks.retrieval import results as metrics
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.errors import InputError
 from hgld.metrics.streamed import lists

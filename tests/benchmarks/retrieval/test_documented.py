@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.metrics import SIGNIFICANT, best_first, metrics_of
-from hgld.benchmarks.retrieval.results import Results, Row, read_results
-from hgld.benchmarks.retrieval.tables import to_latex
+from hgld.benchmarks.retrieval.report import to_latex
+from hgld.benchmarks.retrieval.results import (
+    SIGNIFICANT,
+    Results,
+    Row,
+    best_first,
+    metrics_of,
+    read_results,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "benchmarks/results/retrieval/gldv2_mini_methods"

@@ -37,7 +37,7 @@ def row_of(*values: float) -> Row:
 
 
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name, source=EmbeddingFiles)  # type: ignore[arg-type]
+    method = RetrievalMethod(name=name, title=name, files=EmbeddingFiles)  # type: ignore[arg-type]
     measured = [
         MeasuredMethod(
             method=method,

@@ -11,14 +11,14 @@ from hgld.benchmarks.retrieval.leaderboard import (
     render_leaderboard,
     standings_of,
 )
-from hgld.benchmarks.retrieval.results import Json, Results
+from hgld.benchmarks.retrieval.results import Results
 from hgld.errors import MissingInputError
 from tests.benchmarks.retrieval.made_up import HOSTILE, LEVELS, Page, changed, results_of
 from tests.benchmarks.retrieval.test_results import write
 
 
 def on_other_data(results: Results) -> Results:
-    metadata: dict[str, Json] = {**results.metadata, "annotation_digests": {"test": "other"}}
+    metadata: dict[str, object] = {**results.metadata, "annotation_digests": {"test": "other"}}
     return dataclasses.replace(results, metadata=metadata)
 
 

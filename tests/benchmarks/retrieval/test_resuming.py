@@ -9,8 +9,8 @@ import pytest
 from safetensors import safe_open
 from torch import Tensor
 
-from hgld.benchmarks.retrieval.config import embeddings_folder
-from hgld.benchmarks.retrieval.results import TIMED, read_results, result_files
+from hgld.benchmarks.retrieval.config import embeddings_folder, result_files
+from hgld.benchmarks.retrieval.results import TIMED, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import query_and_index_images

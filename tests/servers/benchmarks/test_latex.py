@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.tables import to_latex
+from hgld.benchmarks.retrieval.report import to_latex
 from tests.benchmarks.retrieval.made_up import changed, results_of
-from tests.benchmarks.retrieval.test_tables import SPECIAL
+from tests.benchmarks.retrieval.test_report import SPECIAL
 
 
 def test_latex_sets_the_table(tmp_path: Path) -> None:

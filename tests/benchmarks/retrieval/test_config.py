@@ -1,5 +1,4 @@
 import dataclasses
-import math
 from pathlib import Path
 
 import pytest
@@ -12,28 +11,21 @@ from tests.worlds.benchmark_builds import CONFIG
     ("setting", "value"),
     [
         ("runs", ("a", "a")),
-        ("runs", "happier"),
         ("embeddings", ("a.npy",)),
         ("embeddings", ("x/q.npy", "i.npy", "y/q.npy", "i.npy")),  # two models of one name
         ("image_size", 0),
-        ("image_size", 1.5),
         ("batch_size", 0),
-        ("batch_size", math.nan),
         ("workers", -1),
         ("name", "../x"),
+        ("recipe", "mini"),
         ("methods", ("nsm", "nsm")),
         ("seeds", (1, 1)),
         ("data_set", "sop2"),
     ],
 )
 def test_settings_that_could_only_fail_later_are_refused(setting: str, value: object) -> None:
-    with pytest.raises(ValueError, match=setting):
+    with pytest.raises(ValueError, match="methods" if setting == "recipe" else setting):
         dataclasses.replace(CONFIG, data=Path("x"), **{"data_set": "sop", setting: value})  # type: ignore[arg-type]  # on purpose
-
-
-def test_a_run_cannot_lie_outside_the_build() -> None:
-    with pytest.raises(ValueError, match="name"):
-        dataclasses.replace(CONFIG, runs=("../a",))
 
 
 def test_two_words_are_a_model_with_its_name_or_that_of_its_file() -> None:

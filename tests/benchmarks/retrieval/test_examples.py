@@ -28,21 +28,20 @@ def test_the_worst_and_the_best_change_are_always_shown() -> None:
     assert picked == pytest.approx([-0.5, -0.2, 0.0, 0.3, 0.5])
 
 
-def test_equal_changes_go_by_image_id_and_not_by_position() -> None:
-    assert spread_queries([0.0] * 3, ["c", "a", "b"]) == {0.0: 1, 0.5: 2, 1.0: 0}
-
-
-def test_an_undefined_query_is_never_chosen() -> None:
-    assert spread_queries([math.nan, 0.1, math.nan], ["a", "b", "c"]) == {0.0: 1}
-    assert spread_queries([math.nan], ["a"]) == {}
-    assert spread_queries([], []) == {}
-
-
-def test_few_queries_are_each_shown_once() -> None:
-    for count in range(1, 5):
-        chosen = spread_queries([float(number) for number in range(count)], list("abcd")[:count])
-        assert sorted(chosen.values()) == list(range(count))
-        assert list(chosen.values()) == sorted(chosen.values())
+@pytest.mark.parametrize(
+    ("changes", "ids", "chosen"),
+    [
+        ([0.0] * 3, "cab", {0.0: 1, 0.5: 2, 1.0: 0}),  # equal ones by image id
+        ([math.nan, 0.1, math.nan], "abc", {0.0: 1}),
+        ([math.nan], "a", {}),
+        ([1.0, 2.0], "ab", {0.0: 0, 0.5: 1}),  # each once
+        ([1.0, 2.0, 3.0, 4.0], "abcd", {0.0: 0, 0.25: 1, 0.5: 2, 1.0: 3}),
+    ],
+)
+def test_few_queries_are_each_shown_once_and_undefined_ones_never(
+    changes: list[float], ids: str, chosen: dict[float, int]
+) -> None:
+    assert spread_queries(changes, list(ids)) == chosen
 
 
 @pytest.fixture

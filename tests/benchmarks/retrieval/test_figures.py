@@ -20,7 +20,6 @@ from hgld.benchmarks.retrieval.figures import (
 from hgld.benchmarks.retrieval.methods import RetrievalMethod
 from hgld.benchmarks.retrieval.results import Method, Row
 from hgld.benchmarks.retrieval.statistics import (
-    bootstrap_intervals,
     holm_adjusted,
     sign_flip_p_values,
     t_interval,
@@ -66,15 +65,6 @@ def test_the_mean_of_nothing_is_nan_and_never_zero_and_one_query_has_no_spread()
         assert found.mean == pytest.approx(mean, nan_ok=True)
         assert all(map(math.isnan, (found.standard_error, found.low, found.high)))
         assert found.queries == sum(not math.isnan(value) for value in values)
-
-
-def test_each_metric_has_its_own_interval() -> None:
-    values = np.random.default_rng(1).random((25, 3))
-    values[4, 2] = np.nan
-    found = rows_of_values(list(values.T), [LIKE] * 3)
-    ends = [tuple(each) for each in bootstrap_intervals(values).T.tolist()]
-    assert [(one.low, one.high) for one in found] == ends
-    assert list(rows_of_values([], [])) == []
 
 
 def test_labels_have_the_mean_of_their_own_queries() -> None:

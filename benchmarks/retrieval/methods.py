@@ -274,8 +274,8 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
     for name, run in runs.items():
         for others in methods:
             known = [one for one in map(runs.get, others) if one]
-            is_new = run is not None and run.seed not in [one.seed for one in known]
-            if run and known and is_new and run.is_like(known[0]):
+            seeds = {one.seed for one in known}
+            if run and known and run.seed not in seeds and run.is_like(known[0]):
                 others.append(name)
                 break
         else:
@@ -311,11 +311,12 @@ def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) ->
     """
     method = settings.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
-    said = ("epochs", "batch_size", "learning_rate", "image_size")
+    numbers = {one: settings.get(one) for one in ("epochs", "batch_size", "learning_rate")}
+    numbers["image_size"] = settings.get("image_size")
     known = [
-        f"{one.replace('_', ' ')} {settings[one]:g}"
-        for one in said
-        if isinstance(settings.get(one), int | float)
+        f"{one.replace('_', ' ')} {value:g}"
+        for one, value in numbers.items()
+        if isinstance(value, int | float)
     ]
     if seeds:
         known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")

@@ -16,7 +16,6 @@ from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.results import FIRST, Results, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
 from hgld.metrics import evaluate_revisited
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
@@ -140,13 +139,6 @@ def test_a_model_sees_what_the_box_of_a_query_holds(build: Workspace, tmp_path: 
     ).means()
     found = results.row("after happier", "ap_medium").mean
     assert found == pytest.approx(expected["ap_medium"])
-
-
-def test_embeddings_of_another_data_set_are_refused(workspace: Workspace, tmp_path: Path) -> None:
-    data = read_data_set("sop", write_sop(tmp_path))
-    other = read_data_set("inat2018", write_inat(tmp_path / "inat"))
-    with pytest.raises(InputError, match="none"):
-        measured(workspace, "sop", dataclasses.replace(other, folder=data.folder))
 
 
 def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:

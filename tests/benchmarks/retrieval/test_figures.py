@@ -7,8 +7,6 @@ import statistics
 import numpy as np
 import pytest
 
-from hgld.benchmarks.retrieval.config import EmbeddingFiles
-from hgld.benchmarks.retrieval.examples import Retrieval
 from hgld.benchmarks.retrieval.figures import (
     Compared,
     MeasuredMethod,
@@ -36,19 +34,12 @@ def row_of(*values: float) -> Row:
 
 
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name, files=EmbeddingFiles)  # type: ignore[arg-type]
-    measured = [
-        MeasuredMethod(
-            method=method,
-            per_query={key: np.array(values) for key, values in run.items()},
-            retrieval=Retrieval,  # type: ignore[arg-type]
-            embedding_dim=1,
-            images_per_s=None,
-        )
-        for run in runs
-    ]
+    method = RetrievalMethod(name=name, title=name)
+    each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
+    rest = {"method": method, "retrieval": None, "embedding_dim": 1, "images_per_s": None}
+    measured = tuple(MeasuredMethod(per_query=one, **rest) for one in each)  # type: ignore[arg-type]
     about = Method(name=name, title=name, description="", baseline=baseline)
-    return Compared(method=about, runs=tuple(measured))
+    return Compared(method=about, runs=measured)
 
 
 def test_a_mean_leaves_undefined_queries_out() -> None:
@@ -74,39 +65,31 @@ def test_labels_have_the_mean_of_their_own_queries() -> None:
 
 
 def test_every_pair_is_compared_query_by_query_and_corrected_over_its_metric() -> None:
-    generator = np.random.default_rng(2)
-    names = ("before", "after", "rival")
-    values = {name: generator.random((30, 3)) for name in names}
-    for each in values.values():
-        each[7] = np.nan  # nothing to find
+    metrics = ("h_ap", "asi", "ap_landmark")
+    values = np.random.default_rng(2).random((3, 3, 30))
+    values[:, :, 7] = np.nan  # nothing to find
+    names = {"before": "", "after": "before", "rival": ""}
     methods = [
-        compared(
-            name,
-            dict(zip(("h_ap", "asi", "ap_landmark"), values[name].T.tolist(), strict=True)),
-            baseline="before" if name == "after" else "",
-        )
-        for name in names
+        compared(name, dict(zip(metrics, own.tolist(), strict=True)), baseline=baseline)
+        for (name, baseline), own in zip(names.items(), values, strict=True)
     ]
-    found = list(rows_of_pairs(methods, ("h_ap", "asi"), np.arange(30), LEVELS))
-    pairs = [("after", "before"), ("rival", "before"), ("rival", "after")]
+    found = list(rows_of_pairs(methods, metrics[:2], np.arange(30), LEVELS))
+    pairs = {("after", "before"): (1, 0), ("rival", "before"): (2, 0), ("rival", "after"): (2, 1)}
     assert [(one.metric, one.method, one.against) for one in found] == [
-        *((metric, *pair) for metric, pair in itertools.product(["h_ap", "asi"], pairs)),
+        *((metric, *pair) for metric, pair in itertools.product(metrics[:2], pairs)),
         ("ap_landmark", "after", "before"),  # shown nowhere, and so not tested
     ]
     assert math.isnan(found[-1].p_value)
-    for number, metric in enumerate(("h_ap", "asi")):
-        differences = np.stack(
-            [values[one][:, number] - values[other][:, number] for one, other in pairs], axis=1
-        )
-        p_values = sign_flip_p_values(differences).tolist()
+    for number, metric in enumerate(metrics[:2]):
+        each = [values[one, number] - values[other, number] for one, other in pairs.values()]
+        p_values = sign_flip_p_values(np.stack(each, axis=1)).tolist()
         of_metric = [one for one in found if one.metric == metric]
         assert [one.p_value for one in of_metric] == p_values
         assert [one.holm_p_value for one in of_metric] == holm_adjusted(p_values)
-        for one, each in zip(of_metric, differences.T, strict=True):
-            assert one.mean == pytest.approx(np.nanmean(each))
+        for one, differences in zip(of_metric, each, strict=True):
+            assert one.mean == pytest.approx(np.nanmean(differences))
             assert (one.queries, one.undefined) == (29, 1)
-            assert one.higher == sum(value > 0 for value in each)
-            assert (one.higher or 0) + (one.lower or 0) == 29
+            assert (one.higher, one.lower) == ((differences > 0).sum(), (differences < 0).sum())
 
 
 def test_several_seeds_are_one_value_for_each_query_and_have_a_spread() -> None:

@@ -90,22 +90,6 @@ def test_every_labelled_set_is_measured_at_its_levels(
         assert (results.row("query", metric.key).queries or 0) > 0, metric
 
 
-def test_revisited_is_measured_by_its_ground_truth(workspace: Workspace, tmp_path: Path) -> None:
-    folder = write_revisited(tmp_path / "rox", ground_truth())
-    data = read_data_set("roxford5k", folder)
-    results = measured(workspace, "roxford5k", data)
-    vectors = [
-        normalize(torch.tensor(pq.read_table(folder / f"{one}.parquet")["embedding"].to_pylist()))
-        for one in ("query", "index")
-    ]
-    expected = evaluate_revisited(vectors[0], vectors[1], data.truths).means()
-    for key in ("ap_medium", "ap_hard", "p_at_10_medium", "p_at_1_hard"):
-        assert results.row("query", key).mean == pytest.approx(expected[key])
-    assert results.row("query", "ap_hard").undefined == 1
-    assert results.row("query", "ap_medium").groups == 2
-    assert not [row for row in results.rows if row.label]
-
-
 def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
     build: Workspace, counted: list[int]
 ) -> None:
@@ -125,20 +109,21 @@ def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
     assert read_results(build.path("benchmarks/sop")).counts["queries"] == 5
 
 
-def test_a_model_sees_what_the_box_of_a_query_holds(build: Workspace, tmp_path: Path) -> None:
+def test_revisited_is_measured_by_its_ground_truth_and_what_the_box_of_a_query_holds(
+    build: Workspace, tmp_path: Path
+) -> None:
     data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
     draw_all(data)
     run_benchmark(build, dataclasses.replace(CONFIG, data_set="roxford5k", data=tmp_path))
     results = read_results(build.path("benchmarks/roxford5k"))
     model = load_model(build.path("runs/happier"))
     index = [data.folder / one for one in data.index["path"].to_pylist()]
-    expected = evaluate_revisited(
-        embed_images(model, query_crops(data), device="cpu"),
-        embed_images(model, index, device="cpu"),
-        data.truths,
-    ).means()
-    found = results.row("after happier", "ap_medium").mean
-    assert found == pytest.approx(expected["ap_medium"])
+    parts = [embed_images(model, images, device="cpu") for images in (query_crops(data), index)]
+    for key, mean in evaluate_revisited(*parts, data.truths).means().items():
+        assert results.row("after happier", key).mean == pytest.approx(mean, nan_ok=True)
+    assert results.row("after happier", "ap_hard").undefined == 1
+    assert results.row("after happier", "ap_medium").groups == 2
+    assert not [row for row in results.rows if row.label]
 
 
 def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:

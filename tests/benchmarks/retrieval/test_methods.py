@@ -12,7 +12,7 @@ from hgld.benchmarks.retrieval.methods import (
 )
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import save_model
@@ -50,13 +50,6 @@ def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_th
 def test_without_a_run_it_says_to_train(build: Workspace) -> None:
     with pytest.raises(MissingInputError, match="train --name other"):
         run_benchmark(build, dataclasses.replace(CONFIG, runs=("other",)))
-
-
-def test_a_backbone_with_its_own_pooling_takes_no_other_size(build: Workspace) -> None:
-    own = dataclasses.replace(MODEL, backbone="test_vit", pooling="backbone", image_size=160)
-    save_model(build_model(own), build.path("runs/happier"))
-    with pytest.raises(InputError, match="image_size"):
-        load_methods(build, dataclasses.replace(CONFIG, image_size=96))
 
 
 @pytest.mark.fault(100, "damaged model")

@@ -44,15 +44,6 @@ def test_results_come_back_as_they_were_written(tmp_path: Path, levels: tuple[Le
     assert dataclasses.replace(found, rows=()) == dataclasses.replace(results, rows=())
 
 
-def test_a_figure_is_found_by_what_it_is_of_and_is_undefined_where_there_is_none() -> None:
-    results = results_of("x")
-    assert results.row("after", "h_ap").mean == 0.475
-    assert results.row("after", "h_ap", run="x-1").seed == 1
-    assert results.row("after", "h_ap", against="before").higher == 6
-    assert results.row("after", "h_ap", label="tower").queries == 2
-    assert math.isnan(results.row("after", "unheard_of").mean)
-
-
 @pytest.mark.parametrize(
     ("file", "change"),
     [

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from hgld.benchmarks.retrieval import embedding_files
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest, read_embeddings
@@ -33,16 +32,7 @@ def array(path: Path, ids: Sequence[str], vectors: np.ndarray[Any, Any]) -> Path
     return path
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pa.list_(pa.float32()),
-        pa.list_(pa.float64(), 8),
-        pa.large_list(pa.float32()),
-        pa.list_(pa.float16(), 8),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("kind", [pa.large_list(pa.float32()), pa.list_(pa.float16(), 8)], ids=str)
 def test_parquet_is_read_in_the_order_asked_for_whatever_its_own(
     tmp_path: Path, kind: pa.DataType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,16 +43,18 @@ def test_parquet_is_read_in_the_order_asked_for_whatever_its_own(
     found = read_embeddings(path, IDS[10:30], split="test")
     np.testing.assert_allclose(found.numpy(), UNIT[10:30], atol=1e-3)
     np.testing.assert_allclose(found.norm(dim=1).numpy(), 1, rtol=1e-6)
-    assert found.dtype == torch.float32
 
 
-def test_an_array_has_its_ids_beside_it(tmp_path: Path) -> None:
+def test_an_array_has_its_ids_beside_it_as_an_editor_wrote_them(tmp_path: Path) -> None:
     path = array(tmp_path / "q.npy", IDS, VECTORS.astype(np.float64))
-    found = read_embeddings(path, IDS, split="test")
-    np.testing.assert_allclose(found.numpy(), UNIT, atol=1e-6)
     before = embeddings_digest(path)
-    array(path, IDS[::-1], VECTORS.astype(np.float64))
+    ids = path.with_suffix(".txt")
+    ids.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*IDS, "", ""]).encode())
+    np.testing.assert_allclose(read_embeddings(path, IDS, split="test").numpy(), UNIT, atol=1e-6)
     assert embeddings_digest(path) != before
+    ids.write_text("\n".join(IDS), encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-8"):
+        read_embeddings(path, IDS, split="test")
 
 
 def test_a_folder_is_all_its_parquet_files_and_rows_without_an_embedding_are_none(
@@ -138,13 +130,3 @@ def test_arrays_that_are_not_rows_of_numbers_with_their_ids_are_refused(tmp_path
     for name, word in (words | {"e": "turn", "f": "number", "g": "g.npy", "h": "finite"}).items():
         with pytest.raises(InputError, match=word):
             read_embeddings(tmp_path / f"{name}.npy", IDS, split="test")
-
-
-def test_ids_that_an_editor_wrote_are_read_and_others_are_refused(tmp_path: Path) -> None:
-    path = array(tmp_path / "q.npy", IDS, UNIT)
-    ids = path.with_suffix(".txt")
-    ids.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*IDS, "", ""]).encode())
-    np.testing.assert_allclose(read_embeddings(path, IDS, split="test").numpy(), UNIT, atol=1e-6)
-    ids.write_text("\n".join(IDS), encoding="utf-16")
-    with pytest.raises(InputError, match="UTF-8"):
-        read_embeddings(path, IDS, split="test")

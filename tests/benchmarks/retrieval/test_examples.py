@@ -19,15 +19,6 @@ from hgld.benchmarks.retrieval.results import Method
 from tests.benchmarks.datasets.worlds import write_sop
 
 
-def test_the_worst_and_the_best_change_are_always_shown() -> None:
-    changes = [0.1 * ((7 * number) % 11) - 0.5 for number in range(11)]
-    chosen = spread_queries(changes, [f"{number:02d}" for number in range(11)])
-    assert list(chosen) == [0.0, 0.25, 0.5, 0.75, 1.0]
-    picked = [changes[number] for number in chosen.values()]
-    # Changes -0.5, -0.4, ... 0.5 in steps of 0.1: places 0, 2.5 (up), 5, 7.5 (up) and 10.
-    assert picked == pytest.approx([-0.5, -0.2, 0.0, 0.3, 0.5])
-
-
 @pytest.mark.parametrize(
     ("changes", "ids", "chosen"),
     [
@@ -35,6 +26,7 @@ def test_the_worst_and_the_best_change_are_always_shown() -> None:
         ([math.nan, 0.1, math.nan], "abc", {0.0: 1}),
         ([math.nan], "a", {}),
         ([1.0, 2.0], "ab", {0.0: 0, 0.5: 1}),  # each once
+        ([7.0, *range(6), 8.0], "abcdefgh", {0.0: 1, 0.25: 3, 0.5: 5, 0.75: 6, 1.0: 7}),
         ([1.0, 2.0, 3.0, 4.0], "abcd", {0.0: 0, 0.25: 1, 0.5: 2, 1.0: 3}),
     ],
 )

@@ -13,7 +13,7 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, MissingInputError
+from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.exporting import ExportConfig, card_stage, onnx_stage
@@ -61,21 +61,6 @@ def test_a_run_that_is_not_there_says_to_train(build: Workspace) -> None:
         run_export(build, ExportConfig(run="mine"))
     with pytest.raises(ValueError, match="to"):
         ExportConfig(to="tflite")  # type: ignore[arg-type]  # wrong on purpose
-
-
-@pytest.mark.fault(100, "damaged model")
-@pytest.mark.usefixtures("quick")
-def test_a_damaged_model_is_not_exported(build: Workspace) -> None:
-    finish_training(build, "happier", seed=0)
-    path = build.path("runs/happier/model.safetensors")
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(DamagedError, match="safetensors"):
-        run_export(build, ExportConfig())
-    build.manifest_path("train").unlink()
-    with pytest.raises(DamagedError, match="safetensors"):
-        run_export(build, ExportConfig())
-    assert not build.path(ONNX).exists()
 
 
 def card_of(workspace: Workspace) -> str:

@@ -28,11 +28,6 @@ LIKE = Row(method="a", metric="h_ap")
 SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 
 
-def row_of(*values: float) -> Row:
-    (row,) = rows_of_values([np.array(values)], [LIKE])
-    return row
-
-
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
     method = RetrievalMethod(name=name, title=name)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
@@ -42,17 +37,9 @@ def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Co
     return Compared(method=about, runs=measured)
 
 
-def test_a_mean_leaves_undefined_queries_out() -> None:
-    # Mean of 0.2, 0.4, 0.9 is 0.5; squared deviations .09 + .01 + .16 = .26, / 2 / 3 = .0433.
-    found = row_of(0.2, math.nan, 0.4, 0.9)
-    assert found.mean == pytest.approx(0.5)
-    assert found.standard_error == pytest.approx(math.sqrt(0.26 / 2 / 3))
-    assert (found.queries, found.undefined) == (3, 1)
-
-
 def test_the_mean_of_nothing_is_nan_and_never_zero_and_one_query_has_no_spread() -> None:
     for values, mean in (([math.nan], math.nan), ([], math.nan), ([0.75], 0.75)):
-        found = row_of(*values)
+        (found,) = rows_of_values([np.array(values)], [LIKE])
         assert found.mean == pytest.approx(mean, nan_ok=True)
         assert all(map(math.isnan, (found.standard_error, found.low, found.high)))
         assert found.queries == sum(not math.isnan(value) for value in values)

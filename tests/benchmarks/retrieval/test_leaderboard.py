@@ -9,11 +9,10 @@ from hgld.benchmarks.retrieval.leaderboard import (
     NamedResults,
     main,
     read_named,
-    render_leaderboard,
     standings_of,
 )
 from hgld.benchmarks.retrieval.results import Results, Row
-from tests.benchmarks.retrieval.made_up import HOSTILE, LEVELS, Page, changed, results_of
+from tests.benchmarks.retrieval.made_up import LEVELS, Page, changed, results_of
 from tests.benchmarks.retrieval.test_results import write
 
 
@@ -55,14 +54,6 @@ def test_methods_of_the_same_data_share_a_table_best_first() -> None:
     assert [method.name for _, method in last.methods] == ["before", "after"]
     assert last.best["h_ap"] == 0.3
     assert oxford.metrics[-1].key == "p_at_10_hard"
-
-
-def test_the_page_shows_every_row_and_asks_nobody() -> None:
-    page = Page(render_leaderboard([named(HOSTILE, results_of(HOSTILE, is_drawn=True))]))
-    assert [tag for tag, _ in page.elements].count("script") == 1
-    assert page.text.count(HOSTILE) == 3  # the data, and the method of two rows
-    assert page.text.count("drawings, not photographs") == 1
-    assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
 
 
 def test_the_command_names_results_by_their_data_set_or_build_or_as_one_says(

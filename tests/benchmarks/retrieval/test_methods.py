@@ -122,7 +122,6 @@ def test_runs_that_differ_only_in_their_seed_are_one_method() -> None:
         ({"mini-csl-0": 0, "mini-csl-10": 10}, "mini-csl"),
         ({"csl1": 1, "csl2": 2}, "csl"),
         ({"csl-0": 0, "csl-2": 1}, "csl-0, csl-2"),  # the numbers are no seeds
-        ({"csl-0": 0, "nsm-1": 1}, "csl-0, nsm-1"),
         ({"0": 0, "1": 1}, "0, 1"),
     ],
 )

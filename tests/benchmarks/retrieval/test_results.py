@@ -48,11 +48,9 @@ def test_results_come_back_as_they_were_written(tmp_path: Path, levels: tuple[Le
     ("file", "change"),
     [
         ("setting.json", lambda text: text[:-3]),
-        ("setting.json", lambda _: "[]"),
         ("setting.json", lambda text: text.replace("recall_at", "recall")),
         ("results.csv", lambda text: text.replace("metric", "measure", 1)),
         ("results.csv", lambda text: text.rpartition(",")[0]),
-        ("results.csv", lambda text: text.replace("0.475", "much")),
         ("results.csv", lambda text: text.replace("\n", ",1\n", 2)),
     ],
 )

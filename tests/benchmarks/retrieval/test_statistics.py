@@ -86,21 +86,6 @@ def test_the_error_of_groups_equals_a_plain_loop() -> None:
     assert standard_errors(values[:, None], of)[0] == pytest.approx(expected)
 
 
-def test_queries_that_go_together_count_as_one() -> None:
-    of, held, found = np.repeat(np.arange(30), 6), [0, 0], [0, 0]
-    for seed in range(200):
-        generator = np.random.default_rng(seed)
-        values = (generator.normal(size=30)[of] + generator.normal(size=180))[:, None]
-        for number, groups in enumerate((None, of)):
-            low, high = bootstrap_intervals(values, groups, draws=400)[:, 0]
-            held[number] += int(low <= 0 <= high)
-            found[number] += int(sign_flip_p_values(values, groups, flips=400)[0] < 0.05)
-    assert held[0] / 200 < 0.8  # 95% are due
-    assert held[1] / 200 > 0.88
-    assert found[0] / 200 > 0.15  # 5% are due
-    assert found[1] / 200 < 0.1
-
-
 def test_an_interval_over_seeds_equals_the_hand_computed_one_and_scipys() -> None:
     # Mean 2, deviation 1, 1 / sqrt(3) = 0.57735; t of 2 degrees of freedom is 4.302653.
     assert t_interval([1.0, 2.0, 3.0]) == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-5)

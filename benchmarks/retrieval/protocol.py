@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
@@ -224,13 +225,11 @@ def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
     """
     read = query_and_index_images if with_pictures else query_and_index_labels
     both = read(workspace)
-    names: dict[str, str] = {}
-    for images in both:
-        finest = images.levels[0].column
-        rows = workspace.read(ANNOTATIONS[images.split], [finest, "category"]).drop_null()
-        every = rows.group_by(finest).aggregate([("category", "min")]).to_pydict()
-        categories = map(category_name, every["category_min"])
-        names |= dict(zip(map(str, every[finest]), categories, strict=True))
+    column = both[0].levels[0].column
+    tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
+    rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])
+    landmarks, categories = rows[column].to_pylist(), rows["category_min"].to_pylist()
+    names = dict(zip(map(str, landmarks), map(category_name, categories), strict=True))
     finest, *coarser = both[0].names
     called = (tuple(names.get(one) or one for one in finest), *coarser)
     queries, index = (replace(images, names=called) for images in both)

@@ -44,7 +44,7 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
     assert len(rows) == len(methods)
     for row in rows:
         title, *cells = row.replace("*", "").split(" | ")
-        plain = re.sub("[- ]", "_", title.lower())
+        plain = re.sub("[- ]", "_", title.lower().replace("@", " at "))
         method = methods[METHOD_OF_TITLE.get(title, plain)]
         for cell, (name, factor) in zip(cells, METRICS.items(), strict=True):
             places = 1 if factor > 1 else 2

@@ -33,13 +33,10 @@ def write_marked(model: EmbeddingModel, path: Path, *, metadata: dict[str, str])
     return 1e-6
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_exported_is_skipped_and_made_again_of_another_model(
+    build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(exporting, "export_onnx", write_marked)
-
-
-@pytest.mark.usefixtures("quick")
-def test_what_is_exported_is_skipped_and_made_again_of_another_model(build: Workspace) -> None:
     first = run_export(build, ExportConfig())
     assert [report.skipped for report in first] == [False, False]
     assert all(report.skipped for report in run_export(build, ExportConfig()))

@@ -13,7 +13,7 @@ from hgld.benchmarks.datasets.opened import DataSetName, read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
-from hgld.benchmarks.retrieval.results import FIRST, Results, metrics_of, read_results
+from hgld.benchmarks.retrieval.results import FIRST, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.metrics import evaluate_revisited
@@ -32,30 +32,24 @@ from tests.worlds.benchmark_builds import CONFIG
 from tests.worlds.commands.typed import run_typed
 
 
-def write_embeddings(data: RetrievalData, folder: Path, *, seed: int = 0) -> tuple[str, str]:
-    """Writes random embeddings of queries and of the index."""
-    files = []
-    for name, table in (("query", data.queries), ("index", data.index)):
-        generator = np.random.default_rng(seed if data.is_one_set else [seed, len(name)])
-        vectors = list(generator.normal(size=(len(table), 5)).astype("float32"))
-        path = folder / f"{name}.parquet"
-        pq.write_table(pa.table({"image_id": table["image_id"], "embedding": vectors}), path)
-        files.append(str(path))
-    return files[0], files[1]
+def write_embeddings(data: RetrievalData, path: Path) -> torch.Tensor:
+    """Writes random embeddings of the images that search each other, and returns them."""
+    vectors = np.random.default_rng(0).normal(size=(len(data.queries), 5)).astype("float32")
+    ids = data.queries["image_id"]
+    pq.write_table(pa.table({"image_id": ids, "embedding": list(vectors)}), path)
+    return normalize(torch.from_numpy(vectors), dim=1)
 
 
-def measured(workspace: Workspace, name: DataSetName, data: RetrievalData) -> Results:
-    files = write_embeddings(data, data.folder)
-    config = BenchmarkConfig(data_set=name, data=data.folder, embeddings=files, device="cpu")
-    run_benchmark(workspace, config)
-    return read_results(workspace.path(config.folder))
-
-
-def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_path: Path) -> None:
-    data = read_data_set("sop", write_sop(tmp_path / "sop"))
-    results = measured(workspace, "sop", data)
-    rows = pq.read_table(tmp_path / "sop/query.parquet")["embedding"].to_pylist()
-    vectors = normalize(torch.tensor(rows), dim=1)
+def test_each_test_picture_of_sop_searches_all_others_with_one_line(tmp_path: Path) -> None:
+    data = read_data_set("sop", write_sop(tmp_path / "Stanford_Online_Products"))
+    vectors = write_embeddings(data, tmp_path / "test.parquet")
+    line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
+    done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = read_results(tmp_path / "build/benchmarks/sop/comparisons/rival")
+    assert f"{100 * results.row('rival', 'ap_product').mean:.1f} ±" in done.stdout
+    alone = run_typed(line[:-2], tmp_path)
+    assert (alone.returncode, "data_set" in alone.stderr) == (1, True)
     products = data.queries["class_id"].to_pylist()
     expected = []
     for query, product in enumerate(products):
@@ -66,14 +60,14 @@ def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_
             precisions = [sum(hits[: k + 1]) / (k + 1) for k in range(3) if hits[k]]
             expected.append(sum(precisions) / len(precisions))
     assert len(expected) == 2  # the other two products have one picture each
-    row = results.row("query", "ap_product")
+    row = results.row("rival", "ap_product")
     assert row.mean == pytest.approx(sum(expected) / 2)
     assert (row.queries, row.undefined) == (2, 2)
     assert row.groups == 1  # both of one product, so that nobody knows how far another is
     assert math.isnan(row.low)
     # The only mug has nothing to find, so that what it finds first is no confusion.
     firsts = [one.queries or 0 for one in results.rows if one.metric == FIRST]
-    assert results.row("query", "h_ap").queries == sum(firsts) == 3
+    assert results.row("rival", "h_ap").queries == sum(firsts) == 3
     assert list(results.counts.values()) == [4, 3, 4, 3, 2]
     assert (results.data_set, results.is_one_set) == ("sop", True)
 
@@ -84,7 +78,11 @@ def test_every_labelled_set_is_measured_at_its_levels(
 ) -> None:
     write = write_cub if name.startswith("cub") else write_inat
     data = read_data_set(name, write(tmp_path))
-    results = measured(workspace, name, data)
+    write_embeddings(data, tmp_path / "query.parquet")
+    files = (str(tmp_path / "query.parquet"),) * 2
+    config = BenchmarkConfig(data_set=name, data=tmp_path, embeddings=files, device="cpu")
+    run_benchmark(workspace, config)
+    results = read_results(workspace.path(config.folder))
     assert results.levels == data.levels
     for metric in metrics_of(results):
         assert (results.row("query", metric.key).queries or 0) > 0, metric
@@ -124,17 +122,3 @@ def test_revisited_is_measured_by_its_ground_truth_and_what_the_box_of_a_query_h
     assert results.row("after happier", "ap_hard").undefined == 1
     assert results.row("after happier", "ap_medium").groups == 2
     assert not [row for row in results.rows if row.label]
-
-
-def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:
-    data = read_data_set("sop", write_sop(tmp_path / "Stanford_Online_Products"))
-    write_embeddings(data, tmp_path)
-    (tmp_path / "query.parquet").rename(tmp_path / "test.parquet")
-    line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
-    done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    results = read_results(tmp_path / "build/benchmarks/sop/comparisons/rival")
-    assert f"{100 * results.row('rival', 'ap_product').mean:.1f} ±" in done.stdout
-    alone = run_typed(line[:-2], tmp_path)
-    assert alone.returncode == 1
-    assert "data_set" in alone.stderr

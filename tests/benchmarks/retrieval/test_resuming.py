@@ -9,6 +9,7 @@ from hgld.benchmarks.retrieval.results import TIMED, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
+from hgld.training.model.embed import embed_images
 from tests.worlds.benchmark_builds import CONFIG, write_build, write_run
 
 EMBEDDINGS = embeddings_folder(CONFIG)
@@ -55,12 +56,12 @@ def test_a_benchmark_stopped_between_two_blocks_ends_as_an_undisturbed_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(embeddings, "BLOCK", 5)
-    counting = embeddings.embed_images
 
     def stop_at_the_third(*arguments: object, **settings: object) -> Tensor:
         if len(counted) == 2:
             raise KeyboardInterrupt
-        return counting(*arguments, **settings)  # type: ignore[arg-type]
+        counted.append(5)
+        return embed_images(*arguments, **settings)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
         patched.setattr(embeddings, "embed_images", stop_at_the_third)

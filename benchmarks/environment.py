@@ -8,9 +8,11 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from hgld import __version__
-from hgld.benchmarks.retrieval.results import Json
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 _CPUINFO = Path("/proc/cpuinfo")
 

@@ -68,8 +68,8 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
     workspace = Workspace(root)
     _require_own_folder(workspace)
+    from hgld.benchmarks.retrieval.report import format_table
     from hgld.benchmarks.retrieval.results import read_results
-    from hgld.benchmarks.retrieval.tables import format_table
 
     with workspace.lock():
         write_demo(workspace, archive=not live)

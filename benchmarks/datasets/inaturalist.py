@@ -11,13 +11,14 @@ Training for Pertinent Image Retrieval, ECCV 2022.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.datasets.rows import require_once, require_some, require_tree, text_lines
+from hgld.benchmarks.datasets.rows import read_rows, require_once, require_some
 from hgld.engine.dataset import Level
 from hgld.errors import InputError
 
@@ -25,24 +26,19 @@ SPLIT_FILE = "Inat_dataset_splits/Inaturalist_{}_set1.txt"
 """The lists of Brown et al., of `train` and of `test`."""
 
 _RANKS = ("genus", "family", "order", "class", "phylum", "kingdom")
-_SPECIES = Level(column="category_id", name="species", title="species", shared="same species")
+_SPECIES = Level("category_id", "species", "species", "same species")
 # Not checked to be a tree: *Morus* is a genus of mulberries and one of gannets, which share no
 # level, since a level counts only where all coarser ones are shared.
 _TAXONOMY = (
     _SPECIES,
-    *(Level(column=rank, name=rank, title=rank, shared=f"same {rank}") for rank in _RANKS),
+    *(Level(rank, rank, rank, f"same {rank}") for rank in _RANKS),
 )
 _TWO_LEVELS = (
     _SPECIES,
-    Level(
-        column="supercategory",
-        name="supercategory",
-        title="super-category",
-        shared="same super-category",
-    ),
+    Level("supercategory", "supercategory", "super-category", "same super-category"),
 )
-# <folder>/<super-category>/<category>/<file>
-_PARTS = 4
+_IMAGE = re.compile(r"[^/]+/[^/]+/([0-9]+)/[^/]+")
+"""Of the category's number: train_val2018/Aves/3/x.jpg."""
 
 
 def read_inaturalist(folder: Path, *, taxonomy: bool = True) -> RetrievalData:
@@ -55,14 +51,13 @@ def read_inaturalist(folder: Path, *, taxonomy: bool = True) -> RetrievalData:
             and the super-category, of which there are 14.
 
     Raises:
-        InputError: a file cannot be read or lacks something, an image is listed twice, is of a
-            category that there is not, or a category lies in two super-categories.
+        InputError: a file cannot be read or lacks something, or an image is listed twice or is of
+            a category that there is not.
     """
     categories = _categories(folder)
-    named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
-    listed = [(path, _listed(path)) for path in named]
     levels = _TAXONOMY if taxonomy else _TWO_LEVELS
-    train, test = (_images(path, rows, categories, levels) for path, rows in listed)
+    named = [folder / SPLIT_FILE.format(one) for one in ("train", "test")]
+    train, test = (_images(path, categories, levels) for path in named)
     both = [*train["path"].to_pylist(), *test["path"].to_pylist()]
     require_once(folder, f"image of {named[0].name} and {named[1].name}", both)
     return RetrievalData(
@@ -82,13 +77,12 @@ def _categories(folder: Path) -> dict[int, Mapping[str, str]]:
     path = folder / "categories.json"
     if not path.is_file():
         path = folder / "train2018.json"
-    text = "\n".join(text_lines(path))
     try:
-        content = json.loads(text)
+        content = json.loads(path.read_text(encoding="utf-8"))
         rows = content if path.name == "categories.json" else content["categories"]
         names = ("supercategory", *_RANKS)
         found = [(row["id"], {name: str(row[name]) for name in names}) for row in rows]
-    except (LookupError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} must be an official file of iNaturalist 2018, and reading it gives {error!r}; "
             f"fetch it again"
@@ -98,43 +92,21 @@ def _categories(folder: Path) -> dict[int, Mapping[str, str]]:
     return dict(found)
 
 
-def _listed(path: Path) -> list[tuple[str, int]]:
-    """Returns paths and categories of a list of Brown et al."""
-    rows = []
-    for place, line in enumerate(text_lines(path), 1):
-        if line.strip():
-            parts = line.strip().split("/")
-            if len(parts) != _PARTS or not (parts[2].isascii() and parts[2].isdecimal()):
-                raise InputError(
-                    f"{path}:{place} must be a path such as train_val2018/Aves/3/x.jpg, got "
-                    f"{line.strip()!r}; fetch the file again"
-                )
-            rows.append((line.strip(), int(parts[2])))
-    return rows
-
-
 def _images(
-    path: Path,
-    rows: Sequence[tuple[str, int]],
-    categories: Mapping[int, Mapping[str, str]],
-    levels: Sequence[Level],
+    path: Path, categories: Mapping[int, Mapping[str, str]], levels: Sequence[Level]
 ) -> pa.Table:
-    require_some(path, rows)
-    paths = [name for name, _ in rows]
+    """Returns the images of a list of Brown et al."""
+    paths = read_rows(path, {"path": pa.string()})["path"].to_pylist()
     require_once(path, "image", paths)
-    for name, category in rows:
+    columns: dict[str, list[object]] = {level.column: [] for level in levels}
+    for one in paths:
+        found = _IMAGE.fullmatch(one)
+        category = int(found[1]) if found else -1
         if category not in categories:
             raise InputError(
-                f"{path}: image {name} must be of one of the {len(categories):,} categories, got "
-                f"{category}; all files must be of iNaturalist 2018"
+                f"{path}: image {one} must be a path with one of the {len(categories):,} "
+                f"categories, such as train_val2018/Aves/3/x.jpg; all files must be of one release"
             )
-    coarser = {
-        level.column: [categories[category][level.column] for _, category in rows]
-        for level in levels[1:]
-    }
-    of_rows = {"image_id": paths, "path": paths, "category_id": [one for _, one in rows]}
-    table = pa.table({**of_rows, **coarser})
-    # The folders say the super-category too.
-    folders = pa.array([name.split("/")[1] if "/" in name else "" for name in paths])
-    require_tree(path, table.append_column("folder", folders), "category_id", "folder")
-    return table
+        for name, values in columns.items():
+            values.append(category if name == _SPECIES.column else categories[category][name])
+    return pa.table({"image_id": paths, "path": paths, **columns})

@@ -77,14 +77,10 @@ def _read_own(file: Path, folder: Path) -> "RetrievalData":
 
     try:
         data = runpy.run_path(str(file))["read"](folder)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{error.filename} is not there; name the file of your data set"
-        ) from error
-    except (KeyError, SyntaxError) as error:
+    except (FileNotFoundError, KeyError, SyntaxError) as error:
         raise InputError(
             f"{file} must be Python with a function read(folder), which returns a RetrievalData, "
-            f"got {error!r}; docs/datasets.md has an example"
+            f"and its files must be there, got {error!r}; docs/datasets.md has an example"
         ) from error
     if not isinstance(data, RetrievalData):
         raise InputError(f"read of {file} must return a RetrievalData, got {type(data).__name__}")

@@ -2,8 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -89,15 +87,8 @@ def _recorded(images: LabelledImages) -> LabelledImages:
             f"first {missing[0]}; extract the archives of the data set into {images.root}, or "
             f"measure only embeddings"
         )
-    sizes, digests = _digests(paths, images.split)
-    return dataclasses.replace(
-        images, sizes=pa.array(sizes, pa.int64()), sha256s=pa.array(digests, pa.string())
-    )
-
-
-def _digests(paths: Sequence[Path], what: str) -> tuple[list[int], list[str]]:
     sizes, digests = [], []
-    with progress(f"{what}: files", len(paths)) as advance:
+    with progress(f"{images.split}: files", len(paths)) as advance:
         for path in paths:
             try:
                 content = path.read_bytes()
@@ -106,4 +97,6 @@ def _digests(paths: Sequence[Path], what: str) -> tuple[list[int], list[str]]:
             sizes.append(len(content))
             digests.append(hashlib.sha256(content).hexdigest())
             advance(1)
-    return sizes, digests
+    return dataclasses.replace(
+        images, sizes=pa.array(sizes, pa.int64()), sha256s=pa.array(digests, pa.string())
+    )

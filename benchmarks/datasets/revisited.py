@@ -28,23 +28,14 @@ Box = tuple[float, float, float, float]
 _KINDS = ("easy", "hard", "junk")
 _AGAIN = "fetch the official file again"
 # What arrays and numbers of numpy are made of; lists, texts and dictionaries need no name.
-_ALLOWED = frozenset(
-    {
-        *(("builtins", name) for name in ("bytes", "set", "frozenset")),
-        ("_codecs", "encode"),
-        *(
-            (module, name)
-            for place in ("numpy.core", "numpy._core")
-            for module, name in (
-                (f"{place}.multiarray", "_reconstruct"),
-                (f"{place}.multiarray", "scalar"),
-                (f"{place}.numeric", "_frombuffer"),
-            )
-        ),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    }
-)
+_ALLOWED = {
+    *(("builtins", name) for name in ("bytes", "set", "frozenset")),
+    *(("numpy", name) for name in ("ndarray", "dtype")),
+    ("_codecs", "encode"),
+    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+    *((f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
+    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+}
 # What a file that is no pickle, or a damaged one, has been seen to raise.
 _UNREADABLE = (
     *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError),
@@ -109,20 +100,12 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
 
 def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}; put the official file there, or name the "
-            f"folder that holds it"
-        ) from error
-    require_some(path, content)
-    try:
         # The texts of Python 2 are bytes.
-        return _PlainUnpickler(io.BytesIO(content), encoding="latin1").load()
-    except _UNREADABLE as error:
+        return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except (OSError, *_UNREADABLE) as error:
         raise InputError(
-            f"{path} cannot be read as a pickle of plain data ({error}); fetch the official file "
-            f"again"
+            f"{path} must be a pickle of plain data, and reading it gives {error!r}; put the "
+            f"official file there, or name the folder that holds it"
         ) from error
 
 

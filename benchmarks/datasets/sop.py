@@ -19,15 +19,15 @@ from hgld.engine.dataset import Level
 TRAIN_FILE, TEST_FILE = "Ebay_train.txt", "Ebay_test.txt"
 
 _LEVELS = (
-    Level(column="class_id", name="product", title="product", shared="same product"),
-    Level(
-        column="super_class_id",
-        name="super_class",
-        title="super-class",
-        shared="same super-class",
-    ),
+    Level("class_id", "product", "product", "same product"),
+    Level("super_class_id", "super_class", "super-class", "same super-class"),
 )
-_COLUMNS = {"image_id": str, "class_id": int, "super_class_id": int, "path": str}
+_COLUMNS = {
+    "image_id": pa.string(),
+    "class_id": pa.int64(),
+    "super_class_id": pa.int64(),
+    "path": pa.string(),
+}
 
 
 def read_sop(folder: Path) -> RetrievalData:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from hgld.benchmarks.datasets.opened import check_name
-from hgld.benchmarks.retrieval.results import result_files
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
@@ -99,7 +98,6 @@ class BenchmarkConfig:
         if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
         _check_what_is_compared(self)
-        _check_pairs(self)
         if self.rivals and not self.name:
             rivals = "-".join(one.name for one in self.rivals)
             name = re.sub(r"[^A-Za-z0-9.-]+", "_", rivals).strip("_.-")[:_LONGEST_NAME]
@@ -123,27 +121,55 @@ class BenchmarkConfig:
         return tuple(found)
 
     @property
+    def place(self) -> str:
+        """Where all comparisons on the same images lie, relative to the workspace."""
+        return f"benchmarks/{Path(self.data_set).stem}" if self.data_set else "benchmarks"
+
+    @property
     def folder(self) -> str:
         """Where the results go, relative to the workspace."""
-        place = f"benchmarks/{_short(self.data_set)}" if self.data_set else "benchmarks"
-        return f"{place}/comparisons/{self.name}" if self.name else place
+        return f"{self.place}/comparisons/{self.name}" if self.name else self.place
 
 
-def _short(data_set: str) -> str:
-    """Returns the name of a data set, which may be a Python file."""
-    return Path(data_set).stem
+class ResultFiles(NamedTuple):
+    """Where a benchmark leaves what it found, relative to the workspace."""
+
+    results: str
+    setting: str
+    latex: str
+    report: str
+
+
+def result_files(folder: str = "benchmarks") -> ResultFiles:
+    """Returns where the results lie in a folder of the workspace (`BenchmarkConfig.folder`).
+
+    Example:
+        >>> result_files("benchmarks/sop").report
+        'benchmarks/sop/report.html'
+    """
+    names = ("results.csv", "setting.json", "results.tex", "report.html")
+    return ResultFiles(*(f"{folder}/{name}" for name in names))
 
 
 def _check_what_is_compared(config: BenchmarkConfig) -> None:
-    """Refuses what is named twice, settings of methods without any, and no such data set.
+    """Refuses what is named twice or in part, and settings of methods without any.
 
     Raises:
         ValueError: the text says which.
     """
-    for field in ("runs", "methods", "seeds"):
-        values = getattr(config, field)
+    rivals = [one.name for one in config.rivals]
+    named = {"runs": config.runs, "methods": config.methods, "seeds": config.seeds}
+    for field, values in {**named, "embeddings": rivals}.items():
         if len(set(values)) < len(values):
-            raise ValueError(f"{field} must name each one once, got {list(values)}")
+            raise ValueError(
+                f"{field} must name each one once, got {', '.join(map(str, values))}; embeddings "
+                f"get another name so: other=query.parquet"
+            )
+    if len(config.embeddings) % 2:
+        raise ValueError(
+            f"embeddings must be two files for each model, of the queries and of the index, got "
+            f"{', '.join(config.embeddings)}"
+        )
     if config.methods and not config.seeds:
         raise ValueError("seeds must name at least one where methods are compared, got none")
     if config.recipe and not config.methods:
@@ -155,25 +181,6 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         )
     if config.data_set is not None:
         check_name(config.data_set)
-
-
-def _check_pairs(config: BenchmarkConfig) -> None:
-    """Refuses embeddings that are not two files for each model, or of models of one name.
-
-    Raises:
-        ValueError: the text says what to write.
-    """
-    if len(config.embeddings) % 2:
-        raise ValueError(
-            f"embeddings must be two files for each model, of the queries and of the index, got "
-            f"{', '.join(config.embeddings)}"
-        )
-    names = [one.name for one in config.rivals]
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"embeddings must have a name for each model, got {', '.join(names)}; put another "
-            f"before a file of queries: other={config.rivals[-1].query}"
-        )
 
 
 def planned_runs(
@@ -203,8 +210,7 @@ def planned_runs(
 
 def embeddings_folder(config: BenchmarkConfig) -> str:
     """Returns where embeddings of pictures are kept: one folder for all comparisons on a set."""
-    place = f"benchmarks/{_short(config.data_set)}" if config.data_set else "benchmarks"
-    return f"{place}/embeddings"
+    return f"{config.place}/embeddings"
 
 
 def benchmark_stage(config: BenchmarkConfig) -> Stage:

@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -59,37 +59,43 @@ def read_embeddings(
             several rows; vectors differ in length, are zero, or are not finite.
     """
     wanted = pa.array(image_ids, pa.string())
-    read = _read(path, wanted)
-    if len(wanted) and not read.rows.any():
-        which = "an image of the other side" if read.first_id in set(other_ids) else "no such image"
-        begins = f"it begins with {read.first_id!r}, {which}" if read.first_id else "it has no rows"
+    rows = np.zeros(len(wanted), np.int64)
+    vectors: NDArray[np.float32] | None = None
+    others, first_id = 0, ""
+    try:
+        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
+            if vectors is None:
+                vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
+            if not block.shape[1] or block.shape[1] != vectors.shape[1]:
+                raise InputError(
+                    f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
+                    f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
+                    f"gives"
+                )
+            places = pc.index_in(ids, value_set=wanted)
+            at = places.drop_null().to_numpy()
+            np.add.at(rows, at, 1)
+            with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
+                vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
+            others += len(ids) - len(at)
+    except _UNREADABLE as error:
+        raise InputError(
+            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
+            f"numpy.save or pyarrow.parquet.write_table"
+        ) from error
+    if vectors is None or (len(wanted) and not rows.any()):
+        which = "an image of the other side" if first_id in set(other_ids) else "no such image"
+        begins = f"it begins with {first_id!r}, {which}" if first_id else "it has no rows"
         raise InputError(
             f"{path} has none of the {len(image_ids):,} images of {split}, such as "
             f"{image_ids[0]!r}: {begins}; write ids as the labels have them, without folder or "
             f"ending, and the queries' file first"
         )
-    for what, rows in (("lacks", read.rows == 0), ("has several rows for", read.rows > 1)):
-        if rows.any():
-            raise InputError(
-                f"{path} must have one row for each image of {split}, and {what} "
-                f"{_named(wanted, rows)}; embed each one once, or leave it out of the labels"
-            )
-    vectors = read.vectors
-    scaled = _scale(path, wanted, vectors)
-    if read.others:
-        logger.info("%s: %d rows are of other images than those of %s", path, read.others, split)
-    if scaled:
-        logger.warning(
-            "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
-            "compared is the cosine",
-            *(path, scaled, len(vectors)),
-        )
-    if len(vectors) > 1 and (vectors.max(axis=0) == vectors.min(axis=0)).all():
-        logger.warning(
-            "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
-            "look for a model that does not see its pictures",
-            *(path, len(vectors)),
-        )
+    _require(rows > 0, wanted, f"{path} must have a row for each image of {split}, and lacks")
+    _require(rows < 2, wanted, f"{path} must have one row an image, and has several for")  # noqa: PLR2004
+    _scale(path, wanted, vectors)
+    if others:
+        logger.info("%s: %d rows are of other images than those of %s", path, others, split)
     return torch.from_numpy(vectors)
 
 
@@ -110,55 +116,6 @@ def embeddings_digest(path: Path) -> str:
             f"are in a .txt beside it, one a line"
         ) from error
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
-
-
-class _Read(NamedTuple):
-    """What files hold of the images that are wanted."""
-
-    vectors: NDArray[np.float32]
-    """(N, D)"""
-    rows: NDArray[np.int64]
-    """(N,), how many of each image."""
-    others: int
-    """Rows of other images."""
-    first_id: str
-    """Of any row; empty where there is none."""
-
-
-def _read(path: Path, wanted: pa.StringArray) -> _Read:
-    """Reads the rows of some images.
-
-    Raises:
-        InputError: the file cannot be read or has other columns, or vectors differ in length.
-    """
-    rows = np.zeros(len(wanted), np.int64)
-    vectors = np.zeros((len(wanted), 0), np.float32)
-    others, first_id = 0, ""
-    try:
-        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
-            if not first_id:
-                first_id = str(ids[0])
-                vectors = np.zeros((len(wanted), block.shape[1]), np.float32)
-            if not block.shape[1] or block.shape[1] != vectors.shape[1]:
-                raise InputError(
-                    f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
-                    f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
-                    f"gives"
-                )
-            places = pc.index_in(ids, value_set=wanted)
-            known = places.is_valid().to_numpy(zero_copy_only=False)
-            at = places.drop_null().to_numpy()
-            np.add.at(rows, at, 1)
-            with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
-                vectors[at] = block[known]
-            others += len(ids) - len(at)
-    except _UNREADABLE as error:
-        reason = str(error).rstrip(".")
-        raise InputError(
-            f"cannot read embeddings {path}: {reason}; write them once more, with numpy.save or "
-            f"pyarrow.parquet.write_table"
-        ) from error
-    return _Read(vectors, rows, others, first_id)
 
 
 def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
@@ -224,20 +181,16 @@ def _matrix(path: Path, batch: pa.RecordBatch) -> NDArray[np.floating[Any]]:
     """Returns the embeddings of a batch as (n, D)."""
     column = batch["embedding"]
     widths = pc.list_value_length(column).to_numpy()
-    other = np.flatnonzero(widths != widths[0])
-    if len(other):
-        raise InputError(
-            f"{path}: every embedding must have {widths[0]} numbers, as the first has, got "
-            f"{widths[other[0]]} for image {batch['image_id'][int(other[0])]}"
-        )
+    what = f"{path}: every embedding must have {widths[0]} numbers, as the first has, unlike"
+    _require(widths == widths[0], batch["image_id"], what)
     # What is no number is refused as not finite.
     numbers = column.flatten().fill_null(math.nan).to_numpy()
     matrix: NDArray[np.floating[Any]] = numbers.reshape(len(batch), int(widths[0]))
     return matrix
 
 
-def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> int:
-    """Scales vectors to unit length, in place, and returns how many were of another.
+def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> None:
+    """Scales vectors to unit length, in place; the log says of how many, and if all are the same.
 
     Raises:
         InputError: one is zero, or not finite.
@@ -245,18 +198,34 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
     blocks = [vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK)]
     each = (np.linalg.norm(block.astype(np.float64), axis=1) for block in blocks)
     lengths = np.concatenate([np.empty(0), *each])
-    for what, where in (("finite", ~np.isfinite(lengths)), ("other than zero", lengths == 0)):
-        if where.any():
-            raise InputError(
-                f"{path}: every embedding must be {what}, and is not for {_named(wanted, where)}; "
-                f"look for a failed image or a diverged model"
-            )
+    what = f"{path}: every embedding must be finite and other than zero, and is not for"
+    _require(np.isfinite(lengths) & (lengths > 0), wanted, what)
     vectors /= lengths[:, None].astype(np.float32)
-    return int((np.abs(lengths - 1) > _TOLERANCE).sum())
+    if scaled := int((np.abs(lengths - 1) > _TOLERANCE).sum()):
+        logger.warning(
+            "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
+            "compared is the cosine",
+            *(path, scaled, len(vectors)),
+        )
+    if len(vectors) > 1 and (vectors.max(axis=0) == vectors.min(axis=0)).all():
+        logger.warning(
+            "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
+            "look for a model that does not see its pictures",
+            *(path, len(vectors)),
+        )
 
 
-def _named(ids: pa.StringArray, where: NDArray[np.bool_]) -> str:
-    """Says how many images these are, and which are the first."""
-    rows = np.flatnonzero(where)
-    names = ", ".join(ids.take(pa.array(rows[:_SHOWN])).to_pylist())
-    return f"{len(rows):,} of {len(where):,} images: {names}{', ...' if len(rows) > _SHOWN else ''}"
+def _require(is_right: NDArray[np.bool_], ids: pa.StringArray, what: str) -> None:
+    """Refuses images that are not right.
+
+    Raises:
+        InputError: how many these are, and which are the first.
+    """
+    rows = np.flatnonzero(~is_right)
+    if len(rows):
+        names = ", ".join(map(str, ids.take(pa.array(rows[:_SHOWN])).to_pylist()))
+        names += ", ..." if len(rows) > _SHOWN else ""
+        raise InputError(
+            f"{what} {len(rows):,} of {len(ids):,} images: {names}; embed each image once, and "
+            f"look for failed ones or a diverged model"
+        )

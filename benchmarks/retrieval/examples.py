@@ -12,18 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol
 from hgld.benchmarks.retrieval.results import Method
-from hgld.engine.workspace import Workspace
 from hgld.pictures import MOST_PIXELS, decode_picture
-from hgld.scrape.wikimedia.titles import category_name
-from hgld.tables import ANNOTATIONS
 from hgld.training.data.labels import LabelledImages
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -185,24 +180,19 @@ def make_examples(protocol: Protocol, retrievals: Sequence[tuple[Method, Retriev
             order = [late - early for early, late in zip(before, after, strict=True)]
             break
     chosen = spread_queries(order, queries.image_ids.to_pylist())
-    numbers = list(chosen.values())
-    shown = {name: one.nearest[:, :RETRIEVED] for name, one in found.items()}
-    places = sorted({int(i) for one in shown.values() for i in one[numbers].flatten()})
-    names = _landmark_names(protocol.build, queries, numbers)
-    index_names = _landmark_names(protocol.build, index, places)
     examples = []
     for quantile, number in chosen.items():
         grades = protocol.grades(number).tolist()
         retrieved = {
             name: [
-                _picture(index, place, index_names.get(place, ""), grades[place])
-                for place in one[number].tolist()
+                _picture(index, place, grades[place])
+                for place in one.nearest[number, :RETRIEVED].tolist()
             ]
-            for name, one in shown.items()
+            for name, one in found.items()
         }
         examples.append(
             Example(
-                query=_query_picture(protocol, number, names),
+                query=_picture(queries, number, len(queries.levels)),
                 quantile=quantile,
                 scores={name: retrieval.scores[number] for name, retrieval in found.items()},
                 retrieved=retrieved,
@@ -223,8 +213,7 @@ def make_mistakes(protocol: Protocol, retrieval: Retrieval) -> list[Mistake]:
         Those that miss most levels, of these the surest first: of the highest similarity, equal
         ones by image id. A query that has nothing to find cannot miss it, and is none.
     """
-    queries, index = protocol.queries, protocol.index
-    first = retrieval.first.tolist()
+    queries, first = protocol.queries, retrieval.first.tolist()
     ids = queries.image_ids.to_pylist()
     missed = protocol.missed(retrieval.first)
     wrong = [
@@ -233,62 +222,29 @@ def make_mistakes(protocol: Protocol, retrieval: Retrieval) -> list[Mistake]:
         if count and not math.isnan(retrieval.scores[number])
     ]
     wrong.sort(key=lambda number: (-missed[number], -retrieval.similarity[number], ids[number]))
-    chosen = wrong[:MISTAKES]
-    query_names = _landmark_names(protocol.build, queries, chosen)
-    index_names = _landmark_names(protocol.build, index, [first[number] for number in chosen])
-    mistakes = []
-    for number in chosen:
-        place = first[number]
-        grade = int(protocol.grades(number)[place])
-        mistakes.append(
-            Mistake(
-                query=_query_picture(protocol, number, query_names),
-                found=_picture(index, place, index_names.get(place, ""), grade),
-                missed_levels=missed[number],
-                similarity=retrieval.similarity[number],
-            )
+    return [
+        Mistake(
+            query=_picture(queries, number, len(queries.levels)),
+            found=_picture(
+                protocol.index, first[number], int(protocol.grades(number)[first[number]])
+            ),
+            missed_levels=missed[number],
+            similarity=retrieval.similarity[number],
         )
-    return mistakes
+        for number in wrong[:MISTAKES]
+    ]
 
 
-def _query_picture(protocol: Protocol, number: int, names: Mapping[int, str]) -> Picture:
-    levels = len(protocol.queries.levels)
-    return _picture(protocol.queries, number, names.get(number, ""), levels)
-
-
-def _picture(images: LabelledImages, place: int, landmark: str, grade: int) -> Picture:
+def _picture(images: LabelledImages, place: int, grade: int) -> Picture:
     image_id = str(images.image_ids[place])
     labels = [
         names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
     ]
     # A number is no name: the level says what it is of.
     named = f"{images.levels[0].title} {labels[0]}" if labels and labels[0].isdigit() else ""
-    called = named or (labels[0] if labels else image_id)
     return Picture(
         image_id=image_id,
-        landmark=landmark or called,
+        landmark=named or (labels[0] if labels else image_id),
         labels=tuple(label.strip() for label in labels[1:]),
         grade=grade,
     )
-
-
-def _landmark_names(
-    build: Workspace | None, images: LabelledImages, places: Sequence[int]
-) -> dict[int, str]:
-    """Returns what the Commons category of each picture's landmark is called, empty if none is.
-
-    Args:
-        build: whose images these are; None of a data set, which names no categories.
-        images: of the build.
-        places: of the pictures.
-    """
-    if build is None:
-        return {}
-    ids = images.image_ids.take(pa.array(places, pa.int64()))
-    rows = build.read(ANNOTATIONS[images.split], ["image_id", "category"])
-    rows = rows.filter(pc.is_in(rows["image_id"], value_set=ids))
-    categories = dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-    return {
-        place: category_name(categories[image_id] or "")
-        for place, image_id in zip(places, ids.to_pylist(), strict=True)
-    }

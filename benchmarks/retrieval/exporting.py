@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
+from hgld.benchmarks.retrieval.config import result_files
 from hgld.benchmarks.retrieval.methods import read_trained_run
-from hgld.benchmarks.retrieval.metrics import metrics_of
-from hgld.benchmarks.retrieval.results import read_results, result_files
+from hgld.benchmarks.retrieval.results import metrics_of, read_results
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
@@ -109,22 +109,19 @@ def _release(workspace: Workspace, training: Manifest | None) -> str:
 def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Measured], str]:
     """Returns what the benchmark measured of a model with these weights, and on what."""
     done = workspace.manifest("benchmark")
-    if done is None or done.inputs.get(model_files(run)[0]) != weights:
-        return (), ""
     path = workspace.path(result_files().results)
-    if not path.exists():
+    if done is None or done.inputs.get(model_files(run)[0]) != weights or not path.exists():
         return (), ""
     results = read_results(path.parent)
     method = next(one for one in results.methods if run in one.runs)
     own = run if len(method.runs) > 1 else ""
     rows = []
     for metric in metrics_of(results):
-        before = results.row(method.baseline, metric.key)
-        after = results.row(method.name, metric.key, run=own)
-        cells = [
-            f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}"
-            for one in (before, after)
-        ]
+        both = (
+            results.row(method.baseline, metric.key),
+            results.row(method.name, metric.key, run=own),
+        )
+        cells = [f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}" for one in both]
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts
     return rows, (

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hgld.benchmarks.retrieval.examples import Retrieval
 from hgld.benchmarks.retrieval.methods import (
@@ -15,13 +16,11 @@ from hgld.benchmarks.retrieval.methods import (
     TrainedRun,
     describe,
     name_of_runs,
-    parameter_count,
     read_trained_run,
     runs_by_method,
 )
-from hgld.benchmarks.retrieval.metrics import level_of, shown_level
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.results import FIRST, Method, Row
+from hgld.benchmarks.retrieval.results import FIRST, Method, Row, level_of, shown_level
 from hgld.benchmarks.retrieval.statistics import (
     bootstrap_intervals,
     group_sums,
@@ -84,26 +83,30 @@ def by_method(workspace: Workspace, measured: Mapping[str, MeasuredMethod]) -> l
     """
     runs = {one.method.run: one for one in measured.values() if one.method.run}
     trained = {run: read_trained_run(workspace, run) for run in runs}
-    found = [
-        Compared(method=_described(one, name, one.method.title), runs=(one,))
-        for name, one in measured.items()
-        if not one.method.run
-    ]
     taken = set(runs)
-    for names in runs_by_method(trained):
-        known = tuple(one for one in map(trained.get, names) if one)
-        first = runs[names[0]]
-        name, title = first.method.name, first.method.title
-        seeds = {run: one.seed if (one := trained[run]) else None for run in names}
-        if len(names) > 1:
+    groups = {name: [one] for name, one in measured.items() if not one.method.run}
+    groups |= {names[0]: [runs[one] for one in names] for names in runs_by_method(trained)}
+    found = []
+    for of_method in groups.values():
+        first = of_method[0].method
+        known = tuple(filter(None, (trained.get(one.method.run) for one in of_method)))
+        records = {one.method.run: trained[one.method.run] for one in of_method if first.run}
+        seeds = {run: one.seed if one else None for run, one in records.items()}
+        name, title = first.name, first.title
+        if len(of_method) > 1:
             called = name_of_runs(seeds)
             # Another run, or others together, may be called so.
-            called = ", ".join(names) if called in taken else called
+            called = ", ".join(seeds) if called in taken else called
             taken.add(called)
-            name, title = f"after {called}", f"{called}, {len(names)} seeds"
-        method = replace(_described(first, name, title, known), runs=seeds)
-        of_method = tuple(runs[run] for run in names)
-        found.append(Compared(method=method, runs=of_method, trained=known))
+            name, title = f"after {called}", f"{called}, {len(seeds)} seeds"
+        method = Method(
+            name=name,
+            title=title,
+            description=describe(first, known),
+            baseline=first.baseline,
+            runs=seeds,
+        )
+        found.append(Compared(method=method, runs=tuple(of_method), trained=known))
     order = list(measured)
     return sorted(found, key=lambda one: order.index(one.first.method.name))
 
@@ -133,9 +136,8 @@ def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
         yield from rows_by_label(values, lead, labels, groups)
         if one.method.baseline:
             change = values - methods[one.method.baseline].per_query[leading]
-            yield from rows_by_label(
-                change, replace(lead, against=one.method.baseline), labels, groups
-            )
+            against = replace(lead, against=one.method.baseline)
+            yield from rows_by_label(change, against, labels, groups)
         yield from _costs(one)
         yield from _firsts(protocol, one)
     shown = {metric.key for metric in protocol.metrics}
@@ -216,6 +218,10 @@ def rows_of_pairs(
         if not pairs:
             continue
         values = [later.per_query[key] - before.per_query[key] for later, before in pairs]
+        p_values = [np.nan] * len(pairs)
+        if key in shown:
+            p_values = sign_flip_p_values(np.stack(values, axis=1), groups).tolist()
+        adjusted = holm_adjusted(p_values)
         like = [
             Row(
                 method=later.method.name,
@@ -224,19 +230,14 @@ def rows_of_pairs(
                 against=before.method.name,
                 higher=int((each > 0).sum()),
                 lower=int((each < 0).sum()),
+                p_value=p_values[number],
+                holm_p_value=adjusted[number],
             )
-            for each, (later, before) in zip(values, pairs, strict=True)
+            for number, (each, (later, before)) in enumerate(zip(values, pairs, strict=True))
         ]
-        p_values = [np.nan] * len(pairs)
-        if key in shown:
-            p_values = sign_flip_p_values(np.stack(values, axis=1), groups).tolist()
-        rows = rows_of_values(values, like, groups)
-        adjusted = holm_adjusted(p_values)
-        for row, p_value, holm, pair in zip(rows, p_values, adjusted, pairs, strict=True):
-            tested = replace(row, p_value=p_value, holm_p_value=holm)
-            later, before = pair
+        for row, (later, before) in zip(rows_of_values(values, like, groups), pairs, strict=True):
             runs = [one.per_query[key] - before.per_query[key] for one in later.runs]
-            yield over_seeds(tested, runs) if _has_started_from(*pair) else tested
+            yield over_seeds(row, runs) if _has_started_from(later, before) else row
 
 
 def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
@@ -259,14 +260,6 @@ def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
     )
 
 
-def _described(
-    measured: MeasuredMethod, name: str, title: str, trained: Sequence[TrainedRun] = ()
-) -> Method:
-    method = measured.method
-    about = describe(method, trained)
-    return Method(name=name, title=title, description=about, baseline=method.baseline)
-
-
 def _has_started_from(later: Compared, before: Compared) -> bool:
     return later.method.baseline == before.method.name
 
@@ -275,11 +268,11 @@ def _costs(compared: Compared) -> Iterator[Row]:
     """Yields what a method takes: of several runs means, and the most memory."""
     trained, first = compared.trained, compared.first
     memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
-    parameters = parameter_count(first.method)
+    model = first.method.model
     costs = {
         "training_hours": _mean([one.hours for one in trained]),
         "peak_memory_mb": max(memories, default=np.nan),
-        "parameters": np.nan if parameters is None else float(parameters),
+        "parameters": float(sum(map(Tensor.numel, model.parameters()))) if model else np.nan,
         "embedding_dim": float(first.embedding_dim),
         "images_per_s": _mean([one.images_per_s for one in compared.runs]),
     }
@@ -299,14 +292,8 @@ def _firsts(protocol: Protocol, compared: Compared) -> Iterator[Row]:
     pairs = zip(protocol.shown_labels(), names, is_defined, strict=True)
     counts = Counter((label, found) for label, found, is_counted in pairs if is_counted)
     for (label, found), count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        yield Row(
-            method=compared.method.name,
-            metric=FIRST,
-            level=level.title,
-            label=label,
-            found=found,
-            queries=count,
-        )
+        row = Row(method=compared.method.name, metric=FIRST, level=level.title, label=label)
+        yield replace(row, found=found, queries=count)
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -15,8 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.metrics import ALL_LEVELS, Metric, metrics_of
-from hgld.benchmarks.retrieval.results import Method, Results, read_results
+from hgld.benchmarks.retrieval.results import (
+    ALL_LEVELS,
+    Method,
+    Metric,
+    Results,
+    metrics_of,
+    read_results,
+)
 from hgld.engine.files import write_text, writing
 from hgld.errors import HgldError, MissingInputError
 from hgld.plots.pages import page_template
@@ -53,7 +59,11 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
     """Returns every method of every result, set by set in the order in which sets come."""
     sets: dict[str, list[NamedResults]] = {}
     for one in named:
-        sets.setdefault(_set_of(one.results), []).append(one)
+        # What is the same of results on the same queries, index images and labels.
+        counts = (one.results.counts["queries"], one.results.counts["index_images"])
+        digests = one.results.metadata.get("annotation_digests")
+        key = json.dumps([one.results.data_set, digests, one.results.levels, *counts])
+        sets.setdefault(key, []).append(one)
     return [_standings_of_set(together) for together in sets.values()]
 
 
@@ -64,20 +74,17 @@ def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
         one for one in metrics_of(results) if not finest or one.level in {ALL_LEVELS, finest}
     ]
     methods = [(one, method) for one in together for method in one.results.methods]
-
-    def value(placed: tuple[NamedResults, Method], metric: Metric) -> float:
-        return placed[0].results.row(placed[1].name, metric.key).mean
-
-    methods.sort(key=lambda one: -metrics[0].goodness(value(one, metrics[0])))
+    means = {
+        metric.key: [one.results.row(method.name, metric.key).mean for one, method in methods]
+        for metric in metrics
+    }
+    order = [-metrics[0].goodness(mean) for mean in means[metrics[0].key]]
     return SetStandings(
         name=together[0].name,
         results=results,
         metrics=metrics,
-        methods=methods,
-        best={
-            metric.key: max((value(one, metric) for one in methods), key=metric.goodness)
-            for metric in metrics
-        },
+        methods=[methods[place] for place in sorted(range(len(methods)), key=order.__getitem__)],
+        best={metric.key: max(means[metric.key], key=metric.goodness) for metric in metrics},
         has_sources=len(together) > 1,
     )
 
@@ -133,13 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(f"{options.out}\n")
     return 0
-
-
-def _set_of(results: Results) -> str:
-    """Returns what is the same of results on the same queries, index images and labels."""
-    counts = (results.counts["queries"], results.counts["index_images"])
-    digests = results.metadata.get("annotation_digests")
-    return json.dumps([results.data_set, digests, results.levels, *counts], sort_keys=True)
 
 
 if __name__ == "__main__":

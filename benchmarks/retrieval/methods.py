@@ -32,16 +32,7 @@ logger = logging.getLogger(__name__)
 _OWN = ("name", "seed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEmbeddings:
-    """Embeddings that a model gives here."""
-
-    model: EmbeddingModel
-    image_size: int
-    """Side of the square it sees, in pixels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class QueryAndIndex:
     """What a method gives the images of a benchmark."""
 
@@ -49,17 +40,20 @@ class QueryAndIndex:
     """(Q, D), of unit norm."""
     index: Tensor
     """(N, D), of unit norm."""
-    images_per_s: float | None
+    images_per_s: float | None = None
     """When they were made; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalMethod:
-    """A way to embed images."""
+    """A way to embed images: by a model here, or as files say."""
 
     name: str
     title: str
-    source: ModelEmbeddings | EmbeddingFiles
+    model: EmbeddingModel | None = None
+    image_size: int = 0
+    """Side of the square that the model sees, in pixels."""
+    files: EmbeddingFiles | None = None
     baseline: str = ""
     """Name of the method it is compared with."""
     run: str = ""
@@ -72,38 +66,31 @@ class RetrievalMethod:
             InputError: an image or a file cannot be read, or a file is not of these images.
             DamagedError: an image is not what was recorded.
         """
-        match self.source:
-            case ModelEmbeddings():
-                return _of_model(self.source, cache, protocol)
-            case EmbeddingFiles():
-                return _of_files(self.source, protocol)
+        if self.files is not None:
+            return _of_files(self.files, protocol)
+        if self.model is None:
+            raise ValueError(f"method {self.name!r} must have a model or files, got neither")
+        return _of_model(self.model, self.image_size, cache, protocol)
 
 
-def _of_model(source: ModelEmbeddings, cache: EmbeddingCache, protocol: Protocol) -> QueryAndIndex:
-    if protocol.data is not None and protocol.data.boxes:
-        # Some parts of pictures, which are quicker to embed than to keep.
+def _of_model(
+    model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
+) -> QueryAndIndex:
+    boxes = protocol.data.boxes if protocol.data else ()
+    parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
+    kept = [cache.embed(model, images, image_size) for images in parts]
+    spent = [one.seconds for one in kept if one.seconds]
+    speed = round(sum(map(len, parts)) / sum(spent), 1) if len(spent) == len(kept) else None
+    queries = kept[0].embeddings
+    if protocol.data and boxes:  # some parts of pictures, which are quicker to embed than to keep
         queries = embed_images(
-            *(source.model, query_crops(protocol.data)),
-            image_size=source.image_size,
+            *(model, query_crops(protocol.data)),
+            image_size=image_size,
             batch_size=cache.batch_size,
             precision=cache.precision,
             device=cache.device,
         )
-        index = cache.embed(source.model, protocol.index, source.image_size)
-        images, seconds = len(protocol.index), index.seconds
-    else:
-        kept, index = (
-            cache.embed(source.model, images, source.image_size)
-            for images in (protocol.queries, protocol.index)
-        )
-        queries, images = kept.embeddings, len(protocol.queries) + len(protocol.index)
-        spent = [one.seconds for one in (kept, index) if one.seconds is not None]
-        seconds = sum(spent) if len(spent) == 2 else None  # noqa: PLR2004 - both are known
-    return QueryAndIndex(
-        queries=queries,
-        index=index.embeddings,
-        images_per_s=round(images / seconds, 1) if seconds else None,
-    )
+    return QueryAndIndex(queries, kept[-1].embeddings, speed)
 
 
 def _of_files(source: EmbeddingFiles, protocol: Protocol) -> QueryAndIndex:
@@ -115,7 +102,7 @@ def _of_files(source: EmbeddingFiles, protocol: Protocol) -> QueryAndIndex:
             f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
             f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
         )
-    return QueryAndIndex(queries=queries, index=index, images_per_s=None)
+    return QueryAndIndex(queries, index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,19 +187,16 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 RetrievalMethod(
                     name=baselines[before],
                     title=f"Before training{detail}",
-                    source=ModelEmbeddings(
-                        model=build_model(before),
-                        image_size=config.image_size or before.image_size,
-                    ),
+                    model=build_model(before),
+                    image_size=config.image_size or before.image_size,
                 )
             )
         methods.append(
             RetrievalMethod(
                 name=f"after {run}",
                 title=run if len(models) > 1 else "After training",
-                source=ModelEmbeddings(
-                    model=model, image_size=config.image_size or model.image_size
-                ),
+                model=model,
+                image_size=config.image_size or model.image_size,
                 baseline=baselines[before],
                 run=run,
             )
@@ -220,15 +204,10 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     # Runs of one baseline may be named apart from each other; they are shown together.
     order = list(baselines.values())
     methods.sort(key=lambda method: order.index(method.baseline or method.name))
-    rivals = (
-        RetrievalMethod(
-            name=one.name,
-            title=f"{one.name}, embeddings" if one.name in models else one.name,
-            source=one,
-        )
-        for one in config.rivals
-    )
-    return [*methods, *rivals]
+    for one in config.rivals:
+        title = f"{one.name}, embeddings" if one.name in models else one.name
+        methods.append(RetrievalMethod(name=one.name, title=title, files=one))
+    return methods
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
@@ -238,33 +217,22 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         method: which; of several runs that differ only in their seed one of them.
         trained: what is recorded of their training, if anything is.
     """
-    match method.source:
-        case EmbeddingFiles(query=query, index=index):
-            return f"embeddings of {query.name} and {index.name}"
-        case ModelEmbeddings(model=model, image_size=size):
-            config = model.config
-            seen = f"{model.embedding_dim} dimensions, {size} px"
-            if not method.run:
-                weights = Path(config.weights).name
-                return (
-                    f"{config.backbone} as it is before training here, weights {weights}, pooling "
-                    f"{config.pooling}, no linear layer: {seen}"
-                )
-            how = "a model whose training is of no record in this build"
-            if trained:
-                how = training_words(
-                    trained[0].settings, [one.seed for one in trained if one.seed is not None]
-                )
-            return f"{config.backbone}, {how}: {seen}"
-
-
-def parameter_count(method: RetrievalMethod) -> int | None:
-    """Returns how many numbers a method's model has; None of embeddings made elsewhere."""
-    match method.source:
-        case ModelEmbeddings(model=model):
-            return sum(parameter.numel() for parameter in model.parameters())
-        case EmbeddingFiles():
-            return None
+    model, files = method.model, method.files
+    if model is None:
+        names = [path.name for path in (files.query, files.index)] if files else []
+        return f"embeddings of {' and '.join(names)}"
+    seen = f"{model.embedding_dim} dimensions, {method.image_size} px"
+    if not method.run:
+        weights = Path(model.config.weights).name
+        return (
+            f"{model.config.backbone} as it is before training here, weights {weights}, pooling "
+            f"{model.config.pooling}, no linear layer: {seen}"
+        )
+    how = "a model whose training is of no record in this build"
+    if trained:
+        seeds = [one.seed for one in trained if one.seed is not None]
+        how = training_words(trained[0].settings, seeds)
+    return f"{model.config.backbone}, {how}: {seen}"
 
 
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
@@ -306,8 +274,8 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
     for name, run in runs.items():
         for others in methods:
             known = [one for one in map(runs.get, others) if one]
-            is_new = run is not None and run.seed not in [one.seed for one in known]
-            if run and known and is_new and run.is_like(known[0]):
+            seeds = {one.seed for one in known}
+            if run and known and run.seed not in seeds and run.is_like(known[0]):
                 others.append(name)
                 break
         else:
@@ -343,11 +311,12 @@ def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) ->
     """
     method = settings.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
-    said = ("epochs", "batch_size", "learning_rate", "image_size")
+    numbers = {one: settings.get(one) for one in ("epochs", "batch_size", "learning_rate")}
+    numbers["image_size"] = settings.get("image_size")
     known = [
-        f"{one.replace('_', ' ')} {settings[one]:g}"
-        for one in said
-        if isinstance(settings.get(one), int | float)
+        f"{one.replace('_', ' ')} {value:g}"
+        for one, value in numbers.items()
+        if isinstance(value, int | float)
     ]
     if seeds:
         known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")

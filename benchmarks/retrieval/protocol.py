@@ -5,10 +5,11 @@ compared with the whole index by cosine similarity; where each searches all othe
 of its own list.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
@@ -16,12 +17,13 @@ from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.retrieval.metrics import Metric, shown_level, shown_metrics
+from hgld.benchmarks.retrieval.results import Metric, shown_level, shown_metrics
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
 from hgld.metrics.relevance import shared_levels
 from hgld.metrics.settings import DEFAULT_SETTINGS
+from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
 from hgld.training.data.labels import (
     LabelledImages,
@@ -211,6 +213,8 @@ class Protocol:
 def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
     """Returns what a build is measured on: its test images against its index images.
 
+    Landmarks are called by their Commons category where it has a name.
+
     Args:
         workspace: a build with annotations.
         with_pictures: images without a file take no part; else labels are enough.
@@ -220,7 +224,15 @@ def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
         InputError: no query or no index image is left.
     """
     read = query_and_index_images if with_pictures else query_and_index_labels
-    queries, index = read(workspace)
+    both = read(workspace)
+    column = both[0].levels[0].column
+    tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
+    rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])
+    landmarks, categories = rows[column].to_pylist(), rows["category_min"].to_pylist()
+    names = dict(zip(map(str, landmarks), map(category_name, categories), strict=True))
+    finest, *coarser = both[0].names
+    called = (tuple(names.get(one) or one for one in finest), *coarser)
+    queries, index = (replace(images, names=called) for images in both)
     return Protocol(queries=queries, index=index, build=workspace)
 
 

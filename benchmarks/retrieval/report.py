@@ -1,16 +1,23 @@
-"""The page of a benchmark: one HTML file that asks no server for anything."""
+"""What a benchmark found as a page, for a terminal and, as LaTeX, for papers."""
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+
+from rich.markup import escape
+from rich.table import Table
 
 from hgld.benchmarks.retrieval.examples import Examples
-from hgld.benchmarks.retrieval.metrics import (
+from hgld.benchmarks.retrieval.results import (
+    COSTS,
+    FIRST,
     SIGNIFICANT,
     Cell,
+    Method,
     Metric,
+    Results,
+    Row,
     best_first,
     between,
     cells_of,
@@ -18,7 +25,6 @@ from hgld.benchmarks.retrieval.metrics import (
     metrics_of,
     shown_level,
 )
-from hgld.benchmarks.retrieval.results import COSTS, FIRST, Method, Results, Row
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
 from hgld.plots.dots import Dot, DotsPlot, dots_plot
 from hgld.plots.heat import HeatTable, heat_table
@@ -29,8 +35,6 @@ FEW_GROUPS = 5
 _LOOKS = 6
 _MOST_CONFUSED = 10
 _GRID_LABELS = 12
-_WIDE = 4
-"""Columns beyond which the table of a level has a line of its own."""
 _AT_THE_TOP = 3
 _GRADES_OF_REVISITED = (
     ("negative", "not to be found"),
@@ -38,28 +42,22 @@ _GRADES_OF_REVISITED = (
     ("hard", "to be found, hard"),
     ("easy", "to be found, easy (at “hard” not asked for)"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelTable:
-    """The metrics of one level, or of all, of every method."""
-
-    title: str
-    metrics: list[Metric]
-    rows: list[tuple[Method, list[Cell]]]
-    """The best of the leading metric first."""
-
-    @property
-    def is_wide(self) -> bool:
-        """Says whether it has many columns."""
-        return len(self.metrics) > _WIDE
-
-
-class PictureGrade(NamedTuple):
-    """What a retrieved picture has to do with the query (`Picture.grade`)."""
-
-    badge: str
-    title: str
+_BESIDE = 3  # columns of figures, beside names, that a terminal of 80 characters takes
+_NAME_WIDTH = 25
+_LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    # In the fonts that LaTeX has by default these would be other characters.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\textasciigrave{}",
+    "-": "-{}",  # two of them would be a dash
+    "^": r"\textasciicircum{}",
+    "[": "{[}",  # after the end of a row it would be how far the next one is from it
+    **{one: f"\\{one}" for one in "&%$#_{}"},
+}
 
 
 def render_report(
@@ -75,13 +73,7 @@ def render_report(
 
     Returns:
         The page. Every name in it is escaped.
-
-    Raises:
-        ValueError: a picture is missing.
     """
-    missing = sorted(examples.image_ids - pictures.keys()) if pictures is not None else []
-    if missing:
-        raise ValueError(f"pictures must hold every image of the examples, {missing[0]} is missing")
     metrics = metrics_of(results)
     leading, plotted = metrics[0], leading_metrics(metrics)
     order = best_first(results, leading)
@@ -89,6 +81,13 @@ def render_report(
     baselines = {method.baseline for method in trained}
     alone = [one for one in order if not one.baseline and one.name not in baselines]
     level = shown_level(results.levels)
+    pairs = [row for row in results.rows if row.against and not row.label]
+    tables = {
+        name: [(one, cells_of(results, one)) for one in metrics if one.level == name]
+        for name in dict.fromkeys(one.level for one in metrics)
+    }
+    shared = ["nothing shared", *(one.shared for one in reversed(results.levels))]
+    grades = [(f"{grade} of {len(results.levels)}", title) for grade, title in enumerate(shared)]
     page = page_template(
         __package__, "report.html.j2", p_value=p_value_text, hours=hours_text, plural=plural
     )
@@ -103,10 +102,10 @@ def render_report(
         trained=trained,
         alone=alone,
         at_the_top=_AT_THE_TOP,
-        tables=level_tables(results, metrics, order),
+        tables=tables,
         costs=COSTS,
         plots_of_methods=[(metric, methods_plot(results, metric)) for metric in plotted],
-        tests=[(metric, tests_of(results, metric)) for metric in plotted],
+        tests=[(one, [row for row in pairs if row.metric == one.key]) for one in plotted],
         gains=[(one, gains_plot(results, one, leading)) for one in trained if level],
         labels=_labels(results, leading) if level else [],
         confused=[(one, *confusions(results, one)) for one in order if level],
@@ -114,33 +113,11 @@ def render_report(
         few=FEW_GROUPS,
         examples=examples,
         pictures=pictures,
-        grades=picture_grades(results),
+        grades=grades if results.levels else _GRADES_OF_REVISITED,
         significant=SIGNIFICANT,
         draws=BOOTSTRAP_DRAWS,
         flips=SIGN_FLIPS,
     )
-
-
-def picture_grades(results: Results) -> list[PictureGrade]:
-    """Returns what each grade of a retrieved picture is called, the lowest first."""
-    if not results.levels:
-        return [PictureGrade(*one) for one in _GRADES_OF_REVISITED]
-    titles = ["nothing shared", *(level.shared for level in reversed(results.levels))]
-    badges = [f"{grade} of {len(results.levels)}" for grade in range(len(titles))]
-    return [PictureGrade(*one) for one in zip(badges, titles, strict=True)]
-
-
-def level_tables(
-    results: Results, metrics: Sequence[Metric], order: Sequence[Method]
-) -> list[LevelTable]:
-    """Returns a table of all levels together, and one of each."""
-    tables = []
-    for level in dict.fromkeys(metric.level for metric in metrics):
-        of_level = [metric for metric in metrics if metric.level == level]
-        columns = [cells_of(results, metric) for metric in of_level]
-        rows = [(one, [cells[one.name] for cells in columns]) for one in order]
-        tables.append(LevelTable(title=level, metrics=of_level, rows=rows))
-    return tables
 
 
 def methods_plot(results: Results, metric: Metric) -> DotsPlot:
@@ -172,13 +149,6 @@ def gains_plot(results: Results, method: Method, metric: Metric) -> DotsPlot:
     gains.sort(key=lambda row: (-row.mean, row.label))
     dots = [_dot(row.label, row, metric, note=f"({row.queries})") for row in gains]
     return dots_plot(dots, metric.change_text, is_change=True)
-
-
-def tests_of(results: Results, metric: Metric) -> list[Row]:
-    """Returns the paired tests of a metric."""
-    return [
-        row for row in results.rows if row.metric == metric.key and row.against and not row.label
-    ]
 
 
 def confusions(results: Results, method: Method) -> tuple[HeatTable, list[tuple[Row, int]]]:
@@ -262,3 +232,105 @@ def _labels(results: Results, leading: Metric) -> list[Row]:
         if (row.method, row.metric, row.against) == (name, leading.key, "") and row.label
     ]
     return sorted(found, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
+
+
+def format_table(results: Results) -> Table:
+    """Returns the benchmark as a table for a terminal.
+
+    Args:
+        results: what `run_benchmark` found, read with `read_results`.
+
+    Returns:
+        A rich table with standard errors: a row a metric, a column a method; of more than
+        three methods a row each, best first, with the first metrics that are plotted. The best of a
+        metric is bold.
+    """
+    counts, metrics = results.counts, metrics_of(results)
+    rule = "; each searches all others" if results.is_one_set else ""
+    is_long = len(results.methods) > _BESIDE
+    shown = leading_metrics(metrics)[:_BESIDE] if is_long else metrics
+    severity = "" if all(one.is_share for one in shown) else "; mistake severity in levels missed"
+    table = Table(
+        title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
+        f"{counts['index_images']:,} index images{rule}",
+        caption=f"percent ± standard error over queries{severity}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    columns = [(one, cells_of(results, one)) for one in shown]
+    if is_long:
+        # What runs differ in stands at the end of their names.
+        table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
+        for metric in shown:
+            table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
+        for method in best_first(results, metrics[0]):
+            cells = [_terminal_cell(of_metric[method.name]) for _, of_metric in columns]
+            table.add_row(escape(method.title), *cells)
+        return table
+    table.add_column("metric")
+    table.add_column("level" if results.levels else "difficulty")
+    for method in results.methods:
+        table.add_column(escape(method.title), justify="right")
+    for metric, of_metric in columns:
+        cells = [_terminal_cell(of_metric[method.name]) for method in results.methods]
+        table.add_row(metric.title, escape(metric.level), *cells)
+    return table
+
+
+def to_latex(results: Results) -> str:
+    r"""Returns the leaderboard as LaTeX: a row a method, best first, with intervals.
+
+    Args:
+        results: what was found.
+
+    Returns:
+        A whole `tabular`, to be taken in by `\input`; it needs the package booktabs. The best of
+        a column is bold; what the paired tests do not tell from it has a dagger. ± is the standard
+        deviation over the seeds of a method.
+    """
+    metrics = metrics_of(results)
+    columns = [cells_of(results, metric) for metric in metrics]
+    head = ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
+    rows = [
+        [_latex(one.title), *(_latex_cell(cells[one.name]) for cells in columns)]
+        for one in best_first(results, metrics[0])
+    ]
+    # A comment ends with its line, wherever a name has one.
+    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
+    has_seeds = any(cell.deviation for cells in columns for cell in cells.values())
+    spread = ", of several seeds after their standard deviation" if has_seeds else ""
+    about = (
+        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals{spread},{on} "
+        f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups."
+    )
+    lines = [
+        about,
+        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
+        r"\toprule",
+        rf"{' & '.join(head)} \\",
+        r"\midrule",
+        *(rf"{' & '.join(row)} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _terminal_cell(cell: Cell) -> str:
+    return f"{'[bold]' if cell.is_best else '[not bold]'}{cell.mean}[/] ± {cell.error}"
+
+
+def _latex_cell(cell: Cell) -> str:
+    mean = rf"\textbf{{{cell.mean}}}" if cell.is_best else cell.mean
+    tied = r"$^\dagger$" if cell.is_tied else ""
+    spread = rf"$\pm$ {cell.deviation}" if cell.deviation else ""
+    small = " ".join(filter(None, (spread, cell.interval)))
+    return f"{mean}{tied} {{\\scriptsize {small}}}" if small else f"{mean}{tied}"
+
+
+def _latex(text: str) -> str:
+    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    special = "".join(map(re.escape, _LATEX_SPECIAL))
+    plain = " ".join(printable.split())
+    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)

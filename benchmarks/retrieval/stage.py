@@ -11,20 +11,24 @@ from dataclasses import replace
 
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, embeddings_folder
+from hgld.benchmarks.environment import Json, describe_environment
+from hgld.benchmarks.retrieval.config import (
+    BenchmarkConfig,
+    benchmark_stage,
+    embeddings_folder,
+    result_files,
+)
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
 from hgld.benchmarks.retrieval.figures import MeasuredMethod, by_method, rows_of
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
-from hgld.benchmarks.retrieval.report import render_report
-from hgld.benchmarks.retrieval.results import Json, Results, result_files, to_csv, to_setting
-from hgld.benchmarks.retrieval.tables import to_latex
+from hgld.benchmarks.retrieval.report import render_report, to_latex
+from hgld.benchmarks.retrieval.results import Results, to_csv, to_setting
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
@@ -33,8 +37,6 @@ from hgld.training.model.devices import choose_device
 from hgld.training.run.loop import run_train
 
 logger = logging.getLogger(__name__)
-
-_PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
 
 
 def run_benchmark(
@@ -66,9 +68,14 @@ def run_benchmark(
     require_runs(workspace, config.runs)
     settings, data = _what_is_given(config, data)
     stage = benchmark_stage(config)
-    if data is not None:
-        stage = replace(stage, inputs=())
-    _say_what_is_replaced(workspace, stage, config)
+    stage = stage if data is None else replace(stage, inputs=())
+    done = workspace.manifest(stage.name)
+    before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
+    if done and before != [list(config.runs), list(config.embeddings)]:
+        logger.warning(
+            "%s has the comparison of %s, which this one replaces; --name NAME would keep both",
+            *(workspace.path(stage.result), before),
+        )
     return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config, data))
 
 
@@ -117,27 +124,13 @@ def _what_is_given(
     return settings, data
 
 
-def _say_what_is_replaced(workspace: Workspace, stage: Stage, config: BenchmarkConfig) -> None:
-    """Warns where another comparison lies in the place of this one."""
-    done = workspace.manifest(stage.name)
-    if done is None:
-        return
-    before = [done.settings.get(name) for name in ("runs", "embeddings")]
-    if before != [list(config.runs), list(config.embeddings)]:
-        logger.warning(
-            "%s has the comparison of %s, which this one replaces; --name NAME would keep both",
-            *(workspace.path(stage.result), before),
-        )
-
-
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:
     workspace = writer.workspace
     has_runs = bool(config.runs)
-    protocol = (
-        protocol_of_build(workspace, with_pictures=has_runs)
-        if data is None
-        else protocol_of_data_set(data, with_pictures=has_runs)
-    )
+    if data is None:
+        protocol = protocol_of_build(workspace, with_pictures=has_runs)
+    else:
+        protocol = protocol_of_data_set(data, with_pictures=has_runs)
     methods = load_methods(workspace, config)
     cache = EmbeddingCache(
         folder=workspace.path(embeddings_folder(config)),
@@ -164,14 +157,9 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
     # Only embeddings are measured without a picture being there.
     examples = make_examples(protocol, [(one.method, one.first.retrieval) for one in compared])
     pictures = examples.pictures(protocol) if has_runs and config.pictures else None
-    files = result_files(config.folder)
-    texts = {
-        files.results: to_csv(results),
-        files.setting: to_setting(results),
-        files.latex: to_latex(results),
-        files.report: render_report(results, examples, pictures),
-    }
-    for relative, text in texts.items():
+    report = render_report(results, examples, pictures)
+    texts = (to_csv(results), to_setting(results), to_latex(results), report)
+    for relative, text in zip(result_files(config.folder), texts, strict=True):
         with writer.file(relative) as path:
             path.write_text(text, encoding="utf-8")
     if not config.name:  # others of the same folder may be measured again under a name
@@ -204,15 +192,15 @@ def _measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol)
 
 
 def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol) -> dict[str, Json]:
+    digests: dict[str, Json]
     if protocol.data is None:
-        digests: dict[str, Json] = {
-            split: workspace.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
-            for split in ("test", "index")
-        }
+        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
+        outputs = {split: workspace.finished(one).outputs for split, one in tables.items()}
+        digests = {split: outputs[split][one.path] for split, one in tables.items()}
     else:
         digests = dict(zip(("queries", "index"), _digests(protocol.data), strict=True))
     return {
-        **describe_environment(_PACKAGES),
+        **describe_environment(("torch", "torchvision", "timm", "pillow", "pyarrow")),
         "device": str(choose_device(config.device)),
         "precision": config.precision,
         "annotation_digests": digests,

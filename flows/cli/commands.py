@@ -278,8 +278,8 @@ def _benchmark(options: StepOptions, sections: Sections) -> None:
     run_and_tell(options.root, step, force=options.force)
     from rich.console import Console
 
+    from hgld.benchmarks.retrieval.report import format_table
     from hgld.benchmarks.retrieval.results import read_results
-    from hgld.benchmarks.retrieval.tables import format_table
 
     results = read_results(Workspace(options.root).path(step.settings.folder))
     Console().print(format_table(results))

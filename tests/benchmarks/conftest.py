@@ -1,15 +1,11 @@
 """What the tests of the benchmark share."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel
 from tests.worlds.benchmark_builds import write_build, write_run
 
 
@@ -21,22 +17,14 @@ def build(workspace: Workspace) -> Workspace:
     return workspace
 
 
-class CountedEmbedding:
-    """Counts the images that are embedded."""
-
-    def __init__(self) -> None:
-        self.images: list[int] = []
-
-    def __call__(
-        self, model: EmbeddingModel, images: Sequence[Path], *, image_size: int, **settings: object
-    ) -> torch.Tensor:
-        del settings
-        self.images.append(len(images))
-        return embed_images(model, images, image_size=image_size, device="cpu")
-
-
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> CountedEmbedding:
-    counter = CountedEmbedding()
-    monkeypatch.setattr(embeddings, "embed_images", counter)
-    return counter
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images are embedded, call by call."""
+    counts: list[int] = []
+
+    def embed(model: object, images: list[object], **settings: object) -> torch.Tensor:
+        counts.append(len(images))
+        return embed_images(model, images, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(embeddings, "embed_images", embed)
+    return counts

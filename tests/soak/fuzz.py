@@ -33,7 +33,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld import tables
-from hgld.benchmarks.retrieval.results import TIMED, result_files
+from hgld.benchmarks.retrieval.config import result_files
+from hgld.benchmarks.retrieval.results import TIMED
 from hgld.engine.dataset import Dataset, read_stable, rows_digest
 from hgld.engine.workspace import Workspace, load_manifest
 from hgld.errors import DamagedError

@@ -4,38 +4,31 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hgld.benchmarks.datasets.cub import read_cub
 from hgld.benchmarks.datasets.pictures import labelled_images, query_crops
 from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.benchmarks.datasets.sop import read_sop
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import (
-    CUB_CLASSES,
     draw_all,
     ground_truth,
-    write_cub,
     write_revisited,
     write_sop,
 )
 
 
 def test_queries_and_index_have_one_encoding(tmp_path: Path) -> None:
-    data = read_cub(write_cub(tmp_path))
-    apart = {"is_one_set": False, "queries": data.queries[1:], "index": data.train}
-    data = dataclasses.replace(data, **apart)
-    queries, index = labelled_images(data, with_pictures=False)
-    # The ids are those of both tables.
-    assert queries.names == index.names == (tuple(CUB_CLASSES.values()),)
-    assert queries.labels.tolist() == [[2], [3], [3]]
-    assert index.labels.tolist() == [[0], [0], [1]]
-
-
-def test_where_each_searches_all_others_the_two_are_one(tmp_path: Path) -> None:
     data = read_sop(write_sop(tmp_path))
     queries, index = labelled_images(data, with_pictures=False)
-    assert queries is index
+    assert queries is index  # where each searches all others
     assert queries.names == (("3", "4", "5"), ("1", "2"))
     assert queries.labels.tolist() == [[0, 0], [0, 0], [1, 0], [2, 1]]
+    names = {"1": "bike", "3": "cycle"}
+    apart = {"is_one_set": False, "index": data.train, "names": names}
+    queries, index = labelled_images(dataclasses.replace(data, **apart), with_pictures=False)
+    # The ids are those of both tables.
+    assert queries.names == index.names == (("bike", "2", "cycle", "4", "5"), ("1", "2"))
+    assert queries.labels[:, 0].tolist() == [2, 2, 3, 4]
+    assert index.labels[:, 0].tolist() == [0, 0, 1]
 
 
 def test_pictures_are_recorded_as_they_are(tmp_path: Path) -> None:
@@ -44,15 +37,16 @@ def test_pictures_are_recorded_as_they_are(tmp_path: Path) -> None:
         labelled_images(data, with_pictures=True)
     draw_all(data)
     queries, _ = labelled_images(data, with_pictures=True)
-    assert queries.picture(0).read() == (tmp_path / "bicycle_final/c_0.JPG").read_bytes()
-    assert queries.picture(0).size_bytes == (tmp_path / "bicycle_final/c_0.JPG").stat().st_size
+    content = (tmp_path / "bicycle_final/c_0.JPG").read_bytes()
+    assert queries.picture(0).read() == content
+    assert queries.picture(0).size_bytes == len(content)
 
 
 def test_a_query_is_what_its_box_holds(tmp_path: Path) -> None:
     data = read_revisited(write_revisited(tmp_path, ground_truth()), "roxford5k")
-    (tmp_path / "jpg").mkdir()
     picture = Image.new("RGB", (40, 40), "blue")
     picture.paste("red", (1, 2, 21, 32))
+    (tmp_path / "jpg").mkdir()
     for name in data.queries["image_id"].to_pylist():
         picture.save(tmp_path / f"jpg/{name}.jpg", format="PNG")
     crops = query_crops(data)

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.errors import InputError
-from hgld.metrics import GroundTruth, evaluate_revisited
+from hgld.metrics import GroundTruth
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
 
 Call = Callable[..., object]
@@ -27,21 +26,6 @@ class Payload:
         return self.call, self.arguments
 
 
-def test_what_is_to_be_found_is_said_image_by_image(tmp_path: Path) -> None:
-    data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
-    assert data.levels == ()
-    assert data.truths[0] == GroundTruth(easy=(0,), hard=(3,), junk=(1,))
-    assert data.boxes[1] == (0.0, 0.0, 10.5, 20.5)
-    assert data.queries["path"][0].as_py() == "jpg/all_souls_000013.jpg"
-    assert data.index["image_id"].to_pylist() == [f"oxford_{one:06d}" for one in range(5)]
-    assert len(data.train) == 0
-    # For a query that sees 1 (junk), 3 (hard), 2, 0 (easy): hard 1, medium (1 + (1/2 + 2/3)/2)/2.
-    index = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.8, 0.6], [0.96, 0.28], [0.0, 1.0]])
-    found = evaluate_revisited(torch.eye(2), index, data.truths).per_query
-    assert found["ap_hard"][0] == 1
-    assert found["ap_medium"][0] == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
-
-
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_arrays_of_numpy_are_read_in_every_protocol(tmp_path: Path, protocol: int) -> None:
     content: dict[str, Any] = ground_truth()
@@ -54,35 +38,27 @@ def test_arrays_of_numpy_are_read_in_every_protocol(tmp_path: Path, protocol: in
         pickled = pickled.replace(b"numpy._core.", b"numpy.core.")
     (tmp_path / "gnd_rparis6k.pkl").write_bytes(pickled)
     data = read_data_set("rparis6k", tmp_path)
+    assert (data.levels, len(data.train)) == ((), 0)
     assert data.truths[0] == GroundTruth(easy=(0, 2), hard=(3,), junk=())
-    assert data.index["image_id"][4].as_py() == "oxford_000004"
+    assert data.boxes == ((1.0, 2.0, 3.0, 4.0), (0.0, 0.0, 10.5, 20.5))
+    assert data.queries["path"][0].as_py() == "jpg/all_souls_000013.jpg"
+    assert data.index["image_id"].to_pylist() == [f"oxford_{one:06d}" for one in range(5)]
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments"),
-    [
-        (os.system, ("touch {}",)),
-        (eval, ("open('{}', 'w')",)),
-        (getattr, ("x", "upper")),
-        (Path, ("{}",)),
-        (np.load, ("{}",)),
-    ],
+    ("call", "argument"), [(os.system, "touch {}"), (exec, "open('{}', 'w').close()"), (Path, "{}")]
 )
 def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
-    tmp_path: Path, call: Call, arguments: tuple[str, ...]
+    tmp_path: Path, call: Call, argument: str
 ) -> None:
     mark = tmp_path / "mark"
-    payload = Payload(call, *(one.format(mark) for one in arguments))
+    payload = Payload(call, argument.format(mark))
     write_revisited(tmp_path, ground_truth() | {"more": payload})
     with pytest.raises(InputError, match="plain"):
         read_revisited(tmp_path, "roxford5k")
     assert not mark.exists()
-
-
-def test_the_payload_would_have_worked(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    pickle.loads(pickle.dumps(Payload(os.system, f"touch {mark}")))  # noqa: S301 - it is ours
-    assert mark.exists()
+    pickle.loads(pickle.dumps(payload))  # noqa: S301 - it is ours: it would have worked
+    assert mark.exists() == (call is not Path)
 
 
 def changed(query: int, **values: object) -> dict[str, Any]:
@@ -99,13 +75,10 @@ def changed(query: int, **values: object) -> dict[str, Any]:
         (ground_truth() | {"imlist": []}, "images"),
         (ground_truth() | {"imlist": ["a", "a"]}, "image a"),
         (ground_truth() | {"gnd": []}, "official"),
-        (changed(0, easy=[3]), "all_souls_000013"),
+        (changed(0, easy=[3]), "all_souls_000013"),  # which is hard too
         (changed(1, hard=[5]), "ashmolean_000058"),
-        (changed(1, junk=["x"]), "ashmolean_000058"),
         (changed(1, bbx=[1, 2, 3]), "ashmolean_000058"),
         (changed(1, bbx=[5, 2, 3, 4]), "box"),
-        (changed(1, bbx=None), "ashmolean_000058"),
-        (ground_truth() | {"gnd": [{"easy": []}, {}]}, "hard"),
     ],
 )
 def test_broken_ground_truth_is_one_error(tmp_path: Path, content: object, says: str) -> None:
@@ -114,13 +87,9 @@ def test_broken_ground_truth_is_one_error(tmp_path: Path, content: object, says:
         read_revisited(tmp_path, "roxford5k")
 
 
-@pytest.mark.parametrize("content", [b"\x80\x02", b"no pickle", b"<html>404</html>"])
-def test_what_is_no_pickle_is_said(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "gnd_roxford5k.pkl").write_bytes(content)
-    with pytest.raises(InputError, match="pickle"):
+@pytest.mark.parametrize("content", [b"", b"\x80\x02", b"<html>404</html>", None])
+def test_what_is_no_pickle_or_not_there_is_said(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "gnd_roxford5k.pkl").write_bytes(content)
+    with pytest.raises(InputError, match="gnd_roxford5k"):
         read_revisited(tmp_path, "roxford5k")
-    (tmp_path / "gnd_roxford5k.pkl").write_bytes(b"")
-    with pytest.raises(InputError, match="list"):
-        read_revisited(tmp_path, "roxford5k")
-    with pytest.raises(InputError, match="gnd_rparis6k"):
-        read_revisited(tmp_path, "rparis6k")

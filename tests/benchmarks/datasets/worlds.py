@@ -1,6 +1,5 @@
 """Small data sets in the official formats of large ones."""
 
-import csv
 import json
 import pickle
 from collections.abc import Sequence
@@ -110,40 +109,3 @@ def draw_all(data: RetrievalData) -> None:
             noise = np.random.default_rng(number).integers(-20, 20, (2, 2, 3))
             pixels = (colours + noise).clip(0, 255).astype("uint8")
             Image.fromarray(pixels).resize((40, 36)).save(path, format="PNG")
-
-
-LABELS = [("7", "castle", "human-made"), ("8", "", ""), ("80", "lake", "natural")]
-
-
-def hex_id(split: str, landmark: int, number: int) -> str:
-    return f"{['index', 'test'].index(split)}{landmark:07d}{number:08d}"
-
-
-def write_official(folder: Path) -> Path:
-    """Writes the CSV files that Google published, of three landmarks."""
-    folder.mkdir()
-    write_labels(folder, LABELS)
-    index = [(hex_id("index", one, n), one) for one in (7, 8, 80) for n in range(3)]
-    write_csv(folder / "index_image_to_landmark.csv", ["id", "landmark_id"], index)
-    tests = [(hex_id("test", one, 0),) for one in (7, 80, 100)]
-    write_csv(folder / "test.csv", ["id"], tests)
-    solution = [
-        (hex_id("test", 7, 0), " ".join(hex_id("index", 7, n) for n in range(3)), "Public"),
-        (hex_id("test", 80, 0), hex_id("index", 80, 1), "Private"),
-        (hex_id("test", 100, 0), "None", "Ignored"),
-    ]
-    columns = ["id", "images", "Usage"]
-    write_csv(folder / "retrieval_solution_v2.1.csv", columns, solution)
-    return folder
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
-
-
-def write_labels(folder: Path, labels: Sequence[tuple[str, str, str]]) -> None:
-    columns = ["landmark_id", "category", "supercategory", "hierarchical_label"]
-    rows = [(landmark, "c", "s", label, side) for landmark, label, side in labels]
-    path = folder / "index_label_to_hierarchical.csv"
-    write_csv(path, [*columns, "natural_or_human_made"], rows)

@@ -1,4 +1,4 @@
-"""What the tests of the retrieval benchmark share: a build, and one whose benchmark is done."""
+"""What the tests of the retrieval benchmark share: a build whose benchmark is done."""
 
 import shutil
 from pathlib import Path
@@ -12,34 +12,19 @@ from tests.worlds.commands.once import made_once
 
 
 @pytest.fixture(scope="session")
-def made_builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build with pictures, labels and one run, and the same after its benchmark."""
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A build whose benchmark is done, for tests that only read it."""
 
     def make(folder: Path) -> None:
-        build = Workspace(folder / "build")
-        write_build(build)
-        write_run(build)
-        shutil.copytree(build.root, folder / "benchmarked")
-        run_benchmark(Workspace(folder / "benchmarked"), CONFIG)
+        write_build(Workspace(folder))
+        write_run(Workspace(folder))
+        run_benchmark(Workspace(folder), CONFIG)
 
-    return made_once(tmp_path_factory, "retrieval", make)
+    return Workspace(made_once(tmp_path_factory, "retrieval", make))
 
 
 @pytest.fixture
-def build(made_builds: Path, workspace: Workspace) -> Workspace:
-    """A build with pictures, labels and one run."""
-    shutil.copytree(made_builds / "build", workspace.root)
-    return workspace
-
-
-@pytest.fixture
-def benchmarked(made_builds: Path, workspace: Workspace) -> Workspace:
+def benchmarked(measured: Workspace, workspace: Workspace) -> Workspace:
     """A build whose benchmark is done."""
-    shutil.copytree(made_builds / "benchmarked", workspace.root)
+    shutil.copytree(measured.root, workspace.root)
     return workspace
-
-
-@pytest.fixture(scope="session")
-def measured(made_builds: Path) -> Workspace:
-    """A build whose benchmark is done, for tests that only read it."""
-    return Workspace(made_builds / "benchmarked")

@@ -1,13 +1,12 @@
 """Results that were never measured, with a name wherever a stranger's text comes in."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from hgld.benchmarks.retrieval.examples import Example, Examples, Mistake, Picture
-from hgld.benchmarks.retrieval.metrics import level_of, shown_metrics
 from hgld.benchmarks.retrieval.report import render_report
-from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row
+from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row, level_of, shown_metrics
 from hgld.engine.dataset import Level
 from hgld.tables import ANNOTATIONS
 
@@ -16,14 +15,9 @@ CONTINENT = Level(
     column="continent", name="continent", title="part of the world", shared="same continent"
 )
 HOSTILE = "</script><script src=\"http://evil.example/x.js\">alert('x')</script>\u202e&"
+Rows = Iterator[Row]
 PIXEL = "data:image/jpeg;base64,AAAA"
-COSTS = {
-    "training_hours": (float("nan"), 0.7),
-    "peak_memory_mb": (float("nan"), float("nan")),
-    "images_per_s": (118.2, 118.2),
-    "parameters": (3.4e6, 3.4e6),
-    "embedding_dim": (1280.0, 1280.0),
-}
+COSTS = {"images_per_s": 118.2, "parameters": 3.4e6, "embedding_dim": 1280.0}
 
 
 class Page(HTMLParser):
@@ -54,61 +48,50 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
 
-def keys_of(levels: Sequence[Level], data_set: str = "") -> list[str]:
-    return [metric.key for metric in shown_metrics(levels, is_data_set=data_set != "")]
-
-
-KEYS = keys_of(LEVELS)
-
-
 def with_mean(row: Row, mean: float, error: float = 0.0125) -> Row:
     low, high = mean - 2 * error, mean + 2 * error
-    return dataclasses.replace(row, mean=mean, standard_error=error, low=low, high=high)
+    return replace(row, mean=mean, standard_error=error, low=low, high=high)
 
 
 def changed(results: Results, change: Callable[[Row], Row]) -> Results:
     """Returns results whose rows are changed one by one."""
-    return dataclasses.replace(results, rows=tuple(map(change, results.rows)))
+    return replace(results, rows=tuple(map(change, results.rows)))
 
 
-def rows_of(
-    name: str, levels: Sequence[Level], keys: Sequence[str], before: float, after: float
-) -> list[Row]:
-    """Returns the rows of two methods, of which the second has two seeds."""
-    rows = []
+def rows_of(name: str, levels: Sequence[Level], on: str, before: float, after: float) -> Rows:
+    """Yields the rows of two methods, of which the second has two seeds."""
+    keys = [metric.key for metric in shown_metrics(levels, is_data_set=on != "")]
     for method, mean in (("before", before), ("after", after)):
-        counts = {"queries": 9, "groups": 9, "undefined": 2}
-        for key in keys:
-            row = Row(method=method, metric=key, level=level_of(key, levels), **counts)  # type: ignore[arg-type]
-            row = with_mean(row, mean)
-            spread = {"seeds": 2, "deviation": 0.005, "seed_low": 0.43, "seed_high": 0.51}
-            rows.append(dataclasses.replace(row, **spread) if method == "after" else row)  # type: ignore[arg-type]
-            if method == "before":
-                continue
-            for seed, own in enumerate((0.472, 0.478)):
-                of_run = dataclasses.replace(row, run=f"{name}-{seed}", seed=seed)
-                rows.append(with_mean(of_run, own))
-            change = dataclasses.replace(row, against="before", higher=6, lower=3)
-            change = dataclasses.replace(change, p_value=0.0004, holm_p_value=0.0004, **spread)  # type: ignore[arg-type]
-            rows.append(with_mean(change, after - before, 0.004))
         level = level_of(keys[0], levels)
-        few = {"label": "tower", "queries": 2, "groups": 2}
-        of_label = Row(method=method, metric=keys[0], level=level, label=name, **counts)  # type: ignore[arg-type]
-        for row in (of_label, dataclasses.replace(of_label, **few)):  # type: ignore[arg-type]
-            rows.append(with_mean(row, mean))
-            if method == "after":
-                gain = 0.409 if row.label == "tower" else after - before
-                rows.append(with_mean(dataclasses.replace(row, against="before"), gain))
-        costs = [values[method == "after"] for values in COSTS.values()]
-        of_costs = zip(COSTS, costs, strict=True)
-        rows += [Row(method=method, metric=key, mean=value) for key, value in of_costs]
-        firsts = [(name, name, 7), (name, "tower", 2), ("tower", "tower", 2)]
-        rows += [
-            Row(method=method, metric=FIRST, label=label, found=found, queries=queries)
-            for label, found, queries in firsts
-            if levels
-        ]
-    return rows
+        like = Row(method=method, metric=keys[0], level=level, queries=9, groups=9, undefined=2)
+        yield from by_label(like, name, mean, after - before, has_firsts=levels != ())
+        for key, value in COSTS.items():
+            yield Row(method=method, metric=key, mean=value)
+        for key in keys:
+            row = with_mean(replace(like, metric=key, level=level_of(key, levels)), mean)
+            yield from [row] if method == "before" else of_seeds(row, name, after - before)
+    yield Row(method="after", metric="training_hours", mean=0.7)
+
+
+def by_label(like: Row, name: str, mean: float, gain: float, *, has_firsts: bool) -> Rows:
+    for label, few, change in ((name, 9, gain), ("tower", 2, 0.409)):
+        row = replace(like, label=label, queries=few, groups=few)
+        yield with_mean(row, mean)
+        if like.method == "after":
+            yield with_mean(replace(row, against="before"), change)
+    for label, found, queries in [(name, name, 7), (name, "tower", 2), ("tower", "tower", 2)]:
+        if has_firsts:
+            first = Row(method=like.method, metric=FIRST, label=label)
+            yield replace(first, found=found, queries=queries)
+
+
+def of_seeds(row: Row, name: str, gain: float) -> Rows:
+    row = replace(row, seeds=2, deviation=0.005, seed_low=0.43, seed_high=0.51)
+    yield row
+    for seed, own in enumerate((0.472, 0.478)):
+        yield with_mean(replace(row, run=f"{name}-{seed}", seed=seed), own)
+    change = replace(row, against="before", higher=6, lower=3, p_value=0.0004, holm_p_value=0.0004)
+    yield with_mean(change, gain, 0.004)
 
 
 def results_of(
@@ -133,9 +116,9 @@ def results_of(
         counts={
             "queries": 11,
             "query_groups": 5,
+            "shown_labels": 3,
             "index_images": 1234,
             "index_groups": 7,
-            "shown_labels": 3,
         },
         left_out={"test images without a landmark": 8},
         methods=(
@@ -148,9 +131,9 @@ def results_of(
                 runs={f"{name}-0": 0, f"{name}-1": 1},
             ),
         ),
-        rows=tuple(rows_of(name, levels, keys_of(levels, data_set), *means)),
+        rows=tuple(rows_of(name, levels, data_set, *means)),
     )
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
 
 
 def picture(name: str, image_id: str, shared: int, levels: Sequence[Level] = LEVELS) -> Picture:
@@ -165,31 +148,22 @@ def picture(name: str, image_id: str, shared: int, levels: Sequence[Level] = LEV
 def examples_of(results: Results, name: str = "Space Needle") -> Examples:
     """The query is followed by two pictures of each method, which share 0, 1, 2 ... levels."""
     levels, methods = results.levels, [one.name for one in results.methods]
+    query, *pictures = (
+        picture(name, *one, levels) for one in (("q", 9), *zip("abcd", range(4), strict=True))
+    )
     example = Example(
-        query=picture(name, "q", len(levels), levels),
+        query=query,
         quantile=0.0,
         scores={method: 0.31 + number / 5 for number, method in enumerate(methods)},
         retrieved={
-            method: [
-                picture(name, "abcd"[place % 4], place % 4, levels)
-                for place in (2 * number, 2 * number + 1)
-            ]
+            method: [pictures[2 * number % 4], pictures[(2 * number + 1) % 4]]
             for number, method in enumerate(methods)
         },
     )
-    mistake = Mistake(
-        query=picture(name, "q", len(levels), levels),
-        found=picture(name, "a", 0, levels),
-        missed_levels=len(levels),
-        similarity=0.875,
-    )
+    mistake = Mistake(query=query, found=pictures[0], missed_levels=len(levels), similarity=0.875)
     return Examples(queries=(example,), mistakes={method: [mistake] for method in methods})
 
 
 def html_of(results: Results, name: str = "Space Needle") -> str:
     examples = examples_of(results, name)
     return render_report(results, examples, dict.fromkeys(examples.image_ids, PIXEL))
-
-
-def page_of(results: Results, name: str = "Space Needle") -> Page:
-    return Page(html_of(results, name))

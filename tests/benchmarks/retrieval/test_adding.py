@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.retrieval import metrics
-from hgld.benchmarks.retrieval.results import read_results
+from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown_metrics
 from hgld.errors import InputError
 from hgld.metrics.streamed import lists
 from tests.benchmarks.datasets.worlds import write_lines
@@ -18,9 +17,17 @@ from tests.worlds.commands.typed import run_typed
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> Path:
-    """The data set of docs/datasets.md, and embeddings of it."""
+def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reciprocal_rank(found: lists.Lists) -> object:
+        is_relevant = found.head > 0
+        rank = is_relevant.double().argmax(dim=1) + 1
+        return (1 / rank).double().masked_fill(~is_relevant.any(dim=1), float("nan"))
+
+    monkeypatch.setitem(lists.GRADED, "reciprocal_rank", reciprocal_rank)
+    monkeypatch.setitem(OF_ALL_LEVELS, "reciprocal_rank", "MRR")
+    # The data set of docs/datasets.md, and embeddings of it.
     (text,) = re.findall(r"```python\n(.*?)```", (DOCS / "datasets.md").read_text(), re.DOTALL)
     (tmp_path / "toy.py").write_text(text)
     # Of c's list: a and b of other flowers, and then d, its own.
@@ -29,23 +36,17 @@ def toy(tmp_path: Path) -> Path:
     vectors = [[1.0, 0.0], [0.9, 0.1], [0.8, 0.6], [0.0, 1.0]]
     table = pa.table({"image_id": list("abcd"), "embedding": vectors})
     pq.write_table(table, tmp_path / "mine.parquet")
-    return tmp_path
-
-
-def measure(folder: Path) -> str:
     line = "benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet"
-    done = run_typed(line.split(), folder)
+    done = run_typed(line.split(), tmp_path)
     assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_data_set_is_one_file(toy: Path) -> None:
-    assert "toy" in measure(toy)
-    results = read_results(toy / "build/benchmarks/toy/comparisons/mine")
+    results = read_results(tmp_path / "build/benchmarks/toy/comparisons/mine")
     assert results.counts["queries"] == 4
     assert [level.title for level in results.levels] == ["kind"]
     # Only c finds what it looks for at rank 3.
-    assert results.row("mine", "ap_kind").mean == pytest.approx((1 + 1 + 1 / 3 + 1) / 4)
+    for metric in ("ap_kind", "reciprocal_rank"):
+        assert results.row("mine", metric).mean == pytest.approx((1 + 1 + 1 / 3 + 1) / 4)
+    shown = shown_metrics((results.levels[0], results.levels[0]))
+    assert "MRR" in [one.title for one in shown]
 
 
 def test_a_file_that_reads_no_data_set_is_one_error(tmp_path: Path) -> None:
@@ -56,20 +57,3 @@ def test_a_file_that_reads_no_data_set_is_one_error(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(InputError, match="read"):
             read_data_set(str(file), tmp_path)
-
-
-def test_a_metric_is_computed_in_one_file_and_gets_its_title_in_another(
-    toy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def reciprocal_rank(found: lists.Lists) -> object:
-        is_relevant = found.head > 0
-        rank = is_relevant.double().argmax(dim=1) + 1
-        return (1 / rank).double().masked_fill(~is_relevant.any(dim=1), float("nan"))
-
-    monkeypatch.setitem(lists.GRADED, "reciprocal_rank", reciprocal_rank)
-    measure(toy)
-    results = read_results(toy / "build/benchmarks/toy/comparisons/mine")
-    assert results.row("mine", "reciprocal_rank").mean == pytest.approx((1 + 1 + 1 / 3 + 1) / 4)
-    monkeypatch.setitem(metrics.OF_ALL_LEVELS, "reciprocal_rank", "MRR")
-    shown = metrics.shown_metrics((results.levels[0], results.levels[0]))
-    assert "MRR" in [one.title for one in shown]

@@ -21,7 +21,6 @@ def test_each_change_is_one_and_all_hold_out_the_same_landmarks() -> None:
     found = list(planned_changes("gldv2-mini-cpu", [0, 1]))
     first = [one for one in found if one.seed == 0]
     assert len(found) == 2 * len(first)
-    assert first[0].name == "change-plain-0"
     assert {(one.validation_share, one.validation_seed) for one in found} == {(0.3, 0)}
     unnamed = [dataclasses.replace(one, name="x", recipe="") for one in first[:-1]]
     assert all(one not in unnamed[:number] for number, one in enumerate(unnamed))
@@ -40,10 +39,7 @@ def test_the_command_trains_and_compares_on_what_was_held_out(
     monkeypatch.setattr(changes, "planned_changes", planned)
     assert changes.main(["--root", str(tiny_build.root)]) == 0
     results = read_results(tiny_build.path("benchmarks/comparisons/changes"))
-    names = ["after change-plain-0", "after change-larger-0"]
-    assert [one.name for one in results.methods if one.runs] == names
+    names = [one.name for one in results.methods if one.runs]
+    assert names == ["after change-plain-0", "after change-larger-0"]
     data = held_out(tiny_build, plain)
     assert results.counts["queries"] == len(data.queries) < len(training_images(tiny_build))
-    gain = results.row(names[1], "h_ap", against=names[0])
-    assert gain.queries == len(data.queries)
-    assert gain.p_value <= 1

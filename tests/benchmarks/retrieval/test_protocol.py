@@ -8,6 +8,8 @@ from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, protocol_of_
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
 
+QUERIES, INDEX = {"queries": 4, "query_groups": 3}, {"index_images": 4, "index_groups": 3}
+
 
 @pytest.fixture
 def products(tmp_path: Path) -> Protocol:
@@ -30,7 +32,8 @@ def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
         return protocol_of_data_set(data, with_pictures=False)
 
     two = torch.eye(2)
-    assert protocol(2).evaluate(two, two).per_query["h_ap"].tolist() == [1, 1]
+    found = protocol(2).evaluate(two, two).per_query
+    assert found["h_ap"].tolist() == found["r_at_1000_product"].tolist() == [1, 1]
     with pytest.raises(InputError, match="two images"):
         protocol(1).evaluate(two[:1], two[:1])
 
@@ -44,15 +47,8 @@ def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) 
 
 
 def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> None:
-    counts, left_out = products.counts()
-    assert left_out == {}
-    assert counts == {
-        "queries": 4,
-        "query_groups": 3,
-        "index_images": 4,
-        "index_groups": 3,
-        "shown_labels": 2,
-    }
+    assert products.counts() == ({**QUERIES, **INDEX, "shown_labels": 2}, {})
+    assert (products.metrics[0].name, products.recall_at) == ("H-AP", (1, 10, 100, 1000))
     assert products.shown_labels() == ["1", "1", "1", "2"]
     assert products.grades(0).tolist() == [2, 2, 1, 0]
     assert products.missed(torch.tensor([1, 2, 3, 3])) == [0, 1, 2, 0]
@@ -66,7 +62,10 @@ def test_junk_is_passed_over_and_asked_for_beyond_what_is_shown(oxford: Protocol
     assert first == [1, 0]
     assert oxford.missed(places.gather(1, torch.tensor(first)[:, None])[:, 0]) == [0, 1]
     assert [oxford.grades(query).tolist() for query in (0, 1)] == [[3, 1, 0, 2, 0], [0, 0, 0, 0, 3]]
-    assert oxford.counts()[0]["shown_labels"] == 0
+    assert oxford.first(torch.tensor([[1], [4]])) == [0, 0]  # where all is junk
+    assert oxford.nearest(torch.eye(5)[:2], torch.eye(5)).indices.shape == (2, 5)
+    assert list(oxford.counts()[0].values()) == [2, 2, 5, 0, 0]
+    assert (oxford.shown_labels(), oxford.metrics[0].name) == ([], "mAP, medium")
 
 
 def test_queries_that_have_a_picture_to_find_in_common_are_of_one_building(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Each script of speed, small: docs/speed.md names them."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,6 @@ import pytest
 import torch
 
 from hgld.benchmarks.speed import embed, evaluation, loss, scrape
-from hgld.benchmarks.speed.measuring import run_apart
-from hgld.benchmarks.speed.published import SupRankLoss
-from hgld.errors import MissingInputError
 from tests.worlds.tiny_clip import TINY, write_tiny_clip
 
 
@@ -45,25 +41,12 @@ def test_losses_are_measured_beside_a_sort_and_what_was_published(
     assert report["gradient_relative_difference"]["plain"] < 1e-5
 
 
-def test_memory_is_counted_in_another_process() -> None:
-    assert run_apart(os.getpid) != os.getpid()
-
-
-def test_a_folder_without_the_published_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="differentiable_rank"):
-        SupRankLoss(tmp_path)
-
-
 def test_evaluation_gives_what_the_plain_way_gives(out: Path) -> None:
     sizes = ["--queries", "8", "--index", "300", "--items", "70", "--rounds", "1"]
     evaluation.main(["--out", str(out), *sizes])
     report = read(out)
-    assert {(row["case"], row["method"]) for row in report["results"]} >= {
-        *(("gldv2", "evaluate"), ("gldv2", "product and torch.sort")),
-        *(("self", "evaluate"), ("self", "plain")),
-    }
-    ratio = report["ratios"]["self: evaluate / plain"]["time"]
     times = {row["method"]: row["median_s"] for row in report["results"] if row["case"] == "self"}
+    ratio = report["ratios"]["self: evaluate / plain"]["time"]
     assert ratio == pytest.approx(times["evaluate"] / times["plain"], abs=1e-3)
     assert report["largest_difference_from_plain"]["self"] < 1e-12
 

@@ -11,9 +11,7 @@ import torch
 from PIL import Image
 
 from hgld.engine.files import file_digest
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.training.model.exporting import onnx_stage
 from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.typed import run_typed
@@ -41,7 +39,6 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     digest = file_digest(build.path("runs/happier/model.safetensors"))
     assert session.get_modelmeta().custom_metadata_map["hgld.weights_sha256"] == digest
     assert digest in build.path(README).read_text()
-    assert stage_status(build, onnx_stage("happier"), {}).state == "done"
 
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (60, 40), "red").save("my picture.jpg")

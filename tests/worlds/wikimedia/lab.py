@@ -171,9 +171,9 @@ def lagging(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         lag.unlink(missing_ok=True)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes], limit_s: float = 20) -> None:
     """Waits until a server listens on a port."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + limit_s
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

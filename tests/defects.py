@@ -79,8 +79,8 @@ DEFECTS = {
     "merge": Defect(
         "a merge that reverts",
         "hgld/review/applying.py",
-        "if _says(mine.change, mine.base) or _says(mine.change, theirs):",
-        "if _says(mine.change, theirs):",
+        "if _content(one.change) in (_content(one.base), _content(theirs)):",
+        "if _content(one.change) == _content(theirs):",
     ),
     "rank": Defect(
         "an off-by-one in ranks",

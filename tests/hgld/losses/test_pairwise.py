@@ -76,6 +76,14 @@ def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) 
     assert decomposability_loss(longer, labels, level=level).item() == pytest.approx(expected)
 
 
+def test_a_single_pair_counts_whole() -> None:
+    reference, label = torch.tensor([[0.6, 0.8]]), torch.zeros(1, 1, dtype=torch.int64)
+    loss = decomposability_loss(
+        torch.eye(2)[:1], label, ref_embeddings=reference, ref_labels=label, level=0
+    )
+    assert loss.item() == pytest.approx(0.9 - 0.6)
+
+
 @pytest.mark.parametrize("mining", ["hard", "semihard", "all"])
 def test_triplets_of_what_is_no_number_give_no_number(mining: Mining) -> None:
     embeddings, labels = tree_batch(12, 1, seed=5)

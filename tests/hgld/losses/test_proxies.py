@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from hgld.losses import ProxyLoss, arcface_loss, clustering_loss, csl_loss
+from hgld.losses import (
+    CSLLoss,
+    ProxyLoss,
+    RankingLoss,
+    arcface_loss,
+    clustering_loss,
+    csl_loss,
+    sup_hap_loss,
+)
 from tests.worlds.plain.losses import tree_batch
 
 SEEDS = st.integers(0, 2**31)
@@ -125,12 +133,18 @@ def test_a_module_gives_what_its_function_gives() -> None:
     assert one(embeddings, labels).item() == expected.item() != other(embeddings, labels).item()
     assert 0 < one.proxies.abs().max() <= 1 / math.sqrt(8)
     known = torch.unique(labels, dim=0)
-    csl = ProxyLoss(csl_loss, len(known), 8, proxy_labels=known, margins=(0.1, 0.2, 0.3)).double()
+    csl = CSLLoss(known, 8, margins=(0.1, 0.2, 0.3)).double()
     expected = csl_loss(embeddings, labels, csl.proxies, known, margins=(0.1, 0.2, 0.3))
     assert csl(embeddings, labels).item() == expected.item()
     csl.load_state_dict(csl.state_dict() | {"proxy_labels": known + 5})
     assert csl(embeddings, labels + 5).item() == expected.item()
     assert known.min() == 0  # a state leaves alone what a module was made from
+    with pytest.raises(TypeError, match="proxy_labels"):
+        CSLLoss(known.double(), 8)
+    references, ref_labels = embeddings[2:].flip(0), labels[2:].flip(0)
+    ranked = RankingLoss(sup_hap_loss, alpha=2.0)(embeddings, labels, references, ref_labels)
+    named = {"ref_embeddings": references, "ref_labels": ref_labels}
+    assert ranked.item() == sup_hap_loss(embeddings, labels, alpha=2.0, **named).item()
     for landmarks, dim in ((0, 4), (5, 0)):
         with pytest.raises(ValueError, match="landmarks"):
             ProxyLoss(arcface_loss, landmarks, dim)

@@ -47,6 +47,14 @@ def test_its_ways_are_those_of_the_published_code(
         assert result.means()["h_ap"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_lost_item_is_not_missed() -> None:
+    shared = torch.tensor([2, 1, 1])
+    labels = torch.stack([(shared < 2).long(), torch.zeros(3, dtype=torch.int64)], dim=1)
+    lists = (torch.ones(1, 1), labels[:1], torch.arange(3, 0, -1.0)[:, None], labels)
+    found = evaluate(*lists, settings=PUBLISHED).means()
+    assert found["ap_level0"] == found["ap_level1"] == 1.0
+
+
 def oracle_fields(levels: int) -> dict[str, str]:
     """Our keys and the published names of the same metrics."""
     fields = {"h_ap": "hap", "ndcg": "ndcg", "asi": "asi"}

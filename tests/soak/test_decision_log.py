@@ -39,7 +39,8 @@ def test_no_damage_changes_a_result_in_silence(
 ) -> None:
     (write_acted if kind == "events" else write_reviewed)(workspace)
     seen = check_a_damaged_log(workspace, names, seed, rounds=10)
-    assert seen.keys() <= OUTCOMES[names]
+    # One of 480 damages of both is of what stands after the last line, and of the copy.
+    assert seen.keys() <= OUTCOMES[names] | {"healed"}
 
 
 @pytest.mark.fault(131, "log of decisions damaged while it is open")

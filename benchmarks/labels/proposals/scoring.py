@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.silver import SilverClass, SilverSource, inputs_of
 from hgld.engine.dataset import read_csv
-from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
 from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
@@ -33,19 +32,15 @@ def read_official(path: Path) -> list[Official]:
     """Reads labels with official answers.
 
     Args:
-        path: CSV with the columns label (or supercategory), hierarchical_label and
+        path: CSV with the columns supercategory (the label), hierarchical_label and
             natural_or_human_made; the last two are empty where a label was left out.
 
     Raises:
         InputError: a column is missing.
     """
-    header = path.read_text(encoding="utf-8-sig").partition("\n")[0].strip().split(",")
-    column = next((name for name in ("label", "supercategory") if name in header), None)
-    if column is None:
-        raise InputError(f"{path} must have a column label or supercategory, got {header}")
-    names = (column, "hierarchical_label", "natural_or_human_made")
+    names = ("supercategory", "hierarchical_label", "natural_or_human_made")
     table = read_csv(path, dict.fromkeys(names, pa.string()))
-    return [Official(*row) for row in zip(*(table[n].to_pylist() for n in names), strict=True)]
+    return [Official(*row) for row in zip(*(each.to_pylist() for each in table), strict=True)]
 
 
 def inputs_of_labels(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,10 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 from hgld.benchmarks.labels.agreement.config import (
     AGREEMENT_FILE,
     AGREEMENT_PAGE,
-    LABEL_FILES,
     SUSPECTS_SHEET,
     AgreeConfig,
 )
+from hgld.benchmarks.labels.agreement.page import web_address
 from hgld.benchmarks.labels.agreement.stage import run_agree
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, InputError, MissingInputError
@@ -94,10 +95,10 @@ def test_the_gate_is_the_share_of_the_officially_labelled(
     blank = write_labels(official.with_name("blank_train.csv"), dict.fromkeys(CLASSES))
     with pytest.raises(BelowGateError, match="nan"):
         run_agree(labelled, config_of(blank, min_accuracy=0.0))
-    assert labelled.path(AGREEMENT_PAGE).exists()
+    assert 'class="heat"' not in labelled.path(AGREEMENT_PAGE).read_text(encoding="utf-8")
 
 
-def test_what_is_not_there_is_refused(workspace: Workspace, official: Path) -> None:
+def test_what_is_not_there_or_out_of_range_is_refused(workspace: Workspace, official: Path) -> None:
     with pytest.raises(MissingInputError, match="annotate"):
         run_agree(workspace, config_of(official))
     missing = official.with_name("ours_train.csv")
@@ -105,35 +106,31 @@ def test_what_is_not_there_is_refused(workspace: Workspace, official: Path) -> N
         with pytest.raises(InputError, match="ours_train"):
             run_agree(workspace, config)
     assert not workspace.path(SUSPECTS.path).exists()
+    for setting, value in (("peers", 0), ("min_accuracy", 92.0), ("min_accuracy", float("nan"))):
+        with pytest.raises(ValueError, match=setting):
+            config_of(**{setting: value})
 
 
-def test_cells_of_the_sheet_are_no_formulas(tmp_path: Path) -> None:
-    museums = dict.fromkeys(range(1, 12), "=HYPERLINK(1)")
-    labels = write_labels(tmp_path / "official_train.csv", museums | {7: "boat"})
-    ours = write_labels(tmp_path / "ours_train.csv", museums, texts=museums)
-    workspace = Workspace(tmp_path / "elsewhere")
-    run_agree(workspace, config_of(labels, ours=ours))
-    text = workspace.path(SUSPECTS_SHEET).read_text(encoding="utf-8")
-    assert ",'=HYPERLINK(1)," in text
-    assert ",=HYPERLINK" not in text
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"), [("peers", 0), ("min_accuracy", 92.0), ("min_accuracy", float("nan"))]
-)
-def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:
-    with pytest.raises(ValueError, match=setting):
-        config_of(**{setting: value})
-
-
-def test_the_published_files_agree_with_a_copy_that_lost_their_blank(
-    shared: Path, tmp_path: Path
+def test_a_strangers_text_is_text_and_no_formula_and_only_categories_are_linked(
+    tmp_path: Path,
 ) -> None:
-    folder = shared / "gldv2_mini/metadata"
-    official = [folder / Path(name).name for name in LABEL_FILES.values()]
-    for path in official:
-        content = path.read_text(encoding="utf-8").replace("ocean area ,", "ocean area,")
-        (tmp_path / path.name).write_text(content, encoding="utf-8")
+    hostile = "=1</code><script src=//evil.example onload='x'>&"
+    labels = dict.fromkeys(range(1, 12), hostile)
+    ours = write_labels(tmp_path / "ours_train.csv", labels, texts=labels)
+    official = write_labels(tmp_path / "official_train.csv", labels | {7: f"{hostile}2"})
     workspace = Workspace(tmp_path / "elsewhere")
-    run_agree(workspace, config_of(*official, ours=tmp_path))
-    assert accuracies(workspace) == [1, 1]
+    run_agree(workspace, config_of(official, ours=ours))
+    sheet = workspace.path(SUSPECTS_SHEET).read_text(encoding="utf-8")
+    assert ",'=1<" in sheet
+    assert ",=1<" not in sheet
+    html = workspace.path(AGREEMENT_PAGE).read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert html.count("&lt;script src=//evil.example") > 5
+    assert "default-src 'none'" in html
+    assert not re.search(r"<(link|iframe|object|embed|img|base|form)|url\(|@import", html)
+    links = re.findall(r"<a ([^>]*)>", html)
+    category = r'href="http://commons.wikimedia.org/wiki/Category:\w+" rel="noreferrer nofollow"'
+    assert all(re.fullmatch(category, one) for one in links)
+    assert len(links) == 2  # an error, and a row that looks wrong
+    for text in (" http://x.example", "http://x.example/\nrefresh", "data:text/html,x", "//x"):
+        assert web_address(text) == ""

@@ -25,7 +25,6 @@ def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
     assert found["sides"] == 75.0
     assert found["sides_surest_70"] == round(100 * 60 / 84, 1)  # then 24 lakes that are wrong
     assert found["covered_at_95"] == 50.0
-    assert found["ece"] == pytest.approx((60 * 0.1 + 60 * 0.0) / 120, abs=1e-4)
 
 
 def test_the_error_of_confidences_is_the_mean_gap_of_the_bins() -> None:

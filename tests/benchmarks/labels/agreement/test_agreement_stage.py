@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,9 @@ from hgld.errors import BelowGateError, InputError, MissingInputError
 from hgld.tables import SUSPECTS
 from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
 
-CLASSES = {**{id_: ["Q3"] for id_ in range(1, 12)}, 12: ["Q2"], 13: ["Q4"]}
-OFFICIAL: Mapping[int, str | None] = {
-    **dict.fromkeys(range(1, 12), "museum"),
-    7: "boat",
-    12: "ocean area ",
-    13: "church",
-}
+MUSEUMS = range(1, 12)
+CLASSES = {**{id_: ["Q3"] for id_ in MUSEUMS}, 12: ["Q2"], 13: ["Q4"]}
+OFFICIAL = {**dict.fromkeys(MUSEUMS, "museum"), 7: "boat", 12: "ocean area ", 13: "church"}
 
 
 @pytest.fixture
@@ -49,21 +44,20 @@ def config_of(*official: Path, **settings: object) -> AgreeConfig:
     return replace(AgreeConfig(official=official), **settings)  # type: ignore[arg-type]  # its fields
 
 
-def results(workspace: Workspace) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(workspace.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
-
-
-def accuracies(workspace: Workspace) -> list[float]:
-    return [level["measures"]["accuracy"]["value"] for level in results(workspace)["levels"]]
+def results(workspace: Workspace) -> tuple[dict[str, Any], list[float]]:
+    """Returns all results, and the accuracy of each level."""
+    found = json.loads(workspace.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
+    return found, [level["measures"]["accuracy"]["value"] for level in found["levels"]]
 
 
 def test_a_build_is_compared_and_everything_written(labelled: Workspace, official: Path) -> None:
     report = run_agree(labelled, config_of(official))
     assert report.result == labelled.path(AGREEMENT_PAGE)
+    found, accuracies = results(labelled)
     # 10 museums and the ocean area, of 13 with an official label
-    assert accuracies(labelled) == [11 / 13, 12 / 13]
-    assert results(labelled)["suspects"] == {"peers": 1}
-    assert results(labelled)["testable"] == {"peers": 11, "side": 0}
+    assert accuracies == [11 / 13, 12 / 13]
+    assert found["suspects"] == {"peers": 1}
+    assert found["testable"] == {"peers": 11, "side": 0}
     (row,) = labelled.read(SUSPECTS).to_pylist()
     assert (row["landmark_id"], row["class_qid"]) == (7, "Q3")
     with labelled.path(SUSPECTS_SHEET).open(encoding="utf-8", newline="") as file:
@@ -83,7 +77,7 @@ def test_it_runs_again_where_anything_changed_and_only_there(
     assert not run_agree(labelled, config_of(moved, peers=3)).skipped
     ours = write_labels(official.with_name("ours_train.csv"), OFFICIAL)
     assert not run_agree(labelled, config_of(moved, ours=ours)).skipped
-    assert accuracies(labelled)[0] == 12 / 13
+    assert results(labelled)[1][0] == 12 / 13
 
 
 def test_the_gate_is_the_share_of_the_officially_labelled(
@@ -115,7 +109,7 @@ def test_a_strangers_text_is_text_and_no_formula_and_only_categories_are_linked(
     tmp_path: Path,
 ) -> None:
     hostile = "=1</code><script src=//evil.example onload='x'>&"
-    labels = dict.fromkeys(range(1, 12), hostile)
+    labels = dict.fromkeys(MUSEUMS, hostile)
     ours = write_labels(tmp_path / "ours_train.csv", labels, texts=labels)
     official = write_labels(tmp_path / "official_train.csv", labels | {7: f"{hostile}2"})
     workspace = Workspace(tmp_path / "elsewhere")

@@ -2,9 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,24 +17,8 @@ from hgld.benchmarks.labels.agreement.label_files import (
 )
 from hgld.benchmarks.labels.agreement.page import confusions
 from hgld.engine.workspace import Workspace
-from tests.benchmarks.labels.agreement.worlds import category_of, compared, write_labelled_build
+from tests.benchmarks.labels.agreement.worlds import compared, write_labelled_build
 
-OFFICIAL: Mapping[int, str | None] = {
-    **dict.fromkeys(range(8), "lake"),
-    **dict.fromkeys(range(8, 11), "ocean area "),
-    11: None,
-    12: "museum",
-}
-OURS: Mapping[int, str | None] = {
-    **dict.fromkeys(range(4), "church"),
-    4: "boat",
-    5: None,
-    6: "lake",
-    7: "pond",
-    **dict.fromkeys(range(8, 11), "ocean area"),
-    11: "lake",
-    99: "lake",
-}
 MUSEUMS = range(1, 12)
 
 
@@ -67,7 +49,9 @@ def test_agreement_on_everything_is_1_and_what_is_undefined_is_nan() -> None:
 def test_counts_are_of_the_landmarks_in_both_and_labels_have_an_example_of_each_error(
     tmp_path: Path,
 ) -> None:
-    landmarks, _ = compared(tmp_path, OFFICIAL, OURS)
+    official = [*["lake"] * 8, *["ocean area "] * 3, None, "museum"]
+    ours = [*["church"] * 4, "boat", None, "lake", "pond", *["ocean area"] * 3, "lake"]
+    landmarks, _ = compared(tmp_path, dict(enumerate(official)), dict(enumerate(ours)))
     level = compare_level("hierarchical_label", landmarks)
     (counts,) = level.coverage.values()
     assert list(counts.values()) == [12, 10, 4, 1, 1, 0]
@@ -99,33 +83,25 @@ def museums(official: dict[int, str], **seventh: object) -> list[ComparedLandmar
         "Q3", "assigned", 1, 0,
     )  # fmt: skip
     landmarks = [
-        museum._replace(
-            landmark_id=one, category=category_of(one), official_label=official.get(one, "museum")
-        )
+        museum._replace(landmark_id=one, official_label=official.get(one, "museum"))
         for one in MUSEUMS
     ]
     landmarks[6] = landmarks[6]._replace(**seventh)  # type: ignore[arg-type]  # its fields
     return landmarks
 
 
-def find(
-    official: dict[int, str], peers: int = 10, **seventh: object
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    found, tested = find_suspects(museums(official, **seventh), peers=peers)
-    return found.to_pylist(), tested
-
-
 def test_one_that_differs_from_its_peers_is_found_with_all_evidence() -> None:
-    (row,), tested = find({7: "boat"})
+    landmarks = museums({7: "boat"})
+    found, tested = find_suspects(landmarks, peers=10)
+    (row,) = found.to_pylist()
     assert "10 are officially museum and 0 boat" in row.pop("evidence")
-    known = museums({7: "boat"})[6]._asdict()
     counts = {"peers": 10, "peers_as_official": 0, "peers_otherwise": 10}
-    assert row == {**known, **counts, "reason": "peers"}
+    assert row == {**landmarks[6]._asdict(), **counts, "reason": "peers"}
     assert tested == {"peers": 11, "side": 0}  # of ten museums each has nine others
     # Where no build is known, the texts of classes stand in.
     unknown = dict.fromkeys(("class_qid", "decision", "votes", "votes_against"))
-    landmarks = [one._replace(**unknown) for one in museums({7: "boat"})]  # type: ignore[arg-type]
-    (row,) = find_suspects(landmarks, peers=10)[0].to_pylist()
+    texts = [one._replace(**unknown) for one in landmarks]  # type: ignore[arg-type]
+    (row,) = find_suspects(texts, peers=10)[0].to_pylist()
     assert (row["landmark_id"], row["class_qid"], row["class_label"]) == (7, None, "museum")
 
 
@@ -144,12 +120,14 @@ def test_one_that_differs_from_its_peers_is_found_with_all_evidence() -> None:
 def test_what_is_no_finding(
     official: dict[int, str], peers: int, seventh: dict[str, object], tested: int
 ) -> None:
-    found, counts = find(official, peers, **seventh)
-    assert (found, counts["peers"]) == ([], tested)
+    found, counts = find_suspects(museums(official, **seventh), peers=peers)
+    assert (len(found), counts["peers"]) == (0, tested)
 
 
 def test_a_side_that_contradicts_its_label_is_found_whatever_ours_is() -> None:
-    (row,), tested = find({}, official_natural_or_human_made="natural", our_label=None)
+    landmarks = museums({}, official_natural_or_human_made="natural", our_label=None)
+    found, tested = find_suspects(landmarks, peers=10)
+    (row,) = found.to_pylist()
     assert (row["landmark_id"], row["reason"], row["our_label"]) == (7, "side", None)
     assert (row["peers"], row["peers_as_official"], row["peers_otherwise"]) == (10, 0, 10)
     assert tested == {"peers": 11, "side": 11}

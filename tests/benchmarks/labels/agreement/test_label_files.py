@@ -54,6 +54,6 @@ def test_labels_of_landmarks_in_both_are_joined_without_the_blanks_around_them(
     ]
     assert rows[2].category == category_of(3)
     other = {("index", landmark_id): row for (_, landmark_id), row in files[1].items()}
-    assert {one.split for one in side_by_side(files[0], files[1] | other)} == {"train"}
+    assert {one.split for one in side_by_side(files[0], {**files[1], **other})} == {"train"}
     with pytest.raises(InputError, match="landmark"):
         side_by_side(files[0], other)

@@ -77,25 +77,25 @@ def test_a_line_of_confidence_never_falls() -> None:
     random = np.random.default_rng(0)
     odds = random.normal(size=400)
     right = random.random(400) < 1 / (1 + np.exp(-odds))
-    points = [
-        fitting.SilverProposal(*one, 1.0) for one in zip(odds.tolist(), right.tolist(), strict=True)
-    ]
+    pairs = zip(odds.tolist(), right.tolist(), strict=True)
+    points = [fitting.SilverProposal(*pair, 1.0) for pair in pairs]
     at, worth = zip(*fitting.isotonic(points), strict=True)
-    assert list(at) == sorted(at)
-    assert list(worth) == sorted(worth)
+    assert (list(at), list(worth)) == (sorted(at), sorted(worth))
     assert np.interp(1.0, at, worth) == pytest.approx(1 / (1 + np.exp(-1)), abs=0.12)
 
 
 def test_a_method_that_repeats_another_counts_for_little() -> None:
     random = np.random.default_rng(1)
     columns = random.integers(0, 4, 800)
-    right = random.random(800) < 0.7
-    said = np.where(right, columns, (columns + 1 + random.integers(0, 3, 800)) % 4)
-    ratio = np.log(np.where(np.eye(5)[said] > 0, 0.7, 0.075))
-    prior = np.array([0.2, 0.2, 0.2, 0.2, 0.2])
+    wrong = (columns + 1 + random.integers(0, 3, 800)) % 4
+    said = np.where(random.random(800) < 0.7, columns, wrong)
+    ratio, noise = (
+        np.log(np.where(np.eye(5)[each] > 0, 0.7, 0.075))
+        for each in (said, random.permutation(said))
+    )
+    prior = np.full(5, 0.2)
     weights = fitting.fit_weights([fitting.Told({"one": ratio, "again": ratio}, columns)], prior)
     assert weights["one"] + weights["again"] == pytest.approx(1, abs=0.25)
-    noise = np.log(np.where(np.eye(5)[random.integers(0, 4, 800)] > 0, 0.7, 0.075))
     weights = fitting.fit_weights([fitting.Told({"one": ratio, "noise": noise}, columns)], prior)
     assert weights["noise"] < 0.1 < weights["one"]
 

@@ -8,16 +8,18 @@ to have no label is left out of the figures.
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
+from hgld.engine.dataset import read_csv
 from hgld.labels.fills.guessing import (
     NONE,
     Document,
@@ -56,13 +58,13 @@ GuessingWay = Callable[[Names, NDArray[np.int64], NDArray[np.int64]], Guessed]
 
 def read_labelled_names(path: Path) -> Names:
     """Reads a CSV file with the columns category, hierarchical_label, natural_or_human_made."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    labelled = [row for row in rows if row["hierarchical_label"]]
+    columns = ("category", "hierarchical_label", "natural_or_human_made")
+    table = read_csv(path, dict.fromkeys(columns, pa.string()))
+    categories, labels, sides = (each.to_pylist() for each in table)
     return Names(
-        names=np.array([name_of_category(row["category"]) for row in rows]),
-        truth=np.array([row["hierarchical_label"] for row in rows]),
-        sides={row["hierarchical_label"]: row["natural_or_human_made"] for row in labelled},
+        names=np.array([name_of_category(category) for category in categories]),
+        truth=np.array(labels),
+        sides={label: side for label, side in zip(labels, sides, strict=True) if label},
     )
 
 
@@ -125,22 +127,17 @@ def held_out(names: Names, way: GuessingWay) -> Guessed:
     return found
 
 
-def by_fills(lexicon: Lexicon) -> GuessingWay:
-    """Returns the way of `hgld fill`."""
-
-    def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
-        labels = sorted(names.sides)
-        documents = [Document((name,)) for name in names.names.tolist()]
-        known = KnownLandmarks(
-            documents=[documents[row] for row in learned],
-            truth=names.truth[learned].tolist(),
-            labels=labels,
-        )
-        unknown = [documents[row] for row in asked]
-        found = guess(known, unknown, {}, lexicon=lexicon, precision=PRECISION)
-        return Guessed(np.array(labels)[found.front], found.confidence)
-
-    return way
+def by_fills(
+    lexicon: Lexicon, names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]
+) -> Guessed:
+    """Guesses as `hgld fill` does."""
+    labels = sorted(names.sides)
+    seen, unseen = (
+        [Document((n,)) for n in names.names[rows].tolist()] for rows in (learned, asked)
+    )
+    known = KnownLandmarks(documents=seen, truth=names.truth[learned].tolist(), labels=labels)
+    found = guess(known, unseen, {}, lexicon=lexicon, precision=PRECISION)
+    return Guessed(np.array(labels)[found.front], found.confidence)
 
 
 def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
@@ -166,8 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labelled", type=Path, required=True, help="CSV of labelled categories")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = parser.parse_args(arguments)
-    names, lexicon = read_labelled_names(options.labelled), read_lexicon()
-    ways = {"fill": by_fills(lexicon), "plain": plainly}
+    names = read_labelled_names(options.labelled)
+    ways: Mapping[str, GuessingWay] = {"fill": partial(by_fills, read_lexicon()), "plain": plainly}
     with one_thread("the benchmark of fills"):
         results = {name: figures(names, held_out(names, way)) for name, way in ways.items()}
     report = {

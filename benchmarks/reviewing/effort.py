@@ -69,9 +69,6 @@ COUNTED = {
 SHARES = (0.8, 0.9, 0.95, 0.99, 1.0)
 _POINT = re.compile(r"\[\s+(\d+),\s+(\d+),\s+(\d+)\s+\]")
 
-Reviews = Mapping[str, Sequence[Sequence[CurvePoint]]]
-"""Way to the curve of each seed."""
-
 
 class ReviewedList(NamedTuple):
     """Labels of which some have a known answer."""
@@ -93,17 +90,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clusters", type=int, default=78)
     parser.add_argument("--seeds", type=int, default=5, help="of K-Means")
     options = parser.parse_args(arguments)
-    official = read_official(options.official)
-    reviewed = reviewed_list(options.labels, official, _counts(options.landmarks))
+    official, counts = read_official(options.official), Counter[str]()
+    for path in options.landmarks:
+        counts.update(read_csv(path, {"supercategory": pa.string()})["supercategory"].to_pylist())
+    reviewed = reviewed_list(options.labels, official, counts)
     settings = {
         "among all": (reviewed, options.clusters),
         "known only": known_only(reviewed, options.clusters),
     }
-    source, total = shipped_source(), sum(reviewed.landmarks.values())
-    reviews = {
-        name: simulate(source, each, clusters, range(options.seeds))
-        for name, (each, clusters) in settings.items()
-    }
+    source, total, told = shipped_source(), sum(reviewed.landmarks.values()), {}
+    for name, (each, clusters) in settings.items():
+        reviews = simulate(source, each, clusters, range(options.seeds))
+        ways = {way: summary(curves, total) for way, curves in reviews.items()}
+        told[name] = {"labels": len(each.classes), "clusters": clusters, "ways": ways}
     report = {
         "metadata": {
             **describe_environment(["numpy", "scikit-learn", "pyarrow"]),
@@ -116,11 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "seeds": options.seeds,
         },
         "counted": COUNTED,
-        "settings": {
-            name: {"labels": len(each.classes), "clusters": clusters}
-            | {"ways": {way: summary(curves, total) for way, curves in reviews[name].items()}}
-            for name, (each, clusters) in settings.items()
-        },
+        "settings": told,
     }
     text = json.dumps(report, indent=2, ensure_ascii=False)
     # Three numbers are a point of a curve, and one line: else the file has three times as many.
@@ -165,8 +160,8 @@ def known_only(reviewed: ReviewedList, clusters: int) -> tuple[ReviewedList, int
 
 def simulate(
     source: SilverSource, reviewed: ReviewedList, clusters: int, seeds: Sequence[int]
-) -> Reviews:
-    """Reviews a list in each way, with clusters of each seed.
+) -> dict[str, tuple[list[CurvePoint], ...]]:
+    """Reviews a list in each way; returns by way the curve with clusters of each seed.
 
     Upstream's K-Means is on the vectors as they are, ours on centred ones, as the stage makes them.
 
@@ -178,20 +173,20 @@ def simulate(
     """
     calibration, classes = shipped_calibration(), reviewed.classes
     vectors = source.encode([each.label for each in classes])
-    reviews: dict[str, list[list[CurvePoint]]] = {way: [] for way in WAYS}
+    found = []
     for seed in seeds:
         plain = _known(reviewed, _grouped(vectors, clusters, seed, centre=False))
         groups = _grouped(vectors, clusters, seed, centre=True)
         ours = _known(reviewed, groups)
         proposals = OpenProposals(inputs_of(source, classes, calibration, groups))
-        curves = (
-            review_by_name(plain),
-            review_proposals(ours, proposals, learns=False),
-            review_proposals(ours, proposals, learns=True),  # last: it ends with all decided
+        found.append(
+            (
+                review_by_name(plain),
+                review_proposals(ours, proposals, learns=False),
+                review_proposals(ours, proposals, learns=True),  # last: it ends with all decided
+            )
         )
-        for way, curve in zip(WAYS, curves, strict=True):
-            reviews[way].append(curve)
-    return reviews
+    return dict(zip(WAYS, zip(*found, strict=True), strict=True))
 
 
 def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str, Any]:
@@ -205,22 +200,15 @@ def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str,
         For each way of counting the actions until a share of the landmarks is right and stays so;
         and the curves as lists of (actions, decided, standing), a list a seed.
     """
-
-    def until(counted: str, share: float) -> dict[str, float]:
-        found = [
-            actions_until([getattr(point, counted) for point in curve], share * landmarks)
-            for curve in curves
-        ]
-        mean = round(float(np.mean(found)), 4)
-        return {"mean": mean, "least": min(found), "most": max(found)}
-
-    return {
-        "actions_until": {
-            counted: {f"{share:g}": until(counted, share) for share in SHARES}
-            for counted in COUNTED
-        },
-        "curves": [[list(point) for point in curve] for curve in curves],
-    }
+    told: dict[str, dict[str, object]] = {}
+    for counted in COUNTED:
+        runs = [[getattr(point, counted) for point in curve] for curve in curves]
+        told[counted] = {}
+        for share in SHARES:
+            found = [actions_until(run, share * landmarks) for run in runs]
+            mean = round(float(np.mean(found)), 4)
+            told[counted][f"{share:g}"] = {"mean": mean, "least": min(found), "most": max(found)}
+    return {"actions_until": told, "curves": [[list(each) for each in curve] for curve in curves]}
 
 
 def draw(report: Mapping[str, Any]) -> str:
@@ -265,14 +253,6 @@ def _known(reviewed: ReviewedList, groups: Sequence[int]) -> list[KnownClass]:
         for each, group in zip(reviewed.classes, groups, strict=True)
         if each.qid in reviewed.landmarks
     ]
-
-
-def _counts(files: Sequence[Path]) -> Counter[str]:
-    """Counts the rows of each label in CSV files with the column supercategory."""
-    counts = Counter[str]()
-    for path in files:
-        counts.update(read_csv(path, {"supercategory": pa.string()})["supercategory"].to_pylist())
-    return counts
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ confident ones* (those whose action is not `ask`), *move* a selection to one sup
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.opinions import IGNORE
@@ -24,12 +24,8 @@ class KnownClass(NamedTuple):
     landmarks: int
 
 
-class ReviewAction(NamedTuple):
-    """What a reviewer does at once."""
-
-    kind: Literal["accept", "accept the confident", "move", "ignore"]
-    classes: tuple[KnownClass, ...]
-    """What it decides, each to its target: nothing is ever decided wrong."""
+ReviewAction: TypeAlias = tuple[KnownClass, ...]
+"""What a reviewer decides at once, each to its target: nothing is ever decided wrong."""
 
 
 class CurvePoint(NamedTuple):
@@ -71,7 +67,7 @@ def review_by_name(classes: Sequence[KnownClass]) -> list[CurvePoint]:
     )
     curve = [CurvePoint(0, 0, 0)]
     for members in clusters:
-        for group in _by_target(members):
+        for group in _moves(members):
             decided = curve[-1].decided + _landmarks(group)
             curve.append(CurvePoint(len(curve), decided, decided))
     return curve
@@ -100,10 +96,10 @@ def review_proposals(
             cluster = cluster_proposals(list(shown.values()))["cluster_id"][0].as_py()
         action = next_action(clusters[cluster], shown)
         if learns:
-            proposer.decide({each.qid: Ruling(each.target) for each in action.classes})
-        for each in action.classes:
+            proposer.decide({each.qid: Ruling(each.target) for each in action})
+        for each in action:
             del open_ones[each.qid]
-        decided += _landmarks(action.classes)
+        decided += _landmarks(action)
         shown = _shown(open_ones, proposer)
         standing = decided + _standing(open_ones.values(), shown)
         curve.append(CurvePoint(len(curve), decided, standing))
@@ -129,9 +125,8 @@ def next_action(members: Sequence[KnownClass], shown: Mapping[str, Proposal]) ->
     confident = tuple(each for each in members if shown[each.qid].proposed_action != "ask")
     rest = [each for each in members if each not in confident]
     if confident and rest and all(_is_right(each, shown) for each in confident):
-        first = ReviewAction("accept the confident", confident)
-        ways += [[first, *_wrong_first(rest, shown)], [first, *_moves(rest)]]
-    return min(ways, key=lambda way: (len(way), [-_landmarks(each.classes) for each in way]))[0]
+        ways += [[confident, *_wrong_first(rest, shown)], [confident, *_moves(rest)]]
+    return min(ways, key=lambda way: (len(way), [-_landmarks(each) for each in way]))[0]
 
 
 def actions_until(curve: Sequence[int], landmarks: float) -> int:
@@ -153,20 +148,13 @@ def _landmarks(classes: Iterable[KnownClass]) -> int:
     return sum(each.landmarks for each in classes)
 
 
-def _moves(members: Sequence[KnownClass]) -> list[ReviewAction]:
-    return [
-        ReviewAction("move" if group[0].target != IGNORE else "ignore", tuple(group))
-        for group in _by_target(members)
-    ]
-
-
 def _wrong_first(
     members: Sequence[KnownClass], shown: Mapping[str, Proposal]
 ) -> list[ReviewAction]:
     wrong = {each.target for each in members if not _is_right(each, shown)}
     rest = tuple(each for each in members if each.target not in wrong)
     moves = _moves([each for each in members if each.target in wrong])
-    return [*moves, ReviewAction("accept", rest)] if rest else moves
+    return [*moves, rest] if rest else moves
 
 
 def _is_right(known: KnownClass, shown: Mapping[str, Proposal]) -> bool:
@@ -192,9 +180,8 @@ def _clusters(classes: Iterable[KnownClass]) -> dict[int, list[KnownClass]]:
     return clusters
 
 
-def _by_target(members: Iterable[KnownClass]) -> list[list[KnownClass]]:
+def _moves(members: Sequence[KnownClass]) -> list[ReviewAction]:
     """Returns members in groups of one answer, those of most landmarks first."""
-    groups = defaultdict[str, list[KnownClass]](list)
-    for each in members:
-        groups[each.target].append(each)
-    return sorted(groups.values(), key=lambda group: (-_landmarks(group), group[0].target))
+    targets = {each.target for each in members}
+    groups = [tuple(each for each in members if each.target == target) for target in targets]
+    return sorted(groups, key=lambda group: (-_landmarks(group), group[0].target))

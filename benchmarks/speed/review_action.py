@@ -20,10 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hgld.benchmarks.reviewing.building import call_hgld
-from hgld.benchmarks.reviewing.chromium import started_chromium
-from hgld.benchmarks.reviewing.desk import Desk
-from hgld.benchmarks.reviewing.served import ServedPage
+from hgld.benchmarks.reviewing.desk import Desk, started_chromium
+from hgld.benchmarks.reviewing.served import ServedPage, call_hgld
 from hgld.benchmarks.speed.measuring import read_options, write_report
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, started_chromium
+from hgld.benchmarks.reviewing.desk import PROGRAM, started_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

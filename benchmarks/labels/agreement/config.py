@@ -64,7 +64,7 @@ def agree_stage(config: AgreeConfig) -> Stage:
     is_build = config.ours is None
     return Stage(
         name="agree",
-        version=2,
+        version=3,
         inputs=(CLASSES, TAXONOMY) if is_build else (),
         input_files=tuple(LABEL_FILES.values()) if is_build else (),
         outputs=(SUSPECTS,),

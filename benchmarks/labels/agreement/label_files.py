@@ -18,12 +18,12 @@ _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|index)(?![a-z])")
 
 
 class LabelRow(NamedTuple):
-    """A row of a file, as it stands; an empty text where a cell is empty."""
+    """A row of a file, without the blanks around its texts; None where a cell is empty."""
 
-    category: str
-    supercategory: str
-    hierarchical_label: str
-    natural_or_human_made: str
+    category: str | None
+    supercategory: str | None
+    hierarchical_label: str | None
+    natural_or_human_made: str | None
 
 
 LabelRows = Mapping[tuple[str, int], LabelRow]
@@ -31,7 +31,7 @@ LabelRows = Mapping[tuple[str, int], LabelRow]
 
 
 class ComparedLandmark(NamedTuple):
-    """A landmark of both files. None: no label; texts have no blanks around them."""
+    """A landmark of both files. None: no label."""
 
     split: str
     landmark_id: int
@@ -59,20 +59,12 @@ def official_files(official: Sequence[Path]) -> dict[str, Path]:
     Raises:
         InputError: no file, a file of an unknown split, or two of one.
     """
-    if not official:
+    found = {split_of(path): path for path in official}
+    if len(found) != len(official) or not official:
         raise InputError(
-            "no official labels are named; name train_label_to_hierarchical.csv, "
-            "index_label_to_hierarchical.csv or both with --official"
+            "name train_label_to_hierarchical.csv, index_label_to_hierarchical.csv or both with "
+            "--official, one file of each split"
         )
-    found: dict[str, Path] = {}
-    for path in official:
-        split = split_of(path)
-        if split in found:
-            raise InputError(
-                f"{found[split]} and {path} are both of {split} landmarks; name one file of each "
-                f"split"
-            )
-        found[split] = path
     return found
 
 
@@ -109,12 +101,8 @@ def our_files(place: Path, splits: Collection[str]) -> dict[str, Path]:
         InputError: there is no file of any of these splits.
     """
     if place.is_dir():
-        names = {split: LABEL_FILES[split] for split in splits}
-        paths = [
-            (split, path)
-            for split, name in names.items()
-            for path in (place / name, place / Path(name).name)
-        ]
+        names = [(split, Path(LABEL_FILES[split])) for split in splits]
+        paths = [(split, place / one) for split, name in names for one in (name, Path(name.name))]
     else:
         paths = [(split_of(place), place)]
     files = {split: path for split, path in paths if split in splits and path.is_file()}
@@ -141,7 +129,7 @@ def read_label_files(files: Mapping[str, Path]) -> LabelRows:
         if table["landmark_id"].null_count or not len(table):
             raise InputError(f"{path} must have rows, each with a landmark_id; it lacks one")
         for landmark_id, *texts in zip(*(each.to_pylist() for each in table), strict=True):
-            found[split, landmark_id] = LabelRow(*texts)
+            found[split, landmark_id] = LabelRow(*(text.strip() or None for text in texts))
     return found
 
 
@@ -159,14 +147,13 @@ def side_by_side(official: LabelRows, ours: LabelRows) -> list[ComparedLandmark]
         )
     return [
         ComparedLandmark(
-            split=key[0],
-            landmark_id=key[1],
-            category=official[key].category or ours[key].category,
-            official_label=_label(official[key].hierarchical_label),
-            official_natural_or_human_made=_label(official[key].natural_or_human_made),
-            our_label=_label(ours[key].hierarchical_label),
-            our_natural_or_human_made=_label(ours[key].natural_or_human_made),
-            class_label=_label(ours[key].supercategory),
+            *key,
+            category=official[key].category or ours[key].category or "",
+            official_label=official[key].hierarchical_label,
+            official_natural_or_human_made=official[key].natural_or_human_made,
+            our_label=ours[key].hierarchical_label,
+            our_natural_or_human_made=ours[key].natural_or_human_made,
+            class_label=ours[key].supercategory,
         )
         for key in keys
     ]
@@ -193,7 +180,3 @@ def with_classes(
         columns = {name: row[name] for name in ("class_qid", "class_label", "decision")}
         told.append(one._replace(**columns, votes=ours, votes_against=sum(votes.values()) - ours))
     return told
-
-
-def _label(text: str) -> str | None:
-    return text.strip() or None

@@ -5,19 +5,13 @@ It links to the Commons categories of landmarks, and loads none.
 
 import math
 import re
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.agreement.levels import Estimate, LevelAgreement
+from hgld.benchmarks.labels.agreement.findings import Comparison, Estimate, LevelAgreement
 from hgld.plots.heat import HeatTable, heat_table
 from hgld.plots.pages import page_template, percent
 from hgld.scrape.wikimedia.titles import category_name
-
-if TYPE_CHECKING:
-    from hgld.benchmarks.labels.agreement.stage import Comparison
 
 SUSPECTS_SHOWN = 100
 """Official rows that look wrong on the page; all of them are in the files beside it."""
@@ -25,7 +19,7 @@ MOST_LABELS = 100
 """Labels of the table of confusions; those of most landmarks, where there are more."""
 WORST_LABELS = 15
 """Labels of most errors that are shown with examples."""
-_OTHERS = ("another label", "no label")
+_OTHERS = ("no label", "another label")
 
 MEASURES = {
     "accuracy": ("Accuracy", "of the officially labelled; no label of ours counts as wrong"),
@@ -33,10 +27,6 @@ MEASURES = {
     "macro_f1": ("Macro-F1", "every official label weighs the same"),
     "ari": ("ARI", "pairs put together, beyond chance"),
     "ami": ("AMI", "mutual information, beyond chance"),
-    "v_measure": ("V-measure", "of homogeneity and completeness"),
-    "b_cubed_precision": ("B-cubed precision", "who share our label share the official one"),
-    "b_cubed_recall": ("B-cubed recall", "who share the official label share ours"),
-    "b_cubed_f1": ("B-cubed F1", ""),
 }
 """Measure to what a reader sees of it, in the order of the page."""
 
@@ -44,42 +34,20 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+")
 
 
 def confusions(level: LevelAgreement) -> tuple[HeatTable, int]:
-    """Lays out the confusions of a level, so that labels that are confused stand together.
+    """Lays out the confusions of a level, the labels of most landmarks first.
 
     Returns:
         Official labels by ours; and how many labels, those of fewest landmarks, have no row.
     """
     known = [one for one in level.labels if one.landmarks]
-    by_size = sorted(known, key=lambda one: (-one.landmarks, one.label))[:MOST_LABELS]
-    place = {one.label: number for number, one in enumerate(by_size)}
-    counts = np.zeros((len(place), len(place) + 2), dtype=np.int64)
+    by_size = sorted(known, key=lambda one: (-one.landmarks, one.label))
+    labels = [one.label for one in by_size[:MOST_LABELS]]
+    place: dict[str | None, int] = {label: number for number, label in enumerate([*labels, None])}
+    counts = [[0] * (len(labels) + 2) for _ in labels]
     for official, ours, landmarks in level.pairs:
-        if official in place:
-            column = len(place) + 1 if ours is None else place.get(ours, len(place))
-            counts[place[official], column] += landmarks
-    order = order_by_confusion(counts[:, : len(place)])
-    ordered = counts[order][:, [*order, -2, -1]].tolist()
-    labels = [by_size[number].label for number in order]
-    return heat_table(ordered, labels, _OTHERS), len(known) - len(labels)
-
-
-def order_by_confusion(counts: NDArray[np.int64]) -> list[int]:
-    """Returns labels in an order in which those that are confused stand together.
-
-    Args:
-        counts: (L, L), landmarks by official label and by ours.
-    """
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
-
-    if len(counts) <= 2:  # noqa: PLR2004 - there is nothing to put together
-        return list(range(len(counts)))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    distances = 2 - shares - shares.T
-    np.fill_diagonal(distances, 0)
-    tree = linkage(squareform(distances), method="average", optimal_ordering=True)
-    order: list[int] = leaves_list(tree).tolist()
-    return order
+        if official in labels:
+            counts[place[official]][place.get(ours, len(labels) + 1)] += landmarks
+    return heat_table(counts, labels, _OTHERS), len(known) - len(labels)
 
 
 def interval(estimate: Estimate) -> str:
@@ -105,7 +73,7 @@ def web_address(text: str) -> str:
     return text if _WEB_ADDRESS.fullmatch(text) else ""
 
 
-def render_agreement(found: "Comparison", suspects: pa.Table) -> str:
+def render_agreement(found: Comparison, suspects: pa.Table) -> str:
     """Returns the page, in which every text is escaped.
 
     Args:

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = shipped_source()
     if options.calibrate:
         when = datetime.now(UTC).date().isoformat()
-        text = calibration_csv(fit(source), f"silver set, all-MiniLM-L6-v2, {when}")
+        text = calibration_csv(*fit(source), f"silver set, all-MiniLM-L6-v2, {when}")
         write_text(CALIBRATION_FILE, text)
     if options.official is None:
         return

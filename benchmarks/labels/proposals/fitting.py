@@ -46,17 +46,15 @@ FOLDS = 5
 _FEW = 3  # rows that a tier must have to be told apart from a guess
 _BINS = 24
 _GRID = [
-    Softmax(temperature=temperature, ignore=ignore, floor=floor)
-    for temperature, ignore, floor in itertools.product(
-        [round(0.2 + 0.1 * step, 1) for step in range(11)],
-        [1 + 0.25 * step for step in range(17)],
-        (0.02, 0.05, 0.1, 0.2, 0.3),
-    )
+    Softmax(temperature=round(0.2 + 0.1 * warmer, 1), ignore=1 + 0.25 * more, floor=floor)
+    for warmer, more, floor in itertools.product(range(11), range(17), (0.02, 0.05, 0.1, 0.2, 0.3))
 ]
 
 Floats = NDArray[np.float64]
 EvidenceTier = tuple[str, str]
 """A method and a kind of its evidence."""
+Counts = Counter[tuple[EvidenceTier, bool]]
+"""How often evidence was right, and how often not."""
 
 
 class SilverProposal(NamedTuple):
@@ -68,17 +66,6 @@ class SilverProposal(NamedTuple):
     """So that as many are ignored as of the classes of landmarks."""
 
 
-class Counts(NamedTuple):
-    """How often evidence was right."""
-
-    right: Counter[EvidenceTier]
-    rows: Counter[EvidenceTier]
-
-    def accuracy(self, tier: EvidenceTier) -> float:
-        """The share that was right, with one right and one wrong added (Laplace)."""
-        return (self.right[tier] + 1) / (self.rows[tier] + 2)
-
-
 class Told(NamedTuple):
     """What methods said of some classes, and the answers."""
 
@@ -86,13 +73,6 @@ class Told(NamedTuple):
     """By method, (n, T)."""
     columns: NDArray[np.int64]
     """(n,): the column of the answer."""
-
-
-class Fit(NamedTuple):
-    """A calibration with the counts it rests on."""
-
-    calibration: Calibration
-    counts: Counts
 
 
 class _Part(NamedTuple):
@@ -105,8 +85,8 @@ class _Part(NamedTuple):
     """With these."""
 
 
-def fit(source: SilverSource, seed: int = 0) -> Fit:
-    """Fits a calibration.
+def fit(source: SilverSource) -> tuple[Calibration, Counts]:
+    """Fits a calibration; returns it with the counts it rests on.
 
     Every class is proposed twice, blind and with the words that are its label, and sums of evidence
     are worth what they are over both. Of real labels four in five are words of the taxonomy; half
@@ -117,10 +97,6 @@ def fit(source: SilverSource, seed: int = 0) -> Fit:
 
     Args:
         source: the shipped taxonomy.
-        seed: of the decisions that are drawn, and of the clusters.
-
-    Returns:
-        The calibration; the same for the same seed.
     """
     classes, known = silver_classes(source.tables), shipped_calibration()
     targets = _targets(source)
@@ -130,9 +106,9 @@ def fit(source: SilverSource, seed: int = 0) -> Fit:
         for each in folds(classes, FOLDS)
     ]
     texts = [_count_texts(part) for part in parts]
-    decided = _count_decided(source, classes, seed)
+    decided = _count_decided(source, classes)
     softmax = {"prototypes": fit_softmax([_cosines(part, targets) for part in parts], prior)}
-    counts = add_counts([*texts, decided])
+    counts = sum([*texts, decided], Counts())
     known = replace(known, softmax=softmax)
     first = replace(known, accuracy=_accuracies(counts), weights={})
     told = [
@@ -143,12 +119,11 @@ def fit(source: SilverSource, seed: int = 0) -> Fit:
     known = replace(known, weights=fit_weights(told, prior))
     points: list[SilverProposal] = []
     for place, part in enumerate(parts):
-        others = add_counts([*texts[:place], *texts[place + 1 :], decided])
+        others = sum([*texts[:place], *texts[place + 1 :], decided], Counts())
         calibration = replace(known, accuracy=_accuracies(others))
         for shown in (part.blind, part.shown):
             points += _points(shown, part, calibration)
-    fitted = replace(known, accuracy=_accuracies(counts), confidence=isotonic(points))
-    return Fit(calibration=fitted, counts=counts)
+    return replace(known, accuracy=_accuracies(counts), confidence=isotonic(points)), counts
 
 
 def count_candidates(counts: Counts, method: str, said: Sequence[Hint], target: str) -> None:
@@ -158,17 +133,10 @@ def count_candidates(counts: Counts, method: str, said: Sequence[Hint], target: 
     none before it was.
     """
     for candidate in said:
-        tier, is_right = (method, candidate.tier), candidate.target == target
-        counts.rows[tier] += 1
-        counts.right[tier] += is_right
+        is_right = candidate.target == target
+        counts[(method, candidate.tier), is_right] += 1
         if is_right:
             return
-
-
-def add_counts(parts: Sequence[Counts]) -> Counts:
-    """Returns the sum of counts."""
-    right, rows = (sum(each, Counter[EvidenceTier]()) for each in zip(*parts, strict=True))
-    return Counts(right, rows)
 
 
 def row_weights(is_ignored: NDArray[np.bool_], share: float) -> Floats:
@@ -262,18 +230,18 @@ def isotonic(points: Sequence[SilverProposal]) -> tuple[tuple[float, float], ...
     return (*line, (round(max(highest, line[-1][0] + 1), 3), round(most, 4)))
 
 
-def calibration_csv(fitted: Fit, source: str) -> str:
+def calibration_csv(known: Calibration, counts: Counts, source: str) -> str:
     """Returns the text of `calibration.csv`: its assumed rows as they are, the others anew.
 
     Args:
-        fitted: the calibration.
+        known: the calibration.
+        counts: that it rests on.
         source: what it was measured on, and when.
     """
-    known, shipped = fitted.calibration, _shipped_rows()
+    shipped = _shipped_rows()
     accuracy = {(row[1], row[2]): row for row in shipped if row[0] == "accuracy"}
-    counts = fitted.counts
-    for tier in _counted(counts):
-        told = (round(counts.accuracy(tier), 4), counts.right[tier], counts.rows[tier])
+    for tier, (right, rows) in _counted(counts).items():
+        told = (round(_laplace(right, rows), 4), right, rows)
         accuracy[tier] = ["accuracy", *tier, *map(str, told), source]
     measured = [("weight", method, "", w) for method, w in known.weights.items()]
     measured += [
@@ -295,14 +263,21 @@ def _shipped_rows() -> list[list[str]]:
     return list(csv.reader(CALIBRATION_FILE.read_text(encoding="utf-8").splitlines()))[1:]
 
 
-def _counted(counts: Counts) -> list[EvidenceTier]:
-    """Returns the tiers that are counted often enough, and not assumed."""
+def _counted(counts: Counts) -> dict[EvidenceTier, tuple[int, int]]:
+    """Returns how often tiers were right, of how many rows: of enough, and not assumed."""
     assumed = {(row[1], row[2]) for row in _shipped_rows() if row[-1] == "assumed"}
-    return [tier for tier, rows in counts.rows.items() if rows >= _FEW and tier not in assumed]
+    tiers = dict.fromkeys(tier for tier, _ in counts if tier not in assumed)
+    told = {tier: (counts[tier, True], counts[tier, True] + counts[tier, False]) for tier in tiers}
+    return {tier: counted for tier, counted in told.items() if counted[1] >= _FEW}
+
+
+def _laplace(right: float, rows: float) -> float:
+    """Returns the share that was right, with one right and one wrong added."""
+    return (right + 1) / (rows + 2)
 
 
 def _accuracies(counts: Counts) -> dict[EvidenceTier, float]:
-    counted = {tier: counts.accuracy(tier) for tier in _counted(counts)}
+    counted = {tier: _laplace(*told) for tier, told in _counted(counts).items()}
     return {**shipped_calibration().accuracy, **counted}
 
 
@@ -312,7 +287,7 @@ def _targets(source: SilverSource) -> Targets:
 
 def _count_texts(part: _Part) -> Counts:
     """Counts what the words of labels say."""
-    counts = Counts(Counter(), Counter())
+    counts = Counts()
     knowledge = inputs_of(part.blind, part.classes, shipped_calibration()).knowledge
     for each in part.classes:
         count_candidates(counts, "wording", knowledge.read_label(each.label), each.target)
@@ -325,10 +300,10 @@ def _cosines(part: _Part, targets: Targets) -> Told:
     return Told({"prototypes": Prototypes(vectors, phrases, targets).scores}, columns)
 
 
-def _count_decided(source: SilverSource, classes: Sequence[SilverClass], seed: int) -> Counts:
+def _count_decided(source: SilverSource, classes: Sequence[SilverClass]) -> Counts:
     """Counts what decided classes say of others: a random half is decided, five times."""
-    counts = Counts(Counter(), Counter())
-    random = np.random.default_rng(seed)
+    counts = Counts()
+    random = np.random.default_rng(0)
     inputs = inputs_of(source, classes, shipped_calibration())
     for _ in range(FOLDS):
         proposals = OpenProposals(inputs, CHANGING)
@@ -376,4 +351,4 @@ def _points(source: SilverSource, part: _Part, calibration: Calibration) -> list
 
 def _share(block: Sequence[SilverProposal]) -> float:
     right = sum(each.weight for each in block if each.is_right)
-    return (right + 1) / (sum(each.weight for each in block) + 2)
+    return _laplace(right, sum(each.weight for each in block))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.silver import SilverClass, SilverSource, inputs_of
 from hgld.engine.dataset import read_csv
-from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
 from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
@@ -33,19 +32,15 @@ def read_official(path: Path) -> list[Official]:
     """Reads labels with official answers.
 
     Args:
-        path: CSV with the columns label (or supercategory), hierarchical_label and
+        path: CSV with the columns supercategory (the label), hierarchical_label and
             natural_or_human_made; the last two are empty where a label was left out.
 
     Raises:
         InputError: a column is missing.
     """
-    header = path.read_text(encoding="utf-8-sig").partition("\n")[0].strip().split(",")
-    column = next((name for name in ("label", "supercategory") if name in header), None)
-    if column is None:
-        raise InputError(f"{path} must have a column label or supercategory, got {header}")
-    names = (column, "hierarchical_label", "natural_or_human_made")
+    names = ("supercategory", "hierarchical_label", "natural_or_human_made")
     table = read_csv(path, dict.fromkeys(names, pa.string()))
-    return [Official(*row) for row in zip(*(table[n].to_pylist() for n in names), strict=True)]
+    return [Official(*row) for row in zip(*(each.to_pylist() for each in table), strict=True)]
 
 
 def inputs_of_labels(
@@ -67,8 +62,8 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
         Shares of the labelled rows that have the right super-category and side, whether asked about
         or not; proposals to accept with a confidence of 0.9 or more, and how many of them are
         right; those that nobody need look at, and the wrong ones of them; rows that are asked
-        about; rows officially left out, and those of them ignored or asked about; accuracy and mean
-        confidence by tenth of the rows, the surest first; and what is wrong.
+        about; rows officially left out, and those of them ignored or asked about; and what is
+        wrong.
     """
     shown = proposals.proposals()
     rows = list(zip(official, shown, strict=True))
@@ -81,8 +76,6 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
     confidence = np.array([one.confidence for one in shown])
     is_sure = (actions == "accept") & (confidence >= _SURE)
     is_automatic = np.array([one.tier == "automatic" for one in shown])
-    edges = np.linspace(0, len(rows), 11).round().astype(int)[1:-1]
-    tenths = np.split(np.argsort(-confidence, kind="stable"), edges)
     wrong = [
         {
             "label": row.label,
@@ -108,8 +101,6 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
         "asked": int((actions == "ask").sum()),
         "blank": int((~is_labelled).sum()),
         "blank_ignored_or_asked": int((actions[~is_labelled] != "accept").sum()),
-        "accuracy_by_tenth": [_share(is_right[tenth]) for tenth in tenths],
-        "confidence_by_tenth": [_share(confidence[tenth], digits=3) for tenth in tenths],
         "wrong": wrong,
     }
 
@@ -134,5 +125,5 @@ def ablation(official: Sequence[Official], inputs: ProposalInputs) -> dict[str, 
     return {name: {key: each[key] for key in shown} for name, each in found.items()}
 
 
-def _share(values: NDArray[np.bool_] | NDArray[np.float64], digits: int = 4) -> float | None:
-    return round(float(values.mean()), digits) if len(values) else None
+def _share(values: NDArray[np.bool_]) -> float | None:
+    return round(float(values.mean()), 4) if len(values) else None

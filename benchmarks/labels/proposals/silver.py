@@ -102,13 +102,14 @@ def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: boo
     """
     tables, labels = source.tables, {fold(each.label) for each in classes}
     qids = {each.qid for each in classes}
+
+    def is_own(text: str) -> bool:
+        return fold(text) in labels
+
+    others = [each for each in tables.classes if each.class_qid not in qids]
     tables = replace(
         tables,
-        classes=tuple(
-            each
-            for each in tables.classes
-            if each.class_qid not in qids and fold(each.class_label) not in labels
-        ),
+        classes=tuple(each for each in others if not is_own(each.class_label)),
         cut_points=tuple(each for each in tables.cut_points if each.superclass_qid not in qids),
     )
     if not words:
@@ -116,18 +117,13 @@ def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: boo
     aliases = tuple(
         each
         for each in tables.aliases
-        if fold(each.alias) not in labels or fold(each.alias) == fold(each.hierarchical_label)
+        if not is_own(each.alias) or fold(each.alias) == fold(each.hierarchical_label)
     )
     unspecific = tuple(
-        each
-        for each in tables.unspecific
-        if each.action == "transparent" or fold(each.phrase) not in labels
+        one for one in tables.unspecific if one.action == "transparent" or not is_own(one.phrase)
     )
-    phrases, kinds = (source.words[name].to_pylist() for name in ("phrase", "kind"))
-    is_kept = [
-        kind == "name" or fold(phrase) not in labels
-        for phrase, kind in zip(phrases, kinds, strict=True)
-    ]
+    told = source.words.select(["phrase", "kind"]).to_pylist()
+    is_kept = [each["kind"] == "name" or not is_own(each["phrase"]) for each in told]
     return replace(
         source,
         tables=replace(tables, aliases=aliases, unspecific=unspecific),
@@ -149,17 +145,15 @@ def inputs_of(
         calibration: what evidence is worth.
         clusters: of each class.
     """
-    table = pa.table(
-        {
-            "class_qid": pa.array([each.qid for each in classes], pa.string()),
-            "class_label": pa.array([each.label for each in classes], pa.string()),
-            "landmarks": pa.array([1] * len(classes), pa.int64()),
-            "cluster_id": pa.array(clusters or range(len(classes)), pa.int32()),
-            "similarity": pa.array([1.0] * len(classes), pa.float32()),
-        }
-    )
+    columns = {
+        "class_qid": [each.qid for each in classes],
+        "class_label": [each.label for each in classes],
+        "landmarks": [1] * len(classes),
+        "cluster_id": clusters or list(range(len(classes))),
+        "similarity": [1.0] * len(classes),
+    }
     return ProposalInputs(
-        classes=table,
+        classes=pa.table(columns),
         vectors=source.encode([each.label for each in classes]),
         words=source.words,
         knowledge=taxonomy_knowledge(source.tables),

@@ -43,15 +43,7 @@ def points_of(vectors: Floats, *, centre: bool = True) -> Points:
 
     Text encoders map all texts into a narrow cone, so their common part outweighs their
     differences. Subtracting the mean gives clusters of more equal size, which other seeds reproduce
-    more often. Measured with K-Means, K = 78, five seeds, on 1,392 labels by MiniLM and 1,703 names
-    by CLIP (`benchmarks/labels/clusters.py`; ARI: agreement of two seeds):
-
-    | vectors | mean | mean cosine | largest cluster | deviation / mean of sizes | ARI |
-    |---|---|---|---|---|---|
-    | MiniLM | kept | 0.36 | 70 | 0.62 | 0.40 |
-    | MiniLM | subtracted | 0.00 | 42 | 0.43 | 0.44 |
-    | CLIP | kept | 0.75 | 85 | 0.73 | 0.36 |
-    | CLIP | subtracted | 0.00 | 50 | 0.38 | 0.39 |
+    more often.
 
     Args:
         vectors: float32 (n, D), unit norm, n > 0; one per class.

@@ -7,21 +7,17 @@ from hgld.benchmarks.labels.agreement.label_files import (
     our_files,
     read_label_files,
     side_by_side,
-    split_of,
 )
 from hgld.errors import InputError
 from tests.benchmarks.labels.agreement.worlds import category_of, compared, write_labels
 
 
 def test_the_name_of_a_file_says_its_split() -> None:
-    names = ("train_label_to_hierarchical.csv", "gldv2-index-2023.csv", "INDEX.csv")
-    assert [split_of(Path("index/of/train") / name) for name in names] == ["train", *["index"] * 2]
-    for name in ("labels.csv", "train_and_index.csv", "training.csv"):
+    named = {"train": Path("index/train_label_to_hierarchical.csv"), "index": Path("a-INDEX-2.csv")}
+    assert official_files(list(named.values())) == named
+    for names in (["labels"], ["train_and_index"], ["training"], [], ["a_train", "b_train"]):
         with pytest.raises(InputError, match="train"):
-            split_of(Path(name))
-    for files in ([], [Path("a_train.csv"), Path("b_train.csv")]):
-        with pytest.raises(InputError, match="name"):
-            official_files(files)
+            official_files([Path(f"{name}.csv") for name in names])
 
 
 def test_ours_are_found_in_a_file_a_release_and_a_build(tmp_path: Path) -> None:
@@ -29,9 +25,9 @@ def test_ours_are_found_in_a_file_a_release_and_a_build(tmp_path: Path) -> None:
     file, nested = tmp_path / "release" / name, tmp_path / "build/annotations" / name
     for path in (file, nested):
         write_labels(path, {1: "lake"})
-    assert our_files(file.parent, ["train", "index"]) == {"train": file}
     assert our_files(tmp_path / "build", ["train"]) == {"train": nested}
-    assert our_files(file, ["train", "index"]) == {"train": file}
+    for place in (file.parent, file):
+        assert our_files(place, ["train", "index"]) == {"train": file}
     for place in (tmp_path, file):
         with pytest.raises(InputError, match="index_label_to"):
             our_files(place, ["index"])
@@ -46,22 +42,18 @@ def test_a_file_without_rows_or_with_one_of_no_landmark_is_refused(tmp_path: Pat
             read_label_files({"train": path})
 
 
-def test_labels_are_compared_without_the_blanks_around_them(tmp_path: Path) -> None:
+def test_labels_of_landmarks_in_both_are_joined_without_the_blanks_around_them(
+    tmp_path: Path,
+) -> None:
     official = {1: "ocean area ", 2: "ocean area ", 3: "lake", 4: None, 6: "lake"}
-    rows, _ = compared(tmp_path, official, {3: "lake ", 2: None, 1: "ocean area", 5: "x"})
+    rows, files = compared(tmp_path, official, {3: "lake ", 2: None, 1: "ocean area", 5: "x"})
     assert [(one.landmark_id, one.official_label, one.our_label) for one in rows] == [
         (1, "ocean area", "ocean area"),
         (2, "ocean area", None),
         (3, "lake", "lake"),
     ]
     assert rows[2].category == category_of(3)
+    other = {("index", landmark_id): row for (_, landmark_id), row in files[1].items()}
+    assert {one.split for one in side_by_side(files[0], {**files[1], **other})} == {"train"}
     with pytest.raises(InputError, match="landmark"):
-        compared(tmp_path, {1: "lake"}, {2: "lake"})
-
-
-def test_landmarks_of_two_splits_are_two(tmp_path: Path) -> None:
-    labels = {"train": "lake", "index": "church"}
-    files = {split: write_labels(tmp_path / split, {1: one}) for split, one in labels.items()}
-    rows = read_label_files(files)
-    joined = {one.split: one.our_label for one in side_by_side(rows, rows)}
-    assert joined == labels
+        side_by_side(files[0], other)

@@ -15,7 +15,6 @@ from hgld.benchmarks.labels.agreement.label_files import (
 from hgld.engine.workspace import Workspace
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 
-COLUMNS = ("landmark_id", *LabelRow._fields)
 NATURAL = {"lake", "ocean area", "ocean area "}
 BUILT = {"church", "museum", "boat"}
 # The deciding class and the label we give it; Q4 is ignored.
@@ -49,11 +48,10 @@ def write_labels(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.writer(file, lineterminator="\n")
-        sheet.writerow(COLUMNS)
-        for landmark_id, label in labels.items():
-            text = (texts or {}).get(landmark_id, "")
-            row = landmark_id, category_of(landmark_id), text, label or "", side_of(label)
-            sheet.writerow(row)
+        sheet.writerow(["landmark_id", *LabelRow._fields])
+        for id_, label in labels.items():
+            text = (texts or {}).get(id_, "")
+            sheet.writerow([id_, category_of(id_), text, label or "", side_of(label)])
     return path
 
 
@@ -61,12 +59,10 @@ def compared(
     folder: Path,
     official: Mapping[int, str | None],
     ours: Mapping[int, str | None],
-    *,
-    texts: Mapping[int, str] | None = None,
 ) -> tuple[list[ComparedLandmark], tuple[LabelRows, LabelRows]]:
     """Returns train landmarks side by side, and the rows of either file."""
     first, second = (
-        read_label_files({"train": write_labels(folder / f"{name}.csv", labels, texts=texts)})
+        read_label_files({"train": write_labels(folder / f"{name}.csv", labels)})
         for name, labels in (("official", official), ("ours", ours))
     )
     return side_by_side(first, second), (first, second)

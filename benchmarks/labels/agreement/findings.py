@@ -1,29 +1,39 @@
-"""One level of the labels, compared: its counts, its measures, and the labels of most errors."""
+"""What a comparison finds: measures and errors of each level, and official rows that look wrong.
+
+The latter have their evidence, for whoever keeps the official file. Two criteria, either of which
+the file itself speaks for:
+
+- `peers`: every class of the landmark that has a label has ours; fewer than a tenth of the other
+  landmarks with the same deciding class are officially labelled as this one is, and more than half
+  of them as we label it. A difference of opinion on what a class is (an aerial tramway as rail
+  transportation) is no finding: there the official label is that of most.
+- `side`: fewer than a tenth of the other landmarks with the same official label have this one's
+  `natural_or_human_made`, which follows from the label.
+
+A row can be tested only where there are enough others, and the counts of those that were are told.
+"""
 
 import math
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.agreement.label_files import ComparedLandmark
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, SUSPECTS
 
 _EXAMPLES = 6
+_RARE, _MAJORITY = 0.1, 0.5
 _TITLES = {level.column: level.title for level in ANNOTATIONS["train"].levels}
 LEVEL_COLUMNS = {
     "hierarchical_label": ("official_label", "our_label"),
     "natural_or_human_made": ("official_natural_or_human_made", "our_natural_or_human_made"),
 }
 """Level to the fields of a `ComparedLandmark`; the finest first."""
-
-_SCORES = (
-    *("macro_f1", "ari", "ami", "v_measure"),
-    *("b_cubed_precision", "b_cubed_recall", "b_cubed_f1"),
-)
 
 Pairs = Mapping[tuple[str | None, str | None], int]
 """Official label and ours to how many landmarks have them; None: no label."""
@@ -85,6 +95,22 @@ class LevelAgreement:
     """Official label, ours and landmarks, of all that occur."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All of a comparison."""
+
+    metadata: dict[str, str | int]
+    """When, with which version and settings."""
+    files: dict[str, dict[str, int]]
+    """Split to the landmarks of the official file, of ours, and of both, which are compared."""
+    levels: list[LevelAgreement]
+    """The finest first."""
+    testable: dict[str, int]
+    """Official rows that could be tested for looking wrong, by reason."""
+    suspects: dict[str, int]
+    """Those of them that look wrong."""
+
+
 def compare_level(column: str, landmarks: Sequence[ComparedLandmark]) -> LevelAgreement:
     """Compares one level of the labels of the landmarks in both files."""
     theirs, own = LEVEL_COLUMNS[column]
@@ -105,20 +131,13 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
 
     Accuracy is over the officially labelled, and one without a label of ours counts as wrong: what
     leaves out whatever is difficult does not look better for it. Macro-F1 is over the official
-    labels. The others compare partitions, of the landmarks that both label: ARI, AMI and V-measure
-    are scikit-learn's; B-cubed is the mean over landmarks of the share of those with its label of
-    ours that have its official label (precision), and the other way round (recall).
+    labels. ARI and AMI compare partitions, of the landmarks that both label.
 
     Returns:
         By name. Shares of landmarks have Wilson's 95% interval, the others none; all are NaN where
         there is no landmark to measure.
-
-    Source:
-        Amigo et al., A comparison of extrinsic clustering evaluation metrics, Information
-        Retrieval 2009, section 4 (B-cubed, after Bagga and Baldwin 1998).
     """
     from sklearn import metrics
-    from sklearn.metrics.cluster import contingency_matrix
 
     labels = dict.fromkeys(label for pair in pairs for label in pair if label is not None)
     number: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
@@ -127,29 +146,24 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     official, ours = (np.repeat([number[pair[side]] for pair in pairs], counts) for side in (0, 1))
     is_labelled = official >= 0
     has_both = is_labelled & (ours >= 0)
-    found = {
-        "accuracy": _share((official == ours)[is_labelled]),
-        "accuracy_where_both": _share((official == ours)[has_both]),
-    }
-    values = dict.fromkeys(_SCORES, math.nan)
+    macro_f1 = ari = ami = math.nan
     with warnings.catch_warnings():  # that a few landmarks have many labels
         warnings.filterwarnings("ignore", "The number of unique classes")
         if is_labelled.any():
             theirs, own = official[is_labelled], ours[is_labelled]
-            values["macro_f1"] = metrics.f1_score(
+            macro_f1 = metrics.f1_score(
                 theirs, own, labels=np.unique(theirs), average="macro", zero_division=0
             )
         if has_both.any():
-            theirs, own = official[has_both], ours[has_both]
-            values["ari"] = metrics.adjusted_rand_score(theirs, own)
-            values["ami"] = metrics.adjusted_mutual_info_score(theirs, own)
-            values["v_measure"] = metrics.v_measure_score(theirs, own)
-            table = contingency_matrix(theirs, own)
-            precision = float((table**2 / table.sum(axis=0)).sum() / len(own))
-            recall = float((table**2 / table.sum(axis=1, keepdims=True)).sum() / len(own))
-            values["b_cubed_precision"], values["b_cubed_recall"] = precision, recall
-            values["b_cubed_f1"] = 2 * precision * recall / (precision + recall)
-    return found | {name: Estimate(float(value)) for name, value in values.items()}
+            ari = metrics.adjusted_rand_score(official[has_both], ours[has_both])
+            ami = metrics.adjusted_mutual_info_score(official[has_both], ours[has_both])
+    return {
+        "accuracy": _share((official == ours)[is_labelled]),
+        "accuracy_where_both": _share((official == ours)[has_both]),
+        "macro_f1": Estimate(float(macro_f1)),
+        "ari": Estimate(float(ari)),
+        "ami": Estimate(float(ami)),
+    }
 
 
 def _share(is_same: NDArray[np.bool_]) -> Estimate:
@@ -186,18 +200,15 @@ def _label_agreements(
     pairs: Counter[tuple[str | None, str | None]],
 ) -> list[LabelAgreement]:
     official, given = Counter[str | None](), Counter[str | None]()
-    first: dict[str, dict[str | None, ComparedLandmark]] = defaultdict(dict)
-    for one, (theirs, ours) in zip(landmarks, labels, strict=True):
+    first = dict(zip(reversed(labels), reversed(landmarks), strict=True))
+    examples = defaultdict[str, list[dict[str, object]]](list)
+    for pair in sorted(pairs, key=lambda pair: (-pairs[pair], pair[1] or "")):
+        theirs, ours = pair
         if theirs is not None:
-            official[theirs] += 1
-            given[ours] += 1
+            official[theirs] += pairs[pair]
+            given[ours] += pairs[pair]
             if theirs != ours:
-                first[theirs].setdefault(ours, one)
-
-    def examples(label: str) -> tuple[dict[str, object], ...]:
-        order = sorted(first[label], key=lambda ours: (-pairs[label, ours], ours or ""))
-        return tuple(first[label][ours]._asdict() for ours in order[:_EXAMPLES])
-
+                examples[theirs].append(first[pair]._asdict())
     found = [
         LabelAgreement(
             label=label,
@@ -205,9 +216,78 @@ def _label_agreements(
             ours=given[label],
             same=pairs[label, label],
             unlabelled=pairs[label, None],
-            examples=examples(label),
+            examples=tuple(examples[label][:_EXAMPLES]),
         )
         for label in official.keys() | given.keys()
         if label is not None
     ]
     return sorted(found, key=lambda one: (-one.errors, one.label))
+
+
+def find_suspects(
+    landmarks: Sequence[ComparedLandmark], *, peers: int
+) -> tuple[pa.Table, dict[str, int]]:
+    """Finds the official rows that look wrong.
+
+    Args:
+        landmarks: where no class is known, those of the same class are those of the same text, and
+            no votes are asked for.
+        peers: how many other landmarks a row must be compared with at least.
+
+    Returns:
+        Rows of SUSPECTS: by reason, those of most peers first, then by split and landmark; and by
+        reason how many official rows could be tested.
+    """
+    labelled = [one for one in landmarks if one.official_label]
+    by_class = [(one.class_qid or one.class_label, one.official_label, one) for one in labelled]
+    by_label = [(one.official_label, one.official_natural_or_human_made, one) for one in labelled]
+    rows, tested = [], Counter(peers=0, side=0)
+    for one, others, alike, said in _beside_others(by_class, peers):
+        tested["peers"] += 1
+        as_ours = said[one.our_label]
+        has_all_votes = one.votes is None or (one.votes > 0 and not one.votes_against)
+        is_wrong = one.official_label != one.our_label and has_all_votes
+        if is_wrong and alike < _RARE * others and as_ours > _MAJORITY * others:
+            text = f"{one.class_label}"
+            if one.class_qid:
+                text += f" ({one.class_qid}, {one.decision}, {one.votes} of {one.votes} votes)"
+            evidence = (
+                f"its class is {text}; of {others} other landmarks of that class, {as_ours} are "
+                f"officially {one.our_label} and {alike} {one.official_label}"
+            )
+            rows.append((one, "peers", evidence, others, alike, as_ours))
+    for one, others, alike, _ in _beside_others(by_label, peers):
+        tested["side"] += 1
+        if alike < _RARE * others:
+            evidence = (
+                f"{others - alike} of {others} other landmarks that are officially "
+                f"{one.official_label} are not {one.official_natural_or_human_made}"
+            )
+            rows.append((one, "side", evidence, others, alike, others - alike))
+    columns = ("reason", "evidence", "peers", "peers_as_official", "peers_otherwise")
+    told = [one._asdict() | dict(zip(columns, found, strict=True)) for one, *found in rows]
+    order = [("reason", "ascending"), ("peers", "descending")]
+    keys = [("split", "ascending"), ("landmark_id", "ascending")]
+    return pa.Table.from_pylist(told, SUSPECTS.schema).sort_by([*order, *keys]), dict(tested)
+
+
+def _beside_others(
+    known: Iterable[tuple[str | None, str | None, ComparedLandmark]], least: int
+) -> Iterator[tuple[ComparedLandmark, int, int, Counter[str | None]]]:
+    """Yields each landmark that can be tested beside the others of its kind.
+
+    Args:
+        known: of each its kind and what is said of it; one that lacks either is left out.
+        least: how many others there must be.
+
+    Yields:
+        The landmark, its others, those of them of which the same is said, and what is said of all.
+    """
+    told = [each for each in known if None not in each[:2]]
+    said = defaultdict[str | None, Counter[str | None]](Counter)
+    for kind, word, _ in told:
+        said[kind][word] += 1
+    sizes = {kind: each.total() for kind, each in said.items()}
+    for kind, word, one in told:
+        if sizes[kind] > least:
+            yield one, sizes[kind] - 1, said[kind][word] - 1, said[kind]

@@ -54,12 +54,12 @@ def test_a_gain_is_drawn_in_pairs() -> None:
 
 def test_a_spread_has_an_interval_over_seeds_and_one_over_groups() -> None:
     rows = [row(seed=seed, value=value, group_error=0.5) for seed, value in enumerate((1.0, 3.0))]
-    spread = results.spread_over_seeds([*rows, row(value=math.nan)])
-    assert (spread.mean, spread.seeds) == (2, 2)
+    spread = results.Spread.of([*rows, row(value=math.nan)])
+    assert spread.mean == 2
     # Student's t of one degree of freedom, 12.706, times sqrt(2) / sqrt(2).
-    assert (spread.low, spread.high) == pytest.approx((2 - 12.706, 2 + 12.706), rel=1e-4)
-    assert (spread.group_low, spread.group_high) == pytest.approx((2 - 0.98, 2 + 0.98))
-    assert spread.widest == (spread.low, spread.high)
+    assert spread.over_seeds == pytest.approx((2 - 12.706, 2 + 12.706), rel=1e-4)
+    assert spread.over_groups == pytest.approx((2 - 0.98, 2 + 0.98))
+    assert spread.widest == spread.over_seeds
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_spread_has_an_interval_over_seeds_and_one_over_groups() -> None:
 )
 def test_a_verdict_needs_both_intervals(values: list[float], error: float, verdict: str) -> None:
     rows = [row(seed=seed, value=one, group_error=error) for seed, one in enumerate(values)]
-    assert results.spread_over_seeds(rows).verdict == verdict
+    assert results.Spread.of(rows).verdict == verdict
 
 
 def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:

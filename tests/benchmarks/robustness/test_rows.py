@@ -10,12 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.rows import (
+    Rows,
     UnfitRowsError,
-    choosing_rows,
     embedded_table,
     packaged_tables,
     read_rows,
-    split_groups,
     table_of_columns,
 )
 from hgld.errors import InputError
@@ -124,23 +123,22 @@ def test_what_comes_along_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.4, 0.3, 0.3)])
-def test_a_split_tears_no_group_apart_and_has_each_class_everywhere(
+def test_a_split_tears_no_group_apart_and_has_each_label_everywhere(
     shares: tuple[float, ...],
 ) -> None:
     groups = np.repeat(np.arange(20), 3)
-    labels = groups // 5
-    parts = split_groups(labels, groups, shares, np.random.default_rng(0))
+    rows = Rows(np.zeros((60, 1), np.float32), groups // 5, groups)
+    parts = rows.split(shares, np.random.default_rng(0))
     assert sorted(np.concatenate(parts).tolist()) == list(range(60))
-    own = [set(groups[part]) for part in parts]
-    assert sum(map(len, own)) == 20
-    assert all(set(labels[part]) == {0, 1, 2, 3} for part in parts)
+    assert sum(len(np.unique(groups[part])) for part in parts) == 20
+    assert all(set(rows.labels[part]) == {0, 1, 2, 3} for part in parts)
+    trains, chooses = rows.held_out(0)
+    assert (len(trains), len(chooses), len(np.unique(chooses.groups))) == (48, 12, 4)
 
 
 def test_splits_that_cannot_be_are_refused() -> None:
-    alone = np.arange(3)
+    rows = Rows(np.eye(3, dtype=np.float32), np.array([0, 0, 1]), np.arange(3))
     with pytest.raises(UnfitRowsError, match="group"):
-        split_groups(np.array([0, 0, 1]), alone, (0.5, 0.5), np.random.default_rng(0))
-    with pytest.raises(ValueError, match="shares"):
-        split_groups(np.zeros(3, int), alone, (0.5, 0.6), np.random.default_rng(0))
+        rows.split((0.5, 0.5), np.random.default_rng(0))
     with pytest.raises(UnfitRowsError, match="groups"):
-        choosing_rows(np.zeros(3, int), seed=0)
+        rows.take(np.array([0])).held_out(0)

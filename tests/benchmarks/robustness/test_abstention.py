@@ -64,21 +64,6 @@ def test_measures_equal_the_values_by_hand() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_no_score_is_better_than_the_oracle_and_any_order_is_the_mean(table: RowTable) -> None:
-    splits = table.splits
-    found = abstention.judge_queries("q", splits["train"], splits["query"], splits["index"], 0)
-    assert set(found.scores) == {
-        *abstention.SIMPLE_SCORES,
-        *abstention.LEARNED_SCORES,
-        abstention.ORACLE,
-        abstention.RANDOM,
-    }
-    areas = {name: found.main(found.truth, one) for name, one in found.scores.items()}
-    assert max(areas.values()) == areas[abstention.ORACLE]
-    assert areas[abstention.RANDOM] == pytest.approx(found.truth.mean())
-
-
-@pytest.mark.usefixtures("quick")
 def test_a_model_trained_on_train_has_no_held_out_groups(table: RowTable) -> None:
     def tasks(one: RowTable) -> list[str]:
         return [found.group for found in abstention.measure_abstention(one, 0)]

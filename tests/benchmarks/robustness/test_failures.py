@@ -1,12 +1,12 @@
 """Failure prediction: what is classified, what each head learns from, and simple confidences."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from hgld.benchmarks.robustness import failures
 from hgld.benchmarks.robustness.rows import Rows, RowTable, table_of_columns
@@ -41,10 +41,9 @@ def test_every_confidence_is_of_the_same_predictions(table: RowTable) -> None:
     assert found.positives == (~found.truth).sum() > 0
     assert list(richer.scores) == [failures.ALL_TO_CLASSIFIER]
     # As published the head has the 40% that trained the classifier, held out four fifths of 30%.
-    rows = {name: int(found.chosen[name].split(" errors in ")[1].split()[0])
-            for name in failures.LEARNED_CONFIDENCES}  # fmt: skip
-    assert rows[failures.CONFIDNET] == pytest.approx(0.4 * len(task.rows), abs=6)
-    assert rows[failures.LEARNED_CONFIDENCES[1]] == pytest.approx(0.24 * len(task.rows), abs=6)
+    for name, share in zip(failures.LEARNED_CONFIDENCES, (0.4, 0.24), strict=True):
+        rows = int(found.chosen[name].split(" errors in ")[1].split()[0])
+        assert rows == pytest.approx(share * len(task.rows), abs=6)
 
 
 @pytest.mark.usefixtures("quick")
@@ -72,15 +71,10 @@ def test_trust_equals_a_loop_over_known_rows() -> None:
     random = np.random.default_rng(1)
     known, labels = random.normal(size=(40, 3)), np.repeat([0, 2, 5, 9], 10)
     rows, predicted = random.normal(size=(12, 3)), random.choice([0, 2, 5, 9], 12)
-    for row, own, found in zip(
-        rows, predicted, failures.trust_score(rows, predicted, rows_of(known, labels)), strict=True
-    ):
-        nearest = {
-            one: min(math.dist(row, other) for other in known[labels == one])
-            for one in (0, 2, 5, 9)
-        }
-        others = min(value for one, value in nearest.items() if one != own)
-        assert found == pytest.approx(others / nearest[own])
+    scores = failures.trust_score(rows, predicted, rows_of(known, labels))
+    for row, own, found in zip(rows, predicted, scores, strict=True):
+        each = {one: cdist([row], known[labels == one]).min() for one in (0, 2, 5, 9)}
+        assert found == pytest.approx(min(v for k, v in each.items() if k != own) / each[own])
 
 
 def test_a_known_row_is_trusted_and_an_unknown_class_is_not() -> None:

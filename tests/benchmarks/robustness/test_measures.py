@@ -69,17 +69,6 @@ def test_risk_of_ties_is_the_mean_over_their_orders() -> None:
     assert risk_by_coverage(loss, score) == pytest.approx(means, abs=0.02)
 
 
-def test_a_perfect_confidence_has_no_excess_and_a_constant_one_the_error_rate() -> None:
-    correct = np.array([True, True, False, True, False])
-    perfect = failure_measures(correct, correct * 1.0)
-    assert perfect["auroc"] == perfect["ap_success"] == perfect["ap_errors"] == 1
-    assert perfect["fpr_at_95tpr"] == perfect["e_aurc"] == 0
-    constant = failure_measures(correct, np.ones(5))
-    assert constant["auroc"] == 0.5
-    assert constant["aurc"] == constant["ap_errors"] == pytest.approx(0.4)
-    assert constant["fpr_at_95tpr"] == 1
-
-
 def test_where_there_is_nothing_to_tell_apart_it_is_nan() -> None:
     for kinds in ([], [1, 1], [0, 0]):
         assert all(math.isnan(measure(kinds, [0.5] * len(kinds))) for measure in TWO_KINDS)

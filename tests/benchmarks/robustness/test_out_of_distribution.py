@@ -71,14 +71,6 @@ def test_settings_are_those_of_the_best_order_of_the_choosing_rows(table: RowTab
     assert areas[count] == max(areas.values()) == pytest.approx(problem.better(scorers["kNN"]))
 
 
-def test_mahalanobis_is_the_distance_to_the_nearest_mean(table: RowTable) -> None:
-    problem = hold_out_classes(table, 0)
-    scorers, _ = simple_scorers(problem)
-    means = [problem.train.unit[problem.labels == one].mean(axis=0) for one in range(4)]
-    at_means = problem.train._replace(unit=np.stack(means))
-    assert scorers["Mahalanobis"](at_means).max() < 1e-9
-
-
 def test_the_virtual_logit_equals_the_hand_computed_value(table: RowTable) -> None:
     # W = I (2 of 3 dimensions), b = (-1, 0): o = (1, 0, 0). Rows less o: (+-4, 0, 0), (0, +-3, 0),
     # (0, 0, +-1): the residual of two components is the third axis, mean length (1 + 1) / 6 = 1/3.

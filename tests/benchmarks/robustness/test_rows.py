@@ -43,18 +43,12 @@ def test_parquet_and_npz_give_the_same_rows(columns: Columns, tmp_path: Path) ->
 
 
 def test_without_splits_and_groups_all_rows_train_and_each_is_a_group() -> None:
-    columns = {"embedding": np.eye(4), "label": np.array([5, 7, 5, 7])}
+    texts = {"label": np.array([5, 7, 5, 7]), "kind": np.array(list("baab"))}
+    columns = {"embedding": np.eye(4), **texts}
     (rows,) = table_of_columns(columns, "mine", "a file").splits.values()
     assert rows.labels.tolist() == [0, 1, 0, 1]
-    assert rows.levels.tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
+    assert rows.levels.tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 1, 1]]
     assert len(np.unique(rows.groups)) == 4
-
-
-def test_levels_are_group_label_and_kind() -> None:
-    texts = {"group": "xxyz", "label": "bbac", "kind": "nnnh"}
-    columns = {name: np.array(list(text)) for name, text in texts.items()}
-    table = table_of_columns({**columns, "embedding": np.eye(4)}, "mine", "a file")
-    assert table.splits["train"].levels.tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 1], [2, 2, 0]]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
@@ -16,7 +17,7 @@ from hgld.benchmarks.robustness import networks
 from hgld.benchmarks.robustness.measures import area_under_precision_recall, failure_measures
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
 from hgld.benchmarks.robustness.results import Measured
-from hgld.benchmarks.robustness.rows import LEAST_ROWS, Features, Numbers, Rows, RowTable
+from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable
 from hgld.errors import InputError
 
 MAX_PROBABILITY = "Maximum class probability"
@@ -156,7 +157,7 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
     return found
 
 
-def trust_score(features: Features, predicted: Numbers, known: Rows) -> Values:
+def trust_score(features: NDArray[np.floating], predicted: Numbers, known: Rows) -> Values:
     """Distance to the nearest other class, divided by that to the predicted class.
 
     t(x) = d(x, other than h(x)) / d(x, h(x)), where d(x, c) is the Euclidean distance to the

@@ -116,9 +116,8 @@ def fit_classifier(
         optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
         for _ in range(settings.epochs):
             for batch in torch.split(torch.randperm(len(labels)), 64):
-                take_step(
-                    optimiser, functional.cross_entropy(model(features[batch]), labels[batch])
-                )
+                loss = functional.cross_entropy(model(features[batch]), labels[batch])
+                take_step(optimiser, loss)
     return model.eval().requires_grad_(requires_grad=False)
 
 

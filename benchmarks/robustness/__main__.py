@@ -23,15 +23,8 @@ from typing import Any
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.robustness.page import render_page
 from hgld.benchmarks.robustness.results import ResultRow, write_results
-from hgld.benchmarks.robustness.rows import (
-    PARTS,
-    RowTable,
-    embedded_table,
-    packaged_tables,
-    read_rows,
-)
-from hgld.benchmarks.robustness.segmentation import SEGMENTATION
-from hgld.benchmarks.robustness.units import Unit, measured
+from hgld.benchmarks.robustness.rows import RowTable, embedded_table, packaged_tables, read_rows
+from hgld.benchmarks.robustness.units import MEASURES, Unit, measured
 from hgld.engine.files import write_text
 from hgld.errors import HgldError, InputError
 
@@ -76,11 +69,8 @@ def tables_of(options: argparse.Namespace) -> list[RowTable]:
     if far and not options.embeddings:
         raise InputError("--far must come with --embeddings; in a table a far set is a split")
     own = [replace(one, is_trained_on_train=one.name in options.trained_on_train) for one in found]
-    return [*(packaged_tables() if _has_packaged(options) else []), *own]
-
-
-def _has_packaged(options: argparse.Namespace) -> bool:
-    return bool(options.packaged or not (options.tables or options.embeddings))
+    is_packaged = options.packaged or not own
+    return [*(packaged_tables() if is_packaged else []), *own]
 
 
 def _measure_all(options: argparse.Namespace, command: str) -> None:
@@ -89,10 +79,9 @@ def _measure_all(options: argparse.Namespace, command: str) -> None:
         (part, table, seed)
         for seed, table in itertools.product(options.seeds, tables)
         for part in table.parts
-        if part in options.parts
+        # The segmentation is an example: three seeds are enough.
+        if part in options.parts and (part != "segmentation" or seed in options.seeds[:3])
     ]
-    if SEGMENTATION in options.parts and _has_packaged(options):
-        units += [(SEGMENTATION, None, seed) for seed in options.seeds[:3]]
     metadata = {
         **describe_environment(_PACKAGES),
         "command": command,
@@ -115,7 +104,7 @@ def _named(text: str) -> tuple[str, Path]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    add, parts = parser.add_argument, (*PARTS, SEGMENTATION)
+    add = parser.add_argument
     more: dict[str, Any] = {"action": "append", "default": []}
     add("tables", nargs="*", metavar="[NAME=]FILE", help="tables of rows, parquet or .npz")
     add("--labels", help="a build, or anything else that hgld.load takes")
@@ -128,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="CSV file to write")
     add("--page", type=Path, required=True, help="HTML file to write")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    add("--parts", nargs="+", choices=parts, default=parts)
+    add("--parts", nargs="+", choices=MEASURES, default=list(MEASURES))
     add("--workers", type=int, default=2, help="processes")
     return parser
 

@@ -13,28 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hgld.benchmarks.robustness.failures import negative_entropy
-from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_coverage_curve
+from hgld.benchmarks.robustness.failures import margin, negative_entropy
+from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_by_coverage
 from hgld.benchmarks.robustness.networks import ChoosingRows, Values, choose_head
-from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
-from hgld.benchmarks.robustness.rows import (
-    Features,
-    Numbers,
-    Rows,
-    RowTable,
-    UnfitRowsError,
-    split_groups,
-    unit_rows,
-)
+from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.rows import Features, Numbers, Rows, RowTable, UnfitRowsError
 from hgld.metrics import EvaluationSettings, evaluate
 
-ABSTENTION = "abstention"
 ORACLE, RANDOM = "Oracle order", "Random order"
 """The bounds: queries in the order of their H-AP, and in any order."""
 SIMPLE_SCORES = ("Nearest similarity", "Group margin", "Group entropy")
 LEARNED_SCORES = ("Head on the list", "Head on the embedding")
 """Heads that predict the H-AP of a query: from its nearest similarities, and from its embedding."""
-AREA = "area"
 COVERAGES = tuple(percent / 100 for percent in range(10, 101, 10))
 """Shares answered at which the H-AP is told."""
 
@@ -60,7 +50,7 @@ class Searched(NamedTuple):
     """(Q,) in [0, 1]."""
 
 
-def measure_abstention(table: RowTable, seed: int) -> Iterator[ResultRow]:
+def measure_abstention(table: RowTable, seed: int) -> Iterator[Measured]:
     """Yields the results of every score, for each way that a table has to learn and to measure.
 
     On the queries heads and thresholds are learned from the training images, or from the index:
@@ -82,8 +72,7 @@ def measure_abstention(table: RowTable, seed: int) -> Iterator[ResultRow]:
         several = np.bincount(learned.groups)[learned.groups] > 1
         if len(np.unique(learned.groups[several])) >= _LEAST_GROUPS:
             index = None if queries is None else table.splits["index"]
-            found = judge_queries(name, learned, queries, index, seed)
-            yield from result_rows(ABSTENTION, table.name, seed, found)
+            yield judge_queries(name, learned, queries, index, seed)
 
 
 def judge_queries(
@@ -103,7 +92,7 @@ def judge_queries(
     """
     shares = (0.4, 0.3, 0.3) if queries is None else (0.5, 0.5)
     random = np.random.default_rng(seed)
-    parts = split_groups(np.zeros_like(learned.groups), learned.groups, shares, random)
+    parts = learned.split(shares, random, each_label=False)
     fitting, validation, *held_out = (search(learned.take(part)) for part in parts)
     measured = search(queries, index) if queries is not None else held_out[0]
     better: Callable[[Values], float] = partial(answered_area, validation.h_ap)
@@ -120,7 +109,7 @@ def judge_queries(
     def scores_of(asked: Searched) -> dict[str, Values]:
         simple = (
             asked.best.max(axis=1),
-            group_margin(asked.best),
+            margin(asked.best),
             negative_group_entropy(asked.best, temperature),
         )
         learned = heads[0].confidence(asked.nearest), heads[1].confidence(asked.embeddings)
@@ -141,7 +130,7 @@ def judge_queries(
         scores=scores | bounds,
         measure=abstention_measures,
         main=answered_area,
-        main_name=AREA,
+        main_name="area",
         subjects=LEARNED_SCORES,
         rivals=SIMPLE_SCORES,
         positives=len(measured.h_ap),
@@ -164,7 +153,7 @@ def search(queries: Rows, index: Rows | None = None) -> Searched:
         UnfitRowsError: an index of fewer than two groups.
     """
     searched = queries if index is None else index
-    asked, found = (unit_rows(one.features).astype(np.float32) for one in (queries, searched))
+    asked, found = (one.unit.astype(np.float32) for one in (queries, searched))
     similarity = (asked @ found.T).astype(np.float64)
     ids = list(range(len(similarity))) if index is None else None
     if index is None:
@@ -204,28 +193,6 @@ def best_by_group(similarity: NDArray[np.floating], groups: Numbers) -> Values:
     if (np.isfinite(best).sum(axis=1) < 2).any():  # noqa: PLR2004 - a nearest and a next
         raise UnfitRowsError("the index must have images of two groups or more for each query")
     return best
-
-
-def group_margin(best: Values) -> Values:
-    """Similarity of the nearest image minus that of the nearest one of another group.
-
-    Args:
-        best: (Q, M) of `best_by_group`.
-
-    Returns:
-        (Q,) at least 0.
-
-    Example:
-        >>> group_margin(np.array([[0.5, 0.75, 0.25]])).tolist()
-        [0.25]
-
-    Source:
-        After Lowe, Distinctive Image Features from Scale-Invariant Keypoints, IJCV 2004, section
-        7.1, who takes the ratio of distances to the nearest and to the next object.
-    """
-    second, first = np.partition(best, -2, axis=1)[:, -2:].T
-    margin: Values = first - second
-    return margin
 
 
 def negative_group_entropy(best: Values, temperature: float) -> Values:
@@ -272,16 +239,12 @@ def abstention_measures(h_ap: NDArray[Any], score: Values) -> dict[str, float]:
         that of the H-AP (1), NaN where all queries are equally good; and `h_ap_10` to `h_ap_100`,
         mean H-AP of so many percent of the queries, the surest.
     """
-    curve = risk_coverage_curve(1 - h_ap, score)
-    best = answered_area(h_ap, h_ap)
-    mean = float(h_ap.mean())
-    area = answered_area(h_ap, score)
-    found = {
-        AREA: area,
-        "share_of_oracle": (area - mean) / (best - mean) if best > mean else np.nan,
-    }
-    risks = np.interp(COVERAGES, curve.coverage, curve.risk)
+    mean, area, best = float(h_ap.mean()), answered_area(h_ap, score), answered_area(h_ap, h_ap)
+    share = (area - mean) / (best - mean) if best > mean else np.nan
+    coverages = np.arange(1, len(h_ap) + 1) / len(h_ap)
+    risks = np.interp(COVERAGES, coverages, risk_by_coverage(1 - h_ap, score))
     names = (f"h_ap_{round(100 * share)}" for share in COVERAGES)
+    found = {"area": area, "share_of_oracle": share}
     return found | dict(zip(names, (1 - risks).tolist(), strict=True))
 
 

@@ -46,39 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         pairs = (text.partition("=") for text in options.far)
         far = {name: _pictures(Path(folder)) for name, _, folder in pairs}
-        model = _model(options.model, options.recipe)
-        table = embedded_rows(model, options.labels, options.images, far)
+        model, data, parts = _model(options.model, options.recipe), load(options.labels), []
+        for split in ("train", "index", "query"):
+            pictures = data[split].torch(options.images)
+            own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
+            parts.append(_rows(model, own, label_columns(data[split], split)))
+        for name, files in far.items():
+            parts.append(_rows(model, files, {"split": [name] * len(files)}))
+        table = pa.concat_tables(parts, promote_options="default")
         pq.write_table(table, options.out, compression="zstd")
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def embedded_rows(
-    model: EmbeddingModel, labels: str, images: Path, far: Mapping[str, Sequence[AnyImage]]
-) -> pa.Table:
-    """Embeds the labelled pictures, and others, as a table that `read_rows` reads.
-
-    Args:
-        model: a convolutional network.
-        labels: what `hgld.load` takes.
-        images: folder of the splits' pictures.
-        far: other pictures, by the name of the far set.
-
-    Raises:
-        InputError: a picture is missing or damaged, or the backbone gives no feature map.
-    """
-    data = load(labels)
-    parts = []
-    for split in ("train", "index", "query"):
-        pictures = data[split].torch(images)
-        own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
-        parts.append(_rows(model, own, label_columns(data[split], split)))
-    for name, files in far.items():
-        nothing = dict.fromkeys(("group", "label", "kind"), [None] * len(files))
-        parts.append(_rows(model, files, {**nothing, "split": [name] * len(files)}))
-    return pa.concat_tables(parts, promote_options="default")
 
 
 def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:

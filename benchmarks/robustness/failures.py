@@ -16,19 +16,10 @@ from sklearn.neighbors import NearestNeighbors
 from hgld.benchmarks.robustness import networks
 from hgld.benchmarks.robustness.measures import area_under_precision_recall, failure_measures
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
-from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
-from hgld.benchmarks.robustness.rows import (
-    LEAST_ROWS,
-    Numbers,
-    Rows,
-    RowTable,
-    UnfitRowsError,
-    choosing_rows,
-    split_groups,
-)
+from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable
 from hgld.errors import InputError
 
-FAILURES = "failures"
 MAX_PROBABILITY = "Maximum class probability"
 TRUST = "Trust score"
 SIMPLE_CONFIDENCES = (MAX_PROBABILITY, "Entropy", "Margin", "MC dropout", TRUST)
@@ -51,9 +42,9 @@ class Classification(NamedTuple):
     name: str
     """As a reader sees it."""
     rows: Rows
-    """Labels are classes from 0 to C - 1."""
-    together: Numbers
-    """(N,) rows of one number come into one part of a split."""
+    """Labels are classes from 0 to C - 1; rows of a group come into one part of a split."""
+    drawn: Numbers
+    """(N,) groups that intervals draw."""
 
 
 def classifications(table: RowTable) -> list[Classification]:
@@ -70,10 +61,9 @@ def classifications(table: RowTable) -> list[Classification]:
     Raises:
         InputError: logits have not a column for each label of train.
     """
-    rows = table.unseen
+    rows, names = table.unseen, np.unique(table.splits["train"].labels)
     alone, every = np.arange(len(rows)), np.ones(len(rows), dtype=np.bool_)
     tasks = [("label", rows.labels, every, alone)]
-    names = np.unique(table.splits["train"].labels)
     if rows.logits is not None:
         if rows.logits.shape[1] != len(names):
             raise InputError(
@@ -87,16 +77,16 @@ def classifications(table: RowTable) -> list[Classification]:
         tasks += [("group", rows.groups, every, alone)]
         tasks += [("label of unseen groups", rows.labels, enough, rows.groups)]
     found = []
-    for name, labels, usable, together in tasks:
-        kept = usable & (np.bincount(labels)[labels] >= LEAST_ROWS)
-        own = dataclasses.replace(rows, labels=labels).take(kept)
-        classes = np.unique(own.labels) if rows.logits is None else names
-        if len(classes) > 1 and len(own):
-            found.append(Classification(name, own.of_labels(classes), together[kept]))
+    for name, labels, wanted, together in tasks:
+        kept = wanted & (np.bincount(labels)[labels] >= LEAST_ROWS)
+        own = dataclasses.replace(rows, labels=labels, groups=together).take(kept)
+        if len(classes := np.unique(own.labels)) > 1:
+            own = own.of_labels(classes if rows.logits is None else names)
+            found.append(Classification(name, own, rows.groups[kept]))
     return found
 
 
-def measure_failures(table: RowTable, seed: int) -> Iterator[ResultRow]:
+def measure_failures(table: RowTable, seed: int) -> Iterator[Measured]:
     """Yields the results of every confidence, for each classification of a table.
 
     Args:
@@ -104,8 +94,7 @@ def measure_failures(table: RowTable, seed: int) -> Iterator[ResultRow]:
         seed: of the split and of all weights.
     """
     for task in classifications(table):
-        for found in predict_failures(task, seed):
-            yield from result_rows(FAILURES, table.name, seed, found)
+        yield from predict_failures(task, seed)
 
 
 def predict_failures(task: Classification, seed: int) -> list[Measured]:
@@ -123,43 +112,52 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
         The confidences of the measured rows, `truth` whether the prediction is right; and the same
         of a classifier that has the head's part too.
     """
-    random = np.random.default_rng(seed)
-    together = task.together
-    parts = split_groups(task.rows.labels, together, _SHARES, random)
-    training, held_out, test = (task.rows.take(part) for part in parts)
-    model, described = _classifier(training, task.rows, together[parts[0]], seed)
-    chooses = choosing_rows(together[parts[1]], seed)
-    fitting, asked = held_out.take(~chooses), held_out.take(chooses)
-    tcp = networks.true_class_probability(model, asked)
-    better = networks.order_of_errors(tcp, is_right(model, asked))
+    parts = task.rows.split(_SHARES, np.random.default_rng(seed))
+    training, others, test = map(task.rows.take, parts)
+
+    def judged(
+        model: FeatureClassifier, scores: dict[str, Values], chosen: dict[str, str]
+    ) -> Measured:
+        truth = is_right(model, test)
+        return Measured(
+            group=task.name,
+            truth=truth,
+            groups=task.drawn[parts[2]],
+            scores=scores,
+            measure=failure_measures,
+            main=lambda right, score: area_under_precision_recall(~right, -score),
+            main_name="ap_errors",
+            subjects=LEARNED_CONFIDENCES,
+            rivals=SIMPLE_CONFIDENCES,
+            positives=int((~truth).sum()),
+            chosen=chosen,
+        )
+
+    model, described = _classifier(training, task.rows, seed)
+    fitting, asked = others.held_out(seed)
     scores = _simple_confidences(model, training, test, seed)
     chosen = dict.fromkeys(scores, described)
     heads = networks.HEADS
     learners = {CONFIDNET: (training, heads[:1]), CONFIDNET_HELD_OUT: (fitting, heads)}
     if task.rows.logits is not None:
         del learners[CONFIDNET]
-    choosing = networks.ChoosingRows(model.hidden(asked.features), better)
+    choosing = networks.order_of_errors(model, asked)
     for method, (rows, grid) in learners.items():
         tcp = networks.true_class_probability(model, rows)
         head = networks.choose_head(model.hidden(rows.features), tcp, choosing, seed, grid)
         wrong = int((~is_right(model, rows)).sum())
         scores[method] = head.confidence(model.hidden(test.features))
         chosen[method] = f"{head}; {wrong} errors in {len(rows)} rows"
-    found = [_measured(task.name, model, test, scores, chosen)]
+    found = [judged(model, scores, chosen)]
     if task.rows.logits is None:
-        both = np.sort(np.concatenate(parts[:2]))
-        model, settings = _classifier(task.rows.take(both), task.rows, together[both], seed)
+        both = task.rows.take(np.sort(np.concatenate(parts[:2])))
+        model, described = _classifier(both, task.rows, seed)
         scores = {ALL_TO_CLASSIFIER: model.probabilities(test.features).max(axis=1)}
-        found.append(_measured(task.name, model, test, scores, {ALL_TO_CLASSIFIER: settings}))
+        found.append(judged(model, scores, {ALL_TO_CLASSIFIER: described}))
     return found
 
 
-def trust_score(
-    features: NDArray[np.floating],
-    predicted: Numbers,
-    known: NDArray[np.floating],
-    known_labels: Numbers,
-) -> Values:
+def trust_score(features: NDArray[np.floating], predicted: Numbers, known: Rows) -> Values:
     """Distance to the nearest other class, divided by that to the predicted class.
 
     t(x) = d(x, other than h(x)) / d(x, h(x)), where d(x, c) is the Euclidean distance to the
@@ -168,31 +166,25 @@ def trust_score(
     Args:
         features: (N, D).
         predicted: (N,) predicted classes.
-        known: (M, D) rows that the classifier was trained on.
-        known_labels: (M,) their true classes, two or more.
+        known: rows that the classifier was trained on, with their true classes, two or more.
 
     Returns:
         (N,) above or equal to 0; above 1 where the predicted class is the nearest. A predicted
         class of no known row is infinitely far: 0.
 
-    Raises:
-        UnfitRowsError: fewer than two known classes.
-
     Example:
-        >>> known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
-        >>> trust_score(np.array([[1.0]]), np.array([0]), known, labels).round(6).tolist()
+        >>> known = Rows(np.array([[0.0], [4.0]]), np.arange(2), np.arange(2))
+        >>> trust_score(np.array([[1.0]]), np.array([0]), known).round(6).tolist()
         [3.0]
 
     Source:
         Jiang, Kim, Guan, Gupta, To Trust Or Not To Trust A Classifier, NeurIPS 2018, algorithms 1
         and 2.
     """
-    classes = np.unique(known_labels)
-    if len(classes) < 2:  # noqa: PLR2004
-        raise UnfitRowsError(f"known_labels must have two classes or more, got {len(classes)}")
-    distances = np.full((len(features), max(int(classes.max()), int(predicted.max())) + 1), np.inf)
-    for label in classes:
-        search = NearestNeighbors(n_neighbors=1).fit(known[known_labels == label])
+    last = max(int(known.labels.max()), int(predicted.max()))
+    distances = np.full((len(features), last + 1), np.inf)
+    for label in np.unique(known.labels):
+        search = NearestNeighbors(n_neighbors=1).fit(known.features[known.labels == label])
         distances[:, label] = search.kneighbors(features)[0][:, 0]
     own = predicted[:, None]
     to_own = np.take_along_axis(distances, own, axis=1)[:, 0]
@@ -217,19 +209,39 @@ def negative_entropy(probabilities: Values) -> Values:
     return np.asarray(0.0 - entropy(probabilities, axis=1))
 
 
+def margin(values: Values) -> Values:
+    """Greatest value of each row less the next.
+
+    Args:
+        values: (N, C) probabilities of the classes, or similarities of the nearest image by group.
+
+    Returns:
+        (N,) at least 0.
+
+    Example:
+        >>> margin(np.array([[0.5, 0.75, 0.25]])).tolist()
+        [0.25]
+
+    Source:
+        Of similarities: after Lowe, Distinctive Image Features from Scale-Invariant Keypoints,
+        IJCV 2004, section 7.1, who takes the ratio of distances to the nearest and next object.
+    """
+    second, first = np.partition(values, -2, axis=1)[:, -2:].T
+    return np.asarray(first - second)
+
+
 def _simple_confidences(
     model: FeatureClassifier, training: Rows, asked: Rows, seed: int
 ) -> dict[str, Values]:
     """Returns the confidences that learn nothing of errors; all are higher where it is surer."""
     probabilities = model.probabilities(asked.features)
-    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
     predicted = probabilities.argmax(axis=1)
-    hidden = model.hidden(asked.features), predicted, model.hidden(training.features)
+    known = dataclasses.replace(training, features=model.hidden(training.features))
     found = {
-        MAX_PROBABILITY: first,
+        MAX_PROBABILITY: probabilities.max(axis=1),
         "Entropy": negative_entropy(probabilities),
-        "Margin": first - second,
-        TRUST: trust_score(*hidden, training.labels),
+        "Margin": margin(probabilities),
+        TRUST: trust_score(model.hidden(asked.features), predicted, known),
     }
     if model.dropout.p:
         dropped = model.probabilities(asked.features, passes=_PASSES, seed=seed)
@@ -237,34 +249,8 @@ def _simple_confidences(
     return found
 
 
-def _classifier(
-    training: Rows, every: Rows, together: Numbers, seed: int
-) -> tuple[FeatureClassifier, str]:
+def _classifier(training: Rows, every: Rows, seed: int) -> tuple[FeatureClassifier, str]:
     if every.logits is not None:
         return networks.own_classifier(every.features, every.logits), "the model's own classifier"
-    rows = dataclasses.replace(training, groups=together)
-    model, settings = networks.choose_classifier(rows, int(every.labels.max()) + 1, seed)
+    model, settings = networks.choose_classifier(training, int(every.labels.max()) + 1, seed)
     return model, str(settings)
-
-
-def _measured(
-    name: str,
-    model: FeatureClassifier,
-    test: Rows,
-    scores: dict[str, Values],
-    chosen: dict[str, str],
-) -> Measured:
-    truth = is_right(model, test)
-    return Measured(
-        group=name,
-        truth=truth,
-        groups=test.groups,
-        scores=scores,
-        measure=failure_measures,
-        main=lambda right, score: area_under_precision_recall(~right, -score),
-        main_name="ap_errors",
-        subjects=LEARNED_CONFIDENCES,
-        rivals=SIMPLE_CONFIDENCES,
-        positives=int((~truth).sum()),
-        chosen=chosen,
-    )

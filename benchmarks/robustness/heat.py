@@ -6,21 +6,20 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from hgld.benchmarks.robustness.networks import take_step
 from hgld.benchmarks.robustness.rows import UnfitRowsError
 
 Energy = Callable[[Tensor], Tensor]
 """From rows (N, D) to an energy of each, (N,)."""
 Sample = Callable[[int, torch.Generator], Tensor]
 """From a count and a generator to rows (count, D) float64."""
-Part = Callable[[Any], NDArray[np.float64]]
-"""What of a row a prior sees."""
 Energies = NDArray[np.float64]
 
 _PUBLISHED_ROWS = 50_000
@@ -170,6 +169,16 @@ def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMix
     )
 
 
+class Prior(NamedTuple):
+    """A simple energy that a network corrects."""
+
+    energy: Energy
+    """Differentiable."""
+    sample: Sample
+    """Of rows where negatives begin."""
+    settings: CorrectionSettings
+
+
 @dataclass(frozen=True, slots=True)
 class CorrectedEnergy:
     """E(z) = E_prior(z) / temperature + network(z)."""
@@ -188,12 +197,7 @@ class CorrectedEnergy:
 
 
 def train_correction(
-    prior: Energy,
-    sample: Sample,
-    rows: NDArray[np.floating],
-    settings: CorrectionSettings,
-    chooses: Callable[[CorrectedEnergy], float],
-    seed: int,
+    prior: Prior, rows: NDArray[np.floating], chooses: Callable[[Energy], float], seed: int
 ) -> CorrectedEnergy:
     """Trains the correction of a prior by contrastive divergence.
 
@@ -202,10 +206,8 @@ def train_correction(
     mean f(z) - mean f(z') + l2 (mean f(z)^2 + mean f(z')^2), f the network.
 
     Args:
-        prior: energy, differentiable.
-        sample: from a count and a generator to rows (count, D) float64 where negatives begin.
+        prior: its energy, where negatives begin, and how its correction is trained.
         rows: (N, D), of the training classes.
-        settings: how long and how.
         chooses: how good an energy is on rows that train nothing, higher is better.
         seed: of the weights, the order, the negatives. The same gives the same bits on one machine
             and number of threads.
@@ -221,9 +223,9 @@ def train_correction(
         of the rate after half of the epochs. The choice of the epoch and the rate are ours.
     """
     real = torch.from_numpy(rows).double()
-    random = torch.Generator().manual_seed(seed)
+    settings, random = prior.settings, torch.Generator().manual_seed(seed)
     network = build_correction(real.shape[1], settings, seed)
-    energy = CorrectedEnergy(prior, network, settings.temperature)
+    energy = CorrectedEnergy(prior.energy, network, settings.temperature)
     best = dataclasses.replace(energy, network=copy.deepcopy(network))
     rate = fitted_rate(settings, len(real))
     optimiser = torch.optim.Adam(network.parameters(), rate, betas=(0.0, 0.999))
@@ -232,13 +234,11 @@ def train_correction(
     for epoch in range(1, settings.epochs + 1):
         order = torch.randperm(len(real), generator=random)
         for batch in torch.split(real[order], settings.batch_size):
-            start = sample(len(batch), random)
+            start = prior.sample(len(batch), random)
             moved = langevin_steps(energy, start, settings, random)
             known, negatives = (_shaken(one, random) for one in (batch, torch.cat([moved, start])))
             loss = contrastive_divergence(network, known, negatives, l2=settings.l2)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
+            take_step(optimiser, loss)
         if not loss.isfinite():
             raise UnfitRowsError(f"training HEAT diverged in epoch {epoch}; scale the embeddings")
         slower.step()
@@ -342,14 +342,11 @@ def compose_energies(train: Energies, energies: Energies) -> Energies:
     log ((1/P) sum_p exp(beta s_p)) / beta as beta goes to 0.
 
     Args:
-        train: (M, P), P energies of the training rows.
+        train: (M, P), P energies of the training rows, each of which varies.
         energies: (N, P) of any rows.
 
     Returns:
         (N,) float64; (0,) of no rows.
-
-    Raises:
-        UnfitRowsError: an energy is the same for all training rows.
 
     Example:
         >>> train, rows = np.array([[-1.0, -1.0], [1.0, 1.0]]), np.array([[1.0, 3.0]])
@@ -359,9 +356,4 @@ def compose_energies(train: Energies, energies: Energies) -> Energies:
     Source:
         Lafon, Ramzi, Rambour, Thome, ICML 2023, its composition of energies.
     """
-    deviations = train.std(axis=0)
-    if not (deviations > 0).all():
-        raise UnfitRowsError(
-            "every energy must vary over the training rows; leave out what does not"
-        )
-    return np.asarray(((energies - train.mean(axis=0)) / deviations).sum(axis=1))
+    return np.asarray(((energies - train.mean(axis=0)) / train.std(axis=0)).sum(axis=1))

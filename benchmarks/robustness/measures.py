@@ -5,8 +5,6 @@ the distribution (positive) or from outside? Every function gives a float, and N
 nothing to tell apart. Rows of equal score are taken together, never in the order of the file.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -27,7 +25,7 @@ def area_under_roc(is_positive: ArrayLike, score: ArrayLike) -> float:
         In [0, 1], 0.5 by chance; NaN without a positive or without a negative.
 
     Raises:
-        ValueError: shapes differ, a score is not finite, or a value is neither 0 nor 1.
+        ValueError: shapes differ, or a value is not finite.
 
     Example:
         >>> area_under_roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1])  # (1 + 1 + 1/2 + 1) / 4
@@ -100,16 +98,7 @@ def false_positive_rate(is_positive: ArrayLike, score: ArrayLike) -> float:
     return float(false[np.argmax(true >= _PASSING)])
 
 
-class RiskCoverage(NamedTuple):
-    """Mean loss of the rows that are answered, by how many are."""
-
-    coverage: _Values
-    """(N,) shares of the rows answered: 1/N, 2/N, ..., 1."""
-    risk: _Values
-    """(N,) mean loss of so many rows of highest confidence."""
-
-
-def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
+def risk_by_coverage(loss: ArrayLike, confidence: ArrayLike) -> _Values:
     """Mean loss of the k most confident rows, for each k.
 
     risk(k) = (1/k) sum of the loss of the k rows of highest confidence. Among rows of equal
@@ -121,13 +110,13 @@ def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
         confidence: (N,) finite, higher where less loss is expected.
 
     Returns:
-        The curve; empty without rows.
+        (N,) where 1/N, 2/N, ..., 1 of the rows are answered; (0,) without rows.
 
     Raises:
         ValueError: shapes differ, or a value is not finite.
 
     Example:
-        >>> risk_coverage_curve([0, 1, 0, 1], [0.9, 0.8, 0.8, 0.1]).risk.tolist()
+        >>> risk_by_coverage([0, 1, 0, 1], [0.9, 0.8, 0.8, 0.1]).tolist()
         [0.0, 0.25, 0.333..., 0.5]
 
     Source:
@@ -136,10 +125,8 @@ def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
     losses, scores = _pair(loss, confidence)
     _, group, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
     means = np.bincount(group, losses, minlength=len(sizes)) / np.maximum(sizes, 1)
-    count = np.arange(1, len(losses) + 1)
-    return RiskCoverage(
-        coverage=count / max(len(losses), 1), risk=np.cumsum(np.repeat(means, sizes)) / count
-    )
+    risks: _Values = np.cumsum(np.repeat(means, sizes)) / np.arange(1, len(losses) + 1)
+    return risks
 
 
 def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
@@ -156,7 +143,7 @@ def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
         The lower, the better; the mean loss by chance. NaN without rows.
 
     Raises:
-        ValueError: as for `risk_coverage_curve`.
+        ValueError: as for `risk_by_coverage`.
 
     Example:
         >>> area_under_risk_coverage([0, 1], [0.9, 0.1])  # (0 + 1/2) / 2
@@ -166,7 +153,7 @@ def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
         Geifman, Uziel, El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers,
         ICLR 2019, section 3.
     """
-    risk = risk_coverage_curve(loss, confidence).risk
+    risk = risk_by_coverage(loss, confidence)
     return float(risk.mean()) if len(risk) else np.nan
 
 
@@ -184,7 +171,7 @@ def excess_area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> f
         0 for the best order, and never below; NaN without rows.
 
     Raises:
-        ValueError: as for `risk_coverage_curve`.
+        ValueError: as for `risk_by_coverage`.
 
     Example:
         >>> excess_area_under_risk_coverage([0, 1], [0.1, 0.9])  # (1 + 1/2) / 2 - 1/4
@@ -280,6 +267,4 @@ def _pair(left: ArrayLike, right: ArrayLike) -> tuple[_Values, _Values]:
 def _both_kinds(is_positive: ArrayLike, score: ArrayLike) -> tuple[_Values, _Values] | None:
     """Returns the same of positives and scores; None without a positive or a negative."""
     positive, scores = _pair(is_positive, score)
-    if not np.isin(positive, (0, 1)).all():
-        raise ValueError("is_positive must hold 0 and 1 only; compare labels first")
     return (positive, scores) if 0 < positive.sum() < len(positive) else None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.benchmarks.robustness.measures import area_under_precision_recall
-from hgld.benchmarks.robustness.rows import Features, Rows, UnfitRowsError, choosing_rows
+from hgld.benchmarks.robustness.rows import Features, Rows, UnfitRowsError
 
 Values = NDArray[np.float64]
 
@@ -116,7 +116,8 @@ def fit_classifier(
         optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
         for _ in range(settings.epochs):
             for batch in torch.split(torch.randperm(len(labels)), 64):
-                _step(optimiser, functional.cross_entropy(model(features[batch]), labels[batch]))
+                loss = functional.cross_entropy(model(features[batch]), labels[batch])
+                take_step(optimiser, loss)
     return model.eval().requires_grad_(requires_grad=False)
 
 
@@ -133,8 +134,7 @@ def choose_classifier(
     Returns:
         The classifier, and what it was fitted with.
     """
-    chooses = choosing_rows(rows.groups, seed)
-    fitted, asked = rows.take(~chooses), rows.take(chooses)
+    fitted, asked = rows.held_out(seed)
 
     def likelihood(one: ClassifierSettings) -> float:
         return mean_log_probability(fit_classifier(fitted, classes, one, seed), asked)
@@ -264,18 +264,19 @@ class ChoosingRows(NamedTuple):
     """From their confidence to a number that is higher where it is better."""
 
 
-def order_of_errors(target: Values, is_correct: NDArray[np.bool_]) -> Callable[[Values], float]:
+def order_of_errors(model: FeatureClassifier, rows: Rows) -> ChoosingRows:
     """Returns what the published code chooses the epoch by: the AP of errors on validation rows.
 
     Where these are all right, or all wrong, it is minus the square error of the TCP.
     """
+    target, right = true_class_probability(model, rows), is_right(model, rows)
 
     def better(confidence: Values) -> float:
-        if is_correct.all() or not is_correct.any():
+        if right.all() or not right.any():
             return -float(np.square(confidence - target).mean())
-        return area_under_precision_recall(~is_correct, -confidence)
+        return area_under_precision_recall(~right, -confidence)
 
-    return better
+    return ChoosingRows(model.hidden(rows.features), better)
 
 
 def fit_head(
@@ -304,17 +305,12 @@ def fit_head(
     Returns:
         The head of the epoch that is best on the rows that choose.
 
-    Raises:
-        ValueError: shapes differ, there is no row, or a target is not in [0, 1].
-
     Source:
         Corbiere et al., Addressing Failure Prediction by Learning Model Confidence, NeurIPS 2019,
         equation 3 and section 4; the adversary: Corbiere, Thome, Saporta, Vu, Cord, Perez,
         Confidence Estimation via Auxiliary Models, TPAMI 2021, there on maps of a segmentation.
         Their second phase, which trains a copy of the encoder on, is left out: ours is frozen.
     """
-    if len(features) != len(target) or not ((target >= 0) & (target <= 1)).all() or not len(target):
-        raise ValueError(f"target must be (N,) in [0, 1] for N rows, got {target.shape}")
     inputs, wanted = torch.from_numpy(features), torch.from_numpy(target).float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -328,14 +324,14 @@ def fit_head(
             for batch in torch.split(torch.randperm(len(wanted)), 128):
                 loss = (head(inputs[batch])[:, 0] - wanted[batch]).square().mean()
                 if adversary is None:
-                    _step(own, loss)
+                    take_step(own, loss)
                     continue
                 drawn = torch.randint(len(adversary.foreign), (len(batch),))
                 foreign = torch.from_numpy(adversary.foreign)[drawn]
-                _step(own, loss + adversary.weight * _judged(judge, head(foreign), 1.0))
+                take_step(own, loss + adversary.weight * _judged(judge, head(foreign), 1.0))
                 with torch.no_grad():
                     pair = head(inputs[batch]), head(foreign)
-                _step(other, _judged(judge, pair[0], 1.0) + _judged(judge, pair[1], 0.0))
+                take_step(other, _judged(judge, pair[0], 1.0) + _judged(judge, pair[1], 0.0))
             now = FittedHead(head, settings, epoch, -math.inf)
             if (score := choosing.better(now.confidence(choosing.features))) > best.score:
                 best = FittedHead(copy.deepcopy(head), settings, epoch, score)
@@ -370,7 +366,8 @@ def _judged(judge: nn.Module, confidence: Tensor, wanted: float) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
 
 
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+def take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Moves the weights by the gradient of a loss."""
     optimiser.zero_grad()
     torch.autograd.backward(loss)
     optimiser.step()

@@ -20,19 +20,9 @@ from sklearn.neighbors import NearestNeighbors
 from hgld.benchmarks.robustness import heat
 from hgld.benchmarks.robustness.measures import area_under_roc, detection_measures
 from hgld.benchmarks.robustness.networks import Values, own_classifier
-from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
-from hgld.benchmarks.robustness.rows import (
-    LEAST_ROWS,
-    Numbers,
-    Rows,
-    RowTable,
-    UnfitRowsError,
-    choosing_rows,
-    split_groups,
-    unit_rows,
-)
+from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable, UnfitRowsError
 
-OUT_OF_DISTRIBUTION = "out_of_distribution"
 NEAR = "held-out classes"
 SIMPLE_METHODS = ("MSP", "Max logit", "Energy", "Mahalanobis", "kNN", "ViM")
 HEAT, HEAT_WITHOUT_STD = "HEAT", "HEAT without std"
@@ -83,7 +73,7 @@ class OutProblem(NamedTuple):
         return area_under_roc(truth, np.concatenate([inside, outside]))
 
 
-def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[ResultRow]:
+def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[Measured]:
     """Yields the results of every method on each kind of rows from outside.
 
     Args:
@@ -96,7 +86,7 @@ def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[ResultRo
     inside, inside_groups = problem.inside
     for kind, (rows, groups) in problem.outside.items():
         scores = {name: np.concatenate([of(inside), of(rows)]) for name, of in scorers.items()}
-        found = Measured(
+        yield Measured(
             group=kind,
             truth=np.repeat([False, True], [len(inside_groups), len(groups)]),
             groups=np.concatenate([inside_groups, groups]),
@@ -109,7 +99,6 @@ def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[ResultRo
             positives=len(groups),
             chosen=chosen,
         )
-        yield from result_rows(OUT_OF_DISTRIBUTION, table.name, seed, found)
 
 
 def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
@@ -135,11 +124,9 @@ def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
     train, queries = table.splits["train"], table.searched
     random = np.random.default_rng(seed)
     if queries is None:
-        alike = np.zeros_like(train.groups)
-        parts = split_groups(alike, train.groups, (0.7, 0.3), random)
+        parts = train.split((0.7, 0.3), random, each_label=False)
         train, queries = train.take(parts[0]), train.take(parts[1])
-    classes, counts = np.unique(train.labels, return_counts=True)
-    large = classes[counts >= LEAST_ROWS]
+    large = train.large_labels
     drawn = random.permutation(np.intersect1d(large, queries.labels))
     count = max(1, round(_HELD_OUT * len(drawn)))
     if len(drawn) < 2 * count + 2:
@@ -149,17 +136,25 @@ def hold_out_classes(table: RowTable, seed: int) -> OutProblem:
     near, others = drawn[:count], drawn[count : 2 * count]
     kept = np.setdiff1d(large, drawn[: 2 * count])
     known = train.of_labels(kept)
-    chooses = choosing_rows(known.groups, seed)
-    fitted, held = known.take(~chooses), known.take(chooses)
-    reduce = _reduction(fitted)
+    fitted, held = known.held_out(seed)
+    components, spreads, length = _components(fitted.unit), None, np.float64(1)
+    if fitted.spreads is not None:
+        length = np.linalg.norm(fitted.spreads.astype(np.float64), axis=1).mean()
+        spreads = _components(fitted.spreads / length)
+
+    def unit(rows: Rows) -> Values:
+        return np.asarray(components.transform(rows.unit))
+
     names = np.searchsorted(np.unique(table.splits["train"].labels), kept)
-    weight, bias = _linear(fitted, held, lambda rows: reduce(rows)[0], names)
+    weight, bias = _linear(fitted, held, unit, names)
 
     def reduced(rows: Rows) -> Reduced:
-        unit, spreads = reduce(rows)
-        return Reduced(unit, unit @ weight.T + bias, spreads)
+        first, of_maps = unit(rows), None
+        if spreads is not None and rows.spreads is not None:
+            of_maps = spreads.transform(rows.spreads / length)
+        return Reduced(first, first @ weight.T + bias, of_maps)
 
-    is_near = np.isin(queries.labels, near) | ~np.isin(queries.labels, classes)
+    is_near = np.isin(queries.labels, near) | ~np.isin(queries.labels, train.labels)
     inside = queries.of_labels(kept)
     outside = {NEAR: queries.take(is_near), **table.far}
     return OutProblem(
@@ -188,12 +183,6 @@ def simple_scorers(problem: OutProblem) -> tuple[dict[str, Scorer], dict[str, st
         asked = torch.from_numpy(rows.unit[:, :dimensions])
         return np.asarray(mixture.distances(asked).amin(dim=1))
 
-    def nearest(k: int, rows: Reduced) -> Values:
-        return nearest_neighbour_score(train, rows.unit, k)
-
-    def virtual(dimensions: int, rows: Reduced) -> Values:
-        return virtual_logit_score(train, rows.unit, problem.weight, problem.bias, dimensions)
-
     found: dict[str, Scorer] = {
         "MSP": lambda rows: -softmax(rows.logits, axis=1).max(axis=1),
         "Max logit": lambda rows: -rows.logits.max(axis=1),
@@ -201,14 +190,20 @@ def simple_scorers(problem: OutProblem) -> tuple[dict[str, Scorer], dict[str, st
     }
     chosen: dict[str, str] = {}
 
-    def tune(name: str, fitted: Callable[[int, Reduced], Values], grid: set[int]) -> None:
+    def tune(
+        name: str,
+        fitted: Callable[[int, Reduced], Values],
+        grid: set[int],
+        unit: str = "dimensions",
+    ) -> None:
         options = {one: partial(fitted, one) for one in sorted(grid)}
         best = max(options, key=lambda one: problem.better(options[one]))
-        found[name] = options[best]
-        chosen[name] = f"{best} {'neighbours' if fitted is nearest else 'dimensions'}"
+        found[name], chosen[name] = options[best], f"{best} {unit}"
 
     tune("Mahalanobis", mahalanobis, {min(one, width) for one in _DIMENSIONS})
-    tune("kNN", nearest, {min(one, len(train)) for one in _NEIGHBOURS})
+    counts = {min(one, len(train)) for one in _NEIGHBOURS}
+    tune("kNN", lambda k, rows: nearest_neighbour_score(train, rows.unit, k), counts, "neighbours")
+    virtual = partial(virtual_logit_score, problem)
     tune("ViM", virtual, {min(one, width - 1) for one in _DIMENSIONS})
     return found, chosen
 
@@ -224,41 +219,51 @@ def heat_scorers(problem: OutProblem, seed: int) -> tuple[dict[str, Scorer], dic
     scale = 1 / float(problem.train.unit.std(axis=0).mean())
     weight, bias = torch.from_numpy(problem.weight / scale), torch.from_numpy(problem.bias)
     mixture = heat.fit_mixture(problem.train.unit, problem.labels)
-    prior_of: dict[str, tuple[heat.Energy, heat.Sample, heat.CorrectionSettings, heat.Part]] = {
-        "GMM": (mixture.energy, mixture.sample, heat.GAUSSIANS, lambda rows: rows.unit),
-        "logits": (
-            lambda rows: -torch.logsumexp(rows @ weight.T + bias, dim=1),
-            lambda count, random: torch.randn(count, weight.shape[1], generator=random).double(),
-            heat.LOGITS,
-            lambda rows: rows.unit * scale,
-        ),
-    }
-    if problem.train.spreads is not None:
-        spread = heat.fit_mixture(problem.train.spreads, problem.labels)
-        prior_of["std"] = (spread.energy, spread.sample, heat.SPREADS, lambda rows: rows.spreads)
     plain: dict[str, Scorer] = {}
     corrected: dict[str, Scorer] = {}
     chosen = {}
-    for name, (prior, sample, settings, part) in prior_of.items():
-        rows, score = part(problem.train), partial(_energy_of, part)
-        better = partial(_better_energy, problem, score)
-        energy = heat.train_correction(prior, sample, rows, settings, better, seed)
-        plain[name], corrected[name] = partial(score, prior), partial(score, energy)
+
+    def fit(name: str, prior: heat.Prior, part: Callable[[Reduced], Values]) -> None:
+        def score(energy: heat.Energy, rows: Reduced) -> Values:
+            with torch.no_grad():
+                return np.asarray(energy(torch.from_numpy(part(rows)).double()))
+
+        def better(energy: heat.Energy) -> float:
+            return problem.better(partial(score, energy))
+
+        energy = heat.train_correction(prior, part(problem.train), better, seed)
+        plain[name], corrected[name] = partial(score, prior.energy), partial(score, energy)
         chosen[f"{HEAT}, {name}"] = f"epoch {energy.epoch}"
 
-    def composed(scorers: Mapping[str, Scorer]) -> Scorer:
-        known = np.stack([of(problem.train) for of in scorers.values()], axis=1)
-        return lambda rows: heat.compose_energies(
-            known, np.stack([of(rows) for of in scorers.values()], axis=1)
-        )
+    def start(count: int, random: torch.Generator) -> torch.Tensor:
+        return torch.randn(count, weight.shape[1], generator=random).double()
+
+    def logit_energy(rows: torch.Tensor) -> torch.Tensor:
+        return -torch.logsumexp(rows @ weight.T + bias, dim=1)
+
+    gaussians = heat.Prior(mixture.energy, mixture.sample, heat.GAUSSIANS)
+    fit("GMM", gaussians, lambda rows: rows.unit)
+    fit("logits", heat.Prior(logit_energy, start, heat.LOGITS), lambda rows: rows.unit * scale)
+    if problem.train.spreads is not None:
+        spread = heat.fit_mixture(problem.train.spreads, problem.labels)
+        of_maps = heat.Prior(spread.energy, spread.sample, heat.SPREADS)
+        fit("std", of_maps, lambda rows: np.asarray(rows.spreads))
 
     found = {f"{name}, not corrected": of for name, of in plain.items() if name != "logits"}
-    found |= {"All priors, not corrected": composed(plain)}
+    found |= {"All priors, not corrected": _composed(problem.train, plain)}
     found |= {f"{HEAT}, {name}": of for name, of in corrected.items()}
     if "std" in corrected:
         some = {name: of for name, of in corrected.items() if name != "std"}
-        found[HEAT_WITHOUT_STD] = composed(some)
-    return {**found, HEAT: composed(corrected)}, chosen
+        found[HEAT_WITHOUT_STD] = _composed(problem.train, some)
+    return {**found, HEAT: _composed(problem.train, corrected)}, chosen
+
+
+def _composed(train: Reduced, scorers: Mapping[str, Scorer]) -> Scorer:
+    def energies(rows: Reduced) -> Values:
+        return np.stack([of(rows) for of in scorers.values()], axis=1)
+
+    known = energies(train)
+    return lambda rows: heat.compose_energies(known, energies(rows))
 
 
 def logit_energy_score(logits: ArrayLike) -> Values:
@@ -304,9 +309,7 @@ def nearest_neighbour_score(train: ArrayLike, rows: ArrayLike, k: int) -> Values
     return np.asarray(search.kneighbors(rows)[0][:, -1])
 
 
-def virtual_logit_score(
-    train: Values, rows: Values, weight: Values, bias: Values, components: int
-) -> Values:
+def virtual_logit_score(problem: OutProblem, components: int, rows: Reduced) -> Values:
     """ViM: alpha |R^T (x - o)| - log sum_k exp(logits_k).
 
     o = -pinv(W) b, where all logits are nearest to zero; R are the directions in which training
@@ -315,24 +318,22 @@ def virtual_logit_score(
     which is 1.0 to all digits for what is far out.
 
     Args:
-        train: (M, D) rows; logits are x @ weight.T + bias.
-        rows: (N, D) to score.
-        weight: (K, D).
-        bias: (K,).
-        components: dimensions of the principal space, from 1 to D - 1, which R leaves out;
+        problem: its training rows x (M, P), and W and b of the logits.
+        components: dimensions of the principal space, from 1 to P - 1, which R leaves out;
             published: 1,000 of 2,048.
+        rows: N of them, to score.
 
     Returns:
         (N,) float64.
 
     Raises:
-        ValueError: components out of range.
         UnfitRowsError: no training row has anything along R.
 
     Source:
         Wang, Li, Feng, Zhang: ViM: Out-Of-Distribution with Virtual-logit Matching, CVPR 2022,
         equations 3 to 6.
     """
+    train, weight, bias = problem.train.unit, problem.weight, problem.bias
     origin = -np.linalg.pinv(weight) @ bias
     moved = train - origin
     _, vectors = np.linalg.eigh(moved.T @ moved)  # ascending
@@ -341,40 +342,12 @@ def virtual_logit_score(
     if components < 1 or not length > 0:
         raise UnfitRowsError(f"training rows must have something outside {components} dimensions")
     alpha = float((train @ weight.T + bias).max(axis=1).mean()) / length
-    lengths = np.linalg.norm((rows - origin) @ residual, axis=1)
-    return np.asarray(alpha * lengths + logit_energy_score(rows @ weight.T + bias))
+    lengths = np.linalg.norm((rows.unit - origin) @ residual, axis=1)
+    return np.asarray(alpha * lengths + logit_energy_score(rows.unit @ weight.T + bias))
 
 
-def _energy_of(part: heat.Part, energy: heat.Energy, rows: Reduced) -> Values:
-    with torch.no_grad():
-        return np.asarray(energy(torch.from_numpy(part(rows)).double()))
-
-
-def _better_energy(
-    problem: OutProblem, score: Callable[[heat.Energy, Reduced], Values], energy: heat.Energy
-) -> float:
-    return problem.better(partial(score, energy))
-
-
-def _reduction(train: Rows) -> Callable[[Rows], tuple[Values, Values | None]]:
-    """Fits principal components of unit features, and of spreads in mean length 1."""
-
-    def fitted(rows: NDArray[np.floating]) -> PCA:
-        return PCA(min(_COMPONENTS, *rows.shape), svd_solver="full").fit(rows)
-
-    features = fitted(unit_rows(train.features))
-    if train.spreads is None:
-        return lambda rows: (features.transform(unit_rows(rows.features)), None)
-    length = np.linalg.norm(train.spreads.astype(np.float64), axis=1).mean()
-    spreads = fitted(train.spreads / length)
-
-    def both(rows: Rows) -> tuple[Values, Values | None]:
-        if rows.spreads is None:
-            raise ValueError("every row must have std, as those that were trained on have")
-        unit = features.transform(unit_rows(rows.features))
-        return unit, spreads.transform(rows.spreads / length)
-
-    return both
+def _components(rows: NDArray[np.floating]) -> PCA:
+    return PCA(min(_COMPONENTS, *rows.shape), svd_solver="full").fit(rows)
 
 
 def _linear(

@@ -1,36 +1,14 @@
 """The page: what was measured, as plots and tables, with no sentence that figures would make."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
-from hgld.benchmarks.robustness.results import (
-    GAIN,
-    Gain,
-    ResultRow,
-    Spread,
-    best_gains,
-    spread_over_seeds,
-)
+from hgld.benchmarks.robustness.results import Interval, ResultRow, Spread, best_gains
 from hgld.plots.chart import Chart, Drawing, draw
 from hgld.plots.dots import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template, percent, points
-
-
-class ShownSet(NamedTuple):
-    """A task of a data set."""
-
-    name: str
-    counts: tuple[str, str]
-    """Rows, and those that are looked for, from the least to the most of a seed."""
-    seeds: int
-    methods: dict[str, dict[str, str]]
-    """By method and metric, as a reader sees it."""
-    chosen: dict[str, str]
-    """By method what validation rows chose, each with its number of seeds."""
-    gains: list[Gain]
-    curves: Drawing | None
-    """H-AP by the share answered, where it was taken."""
 
 
 def render_page(metadata: Mapping[str, object], rows: Sequence[ResultRow]) -> str:
@@ -43,9 +21,8 @@ def render_page(metadata: Mapping[str, object], rows: Sequence[ResultRow]) -> st
     parts: dict[str, dict[str, list[ResultRow]]] = {}
     for row in rows:
         parts.setdefault(row.part, {}).setdefault(f"{row.data}: {row.group}", []).append(row)
-    template = page_template(
-        "hgld.benchmarks.robustness", "robustness.html.j2", interval=interval_text
-    )
+    package, name = "hgld.benchmarks.robustness", "robustness.html.j2"
+    template = page_template(package, name, interval=interval_text, spread=spread_text)
     shown = {part: [_set(name, own) for name, own in sets.items()] for part, sets in parts.items()}
     return template.render(
         metadata=metadata,
@@ -61,64 +38,60 @@ def spread_text(spread: Spread) -> str:
     return "" if math.isnan(spread.mean) else f"{percent(spread.mean)}{error}"
 
 
-def interval_text(low: float, high: float) -> str:
+def interval_text(ends: Interval) -> str:
     """Writes both ends of an interval of gains; nothing where it is not there.
 
     Example:
-        >>> interval_text(-0.025, 0.05)
+        >>> interval_text((-0.025, 0.05))
         '-2.5 to +5.0'
     """
-    return "" if math.isnan(low) else f"{points(low)} to {points(high)}"
+    return "" if math.isnan(ends[0]) else " to ".join(map(points, ends))
 
 
-def _gain_plots(sets: Sequence[ShownSet]) -> dict[str, DotsPlot]:
+def _gain_plots(sets: Sequence[Mapping[str, Any]]) -> dict[str, DotsPlot]:
     """Returns a plot for each method: its gain on each set, with the wider of both intervals."""
     dots: dict[str, list[Dot]] = {}
     for shown in sets:
-        for gain in shown.gains:
+        for gain in shown["gains"]:
             low, high = gain.spread.widest
             dots.setdefault(gain.method, []).append(
                 Dot(
-                    name=shown.name,
+                    name=shown["name"],
                     value=gain.spread.mean,
                     text=points(gain.spread.mean),
                     low=low,
                     high=high,
-                    interval=interval_text(low, high),
+                    interval=interval_text((low, high)),
                     note=f"over {gain.against}",
                 )
             )
     return {method: dots_plot(own, points, is_change=True) for method, own in dots.items()}
 
 
-def _set(name: str, rows: Sequence[ResultRow]) -> ShownSet:
-    own = [row for row in rows if not row.metric.startswith(GAIN)]
+def _set(name: str, rows: Sequence[ResultRow]) -> dict[str, Any]:
+    """Returns what the template shows of a task of a data set."""
     cells: dict[str, dict[str, list[ResultRow]]] = {}
+    chosen: dict[str, Counter[str]] = {}
+    own = [row for row in rows if not row.against]
     for row in own:
         cells.setdefault(row.method, {}).setdefault(row.metric, []).append(row)
-    chosen: dict[str, str] = {}
-    for method, metrics in cells.items():
-        said = [row.chosen for of_metric in metrics.values() for row in of_metric if row.chosen]
-        if said:
-            counts = (f"{one} ({said.count(one)})" for one in dict.fromkeys(said))
-            chosen[method] = "; ".join(counts)
+        if row.chosen:
+            chosen.setdefault(row.method, Counter())[row.chosen] += 1
     spreads = {
-        method: {metric: spread_over_seeds(found) for metric, found in metrics.items()}
+        method: {metric: Spread.of(found) for metric, found in metrics.items()}
         for method, metrics in cells.items()
     }
     first = [row for row in own if row.method == own[0].method]
-    return ShownSet(
-        name=name,
-        counts=(_range([row.rows for row in first]), _range([row.positives for row in first])),
-        seeds=len({row.seed for row in own}),
-        methods={
-            method: {metric: spread_text(one) for metric, one in metrics.items()}
-            for method, metrics in spreads.items()
-        },
-        chosen=chosen,
-        gains=best_gains(rows),
-        curves=_curves(spreads),
-    )
+    return {
+        "name": name,
+        # From the least to the most of a seed.
+        "counts": (_range([row.rows for row in first]), _range([row.positives for row in first])),
+        "seeds": len({row.seed for row in own}),
+        "methods": spreads,
+        "chosen": chosen,
+        "gains": best_gains(rows),
+        "curves": _curves(spreads),
+    }
 
 
 def _range(numbers: Sequence[int]) -> str:

@@ -6,12 +6,12 @@ over a simple method, would move with other groups.
 """
 
 import csv
-import dataclasses
 import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,19 +20,16 @@ from numpy.typing import NDArray
 
 from hgld.engine.files import write_text
 
-GAIN = "gain"
-"""Begins the metric of a row that compares a method with another, such as `gain auroc`."""
 DRAWS = 100
 """Of the groups, for the error of a main metric: it is then known to 7%."""
 
 _DIGITS = 6
 
 Scores = NDArray[np.float64]
-Measure = Callable[[NDArray[Any], Scores], dict[str, float]]
+Interval = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One metric of one method on one data set with one seed."""
 
     part: str
@@ -81,7 +78,7 @@ class Measured:
     truth: NDArray[Any]
     groups: NDArray[np.int64]
     scores: Mapping[str, Scores]
-    measure: Measure
+    measure: Callable[[NDArray[Any], Scores], dict[str, float]]
     main: Callable[[NDArray[Any], Scores], float]
     main_name: str
     subjects: Sequence[str]
@@ -103,46 +100,34 @@ def result_rows(part: str, data: str, seed: int, found: Measured) -> list[Result
     Returns:
         A row for each method and metric; then one for each subject and rival.
     """
-    base = ResultRow(
-        part=part,
-        data=data,
-        group=found.group,
-        method="",
-        seed=seed,
-        metric="",
-        value=math.nan,
-        rows=len(found.truth),
-        positives=found.positives,
-    )
+    count, positives = len(found.truth), found.positives
+    row = partial(ResultRow, part, data, found.group, seed=seed, rows=count, positives=positives)
     drawn, rows = _drawn(found, seed), []
     for method, scores in found.scores.items():
         metrics = found.measure(found.truth, scores) | dict(found.more.get(method, {}))
         for metric, value in metrics.items():
-            one = replace(base, method=method, metric=metric, value=round(value, _DIGITS))
+            one = row(method=method, metric=metric, value=round(value, _DIGITS))
             if metric == found.main_name:
                 chosen = found.chosen.get(method, "")
-                one = replace(one, group_error=_error(drawn[method]), chosen=chosen)
+                one = one._replace(group_error=_error(drawn[method]), chosen=chosen)
             rows.append(one)
     whole = {name: found.main(found.truth, scores) for name, scores in found.scores.items()}
-    gain = replace(base, metric=f"{GAIN} {found.main_name}")
+    gain = partial(row, metric=f"gain {found.main_name}")
     for subject, rival in itertools.product(found.subjects, found.rivals):
         if {subject, rival} <= whole.keys():
             value = round(whole[subject] - whole[rival], _DIGITS)
             error = _error(drawn[subject] - drawn[rival])
-            one = replace(gain, method=subject, against=rival, value=value, group_error=error)
-            rows.append(one)
+            rows.append(gain(method=subject, against=rival, value=value, group_error=error))
     return rows
 
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     """Writes rows as CSV, whole or not at all; NaN is an empty cell."""
     text = io.StringIO()
-    names = [one.name for one in dataclasses.fields(ResultRow)]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(ResultRow._fields)
     for row in rows:
-        cells = [getattr(row, name) for name in names]
-        writer.writerow(["" if one != one else one for one in cells])  # noqa: PLR0124 - NaN
+        writer.writerow(["" if one != one else one for one in row])  # noqa: PLR0124 - NaN
     write_text(path, text.getvalue())
 
 
@@ -152,47 +137,41 @@ class Spread(NamedTuple):
     Attributes:
         mean: of the seeds for which it is defined.
         deviation: standard deviation over them; NaN of one.
-        seeds: how many.
-        low: of the 95% interval of the mean by Student's t over seeds; NaN of one seed.
-        high: see `low`.
-        group_low: mean less 1.96 times its mean error over groups: seeds draw from the same groups,
-            so that more of them make it no smaller.
-        group_high: see `group_low`.
+        over_seeds: the 95% interval of the mean by Student's t over seeds; NaN of one seed.
+        over_groups: mean -+ 1.96 times its mean error over groups: seeds draw from the same groups,
+            so that more of them make it no narrower.
     """
 
     mean: float
     deviation: float
-    seeds: int
-    low: float
-    high: float
-    group_low: float
-    group_high: float
+    over_seeds: Interval
+    over_groups: Interval
 
     @property
     def verdict(self) -> str:
         """`better` or `worse` where neither interval of a gain holds 0, otherwise `undecided`."""
-        ends = (self.low, self.high, self.group_low, self.group_high)
+        ends = self.over_seeds + self.over_groups
         better, worse = (all(sign * end > 0 for end in ends) for sign in (1, -1))
         return "better" if better else "worse" if worse else "undecided"
 
     @property
-    def widest(self) -> tuple[float, float]:
+    def widest(self) -> Interval:
         """The ends of what both intervals hold; NaN where neither is there."""
-        return float(np.fmin(self.low, self.group_low)), float(np.fmax(self.high, self.group_high))
+        low, high = zip(self.over_seeds, self.over_groups, strict=True)
+        return float(np.fmin(*low)), float(np.fmax(*high))
 
+    @staticmethod
+    def of(rows: Sequence[ResultRow]) -> "Spread":
+        """Sums up one metric of one method over its seeds."""
+        from scipy.stats import t
 
-def spread_over_seeds(rows: Sequence[ResultRow]) -> Spread:
-    """Sums up one metric of one method over its seeds."""
-    from scipy.stats import t
-
-    values = np.array([row.value for row in rows if not math.isnan(row.value)])
-    errors = np.array([row.group_error for row in rows if not math.isnan(row.group_error)])
-    mean = float(values.mean()) if len(values) else math.nan
-    deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    half = deviation / math.sqrt(len(values) or 1) * float(t.ppf(0.975, len(values) - 1))
-    others = 1.96 * float(errors.mean()) if len(errors) else math.nan
-    ends = (mean - half, mean + half, mean - others, mean + others)
-    return Spread(mean, deviation, len(values), *ends)
+        values = np.array([row.value for row in rows if not math.isnan(row.value)])
+        errors = np.array([row.group_error for row in rows if not math.isnan(row.group_error)])
+        mean = float(values.mean()) if len(values) else math.nan
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        half = deviation / math.sqrt(len(values) or 1) * float(t.ppf(0.975, len(values) - 1))
+        others = 1.96 * float(errors.mean()) if len(errors) else math.nan
+        return Spread(mean, deviation, (mean - half, mean + half), (mean - others, mean + others))
 
 
 class Gain(NamedTuple):
@@ -212,16 +191,17 @@ def best_gains(rows: Sequence[ResultRow]) -> list[Gain]:
     Returns:
         A gain for each method that was compared, in the order of the rows.
     """
-    pairs: dict[str, dict[str, list[ResultRow]]] = {}
+    pairs: dict[tuple[str, str], list[ResultRow]] = {}
     for row in rows:
         if row.against:
-            pairs.setdefault(row.method, {}).setdefault(row.against, []).append(row)
-    found = []
-    for method, rivals in pairs.items():
-        gains = [Gain(method, name, spread_over_seeds(own)) for name, own in rivals.items()]
-        known = [gain for gain in gains if not math.isnan(gain.spread.mean)]
-        found += [min(known, key=lambda gain: gain.spread.mean)] if known else []
-    return found
+            pairs.setdefault((row.method, row.against), []).append(row)
+    least: dict[str, Gain] = {}
+    for (method, rival), own in pairs.items():
+        gain = Gain(method, rival, Spread.of(own))
+        if not math.isnan(gain.spread.mean):
+            both = least.get(method, gain), gain
+            least[method] = min(both, key=lambda one: one.spread.mean)
+    return list(least.values())
 
 
 def _drawn(found: Measured, seed: int) -> dict[str, Scores]:

@@ -14,7 +14,6 @@ along with a package. Columns of a file (arrays of an `.npz`):
     std         standard deviation of each channel over the feature map
 """
 
-import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ class UnfitRowsError(ValueError):
     """What is to be measured needs more rows, or others, than a table has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """Rows of frozen features."""
 
@@ -75,26 +74,76 @@ class Rows:
 
     def take(self, rows: NDArray[Any]) -> "Rows":
         """Returns some of the rows: positions, or a mask; labels keep their numbers."""
-        taken: dict[str, Any] = {
-            name: None if one is None else one[rows] for name, one in self._columns().items()
-        }
+        taken: dict[str, Any] = {k: v if v is None else v[rows] for k, v in vars(self).items()}
         return Rows(**taken)
 
     def joined(self, other: "Rows") -> "Rows":
         """Returns the rows of both; a column that one of them lacks is left out."""
         found: dict[str, Any] = {}
-        for name, one in self._columns().items():
-            both = one is not None and getattr(other, name) is not None
-            found[name] = np.concatenate([one, getattr(other, name)]) if both else None
+        for name, one in vars(self).items():
+            pair = one, getattr(other, name)
+            found[name] = None if any(each is None for each in pair) else np.concatenate(pair)
         return Rows(**found)
-
-    def _columns(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def of_labels(self, names: Numbers) -> "Rows":
         """Returns the rows of some labels, which become their places among these."""
         rows = self.take(np.isin(self.labels, names))
         return dataclasses.replace(rows, labels=np.searchsorted(names, rows.labels))
+
+    @property
+    def large_labels(self) -> Numbers:
+        """The labels of `LEAST_ROWS` rows and more, sorted."""
+        return np.flatnonzero(np.bincount(self.labels) >= LEAST_ROWS)
+
+    @property
+    def unit(self) -> NDArray[np.float64]:
+        """The features (N, D), scaled to unit length; a row of zeros stays."""
+        return _unit(self.features)
+
+    def split(
+        self, shares: Sequence[float], random: np.random.Generator, *, each_label: bool = True
+    ) -> list[Numbers]:
+        """Splits rows at random, so that each group is in one part.
+
+        Args:
+            shares: of each part, above 0, summing to 1.
+            random: what decides.
+            each_label: whether each label is in each part; all rows of a group have one label.
+
+        Returns:
+            The sorted positions of each part; of each label's groups the share is met within one
+            group, and every part has at least one.
+
+        Raises:
+            UnfitRowsError: a label has fewer groups than there are parts.
+        """
+        labels = self.labels if each_label else np.zeros_like(self.labels)
+        part_of = np.full(self.groups.max(initial=-1) + 1, -1)
+        for label in np.unique(labels):
+            own = random.permutation(np.unique(self.groups[labels == label]))
+            if len(own) < len(shares):
+                raise UnfitRowsError(
+                    f"each class must have a group for each of the {len(shares)} parts, got "
+                    f"{len(own)} for class {label}; leave small classes out"
+                )
+            # One each, and the others by their shares.
+            counts = np.ones(len(shares), np.int64)
+            for _ in range(len(own) - len(shares)):
+                counts[np.argmax(np.array(shares) * len(own) - counts)] += 1
+            part_of[own] = np.repeat(np.arange(len(shares)), counts)
+        return [np.flatnonzero(part_of[self.groups] == part) for part in range(len(shares))]
+
+    def held_out(self, seed: int) -> tuple["Rows", "Rows"]:
+        """Returns rows that train, and those that choose: a fifth of the groups, whole.
+
+        Raises:
+            UnfitRowsError: fewer than two groups.
+        """
+        names = np.random.default_rng(seed).permutation(np.unique(self.groups))
+        if len(names) < 2:  # noqa: PLR2004 - one to train on, one to choose by
+            raise UnfitRowsError(f"groups must be two or more, got {len(names)}; give more rows")
+        chooses = np.isin(self.groups, names[: max(round(0.2 * len(names)), 1)])
+        return self.take(~chooses), self.take(chooses)
 
     @property
     def levels(self) -> Numbers:
@@ -103,7 +152,7 @@ class Rows:
         return np.stack([self.groups, self.labels, *coarse], axis=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class RowTable:
     """All rows of one model or data set.
 
@@ -214,7 +263,7 @@ def table_of_columns(columns: Mapping[str, NDArray[Any]], name: str, where: str)
     splits = {one: every.take(split == one) for one in names if one in split}
     if "train" not in splits or len(np.unique(splits["train"].labels)) < 2:  # noqa: PLR2004
         raise InputError(f"{where} must have rows of train, of at least two labels")
-    return RowTable(name=name, splits=splits, about=f"From {where}.")
+    return RowTable(name, splits, f"From {where}.")
 
 
 def embedded_table(
@@ -240,7 +289,7 @@ def embedded_table(
     for kind, path in (far or {}).items():
         vectors = _column(pq.read_table(path, columns=["embedding"]), "embedding")
         nothing = dict.fromkeys(parts[0], np.full(len(vectors), None))
-        own = {"embedding": unit_rows(vectors), "split": np.full(len(vectors), kind)}
+        own = {"embedding": _unit(vectors), "split": np.full(len(vectors), kind)}
         parts.append({**nothing, **own})
     try:
         columns = {one: np.concatenate([part[one] for part in parts]) for one in parts[0]}
@@ -269,7 +318,7 @@ def packaged_tables() -> list[RowTable]:
 
     scikit-learn's written digits; the taxonomy's WordNet nouns encoded by MiniLM
     (the extra `offline`), with its words for no kind of place as a far set; and digits of which
-    half are moved by half a pixel, blurred and noisy.
+    half are moved by half a pixel, blurred and noisy; and an example without rows, made volumes.
     """
     from sklearn.datasets import load_digits
 
@@ -280,22 +329,20 @@ def packaged_tables() -> list[RowTable]:
         ("nouns", "the taxonomy's WordNet nouns, by MiniLM", both, _nouns()),
         ("digits, changed", "scikit-learn", ("self_labelling",), _changed_digits()),
     )
-    return [
+    found = [
         dataclasses.replace(table_of_columns(columns, name, where), parts=parts)
         for name, where, parts, columns in made
     ]
+    volumes = "An example: volumes of three organs, two alike but for their place, made by seed."
+    return [*found, RowTable("made volumes", {}, volumes, parts=("segmentation",))]
 
 
 def _nouns() -> dict[str, NDArray[Any]]:
     from hgld.labels.embedding.encoders import MiniLmEncoder
-    from hgld.labels.taxonomy.rows import SHIPPED
+    from hgld.labels.taxonomy.rows import SHIPPED, read_csv_rows
 
-    def read(name: str) -> list[dict[str, str]]:
-        with (SHIPPED / name).open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    nouns = read("wordnet.csv")
-    phrases = [one["phrase"] for one in read("unspecific.csv") if one["action"] == "ignore"]
+    nouns, unspecific = (read_csv_rows(SHIPPED / f"{one}.csv") for one in ("wordnet", "unspecific"))
+    phrases = [one["phrase"] for one in unspecific if one["action"] == "ignore"]
     labels = [one["hierarchical_label"] for one in nouns] + [None] * len(phrases)
     texts = [one["noun"].replace("_", " ") for one in nouns] + phrases
     return {
@@ -334,77 +381,7 @@ def _changed_digits() -> dict[str, NDArray[Any]]:
     }
 
 
-def split_groups(
-    labels: Numbers, groups: Numbers, shares: Sequence[float], random: np.random.Generator
-) -> list[Numbers]:
-    """Splits rows at random, so that each class is in each part and each group in one.
-
-    Args:
-        labels: (N,) classes.
-        groups: (N,); all rows of a group are of one class.
-        shares: of each part, above 0, summing to 1.
-        random: what decides.
-
-    Returns:
-        The sorted positions of each part; of each class's groups the share is met within one
-        group, and every part has at least one.
-
-    Raises:
-        UnfitRowsError: a class has fewer groups than there are parts.
-        ValueError: shares do not sum to 1.
-
-    Example:
-        >>> random = np.random.default_rng(0)
-        >>> parts = split_groups(np.zeros(4, int), np.arange(4), (0.5, 0.5), random)
-        >>> [len(part) for part in parts]
-        [2, 2]
-    """
-    if min(shares) <= 0 or not np.isclose(sum(shares), 1):
-        raise ValueError(f"shares must be above 0 and sum to 1, got {shares}")
-    part_of = np.full(groups.max(initial=-1) + 1, -1)
-    for label in np.unique(labels):
-        own = random.permutation(np.unique(groups[labels == label]))
-        if len(own) < len(shares):
-            raise UnfitRowsError(
-                f"each class must have a group for each of the {len(shares)} parts, got "
-                f"{len(own)} for class {label}; leave small classes out"
-            )
-        # One each, and the others by their shares.
-        counts = np.ones(len(shares), np.int64)
-        for _ in range(len(own) - len(shares)):
-            counts[np.argmax(np.array(shares) * len(own) - counts)] += 1
-        part_of[own] = np.repeat(np.arange(len(shares)), counts)
-    return [np.flatnonzero(part_of[groups] == part) for part in range(len(shares))]
-
-
-def choosing_rows(groups: Numbers, seed: int, share: float = 0.2) -> NDArray[np.bool_]:
-    """Returns which rows train nothing and choose epochs and settings.
-
-    Args:
-        groups: (N,) rows of one group all train, or all choose; two groups at least.
-        seed: of the draw.
-        share: of the groups that choose.
-
-    Returns:
-        (N,) of whole groups, at least one and not all.
-
-    Raises:
-        UnfitRowsError: fewer than two groups.
-
-    Example:
-        >>> int(choosing_rows(np.array([0, 0, 1, 1]), seed=0).sum())
-        2
-    """
-    names = np.random.default_rng(seed).permutation(np.unique(groups))
-    if len(names) < 2:  # noqa: PLR2004 - one to train on, one to choose by
-        raise UnfitRowsError(f"groups must be two or more, got {len(names)}; hold more rows out")
-    count = min(max(round(share * len(names)), 1), len(names) - 1)
-    chooses: NDArray[np.bool_] = np.isin(groups, names[:count])
-    return chooses
-
-
-def unit_rows(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scales rows (N, D) to unit length; a row of zeros stays."""
+def _unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
     rows = features.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, np.finfo(np.float64).tiny))

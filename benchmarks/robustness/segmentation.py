@@ -6,7 +6,7 @@ published (Petit, Thome, Soler, IJCARS 2021); network, smoothing, shares and vol
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
+from hgld.benchmarks.robustness.networks import take_step
+from hgld.benchmarks.robustness.results import Measured
 
-SEGMENTATION = "segmentation"
-MADE_VOLUMES = "made volumes"
 LABELLED = (1, 2, 5, 10)
 UNKNOWN_VOXEL = -1
 """Label of a voxel that says nothing."""
@@ -33,6 +32,10 @@ _CENTRES = ((8.0, 7.0, 7.0), (8.0, 14.0, 14.0), (8.0, 7.0, 15.0))
 _RADII = ((4.5, 4.5, 4.0), (3.0, 2.5, 2.5), (7.0, 1.8, 1.8))
 
 
+_Network = Callable[[NDArray[np.float32]], Tensor]
+"""From an image (Z, Y, X) to the scores (1, C, Z, Y, X)."""
+
+
 class SegmentationSettings(NamedTuple):
     """How a method segments."""
 
@@ -42,11 +45,6 @@ class SegmentationSettings(NamedTuple):
     """Whether the logarithm of the prior is added to the scores, in training too."""
     rounds: int = 0
     """Of self-labelling."""
-    share: float = 0.5
-    """Of the voxels of each label, over all volumes, that are kept: those of highest probability.
-    One threshold for all would keep only the background."""
-    steps: int = 120
-    """Of each training, a volume each: a labelled one and an unlabelled one in turn."""
 
 
 METHODS = {
@@ -58,6 +56,11 @@ METHODS = {
         (", prior", (False, True)),
     )
 }
+STEPS = 120
+"""Of each training, a volume each: a labelled one and an unlabelled one in turn."""
+_SHARE = 0.5
+"""Of the voxels of each label, over all volumes, that are kept: those of highest probability. One
+threshold for all would keep only the background."""
 
 
 class Volumes(NamedTuple):
@@ -69,7 +72,7 @@ class Volumes(NamedTuple):
     """(N, Z, Y, X) from 0 to 3, or `UNKNOWN_VOXEL`."""
 
 
-def measure_segmentation(seed: int, labelled: Sequence[int] = LABELLED) -> Iterator[ResultRow]:
+def measure_segmentation(seed: int, labelled: Sequence[int] = LABELLED) -> Iterator[Measured]:
     """Yields the Dice of every method, for each number of labelled volumes.
 
     Args:
@@ -85,7 +88,7 @@ def measure_segmentation(seed: int, labelled: Sequence[int] = LABELLED) -> Itera
             found = segment(own, unlabelled, asked, settings, seed)
             pairs = zip(found, labels[_UNLABELLED:], strict=True)
             scores[name] = np.array([np.nanmean(dice(one, truth)) for one, truth in pairs])
-        measured = Measured(
+        yield Measured(
             group=f"{count} labelled",
             truth=np.ones(_TEST),
             groups=np.arange(_TEST),
@@ -97,7 +100,6 @@ def measure_segmentation(seed: int, labelled: Sequence[int] = LABELLED) -> Itera
             rivals=[name for name in METHODS if "prior" not in name],
             positives=_TEST,
         )
-        yield from result_rows(SEGMENTATION, MADE_VOLUMES, seed, measured)
 
 
 def segment(
@@ -124,26 +126,22 @@ def segment(
     """
     network = _trained((labelled,), settings, seed)
     for number in range(1, settings.rounds + 1):
-        guessed = confident_labels(_probabilities(network, unlabelled), settings.share)
+        guessed = confident_labels(_probabilities(network, unlabelled), _SHARE)
         both = (labelled, Volumes(unlabelled, guessed))
         network = _trained(both, settings, seed + 1000 * number)
     found: NDArray[np.int64] = _probabilities(network, asked).argmax(axis=1)
     return found
 
 
-def spatial_prior(
-    labels: NDArray[np.int64], classes: int, *, smoothing_voxels: float = 1.0, weight: float = 1.0
-) -> NDArray[np.float64]:
+def spatial_prior(labels: NDArray[np.int64], classes: int = CLASSES) -> NDArray[np.float64]:
     """Estimates p(class | voxel position) from aligned volumes.
 
-    p(c | v) = (n_c(v) + weight / C) / (sum_c' n_c'(v) + weight), n_c = how many volumes have class
-    c at v, blurred by a Gaussian. Where no volume says anything it is 1 / C.
+    p(c | v) = (n_c(v) + 1 / C) / (sum_c' n_c'(v) + 1), n_c = how many volumes have class c at v,
+    blurred by a Gaussian of one voxel. Where no volume says anything it is 1 / C.
 
     Args:
         labels: (N, Z, Y, X), from 0 to C - 1 or `UNKNOWN_VOXEL`.
         classes: C.
-        smoothing_voxels: standard deviation of the Gaussian, >= 0: how far organs move.
-        weight: > 0, of the uniform prior, in volumes: no class is impossible anywhere.
 
     Returns:
         (C, Z, Y, X) float64, above 0, summing to 1 over the classes.
@@ -159,8 +157,8 @@ def spatial_prior(
     from scipy.ndimage import gaussian_filter
 
     counts = np.stack([(labels == label).sum(axis=0) for label in range(classes)]).astype(float)
-    blurred = gaussian_filter(counts, (0, *[smoothing_voxels] * 3), mode="nearest")
-    return np.asarray((blurred + weight / classes) / (blurred.sum(axis=0) + weight))
+    blurred = gaussian_filter(counts, (0, 1, 1, 1), mode="nearest")
+    return np.asarray((blurred + 1 / classes) / (blurred.sum(axis=0) + 1))
 
 
 def dice(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -180,12 +178,10 @@ def dice(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.
     Source:
         Dice: Measures of the Amount of Ecologic Association Between Species, Ecology 1945.
     """
-    values = np.full(CLASSES - 1, np.nan)
-    for label in range(1, CLASSES):
-        one, other = predicted == label, labels == label
-        if total := one.sum() + other.sum():
-            values[label - 1] = 2 * (one & other).sum() / total
-    return values
+    from sklearn.metrics import f1_score
+
+    pair, organs = (labels.ravel(), predicted.ravel()), range(1, CLASSES)
+    return np.asarray(f1_score(*pair, labels=organs, average=None, zero_division=np.nan))
 
 
 def confident_labels(probabilities: NDArray[np.float32], share: float) -> NDArray[np.int64]:
@@ -229,60 +225,44 @@ def make_volumes(count: int, seed: int) -> Volumes:
     return Volumes(np.stack(images).astype(np.float32), np.stack(labels))
 
 
-class _PriorNetwork(nn.Module):
-    """Three 3D convolutions and the logarithm of a prior: p(c | x, v) ~ exp(f_c(x)) prior."""
+def _trained(sources: Sequence[Volumes], settings: SegmentationSettings, seed: int) -> _Network:
+    """Trains on a volume of each source in turn.
 
-    def __init__(self, offset: Tensor, places: Tensor) -> None:
-        """Draws the weights at random.
-
-        Args:
-            offset: (C, Z, Y, X), added to the scores; zeros: no prior.
-            places: (P, Z, Y, X), inputs beside the image; P is 0 without coordinates.
-        """
-        super().__init__()
-        self.offset, self.places = offset, places
-        sizes = (1 + len(places), 8, 8, len(offset))
-        layers = [nn.Conv3d(*pair, 3, padding=1) for pair in itertools.pairwise(sizes)]
-        self.layers = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Returns the scores (B, C, Z, Y, X) of images (B, Z, Y, X)."""
-        places = self.places.expand(len(images), *self.places.shape)
-        scores: Tensor = self.layers(torch.cat([images[:, None], places], dim=1)) + self.offset
-        return scores
-
-
-def _trained(sources: Sequence[Volumes], settings: SegmentationSettings, seed: int) -> nn.Module:
-    """Trains on a volume of each source in turn."""
-    labels = np.concatenate([one.labels for one in sources])
-    offset = torch.zeros((CLASSES, *labels.shape[1:]))
+    Three 3D convolutions and the logarithm of a prior: p(c | x, v) ~ exp(f_c(x)) prior.
+    """
+    offset = torch.zeros((CLASSES, *SHAPE))
     if settings.has_prior:
-        offset = torch.from_numpy(np.log(spatial_prior(labels, CLASSES))).float()
+        prior = spatial_prior(np.concatenate([one.labels for one in sources]))
+        offset = torch.from_numpy(np.log(prior)).float()
     axes = torch.meshgrid(*(torch.linspace(-1, 1, side) for side in SHAPE), indexing="ij")
-    places = torch.stack(axes) if settings.has_coordinates else torch.empty(0, *SHAPE)
+    places = axes if settings.has_coordinates else ()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _PriorNetwork(offset, places)
-        optimiser = torch.optim.Adam(network.parameters(), 1e-2)
-        for step in range(settings.steps):
+        pairs = itertools.pairwise((1 + len(places), 8, 8, CLASSES))
+        first, second, last = (nn.Conv3d(*pair, 3, padding=1) for pair in pairs)
+        layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
+        optimiser = torch.optim.Adam(layers.parameters(), 1e-2)
+
+        def network(image: NDArray[np.float32]) -> Tensor:
+            inputs = torch.stack([torch.from_numpy(image), *places])[None]
+            return torch.as_tensor(layers(inputs) + offset)
+
+        for step in range(STEPS):
             source = sources[step % len(sources)]
             one = int(torch.randint(len(source.images), (1,)))
             wanted = torch.from_numpy(source.labels[one][None])
             # A volume without a confident voxel would have no mean.
-            if not bool((wanted != UNKNOWN_VOXEL).any()):
-                continue
-            scores = network(torch.from_numpy(source.images[one][None]))
-            loss = functional.cross_entropy(scores, wanted, ignore_index=UNKNOWN_VOXEL)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-    return network.eval().requires_grad_(requires_grad=False)
+            if bool((wanted != UNKNOWN_VOXEL).any()):
+                scores = network(source.images[one])
+                loss = functional.cross_entropy(scores, wanted, ignore_index=UNKNOWN_VOXEL)
+                take_step(optimiser, loss)
+    return network
 
 
-def _probabilities(network: nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def _probabilities(network: _Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns the combined prediction (N, C, Z, Y, X)."""
-    found = [network(torch.from_numpy(one[None])).softmax(dim=1).numpy() for one in images]
-    return np.concatenate(found)
+    with torch.no_grad():
+        return np.concatenate([network(one).softmax(dim=1).numpy() for one in images])
 
 
 def _volume(random: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

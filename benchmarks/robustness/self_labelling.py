@@ -11,18 +11,9 @@ from numpy.typing import NDArray
 from hgld.benchmarks.robustness import networks
 from hgld.benchmarks.robustness.failures import negative_entropy
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
-from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
-from hgld.benchmarks.robustness.rows import (
-    LEAST_ROWS,
-    Numbers,
-    Rows,
-    RowTable,
-    UnfitRowsError,
-    choosing_rows,
-    split_groups,
-)
+from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable, UnfitRowsError
 
-SELF_LABELLING = "self_labelling"
 NONE, ALL = "Source only", "All target rows"
 PROBABILITY, ENTROPY = "Maximum probability", "Entropy"
 TCP, CONDA = "TCP, no adversary", "ConDA"
@@ -71,7 +62,7 @@ class Adapted(NamedTuple):
     """Sorted positions of those that were kept."""
 
 
-def measure_self_labelling(table: RowTable, seed: int) -> Iterator[ResultRow]:
+def measure_self_labelling(table: RowTable, seed: int) -> Iterator[Measured]:
     """Yields the results of every choice of rows: train is the source, index the target.
 
     For each choice share, rounds and (of ConDA) the adversary's weight are chosen: of all that is
@@ -101,7 +92,7 @@ def measure_self_labelling(table: RowTable, seed: int) -> Iterator[ResultRow]:
             "accuracy_source": float(is_right(model, domains.validation).mean()),
         }
     rows = domains.measured
-    found = Measured(
+    yield Measured(
         group="query",
         truth=np.ones(len(rows), dtype=np.bool_),
         groups=rows.groups,
@@ -115,7 +106,6 @@ def measure_self_labelling(table: RowTable, seed: int) -> Iterator[ResultRow]:
         chosen=chosen,
         more=more,
     )
-    yield from result_rows(SELF_LABELLING, table.name, seed, found)
 
 
 def split_source(table: RowTable, seed: int) -> Domains:
@@ -132,16 +122,16 @@ def split_source(table: RowTable, seed: int) -> Domains:
         UnfitRowsError: there are fewer than two such labels.
     """
     source, target, measured = (table.splits[one] for one in ("train", "index", "query"))
-    large = [np.flatnonzero(np.bincount(one.labels) >= LEAST_ROWS) for one in (source, target)]
-    common = np.intersect1d(large[0], large[1])
+    common = np.intersect1d(source.large_labels, target.large_labels)
     if len(common) < 2:  # noqa: PLR2004 - there must be something to tell apart
         raise UnfitRowsError(
             f"train and index must have two labels of {LEAST_ROWS} rows each, got {len(common)}"
         )
     source, target, measured = (one.of_labels(common) for one in (source, target, measured))
-    random, alone = np.random.default_rng(seed), np.arange(len(source))
-    parts = split_groups(source.labels, alone, _SPLIT, random)
-    fitted, kept_out, validation = (source.take(part) for part in parts)
+    # Rows of a landmark may come into different parts: a group of its own each.
+    source = dataclasses.replace(source, groups=np.arange(len(source)))
+    parts = source.split(_SPLIT, np.random.default_rng(seed))
+    fitted, kept_out, validation = map(source.take, parts)
     return Domains(fitted, kept_out, validation, target, measured)
 
 
@@ -226,12 +216,10 @@ def _confidence(
     if choice in {PROBABILITY, ENTROPY}:
         probabilities = model.probabilities(domains.target.features)
         return probabilities.max(1) if choice == PROBABILITY else negative_entropy(probabilities)
-    rows, foreign = domains.kept_out, model.hidden(domains.target.features)
-    tcp, hidden = networks.true_class_probability(model, rows), model.hidden(rows.features)
     # A fifth of the rows chooses the epoch, as for every other head.
-    chooses = choosing_rows(np.arange(len(rows)), seed)
-    better = networks.order_of_errors(tcp[chooses], is_right(model, rows)[chooses])
+    rows, chooses = domains.kept_out.held_out(seed)
+    foreign = model.hidden(domains.target.features)
+    tcp, hidden = networks.true_class_probability(model, rows), model.hidden(rows.features)
+    choosing = networks.order_of_errors(model, chooses)
     adversary = networks.Adversary(foreign, weight) if weight else None
-    choosing = networks.ChoosingRows(hidden[chooses], better)
-    head = networks.fit_head(hidden[~chooses], tcp[~chooses], choosing, _HEAD, seed, adversary)
-    return head.confidence(foreign)
+    return networks.fit_head(hidden, tcp, choosing, _HEAD, seed, adversary).confidence(foreign)

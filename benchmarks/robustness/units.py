@@ -14,21 +14,22 @@ from threadpoolctl import threadpool_limits
 from hgld.benchmarks.robustness.abstention import measure_abstention
 from hgld.benchmarks.robustness.failures import measure_failures
 from hgld.benchmarks.robustness.out_of_distribution import measure_out_of_distribution
-from hgld.benchmarks.robustness.results import ResultRow
+from hgld.benchmarks.robustness.results import Measured, ResultRow, result_rows
 from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError
 from hgld.benchmarks.robustness.segmentation import measure_segmentation
 from hgld.benchmarks.robustness.self_labelling import measure_self_labelling
 
 logger = logging.getLogger(__name__)
 
-MEASURES: dict[str, Callable[[RowTable, int], Iterator[ResultRow]]] = {
+MEASURES: dict[str, Callable[[RowTable, int], Iterator[Measured]]] = {
     "abstention": measure_abstention,
     "failures": measure_failures,
     "out_of_distribution": measure_out_of_distribution,
     "self_labelling": measure_self_labelling,
+    "segmentation": lambda _, seed: measure_segmentation(seed),
 }
-Unit = tuple[str, RowTable | None, int]
-"""Part, table (none of the segmentation), seed."""
+Unit = tuple[str, RowTable, int]
+"""Part, table, seed."""
 
 
 def measured(units: Sequence[Unit], workers: int) -> Iterator[list[ResultRow]]:
@@ -51,10 +52,9 @@ def measure_unit(unit: Unit) -> list[ResultRow]:
     torch.set_num_threads(1)
     # Rows of some hundred: a second thread waits more than it works.
     with threadpool_limits(1):
-        if table is None:
-            return list(measure_segmentation(seed))
         try:
-            return list(MEASURES[part](table, seed))
+            found = list(MEASURES[part](table, seed))
+            return [row for one in found for row in result_rows(part, table.name, seed, one)]
         except UnfitRowsError as error:
             logger.warning("%s of %s is not measured: %s", part, table.name, error)
             return []

@@ -27,8 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GAUSSIANS", "LOGITS", "SPREADS"):
         small = dataclasses.replace(getattr(heat, name), steps=2, epochs=2, width=8)
         monkeypatch.setattr(heat, name, small)
-    methods = {name: one._replace(steps=3) for name, one in segmentation.METHODS.items()}
-    monkeypatch.setattr(segmentation, "METHODS", methods)
+    monkeypatch.setattr(segmentation, "STEPS", 3)
 
 
 @pytest.fixture

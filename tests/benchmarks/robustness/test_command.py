@@ -81,21 +81,18 @@ def test_the_commands_of_the_docs_are_typed(
         return dataclasses.replace(packaged, name=str(given[2]))
 
     monkeypatch.setattr(command, "embedded_table", embedded_table)
-    # What is measured has tests of its own.
+    # What is measured, and embedded, has tests of its own.
     monkeypatch.setattr(units, "MEASURES", dict.fromkeys(PARTS, lambda *_: iter(())))
-    embedded: list[list[str]] = []
-    monkeypatch.setattr(embedding, "main", embedded.append)
     monkeypatch.chdir(tmp_path)
     tables = []
     for line in commands_on(ROOT / "docs/robustness.md"):
         program, flag, module, *arguments = shlex.split(line)
         assert [program, flag] == ["python", "-m"]
         if module.endswith(".embedding"):
-            embedding.main(arguments)
             continue
-        arguments += ["--seeds", "0", "--workers", "1", "--parts", *PARTS]
         if "--embeddings" in arguments:
             arguments += ["--far", "cats=photos.parquet", "--trained-on-train", "mine"]
+        arguments += ["--seeds", "0", "--workers", "1", "--parts", *PARTS]
         assert command.main(arguments) == 0
         told = json.loads((tmp_path / "robustness.json").read_text())["tables"]
         tables.append({name: one["is_trained_on_train"] for name, one in told.items()})
@@ -103,7 +100,6 @@ def test_the_commands_of_the_docs_are_typed(
     assert tables == [{"packaged": False}, {"mine": False}, {"mine": True}, untrained]
     paths = {split: Path(f"{split}.parquet") for split in ("train", "query", "index")}
     assert joined == [("build", paths, "mine", {"cats": Path("photos.parquet")})]
-    assert len(embedded) == 2
 
 
 def test_what_a_table_has_too_few_rows_for_is_left_out_and_no_fault_of_ours(
@@ -141,24 +137,19 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
 ) -> None:
     model = build_model(ModelConfig(backbone="test_resnet", weights="random", image_size=96))
     monkeypatch.setattr(embedding, "load_model", lambda _: model)
-    splits = np.repeat(["train", "index", "test"], 4)
+    splits = [split for split in ("train", "index", "test") for _ in range(4)]
     ids = [f"{split[1]}0{row % 4}0" for row, split in enumerate(splits)]
     picture = Image.effect_noise((96, 96), 90).convert("RGB")
     files = [
-        tmp_path / "images" / split / "/".join(one[:3]) / f"{one}.jpg"
-        for split, one in zip(splits, ids, strict=True)
+        f"images/{s}/{'/'.join(one[:3])}/{one}.jpg" for s, one in zip(splits, ids, strict=True)
     ]
-    for file in (*files, tmp_path / "far/a.png"):
-        file.parent.mkdir(parents=True)
-        picture.save(file)
-    landmarks = [row // 2 % 2 for row in range(12)]
-    columns = {
-        "image_id": ids,
-        "landmark_id": landmarks,
-        "hierarchical_label": [f"class {one}" for one in landmarks],
-        "natural_or_human_made": ["natural"] * 12,
-        "split": splits.tolist(),
-    }
+    for file in (*files, "far/a.png"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        picture.save(tmp_path / file)
+    landmarks = [1, 1, 2, 2] * 3
+    columns = {"image_id": ids, "landmark_id": landmarks, "split": splits}
+    columns["hierarchical_label"] = [f"class {one}" for one in landmarks]
+    columns["natural_or_human_made"] = ["natural"] * 12
     pq.write_table(pa.table(columns), tmp_path / "labels.parquet")
     words = f"--labels {tmp_path}/labels.parquet --images {tmp_path}/images --model m --out"
     arguments = [*words.split(), f"{tmp_path}/rows.parquet", "--far"]

@@ -29,7 +29,7 @@ def test_the_gains_of_the_page_are_those_that_were_measured() -> None:
         sets.setdefault((row.part, row.data, row.group), []).append(row)
     for (_, data, group), rows in sets.items():
         for gain in best_gains(rows):
-            text = f"{points(gain.spread.mean)} ({interval_text(*gain.spread.widest)})"
+            text = f"{points(gain.spread.mean)} ({interval_text(gain.spread.widest)})"
             found[gain.method, f"{data}: {group}"] = text
     page = (ROOT / "docs/robustness.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| (.+) \| (.+: .+) \| .+ \| (.+) \|$", page, re.M)

@@ -1,13 +1,15 @@
 """Failure prediction: what is classified, what each head learns from, and simple confidences."""
 
 import dataclasses
-import math
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from hgld.benchmarks.robustness import failures
-from hgld.benchmarks.robustness.rows import RowTable, UnfitRowsError, table_of_columns
+from hgld.benchmarks.robustness.rows import Rows, RowTable, table_of_columns
 from hgld.errors import InputError
 from tests.benchmarks.robustness.conftest import made_columns
 
@@ -17,8 +19,8 @@ def test_a_table_gives_labels_groups_and_labels_of_unseen_groups(table: RowTable
     assert list(found) == ["label", "group", "label of unseen groups"]
     assert found["group"].rows.labels.max() + 1 == 24
     apart = found["label of unseen groups"]
-    assert (apart.together == apart.rows.groups).all()
-    assert len(np.unique(found["label"].together)) == len(found["label"].rows)
+    assert (apart.drawn == apart.rows.groups).all()
+    assert len(np.unique(found["label"].rows.groups)) == len(found["label"].rows)
 
 
 def test_of_a_model_trained_on_train_only_other_rows_are_classified(table: RowTable) -> None:
@@ -39,10 +41,9 @@ def test_every_confidence_is_of_the_same_predictions(table: RowTable) -> None:
     assert found.positives == (~found.truth).sum() > 0
     assert list(richer.scores) == [failures.ALL_TO_CLASSIFIER]
     # As published the head has the 40% that trained the classifier, held out four fifths of 30%.
-    rows = {name: int(found.chosen[name].split(" errors in ")[1].split()[0])
-            for name in failures.LEARNED_CONFIDENCES}  # fmt: skip
-    assert rows[failures.CONFIDNET] == pytest.approx(0.4 * len(task.rows), abs=6)
-    assert rows[failures.LEARNED_CONFIDENCES[1]] == pytest.approx(0.24 * len(task.rows), abs=6)
+    for name, share in zip(failures.LEARNED_CONFIDENCES, (0.4, 0.24), strict=True):
+        rows = int(found.chosen[name].split(" errors in ")[1].split()[0])
+        assert rows == pytest.approx(share * len(task.rows), abs=6)
 
 
 @pytest.mark.usefixtures("quick")
@@ -62,25 +63,23 @@ def test_with_logits_the_model_s_own_classifier_is_asked() -> None:
         failures.classifications(table_of_columns(columns, "made", "a test"))
 
 
+def rows_of(features: NDArray[Any], labels: NDArray[Any]) -> Rows:
+    return Rows(features, labels, np.arange(len(labels)))
+
+
 def test_trust_equals_a_loop_over_known_rows() -> None:
     random = np.random.default_rng(1)
     known, labels = random.normal(size=(40, 3)), np.repeat([0, 2, 5, 9], 10)
     rows, predicted = random.normal(size=(12, 3)), random.choice([0, 2, 5, 9], 12)
-    for row, own, found in zip(
-        rows, predicted, failures.trust_score(rows, predicted, known, labels), strict=True
-    ):
-        nearest = {
-            one: min(math.dist(row, other) for other in known[labels == one])
-            for one in (0, 2, 5, 9)
-        }
-        others = min(value for one, value in nearest.items() if one != own)
-        assert found == pytest.approx(others / nearest[own])
+    scores = failures.trust_score(rows, predicted, rows_of(known, labels))
+    for row, own, found in zip(rows, predicted, scores, strict=True):
+        each = {one: cdist([row], known[labels == one]).min() for one in (0, 2, 5, 9)}
+        assert found == pytest.approx(min(v for k, v in each.items() if k != own) / each[own])
 
 
 def test_a_known_row_is_trusted_and_an_unknown_class_is_not() -> None:
-    known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
-    score = failures.trust_score(known, labels, known, labels)
+    features, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
+    known = rows_of(features, labels)
+    score = failures.trust_score(features, labels, known)
     assert (np.isfinite(score) & (score > 1e9)).all()
-    assert failures.trust_score(known, np.array([3, 3]), known, labels).tolist() == [0, 0]
-    with pytest.raises(UnfitRowsError, match="two classes"):
-        failures.trust_score(known, labels, known, np.array([1, 1]))
+    assert failures.trust_score(features, np.array([3, 3]), known).tolist() == [0, 0]

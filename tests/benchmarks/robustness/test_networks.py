@@ -62,9 +62,7 @@ def test_a_model_s_own_classifier_is_found_from_its_logits() -> None:
     np.testing.assert_allclose(found, logits, atol=1e-4)
     assert (model.hidden(features) == features).all()
     with pytest.raises(UnfitRowsError, match="logits"):
-        networks.own_classifier(
-            features, np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32)
-        )
+        networks.own_classifier(features, logits**2)
 
 
 def test_a_head_predicts_a_target_that_the_features_have() -> None:
@@ -93,12 +91,15 @@ def test_the_epoch_is_kept_that_the_choosing_rows_like_best() -> None:
 
 
 def test_errors_choose_by_their_order_and_without_any_by_the_distance() -> None:
-    target, correct = np.array([0.9, 0.2, 0.6]), np.array([True, False, True])
-    better = networks.order_of_errors(target, correct)
+    rows = Rows(np.eye(3, dtype=np.float32), np.array([0, 0, 2]), np.arange(3))
+    model = networks.own_classifier(rows.features, 5 * rows.features)
+    better = networks.order_of_errors(model, rows).better
     assert better(np.array([0.9, 0.1, 0.8])) == 1
     assert better(np.array([0.9, 0.85, 0.8])) == 0.5
-    all_right = networks.order_of_errors(target, np.ones(3, dtype=bool))
-    assert all_right(target) == 0 > all_right(target + 0.1)
+    right = rows.take(np.array([0, 2]))
+    own = networks.true_class_probability(model, right)
+    all_right = networks.order_of_errors(model, right).better
+    assert all_right(own) == 0 > all_right(own + 0.1)
 
 
 def test_an_adversary_brings_source_and_target_together() -> None:
@@ -111,10 +112,3 @@ def test_an_adversary_brings_source_and_target_together() -> None:
         means = [head.confidence(rows).mean() for rows in (source, foreign)]
         gaps.append(abs(means[0] - means[1]))
     assert gaps[1] < 0.5 * gaps[0]
-
-
-def test_targets_that_are_no_confidence_are_refused() -> None:
-    features = np.zeros((2, 1), np.float32)
-    for target in ([0.5, 1.5], [0.5, np.nan], [0.5]):
-        with pytest.raises(ValueError, match="target"):
-            networks.fit_head(features, np.array(target), error_of(features, np.ones(2)), QUICK, 0)

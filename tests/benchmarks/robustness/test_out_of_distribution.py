@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 
 from hgld.benchmarks.robustness.out_of_distribution import (
     NEAR,
+    Reduced,
     hold_out_classes,
     nearest_neighbour_score,
     simple_scorers,
@@ -70,23 +71,16 @@ def test_settings_are_those_of_the_best_order_of_the_choosing_rows(table: RowTab
     assert areas[count] == max(areas.values()) == pytest.approx(problem.better(scorers["kNN"]))
 
 
-def test_mahalanobis_is_the_distance_to_the_nearest_mean(table: RowTable) -> None:
-    problem = hold_out_classes(table, 0)
-    scorers, _ = simple_scorers(problem)
-    means = [problem.train.unit[problem.labels == one].mean(axis=0) for one in range(4)]
-    at_means = problem.train._replace(unit=np.stack(means))
-    assert scorers["Mahalanobis"](at_means).max() < 1e-9
-
-
-def test_the_virtual_logit_equals_the_hand_computed_value() -> None:
+def test_the_virtual_logit_equals_the_hand_computed_value(table: RowTable) -> None:
     # W = I (2 of 3 dimensions), b = (-1, 0): o = (1, 0, 0). Rows less o: (+-4, 0, 0), (0, +-3, 0),
     # (0, 0, +-1): the residual of two components is the third axis, mean length (1 + 1) / 6 = 1/3.
     # Largest logits: 4, -4 + 0 -> 0, 3, 0, 0, 0: mean 7/6. alpha = 3.5.
     offsets = np.array([[4, 0, 0], [-4, 0, 0], [0, 3, 0], [0, -3, 0], [0, 0, 1], [0, 0, -1.0]])
     train, weight, bias = offsets + np.array([1, 0, 0]), np.eye(3)[:2], np.array([-1.0, 0.0])
-    row = np.array([[2.0, 5.0, 2.0]])  # residual 2; logits 1 and 5
+    row = Reduced(np.array([[2.0, 5.0, 2.0]]), np.empty((1, 2)), None)  # residual 2; logits 1, 5
     expected = 3.5 * 2 - math.log(math.exp(1) + math.exp(5))
-    found = virtual_logit_score(train, row, weight, bias, 2)
-    assert found[0] == pytest.approx(expected)
+    problem = hold_out_classes(table, 0)._replace(weight=weight, bias=bias)
+    of = [problem._replace(train=row._replace(unit=train * last)) for last in (1, [1, 1, 0])]
+    assert virtual_logit_score(of[0], 2, row)[0] == pytest.approx(expected)
     with pytest.raises(UnfitRowsError, match="something"):
-        virtual_logit_score(train * [1, 1, 0], row, weight, bias, 2)
+        virtual_logit_score(of[1], 2, row)

@@ -54,27 +54,23 @@ def test_a_gain_is_drawn_in_pairs() -> None:
 
 def test_a_spread_has_an_interval_over_seeds_and_one_over_groups() -> None:
     rows = [row(seed=seed, value=value, group_error=0.5) for seed, value in enumerate((1.0, 3.0))]
-    spread = results.spread_over_seeds([*rows, row(value=math.nan)])
-    assert (spread.mean, spread.seeds) == (2, 2)
+    spread = results.Spread.of([*rows, row(value=math.nan)])
+    assert spread.mean == 2
     # Student's t of one degree of freedom, 12.706, times sqrt(2) / sqrt(2).
-    assert (spread.low, spread.high) == pytest.approx((2 - 12.706, 2 + 12.706), rel=1e-4)
-    assert (spread.group_low, spread.group_high) == pytest.approx((2 - 0.98, 2 + 0.98))
-    assert spread.widest == (spread.low, spread.high)
+    assert spread.over_seeds == pytest.approx((2 - 12.706, 2 + 12.706), rel=1e-4)
+    assert spread.over_groups == pytest.approx((2 - 0.98, 2 + 0.98))
+    assert spread.widest == spread.over_seeds
 
 
-@pytest.mark.parametrize(
-    ("values", "error", "verdict"),
-    [
-        ([1.0, 1.1, 1.2], 0.1, "better"),
-        ([-1.0, -1.1, -1.2], 0.1, "worse"),
-        ([1.0, 1.1, 1.2], 1.0, "undecided"),
-        ([-1.0, 1.1, 3.2], 0.1, "undecided"),
-        ([1.0], 0.1, "undecided"),
-    ],
-)
-def test_a_verdict_needs_both_intervals(values: list[float], error: float, verdict: str) -> None:
-    rows = [row(seed=seed, value=one, group_error=error) for seed, one in enumerate(values)]
-    assert results.spread_over_seeds(rows).verdict == verdict
+def test_a_verdict_needs_both_intervals() -> None:
+    def verdict(error: float, *values: float) -> str:
+        rows = [row(seed=seed, value=one, group_error=error) for seed, one in enumerate(values)]
+        return results.Spread.of(rows).verdict
+
+    assert verdict(0.1, 1.0, 1.1, 1.2) == "better"
+    assert verdict(0.1, -1.0, -1.1, -1.2) == "worse"
+    assert verdict(1.0, 1.0, 1.1, 1.2) == verdict(0.1, -1.0, 1.1, 3.2) == "undecided"
+    assert verdict(0.1, 1.0) == "undecided"
 
 
 def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:

@@ -10,12 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.rows import (
+    Rows,
     UnfitRowsError,
-    choosing_rows,
     embedded_table,
     packaged_tables,
     read_rows,
-    split_groups,
     table_of_columns,
 )
 from hgld.errors import InputError
@@ -44,18 +43,12 @@ def test_parquet_and_npz_give_the_same_rows(columns: Columns, tmp_path: Path) ->
 
 
 def test_without_splits_and_groups_all_rows_train_and_each_is_a_group() -> None:
-    columns = {"embedding": np.eye(4), "label": np.array([5, 7, 5, 7])}
+    texts = {"label": np.array([5, 7, 5, 7]), "kind": np.array(list("baab"))}
+    columns = {"embedding": np.eye(4), **texts}
     (rows,) = table_of_columns(columns, "mine", "a file").splits.values()
     assert rows.labels.tolist() == [0, 1, 0, 1]
-    assert rows.levels.tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
+    assert rows.levels.tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 1, 1]]
     assert len(np.unique(rows.groups)) == 4
-
-
-def test_levels_are_group_label_and_kind() -> None:
-    texts = {"group": "xxyz", "label": "bbac", "kind": "nnnh"}
-    columns = {name: np.array(list(text)) for name, text in texts.items()}
-    table = table_of_columns({**columns, "embedding": np.eye(4)}, "mine", "a file")
-    assert table.splits["train"].levels.tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 1], [2, 2, 0]]
 
 
 @pytest.mark.parametrize(
@@ -124,23 +117,22 @@ def test_what_comes_along_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.4, 0.3, 0.3)])
-def test_a_split_tears_no_group_apart_and_has_each_class_everywhere(
+def test_a_split_tears_no_group_apart_and_has_each_label_everywhere(
     shares: tuple[float, ...],
 ) -> None:
     groups = np.repeat(np.arange(20), 3)
-    labels = groups // 5
-    parts = split_groups(labels, groups, shares, np.random.default_rng(0))
+    rows = Rows(np.zeros((60, 1), np.float32), groups // 5, groups)
+    parts = rows.split(shares, np.random.default_rng(0))
     assert sorted(np.concatenate(parts).tolist()) == list(range(60))
-    own = [set(groups[part]) for part in parts]
-    assert sum(map(len, own)) == 20
-    assert all(set(labels[part]) == {0, 1, 2, 3} for part in parts)
+    assert sum(len(np.unique(groups[part])) for part in parts) == 20
+    assert all(set(rows.labels[part]) == {0, 1, 2, 3} for part in parts)
+    trains, chooses = rows.held_out(0)
+    assert (len(trains), len(chooses), len(np.unique(chooses.groups))) == (48, 12, 4)
 
 
 def test_splits_that_cannot_be_are_refused() -> None:
-    alone = np.arange(3)
+    rows = Rows(np.eye(3, dtype=np.float32), np.array([0, 0, 1]), np.arange(3))
     with pytest.raises(UnfitRowsError, match="group"):
-        split_groups(np.array([0, 0, 1]), alone, (0.5, 0.5), np.random.default_rng(0))
-    with pytest.raises(ValueError, match="shares"):
-        split_groups(np.zeros(3, int), alone, (0.5, 0.6), np.random.default_rng(0))
+        rows.split((0.5, 0.5), np.random.default_rng(0))
     with pytest.raises(UnfitRowsError, match="groups"):
-        choosing_rows(np.zeros(3, int), seed=0)
+        rows.take(np.array([0])).held_out(0)

@@ -91,28 +91,22 @@ def test_what_teaches_nothing_or_is_known_already_is_not_learned_again(build: Wo
 
 
 def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
-    run_fill(build, FillConfig())
-    before = fills(build)["train", 502]
-    rows = [
-        parents_row(name, ("Churches", "Lakes")[n % 2])
-        for n, name in enumerate(worlds.labelled_names())
+    heads = {name: ("Churches", "Lakes")[n % 2] for n, name in enumerate(worlds.labelled_names())}
+    rows: list[dict[str, object]] = [
+        {"page_title": f"Category:{name}", "status": "ok", "parents": [f"{head} of Bernau"]}
+        for name, head in (heads | {"Xqzt": "Lakes"}).items()
     ]
-    rows += [parents_row("Xqzt", "Lakes"), parents_row("Gone", status="no_page")]
+    rows.append({"page_title": "Category:Gone", "status": "no_page", "parents": []})
+    rows = [row | {"grandparents": []} for row in rows]
     write_stage(build, [(PARENTS, table_of(PARENTS, rows))])
     build.path(f"{PARENTS.path}/rows.parquet").rename(build.path(PARENTS_FILE))
     run_fill(build, FillConfig())
-    after = fills(build)["train", 502]
-    assert (after["status"], after["hierarchical_label"]) == ("ok", "lake")
-    assert after["method"] == "words+parents"
-    assert after["confidence"] > 0.9 > before["confidence"]
-    assert "Lakes of Bernau" in after["evidence"]
+    found = fills(build)["train", 502]
+    assert (found["status"], found["hierarchical_label"]) == ("ok", "lake")
+    assert found["method"] == "words+parents"
+    assert found["confidence"] > 0.9
+    assert "Lakes of Bernau" in found["evidence"]
     assert fills(build)["train", 501]["method"] == "words"
-
-
-def parents_row(name: str, head: str = "", status: str = "ok") -> dict[str, object]:
-    parents = [f"{head} of Bernau"] if head else []
-    title = f"Category:{name}"
-    return {"page_title": title, "status": status, "parents": parents, "grandparents": []}
 
 
 def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:

@@ -82,7 +82,7 @@ class AtOnce(Executor):
         return iter([*map(fn, *given)])
 
 
-def look(model: ColourModel, *landmarks: list[PictureFile]) -> list[list[Any]]:
+def look(model: Any, *landmarks: list[PictureFile]) -> list[list[Any]]:  # noqa: ANN401
     return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, AtOnce()))
 
 

@@ -70,13 +70,11 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     assert report.manifest.rows == 6 + len(clusters)
     museum = {"class_qid": "Q33506", "class_label": "museum", "action": "assign"}
     museum |= {"hierarchical_label": "tree library", "natural_or_human_made": "natural"}
-    bridge = {"class_qid": "Q900000004", "class_label": "road bridge", "action": "ignore"}
-    decide(workspace, museum, bridge)
+    decide(workspace, museum)
     assert not run_propose(workspace, ProposeConfig()).skipped
-    taught, ignored = (rows(workspace)[qid] for qid in ("Q900000001", "Q900000004"))
+    taught = rows(workspace)["Q900000001"]
     assert taught["proposed_label"] == "tree library"
     assert taught["proposed_natural_or_human_made"] == "natural"
-    assert (ignored["tier"], ignored["proposed_action"]) == ("decided", "ignore")
     # Evidence of the scrape is read where there is some.
     none = {"class_qid": "Q900000002", "status": "ok"}
     windmill = none | {"property": "P1282", "value": "Tag:man_made=windmill"}

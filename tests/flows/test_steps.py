@@ -75,7 +75,7 @@ def test_a_step_without_its_extra_says_how_to_install_it(
     ],
 )
 def test_what_the_annotations_take_is_made_before_them(annotate: list[str], order: str) -> None:
-    sections = {"annotate": dict.fromkeys(annotate, True)}
+    sections: Sections = {"annotate": dict.fromkeys(annotate, True)}
     names = [step.name for step in build.build_steps(sections)]
     assert " ".join(names).endswith(f"{order} train benchmark")
     assert sorted(names) == sorted({*STEPS, *order.split()})

@@ -168,13 +168,14 @@ def test_most_votes_win_with_their_share_and_the_mean_confidence_of_their_pictur
 
 
 def test_damaged_pictures_have_no_vote_and_are_counted() -> None:
-    for looked, bad, status, left_out in (
+    cases: list[tuple[list[Vote | Unread], int, str, int]] = [
         ([Vote(0, 0.9), BROKEN], 2, "ok", 3),
         ([Vote(0, 0.9), CHANGED], 0, "ok", 1),
         ([], 1, "no_picture", 1),
         ([BROKEN], 0, "no_picture", 1),
         ([CHANGED, BROKEN], 0, "failed", 2),
-    ):
+    ]
+    for looked, bad, status, left_out in cases:
         row = told(looked, bad)
         assert (row["status"], row["left_out"]) == (status, left_out)
         assert f"{left_out} left out" in row["evidence"]

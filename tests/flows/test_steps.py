@@ -38,7 +38,7 @@ def test_a_step_reads_only_what_earlier_steps_write_each_data_set_by_the_stage_i
     ("text", "kept"),
     [
         (None, "[review]\naccept_above = 0.9\n"),
-        ("\ufeff[review] # ours\n\n[a]\n", "[review] # ours\naccept_above = 0.9\n\n[a]\n"),
+        ("\ufeff[review] # ours\n\n[fill]\n", "[review] # ours\naccept_above = 0.9\n\n[fill]\n"),
         ("[review]\r\naccept_above = 0.5\r\n", "[review]\r\naccept_above = 0.9\r\n"),
     ],
 )

@@ -26,6 +26,7 @@ def builds(small_build: Workspace, earlier_build: Workspace) -> FinishedBuilds:
     return FinishedBuilds(finished=small_build.root, earlier=earlier_build.root, **stopped)
 
 
+@pytest.mark.fault(80, "damaged list of tars")
 @pytest.mark.fault(115, "damage at rest: tables")
 @pytest.mark.fault(119, "damage at rest: decisions")
 @pytest.mark.fault(120, "damage at rest: CSV files, raw answers")
@@ -82,7 +83,5 @@ def test_the_digest_of_a_build_sees_a_change_of_every_kind_of_result(
         assert digest_build(copy, files) != clean, kind
         path.write_bytes(before)
     shard = copy / kinds["table review/taxonomy"][0]
-    table = pq.read_table(shard)
-    for rows, is_clean in ((table.slice(1), False), (table, True)):  # last other bytes, same rows
-        pq.write_table(rows, shard)
-        assert (digest_build(copy, files) == clean) == is_clean
+    pq.write_table(pq.read_table(shard).slice(1), shard)
+    assert digest_build(copy, files) != clean

@@ -41,14 +41,8 @@ from rich.console import Console
 from hgld.benchmarks.environment import describe_environment
 from tests.soak.builds import prepare_builds
 from tests.soak.damages import files_by_kind
-from tests.soak.fuzz import BAD, FinishedBuilds, fuzz
-from tests.soak.kills import (
-    STATUSES,
-    bare_copy,
-    is_same_build,
-    kill_in_every_stage,
-    operations_by_stage,
-)
+from tests.soak.fuzz import BAD, FinishedBuilds, digest_build, fuzz
+from tests.soak.kills import STATUSES, bare_copy, kill_in_every_stage
 from tests.soak.large_build import measure_noop
 from tests.soak.wholes import WRONG, try_wholes
 
@@ -90,7 +84,7 @@ def damage_pieces(prepared: Prepared) -> Iterator[Piece]:
 
 def _damage(prepared: Prepared, kind: str, seed: int) -> Record:
     # What changed no file is drawn again with the next number: far apart, so that seeds share none.
-    outcomes = fuzz(prepared.made[0], [kind], _DAMAGES_A_PIECE, seed * 1000)
+    outcomes = fuzz(prepared.made[0], kind, _DAMAGES_A_PIECE, seed * 1000)
     bad = [
         {"how": one.damage.how, "file": one.damage.relative, "outcome": one.outcome}
         | {"said": one.said}
@@ -123,11 +117,10 @@ def kill_round(prepared: Prepared, number: int) -> Record:
     builds, operations = prepared.made
     root = prepared.folder / f"kills-{number}/build"
     bare_copy(builds.finished, root)
-    counts = operations_by_stage(operations)
     # One signal on in each round, so that every stage meets every signal.
-    kills = list(kill_in_every_stage(root, counts, random.Random(number), number))
+    kills = list(kill_in_every_stage(root, operations, random.Random(number), number))
     files = [one for found in files_by_kind(builds.finished).values() for one in found]
-    is_same = is_same_build(root, builds.finished, files)
+    is_same = digest_build(root, files) == digest_build(builds.finished, files)
     wrong = [kill for kill in kills if kill.status not in STATUSES[kill.signal]]
     bad = [asdict(kill) for kill in (wrong if is_same else kills)]
     return {"kills": Counter(f"{kill.stage} {kill.signal}" for kill in kills), "bad": bad}

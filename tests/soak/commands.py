@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from tests.worlds.commands.typed import run_typed
 
@@ -41,13 +41,6 @@ class Ended(NamedTuple):
         """Whether it ended in a traceback, or by a fault of the processor."""
         faults = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, HUNG}
         return "Traceback (most recent call last)" in self.said or self.status in faults
-
-
-class RunCommand(Protocol):
-    """What runs `hgld` with words."""
-
-    def __call__(self, words: Sequence[str]) -> Ended:
-        """Runs it to its end."""
 
 
 def run_forked(words: Sequence[str], before: Callable[[], None] | None = None) -> Ended:

@@ -137,14 +137,6 @@ def _flip(content: bytes, moments: random.Random) -> bytes:
     return content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
 
 
-def _cut(content: bytes, moments: random.Random) -> bytes:
-    return content[: moments.randrange(len(content))] if content else content
-
-
-def _append(content: bytes, moments: random.Random) -> bytes:
-    return content + moments.randbytes(moments.randint(1, 2 * _SECTOR))
-
-
 def _blank(content: bytes, moments: random.Random) -> bytes:
     """Returns the content with a sector of zeros."""
     start = moments.randrange(max(1, len(content) // _SECTOR)) * _SECTOR
@@ -167,9 +159,11 @@ def _reorder(content: bytes, moments: random.Random) -> bytes:
 
 _CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "bit flipped": _flip,
-    "cut": _cut,
+    "cut": lambda content, moments: content[: moments.randrange(max(1, len(content)))],
     "emptied": lambda content, _: content[:0],
-    "appended to": _append,
+    "appended to": lambda content, moments: (
+        content + moments.randbytes(moments.randint(1, 2 * _SECTOR))
+    ),
     "sector of zeros": _blank,
     "line lost": _lose_line,
     "lines in another order": _reorder,

@@ -7,7 +7,7 @@ came of it is one of
                 the build is the clean one
     healed      the build ended, is the clean one, and a line named the file
     verified    the build went on with the damage, and `hgld verify` named the file
-    harmless    the build is the clean one and nothing was named, for a reason (`why_harmless`)
+    harmless    the build is the clean one and nothing was named, for a reason (`is_harmless`)
     unnamed     the build stopped with an error that does not name the file
     unmentioned the build ended and is the clean one, and nothing named the file
     lost        the file was put back, and the build is not the clean one
@@ -24,10 +24,10 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,16 +39,11 @@ from hgld.engine.dataset import Dataset, read_stable, rows_digest
 from hgld.engine.workspace import Workspace, load_manifest
 from hgld.errors import DamagedError
 from hgld.review.log.decisions import DECISIONS_FILE
-from tests.soak.commands import Ended, RunCommand, run_forked
+from tests.soak.commands import Ended, run_forked
 from tests.soak.damages import PlannedDamage, files_by_kind, plan_damages
 
 BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
 """Outcomes that must not be."""
-
-BY_VERIFY_ALONE = {
-    "picture": "of millions a build looks at size and time, `hgld verify --deep` at every byte",
-}
-"""Kind of file to the reason why `hgld build` goes on with a damage that `hgld verify` names."""
 
 _NO_RESULT = (
     *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/", "labels/cache/"),
@@ -56,12 +51,8 @@ _NO_RESULT = (
 )
 """What a build is made by or kept with, and no part of what it says."""
 
-_ASKED_AGAIN = {
-    "checkpoint": "training starts from its beginning, and says so",
-    "embedding cache": "the images are embedded again",
-    "kept vectors": "their labels are encoded again where they are needed",
-    "list of tars": "the source is asked again",
-}
+_ASKED_AGAIN = {"checkpoint", "embedding cache", "kept vectors", "list of tars"}
+"""Kinds that are made anew where they are gone: all that is lost is time."""
 
 _DATASETS = [
     one
@@ -181,7 +172,9 @@ def _without_times(root: Path, relative: str) -> str:
 
 
 def try_damage(
-    builds: FinishedBuilds, damage: PlannedDamage, run: RunCommand = run_forked
+    builds: FinishedBuilds,
+    damage: PlannedDamage,
+    run: Callable[[Sequence[str]], Ended] = run_forked,
 ) -> FuzzOutcome:
     """Damages a copy of a build, goes on with it, and says what came of that.
 
@@ -203,7 +196,7 @@ def try_damage(
         built = run(["build", "--root", str(root)])
         is_clean = digest_build(root, files) == digest_build(builds.finished, files)
         outcome = classify_run(damage, verified, built, is_clean=is_clean)
-        if outcome == "unmentioned" and why_harmless(damage, root, clean):
+        if outcome == "unmentioned" and is_harmless(damage, root, clean):
             outcome = "harmless"
         if outcome == "named":
             damage.mend(root, clean)
@@ -223,8 +216,9 @@ def classify_run(damage: PlannedDamage, verified: Ended, built: Ended, *, is_cle
     if built.status:
         return "named" if is_named else "unnamed"
     if not is_clean:
+        # Of millions of pictures a build looks at size and time, `hgld verify --deep` at all bytes.
         by_verify = verified.status == 1 and names_damage(damage, verified.said)
-        return "verified" if by_verify and damage.kind in BY_VERIFY_ALONE else "silent"
+        return "verified" if by_verify and damage.kind == "picture" else "silent"
     return "healed" if is_named else "unmentioned"
 
 
@@ -242,66 +236,54 @@ def names_damage(damage: PlannedDamage, said: str) -> bool:
     return any(name in said for name in damage.names())
 
 
-def why_harmless(damage: PlannedDamage, root: Path, clean: Path) -> str:
-    """Returns why a damage may pass without a word where the build is the clean one, if it may."""
+def is_harmless(damage: PlannedDamage, root: Path, clean: Path) -> bool:
+    """Says whether a damage may pass without a word where the build is the clean one."""
     # Of a table that is one file no other file is read.
     is_one_file = any(dataset.path == damage.relative for dataset in _DATASETS)
     reads_all = damage.kind.startswith(("table ", "raw answer")) and not is_one_file
     if damage.how == "copied beside" and not reads_all:
-        return "no stage reads a file that it does not name"
+        return True  # no stage reads a file that it does not name
     if damage.how == "deleted" and damage.kind in _ASKED_AGAIN:
-        return _ASKED_AGAIN[damage.kind]
+        return True
     if damage.kind == "raw answer" and damage.how == "swapped":
-        return "the archive is a set of answers, each with what was asked"
+        return True  # the archive is a set of answers, each with what was asked
     is_earlier_manifest = (damage.kind, damage.how) == ("manifest", "earlier version")
-    if damage.kind in {"list of tars", "raw answer"} or is_earlier_manifest:
-        return _why_same(root / damage.relative, clean / damage.relative)
-    return ""
+    may_say_the_same = damage.kind in {"list of tars", "raw answer"} or is_earlier_manifest
+    return may_say_the_same and _says_the_same(root / damage.relative, clean / damage.relative)
 
 
-def _why_same(path: Path, other: Path) -> str:
-    """Returns in what way a file says what it said before, if it does."""
+def _says_the_same(path: Path, other: Path) -> bool:
     after, before = path.read_bytes(), other.read_bytes()
     if after == before:
-        return "a folder is asked for its list each time"
+        return True  # a folder is asked for its list each time
     try:
-        if path.suffix == ".json":
-            told = [dataclasses.asdict(load_manifest(one)) for one in (path, other)]
-            is_same = told[0] | {"finished_at": told[1]["finished_at"]} == told[1]
-            return "it tells of the very same files, and of another time" if is_same else ""
-        is_same = gzip.decompress(after) == gzip.decompress(before)
+        if path.suffix == ".json":  # a manifest of the very same files, at another time
+            now, then = load_manifest(path), load_manifest(other)
+            return dataclasses.replace(now, finished_at=then.finished_at) == then
+        # A bit of gzip's header that says nothing of the content.
+        return gzip.decompress(after) == gzip.decompress(before)
     except (DamagedError, OSError, EOFError, zlib.error):
-        is_same = False
-    return "a bit of gzip's header that says nothing of the content" if is_same else ""
+        return False
 
 
 _ROUNDS = 10
 """Of drawing again what changed no file; of 100 damages it is 17 at most."""
 
 
-def fuzz(builds: FinishedBuilds, kinds: Sequence[str], count: int, seed: int) -> list[FuzzOutcome]:
-    """Tries damages to each kind of file, two at a time.
+def fuzz(builds: FinishedBuilds, kind: str, count: int, seed: int) -> list[FuzzOutcome]:
+    """Tries damages to a kind of file, two at a time.
 
     Args:
         builds: what is damaged.
-        kinds: of `builds.kinds()`.
-        count: damages of each kind that change a file; one that changed none is drawn again.
+        kind: of `builds.kinds()`.
+        count: damages that change a file; one that changed none is drawn again.
         seed: of which files, where and how.
     """
-    files = builds.kinds()
-    outcomes = list[FuzzOutcome]()
-    missing = dict.fromkeys(kinds, count)
+    files, outcomes = builds.kinds()[kind], list[FuzzOutcome]()
     with ThreadPoolExecutor(max_workers=2) as pool:
         for drawn in range(_ROUNDS):
-            planned = [
-                one
-                for kind, number in missing.items()
-                for one in plan_damages(kind, files[kind], number, seed + drawn)
-            ]
-            tried = list(pool.map(lambda damage: try_damage(builds, damage), planned))
+            planned = plan_damages(kind, files, count, seed + drawn)
+            tried = list(pool.map(partial(try_damage, builds), planned))
             outcomes += tried
-            unfired = Counter(one.damage.kind for one in tried if one.outcome == "unfired")
-            missing = {kind: unfired[kind] for kind in kinds}
-            if not unfired:
-                break
+            count = sum(one.outcome == "unfired" for one in tried)
     return outcomes

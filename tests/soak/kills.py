@@ -15,12 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hgld.flows.build import (
-    STEPS,
-    load_step,
-)
+from hgld.flows.build import STEPS, load_step
 from tests.soak.commands import run_forked
-from tests.soak.fuzz import digest_build
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
@@ -100,10 +96,7 @@ class WatchedOperations:
             setattr(os, name, self._watched(getattr(os, name), name, counts))
 
     def _watched(
-        self,
-        call: Callable[..., Any],  # any of the module os
-        name: str,
-        counts: Counter[str],
+        self, call: Callable[..., Any], name: str, counts: Counter[str]
     ) -> Callable[..., Any]:
         def watched(first: Any, *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as `call`
             # Of a rename the new name, which `stage_at` knows.
@@ -139,19 +132,14 @@ class KillRecord:
     """The last line that a user saw."""
 
 
-def operations_by_stage(operations: Iterable[str]) -> Counter[str]:
-    """Counts the lines of a log of operations by stage."""
-    return Counter(line.split()[0] for line in operations)
-
-
 def kill_in_every_stage(
-    inputs: Path, operations: Counter[str], moments: random.Random, first_signal: int = 0
+    inputs: Path, operations: Iterable[str], moments: random.Random, first_signal: int = 0
 ) -> Iterator[KillRecord]:
     """Builds from its inputs, killed once in every stage, until nothing is left to do.
 
     Args:
         inputs: a build with settings, raw answers and decisions only.
-        operations: how many there are in each stage.
+        operations: those of an undisturbed build, a line each.
         moments: which of them it is.
         first_signal: which of `SIGNALS` comes first; they take turns.
 
@@ -162,9 +150,10 @@ def kill_in_every_stage(
         RuntimeError: a run ended before its kill, or the last one did not end well.
     """
     log = inputs.parent / "operations"
+    counts = Counter(line.split()[0] for line in operations)
     for turn, stage in enumerate(BUILD_ORDER):
         sent = SIGNALS[(first_signal + turn) % len(SIGNALS)]
-        number = moments.randint(1, operations[stage])
+        number = moments.randint(1, counts[stage])
         log.unlink(missing_ok=True)
         watch = WatchedOperations(root=inputs, log=log, stage=stage, number=number, sent=sent)
         ended = run_forked(["build", "--root", str(inputs)], before=watch)
@@ -198,9 +187,3 @@ def bare_copy(finished: Path, target: Path) -> None:
     for path in (finished / "review").iterdir():
         if path.is_file():
             shutil.copy2(path, target / "review")
-
-
-def is_same_build(one: Path, other: Path, files: Iterable[str]) -> bool:
-    """Says whether two builds say the same."""
-    files = list(files)
-    return digest_build(one, files) == digest_build(other, files)

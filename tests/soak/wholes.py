@@ -20,7 +20,7 @@ import random
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -68,44 +68,31 @@ def _relist(path: Path, line: str) -> None:
     sums.write_text("".join(line if path.name in one else one for one in lines), encoding="utf-8")
 
 
-def _alter(_root: Path, path: Path, moments: random.Random) -> None:
-    data = bytearray(path.read_bytes())
-    data[moments.randrange(len(data))] ^= 1
-    path.write_bytes(data)
-    _relist(path, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
-
-
-def _drop(_root: Path, path: Path, _: random.Random) -> None:
-    path.unlink()
-    _relist(path, "")
-
-
-def _drop_outputs(root: Path, path: Path, _: random.Random) -> None:
-    for name in load_manifest(path).records:
-        (root / name).unlink(missing_ok=True)
-    path.unlink()
-
-
-def _take_anothers(_root: Path, path: Path, moments: random.Random) -> None:
-    others = sorted(one for one in path.parent.glob("*.json") if one != path)
-    shutil.copyfile(moments.choice(others), path)
-
-
-def _put(make: Callable[[Path], object], _root: Path, path: Path, _: random.Random) -> None:
-    path.unlink()
-    make(path)
-
-
-_WAYS: dict[str, Callable[[Path, Path, random.Random], None]] = {
-    "file with its line": _alter,
-    "line with its file gone": _drop,
-    "manifest with its table": _drop_outputs,
-    "manifest of another stage": _take_anothers,
-    "folder gone": lambda _root, path, _: shutil.rmtree(path),
-    "folder for a file": partial(_put, Path.mkdir),
-    "unreadable": lambda _root, path, _: path.chmod(0),
-    "FIFO": partial(_put, os.mkfifo),
-}
+def _inflict(damage: PlannedDamage, root: Path) -> None:  # noqa: C901 - a case a way
+    path, moments = root / damage.relative, random.Random(damage.seed)
+    match damage.how:
+        case "file with its line":
+            data = bytearray(path.read_bytes())
+            data[moments.randrange(len(data))] ^= 1
+            path.write_bytes(data)
+            _relist(path, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+        case "line with its file gone":
+            path.unlink()
+            _relist(path, "")
+        case "manifest with its table":
+            for name in load_manifest(path).records:
+                (root / name).unlink(missing_ok=True)
+            path.unlink()
+        case "manifest of another stage":
+            others = sorted(one for one in path.parent.glob("*.json") if one != path)
+            shutil.copyfile(moments.choice(others), path)
+        case "folder gone":
+            shutil.rmtree(path)
+        case "unreadable":
+            path.chmod(0)
+        case "folder for a file" | "FIFO" as how:
+            path.unlink()
+            os.mkfifo(path) if how == "FIFO" else path.mkdir()
 
 
 def try_whole(clean: Path, damage: PlannedDamage) -> FuzzOutcome:
@@ -115,7 +102,7 @@ def try_whole(clean: Path, damage: PlannedDamage) -> FuzzOutcome:
     try:
         root = folder / "build"
         shutil.copytree(clean, root)
-        _WAYS[damage.how](root, root / damage.relative, random.Random(damage.seed))
+        _inflict(damage, root)
         words = [[word, "--root", str(root)] for word in ("verify", "build", "verify")]
         ran = [run_forked(one, before=_mind_modes) for one in words]
         _readable(root)

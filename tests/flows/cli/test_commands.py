@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.commands import main
 from hgld.flows.cli.output import print_table
 from tests.worlds.commands.typed import only_line, run_typed, said
 from tests.worlds.small_build import write_inputs
@@ -19,25 +18,18 @@ def stages_of(root: Path) -> dict[str, dict[str, Any]]:
     return {one["stage"]: one for one in told["stages"]}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
+def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
+    for words, word in (
         (["scrape"], "`hgld metadata`"),
         (["scrape", "--requests-at-once", "9"], "requests_at_once"),
-        (["annotate"], "`hgld"),
-        (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["images", "--tars", "3"], "--split"),
         (["build", "--config", "none.toml"], "none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
         (["demo", "--live"], "--contact"),
-    ],
-)
-def test_what_cannot_be_done_is_one_line_and_a_status(
-    tmp_path: Path, arguments: list[str], word: str
-) -> None:
-    line = only_line(*arguments, "--root", tmp_path / "build")
-    assert line.startswith("error: ")
-    assert word in line
+    ):
+        line = only_line(*words, "--root", tmp_path / "build")
+        assert line.startswith("error: ")
+        assert word in line
 
 
 @pytest.mark.parametrize(
@@ -139,16 +131,3 @@ def test_brackets_in_a_table_are_no_markup(capsys: pytest.CaptureFixture[str]) -
     reason = "setting prompt: '[offline]' -> '[/red]{label}'"
     print_table(("stage", "why"), [("embed", reason)])
     assert reason in " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
-
-
-def test_a_lack_of_memory_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run_out() -> None:
-        raise MemoryError("cannot allocate 4 TB")
-
-    monkeypatch.setattr("hgld.flows.cli.commands.app", run_out)
-    with pytest.raises(SystemExit, match="1"):
-        main()
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "memory" in line

@@ -39,12 +39,6 @@ def test_options_choose_the_split_the_classes_and_the_landmarks(
     assert read_list(out) == [(image, "index") for image in images]
 
 
-def test_a_subset_is_of_the_labels_that_are_asked_for(build: Path, tmp_path: Path) -> None:
-    out, labels = tmp_path / "few.parquet", ["--labels", "all", "--min-confidence", "0.95"]
-    said("subset", build, "--per-class", "9", "--out", out, *labels)
-    assert set(pq.read_table(out)["landmark_id"].to_pylist()) == {1, 2, 4, 60, 8}
-
-
 def test_what_cannot_be_chosen_is_one_line(build: Path, tmp_path: Path) -> None:
     words: list[str | Path] = ["subset", build, "--per-class", "2", "--out", "few.csv"]
     assert "'curch'" in only_line(*words, "--supercategory", "curch", folder=tmp_path)

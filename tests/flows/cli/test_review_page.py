@@ -52,9 +52,6 @@ def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(
     assert asked == []
 
 
-@pytest.mark.parametrize("task", [["--settle"], ["--export", "a.csv"]])
-def test_what_is_said_of_the_page_is_refused_where_none_is_opened(
-    begun: Workspace, task: list[str]
-) -> None:
+def test_what_is_said_of_the_page_is_refused_where_none_is_opened(begun: Workspace) -> None:
     for words in (["--port", "0"], ["--no-open"], ["--token", "x"], ["--known", "answers.csv"]):
-        assert words[0] in only_line("review", "--root", begun.root, *words, *task)
+        assert words[0] in only_line("review", "--root", begun.root, *words, "--settle")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.stage import StageWriter
-from hgld.engine.workspace import Workspace, load_manifest
+from hgld.engine.workspace import Workspace
 from hgld.flows.build import load_step, read_sections
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
@@ -54,15 +54,11 @@ def reach(barrier: Path, is_alive: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def manifests(workspace: Workspace, name: str) -> list[Path]:
-    """Returns what the stages of a step write last, where it is there."""
-    stages = load_step(name, read_sections(workspace.root, None)).stages
-    paths = [workspace.manifest_path(stage.name) for stage in stages]
-    return [path for path in paths if path.exists()]
-
-
 def outputs_of(workspace: Workspace, name: str) -> list[dict[str, str]]:
-    return [load_manifest(path).outputs for path in manifests(workspace, name)]
+    """Returns the digests of what the finished stages of a step wrote."""
+    stages = load_step(name, read_sections(workspace.root, None)).stages
+    found = [workspace.manifest(stage.name) for stage in stages]
+    return [manifest.outputs for manifest in found if manifest]
 
 
 # The other stages, and every signal in each: tests/soak/test_kills.py.
@@ -75,8 +71,8 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     small_build: Workspace, tmp_path: Path, name: str, number: int
 ) -> None:
     copied = Workspace(shutil.copytree(small_build.root, tmp_path / "build"))
-    for path in manifests(copied, name):
-        path.unlink()
+    for stage in load_step(name, read_sections(copied.root, None)).stages:
+        copied.manifest_path(stage.name).unlink(missing_ok=True)
     words, hangs, errors = [name, "--root", str(copied.root)], tmp_path / "hangs", tmp_path / "said"
     process = Forked(lambda: run(words, hangs, errors))
     reach(hangs, process.is_alive)
@@ -87,7 +83,7 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     assert told.count(STOPPED) == 1
     assert "Traceback" not in told
     assert not list(copied.root.rglob("*.tmp"))
-    assert manifests(copied, name) == []
+    assert outputs_of(copied, name) == []
     said(*words)
     assert outputs_of(copied, name) == outputs_of(small_build, name)
 

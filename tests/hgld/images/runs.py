@@ -1,7 +1,7 @@
 """The stage `images` on the train tars of a small bucket, and what it recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -34,18 +34,14 @@ class Train:
 
     def run(self, base: Path | str = "", /, **settings: object) -> StageReport:
         """Runs the stage on the server, where no other base is named."""
-        return self._run(self.workspace, base or self.server.url, settings)
+        values = {"train_tars": self.tars, "parallel": 1, "split": "train", **settings}
+        config = ImagesConfig(base_url=str(base or self.server.url), **values)  # type: ignore[arg-type]
+        return run_images(self.workspace, config, "train")
 
     def clean(self, **settings: object) -> dict[str, str]:
         """Returns the digests that a run in a new build gives of the bucket's folder."""
-        workspace = Workspace(Path(mkdtemp(dir=self.workspace.root.parent)))
-        return self._run(workspace, self.bucket, settings).manifest.outputs
-
-    def _run(
-        self, workspace: Workspace, base: Path | str, settings: dict[str, object]
-    ) -> StageReport:
-        values = {"train_tars": self.tars, "parallel": 1, "split": "train", **settings}
-        return run_images(workspace, ImagesConfig(base_url=str(base), **values), "train")  # type: ignore[arg-type]
+        fresh = replace(self, workspace=Workspace(Path(mkdtemp(dir=self.workspace.root.parent))))
+        return fresh.run(self.bucket, **settings).manifest.outputs
 
     def place(self, number: int) -> Path:
         """Returns where the picture of an image lies."""

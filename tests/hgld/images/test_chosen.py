@@ -85,22 +85,18 @@ def test_landmarks_are_those_of_the_metadata_where_nothing_is_annotated(
 
 
 def test_super_categories_are_found_whatever_their_blanks_and_slashes(
-    annotations: Workspace,
+    annotations: Workspace, tmp_path: Path
 ) -> None:
-    def of(*names: str) -> set[str]:
-        return wanted(annotations, "train", supercategory=names)
+    def of(*names: str, **conditions: object) -> set[str]:
+        return wanted(annotations, "train", supercategory=names, **conditions)
 
     assert of("church") == {image(1), image(3)}
     assert of("castle / fort") == of("castle-fort") == of("Castle/Fort") == {image(0)}
     assert of("ocean area", "castle / fort") == {image(0), image(2)}
     with pytest.raises(InputError, match="lake"):
         of("lake")
+    # All conditions hold together.
+    (tmp_path / "list.txt").write_text(f"{image(0)}\n{image(1)}\n")
+    assert of("church", only=tmp_path / "list.txt", landmark=("11", "21")) == {image(1)}
     annotations.path("annotations/data").rename(annotations.path("data"))  # as a release has it
     assert of("church") == {image(1), image(3)}
-
-
-def test_conditions_hold_together(annotations: Workspace, tmp_path: Path) -> None:
-    only = tmp_path / "list.txt"
-    only.write_text(f"{image(0)}\n{image(1)}\n")
-    conditions = {"landmark": ("11", "21"), "supercategory": ("church",)}
-    assert wanted(annotations, "train", only=only, **conditions) == {image(1)}

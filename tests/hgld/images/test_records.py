@@ -1,11 +1,9 @@
 """Pictures that were there, and are gone or changed now."""
 
-import json
 import os
 
 import pytest
 
-from hgld.images.bucket import list_damages
 from hgld.images.records import damaged_pictures
 from hgld.images.tars import image_path
 from tests.hgld.images.runs import RECORDS, Train
@@ -72,21 +70,3 @@ def test_pictures_whose_records_do_not_count_are_looked_at_and_fetched_again(
     assert train.run().manifest.outputs == done
     assert train.place(2).read_bytes() == picture(2)
     assert train.hits() == [1, 2, 1]
-
-
-@pytest.mark.fault(80, "damaged list of tars")
-@pytest.mark.usefixtures("done")
-def test_an_md5_that_changed_in_the_list_is_asked_for_again(train: Train) -> None:
-    path = train.workspace.path("images/tars/train.json")
-    right = path.read_text()
-    values = json.loads(right)
-    values["md5s"]["images_000.tar"] = values["md5s"]["images_000.tar"][::-1]
-    assert list(list_damages(train.workspace, "train")) == []
-    path.write_text(json.dumps(values))
-    (damage,) = list_damages(train.workspace, "train")
-    assert damage.path == "images/tars/train.json"
-    assert train.run().skipped
-    assert path.read_text() == right
-    path.with_name("test.json").write_text(right)
-    assert len([*list_damages(train.workspace, "test")]) == 1  # that of another split
-    assert train.hits() == [1, 1, 1]

@@ -9,7 +9,6 @@ import pytest
 
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.fills.lexicon import Lexicon, read_lexicon
-from hgld.labels.proposing.knowledge import Knowledge, shipped_knowledge
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from tests.worlds.builders import TrigramEncoder
 from tests.worlds.stub_encoder import stubbed_encoder
@@ -36,21 +35,10 @@ def shipped_tables() -> TaxonomyTables:
 
 
 @pytest.fixture(scope="session")
-def shipped_words() -> pa.Table:
-    """The words of the shipped taxonomy, which take half a second to read."""
-    return taxonomy_words(None)
-
-
-@pytest.fixture(scope="session")
-def shipped_names(shipped_words: pa.Table) -> pa.Table:
-    """Of these, the 78 names."""
-    return shipped_words.filter(pa.compute.equal(shipped_words["kind"], "name"))
-
-
-@pytest.fixture(scope="session")
-def shipped_lore() -> Knowledge:
-    """What the shipped taxonomy and OpenStreetMap know."""
-    return shipped_knowledge()
+def shipped_names() -> pa.Table:
+    """The 78 names of the shipped taxonomy; with all its words they take half a second to read."""
+    words = taxonomy_words(None)
+    return words.filter(pa.compute.equal(words["kind"], "name"))
 
 
 @pytest.fixture(scope="session")

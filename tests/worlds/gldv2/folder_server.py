@@ -1,9 +1,7 @@
 """A loopback web server for a folder that counts what is asked, and misbehaves where it is told."""
 
 import select
-import signal
 import threading
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,10 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
-from tests.worlds.forked import Forked
-
 _DRIP_EVERY_S = 0.02
-_PATIENCE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -157,16 +152,3 @@ def serve(folder: Path) -> Iterator[FolderServer]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def kill_when(process: Forked, condition: Callable[[], bool]) -> None:
-    """Kills a process with SIGKILL while a condition holds, and makes sure that this ended it."""
-    end = time.monotonic() + _PATIENCE_S
-    try:
-        while not condition():
-            assert process.is_alive(), "it ended before the moment to kill it came"
-            assert time.monotonic() < end, "the moment to kill it did not come"
-            time.sleep(0.01)
-    finally:
-        process.kill()
-    assert process.ended() == -signal.SIGKILL

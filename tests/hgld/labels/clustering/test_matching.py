@@ -24,16 +24,6 @@ def test_pairs_keep_most_classes_and_not_the_first_that_fit() -> None:
     assert matched_ids(before, groups, unused=9).tolist() == [8] * 5 + [7] * 2
 
 
-def test_a_cluster_keeps_an_id_or_gets_one_that_none_had() -> None:
-    for before, groups, ids in (
-        ([3, 3, 5, 5], [0, 1, 0, 1], [3, 5, 3, 5]),  # of choices that keep as many, by the order
-        ([4, 4, -1, -1, -1], [1, 1, 0, 2, 2], [4, 4, 12, 13, 13]),  # some share no class
-        ([-1, -1], [1, 0], [13, 12]),  # nothing is known
-    ):
-        found = matched_ids(np.array(before), np.array(groups, np.int32), unused=12)
-        assert found.tolist() == ids
-
-
 def test_each_change_has_its_name() -> None:
     before = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 2, "f": 2, "g": 3}
     after = {"a": 0, "b": 0, "c": 4, "d": 0, "e": 2, "f": 2, "n": 2, "m": 5}

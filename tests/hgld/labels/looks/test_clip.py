@@ -1,7 +1,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ def test_pixels_are_normalised_as_the_settings_say_or_the_tag_of_the_weights_was
 
 # Votes
 
+Painted = Callable[[str], list[PictureFile]]
+
 
 def picture_file(path: Path) -> PictureFile:
     content = path.read_bytes()
@@ -73,8 +75,19 @@ def picture_file(path: Path) -> PictureFile:
     return PictureFile(path=path, size_bytes=len(content), sha256=digest, mend="fetch it")
 
 
+class AtOnce(Executor):
+    """Prepares everything that it is given before anybody asks for it."""
+
+    def map(self, fn: Any, *given: Any, **_: Any) -> Iterator[Any]:  # noqa: ANN401
+        return iter([*map(fn, *given)])
+
+
+def look(model: Any, *landmarks: list[PictureFile]) -> list[list[Any]]:  # noqa: ANN401
+    return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, AtOnce()))
+
+
 @pytest.fixture
-def painted(workspace: Workspace) -> Callable[[str], list[PictureFile]]:
+def painted(workspace: Workspace) -> Painted:
     """Paints a picture of a plain colour for each letter."""
 
     def paint(letters: str) -> list[PictureFile]:
@@ -86,45 +99,16 @@ def painted(workspace: Workspace) -> Callable[[str], list[PictureFile]]:
     return paint
 
 
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(3) as pool:
-        yield pool
-
-
-def look(model: Any, landmarks: Any, threads: Executor) -> list[list[Any]]:  # noqa: ANN401
-    return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
-
-
-Painted = Callable[[str], list[PictureFile]]
-
-
-def test_a_picture_votes_by_softmax(painted: Painted, threads: Executor) -> None:
+def test_a_picture_votes_by_softmax(painted: Painted) -> None:
     for scale, sure in ((math.log(6), 6 / 8), (math.log(98), 98 / 100), (100.0, 1.0)):
-        (votes,) = look(ColourModel(scale), [painted("rgby")], threads)
+        (votes,) = look(ColourModel(scale), painted("rgby"))
         # Yellow is as near to church as to lake, and the first of the two gets its vote.
         assert [vote.name for vote in votes] == [0, 1, 2, 0]
         assert [vote.confidence for vote in votes[:3]] == pytest.approx([sure] * 3, rel=1e-5)
     assert votes[3].confidence == pytest.approx(0.5)
 
 
-def test_landmarks_keep_their_votes(painted: Painted, threads: Executor) -> None:
-    pictures, model = painted("rg" * 35 + "b"), ColourModel(3.0)
-    parts = [pictures[:0], pictures[:60], pictures[60:70], pictures[70:], pictures[:0]]
-    found = look(model, parts, threads)
-    names = [[vote.name for vote in votes] for votes in found]
-    assert names == [[], [0, 1] * 30, [0, 1] * 5, [2], []]
-    assert model.batches == [60, 10, 1]
-
-
-class AtOnce(ThreadPoolExecutor):
-    """Prepares everything that it is given before anybody asks for it."""
-
-    def map(self, fn: Any, *given: Any, **_: Any) -> Iterator[Any]:  # noqa: ANN401
-        return iter([*map(fn, *given)])
-
-
-def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:
+def test_landmarks_keep_their_votes_and_no_more_than_two_are_held(painted: Painted) -> None:
     class Watched(ColourModel):
         """Knows how many pictures were prepared and not encoded yet."""
 
@@ -134,21 +118,25 @@ def test_no_more_than_two_batches_are_held_at_a_time(painted: Painted) -> None:
             self.most = max(self.most, self.prepared - sum(self.batches))
             return super().encode_pictures(prepared)
 
-    model = Watched(3.0)
-    look(model, [painted("r") * 40] * 6, AtOnce())
-    assert (model.prepared, model.most) == (240, 80)
+    pictures, model = painted("rg" * 35 + "b"), Watched(3.0)
+    parts = (pictures[:0], pictures[:60], pictures[60:70], pictures[70:], pictures[:0])
+    found = look(model, *parts)
+    names = [[vote.name for vote in votes] for votes in found]
+    assert names == [[], [0, 1] * 30, [0, 1] * 5, [2], []]
+    assert (model.batches, model.most) == ([60, 10, 1], 70)
 
 
-def test_damaged_pictures_say_why(painted: Painted, tmp_path: Path, threads: Executor) -> None:
+def test_damaged_pictures_say_why(painted: Painted, tmp_path: Path) -> None:
     good, gone = painted("rg")
     gone.path.unlink()
     text = tmp_path / "text.png"
     text.write_bytes(b"no picture")
-    ((broken, vote, changed),) = look(ColourModel(3.0), [[picture_file(text), good, gone]], threads)
-    assert isinstance(broken, Unread)
-    assert not broken.is_changed
-    assert str(text) in broken.reason
+    ((broken, vote, changed),) = look(ColourModel(3.0), [picture_file(text), good, gone])
     assert isinstance(vote, Vote)
-    assert changed.is_changed
-    assert str(gone.path) in changed.reason
-    assert "fetch it" in changed.reason
+    for one, is_changed, words in (
+        (broken, False, [text]),
+        (changed, True, [gone.path, "fetch it"]),
+    ):
+        assert isinstance(one, Unread)
+        assert one.is_changed == is_changed
+        assert all(str(word) in one.reason for word in words)

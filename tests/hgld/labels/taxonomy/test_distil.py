@@ -8,56 +8,35 @@ import pytest
 
 from hgld.labels.taxonomy import distil
 
+PRESETS = {  # preset to label, trusted, names and terms
+    "lake": ("lake", "yes", "Wet  See / Teich (Ships)\nmeer", "Gleis, ufer"),
+    "pond": ("lake", "yes", "wet see\nwei\u00adher", ""),
+    "sea": ("", "", "meer", ""),
+    "rail": ("rail", "yes", "gleis", 'ufer, "zug"'),
+    # Of terms that nobody trusts those count that are a large part of a name.
+    "station": ("rail", "", "bahnhofsbau", "bahnhof,hauptbahnhofsbau,bahn"),
+}
 
-def write_osm(folder: Path, presets: dict[str, dict[str, str]]) -> None:
-    (folder / "dist" / "translations").mkdir(parents=True)
-    for language in distil.PRESET_LANGUAGES:
-        text = json.dumps({language: {"presets": {"presets": presets}}})
-        (folder / "dist" / "translations" / f"{language}.json").write_text(text)
 
-
-@pytest.mark.parametrize(
-    ("presets", "trusted", "expected"),
-    [
-        ({"lake": ("see", ""), "pond": ("see\nweiher", "")}, "yes", {"lake see", "lake weiher"}),
-        ({"lake": ("see", ""), "rail": ("see", "")}, "yes", set()),
-        ({"lake": ("see", ""), "sea": ("see", "")}, "yes", set()),  # one without a label
-        # A name goes before a term, and a term of two labels is of none.
-        ({"lake": ("see", "gleis"), "rail": ("gleis", "")}, "yes", {"lake see", "rail gleis"}),
-        ({"lake": ("see", "ufer"), "rail": ("gleis", "ufer")}, "yes", {"lake see", "rail gleis"}),
-        # Of terms that nobody trusts those count that are a large part of a name.
-        ({"rail": ("bahnhofsbau", "bahnhof,hauptbahnhofsbau,bahn,zug")}, "",
-         {"rail bahnhofsbau", "rail bahnhof", "rail hauptbahnhofsbau"}),
-        ({"rail": ("gleis", "zug")}, "yes", {"rail gleis", "rail zug"}),
-    ],
-)  # fmt: skip
 def test_a_text_says_one_label_and_as_a_term_it_is_another_word_for_it(
-    presets: dict[str, tuple[str, str]],
-    trusted: str,
-    expected: set[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distil, "CHOSEN", tmp_path)
-    lines = "".join(f"{one},{one},{trusted}\n" for one in ("lake", "rail"))
-    lines += f"pond,lake,{trusted}\n"
-    (tmp_path / "presets.csv").write_text(f"preset,hierarchical_label,terms\n{lines}")
+    lines = [f"{one},{label},{is_sure}" for one, (label, is_sure, *_) in PRESETS.items() if label]
+    (tmp_path / "presets.csv").write_text("\n".join(["preset,hierarchical_label,terms", *lines]))
     entries = {
         preset: {"name": names.split("\n")[0], "aliases": names, "terms": terms}
-        for preset, (names, terms) in presets.items()
+        for preset, (*_, names, terms) in PRESETS.items()
     }
-    write_osm(tmp_path, entries)
+    translations = tmp_path / "dist/translations"
+    translations.mkdir(parents=True)
+    for language in distil.PRESET_LANGUAGES:
+        text = json.dumps({language: {"presets": {"presets": entries}}})
+        (translations / f"{language}.json").write_text(text)
     rows = csv.DictReader(distil.distil_openstreetmap(tmp_path).splitlines())
-    assert {f"{row['hierarchical_label']} {row['name']}" for row in rows} == expected
-
-
-def test_names_and_terms_are_cleaned(tmp_path: Path) -> None:
-    entry = {
-        "name": "Wet  Dock / Dry Dock (Ships)",
-        "aliases": "The\u00adatre\nX",
-        "terms": 'Pier ,"Quay",湖、桟橋, a sentence that is longer than any name,-yard',
+    # A name goes before a term, and what means two labels, or also none, means nothing.
+    assert {(row["hierarchical_label"], row["name"]) for row in rows} == {
+        *(("lake", name) for name in ("wet see", "weiher")),
+        *(("rail", name) for name in ("gleis", "zug")),
+        *(("rail", name) for name in ("bahnhofsbau", "bahnhof", "hauptbahnhofsbau")),
     }
-    write_osm(tmp_path, {"dock": entry})
-    names, terms = distil.read_wordings(tmp_path, "en")["dock"]
-    assert names == ("wet dock", "theatre")
-    assert terms == ("pier", "quay", "湖", "桟橋", "yard")

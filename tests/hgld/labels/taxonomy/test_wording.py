@@ -65,9 +65,7 @@ def test_what_a_preposition_adds_is_the_weakest_evidence_or_none(reader: LabelRe
     assert [each.evidence for each in reading] == ["head", "tail"]
     for label, alone in (
         ("lighthouse in a harbor", "lighthouse"),
-        ("site of community importance in Malta", "parks"),  # a phrase that holds one is not cut
         ("Wikimedia list of churches", "ignore"),  # a status is ignored whatever the head
-        ("the church building, Utrecht", "church"),
     ):
         assert outcomes(reader.read(label)) == [alone]
 

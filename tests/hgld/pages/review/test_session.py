@@ -95,9 +95,6 @@ def test_groups_are_put_together_split_off_and_put_back(
     assert state(opener(session.workspace)) == state(session)
     done(session, "ann", "ungroup", g=split)
     assert state(session)[WEIR][2] == "c0"
-    done(session, "ann", "split_parts", g="c0", k="3")
-    groups = {group for _, _, group in state(session).values() if group.startswith("g-")}
-    assert len(groups) == 2
     assert decided(session) == {}
 
 
@@ -160,7 +157,6 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("accept", {"qid": "Q1"}, "Q1"),
         ("merge", {"g": "c0", "into": "c77"}, "c77"),
         ("split", {"all": "1", "g": "c0"}, "group"),
-        ("split_parts", {"g": "c3"}, "split"),
         ("comment", {"qid": LAKE, "why": " "}, "comment"),
         ("assign", {"qid": LAKE, "label": "x" * 201}, "label"),
         ("assign", {"qid": LAKE, "label": "a\x00b"}, "label"),

@@ -18,21 +18,14 @@ CASCADE = Judgement("cascade", "natural")
 IGNORED = Judgement(None, None)
 
 
-def event(
-    kind: Edit,
-    qid: str,
-    label: str | None = None,
-    side: str = "natural",
-    who: str = "bob",
-    renamed_from: str = "",
-) -> Event:
+def event(kind: Edit, qid: str, label: str = "", who: str = "bob", **more: str) -> Event:
     effect: Effect = "opinion" if kind == "opinion" else "assign" if label else "clear"
     change = Change(
         classes={qid: "x"},
         effect=effect,
-        hierarchical_label=label,
-        natural_or_human_made=side if label else None,
-        renamed_from=renamed_from,
+        hierarchical_label=label or None,
+        natural_or_human_made=more.get("side", "natural") if label else None,
+        renamed_from=more.get("renamed_from", ""),
     )
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
 
@@ -76,8 +69,8 @@ def test_names_and_sides_are_those_of_now() -> None:
     assert first(events)["Q302"] == now
     assert judged_blind(*read(events)) == {"Q301": now, "Q302": now}
     assert to_settle(events) == []
-    flipped = event("side", "Q302", "cascade", "human-made", "ann")
-    events = log(*answers, event("opinion", "Q302", "new", "human-made"), flipped)
+    flipped = event("side", "Q302", "cascade", "ann", side="human-made")
+    events = log(*answers, event("opinion", "Q302", "new", side="human-made"), flipped)
     standing, sample = read(events)
     assert judged_blind(standing, sample) == {
         "Q301": Judgement("cascade", "human-made"),

@@ -9,7 +9,7 @@ from hgld.review.log.decisions import OpenLog
 from hgld.review.log.events import Change, Event
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.bob import sample_of
-from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, SIDES, WHEN, decided
+from tests.hgld.pages.review.second.reviewed import ANSWERS, WHEN, decided
 from tests.hgld.pages.review.served import Served, open_page
 
 pytestmark = pytest.mark.usefixtures("fixed_seed")
@@ -95,17 +95,6 @@ def walked(served: Served) -> dict[str, str]:
         pages[qid] = text
         answer(served, qid, "span")
     return pages
-
-
-def test_names_stand_by_the_alphabet_whatever_the_class(bob: Served) -> None:
-    qid, text = next(asked(bob))
-    names = re.findall(r'<li data-label="([^"]+)" data-side="([^"]+)"></li>', text)
-    assert names == sorted(SIDES.items())
-    # No name stands elsewhere on the page but in the list of all.
-    label = {qid: label for qid, label, _, _ in CLASSES}[qid]
-    body = text.split("<body")[1].split('<ul id="offered"')[0]
-    body = re.sub(r"<[^>]+>", " ", body).replace(label, "")
-    assert [name for name in SIDES if name in body] == []
 
 
 def test_what_cannot_be_read_or_is_too_early_is_refused_and_nothing_is_written(bob: Served) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
-from tests.hgld.pages.browse.world import write_finished
+from tests.hgld.pages.browse.world import released_alone, write_finished
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +25,7 @@ def build(finished: Workspace, tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def alone(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its release without the build, as users pull it."""
-    folder = tmp_path_factory.mktemp("release") / "release"
-    return Path(shutil.copytree(finished.path("annotations"), folder))
+    return released_alone(finished, tmp_path_factory.mktemp("release") / "release")
 
 
 @pytest.fixture(scope="session")

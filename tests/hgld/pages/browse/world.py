@@ -1,5 +1,6 @@
 """Small builds that are finished: released twice, with pictures, clusters and a log."""
 
+import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -111,6 +112,11 @@ def write_hostile(root: Path) -> Workspace:
     config = ReleaseConfig(previous=before, description=HOSTILE[4], creators=(HOSTILE[0],))
     release(workspace, config)
     return workspace
+
+
+def released_alone(workspace: Workspace, folder: Path) -> Path:
+    """Returns a copy of the release of a build, without the build."""
+    return Path(shutil.copytree(workspace.path("annotations"), folder))
 
 
 def _write_clusters(workspace: Workspace) -> None:

@@ -11,5 +11,3 @@ def test_search_finds_labels_q_ids_and_landmarks_without_case_and_accents(
     assert [(one.landmark.name, one.class_label) for one in by_name] == [
         ("Site Noël 36", "mountain lake")
     ]
-    nothing = session.browsing.search("zz\nzz")
-    assert (nothing.classes, nothing.landmarks) == ((), ())

@@ -18,8 +18,8 @@ def write_pictures(workspace: Workspace, pictured: Mapping[str, Sequence[str]]) 
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encoded(drawing(), "JPEG"))
             rows.append(picture_row(workspace, image_id, relative))
-        made = ((IMAGE_FILES[split], rows), (BAD_IMAGES[split], []))
-        write_stage(workspace, [(one, table_of(one, rows)) for one, rows in made])
+        files, bad = IMAGE_FILES[split], BAD_IMAGES[split]
+        write_stage(workspace, [(files, table_of(files, rows)), (bad, table_of(bad, []))])
 
 
 def write_landmark_pictures(

@@ -65,11 +65,6 @@ _CUT = """
   return box.left < -1 || box.right > document.documentElement.clientWidth + 1;
 }).map((one) => `${one.className} ${one.textContent.trim().slice(0, 60)}`)
 """
-# Texts in a column so narrow that words are broken into letters.
-_SQUEEZED = """
-(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.textContent.trim().length > 12
-  && one.getBoundingClientRect().width < 60).map((one) => one.textContent.trim().slice(0, 60))
-"""
 # What makes the page wider than the window, where it can be moved sideways.
 _SIDEWAYS = """
 () => {
@@ -98,7 +93,6 @@ def troubles(
     *,
     whole: str = "",
     apart: str = "",
-    columns: str = "",
     clipped: str = "",
     asks_axe: bool = True,
 ) -> dict[str, Any]:
@@ -108,14 +102,13 @@ def troubles(
         page: what is looked at, once it stands still.
         whole: selects texts that must not be cut at a side.
         apart: selects what must not lie upon one another.
-        columns: selects texts that must not be squeezed.
         clipped: selects texts of which no line may be hidden.
         asks_axe: whether what keeps somebody with a screen reader out is asked for too.
     """
     page.evaluate(_STILL)
     found = {"sideways": page.evaluate(_SIDEWAYS)}
-    asked = (("cut", _CUT, whole), ("apart", _OVERLAPS, apart), ("squeezed", _SQUEEZED, columns))
-    for name, script, selector in (*asked, ("clipped", _CLIPPED, clipped)):
+    asked = (("cut", _CUT, whole), ("apart", _OVERLAPS, apart), ("clipped", _CLIPPED, clipped))
+    for name, script, selector in asked:
         if selector:
             found[name] = page.evaluate(script, selector)
     if asks_axe:

@@ -4,10 +4,9 @@ import contextlib
 import functools
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +20,6 @@ from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import PageServer, listen
 from hgld.pages.serving.security import Guard
 from tests.worlds.review.lists import small_settings
-
-if TYPE_CHECKING:
-    import socket
 
 _END_S = 20.0
 _taxonomy = functools.cache(load_taxonomy_tables)  # half of what it costs to open a review
@@ -55,19 +51,25 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
             scores_apart=False,
         )
         stack.enter_context(contextlib.closing(session))
-        bound, port = stack.enter_context(_listening())
-        app = make_app(session, PageSettings(guard=Guard(port=port, read_only=read_only)))
-        stack.enter_context(_running(PageServer(app, app.state.feed.close), bound))
-        yield OpenReview(root, session, f"http://127.0.0.1:{port}/")
+
+        def page_at(port: int) -> PageServer:
+            app = make_app(session, PageSettings(guard=Guard(port=port, read_only=read_only)))
+            return PageServer(app, app.state.feed.close)
+
+        url = stack.enter_context(_running(page_at))
+        yield OpenReview(root, session, f"{url}/")
 
 
 @contextlib.contextmanager
 def data_set_served(root: Path) -> Iterator[str]:
     """Serves the page of a data set; yields its address without a slash."""
-    with _listening() as (bound, port):
-        app = make_browse_app(Exhibit(root), Guard(port=port, read_only=True, page="browse"))
-        with _running(PageServer(app), bound):
-            yield f"http://127.0.0.1:{port}"
+
+    def page_at(port: int) -> PageServer:
+        guard = Guard(port=port, read_only=True, page="browse")
+        return PageServer(make_browse_app(Exhibit(root), guard))
+
+    with _running(page_at) as url:
+        yield url
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -98,19 +100,16 @@ def handled_by(
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator["tuple[socket.socket, int]"]:
-    with contextlib.closing(listen("127.0.0.1", 0)) as bound:
-        yield bound, bound.getsockname()[1]
-
-
-@contextlib.contextmanager
-def _running(server: PageServer, bound: "socket.socket") -> Iterator[None]:
+def _running(page_at: Callable[[int], PageServer]) -> Iterator[str]:
     """Runs a server; who asks before it has started waits in the queue of its address."""
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(_END_S)
-        assert not thread.is_alive()
+    with contextlib.closing(listen("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+        server = page_at(port)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(_END_S)
+            assert not thread.is_alive()

@@ -63,11 +63,8 @@ def ask_app(
         if read == len(chunks):
             await asyncio.get_running_loop().create_future()
         read += 1
-        return {
-            "type": "http.request",
-            "body": chunks[read - 1],
-            "more_body": read < len(chunks),
-        }
+        more = read < len(chunks)
+        return {"type": "http.request", "body": chunks[read - 1], "more_body": more}
 
     async def send(message: "Message") -> None:
         sent.append(message)

@@ -1,9 +1,25 @@
-"""Pictures and names of the landmarks of a small review."""
+"""Pictures and names of the landmarks of small builds."""
+
+from collections.abc import Mapping, Sequence
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
+from hgld.tables import BAD_IMAGES, CATEGORIES, CLASSES, IMAGE_FILES, SUPERCLASSES
 from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
 from tests.worlds.pictures import drawing, encoded
+
+
+def write_pictures(workspace: Workspace, pictured: Mapping[str, Sequence[str]]) -> None:
+    """Writes pictures of some images of each split, as the step `images` does."""
+    for split, ids in pictured.items():
+        rows = []
+        for image_id in ids:
+            relative = f"images/{split}/{image_id}.jpg"
+            path = workspace.path(relative)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(drawing(), "JPEG"))
+            rows.append(picture_row(workspace, image_id, relative))
+        files, bad = IMAGE_FILES[split], BAD_IMAGES[split]
+        write_stage(workspace, [(files, table_of(files, rows)), (bad, table_of(bad, []))])
 
 
 def write_landmark_pictures(
@@ -11,13 +27,6 @@ def write_landmark_pictures(
 ) -> list[str]:
     """Writes a picture of each of the first landmarks; returns their ids."""
     ids = [f"{number:016x}" for number in range(1, count + 1)]
-    files = []
-    for image_id in ids:
-        relative = f"images/train/{image_id}.jpg"
-        path = workspace.path(relative)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(drawing(), "JPEG"))
-        files.append(picture_row(workspace, image_id, relative))
     images = [
         {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
         for number, image_id in enumerate(ids, 1)
@@ -28,7 +37,7 @@ def write_landmark_pictures(
     ]
     landmarks = [{"split": "train", "landmark_id": 1, "category": ""}]
     write_metadata(workspace, landmarks, images, authors)
-    write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])
+    write_pictures(workspace, {"train": ids})
     return ids
 
 

@@ -1,7 +1,6 @@
 """Small builds that are finished: released twice, with pictures, clusters and a log."""
 
 import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,12 +9,10 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
 from hgld.tables import (
-    BAD_IMAGES,
     CENTRES,
     CLUSTER_CHANGES,
     CLUSTER_PROPOSALS,
     CLUSTERS,
-    IMAGE_FILES,
     PROPOSALS,
 )
 from tests.hgld.annotations.release.worlds import decide, kept, release
@@ -33,14 +30,13 @@ from tests.hgld.annotations.world import (
 )
 from tests.worlds.builders import (
     class_rows,
-    picture_row,
     table_of,
     write_metadata,
     write_scrape,
     write_stage,
     write_taxonomy,
 )
-from tests.worlds.pictures import drawing, encoded
+from tests.worlds.pages.pictures import write_pictures
 
 PICTURED = {"train": ("a0", "a1"), "index": ("b0", "b1"), "test": ("c0",)}
 NOTE = "seen from the road"
@@ -55,7 +51,7 @@ def write_finished(root: Path) -> Workspace:
     write_metadata(workspace, LANDMARKS, IMAGES, ATTRIBUTIONS)
     write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
     write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
-    write_pictures(workspace)
+    write_pictures(workspace, PICTURED)
     _write_clusters(workspace)
     decision = Decision(
         decided_at="2025-02-03T04:05:06Z",
@@ -72,21 +68,6 @@ def write_finished(root: Path) -> Workspace:
     decide(workspace, {LAKE: ("assigned", "lake", "natural")})
     release(workspace, ReleaseConfig(previous=before))
     return workspace
-
-
-def write_pictures(workspace: Workspace, pictured: Mapping[str, Sequence[str]] = PICTURED) -> None:
-    """Writes pictures of some images, as the step `images` does."""
-    for split, names in pictured.items():
-        rows: list[dict[str, object]] = []
-        for name in names:
-            relative = f"images/{split}/{name}.jpg"
-            path = workspace.path(relative)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encoded(drawing(), "JPEG"))
-            rows.append(picture_row(workspace, name, relative))
-        made = {IMAGE_FILES[split].path: rows, BAD_IMAGES[split].path: []}
-        datasets = (IMAGE_FILES[split], BAD_IMAGES[split])
-        write_stage(workspace, [(one, table_of(one, made[one.path])) for one in datasets])
 
 
 HOSTILE = (

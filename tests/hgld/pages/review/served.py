@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 from urllib.parse import urlencode
 
-from jinja2 import BytecodeCache, Environment
+from jinja2 import Environment, FileSystemBytecodeCache
 
 from hgld.pages.review.acting.asking import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
@@ -21,7 +21,6 @@ from hgld.review.log.decisions import read_decisions
 from tests.worlds.pages.asgi import Reply, ask_app
 
 if TYPE_CHECKING:
-    from jinja2.bccache import Bucket
     from starlette.types import ASGIApp
 
 Fields = Mapping[str, str | Sequence[str]]
@@ -77,26 +76,10 @@ class Served:
         return self.post("/act", {"action": action, "qid": qids, **fields})
 
 
-class _CompiledTemplates(BytecodeCache):
-    """Templates that are compiled once for all tests: a page of them takes 80 ms."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: "Bucket") -> None:
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: "Bucket") -> None:
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-_COMPILED = _CompiledTemplates()
-
-
 def _environment(*folders: Path) -> Environment:
     environment = page_environment(*folders)
-    environment.bytecode_cache = _COMPILED
+    # Compiled once for all tests: a page of templates takes 80 ms.
+    environment.bytecode_cache = FileSystemBytecodeCache()
     return environment
 
 

@@ -73,8 +73,6 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
     for row, words in zip(rows, ("heritage site", "2", "2 classes", "span"), strict=True):
         assert words in row.text
     assert rows[-1].why == "it has one"
-    assert session.look_back.history("bob", only="mine").rows == ()
-    assert [row.number for row in session.look_back.history("ann", before=3).rows] == [2, 1]
     assert [look(opener(session.workspace), who).unseen for who in ("bob", "carl")] == [3, 4]
     # A lost note of what was seen loses nothing else.
     session.workspace.path("review/.seen.json").write_text("[1, ")
@@ -97,9 +95,6 @@ def test_groups_are_put_together_split_off_and_put_back(
     assert state(opener(session.workspace)) == state(session)
     done(session, "ann", "ungroup", g=split)
     assert state(session)[WEIR][2] == "c0"
-    done(session, "ann", "split_parts", g="c0", k="3")
-    groups = {group for _, _, group in state(session).values() if group.startswith("g-")}
-    assert len(groups) == 2
     assert decided(session) == {}
 
 
@@ -162,7 +157,6 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("accept", {"qid": "Q1"}, "Q1"),
         ("merge", {"g": "c0", "into": "c77"}, "c77"),
         ("split", {"all": "1", "g": "c0"}, "group"),
-        ("split_parts", {"g": "c3"}, "split"),
         ("comment", {"qid": LAKE, "why": " "}, "comment"),
         ("assign", {"qid": LAKE, "label": "x" * 201}, "label"),
         ("assign", {"qid": LAKE, "label": "a\x00b"}, "label"),

@@ -23,21 +23,24 @@ class Shown:
     pages: dict[str, str]
 
 
-_PAGE = {
-    "home": "/",
-    "label": "/labels/church",
-    "landmark": "/landmarks/train/1",
-    "unlabelled": "/landmarks/train/4",
-    "search": "/search?q=c",
-    "changes": "/changes",
-    "downloads": "/downloads",
-    "found": "/search?q=zzzz",
-}
-_SITE = {
-    "home": "/",
-    "label": "/labels/church/",
-    "landmark": "/landmarks/train/0/1.html",
-    "search": "/search.html?q=c",
+_PAGES = {
+    "page": {
+        "home": "/",
+        "label": "/labels/church",
+        "landmark": "/landmarks/train/1",
+        "unlabelled": "/landmarks/train/4",
+        "search": "/search?q=c",
+        "changes": "/changes",
+        "downloads": "/downloads",
+        "found": "/search?q=zzzz",
+    },
+    "site": {
+        "home": "/",
+        "label": "/labels/church/",
+        "landmark": "/landmarks/train/0/1.html",
+        "search": "/search.html?q=c",
+    },
+    "many": {"landmark": "/landmarks/church/#train-1"},
 }
 
 
@@ -57,29 +60,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def page(hostile: Path) -> Iterator[Shown]:
-    """The data set as the page of a server."""
-    with data_set_served(hostile / "build") as url:
-        yield Shown(url, _PAGE)
+def shown(hostile: Path, request: pytest.FixtureRequest) -> Iterator[Shown]:
+    """As the page of a server, as a site of files, or as a large site is.
 
-
-@pytest.fixture(scope="session")
-def site(hostile: Path) -> Iterator[Shown]:
-    """The same as a site of files."""
-    with folder_served(hostile / "site") as url:
-        yield Shown(url, _SITE)
-
-
-@pytest.fixture(scope="session")
-def many(hostile: Path) -> Iterator[Shown]:
-    """A site as a large one is: landmarks share pages, and the index is in parts."""
-    with folder_served(hostile / "many") as url:
-        yield Shown(url, {"landmark": "/landmarks/church/#train-1"})
-
-
-@pytest.fixture(scope="session")
-def shown(request: pytest.FixtureRequest) -> Shown:
-    """The one of them that the test is parametrised by."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Shown)
-    return found
+    There landmarks share pages, and the index is in parts.
+    """
+    served = data_set_served if request.param == "page" else folder_served
+    folder = "build" if request.param == "page" else request.param
+    with served(hostile / folder) as url:
+        yield Shown(url, _PAGES[request.param])

@@ -1,7 +1,5 @@
 """What a reader does: goes into the hierarchy, searches, follows the chain, with and without scripts."""
 
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.servers.pages.browse.conftest import SETTLED, Shown
@@ -20,41 +18,6 @@ def test_names_that_are_scripts_are_text_wherever_they_stand(shown: Shown, opene
         assert page.evaluate(IS_SAFE) == [0, [], 0], path
         seen += page.inner_text("main").count("window.hacked")
     assert seen  # they were there
-    if "home" in shown.pages:
-        page.goto(shown.url)
-        page.click(".map-cell >> nth=0")
-        page.wait_for_function("() => document.querySelectorAll('#map-trail li').length > 1")
-        assert page.evaluate(IS_SAFE) == [0, [], 0]
-
-
-@pytest.mark.parametrize("shown", ["page", "site"], indirect=True)
-def test_one_goes_into_the_map_and_out_again_and_from_it_to_a_landmark(
-    shown: Shown, opener: Opener
-) -> None:
-    page = opener(shown.url)
-    page.wait_for_selector(".map-cell")  # drawn with the first frame
-
-    def until(*trail: str) -> None:
-        page.wait_for_function(
-            "(trail) => [...document.querySelectorAll('#map-trail li')].map((one) => one.textContent).join() === trail",
-            arg=",".join(trail),
-        )
-
-    until("All")
-    assert page.locator(".map-cell").count() == 3
-    page.click(".map-side:has-text('Human-made')")
-    until("All", "Human-made")
-    page.click(".map-cell:has-text('church')")
-    page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
-    assert page.locator(".map-cell").count() == 2  # its landmarks
-    page.keyboard.press("Escape")
-    until("All", "Human-made")
-    page.check("input[value=images]")
-    page.click(".map-cell:has-text('church')")
-    page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
-    with page.expect_navigation():
-        page.click(".map-cell >> nth=0")
-    assert page.locator("h1, h2 a").filter(has_text="<img").count() == 1
 
 
 @pytest.mark.parametrize("shown", ["page", "site"], indirect=True)
@@ -102,11 +65,3 @@ def test_the_search_finds_the_same_on_the_page_and_the_site(shown: Shown, opener
                 page.click(".landmark-card a")
             (anchor,) = ("-".join(one.split()) for one in landmarks)
             assert page.locator(f"#{anchor}").count() == 1
-
-
-def test_typing_finds_without_another_page(site: Shown, opener: Opener) -> None:
-    """On the page of a server that finds, and writes a page."""
-    page = opener(f"{site.url}/search.html")
-    page.type("#q", "mus")
-    page.wait_for_selector("#found .card")
-    assert urlsplit(page.url).query == "q=mus"

@@ -103,6 +103,5 @@ def test_it_is_whole_and_read_by_everybody(
         desk.page,
         whole="#sheet :is(.deed, .tool, h2, h3, kbd, .group-n, .fills-sure)",
         apart="#sheet :is(button, input:not(.tick))",
-        columns="#sheet :is(.member-label, .evidence, .examples)",
     )
     assert found == {}

@@ -1,4 +1,4 @@
-"""How the page looks, wide and narrow, light and dark, on paper and to a screen reader."""
+"""How the page looks, wide and narrow, light and dark and to a screen reader."""
 
 from typing import Any
 
@@ -29,7 +29,6 @@ def troubles_of(desk: Desk, within: str) -> dict[str, Any]:
         desk.page,
         whole=", ".join(f"{within} {one}" for one in _WHOLE.split(", ")),
         apart=f"{within} :is(button, a.tool, input:not(.tick), select)",
-        columns=f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",
         clipped=f"{within} :is(figcaption, figcaption span)",
     )
 
@@ -76,12 +75,3 @@ def test_tab_reaches_every_control(desk: Desk) -> None:
     reached = set(desk.tell("() => [...window.reached]"))
     assert len(wanted) > 40
     assert [text for text in wanted if text not in reached] == []
-
-
-def test_it_prints_the_list_and_no_buttons(desk: Desk) -> None:
-    desk.press("Enter")
-    desk.page.emulate_media(media="print")
-    for selector, is_shown in (("#h-group", True), (".member", True), ("#bench .deed", False)):
-        found = {one.is_visible() for one in desk.page.locator(selector).all()}
-        assert found == {is_shown}, selector
-    assert desk.page.pdf().startswith(b"%PDF")

@@ -1,4 +1,4 @@
-"""The mouse: classes are dragged onto a name, and looked for on the map."""
+"""The mouse: classes are dragged onto a name."""
 
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
@@ -42,20 +42,3 @@ def test_what_is_dropped_on_a_name_gets_it_and_a_drag_that_is_given_up_decides_n
     found = standing_answers(served.root)
     assert found.keys() == qids
     assert {one[0] for one in found.values() if one} == {wanted}
-
-
-def test_what_is_open_is_ticked_on_the_map_and_decided_there(
-    served: OpenReview, desk: Desk
-) -> None:
-    desk.press("1", "M")
-    before = standing_answers(served.root)
-    desk.page.wait_for_selector("#map-rows .member")
-    desk.press("*")
-    ticks = (
-        "() => [...document.querySelectorAll('#map-rows .tick:checked')].map(({ value }) => value)"
-    )
-    ticked = set(desk.tell(ticks))
-    assert ticked
-    assert not before.keys() & ticked  # what is settled by hand alone
-    desk.press("i")
-    assert standing_answers(served.root) == before | dict.fromkeys(ticked)

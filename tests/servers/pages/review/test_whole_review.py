@@ -16,21 +16,11 @@ from tests.servers.pages.review.scripted import (
 )
 
 
-@pytest.fixture(scope="session")
-def list_of_thirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of 400 labels in 30 clusters."""
-    return list_of(tmp_path_factory, labels=400, clusters=30)
-
-
-@pytest.fixture
-def build(list_of_thirty: Path, tmp_path: Path) -> Path:
-    """A copy of it that nobody has reviewed."""
-    return Path(shutil.copytree(list_of_thirty, tmp_path / "build"))
-
-
 def test_a_list_of_labels_becomes_the_taxonomy_that_the_keys_say(
-    build: Path, serve: Servers, seat: Seats
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, serve: Servers, seat: Seats
 ) -> None:
+    made = list_of(tmp_path_factory, labels=400, clusters=30)
+    build = Path(shutil.copytree(made, tmp_path / "build"))
     expected = Expected()
     desk = seat(serve(build).url)
     check_first_rows(desk, build)

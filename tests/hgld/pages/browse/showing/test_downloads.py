@@ -12,7 +12,6 @@ def test_every_file_is_listed_with_its_size_and_checksum(finished: Workspace) ->
         for path in files
     }
     assert all(one.can_fetch and one.what for one in view.files)
-    assert not any(one.can_fetch for one in downloads_view(folder, "", offers=False).files)
 
 
 def test_hidden_files_links_that_lead_out_and_pages_are_not_offered(build: Workspace) -> None:

@@ -51,9 +51,3 @@ def test_what_fails_or_was_killed_between_two_names_leaves_the_old_site_as_it_wa
         fill_the_disk(out)
     assert (out / "page.html").read_text() == "one"
     assert {path.name for path in out.parent.iterdir()} == {"site", ".site.lock"}
-
-
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(InputError, match="--static"), placing_site(tmp_path / "file/site"):
-        pass

@@ -7,25 +7,14 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.pages.browse.addresses import LiveAddresses
-from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.pages import PageWriter
 from hgld.pages.browse.site import writer
 from hgld.pages.browse.site.writer import SiteConfig, write_site
+from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.pages.reading import PageReader
 
 _OUTSIDE = re.compile(
     r"https://(commons\.wikimedia|www\.wikidata|creativecommons)\.org/|https://c\.example/"
 )
-
-
-def tree_of(folder: Path) -> dict[str, bytes]:
-    """Returns all files of a folder."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def broken_links(folder: Path) -> list[str]:
@@ -44,12 +33,6 @@ def broken_links(folder: Path) -> list[str]:
     return broken
 
 
-def words_of_page(text: str) -> str:
-    """Returns what is read on a page."""
-    body = re.sub(r"<head>.*?</head>|<noscript>.*?</noscript>|<[^>]+>", " ", text, flags=re.S)
-    return " ".join(body.split())
-
-
 @pytest.fixture(scope="module")
 def site(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "site"
@@ -62,7 +45,7 @@ def test_every_link_leads_to_a_file_of_the_site_and_pages_refuse_what_is_not_of_
 ) -> None:
     assert len(list(site.glob("landmarks/**/[0-9]*.html"))) == 7
     assert broken_links(site) == []
-    assert tree_of(site / "files") == tree_of(finished.path("annotations"))
+    assert tree(site / "files") == tree(finished.path("annotations"))
     for path in site.rglob("*.html"):
         (policy,) = [
             tag["content"]
@@ -73,28 +56,12 @@ def test_every_link_leads_to_a_file_of_the_site_and_pages_refuse_what_is_not_of_
         assert "unsafe" not in policy
 
 
-def test_pages_say_what_those_of_the_server_say(site: Path, finished: Workspace) -> None:
-    pages, to = PageWriter(Exhibit(finished.root)), LiveAddresses("x")
-    live = {
-        "index.html": pages.home(to),
-        "labels/church/index.html": pages.group(to, "church"),
-        "labels/no-label-no-item/index.html": pages.group(to, "no-label-no-item"),
-        "landmarks/train/0/1.html": pages.landmark(to, "train", 1),
-        "landmarks/train/0/5.html": pages.landmark(to, "train", 5),
-        "changes/index.html": pages.changes(to),
-        "downloads.html": pages.downloads(to),
-    }
-    for name, text in live.items():
-        assert text is not None
-        assert words_of_page((site / name).read_text("utf-8")) == words_of_page(text), name
-
-
 def test_the_same_build_gives_the_same_bytes_and_tells_what_lies_there(
     site: Path, finished: Workspace, tmp_path: Path
 ) -> None:
     report = write_site(finished.root, tmp_path / "site", SiteConfig())
-    files = tree_of(tmp_path / "site")
-    assert files == tree_of(site)
+    files = tree(tmp_path / "site")
+    assert files == tree(site)
     assert (report.files, report.bytes) == (len(files), sum(map(len, files.values())))
     assert (report.landmarks, report.pictures) == (7, 5)
     assert sum(name.endswith(".jpg") for name in files) == 5

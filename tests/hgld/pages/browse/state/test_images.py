@@ -2,7 +2,7 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.browse.state.images import read_image_rows
 from hgld.pages.browse.state.source import browsed_folder
 from hgld.tables import IMAGE_FILES
-from tests.hgld.pages.browse.world import write_pictures
+from tests.worlds.pages.pictures import write_pictures
 
 
 def test_where_there_are_pictures_only_images_that_have_one_are_shown(build: Workspace) -> None:

@@ -18,34 +18,29 @@ OF = {one.name: one.category for one in GUESSES}
 
 
 def asks(
-    desk: FillsDesk, deed: GuessDeed, *names: str, who: str = "ann", seen: int, prefer: str = ""
+    desk: FillsDesk,
+    deed: GuessDeed,
+    *names: str,
+    who: str = "ann",
+    seen: int = -1,
+    prefer: str = "",
 ) -> GuessAnswer | list[ConflictRow]:
-    """Says something of guesses of a group; of all of it where none is named."""
-    categories = tuple(OF[name] for name in names)
+    """Says something of guesses of a group, of all where none is named, as what is shown now."""
     request = GuessRequest(
         deed=deed,
         place=KIRCHE,
-        categories=categories,
+        categories=tuple(OF[name] for name in names),
         is_all=not names,
-        seen=seen,
+        seen=seen if seen >= 0 else desk.look(KIRCHE).line,
         prefer=prefer,
     )
     return desk.decide(who, request)
 
 
-def said(
-    desk: FillsDesk,
-    deed: GuessDeed,
-    *names: str,
-    who: str = "ann",
-    seen: int | None = None,
-    prefer: str = "",
-) -> GuessAnswer:
-    """The same, where it meets no conflict."""
-    line = desk.look(KIRCHE).line if seen is None else seen
-    answer = asks(desk, deed, *names, who=who, seen=line, prefer=prefer)
+def told(answer: GuessAnswer | list[ConflictRow]) -> str:
+    """Returns what is said where no conflict is met."""
     assert isinstance(answer, GuessAnswer)
-    return answer
+    return answer.said.text
 
 
 def counts(desk: FillsDesk) -> dict[str, tuple[int, int, int]]:
@@ -100,8 +95,8 @@ def test_all_of_a_group_is_more_than_what_is_shown_but_for_what_was_unticked(
 def test_a_new_run_of_fill_is_read_while_the_page_is_open(
     desk: FillsDesk, session: ReviewSession
 ) -> None:
-    said(desk, "accept", "Kirche Au")
-    said(desk, "refuse", "Kirche Ems")
+    asks(desk, "accept", "Kirche Au")
+    asks(desk, "refuse", "Kirche Ems")
     write_fills(
         session.workspace, [one._replace(label="tower") for one in GUESSES if one.label == "church"]
     )
@@ -114,7 +109,7 @@ def test_guesses_are_no_decisions_on_classes_and_follow_their_super_category(
 ) -> None:
     done(session, "ann", "ignore", "Q9259")
     before, bench = state(session), look(session, "ann")
-    said(desk, "accept")
+    asks(desk, "accept")
     assert state(session) == before
     after = look(session, "ann")
     assert (after.names, after.suggestions) == (bench.names, bench.suggestions)
@@ -130,8 +125,8 @@ def test_guesses_are_no_decisions_on_classes_and_follow_their_super_category(
 
 
 def test_who_was_slower_sees_both_and_chooses(desk: FillsDesk, session: ReviewSession) -> None:
-    said(desk, "refuse", "Kirche Au", "Kirche Ems", who="bob")
-    assert said(desk, "refuse", "Kirche Ems", seen=0).said.kind == "nothing"  # the same
+    asks(desk, "refuse", "Kirche Au", "Kirche Ems", who="bob")
+    told(asks(desk, "refuse", "Kirche Ems", seen=0))  # the same
     names = ("Kirche Au", "Kirche Rain")
     rows = asks(desk, "accept", *names, seen=0)
     assert isinstance(rows, list)
@@ -139,10 +134,10 @@ def test_who_was_slower_sees_both_and_chooses(desk: FillsDesk, session: ReviewSe
         ("Kirche Au", "open", "church", "bob")
     ]
     assert session.line == 1
-    assert "Kirche Rain" in said(desk, "accept", *names, seen=0, prefer="theirs").said.text
-    assert "Kirche Au" in said(desk, "accept", *names, seen=0, prefer="mine").said.text
+    assert "Kirche Rain" in told(asks(desk, "accept", *names, seen=0, prefer="theirs"))
+    assert "Kirche Au" in told(asks(desk, "accept", *names, seen=0, prefer="mine"))
     assert counts(desk)["church"] == (9, 2, 1)
     session.undo("bob")
     assert isinstance(asks(desk, "refuse", "Kirche Ems", seen=3), list)
-    said(desk, "refuse", "Kirche Ems")  # the last word counts
+    asks(desk, "refuse", "Kirche Ems")  # the last word counts
     assert counts(desk)["church"] == (9, 2, 1)

@@ -6,26 +6,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import Served, open_page, shown
-from tests.worlds.review.guesses import GUESSES, write_guesses
-
-KIRCHEN = [one.category for one in GUESSES if one.name.startswith("Kirche")]
-PLACE = {"name": "church", "group": "kirche", "seen": "0"}
-
-
-def test_guesses_are_accepted_and_refused_by_forms_and_undone(served: Served) -> None:
-    page = served.get("/fills?name=church&group=kirche").text
-    assert page.count('class="tick"') == len(KIRCHEN)
-    assert "Churches, Binz (Zürich)" in page
-    answer = served.post("/fills/decide", PLACE | {"action": "accept", "category": KIRCHEN[:2]})
-    assert shown(answer.text, "group") == "kirche"
-    assert answer.text.count('class="tick"') == 3
-    fields = PLACE | {"action": "refuse", "all": "1", "except": KIRCHEN[2], "seen": "1"}
-    assert served.post("/fills/decide", fields).text.count('class="tick"') == 1
-    assert served.post("/fills/undo", PLACE).text.count('class="tick"') == 3
-    assert served.post("/fills/redo", PLACE).status == 200
-    assert [event.event for event in served.session.events] == ["fill", "refuse", "undo", "redo"]
-    assert "Kirche Gruben" in served.get("/history").text
+from tests.hgld.pages.review.served import Served, open_page
+from tests.worlds.review.guesses import write_guesses
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,19 @@
 """A build that ann has decided, its review, and what bob does."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.workspace import Workspace
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.material import SecondMaterial
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.session import ReviewSession
-from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.reviewed import write_reviewed
 from tests.worlds.commands.once import made_once
 
 
 @pytest.fixture(scope="session")
-def decided_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a build that ann has decided, and its taxonomy."""
     return made_once(
         tmp_path_factory, "decided-review", lambda folder: write_reviewed(folder / "build")
@@ -24,21 +21,8 @@ def decided_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def build(tmp_path: Path, decided_build: Path) -> Workspace:
-    """A copy of it."""
-    shutil.copytree(decided_build, tmp_path / "copy")
-    return Workspace(tmp_path / "copy/build")
-
-
-@pytest.fixture
-def session(build: Workspace, opener: Opener) -> ReviewSession:
-    """Its review."""
-    return opener(build)
-
-
-@pytest.fixture
 def material(session: ReviewSession) -> SecondMaterial:
-    """The same, for second opinions."""
+    """Its review, for second opinions."""
     return SecondMaterial(session)
 
 

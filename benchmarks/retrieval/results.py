@@ -101,6 +101,11 @@ class Method:
     runs: dict[str, int | None] = dataclasses.field(default_factory=dict)
     """Seed of each run, None where nothing is recorded; none of what was not trained here."""
 
+    @property
+    def has_seeds(self) -> bool:
+        """Whether these are runs of several seeds."""
+        return len(self.runs) > 1
+
 
 @dataclass(frozen=True, kw_only=True)  # without slots, since the order of the rows is kept
 class Results:
@@ -217,6 +222,22 @@ def _row(fields: dict[str, str]) -> Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One method's value of one metric, as it is written."""
+
+    mean: str
+    error: str
+    """Standard error over the queries."""
+    deviation: str
+    """Standard deviation over seeds; empty of one run."""
+    interval: str
+    value: float
+    is_best: bool
+    is_tied: bool
+    """Not the best, and no test tells it from the best."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric that the report shows."""
 
@@ -249,27 +270,23 @@ class Metric:
         """Writes the interval of a row, with signs if it is a difference; empty without one."""
         return between(row.low, row.high, self.change_text if row.against else self.text)
 
+    def cell(self, row: Row, *, is_best: bool, is_tied: bool = False) -> Cell:
+        """Returns a row as it is written."""
+        return Cell(
+            mean=self.text(row.mean),
+            error=self.text(row.standard_error),
+            deviation=self.text(row.deviation) if row.seeds else "",
+            interval=self.interval_text(row),
+            value=row.mean,
+            is_best=is_best,
+            is_tied=is_tied,
+        )
+
     def goodness(self, value: float) -> float:
         """Returns a number that is higher the better the value is; of NaN the least."""
         if math.isnan(value):
             return -math.inf
         return value if self.is_share else -value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One method's value of one metric, as it is written."""
-
-    mean: str
-    error: str
-    """Standard error over the queries."""
-    deviation: str
-    """Standard deviation over seeds; empty of one run."""
-    interval: str
-    value: float
-    is_best: bool
-    is_tied: bool
-    """Not the best, and no test tells it from the best."""
 
 
 def between(low: float, high: float, text: Callable[[float], str]) -> str:
@@ -377,14 +394,6 @@ def cells_of(results: Results, metric: Metric) -> dict[str, Cell]:
         if other in leaders and name not in leaders
     }
     return {
-        name: Cell(
-            mean=metric.text(one.mean),
-            error=metric.text(one.standard_error),
-            deviation=metric.text(one.deviation) if one.seeds else "",
-            interval=metric.interval_text(one),
-            value=one.mean,
-            is_best=name in leaders,
-            is_tied=name in tied,
-        )
+        name: metric.cell(one, is_best=name in leaders, is_tied=name in tied)
         for name, one in rows.items()
     }

@@ -55,7 +55,6 @@ _LOADED = """
   requestAnimationFrame(() => port2.postMessage(0));
 })
 """
-_PREVIEW = "preview"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -130,28 +129,28 @@ def _timed(desk: Desk, pauses: Sequence[float]) -> list[tuple[str, float]]:
     for number, pause in enumerate(pauses):
         kind = list(ACTIONS)[number % len(ACTIONS)]
         desk.page.wait_for_timeout(pause)
-        _until(desk, "idle")
+        _until(desk, 0, "idle")
         for place, key in enumerate(ACTIONS[kind]):
             desk.page.wait_for_timeout(_TYPING_MS * bool(place))
             desk.hit(key)
-        if _until(desk, "shown", number) == _PREVIEW:  # of what lies beyond the page
+        if _until(desk, number, "page", "preview") == "preview":  # of what lies beyond the page
             desk.page.wait_for_timeout(pause)  # it is there to be read
             desk.hit("Enter")  # its own key counts
-            _until(desk, "page", number)
+            _until(desk, number, "page")
         found.append((kind, float(desk.tell("() => clock.timings.at(-1)"))))
     return found
 
 
-def _until(desk: Desk, what: str, before: int = 0) -> str:
-    """Waits until the page is idle, or shows what a key leads to; returns what it shows.
+def _until(desk: Desk, before: int, *wanted: str) -> str:
+    """Waits until the page is or shows one of what is wanted; returns which.
 
     Args:
         desk: the page, with a clock.
-        what: idle, page (which shows what was done), or shown: that, or a question about it.
         before: how many actions were timed.
+        wanted: idle, page (which shows what was done) or preview, a question about it.
     """
-    script = "([what, before, patience]) => clock.until(what, before, patience)"
-    return str(desk.tell(script, [what, before, _SHOWN_MS]))
+    script = "([wanted, before, patience]) => clock.until(wanted, before, patience)"
+    return str(desk.tell(script, [wanted, before, _SHOWN_MS]))
 
 
 def _reloads(desk: Desk) -> list[float]:

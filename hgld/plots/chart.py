@@ -1,4 +1,4 @@
-"""Curves and points: thousands of values are thinned to what a pixel shows."""
+"""Curves: thousands of values are thinned to what a pixel shows."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,8 +51,6 @@ class Chart:
     """Where a level line stands, within the values."""
     looks: Mapping[str, int] | None = None
     """Name to colour and dashes, 0 to 6; None: 1, 2, ... in the order of the lines."""
-    is_joined: bool = True
-    """Whether the points of a line are joined: it is a curve, and its x starts at 0 or below."""
     may_be_log: bool = False
     """Whether y is logarithmic where its values are far apart."""
     shows_last: bool = False
@@ -72,8 +70,8 @@ class DrawnLine:
     path: str
     mean_path: str
     """Of the moving mean; empty where there is none."""
-    dots: list[tuple[float, float, str]]
-    """Percents from the left and from the top, and the values; none of a long curve."""
+    dots: list[tuple[float, float]]
+    """Percents from the left and from the top; none of a long curve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +197,6 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
 
 def _x_axis(chart: Chart) -> Axis:
     xs = [x for line in chart.lines.values() for x in line[0]]
-    if not chart.is_joined:
-        return axis_of(xs)
     return axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
 
 
@@ -209,18 +205,17 @@ def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: 
     finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
     x_axis, y_axis = axes
     is_smooth = bool(window) and len(ys) >= _SMOOTHED_FROM
-    has_dots = not chart.is_joined or len(finite) <= _DOTTED
     means = moving_mean(ys, window, is_log=y_axis.is_log) if is_smooth else []
     return DrawnLine(
         name=name,
         look=look,
         last=chart.y_text(finite[-1][1] if finite else math.nan),
-        path=_path((xs, ys), axes) if chart.is_joined else "",
+        path=_path((xs, ys), axes),
         mean_path=_path((xs, means), axes) if is_smooth else "",
         dots=[
-            (x_axis.at(x), round(100 - y_axis.at(y), 2), f"{chart.x_text(x)}, {chart.y_text(y)}")
+            (x_axis.at(x), round(100 - y_axis.at(y), 2))
             for x, y in finite
-            if has_dots
+            if len(finite) <= _DOTTED
         ],
     )
 

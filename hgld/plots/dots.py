@@ -27,8 +27,6 @@ class Dot:
     """Behind the name."""
     look: int = 1
     """Colour and form: 0 is hollow, for a baseline; 1 to 6 are filled."""
-    runs: tuple[float, ...] = ()
-    """The values it is the mean of: rings, with a bar for the mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,6 @@ class DotMark:
     low: float
     high: float
     """Both `at` where there is no interval."""
-    runs: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ def dots_plot(
         (['0.4', '0.45', '0.5', '0.55', '0.6'], 50.0)
     """
     kept = [dot for dot in dots if not math.isnan(dot.value)]
-    values = [end for dot in kept for end in (dot.value, dot.low, dot.high, *dot.runs)]
+    values = [end for dot in kept for end in (dot.value, dot.low, dot.high)]
     axis = axis_of([*values, 0.0] if is_change else values, margin=_MARGIN)
     return DotsPlot(
         marks=tuple(_placed(dot, axis) for dot in kept),
@@ -82,5 +79,4 @@ def dots_plot(
 def _placed(dot: Dot, axis: Axis) -> DotMark:
     ends = (dot.value if math.isnan(end) else end for end in (dot.low, dot.high))
     low, high = (axis.at(end) for end in ends)
-    runs = tuple(axis.at(run) for run in dot.runs)
-    return DotMark(dot=dot, at=axis.at(dot.value), low=low, high=high, runs=runs)
+    return DotMark(dot=dot, at=axis.at(dot.value), low=low, high=high)

@@ -34,7 +34,7 @@ def test_on_official_names_held_back_guesses_are_right_as_often_as_they_should(
     names = read_labelled_names(shared / "labels/train_landmarks_sample.csv")
     rows = np.arange(len(names.names))
     learned, asked = rows[rows % 10 > 0], rows[::10]
-    found = by_fills(read_lexicon())(names, learned, asked)
+    found = by_fills(read_lexicon(), names, learned, asked)
     measured = figures(Names(names.names[asked], names.truth[asked], names.sides), found)
     # Of 570 rows or so: the bars with two points for chance.
     bars = {"all": 68, "surest_30": 93, "surest_50": 89, "sides_surest_70": 95}

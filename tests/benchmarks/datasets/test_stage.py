@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from hgld.benchmarks.datasets.opened import DataSetName, read_data_set
+from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
@@ -74,7 +74,7 @@ def test_each_test_picture_of_sop_searches_all_others_with_one_line(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["cub200", "inat2018", "inat2018-base"])
 def test_every_labelled_set_is_measured_at_its_levels(
-    workspace: Workspace, tmp_path: Path, name: DataSetName
+    workspace: Workspace, tmp_path: Path, name: str
 ) -> None:
     write = write_cub if name.startswith("cub") else write_inat
     data = read_data_set(name, write(tmp_path))

@@ -143,8 +143,10 @@ def test_a_module_gives_what_its_function_gives() -> None:
         CSLLoss(known.double(), 8)
     references, ref_labels = embeddings[2:].flip(0), labels[2:].flip(0)
     ranked = RankingLoss(sup_hap_loss, alpha=2.0)(embeddings, labels, references, ref_labels)
-    named = {"ref_embeddings": references, "ref_labels": ref_labels}
-    assert ranked.item() == sup_hap_loss(embeddings, labels, alpha=2.0, **named).item()
+    expected = sup_hap_loss(
+        embeddings, labels, ref_embeddings=references, ref_labels=ref_labels, alpha=2.0
+    )
+    assert ranked.item() == expected.item()
     for landmarks, dim in ((0, 4), (5, 0)):
         with pytest.raises(ValueError, match="landmarks"):
             ProxyLoss(arcface_loss, landmarks, dim)

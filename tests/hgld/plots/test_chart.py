@@ -121,7 +121,7 @@ def test_a_logarithmic_axis_has_a_tick_at_decades() -> None:
 
 
 def dot(value: float, low: float = math.nan, high: float = math.nan) -> Dot:
-    return Dot(name="ours", value=value, text="", low=low, high=high, runs=(value,))
+    return Dot(name="ours", value=value, text="", low=low, high=high)
 
 
 def test_marks_stand_where_the_numbers_say() -> None:
@@ -130,7 +130,7 @@ def test_marks_stand_where_the_numbers_say() -> None:
     assert [tick.text for tick in plot.ticks] == ["25", "30", "35", "40", "45", "50"]
     after, before = plot.marks
     assert (before.low, before.at, before.high) == pytest.approx((12.4, 21.8, 31.2), abs=0.01)
-    assert (after.high, after.runs) == (97, (after.at,))
+    assert after.high == 97
     assert plot.zero is None
 
 

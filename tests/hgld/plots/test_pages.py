@@ -41,14 +41,12 @@ def page(script: str = "") -> str:
     lines = {EVIL: ([1, 2, 3], [0.1, 0.2, 0.3])}
     dots = [
         Dot(name=EVIL, value=0.5, low=0.4, high=0.6, text="50", interval="[40, 60]", note=EVIL),
-        Dot(name="mean", value=0.5, text="50", runs=(0.4, 0.6)),
     ]
     return page_template("tests.hgld.plots", "toy.html.j2").render(
         name=EVIL,
         dots=dots_plot(dots, percent),
-        gains=dots_plot(dots[:1], percent, is_change=True),
+        gains=dots_plot(dots, percent, is_change=True),
         curves=draw(Chart(title=EVIL, about=EVIL, lines=lines, x_title=EVIL, y_title=EVIL)),
-        points=draw(Chart(title=EVIL, lines=lines, is_joined=False)),
         heat=heat_table([[3, 1, 0], [0, 2, 0]], [EVIL, "lake"]),
         script=Markup(script),  # noqa: S704 - what the test wrote
     )
@@ -60,8 +58,8 @@ def test_all_plots_are_drawn_and_every_text_is_escaped() -> None:
     assert read.open == []
     assert "script" not in read.seen
     assert read.text.count(EVIL) > 8
-    assert read.seen.count("figure") == 2
-    assert read.seen.count("circle") == 2 + 3  # runs, and the values of a short curve
+    assert read.seen.count("figure") == 1
+    assert read.seen.count("circle") == 3  # the values of a short curve
     assert read.seen.count("rect") == 1
 
 

@@ -16,7 +16,7 @@ from tests.worlds.wikimedia.faults import Fault, drip
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(CONTENT))
-POLICY = HttpPolicy(backoff_s=0.01, read_timeout_s=0.5, deadline_s=5.0, attempts=3)
+POLICY = HttpPolicy(backoff_s=0.01, read_timeout_s=30, deadline_s=60, attempts=3)
 
 
 def fetch(server: FaultyServer, folder: Path, policy: HttpPolicy = POLICY) -> bytes:

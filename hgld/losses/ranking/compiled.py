@@ -162,13 +162,12 @@ def _scan(  # noqa: PLR0913, PLR0917 - what it works on and in, made once for al
 
 
 @_compile
-def _find_ends(  # noqa: PLR0913, PLR0917 - as _scan
+def _find_ends(
     counted: Array,
     own: Array,
     cut: float,
     tau: float,
-    near: Array,
-    far: Array,
+    end: Array,
     distance: Array,
 ) -> None:
     """Finds what is counted up to each item and up to its cut, and how far the nearest are."""
@@ -178,7 +177,7 @@ def _find_ends(  # noqa: PLR0913, PLR0917 - as _scan
             first += 1
         while second < len(counted) and counted[second] - own[i] <= cut:
             second += 1
-        near[i], far[i] = first, second
+        end[0, i], end[1, i], end[2, i] = first, first, second
         # Where there is none its sums are 0; what a row before left here may be no number.
         distance[:, i] = 1.0
         if first:
@@ -208,10 +207,10 @@ def _sum_rows(  # noqa: C901, PLR0913, PLR0917 - as _scan; places that move with
     # What is counted: similarity, level, weight, powers of the distance to the one before.
     s, of, w = np.empty(size), np.empty(size, np.int64), np.empty(size)
     gaps, sums = np.ones((size + 1, _POWERS)), np.empty(_LEVELS * _POWERS)
-    # What counts: similarity, level, where in the row; what is counted up to it and up to the cut,
-    # and exponentials of the distances to the nearest below, above and beyond.
+    # What counts: similarity, level, where in the row; of the scans from below, from above and from
+    # beyond the cut where each ends, and the exponential of the distance to the nearest there.
     own, place, at = np.empty(size), np.empty(size, np.int64), np.empty(size, np.int64)
-    near, far, distance = np.empty(size, np.int64), np.empty(size, np.int64), np.ones((3, size))
+    end, distance = np.empty((3, size), np.int64), np.ones((3, size))
     x, y = np.empty(size), np.empty(size)
     counts, counted = np.empty(levels, np.bool_), np.empty(levels, np.bool_)
     for r in range(len(scores)):
@@ -231,13 +230,12 @@ def _sum_rows(  # noqa: C901, PLR0913, PLR0917 - as _scan; places that move with
                     _set_powers(gaps[n], math.exp((s[n - 1] - score) / tau))
                 n += 1
         gaps[n] = 1.0
-        _find_ends(s[:n], own[:many], cut, tau, near, far, distance)
+        _find_ends(s[:n], own[:many], cut, tau, end, distance)
         items, mine, totals = (s[:n], of, w, gaps), (own[:many], place), (sums, x, y)
         for g in range(0, levels, _LEVELS):
             for c in range(3):
-                ending = (far if c == 2 else near, distance[c])  # noqa: PLR2004 - the third
-                factors = (pieces[c], lines[c])
-                _scan(c == 0, items, (*mine, *ending), shares[r], g, factors, totals)
+                counting, factors = (*mine, end[c], distance[c]), (pieces[c], lines[c])
+                _scan(c == 0, items, counting, shares[r], g, factors, totals)
         for i in range(many):
             slope[r, at[i]], value[r, at[i]] = x[i], y[i]
 

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from tests.worlds.wikimedia.faults import Fault
+from tests.worlds.wikimedia.faults import Fault, listening
 
 
 @dataclass(slots=True)
@@ -44,30 +44,10 @@ class FaultyServer:
 @contextmanager
 def faulty(*answers: Fault, tls: ssl.SSLContext | None = None) -> Iterator[FaultyServer]:
     """Serves on a free loopback port for the time of a test."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                state.take(self)(self)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True  # the client has had enough, as it should
-
-        do_HEAD = do_POST = do_GET  # noqa: N815 - the names that http.server looks for
-
-        def log_message(self, *_: object) -> None:
-            """Tests read `asked` instead."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        state = FaultyServer(server.server_port, "http" if tls is None else "https", [*answers])
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+    state = FaultyServer(0, "http" if tls is None else "https", [*answers])
+    with listening(lambda request: state.take(request)(request), tls) as server:
+        state.port = server.server_port
+        yield state
 
 
 Fields = Mapping[str, str | None]

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
+
+from tests.worlds.wikimedia.faults import listening
 
 _DRIP_EVERY_S = 0.02
 
@@ -124,31 +126,18 @@ def serve(folder: Path) -> Iterator[FolderServer]:
     """Serves a folder on a free loopback port for the time of a test."""
     state = FolderServer(folder)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                state.answer(self)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True  # the client was killed, as some tests do
-                state.ended.set()
-
-        def do_HEAD(self) -> None:
-            state.answer(self)
-
-        def log_message(self, *_: object) -> None:
-            """Tests read the counters instead."""
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        try:
+            state.answer(request)
+        except (BrokenPipeError, ConnectionResetError):
+            state.ended.set()
+            raise
 
     def close() -> None:
         server.shutdown()  # a loop that waits for a closed socket takes a whole processor
         server.socket.close()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with listening(answer) as server:
         state.close = close
         state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+        yield state

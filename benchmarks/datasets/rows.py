@@ -88,7 +88,9 @@ def require_tree(path: Path, rows: pa.Table, finer: str, coarser: str) -> None:
     counts = pc.value_counts(pairs[finer])
     split = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(split):
+        label = split[0]["values"]
+        parents = pairs.filter(pc.equal(pairs[finer], label))[coarser].to_pylist()
         raise InputError(
-            f"{path}: each {finer} must lie in one {coarser}, and {split[0]['values']} lies in "
-            f"{split[0]['counts']}; correct one of its rows"
+            f"{path}: each {finer} must lie in one {coarser}, and {label} lies in "
+            f"{' and '.join(map(str, sorted(parents)))}; correct one of its rows"
         )

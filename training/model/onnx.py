@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hgld.engine.progress import progress
 from hgld.errors import InputError, how_to_install
 from hgld.training.model.config import first_line
 from hgld.training.model.embedding import EmbeddingModel
@@ -46,16 +47,20 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
         OSError: there is no room, or the file system refuses.
     """
     onnx = _packages()["onnx"]
-    proto = _traced(model.eval())
-    for key, value in metadata.items():
-        proto.metadata_props.add(key=key, value=value)
-    proto.doc_string = (
-        f"{INPUT_NAME}: uint8 (N, 3, {model.image_size}, {model.image_size}), RGB from 0 to 255, "
-        f"upright; {OUTPUT_NAME}: float32 (N, {model.embedding_dim}), unit norm"
-    )
-    onnx.checker.check_model(proto)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
-    difference = max(_difference(model, path, count) for count in _BATCHES)
+    with progress("export: trace, write, compare", 3) as advance:
+        proto = _traced(model.eval())
+        advance(1)
+        for key, value in metadata.items():
+            proto.metadata_props.add(key=key, value=value)
+        proto.doc_string = (
+            f"{INPUT_NAME}: uint8 (N, 3, {model.image_size}, {model.image_size}), RGB from 0 to "
+            f"255, upright; {OUTPUT_NAME}: float32 (N, {model.embedding_dim}), unit norm"
+        )
+        onnx.checker.check_model(proto)
+        path.write_bytes(proto.SerializeToString(deterministic=True))
+        advance(1)
+        difference = max(_difference(model, path, count) for count in _BATCHES)
+        advance(1)
     if not difference <= LARGEST_DIFFERENCE:  # of NaN neither
         raise InputError(
             f"the model as ONNX gives embeddings that differ by {difference:.2g} from torch's, and "

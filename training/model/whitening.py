@@ -20,14 +20,14 @@ def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     direction of an eigenvector, which is free, is such that its largest component is positive.
 
     Args:
-        features: (N, C), finite, any float type; computed in float64.
+        features: (N, C), any float type; computed in float64.
         dim: D, from 1 to the number of directions in which the vectors vary.
 
     Returns:
         W (D, C) and b (D,), of the type of the features.
 
     Raises:
-        ValueError: they vary in fewer than D directions.
+        ValueError: they are not finite, or vary in fewer than D directions.
 
     Example:
         >>> weight, bias = pca_whitening(torch.tensor([[0.0, 0], [4, 0], [0, 1], [4, 1]]), 2)
@@ -37,6 +37,9 @@ def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     Source: Jegou, Chum, Negative evidences and co-occurences in image retrieval: the benefit of PCA
         and whitening, ECCV 2012.
     """
+    if not features.isfinite().all():
+        bad = int((~features.isfinite()).any(dim=1).sum())
+        raise ValueError(f"features must be finite, and {bad} of {len(features)} rows are not")
     values = features.double()
     mean = values.mean(dim=0)
     centred = values - mean

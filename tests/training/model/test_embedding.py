@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,9 @@ def test_fewer_directions_than_asked_for_are_refused() -> None:
     for fewer, dim in ((features, 4), (torch.ones(5, 3), 1)):
         with pytest.raises(ValueError, match="dim"):
             pca_whitening(fewer, dim)
+    features[1, 2] = math.nan
+    with pytest.raises(ValueError, match="finite"):
+        pca_whitening(features, 3)
 
 
 def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:

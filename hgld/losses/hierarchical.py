@@ -18,9 +18,8 @@ from hgld.losses.ranking.ranks import (
 )
 from hgld.losses.ranking.rows import RowValues
 from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
-from hgld.metrics.arguments import check_choice
+from hgld.metrics.arguments import Relevance, check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
-from hgld.metrics.settings import Relevance
 
 RelevanceFunction = Callable[[Tensor], Tensor]
 """From the (R, L + 1) items at each level to the (R, L + 1) relevance of each level."""

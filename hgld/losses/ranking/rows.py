@@ -5,9 +5,9 @@ time, differentiates them on the spot and keeps only the gradient: memory is tha
 B x N however much a loss needs on the way. Inside, all is double precision, since a rank adds up
 thousands of terms and the loss is a small difference.
 
-On a processor the parts are shared out among threads, for the reasons that
-`hgld.metrics.streamed.threads` gives: with another process on one of the two cores B = 4096 took
-290 s by torch's threads, and 20 s so.
+On a processor the parts are shared out among threads, for the reasons that `hgld.metrics.ranking`
+gives: with another process on one of the two cores B = 4096 took 290 s by torch's threads, and 20 s
+so.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from hgld.losses.ranking.once import witness, witnessed
 from hgld.losses.ranking.sums import is_compiled
+from hgld.metrics.ranking import in_threads
 from hgld.metrics.relevance import shared_levels
-from hgld.metrics.streamed.threads import torch_threads
 
 # Numbers in the tensors that hold a part of the rows. On a processor 2 MB: in one thread the 130
 # operations on a part then cost less than what they work on. On a GPU 32 MB, so that the work of an
@@ -129,8 +129,5 @@ def _for_parts(
     threads = max(1, min(allowed, scores.numel() * numbers // _NUMBERS_FOR_A_THREAD))
     size = max(1, min(most // max(1, scores.shape[1]), -(-len(scores) // threads)))
     parts = [slice(first, first + size) for first in range(0, len(scores), size)]
-    if allowed == 1:
-        yield from zip(parts, map(compute, parts), strict=True)
-        return
-    with torch_threads(threads) as pool:
-        yield from zip(parts, pool.map(compute, parts), strict=True)
+    computed = in_threads(threads if allowed > 1 else 0, compute, parts)
+    yield from zip(parts, computed, strict=True)

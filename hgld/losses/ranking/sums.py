@@ -62,7 +62,7 @@ class StepSums(torch.autograd.Function):
         """Sums f, and f' for the backward pass."""
         ones = torch.ones_like(scores)
         value: Tensor
-        slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step, mirrored=False)
+        slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step)
         ctx.save_for_backward(scores, level, table, slope)
         ctx.step = step
         return value
@@ -76,10 +76,7 @@ class StepSums(torch.autograd.Function):
         """Sums w_i f'(s_j - s_i) over i: the items swap parts, seen from the other end."""
         scores, level, table, slope = ctx.saved_tensors
         swapped = table.transpose(1, 2)
-        pull: Tensor
-        pull, _ = _ways(scores).weighted_sums(
-            scores, level, weight, swapped, ctx.step, mirrored=True
-        )
+        pull: Tensor = _ways(scores).pulls(scores, level, weight, swapped, ctx.step)
         return pull.addcmul_(weight, slope, value=-1), None, None, None
 
 

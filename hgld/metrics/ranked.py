@@ -253,7 +253,7 @@ def average_set_intersection(ranked_level: Tensor) -> Tensor:
     ranked_level = _as_levels(ranked_level)
     ideal = ranked_level.sort(dim=1, descending=True).values
     shared = torch.zeros(ranked_level.shape, dtype=torch.int64, device=ranked_level.device)
-    for level in ranked_level[ranked_level > 0].unique():
+    for level in torch.unique(ranked_level[ranked_level > 0]):
         shared += torch.minimum((ranked_level == level).cumsum(1), (ideal == level).cumsum(1))
     relevant = (ranked_level > 0).sum(dim=1)
     rank = _ranks(ranked_level)

@@ -144,10 +144,10 @@ class RankedIndex:
     def _packed_keys(self, chosen: Tensor) -> Tensor:
         """Sorts the key of each pair: similarity, falling; position, rising; shared levels."""
         count, items = len(chosen), len(self._index)
-        keys = getattr(self._memory, "keys", None)
-        if keys is None or len(keys) < count:  # the same memory for all blocks of a thread
-            self._memory.keys = torch.empty((count, items), dtype=torch.int64)
-        keys = self._memory.keys[:count]
+        kept: Tensor | None = getattr(self._memory, "keys", None)
+        if kept is None or len(kept) < count:  # the same memory for all blocks of a thread
+            kept = self._memory.keys = torch.empty((count, items), dtype=torch.int64)
+        keys = kept[:count]
         bits, paths, own = self._mask.bit_length(), self._query_paths[chosen], self.own[chosen]
         # The same memory for every block of the index: what is allocated anew is not in cache.
         narrow = torch.empty((2, count, BLOCK_COLUMNS), dtype=torch.int32)

@@ -121,7 +121,7 @@ def by_row(
     # kept until the backward pass, and are the largest tensor there is.
     witness = scores[:1, :1].clone()
     if witness.requires_grad:
-        witness.register_hook(_refuse)
+        witness.register_hook(_refuse)  # type: ignore[no-untyped-call]  # torch's own
     with torch.autocast(scores.device.type, enabled=False):
         return RowValues(*apply(scores, witness, (labels, ref_labels), function, numbers))
 

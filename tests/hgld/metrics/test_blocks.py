@@ -13,14 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.metrics import (
-    EvaluationSettings,
-    evaluate,
-    evaluation,
-    ranking,
-    similarity,
-    streamed,
-)
+from hgld.metrics import EvaluationSettings, evaluate, evaluation, ranking, similarity, streamed
 from hgld.metrics.ranking import RankedIndex, in_threads
 from hgld.metrics.streamed import Lists
 from tests.worlds.plain.metric_cases import SETTINGS, Case, assert_same, cases, random_case

@@ -21,8 +21,8 @@ from hgld.benchmarks.retrieval.results import Metric, shown_level, shown_metrics
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
+from hgld.metrics.evaluation import DEFAULT_SETTINGS
 from hgld.metrics.relevance import shared_levels
-from hgld.metrics.settings import DEFAULT_SETTINGS
 from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
 from hgld.training.data.labels import (

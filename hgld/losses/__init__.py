@@ -4,24 +4,16 @@ Functions, and an `nn.Module` for what binds settings or keeps proxies and past 
 are taken as they are: give them unit length, so that a product is a cosine similarity.
 """
 
-from hgld.errors import how_to_install
-
-try:
-    from hgld.losses.binary import (
-        recall_at_k_loss,
-        roadmap_loss,
-        smooth_ap_loss,
-        soft_bin_ap_loss,
-        sup_ap_loss,
-    )
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"hgld.losses needs the package {error.name}: {how_to_install('train')}", name=error.name
-    ) from error
-from hgld.losses.gains import smooth_ndcg_loss, sup_ndcg_loss
-from hgld.losses.hierarchical import smooth_hap_loss, sup_hap_loss
-from hgld.losses.memory import CrossBatchMemory
-from hgld.losses.modules import CSLLoss, ProxyLoss, RankingLoss
+import hgld.metrics  # noqa: F401 - it says what to install where torch is missing
+from hgld.losses.binary import (
+    recall_at_k_loss,
+    roadmap_loss,
+    smooth_ap_loss,
+    soft_bin_ap_loss,
+    sup_ap_loss,
+)
+from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
+from hgld.losses.modules import CrossBatchMemory, CSLLoss, ProxyLoss, RankingLoss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss
 from hgld.losses.proxies import arcface_loss, clustering_loss, csl_loss
 

@@ -1,25 +1,19 @@
 """Losses that rank a batch by one level: what shares the landmark is positive, or the class."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from hgld.losses.hierarchical import RankFunction, one_minus_h_ap
-from hgld.losses.pairs import Reduction, at_level, compare, row_loss
+from hgld.losses.hierarchical import one_minus_h_ap
+from hgld.losses.pairs import Reduction, compare, row_loss
 from hgld.losses.pairwise import decomposability_loss
-from hgld.losses.ranking.ranks import (
-    Ranking,
-    hard_h_rank,
-    rank_rows,
-    smooth_rank,
-    smooth_ranks,
-    sup_rank,
-)
 from hgld.losses.ranking.rows import RowValues
 from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
+from hgld.losses.ranking.sums import rank_rows, smooth_rank, smooth_ranks, sup_ranks
 
 
 def sup_ap_loss(
@@ -65,12 +59,8 @@ def sup_ap_loss(
         Ramzi, Thome, Rambour, Audebert, Bitot: Robust and Decomposable Average Precision for
         Image Retrieval (ROADMAP), NeurIPS 2021, equations 2 to 5.
     """
-    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = SupStep(**constants).step
-
-    def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
-        return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
-
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level)
+    ranks = partial(sup_ranks, step=SupStep(**constants).step, ahead=None)
     row = partial(_one_minus_ap, depth=pairs.labels.shape[1], ranks_of=ranks)
     return row_loss(pairs, row, reduction)
 
@@ -116,7 +106,7 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
         Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the Path Towards Large-Scale Image
         Retrieval, ECCV 2020, equation 6.
     """
-    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level)
     ranks = partial(smooth_ranks, step=sigmoid_step(tau))
     row = partial(_one_minus_ap, depth=pairs.labels.shape[1], ranks_of=ranks)
     return row_loss(pairs, row, reduction)
@@ -220,7 +210,7 @@ def soft_bin_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     """
     if not bins > 1:
         raise ValueError(f"bins must be at least 2, got {bins}; 20 is the published setting")
-    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level)
     row = partial(_one_minus_binned_ap, bins=bins, depth=pairs.labels.shape[1])
     return row_loss(pairs, row, reduction, numbers=bins)
 
@@ -276,7 +266,7 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
             f"ks must be positive whole numbers and temperature positive, got {ks} and "
             f"{temperature}"
         )
-    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level)
     step = sigmoid_step(tau)
 
     def row(scores: Tensor, shared: Tensor) -> RowValues:
@@ -293,7 +283,7 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
 
 
 def _one_minus_ap(
-    scores: Tensor, level: Tensor, *, depth: int, ranks_of: RankFunction
+    scores: Tensor, level: Tensor, *, depth: int, ranks_of: Callable[..., tuple[Tensor, Tensor]]
 ) -> RowValues:
     """1 - AP of each row: H-AP where sharing all `depth` levels is relevant and nothing else is."""
     return one_minus_h_ap(

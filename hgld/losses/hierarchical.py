@@ -1,4 +1,4 @@
-"""Losses that rank a batch by all levels of the hierarchy: Sup-H-AP and its kin."""
+"""Losses that rank a batch by all levels of the hierarchy: H-AP and NDCG, Sup and smooth."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,25 +8,18 @@ import torch
 from torch import Tensor
 
 from hgld.losses.pairs import Reduction, compare, row_loss
-from hgld.losses.ranking.ranks import (
-    Ranking,
-    hard_h_rank,
-    rank_rows,
-    smooth_h_rank,
-    smooth_ranks,
-    sup_rank,
-)
 from hgld.losses.ranking.rows import RowValues
 from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
-from hgld.metrics.arguments import check_choice
+from hgld.losses.ranking.sums import (
+    Ranking,
+    rank_rows,
+    smooth_rank,
+    smooth_ranks,
+    sup_rank,
+    sup_ranks,
+)
+from hgld.metrics.arguments import Relevance, check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
-from hgld.metrics.settings import Relevance
-
-RelevanceFunction = Callable[[Tensor], Tensor]
-"""From the (R, L + 1) items at each level to the (R, L + 1) relevance of each level."""
-
-RankFunction = Callable[[Ranking, Tensor], tuple[Tensor, Tensor]]
-"""From items and the relevance of each level to the rank and H-rank of the relevant, (R, K)."""
 
 
 def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by its published name
@@ -101,18 +94,11 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     step = SupStep(**constants).step
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma)
-
-    def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
-        rank = sup_rank(ranking, step)
-        if not smooth_h_ranks:
-            return rank, hard_h_rank(ranking, table)
-        return rank, smooth_h_rank(ranking, table, ahead)
-
     row = partial(
         one_minus_h_ap,
         levels=pairs.labels.shape[1],
         relevance_of=_relevance_function(relevance, alpha, weights),
-        ranks_of=ranks,
+        ranks_of=partial(sup_ranks, step=step, ahead=ahead if smooth_h_ranks else None),
     )
     return row_loss(pairs, row, reduction)
 
@@ -172,9 +158,97 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     return row_loss(pairs, row, reduction)
 
 
+def sup_ndcg_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    reduction: Reduction = "mean",
+    **constants: Unpack[SupConstants],
+) -> Tensor:
+    r"""Computes Sup-NDCG, a smooth upper bound of 1 - NDCG, averaged over the batch.
+
+    NDCG(q) = sum_k (2^l_k - 1) / log2(1 + rank(k)) divided by its value for the best order, where
+    l_k is how many levels item k shares with q and rank(k) is that of `sup_hap_loss`.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
+        ref_labels: (N, L) or (N,).
+        reduction: `mean` or `none`.
+        **constants: tau, rho, delta, start and offset of the step, see
+            `hgld.losses.ranking.steps.SupStep`.
+
+    Returns:
+        A scalar, or (B,) with reduction `none`; queries that share nothing with any item as in
+        `sup_hap_loss`.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, labels that are, or an unknown setting.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([[0, 0], [1, 1], [2, 0]])
+        >>> round(float(sup_ndcg_loss(embeddings, labels)), 4)
+        0.0843
+
+    Source:
+        Ramzi, Audebert, Rambour, Araujo, Bitot, Thome: Optimization of Rank Losses for Image
+        Retrieval, TPAMI 2025, section 3.3.
+    """
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
+    rank_of = partial(sup_rank, step=SupStep(**constants).step)
+    row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
+    return row_loss(pairs, row, reduction)
+
+
+def smooth_ndcg_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    tau: float = 0.01,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Computes 1 - NDCG with sigmoid(x / tau) for every step: a baseline for `sup_ndcg_loss`.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
+        ref_labels: (N, L) or (N,).
+        tau: width of the sigmoid, in units of similarity.
+        reduction: `mean` or `none`.
+
+    Returns:
+        As `sup_ndcg_loss`.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([[0, 0], [1, 1], [2, 0]])
+        >>> round(float(smooth_ndcg_loss(embeddings, labels)), 4)
+        0.0318
+
+    Source:
+        Brown et al.: Smooth-AP, ECCV 2020, with the gains of NDCG.
+    """
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
+    rank_of = partial(smooth_rank, step=sigmoid_step(tau))
+    row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
+    return row_loss(pairs, row, reduction)
+
+
 def _relevance_function(
     relevance: Relevance, alpha: float, weights: Sequence[float] | None
-) -> RelevanceFunction:
+) -> Callable[[Tensor], Tensor]:
     check_choice("relevance", relevance, Relevance)
     if relevance == "map":
         return partial(map_relevance, weights=weights)
@@ -188,8 +262,8 @@ def one_minus_h_ap(
     level: Tensor,
     *,
     levels: int,
-    relevance_of: RelevanceFunction,
-    ranks_of: RankFunction,
+    relevance_of: Callable[[Tensor], Tensor],
+    ranks_of: Callable[[Ranking, Tensor], tuple[Tensor, Tensor]],
 ) -> RowValues:
     """Computes 1 - H-AP of each row, with the given relevance and the given smooth ranks.
 
@@ -197,8 +271,8 @@ def one_minus_h_ap(
         scores: (R, N) float64 similarities.
         level: (R, N) int64 shared levels, at most `levels`.
         levels: L.
-        relevance_of: gives each level its relevance.
-        ranks_of: gives the relevant items their ranks and H-ranks.
+        relevance_of: gives each level its relevance, (R, L + 1), by its items, (R, L + 1).
+        ranks_of: gives items their ranks and H-ranks, (R, N), by the relevance of the levels.
 
     Returns:
         (R,) values, 1 where the query has nothing relevant; (R,) whether it has.
@@ -210,3 +284,20 @@ def one_minus_h_ap(
     found = (h_rank / rank).sum(1)
     defined = total > 0
     return RowValues(1 - found / torch.where(defined, total, 1.0), defined)
+
+
+def _one_minus_ndcg(
+    scores: Tensor,
+    level: Tensor,
+    *,
+    levels: int,
+    rank_of: Callable[[Ranking], Tensor],
+) -> RowValues:
+    """1 - NDCG of each row, with the given smooth ranks."""
+    ranking = rank_rows(scores, level, levels)
+    gain = 2**ranking.level - 1  # 0 where nothing is relevant
+    gained = (gain / torch.log2(1 + rank_of(ranking))).sum(1)
+    # In the precision and the order of summation of the published code, to agree in all digits.
+    place = level.argsort(dim=1, descending=True).argsort(1)
+    ideal = ((2**level - 1) / torch.log2(2 + place.float())).sum(1)
+    return RowValues(1 - gained / torch.where(ideal > 0, ideal, 1.0), ideal > 0)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hgld.losses.ranking.rows import RowFunction, by_row
 from hgld.metrics.arguments import check_choice, check_tensors, label_matrix
@@ -29,10 +30,11 @@ class Pairs(NamedTuple):
 def compare(
     embeddings: Tensor,
     labels: Tensor,
-    ref_embeddings: Tensor | None = None,
-    ref_labels: Tensor | None = None,
+    ref_embeddings: Tensor | None,
+    ref_labels: Tensor | None,
     *,
-    any_length: bool = False,
+    level: int = 0,
+    normalized: bool = False,
 ) -> Pairs:
     """Checks a batch and computes its similarities, in single precision or better.
 
@@ -41,18 +43,20 @@ def compare(
         labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) the items to rank; None: the batch itself.
         ref_labels: (N, L) or (N,); given with `ref_embeddings` or not at all.
-        any_length: embeddings need not have unit length.
+        level: column of the labels; finer ones are left out.
+        normalized: embeddings are given unit length, in place of a warning where they have not.
 
     Returns:
         The similarities and the labels of both sides, a column for each level.
 
     Raises:
-        ValueError: shapes that do not fit together, or references without labels.
+        ValueError: shapes that do not fit together, references without labels, or no such level.
         TypeError: embeddings that are not floating point, labels that are, what is no tensor, or
             references of another precision.
     """
     labels = batch_labels(embeddings, labels)
-    if ref_embeddings is None and ref_labels is None:
+    within = ref_embeddings is None and ref_labels is None
+    if within:
         ref_embeddings, ref_labels = embeddings, labels
     if ref_embeddings is None or ref_labels is None:
         raise ValueError("ref_embeddings and ref_labels must be given together; one is None")
@@ -63,24 +67,18 @@ def compare(
                 f"batch and references must have the same {name}, got {one.shape[1]} and "
                 f"{other.shape[1]}"
             )
-    if not any_length:
-        expect_unit_length(embeddings)
-        if ref_embeddings is not embeddings:
-            expect_unit_length(ref_embeddings)
-    scores = inner_products(embeddings, ref_embeddings, name="ref_embeddings")
-    return Pairs(scores, labels, ref_labels)
-
-
-def at_level(pairs: Pairs, level: int) -> Pairs:
-    """Forgets the levels finer than a column of the labels.
-
-    Raises:
-        ValueError: no such column.
-    """
-    levels = pairs.labels.shape[1]
-    if not 0 <= level < levels:
-        raise ValueError(f"level must be a column of labels, 0 to {levels - 1}, got {level}")
-    return Pairs(pairs.scores, pairs.labels[:, level:], pairs.ref_labels[:, level:])
+    if not 0 <= level < labels.shape[1]:
+        raise ValueError(
+            f"level must be a column of labels, 0 to {labels.shape[1] - 1}, got {level}"
+        )
+    sides = [embeddings] if within else [embeddings, ref_embeddings]
+    if normalized:
+        sides = [functional.normalize(at_least_single(side)) for side in sides]
+    else:
+        for side in sides:
+            expect_unit_length(side)
+    scores = inner_products(sides[0], sides[-1], name="ref_embeddings")
+    return Pairs(scores, labels[:, level:], ref_labels[:, level:])
 
 
 def batch_labels(embeddings: Tensor, labels: Tensor, *, name: str = "") -> Tensor:
@@ -193,13 +191,8 @@ def row_loss(
     if reduction == "none":
         return torch.where(defined, values, torch.nan).to(pairs.scores.dtype)
     count = int(defined.sum())
-    if count < len(defined):
-        logger.log(
-            logging.DEBUG if count else logging.WARNING,
-            "%d of %d queries have no relevant item among the %d they rank",
-            len(defined) - count,
-            len(defined),
-            len(pairs.ref_labels),
-        )
+    if count == 0:
+        ranked = len(pairs.ref_labels)
+        logger.warning("no query has a relevant item among the %d that it ranks", ranked)
     loss = torch.where(defined | values.isnan(), values, 0.0).sum() / max(1, count)
     return loss.to(pairs.scores.dtype)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hgld.errors import how_to_install
-from hgld.losses.pairs import at_least_single, at_level, compare
+from hgld.losses.pairs import at_least_single, compare
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import shared_levels
 
@@ -60,14 +60,11 @@ def decomposability_loss(  # noqa: PLR0913 - a batch, its references, and two th
     """
     if not math.isfinite(alpha) or not math.isfinite(beta):
         raise ValueError(f"alpha and beta must be finite, got {alpha} and {beta}")
-    within = ref_embeddings is None
-    references = None if ref_embeddings is None else _unit(ref_embeddings)
-    pairs = compare(_unit(embeddings), labels, references, ref_labels, any_length=True)
-    pairs = at_level(pairs, level)
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level, normalized=True)
     shared = shared_levels(pairs.labels, pairs.ref_labels)
     positive = shared == pairs.labels.shape[1]
     negative = ~positive
-    if within:
+    if ref_embeddings is None:
         positive = positive.fill_diagonal_(fill_value=False)
     too_far = functional.relu(alpha - pairs.scores[positive])
     too_near = functional.relu(pairs.scores[negative] - beta)
@@ -122,8 +119,7 @@ def triplet_loss(  # noqa: PLR0913 - a batch, its references, and how it is mine
     if not math.isfinite(margin):
         raise ValueError(f"margin must be a finite number, got {margin}; 0.1 is usual")
     miner, loss = _miner_and_loss(mining, margin)
-    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, any_length=True)
-    pairs = at_level(pairs, level)
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level, normalized=True)
     within = ref_embeddings is None
     references = embeddings if ref_embeddings is None else ref_embeddings
     # One number for each branch of the tree, as the package knows labels of one level only.
@@ -136,14 +132,7 @@ def triplet_loss(  # noqa: PLR0913 - a batch, its references, and how it is mine
         triplets = None if miner is None else miner(*batch, *refs)
         result: Tensor = loss(*batch, triplets, *refs)
     # Not a number in, not a number out: mining leaves out what compares with nothing.
-    finite = embeddings.detach().isfinite().all() & references.detach().isfinite().all()
-    return result * torch.where(finite, 1.0, torch.nan)
-
-
-def _unit(embeddings: Tensor) -> Tensor:
-    if isinstance(embeddings, Tensor) and embeddings.is_floating_point():
-        return functional.normalize(at_least_single(embeddings), dim=-1)
-    return embeddings  # refused with a message by whoever looks next
+    return result * torch.where(pairs.scores.detach().isfinite().all(), 1.0, torch.nan)
 
 
 def _mean_of_nonzero(terms: Tensor) -> Tensor:

@@ -96,7 +96,8 @@ def csl_loss(
             f"margins must be one number for each of the {levels} levels, finest first, and scale "
             f"positive, all of them finite, got {tuple(margins)} and {scale}"
         )
-    _check_proxies(embeddings, proxies)
+    expect_unit_length(embeddings)
+    similarity = scale * _similarity(embeddings, proxies)
     proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
     proxy_labels = batch_labels(proxies, proxy_labels, name="proxy_")
     if proxy_labels.shape[1] != levels:
@@ -104,8 +105,6 @@ def csl_loss(
             f"proxy_labels must have the {levels} levels of labels, got {proxy_labels.shape[1]}; "
             "give each proxy the labels of its landmark at every level"
         )
-    expect_unit_length(embeddings)
-    similarity = scale * _similarity(embeddings, proxies)
     same = labels[:, None] == proxy_labels[None]  # (B, C, L)
     if not same[:, :, 0].any(1).all():
         raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")
@@ -175,18 +174,18 @@ def arcface_loss(
 
 def _own_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:
     """(B, C) similarities; refuses a landmark, in column 0 of (B, L) labels, without proxy."""
-    _check_proxies(embeddings, proxies)
+    similarity = _similarity(embeddings, proxies)
     first, last = int(labels[:, 0].min()), int(labels[:, 0].max())
     if first < 0 or last >= len(proxies):
         raise ValueError(
             f"landmarks must be numbered from 0 to {len(proxies) - 1}, the rows of proxies, got "
             f"{first} to {last}; number the training landmarks in order"
         )
-    return _similarity(embeddings, proxies)
+    return similarity
 
 
-def _check_proxies(embeddings: Tensor, proxies: Tensor) -> None:
-    """Refuses proxies that a batch, itself of the right shape, cannot be compared with."""
+def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
+    """(B, C) similarities; refuses proxies that a batch, (B, D), cannot be compared with."""
     check_tensors(proxies=proxies)
     if proxies.ndim != embeddings.ndim or proxies.shape[1] != embeddings.shape[1]:
         raise ValueError(
@@ -195,8 +194,5 @@ def _check_proxies(embeddings: Tensor, proxies: Tensor) -> None:
         )
     if not proxies.is_floating_point():
         raise TypeError(f"proxies must be floating point, got {proxies.dtype}")
-
-
-def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
     directions = functional.normalize(at_least_single(proxies))
     return inner_products(embeddings, directions, name="proxies")

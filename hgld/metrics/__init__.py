@@ -7,24 +7,23 @@ caller averages and says how many were undefined (`Evaluation.means`, `Evaluatio
 from hgld.errors import how_to_install
 
 try:
-    from hgld.metrics.binary import (
-        average_precision,
-        average_precision_at_k,
-        average_precision_at_r,
-        precision_at_1,
-        recall_at_k,
-    )
+    from hgld.metrics.arguments import EvaluationSettings
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"hgld.metrics needs the package {error.name}: {how_to_install('train')}", name=error.name
     ) from error
 from hgld.metrics.evaluation import Evaluation, evaluate
-from hgld.metrics.graded import (
+from hgld.metrics.ranked import (
+    average_precision,
+    average_precision_at_k,
+    average_precision_at_r,
     average_set_intersection,
     exclusive_average_precision,
     hierarchical_average_precision,
     mistake_severity,
     ndcg,
+    precision_at_1,
+    recall_at_k,
 )
 from hgld.metrics.relevance import (
     decay_relevance,
@@ -34,7 +33,6 @@ from hgld.metrics.relevance import (
     shared_levels,
 )
 from hgld.metrics.revisited import GroundTruth, evaluate_revisited
-from hgld.metrics.settings import EvaluationSettings
 
 __all__ = [
     "Evaluation",

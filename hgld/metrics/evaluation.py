@@ -2,27 +2,20 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from threading import Lock
 
 import torch
 from torch import Tensor
 
 from hgld.engine.progress import progress
-from hgld.metrics.arguments import label_matrix
+from hgld.metrics.arguments import EvaluationSettings, label_matrix
+from hgld.metrics.ranking import RankedBlock, RankedIndex, in_threads
 from hgld.metrics.relevance import decay_relevance, map_relevance, published_decay_relevance
-from hgld.metrics.settings import DEFAULT_SETTINGS, EvaluationSettings
 from hgld.metrics.similarity import Ids, check_embeddings, full_precision, own_positions
-from hgld.metrics.streamed.lists import Lists, head_length, metric_keys, metrics_of_lists
-from hgld.metrics.streamed.ranking import (
-    Hierarchy,
-    RankedBlock,
-    hierarchy,
-    plan_ranking,
-    ranked_blocks,
-)
-from hgld.metrics.streamed.sums import RankedSums, ndcg_discounts
-from hgld.metrics.streamed.threads import work_together
+from hgld.metrics.streamed import Lists, RankedSums, chosen_metrics
+
+DEFAULT_SETTINGS = EvaluationSettings()
 
 logger = logging.getLogger(__name__)
 
@@ -115,30 +108,31 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     index_labels = label_matrix("index_labels", index_labels)
     _check_labels(query_labels, index_labels, queries, items)
     names = _level_names(level_names, query_labels.shape[1])
-    device = query_embeddings.device
     own = own_positions(query_ids, index_ids, queries, items)
-    tree = hierarchy(query_labels.to(device), index_labels.to(device), own.to(device))
-    counts = tree.counts()
-    discounts = ndcg_discounts(items, device)
-    undefined = torch.full((queries,), torch.nan, dtype=torch.float64)
-    per_query = {key: undefined.clone() for key in metric_keys(settings, names)}
-    plan = plan_ranking(query_embeddings, index_embeddings, counts, settings.memory_bytes)
-    blocks, advancing = iter(plan.blocks), Lock()
-    with full_precision(), progress("evaluate: queries", queries) as advance:
+    index = RankedIndex(query_embeddings, index_embeddings, query_labels, index_labels, own)
+    counts = index.counts()
+    rank = torch.arange(1, items + 1, dtype=torch.float64, device=counts.device)
+    discounts = 1 / torch.log2(1 + rank)
+    metrics = chosen_metrics(settings, names)
+    per_query = {key: torch.full((queries,), torch.nan, dtype=torch.float64) for key in metrics}
+    blocks, workers = index.plan(counts, settings.memory_bytes)
 
-        @torch.no_grad()
-        def work() -> None:
-            """Evaluates blocks until there are none left."""
-            for block in ranked_blocks(
-                query_embeddings, index_embeddings, tree, blocks, packed=plan.packed
-            ):
-                lists = _read_lists(block, tree, counts[block.queries], settings, discounts)
-                for key, values in metrics_of_lists(lists, settings, names).items():
-                    per_query[key][block.queries.cpu()] = values.cpu()
-                with advancing:
-                    advance(len(lists.head))
+    @torch.no_grad()
+    def evaluate_block(chosen: Tensor) -> list[Tensor]:
+        inside = index.own[chosen] >= 0
+        lists = _read_lists(index.rank(chosen), counts[chosen], inside, settings, discounts)
+        return [metric(lists).cpu() for metric in metrics.values()]
 
-        work_together(work, plan.workers, blocks)
+    evaluated = in_threads(workers if workers > 1 else 0, evaluate_block, blocks)
+    with (
+        full_precision(),
+        progress("evaluate: queries", queries) as advance,
+        closing(evaluated) as found,  # so that after Ctrl-C here, too, no more blocks are begun
+    ):
+        for chosen, values in zip(blocks, found, strict=True):
+            for key, value in zip(metrics, values, strict=True):
+                per_query[key][chosen.cpu()] = value
+            advance(len(chosen))
     evaluation = Evaluation(per_query)
     logger.info(
         "evaluated %d queries on %d items; %d have nothing relevant to find",
@@ -151,51 +145,45 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
 
 def _read_lists(
     block: RankedBlock,
-    tree: Hierarchy,
     counts: Tensor,
+    inside: Tensor,
     settings: EvaluationSettings,
     discounts: Tensor,
 ) -> Lists:
-    """One pass over the ranked lists of some queries; `counts` are (B, L + 1)."""
-    inside = tree.own[block.queries] >= 0
-    listed, lengths = counts[:, 1:], block.length - inside.to(torch.int64)
+    """One pass over ranked lists: what they hold, (B, L + 1), and whether also the query, (B,)."""
+    length = block.ranked.shape[1]
+    listed, lengths = counts[:, 1:], length - inside.to(torch.int64)
     if settings.convention == "published":
         counts = torch.cat((counts[:, :-1], counts[:, -1:] + inside[:, None]), dim=1)
         lost = ~inside & (lengths > 0)
-        block, listed = _without_last(block, listed, lost)
+        listed = _lose_last(block, listed, lost)
         lengths = lengths - lost.to(torch.int64)
     sums = RankedSums(listed, discounts)
-    for start in range(0, block.length, sums.piece):
-        sums.add(block.levels(start, min(start + sums.piece, block.length)))
+    for start in range(0, length, sums.piece):
+        sums.add(block.levels(start, min(start + sums.piece, length)))
     relevance, multiplicity = _level_relevance(counts, settings)
+    read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
     return Lists(
         sums=sums,
-        counts=listed,
         lengths=lengths,
         relevance=relevance,
         multiplicity=multiplicity,
-        head=block.levels(0, min(head_length(settings), block.length)),
-        discounts=discounts,
+        head=block.levels(0, min(max(read, default=1), length)),
     )
 
 
-def _without_last(block: RankedBlock, counts: Tensor, lost: Tensor) -> tuple[RankedBlock, Tensor]:
-    """The lists and their (B, L) counts without the last item, for the queries where it is lost."""
+def _lose_last(block: RankedBlock, counts: Tensor, lost: Tensor) -> Tensor:
+    """Makes the last item share nothing, for the queries where it is lost.
 
-    def levels(start: int, stop: int) -> Tensor:
-        piece = block.levels(start, stop)
-        if stop < block.length:
-            return piece
-        piece = piece.clone()
-        piece[:, -1] *= ~lost  # an item that shares nothing adds nothing
-        return piece
-
+    Returns:
+        The (B, L) counts without these items.
+    """
     if not bool(lost.any()):
-        return block, counts
-    last = block.levels(block.length - 1, block.length) * lost[:, None]
+        return counts
+    last = (block.ranked[:, -1:] & block.mask) * lost[:, None]
+    block.ranked[lost, -1] &= ~block.mask
     level = torch.arange(1, counts.shape[1] + 1, device=counts.device)
-    kept = counts - (last == level).to(torch.int64)
-    return RankedBlock(queries=block.queries, length=block.length, levels=levels), kept
+    return counts - (last == level).to(torch.int64)
 
 
 def _level_relevance(counts: Tensor, settings: EvaluationSettings) -> tuple[Tensor, Tensor]:
@@ -203,10 +191,9 @@ def _level_relevance(counts: Tensor, settings: EvaluationSettings) -> tuple[Tens
     published = settings.convention == "published"
     if settings.relevance == "map":
         table = map_relevance(counts, settings.level_weights)
-    elif published:
-        table = published_decay_relevance(counts, settings.alpha)
     else:
-        table = decay_relevance(counts, settings.alpha)
+        decay = published_decay_relevance if published else decay_relevance
+        table = decay(counts, settings.alpha)
     relevance = table[:, 1:]
     if not published:
         return relevance, torch.ones_like(relevance)

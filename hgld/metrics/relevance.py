@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hgld.metrics.arguments import can_weigh, check_integers, check_tensors
+from hgld.metrics.arguments import can_weigh, check_integers, check_tensors, label_matrix
 
 # Above this the published scale (l / (L - 1))^alpha nears the end of single precision.
 _LARGEST_PUBLISHED_ALPHA = 64.0
@@ -32,20 +32,19 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
 
     Raises:
         ValueError: not two matrices with the same number of levels.
-        TypeError: no tensors.
+        TypeError: no tensors, or no integers.
 
     Example:
         >>> labels = torch.tensor([[7, 2, 0], [7, 2, 0], [5, 2, 0], [7, 3, 0], [7, 2, 1]])
         >>> shared_levels(labels[:1], labels).tolist()
         [[3, 3, 2, 1, 0]]
     """
-    check_tensors(labels=labels, ref_labels=ref_labels)
-    labels, ref_labels = _by_level(labels), _by_level(ref_labels)
+    labels, ref_labels = label_matrix("labels", labels), label_matrix("ref_labels", ref_labels)
     if {labels.ndim, ref_labels.ndim} != {2} or labels.shape[1] != ref_labels.shape[1]:
         raise ValueError(
             "labels must have shapes (Q, L) and (N, L) with the same L, got "
             f"{tuple(labels.shape)} and {tuple(ref_labels.shape)}; "
-            "where there is one level, pass integers or labels[:, None]"
+            "where there is one level, pass labels[:, None] or labels of shape (n,) on both sides"
         )
     depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
     shared = torch.ones_like(depth, dtype=torch.bool)
@@ -55,14 +54,12 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     return depth
 
 
-def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Tensor:
+def level_counts(level: Tensor, levels: int) -> Tensor:
     """Counts the items at every level of each query, |Omega^(l)|.
 
     Args:
         level: (Q, N) integers in [0, L], from `shared_levels`.
         levels: L.
-        count_query: adds the query itself to its own finest level where the list leaves it out.
-            The published code does so in evaluation, which changes H-AP.
 
     Returns:
         (Q, L + 1) int64: how many of the N items share exactly l levels with the query.
@@ -84,10 +81,7 @@ def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Te
         )
     level = level.long()  # the only integers that torch scatters by
     counts = torch.zeros(len(level), levels + 1, dtype=torch.int64, device=level.device)
-    counts.scatter_add_(1, level, torch.ones_like(level))
-    if count_query:
-        counts[:, levels] += 1
-    return counts
+    return counts.scatter_add_(1, level, torch.ones_like(level))
 
 
 def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
@@ -115,8 +109,7 @@ def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
         Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equation 2 and section 4.1.
     """
-    levels = _levels(counts)
-    return _shared_out(_decay(levels, alpha, base=levels).to(counts.device), counts)
+    return _decayed(counts, alpha, base=_levels(counts), dtype=torch.float64)
 
 
 def published_decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
@@ -139,7 +132,7 @@ def published_decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
     """
     levels = _levels(counts)
     base = levels - 1 if levels > 1 and alpha <= _LARGEST_PUBLISHED_ALPHA else levels
-    return _shared_out(_decay(levels, alpha, base=base).float().to(counts.device), counts)
+    return _decayed(counts, alpha, base=base, dtype=torch.float32)
 
 
 def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Tensor:
@@ -200,12 +193,6 @@ def item_relevance(level: Tensor, table: Tensor) -> Tensor:
     return table.gather(1, level)
 
 
-def _by_level(labels: Tensor) -> Tensor:
-    """Labels of shape (n,) as one level, where they can be labels."""
-    one_level = labels.ndim == 1 and not labels.is_floating_point()
-    return labels[:, None] if one_level else labels
-
-
 def _levels(counts: Tensor) -> int:
     """L, of (Q, L + 1) counts."""
     check_tensors(counts=counts)
@@ -217,12 +204,12 @@ def _levels(counts: Tensor) -> int:
     return counts.shape[1] - 1
 
 
-def _decay(levels: int, alpha: float, *, base: int) -> Tensor:
-    """(L + 1,) float64: (l / base)^alpha, and 0 at l = 0 whatever alpha is."""
+def _decayed(counts: Tensor, alpha: float, *, base: int, dtype: torch.dtype) -> Tensor:
+    """(Q, L + 1): (l / base)^alpha shared by the items of a level, 0 at l = 0 whatever alpha is."""
     if not alpha >= 0:
         raise ValueError(f"alpha must be at least 0, got {alpha}; 1 is the published setting")
-    weights = [0.0] + [(level / base) ** alpha for level in range(1, levels + 1)]
-    return torch.tensor(weights, dtype=torch.float64)
+    weights = [0.0] + [(level / base) ** alpha for level in range(1, counts.shape[1])]
+    return _shared_out(torch.tensor(weights, dtype=dtype, device=counts.device), counts)
 
 
 def _shared_out(weight: Tensor, counts: Tensor) -> Tensor:

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.evaluation import Evaluation
+from hgld.metrics.ranked import check_k
 from hgld.metrics.similarity import (
     check_embeddings,
     full_precision,
-    pad_queries,
     similarity_blocks,
     similarity_dtype,
 )
@@ -130,8 +130,7 @@ def precision_at_k(ranks: Tensor, k: int) -> Tensor:
         >>> precision_at_k(torch.tensor([1, 3]), 10).item()
         0.666...
     """
-    if k < 1:
-        raise ValueError(f"k must be >= 1, got {k}; say how many results count")
+    check_k(k)
     if len(ranks) == 0:
         return ranks.new_tensor(torch.nan, dtype=torch.float64)
     last = ranks[-1].clamp(max=k)
@@ -175,39 +174,32 @@ def evaluate_revisited(
     check_embeddings(query_embeddings, index_embeddings)
     _check_truths(truths, len(query_embeddings), len(index_embeddings))
     queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
-    keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in _keys(precision_at)]
-    undefined = torch.full((len(queries),), torch.nan, dtype=torch.float64)
-    per_query = {key: undefined.clone() for key in keys}
     with full_precision():
-        for start in range(0, len(queries), _QUERY_ROWS):
-            block = queries[start : start + _QUERY_ROWS]
-            for row, ranks in enumerate(_ranks(block, index_embeddings), start):
-                scores = _score(ranks, truths[row], precision_at)
-                for key, score in zip(keys, scores, strict=True):
-                    per_query[key][row] = score
-    return Evaluation(per_query)
-
-
-def _keys(precision_at: Sequence[int]) -> list[str]:
-    """The metrics of one difficulty."""
-    return ["ap", *(f"p_at_{k}" for k in precision_at)]
+        scores = [
+            _score(ranks, truth, precision_at)
+            for start in range(0, len(queries), _QUERY_ROWS)
+            for ranks, truth in zip(
+                _ranks(queries[start : start + _QUERY_ROWS], index_embeddings),
+                truths[start : start + _QUERY_ROWS],
+                strict=True,
+            )
+        ]
+    metrics = ["ap", *(f"p_at_{k}" for k in precision_at)]
+    keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in metrics]
+    table = torch.tensor(scores, dtype=torch.float64).reshape(len(queries), len(keys))
+    return Evaluation(dict(zip(keys, table.T, strict=True)))
 
 
 def _ranks(queries: Tensor, index: Tensor) -> Tensor:
     """(B, N) int64 1-based rank of every index image."""
-    similarities = torch.cat(
-        [
-            block[: len(queries)].clone()
-            for _, block in similarity_blocks(pad_queries(queries), index)
-        ],
-        dim=1,
-    )
+    blocks = [block.clone() for _, block in similarity_blocks(queries, index)]
+    similarities = torch.cat(blocks, dim=1)
     order = similarities.sort(dim=1, descending=True, stable=True).indices
     rank = torch.arange(1, order.shape[1] + 1, device=order.device)
     return torch.empty_like(order).scatter_(1, order, rank.expand_as(order))
 
 
-def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> list[Tensor]:
+def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> list[float]:
     """AP and P@k at each difficulty, from the (N,) ranks of one query."""
     scores = []
     for difficulty in DIFFICULTIES:
@@ -216,8 +208,8 @@ def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> li
             for places in truth.wanted(difficulty)
         )
         kept = wanted - torch.searchsorted(removed, wanted)  # ranks once the others are taken out
-        scores.append(trapezoid_average_precision(kept))
-        scores += [precision_at_k(kept, k) for k in precision_at]
+        scores.append(trapezoid_average_precision(kept).item())
+        scores += [precision_at_k(kept, k).item() for k in precision_at]
     return scores
 
 

@@ -117,7 +117,10 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
         )
     if query_ids is None or index_ids is None:
         return torch.full((queries,), -1, dtype=torch.int64)
-    wanted, held = _as_list(query_ids), _as_list(index_ids)
+    # Plain Python values hash and compare by value.
+    wanted, held = (
+        ids.tolist() if isinstance(ids, Tensor) else ids for ids in (query_ids, index_ids)
+    )
     for name, ids, count in (("query_ids", wanted, queries), ("index_ids", held, index)):
         if len(ids) != count:
             raise ValueError(
@@ -133,41 +136,30 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
     return torch.tensor([position.get(identity, -1) for identity in wanted], dtype=torch.int64)
 
 
-def pad_queries(queries: Tensor) -> Tensor:
-    """Adds rows of zeros to the queries, up to a whole number of tiles.
-
-    Args:
-        queries: (B, D).
-
-    Returns:
-        (B', D), B' >= B a multiple of 16.
-    """
-    return pad(queries, (0, 0, 0, -len(queries) % _TILE_ROWS))
-
-
 def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Computes the similarities of some queries to the whole index, a few thousand items at a time.
 
     The index may stand on another device or in another precision: blocks are moved as needed.
 
     Args:
-        queries: (B', D), from `pad_queries`, on the device and in the precision to compute in.
+        queries: (B, D), on the device and in the precision to compute in.
         index_embeddings: (N, D).
 
     Yields:
-        The position of the first item of the block, and (B', C) similarities, C <= 2048. The
-        tensor is used again for the next block.
+        The position of the first item of the block, and (B, C) similarities, C <= 2048. The tensor
+        is used again for the next block.
     """
-    items = len(index_embeddings)
+    items, count = len(index_embeddings), len(queries)
     width = max(1, min(BLOCK_COLUMNS, items))
+    queries = pad(queries, (0, 0, 0, -count % _TILE_ROWS))
     buffer = queries.new_empty((len(queries), width + -width % _TILE_COLUMNS))
     for start in range(0, items, width):
         block = index_embeddings[start : start + width].to(queries)
-        count = len(block)
-        if count % _TILE_COLUMNS:
-            block = pad(block, (0, 0, 0, -count % _TILE_COLUMNS))
+        columns = len(block)
+        if columns % _TILE_COLUMNS:
+            block = pad(block, (0, 0, 0, -columns % _TILE_COLUMNS))
         torch.mm(queries, block.T, out=buffer[:, : len(block)])
-        yield start, buffer[:, :count]
+        yield start, buffer[:count, :columns]
 
 
 def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:
@@ -200,8 +192,3 @@ def from_descending_bits(bits: Tensor) -> Tensor:
     """
     flip = torch.bitwise_right_shift(bits, 31) & 0x7FFFFFFF
     return (bits ^ flip).view(torch.float32).neg().add_(0.0)
-
-
-def _as_list(ids: Ids) -> Sequence[int] | Sequence[str]:
-    """The ids as plain Python values, which hash and compare by value."""
-    return ids.tolist() if isinstance(ids, Tensor) else ids

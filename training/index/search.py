@@ -14,7 +14,6 @@ from hgld.metrics.similarity import (
     from_descending_bits,
     full_precision,
     own_positions,
-    pad_queries,
     similarity_blocks,
 )
 
@@ -97,12 +96,12 @@ def _best(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, 
     keys = queries.new_full((rows, width), _LAST, dtype=torch.int64)
     scratch = queries.new_empty((rows, BLOCK_COLUMNS), dtype=torch.int32)
     filled = k
-    for start, similarities in similarity_blocks(pad_queries(queries), index):
+    for start, similarities in similarity_blocks(queries, index):
         count = similarities.shape[1]
         if filled + count > width:
             filled = _keep_smallest(keys[:, :filled], k)
         key = keys[:, filled : filled + count]
-        key.copy_(descending_bits(similarities[:rows], scratch[:, :count]))
+        key.copy_(descending_bits(similarities, scratch[:, :count]))
         key.bitwise_left_shift_(_POSITION_BITS)
         key |= torch.arange(start, start + count, device=key.device)
         inside = ((own >= start) & (own < start + count)).nonzero().squeeze(1)

@@ -5,21 +5,24 @@ time, differentiates them on the spot and keeps only the gradient: memory is tha
 B x N however much a loss needs on the way. Inside, all is double precision, since a rank adds up
 thousands of terms and the loss is a small difference.
 
-On a processor the parts are shared out among threads, for the reasons that
-`hgld.metrics.streamed.threads` gives: with another process on one of the two cores B = 4096 took
-290 s by torch's threads, and 20 s so.
+On a processor the parts are shared out among threads, for the reasons that `hgld.metrics.ranking`
+gives: with another process on one of the two cores B = 4096 took 290 s by torch's threads, and 20 s
+so.
+
+The gradient is kept as numbers. What torch makes of them in a second derivative lacks the part that
+runs through these numbers, and torch does not notice it where the incoming gradient is a constant
+(`torch.autograd.function.once_differentiable`). So a second derivative is refused here.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from hgld.losses.ranking.once import witness, witnessed
 from hgld.losses.ranking.sums import is_compiled
+from hgld.metrics.ranking import in_threads
 from hgld.metrics.relevance import shared_levels
-from hgld.metrics.streamed.threads import torch_threads
 
 # Numbers in the tensors that hold a part of the rows. On a processor 2 MB: in one thread the 130
 # operations on a part then cost less than what they work on. On a GPU 32 MB, so that the work of an
@@ -49,7 +52,7 @@ class ByRow(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401 - the context has no public type
         scores: Tensor,
-        origin: Tensor,
+        witness: Tensor,
         labels: tuple[Tensor, Tensor],
         function: RowFunction,
         numbers: int,
@@ -78,7 +81,7 @@ class ByRow(torch.autograd.Function):
             values[rows], defined[rows] = found
             if gradient is not None:
                 gradient[rows] = part
-        ctx.save_for_backward(gradient, origin)
+        ctx.save_for_backward(gradient, witness)
         ctx.mark_non_differentiable(defined)
         return values, defined
 
@@ -89,9 +92,13 @@ class ByRow(torch.autograd.Function):
         _: Tensor,
     ) -> tuple[Tensor, None, None, None, None]:
         """Scales each row's gradient."""
-        gradient, origin = ctx.saved_tensors
+        gradient, witness = ctx.saved_tensors
         scaled = gradient * weight[:, None].to(gradient.dtype)
-        return witnessed(scaled, origin), None, None, None, None
+        if torch.is_grad_enabled():
+            # A graph that leads to the witness. That of a plain operation is kept where torch runs
+            # the backward pass for a batch, too.
+            scaled = torch.where(torch.ones_like(witness, dtype=torch.bool), scaled, witness)
+        return scaled, None, None, None, None
 
 
 def by_row(
@@ -110,16 +117,27 @@ def by_row(
         (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
+    # One number of the scores' graph, by which a second derivative is noticed. The scores would be
+    # kept until the backward pass, and are the largest tensor there is.
+    witness = scores[:1, :1].clone()
+    if witness.requires_grad:
+        witness.register_hook(_refuse)  # type: ignore[no-untyped-call]  # torch's own
     with torch.autocast(scores.device.type, enabled=False):
-        return RowValues(*apply(scores, witness(scores), (labels, ref_labels), function, numbers))
+        return RowValues(*apply(scores, witness, (labels, ref_labels), function, numbers))
 
 
-Part = TypeVar("Part")
+def _refuse(gradient: Tensor | None) -> None:
+    """Refuses a second derivative; a first one has no gradient (None) for a witness."""
+    if gradient is not None:
+        raise RuntimeError(
+            "a ranking loss can be differentiated once, got a second derivative (of a gradient had "
+            "with create_graph=True); detach that gradient, or differentiate it numerically"
+        )
 
 
 def _for_parts(
-    scores: Tensor, compute: Callable[[slice], Part], numbers: int
-) -> Iterator[tuple[slice, Part]]:
+    scores: Tensor, compute: Callable[[slice], tuple[RowValues, Tensor]], numbers: int
+) -> Iterator[tuple[slice, tuple[RowValues, Tensor]]]:
     """Computes part after part of the rows, by up to as many threads as torch uses."""
     on_cpu = scores.device.type == "cpu"
     if not is_compiled(scores):
@@ -129,8 +147,5 @@ def _for_parts(
     threads = max(1, min(allowed, scores.numel() * numbers // _NUMBERS_FOR_A_THREAD))
     size = max(1, min(most // max(1, scores.shape[1]), -(-len(scores) // threads)))
     parts = [slice(first, first + size) for first in range(0, len(scores), size)]
-    if allowed == 1:
-        yield from zip(parts, map(compute, parts), strict=True)
-        return
-    with torch_threads(threads) as pool:
-        yield from zip(parts, pool.map(compute, parts), strict=True)
+    computed = in_threads(threads if allowed > 1 else 0, compute, parts)
+    yield from zip(parts, computed, strict=True)

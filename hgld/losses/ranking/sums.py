@@ -1,4 +1,4 @@
-r"""Sums of a step function over many items, in time that grows with the items and not the pairs.
+r"""Ranks, which are sums of a step function: in time that grows with the items and not the pairs.
 
 A ranking loss needs, for every item i, V(i) = sum_j a(l_i, l_j) f(s_j - s_i) over the items j of a
 query, where f is a smooth stand-in for the step that counts who is ranked before i, and a says by
@@ -36,14 +36,16 @@ Example:
 import functools
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from hgld.losses.ranking import prefix_sums
-from hgld.losses.ranking.once import once_only
 from hgld.losses.ranking.steps import Line, Step  # noqa: F401 - Line: the example
+from hgld.metrics.relevance import level_counts
 
 
 class StepSums(torch.autograd.Function):
@@ -66,17 +68,16 @@ class StepSums(torch.autograd.Function):
         return value
 
     @staticmethod
+    @once_differentiable
     def backward(
         ctx: Any,  # noqa: ANN401 - as above
         weight: Tensor,
     ) -> tuple[Tensor, None, None, None]:
         """Sums w_i f'(s_j - s_i) over i: the items swap parts, seen from the other end."""
         scores, level, table, slope = ctx.saved_tensors
-        with torch.no_grad():
-            swapped = table.transpose(1, 2)
-            pull = _ways(scores).pulls(scores, level, weight, swapped, ctx.step)
-            gradient = pull.addcmul_(weight, slope, value=-1)
-        return once_only(gradient, weight, scores), None, None, None
+        swapped = table.transpose(1, 2)
+        pull: Tensor = _ways(scores).pulls(scores, level, weight, swapped, ctx.step)
+        return pull.addcmul_(weight, slope, value=-1), None, None, None
 
 
 def step_sums(scores: Tensor, level: Tensor, table: Tensor, step: Step) -> Tensor:
@@ -139,3 +140,91 @@ def _compiled() -> ModuleType | None:
     except ImportError:  # not installed, or not for this Python or numpy
         return None
     return compiled
+
+
+class Ranking(NamedTuple):
+    """What some queries rank, each row in ascending order of similarity."""
+
+    scores: Tensor  # (R, N)
+    level: Tensor  # (R, N) shared levels
+    counts: Tensor  # (R, L + 1) items of each level
+
+
+def rank_rows(scores: Tensor, level: Tensor, levels: int) -> Ranking:
+    """Sorts each query's items.
+
+    Args:
+        scores: (R, N) float64 similarities.
+        level: (R, N) int64 in [0, L].
+        levels: L.
+    """
+    if scores.device.type == "cpu":  # numpy sorts rows of 256 six times faster than torch
+        order = torch.from_numpy(np.argsort(scores.detach().numpy(), axis=1))
+    else:
+        order = scores.detach().argsort(1)
+    return Ranking(scores.gather(1, order), level.gather(1, order), level_counts(level, levels))
+
+
+def sup_rank(ranking: Ranking, step: Step) -> Tensor:
+    """Ranks the relevant items by the upper bound `step` where it counts less relevant ones.
+
+    Items of the same or a higher level ahead count 1, without gradient: pushing them back would
+    gain nothing.
+
+    Returns:
+        (R, N) float64, at least 1.
+    """
+    scores, level, counts = ranking
+    every = scores.new_ones(1, counts.shape[1], counts.shape[1])
+    lower = every.tril(-1)  # a level below that of the item
+    return step_sums(scores, level, lower, step) + counts_ahead(scores, level, every - lower)
+
+
+def sup_ranks(
+    ranking: Ranking, relevance: Tensor, *, step: Step, ahead: Step | None
+) -> tuple[Tensor, Tensor]:
+    """`sup_rank`, and H-rank(k) = rel_k + sum over the items j before k of min(rel_k, rel_j).
+
+    Args:
+        ranking: the items.
+        relevance: (R, L + 1) of each level, 0 at level 0.
+        step: of the rank.
+        ahead: stands for the step where j is more relevant than k. None: H-rank has no gradient.
+
+    Returns:
+        Two (R, N) float64 tensors; H-rank is 0 where nothing is relevant.
+    """
+    scores, level, _ = ranking
+    shared = _shared(relevance)
+    if ahead is None:
+        return sup_rank(ranking, step), counts_ahead(scores, level, shared)
+    counted = counts_ahead(scores, level, shared.tril())
+    h_rank = counted + step_sums(scores, level, shared.triu(1), ahead)
+    return sup_rank(ranking, step), h_rank
+
+
+def smooth_rank(ranking: Ranking, step: Step) -> Tensor:
+    """Rank with `step`, symmetric about step(0) = 1 / 2, whatever the levels of the two items.
+
+    Returns:
+        (R, N) float64, at least 1.
+    """
+    one, every = torch.zeros_like(ranking.level), ranking.scores.new_ones(1, 1, 1)
+    # Among the items is k itself, which counts step(0): the other half makes it 1.
+    return 0.5 + step_sums(ranking.scores, one, every, step)
+
+
+def smooth_ranks(ranking: Ranking, relevance: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+    """`smooth_rank`, and H-rank with the same step.
+
+    Returns:
+        Two (R, N) float64 tensors; H-rank is 0 where nothing is relevant.
+    """
+    own = relevance.gather(1, ranking.level)
+    h_rank = 0.5 * own + step_sums(ranking.scores, ranking.level, _shared(relevance), step)
+    return smooth_rank(ranking, step), h_rank
+
+
+def _shared(relevance: Tensor) -> Tensor:
+    """(R, L + 1, L + 1) min(rel_k, rel_j) by the levels of k and j."""
+    return torch.minimum(relevance[:, :, None], relevance[:, None, :])

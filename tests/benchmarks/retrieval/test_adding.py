@@ -10,7 +10,7 @@ import pytest
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown_metrics
 from hgld.errors import InputError
-from hgld.metrics.streamed import lists
+from hgld.metrics import streamed
 from tests.benchmarks.datasets.worlds import write_lines
 from tests.worlds.commands.typed import run_typed
 
@@ -20,12 +20,12 @@ DOCS = Path(__file__).parents[3] / "docs"
 def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reciprocal_rank(found: lists.Lists) -> object:
+    def reciprocal_rank(found: streamed.Lists) -> object:
         is_relevant = found.head > 0
         rank = is_relevant.double().argmax(dim=1) + 1
         return (1 / rank).double().masked_fill(~is_relevant.any(dim=1), float("nan"))
 
-    monkeypatch.setitem(lists.GRADED, "reciprocal_rank", reciprocal_rank)
+    monkeypatch.setitem(streamed.GRADED, "reciprocal_rank", reciprocal_rank)
     monkeypatch.setitem(OF_ALL_LEVELS, "reciprocal_rank", "MRR")
     # The data set of docs/datasets.md, and embeddings of it.
     (text,) = re.findall(r"```python\n(.*?)```", (DOCS / "datasets.md").read_text(), re.DOTALL)

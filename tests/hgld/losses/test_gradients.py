@@ -10,9 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hgld.losses import sup_hap_loss
 from hgld.losses.ranking import rows, sums
-from hgld.losses.ranking.ranks import rank_rows, smooth_rank
 from hgld.losses.ranking.rows import RowValues, by_row
 from hgld.losses.ranking.steps import sigmoid_step
+from hgld.losses.ranking.sums import rank_rows, smooth_rank
 from tests.worlds.plain.losses import tree_batch
 
 

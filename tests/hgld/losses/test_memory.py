@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.losses.memory import CrossBatchMemory
+from hgld.losses import CrossBatchMemory
 from tests.worlds.plain.losses import tree_batch
 
 

@@ -10,8 +10,7 @@ import torch
 
 from hgld import metrics
 from hgld.metrics import EvaluationSettings, evaluate
-from hgld.metrics.arguments import label_matrix
-from hgld.metrics.settings import Convention
+from hgld.metrics.arguments import Convention, label_matrix
 from tests.worlds.plain.metric_cases import assert_same, random_case
 
 LEVEL = torch.tensor([[1, 0, 2]])
@@ -96,7 +95,6 @@ def test_names_of_levels_are_in_the_keys_finest_first() -> None:
         ("level_weights", [(1.0, math.nan), (1.0, math.inf), (1.0, -1.0), (0.0, 0.0), ()]),
         ("recall_at", [(0,)]),
         ("average_precision_at", [(5, 5)]),
-        ("memory_bytes", [0]),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(setting: str, values: list[Any]) -> None:

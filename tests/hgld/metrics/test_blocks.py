@@ -13,11 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.metrics import EvaluationSettings, evaluate, evaluation, similarity
-from hgld.metrics.streamed import sums
-from hgld.metrics.streamed.lists import Lists
-from hgld.metrics.streamed.ranking import plan_ranking
-from hgld.metrics.streamed.threads import torch_threads
+from hgld.metrics import EvaluationSettings, evaluate, evaluation, ranking, similarity, streamed
+from hgld.metrics.ranking import RankedIndex, in_threads
+from hgld.metrics.streamed import Lists
 from tests.worlds.plain.metric_cases import SETTINGS, Case, assert_same, cases, random_case
 
 
@@ -35,9 +33,9 @@ def test_blocks_of_any_size_give_the_same(case: Case, counts: int, columns: int)
     whole = case.evaluate()
     small = replace(SETTINGS, memory_bytes=40 * len(case.index))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sums, "_CPU_COUNTS", counts)
+        patch.setattr(streamed, "_CPU_COUNTS", counts)
         patch.setattr(similarity, "BLOCK_COLUMNS", columns)
-        patch.setattr("hgld.metrics.streamed.ranking.BLOCK_COLUMNS", columns)
+        patch.setattr(ranking, "BLOCK_COLUMNS", columns)
         for dtype in (torch.float32, torch.float64):
             assert_same(case.evaluate(dtype, small), whole)
 
@@ -100,9 +98,15 @@ def test_a_thread_of_ours_runs_torch_with_one_and_later_ones_as_before(
     set_threads: Callable[[int], None],
 ) -> None:
     set_threads(3)
-    with suppress(KeyError), torch_threads(2) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 1
-        raise KeyError
+    used = []
+
+    def note(part: int) -> None:
+        used.append(torch.get_num_threads())
+        raise KeyError(part)
+
+    with suppress(KeyError):
+        list(in_threads(2, note, range(2)))
+    assert set(used) == {1}
     assert torch.get_num_threads() == 3
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == 3
@@ -130,9 +134,9 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
 
 
 def test_memory_is_shared_by_the_threads_and_every_query_has_a_block() -> None:
-    query, _, index, _ = random_case(50, 100)
-    counts = torch.randint(0, 9, (50, 4))
+    query, query_labels, index, index_labels = random_case(50, 100)
+    ranked = RankedIndex(query, index, query_labels, index_labels, torch.full((50,), -1))
     bound = 6 * 8 * 100  # six queries
-    plan = plan_ranking(query, index, counts, bound)
-    assert max(len(block) for block in plan.blocks) * plan.workers * 8 * 100 <= bound
-    assert torch.cat(plan.blocks).sort().values.tolist() == list(range(50))
+    blocks, workers = ranked.plan(ranked.counts(), bound)
+    assert max(len(block) for block in blocks) * workers * 8 * 100 <= bound
+    assert torch.cat(blocks).sort().values.tolist() == list(range(50))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hgld import metrics
-from hgld.metrics.streamed.lists import Lists
+from hgld.metrics.streamed import Lists
 from tests.worlds.plain.metric_cases import random_case
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"

@@ -24,7 +24,7 @@ def test_a_level_counts_only_if_all_coarser_ones_are_shared() -> None:
     index = torch.tensor([[7, 2, 0], [8, 2, 0], [7, 3, 0], [7, 2, 1], [7, 3, 1]])
     assert shared_levels(query, index).tolist() == [[3, 2, 1, 0, 0]]
     assert shared_levels(query[0], index[:, :1]).tolist() == [[1, 0, 1, 1, 1], [0] * 5, [0] * 5]
-    for other in (index[:, :2], torch.zeros(3)):
+    for other in (index[:, :2], index[:, :, None]):
         with pytest.raises(ValueError, match="same L"):
             shared_levels(query, other)
 

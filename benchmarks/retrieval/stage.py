@@ -9,8 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,

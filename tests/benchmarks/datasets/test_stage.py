@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
-from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.results import FIRST, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark

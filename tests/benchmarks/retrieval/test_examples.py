@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.examples import (
     Retrieval,
     image_uri,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, protocol_of_data_set
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop

@@ -1,19 +1,24 @@
-"""The methods that are compared: trained models, and their backbones before training.
+"""The methods that are compared: trained models, their backbones before training, and embeddings.
 
-Runs whose recorded settings and data are the same but for name and seed are one method.
+What each gives the images is measured query by query. Runs whose recorded settings and data are the
+same but for name and seed are one method.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.results import Method
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
@@ -28,20 +33,11 @@ from hgld.training.watching.lines import peak_memory, read_lines
 
 logger = logging.getLogger(__name__)
 
+Values = NDArray[np.float64]
+"""(Q,), NaN where a query has no value."""
+
 # What may differ between runs that are one method.
 _OWN = ("name", "seed")
-
-
-@dataclass(frozen=True, slots=True)
-class QueryAndIndex:
-    """What a method gives the images of a benchmark."""
-
-    queries: Tensor
-    """(Q, D), of unit norm."""
-    index: Tensor
-    """(N, D), of unit norm."""
-    images_per_s: float | None = None
-    """When they were made; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,50 +55,19 @@ class RetrievalMethod:
     run: str = ""
     """Name of the run that trained it; empty where none did."""
 
-    def embeddings(self, cache: EmbeddingCache, protocol: Protocol) -> QueryAndIndex:
-        """Returns what it gives queries and index images.
 
-        Raises:
-            InputError: an image or a file cannot be read, or a file is not of these images.
-            DamagedError: an image is not what was recorded.
-        """
-        if self.files is not None:
-            return _of_files(self.files, protocol)
-        if self.model is None:
-            raise ValueError(f"method {self.name!r} must have a model or files, got neither")
-        return _of_model(self.model, self.image_size, cache, protocol)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredMethod:
+    """A run, a backbone before training, or embeddings, and what was measured of it."""
 
-
-def _of_model(
-    model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
-) -> QueryAndIndex:
-    boxes = protocol.data.boxes if protocol.data else ()
-    parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
-    kept = [cache.embed(model, images, image_size) for images in parts]
-    spent = [one.seconds for one in kept if one.seconds]
-    speed = round(sum(map(len, parts)) / sum(spent), 1) if len(spent) == len(kept) else None
-    queries = kept[0].embeddings
-    if protocol.data and boxes:  # some parts of pictures, which are quicker to embed than to keep
-        queries = embed_images(
-            *(model, query_crops(protocol.data)),
-            image_size=image_size,
-            batch_size=cache.batch_size,
-            precision=cache.precision,
-            device=cache.device,
-        )
-    return QueryAndIndex(queries, kept[-1].embeddings, speed)
-
-
-def _of_files(source: EmbeddingFiles, protocol: Protocol) -> QueryAndIndex:
-    ids = [images.image_ids.to_pylist() for images in (protocol.queries, protocol.index)]
-    queries = read_embeddings(source.query, ids[0], split=protocol.queries.split, other_ids=ids[1])
-    index = read_embeddings(source.index, ids[1], split=protocol.index.split, other_ids=ids[0])
-    if queries.shape[1] != index.shape[1]:
-        raise InputError(
-            f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
-            f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
-        )
-    return QueryAndIndex(queries, index)
+    method: RetrievalMethod
+    per_query: Mapping[str, Values]
+    """By metric."""
+    nearest: Tensor
+    """(Q, k) int64, positions in the index, nearest first."""
+    embedding_dim: int
+    images_per_s: float | None
+    """When they were embedded; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +87,27 @@ class TrainedRun:
         found = self.settings.get("seed")
         return found if isinstance(found, int) else None
 
-    def is_like(self, other: "TrainedRun") -> bool:
-        """Says whether both have the same settings and data, but for name and a known seed."""
-        own, others = (
-            {name: value for name, value in one.settings.items() if name not in _OWN}
-            for one in (self, other)
-        )
-        is_seeded = self.seed is not None and other.seed is not None
-        return is_seeded and own == others and self.inputs == other.inputs
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What all runs of one method have in common: settings but for name and seed, and data."""
+        return {key: one for key, one in self.settings.items() if key not in _OWN}, self.inputs
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, since what follows from it is kept
+class Compared:
+    """One method: a single measured one, or runs that differ only in their seed."""
+
+    method: Method
+    runs: tuple[MeasuredMethod, ...]
+    """Pictures are shown of the first."""
+    trained: tuple[TrainedRun, ...] = ()
+    """What is recorded of each run; none where nothing is."""
+
+    @cached_property
+    def per_query(self) -> dict[str, Values]:
+        """The mean over the runs, which have a value for the same queries."""
+        keys = self.runs[0].per_query
+        return {key: np.mean([one.per_query[key] for one in self.runs], axis=0) for key in keys}
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
@@ -145,11 +123,12 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
         path = workspace.path(model_files(run)[0])
         train = workspace.command("train" if run == TrainConfig().name else f"train --name {run}")
         if not path.exists():
-            there = sorted(
-                found.parent.name for found in path.parents[1].glob("*/model.safetensors")
+            there = ", ".join(
+                sorted(one.parent.name for one in path.parents[1].glob(f"*/{path.name}"))
             )
-            choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
-            raise MissingInputError(f"{path} is not there yet; run {train}{choice}")
+            raise MissingInputError(
+                f"{path} is not there yet; run {train}, or name one of: {there or 'none is there'}"
+            )
         done = workspace.manifest(train_stage(run).name)
         if done is None:
             logger.warning("%s is of no finished training of this build; taken as it is", path)
@@ -208,6 +187,107 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
         title = f"{one.name}, embeddings" if one.name in models else one.name
         methods.append(RetrievalMethod(name=one.name, title=title, files=one))
     return methods
+
+
+def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
+    """Embeds queries and index, or reads their embeddings, and measures every query.
+
+    Raises:
+        InputError: an image or a file cannot be read, or a file is not of these images.
+        DamagedError: an image is not what was recorded.
+    """
+    count = (len(protocol.queries), len(protocol.index))
+    logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
+    speed = None
+    if method.files is not None:
+        queries, index = _of_files(method.files, protocol)
+    elif method.model is not None:
+        queries, index, speed = _of_model(method.model, method.image_size, cache, protocol)
+    else:
+        raise ValueError(f"method {method.name!r} must have a model or files, got neither")
+    found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
+    mean = float(found[leading.key].nanmean())
+    logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
+    return MeasuredMethod(
+        method=method,
+        per_query={key: each.numpy() for key, each in found.items()},
+        nearest=protocol.nearest(queries, index),
+        embedding_dim=queries.shape[1],
+        images_per_s=speed,
+    )
+
+
+def _of_model(
+    model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
+) -> tuple[Tensor, Tensor, float | None]:
+    """Returns embeddings of queries and index, and images a second unless some were kept."""
+    boxes = protocol.data.boxes if protocol.data else ()
+    parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
+    kept = [cache.embed(model, images, image_size) for images in parts]
+    spent = [one.seconds for one in kept if one.seconds]
+    speed = round(sum(map(len, parts)) / sum(spent), 1) if len(spent) == len(kept) else None
+    queries = kept[0].embeddings
+    if protocol.data and boxes:  # some parts of pictures, which are quicker to embed than to keep
+        queries = embed_images(
+            *(model, query_crops(protocol.data)),
+            image_size=image_size,
+            batch_size=cache.batch_size,
+            precision=cache.precision,
+            device=cache.device,
+        )
+    return queries, kept[-1].embeddings, speed
+
+
+def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
+    ids = [images.image_ids.to_pylist() for images in (protocol.queries, protocol.index)]
+    queries = read_embeddings(source.query, ids[0], split=protocol.queries.split, other_ids=ids[1])
+    index = read_embeddings(source.index, ids[1], split=protocol.index.split, other_ids=ids[0])
+    if queries.shape[1] != index.shape[1]:
+        raise InputError(
+            f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
+            f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
+        )
+    return queries, index
+
+
+def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[Compared]:
+    """Puts runs together that differ only in their seed.
+
+    Args:
+        workspace: where the runs lie.
+        measured: each baseline before the runs that started from it.
+
+    Returns:
+        The methods, each where its first run is.
+    """
+    runs = {one.method.run: one for one in measured if one.method.run}
+    trained = {run: read_trained_run(workspace, run) for run in runs}
+    taken = set(runs)
+    groups = [[one] for one in measured if not one.method.run]
+    groups += [[runs[one] for one in names] for names in runs_by_method(trained)]
+    order = [one.method.name for one in measured]
+    found = []
+    for group in sorted(groups, key=lambda one: order.index(one[0].method.name)):
+        first = group[0].method
+        records = {one.method.run: trained[one.method.run] for one in group if first.run}
+        seeds = {run: one.seed if one else None for run, one in records.items()}
+        name, title = first.name, first.title
+        if len(group) > 1:
+            called = name_of_runs(seeds)
+            # Another run, or others together, may be called so.
+            called = ", ".join(seeds) if called in taken else called
+            taken.add(called)
+            name, title = f"after {called}", f"{called}, {len(seeds)} seeds"
+        known = tuple(filter(None, records.values()))
+        method = Method(
+            name=name,
+            title=title,
+            description=describe(first, known),
+            baseline=first.baseline,
+            runs=seeds,
+        )
+        found.append(Compared(method=method, runs=tuple(group), trained=known))
+    return found
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
@@ -270,17 +350,17 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
         Names, in the order in which they are given; a second run of one seed is no further seed,
         and starts a method of its own.
     """
-    methods: list[list[str]] = []
+    methods: dict[str, list[str]] = {}
     for name, run in runs.items():
-        for others in methods:
-            known = [one for one in map(runs.get, others) if one]
-            seeds = {one.seed for one in known}
-            if run and known and run.seed not in seeds and run.is_like(known[0]):
-                others.append(name)
+        for first, names in methods.items():
+            known, seeds = runs[first], {one.seed for each in names if (one := runs[each])}
+            is_alike = run and known and run.shared == known.shared
+            if is_alike and None not in seeds and run.seed not in {None, *seeds}:
+                names.append(name)
                 break
         else:
-            methods.append([name])
-    return methods
+            methods[name] = [name]
+    return list(methods.values())
 
 
 def name_of_runs(seeds: Mapping[str, int | None]) -> str:

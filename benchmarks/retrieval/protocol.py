@@ -30,7 +30,7 @@ from hgld.training.data.labels import (
     query_and_index_images,
     query_and_index_labels,
 )
-from hgld.training.index.search import Neighbours, top_k
+from hgld.training.index.search import top_k
 
 RETRIEVED = 8
 """Pictures that an example shows of each method."""
@@ -118,12 +118,13 @@ class Protocol:
             settings=settings if self.data else DEFAULT_SETTINGS,
         )
 
-    def nearest(self, queries: Tensor, index: Tensor) -> Neighbours:
-        """Returns what comes first for each query: `RETRIEVED`, and as many more as may be junk."""
-        truths = self.data.truths if self.data else ()
-        wanted = RETRIEVED + max((len(truth.junk) for truth in truths), default=0)
-        k = min(wanted, len(index) - int(self.is_one_set))
-        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids)
+    def nearest(self, queries: Tensor, index: Tensor) -> Tensor:
+        """Returns (Q, k), positions in the index of what comes first for each query.
+
+        k is `RETRIEVED`, or what there is to search where that is less.
+        """
+        k = min(RETRIEVED, len(index) - int(self.is_one_set))
+        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids).indices
 
     def grades(self, query: int) -> Tensor:
         """Returns (N,), the grade of each index image for a query (`Picture.grade`)."""
@@ -134,35 +135,6 @@ class Protocol:
         for grade, places in ((_JUNK, truth.junk), (_HARD, truth.hard), (_EASY, truth.easy)):
             found[list(places)] = grade
         return found
-
-    def first(self, nearest: Tensor) -> list[int]:
-        """Returns (Q,), at which rank the first image stands that is no junk, from 0 on.
-
-        Args:
-            nearest: (Q, k) positions in the index.
-        """
-        if self.data is None or not self.data.truths:
-            return [0] * len(nearest)
-        found = []
-        for truth, places in zip(self.data.truths, nearest.tolist(), strict=True):
-            junk = set(truth.junk)
-            found.append(next((rank for rank, one in enumerate(places) if one not in junk), 0))
-        return found
-
-    def missed(self, first: Tensor) -> list[int]:
-        """Returns (Q,), how many levels each query misses with what comes first.
-
-        Args:
-            first: (Q,) positions in the index.
-        """
-        if self.data is not None and self.data.truths:
-            pairs = zip(self.data.truths, first.tolist(), strict=True)
-            return [int(place not in (*truth.easy, *truth.hard)) for truth, place in pairs]
-        is_same = self.queries.labels == self.index.labels[first]  # (Q, L), finest first
-        # From the coarsest on, a level counts only if all coarser ones are shared.
-        shared = is_same.flip(1).cumprod(dim=1).sum(dim=1)
-        missed: list[int] = (self.queries.labels.shape[1] - shared).tolist()
-        return missed
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Returns how large it is, and what took no part (`Results`)."""

@@ -1,14 +1,24 @@
-"""What a benchmark found as a page, for a terminal and, as LaTeX, for papers."""
+"""What a benchmark found as a page and for a terminal, and what the page shows of the pictures.
 
+So that nobody picks wins, examples follow a rule: the queries for which the leading metric is
+defined are sorted by their change in it (by its value where nothing is compared), equal ones by
+image id, and those at the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown.
+"""
+
+import base64
+import io
 import math
-import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from PIL import Image, ImageOps
 from rich.markup import escape
 from rich.table import Table
 
-from hgld.benchmarks.retrieval.examples import Examples
+from hgld.benchmarks.datasets.pictures import query_crops
+from hgld.benchmarks.retrieval.methods import Compared
+from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import (
     COSTS,
     FIRST,
@@ -26,10 +36,16 @@ from hgld.benchmarks.retrieval.results import (
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
+from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.dots import Dot, DotsPlot, dots_plot
 from hgld.plots.heat import HeatTable, heat_table
 from hgld.plots.pages import page_template
+from hgld.training.data.labels import LabelledImages
 
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+PICTURE_PX = 144
+"""Side of a picture in the report: sharp at the size it is shown on a dense screen."""
+_JPEG_QUALITY = 72
 FEW_GROUPS = 5
 """Of a super-category with queries of fewer landmarks the mean says little: it is not drawn."""
 _LOOKS = 6
@@ -44,24 +60,37 @@ _GRADES_OF_REVISITED = (
 )
 _BESIDE = 3  # columns of figures, beside names, that a terminal of 80 characters takes
 _NAME_WIDTH = 25
-_LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    # In the fonts that LaTeX has by default these would be other characters.
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"\textasciigrave{}",
-    "-": "-{}",  # two of them would be a dash
-    "^": r"\textasciicircum{}",
-    "[": "{[}",  # after the end of a row it would be how far the next one is from it
-    **{one: f"\\{one}" for one in "&%$#_{}"},
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A query or a retrieved picture, in words."""
+
+    image_id: str
+    landmark: str
+    """What its landmark, the finest level, is called."""
+    labels: tuple[str, ...]
+    """Of the coarser levels, finest first."""
+    grade: int
+    """How many levels it shares with the query: 0 is none, and the number of levels is the same
+    landmark. Of Revisited Oxford and Paris: 0 is nothing to find, 1 junk, 2 hard, 3 easy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A query and what each method puts first."""
+
+    query: Picture
+    quantile: float
+    """Where the query stands in the order of what is compared: 0 is the worst."""
+    scores: dict[str, float]
+    """By method, the leading metric."""
+    retrieved: dict[str, list[Picture]]
+    """By method, nearest first."""
 
 
 def render_report(
-    results: Results, examples: Examples, pictures: Mapping[str, str] | None = None
+    results: Results, examples: Sequence[Example], pictures: Mapping[str, str] | None = None
 ) -> str:
     """Returns the report as one HTML page that needs nothing else.
 
@@ -277,60 +306,113 @@ def format_table(results: Results) -> Table:
     return table
 
 
-def to_latex(results: Results) -> str:
-    r"""Returns the leaderboard as LaTeX: a row a method, best first, with intervals.
-
-    Args:
-        results: what was found.
-
-    Returns:
-        A whole `tabular`, to be taken in by `\input`; it needs the package booktabs. The best of
-        a column is bold; what the paired tests do not tell from it has a dagger. ± is the standard
-        deviation over the seeds of a method.
-    """
-    metrics = metrics_of(results)
-    columns = [cells_of(results, metric) for metric in metrics]
-    head = ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
-    rows = [
-        [_latex(one.title), *(_latex_cell(cells[one.name]) for cells in columns)]
-        for one in best_first(results, metrics[0])
-    ]
-    # A comment ends with its line, wherever a name has one.
-    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
-    has_seeds = any(cell.deviation for cells in columns for cell in cells.values())
-    spread = ", of several seeds after their standard deviation" if has_seeds else ""
-    about = (
-        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals{spread},{on} "
-        f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups."
-    )
-    lines = [
-        about,
-        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
-        r"\toprule",
-        rf"{' & '.join(head)} \\",
-        r"\midrule",
-        *(rf"{' & '.join(row)} \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _terminal_cell(cell: Cell) -> str:
     return f"{'[bold]' if cell.is_best else '[not bold]'}{cell.mean}[/] ± {cell.error}"
 
 
-def _latex_cell(cell: Cell) -> str:
-    mean = rf"\textbf{{{cell.mean}}}" if cell.is_best else cell.mean
-    tied = r"$^\dagger$" if cell.is_tied else ""
-    spread = rf"$\pm$ {cell.deviation}" if cell.deviation else ""
-    small = " ".join(filter(None, (spread, cell.interval)))
-    return f"{mean}{tied} {{\\scriptsize {small}}}" if small else f"{mean}{tied}"
+def make_examples(protocol: Protocol, compared: Sequence[Compared]) -> list[Example]:
+    """Puts together what each method retrieves for the queries that the rule chooses.
+
+    Args:
+        protocol: queries and index.
+        compared: the methods. The first one that started from another orders the queries by its
+            change, else the first one by its value.
+    """
+    queries, index = protocol.queries, protocol.index
+    found = {one.method.name: one.runs[0] for one in compared}
+    scores = {name: one.per_query[protocol.metrics[0].key] for name, one in found.items()}
+    order = scores[compared[0].method.name]
+    started = [one.method for one in compared if one.method.baseline]
+    if started:
+        order = scores[started[0].name] - scores[started[0].baseline]
+    examples = []
+    for quantile, number in spread_queries(order, queries.image_ids.to_pylist()).items():
+        grades = protocol.grades(number).tolist()
+        retrieved = {
+            name: [_picture(index, place, grades[place]) for place in one.nearest[number].tolist()]
+            for name, one in found.items()
+        }
+        examples.append(
+            Example(
+                query=_picture(queries, number, len(queries.levels)),
+                quantile=quantile,
+                scores={name: float(each[number]) for name, each in scores.items()},
+                retrieved=retrieved,
+            )
+        )
+    return examples
 
 
-def _latex(text: str) -> str:
-    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    special = "".join(map(re.escape, _LATEX_SPECIAL))
-    plain = " ".join(printable.split())
-    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)
+def pictures_of(protocol: Protocol, examples: Sequence[Example]) -> dict[str, str]:
+    """Returns every picture that is shown as a data URI, by its image id.
+
+    Raises:
+        DamagedError: one is gone, or is not what was recorded.
+        PictureError: it cannot be decoded.
+    """
+    shown = {example.query.image_id for example in examples}
+    for example in examples:
+        shown |= {one.image_id for found in example.retrieved.values() for one in found}
+    pictures = {}
+    for images in (protocol.queries, protocol.index):
+        for number, image_id in enumerate(images.image_ids.to_pylist()):
+            if image_id in shown:
+                content = images.picture(number).read()
+                # Twice what is shown: a JPEG is decoded no larger than that.
+                whole = decode_picture(content, max_pixels=MOST_PIXELS, min_side=2 * PICTURE_PX)
+                pictures[image_id] = image_uri(whole)
+    if protocol.data is not None and protocol.data.boxes:
+        # Of a query what is searched for, and not what lies around it.
+        crops = zip(protocol.queries.image_ids.to_pylist(), query_crops(protocol.data), strict=True)
+        pictures |= {image_id: image_uri(crop) for image_id, crop in crops if image_id in shown}
+    return pictures
+
+
+def image_uri(image: Image.Image) -> str:
+    """Returns an image as a small square JPEG in a data URI, cropped about its middle."""
+    small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:
+    """Chooses queries at fixed places of the order of their change.
+
+    Args:
+        changes: (Q,), NaN for a query that cannot be chosen.
+        image_ids: (Q,), unique; they order equal changes.
+
+    Returns:
+        Quantile to the position of its query, worst change first; fewer than `QUANTILES` where
+        there are fewer queries, each query once.
+
+    Example:
+        >>> spread_queries([0.2, -0.1, float("nan"), 0.2], ["b", "c", "d", "a"])
+        {0.0: 1, 0.5: 3, 1.0: 0}
+    """
+    defined = [number for number, change in enumerate(changes) if not math.isnan(change)]
+    order = sorted(defined, key=lambda number: (changes[number], image_ids[number]))
+    chosen: dict[float, int] = {}
+    if order:
+        # With fewer queries than quantiles, the first, middle and last places come first.
+        for quantile in sorted(QUANTILES, key=lambda value: (value not in {0.0, 0.5, 1.0}, value)):
+            number = order[math.floor(quantile * (len(order) - 1) + 0.5)]
+            if number not in chosen.values():
+                chosen[quantile] = number
+    return dict(sorted(chosen.items()))
+
+
+def _picture(images: LabelledImages, place: int, grade: int) -> Picture:
+    image_id = str(images.image_ids[place])
+    labels = [
+        names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
+    ]
+    # A number is no name: the level says what it is of.
+    named = f"{images.levels[0].title} {labels[0]}" if labels and labels[0].isdigit() else ""
+    return Picture(
+        image_id=image_id,
+        landmark=named or (labels[0] if labels else image_id),
+        labels=tuple(label.strip() for label in labels[1:]),
+        grade=grade,
+    )

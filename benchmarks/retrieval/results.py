@@ -10,6 +10,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,21 @@ TIMED = ("training_hours", "peak_memory_mb", "images_per_s")
 COSTS = (*TIMED, "parameters", "embedding_dim")
 FIRST = "first"
 """Metric of the rows that count which label came first for the queries of another."""
+
+_LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    # In the fonts that LaTeX has by default these would be other characters.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\textasciigrave{}",
+    "-": "-{}",  # two of them would be a dash
+    "^": r"\textasciicircum{}",
+    "[": "{[}",  # after the end of a row it would be how far the next one is from it
+    **{one: f"\\{one}" for one in "&%$#_{}"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,3 +413,58 @@ def cells_of(results: Results, metric: Metric) -> dict[str, Cell]:
         name: metric.cell(one, is_best=name in leaders, is_tied=name in tied)
         for name, one in rows.items()
     }
+
+
+def to_latex(results: Results) -> str:
+    r"""Returns the leaderboard as LaTeX: a row a method, best first, with intervals.
+
+    Args:
+        results: what was found.
+
+    Returns:
+        A whole `tabular`, to be taken in by `\input`; it needs the package booktabs. The best of
+        a column is bold; what the paired tests do not tell from it has a dagger. ± is the standard
+        deviation over the seeds of a method.
+    """
+    metrics = metrics_of(results)
+    columns = [cells_of(results, metric) for metric in metrics]
+    head = ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
+    rows = [
+        [_latex(one.title), *(_latex_cell(cells[one.name]) for cells in columns)]
+        for one in best_first(results, metrics[0])
+    ]
+    # A comment ends with its line, wherever a name has one.
+    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
+    has_seeds = any(cell.deviation for cells in columns for cell in cells.values())
+    spread = ", of several seeds after their standard deviation" if has_seeds else ""
+    about = (
+        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals{spread},{on} "
+        f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups."
+    )
+    lines = [
+        about,
+        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
+        r"\toprule",
+        rf"{' & '.join(head)} \\",
+        r"\midrule",
+        *(rf"{' & '.join(row)} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_cell(cell: Cell) -> str:
+    mean = rf"\textbf{{{cell.mean}}}" if cell.is_best else cell.mean
+    tied = r"$^\dagger$" if cell.is_tied else ""
+    spread = rf"$\pm$ {cell.deviation}" if cell.deviation else ""
+    small = " ".join(filter(None, (spread, cell.interval)))
+    return f"{mean}{tied} {{\\scriptsize {small}}}" if small else f"{mean}{tied}"
+
+
+def _latex(text: str) -> str:
+    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    special = "".join(map(re.escape, _LATEX_SPECIAL))
+    plain = " ".join(printable.split())
+    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)

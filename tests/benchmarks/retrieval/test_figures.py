@@ -8,16 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hgld.benchmarks.retrieval.figures import (
-    Compared,
-    MeasuredMethod,
+from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
+from hgld.benchmarks.retrieval.results import Method, Row
+from hgld.benchmarks.retrieval.stage import (
     over_seeds,
     rows_by_label,
     rows_of_pairs,
     rows_of_values,
 )
-from hgld.benchmarks.retrieval.methods import RetrievalMethod
-from hgld.benchmarks.retrieval.results import Method, Row
 from hgld.benchmarks.retrieval.statistics import (
     holm_adjusted,
     sign_flip_p_values,
@@ -32,7 +30,7 @@ SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
     method = RetrievalMethod(name=name, title=name)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
-    rest = {"method": method, "retrieval": None, "embedding_dim": 1, "images_per_s": None}
+    rest = {"method": method, "nearest": None, "embedding_dim": 1, "images_per_s": None}
     measured = tuple(MeasuredMethod(per_query=one, **rest) for one in each)  # type: ignore[arg-type]
     about = Method(name=name, title=name, description="", baseline=baseline)
     return Compared(method=about, runs=measured)

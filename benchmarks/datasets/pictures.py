@@ -75,20 +75,16 @@ def _encoded(data: RetrievalData, role: str) -> LabelledImages:
 def _recorded(images: LabelledImages) -> LabelledImages:
     """Returns images with the size and the digest of each file."""
     paths = [images.path(index) for index in range(len(images))]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{len(missing):,} of the {len(paths):,} pictures of {images.split} are not there, "
-            f"first {missing[0]}; extract the archives of the data set into {images.root}, or "
-            f"measure only embeddings"
-        )
     sizes, digests = [], []
     with progress(f"{images.split}: files", len(paths)) as advance:
         for path in paths:
             try:
                 digests.append(file_digest(path))
             except OSError as error:
-                raise InputError(f"cannot read {path}: {error.strerror}; mend that") from error
+                raise InputError(
+                    f"cannot read {path}: {error.strerror}; extract the archives of pictures into "
+                    f"{images.root}, or measure only embeddings"
+                ) from error
             sizes.append(path.stat().st_size)
             advance(1)
     return dataclasses.replace(

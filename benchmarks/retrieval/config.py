@@ -21,8 +21,7 @@ METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(Train
 _LONGEST_NAME = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingFiles:
+class EmbeddingFiles(NamedTuple):
     """A model that is measured by the embeddings it gave, wherever they were made."""
 
     name: str

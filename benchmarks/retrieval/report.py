@@ -23,7 +23,6 @@ from hgld.benchmarks.retrieval.results import (
     COSTS,
     FIRST,
     SIGNIFICANT,
-    Cell,
     Method,
     Metric,
     Results,
@@ -108,7 +107,6 @@ def render_report(
     order = best_first(results, leading)
     trained = [method for method in order if method.baseline]
     baselines = {method.baseline for method in trained}
-    alone = [one for one in order if not one.baseline and one.name not in baselines]
     level = shown_level(results.levels)
     pairs = [row for row in results.rows if row.against and not row.label]
     tables = {
@@ -129,14 +127,13 @@ def render_report(
         level=level.title if level else "",
         group=results.levels[0].title if results.levels else "building",
         trained=trained,
-        alone=alone,
-        at_the_top=_AT_THE_TOP,
+        at_the_top=[one for one in order if one.name not in baselines][:_AT_THE_TOP],
         tables=tables,
         costs=COSTS,
         plots_of_methods=[(metric, methods_plot(results, metric)) for metric in plotted],
         tests=[(one, [row for row in pairs if row.metric == one.key]) for one in plotted],
         gains=[(one, gains_plot(results, one, leading)) for one in trained if level],
-        labels=_labels(results, leading) if level else [],
+        labels=_by_label(results, results.methods[0], leading),
         confused=[(one, *confusions(results, one)) for one in order if level],
         between=between,
         few=FEW_GROUPS,
@@ -168,13 +165,8 @@ def gains_plot(results: Results, method: Method, metric: Metric) -> DotsPlot:
 
     One with queries of fewer than `FEW_GROUPS` landmarks is no part of it.
     """
-    gains = [
-        row
-        for row in results.rows
-        if (row.method, row.metric, row.against) == (method.name, metric.key, method.baseline)
-        and row.label
-        and (row.groups or 0) >= FEW_GROUPS
-    ]
+    rows = _by_label(results, method, metric, against=method.baseline)
+    gains = [row for row in rows if (row.groups or 0) >= FEW_GROUPS]
     gains.sort(key=lambda row: (-row.mean, row.label))
     dots = [_dot(row.label, row, metric, note=f"({row.queries})") for row in gains]
     return dots_plot(dots, metric.change_text, is_change=True)
@@ -252,15 +244,12 @@ def _dot(name: str, row: Row, metric: Metric, *, look: int = 1, note: str = "") 
     )
 
 
-def _labels(results: Results, leading: Metric) -> list[Row]:
-    """Returns the first method's rows by label, that of most queries first."""
-    name = results.methods[0].name
-    found = [
-        row
-        for row in results.rows
-        if (row.method, row.metric, row.against) == (name, leading.key, "") and row.label
-    ]
-    return sorted(found, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
+def _by_label(results: Results, method: Method, metric: Metric, *, against: str = "") -> list[Row]:
+    """Returns the rows of the queries of each label, that of most queries first."""
+    wanted = (method.name, metric.key, against)
+    every = (row for row in results.rows if (row.method, row.metric, row.against) == wanted)
+    rows = [row for row in every if row.label]
+    return sorted(rows, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
 
 
 def format_table(results: Results) -> Table:
@@ -270,44 +259,31 @@ def format_table(results: Results) -> Table:
         results: what `run_benchmark` found, read with `read_results`.
 
     Returns:
-        A rich table with standard errors: a row a metric, a column a method; of more than
-        three methods a row each, best first, with the first metrics that are plotted. The best of a
-        metric is bold.
+        A rich table, a row a method, best first, with the first metrics that are plotted and their
+        standard errors. The best of a metric is bold.
     """
-    counts, metrics = results.counts, metrics_of(results)
+    counts, metrics = results.counts, leading_metrics(metrics_of(results))[:_BESIDE]
     rule = "; each searches all others" if results.is_one_set else ""
-    is_long = len(results.methods) > _BESIDE
-    shown = leading_metrics(metrics)[:_BESIDE] if is_long else metrics
-    severity = "" if all(one.is_share for one in shown) else "; mistake severity in levels missed"
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
         f"{counts['index_images']:,} index images{rule}",
-        caption=f"percent ± standard error over queries{severity}",
+        caption="percent ± standard error over queries",
         title_justify="left",
         caption_justify="left",
     )
-    columns = [(one, cells_of(results, one)) for one in shown]
-    if is_long:
-        # What runs differ in stands at the end of their names.
-        table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
-        for metric in shown:
-            table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
-        for method in best_first(results, metrics[0]):
-            cells = [_terminal_cell(of_metric[method.name]) for _, of_metric in columns]
-            table.add_row(escape(method.title), *cells)
-        return table
-    table.add_column("metric")
-    table.add_column("level" if results.levels else "difficulty")
-    for method in results.methods:
-        table.add_column(escape(method.title), justify="right")
-    for metric, of_metric in columns:
-        cells = [_terminal_cell(of_metric[method.name]) for method in results.methods]
-        table.add_row(metric.title, escape(metric.level), *cells)
+    # What runs differ in stands at the end of their names.
+    table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
+    for metric in metrics:
+        table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
+    columns = [cells_of(results, metric) for metric in metrics]
+    for method in best_first(results, metrics[0]):
+        cells = [of_metric[method.name] for of_metric in columns]
+        marks = ["[bold]" if cell.is_best else "[not bold]" for cell in cells]
+        texts = [
+            f"{mark}{one.mean}[/] ± {one.error}" for mark, one in zip(marks, cells, strict=True)
+        ]
+        table.add_row(escape(method.title), *texts)
     return table
-
-
-def _terminal_cell(cell: Cell) -> str:
-    return f"{'[bold]' if cell.is_best else '[not bold]'}{cell.mean}[/] ± {cell.error}"
 
 
 def make_examples(protocol: Protocol, compared: Sequence[Compared]) -> list[Example]:

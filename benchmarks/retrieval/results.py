@@ -10,7 +10,6 @@ import dataclasses
 import io
 import json
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -199,10 +198,13 @@ def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
     table, setting = folder / "results.csv", folder / "setting.json"
     try:
         with table.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="missing")  # which is no number, as the last is
             if reader.fieldnames != list(_FIELDS):
                 raise ValueError(f"columns must be {', '.join(_FIELDS)}")  # noqa: TRY301 - one text
-            rows = tuple(map(_row, reader))
+            rows = tuple(
+                Row(**{name: _value(_FIELDS[name], text) for name, text in fields.items()})  # type: ignore[arg-type]
+                for fields in reader
+            )
         content = json.loads(setting.read_text(encoding="utf-8"))
         content["levels"] = tuple(Level(**one) for one in content["levels"])
         content["methods"] = tuple(Method(**one) for one in content["methods"])
@@ -217,24 +219,13 @@ def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
         ) from error
 
 
-def _row(fields: dict[str, str]) -> Row:
-    """Returns a line as a row.
-
-    Raises:
-        ValueError: it has more or fewer fields, or a number is none.
-    """
-    if None in (*fields, *fields.values()):
-        raise ValueError(f"a line must have {len(_FIELDS)} fields")
-    values: dict[str, object] = {}
-    for name, text in fields.items():
-        match _FIELDS[name]:
-            case kind if kind is str:
-                values[name] = text
-            case kind if kind is float:
-                values[name] = float(text) if text else math.nan
-            case _:
-                values[name] = int(text) if text else None
-    return Row(**values)  # type: ignore[arg-type]  # as `_FIELDS` says
+def _value(kind: object, text: str) -> object:
+    """Returns a field of the table, as `_FIELDS` has its kind."""
+    if kind is str:
+        return text
+    if kind is float:
+        return float(text) if text else math.nan
+    return int(text) if text else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,18 +276,6 @@ class Metric:
     def interval_text(self, row: Row) -> str:
         """Writes the interval of a row, with signs if it is a difference; empty without one."""
         return between(row.low, row.high, self.change_text if row.against else self.text)
-
-    def cell(self, row: Row, *, is_best: bool, is_tied: bool = False) -> Cell:
-        """Returns a row as it is written."""
-        return Cell(
-            mean=self.text(row.mean),
-            error=self.text(row.standard_error),
-            deviation=self.text(row.deviation) if row.seeds else "",
-            interval=self.interval_text(row),
-            value=row.mean,
-            is_best=is_best,
-            is_tied=is_tied,
-        )
 
     def goodness(self, value: float) -> float:
         """Returns a number that is higher the better the value is; of NaN the least."""
@@ -410,7 +389,15 @@ def cells_of(results: Results, metric: Metric) -> dict[str, Cell]:
         if other in leaders and name not in leaders
     }
     return {
-        name: metric.cell(one, is_best=name in leaders, is_tied=name in tied)
+        name: Cell(
+            mean=metric.text(one.mean),
+            error=metric.text(one.standard_error),
+            deviation=metric.text(one.deviation) if one.seeds else "",
+            interval=metric.interval_text(one),
+            value=one.mean,
+            is_best=name in leaders,
+            is_tied=name in tied,
+        )
         for name, one in rows.items()
     }
 
@@ -465,6 +452,4 @@ def _latex_cell(cell: Cell) -> str:
 def _latex(text: str) -> str:
     """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
     printable = "".join(one if one.isprintable() else " " for one in text)
-    special = "".join(map(re.escape, _LATEX_SPECIAL))
-    plain = " ".join(printable.split())
-    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)
+    return " ".join(printable.split()).translate(str.maketrans(_LATEX_SPECIAL))

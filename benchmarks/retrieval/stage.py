@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.environment import Json, describe_environment
+from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
     benchmark_stage,
@@ -43,14 +44,6 @@ from hgld.benchmarks.retrieval.results import (
     to_csv,
     to_latex,
     to_setting,
-)
-from hgld.benchmarks.retrieval.statistics import (
-    bootstrap_intervals,
-    group_sums,
-    holm_adjusted,
-    sign_flip_p_values,
-    standard_errors,
-    t_interval,
 )
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
@@ -267,9 +260,9 @@ def rows_of_values(
         (0.75, 0.25, 0.5, 1.0, 2, 1)
     """
     table = np.stack([*values], axis=1)  # (Q, M)
-    lows, highs = bootstrap_intervals(table, groups).tolist()
-    errors = standard_errors(table, groups).tolist()
-    counts = (group_sums(table, groups).counts > 0).sum(axis=0).tolist()
+    lows, highs = statistics.bootstrap_intervals(table, groups).tolist()
+    errors = statistics.standard_errors(table, groups).tolist()
+    counts = (statistics.group_sums(table, groups).counts > 0).sum(axis=0).tolist()
     for number, (row, each) in enumerate(zip(like, table.T, strict=True)):
         undefined = int(np.isnan(each).sum())
         yield replace(
@@ -324,8 +317,8 @@ def rows_of_pairs(
         values = [later.per_query[key] - before.per_query[key] for later, before in pairs]
         p_values = [np.nan] * len(pairs)
         if key in shown:
-            p_values = sign_flip_p_values(np.stack(values, axis=1), groups).tolist()
-        adjusted = holm_adjusted(p_values)
+            p_values = statistics.sign_flip_p_values(np.stack(values, axis=1), groups).tolist()
+        adjusted = statistics.holm_adjusted(p_values)
         like = [
             Row(
                 method=later.method.name,
@@ -354,7 +347,7 @@ def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
     means = [_mean_of_defined(one) for one in runs]
     # Levels missed, unlike shares, may be more than one.
     most = np.inf if row.metric.startswith("mistake_severity") else 1.0
-    low, high = t_interval(means)
+    low, high = statistics.t_interval(means)
     return replace(
         row,
         seeds=len(runs),

@@ -23,13 +23,6 @@ SIGN_FLIPS = 10_000
 _NUMBERS_AT_ONCE = 1 << 23
 
 
-class Interval(NamedTuple):
-    """From where to where; NaN where it is undefined."""
-
-    low: float
-    high: float
-
-
 class GroupSums(NamedTuple):
     """What the queries of each group come to, metric by metric."""
 
@@ -160,7 +153,7 @@ def standard_errors(
     return errors
 
 
-def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Returns Student's t interval of a mean over independent repetitions, such as seeds.
 
     mean -+ t_{S - 1} s / sqrt(S), s the standard deviation of the S values, t_{S - 1} the quantile
@@ -172,7 +165,7 @@ def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> In
         confidence: above 0 and below 1.
 
     Returns:
-        The interval; NaN of fewer than two values.
+        Its low and high end; NaN of fewer than two values.
 
     Example:
         >>> low, high = t_interval([1.0, 2.0, 3.0])
@@ -184,12 +177,12 @@ def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> In
     """
     count = len(values)
     if count < 2 or any(math.isnan(value) for value in values):  # noqa: PLR2004 - no spread of one
-        return Interval(math.nan, math.nan)
+        return math.nan, math.nan
     from scipy.special import stdtrit
 
     mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(count)
     reach = float(stdtrit(count - 1, (1 + confidence) / 2) * error)
-    return Interval(float(mean) - reach, float(mean) + reach)
+    return float(mean) - reach, float(mean) + reach
 
 
 def sign_flip_p_values(

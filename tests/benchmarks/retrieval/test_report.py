@@ -120,14 +120,13 @@ def lines_of(results: Results, width: int) -> list[str]:
     return console.export_text().splitlines()
 
 
-def test_the_terminal_table_shows_every_metric_or_a_row_for_each_of_many_methods() -> None:
+def test_the_terminal_table_has_a_row_a_method_best_first() -> None:
     lines = lines_of(results_of("[bold]x[/bold] [/]"), 160)
     assert "11 queries, 1,234 index images" in lines[0]
     assert "before [bold]x[/bold] [/]" in "".join(lines)  # a name is no markup
     rows = [line for line in lines if "±" in line and "│" in line]
-    assert len(rows) == 13
-    assert re.search(r"H-AP +│ all levels +│ +30\.0 ± 1\.2 │ +47\.5 ± 1\.2", rows[0])
-    assert re.search(r"Mistake severity +│ all levels +│ +0\.30 ± 0\.01 │ +0\.47 ± 0\.01", rows[3])
+    assert re.search(r"after .* │ +47\.5 ± 1\.2 │ +47\.5 ± 1\.2 │ +47\.5 ± 1\.2", rows[0])
+    assert re.search(r"before .* │ +30\.0 ± 1\.2 │", rows[1])
     results = results_of()
     before, after = results.methods
     methods = [replace(after, name=f"after {one}", title=f"method {one}") for one in range(4)]

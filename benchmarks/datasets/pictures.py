@@ -28,8 +28,7 @@ def labelled_images(
     """
     roles = ("queries",) if data.is_one_set else ("queries", "index")
     parts = [_encoded(data, role) for role in roles]
-    if with_pictures:
-        parts = list(map(_recorded, parts))
+    parts = list(map(_recorded, parts)) if with_pictures else parts
     return parts[0], parts[-1]
 
 

@@ -67,8 +67,8 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
     Raises:
         MissingInputError: the annotations or the images are not there yet.
     """
-    parts = split_images(training_images(workspace), config)
-    images = cast("LabelledImages", parts[1])  # as every change holds some out
+    # Every change holds some out.
+    images = cast("LabelledImages", split_images(training_images(workspace), config)[1])
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])
         for column, (level, names) in enumerate(zip(images.levels, images.names, strict=True))

@@ -43,7 +43,7 @@ def read_embeddings(
     """Reads the embeddings of images, whichever order they are in.
 
     Memory is that of what is returned and of a row group. The log says how many rows are of other
-    images, how many were not of unit length and are scaled to it, and whether all are the same.
+    images, and how many were not of unit length and are scaled to it.
 
     Args:
         path: a parquet file, a folder of them, or an `.npy` with its ids beside it.
@@ -179,7 +179,7 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
 
 
 def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> None:
-    """Scales vectors to unit length, in place; the log says of how many, and if all are the same.
+    """Scales vectors to unit length, in place; the log says of how many.
 
     Raises:
         InputError: one is zero, or not finite.
@@ -195,12 +195,6 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
             "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
             "compared is the cosine",
             *(path, scaled, len(vectors)),
-        )
-    if len(vectors) > 1 and (vectors.max(axis=0) == vectors.min(axis=0)).all():
-        logger.warning(
-            "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
-            "look for a model that does not see its pictures",
-            *(path, len(vectors)),
         )
 
 

@@ -68,10 +68,8 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
 
 def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
     results = together[0].results
-    finest = results.levels[0].title if results.levels else ""
-    metrics = [
-        one for one in metrics_of(results) if not finest or one.level in {ALL_LEVELS, finest}
-    ]
+    shown = {ALL_LEVELS, *(level.title for level in results.levels[:1])}
+    metrics = [one for one in metrics_of(results) if one.level in shown or not results.levels]
     methods = {
         f"{one.source}: {method.name}": (one, method)
         for one in together
@@ -95,9 +93,8 @@ def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
 
 def render_leaderboard(named: Sequence[NamedResults]) -> str:
     """Returns the leaderboard as one HTML page that asks no server for anything."""
-    has_seeds = any(row.seeds for one in named for row in one.results.rows)
     page = page_template(__package__, "leaderboard.html.j2")
-    return page.render(standings=standings_of(named), has_seeds=has_seeds)
+    return page.render(standings=standings_of(named))
 
 
 def read_named(text: str) -> Iterator[NamedResults]:

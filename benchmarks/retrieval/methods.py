@@ -46,10 +46,9 @@ class RetrievalMethod:
 
     name: str
     title: str
-    model: EmbeddingModel | None = None
+    source: EmbeddingModel | EmbeddingFiles
     image_size: int = 0
     """Side of the square that the model sees, in pixels."""
-    files: EmbeddingFiles | None = None
     baseline: str = ""
     """Name of the method it is compared with."""
     run: str = ""
@@ -166,7 +165,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 RetrievalMethod(
                     name=baselines[before],
                     title=f"Before training{detail}",
-                    model=build_model(before),
+                    source=build_model(before),
                     image_size=config.image_size or before.image_size,
                 )
             )
@@ -174,7 +173,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
             RetrievalMethod(
                 name=f"after {run}",
                 title=run if len(models) > 1 else "After training",
-                model=model,
+                source=model,
                 image_size=config.image_size or model.image_size,
                 baseline=baselines[before],
                 run=run,
@@ -185,7 +184,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     methods.sort(key=lambda method: order.index(method.baseline or method.name))
     for one in config.rivals:
         title = f"{one.name}, embeddings" if one.name in models else one.name
-        methods.append(RetrievalMethod(name=one.name, title=title, files=one))
+        methods.append(RetrievalMethod(name=one.name, title=title, source=one))
     return methods
 
 
@@ -199,12 +198,10 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
     count = (len(protocol.queries), len(protocol.index))
     logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
     speed = None
-    if method.files is not None:
-        queries, index = _of_files(method.files, protocol)
-    elif method.model is not None:
-        queries, index, speed = _of_model(method.model, method.image_size, cache, protocol)
+    if isinstance(method.source, EmbeddingFiles):
+        queries, index = _of_files(method.source, protocol)
     else:
-        raise ValueError(f"method {method.name!r} must have a model or files, got neither")
+        queries, index, speed = _of_model(method.source, method.image_size, cache, protocol)
     found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
     mean = float(found[leading.key].nanmean())
     logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
@@ -297,10 +294,9 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         method: which; of several runs that differ only in their seed one of them.
         trained: what is recorded of their training, if anything is.
     """
-    model, files = method.model, method.files
-    if model is None:
-        names = [path.name for path in (files.query, files.index)] if files else []
-        return f"embeddings of {' and '.join(names)}"
+    model = method.source
+    if isinstance(model, EmbeddingFiles):
+        return f"embeddings of {model.query.name} and {model.index.name}"
     seen = f"{model.embedding_dim} dimensions, {method.image_size} px"
     if not method.run:
         weights = Path(model.config.weights).name
@@ -391,12 +387,10 @@ def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) ->
     """
     method = settings.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
-    numbers = {one: settings.get(one) for one in ("epochs", "batch_size", "learning_rate")}
-    numbers["image_size"] = settings.get("image_size")
     known = [
         f"{one.replace('_', ' ')} {value:g}"
-        for one, value in numbers.items()
-        if isinstance(value, int | float)
+        for one in ("epochs", "batch_size", "learning_rate", "image_size")
+        if isinstance(value := settings.get(one), int | float)
     ]
     if seeds:
         known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")

@@ -63,8 +63,7 @@ class Protocol:
     @cached_property
     def metrics(self) -> list[Metric]:
         """The metrics shown, the leading one first."""
-        is_data_set = self.data is not None
-        return shown_metrics(self.queries.levels, self.recall_at, is_data_set=is_data_set)
+        return shown_metrics(self.queries.levels, self.recall_at, is_data_set=self.data is not None)
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
@@ -148,18 +147,17 @@ class Protocol:
             "index_groups": len(of_index[0]) if of_index else 0,
             "shown_labels": len(labels[shown] | of_index[shown]) if labels else 0,
         }
-        return counts, dict(self.data.left_out) if self.data else self._left_out_of_build()
+        if self.build is not None:
+            return counts, self._left_out_of(self.build)
+        return counts, dict(self.data.left_out) if self.data else {}
 
     @cached_property
     def _ids(self) -> list[str] | None:
         """Ids of queries and index where these are one set."""
         return self.queries.image_ids.to_pylist() if self.is_one_set else None
 
-    def _left_out_of_build(self) -> dict[str, int]:
-        left_out: dict[str, int] = {}
-        workspace = self.build
-        if workspace is None:
-            return left_out
+    def _left_out_of(self, workspace: Workspace) -> dict[str, int]:
+        left_out = {}
         excluded = workspace.read(EXCLUDED, ["split", "landmark_id"])
         for images in (self.queries, self.index):
             finest, above, *_ = images.levels

@@ -37,7 +37,6 @@ from hgld.benchmarks.retrieval.results import (
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.dots import Dot, DotsPlot, dots_plot
-from hgld.plots.heat import HeatTable, heat_table
 from hgld.plots.pages import page_template
 from hgld.training.data.labels import LabelledImages
 
@@ -48,8 +47,7 @@ _JPEG_QUALITY = 72
 FEW_GROUPS = 5
 """Of a super-category with queries of fewer landmarks the mean says little: it is not drawn."""
 _LOOKS = 6
-_MOST_CONFUSED = 10
-_GRID_LABELS = 12
+_MOST_CONFUSED = 20
 _AT_THE_TOP = 3
 _GRADES_OF_REVISITED = (
     ("negative", "not to be found"),
@@ -103,12 +101,11 @@ def render_report(
         The page. Every name in it is escaped.
     """
     metrics = metrics_of(results)
-    leading, plotted = metrics[0], leading_metrics(metrics)
+    leading = metrics[0]
     order = best_first(results, leading)
     trained = [method for method in order if method.baseline]
     baselines = {method.baseline for method in trained}
     level = shown_level(results.levels)
-    pairs = [row for row in results.rows if row.against and not row.label]
     tables = {
         name: [(one, cells_of(results, one)) for one in metrics if one.level == name]
         for name in dict.fromkeys(one.level for one in metrics)
@@ -123,18 +120,18 @@ def render_report(
         order=order,
         titles={method.name: method.title for method in results.methods},
         leading=leading,
-        plotted=plotted,
         level=level.title if level else "",
         group=results.levels[0].title if results.levels else "building",
         trained=trained,
         at_the_top=[one for one in order if one.name not in baselines][:_AT_THE_TOP],
         tables=tables,
         costs=COSTS,
-        plots_of_methods=[(metric, methods_plot(results, metric)) for metric in plotted],
-        tests=[(one, [row for row in pairs if row.metric == one.key]) for one in plotted],
+        plots_of_methods=[
+            (metric, methods_plot(results, metric)) for metric in leading_metrics(metrics)
+        ],
         gains=[(one, gains_plot(results, one, leading)) for one in trained if level],
         labels=_by_label(results, results.methods[0], leading),
-        confused=[(one, *confusions(results, one)) for one in order if level],
+        confused=[(one, confusions(results, one)) for one in order if level],
         between=between,
         few=FEW_GROUPS,
         examples=examples,
@@ -172,24 +169,13 @@ def gains_plot(results: Results, method: Method, metric: Metric) -> DotsPlot:
     return dots_plot(dots, metric.change_text, is_change=True)
 
 
-def confusions(results: Results, method: Method) -> tuple[HeatTable, list[tuple[Row, int]]]:
-    """Returns which label came first for the queries of each, of those with most queries.
-
-    Returns:
-        The table, and the most frequent confusions of all, each with how many queries there are.
-    """
+def confusions(results: Results, method: Method) -> list[tuple[Row, int]]:
+    """Returns the most frequent confusions, each with how many queries there are of its label."""
     rows = [row for row in results.rows if (row.method, row.metric) == (method.name, FIRST)]
     totals = Counter[str]()
     for row in rows:
         totals[row.label] += row.queries or 0
-    labels = sorted(totals, key=lambda label: (-totals[label], label))[:_GRID_LABELS]
-    places = {label: place for place, label in enumerate(labels)}
-    counts = [[0] * (len(labels) + 1) for _ in labels]
-    for row in rows:
-        if row.label in places:
-            counts[places[row.label]][places.get(row.found, len(labels))] += row.queries or 0
-    wrong = [(row, totals[row.label]) for row in rows if row.label != row.found]
-    return heat_table(counts, labels), wrong[:_MOST_CONFUSED]
+    return [(row, totals[row.label]) for row in rows if row.label != row.found][:_MOST_CONFUSED]
 
 
 def p_value_text(value: float) -> str:

@@ -184,12 +184,11 @@ def to_setting(results: Results) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
+def read_results(folder: Path) -> Results:
     """Reads what a benchmark wrote.
 
     Args:
         folder: with `results.csv` and `setting.json`.
-        again: what makes them, for an error's text.
 
     Raises:
         MissingInputError: there are no such files.
@@ -211,11 +210,11 @@ def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
         content["recall_at"] = tuple(content["recall_at"])
         return Results(**content, rows=rows)
     except FileNotFoundError as error:
-        raise MissingInputError(f"{error.filename} is not there yet; run {again}") from error
+        raise MissingInputError(f"{error.filename} is missing; run `hgld benchmark`") from error
     except (OSError, ValueError, TypeError, LookupError, csv.Error) as error:
         raise InputError(
             f"{table} and {setting.name} beside it must be what a benchmark wrote ({error}); "
-            f"run {again} with --force"
+            f"run `hgld benchmark` with --force"
         ) from error
 
 
@@ -327,12 +326,10 @@ def shown_metrics(
             for difficulty in ("medium", "hard")
             for key, title in _OF_REVISITED.items()
         ]
-    found = []
-    if len(levels) > 1:
-        found = [
-            Metric(key=key, title=title, level=ALL_LEVELS, is_share=key in OF_ALL_LEVELS)
-            for key, title in (OF_ALL_LEVELS | _LEVELS_MISSED).items()
-        ]
+    found = [
+        Metric(key=key, title=title, level=ALL_LEVELS, is_share=key in OF_ALL_LEVELS)
+        for key, title in (OF_ALL_LEVELS | _LEVELS_MISSED if len(levels) > 1 else {}).items()
+    ]
     recalls = {f"r_at_{k}": f"R@{k}" for k in recall_at}
     if not is_data_set:
         return found + [
@@ -422,14 +419,10 @@ def to_latex(results: Results) -> str:
     ]
     # A comment ends with its line, wherever a name has one.
     on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
-    has_seeds = any(cell.deviation for cells in columns for cell in cells.values())
-    spread = ", of several seeds after their standard deviation" if has_seeds else ""
-    about = (
-        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals{spread},{on} "
-        f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups."
-    )
+    size = f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups"
+    about = f"95% bootstrap intervals, of several seeds after their standard deviation,{on} {size}"
     lines = [
-        about,
+        f"% Percent, mistake severity in levels missed; {about}.",
         rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
         r"\toprule",
         rf"{' & '.join(head)} \\",

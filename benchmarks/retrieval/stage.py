@@ -20,6 +20,7 @@ from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
+    EmbeddingFiles,
     benchmark_stage,
     embeddings_folder,
     result_files,
@@ -143,7 +144,8 @@ def _what_is_given(
     if data is None and config.data_set is not None and config.data is not None:
         data = read_data_set(config.data_set, config.data)
     if data is not None:
-        settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
+        digests = [rows_digest(table) for table in (data.queries, data.index)]
+        settings |= {"data_digests": digests, "truths": repr((data.truths, data.boxes))}
     return settings, data
 
 
@@ -190,23 +192,17 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
 
 def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol) -> dict[str, Json]:
     digests: dict[str, Json]
-    if protocol.data is None:
-        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
-        outputs = {split: workspace.finished(one).outputs for split, one in tables.items()}
-        digests = {split: outputs[split][one.path] for split, one in tables.items()}
+    if protocol.data is not None:
+        digests = {role: rows_digest(getattr(protocol.data, role)) for role in ("queries", "index")}
     else:
-        digests = dict(zip(("queries", "index"), _digests(protocol.data), strict=True))
+        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
+        digests = {key: workspace.finished(one).outputs[one.path] for key, one in tables.items()}
     return {
         **describe_environment(("torch", "torchvision", "timm", "pillow", "pyarrow")),
         "device": str(choose_device(config.device)),
         "precision": config.precision,
         "annotation_digests": digests,
     }
-
-
-def _digests(data: RetrievalData) -> list[str]:
-    """Returns digests of the tables of queries and of the index."""
-    return [rows_digest(table) for table in (data.queries, data.index)]
 
 
 def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
@@ -262,7 +258,7 @@ def rows_of_values(
     table = np.stack([*values], axis=1)  # (Q, M)
     lows, highs = statistics.bootstrap_intervals(table, groups).tolist()
     errors = statistics.standard_errors(table, groups).tolist()
-    counts = (statistics.group_sums(table, groups).counts > 0).sum(axis=0).tolist()
+    counts = (statistics.group_sums(table, groups)[1] > 0).sum(axis=0).tolist()
     for number, (row, each) in enumerate(zip(like, table.T, strict=True)):
         undefined = int(np.isnan(each).sum())
         yield replace(
@@ -278,7 +274,7 @@ def rows_of_values(
 
 
 def rows_by_label(
-    values: Values, like: Row, labels: Sequence[str], groups: Groups | None = None
+    values: Values, like: Row, labels: Sequence[str], groups: Groups
 ) -> Iterator[Row]:
     """Yields the mean over the queries of each label, in alphabetical order.
 
@@ -288,11 +284,9 @@ def rows_by_label(
         labels: (Q,), of the queries; none: there are no labels.
         groups: as in `rows_of_values`.
     """
-    places = np.array(labels)
     for label in sorted(set(labels)):
-        some = np.flatnonzero(places == label)
-        own = None if groups is None else groups[some]
-        yield from rows_of_values([values[some]], [replace(like, label=label)], own)
+        some = np.array(labels) == label
+        yield from rows_of_values([values[some]], [replace(like, label=label)], groups[some])
 
 
 def rows_of_pairs(
@@ -310,8 +304,9 @@ def rows_of_pairs(
     # Whoever comes later minus whoever comes before: a run minus its baseline.
     every = [(later, before) for before, later in itertools.combinations(compared, 2)]
     for key in compared[0].per_query:
-        started = [pair for pair in every if _has_started_from(*pair)]
-        pairs = every if key in shown else started
+        pairs = [
+            one for one in every if key in shown or one[0].method.baseline == one[1].method.name
+        ]
         if not pairs:
             continue
         values = [later.per_query[key] - before.per_query[key] for later, before in pairs]
@@ -334,7 +329,7 @@ def rows_of_pairs(
         ]
         for row, (later, before) in zip(rows_of_values(values, like, groups), pairs, strict=True):
             runs = [one.per_query[key] - before.per_query[key] for one in later.runs]
-            yield over_seeds(row, runs) if _has_started_from(later, before) else row
+            yield over_seeds(row, runs) if later.method.baseline == row.against else row
 
 
 def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
@@ -357,25 +352,20 @@ def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
     )
 
 
-def _has_started_from(later: Compared, before: Compared) -> bool:
-    return later.method.baseline == before.method.name
-
-
 def _costs(compared: Compared) -> Iterator[Row]:
     """Yields what a method takes: of several runs means, and the most memory."""
     trained, first = compared.trained, compared.runs[0]
     memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
-    model = first.method.model
-    # As floats None is NaN.
-    hours = np.array([one.hours for one in trained], np.float64)
-    speeds = np.array([one.images_per_s for one in compared.runs], np.float64)
+    model = first.method.source
     costs = {
-        "training_hours": _mean_of_defined(hours),
+        "training_hours": _mean_of_defined([one.hours for one in trained]),
         "peak_memory_mb": max(memories, default=np.nan),
-        "parameters": float(sum(map(Tensor.numel, model.parameters()))) if model else np.nan,
+        "parameters": np.nan,
         "embedding_dim": float(first.embedding_dim),
-        "images_per_s": _mean_of_defined(speeds),
+        "images_per_s": _mean_of_defined([one.images_per_s for one in compared.runs]),
     }
+    if not isinstance(model, EmbeddingFiles):
+        costs["parameters"] = float(sum(map(Tensor.numel, model.parameters())))
     for metric, value in costs.items():
         yield Row(method=compared.method.name, metric=metric, mean=value)
 
@@ -396,6 +386,7 @@ def _firsts(protocol: Protocol, compared: Compared) -> Iterator[Row]:
         yield replace(row, found=found, queries=count)
 
 
-def _mean_of_defined(values: Values) -> float:
-    defined = values[~np.isnan(values)]
+def _mean_of_defined(values: Values | Sequence[float | None]) -> float:
+    numbers = np.asarray(values, np.float64)  # None is NaN
+    defined = numbers[~np.isnan(numbers)]
     return float(np.mean(defined)) if len(defined) else np.nan

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.datasets.retrieval_data import read_data_set
+from hgld.benchmarks.retrieval.config import EmbeddingFiles
 from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_data_set
 from hgld.benchmarks.retrieval.report import image_uri, make_examples, spread_queries
@@ -40,9 +41,12 @@ def products(tmp_path: Path) -> Protocol:
     return protocol_of_data_set(data, with_pictures=False)
 
 
+FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
+
+
 def measured(name: str, scores: list[float], nearest: list[list[int]], on: str = "") -> Compared:
     one = MeasuredMethod(
-        method=RetrievalMethod(name=name, title=name),
+        method=RetrievalMethod(name=name, title=name, source=FILES),
         per_query={"h_ap": np.array(scores)},
         nearest=torch.tensor(nearest),
         embedding_dim=2,

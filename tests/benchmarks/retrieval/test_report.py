@@ -31,13 +31,11 @@ def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> No
     assert page.text.count(HOSTILE) == friendly.text.count("Space Needle") > 10
     tags = [tag for tag, _ in page.elements]
     assert not {*tags} & {"link", "iframe", "object", "embed", "video", "base", "a"}
-    assert tags.count("script") == 1
+    assert "script" not in tags
     assert set(page.values("img", "src")) == {PIXEL}
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
     assert not re.search(r"https?:|url\(|@import", html_of(results_of()))
-    policy = str(page.values("meta", "content"))
-    assert "default-src 'none'" in policy
-    assert "script-src 'sha256-" in policy
+    assert "default-src 'none'" in str(page.values("meta", "content"))
 
 
 def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
@@ -45,9 +43,8 @@ def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
     assert page.text.count("(best)") == 13
     assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     assert "0.30 (best)[0.2" in page.text  # of levels missed fewer are better
-    keys = [value for value in page.values("td", "data-sort") if value is not None]
-    assert keys.count("0.475") == keys.count("0.3") == 13
-    assert "" in keys  # what is not known
+    assert page.values("td", "class").count("number best") == 13
+    assert page.text.count("30.0[27.5, 32.5]") == 12
 
 
 def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_it_shares() -> None:
@@ -77,7 +74,7 @@ def test_what_is_undefined_is_said_and_drawn_nowhere() -> None:
     html = render_report(changed(results_of(), undefined), [])
     assert 'class="marker' not in html
     assert "n/a" in html
-    assert not re.search(r">[^<]*\bnan\b", html.partition("<script>")[0])
+    assert not re.search(r">[^<]*\bnan\b", html)
 
 
 def test_gains_differences_seeds_and_costs_are_told() -> None:
@@ -89,29 +86,23 @@ def test_gains_differences_seeds_and_costs_are_told() -> None:
     assert "+17.5[+16.7, +18.3]63< 0.001< 0.001" in text
     assert "47.5 ± 0.5[43.0, 51.0]47.2, 47.8" in text  # with each run
     assert "+17.5 ± 0.5[+43.0, +51.0]" in text  # the change
-    assert re.findall(r'data-cost="training_hours" data-sort="(.*?)">(.*?)<', html) == [
-        *(("0.7", "42 min"), ("", ""))
-    ]
+    assert re.findall(r'data-cost="training_hours">(.*?)<', html) == ["42 min", ""]
     # So that whoever compares two reports can leave them out.
     assert not [line for line in html.splitlines() if line.count("data-cost") > 1]
 
 
-def test_the_grid_has_the_labels_of_most_queries_and_the_rest_together() -> None:
-    labels = "abcdefghijklmn"
-    found = [(label, label, 20 - number) for number, label in enumerate(labels)]
-    found += [("a", "n", 3), ("c", "b", 2), ("n", "a", 1)]
+def test_confusions_are_told_of_how_many_queries_of_their_label() -> None:
+    found = [("a", "a", 20), ("c", "c", 18), ("n", "n", 7), ("a", "n", 3), ("c", "b", 2)]
     rows = [
         Row(method="after", metric=FIRST, label=label, found=other, queries=queries)
         for label, other, queries in found
     ]
     results = results_of(rows=tuple(rows))
-    grid, wrong = confusions(results, results.methods[1])
-    assert [label for label, _ in grid.rows] == list("acbdefghijkl")
-    counts = [[cell.count for cell in cells] for _, cells in grid.rows]
-    assert counts[0] == [20, *[0] * 11, 3]  # the last one is beyond the twelve
-    assert counts[1][:3] == [0, 18, 2]
-    told = [(row.label, row.found, row.queries, total) for row, total in wrong]
-    assert told == [("a", "n", 3, 23), ("c", "b", 2, 20), ("n", "a", 1, 8)]
+    told = [
+        (row.label, row.found, row.queries, total)
+        for row, total in confusions(results, results.methods[1])
+    ]
+    assert told == [("a", "n", 3, 23), ("c", "b", 2, 20)]
 
 
 def lines_of(results: Results, width: int) -> list[str]:

@@ -43,7 +43,7 @@ def read_embeddings(
     """Reads the embeddings of images, whichever order they are in.
 
     Memory is that of what is returned and of a row group. The log says how many rows are of other
-    images, and how many were not of unit length and are scaled to it.
+    images, how many were not of unit length and are scaled to it, and whether all are the same.
 
     Args:
         path: a parquet file, a folder of them, or an `.npy` with its ids beside it.
@@ -179,7 +179,7 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
 
 
 def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> None:
-    """Scales vectors to unit length, in place; the log says of how many.
+    """Scales vectors to unit length, in place; the log says of how many, and if all are the same.
 
     Raises:
         InputError: one is zero, or not finite.
@@ -196,6 +196,8 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
             "compared is the cosine",
             *(path, scaled, len(vectors)),
         )
+    if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
+        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", path)
 
 
 def _require(is_right: NDArray[np.bool_], ids: pa.StringArray, what: str) -> None:

@@ -21,7 +21,8 @@ METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(Train
 _LONGEST_NAME = 60
 
 
-class EmbeddingFiles(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingFiles:
     """A model that is measured by the embeddings it gave, wherever they were made."""
 
     name: str

@@ -348,10 +348,12 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
     """
     methods: dict[str, list[str]] = {}
     for name, run in runs.items():
+        seed, shared = (run.seed, run.shared) if run else (None, None)
         for first, names in methods.items():
-            known, seeds = runs[first], {one.seed for each in names if (one := runs[each])}
-            is_alike = run and known and run.shared == known.shared
-            if is_alike and None not in seeds and run.seed not in {None, *seeds}:
+            known = runs[first]
+            # As many known seeds as runs: all differ.
+            seeds = {seed, *(one.seed for one in map(runs.get, names) if one)} - {None}
+            if known and known.shared == shared and len(seeds) > len(names):
                 names.append(name)
                 break
         else:

@@ -55,7 +55,6 @@ _GRADES_OF_REVISITED = (
     ("hard", "to be found, hard"),
     ("easy", "to be found, easy (at “hard” not asked for)"),
 )
-_BESIDE = 3  # columns of figures, beside names, that a terminal of 80 characters takes
 _NAME_WIDTH = 25
 
 
@@ -248,7 +247,8 @@ def format_table(results: Results) -> Table:
         A rich table, a row a method, best first, with the first metrics that are plotted and their
         standard errors. The best of a metric is bold.
     """
-    counts, metrics = results.counts, leading_metrics(metrics_of(results))[:_BESIDE]
+    # Beside names, 80 characters take three columns of figures.
+    counts, metrics = results.counts, leading_metrics(metrics_of(results))[:3]
     rule = "; each searches all others" if results.is_one_set else ""
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
@@ -283,12 +283,10 @@ def make_examples(protocol: Protocol, compared: Sequence[Compared]) -> list[Exam
     queries, index = protocol.queries, protocol.index
     found = {one.method.name: one.runs[0] for one in compared}
     scores = {name: one.per_query[protocol.metrics[0].key] for name, one in found.items()}
-    order = scores[compared[0].method.name]
-    started = [one.method for one in compared if one.method.baseline]
-    if started:
-        order = scores[started[0].name] - scores[started[0].baseline]
+    lead = next((one.method for one in compared if one.method.baseline), compared[0].method)
+    order = scores[lead.name] - (scores[lead.baseline] if lead.baseline else 0.0)
     examples = []
-    for quantile, number in spread_queries(order, queries.image_ids.to_pylist()).items():
+    for quantile, number in spread_queries(order.tolist(), queries.image_ids.to_pylist()).items():
         grades = protocol.grades(number).tolist()
         retrieved = {
             name: [_picture(index, place, grades[place]) for place in one.nearest[number].tolist()]

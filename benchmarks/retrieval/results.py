@@ -35,7 +35,7 @@ COSTS = (*TIMED, "parameters", "embedding_dim")
 FIRST = "first"
 """Metric of the rows that count which label came first for the queries of another."""
 
-_LATEX_SPECIAL = {
+_LATEX_SPECIAL: dict[str, str | int | None] = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     # In the fonts that LaTeX has by default these would be other characters.

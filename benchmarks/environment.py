@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -28,13 +29,12 @@ def describe_environment(packages: Sequence[str]) -> dict[str, Json]:
     """
     import torch  # late: what measures its own memory asks for this only afterwards
 
-    versions: dict[str, Json] = {"python": platform.python_version()}
-    versions.update({name: importlib.metadata.version(name) for name in packages})
+    versions: dict[str, Json] = {name: importlib.metadata.version(name) for name in packages}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "hgld": __version__,
         "git_commit": git_commit(Path(__file__).resolve().parents[1]),
-        "versions": versions,
+        "versions": {"python": platform.python_version(), **versions},
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "cpu_cores": os.cpu_count(),
@@ -60,9 +60,6 @@ def git_commit(checkout: Path) -> str | None:
 
 def cpu_name() -> str:
     """Returns the processor's name, as far as the system tells it."""
-    if _CPUINFO.exists():
-        for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
+    text = _CPUINFO.read_text(encoding="utf-8") if _CPUINFO.exists() else ""
+    found = re.search(r"^model name\s*:\s*(.*\S)", text, re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()

@@ -5,7 +5,7 @@ super-category. gldv2_mini has the layout of Google's files.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +40,6 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
     is_official = is_above or (folder / LABEL_FILE.format("index")).is_file()
     columns = ["image_id", *(level.column for level in _LEVELS)]
     tables, left_out = {}, {}
-    landmarks: dict[str, str] = {}
     for split in labelled.splits:
         every = labelled[split].to_arrow(columns)
         rows = every.drop_null()
@@ -49,8 +48,6 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
         place = split if is_official else f"images/{split}"
         paths = [f"{place}/{gldv2_place(one)}" for one in rows["image_id"].to_pylist()]
         tables[split] = rows.add_column(1, "path", pa.array(paths, pa.string()))
-        # Ids of the training split are those of other landmarks.
-        landmarks |= _category_of_landmark(labelled[split]) if split != "train" else {}
     for split in ("test", "index"):
         if not len(tables.get(split, ())):
             raise InputError(
@@ -64,22 +61,18 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
         train=tables.get("train", tables["index"].slice(0, 0)),
         queries=tables["test"],
         index=tables["index"],
-        names=_names(landmarks),
+        # Ids of the training split are those of other landmarks.
+        names=_names([labelled["test"], labelled["index"]]),
         left_out=left_out,
     )
 
 
-def _category_of_landmark(split: LabelledSplit) -> dict[str, str]:
-    rows = split.to_arrow([_LEVELS[0].column, "category"]).drop_null()
-    known = rows.group_by(_LEVELS[0].column).aggregate([("category", "min")])
-    return dict(zip(map(str, known[0].to_pylist()), known[1].to_pylist(), strict=True))
-
-
-def _names(categories: Mapping[str, str]) -> dict[str, str]:
+def _names(splits: Sequence[LabelledSplit]) -> dict[str, str]:
     """Returns what landmarks are called, by their ids; two of one category have the id as well."""
-    names = {landmark: category_name(url) for landmark, url in categories.items()}
+    finest = _LEVELS[0].column
+    rows = pa.concat_tables([one.to_arrow([finest, "category"]) for one in splits]).drop_null()
+    known = rows.group_by(finest).aggregate([("category", "min")])
+    ids, categories = map(str, known[finest].to_pylist()), known["category_min"].to_pylist()
+    names = dict(zip(ids, map(category_name, categories), strict=True))
     several = {name for name, count in Counter(names.values()).items() if count > 1}
-    return {
-        landmark: f"{name} ({landmark})" if name in several else name
-        for landmark, name in names.items()
-    }
+    return {id_: f"{one} ({id_})" if one in several else one for id_, one in names.items()}

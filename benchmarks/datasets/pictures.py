@@ -1,14 +1,13 @@
 """The queries and the index of a data set as labelled images, as what measures takes them."""
 
 import dataclasses
-import hashlib
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from PIL import Image
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
 from hgld.errors import InputError
 from hgld.training.data.images import read_image
@@ -27,12 +26,10 @@ def labelled_images(
     Raises:
         InputError: files are missing or cannot be read.
     """
-    queries = _encoded(data, data.queries, "queries")
-    if data.is_one_set:
-        queries = _recorded(queries) if with_pictures else queries
-        return queries, queries
-    both = queries, _encoded(data, data.index, "index")
-    return (_recorded(both[0]), _recorded(both[1])) if with_pictures else both
+    roles = ("queries",) if data.is_one_set else ("queries", "index")
+    parts = [_encoded(data, role) for role in roles]
+    parts = list(map(_recorded, parts)) if with_pictures else parts
+    return parts[0], parts[-1]
 
 
 def query_crops(data: RetrievalData) -> list[Image.Image]:
@@ -48,15 +45,18 @@ def query_crops(data: RetrievalData) -> list[Image.Image]:
     ]
 
 
-def _encoded(data: RetrievalData, rows: pa.Table, role: str) -> LabelledImages:
-    columns = [level.column for level in data.levels]
+def _encoded(data: RetrievalData, role: str) -> LabelledImages:
     # One table where the two are one, so that its labels are not counted twice.
     tables = [data.queries] if data.is_one_set else [data.queries, data.index]
+    columns = [level.column for level in data.levels]
     every = pa.concat_tables([table.select(columns) for table in tables])
-    names = [pc.unique(every[column]) for column in columns]
+    rows: pa.Table = getattr(data, role)
     start = len(data.queries) if role == "index" else 0
     # Of no level `encode_labels` has no shape.
     labels = encode_labels(every, data.levels) if columns else torch.zeros(len(rows), 0).long()
+    names = [[str(one) for one in sorted(every[column].unique().to_pylist())] for column in columns]
+    if names:
+        names[0] = [data.names.get(one, one) for one in names[0]]
     return LabelledImages(
         split=f"{data.name} {role}",
         root=data.folder,
@@ -67,35 +67,24 @@ def _encoded(data: RetrievalData, rows: pa.Table, role: str) -> LabelledImages:
         mend="extract the archive of the data set once more",
         levels=data.levels,
         labels=labels[start : start + len(rows)] if columns else labels,
-        names=tuple(
-            tuple(
-                str(one) if number else data.names.get(str(one), str(one))
-                for one in values.take(pc.sort_indices(values)).to_pylist()
-            )
-            for number, values in enumerate(names)
-        ),
+        names=tuple(map(tuple, names)),
     )
 
 
 def _recorded(images: LabelledImages) -> LabelledImages:
     """Returns images with the size and the digest of each file."""
     paths = [images.path(index) for index in range(len(images))]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{len(missing):,} of the {len(paths):,} pictures of {images.split} are not there, "
-            f"first {missing[0]}; extract the archives of the data set into {images.root}, or "
-            f"measure only embeddings"
-        )
     sizes, digests = [], []
     with progress(f"{images.split}: files", len(paths)) as advance:
         for path in paths:
             try:
-                content = path.read_bytes()
+                digests.append(file_digest(path))
             except OSError as error:
-                raise InputError(f"cannot read {path}: {error.strerror}; mend that") from error
-            sizes.append(len(content))
-            digests.append(hashlib.sha256(content).hexdigest())
+                raise InputError(
+                    f"cannot read {path}: {error.strerror}; extract the archives of pictures into "
+                    f"{images.root}, or measure only embeddings"
+                ) from error
+            sizes.append(path.stat().st_size)
             advance(1)
     return dataclasses.replace(
         images, sizes=pa.array(sizes, pa.int64()), sha256s=pa.array(digests, pa.string())

@@ -16,8 +16,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.datasets.rows import require_once, require_some
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData, require_once
 from hgld.errors import InputError
 from hgld.metrics import GroundTruth
 
@@ -26,7 +25,6 @@ Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, in pixels."""
 
 _KINDS = ("easy", "hard", "junk")
-_AGAIN = "fetch the official file again"
 # What arrays and numbers of numpy are made of; lists, texts and dictionaries need no name.
 _ALLOWED = {
     *(("builtins", name) for name in ("bytes", "set", "frozenset")),
@@ -73,18 +71,21 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         InputError: the file cannot be read, names what is no plain data, lacks something, lists an
             image twice, or says of an image that there is not, or of one as two things, what it is.
     """
-    path = folder / f"gnd_{name}.pkl"
+    path, query = folder / f"gnd_{name}.pkl", ""
     content = _unpickled(path)
     try:
         names, queries = ([str(one) for one in content[key]] for key in ("imlist", "qimlist"))
         for images in (names, queries):
-            require_some(path, images)
             require_once(path, "image", images)
-        entries = zip(queries, content["gnd"], strict=True)
-        found = [_truth_and_box(path, query, one, len(names)) for query, one in entries]
+        found = []
+        for query, entry in zip(queries, content["gnd"], strict=True):  # noqa: B007 - the error names it
+            found.append(_truth_and_box(entry, len(names)))
+        truths, boxes = zip(*found, strict=True)
     except (LookupError, TypeError, ValueError) as error:
+        at = f", query {query}," if query else ""
         raise InputError(
-            f"{path} must be the official file, and reading it gives {error!r}; {_AGAIN}"
+            f"{path}{at} must be as the official file has it, and reading it gives {error!r}; "
+            f"fetch it again"
         ) from error
     return RetrievalData(
         name=name,
@@ -93,8 +94,8 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         train=_images([]),
         queries=_images(queries),
         index=_images(names),
-        truths=tuple(truth for truth, _ in found),
-        boxes=tuple(box for _, box in found),
+        truths=truths,
+        boxes=boxes,
     )
 
 
@@ -109,25 +110,18 @@ def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         ) from error
 
 
-def _truth_and_box(path: Path, query: str, entry: Any, images: int) -> tuple[GroundTruth, Box]:  # noqa: ANN401 - whatever the file holds
+def _truth_and_box(entry: Any, images: int) -> tuple[GroundTruth, Box]:  # noqa: ANN401 - whatever the file holds
     """Returns what a query has to find, and where in its picture it lies."""
-    try:
-        truth = GroundTruth.from_published({kind: list(entry[kind]) for kind in _KINDS})
-        left, upper, right, lower = (float(edge) for edge in entry["bbx"])
-    except (LookupError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: query {query} cannot be read ({error!r}); {_AGAIN}") from error
+    truth = GroundTruth.from_published({kind: list(entry[kind]) for kind in _KINDS})
+    left, upper, right, lower = (float(edge) for edge in entry["bbx"])
     for place in (*truth.easy, *truth.hard, *truth.junk):
         if not 0 <= place < images:
-            raise InputError(f"{path}: query {query} names image {place} of {images:,}; {_AGAIN}")
+            raise ValueError(f"image {place} is named, of {images:,} images")
     if not (-math.inf < left < right < math.inf and -math.inf < upper < lower < math.inf):
-        raise InputError(f"{path}: query {query} has no box, but {entry['bbx']}; {_AGAIN}")
+        raise ValueError(f"a box must have a width and a height, got {entry['bbx']}")
     return truth, (left, upper, right, lower)
 
 
 def _images(names: Sequence[str]) -> pa.Table:
-    return pa.table(
-        {
-            "image_id": pa.array(names, pa.string()),
-            "path": pa.array([f"jpg/{name}.jpg" for name in names], pa.string()),
-        }
-    )
+    paths = [f"jpg/{name}.jpg" for name in names]
+    return pa.table([pa.array(one, pa.string()) for one in (names, paths)], ["image_id", "path"])

@@ -31,27 +31,25 @@ from hgld.training.recipes.reading import over_recipe
 from hgld.training.run.watch import split_images
 
 _CHANGES_FILE = Path(__file__).with_name("changes.toml")
+_RECIPE = "gldv2-mini-cpu"
+"""What was chosen of the changes."""
 _HELD_OUT_SHARE = 0.3
 # As many as a run can have and more: measured before its first step and after its last.
 _NEVER = 1_000_000
 
 
-def planned_changes(recipe: str, seeds: Sequence[int]) -> Iterator[TrainConfig]:
+def planned_changes(seeds: Sequence[int]) -> Iterator[TrainConfig]:
     """Yields the published algorithm, its changes, and the recipe, one seed of all after another.
 
     Args:
-        recipe: what was chosen of them, by its name.
         seeds: of the runs; all hold out the same landmarks.
-
-    Raises:
-        InputError: no recipe of that name.
     """
     content = tomllib.loads(_CHANGES_FILE.read_text(encoding="utf-8"))
     sections = {
         name: {**content["train"], **change.get("train", {})}
         for name, change in content["changes"].items()
     }
-    sections["recipe"] = dict(over_recipe({"recipe": recipe}))
+    sections["recipe"] = dict(over_recipe({"recipe": _RECIPE}))
     for seed in seeds:
         for name, section in sections.items():
             yield replace(
@@ -69,8 +67,8 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
     Raises:
         MissingInputError: the annotations or the images are not there yet.
     """
-    parts = split_images(training_images(workspace), config)
-    images = cast("LabelledImages", parts[1])  # as every change holds some out
+    # Every change holds some out.
+    images = cast("LabelledImages", split_images(training_images(workspace), config)[1])
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])
         for column, (level, names) in enumerate(zip(images.levels, images.names, strict=True))
@@ -91,13 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the runs that are not there yet, and compares them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
-    parser.add_argument("--recipe", default="gldv2-mini-cpu", help="what was chosen")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     workspace = Workspace(options.root)
     try:
-        runs = list(planned_changes(options.recipe, options.seeds))
+        runs = list(planned_changes(options.seeds))
         config = BenchmarkConfig(name="changes", runs=tuple(run.name for run in runs))
         run_methods(workspace, config, runs, held_out(workspace, runs[0]))
     except HgldError as error:

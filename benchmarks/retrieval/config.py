@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from hgld.benchmarks.datasets.opened import check_name
+from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
@@ -71,14 +71,9 @@ class BenchmarkConfig:
         None, "Folder of the data set's official files.", changes_rows=False
     )
     image_size: int | None = setting(
-        None,
-        "Side of the square that every model sees, in pixels; none: what each was trained with.",
+        None, "Side of the square that models see, in pixels; none: what each was trained with."
     )
-    pictures: bool = setting(
-        True,
-        "Whether the report shows pictures; a report without can be published where they may not "
-        "be.",
-    )
+    pictures: bool = setting(True, "Whether the report shows pictures; not all may be published.")
     precision: Precision = setting("float32", "Number format of the forward pass.")
     batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False)
     device: str = setting(
@@ -203,9 +198,9 @@ def planned_runs(
     for seed in seeds:
         for name in methods:
             is_stated = isinstance(stated, Mapping) and stated.get("name") == name
-            own = {"name": f"{recipe}{name}-{seed}", "seed": seed}
             method = stated if is_stated else name
-            yield from_mapping(TrainConfig, {**whole, **own, "method": method}, where="[train]")
+            own = {"name": f"{recipe}{name}-{seed}", "seed": seed, "method": method}
+            yield from_mapping(TrainConfig, {**whole, **own}, where="[train]")
 
 
 def embeddings_folder(config: BenchmarkConfig) -> str:

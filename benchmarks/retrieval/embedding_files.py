@@ -81,7 +81,7 @@ def read_embeddings(
     except _UNREADABLE as error:
         raise InputError(
             f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
-            f"numpy.save or pyarrow.parquet.write_table"
+            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
         ) from error
     if vectors is None or (len(wanted) and not rows.any()):
         which = "an image of the other side" if first_id in set(other_ids) else "no such image"
@@ -120,14 +120,8 @@ def embeddings_digest(path: Path) -> str:
 
 def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
     names = path.with_suffix(".txt")
-    try:
-        # Some editors put a mark before the first id, and empty lines after the last.
-        lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} needs the image ids of its rows in {names.name} beside it, one a line in "
-            f"UTF-8, got {error}"
-        ) from error
+    # Some editors put a mark before the first id, and empty lines after the last.
+    lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
     ids = pa.array([line.strip() for line in lines], pa.string())
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):  # noqa: PLR2004 - (N, D)
@@ -136,10 +130,10 @@ def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
             f"convert it, such as with .astype('float32'), a row an image"
         )
     if len(ids) != len(array):
-        turned = ", or turn the array: it has a column an id" if len(ids) == array.shape[1] else ""
         raise InputError(
             f"{names} must have a line for each of the {len(array):,} rows of {path.name}, got "
-            f"{len(ids):,}; write the id of each row, in their order and without a heading{turned}"
+            f"{len(ids):,}; write the id of each row, in their order and without a heading, or "
+            f"turn an array that has a column an id"
         )
     for start in range(0, len(array), _BLOCK):
         yield ids[start : start + _BLOCK], array[start : start + _BLOCK]
@@ -173,20 +167,15 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
         fragment_readahead=1,
         fragment_scan_options=pds.ParquetFragmentScanOptions(pre_buffer=False),
     ):
-        if len(batch):
-            yield batch["image_id"].cast(pa.string()), _matrix(path, batch)
-
-
-def _matrix(path: Path, batch: pa.RecordBatch) -> NDArray[np.floating[Any]]:
-    """Returns the embeddings of a batch as (n, D)."""
-    column = batch["embedding"]
-    widths = pc.list_value_length(column).to_numpy()
-    what = f"{path}: every embedding must have {widths[0]} numbers, as the first has, unlike"
-    _require(widths == widths[0], batch["image_id"], what)
-    # What is no number is refused as not finite.
-    numbers = column.flatten().fill_null(math.nan).to_numpy()
-    matrix: NDArray[np.floating[Any]] = numbers.reshape(len(batch), int(widths[0]))
-    return matrix
+        if not len(batch):
+            continue
+        ids, column = batch["image_id"].cast(pa.string()), batch["embedding"]
+        widths = pc.list_value_length(column).to_numpy()
+        what = f"{path}: every embedding must have {widths[0]} numbers, as the first has, unlike"
+        _require(widths == widths[0], ids, what)
+        # What is no number is refused as not finite.
+        numbers = column.flatten().fill_null(math.nan).to_numpy()
+        yield ids, numbers.reshape(len(batch), int(widths[0]))
 
 
 def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> None:
@@ -207,12 +196,8 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
             "compared is the cosine",
             *(path, scaled, len(vectors)),
         )
-    if len(vectors) > 1 and (vectors.max(axis=0) == vectors.min(axis=0)).all():
-        logger.warning(
-            "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
-            "look for a model that does not see its pictures",
-            *(path, len(vectors)),
-        )
+    if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
+        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", path)
 
 
 def _require(is_right: NDArray[np.bool_], ids: pa.StringArray, what: str) -> None:

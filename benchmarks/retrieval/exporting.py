@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
 from hgld.benchmarks.retrieval.config import result_files
-from hgld.benchmarks.retrieval.methods import read_trained_run
+from hgld.benchmarks.retrieval.methods import read_trained_run, require_runs
 from hgld.benchmarks.retrieval.results import metrics_of, read_results
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
-from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
-from hgld.training.config import TrainConfig, model_files, train_stage
+from hgld.training.config import model_files, train_stage
 from hgld.training.model.exporting import (
     ExportConfig,
     Measured,
@@ -25,7 +24,7 @@ from hgld.training.model.exporting import (
     onnx_file,
     onnx_stage,
 )
-from hgld.training.model.onnx import LARGEST_DIFFERENCE, export_onnx
+from hgld.training.model.onnx import export_onnx
 from hgld.training.model.saved import load_model, read_model_settings
 
 logger = logging.getLogger(__name__)
@@ -46,10 +45,7 @@ def run_export(workspace: Workspace, config: ExportConfig) -> list[StageReport]:
         DamagedError: the model, or what the card is made of, is not as it was written.
         InputError: a package is missing, or the model cannot be written as ONNX.
     """
-    path = workspace.path(model_files(config.run)[0])
-    if not path.exists():
-        train = "train" if config.run == TrainConfig().name else f"train --name {config.run}"
-        raise MissingInputError(f"{path} is not there yet; run {workspace.command(train)}")
+    require_runs(workspace, [config.run])
     reports = []
     if config.to == "onnx":
         stage = onnx_stage(config.run)
@@ -68,9 +64,7 @@ def _write_onnx(writer: StageWriter, run: str) -> None:
     with writer.file(onnx_file(run)) as path:
         difference = export_onnx(model, path, metadata=metadata)
     logger.info(
-        "export: embeddings of %s differ by at most %.2g from torch's on random pictures; "
-        "%g is the limit",
-        *(writer.workspace.path(onnx_file(run)), difference, LARGEST_DIFFERENCE),
+        "export: embeddings of %s differ by at most %.2g from torch's", onnx_file(run), difference
     )
 
 

@@ -12,14 +12,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hgld.benchmarks.retrieval.results import (
     ALL_LEVELS,
+    Cell,
     Method,
     Metric,
     Results,
+    best_first,
+    cells_of,
     metrics_of,
     read_results,
 )
@@ -45,14 +48,10 @@ class SetStandings:
     name: str
     results: Results
     """The first of them, for what all have in common."""
-    metrics: list[Metric]
-    """The columns: of all levels together, and of the finest; the leading one first."""
     methods: list[tuple[NamedResults, Method]]
-    """Best first; the same method measured twice stands there twice."""
-    best: dict[str, float]
-    """Of each metric, the best mean."""
-    has_sources: bool
-    """They are from several folders."""
+    """Best first, each called as in `columns`; one that was measured twice stands there twice."""
+    columns: list[tuple[Metric, dict[str, Cell]]]
+    """Metrics of all levels together, and of the finest, with what each method has of them."""
 
 
 def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
@@ -69,31 +68,33 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
 
 def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
     results = together[0].results
-    finest = results.levels[0].title if results.levels else ""
-    metrics = [
-        one for one in metrics_of(results) if not finest or one.level in {ALL_LEVELS, finest}
-    ]
-    methods = [(one, method) for one in together for method in one.results.methods]
-    means = {
-        metric.key: [one.results.row(method.name, metric.key).mean for one, method in methods]
-        for metric in metrics
+    shown = {ALL_LEVELS, *(level.title for level in results.levels[:1])}
+    metrics = [one for one in metrics_of(results) if one.level in shown or not results.levels]
+    methods = {
+        f"{one.source}: {method.name}": (one, method)
+        for one in together
+        for method in one.results.methods
     }
-    order = [-metrics[0].goodness(mean) for mean in means[metrics[0].key]]
+    # As if one benchmark had measured all, without tests of pairs.
+    rows = [
+        replace(one.results.row(method.name, metric.key), method=name)
+        for name, (one, method) in methods.items()
+        for metric in metrics
+    ]
+    renamed = [replace(method, name=name) for name, (_, method) in methods.items()]
+    merged = replace(results, methods=tuple(renamed), rows=tuple(rows))
     return SetStandings(
         name=together[0].name,
         results=results,
-        metrics=metrics,
-        methods=[methods[place] for place in sorted(range(len(methods)), key=order.__getitem__)],
-        best={metric.key: max(means[metric.key], key=metric.goodness) for metric in metrics},
-        has_sources=len(together) > 1,
+        methods=[(methods[one.name][0], one) for one in best_first(merged, metrics[0])],
+        columns=[(metric, cells_of(merged, metric)) for metric in metrics],
     )
 
 
 def render_leaderboard(named: Sequence[NamedResults]) -> str:
     """Returns the leaderboard as one HTML page that asks no server for anything."""
-    has_seeds = any(row.seeds for one in named for row in one.results.rows)
     page = page_template(__package__, "leaderboard.html.j2")
-    return page.render(standings=standings_of(named), has_seeds=has_seeds)
+    return page.render(standings=standings_of(named))
 
 
 def read_named(text: str) -> Iterator[NamedResults]:

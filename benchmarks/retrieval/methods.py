@@ -1,19 +1,24 @@
-"""The methods that are compared: trained models, and their backbones before training.
+"""The methods that are compared: trained models, their backbones before training, and embeddings.
 
-Runs whose recorded settings and data are the same but for name and seed are one method.
+What each gives the images is measured query by query. Runs whose recorded settings and data are the
+same but for name and seed are one method.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.results import Method
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
@@ -28,20 +33,11 @@ from hgld.training.watching.lines import peak_memory, read_lines
 
 logger = logging.getLogger(__name__)
 
+Values = NDArray[np.float64]
+"""(Q,), NaN where a query has no value."""
+
 # What may differ between runs that are one method.
 _OWN = ("name", "seed")
-
-
-@dataclass(frozen=True, slots=True)
-class QueryAndIndex:
-    """What a method gives the images of a benchmark."""
-
-    queries: Tensor
-    """(Q, D), of unit norm."""
-    index: Tensor
-    """(N, D), of unit norm."""
-    images_per_s: float | None = None
-    """When they were made; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,59 +46,27 @@ class RetrievalMethod:
 
     name: str
     title: str
-    model: EmbeddingModel | None = None
+    source: EmbeddingModel | EmbeddingFiles
     image_size: int = 0
     """Side of the square that the model sees, in pixels."""
-    files: EmbeddingFiles | None = None
     baseline: str = ""
     """Name of the method it is compared with."""
     run: str = ""
     """Name of the run that trained it; empty where none did."""
 
-    def embeddings(self, cache: EmbeddingCache, protocol: Protocol) -> QueryAndIndex:
-        """Returns what it gives queries and index images.
 
-        Raises:
-            InputError: an image or a file cannot be read, or a file is not of these images.
-            DamagedError: an image is not what was recorded.
-        """
-        if self.files is not None:
-            return _of_files(self.files, protocol)
-        if self.model is None:
-            raise ValueError(f"method {self.name!r} must have a model or files, got neither")
-        return _of_model(self.model, self.image_size, cache, protocol)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredMethod:
+    """A run, a backbone before training, or embeddings, and what was measured of it."""
 
-
-def _of_model(
-    model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
-) -> QueryAndIndex:
-    boxes = protocol.data.boxes if protocol.data else ()
-    parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
-    kept = [cache.embed(model, images, image_size) for images in parts]
-    spent = [one.seconds for one in kept if one.seconds]
-    speed = round(sum(map(len, parts)) / sum(spent), 1) if len(spent) == len(kept) else None
-    queries = kept[0].embeddings
-    if protocol.data and boxes:  # some parts of pictures, which are quicker to embed than to keep
-        queries = embed_images(
-            *(model, query_crops(protocol.data)),
-            image_size=image_size,
-            batch_size=cache.batch_size,
-            precision=cache.precision,
-            device=cache.device,
-        )
-    return QueryAndIndex(queries, kept[-1].embeddings, speed)
-
-
-def _of_files(source: EmbeddingFiles, protocol: Protocol) -> QueryAndIndex:
-    ids = [images.image_ids.to_pylist() for images in (protocol.queries, protocol.index)]
-    queries = read_embeddings(source.query, ids[0], split=protocol.queries.split, other_ids=ids[1])
-    index = read_embeddings(source.index, ids[1], split=protocol.index.split, other_ids=ids[0])
-    if queries.shape[1] != index.shape[1]:
-        raise InputError(
-            f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
-            f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
-        )
-    return QueryAndIndex(queries, index)
+    method: RetrievalMethod
+    per_query: Mapping[str, Values]
+    """By metric."""
+    nearest: Tensor
+    """(Q, k) int64, positions in the index, nearest first."""
+    embedding_dim: int
+    images_per_s: float | None
+    """When they were embedded; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +86,27 @@ class TrainedRun:
         found = self.settings.get("seed")
         return found if isinstance(found, int) else None
 
-    def is_like(self, other: "TrainedRun") -> bool:
-        """Says whether both have the same settings and data, but for name and a known seed."""
-        own, others = (
-            {name: value for name, value in one.settings.items() if name not in _OWN}
-            for one in (self, other)
-        )
-        is_seeded = self.seed is not None and other.seed is not None
-        return is_seeded and own == others and self.inputs == other.inputs
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What all runs of one method have in common: settings but for name and seed, and data."""
+        return {key: one for key, one in self.settings.items() if key not in _OWN}, self.inputs
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, since what follows from it is kept
+class Compared:
+    """One method: a single measured one, or runs that differ only in their seed."""
+
+    method: Method
+    runs: tuple[MeasuredMethod, ...]
+    """Pictures are shown of the first."""
+    trained: tuple[TrainedRun, ...] = ()
+    """What is recorded of each run; none where nothing is."""
+
+    @cached_property
+    def per_query(self) -> dict[str, Values]:
+        """The mean over the runs, which have a value for the same queries."""
+        keys = self.runs[0].per_query
+        return {key: np.mean([one.per_query[key] for one in self.runs], axis=0) for key in keys}
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
@@ -145,11 +122,12 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
         path = workspace.path(model_files(run)[0])
         train = workspace.command("train" if run == TrainConfig().name else f"train --name {run}")
         if not path.exists():
-            there = sorted(
-                found.parent.name for found in path.parents[1].glob("*/model.safetensors")
+            there = ", ".join(
+                sorted(one.parent.name for one in path.parents[1].glob(f"*/{path.name}"))
             )
-            choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
-            raise MissingInputError(f"{path} is not there yet; run {train}{choice}")
+            raise MissingInputError(
+                f"{path} is not there yet; run {train}, or name one of: {there or 'none is there'}"
+            )
         done = workspace.manifest(train_stage(run).name)
         if done is None:
             logger.warning("%s is of no finished training of this build; taken as it is", path)
@@ -187,7 +165,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 RetrievalMethod(
                     name=baselines[before],
                     title=f"Before training{detail}",
-                    model=build_model(before),
+                    source=build_model(before),
                     image_size=config.image_size or before.image_size,
                 )
             )
@@ -195,7 +173,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
             RetrievalMethod(
                 name=f"after {run}",
                 title=run if len(models) > 1 else "After training",
-                model=model,
+                source=model,
                 image_size=config.image_size or model.image_size,
                 baseline=baselines[before],
                 run=run,
@@ -206,8 +184,107 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     methods.sort(key=lambda method: order.index(method.baseline or method.name))
     for one in config.rivals:
         title = f"{one.name}, embeddings" if one.name in models else one.name
-        methods.append(RetrievalMethod(name=one.name, title=title, files=one))
+        methods.append(RetrievalMethod(name=one.name, title=title, source=one))
     return methods
+
+
+def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
+    """Embeds queries and index, or reads their embeddings, and measures every query.
+
+    Raises:
+        InputError: an image or a file cannot be read, or a file is not of these images.
+        DamagedError: an image is not what was recorded.
+    """
+    count = (len(protocol.queries), len(protocol.index))
+    logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
+    speed = None
+    if isinstance(method.source, EmbeddingFiles):
+        queries, index = _of_files(method.source, protocol)
+    else:
+        queries, index, speed = _of_model(method.source, method.image_size, cache, protocol)
+    found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
+    mean = float(found[leading.key].nanmean())
+    logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
+    return MeasuredMethod(
+        method=method,
+        per_query={key: each.numpy() for key, each in found.items()},
+        nearest=protocol.nearest(queries, index),
+        embedding_dim=queries.shape[1],
+        images_per_s=speed,
+    )
+
+
+def _of_model(
+    model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
+) -> tuple[Tensor, Tensor, float | None]:
+    """Returns embeddings of queries and index, and images a second unless some were kept."""
+    boxes = protocol.data.boxes if protocol.data else ()
+    parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
+    kept = [cache.embed(model, images, image_size) for images in parts]
+    spent = [one.seconds for one in kept if one.seconds]
+    speed = round(sum(map(len, parts)) / sum(spent), 1) if len(spent) == len(kept) else None
+    queries = kept[0].embeddings
+    if protocol.data and boxes:  # some parts of pictures, which are quicker to embed than to keep
+        queries = embed_images(
+            *(model, query_crops(protocol.data)),
+            image_size=image_size,
+            batch_size=cache.batch_size,
+            precision=cache.precision,
+            device=cache.device,
+        )
+    return queries, kept[-1].embeddings, speed
+
+
+def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
+    ids = [images.image_ids.to_pylist() for images in (protocol.queries, protocol.index)]
+    queries = read_embeddings(source.query, ids[0], split=protocol.queries.split, other_ids=ids[1])
+    index = read_embeddings(source.index, ids[1], split=protocol.index.split, other_ids=ids[0])
+    if queries.shape[1] != index.shape[1]:
+        raise InputError(
+            f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
+            f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
+        )
+    return queries, index
+
+
+def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[Compared]:
+    """Puts runs together that differ only in their seed.
+
+    Args:
+        workspace: where the runs lie.
+        measured: each baseline before the runs that started from it.
+
+    Returns:
+        The methods, each where its first run is.
+    """
+    runs = {one.method.run: one for one in measured if one.method.run}
+    trained = {run: read_trained_run(workspace, run) for run in runs}
+    taken = set(runs)
+    groups = [[one] for one in measured if not one.method.run]
+    groups += [[runs[one] for one in names] for names in runs_by_method(trained)]
+    order = [one.method.name for one in measured]
+    found = []
+    for group in sorted(groups, key=lambda one: order.index(one[0].method.name)):
+        first = group[0].method
+        records = {one.method.run: trained[one.method.run] for one in group if first.run}
+        seeds = {run: one.seed if one else None for run, one in records.items()}
+        name, title = first.name, first.title
+        if len(group) > 1:
+            called = name_of_runs(seeds)
+            # Another run, or others together, may be called so.
+            called = ", ".join(seeds) if called in taken else called
+            taken.add(called)
+            name, title = f"after {called}", f"{called}, {len(seeds)} seeds"
+        known = tuple(filter(None, records.values()))
+        method = Method(
+            name=name,
+            title=title,
+            description=describe(first, known),
+            baseline=first.baseline,
+            runs=seeds,
+        )
+        found.append(Compared(method=method, runs=tuple(group), trained=known))
+    return found
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
@@ -217,10 +294,9 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         method: which; of several runs that differ only in their seed one of them.
         trained: what is recorded of their training, if anything is.
     """
-    model, files = method.model, method.files
-    if model is None:
-        names = [path.name for path in (files.query, files.index)] if files else []
-        return f"embeddings of {' and '.join(names)}"
+    model = method.source
+    if isinstance(model, EmbeddingFiles):
+        return f"embeddings of {model.query.name} and {model.index.name}"
     seen = f"{model.embedding_dim} dimensions, {method.image_size} px"
     if not method.run:
         weights = Path(model.config.weights).name
@@ -270,17 +346,19 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
         Names, in the order in which they are given; a second run of one seed is no further seed,
         and starts a method of its own.
     """
-    methods: list[list[str]] = []
+    methods: dict[str, list[str]] = {}
     for name, run in runs.items():
-        for others in methods:
-            known = [one for one in map(runs.get, others) if one]
-            seeds = {one.seed for one in known}
-            if run and known and run.seed not in seeds and run.is_like(known[0]):
-                others.append(name)
+        seed, shared = (run.seed, run.shared) if run else (None, None)
+        for first, names in methods.items():
+            known = runs[first]
+            # As many known seeds as runs: all differ.
+            seeds = {seed, *(one.seed for one in map(runs.get, names) if one)} - {None}
+            if known and known.shared == shared and len(seeds) > len(names):
+                names.append(name)
                 break
         else:
-            methods.append([name])
-    return methods
+            methods[name] = [name]
+    return list(methods.values())
 
 
 def name_of_runs(seeds: Mapping[str, int | None]) -> str:
@@ -311,12 +389,10 @@ def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) ->
     """
     method = settings.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
-    numbers = {one: settings.get(one) for one in ("epochs", "batch_size", "learning_rate")}
-    numbers["image_size"] = settings.get("image_size")
     known = [
         f"{one.replace('_', ' ')} {value:g}"
-        for one, value in numbers.items()
-        if isinstance(value, int | float)
+        for one in ("epochs", "batch_size", "learning_rate", "image_size")
+        if isinstance(value := settings.get(one), int | float)
     ]
     if seeds:
         known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")

@@ -30,7 +30,7 @@ from hgld.training.data.labels import (
     query_and_index_images,
     query_and_index_labels,
 )
-from hgld.training.index.search import Neighbours, top_k
+from hgld.training.index.search import top_k
 
 RETRIEVED = 8
 """Pictures that an example shows of each method."""
@@ -63,8 +63,7 @@ class Protocol:
     @cached_property
     def metrics(self) -> list[Metric]:
         """The metrics shown, the leading one first."""
-        is_data_set = self.data is not None
-        return shown_metrics(self.queries.levels, self.recall_at, is_data_set=is_data_set)
+        return shown_metrics(self.queries.levels, self.recall_at, is_data_set=self.data is not None)
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
@@ -118,12 +117,13 @@ class Protocol:
             settings=settings if self.data else DEFAULT_SETTINGS,
         )
 
-    def nearest(self, queries: Tensor, index: Tensor) -> Neighbours:
-        """Returns what comes first for each query: `RETRIEVED`, and as many more as may be junk."""
-        truths = self.data.truths if self.data else ()
-        wanted = RETRIEVED + max((len(truth.junk) for truth in truths), default=0)
-        k = min(wanted, len(index) - int(self.is_one_set))
-        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids)
+    def nearest(self, queries: Tensor, index: Tensor) -> Tensor:
+        """Returns (Q, k), positions in the index of what comes first for each query.
+
+        k is `RETRIEVED`, or what there is to search where that is less.
+        """
+        k = min(RETRIEVED, len(index) - int(self.is_one_set))
+        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids).indices
 
     def grades(self, query: int) -> Tensor:
         """Returns (N,), the grade of each index image for a query (`Picture.grade`)."""
@@ -134,35 +134,6 @@ class Protocol:
         for grade, places in ((_JUNK, truth.junk), (_HARD, truth.hard), (_EASY, truth.easy)):
             found[list(places)] = grade
         return found
-
-    def first(self, nearest: Tensor) -> list[int]:
-        """Returns (Q,), at which rank the first image stands that is no junk, from 0 on.
-
-        Args:
-            nearest: (Q, k) positions in the index.
-        """
-        if self.data is None or not self.data.truths:
-            return [0] * len(nearest)
-        found = []
-        for truth, places in zip(self.data.truths, nearest.tolist(), strict=True):
-            junk = set(truth.junk)
-            found.append(next((rank for rank, one in enumerate(places) if one not in junk), 0))
-        return found
-
-    def missed(self, first: Tensor) -> list[int]:
-        """Returns (Q,), how many levels each query misses with what comes first.
-
-        Args:
-            first: (Q,) positions in the index.
-        """
-        if self.data is not None and self.data.truths:
-            pairs = zip(self.data.truths, first.tolist(), strict=True)
-            return [int(place not in (*truth.easy, *truth.hard)) for truth, place in pairs]
-        is_same = self.queries.labels == self.index.labels[first]  # (Q, L), finest first
-        # From the coarsest on, a level counts only if all coarser ones are shared.
-        shared = is_same.flip(1).cumprod(dim=1).sum(dim=1)
-        missed: list[int] = (self.queries.labels.shape[1] - shared).tolist()
-        return missed
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Returns how large it is, and what took no part (`Results`)."""
@@ -176,18 +147,17 @@ class Protocol:
             "index_groups": len(of_index[0]) if of_index else 0,
             "shown_labels": len(labels[shown] | of_index[shown]) if labels else 0,
         }
-        return counts, dict(self.data.left_out) if self.data else self._left_out_of_build()
+        if self.build is not None:
+            return counts, self._left_out_of(self.build)
+        return counts, dict(self.data.left_out) if self.data else {}
 
     @cached_property
     def _ids(self) -> list[str] | None:
         """Ids of queries and index where these are one set."""
         return self.queries.image_ids.to_pylist() if self.is_one_set else None
 
-    def _left_out_of_build(self) -> dict[str, int]:
-        left_out: dict[str, int] = {}
-        workspace = self.build
-        if workspace is None:
-            return left_out
+    def _left_out_of(self, workspace: Workspace) -> dict[str, int]:
+        left_out = {}
         excluded = workspace.read(EXCLUDED, ["split", "landmark_id"])
         for images in (self.queries, self.index):
             finest, above, *_ = images.levels

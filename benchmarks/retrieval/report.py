@@ -1,19 +1,28 @@
-"""What a benchmark found as a page, for a terminal and, as LaTeX, for papers."""
+"""What a benchmark found as a page and for a terminal, and what the page shows of the pictures.
 
+So that nobody picks wins, examples follow a rule: the queries for which the leading metric is
+defined are sorted by their change in it (by its value where nothing is compared), equal ones by
+image id, and those at the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown.
+"""
+
+import base64
+import io
 import math
-import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from PIL import Image, ImageOps
 from rich.markup import escape
 from rich.table import Table
 
-from hgld.benchmarks.retrieval.examples import Examples
+from hgld.benchmarks.datasets.pictures import query_crops
+from hgld.benchmarks.retrieval.methods import Compared
+from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import (
     COSTS,
     FIRST,
     SIGNIFICANT,
-    Cell,
     Method,
     Metric,
     Results,
@@ -26,15 +35,19 @@ from hgld.benchmarks.retrieval.results import (
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
+from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.dots import Dot, DotsPlot, dots_plot
-from hgld.plots.heat import HeatTable, heat_table
 from hgld.plots.pages import page_template
+from hgld.training.data.labels import LabelledImages
 
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+PICTURE_PX = 144
+"""Side of a picture in the report: sharp at the size it is shown on a dense screen."""
+_JPEG_QUALITY = 72
 FEW_GROUPS = 5
 """Of a super-category with queries of fewer landmarks the mean says little: it is not drawn."""
 _LOOKS = 6
-_MOST_CONFUSED = 10
-_GRID_LABELS = 12
+_MOST_CONFUSED = 20
 _AT_THE_TOP = 3
 _GRADES_OF_REVISITED = (
     ("negative", "not to be found"),
@@ -42,26 +55,38 @@ _GRADES_OF_REVISITED = (
     ("hard", "to be found, hard"),
     ("easy", "to be found, easy (at “hard” not asked for)"),
 )
-_BESIDE = 3  # columns of figures, beside names, that a terminal of 80 characters takes
 _NAME_WIDTH = 25
-_LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    # In the fonts that LaTeX has by default these would be other characters.
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"\textasciigrave{}",
-    "-": "-{}",  # two of them would be a dash
-    "^": r"\textasciicircum{}",
-    "[": "{[}",  # after the end of a row it would be how far the next one is from it
-    **{one: f"\\{one}" for one in "&%$#_{}"},
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A query or a retrieved picture, in words."""
+
+    image_id: str
+    landmark: str
+    """What its landmark, the finest level, is called."""
+    labels: tuple[str, ...]
+    """Of the coarser levels, finest first."""
+    grade: int
+    """How many levels it shares with the query: 0 is none, and the number of levels is the same
+    landmark. Of Revisited Oxford and Paris: 0 is nothing to find, 1 junk, 2 hard, 3 easy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A query and what each method puts first."""
+
+    query: Picture
+    quantile: float
+    """Where the query stands in the order of what is compared: 0 is the worst."""
+    scores: dict[str, float]
+    """By method, the leading metric."""
+    retrieved: dict[str, list[Picture]]
+    """By method, nearest first."""
 
 
 def render_report(
-    results: Results, examples: Examples, pictures: Mapping[str, str] | None = None
+    results: Results, examples: Sequence[Example], pictures: Mapping[str, str] | None = None
 ) -> str:
     """Returns the report as one HTML page that needs nothing else.
 
@@ -75,13 +100,11 @@ def render_report(
         The page. Every name in it is escaped.
     """
     metrics = metrics_of(results)
-    leading, plotted = metrics[0], leading_metrics(metrics)
+    leading = metrics[0]
     order = best_first(results, leading)
     trained = [method for method in order if method.baseline]
     baselines = {method.baseline for method in trained}
-    alone = [one for one in order if not one.baseline and one.name not in baselines]
     level = shown_level(results.levels)
-    pairs = [row for row in results.rows if row.against and not row.label]
     tables = {
         name: [(one, cells_of(results, one)) for one in metrics if one.level == name]
         for name in dict.fromkeys(one.level for one in metrics)
@@ -96,19 +119,18 @@ def render_report(
         order=order,
         titles={method.name: method.title for method in results.methods},
         leading=leading,
-        plotted=plotted,
         level=level.title if level else "",
         group=results.levels[0].title if results.levels else "building",
         trained=trained,
-        alone=alone,
-        at_the_top=_AT_THE_TOP,
+        at_the_top=[one for one in order if one.name not in baselines][:_AT_THE_TOP],
         tables=tables,
         costs=COSTS,
-        plots_of_methods=[(metric, methods_plot(results, metric)) for metric in plotted],
-        tests=[(one, [row for row in pairs if row.metric == one.key]) for one in plotted],
+        plots_of_methods=[
+            (metric, methods_plot(results, metric)) for metric in leading_metrics(metrics)
+        ],
         gains=[(one, gains_plot(results, one, leading)) for one in trained if level],
-        labels=_labels(results, leading) if level else [],
-        confused=[(one, *confusions(results, one)) for one in order if level],
+        labels=_by_label(results, results.methods[0], leading),
+        confused=[(one, confusions(results, one)) for one in order if level],
         between=between,
         few=FEW_GROUPS,
         examples=examples,
@@ -139,36 +161,20 @@ def gains_plot(results: Results, method: Method, metric: Metric) -> DotsPlot:
 
     One with queries of fewer than `FEW_GROUPS` landmarks is no part of it.
     """
-    gains = [
-        row
-        for row in results.rows
-        if (row.method, row.metric, row.against) == (method.name, metric.key, method.baseline)
-        and row.label
-        and (row.groups or 0) >= FEW_GROUPS
-    ]
+    rows = _by_label(results, method, metric, against=method.baseline)
+    gains = [row for row in rows if (row.groups or 0) >= FEW_GROUPS]
     gains.sort(key=lambda row: (-row.mean, row.label))
     dots = [_dot(row.label, row, metric, note=f"({row.queries})") for row in gains]
     return dots_plot(dots, metric.change_text, is_change=True)
 
 
-def confusions(results: Results, method: Method) -> tuple[HeatTable, list[tuple[Row, int]]]:
-    """Returns which label came first for the queries of each, of those with most queries.
-
-    Returns:
-        The table, and the most frequent confusions of all, each with how many queries there are.
-    """
+def confusions(results: Results, method: Method) -> list[tuple[Row, int]]:
+    """Returns the most frequent confusions, each with how many queries there are of its label."""
     rows = [row for row in results.rows if (row.method, row.metric) == (method.name, FIRST)]
     totals = Counter[str]()
     for row in rows:
         totals[row.label] += row.queries or 0
-    labels = sorted(totals, key=lambda label: (-totals[label], label))[:_GRID_LABELS]
-    places = {label: place for place, label in enumerate(labels)}
-    counts = [[0] * (len(labels) + 1) for _ in labels]
-    for row in rows:
-        if row.label in places:
-            counts[places[row.label]][places.get(row.found, len(labels))] += row.queries or 0
-    wrong = [(row, totals[row.label]) for row in rows if row.label != row.found]
-    return heat_table(counts, labels), wrong[:_MOST_CONFUSED]
+    return [(row, totals[row.label]) for row in rows if row.label != row.found][:_MOST_CONFUSED]
 
 
 def p_value_text(value: float) -> str:
@@ -223,15 +229,12 @@ def _dot(name: str, row: Row, metric: Metric, *, look: int = 1, note: str = "") 
     )
 
 
-def _labels(results: Results, leading: Metric) -> list[Row]:
-    """Returns the first method's rows by label, that of most queries first."""
-    name = results.methods[0].name
-    found = [
-        row
-        for row in results.rows
-        if (row.method, row.metric, row.against) == (name, leading.key, "") and row.label
-    ]
-    return sorted(found, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
+def _by_label(results: Results, method: Method, metric: Metric, *, against: str = "") -> list[Row]:
+    """Returns the rows of the queries of each label, that of most queries first."""
+    wanted = (method.name, metric.key, against)
+    every = (row for row in results.rows if (row.method, row.metric, row.against) == wanted)
+    rows = [row for row in every if row.label]
+    return sorted(rows, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
 
 
 def format_table(results: Results) -> Table:
@@ -241,96 +244,135 @@ def format_table(results: Results) -> Table:
         results: what `run_benchmark` found, read with `read_results`.
 
     Returns:
-        A rich table with standard errors: a row a metric, a column a method; of more than
-        three methods a row each, best first, with the first metrics that are plotted. The best of a
-        metric is bold.
+        A rich table, a row a method, best first, with the first metrics that are plotted and their
+        standard errors. The best of a metric is bold.
     """
-    counts, metrics = results.counts, metrics_of(results)
+    # Beside names, 80 characters take three columns of figures.
+    counts, metrics = results.counts, leading_metrics(metrics_of(results))[:3]
     rule = "; each searches all others" if results.is_one_set else ""
-    is_long = len(results.methods) > _BESIDE
-    shown = leading_metrics(metrics)[:_BESIDE] if is_long else metrics
-    severity = "" if all(one.is_share for one in shown) else "; mistake severity in levels missed"
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
         f"{counts['index_images']:,} index images{rule}",
-        caption=f"percent ± standard error over queries{severity}",
+        caption="percent ± standard error over queries",
         title_justify="left",
         caption_justify="left",
     )
-    columns = [(one, cells_of(results, one)) for one in shown]
-    if is_long:
-        # What runs differ in stands at the end of their names.
-        table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
-        for metric in shown:
-            table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
-        for method in best_first(results, metrics[0]):
-            cells = [_terminal_cell(of_metric[method.name]) for _, of_metric in columns]
-            table.add_row(escape(method.title), *cells)
-        return table
-    table.add_column("metric")
-    table.add_column("level" if results.levels else "difficulty")
-    for method in results.methods:
-        table.add_column(escape(method.title), justify="right")
-    for metric, of_metric in columns:
-        cells = [_terminal_cell(of_metric[method.name]) for method in results.methods]
-        table.add_row(metric.title, escape(metric.level), *cells)
+    # What runs differ in stands at the end of their names.
+    table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
+    for metric in metrics:
+        table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
+    columns = [cells_of(results, metric) for metric in metrics]
+    for method in best_first(results, metrics[0]):
+        cells = [of_metric[method.name] for of_metric in columns]
+        marks = ["[bold]" if cell.is_best else "[not bold]" for cell in cells]
+        texts = [
+            f"{mark}{one.mean}[/] ± {one.error}" for mark, one in zip(marks, cells, strict=True)
+        ]
+        table.add_row(escape(method.title), *texts)
     return table
 
 
-def to_latex(results: Results) -> str:
-    r"""Returns the leaderboard as LaTeX: a row a method, best first, with intervals.
+def make_examples(protocol: Protocol, compared: Sequence[Compared]) -> list[Example]:
+    """Puts together what each method retrieves for the queries that the rule chooses.
 
     Args:
-        results: what was found.
+        protocol: queries and index.
+        compared: the methods. The first one that started from another orders the queries by its
+            change, else the first one by its value.
+    """
+    queries, index = protocol.queries, protocol.index
+    found = {one.method.name: one.runs[0] for one in compared}
+    scores = {name: one.per_query[protocol.metrics[0].key] for name, one in found.items()}
+    lead = next((one.method for one in compared if one.method.baseline), compared[0].method)
+    order = scores[lead.name] - (scores[lead.baseline] if lead.baseline else 0.0)
+    examples = []
+    for quantile, number in spread_queries(order.tolist(), queries.image_ids.to_pylist()).items():
+        grades = protocol.grades(number).tolist()
+        retrieved = {
+            name: [_picture(index, place, grades[place]) for place in one.nearest[number].tolist()]
+            for name, one in found.items()
+        }
+        examples.append(
+            Example(
+                query=_picture(queries, number, len(queries.levels)),
+                quantile=quantile,
+                scores={name: float(each[number]) for name, each in scores.items()},
+                retrieved=retrieved,
+            )
+        )
+    return examples
+
+
+def pictures_of(protocol: Protocol, examples: Sequence[Example]) -> dict[str, str]:
+    """Returns every picture that is shown as a data URI, by its image id.
+
+    Raises:
+        DamagedError: one is gone, or is not what was recorded.
+        PictureError: it cannot be decoded.
+    """
+    shown = {example.query.image_id for example in examples}
+    for example in examples:
+        shown |= {one.image_id for found in example.retrieved.values() for one in found}
+    pictures = {}
+    for images in (protocol.queries, protocol.index):
+        for number, image_id in enumerate(images.image_ids.to_pylist()):
+            if image_id in shown:
+                content = images.picture(number).read()
+                # Twice what is shown: a JPEG is decoded no larger than that.
+                whole = decode_picture(content, max_pixels=MOST_PIXELS, min_side=2 * PICTURE_PX)
+                pictures[image_id] = image_uri(whole)
+    if protocol.data is not None and protocol.data.boxes:
+        # Of a query what is searched for, and not what lies around it.
+        crops = zip(protocol.queries.image_ids.to_pylist(), query_crops(protocol.data), strict=True)
+        pictures |= {image_id: image_uri(crop) for image_id, crop in crops if image_id in shown}
+    return pictures
+
+
+def image_uri(image: Image.Image) -> str:
+    """Returns an image as a small square JPEG in a data URI, cropped about its middle."""
+    small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:
+    """Chooses queries at fixed places of the order of their change.
+
+    Args:
+        changes: (Q,), NaN for a query that cannot be chosen.
+        image_ids: (Q,), unique; they order equal changes.
 
     Returns:
-        A whole `tabular`, to be taken in by `\input`; it needs the package booktabs. The best of
-        a column is bold; what the paired tests do not tell from it has a dagger. ± is the standard
-        deviation over the seeds of a method.
+        Quantile to the position of its query, worst change first; fewer than `QUANTILES` where
+        there are fewer queries, each query once.
+
+    Example:
+        >>> spread_queries([0.2, -0.1, float("nan"), 0.2], ["b", "c", "d", "a"])
+        {0.0: 1, 0.5: 3, 1.0: 0}
     """
-    metrics = metrics_of(results)
-    columns = [cells_of(results, metric) for metric in metrics]
-    head = ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
-    rows = [
-        [_latex(one.title), *(_latex_cell(cells[one.name]) for cells in columns)]
-        for one in best_first(results, metrics[0])
+    defined = [number for number, change in enumerate(changes) if not math.isnan(change)]
+    order = sorted(defined, key=lambda number: (changes[number], image_ids[number]))
+    chosen: dict[float, int] = {}
+    if order:
+        # With fewer queries than quantiles, the first, middle and last places come first.
+        for quantile in sorted(QUANTILES, key=lambda value: (value not in {0.0, 0.5, 1.0}, value)):
+            number = order[math.floor(quantile * (len(order) - 1) + 0.5)]
+            if number not in chosen.values():
+                chosen[quantile] = number
+    return dict(sorted(chosen.items()))
+
+
+def _picture(images: LabelledImages, place: int, grade: int) -> Picture:
+    image_id = str(images.image_ids[place])
+    labels = [
+        names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
     ]
-    # A comment ends with its line, wherever a name has one.
-    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
-    has_seeds = any(cell.deviation for cells in columns for cell in cells.values())
-    spread = ", of several seeds after their standard deviation" if has_seeds else ""
-    about = (
-        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals{spread},{on} "
-        f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups."
+    # A number is no name: the level says what it is of.
+    named = f"{images.levels[0].title} {labels[0]}" if labels and labels[0].isdigit() else ""
+    return Picture(
+        image_id=image_id,
+        landmark=named or (labels[0] if labels else image_id),
+        labels=tuple(label.strip() for label in labels[1:]),
+        grade=grade,
     )
-    lines = [
-        about,
-        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
-        r"\toprule",
-        rf"{' & '.join(head)} \\",
-        r"\midrule",
-        *(rf"{' & '.join(row)} \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _terminal_cell(cell: Cell) -> str:
-    return f"{'[bold]' if cell.is_best else '[not bold]'}{cell.mean}[/] ± {cell.error}"
-
-
-def _latex_cell(cell: Cell) -> str:
-    mean = rf"\textbf{{{cell.mean}}}" if cell.is_best else cell.mean
-    tied = r"$^\dagger$" if cell.is_tied else ""
-    spread = rf"$\pm$ {cell.deviation}" if cell.deviation else ""
-    small = " ".join(filter(None, (spread, cell.interval)))
-    return f"{mean}{tied} {{\\scriptsize {small}}}" if small else f"{mean}{tied}"
-
-
-def _latex(text: str) -> str:
-    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    special = "".join(map(re.escape, _LATEX_SPECIAL))
-    plain = " ".join(printable.split())
-    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)

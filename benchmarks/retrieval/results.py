@@ -35,6 +35,21 @@ COSTS = (*TIMED, "parameters", "embedding_dim")
 FIRST = "first"
 """Metric of the rows that count which label came first for the queries of another."""
 
+_LATEX_SPECIAL: dict[str, str | int | None] = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    # In the fonts that LaTeX has by default these would be other characters.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\textasciigrave{}",
+    "-": "-{}",  # two of them would be a dash
+    "^": r"\textasciicircum{}",
+    "[": "{[}",  # after the end of a row it would be how far the next one is from it
+    **{one: f"\\{one}" for one in "&%$#_{}"},
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -169,12 +184,11 @@ def to_setting(results: Results) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
+def read_results(folder: Path) -> Results:
     """Reads what a benchmark wrote.
 
     Args:
         folder: with `results.csv` and `setting.json`.
-        again: what makes them, for an error's text.
 
     Raises:
         MissingInputError: there are no such files.
@@ -183,42 +197,34 @@ def read_results(folder: Path, again: str = "`hgld benchmark`") -> Results:
     table, setting = folder / "results.csv", folder / "setting.json"
     try:
         with table.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="missing")  # which is no number, as the last is
             if reader.fieldnames != list(_FIELDS):
                 raise ValueError(f"columns must be {', '.join(_FIELDS)}")  # noqa: TRY301 - one text
-            rows = tuple(map(_row, reader))
+            rows = tuple(
+                Row(**{name: _value(_FIELDS[name], text) for name, text in fields.items()})  # type: ignore[arg-type]
+                for fields in reader
+            )
         content = json.loads(setting.read_text(encoding="utf-8"))
         content["levels"] = tuple(Level(**one) for one in content["levels"])
         content["methods"] = tuple(Method(**one) for one in content["methods"])
         content["recall_at"] = tuple(content["recall_at"])
         return Results(**content, rows=rows)
     except FileNotFoundError as error:
-        raise MissingInputError(f"{error.filename} is not there yet; run {again}") from error
+        raise MissingInputError(f"{error.filename} is missing; run `hgld benchmark`") from error
     except (OSError, ValueError, TypeError, LookupError, csv.Error) as error:
         raise InputError(
             f"{table} and {setting.name} beside it must be what a benchmark wrote ({error}); "
-            f"run {again} with --force"
+            f"run `hgld benchmark` with --force"
         ) from error
 
 
-def _row(fields: dict[str, str]) -> Row:
-    """Returns a line as a row.
-
-    Raises:
-        ValueError: it has more or fewer fields, or a number is none.
-    """
-    if None in (*fields, *fields.values()):
-        raise ValueError(f"a line must have {len(_FIELDS)} fields")
-    values: dict[str, object] = {}
-    for name, text in fields.items():
-        match _FIELDS[name]:
-            case kind if kind is str:
-                values[name] = text
-            case kind if kind is float:
-                values[name] = float(text) if text else math.nan
-            case _:
-                values[name] = int(text) if text else None
-    return Row(**values)  # type: ignore[arg-type]  # as `_FIELDS` says
+def _value(kind: object, text: str) -> object:
+    """Returns a field of the table, as `_FIELDS` has its kind."""
+    if kind is str:
+        return text
+    if kind is float:
+        return float(text) if text else math.nan
+    return int(text) if text else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,18 +276,6 @@ class Metric:
         """Writes the interval of a row, with signs if it is a difference; empty without one."""
         return between(row.low, row.high, self.change_text if row.against else self.text)
 
-    def cell(self, row: Row, *, is_best: bool, is_tied: bool = False) -> Cell:
-        """Returns a row as it is written."""
-        return Cell(
-            mean=self.text(row.mean),
-            error=self.text(row.standard_error),
-            deviation=self.text(row.deviation) if row.seeds else "",
-            interval=self.interval_text(row),
-            value=row.mean,
-            is_best=is_best,
-            is_tied=is_tied,
-        )
-
     def goodness(self, value: float) -> float:
         """Returns a number that is higher the better the value is; of NaN the least."""
         if math.isnan(value):
@@ -332,12 +326,10 @@ def shown_metrics(
             for difficulty in ("medium", "hard")
             for key, title in _OF_REVISITED.items()
         ]
-    found = []
-    if len(levels) > 1:
-        found = [
-            Metric(key=key, title=title, level=ALL_LEVELS, is_share=key in OF_ALL_LEVELS)
-            for key, title in (OF_ALL_LEVELS | _LEVELS_MISSED).items()
-        ]
+    found = [
+        Metric(key=key, title=title, level=ALL_LEVELS, is_share=key in OF_ALL_LEVELS)
+        for key, title in (OF_ALL_LEVELS | _LEVELS_MISSED if len(levels) > 1 else {}).items()
+    ]
     recalls = {f"r_at_{k}": f"R@{k}" for k in recall_at}
     if not is_data_set:
         return found + [
@@ -394,6 +386,63 @@ def cells_of(results: Results, metric: Metric) -> dict[str, Cell]:
         if other in leaders and name not in leaders
     }
     return {
-        name: metric.cell(one, is_best=name in leaders, is_tied=name in tied)
+        name: Cell(
+            mean=metric.text(one.mean),
+            error=metric.text(one.standard_error),
+            deviation=metric.text(one.deviation) if one.seeds else "",
+            interval=metric.interval_text(one),
+            value=one.mean,
+            is_best=name in leaders,
+            is_tied=name in tied,
+        )
         for name, one in rows.items()
     }
+
+
+def to_latex(results: Results) -> str:
+    r"""Returns the leaderboard as LaTeX: a row a method, best first, with intervals.
+
+    Args:
+        results: what was found.
+
+    Returns:
+        A whole `tabular`, to be taken in by `\input`; it needs the package booktabs. The best of
+        a column is bold; what the paired tests do not tell from it has a dagger. ± is the standard
+        deviation over the seeds of a method.
+    """
+    metrics = metrics_of(results)
+    columns = [cells_of(results, metric) for metric in metrics]
+    head = ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
+    rows = [
+        [_latex(one.title), *(_latex_cell(cells[one.name]) for cells in columns)]
+        for one in best_first(results, metrics[0])
+    ]
+    # A comment ends with its line, wherever a name has one.
+    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
+    size = f"{results.counts['queries']:,} queries in {results.counts['query_groups']:,} groups"
+    about = f"95% bootstrap intervals, of several seeds after their standard deviation,{on} {size}"
+    lines = [
+        f"% Percent, mistake severity in levels missed; {about}.",
+        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
+        r"\toprule",
+        rf"{' & '.join(head)} \\",
+        r"\midrule",
+        *(rf"{' & '.join(row)} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_cell(cell: Cell) -> str:
+    mean = rf"\textbf{{{cell.mean}}}" if cell.is_best else cell.mean
+    tied = r"$^\dagger$" if cell.is_tied else ""
+    spread = rf"$\pm$ {cell.deviation}" if cell.deviation else ""
+    small = " ".join(filter(None, (spread, cell.interval)))
+    return f"{mean}{tied} {{\\scriptsize {small}}}" if small else f"{mean}{tied}"
+
+
+def _latex(text: str) -> str:
+    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    return " ".join(printable.split()).translate(str.maketrans(_LATEX_SPECIAL))

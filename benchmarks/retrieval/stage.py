@@ -5,29 +5,50 @@ super-category and a file; where only embeddings are measured, no file is asked 
 by its own rule. What is measured, how it is summed up and what is written is the same.
 """
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import replace
 
-from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.environment import Json, describe_environment
+from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
+    EmbeddingFiles,
     benchmark_stage,
     embeddings_folder,
     result_files,
 )
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
-from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
-from hgld.benchmarks.retrieval.figures import MeasuredMethod, by_method, rows_of
-from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
+from hgld.benchmarks.retrieval.methods import (
+    Compared,
+    Values,
+    by_method,
+    load_methods,
+    measure,
+    require_runs,
+)
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
-from hgld.benchmarks.retrieval.report import render_report, to_latex
-from hgld.benchmarks.retrieval.results import Results, to_csv, to_setting
+from hgld.benchmarks.retrieval.report import make_examples, pictures_of, render_report
+from hgld.benchmarks.retrieval.results import (
+    FIRST,
+    Results,
+    Row,
+    level_of,
+    shown_level,
+    to_csv,
+    to_latex,
+    to_setting,
+)
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
-from hgld.engine.dataset import rows_digest
+from hgld.engine.dataset import Level, rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
@@ -37,6 +58,9 @@ from hgld.training.model.devices import choose_device
 from hgld.training.run.loop import run_train
 
 logger = logging.getLogger(__name__)
+
+Groups = NDArray[np.int64]
+"""(Q,), equal numbers for queries of one landmark."""
 
 
 def run_benchmark(
@@ -120,7 +144,8 @@ def _what_is_given(
     if data is None and config.data_set is not None and config.data is not None:
         data = read_data_set(config.data_set, config.data)
     if data is not None:
-        settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
+        digests = [rows_digest(table) for table in (data.queries, data.index)]
+        settings |= {"data_digests": digests, "truths": repr((data.truths, data.boxes))}
     return settings, data
 
 
@@ -131,7 +156,6 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         protocol = protocol_of_build(workspace, with_pictures=has_runs)
     else:
         protocol = protocol_of_data_set(data, with_pictures=has_runs)
-    methods = load_methods(workspace, config)
     cache = EmbeddingCache(
         folder=workspace.path(embeddings_folder(config)),
         precision=config.precision,
@@ -139,8 +163,8 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         workers=config.workers,
         device=config.device,
     )
-    measured = {method.name: _measure(cache, method, protocol) for method in methods}
-    compared = by_method(workspace, measured)
+    methods = load_methods(workspace, config)
+    compared = by_method(workspace, [measure(cache, one, protocol) for one in methods])
     counts, left_out = protocol.counts()
     results = Results(
         metadata=_metadata(workspace, config, protocol),
@@ -154,9 +178,9 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         methods=tuple(one.method for one in compared),
         rows=tuple(rows_of(protocol, compared)),
     )
+    examples = make_examples(protocol, compared)
     # Only embeddings are measured without a picture being there.
-    examples = make_examples(protocol, [(one.method, one.first.retrieval) for one in compared])
-    pictures = examples.pictures(protocol) if has_runs and config.pictures else None
+    pictures = pictures_of(protocol, examples) if has_runs and config.pictures else None
     report = render_report(results, examples, pictures)
     texts = (to_csv(results), to_setting(results), to_latex(results), report)
     for relative, text in zip(result_files(config.folder), texts, strict=True):
@@ -166,39 +190,13 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         cache.prune()
 
 
-def _measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
-    """Returns the metrics of every query and its nearest index images."""
-    queries, index, leading = protocol.queries, protocol.index, protocol.metrics[0]
-    logger.info("benchmark: %s: %d queries, %d index images", method.name, len(queries), len(index))
-    embeddings = method.embeddings(cache, protocol)
-    evaluation = protocol.evaluate(embeddings.queries, embeddings.index)
-    nearest = protocol.nearest(embeddings.queries, embeddings.index)
-    ranks = protocol.first(nearest.indices)
-    scores = evaluation.per_query[leading.key]
-    logger.info("benchmark: %s: %s %.4f", method.name, leading.name, float(scores.nanmean()))
-    every = range(len(ranks))
-    return MeasuredMethod(
-        method=method,
-        per_query={key: each.numpy() for key, each in evaluation.per_query.items()},
-        retrieval=Retrieval(
-            scores=scores.tolist(),
-            nearest=nearest.indices,
-            first=nearest.indices[every, ranks],
-            similarity=nearest.values[every, ranks].tolist(),
-        ),
-        embedding_dim=embeddings.queries.shape[1],
-        images_per_s=embeddings.images_per_s,
-    )
-
-
 def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol) -> dict[str, Json]:
     digests: dict[str, Json]
-    if protocol.data is None:
-        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
-        outputs = {split: workspace.finished(one).outputs for split, one in tables.items()}
-        digests = {split: outputs[split][one.path] for split, one in tables.items()}
+    if protocol.data is not None:
+        digests = {role: rows_digest(getattr(protocol.data, role)) for role in ("queries", "index")}
     else:
-        digests = dict(zip(("queries", "index"), _digests(protocol.data), strict=True))
+        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
+        digests = {key: workspace.finished(one).outputs[one.path] for key, one in tables.items()}
     return {
         **describe_environment(("torch", "torchvision", "timm", "pillow", "pyarrow")),
         "device": str(choose_device(config.device)),
@@ -207,6 +205,188 @@ def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol)
     }
 
 
-def _digests(data: RetrievalData) -> list[str]:
-    """Returns digests of the tables of queries and of the index."""
-    return [rows_digest(table) for table in (data.queries, data.index)]
+def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
+    """Yields every figure: those of each method, and then those of each pair.
+
+    Args:
+        protocol: queries and index.
+        compared: the methods, each baseline before those that started from it.
+    """
+    levels, groups = protocol.queries.levels, protocol.groups
+    leading, labels = protocol.metrics[0].key, protocol.shown_labels()
+    methods = {one.method.name: one for one in compared}
+    for one in compared:
+        name, values = one.method.name, one.per_query[leading]
+        like = {
+            key: Row(method=name, metric=key, level=level_of(key, levels)) for key in one.per_query
+        }
+        for row in rows_of_values(one.per_query.values(), like.values(), groups):
+            yield over_seeds(row, [run.per_query[row.metric] for run in one.runs])
+        # The only run of a method has the method's own figures.
+        for run, (called, seed) in zip(one.runs, one.method.runs.items(), strict=False):
+            if len(one.runs) > 1:
+                of_run = [replace(row, run=called, seed=seed) for row in like.values()]
+                yield from rows_of_values(run.per_query.values(), of_run, groups)
+        lead = like[leading]
+        yield from rows_by_label(values, lead, labels, groups)
+        if one.method.baseline:
+            change = values - methods[one.method.baseline].per_query[leading]
+            against = replace(lead, against=one.method.baseline)
+            yield from rows_by_label(change, against, labels, groups)
+        yield from _costs(one)
+        yield from _firsts(protocol, one)
+    shown = {metric.key for metric in protocol.metrics}
+    yield from rows_of_pairs(compared, shown, groups, levels)
+
+
+def rows_of_values(
+    values: Collection[Values], like: Collection[Row], groups: Groups | None = None
+) -> Iterator[Row]:
+    """Yields means over the same queries with their errors and intervals.
+
+    Args:
+        values: M times (Q,).
+        like: M rows that say what these are.
+        groups: None: each query is a group of its own.
+
+    Example:
+        >>> like = [Row(method="a", metric="h_ap")]
+        >>> (row,) = rows_of_values([np.array([1.0, 0.5, np.nan])], like)
+        >>> row.mean, row.standard_error, row.low, row.high, row.queries, row.undefined
+        (0.75, 0.25, 0.5, 1.0, 2, 1)
+    """
+    table = np.stack([*values], axis=1)  # (Q, M)
+    lows, highs = statistics.bootstrap_intervals(table, groups).tolist()
+    errors = statistics.standard_errors(table, groups).tolist()
+    counts = (statistics.group_sums(table, groups)[1] > 0).sum(axis=0).tolist()
+    for number, (row, each) in enumerate(zip(like, table.T, strict=True)):
+        undefined = int(np.isnan(each).sum())
+        yield replace(
+            row,
+            mean=_mean_of_defined(each),
+            standard_error=errors[number],
+            low=lows[number],
+            high=highs[number],
+            queries=len(each) - undefined,
+            groups=counts[number],
+            undefined=undefined,
+        )
+
+
+def rows_by_label(
+    values: Values, like: Row, labels: Sequence[str], groups: Groups
+) -> Iterator[Row]:
+    """Yields the mean over the queries of each label, in alphabetical order.
+
+    Args:
+        values: (Q,)
+        like: what they are.
+        labels: (Q,), of the queries; none: there are no labels.
+        groups: as in `rows_of_values`.
+    """
+    for label in sorted(set(labels)):
+        some = np.array(labels) == label
+        yield from rows_of_values([values[some]], [replace(like, label=label)], groups[some])
+
+
+def rows_of_pairs(
+    compared: Sequence[Compared], shown: Container[str], groups: Groups, levels: Sequence[Level]
+) -> Iterator[Row]:
+    """Yields the differences of every pair of methods, metric by metric.
+
+    Args:
+        compared: the methods, each baseline before those that started from it.
+        shown: the metrics that are tested, with Holm's correction over the pairs of each; the
+            others have differences only from the method that one started from.
+        groups: as in `rows_of_values`.
+        levels: of the labels.
+    """
+    # Whoever comes later minus whoever comes before: a run minus its baseline.
+    every = [(later, before) for before, later in itertools.combinations(compared, 2)]
+    for key in compared[0].per_query:
+        pairs = [
+            one for one in every if key in shown or one[0].method.baseline == one[1].method.name
+        ]
+        if not pairs:
+            continue
+        values = [later.per_query[key] - before.per_query[key] for later, before in pairs]
+        p_values = [np.nan] * len(pairs)
+        if key in shown:
+            p_values = statistics.sign_flip_p_values(np.stack(values, axis=1), groups).tolist()
+        adjusted = statistics.holm_adjusted(p_values)
+        like = [
+            Row(
+                method=later.method.name,
+                metric=key,
+                level=level_of(key, levels),
+                against=before.method.name,
+                higher=int((each > 0).sum()),
+                lower=int((each < 0).sum()),
+                p_value=p_values[number],
+                holm_p_value=adjusted[number],
+            )
+            for number, (each, (later, before)) in enumerate(zip(values, pairs, strict=True))
+        ]
+        for row, (later, before) in zip(rows_of_values(values, like, groups), pairs, strict=True):
+            runs = [one.per_query[key] - before.per_query[key] for one in later.runs]
+            yield over_seeds(row, runs) if later.method.baseline == row.against else row
+
+
+def over_seeds(row: Row, runs: Sequence[Values]) -> Row:
+    """Returns a row with the spread of its runs' means; of fewer than two runs as it is.
+
+    The interval is cut where the metric, or a difference of two, can go no further.
+    """
+    if len(runs) < 2:  # noqa: PLR2004 - one has no spread
+        return row
+    means = [_mean_of_defined(one) for one in runs]
+    # Levels missed, unlike shares, may be more than one.
+    most = np.inf if row.metric.startswith("mistake_severity") else 1.0
+    low, high = statistics.t_interval(means)
+    return replace(
+        row,
+        seeds=len(runs),
+        deviation=float(np.std(means, ddof=1)),
+        seed_low=float(np.maximum(low, -most if row.against else 0)),
+        seed_high=float(np.minimum(high, most)),
+    )
+
+
+def _costs(compared: Compared) -> Iterator[Row]:
+    """Yields what a method takes: of several runs means, and the most memory."""
+    trained, first = compared.trained, compared.runs[0]
+    memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
+    model = first.method.source
+    costs = {
+        "training_hours": _mean_of_defined([one.hours for one in trained]),
+        "peak_memory_mb": max(memories, default=np.nan),
+        "parameters": np.nan,
+        "embedding_dim": float(first.embedding_dim),
+        "images_per_s": _mean_of_defined([one.images_per_s for one in compared.runs]),
+    }
+    if not isinstance(model, EmbeddingFiles):
+        costs["parameters"] = float(sum(map(Tensor.numel, model.parameters())))
+    for metric, value in costs.items():
+        yield Row(method=compared.method.name, metric=metric, mean=value)
+
+
+def _firsts(protocol: Protocol, compared: Compared) -> Iterator[Row]:
+    """Yields which label came first how often, of the queries that have anything to find."""
+    index, first = protocol.index, compared.runs[0]
+    level = shown_level(index.levels)
+    if level is None:
+        return
+    column = index.levels.index(level)
+    names = [index.names[column][one] for one in index.labels[first.nearest[:, 0], column].tolist()]
+    is_defined = ~np.isnan(first.per_query[protocol.metrics[0].key])
+    pairs = zip(protocol.shown_labels(), names, is_defined, strict=True)
+    counts = Counter((label, found) for label, found, is_counted in pairs if is_counted)
+    for (label, found), count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+        row = Row(method=compared.method.name, metric=FIRST, level=level.title, label=label)
+        yield replace(row, found=found, queries=count)
+
+
+def _mean_of_defined(values: Values | Sequence[float | None]) -> float:
+    numbers = np.asarray(values, np.float64)  # None is NaN
+    defined = numbers[~np.isnan(numbers)]
+    return float(np.mean(defined)) if len(defined) else np.nan

@@ -7,7 +7,6 @@ one landmark.
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +22,9 @@ SIGN_FLIPS = 10_000
 _NUMBERS_AT_ONCE = 1 << 23
 
 
-class Interval(NamedTuple):
-    """From where to where; NaN where it is undefined."""
-
-    low: float
-    high: float
-
-
-class GroupSums(NamedTuple):
-    """What the queries of each group come to, metric by metric."""
-
-    sums: NDArray[np.float64]
-    """(G, M), of the defined values."""
-    counts: NDArray[np.float64]
-    """(G, M), how many queries have one."""
-
-
-def group_sums(values: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> GroupSums:
+def group_sums(
+    values: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Adds up the values of the queries of each group.
 
     Args:
@@ -47,7 +32,8 @@ def group_sums(values: NDArray[np.float64], groups: NDArray[np.int64] | None = N
         groups: (Q,), equal numbers for queries of one group; None: each is a group of its own.
 
     Returns:
-        Sums and counts of G groups, ordered by their number.
+        (G, M) sums of the defined values and (G, M), how many queries have one, of G groups ordered
+        by their number.
 
     Example:
         >>> sums, counts = group_sums(np.array([[1.0], [2.0], [np.nan]]), np.array([7, 4, 7]))
@@ -57,10 +43,11 @@ def group_sums(values: NDArray[np.float64], groups: NDArray[np.int64] | None = N
     defined = (~np.isnan(values)).astype(np.float64)
     known = np.nan_to_num(values)
     if groups is None or not len(groups):
-        return GroupSums(known, defined)
+        return known, defined
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
-    return GroupSums(*(np.add.reduceat(one[order], starts, axis=0) for one in (known, defined)))
+    sums, counts = (np.add.reduceat(one[order], starts, axis=0) for one in (known, defined))
+    return sums, counts
 
 
 def bootstrap_intervals(
@@ -102,10 +89,10 @@ def bootstrap_intervals(
         Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3; of groups:
         Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
     """
-    queries = group_sums(values)
+    sums, counts = group_sums(values)
     # About their mean, so that values that are all alike give it to the last bit.
     with np.errstate(invalid="ignore"):
-        middles = queries.sums.sum(axis=0) / queries.counts.sum(axis=0)
+        middles = sums.sum(axis=0) / counts.sum(axis=0)
     sums, counts = group_sums(values - middles, groups)
     ends = np.full((2, values.shape[1]), np.nan)
     patterns, pattern_of = np.unique(counts > 0, axis=1, return_inverse=True)
@@ -160,7 +147,7 @@ def standard_errors(
     return errors
 
 
-def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Returns Student's t interval of a mean over independent repetitions, such as seeds.
 
     mean -+ t_{S - 1} s / sqrt(S), s the standard deviation of the S values, t_{S - 1} the quantile
@@ -172,7 +159,7 @@ def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> In
         confidence: above 0 and below 1.
 
     Returns:
-        The interval; NaN of fewer than two values.
+        Its low and high end; NaN of fewer than two values.
 
     Example:
         >>> low, high = t_interval([1.0, 2.0, 3.0])
@@ -184,12 +171,12 @@ def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> In
     """
     count = len(values)
     if count < 2 or any(math.isnan(value) for value in values):  # noqa: PLR2004 - no spread of one
-        return Interval(math.nan, math.nan)
+        return math.nan, math.nan
     from scipy.special import stdtrit
 
     mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(count)
     reach = float(stdtrit(count - 1, (1 + confidence) / 2) * error)
-    return Interval(float(mean) - reach, float(mean) + reach)
+    return float(mean) - reach, float(mean) + reach
 
 
 def sign_flip_p_values(
@@ -229,7 +216,7 @@ def sign_flip_p_values(
     # What is undefined or 0 adds nothing to a sum, whichever sign it has.
     values, counts = group_sums(differences, groups)
     # Of a group in which all cancel, rounding leaves a little.
-    sizes = group_sums(np.abs(differences), groups).sums
+    sizes, _ = group_sums(np.abs(differences), groups)
     values[np.abs(values) <= 1e-12 * sizes] = 0
     varying = (values != 0).sum(axis=0)
     # Sums that are equal on paper differ by rounding.
@@ -238,7 +225,8 @@ def sign_flip_p_values(
     is_exact = varying < np.log2(flips + 1)
     for column in np.flatnonzero(is_exact):
         some = values[values[:, column] != 0, column]
-        sums = np.abs(_every_sign(len(some)) @ some)
+        ways = (np.arange(1 << len(some))[:, None] >> np.arange(len(some))) & 1
+        sums = np.abs(np.where(ways, 1.0, -1.0) @ some)
         found[column] = np.mean(sums >= reached[column])
     many = np.flatnonzero(~is_exact)
     if len(many):
@@ -282,12 +270,6 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
     adjusted = np.full(len(values), np.nan)
     adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * values[order]))
     return [float(value) for value in adjusted]
-
-
-def _every_sign(count: int) -> NDArray[np.float64]:
-    """Returns (2^n, n), every way to give n signs."""
-    numbers = np.arange(1 << count)[:, None]
-    return np.where((numbers >> np.arange(count)) & 1, 1.0, -1.0)
 
 
 def _draw_counts(count: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:

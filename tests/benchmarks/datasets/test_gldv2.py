@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.errors import InputError
 from hgld.loading import load
 from hgld.scrape.wikimedia.titles import category_name

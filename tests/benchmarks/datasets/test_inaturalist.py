@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.datasets.inaturalist import SPLIT_FILE, read_inaturalist
+from hgld.benchmarks.datasets.labelled_lists import SPLIT_FILE, read_inaturalist
 from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.errors import InputError
 from hgld.metrics.relevance import shared_levels

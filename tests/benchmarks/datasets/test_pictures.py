@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hgld.benchmarks.datasets.labelled_lists import read_sop
 from hgld.benchmarks.datasets.pictures import labelled_images, query_crops
 from hgld.benchmarks.datasets.revisited import read_revisited
-from hgld.benchmarks.datasets.sop import read_sop
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import (
     draw_all,

@@ -6,10 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hgld.benchmarks.datasets.cub import read_cub
+from hgld.benchmarks.datasets.labelled_lists import read_cub, read_rows, read_sop
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.datasets.rows import read_rows
-from hgld.benchmarks.datasets.sop import read_sop
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import SOP_TEST, write_cub, write_lines, write_sop
 

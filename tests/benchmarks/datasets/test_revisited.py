@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.errors import InputError
 from hgld.metrics import GroundTruth

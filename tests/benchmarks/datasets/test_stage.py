@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
-from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.results import FIRST, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
@@ -47,7 +46,7 @@ def test_each_test_picture_of_sop_searches_all_others_with_one_line(tmp_path: Pa
     done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
     assert done.returncode == 0, done.stderr
     results = read_results(tmp_path / "build/benchmarks/sop/comparisons/rival")
-    assert f"{100 * results.row('rival', 'ap_product').mean:.1f} ±" in done.stdout
+    assert f"{100 * results.row('rival', 'map_at_100_product').mean:.1f} ±" in done.stdout
     alone = run_typed(line[:-2], tmp_path)
     assert (alone.returncode, "data_set" in alone.stderr) == (1, True)
     products = data.queries["class_id"].to_pylist()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown_metrics
 from hgld.errors import InputError
 from hgld.metrics import streamed

@@ -18,7 +18,7 @@ __all__ = ["tiny_build"]  # a fixture
 
 
 def test_each_change_is_one_and_all_hold_out_the_same_landmarks() -> None:
-    found = list(planned_changes("gldv2-mini-cpu", [0, 1]))
+    found = list(planned_changes([0, 1]))
     first = [one for one in found if one.seed == 0]
     assert len(found) == 2 * len(first)
     assert {(one.validation_share, one.validation_seed) for one in found} == {(0.3, 0)}
@@ -31,7 +31,7 @@ def test_the_command_trains_and_compares_on_what_was_held_out(
 ) -> None:
     plain = dataclasses.replace(TINY, validation_share=0.5, validate_every_steps=1000, batch_size=4)
 
-    def planned(_recipe: str, seeds: list[int]) -> Iterator[TrainConfig]:
+    def planned(seeds: list[int]) -> Iterator[TrainConfig]:
         for name, image_size in (("plain", 32), ("larger", 40)):
             run = dataclasses.replace(plain, name=f"change-{name}-{seeds[0]}", seed=seeds[0])
             yield dataclasses.replace(run, image_size=image_size)

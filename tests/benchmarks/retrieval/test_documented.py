@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.report import to_latex
-from hgld.benchmarks.retrieval.results import Results, read_results
+from hgld.benchmarks.retrieval.results import Results, read_results, to_latex
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "benchmarks/results/retrieval/gldv2_mini_methods"

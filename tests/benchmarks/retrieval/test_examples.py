@@ -3,18 +3,16 @@ import io
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from hgld.benchmarks.datasets.opened import read_data_set
-from hgld.benchmarks.retrieval.examples import (
-    Retrieval,
-    image_uri,
-    make_examples,
-    spread_queries,
-)
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
+from hgld.benchmarks.retrieval.config import EmbeddingFiles
+from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_data_set
+from hgld.benchmarks.retrieval.report import image_uri, make_examples, spread_queries
 from hgld.benchmarks.retrieval.results import Method
 from tests.benchmarks.datasets.worlds import write_sop
 
@@ -43,45 +41,38 @@ def products(tmp_path: Path) -> Protocol:
     return protocol_of_data_set(data, with_pictures=False)
 
 
-def retrieval(scores: list[float], nearest: list[list[int]]) -> Retrieval:
-    places = torch.tensor(nearest)
-    return Retrieval(
-        scores=scores, nearest=places, first=places[:, 0], similarity=[0.1, 0.2, 0.3, 0.4]
+FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
+
+
+def measured(name: str, scores: list[float], nearest: list[list[int]], on: str = "") -> Compared:
+    one = MeasuredMethod(
+        method=RetrievalMethod(name=name, title=name, source=FILES),
+        per_query={"h_ap": np.array(scores)},
+        nearest=torch.tensor(nearest),
+        embedding_dim=2,
+        images_per_s=None,
     )
-
-
-def method(name: str, baseline: str = "") -> Method:
-    return Method(name=name, title=name, description="", baseline=baseline)
+    return Compared(method=Method(name=name, title=name, description="", baseline=on), runs=(one,))
 
 
 def test_queries_are_ordered_by_the_change_and_shown_with_what_each_method_found(
     products: Protocol,
 ) -> None:
     # 4 and 5 are one bicycle, 6 another, 7 a mug.
-    before = retrieval([0.5, 0.5, 0.5, math.nan], [[1, 2, 3], [0, 2, 3], [3, 0, 1], [0, 1, 2]])
-    after = retrieval([0.4, 0.9, 0.6, math.nan], [[3, 1, 2], [0, 2, 3], [0, 1, 3], [2, 1, 0]])
-    methods = [(method("before"), before), (method("after", "before"), after)]
-    found = make_examples(products, methods)
-    assert [(one.quantile, one.query.image_id) for one in found.queries] == [
+    nan, places = math.nan, [[1, 2, 3], [0, 2, 3], [3, 0, 1], [0, 1, 2]]
+    before = measured("before", [0.5, 0.5, 0.5, nan], places)
+    places = [[3, 1, 2], [0, 2, 3], [0, 1, 3], [2, 1, 0]]
+    after = measured("after", [0.4, 0.9, 0.6, nan], places, "before")
+    found = make_examples(products, [before, after])
+    assert [(one.quantile, one.query.image_id) for one in found] == [
         *((0.0, "4"), (0.5, "6"), (1.0, "5"))
     ]
-    worst = found.queries[0]
+    worst = found[0]
     assert worst.scores == {"before": 0.5, "after": 0.4}
     assert [one.image_id for one in worst.retrieved["after"]] == ["7", "5", "6"]
     assert [one.grade for one in worst.retrieved["after"]] == [0, 2, 1]
-    alone = make_examples(products, methods[:1])
-    assert [one.query.image_id for one in alone.queries] == ["4", "5", "6"]  # equal: by id
-
-
-def test_mistakes_are_the_most_severe_ones_the_surest_first(products: Protocol) -> None:
-    one = retrieval([0.4, 0.9, 0.6, math.nan], [[3], [0], [0], [2]])
-    found = make_examples(products, [(method("one"), one)])
-    told = [
-        (two.query.image_id, two.found.image_id, two.missed_levels) for two in found.mistakes["one"]
-    ]
-    # 5 finds its own product, and 7 has nothing to find.
-    assert told == [("4", "7", 2), ("6", "4", 1)]
-    assert found.image_ids == {"4", "5", "6", "7"}
+    alone = make_examples(products, [before])
+    assert [one.query.image_id for one in alone] == ["4", "5", "6"]  # equal: by id
 
 
 def test_a_picture_is_a_small_square_jpeg_of_its_middle() -> None:

@@ -4,20 +4,20 @@ import itertools
 import math
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hgld.benchmarks.retrieval.figures import (
-    Compared,
-    MeasuredMethod,
+from hgld.benchmarks.retrieval.config import EmbeddingFiles
+from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
+from hgld.benchmarks.retrieval.results import Method, Row
+from hgld.benchmarks.retrieval.stage import (
     over_seeds,
     rows_by_label,
     rows_of_pairs,
     rows_of_values,
 )
-from hgld.benchmarks.retrieval.methods import RetrievalMethod
-from hgld.benchmarks.retrieval.results import Method, Row
 from hgld.benchmarks.retrieval.statistics import (
     holm_adjusted,
     sign_flip_p_values,
@@ -25,14 +25,15 @@ from hgld.benchmarks.retrieval.statistics import (
 )
 from tests.benchmarks.retrieval.made_up import LEVELS
 
+FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
 LIKE = Row(method="a", metric="h_ap")
 SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 
 
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name)
+    method = RetrievalMethod(name=name, title=name, source=FILES)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
-    rest = {"method": method, "retrieval": None, "embedding_dim": 1, "images_per_s": None}
+    rest = {"method": method, "nearest": None, "embedding_dim": 1, "images_per_s": None}
     measured = tuple(MeasuredMethod(per_query=one, **rest) for one in each)  # type: ignore[arg-type]
     about = Method(name=name, title=name, description="", baseline=baseline)
     return Compared(method=about, runs=measured)
@@ -47,7 +48,9 @@ def test_the_mean_of_nothing_is_nan_and_never_zero_and_one_query_has_no_spread()
 
 
 def test_labels_have_the_mean_of_their_own_queries() -> None:
-    a, b = rows_by_label(np.array([0.5, 1.0, math.nan, 0.25]), LIKE, ["b", "a", "b", "b"])
+    a, b = rows_by_label(
+        np.array([0.5, 1.0, math.nan, 0.25]), LIKE, ["b", "a", "b", "b"], np.arange(4)
+    )
     assert (a.label, a.mean, b.label, b.mean) == ("a", 1.0, "b", 0.375)
     assert (b.queries, b.undefined) == (2, 1)
 

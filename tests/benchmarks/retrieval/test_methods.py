@@ -14,7 +14,7 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
-from hgld.training.model.embedding import build_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import save_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 
@@ -38,10 +38,10 @@ def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_th
         "after other": "before other",
     }
     assert len({method.title for method in methods}) == len(methods)
-    before, after = methods[0].model, methods[1].model
-    assert after is not None
+    before, after = methods[0].source, methods[1].source
+    assert isinstance(after, EmbeddingModel)
     assert after.projection is not None
-    assert before is not None
+    assert isinstance(before, EmbeddingModel)
     assert before.projection is None
     expected = build_model(MODEL).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in before.state_dict().items())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, protocol_of_data_set
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
@@ -40,10 +40,9 @@ def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
 
 def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) -> None:
     same = torch.ones(4, 2)
-    found = products.nearest(same, same).indices
+    found = products.nearest(same, same)
     assert found.shape == (4, 3)
     assert all(query not in row for query, row in enumerate(found.tolist()))
-    assert products.first(found) == [0] * 4
 
 
 def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> None:
@@ -51,19 +50,15 @@ def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> No
     assert (products.metrics[0].name, products.recall_at) == ("H-AP", (1, 10, 100, 1000))
     assert products.shown_labels() == ["1", "1", "1", "2"]
     assert products.grades(0).tolist() == [2, 2, 1, 0]
-    assert products.missed(torch.tensor([1, 2, 3, 3])) == [0, 1, 2, 0]
 
 
-def test_junk_is_passed_over_and_asked_for_beyond_what_is_shown(oxford: Protocol) -> None:
+def test_of_revisited_each_picture_is_to_be_found_or_in_the_way_or_neither(
+    oxford: Protocol,
+) -> None:
+    assert oxford.nearest(torch.eye(5)[:2], torch.eye(5)).shape == (2, 5)
     index = torch.eye(5)[[0] * RETRIEVED + [1, 2, 3, 4]]
-    assert oxford.nearest(torch.eye(5)[:2], index).indices.shape == (2, RETRIEVED + 1)
-    places = torch.tensor([[1, 3, 0], [1, 4, 0]])
-    first = oxford.first(places)
-    assert first == [1, 0]
-    assert oxford.missed(places.gather(1, torch.tensor(first)[:, None])[:, 0]) == [0, 1]
+    assert oxford.nearest(torch.eye(5)[:2], index).shape == (2, RETRIEVED)
     assert [oxford.grades(query).tolist() for query in (0, 1)] == [[3, 1, 0, 2, 0], [0, 0, 0, 0, 3]]
-    assert oxford.first(torch.tensor([[1], [4]])) == [0, 0]  # where all is junk
-    assert oxford.nearest(torch.eye(5)[:2], torch.eye(5)).indices.shape == (2, 5)
     assert list(oxford.counts()[0].values()) == [2, 2, 5, 0, 0]
     assert (oxford.shown_labels(), oxford.metrics[0].name) == ([], "mAP, medium")
 

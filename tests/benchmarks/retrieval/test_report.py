@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from hgld.benchmarks.retrieval.examples import Examples
-from hgld.benchmarks.retrieval.report import confusions, format_table, render_report, to_latex
-from hgld.benchmarks.retrieval.results import FIRST, Results, Row
+from hgld.benchmarks.retrieval.report import confusions, format_table, render_report
+from hgld.benchmarks.retrieval.results import FIRST, Results, Row, to_latex
 from tests.benchmarks.retrieval.made_up import (
     CONTINENT,
     HOSTILE,
@@ -32,13 +31,11 @@ def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> No
     assert page.text.count(HOSTILE) == friendly.text.count("Space Needle") > 10
     tags = [tag for tag, _ in page.elements]
     assert not {*tags} & {"link", "iframe", "object", "embed", "video", "base", "a"}
-    assert tags.count("script") == 1
+    assert "script" not in tags
     assert set(page.values("img", "src")) == {PIXEL}
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
     assert not re.search(r"https?:|url\(|@import", html_of(results_of()))
-    policy = str(page.values("meta", "content"))
-    assert "default-src 'none'" in policy
-    assert "script-src 'sha256-" in policy
+    assert "default-src 'none'" in str(page.values("meta", "content"))
 
 
 def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
@@ -46,9 +43,8 @@ def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
     assert page.text.count("(best)") == 13
     assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     assert "0.30 (best)[0.2" in page.text  # of levels missed fewer are better
-    keys = [value for value in page.values("td", "data-sort") if value is not None]
-    assert keys.count("0.475") == keys.count("0.3") == 13
-    assert "" in keys  # what is not known
+    assert page.values("td", "class").count("number best") == 13
+    assert page.text.count("30.0[27.5, 32.5]") == 12
 
 
 def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_it_shares() -> None:
@@ -56,7 +52,7 @@ def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_i
     html = html_of(results)
     page = Page(html)
     cards = [value for value in page.values("figure", "class") if value and "card" in value]
-    assert cards[4:] == ["card query", *(f"card shared-{number}" for number in range(4))]
+    assert cards == ["card query", *(f"card shared-{number}" for number in range(4))]
     listed = [value for value in page.values("li", "class") if value and "shared" in value]
     assert listed == [f"shared-{shared}" for shared in reversed(range(5))]
     assert "4 of 4 same landmark" in page.words
@@ -68,17 +64,17 @@ def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_i
     assert all(page.values("img", "alt"))
     words = render_report(results, examples_of(results))
     assert "<img" not in words
-    assert words.count('class="card shared-0 wordy"') == 3
+    assert words.count('class="card shared-0 wordy"') == 1
 
 
 def test_what_is_undefined_is_said_and_drawn_nowhere() -> None:
     def undefined(row: Row) -> Row:
         return Row(method=row.method, metric=row.metric, against=row.against, run=row.run)
 
-    html = render_report(changed(results_of(), undefined), Examples(mistakes={}))
+    html = render_report(changed(results_of(), undefined), [])
     assert 'class="marker' not in html
     assert "n/a" in html
-    assert not re.search(r">[^<]*\bnan\b", html.partition("<script>")[0])
+    assert not re.search(r">[^<]*\bnan\b", html)
 
 
 def test_gains_differences_seeds_and_costs_are_told() -> None:
@@ -90,29 +86,23 @@ def test_gains_differences_seeds_and_costs_are_told() -> None:
     assert "+17.5[+16.7, +18.3]63< 0.001< 0.001" in text
     assert "47.5 ± 0.5[43.0, 51.0]47.2, 47.8" in text  # with each run
     assert "+17.5 ± 0.5[+43.0, +51.0]" in text  # the change
-    assert re.findall(r'data-cost="training_hours" data-sort="(.*?)">(.*?)<', html) == [
-        *(("0.7", "42 min"), ("", ""))
-    ]
+    assert re.findall(r'data-cost="training_hours">(.*?)<', html) == ["42 min", ""]
     # So that whoever compares two reports can leave them out.
     assert not [line for line in html.splitlines() if line.count("data-cost") > 1]
 
 
-def test_the_grid_has_the_labels_of_most_queries_and_the_rest_together() -> None:
-    labels = "abcdefghijklmn"
-    found = [(label, label, 20 - number) for number, label in enumerate(labels)]
-    found += [("a", "n", 3), ("c", "b", 2), ("n", "a", 1)]
+def test_confusions_are_told_of_how_many_queries_of_their_label() -> None:
+    found = [("a", "a", 20), ("c", "c", 18), ("n", "n", 7), ("a", "n", 3), ("c", "b", 2)]
     rows = [
         Row(method="after", metric=FIRST, label=label, found=other, queries=queries)
         for label, other, queries in found
     ]
     results = results_of(rows=tuple(rows))
-    grid, wrong = confusions(results, results.methods[1])
-    assert [label for label, _ in grid.rows] == list("acbdefghijkl")
-    counts = [[cell.count for cell in cells] for _, cells in grid.rows]
-    assert counts[0] == [20, *[0] * 11, 3]  # the last one is beyond the twelve
-    assert counts[1][:3] == [0, 18, 2]
-    told = [(row.label, row.found, row.queries, total) for row, total in wrong]
-    assert told == [("a", "n", 3, 23), ("c", "b", 2, 20), ("n", "a", 1, 8)]
+    told = [
+        (row.label, row.found, row.queries, total)
+        for row, total in confusions(results, results.methods[1])
+    ]
+    assert told == [("a", "n", 3, 23), ("c", "b", 2, 20)]
 
 
 def lines_of(results: Results, width: int) -> list[str]:
@@ -121,14 +111,13 @@ def lines_of(results: Results, width: int) -> list[str]:
     return console.export_text().splitlines()
 
 
-def test_the_terminal_table_shows_every_metric_or_a_row_for_each_of_many_methods() -> None:
+def test_the_terminal_table_has_a_row_a_method_best_first() -> None:
     lines = lines_of(results_of("[bold]x[/bold] [/]"), 160)
     assert "11 queries, 1,234 index images" in lines[0]
     assert "before [bold]x[/bold] [/]" in "".join(lines)  # a name is no markup
     rows = [line for line in lines if "±" in line and "│" in line]
-    assert len(rows) == 13
-    assert re.search(r"H-AP +│ all levels +│ +30\.0 ± 1\.2 │ +47\.5 ± 1\.2", rows[0])
-    assert re.search(r"Mistake severity +│ all levels +│ +0\.30 ± 0\.01 │ +0\.47 ± 0\.01", rows[3])
+    assert re.search(r"after .* │ +47\.5 ± 1\.2 │ +47\.5 ± 1\.2 │ +47\.5 ± 1\.2", rows[0])
+    assert re.search(r"before .* │ +30\.0 ± 1\.2 │", rows[1])
     results = results_of()
     before, after = results.methods
     methods = [replace(after, name=f"after {one}", title=f"method {one}") for one in range(4)]

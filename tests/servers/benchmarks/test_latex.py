@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.report import to_latex
+from hgld.benchmarks.retrieval.results import to_latex
 from tests.benchmarks.retrieval.made_up import changed, results_of
 from tests.benchmarks.retrieval.test_report import SPECIAL
 

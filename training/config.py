@@ -1,4 +1,4 @@
-"""The settings of a training run, and the stage it is; light to import.
+"""The settings of a training run and of its export, and the stages they are; light to import.
 
 Nothing here needs torch, so that the command line can read settings and show states without it.
 """
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from hgld.engine.config import setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
@@ -16,6 +16,7 @@ from hgld.training.model.config import ModelConfig, Precision, require_above_zer
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
+ExportTarget = Literal["onnx", "card"]
 
 _LONGEST_NAME = 100
 _ABOVE_ZERO = (
@@ -182,3 +183,66 @@ def require_run_name(field: str, name: str) -> None:
 
 
 STAGE = train_stage(TrainConfig().name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfig:
+    """Settings of `hgld export`."""
+
+    run: str = setting(TrainConfig().name, "Name of the training run whose model is exported.")
+    to: ExportTarget = setting(
+        "onnx",
+        "onnx: model.onnx, which needs hgld[export], and the card. card: only README.md, which "
+        "says what the model is, what it was trained on and what it reached.",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what could only fail later."""
+        check_settings(self)
+        require_run_name("run", self.run)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Those that the settings ask for."""
+        stages = (onnx_stage(self.run), card_stage(self.run))
+        return stages if self.to == "onnx" else stages[1:]
+
+
+def onnx_file(run: str) -> str:
+    """Returns where a run's model lies as ONNX, relative to the workspace."""
+    return f"runs/{run}/model.onnx"
+
+
+def card_file(run: str) -> str:
+    """Returns where the card of a run's model lies, relative to the workspace."""
+    return f"runs/{run}/README.md"
+
+
+def onnx_stage(run: str) -> Stage:
+    """Returns the stage that writes a run's model as ONNX."""
+    return Stage(
+        name=f"export-{run}",
+        version=1,
+        input_files=model_files(run),
+        output_files=(onnx_file(run),),
+    )
+
+
+def card_stage(run: str) -> Stage:
+    """Returns the stage that writes the card of a run's model, of what is known of it by then."""
+    return Stage(
+        name=f"card-{run}",
+        version=1,
+        input_files=(
+            *model_files(run),
+            f"runs/{run}/metrics.jsonl",
+            # What these stages were made from, and so whether it was this model.
+            *(
+                f"stages/{name}.json"
+                for name in (train_stage(run).name, ANNOTATIONS["train"].stage, "benchmark")
+            ),
+            "annotations/releases.json",
+            "benchmarks/results.csv",
+        ),
+        output_files=(card_file(run),),
+    )

@@ -14,19 +14,24 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
-from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.model.exporting import (
+from hgld.training.config import (
     ExportConfig,
-    Measured,
-    ModelCard,
+    TrainConfig,
     card_file,
     card_stage,
-    model_card_text,
+    model_files,
     onnx_file,
     onnx_stage,
+    train_stage,
 )
-from hgld.training.model.onnx import LARGEST_DIFFERENCE, export_onnx
-from hgld.training.model.saved import load_model, read_model_settings
+from hgld.training.model.embedding import load_model, read_model_settings
+from hgld.training.model.exporting import (
+    LARGEST_DIFFERENCE,
+    Measured,
+    ModelCard,
+    export_onnx,
+    model_card_text,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,7 @@ from hgld.benchmarks.retrieval.results import (
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
-from hgld.plots.dots import Dot, DotsPlot, dots_plot
-from hgld.plots.heat import HeatTable, heat_table
+from hgld.plots.chart import Dot, DotsPlot, HeatTable, dots_plot, heat_table
 from hgld.plots.pages import page_template
 
 FEW_GROUPS = 5

@@ -22,12 +22,10 @@ from hgld.engine.config import from_mapping
 from hgld.errors import HgldError, InputError
 from hgld.loading import load
 from hgld.training.config import TrainConfig
-from hgld.training.data.images import AnyImage, EvalImages
-from hgld.training.data.loading import load_batches
+from hgld.training.data.images import AnyImage, EvalImages, load_batches
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.saved import load_model
-from hgld.training.recipes.reading import over_recipe
+from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.recipes import over_recipe
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 

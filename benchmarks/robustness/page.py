@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hgld.benchmarks.robustness.results import Interval, ResultRow, Spread, best_gains
-from hgld.plots.chart import Chart, Drawing, draw
-from hgld.plots.dots import Dot, DotsPlot, dots_plot
+from hgld.plots.chart import Chart, Dot, DotsPlot, Drawing, dots_plot, draw
 from hgld.plots.pages import page_template, percent, points
 
 

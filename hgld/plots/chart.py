@@ -1,14 +1,261 @@
-"""Curves: thousands of values are thinned to what a pixel shows."""
+"""Plots as marks: curves, values with their intervals, counts of what was taken for what."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from hgld.plots.axes import Axis, Tick, axis_between, axis_of, log_axis_of
 from hgld.plots.pages import number, page_template
+
+_STEPS = (1, 2, 2.5, 5, 10)
+_MOST_TICKS = 5
+_LOG_RATIO = 30.0
+"""From the lowest to the highest value: beyond it, half of a linear plot is nearly empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A value at an axis."""
+
+    at: float
+    """In percent of the axis, from its low end."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """An axis with round ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    is_log: bool = False
+    margin: float = 0.0
+    """At both ends, in percent of the axis, so that no mark is cut."""
+
+    def at(self, value: float) -> float:
+        """Returns where a value stands: 0 at the low end, 100 at the high one."""
+        low, high = self.low, self.high
+        if self.is_log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        share = (value - low) / (high - low)
+        return round(self.margin + (100 - 2 * self.margin) * share, 2)
+
+    def marked(self, text: Callable[[float], str]) -> tuple[Tick, ...]:
+        """Returns the ticks as they are drawn."""
+        return tuple(Tick(at=self.at(tick), text=text(tick)) for tick in self.ticks)
+
+
+def axis_of(
+    values: Iterable[float], *, limits: tuple[float, float] | None = None, margin: float = 0.0
+) -> Axis:
+    """Returns a linear axis that starts and ends at a tick, with room for values, NaN left out.
+
+    Args:
+        values: to be drawn; from 0 to 1 if there are none.
+        limits: the axis goes no further than from the first to the second.
+        margin: see `Axis`.
+
+    Example:
+        >>> axis_of([0.31, 0.58]).ticks
+        (0.3, 0.4, 0.5, 0.6)
+    """
+    defined = [value for value in values if math.isfinite(value)]
+    low, high = min(defined, default=0.0), max(defined, default=1.0)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        spread = abs(low) / 10 or 0.1
+        low, high = low - spread, high + spread
+    step = _round_step(high - low)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    every = (_round(number * step) for number in range(first, last + 1))
+    least, most = limits or (-math.inf, math.inf)
+    ticks = tuple(tick for tick in every if least <= tick <= most)
+    return Axis(low=ticks[0], high=ticks[-1], ticks=ticks, margin=margin)
+
+
+def axis_between(low: float, high: float) -> Axis:
+    """Returns a linear axis with these ends, and the round ticks between them.
+
+    Example:
+        >>> axis_between(0, 1234).ticks
+        (0.0, 250.0, 500.0, 750.0, 1000.0)
+    """
+    step = _round_step(high - low)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    ticks = tuple(_round(number * step) for number in range(first, last + 1))
+    return Axis(low=low, high=high, ticks=ticks)
+
+
+def log_axis_of(values: Iterable[float]) -> Axis | None:
+    """Returns a logarithmic axis for values that are positive and far apart; None for others.
+
+    Example:
+        >>> log_axis_of([900.0, 0.5, 7.0]).ticks, log_axis_of([0.5, 0.1]), log_axis_of([900.0, 0.0])
+        ((1.0, 10.0, 100.0, 1000.0), None, None)
+    """
+    defined = [value for value in values if math.isfinite(value)]
+    if not defined or min(defined) <= 0 or max(defined) <= _LOG_RATIO * min(defined):
+        return None
+    room = (max(defined) / min(defined)) ** 0.04
+    low, high = min(defined) / room, max(defined) * room
+    first, last = math.log10(low), math.log10(high)
+    every = math.ceil((last - first) / _MOST_TICKS)
+    decades = range(math.floor(first), math.ceil(last) + 1)[::every]
+    parts = (1.0, 3.0) if last - first < 3 else (1.0,)  # noqa: PLR2004 - decades
+    marks = (part * 10.0**decade for decade in decades for part in parts)
+    ticks = tuple(mark for mark in marks if low <= mark <= high)
+    return Axis(low=low, high=high, ticks=ticks, is_log=True)
+
+
+def _round_step(span: float) -> float:
+    """Returns the least of 1, 2, 2.5 and 5 times a power of ten that gives few enough ticks."""
+    power = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
+    return next(one * power for one in _STEPS if span / (one * power) <= _MOST_TICKS + 1e-9)
+
+
+def _round(tick: float) -> float:
+    """Returns a tick without the last digits, in which 3 times 0.1 is not 0.3."""
+    return float(f"{tick:.12g}")
+
+
+_MARGIN = 3.0
+"""In percent of the axis: half a mark on a narrow screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A value of a plot, and how it reads."""
+
+    name: str
+    """What it is the value of."""
+    value: float
+    text: str
+    low: float = math.nan
+    high: float = math.nan
+    """Ends of its interval; NaN: it has none."""
+    interval: str = ""
+    """The interval in words."""
+    note: str = ""
+    """Behind the name."""
+    look: int = 1
+    """Colour and form: 0 is hollow, for a baseline; 1 to 6 are filled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotMark:
+    """A dot, placed: in percent of the width."""
+
+    dot: Dot
+    at: float
+    low: float
+    high: float
+    """Both `at` where there is no interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotsPlot:
+    """What the macro `dots` draws."""
+
+    marks: tuple[DotMark, ...]
+    ticks: tuple[Tick, ...]
+    zero: float | None
+    """Where 0 stands, from which bars go; None: there are no bars."""
+
+
+def dots_plot(
+    dots: Iterable[Dot], tick_text: Callable[[float], str], *, is_change: bool = False
+) -> DotsPlot:
+    """Places dots in their order; one without a value is left out.
+
+    Args:
+        dots: from the top to the bottom.
+        tick_text: how a value of the axis reads.
+        is_change: whether values are changes: bars from 0, losses in another colour.
+
+    Example:
+        >>> ours = Dot(name="ours", value=0.5, text="50.0", low=0.4, high=0.6)
+        >>> plot = dots_plot([ours], "{:g}".format)
+        >>> [tick.text for tick in plot.ticks], plot.marks[0].at
+        (['0.4', '0.45', '0.5', '0.55', '0.6'], 50.0)
+    """
+    kept = [dot for dot in dots if not math.isnan(dot.value)]
+    values = [end for dot in kept for end in (dot.value, dot.low, dot.high)]
+    axis = axis_of([*values, 0.0] if is_change else values, margin=_MARGIN)
+    return DotsPlot(
+        marks=tuple(_placed(dot, axis) for dot in kept),
+        ticks=axis.marked(tick_text),
+        zero=axis.at(0.0) if is_change else None,
+    )
+
+
+def _placed(dot: Dot, axis: Axis) -> DotMark:
+    ends = (dot.value if math.isnan(end) else end for end in (dot.low, dot.high))
+    low, high = (axis.at(end) for end in ends)
+    return DotMark(dot=dot, at=axis.at(dot.value), low=low, high=high)
+
+
+_DENSE_FROM = 24
+"""Labels from which cells are without numbers, and their columns' names upright."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatCell:
+    """A count of a row's label and a column's."""
+
+    count: int
+    strength: int
+    """Of its colour, in percent."""
+    title: str
+    is_own: bool
+    """Whether row and column have the same label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatTable:
+    """What the macro `heat` draws."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    """Label to its cells, one a column."""
+    is_dense: bool
+
+
+def heat_table(
+    counts: Sequence[Sequence[int]], labels: Sequence[str], others: Sequence[str] = ("other",)
+) -> HeatTable:
+    """Lays out counts; what is frequent in its row is strong, and what is rare can still be seen.
+
+    Args:
+        counts: (L, L + O), a row for what it is, a column for what it was taken for.
+        labels: (L,), of the rows and of the first L columns.
+        others: (O,), of the further columns.
+
+    Example:
+        >>> table = heat_table([[9, 1, 0], [0, 2, 2]], ["tower", "lake"])
+        >>> [cell.strength for cell in table.rows[1][1]]
+        [0, 71, 71]
+        >>> table.rows[0][1][1].title
+        'tower: 1 of 10 are lake'
+    """
+    columns = (*labels, *others)
+    is_dense = len(labels) >= _DENSE_FROM
+    rows = []
+    for place, label in enumerate(labels):
+        total = sum(counts[place])
+        cells = tuple(
+            HeatCell(
+                count=count,
+                strength=round(100 * math.sqrt(count / total)) if total else 0,
+                title=f"{label}: {count:,} of {total:,} are {column}" if count else "",
+                is_own=at == place,
+            )
+            for at, (column, count) in enumerate(zip(columns, counts[place], strict=True))
+        )
+        rows.append((label, cells))
+    return HeatTable(columns=columns, rows=tuple(rows), is_dense=is_dense)
+
 
 SIDE = 1000
 """Units of a path, both ways: the page stretches it to its width."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from hgld.metrics.arguments import check_integers, check_tensors
-from hgld.training.data.loading import seed_of
+from hgld.training.data.images import seed_of
 
 
 class LandmarkSampler(Sampler[list[int]]):

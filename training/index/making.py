@@ -26,8 +26,7 @@ from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, PictureError
-from hgld.training.data.images import EvalImages
-from hgld.training.data.loading import load_batches
+from hgld.training.data.images import EvalImages, load_batches
 from hgld.training.index.embeddings import model_digest
 from hgld.training.index.folder import (
     ARRAY_FILE,
@@ -35,10 +34,16 @@ from hgld.training.index.folder import (
     NOT_EMBEDDED,
     IndexConfig,
     IndexOrigin,
+    PictureSource,
 )
-from hgld.training.index.listing import PictureSource
-from hgld.training.model import devices
-from hgld.training.model.saved import load_model
+from hgld.training.model.embed import (
+    autocast,
+    choose_device,
+    enough_memory,
+    kept_memory,
+    place_model,
+)
+from hgld.training.model.embedding import load_model
 
 SHARD_PICTURES = 4096
 """Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""
@@ -112,7 +117,7 @@ class PictureEmbedder:
             DamagedError: a file of the model changed since it was written.
         """
         self._config, self._source = config, source
-        self._place = devices.choose_device(config.device)
+        self._place = choose_device(config.device)
         model = load_model(run)
         self.origin = IndexOrigin(
             source=str(source.folder),
@@ -124,8 +129,8 @@ class PictureEmbedder:
             numbers=config.numbers,
             dimensions=model.embedding_dim,
         )
-        with devices.enough_memory(self._place, config.batch_size, self.origin.image_size):
-            self._model = devices.place_model(model, self._place).eval()
+        with enough_memory(self._place, config.batch_size, self.origin.image_size):
+            self._model = place_model(model, self._place).eval()
 
     def __call__(self, rows: pa.Table, advance: Advance | None = None) -> pa.Table:
         """Embeds pictures, in their order.
@@ -148,9 +153,9 @@ class PictureEmbedder:
         facts: list[tuple[str, str, str]] = []
         with (
             torch.inference_mode(),
-            devices.enough_memory(self._place, batch_size, size),
-            devices.kept_memory(self._place),
-            devices.autocast(self._place, self._config.precision),
+            enough_memory(self._place, batch_size, size),
+            kept_memory(self._place),
+            autocast(self._place, self._config.precision),
         ):
             for pixels, *words in load_batches(pictures, batch_size=batch_size, workers=workers):
                 vectors.append(self._model(pixels.to(self._place)).float().cpu().numpy())

@@ -9,7 +9,7 @@ import re
 import pyarrow as pa
 
 from hgld.benchmarks.labels.agreement.findings import Comparison, Estimate, LevelAgreement
-from hgld.plots.heat import HeatTable, heat_table
+from hgld.plots.chart import HeatTable, heat_table
 from hgld.plots.pages import page_template, percent
 from hgld.scrape.wikimedia.titles import category_name
 

@@ -14,8 +14,7 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
-from hgld.training.model.embedding import build_model
-from hgld.training.model.saved import save_model
+from hgld.training.model.embedding import build_model, save_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 
 

@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.plots.axes import axis_of, log_axis_of
-from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
-from hgld.plots.dots import Dot, dots_plot
+from hgld.plots.chart import (
+    Chart,
+    Dot,
+    Drawing,
+    Line,
+    axis_of,
+    dots_plot,
+    draw,
+    figure,
+    log_axis_of,
+    moving_mean,
+    thinned,
+)
 from hgld.plots.pages import number
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)

@@ -19,8 +19,7 @@ from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import build_model
-from hgld.training.model.saved import load_model
+from hgld.training.model.embedding import build_model, load_model
 from hgld.training.run.loop import run_train
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import (

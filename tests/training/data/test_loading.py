@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hgld.errors import InputError
-from hgld.training.data.loading import (
+from hgld.training.data.images import (
     RunPlace,
     load_batches,
     run_batches,

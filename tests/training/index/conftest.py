@@ -8,11 +8,9 @@ import pytest
 from PIL import Image
 
 from hgld.training.index import making
-from hgld.training.index.folder import IndexConfig
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.folder import IndexConfig, PictureSource
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model
-from hgld.training.model.saved import save_model
+from hgld.training.model.embedding import build_model, save_model
 
 QUICK = IndexConfig(workers=0, batch_size=3, device="cpu")
 TINY_MODEL = ModelConfig(

@@ -12,14 +12,17 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.metrics import similarity
 from hgld.tables import ANNOTATIONS
-from hgld.training.index import finding
 from hgld.training.index import search as search_module
-from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, search_pictures
-from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.folder import EmbeddedIndex, PictureSource, read_embedded_index
 from hgld.training.index.making import make_index
-from hgld.training.index.page import search_page
-from hgld.training.index.search import top_k
+from hgld.training.index.search import (
+    LEVEL_TITLES,
+    labels_of,
+    nearest_in,
+    search_page,
+    search_pictures,
+    top_k,
+)
 from tests.training.index.conftest import QUICK, write_tiny_run
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
 from tests.worlds.plain import metrics as plain
@@ -47,7 +50,7 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
     array = np.array(index.vectors())
     array[7] = array[2]  # of equal ones the first comes first
     np.save(index.folder / "embeddings.npy", array)
-    monkeypatch.setattr(finding, "_CHUNK_BYTES", rows * 8 * 4)
+    monkeypatch.setattr(search_module, "_CHUNK_BYTES", rows * 8 * 4)
     queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     queries[0] = torch.from_numpy(array[2])
     found, expected = nearest_in(index, queries, 4), top_k(queries, torch.from_numpy(array), 4)

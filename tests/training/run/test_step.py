@@ -23,9 +23,8 @@ from hgld.training.methods import (
     TrainingMethod,
     Triplet,
 )
-from hgld.training.run.loss import MethodLoss, landmark_labels
-from hgld.training.run.state import RunState, start_run
-from hgld.training.run.step import learning_rate, take_step
+from hgld.training.run.loop import learning_rate, take_step
+from hgld.training.run.state import MethodLoss, RunState, landmark_labels, start_run
 from tests.worlds import training_runs
 
 LABELS = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 1, 1], [3, 2, 1]]).repeat_interleave(2, dim=0)

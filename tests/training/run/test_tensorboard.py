@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("tensorboard", reason="needs `pip install 'hgld[tensorboard]'`")
 
-from hgld.training.watching.tensorboard import TensorBoardLog
-from tests.training.watching.curves import Log, good_log
+from hgld.training.run.watch import TensorBoardLog
+from tests.training.run.curves import Log, good_log
 
 
 def reader(folder: Path) -> Any:  # noqa: ANN401 - of TensorBoard, without types

@@ -16,8 +16,9 @@ from hgld.metrics import average_precision, hierarchical_average_precision, shar
 from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
-from hgld.training.watching.held_out import hold_out_landmarks, images_at
-from hgld.training.watching.validation import (
+from hgld.training.run.validation import (
+    hold_out_landmarks,
+    images_at,
     mean_similarity,
     measure_embeddings,
     measure_images,

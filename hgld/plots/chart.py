@@ -13,6 +13,25 @@ _STEPS = (1, 2, 2.5, 5, 10)
 _MOST_TICKS = 5
 _LOG_RATIO = 30.0
 """From the lowest to the highest value: beyond it, half of a linear plot is nearly empty."""
+_MARGIN = 3.0
+"""In percent of the axis: half a mark on a narrow screen."""
+_DENSE_FROM = 24
+"""Labels from which cells are without numbers, and their columns' names upright."""
+SIDE = 1000
+"""Units of a path, both ways: the page stretches it to its width."""
+_COLUMNS = 480
+"""Of a plot: about its pixels in one of two columns on a desk."""
+_SMOOTHED_FROM = 60
+"""Values; of fewer, each is seen as it is."""
+_WINDOWS = 40
+"""Of a moving mean, in a curve's length."""
+_LEAST_WINDOW = 5
+_DOTTED = 40
+"""Points of a curve at most that are marked one by one."""
+_ROWS = 24
+"""Of the table that stands for a plot."""
+Line = tuple[Sequence[float], Sequence[float]]
+"""x, in its order, and y, NaN where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +86,8 @@ def axis_of(
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         spread = abs(low) / 10 or 0.1
         low, high = low - spread, high + spread
-    step = _round_step(high - low)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    every = (_round(number * step) for number in range(first, last + 1))
     least, most = limits or (-math.inf, math.inf)
-    ticks = tuple(tick for tick in every if least <= tick <= most)
+    ticks = tuple(tick for tick in _round_ticks(low, high) if least <= tick <= most)
     return Axis(low=ticks[0], high=ticks[-1], ticks=ticks, margin=margin)
 
 
@@ -82,9 +98,7 @@ def axis_between(low: float, high: float) -> Axis:
         >>> axis_between(0, 1234).ticks
         (0.0, 250.0, 500.0, 750.0, 1000.0)
     """
-    step = _round_step(high - low)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    ticks = tuple(_round(number * step) for number in range(first, last + 1))
+    ticks = tuple(tick for tick in _round_ticks(low, high) if low <= tick <= high)
     return Axis(low=low, high=high, ticks=ticks)
 
 
@@ -109,19 +123,14 @@ def log_axis_of(values: Iterable[float]) -> Axis | None:
     return Axis(low=low, high=high, ticks=ticks, is_log=True)
 
 
-def _round_step(span: float) -> float:
-    """Returns the least of 1, 2, 2.5 and 5 times a power of ten that gives few enough ticks."""
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Returns a few values around a range, at steps of 1, 2, 2.5 or 5 times a power of ten."""
+    span = high - low
     power = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
-    return next(one * power for one in _STEPS if span / (one * power) <= _MOST_TICKS + 1e-9)
-
-
-def _round(tick: float) -> float:
-    """Returns a tick without the last digits, in which 3 times 0.1 is not 0.3."""
-    return float(f"{tick:.12g}")
-
-
-_MARGIN = 3.0
-"""In percent of the axis: half a mark on a narrow screen."""
+    step = next(one * power for one in _STEPS if span / (one * power) <= _MOST_TICKS + 1e-9)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # Without the last digits, in which 3 times 0.1 is not 0.3.
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,10 +205,6 @@ def _placed(dot: Dot, axis: Axis) -> DotMark:
     return DotMark(dot=dot, at=axis.at(dot.value), low=low, high=high)
 
 
-_DENSE_FROM = 24
-"""Labels from which cells are without numbers, and their columns' names upright."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatCell:
     """A count of a row's label and a column's."""
@@ -257,24 +262,6 @@ def heat_table(
     return HeatTable(columns=columns, rows=tuple(rows), is_dense=is_dense)
 
 
-SIDE = 1000
-"""Units of a path, both ways: the page stretches it to its width."""
-_COLUMNS = 480
-"""Of a plot: about its pixels in one of two columns on a desk."""
-_SMOOTHED_FROM = 60
-"""Values; of fewer, each is seen as it is."""
-_WINDOWS = 40
-"""Of a moving mean, in a curve's length."""
-_LEAST_WINDOW = 5
-_DOTTED = 40
-"""Points of a curve at most that are marked one by one."""
-_ROWS = 24
-"""Of the table that stands for a plot."""
-
-Line = tuple[Sequence[float], Sequence[float]]
-"""x, in its order, and y, NaN where there is none."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """What to draw."""
@@ -286,7 +273,6 @@ class Chart:
     """What it is, in a sentence or less."""
     x_title: str = ""
     y_title: str = ""
-    x_text: Callable[[float], str] = number
     y_text: Callable[[float], str] = number
     x_end: float | None = None
     """The right end, so that several charts stand under one another; None: the last x."""
@@ -355,7 +341,9 @@ def draw(chart: Chart) -> Drawing:
     if not ys:
         raise ValueError(f"lines must have a finite value, got none for {chart.title!r}; leave out")
     y_axis = log_axis_of(ys) if chart.may_be_log else None
-    axes = (_x_axis(chart), y_axis or axis_of(ys, limits=chart.y_limits))
+    xs = [x for at, _ in chart.lines.values() for x in at]
+    x_axis = axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
+    axes = (x_axis, y_axis or axis_of(ys, limits=chart.y_limits))
     lengths = (len(values) for _, values in chart.lines.values())
     longest = max((length for length in lengths if length >= _SMOOTHED_FROM), default=0)
     window = max(longest // _WINDOWS, _LEAST_WINDOW) | 1 if chart.is_noisy and longest else 0
@@ -363,7 +351,7 @@ def draw(chart: Chart) -> Drawing:
     return Drawing(
         chart=chart,
         is_log=axes[1].is_log,
-        x_ticks=axes[0].marked(chart.x_text),
+        x_ticks=axes[0].marked(number),
         y_ticks=axes[1].marked(chart.y_text),
         x_mark=None if chart.x_mark is None else axes[0].at(chart.x_mark),
         y_mark=None if chart.y_mark is None else axes[1].at(chart.y_mark),
@@ -442,11 +430,6 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     return found
 
 
-def _x_axis(chart: Chart) -> Axis:
-    xs = [x for line in chart.lines.values() for x in line[0]]
-    return axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
-
-
 def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: int) -> DrawnLine:
     xs, ys = chart.lines[name]
     finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
@@ -486,6 +469,5 @@ def _rows(chart: Chart) -> list[tuple[str, list[str]]]:
     xs = sorted({x for line in lines for x in line})
     chosen = xs[:: -math.ceil(len(xs) / _ROWS)][::-1]
     return [
-        (chart.x_text(x), [chart.y_text(line[x]) if x in line else "" for line in lines])
-        for x in chosen
+        (number(x), [chart.y_text(line[x]) if x in line else "" for line in lines]) for x in chosen
     ]

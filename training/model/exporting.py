@@ -4,10 +4,12 @@ Programs without torch run ONNX; it is compared with torch before it is kept. Th
 model is, what it was trained on, what it reached and how to load it.
 """
 
+import dataclasses
 import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +18,16 @@ from torch import Tensor
 
 from hgld.engine.progress import progress
 from hgld.errors import InputError, how_to_install
+from hgld.plots.pages import page_template
 from hgld.training.model.config import first_line
 from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.run.lines import training_curves
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "embeddings"
 LARGEST_DIFFERENCE = 1e-4
 """Of a number of an embedding from torch's; above it a model is not kept. Rounding gives 2e-6."""
 
-_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _MOST_IMAGES = 65_536
 _BATCHES = (1, 5)
 """Images of the batches that are compared: others than the one that was traced."""
@@ -52,7 +55,12 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
             gives something else than the model.
         OSError: there is no room, or the file system refuses.
     """
-    onnx = _packages()["onnx"]
+    try:
+        onnx, *_ = map(import_module, ("onnx", "onnxruntime", "onnxscript"))
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"an export to ONNX needs the package {error.name!r}: {how_to_install('export')}"
+        ) from error
     with progress("export: trace, write, compare", 3) as advance:
         proto = _traced(model.eval())
         advance(1)
@@ -74,22 +82,6 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
             f"of onnxscript or onnxruntime, and rerun"
         )
     return difference
-
-
-def _packages() -> dict[str, Any]:
-    """Returns the packages that are needed, by name.
-
-    Raises:
-        InputError: one is not installed.
-    """
-    import importlib
-
-    try:
-        return {name: importlib.import_module(name) for name in _PACKAGES}
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"an export to ONNX needs the package {error.name!r}: {how_to_install('export')}"
-        ) from error
 
 
 def _traced(model: EmbeddingModel) -> Any:  # noqa: ANN401 - a message of protocol buffers
@@ -132,11 +124,7 @@ def _difference(model: EmbeddingModel, path: Path, count: int) -> float:
     """Returns the largest difference of a number, on a batch of so many pictures."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     images = _pictures(count, model.image_size)
     (found,) = session.run([OUTPUT_NAME], {INPUT_NAME: images.numpy()})
     with torch.inference_mode():
@@ -185,26 +173,9 @@ class ModelCard:
 
 def model_card_text(card: ModelCard) -> str:
     """Returns a card as Markdown, with the head that the Hugging Face hub reads."""
-    model = card.model
-    config = model["model"]
-    head = [
-        "---",
-        "library_name: hgld",
-        "pipeline_tag: image-feature-extraction",
-        "license: other",
-        "tags: [image-retrieval, landmarks, hierarchical-retrieval]",
-        "---",
-    ]
-    parts = [
-        "\n".join(head),
-        f"# {card.run}\n\n{_summary(model, config)}",
-        f"## Use\n\n{_use(model)}",
-        f"## Trained on\n\n{_data(card)}",
-        f"## Recipe\n\n{_recipe(card)}",
-        f"## Reached\n\n{_reached(card)}",
-        f"## Licence\n\n{_LICENCE}",
-    ]
-    return "\n\n".join(parts) + "\n"
+    template = page_template("hgld.training.model", "card.md.j2", cell=_cell)
+    values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
+    return template.render(values, config=card.model["model"]) + "\n"
 
 
 def training_hours(log: Iterable[str], batch_size: int) -> float | None:
@@ -223,92 +194,17 @@ def training_hours(log: Iterable[str], batch_size: int) -> float | None:
         >>> training_hours(lines, 72)  # 50 steps in 360 s, and 50 in 180 s
         0.15
     """
-    seconds, done = 0.0, 0
     try:
-        for line in log:
-            values = json.loads(line)
-            if "images_per_s" in values:  # other lines tell of something else than steps
-                seconds += (values["step"] - done) * batch_size / values["images_per_s"]
-                done = values["step"]
+        steps, rates = training_curves([json.loads(line) for line in log])["images_per_s"]
+        taken = zip([0, *steps], steps, rates, strict=False)
+        seconds = [(step - before) * batch_size / rate for before, step, rate in taken]
     except (ValueError, TypeError, LookupError, ZeroDivisionError):
         return None
-    return seconds / 3600 if done else None
-
-
-_LICENCE = """\
-The weights were learned from photographs, each of which has a licence of its own
-(`credits-*.parquet` of the labels' release names their makers), and start from weights that
-somebody else may have published under theirs. Which terms follow for these weights is for whoever
-passes them on to say; hgld, which made them, is under Apache-2.0."""
-
-
-def _summary(model: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    width, size = model["embedding_dim"], model["image_size"]
-    match config.get("scales"):
-        case [_, _, *_] as scales:
-            seen = (
-                f", which it sees at {' and '.join(f'{one:g}' for one in scales)} times that size"
-            )
-        case _:
-            seen = ""
-    return (
-        f"An image of a landmark to a unit vector of {width} numbers: the nearer two are, the "
-        f"likelier they are of one landmark, or else of one kind of landmark. Backbone "
-        f"`{config['backbone']}`, images of {size} x {size} pixels{seen}: of a picture, the middle "
-        f"square of {config['crop_pct']} of the shorter side."
-    )
-
-
-def _use(model: Mapping[str, Any]) -> str:
-    size = model["image_size"]
-    return f"""\
-```python
-import hgld
-
-model = hgld.load_model("the folder of this file")
-print(hgld.embed_images(model, ["picture.jpg"]).shape)  # (1, {model["embedding_dim"]})
-```
-
-`model.safetensors` (SHA-256 `{model["weights_sha256"]}`) and
-`config.json` are all it needs; nothing in them is run as code. A `model.onnx` beside them does
-without torch: it takes `images`, uint8 (N, 3, {size}, {size}) from 0 to 255, RGB, and gives
-`embeddings`, float32 (N, {model["embedding_dim"]})."""
-
-
-def _data(card: ModelCard) -> str:
-    if not card.data:
-        return "Not known here: no training that ended in this build wrote these weights."
-    release = (
-        f"The labels of release {card.release}."
-        if card.release
-        else "The labels are of no release that is known here."
-    )
-    return f"{release}\n\n{_table(('table', 'SHA-256 of its rows'), card.data.items())}"
-
-
-def _recipe(card: ModelCard) -> str:
-    if not card.settings:
-        return _table(("setting", "value"), card.model["model"].items())
-    hours = "not known" if card.hours is None else f"{card.hours:.3g} hours"
-    took = f"Ended {card.finished_at}. Time of its steps: {hours}."
-    return f"{took}\n\n{_table(('setting', 'value'), card.settings.items())}"
-
-
-def _reached(card: ModelCard) -> str:
-    if not card.measured:
-        return "No benchmark has measured this model yet: `hgld benchmark` does."
-    table = _table(("%", "before training", "after"), card.measured, code=False)
-    return f"{card.measured_on}\n\n{table}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, code: bool = True) -> str:
-    """Returns a table of Markdown; what stands in it is shown as it is."""
-    lines = [head, ["---"] * len(head)]
-    lines += [[_cell(value, code=code) for value in row] for row in rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return sum(seconds) / 3600
 
 
 def _cell(value: object, *, code: bool) -> str:
+    """Returns a cell of a table of Markdown; what stands in it is shown as it is."""
     text = " ".join(str(value).split()).replace("|", "\\|").replace("`", "'")
     # Where a person's files lie is nobody's business.
     text = Path(text).name if Path(text).is_absolute() else text

@@ -8,13 +8,11 @@ hgld.toml; `--set` states others. Where one process ends, torchrun ends all.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import logging
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,11 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         config = _settings(given.root, given.config, given.set)
-        with joined_by_torchrun(config) as (config, ranks):
-            if ranks.rank == 0:
-                run_train(Workspace(given.root), config, ranks)
-            else:
-                follow(given.root, config, ranks)
+        _train_together(given.root, config)
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -72,15 +66,8 @@ def _settings(root: Path, path: Path | None, lines: list[str]) -> TrainConfig:
     return from_mapping(TrainConfig, over_recipe(section), where="[train]")
 
 
-@contextlib.contextmanager
-def joined_by_torchrun(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks]]:
-    """Joins the processes that `torchrun` has started, and leaves them at the end of the block.
-
-    Args:
-        config: of the run.
-
-    Yields:
-        The settings of this process, with its device, and which of them it is.
+def _train_together(root: Path, config: TrainConfig) -> None:
+    """Joins the processes that `torchrun` has started, and trains as one of them.
 
     Raises:
         InputError: torchrun did not start this process.
@@ -97,7 +84,10 @@ def joined_by_torchrun(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks
         config = dataclasses.replace(config, device=f"cuda:{local}")
     distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield config, Ranks(rank, count)
+        if rank == 0:
+            run_train(Workspace(root), config, Ranks(rank, count))
+        else:
+            follow(root, config, Ranks(rank, count))
     finally:
         distributed.destroy_process_group()
 

@@ -18,7 +18,6 @@ Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
 ExportTarget = Literal["onnx", "card"]
 
-_LONGEST_NAME = 100
 _ABOVE_ZERO = (
     *("epochs", "batch_size", "samples_per_landmark", "log_every_steps", "checkpoint_every_s"),
     *("learning_rate", "layer_decay", "gradient_clip", "images_at_once", "min_crop"),
@@ -113,16 +112,7 @@ class TrainConfig(ModelConfig):
         for field, (least, most) in _RANGES.items():
             require_range(field, getattr(self, field), least, most)
         _ = self.label_choice  # which refuses what chooses nothing
-        if self.batch_size % self.samples_per_landmark:
-            raise ValueError(
-                f"batch_size must be a multiple of samples_per_landmark "
-                f"({self.samples_per_landmark}), got {self.batch_size}"
-            )
-        if self.max_per_landmark < self.samples_per_landmark:
-            raise ValueError(
-                f"max_per_landmark must be at least samples_per_landmark "
-                f"({self.samples_per_landmark}), got {self.max_per_landmark}"
-            )
+        require_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if not self.validation_share and self.keep == "best":
             raise ValueError('keep = "best" needs held-out landmarks; set validation_share to 0.1')
 
@@ -168,17 +158,35 @@ def train_stage(name: str, labels: LabelOrigin = "classes") -> Stage:
     )
 
 
+def require_groups(batch_size: int, samples: int, most: int, rank: int = 0, ranks: int = 1) -> None:
+    """Refuses batches that are no whole groups of images of one landmark, in each process.
+
+    Raises:
+        ValueError: such settings; the text names them.
+    """
+    if not 0 <= rank < ranks:
+        raise ValueError(f"rank must be from 0 to world_size - 1, got {rank} of {ranks}")
+    if samples < 1 or batch_size < 1 or batch_size % (samples * ranks):
+        raise ValueError(
+            f"batch_size must be a multiple of samples_per_landmark x world_size "
+            f"({samples} x {ranks}), so that each process has whole groups; got {batch_size}"
+        )
+    if most < samples:
+        raise ValueError(
+            f"max_per_landmark must be at least samples_per_landmark ({samples}), got {most}"
+        )
+
+
 def require_run_name(field: str, name: str) -> None:
     """Refuses what is no name of a run.
 
     Raises:
         ValueError: it cannot be that of a folder in runs/.
     """
-    is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)
-    if not is_name or len(name) > _LONGEST_NAME:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
-            f"{field} must be a name of letters, digits, dots, dashes and underscores, at most "
-            f"{_LONGEST_NAME}, got {name!r}; it becomes a folder"
+            f"{field} must be a name of at most 100 letters, digits, dots, dashes and underscores, "
+            f"got {name!r}; it becomes a folder"
         )
 
 

@@ -17,8 +17,8 @@ _MARGIN = 3.0
 """In percent of the axis: half a mark on a narrow screen."""
 _DENSE_FROM = 24
 """Labels from which cells are without numbers, and their columns' names upright."""
-SIDE = 1000
-"""Units of a path, both ways: the page stretches it to its width."""
+_SCALE = 10
+"""Units of a path for each percent, both ways: the page stretches it to its width."""
 _COLUMNS = 480
 """Of a plot: about its pixels in one of two columns on a desk."""
 _SMOOTHED_FROM = 60
@@ -452,11 +452,10 @@ def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: 
 
 def _path(line: Line, axes: tuple[Axis, Axis]) -> str:
     x_axis, y_axis = axes
-    scale = SIDE / 100
     parts = []
     for xs, ys in thinned(line, x_end=x_axis.high):
         places = [
-            f"{scale * x_axis.at(x):.4g} {scale * (100 - y_axis.at(y)):.4g}"
+            f"{_SCALE * x_axis.at(x):.4g} {_SCALE * (100 - y_axis.at(y)):.4g}"
             for x, y in zip(xs, ys, strict=True)
         ]
         parts.append("M" + "L".join(places))

@@ -91,7 +91,8 @@ def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> 
     """Writes a model as a run of training would, its weights moved off their start."""
     import torch
 
-    from hgld.training.model.embedding import build_model, save_model
+    from hgld.training.model.embedding import build_model
+    from tests.worlds.training_runs import save_model
 
     model = build_model(dataclasses.replace(MODEL, embedding_dim=8), seed=seed)
     generator = torch.Generator().manual_seed(seed)

@@ -33,6 +33,14 @@ _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
 # A tenth of a core that others want too. At 19 a loop on two free cores gains some percent more;
 # beside two other programs, which then leave it nothing, it took three times as long.
 _NICENESS = 10
+# A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
+# 1600 x 1200 pixels become at 224 px then differs by 0.3 of 255 in the mean and 3 at most, in two
+# thirds of the time. Without the factor it is 0.7 and 10, in half of the time.
+_SPARE = 2
+_HUE_SHARE = 0.25
+"""Of the jitter of brightness, contrast and saturation: a hue that turns makes other things."""
+AnyImage = str | Path | Image.Image | PictureFile
+"""What is read as an image: a file, one of a build as it was recorded, or one of Pillow's."""
 
 
 class RunPlace(NamedTuple):
@@ -160,17 +168,6 @@ def random_numbers(stream: str) -> Iterator[None]:
 def seed_of(stream: str) -> int:
     """Returns a seed of 63 bits for a named stream, the same on every machine."""
     return int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big") >> 1
-
-
-# A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
-# 1600 x 1200 pixels become at 224 px then differs by 0.3 of 255 in the mean and 3 at most, in two
-# thirds of the time. Without the factor it is 0.7 and 10, in half of the time.
-_SPARE = 2
-_HUE_SHARE = 0.25
-"""Of the jitter of brightness, contrast and saturation: a hue that turns makes other things."""
-
-AnyImage = str | Path | Image.Image | PictureFile
-"""What is read as an image: a file, one of a build as it was recorded, or one of Pillow's."""
 
 
 def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.Image:

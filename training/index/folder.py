@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, setting
@@ -46,6 +45,24 @@ LISTING_SCHEMA = pa.schema(
         pa.field("error", pa.string()),  # why it cannot be embedded; null: nothing known yet
     ]
 )
+ARRAY_FILE = "embeddings.npy"
+INDEX_STAGE = "index"
+INDEX_VERSION = 1
+"""To be raised when the same picture becomes another embedding."""
+_PREFIX = "index-"
+NOT_EMBEDDED = Dataset(
+    path="not-embedded.parquet",
+    stage=INDEX_STAGE,
+    schema=pa.schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("path", pa.string()),  # as in the listing
+            pa.field("status", pa.string(), nullable=False),  # bad | failed
+            pa.field("error", pa.string(), nullable=False),
+        ]
+    ),
+)
+"""The pictures of an index that have no embedding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +105,7 @@ class PictureSource:
         if not self.folder.is_dir():
             what = f"--images must be a folder of pictures, got {self.folder}"
             raise InputError(f"{what}; check the path")
-        columns = [list(column) for column in zip(*_pictures_in(self.folder), strict=True)]
-        table = pa.table(columns or [[]] * 5, [*LISTING_SCHEMA.names[:4], "error"])
-        none = pa.nulls(len(table), pa.string())
-        return table.append_column("sha256", none).select(LISTING_SCHEMA.names).cast(LISTING_SCHEMA)
+        return pa.Table.from_pylist(list(_pictures_in(self.folder)), LISTING_SCHEMA)
 
     def _of_split(self) -> pa.Table:
         columns = ["image_id", "path", "size_bytes", "sha256", "status", "error"]
@@ -113,10 +127,9 @@ def picture_source(workspace: Workspace, images: Path | None, split: str | None)
         InputError: neither is given, or both, or there is no such split.
     """
     if (images is None) == (split is None):
-        what = "only one of the two can be" if images is not None else "what to embed must be"
         raise InputError(
-            f"{what} given: --images FOLDER for the pictures of a folder, or --split train, index "
-            f"or test for those of {workspace.root}"
+            f"what to embed must be given by one of two: --images FOLDER for the pictures of a "
+            f"folder, or --split train, index or test for those of {workspace.root}"
         )
     if images is not None:
         return PictureSource(folder=images.resolve())
@@ -125,10 +138,7 @@ def picture_source(workspace: Workspace, images: Path | None, split: str | None)
     return PictureSource(folder=workspace.root.resolve(), split=split)
 
 
-_Row = tuple[str, str | None, int | None, int | None, str | None]
-
-
-def _pictures_in(folder: Path) -> Iterator[_Row]:
+def _pictures_in(folder: Path) -> Iterator[dict[str, object]]:
     """Yields the pictures under a folder, also in linked folders, without hidden ones."""
     seen: set[tuple[int, int]] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -144,38 +154,18 @@ def _pictures_in(folder: Path) -> Iterator[_Row]:
                 yield _row(f"{place}/{name}", folder)
 
 
-def _row(path: str, folder: Path) -> _Row:
-    """Returns image id, path, size, time and error of a picture in a folder."""
+def _row(path: str, folder: Path) -> dict[str, object]:
+    """Returns what is known of a picture in a folder, by columns of the listing."""
     relative = os.path.relpath(path, folder)
     name = relative.encode("utf-8", "backslashreplace").decode()
     if name != relative:
-        return name, None, None, None, "has a name that is not UTF-8; rename it"
+        return {"image_id": name, "error": "has a name that is not UTF-8; rename it"}
     try:
         found = os.stat(path)  # noqa: PTH116 - of millions
     except OSError as error:  # such as a link that leads nowhere
-        return name, None, None, None, f"cannot be read: {error.strerror}"
-    return name, name, found.st_size, found.st_mtime_ns, None
-
-
-ARRAY_FILE = "embeddings.npy"
-INDEX_STAGE = "index"
-INDEX_VERSION = 1
-"""To be raised when the same picture becomes another embedding."""
-_PREFIX = "index-"
-
-NOT_EMBEDDED = Dataset(
-    path="not-embedded.parquet",
-    stage=INDEX_STAGE,
-    schema=pa.schema(
-        [
-            pa.field("image_id", pa.string(), nullable=False),
-            pa.field("path", pa.string()),  # as in the listing
-            pa.field("status", pa.string(), nullable=False),  # bad | failed
-            pa.field("error", pa.string(), nullable=False),
-        ]
-    ),
-)
-"""The pictures of an index that have no embedding."""
+        return {"image_id": name, "error": f"cannot be read: {error.strerror}"}
+    size, time = found.st_size, found.st_mtime_ns
+    return {"image_id": name, "path": name, "size_bytes": size, "modified_ns": time}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +182,7 @@ class IndexConfig:
         """Refuses what could only fail later."""
         check_settings(self)
         require_whole_number("batch_size", self.batch_size)
-        require_whole_number("workers", self.workers, or_zero=True)
+        require_whole_number("workers", self.workers, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,37 +273,29 @@ class EmbeddedIndex:
         Raises:
             DamagedError: a shard is missing, or has other rows.
         """
+        import pyarrow.dataset as pads  # takes twice as long as pyarrow itself
+
         shards = sorted(self.origin.rows().own(self.manifest.records))
-        found: dict[int, tuple[str, str]] = {}
-        start = 0
+        places = sorted(positions)
         try:
-            for path in (self.folder / name for name in shards):
-                stop = start + pq.read_metadata(path).num_rows
-                if here := [place for place in positions if start <= place < stop]:
-                    rows = pq.read_table(path, columns=["image_id", "path"], partitioning=None)
-                    names = zip(
-                        *(rows[name].to_pylist() for name in rows.column_names), strict=True
-                    )
-                    named = dict(enumerate(names, start))
-                    found |= {place: named[place] for place in here}
-                start = stop
+            rows = pads.dataset([str(self.folder / name) for name in shards])
+            count = rows.count_rows()
+            found = rows.take(pa.array(places), columns=["image_id", "path"])
         except (OSError, pa.ArrowException) as error:
-            raise DamagedError(f"{path} is damaged ({error}); {self.again()}") from error
-        if start != len(self):
-            what = f"{self.folder} has {start:,} rows for {len(self):,} embeddings"
+            raise DamagedError(f"{self.folder} is damaged ({error}); {self.again()}") from error
+        if count != len(self):
+            what = f"{self.folder} has {count:,} rows for {len(self):,} embeddings"
             raise DamagedError(f"{what}; {self.again()}")
-        return found
+        names = zip(*(column.to_pylist() for column in found.columns), strict=True)
+        return dict(zip(places, names, strict=True))
 
     def again(self) -> str:
         """Returns the command that makes the index again in the same way."""
-        origin, defaults = self.origin, IndexConfig()
-        words = ["hgld", "index"]
-        words += ["--split", origin.split, "--root"] if origin.split else ["--images"]
+        origin = self.origin
+        words = ["--split", origin.split, "--root"] if origin.split else ["--images"]
         words += [origin.source, "--run", origin.run, "--out", str(self.folder)]
-        for name in ("precision", "numbers"):
-            if getattr(origin, name) != getattr(defaults, name):
-                words += [f"--{name}", getattr(origin, name)]
-        return f"run `{shlex.join(words)}`"
+        words += ["--precision", origin.precision, "--numbers", origin.numbers]
+        return f"run `hgld index {shlex.join(words)}`"
 
 
 def read_embedded_index(folder: Path) -> EmbeddedIndex:

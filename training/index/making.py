@@ -27,7 +27,6 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, PictureError
 from hgld.training.data.images import EvalImages, load_batches
-from hgld.training.index.embeddings import model_digest
 from hgld.training.index.folder import (
     ARRAY_FILE,
     INDEX_STAGE,
@@ -36,14 +35,8 @@ from hgld.training.index.folder import (
     IndexOrigin,
     PictureSource,
 )
-from hgld.training.model.embed import (
-    autocast,
-    choose_device,
-    enough_memory,
-    kept_memory,
-    place_model,
-)
-from hgld.training.model.embedding import load_model
+from hgld.training.model.embed import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.embedding import load_model, model_digest
 
 SHARD_PICTURES = 4096
 """Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""
@@ -154,7 +147,6 @@ class PictureEmbedder:
         with (
             torch.inference_mode(),
             enough_memory(self._place, batch_size, size),
-            kept_memory(self._place),
             autocast(self._place, self._config.precision),
         ):
             for pixels, *words in load_batches(pictures, batch_size=batch_size, workers=workers):
@@ -169,14 +161,11 @@ class PictureEmbedder:
                 facts[row] = (sha256, BAD, "becomes no finite vector in this model")
         kind = self.origin.rows().schema.field("embedding").type
         numbers = pa.array(found.astype(self.origin.numbers).reshape(-1), kind.value_type)
-        columns = [pa.array(column, pa.string()) for column in zip(*facts, strict=True)]
-        columns += [pa.array([self.origin.recipe()] * len(rows))]
-        columns += [pa.FixedSizeListArray.from_arrays(numbers, type=kind)]
-        table = rows.select(["image_id", "path", "size_bytes", "modified_ns"])
-        names = ("sha256", "status", "error", "recipe", "embedding")
-        for name, column in zip(names, columns, strict=True):
-            table = table.append_column(name, column)
-        return table
+        columns = {name: rows[name] for name in ("image_id", "path", "size_bytes", "modified_ns")}
+        columns |= zip(("sha256", "status", "error"), zip(*facts, strict=True), strict=True)
+        columns["recipe"] = [self.origin.recipe()] * len(rows)
+        columns["embedding"] = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
+        return pa.table(columns)
 
 
 class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):

@@ -35,15 +35,25 @@ from hgld.metrics.similarity import (
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.pages import page_template
 from hgld.tables import ANNOTATIONS
-from hgld.training.index.embeddings import model_digest
 from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import load_model
+from hgld.training.model.embedding import load_model, model_digest
+
+logger = logging.getLogger(__name__)
 
 _MOST_ROWS = 256  # more queries at a time gain nothing
 _KEY_BYTES = 1 << 26  # for the candidates of the queries searched for at a time
 _POSITION_BITS = 32
 _LAST = torch.iinfo(torch.int64).max  # sorts behind every item
+_CHUNK_BYTES = 64 << 20
+"""Of the array, to search at a time, so that memory does not grow with the index."""
+_LEVELS = ANNOTATIONS["index"].levels
+LEVEL_TITLES = tuple(level.title for level in _LEVELS)
+"""Of the levels, finest first, for readers."""
+_CATEGORY = "Category:"
+_SIDE = 320
+"""Pixels of the longer side of a picture: sharp at the size it is shown on a dense screen."""
+_QUALITY = 78
 
 
 class Neighbours(NamedTuple):
@@ -143,16 +153,6 @@ def _keep_smallest(keys: Tensor, k: int) -> int:
     else:
         keys[:, :k] = keys.topk(k, largest=False, sorted=False).values
     return k
-
-
-logger = logging.getLogger(__name__)
-
-_CHUNK_BYTES = 64 << 20
-"""Of the array, to search at a time, so that memory does not grow with the index."""
-_LEVELS = ANNOTATIONS["index"].levels
-LEVEL_TITLES = tuple(level.title for level in _LEVELS)
-"""Of the levels, finest first, for readers."""
-_CATEGORY = "Category:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +289,7 @@ def nearest_in(index: EmbeddedIndex, queries: Tensor, k: int) -> Neighbours:
         DamagedError: the array changed since it was written.
     """
     vectors, rows = index.vectors(), max(1, _CHUNK_BYTES // (index.origin.dimensions * 4))
-    values, indices = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
+    parts = []
     with progress("search", len(index)) as advance:
         for start in range(0, len(index), rows):
             part = torch.from_numpy(vectors[start : start + rows])
@@ -298,13 +298,12 @@ def nearest_in(index: EmbeddedIndex, queries: Tensor, k: int) -> Neighbours:
             except ValueError as error:  # a value that is not finite
                 what = f"{index.folder} is damaged ({error})"
                 raise DamagedError(f"{what}; {index.again()}") from error
-            values = torch.cat([values, found.values], dim=1)
-            indices = torch.cat([indices, found.indices + start], dim=1)
-            # Stable: of equal ones the first of the index stays first.
-            values, order = values.sort(dim=1, descending=True, stable=True)
-            values, indices = values[:, :k], indices.gather(1, order[:, :k])
+            parts.append((found.values, found.indices + start))
             advance(len(part))
-    return Neighbours(values, indices)
+    values, indices = (torch.cat(each, dim=1) for each in zip(*parts, strict=True))
+    # Stable: of equal ones the first of the index stays first.
+    order = values.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    return Neighbours(values.gather(1, order), indices.gather(1, order))
 
 
 def labels_of(root: Path, image_ids: Collection[str], split: str = "") -> dict[str, PictureLabels]:
@@ -346,11 +345,6 @@ def _labels(row: Mapping[str, object], split: str) -> PictureLabels:
     _, is_category, title = str(row["category"]).rpartition(_CATEGORY)
     name = unquote(title).replace("_", " ") if is_category else f"landmark {landmark}"
     return PictureLabels(names=(name, *coarser), landmark_id=int(landmark), split=split)
-
-
-_SIDE = 320
-"""Pixels of the longer side of a picture: sharp at the size it is shown on a dense screen."""
-_QUALITY = 78
 
 
 def search_page(index: EmbeddedIndex, searches: Sequence[FoundPictures]) -> str:

@@ -23,7 +23,7 @@ _M_TRIM_THRESHOLD, _TRIM_THRESHOLD = -1, 128 * 1024
 _M_MMAP_MAX, _MMAP_MAX = -4, 65_536
 _NEVER, _NONE = -1, 0
 
-# Has an entry within a block of `kept_memory`: the setting is the process's own.
+# Has an entry within a block of `enough_memory`: the setting is the process's own.
 _keeping: list[bool] = []
 
 
@@ -70,7 +70,11 @@ def autocast(place: torch.device, precision: Precision) -> torch.autocast:
 
 @contextlib.contextmanager
 def enough_memory(place: torch.device, batch_size: int, image_size: int) -> Iterator[None]:
-    """Turns a lack of memory within the block into an error that says what to lower.
+    """Keeps memory within the block, and turns a lack of it into an error that says what to lower.
+
+    On a CPU what tensors leave is kept for those that come. By itself glibc gives the memory of a
+    large tensor back to the system, which clears every page of the next one: of a step of training,
+    a third of the time, and of embedding half of it. On other systems nothing is done.
 
     Args:
         place: where the model runs.
@@ -81,7 +85,8 @@ def enough_memory(place: torch.device, batch_size: int, image_size: int) -> Iter
         InputError: a tensor found no room.
     """
     try:
-        yield
+        with _kept_memory(place):
+            yield
     except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
         is_lack = isinstance(error, torch.OutOfMemoryError | MemoryError)
         if not is_lack and "DefaultCPUAllocator" not in str(error):
@@ -93,16 +98,8 @@ def enough_memory(place: torch.device, batch_size: int, image_size: int) -> Iter
 
 
 @contextlib.contextmanager
-def kept_memory(place: torch.device) -> Iterator[None]:
-    """Keeps what tensors leave for those that come, within the block, where the model is on a CPU.
-
-    By itself glibc gives the memory of a large tensor back to the system, which clears every page
-    of the next one: of a step of training, a third of the time, and of embedding half of it. On
-    other systems nothing is done. Of blocks within one another the outermost counts.
-
-    Args:
-        place: where the model runs.
-    """
+def _kept_memory(place: torch.device) -> Iterator[None]:
+    """Keeps freed memory where glibc is; of blocks within one another the outermost counts."""
     libc = _glibc() if place.type == "cpu" else None
     if libc is None or _keeping:
         yield
@@ -209,7 +206,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     size = model.image_size if image_size is None else image_size
     require_whole_number("image_size", size)
     require_whole_number("batch_size", batch_size)
-    require_whole_number("workers", workers, or_zero=True)
+    require_whole_number("workers", workers, least=0)
     largest = _largest_size(model, size, model.config.scales if scales is None else scales)
     dataset = EvalImages(images, size, model.config.crop_pct)
     place = choose_device(device)
@@ -218,7 +215,6 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     with (
         torch.inference_mode(),
         enough_memory(place, batch_size, largest),
-        kept_memory(place),
         progress("embed images", len(dataset)) as advance,
     ):
         place_model(model, place).eval()

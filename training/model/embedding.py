@@ -19,16 +19,24 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hgld.engine.files import atomic_file, file_digest, writing
+from hgld.engine.files import file_digest
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.model.backbone import create_backbone, fit_positions, pretrained_backbone
-from hgld.training.model.config import ModelConfig, Pooling, first_line, require_whole_number
+from hgld.training.model.config import ModelConfig, Pooling, first_line
 
 _MAP = 4  # (B, C, H, W)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # Their gradient is computed from their input: where they overwrite it, torch copies it before.
 _COPIED_IN_PLACE = (nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Mish, nn.SiLU)
+# Of the largest variance: below it lies what rounding leaves of a direction that does not vary.
+_LEAST_VARIANCE = 1e-10
+WEIGHTS_FILE = "model.safetensors"
+SETTINGS_FILE = "config.json"
+_FORMAT = 1
+"""Raised when `config.json` means something else than before."""
+_KIND = "hgld embedding model"
+_SEAL = '"config_sha256": '
 
 
 class EmbeddingModel(nn.Module):
@@ -284,10 +292,6 @@ def _resized(images: Tensor, size: int) -> Tensor:
     )
 
 
-# Of the largest variance: below it lies what rounding leaves of a direction that does not vary.
-_LEAST_VARIANCE = 1e-10
-
-
 def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Returns the linear map after which vectors have mean 0 and the identity as covariance.
 
@@ -392,34 +396,6 @@ def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     model.centre.copy_(total / count)
 
 
-WEIGHTS_FILE = "model.safetensors"
-SETTINGS_FILE = "config.json"
-
-_FORMAT = 1
-"""Raised when `config.json` means something else than before."""
-_KIND = "hgld embedding model"
-_SEAL = '"config_sha256": '
-
-
-def save_model(model: EmbeddingModel, folder: Path) -> None:
-    """Writes all that `load_model` needs into a folder, each file whole or not at all.
-
-    Args:
-        model: on any device.
-        folder: is made where it is missing.
-
-    Raises:
-        DivergedError: a weight is not finite.
-        InputError: there is no room, or the file system refuses.
-    """
-    with (
-        writing(folder),
-        atomic_file(folder / SETTINGS_FILE) as settings,
-        atomic_file(folder / WEIGHTS_FILE) as weights,
-    ):
-        write_model(model, weights, settings)
-
-
 def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
     """Writes the two files of a model, in place: rename them when they are whole.
 
@@ -445,6 +421,16 @@ def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
     weights.write_bytes(data)
 
 
+def model_digest(model: EmbeddingModel) -> str:
+    """Returns the SHA-256 of a model's settings and weights, as hex."""
+    settings = json.dumps(dataclasses.asdict(model.config), sort_keys=True)
+    hasher = hashlib.sha256(settings.encode())
+    for name, value in model.state_dict().items():
+        hasher.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        hasher.update(value.cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()
+
+
 def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingModel:
     """Reads the model of a training run. Nothing in its files is run as code.
 
@@ -467,13 +453,12 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
         >>> import tempfile
         >>> config = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
         >>> with tempfile.TemporaryDirectory() as run:
-        ...     save_model(build_model(config), Path(run))
+        ...     files = Path(run) / "model.safetensors", Path(run) / "config.json"
+        ...     write_model(build_model(config), *files)
         ...     model = load_model(run)
         >>> model.image_size, model.embedding_dim
         (32, 96)
     """
-    if image_size is not None:
-        require_whole_number("image_size", image_size)
     path = Path(path)
     file = path / WEIGHTS_FILE if path.is_dir() else path
     try:

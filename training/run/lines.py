@@ -14,11 +14,29 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-LogLine = Mapping[str, object]
+LogLine = Mapping[str, Any]
 
 _PLACES = frozenset({"step", "epoch", "validation"})
+FEWEST_STEPS = 100
+"""Before these nothing is said; of a long run before its hundredth, of a short before its half."""
+FEWEST_LINES = 15
+"""Of a log that is judged: of fewer, a third is too short for a median."""
+_FEWEST_VALIDATIONS = 3
+_COLLAPSED = 0.95
+"""Mean cosine of two different images. In runs that learn it is from 0.3 to 0.65; where triplets or
+a learning rate of 0.01 made it collapse, above 0.99 (gldv2_mini)."""
+_SPREADING = 1.3
+"""How many times as far apart, in 1 - cosine, images must have come that began so near: those of a
+network with random weights do, from 0.96 to 0.8."""
+_EQUAL = 1e-5
+"""Of H-AP: one pair that changes places among a hundred queries makes more."""
+_LEAST_DROP = 0.01
+"""Of H-AP: a point. Less is nothing to stop for."""
+_SPREAD = 0.2
+"""Of the change of H-AP from one model to the next, over the queries; their mean varies by that
+over the square root of their number."""
 
 
 class Curve(NamedTuple):
@@ -38,7 +56,7 @@ class Best(NamedTuple):
     """How many validations came after it."""
 
 
-def read_lines(path: Path) -> list[dict[str, object]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """Reads a log, without lines that a kill cut short; there are none where there is no file."""
     found = []
     text = path.read_bytes() if path.exists() else b""
@@ -47,7 +65,7 @@ def read_lines(path: Path) -> list[dict[str, object]]:
             value = json.loads(line)
         except ValueError:
             continue
-        if isinstance(value, dict) and _is_step(value.get("step")):
+        if isinstance(value, dict) and type(value.get("step")) is int:
             found.append(value)
     return found
 
@@ -59,7 +77,7 @@ def training_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
         >>> training_curves([{"step": 5, "loss": 0.5}, {"step": 10, "loss": None, "by": "me"}])
         {'loss': Curve(steps=[5, 10], values=[0.5, nan])}
     """
-    return _collected((_step(line), line) for line in lines if "validation" not in line)
+    return _collected((line["step"], line) for line in lines if "validation" not in line)
 
 
 def validation_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
@@ -69,8 +87,7 @@ def validation_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
         >>> validation_curves([{"step": 5, "loss": 1.0}, {"step": 5, "validation": {"h_ap": 0.5}}])
         {'h_ap': Curve(steps=[5], values=[0.5])}
     """
-    inner = ((_step(line), line.get("validation")) for line in lines)
-    return _collected((step, found) for step, found in inner if isinstance(found, Mapping))
+    return _collected((line["step"], line["validation"]) for line in lines if "validation" in line)
 
 
 def peak_memory(lines: Sequence[LogLine]) -> float | None:
@@ -110,14 +127,9 @@ def progress_note(line: LogLine, h_ap: float | None = None) -> str:
         >>> progress_note({"step": 50, "loss": 0.41234, "images_per_s": 118.4}, 0.5721)
         'loss 0.412 · H-AP 57.2 · 118 images/s'
     """
-    h_ap_percent = None if h_ap is None else 100 * h_ap
-    parts = (
-        ("loss {:.3g}", line.get("loss")),
-        ("H-AP {:.1f}", h_ap_percent),
-        ("{:.0f} images/s", line.get("images_per_s")),
-    )
-    shown = ((words, _number(value)) for words, value in parts)
-    return " · ".join(words.format(n) for words, n in shown if n is not None and math.isfinite(n))
+    parts = [f"loss {line['loss']:.3g}"] if "loss" in line else []
+    parts += [] if h_ap is None else [f"H-AP {100 * h_ap:.1f}"]
+    return " · ".join([*parts, f"{line['images_per_s']:.0f} images/s"])
 
 
 def _collected(numbered: Iterator[tuple[int, LogLine]]) -> dict[str, Curve]:
@@ -140,38 +152,6 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value)
-
-
-def _is_step(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _step(line: LogLine) -> int:
-    step = line["step"]
-    if not isinstance(step, int):
-        raise TypeError(f"each line must have a step, a whole number, got {step!r}")
-    return step
-
-
-FEWEST_STEPS = 100
-"""Before these nothing is said; of a long run before its hundredth, of a short before its half."""
-FEWEST_LINES = 15
-"""Of a log that is judged: of fewer, a third is too short for a median."""
-_FEWEST_VALIDATIONS = 3
-
-_COLLAPSED = 0.95
-"""Mean cosine of two different images. In runs that learn it is from 0.3 to 0.65; where triplets or
-a learning rate of 0.01 made it collapse, above 0.99 (gldv2_mini)."""
-_SPREADING = 1.3
-"""How many times as far apart, in 1 - cosine, images must have come that began so near: those of a
-network with random weights do, from 0.96 to 0.8."""
-_EQUAL = 1e-5
-"""Of H-AP: one pair that changes places among a hundred queries makes more."""
-_LEAST_DROP = 0.01
-"""Of H-AP: a point. Less is nothing to stop for."""
-_SPREAD = 0.2
-"""Of the change of H-AP from one model to the next, over the queries; their mean varies by that
-over the square root of their number."""
 
 
 class Symptom(NamedTuple):
@@ -210,9 +190,7 @@ def health_of(lines: Sequence[LogLine], *, steps: int) -> list[Symptom]:
 
 def is_judged(lines: Sequence[LogLine], *, steps: int) -> bool:
     """Says whether a run is far enough to be judged: enough lines, of enough steps."""
-    at = [
-        step for line in lines if "validation" not in line and isinstance(step := line["step"], int)
-    ]
+    at = [line["step"] for line in lines if "validation" not in line]
     return len(at) >= FEWEST_LINES and at[-1] >= min(FEWEST_STEPS, steps / 2)
 
 

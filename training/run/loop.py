@@ -32,14 +32,8 @@ from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 from hgld.training.methods import Cost
-from hgld.training.model.backbone import fetch_weights, weights_settings
-from hgld.training.model.embed import (
-    autocast,
-    begin_peak_memory,
-    enough_memory,
-    kept_memory,
-    peak_memory_of,
-)
+from hgld.training.model.backbone import pretrained_backbone, weights_settings
+from hgld.training.model.embed import autocast, begin_peak_memory, enough_memory, peak_memory_of
 from hgld.training.model.embedding import centre_vectors, whiten_projection, write_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.state import (
@@ -83,12 +77,12 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
     """
     stage = train_stage(config.name, config.labels)
     done = workspace.manifest(stage.name)
-    if not config.init and not weights_settings(config, done):
+    if config.weights == "hub" and not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
         # And after a look at the build: where there is no network that takes a minute to tell.
         settle(workspace)
         workspace.input_digests(stage.inputs, stage.input_files)
-        fetch_weights(config.model)
+        pretrained_backbone(config.model)
     start = init_settings(workspace, config) or weights_settings(config, done)
     settings = {**row_settings(config), **start}
     report = run_stage(
@@ -117,7 +111,7 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     run = start_run(config, landmark_labels(images.labels), ranks)
     run.restore(ranks.shared({}))
     steps = config.epochs * len(order)
-    with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
+    with enough_memory(run.place, config.batch_size, config.crop_side):
         for pixels, labels in _batches(images, order, config, run.step):
             take_step(run, config, pixels, labels, steps=steps)
 
@@ -185,13 +179,12 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         *(run.step + 1, steps, config.batch_size, run.place, ranks.count),
     )
     watch = RunWatch(files, config, held_out, steps)
-    with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
+    with enough_memory(run.place, config.batch_size, config.crop_side):
         ranks.shared(run.content())
         batches = _batches(images, order, config, run.step)
         try:
             _take_steps(run, config, batches, watch, files, writer.fingerprint)
         finally:
-            watch.show(is_running=False)
             watch.close()
         model = watch.kept(run)
         if config.centring:
@@ -283,8 +276,8 @@ def take_step(
             torch.autograd.backward(_embed(run, config, at, images), slope)
     run.ranks.sum_gradients(run.model.parameters())
     _follow(run, config, cost, mean_similarity(embeddings))
-    if run.step > config.memory_from_step:
-        run.loss.remember(embeddings.detach(), all_labels)
+    if run.loss.memory is not None and run.step > config.memory_from_step:
+        run.loss.memory.append(embeddings.detach(), all_labels)
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:

@@ -37,6 +37,32 @@ THUMBNAIL_PX = 128
 _JPEG_QUALITY = 70
 _ROWS = 4
 _FOUND = 6
+RUN_PAGE = "run.html"
+"""Its name in the folder of the run."""
+# The parts of HAPPIER's loss, which do not end in "loss".
+_LOSSES = frozenset({"loss", "sup_hap", "clustering"})
+_ABOUT = {
+    "Loss": "What is minimised, and its parts; means since the line before.",
+    "Validation": "Held-out landmarks, each image searching all others; percent.",
+    "Learning rate": "Step size of the optimiser.",
+    "Gradient norm": "Norm over all weights.",
+    "Images per second": "Reading, computing and all.",
+    "Peak memory, MB": "The most so far: of the process, or of a GPU's tensors.",
+    "Mean similarity": "Cosine of two different images; 1: all look the same.",
+}
+"""What is known of a chart, in the order of the page."""
+_LINEAR = ("Validation", "Learning rate", "Mean similarity")
+_NAMES = {
+    "images_per_s": "Images per second",
+    "peak_memory_mb": "Peak memory, MB",
+    "sup_hap": "Sup-H-AP",
+    "h_ap": "H-AP",
+    "map_landmark": "mAP landmark",
+    "map_supercategory": "mAP super-category",
+    "map_top": "mAP natural / human-made",
+}
+_NO_METRIC = ("queries", "undefined_")
+"""How the names of a validation's counts start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,35 +162,6 @@ def _picture(images: LabelledImages, at: int, shared: int) -> RetrievedPicture:
     )
 
 
-RUN_PAGE = "run.html"
-"""Its name in the folder of the run."""
-
-# The parts of HAPPIER's loss, which do not end in "loss".
-_LOSSES = frozenset({"loss", "sup_hap", "clustering"})
-_ABOUT = {
-    "Loss": "What is minimised, and its parts; means since the line before.",
-    "Validation": "Held-out landmarks, each image searching all others; percent.",
-    "Learning rate": "Step size of the optimiser.",
-    "Gradient norm": "Norm over all weights.",
-    "Images per second": "Reading, computing and all.",
-    "Peak memory, MB": "The most so far: of the process, or of a GPU's tensors.",
-    "Mean similarity": "Cosine of two different images; 1: all look the same.",
-}
-"""What is known of a chart, in the order of the page."""
-_LINEAR = ("Validation", "Learning rate", "Mean similarity")
-_NAMES = {
-    "images_per_s": "Images per second",
-    "peak_memory_mb": "Peak memory, MB",
-    "sup_hap": "Sup-H-AP",
-    "h_ap": "H-AP",
-    "map_landmark": "mAP landmark",
-    "map_supercategory": "mAP super-category",
-    "map_top": "mAP natural / human-made",
-}
-_NO_METRIC = ("queries", "undefined_")
-"""How the names of a validation's counts start."""
-
-
 def write_run_page(
     folder: Path,
     *,
@@ -187,7 +184,7 @@ def write_run_page(
     Raises:
         InputError: there is no room, or the file system refuses; the page there was stays.
     """
-    step = max((line["step"] for line in lines if isinstance(line["step"], int)), default=0)
+    step = max((line["step"] for line in lines), default=0)
     best = best_validation(lines)
     html = page_template(__package__, "run.html.j2").render(
         name=folder.name,

@@ -24,6 +24,10 @@ from hgld.training.methods import CSL, Batch, Cost, TrainingMethod
 from hgld.training.model.embed import choose_device, place_model
 from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
 
+_MOST_FITTED = 20_000
+"""Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
+_AT_ONCE = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
@@ -192,16 +196,6 @@ class MethodLoss(nn.Module):
         )
         return Cost(cost.total + spread, {self.method.name: cost.total, "memory": spread})
 
-    def remember(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Adds a batch, whose step is taken, to the memory, if there is one.
-
-        Args:
-            embeddings: (B, D), without gradient.
-            labels: (B, L) int64.
-        """
-        if self.memory is not None:
-            self.memory.append(embeddings, labels)
-
 
 def landmark_labels(labels: Tensor) -> Tensor:
     """Returns the labels of each landmark, from those of its images.
@@ -219,11 +213,6 @@ def landmark_labels(labels: Tensor) -> Tensor:
     of_each = labels.new_empty(int(labels[:, 0].max()) + 1, labels.shape[1])
     of_each[labels[:, 0]] = labels
     return of_each
-
-
-_MOST_FITTED = 20_000
-"""Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
-_AT_ONCE = 64
 
 
 @dataclass(slots=True, kw_only=True)

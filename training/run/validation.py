@@ -1,16 +1,13 @@
 """Which landmarks are held out, and how well their images find one another, measured amid a run."""
 
-import contextlib
 import dataclasses
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from hgld.engine.progress import progress
 from hgld.metrics import EvaluationSettings, evaluate
@@ -23,21 +20,15 @@ _BITS = 1 << 53
 """As many as a float can tell apart."""
 _FEWEST = 2
 """Landmarks: of one alone, every answer to a query is right."""
-
-
-class HeldOut(NamedTuple):
-    """Positions of images, in ascending order; every image is in one of them."""
-
-    train: Tensor
-    """(n,) int64"""
-    validation: Tensor
-    """(m,) int64; each queries all others, itself excluded, as is usual where one set is searched
-    (CUB, SOP, iNaturalist), so that no image is lost to being an index image only."""
+# No recalls: nothing of them is shown, and counting them takes time.
+_SETTINGS = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
+_BATCH = 64
+"""Pictures at a time."""
 
 
 def hold_out_landmarks(
     labels: Tensor, names: Sequence[Sequence[str]], *, share: float = 0.1, seed: int = 0
-) -> HeldOut:
+) -> tuple[Tensor, Tensor]:
     """Holds out a share of the landmarks of each super-category, with all of their images.
 
     Of a super-category of n landmarks, floor(share n + u) are held out and one stays at least,
@@ -55,7 +46,10 @@ def hold_out_landmarks(
         seed: another one holds out others.
 
     Returns:
-        The positions of the images to train and to validate on.
+        The positions of the images to train on, (n,) int64, and to validate on, (m,); both ascend,
+        and every image is in one of them. Each of the latter queries all others, itself excluded,
+        as is usual where one set is searched (CUB, SOP, iNaturalist), so that no image is lost to
+        being an index image only.
 
     Raises:
         ValueError: fewer than two landmarks are left on one side.
@@ -63,8 +57,8 @@ def hold_out_landmarks(
     Example:
         >>> labels = torch.tensor([[0, 0], [1, 0], [0, 0], [2, 0], [3, 0]])
         >>> names = [["31", "907", "55", "8"], ["church"]]
-        >>> held_out = hold_out_landmarks(labels, names, share=0.5)
-        >>> held_out.train.tolist(), held_out.validation.tolist()
+        >>> train, validation = hold_out_landmarks(labels, names, share=0.5)
+        >>> train.tolist(), validation.tolist()
         ([0, 2, 3], [1, 4])
     """
     chosen = torch.zeros(len(names[0]), dtype=torch.bool)
@@ -81,7 +75,7 @@ def hold_out_landmarks(
             f"choose another share, or do without validation"
         )
     is_held = chosen[labels[:, 0]]
-    return HeldOut((~is_held).nonzero().squeeze(1), is_held.nonzero().squeeze(1))
+    return (~is_held).nonzero().squeeze(1), is_held.nonzero().squeeze(1)
 
 
 def images_at(images: LabelledImages, positions: Tensor) -> LabelledImages:
@@ -124,17 +118,10 @@ def _unit(text: str) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / _BITS
 
 
-# No recalls: nothing of them is shown, and counting them takes time.
-_SETTINGS = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
-_BATCH = 64
-"""Pictures at a time."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     """What one look at the held-out images gave."""
 
-    queries: int
     means: dict[str, float]
     """`h_ap` and `map_landmark`, `map_supercategory`, `map_top`: from 0 to 1, NaN where no query
     has anything to find."""
@@ -152,7 +139,7 @@ class Validation:
         numbers = {**self.means, "mean_similarity": self.mean_similarity}
         return {
             **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
-            "queries": self.queries,
+            "queries": len(self.embeddings),
             **{f"undefined_{key}": count for key, count in self.undefined.items()},
         }
 
@@ -169,7 +156,8 @@ def measure_images(
 
     Args:
         model: that of the run, or the moving average of its weights; uint8 (B, 3, S, S) to unit
-            vectors (B, D). It is left as it was, and so is every random generator.
+            vectors (B, D). Each of its modules keeps its mode, and every random generator its
+            state: the run goes on as if nothing had been.
         images: the held-out ones.
         image_size: side of the square the model sees, in pixels.
         crop_pct: share of a picture's shorter side that it is.
@@ -180,33 +168,24 @@ def measure_images(
         DamagedError: an image is not what was recorded.
     """
     dataset = EvalImages(images.files(), image_size, crop_pct)
-    return measure_embeddings(embed_undisturbed(model, dataset, workers=workers), images.labels)
-
-
-def embed_undisturbed(model: nn.Module, dataset: Dataset[Tensor], *, workers: int = 0) -> Tensor:
-    """Embeds pictures amid training: afterwards the run goes on as if nothing had been.
-
-    Args:
-        model: on any device; each of its modules keeps its mode, training or not.
-        dataset: m pictures (3, S, S) uint8, such as `EvalImages`.
-        workers: processes that read pictures; 0: this process itself.
-
-    Returns:
-        (m, D) float32 on the CPU.
-
-    Raises:
-        InputError: a picture cannot be read, or there is not enough memory.
-        DamagedError: a picture is not what was recorded.
-    """
-    count = len(cast("EvalImages", dataset))
-    place = next((one.device for one in model.parameters()), torch.device("cpu"))
+    place = next(model.parameters()).device
+    modes = [(module, module.training) for module in model.modules()]
+    # No model should draw numbers in evaluation; one that does takes none from the run.
+    generators = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
     batches = []
-    with _evaluating(model, place), progress("validate: images", count) as advance:
-        for pixels in load_batches(dataset, batch_size=_BATCH, workers=workers):
-            with enough_memory(place, len(pixels), pixels.shape[-1]):
-                batches.append(model(pixels.to(place)).float().cpu())
-            advance(len(pixels))
-    return torch.cat(batches)
+    try:
+        # Not inference mode: what a model keeps for later, such as positions at a new size, could
+        # take no part in a gradient ever after.
+        with torch.no_grad(), generators, progress("validate: images", len(dataset)) as advance:
+            model.eval()
+            for pixels in load_batches(dataset, batch_size=_BATCH, workers=workers):
+                with enough_memory(place, len(pixels), pixels.shape[-1]):
+                    batches.append(model(pixels.to(place)).float().cpu())
+                advance(len(pixels))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return measure_embeddings(torch.cat(batches), images.labels)
 
 
 def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
@@ -239,7 +218,6 @@ def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
     shown = {"h_ap": "h_ap", **{f"map_{key}": f"ap_{key}" for key in keys}}
     means, undefined = evaluation.means(), evaluation.undefined()
     return Validation(
-        queries=len(embeddings),
         means={name: means[key] for name, key in shown.items()},
         undefined={name: undefined[key] for name, key in shown.items()},
         h_ap=evaluation.per_query["h_ap"],
@@ -280,20 +258,3 @@ def mean_similarity(embeddings: Tensor) -> float:
         return math.nan
     units = nn.functional.normalize(embeddings.detach().double(), dim=1)
     return float((units.sum(dim=0).square().sum() - count) / (count * (count - 1)))
-
-
-@contextlib.contextmanager
-def _evaluating(model: nn.Module, place: torch.device) -> Iterator[None]:
-    """Sets evaluation mode without gradients, and puts back every mode and every generator."""
-    modes = [(module, module.training) for module in model.modules()]
-    # No model should draw numbers in evaluation; one that does takes none from the run.
-    devices = [place] if place.type == "cuda" else []
-    try:
-        # Not inference mode: what a model keeps for later, such as positions at a new size, could
-        # take no part in a gradient ever after.
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
-            model.eval()
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

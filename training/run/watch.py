@@ -1,9 +1,6 @@
 """What a run shows of itself as it goes: its log, its page, TensorBoard; and how it does."""
 
 import logging
-import os
-import socket
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +25,7 @@ from hgld.training.run.page import RetrievedRow, retrieved_rows, write_run_page
 from hgld.training.run.state import RunState
 from hgld.training.run.validation import hold_out_landmarks, images_at, measure_images
 
-EVENTS = "tensorboard"
-"""Name of the folder in that of the run."""
-_NAME = "events.out.tfevents"
+logger = logging.getLogger(__name__)
 
 
 class TensorBoardLog:
@@ -38,9 +33,8 @@ class TensorBoardLog:
 
     What the files hold follows from the log alone. A run that was stopped logs the steps since its
     checkpoint once more, so every start writes the lines that stand to a new file, which tells
-    TensorBoard to drop what it has read (its session log starts at step 0). Each line is given to
-    the system at once: a kill takes none. There is no thread, as in torch's SummaryWriter: a full
-    disk would end that one and not the run, and readers of images are forked from this process.
+    TensorBoard to drop what it has read. Each line is given to the system at once: a kill takes
+    none.
 
     Example:
         >>> import tempfile
@@ -64,35 +58,16 @@ class TensorBoardLog:
                 system refuses.
         """
         try:
-            from tensorboard.compat.proto import event_pb2, summary_pb2
-            from tensorboard.summary.writer.record_writer import RecordWriter
+            from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise InputError(
                 f"tensorboard = true needs the package tensorboard: {how_to_install('tensorboard')}"
             ) from error
-        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
-        self._folder = folder / EVENTS
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._folder = folder / "tensorboard"
         with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            before = sorted(self._folder.glob(f"{_NAME}.*"))
-            # TensorBoard reads files in the order of their names.
-            place = 1 + int(before[-1].name.split(".")[3]) if before else 0
-            name = f"{_NAME}.{place:010d}.{socket.gethostname()}.{os.getpid()}"
-            self._file = (self._folder / name).open("wb", buffering=0)
-        self._records = RecordWriter(self._file)
-        try:
-            with writing(self._folder):
-                self._write(step=0, file_version="brain.Event:2")
-                self._write(step=0, session_log=start)
-            for line in lines:
-                self.add(line)
-        except InputError:
-            self._file.close()
-            raise
-        # Not the newest, which a TensorBoard may be reading: it never leaves one that is gone.
-        for path in before[:-1]:
-            path.unlink(missing_ok=True)
+            self._writer: Any = SummaryWriter(self._folder, purge_step=0)
+        for line in lines:
+            self.add(line)
 
     def add(self, line: LogLine) -> None:
         """Writes the numbers of a line of the log; those of a validation under `validation/`.
@@ -102,27 +77,16 @@ class TensorBoardLog:
         Raises:
             InputError: there is no room, or the file system refuses.
         """
-        values = [self._summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(line)]
+        curves = {"train": training_curves([line]), "validation": validation_curves([line])}
         with writing(self._folder):
-            self._write(step=line["step"], summary=self._summary(value=values))
+            for place, each in curves.items():
+                for key, curve in each.items():
+                    self._writer.add_scalar(f"{place}/{key}", curve.values[0], line["step"])
+            self._writer.flush()
 
     def close(self) -> None:
         """Ends the writing; may be called twice."""
-        self._file.close()
-
-    def _write(self, **content: object) -> None:
-        event = self._event(wall_time=time.time(), **content)
-        self._records.write(event.SerializeToString())
-
-
-def _scalars(line: LogLine) -> list[tuple[str, float]]:
-    """Returns the tags and values of a line: `train/loss`, `validation/h_ap`."""
-    each = {"train": training_curves([line]), "validation": validation_curves([line])}
-    curves = ((f"{place}/{key}", curve) for place in each for key, curve in each[place].items())
-    return [(tag, curve.values[0]) for tag, curve in curves]
-
-
-logger = logging.getLogger(__name__)
+        self._writer.close()
 
 
 def split_images(
@@ -136,12 +100,12 @@ def split_images(
     if not config.validation_share:
         return images, None
     try:
-        held_out = hold_out_landmarks(
+        train, held_out = hold_out_landmarks(
             images.labels, images.names, share=config.validation_share, seed=config.validation_seed
         )
     except ValueError as error:
         raise InputError(f"[train] {error}") from error
-    return images_at(images, held_out.train), images_at(images, held_out.validation)
+    return images_at(images, train), images_at(images, held_out)
 
 
 class RunWatch:
@@ -251,7 +215,8 @@ class RunWatch:
         )
 
     def close(self) -> None:
-        """Ends what is written for TensorBoard."""
+        """Writes the page once more, and ends what is written for TensorBoard."""
+        self.show(is_running=False)
         if self._events is not None:
             self._events.close()
 

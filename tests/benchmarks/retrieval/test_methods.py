@@ -14,8 +14,9 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
-from hgld.training.model.embedding import build_model, save_model
+from hgld.training.model.embedding import build_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
+from tests.worlds.training_runs import save_model
 
 
 def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_their_own(

@@ -22,14 +22,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model, load_model
 from hgld.training.run.loop import run_train
 from tests.worlds.disk import Disk
-from tests.worlds.training_runs import (
-    CHECKPOINT,
-    MODEL,
-    TINY,
-    Undisturbed,
-    killed_in_step,
-    log_of,
-)
+from tests.worlds.training_runs import CHECKPOINT, MODEL, TINY, Undisturbed, killed_in_step, log_of
 
 
 def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":

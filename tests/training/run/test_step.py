@@ -207,7 +207,8 @@ def test_a_memory_adds_past_batches_to_what_a_batch_is_compared_with(
     loss = MethodLoss(method, LANDMARKS, 8, memory_size=100)
     first = float(loss(*now).total.detach())  # it is empty
     assert first == float(MethodLoss(method, LANDMARKS, 8)(*now).total.detach())
-    loss.remember(*past)
+    assert loss.memory is not None
+    loss.memory.append(*past)
     moving = now[0].clone().requires_grad_()
     cost = loss(moving, now[1]).total
     cost.backward()

@@ -372,15 +372,10 @@ def agree_step(sections: Sections) -> BuildStep:
     Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
     (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
     """
-    from hgld.benchmarks.labels.agreement.config import AgreeConfig, agree_stage
-
-    def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
-        from hgld.benchmarks.labels.agreement.stage import run_agree
-
-        return run_agree(workspace, config)
+    from hgld.benchmarks.labels.agreement import AgreeConfig, agree_stage, run_agree
 
     config = _read(AgreeConfig, sections, "agree")
-    return _single("agree", config, agree_stage(config), run, extra="cluster")
+    return _single("agree", config, agree_stage(config), run_agree, extra="cluster")
 
 
 def export_step(sections: Sections) -> BuildStep:

@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.engine.dataset import read_csv
-from hgld.labels.fills.guessing import (
-    NONE,
-    Document,
-    Floats,
-    KnownLandmarks,
-    guess,
-    trusted_from,
-)
+from hgld.labels.fills.guessing import NONE, Document, Floats, KnownLandmarks, guess, trusted_from
 from hgld.labels.fills.lexicon import Lexicon, name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
 

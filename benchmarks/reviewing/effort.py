@@ -3,15 +3,14 @@
     python -m hgld.benchmarks.reviewing.effort --labels LABELS.csv --official OFFICIAL.csv \
         [--landmarks FILE.csv ...] --out F.json [--plot F.svg]
 
-A reviewer who knows the official answers works through clusters in the order in which they are
-shown (`hgld.benchmarks.reviewing.simulated`), and landmarks that are rightly labelled are counted
-against actions, in two settings:
+A reviewer who knows the official answers works through clusters of all labels, in the order in
+which they are shown, and landmarks that are rightly labelled are counted against actions. Labels
+without an official answer cost no action and count for nothing, neither in the order nor in the
+curves: few members of a cluster are known, so that there is little to accept together, or to move.
 
-- *Among all*: all labels are clustered, as in a real review. Those without an official answer cost
-  no action and count for nothing, neither in the order nor in the curves. Few members of a cluster
-  are known, so that there is little to accept together, or to move.
-- *Known only*: labels with an answer, in as many clusters as make them as large as among all.
-  Every member counts, but clusters are more mixed than in a real review, which lies between.
+An action decides open members of one cluster: *accept* all of them as they are shown, accept *the
+confident ones* (those whose action is not `ask`), *move* a selection to one super-category, or
+*ignore* a selection. Fixing one label is a move of one. Looking costs nothing.
 
 A label weighs as many landmarks as FILE has rows of it, and 1 where it has none. Where the official
 answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways.
@@ -19,11 +18,10 @@ answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encode
 
 import argparse
 import csv
-import itertools
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,30 +30,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.labels.proposals.scoring import Official, read_official
-from hgld.benchmarks.labels.proposals.silver import (
+from hgld.benchmarks.labels.proposals import Official, read_official
+from hgld.benchmarks.labels.silver import (
     PROMPT,
     SilverClass,
     SilverSource,
     inputs_of,
     shipped_source,
 )
-from hgld.benchmarks.reviewing.simulated import (
-    CurvePoint,
-    KnownClass,
-    actions_until,
-    review_by_name,
-    review_proposals,
-)
 from hgld.engine.dataset import read_csv
 from hgld.engine.files import write_text
 from hgld.labels.clustering.kmeans import cold_groups, points_of
 from hgld.labels.proposing.calibration import shipped_calibration
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.proposals import Proposal, cluster_proposals
 from hgld.labels.scikit_learn import one_thread
-from hgld.plots.chart import Chart, figure
-from hgld.plots.chart import draw as draw_chart
+from hgld.plots.chart import Chart, draw, figure
 
 WAYS = (
     "K-Means with names only (upstream's way)",
@@ -79,6 +71,31 @@ class ReviewedList(NamedTuple):
     """class_qid to landmarks, of those that are known."""
 
 
+class KnownClass(NamedTuple):
+    """A class whose answer the reviewer knows."""
+
+    qid: str
+    cluster_id: int
+    target: str
+    """A super-category, or IGNORE."""
+    landmarks: int
+
+
+ReviewAction = tuple[KnownClass, ...]
+"""What a reviewer decides at once, each to its target: nothing is ever decided wrong."""
+
+
+class CurvePoint(NamedTuple):
+    """How far a review is."""
+
+    actions: int
+    decided: int
+    """Landmarks of classes that were decided, which are right."""
+    standing: int
+    """Those, and landmarks of open classes that would be right if the review ended here and
+    proposals were accepted (`--accept-proposals`); what is to be asked about is not."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulates the reviews and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -94,15 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in options.landmarks:
         counts.update(read_csv(path, {"supercategory": pa.string()})["supercategory"].to_pylist())
     reviewed = reviewed_list(options.labels, official, counts)
-    settings = {
-        "among all": (reviewed, options.clusters),
-        "known only": known_only(reviewed, options.clusters),
-    }
-    source, total, told = shipped_source(), sum(reviewed.landmarks.values()), {}
-    for name, (each, clusters) in settings.items():
-        reviews = simulate(source, each, clusters, range(options.seeds))
-        ways = {way: summary(curves, total) for way, curves in reviews.items()}
-        told[name] = {"labels": len(each.classes), "clusters": clusters, "ways": ways}
+    total = sum(reviewed.landmarks.values())
+    reviews = simulate(shipped_source(), reviewed, options.clusters, range(options.seeds))
     report = {
         "metadata": {
             **describe_environment(["numpy", "scikit-learn", "pyarrow"]),
@@ -112,16 +122,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "known": len(official),
             "known_to_ignore": sum(not row.hierarchical_label for row in official),
             "landmarks": total,
+            "clusters": options.clusters,
             "seeds": options.seeds,
         },
         "counted": COUNTED,
-        "settings": told,
+        "ways": {way: summary(curves, total) for way, curves in reviews.items()},
     }
     text = json.dumps(report, indent=2, ensure_ascii=False)
     # Three numbers are a point of a curve, and one line: else the file has three times as many.
     write_text(options.out, _POINT.sub(r"[\1, \2, \3]", text) + "\n")
     if options.plot is not None:
-        write_text(options.plot, draw(report))
+        write_text(options.plot, draw_effort(report))
 
 
 def reviewed_list(
@@ -149,13 +160,6 @@ def reviewed_list(
         if label in answers:
             landmarks[qid] = counts.get(label, 1)
     return ReviewedList(classes, landmarks)
-
-
-def known_only(reviewed: ReviewedList, clusters: int) -> tuple[ReviewedList, int]:
-    """Returns the labels with an answer, and the K that makes clusters as large as K of all."""
-    known = [each for each in reviewed.classes if each.qid in reviewed.landmarks]
-    scaled = round(clusters * len(known) / len(reviewed.classes))
-    return ReviewedList(known, reviewed.landmarks), max(scaled, 1)
 
 
 def simulate(
@@ -189,6 +193,101 @@ def simulate(
     return dict(zip(WAYS, zip(*found, strict=True), strict=True))
 
 
+def review_by_name(classes: Sequence[KnownClass]) -> list[CurvePoint]:
+    """Reviews clusters that have names only, as upstream did, those of most landmarks first.
+
+    One action gives a cluster the label of most of its landmarks. Then each group of members of
+    another label is moved to it, one action a group; one of them may be to ignore the group.
+
+    Args:
+        classes: with their clusters.
+
+    Returns:
+        The curve from no action to the last; an open class has no label that could stand.
+    """
+    clusters = sorted(
+        _clusters(classes).values(),
+        key=lambda members: (-_landmarks(members), min(each.qid for each in members)),
+    )
+    curve = [CurvePoint(0, 0, 0)]
+    for members in clusters:
+        for group in _moves(members):
+            decided = curve[-1].decided + _landmarks(group)
+            curve.append(CurvePoint(len(curve), decided, decided))
+    return curve
+
+
+def review_proposals(
+    classes: Sequence[KnownClass], proposals: OpenProposals, *, learns: bool
+) -> list[CurvePoint]:
+    """Reviews clusters with proposals, what settles most first; one is finished before the next.
+
+    Args:
+        classes: with their clusters.
+        proposals: of these classes.
+        learns: whether it is told each action's decisions before the next is chosen.
+
+    Returns:
+        The curve from no action to the last.
+    """
+    open_ones = {each.qid: each for each in classes}
+    shown = _shown(open_ones, proposals)
+    decided, cluster = 0, None
+    curve = [CurvePoint(0, 0, _standing(open_ones.values(), shown))]
+    while open_ones:
+        clusters = _clusters(open_ones.values())
+        if cluster not in clusters:
+            cluster = cluster_proposals(list(shown.values()))["cluster_id"][0].as_py()
+        action = next_action(clusters[cluster], shown)
+        if learns:
+            proposals.decide({each.qid: Ruling(each.target) for each in action})
+        for each in action:
+            del open_ones[each.qid]
+        decided += _landmarks(action)
+        shown = _shown(open_ones, proposals)
+        standing = decided + _standing(open_ones.values(), shown)
+        curve.append(CurvePoint(len(curve), decided, standing))
+    return curve
+
+
+def next_action(members: Sequence[KnownClass], shown: Mapping[str, Proposal]) -> ReviewAction:
+    """Returns what the reviewer does next in a cluster: the first action of the shortest way.
+
+    Ways are: to move each group of one answer; to move those with a wrong proposal and accept the
+    rest; to accept the confident ones, where all are right, and go on with the rest. Of ways with
+    as many actions that one is taken that settles more landmarks in its first action, then in the
+    first two, and so on. With a wrong proposal, those of the same answer are moved along.
+
+    Args:
+        members: the open ones, at least one.
+        shown: what is proposed, by class.
+
+    Returns:
+        An action that decides nothing wrong.
+    """
+    ways = [_wrong_first(members, shown), _moves(members)]
+    confident = tuple(each for each in members if shown[each.qid].proposed_action != "ask")
+    rest = [each for each in members if each not in confident]
+    if confident and rest and all(_is_right(each, shown) for each in confident):
+        ways += [[confident, *_wrong_first(rest, shown)], [confident, *_moves(rest)]]
+    return min(ways, key=lambda way: (len(way), [-_landmarks(each) for each in way]))[0]
+
+
+def actions_until(curve: Sequence[int], landmarks: float) -> int:
+    """Returns how many actions it takes until so many landmarks are right, and stay so.
+
+    Args:
+        curve: landmarks that are right after 0, 1, 2 ... actions; the last has as many.
+        landmarks: how many are wanted.
+
+    Example:
+        >>> actions_until([2, 6, 5, 9], 6), actions_until([2, 6, 5, 9], 2)
+        (3, 0)
+    """
+    below = [actions for actions, right in enumerate(curve) if right < landmarks]
+    return below[-1] + 1 if below else 0
+
+
 def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str, Any]:
     """Sums up reviews over seeds.
 
@@ -211,32 +310,30 @@ def summary(curves: Sequence[Sequence[CurvePoint]], landmarks: int) -> dict[str,
     return {"actions_until": told, "curves": [[list(each) for each in curve] for curve in curves]}
 
 
-def draw(report: Mapping[str, Any]) -> str:
-    """Returns an SVG of the reviews: a chart for each setting and way of counting.
+def draw_effort(report: Mapping[str, Any]) -> str:
+    """Returns an SVG of the reviews: a chart for each way of counting.
 
     Args:
         report: as it is written. A curve is the mean over seeds; one that has ended stays at its
             end.
     """
     drawings = []
-    for (setting, of_setting), (place, counted) in itertools.product(
-        report["settings"].items(), enumerate(COUNTED, start=1)
-    ):
+    for place, counted in enumerate(COUNTED, start=1):
         lines = {}
-        for way, of_way in of_setting["ways"].items():
+        for way, of_way in report["ways"].items():
             runs = [[point[place] for point in curve] for curve in of_way["curves"]]
             longest = max(map(len, runs))
             means = np.mean([run + run[-1:] * (longest - len(run)) for run in runs], axis=0)
             lines[way] = (range(longest), (means / report["metadata"]["landmarks"]).tolist())
         chart = Chart(
-            title=f"{setting.capitalize()}: share of landmarks {counted}",
+            title=f"Share of landmarks {counted}",
             lines=lines,
             x_title="actions",
             y_text="{:.0%}".format,
             y_mark=0.95,
             looks={way: look for look, way in enumerate(lines)},
         )
-        drawings.append(draw_chart(chart))
+        drawings.append(draw(chart))
     return figure(drawings, "Landmarks that are right, by actions of a reviewer")
 
 
@@ -253,6 +350,49 @@ def _known(reviewed: ReviewedList, groups: Sequence[int]) -> list[KnownClass]:
         for each, group in zip(reviewed.classes, groups, strict=True)
         if each.qid in reviewed.landmarks
     ]
+
+
+def _landmarks(classes: Iterable[KnownClass]) -> int:
+    return sum(each.landmarks for each in classes)
+
+
+def _wrong_first(
+    members: Sequence[KnownClass], shown: Mapping[str, Proposal]
+) -> list[ReviewAction]:
+    wrong = {each.target for each in members if not _is_right(each, shown)}
+    rest = tuple(each for each in members if each.target not in wrong)
+    moves = _moves([each for each in members if each.target in wrong])
+    return [*moves, rest] if rest else moves
+
+
+def _is_right(known: KnownClass, shown: Mapping[str, Proposal]) -> bool:
+    return (shown[known.qid].proposed_label or IGNORE) == known.target
+
+
+def _shown(classes: Mapping[str, KnownClass], proposals: OpenProposals) -> dict[str, Proposal]:
+    return {
+        qid: proposals.proposal(qid)._replace(landmarks=each.landmarks)
+        for qid, each in classes.items()
+    }
+
+
+def _standing(classes: Iterable[KnownClass], shown: Mapping[str, Proposal]) -> int:
+    settled = (each for each in classes if shown[each.qid].proposed_action != "ask")
+    return _landmarks(each for each in settled if _is_right(each, shown))
+
+
+def _clusters(classes: Iterable[KnownClass]) -> dict[int, list[KnownClass]]:
+    clusters = defaultdict[int, list[KnownClass]](list)
+    for each in classes:
+        clusters[each.cluster_id].append(each)
+    return clusters
+
+
+def _moves(members: Sequence[KnownClass]) -> list[ReviewAction]:
+    """Returns members in groups of one answer, those of most landmarks first."""
+    targets = {each.target for each in members}
+    groups = [tuple(each for each in members if each.target == target) for target in targets]
+    return sorted(groups, key=lambda group: (-_landmarks(group), group[0].target))
 
 
 if __name__ == "__main__":

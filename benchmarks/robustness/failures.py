@@ -14,9 +14,9 @@ from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
 from hgld.benchmarks.robustness import networks
-from hgld.benchmarks.robustness.measures import area_under_precision_recall, failure_measures
+from hgld.benchmarks.robustness.measures import failure_measures
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
-from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.results import Measured, Part
 from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable
 from hgld.errors import InputError
 
@@ -28,8 +28,6 @@ CONFIDNET = "ConfidNet"
 CONFIDNET_HELD_OUT = "ConfidNet, held out"
 """Ours: its head learns from rows that the classifier has not seen, and may be smaller."""
 LEARNED_CONFIDENCES = (CONFIDNET, CONFIDNET_HELD_OUT)
-ALL_TO_CLASSIFIER = "Maximum class probability, all to the classifier"
-"""The classifier has the part of the confidence head too: another one, with other errors."""
 
 _SHARES = (0.4, 0.3, 0.3)
 _PASSES = 50
@@ -47,13 +45,13 @@ class Classification(NamedTuple):
     """(N,) groups that intervals draw."""
 
 
-def classifications(table: RowTable) -> list[Classification]:
-    """Returns the classifications that a table gives, of rows its model was not trained on.
+def classifications(table: RowTable) -> Iterator[Classification]:
+    """Yields the classifications that a table gives, of rows its model was not trained on.
 
     Args:
         table: of rows.
 
-    Returns:
+    Yields:
         By label; where groups have several rows also by group (as a landmark), and by label with
         other groups in each part. With logits by label, of those that the model knows. What leaves
         fewer than two classes of 8 rows is not there.
@@ -76,14 +74,12 @@ def classifications(table: RowTable) -> list[Classification]:
         enough = np.bincount(pairs[0])[rows.labels] >= len(_SHARES)
         tasks += [("group", rows.groups, every, alone)]
         tasks += [("label of unseen groups", rows.labels, enough, rows.groups)]
-    found = []
     for name, labels, wanted, together in tasks:
         kept = wanted & (np.bincount(labels)[labels] >= LEAST_ROWS)
         own = dataclasses.replace(rows, labels=labels, groups=together).take(kept)
         if len(classes := np.unique(own.labels)) > 1:
             own = own.of_labels(classes if rows.logits is None else names)
-            found.append(Classification(name, own, rows.groups[kept]))
-    return found
+            yield Classification(name, own, rows.groups[kept])
 
 
 def measure_failures(table: RowTable, seed: int) -> Iterator[Measured]:
@@ -94,10 +90,10 @@ def measure_failures(table: RowTable, seed: int) -> Iterator[Measured]:
         seed: of the split and of all weights.
     """
     for task in classifications(table):
-        yield from predict_failures(task, seed)
+        yield predict_failures(task, seed)
 
 
-def predict_failures(task: Classification, seed: int) -> list[Measured]:
+def predict_failures(task: Classification, seed: int) -> Measured:
     """Trains a classifier and heads, and gives every confidence of the measured part.
 
     A fifth of the head's part chooses the epoch and size of each head by the AP of errors, as the
@@ -109,30 +105,10 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
         seed: of the split and of all weights.
 
     Returns:
-        The confidences of the measured rows, `truth` whether the prediction is right; and the same
-        of a classifier that has the head's part too.
+        The confidences of the measured rows; `truth` is whether the prediction is right.
     """
     parts = task.rows.split(_SHARES, np.random.default_rng(seed))
     training, others, test = map(task.rows.take, parts)
-
-    def judged(
-        model: FeatureClassifier, scores: dict[str, Values], chosen: dict[str, str]
-    ) -> Measured:
-        truth = is_right(model, test)
-        return Measured(
-            group=task.name,
-            truth=truth,
-            groups=task.drawn[parts[2]],
-            scores=scores,
-            measure=failure_measures,
-            main=lambda right, score: area_under_precision_recall(~right, -score),
-            main_name="ap_errors",
-            subjects=LEARNED_CONFIDENCES,
-            rivals=SIMPLE_CONFIDENCES,
-            positives=int((~truth).sum()),
-            chosen=chosen,
-        )
-
     model, described = _classifier(training, task.rows, seed)
     fitting, asked = others.held_out(seed)
     scores = _simple_confidences(model, training, test, seed)
@@ -148,13 +124,15 @@ def predict_failures(task: Classification, seed: int) -> list[Measured]:
         wrong = int((~is_right(model, rows)).sum())
         scores[method] = head.confidence(model.hidden(test.features))
         chosen[method] = f"{head}; {wrong} errors in {len(rows)} rows"
-    found = [judged(model, scores, chosen)]
-    if task.rows.logits is None:
-        both = task.rows.take(np.sort(np.concatenate(parts[:2])))
-        model, described = _classifier(both, task.rows, seed)
-        scores = {ALL_TO_CLASSIFIER: model.probabilities(test.features).max(axis=1)}
-        found.append(judged(model, scores, {ALL_TO_CLASSIFIER: described}))
-    return found
+    truth = is_right(model, test)
+    return Measured(
+        group=task.name,
+        truth=truth,
+        groups=task.drawn[parts[2]],
+        scores=scores,
+        positives=int((~truth).sum()),
+        chosen=chosen,
+    )
 
 
 def trust_score(features: NDArray[np.floating], predicted: Numbers, known: Rows) -> Values:
@@ -189,8 +167,7 @@ def trust_score(features: NDArray[np.floating], predicted: Numbers, known: Rows)
     own = predicted[:, None]
     to_own = np.take_along_axis(distances, own, axis=1)[:, 0]
     np.put_along_axis(distances, own, np.inf, axis=1)
-    score: Values = distances.min(axis=1) / np.maximum(to_own, _LEAST_DISTANCE)
-    return score
+    return np.asarray(distances.min(axis=1) / np.maximum(to_own, _LEAST_DISTANCE))
 
 
 def negative_entropy(probabilities: Values) -> Values:
@@ -254,3 +231,6 @@ def _classifier(training: Rows, every: Rows, seed: int) -> tuple[FeatureClassifi
         return networks.own_classifier(every.features, every.logits), "the model's own classifier"
     model, settings = networks.choose_classifier(training, int(every.labels.max()) + 1, seed)
     return model, str(settings)
+
+
+FAILURES = Part(measure_failures, failure_measures, LEARNED_CONFIDENCES, SIMPLE_CONFIDENCES)

@@ -1,11 +1,9 @@
 """HEAT: energies of rows by simple priors, each corrected by a network, and their sum."""
 
 import copy
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,21 +11,19 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from hgld.benchmarks.robustness.networks import take_step
+from hgld.benchmarks.robustness.networks import Values, take_step
 from hgld.benchmarks.robustness.rows import UnfitRowsError
 
 Energy = Callable[[Tensor], Tensor]
 """From rows (N, D) to an energy of each, (N,)."""
 Sample = Callable[[int, torch.Generator], Tensor]
 """From a count and a generator to rows (count, D) float64."""
-Energies = NDArray[np.float64]
 
 _PUBLISHED_ROWS = 50_000
 _JITTER = 1e-4  # of both kinds of rows, as published
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionSettings:
+class CorrectionSettings(NamedTuple):
     """How one correction is trained; see `GAUSSIANS`, `LOGITS` and `SPREADS` for the published."""
 
     steps: int
@@ -55,7 +51,7 @@ GAUSSIANS = CorrectionSettings(
     steps=40, step_size=1e-4, noise=5e-3, l2=10.0, temperature=1e3, batch_size=1024
 )
 """Of the Gaussians of unit-length features."""
-SPREADS = dataclasses.replace(GAUSSIANS, steps=1)
+SPREADS = GAUSSIANS._replace(steps=1)
 """Of the Gaussians of the std of a feature map."""
 LOGITS = CorrectionSettings(
     steps=50, step_size=0.1, noise=0.1, l2=0.1, temperature=1.0, batch_size=256
@@ -63,8 +59,7 @@ LOGITS = CorrectionSettings(
 """Of the energy of the logits, on features of unit variance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GaussianMixture:
+class GaussianMixture(NamedTuple):
     """Gaussians that share one covariance, weighted by the rows of their class.
 
     Attributes:
@@ -92,8 +87,7 @@ class GaussianMixture:
         white = torch.linalg.solve_triangular(self.cholesky, both.T, upper=False).T
         own, known = white[: len(rows)], white[len(rows) :]
         squares = own.square().sum(dim=1, keepdim=True) + known.square().sum(dim=1)
-        found: Tensor = (squares - 2 * own @ known.T).clamp(min=0)
-        return found
+        return torch.clamp(squares - 2 * own @ known.T, min=0)
 
     def energy(self, rows: Tensor) -> Tensor:
         """Negative log-likelihood: E(z) = -log sum_k w_k N(z; mu_k, Sigma).
@@ -122,8 +116,7 @@ class GaussianMixture:
         """Draws (count, D) float64 rows: a class by its weight, and a step from its mean."""
         classes = torch.multinomial(self.weights, count, replacement=True, generator=random)
         steps = torch.randn(count, self.means.shape[1], generator=random, dtype=self.means.dtype)
-        rows: Tensor = self.means[classes] + steps @ self.cholesky.T
-        return rows
+        return torch.as_tensor(self.means[classes] + steps @ self.cholesky.T)
 
 
 def fit_mixture(features: ArrayLike, labels: NDArray[np.integer]) -> GaussianMixture:
@@ -179,26 +172,14 @@ class Prior(NamedTuple):
     settings: CorrectionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectedEnergy:
-    """E(z) = E_prior(z) / temperature + network(z)."""
-
-    prior: Energy
-    network: nn.Module
-    """From (N, D) to (N, 1)."""
-    temperature: float
-    epoch: int = 0
-    """Of the network; 0: the prior as it is."""
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Returns the energy of rows (N, D) as (N,)."""
-        correction: Tensor = self.network(rows)
-        return self.prior(rows) / self.temperature + correction.squeeze(1)
+def corrected_energy(prior: Prior, network: nn.Module) -> Energy:
+    """Returns E(z) = E_prior(z) / temperature + network(z), the network from (N, D) to (N, 1)."""
+    return lambda rows: prior.energy(rows) / prior.settings.temperature + network(rows).squeeze(1)
 
 
 def train_correction(
     prior: Prior, rows: NDArray[np.floating], chooses: Callable[[Energy], float], seed: int
-) -> CorrectedEnergy:
+) -> tuple[Energy, int]:
     """Trains the correction of a prior by contrastive divergence.
 
     Each step takes a batch of real rows z and negatives z': as many samples, and the same moved by
@@ -213,7 +194,7 @@ def train_correction(
             and number of threads.
 
     Returns:
-        The energy of the best epoch, the prior itself (epoch 0) among them.
+        The energy of the best epoch, the prior itself (epoch 0) among them; and that epoch.
 
     Raises:
         UnfitRowsError: the training diverged.
@@ -225,8 +206,8 @@ def train_correction(
     real = torch.from_numpy(rows).double()
     settings, random = prior.settings, torch.Generator().manual_seed(seed)
     network = build_correction(real.shape[1], settings, seed)
-    energy = CorrectedEnergy(prior.energy, network, settings.temperature)
-    best = dataclasses.replace(energy, network=copy.deepcopy(network))
+    energy = corrected_energy(prior, network)
+    best = corrected_energy(prior, copy.deepcopy(network)), 0
     rate = fitted_rate(settings, len(real))
     optimiser = torch.optim.Adam(network.parameters(), rate, betas=(0.0, 0.999))
     slower = torch.optim.lr_scheduler.StepLR(optimiser, max(1, settings.epochs // 2), 0.1)
@@ -236,15 +217,17 @@ def train_correction(
         for batch in torch.split(real[order], settings.batch_size):
             start = prior.sample(len(batch), random)
             moved = langevin_steps(energy, start, settings, random)
-            known, negatives = (_shaken(one, random) for one in (batch, torch.cat([moved, start])))
+            known, negatives = (
+                rows + _JITTER * torch.randn(rows.shape, generator=random, dtype=rows.dtype)
+                for rows in (batch, torch.cat([moved, start]))
+            )
             loss = contrastive_divergence(network, known, negatives, l2=settings.l2)
             take_step(optimiser, loss)
         if not loss.isfinite():
             raise UnfitRowsError(f"training HEAT diverged in epoch {epoch}; scale the embeddings")
         slower.step()
         if (found := chooses(energy)) > reached:
-            kept = copy.deepcopy(network)
-            reached, best = found, dataclasses.replace(energy, network=kept, epoch=epoch)
+            reached, best = found, (corrected_energy(prior, copy.deepcopy(network)), epoch)
     return best
 
 
@@ -289,10 +272,6 @@ def langevin_steps(
     return rows
 
 
-def _shaken(rows: Tensor, random: torch.Generator) -> Tensor:
-    return rows + _JITTER * torch.randn(rows.shape, generator=random, dtype=rows.dtype)
-
-
 def contrastive_divergence(
     network: Callable[[Tensor], Tensor], real: Tensor, negatives: Tensor, *, l2: float
 ) -> Tensor:
@@ -323,19 +302,18 @@ def build_correction(width: int, settings: CorrectionSettings, seed: int) -> nn.
 
     The last layer begins at zero (ours), so that training starts at the prior itself.
     """
-    layers: list[nn.Module] = []
     sizes = [width, *[settings.width] * settings.depth, 1]
     # Drawn apart from torch's generator, which is the whole process's.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs, dtype=torch.float64), nn.LeakyReLU(0.2)]
-    for weight in layers[-2].parameters():
+        linear = [nn.Linear(*pair, dtype=torch.float64) for pair in itertools.pairwise(sizes)]
+    for weight in linear[-1].parameters():
         nn.init.zeros_(weight)
-    return nn.Sequential(*layers[:-1])
+    hidden = (layer for one in linear[:-1] for layer in (one, nn.LeakyReLU(0.2)))
+    return nn.Sequential(*hidden, linear[-1])
 
 
-def compose_energies(train: Energies, energies: Energies) -> Energies:
+def compose_energies(train: Values, energies: Values) -> Values:
     """Composes energies: the sum of each less its mean, over its deviation, on training rows.
 
     That is the published composition at beta 0: the order of

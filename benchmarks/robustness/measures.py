@@ -5,6 +5,8 @@ the distribution (positive) or from outside? Every function gives a float, and N
 nothing to tell apart. Rows of equal score are taken together, never in the order of the file.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -34,8 +36,7 @@ def area_under_roc(is_positive: ArrayLike, score: ArrayLike) -> float:
     Source:
         Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve, Radiology 1982.
     """
-    rows = _both_kinds(is_positive, score)
-    return np.nan if rows is None else float(roc_auc_score(*rows))
+    return _told_apart(roc_auc_score, is_positive, score)
 
 
 def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> float:
@@ -61,8 +62,7 @@ def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> flo
     Source:
         Davis and Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
     """
-    rows = _both_kinds(is_positive, score)
-    return np.nan if rows is None else float(average_precision_score(*rows))
+    return _told_apart(average_precision_score, is_positive, score)
 
 
 def false_positive_rate(is_positive: ArrayLike, score: ArrayLike) -> float:
@@ -91,98 +91,46 @@ def false_positive_rate(is_positive: ArrayLike, score: ArrayLike) -> float:
     Source:
         Hendrycks, Mazeika, Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
     """
-    rows = _both_kinds(is_positive, score)
-    if rows is None:
-        return np.nan
-    false, true, _ = roc_curve(*rows, drop_intermediate=False)
-    return float(false[np.argmax(true >= _PASSING)])
+
+    def passing(positive: _Values, scores: _Values) -> float:
+        false, true, _ = roc_curve(positive, scores, drop_intermediate=False)
+        return float(false[np.argmax(true >= _PASSING)])
+
+    return _told_apart(passing, is_positive, score)
 
 
-def risk_by_coverage(loss: ArrayLike, confidence: ArrayLike) -> _Values:
-    """Mean loss of the k most confident rows, for each k.
+def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
+    """Mean risk over all coverages (AURC): (1/N) sum_{k=1..N} risk(k), coverage 1 among them.
 
     risk(k) = (1/k) sum of the loss of the k rows of highest confidence. Among rows of equal
     confidence none comes first: each counts with their mean loss, which is the expectation over
-    their order.
+    their order. ConfidNet's published code leaves out coverage 1 and sums trapezoids from coverage
+    1/N on: 0.1178 where this gives 0.1202.
 
     Args:
         loss: (N,) finite, such as 0 (right) and 1 (wrong), or one minus the H-AP of a query.
         confidence: (N,) finite, higher where less loss is expected.
 
     Returns:
-        (N,) where 1/N, 2/N, ..., 1 of the rows are answered; (0,) without rows.
+        The lower, the better; the mean loss by chance. NaN without rows.
 
     Raises:
         ValueError: shapes differ, or a value is not finite.
 
     Example:
-        >>> risk_by_coverage([0, 1, 0, 1], [0.9, 0.8, 0.8, 0.1]).tolist()
-        [0.0, 0.25, 0.333..., 0.5]
+        >>> area_under_risk_coverage([0, 1, 1], [0.9, 0.5, 0.5])  # (0 + 1/2 + 2/3) / 3
+        0.388...
 
     Source:
-        Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017.
+        Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017;
+        Geifman, Uziel, El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers,
+        ICLR 2019, section 3.
     """
     losses, scores = _pair(loss, confidence)
     _, group, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
     means = np.bincount(group, losses, minlength=len(sizes)) / np.maximum(sizes, 1)
-    risks: _Values = np.cumsum(np.repeat(means, sizes)) / np.arange(1, len(losses) + 1)
-    return risks
-
-
-def area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
-    """Mean risk over all coverages (AURC): (1/N) sum_{k=1..N} risk(k), coverage 1 among them.
-
-    ConfidNet's published code leaves out coverage 1 and sums trapezoids from coverage 1/N on:
-    0.1178 where this gives 0.1202.
-
-    Args:
-        loss: (N,) finite.
-        confidence: (N,) finite, higher where less loss is expected.
-
-    Returns:
-        The lower, the better; the mean loss by chance. NaN without rows.
-
-    Raises:
-        ValueError: as for `risk_by_coverage`.
-
-    Example:
-        >>> area_under_risk_coverage([0, 1], [0.9, 0.1])  # (0 + 1/2) / 2
-        0.25
-
-    Source:
-        Geifman, Uziel, El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers,
-        ICLR 2019, section 3.
-    """
-    risk = risk_by_coverage(loss, confidence)
-    return float(risk.mean()) if len(risk) else np.nan
-
-
-def excess_area_under_risk_coverage(loss: ArrayLike, confidence: ArrayLike) -> float:
-    """How much higher the AURC is than that of the best order (E-AURC).
-
-    E-AURC = AURC - AURC of confidence = -loss. ConfidNet's published code subtracts what that tends
-    to for many rows, r + (1 - r) ln(1 - r) with the error rate r.
-
-    Args:
-        loss: (N,) finite.
-        confidence: (N,) finite, higher where less loss is expected.
-
-    Returns:
-        0 for the best order, and never below; NaN without rows.
-
-    Raises:
-        ValueError: as for `risk_by_coverage`.
-
-    Example:
-        >>> excess_area_under_risk_coverage([0, 1], [0.1, 0.9])  # (1 + 1/2) / 2 - 1/4
-        0.5
-
-    Source:
-        Geifman, Uziel, El-Yaniv, ICLR 2019, section 3, equation 3.
-    """
-    losses = np.asarray(loss, dtype=np.float64)
-    best = area_under_risk_coverage(losses, -losses)
-    return area_under_risk_coverage(losses, confidence) - best
+    risks = np.cumsum(np.repeat(means, sizes)) / np.arange(1, len(losses) + 1)
+    return float(risks.mean()) if len(risks) else np.nan
 
 
 def failure_measures(is_correct: ArrayLike, confidence: ArrayLike) -> dict[str, float]:
@@ -195,25 +143,28 @@ def failure_measures(is_correct: ArrayLike, confidence: ArrayLike) -> dict[str, 
     Returns:
         `accuracy`; `auroc`; `ap_success` and `ap_errors`, the AP with the right and with the wrong
         ones as positives; `fpr_at_95tpr`, the share of the wrong ones that pass where 95% of the
-        right ones do; `aurc` and `e_aurc`. NaN where undefined.
+        right ones do; `aurc`; and `e_aurc`, how much higher that is than of the best order, 0 or
+        more. NaN where undefined. ConfidNet's published code subtracts instead what the best AURC
+        tends to for many rows, r + (1 - r) ln(1 - r) with the error rate r.
 
     Raises:
         ValueError: as for `area_under_roc`.
 
     Source:
         Corbiere et al., Addressing Failure Prediction by Learning Model Confidence, NeurIPS 2019,
-        section 3.1.
+        section 3.1; E-AURC: Geifman, Uziel, El-Yaniv, ICLR 2019, section 3, equation 3.
     """
     correct, scores = _pair(is_correct, confidence)
     errors = 1 - correct
+    aurc = area_under_risk_coverage(errors, scores)
     return {
+        "ap_errors": area_under_precision_recall(errors, -scores),
+        "ap_success": area_under_precision_recall(correct, scores),
         "accuracy": float(correct.mean()) if len(correct) else np.nan,
         "auroc": area_under_roc(correct, scores),
-        "ap_success": area_under_precision_recall(correct, scores),
-        "ap_errors": area_under_precision_recall(errors, -scores),
         "fpr_at_95tpr": false_positive_rate(correct, scores),
-        "aurc": area_under_risk_coverage(errors, scores),
-        "e_aurc": excess_area_under_risk_coverage(errors, scores),
+        "aurc": aurc,
+        "e_aurc": aurc - area_under_risk_coverage(errors, -errors),
     }
 
 
@@ -242,8 +193,8 @@ def detection_measures(is_outside: ArrayLike, score: ArrayLike) -> dict[str, flo
     """
     outside, scores = _pair(is_outside, score)
     return {
-        "fpr_at_95tpr": false_positive_rate(1 - outside, -scores),
         "auroc": area_under_roc(outside, scores),
+        "fpr_at_95tpr": false_positive_rate(1 - outside, -scores),
         "aupr_in": area_under_precision_recall(1 - outside, -scores),
         "aupr_out": area_under_precision_recall(outside, scores),
     }
@@ -264,7 +215,9 @@ def _pair(left: ArrayLike, right: ArrayLike) -> tuple[_Values, _Values]:
     return one, other
 
 
-def _both_kinds(is_positive: ArrayLike, score: ArrayLike) -> tuple[_Values, _Values] | None:
-    """Returns the same of positives and scores; None without a positive or a negative."""
+def _told_apart(
+    measure: Callable[[_Values, _Values], float], is_positive: ArrayLike, score: ArrayLike
+) -> float:
+    """Returns a measure of positives and scores; NaN without a positive or a negative."""
     positive, scores = _pair(is_positive, score)
-    return (positive, scores) if 0 < positive.sum() < len(positive) else None
+    return float(measure(positive, scores)) if 0 < positive.sum() < len(positive) else np.nan

@@ -53,8 +53,7 @@ class Standardised(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns (N, D)."""
-        scaled: Tensor = (features - self.mean) / self.deviation
-        return scaled
+        return torch.div(features - self.mean, self.deviation)
 
 
 class FeatureClassifier(nn.Module):
@@ -67,14 +66,12 @@ class FeatureClassifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns the logits (N, C)."""
-        logits: Tensor = self.last(self.dropout(self.encoder(features)))
-        return logits
+        return torch.as_tensor(self.last(self.dropout(self.encoder(features))))
 
     def hidden(self, features: Features) -> Features:
         """Returns the hidden layer (N, H), before dropout."""
         with torch.no_grad():
-            found: Features = self.encoder(torch.from_numpy(features)).numpy()
-        return found
+            return np.asarray(self.encoder(torch.from_numpy(features)).numpy())
 
     def probabilities(self, features: Features, passes: int = 0, seed: int = 0) -> Values:
         """Returns the softmax (N, C); of several passes with dropout their mean.
@@ -89,8 +86,7 @@ class FeatureClassifier(nn.Module):
             total = torch.zeros((len(hidden), self.last.out_features), dtype=torch.float64)
             for _ in range(passes or 1):
                 total += self.last(drop(hidden)).double().softmax(dim=1)
-            mean: Values = (total / (passes or 1)).numpy()
-        return mean
+            return np.asarray((total / (passes or 1)).numpy())
 
 
 def fit_classifier(
@@ -166,9 +162,8 @@ def own_classifier(features: Features, logits: Features) -> FeatureClassifier:
             f"the embedding that the last layer takes, not scaled, or leave them out"
         )
     last = nn.Linear(features.shape[1], logits.shape[1])
-    with torch.no_grad():
-        last.weight.copy_(torch.from_numpy(fitted.coef_))
-        last.bias.copy_(torch.from_numpy(fitted.intercept_))
+    weights = {"weight": fitted.coef_, "bias": fitted.intercept_}
+    last.load_state_dict({name: torch.from_numpy(one) for name, one in weights.items()})
     return FeatureClassifier(nn.Identity(), last, 0.0).eval().requires_grad_(requires_grad=False)
 
 
@@ -195,14 +190,13 @@ def true_class_probability(model: FeatureClassifier, rows: Rows) -> Values:
         section 2.2.
     """
     probabilities = model.probabilities(rows.features)
-    found: Values = np.take_along_axis(probabilities, rows.labels[:, None], axis=1)[:, 0]
-    return found.clip(0, 1)  # of several passes a mean may be a hair above
+    # A sum of rounded shares may be a hair above 1.
+    return probabilities[np.arange(len(rows)), rows.labels].clip(0, 1)
 
 
 def is_right(model: FeatureClassifier, rows: Rows) -> NDArray[np.bool_]:
     """Returns (N,) whether the likeliest class is the true one."""
-    right: NDArray[np.bool_] = model.probabilities(rows.features).argmax(axis=1) == rows.labels
-    return right
+    return np.asarray(model.probabilities(rows.features).argmax(axis=1) == rows.labels)
 
 
 class HeadSettings(NamedTuple):
@@ -248,8 +242,7 @@ class FittedHead(NamedTuple):
         # In double precision: near 1 single precision makes ties of what is told apart.
         with torch.no_grad():
             exact = copy.deepcopy(self.network).double()
-            found: Values = exact(torch.from_numpy(features).double())[:, 0].numpy()
-        return found
+            return np.asarray(exact(torch.from_numpy(features).double())[:, 0].numpy())
 
     def __str__(self) -> str:
         """As results have it."""

@@ -20,12 +20,12 @@ from sklearn.neighbors import NearestNeighbors
 from hgld.benchmarks.robustness import heat
 from hgld.benchmarks.robustness.measures import area_under_roc, detection_measures
 from hgld.benchmarks.robustness.networks import Values, own_classifier
-from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.results import Measured, Part
 from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable, UnfitRowsError
 
 NEAR = "held-out classes"
 SIMPLE_METHODS = ("MSP", "Max logit", "Energy", "Mahalanobis", "kNN", "ViM")
-HEAT, HEAT_WITHOUT_STD = "HEAT", "HEAT without std"
+HEAT_METHODS = HEAT, HEAT_WITHOUT_STD = ("HEAT", "HEAT without std")
 """Without the std of feature maps HEAT sees what its rivals see."""
 
 _COMPONENTS = 128
@@ -48,6 +48,8 @@ class Reduced(NamedTuple):
 
 Scorer = Callable[[Reduced], Values]
 """From N rows to (N,), higher is further out."""
+Tunable = Callable[[int, Reduced], Values]
+"""The same from a setting and N rows."""
 
 
 class OutProblem(NamedTuple):
@@ -91,11 +93,6 @@ def measure_out_of_distribution(table: RowTable, seed: int) -> Iterator[Measured
             truth=np.repeat([False, True], [len(inside_groups), len(groups)]),
             groups=np.concatenate([inside_groups, groups]),
             scores=scores,
-            measure=detection_measures,
-            main=area_under_roc,
-            main_name="auroc",
-            subjects=(HEAT, HEAT_WITHOUT_STD),
-            rivals=SIMPLE_METHODS,
             positives=len(groups),
             chosen=chosen,
         )
@@ -190,12 +187,7 @@ def simple_scorers(problem: OutProblem) -> tuple[dict[str, Scorer], dict[str, st
     }
     chosen: dict[str, str] = {}
 
-    def tune(
-        name: str,
-        fitted: Callable[[int, Reduced], Values],
-        grid: set[int],
-        unit: str = "dimensions",
-    ) -> None:
+    def tune(name: str, fitted: Tunable, grid: set[int], unit: str = "dimensions") -> None:
         options = {one: partial(fitted, one) for one in sorted(grid)}
         best = max(options, key=lambda one: problem.better(options[one]))
         found[name], chosen[name] = options[best], f"{best} {unit}"
@@ -231,9 +223,9 @@ def heat_scorers(problem: OutProblem, seed: int) -> tuple[dict[str, Scorer], dic
         def better(energy: heat.Energy) -> float:
             return problem.better(partial(score, energy))
 
-        energy = heat.train_correction(prior, part(problem.train), better, seed)
+        energy, epoch = heat.train_correction(prior, part(problem.train), better, seed)
         plain[name], corrected[name] = partial(score, prior.energy), partial(score, energy)
-        chosen[f"{HEAT}, {name}"] = f"epoch {energy.epoch}"
+        chosen[f"{HEAT}, {name}"] = f"epoch {epoch}"
 
     def start(count: int, random: torch.Generator) -> torch.Tensor:
         return torch.randn(count, weight.shape[1], generator=random).double()
@@ -374,3 +366,8 @@ def _linear(
     if len(weight) == 1:  # of two classes scikit-learn keeps the difference only
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return weight, bias
+
+
+OUT_OF_DISTRIBUTION = Part(
+    measure_out_of_distribution, detection_measures, HEAT_METHODS, SIMPLE_METHODS
+)

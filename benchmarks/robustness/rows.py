@@ -289,8 +289,7 @@ def embedded_table(
     for kind, path in (far or {}).items():
         vectors = _column(pq.read_table(path, columns=["embedding"]), "embedding")
         nothing = dict.fromkeys(parts[0], np.full(len(vectors), None))
-        own = {"embedding": _unit(vectors), "split": np.full(len(vectors), kind)}
-        parts.append({**nothing, **own})
+        parts.append({**nothing, "embedding": _unit(vectors), "split": np.full(len(vectors), kind)})
     try:
         columns = {one: np.concatenate([part[one] for part in parts]) for one in parts[0]}
     except ValueError as error:

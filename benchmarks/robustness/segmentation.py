@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.benchmarks.robustness.networks import take_step
-from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.results import Measured, Part
 
 LABELLED = (1, 2, 5, 10)
 UNKNOWN_VOXEL = -1
@@ -48,13 +48,9 @@ class SegmentationSettings(NamedTuple):
 
 
 METHODS = {
-    f"Network{inputs}{learning}": SegmentationSettings(*has, rounds)
+    f"Network{has}{learning}": SegmentationSettings("coord" in has, "prior" in has, rounds)
     for learning, rounds in (("", 0), (", self-labelling", 2))
-    for inputs, has in (
-        ("", (False, False)),
-        (", coordinates", (True, False)),
-        (", prior", (False, True)),
-    )
+    for has in ("", ", coordinates", ", prior")
 }
 STEPS = 120
 """Of each training, a volume each: a labelled one and an unlabelled one in turn."""
@@ -93,12 +89,6 @@ def measure_segmentation(seed: int, labelled: Sequence[int] = LABELLED) -> Itera
             truth=np.ones(_TEST),
             groups=np.arange(_TEST),
             scores=scores,
-            measure=lambda _, score: {"dice": float(score.mean())},
-            main=lambda _, score: float(score.mean()),
-            main_name="dice",
-            subjects=[name for name in METHODS if "prior" in name],
-            rivals=[name for name in METHODS if "prior" not in name],
-            positives=_TEST,
         )
 
 
@@ -129,8 +119,7 @@ def segment(
         guessed = confident_labels(_probabilities(network, unlabelled), _SHARE)
         both = (labelled, Volumes(unlabelled, guessed))
         network = _trained(both, settings, seed + 1000 * number)
-    found: NDArray[np.int64] = _probabilities(network, asked).argmax(axis=1)
-    return found
+    return np.asarray(_probabilities(network, asked).argmax(axis=1))
 
 
 def spatial_prior(labels: NDArray[np.int64], classes: int = CLASSES) -> NDArray[np.float64]:
@@ -281,3 +270,11 @@ def _volume(random: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[n
 def _inside(centre: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.bool_]:
     places = np.moveaxis(np.indices(SHAPE), 0, -1)
     return np.asarray((((places - centre) / radii) ** 2).sum(axis=-1) <= 1)
+
+
+SEGMENTATION = Part(
+    lambda _, seed: measure_segmentation(seed),
+    lambda _, score: {"dice": float(score.mean())},
+    [name for name in METHODS if "prior" in name],
+    [name for name in METHODS if "prior" not in name],
+)

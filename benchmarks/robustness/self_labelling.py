@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hgld.benchmarks.robustness import networks
 from hgld.benchmarks.robustness.failures import negative_entropy
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
-from hgld.benchmarks.robustness.results import Measured
+from hgld.benchmarks.robustness.results import Measured, Part
 from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable, UnfitRowsError
 
 NONE, ALL = "Source only", "All target rows"
@@ -79,30 +79,19 @@ def measure_self_labelling(table: RowTable, seed: int) -> Iterator[Measured]:
     before = domains.classifier(domains.fitted, seed)
     scores, chosen, more = {}, {}, {}
     for choice in CHOICES:
-        model, settings, kept = before, "", {}
+        model = before
         if choice != NONE:
-            best, settings = choose_rounds(domains, choice, seed)
+            best, chosen[choice] = choose_rounds(domains, choice, seed)
             model = best.model
             right = best.labels[best.kept] == domains.target.labels[best.kept]
-            kept = {"precision_kept": float(right.mean()), "kept_rows": float(len(best.kept))}
+            more[choice] = {"precision_kept": float(right.mean())}
         scores[choice] = is_right(model, domains.measured).astype(np.float64)
-        chosen[choice] = settings
-        more[choice] = kept | {
-            "accuracy_target": float(is_right(model, domains.target).mean()),
-            "accuracy_source": float(is_right(model, domains.validation).mean()),
-        }
     rows = domains.measured
     yield Measured(
         group="query",
         truth=np.ones(len(rows), dtype=np.bool_),
         groups=rows.groups,
         scores=scores,
-        measure=lambda _, right: {"accuracy": float(right.mean())},
-        main=lambda _, right: float(right.mean()),
-        main_name="accuracy",
-        subjects=(CONDA, TCP),
-        rivals=CHOICES[:4],
-        positives=len(rows),
         chosen=chosen,
         more=more,
     )
@@ -223,3 +212,11 @@ def _confidence(
     choosing = networks.order_of_errors(model, chooses)
     adversary = networks.Adversary(foreign, weight) if weight else None
     return networks.fit_head(hidden, tcp, choosing, _HEAD, seed, adversary).confidence(foreign)
+
+
+SELF_LABELLING = Part(
+    measure_self_labelling,
+    lambda _, right: {"accuracy": float(right.mean())},
+    (CONDA, TCP),
+    CHOICES[:4],
+)

@@ -20,8 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hgld.benchmarks.reviewing.desk import Desk, started_chromium
-from hgld.benchmarks.reviewing.served import ServedPage, call_hgld
+from hgld.benchmarks.reviewing.desk import Desk, ServedPage, call_hgld, started_chromium
 from hgld.benchmarks.speed.measuring import read_options, write_report
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 

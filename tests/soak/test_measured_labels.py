@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.labels.fills import Names, by_fills, figures, read_labelled_names
-from hgld.benchmarks.labels.proposals.scoring import inputs_of_labels, read_official, score
-from hgld.benchmarks.labels.proposals.silver import shipped_source
+from hgld.benchmarks.labels.proposals import inputs_of_labels, read_official, score
+from hgld.benchmarks.labels.silver import shipped_source
 from hgld.labels.fills.lexicon import read_lexicon
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals

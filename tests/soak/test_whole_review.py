@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.served import ServedPage
+from hgld.benchmarks.reviewing.desk import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from tests.servers.conftest import _started_chromium, chromium

@@ -34,8 +34,6 @@ def weighted_sums(
     weight: Tensor,
     table: Tensor,
     step: Step,
-    *,
-    mirrored: bool,
 ) -> tuple[Tensor, Tensor]:
     """Sums f and f' of the differences to all items, for every item.
 
@@ -45,15 +43,10 @@ def weighted_sums(
         weight: (R, N) w.
         table: (R or 1, L + 1, L + 1) a.
         step: f.
-        mirrored: x is s_i - s_j, not s_j - s_i.
 
     Returns:
-        (R, N) sum_j a[l_i, l_j] w_j f'(x), and the same of f.
+        (R, N) sum_j a[l_i, l_j] w_j f'(s_j - s_i), and the same of f.
     """
-    if mirrored:
-        lists = (-scores.flip(1), level.flip(1), weight.flip(1))
-        slope, value = weighted_sums(*lists, table, step, mirrored=False)
-        return slope.flip(1), value.flip(1)
     weights = _weights_by_level(level, table) * weight[:, None]  # (R, L + 1, N)
     ends = (  # how many items lie in the first piece, and in the first two
         torch.searchsorted(scores, scores, right=True),
@@ -76,6 +69,24 @@ def weighted_sums(
         _add_sigmoids(of_slope, value, scores / step.tau, level, weights, ends)
         slope.add_(of_slope, alpha=1 / step.tau)
     return slope, value
+
+
+def pulls(scores: Tensor, level: Tensor, weight: Tensor, table: Tensor, step: Step) -> Tensor:
+    """Sums f' of the differences from all items, for every item.
+
+    Args:
+        scores: (R, N) float64, ascending in each row.
+        level: (R, N) int64 in [0, L].
+        weight: (R, N) w.
+        table: (R or 1, L + 1, L + 1) a.
+        step: f.
+
+    Returns:
+        (R, N) sum_j a[l_i, l_j] w_j f'(s_i - s_j).
+    """
+    lists = (-scores.flip(1), level.flip(1), weight.flip(1))
+    slope, _ = weighted_sums(*lists, table, step)
+    return slope.flip(1)
 
 
 def counts_ahead(scores: Tensor, level: Tensor, table: Tensor) -> Tensor:

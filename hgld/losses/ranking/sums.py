@@ -60,7 +60,7 @@ class StepSums(torch.autograd.Function):
         """Sums f, and f' for the backward pass."""
         ones = torch.ones_like(scores)
         value: Tensor
-        slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step, mirrored=False)
+        slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step)
         ctx.save_for_backward(scores, level, table, slope)
         ctx.step = step
         return value
@@ -74,9 +74,7 @@ class StepSums(torch.autograd.Function):
         scores, level, table, slope = ctx.saved_tensors
         with torch.no_grad():
             swapped = table.transpose(1, 2)
-            pull, _ = _ways(scores).weighted_sums(
-                scores, level, weight, swapped, ctx.step, mirrored=True
-            )
+            pull = _ways(scores).pulls(scores, level, weight, swapped, ctx.step)
             gradient = pull.addcmul_(weight, slope, value=-1)
         return once_only(gradient, weight, scores), None, None, None
 

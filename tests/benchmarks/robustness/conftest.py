@@ -1,6 +1,5 @@
 """A small table of rows, and settings by which a part takes a moment."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_labelling, "_HEAD", head)
     monkeypatch.setattr(results, "DRAWS", 10)
     for name in ("GAUSSIANS", "LOGITS", "SPREADS"):
-        small = dataclasses.replace(getattr(heat, name), steps=2, epochs=2, width=8)
+        small = getattr(heat, name)._replace(steps=2, epochs=2, width=8)
         monkeypatch.setattr(heat, name, small)
     monkeypatch.setattr(segmentation, "STEPS", 3)
 

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.robustness import __main__ as command
-from hgld.benchmarks.robustness import abstention, embedding, failures, units
+from hgld.benchmarks.robustness import abstention, embedding, failures
 from hgld.benchmarks.robustness.out_of_distribution import HEAT, HEAT_WITHOUT_STD, SIMPLE_METHODS
+from hgld.benchmarks.robustness.results import Part
 from hgld.benchmarks.robustness.rows import PARTS, RowTable, read_rows, table_of_columns
 from hgld.benchmarks.robustness.self_labelling import CHOICES
 from hgld.training.data.images import EvalImages
@@ -82,7 +83,8 @@ def test_the_commands_of_the_docs_are_typed(
 
     monkeypatch.setattr(command, "embedded_table", embedded_table)
     # What is measured, and embedded, has tests of its own.
-    monkeypatch.setattr(units, "MEASURES", dict.fromkeys(PARTS, lambda *_: iter(())))
+    nothing = Part(lambda *_: [], lambda *_: {}, [], [])
+    monkeypatch.setattr(command, "MEASURED", dict.fromkeys(PARTS, nothing))
     monkeypatch.chdir(tmp_path)
     tables = []
     for line in commands_on(ROOT / "docs/robustness.md"):
@@ -108,7 +110,8 @@ def test_what_a_table_has_too_few_rows_for_is_left_out_and_no_fault_of_ours(
     few = {"embedding": np.eye(8), "label": np.array(["a", "b"] * 4)}
     np.savez(tmp_path / "few.npz", **few)  # type: ignore[arg-type]  # its stub
     assert run(tmp_path, tmp_path / "few.npz", "--seeds", 0) == []
-    monkeypatch.setitem(units.MEASURES, "failures", lambda *_: iter([1 // 0]))
+    broken = command.MEASURED["failures"]._replace(measure=lambda *_: [1 // 0])
+    monkeypatch.setitem(command.MEASURED, "failures", broken)
     with pytest.raises(ZeroDivisionError):
         run(tmp_path, tmp_path / "few.npz", "--seeds", 0)
 

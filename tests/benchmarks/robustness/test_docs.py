@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hgld.benchmarks.robustness.page import interval_text
-from hgld.benchmarks.robustness.results import ResultRow, best_gains
+from hgld.benchmarks.robustness.results import ResultRow, best_gains, interval_text
 from hgld.plots.pages import points
 
 ROOT = Path(__file__).resolve().parents[3]

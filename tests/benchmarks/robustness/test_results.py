@@ -9,6 +9,13 @@ import pytest
 
 from hgld.benchmarks.robustness import results
 
+PART = results.Part(
+    lambda *_: [],
+    lambda _, score: {"mean": float(score.mean()), "most": float(score.max())},
+    ["ours"],
+    ["one", "two"],
+)
+
 
 def measured(scores: dict[str, np.ndarray], groups: np.ndarray) -> results.Measured:
     return results.Measured(
@@ -16,11 +23,6 @@ def measured(scores: dict[str, np.ndarray], groups: np.ndarray) -> results.Measu
         truth=np.zeros(len(groups)),
         groups=groups,
         scores=scores,
-        measure=lambda _, score: {"mean": float(score.mean()), "most": float(score.max())},
-        main=lambda _, score: float(score.mean()),
-        main_name="mean",
-        subjects=["ours"],
-        rivals=["one", "two"],
         positives=3,
         chosen={"ours": "size 2"},
         more={"ours": {"extra": math.nan}},
@@ -39,14 +41,15 @@ def test_the_error_is_that_of_a_mean_over_groups_and_not_over_rows(
     monkeypatch.setattr(results, "DRAWS", 4000)
     of_groups = np.random.default_rng(0).normal(size=25)
     groups = np.repeat(np.arange(25), 4)
-    (found, *_) = results.result_rows("p", "d", 0, measured({"ours": of_groups[groups]}, groups))
+    of = measured({"ours": of_groups[groups]}, groups)
+    (found, *_) = results.result_rows("p", PART, "d", 0, of)
     assert found.group_error == pytest.approx(of_groups.std() / 5, rel=0.05)
 
 
 def test_a_gain_is_drawn_in_pairs() -> None:
     scores = np.random.default_rng(0).normal(size=40)
     both = measured({"ours": scores + 0.1, "one": scores}, np.arange(40))
-    *_, gain = results.result_rows("p", "d", 0, both)
+    *_, gain = results.result_rows("p", PART, "d", 0, both)
     assert (gain.metric, gain.method, gain.against) == ("gain mean", "ours", "one")
     assert gain.value == pytest.approx(0.1)
     assert gain.group_error == pytest.approx(0, abs=1e-6)
@@ -62,15 +65,15 @@ def test_a_spread_has_an_interval_over_seeds_and_one_over_groups() -> None:
     assert spread.widest == spread.over_seeds
 
 
-def test_a_verdict_needs_both_intervals() -> None:
-    def verdict(error: float, *values: float) -> str:
+def test_what_is_shown_reaches_as_far_as_either_interval() -> None:
+    def shown(error: float, *values: float) -> bool:
         rows = [row(seed=seed, value=one, group_error=error) for seed, one in enumerate(values)]
-        return results.Spread.of(rows).verdict
+        low, high = results.Spread.of(rows).widest
+        return low < 0 < high
 
-    assert verdict(0.1, 1.0, 1.1, 1.2) == "better"
-    assert verdict(0.1, -1.0, -1.1, -1.2) == "worse"
-    assert verdict(1.0, 1.0, 1.1, 1.2) == verdict(0.1, -1.0, 1.1, 3.2) == "undecided"
-    assert verdict(0.1, 1.0) == "undecided"
+    assert not shown(0.1, 1.0, 1.1, 1.2)
+    assert shown(1.0, 1.0, 1.1, 1.2)
+    assert shown(0.1, -1.0, 1.1, 3.2)
 
 
 def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:
@@ -85,7 +88,8 @@ def test_a_gain_is_over_the_rival_that_it_is_least_over() -> None:
 
 
 def test_the_file_has_a_line_a_metric_with_what_was_counted_and_chosen(tmp_path: Path) -> None:
-    found = results.result_rows("p", "d", 4, measured({"ours": np.array([0.0, 1.0])}, np.arange(2)))
+    of = measured({"ours": np.array([0.0, 1.0])}, np.arange(2))
+    found = results.result_rows("p", PART, "d", 4, of)
     results.write_results(tmp_path / "r.csv", found)
     with (tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

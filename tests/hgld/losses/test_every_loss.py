@@ -92,6 +92,8 @@ def test_a_query_without_relevant_items_is_undefined_and_left_out(name: str) -> 
     leaf = good["embeddings"].requires_grad_()
     values = loss(**good, reduction="none")
     assert values.isnan().nonzero().flatten().tolist() == [2]
+    single = {of: x.detach().float() if x.is_floating_point() else x for of, x in good.items()}
+    assert loss(**single, reduction="none").dtype == torch.float32
     mean = loss(**good)
     assert mean.item() == pytest.approx(values.nanmean().item())
     (gradient,) = torch.autograd.grad(mean, leaf)

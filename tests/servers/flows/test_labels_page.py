@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
+from tests.benchmarks.labels.label_worlds import write_labelled_build, write_labels
 from tests.flows.test_lists import HEADER, ROWS, written
 from tests.hgld.labels.fills.worlds import write_named_build
 from tests.worlds.commands.readme import ROOT, commands_on, fenced

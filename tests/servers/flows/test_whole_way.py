@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from hgld.benchmarks.labels.agreement.config import AGREEMENT_FILE
+from hgld.benchmarks.labels.agreement import AGREEMENT_FILE
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.typed import invoke

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.served import ServedPage
+from hgld.benchmarks.reviewing.desk import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from tests.servers.pages.conftest import Seats
@@ -81,7 +81,7 @@ def test_a_killed_server_is_told_loses_nothing_that_was_said_to_be_done_and_is_t
     desk = seat(process.url)
     rows = desk.members()
     desk.press("X", "x", "i")
-    children = [os.pidfd_open(pid) for pid in _children_of(process.pid)]
+    children = [os.pidfd_open(pid) for pid in _children_of(process.process.pid)]
     assert children, "proposals are scored beside it"
     desk.hit("i")  # on its way: it is written whole or not at all
     process.kill()

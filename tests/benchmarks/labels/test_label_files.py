@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.labels.agreement.label_files import (
+from hgld.benchmarks.labels.label_files import (
     official_files,
     our_files,
     read_label_files,
     side_by_side,
 )
 from hgld.errors import InputError
-from tests.benchmarks.labels.agreement.worlds import category_of, compared, write_labels
+from tests.benchmarks.labels.label_worlds import category_of, compared, write_labels
 
 
 def test_the_name_of_a_file_says_its_split() -> None:

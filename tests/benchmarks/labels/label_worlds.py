@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.benchmarks.labels.agreement.label_files import (
+from hgld.benchmarks.labels.label_files import (
     ComparedLandmark,
     LabelRow,
     LabelRows,

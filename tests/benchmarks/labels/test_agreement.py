@@ -11,18 +11,18 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.labels.agreement.config import (
+from hgld.benchmarks.labels.agreement import (
     AGREEMENT_FILE,
     AGREEMENT_PAGE,
     SUSPECTS_SHEET,
     AgreeConfig,
+    run_agree,
 )
-from hgld.benchmarks.labels.agreement.page import web_address
-from hgld.benchmarks.labels.agreement.stage import run_agree
+from hgld.benchmarks.labels.findings import web_address
 from hgld.engine.workspace import Workspace
-from hgld.errors import BelowGateError, InputError, MissingInputError
+from hgld.errors import BelowGateError, InputError
 from hgld.tables import SUSPECTS
-from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
+from tests.benchmarks.labels.label_worlds import write_labelled_build, write_labels
 
 MUSEUMS = range(1, 12)
 CLASSES = {**{id_: ["Q3"] for id_ in MUSEUMS}, 12: ["Q2"], 13: ["Q4"]}
@@ -93,11 +93,13 @@ def test_the_gate_is_the_share_of_the_officially_labelled(
 
 
 def test_what_is_not_there_or_out_of_range_is_refused(workspace: Workspace, official: Path) -> None:
-    with pytest.raises(MissingInputError, match="annotate"):
-        run_agree(workspace, config_of(official))
     missing = official.with_name("ours_train.csv")
-    for config in (config_of(missing, ours=official), config_of(official, ours=missing)):
-        with pytest.raises(InputError, match="ours_train"):
+    for word, config in {
+        "annotate": config_of(official),
+        "read": config_of(missing, ours=official),
+        "ours_train": config_of(official, ours=missing),
+    }.items():
+        with pytest.raises(InputError, match=word):
             run_agree(workspace, config)
     assert not workspace.path(SUSPECTS.path).exists()
     for setting, value in (("peers", 0), ("min_accuracy", 92.0), ("min_accuracy", float("nan"))):

@@ -6,8 +6,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from hgld.benchmarks.labels.proposals import fitting, scoring
-from hgld.benchmarks.labels.proposals.silver import (
+from hgld.benchmarks.labels import fitting, proposals
+from hgld.benchmarks.labels.silver import (
     SilverSource,
     folds,
     silver_classes,
@@ -18,7 +18,7 @@ from hgld.labels.proposing.knowledge import taxonomy_knowledge
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import Hint
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
-from tests.benchmarks.labels.proposals.worlds import source_of
+from tests.benchmarks.labels.silver_worlds import source_of
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
@@ -94,9 +94,9 @@ def test_a_method_that_repeats_another_counts_for_little() -> None:
         for each in (said, random.permutation(said))
     )
     prior = np.full(5, 0.2)
-    weights = fitting.fit_weights([fitting.Told({"one": ratio, "again": ratio}, columns)], prior)
+    weights = fitting.fit_weights([({"one": ratio, "again": ratio}, columns)], prior)
     assert weights["one"] + weights["again"] == pytest.approx(1, abs=0.25)
-    weights = fitting.fit_weights([fitting.Told({"one": ratio, "noise": noise}, columns)], prior)
+    weights = fitting.fit_weights([({"one": ratio, "noise": noise}, columns)], prior)
     assert weights["noise"] < 0.1 < weights["one"]
 
 
@@ -104,19 +104,19 @@ def test_a_score_counts_by_hand_and_an_ablation_has_each_method_alone_and_left_o
     source: SilverSource,
 ) -> None:
     official = [
-        scoring.Official("lake", "lake", "natural"),
-        scoring.Official("church", "lake", "natural"),  # so that one is wrong, and its side
-        scoring.Official("World Heritage Site", "", ""),
-        scoring.Official("museum", "museum", "human-made"),
+        proposals.Official("lake", "lake", "natural"),
+        proposals.Official("church", "lake", "natural"),  # so that one is wrong, and its side
+        proposals.Official("World Heritage Site", "", ""),
+        proposals.Official("museum", "museum", "human-made"),
     ]
     labels = [row.label for row in official]
-    inputs = scoring.inputs_of_labels(source, labels, shipped_calibration())
-    found = scoring.score(official, OpenProposals(inputs))
+    inputs = proposals.inputs_of_labels(source, labels, shipped_calibration())
+    found = proposals.score(official, OpenProposals(inputs))
     assert (found["rows"], found["labelled"], found["right"]) == (4, 3, 2)
     assert (found["accuracy"], found["side_accuracy"]) == (0.6667, 0.6667)
     assert (found["blank"], found["blank_ignored_or_asked"]) == (1, 1)
     (wrong,) = cast("list[dict[str, object]]", found["wrong"])
-    assert (wrong["label"], wrong["official"]) == ("church", "lake")
-    tried = scoring.ablation(official, inputs)
+    assert (wrong["class_label"], wrong["official"]) == ("church", "lake")
+    tried = proposals.ablation(official, inputs)
     assert len(tried) == 7
     assert tried["all"]["accuracy"] == tried["wording alone"]["accuracy"] == 0.6667

@@ -1,4 +1,4 @@
-"""What a comparison finds: measures and errors of each level, and official rows that look wrong.
+"""What a comparison finds, and its page: measures, errors, and official rows that look wrong.
 
 The latter have their evidence, for whoever keeps the official file. Two criteria, either of which
 the file itself speaks for:
@@ -11,21 +11,42 @@ the file itself speaks for:
   `natural_or_human_made`, which follows from the label.
 
 A row can be tested only where there are enough others, and the counts of those that were are told.
+The page asks no server for anything: it links to Commons categories, and loads none.
 """
 
 import math
+import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.agreement.label_files import ComparedLandmark
+from hgld.benchmarks.labels.label_files import ComparedLandmark
+from hgld.plots.chart import HeatTable, heat_table
+from hgld.plots.pages import page_template, percent
+from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, SUSPECTS
 
+SUSPECTS_SHOWN = 100
+"""Official rows that look wrong on the page; all of them are in the files beside it."""
+MOST_LABELS = 100
+"""Labels of the table of confusions, where there are more."""
+WORST_LABELS = 15
+"""Labels of most errors that are shown with examples."""
+MEASURES = {
+    "accuracy": ("Accuracy", "of the officially labelled; no label of ours counts as wrong"),
+    "accuracy_where_both": ("Accuracy where both have a label", ""),
+    "macro_f1": ("Macro-F1", "every official label weighs the same"),
+    "ari": ("ARI", "pairs put together, beyond chance"),
+}
+"""Measure to what a reader sees of it, in the order of the page."""
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+")
 _EXAMPLES = 6
 _RARE, _MAJORITY = 0.1, 0.5
 _TITLES = {level.column: level.title for level in ANNOTATIONS["train"].levels}
@@ -69,16 +90,6 @@ class LabelAgreement:
         """Landmarks that have another label of ours, or none."""
         return self.landmarks - self.same
 
-    @property
-    def recall(self) -> float:
-        """Share of its landmarks that have it from us; NaN where there are none."""
-        return self.same / self.landmarks if self.landmarks else math.nan
-
-    @property
-    def precision(self) -> float:
-        """Share of those that have it from us that have it officially; NaN where there are none."""
-        return self.same / self.ours if self.ours else math.nan
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelAgreement:
@@ -87,40 +98,29 @@ class LevelAgreement:
     column: str
     title: str
     measures: dict[str, Estimate]
-    coverage: dict[str, dict[str, int]]
-    """Split to how many landmarks of both files are labelled by whom."""
+    coverage: dict[str, int]
+    """How many landmarks of both files are labelled by whom."""
     labels: tuple[LabelAgreement, ...]
     """Those of most errors first."""
     pairs: tuple[tuple[str | None, str | None, int], ...]
     """Official label, ours and landmarks, of all that occur."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """All of a comparison."""
-
-    metadata: dict[str, str | int]
-    """When, with which version and settings."""
-    files: dict[str, dict[str, int]]
-    """Split to the landmarks of the official file, of ours, and of both, which are compared."""
-    levels: list[LevelAgreement]
-    """The finest first."""
-    testable: dict[str, int]
-    """Official rows that could be tested for looking wrong, by reason."""
-    suspects: dict[str, int]
-    """Those of them that look wrong."""
-
-
 def compare_level(column: str, landmarks: Sequence[ComparedLandmark]) -> LevelAgreement:
     """Compares one level of the labels of the landmarks in both files."""
     theirs, own = LEVEL_COLUMNS[column]
     labels = [(getattr(one, theirs), getattr(one, own)) for one in landmarks]
-    pairs = Counter(labels)
+    pairs, kinds = Counter(labels), Counter((one is None, own is None) for one, own in labels)
     return LevelAgreement(
         column=column,
         title=_TITLES[column],
         measures=measure(pairs),
-        coverage=_coverage([one.split for one in landmarks], labels),
+        coverage={
+            "both": kinds[False, False],
+            "only_official": kinds[False, True],
+            "only_ours": kinds[True, False],
+            "neither": kinds[True, True],
+        },
         labels=tuple(_label_agreements(landmarks, labels, pairs)),
         pairs=tuple((*pair, count) for pair, count in pairs.most_common()),
     )
@@ -131,7 +131,7 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
 
     Accuracy is over the officially labelled, and one without a label of ours counts as wrong: what
     leaves out whatever is difficult does not look better for it. Macro-F1 is over the official
-    labels. ARI and AMI compare partitions, of the landmarks that both label.
+    labels. ARI compares partitions, of the landmarks that both label.
 
     Returns:
         By name. Shares of landmarks have Wilson's 95% interval, the others none; all are NaN where
@@ -139,14 +139,14 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
     """
     from sklearn import metrics
 
-    labels = dict.fromkeys(label for pair in pairs for label in pair if label is not None)
-    number: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
-    number[None] = -1
     counts = list(pairs.values())
-    official, ours = (np.repeat([number[pair[side]] for pair in pairs], counts) for side in (0, 1))
-    is_labelled = official >= 0
-    has_both = is_labelled & (ours >= 0)
-    macro_f1 = ari = ami = math.nan
+    official, ours = (
+        np.repeat(np.array([pair[side] or "" for pair in pairs], dtype=str), counts)
+        for side in (0, 1)
+    )
+    is_labelled = official != ""
+    has_both = is_labelled & (ours != "")
+    macro_f1 = ari = math.nan
     with warnings.catch_warnings():  # that a few landmarks have many labels
         warnings.filterwarnings("ignore", "The number of unique classes")
         if is_labelled.any():
@@ -156,13 +156,11 @@ def measure(pairs: Pairs) -> dict[str, Estimate]:
             )
         if has_both.any():
             ari = metrics.adjusted_rand_score(official[has_both], ours[has_both])
-            ami = metrics.adjusted_mutual_info_score(official[has_both], ours[has_both])
     return {
         "accuracy": _share((official == ours)[is_labelled]),
         "accuracy_where_both": _share((official == ours)[has_both]),
         "macro_f1": Estimate(float(macro_f1)),
         "ari": Estimate(float(ari)),
-        "ami": Estimate(float(ami)),
     }
 
 
@@ -176,24 +174,6 @@ def _share(is_same: NDArray[np.bool_]) -> Estimate:
     return Estimate(float(share.statistic), float(interval.low), float(interval.high))
 
 
-def _coverage(
-    splits: Sequence[str], labels: Sequence[tuple[str | None, str | None]]
-) -> dict[str, dict[str, int]]:
-    found = {}
-    for split in sorted(set(splits)):
-        own = [pair for at, pair in zip(splits, labels, strict=True) if at == split]
-        kinds = Counter((official is not None, ours is not None) for official, ours in own)
-        found[split] = {
-            "landmarks": len(own),
-            "both": kinds[True, True],
-            "same": sum(official is not None and official == ours for official, ours in own),
-            "only_official": kinds[True, False],
-            "only_ours": kinds[False, True],
-            "neither": kinds[False, False],
-        }
-    return found
-
-
 def _label_agreements(
     landmarks: Sequence[ComparedLandmark],
     labels: Sequence[tuple[str | None, str | None]],
@@ -202,13 +182,12 @@ def _label_agreements(
     official, given = Counter[str | None](), Counter[str | None]()
     first = dict(zip(reversed(labels), reversed(landmarks), strict=True))
     examples = defaultdict[str, list[dict[str, object]]](list)
-    for pair in sorted(pairs, key=lambda pair: (-pairs[pair], pair[1] or "")):
-        theirs, ours = pair
+    for theirs, ours in sorted(pairs, key=lambda pair: (-pairs[pair], pair[1] or "")):
         if theirs is not None:
-            official[theirs] += pairs[pair]
-            given[ours] += pairs[pair]
+            official[theirs] += pairs[theirs, ours]
+            given[ours] += pairs[theirs, ours]
             if theirs != ours:
-                examples[theirs].append(first[pair]._asdict())
+                examples[theirs].append(first[theirs, ours]._asdict())
     found = [
         LabelAgreement(
             label=label,
@@ -291,3 +270,64 @@ def _beside_others(
     for kind, word, one in told:
         if sizes[kind] > least:
             yield one, sizes[kind] - 1, said[kind][word] - 1, said[kind]
+
+
+def confusions(level: LevelAgreement) -> HeatTable:
+    """Lays out official labels of a level by ours, those of most landmarks first."""
+    by_size = sorted(level.labels, key=lambda one: (-one.landmarks, one.label))
+    labels = [one.label for one in by_size[:MOST_LABELS] if one.landmarks]
+    place: dict[str | None, int] = {label: number for number, label in enumerate([*labels, None])}
+    counts = [[0] * (len(labels) + 2) for _ in labels]
+    for official, ours, landmarks in level.pairs:
+        if official in labels:
+            counts[place[official]][place.get(ours, len(labels) + 1)] += landmarks
+    return heat_table(counts, labels, ("no label", "another label"))
+
+
+def interval(estimate: Estimate) -> str:
+    """Writes the interval of a measure in percent; an empty text where it has none.
+
+    Example:
+        >>> interval(Estimate(0.876, 0.85, 0.9012)), interval(Estimate(0.876))
+        ('85.0 to 90.1', '')
+    """
+    has_none = math.isnan(estimate.low)
+    return "" if has_none else f"{percent(estimate.low)} to {percent(estimate.high)}"
+
+
+def web_address(text: str) -> str:
+    """Returns an address that a page may link to, or an empty text for anything else.
+
+    Example:
+        >>> web_address("http://commons.wikimedia.org/wiki/Category:Eltz")
+        'http://commons.wikimedia.org/wiki/Category:Eltz'
+        >>> web_address("javascript:alert(1)")
+        ''
+    """
+    return text if _WEB_ADDRESS.fullmatch(text) else ""
+
+
+def render_agreement(found: Mapping[str, Any], suspects: pa.Table) -> str:
+    """Returns the page, in which every text is escaped.
+
+    Args:
+        found: `metadata`, `files`, `levels` and `testable`, as `results.json` has them.
+        suspects: rows of SUSPECTS.
+    """
+    template = page_template(
+        "hgld.benchmarks.labels",
+        "agreement.html.j2",
+        interval=interval,
+        web_address=web_address,
+        category_name=category_name,
+    )
+    finest = found["levels"][0]
+    return template.render(
+        found=found,
+        finest=finest,
+        measures=MEASURES,
+        heat=confusions(finest),
+        worst=[one for one in finest.labels[:WORST_LABELS] if one.errors],
+        suspects=suspects.slice(0, SUSPECTS_SHOWN).to_pylist(),
+        all_suspects=len(suspects),
+    )

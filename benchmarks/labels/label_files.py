@@ -8,12 +8,15 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hgld.annotations.rule import deciding_classes
-from hgld.benchmarks.labels.agreement.config import LABEL_FILES
 from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import CLASSES, TAXONOMY
 
+LABEL_FILES = {
+    split: f"annotations/{split}_label_to_hierarchical.csv" for split in ("train", "index")
+}
+"""The labels of a build in the published format, by label space."""
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|index)(?![a-z])")
 
 
@@ -100,15 +103,17 @@ def our_files(place: Path, splits: Collection[str]) -> dict[str, Path]:
     Raises:
         InputError: there is no file of any of these splits.
     """
-    if place.is_dir():
+    if place.is_file():
+        paths = [(split_of(place), place)]
+    else:
         names = [(split, Path(LABEL_FILES[split])) for split in splits]
         paths = [(split, place / one) for split, name in names for one in (name, Path(name.name))]
-    else:
-        paths = [(split_of(place), place)]
     files = {split: path for split, path in paths if split in splits and path.is_file()}
     if not files:
         wanted = " or ".join(Path(LABEL_FILES[split]).name for split in splits)
-        raise InputError(f"{place} must be or hold {wanted}; name another with --ours")
+        raise InputError(
+            f"{place} must be or hold {wanted}; run `hgld annotate`, or name others with --ours"
+        )
     return files
 
 
@@ -146,16 +151,12 @@ def side_by_side(official: LabelRows, ours: LabelRows) -> list[ComparedLandmark]
             "and the same version of GLDv2"
         )
     return [
+        # Of each row the last two texts are its label and its side.
         ComparedLandmark(
-            *key,
-            category=official[key].category or ours[key].category or "",
-            official_label=official[key].hierarchical_label,
-            official_natural_or_human_made=official[key].natural_or_human_made,
-            our_label=ours[key].hierarchical_label,
-            our_natural_or_human_made=ours[key].natural_or_human_made,
-            class_label=ours[key].supercategory,
+            *key, theirs.category or own.category or "", *theirs[2:], *own[2:], own.supercategory
         )
         for key in keys
+        for theirs, own in [(official[key], ours[key])]
     ]
 
 

@@ -1,7 +1,16 @@
-"""Proposals against answers: how many are right, how sure, what a method gives."""
+"""Proposals against official answers: how many are right, how sure, what a method gives.
 
+    python -m hgld.benchmarks.labels.proposals --official FILE --out REPORT
+    python -m hgld.benchmarks.labels.proposals --calibrate
+
+The second fits the calibration of proposals and writes it anew.
+"""
+
+import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +18,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.silver import SilverClass, SilverSource, inputs_of
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.labels import fitting
+from hgld.benchmarks.labels.silver import SilverClass, SilverSource, inputs_of, shipped_source
 from hgld.engine.dataset import read_csv
-from hgld.labels.proposing.calibration import Calibration
+from hgld.engine.files import write_text
+from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.proposals import METHODS, ProposalMethod
@@ -76,18 +88,6 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
     confidence = np.array([one.confidence for one in shown])
     is_sure = (actions == "accept") & (confidence >= _SURE)
     is_automatic = np.array([one.tier == "automatic" for one in shown])
-    wrong = [
-        {
-            "label": row.label,
-            "official": row.hierarchical_label,
-            "proposed": one.proposed_label,
-            "action": one.proposed_action,
-            "confidence": one.confidence,
-            "evidence": one.evidence,
-        }
-        for (row, one), right in zip(rows, is_right, strict=True)
-        if not right
-    ]
     return {
         "rows": len(rows),
         "labelled": int(is_labelled.sum()),
@@ -101,7 +101,11 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
         "asked": int((actions == "ask").sum()),
         "blank": int((~is_labelled).sum()),
         "blank_ignored_or_asked": int((actions[~is_labelled] != "accept").sum()),
-        "wrong": wrong,
+        "wrong": [
+            {"official": row.hierarchical_label, **one._asdict()}
+            for (row, one), right in zip(rows, is_right, strict=True)
+            if not right
+        ],
     }
 
 
@@ -125,5 +129,32 @@ def ablation(official: Sequence[Official], inputs: ProposalInputs) -> dict[str, 
     return {name: {key: each[key] for key in shown} for name, each in found.items()}
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Scores, or fits, and writes the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--calibrate", action="store_true", help="write calibration.csv again")
+    parser.add_argument("--official", type=Path, help="CSV with labels and official answers")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    if not options.calibrate and None in (options.official, options.out):
+        parser.error("--calibrate, or --official with --out, must be given")
+    source = shipped_source()
+    if options.calibrate:
+        where = f"silver set, all-MiniLM-L6-v2, {datetime.now(UTC).date().isoformat()}"
+        text = fitting.calibration_csv(*fitting.fit(source), where)
+        write_text(fitting.CALIBRATION_FILE, text)
+        return
+    rows = read_official(options.official)
+    inputs = inputs_of_labels(source, [row.label for row in rows], shipped_calibration())
+    found = {"score": score(rows, OpenProposals(inputs)), "ablation": ablation(rows, inputs)}
+    environment = describe_environment(["numpy", "pyarrow", "scikit-learn"])
+    report = {"published_labels": found, "environment": environment}
+    write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
 def _share(values: NDArray[np.bool_]) -> float | None:
     return round(float(values.mean()), 4) if len(values) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.silver import SilverSource
+from hgld.benchmarks.labels.silver import SilverSource
 from hgld.labels.taxonomy.rows import TaxonomyTables
 
 

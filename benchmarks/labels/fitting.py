@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.labels.proposals.silver import (
+from hgld.benchmarks.labels.silver import (
     SilverClass,
     SilverSource,
     folds,
@@ -35,7 +35,7 @@ from hgld.labels.proposing.calibration import (
     Softmax,
     shipped_calibration,
 )
-from hgld.labels.proposing.knowledge import Ruling
+from hgld.labels.proposing.knowledge import ProposalInputs, Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.methods import Prototypes, softmax_shares
 from hgld.labels.proposing.opinions import IGNORE, Hint, Targets
@@ -66,23 +66,8 @@ class SilverProposal(NamedTuple):
     """So that as many are ignored as of the classes of landmarks."""
 
 
-class Told(NamedTuple):
-    """What methods said of some classes, and the answers."""
-
-    said: Mapping[str, Floats]
-    """By method, (n, T)."""
-    columns: NDArray[np.int64]
-    """(n,): the column of the answer."""
-
-
-class _Part(NamedTuple):
-    """A fold of the silver set, and the taxonomy without its lines."""
-
-    classes: Sequence[SilverClass]
-    blind: SilverSource
-    """Without the words that are its labels as well."""
-    shown: SilverSource
-    """With these."""
+Told = tuple[Mapping[str, Floats], NDArray[np.int64]]
+"""What methods said of n classes, (n, T) by method; and (n,) the columns of the answers."""
 
 
 def fit(source: SilverSource) -> tuple[Calibration, Counts]:
@@ -99,30 +84,32 @@ def fit(source: SilverSource) -> tuple[Calibration, Counts]:
         source: the shipped taxonomy.
     """
     classes, known = silver_classes(source.tables), shipped_calibration()
-    targets = _targets(source)
-    prior = targets.prior(known.ignored)
-    parts = [
-        _Part(each, withheld(source, each, words=True), withheld(source, each, words=False))
-        for each in folds(classes, FOLDS)
-    ]
-    texts = [_count_texts(part) for part in parts]
+    targets = Targets(tuple(each.hierarchical_label for each in source.tables.supercategories))
+    prior, held = targets.prior(known.ignored), folds(classes, FOLDS)
+    blind, shown = (
+        [withheld(source, each, words=words) for each in held] for words in (True, False)
+    )
+    columns = [np.array([targets.number[each.target] for each in part]) for part in held]
+    inputs = [inputs_of(*pair, known) for pair in zip(blind, held, strict=True)]
+    texts = [_count_texts(*pair) for pair in zip(inputs, held, strict=True)]
+    cosines = [Prototypes(*each.on_grid(), targets).scores for each in inputs]
     decided = _count_decided(source, classes)
-    softmax = {"prototypes": fit_softmax([_cosines(part, targets) for part in parts], prior)}
+    softmax = fit_softmax(np.concatenate(cosines), np.concatenate(columns), prior)
     counts = sum([*texts, decided], Counts())
-    known = replace(known, softmax=softmax)
+    known = replace(known, softmax={"prototypes": softmax})
     first = replace(known, accuracy=_accuracies(counts), weights={})
     told = [
-        _told(shown, part.classes, classes, first)
-        for part in parts
-        for shown in (part.blind, part.shown)
+        (_log_ratios(each, part, classes, first), answers)
+        for *sources, part, answers in zip(blind, shown, held, columns, strict=True)
+        for each in sources
     ]
     known = replace(known, weights=fit_weights(told, prior))
     points: list[SilverProposal] = []
-    for place, part in enumerate(parts):
+    for place, part in enumerate(held):
         others = sum([*texts[:place], *texts[place + 1 :], decided], Counts())
         calibration = replace(known, accuracy=_accuracies(others))
-        for shown in (part.blind, part.shown):
-            points += _points(shown, part, calibration)
+        for each in (blind[place], shown[place]):
+            points += _points(each, part, calibration)
     return replace(known, accuracy=_accuracies(counts), confidence=isotonic(points)), counts
 
 
@@ -146,15 +133,14 @@ def row_weights(is_ignored: NDArray[np.bool_], share: float) -> Floats:
     return np.asarray(np.where(is_ignored, share / ignored, (1 - share) / accepted))
 
 
-def fit_softmax(told: Sequence[Told], prior: Floats) -> Softmax:
+def fit_softmax(scores: Floats, columns: NDArray[np.int64], prior: Floats) -> Softmax:
     """Finds how cosines become shares, by the likelihood on a grid.
 
     Args:
-        told: the scores of `prototypes` of each part, and the answers.
+        scores: (n, T), of `prototypes`.
+        columns: (n,), of the answers.
         prior: (T,), IGNORE last.
     """
-    columns = np.concatenate([part.columns for part in told])
-    scores = np.concatenate([part.said["prototypes"] for part in told])
     weights = row_weights(columns == len(prior) - 1, prior[-1])
     rows = np.arange(len(columns))
 
@@ -178,11 +164,10 @@ def fit_weights(told: Sequence[Told], prior: Floats) -> dict[str, float]:
     """
     from scipy.optimize import minimize
 
-    methods = sorted(told[0].said)
-    said = np.stack(
-        [np.concatenate([part.said[method] for part in told]) for method in methods]
-    )  # (M, n, T)
-    columns = np.concatenate([part.columns for part in told])
+    methods = sorted(told[0][0])
+    # (M, n, T)
+    said = np.stack([np.concatenate([part[method] for part, _ in told]) for method in methods])
+    columns = np.concatenate([answers for _, answers in told])
     weights = row_weights(columns == len(prior) - 1, prior[-1])
     rows = np.arange(len(columns))
 
@@ -281,23 +266,13 @@ def _accuracies(counts: Counts) -> dict[EvidenceTier, float]:
     return {**shipped_calibration().accuracy, **counted}
 
 
-def _targets(source: SilverSource) -> Targets:
-    return Targets(tuple(each.hierarchical_label for each in source.tables.supercategories))
-
-
-def _count_texts(part: _Part) -> Counts:
+def _count_texts(inputs: ProposalInputs, classes: Sequence[SilverClass]) -> Counts:
     """Counts what the words of labels say."""
     counts = Counts()
-    knowledge = inputs_of(part.blind, part.classes, shipped_calibration()).knowledge
-    for each in part.classes:
-        count_candidates(counts, "wording", knowledge.read_label(each.label), each.target)
+    for each in classes:
+        said = inputs.knowledge.read_label(each.label)
+        count_candidates(counts, "wording", said, each.target)
     return counts
-
-
-def _cosines(part: _Part, targets: Targets) -> Told:
-    vectors, phrases = inputs_of(part.blind, part.classes, shipped_calibration()).on_grid()
-    columns = np.array([targets.number[each.target] for each in part.classes])
-    return Told({"prototypes": Prototypes(vectors, phrases, targets).scores}, columns)
 
 
 def _count_decided(source: SilverSource, classes: Sequence[SilverClass]) -> Counts:
@@ -308,39 +283,34 @@ def _count_decided(source: SilverSource, classes: Sequence[SilverClass]) -> Coun
     for _ in range(FOLDS):
         proposals = OpenProposals(inputs, CHANGING)
         half = random.random(len(classes)) < 1 / 2
-        decided = [each for each, chosen in zip(classes, half, strict=True) if chosen]
+        decided = itertools.compress(classes, half)
         proposals.decide({each.qid: Ruling(each.target) for each in decided})
-        for each, chosen in zip(classes, half, strict=True):
-            if not chosen:
-                for method in CHANGING:
-                    said = proposals.hints(method, each.qid)
-                    count_candidates(counts, method, said, each.target)
+        for each, method in itertools.product(itertools.compress(classes, ~half), CHANGING):
+            count_candidates(counts, method, proposals.hints(method, each.qid), each.target)
     return counts
 
 
-def _told(
+def _log_ratios(
     source: SilverSource,
     held: Sequence[SilverClass],
     classes: Sequence[SilverClass],
     calibration: Calibration,
-) -> Told:
+) -> dict[str, Floats]:
     """Asks methods of the classes of a fold, where every other one of the rest is decided."""
     methods: list[ProposalMethod] = ["wording", "neighbours", "prototypes"]
     qids = {each.qid for each in held}
     rest = [each for each in classes if each.qid not in qids]
     proposals = OpenProposals(inputs_of(source, [*held, *rest], calibration), methods)
     proposals.decide({each.qid: Ruling(each.target) for each in rest[::2]})
-    number = _targets(source).number
-    return Told(
-        {method: ratio[: len(held)] for method, ratio in proposals.log_ratios().items()},
-        np.array([number[each.target] for each in held]),
-    )
+    return {method: ratio[: len(held)] for method, ratio in proposals.log_ratios().items()}
 
 
-def _points(source: SilverSource, part: _Part, calibration: Calibration) -> list[SilverProposal]:
+def _points(
+    source: SilverSource, classes: Sequence[SilverClass], calibration: Calibration
+) -> list[SilverProposal]:
     """Proposes the classes of a fold."""
-    proposals = OpenProposals(inputs_of(source, part.classes, calibration))
-    answers = [each.target for each in part.classes]
+    proposals = OpenProposals(inputs_of(source, classes, calibration))
+    answers = [each.target for each in classes]
     weights = row_weights(np.array([each == IGNORE for each in answers]), calibration.ignored)
     rows = zip(proposals.best_targets(), answers, proposals.log_odds(), weights, strict=True)
     return [

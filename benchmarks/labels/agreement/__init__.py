@@ -1,1 +1,0 @@
-"""How far the labels of a build agree with official ones."""

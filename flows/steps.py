@@ -297,7 +297,7 @@ def images_step(sections: Sections) -> BuildStep:
 def train_step(sections: Sections) -> BuildStep:
     """Trains a model."""
     from hgld.training.config import TrainConfig, train_stage
-    from hgld.training.recipes.reading import over_recipe
+    from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
         from hgld.training.run.loop import run_train
@@ -384,7 +384,7 @@ def export_step(sections: Sections) -> BuildStep:
     Reads runs/, annotations/ and benchmarks/; writes runs/ (README.md, and model.onnx if its
     outputs match torch's). Needs hgld[train,export].
     """
-    from hgld.training.model.exporting import ExportConfig
+    from hgld.training.config import ExportConfig
 
     def run(workspace: Workspace) -> list[StageReport]:
         from hgld.benchmarks.retrieval.exporting import run_export

@@ -4,22 +4,32 @@ torchrun --nproc-per-node 8 -m hgld.training --root build
 torchrun --nnodes 2 --nproc-per-node 8 --rdzv-endpoint HOST:PORT -m hgld.training --root build
 
 The build's folder must be the same for all machines. Settings are those of `[train]` in its
-hgld.toml; `--set` states others.
+hgld.toml; `--set` states others. Where one process ends, torchrun ends all.
 """
 
 import argparse
+import dataclasses
 import logging
+import os
 import sys
 import tomllib
+from datetime import timedelta
 from pathlib import Path
+
+from torch import distributed
 
 from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
-from hgld.training.recipes.reading import over_recipe
+from hgld.training.model.embed import choose_device
+from hgld.training.recipes import over_recipe
 from hgld.training.run.loop import follow, run_train
-from hgld.training.together import joined_by_torchrun
+from hgld.training.run.state import Ranks
+
+TIMEOUT = timedelta(minutes=30)
+"""After which a process that hangs ends all: the others wait as long while the first measures the
+run on held-out landmarks, so that it is more than the ten minutes of NCCL."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,11 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         config = _settings(given.root, given.config, given.set)
-        with joined_by_torchrun(config) as (config, ranks):
-            if ranks.rank == 0:
-                run_train(Workspace(given.root), config, ranks)
-            else:
-                follow(given.root, config, ranks)
+        _train_together(given.root, config)
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -58,6 +64,32 @@ def _settings(root: Path, path: Path | None, lines: list[str]) -> TrainConfig:
         ) from error
     section = {**sections.get("train", {}), **stated}
     return from_mapping(TrainConfig, over_recipe(section), where="[train]")
+
+
+def _train_together(root: Path, config: TrainConfig) -> None:
+    """Joins the processes that `torchrun` has started, and trains as one of them.
+
+    Raises:
+        InputError: torchrun did not start this process.
+    """
+    told = [os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if None in told:
+        raise InputError(
+            "hgld.training is started by torchrun: `torchrun --nproc-per-node 2 -m hgld.training "
+            "--root build`; one process is `hgld train`"
+        )
+    rank, count, local = (int(value) for value in told if value is not None)
+    place = choose_device(config.device).type
+    if place == "cuda":
+        config = dataclasses.replace(config, device=f"cuda:{local}")
+    distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        if rank == 0:
+            run_train(Workspace(root), config, Ranks(rank, count))
+        else:
+            follow(root, config, Ranks(rank, count))
+    finally:
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The settings of a training run, and the stage it is; light to import.
+"""The settings of a training run and of its export, and the stages they are; light to import.
 
 Nothing here needs torch, so that the command line can read settings and show states without it.
 """
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from hgld.engine.config import setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
@@ -16,8 +16,8 @@ from hgld.training.model.config import ModelConfig, Precision, require_above_zer
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
+ExportTarget = Literal["onnx", "card"]
 
-_LONGEST_NAME = 100
 _ABOVE_ZERO = (
     *("epochs", "batch_size", "samples_per_landmark", "log_every_steps", "checkpoint_every_s"),
     *("learning_rate", "layer_decay", "gradient_clip", "images_at_once", "min_crop"),
@@ -112,16 +112,7 @@ class TrainConfig(ModelConfig):
         for field, (least, most) in _RANGES.items():
             require_range(field, getattr(self, field), least, most)
         _ = self.label_choice  # which refuses what chooses nothing
-        if self.batch_size % self.samples_per_landmark:
-            raise ValueError(
-                f"batch_size must be a multiple of samples_per_landmark "
-                f"({self.samples_per_landmark}), got {self.batch_size}"
-            )
-        if self.max_per_landmark < self.samples_per_landmark:
-            raise ValueError(
-                f"max_per_landmark must be at least samples_per_landmark "
-                f"({self.samples_per_landmark}), got {self.max_per_landmark}"
-            )
+        require_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if not self.validation_share and self.keep == "best":
             raise ValueError('keep = "best" needs held-out landmarks; set validation_share to 0.1')
 
@@ -167,18 +158,99 @@ def train_stage(name: str, labels: LabelOrigin = "classes") -> Stage:
     )
 
 
+def require_groups(batch_size: int, samples: int, most: int, rank: int = 0, ranks: int = 1) -> None:
+    """Refuses batches that are no whole groups of images of one landmark, in each process.
+
+    Raises:
+        ValueError: such settings; the text names them.
+    """
+    if not 0 <= rank < ranks:
+        raise ValueError(f"rank must be from 0 to world_size - 1, got {rank} of {ranks}")
+    if samples < 1 or batch_size < 1 or batch_size % (samples * ranks):
+        raise ValueError(
+            f"batch_size must be a multiple of samples_per_landmark x world_size "
+            f"({samples} x {ranks}), so that each process has whole groups; got {batch_size}"
+        )
+    if most < samples:
+        raise ValueError(
+            f"max_per_landmark must be at least samples_per_landmark ({samples}), got {most}"
+        )
+
+
 def require_run_name(field: str, name: str) -> None:
     """Refuses what is no name of a run.
 
     Raises:
         ValueError: it cannot be that of a folder in runs/.
     """
-    is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)
-    if not is_name or len(name) > _LONGEST_NAME:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
-            f"{field} must be a name of letters, digits, dots, dashes and underscores, at most "
-            f"{_LONGEST_NAME}, got {name!r}; it becomes a folder"
+            f"{field} must be a name of at most 100 letters, digits, dots, dashes and underscores, "
+            f"got {name!r}; it becomes a folder"
         )
 
 
 STAGE = train_stage(TrainConfig().name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfig:
+    """Settings of `hgld export`."""
+
+    run: str = setting(TrainConfig().name, "Name of the training run whose model is exported.")
+    to: ExportTarget = setting(
+        "onnx",
+        "onnx: model.onnx, which needs hgld[export], and the card. card: only README.md, which "
+        "says what the model is, what it was trained on and what it reached.",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what could only fail later."""
+        check_settings(self)
+        require_run_name("run", self.run)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Those that the settings ask for."""
+        stages = (onnx_stage(self.run), card_stage(self.run))
+        return stages if self.to == "onnx" else stages[1:]
+
+
+def onnx_file(run: str) -> str:
+    """Returns where a run's model lies as ONNX, relative to the workspace."""
+    return f"runs/{run}/model.onnx"
+
+
+def card_file(run: str) -> str:
+    """Returns where the card of a run's model lies, relative to the workspace."""
+    return f"runs/{run}/README.md"
+
+
+def onnx_stage(run: str) -> Stage:
+    """Returns the stage that writes a run's model as ONNX."""
+    return Stage(
+        name=f"export-{run}",
+        version=1,
+        input_files=model_files(run),
+        output_files=(onnx_file(run),),
+    )
+
+
+def card_stage(run: str) -> Stage:
+    """Returns the stage that writes the card of a run's model, of what is known of it by then."""
+    return Stage(
+        name=f"card-{run}",
+        version=1,
+        input_files=(
+            *model_files(run),
+            f"runs/{run}/metrics.jsonl",
+            # What these stages were made from, and so whether it was this model.
+            *(
+                f"stages/{name}.json"
+                for name in (train_stage(run).name, ANNOTATIONS["train"].stage, "benchmark")
+            ),
+            "annotations/releases.json",
+            "benchmarks/results.csv",
+        ),
+        output_files=(card_file(run),),
+    )

@@ -27,7 +27,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.recipes.reading import over_recipe
+from hgld.training.recipes import over_recipe
 from hgld.training.run.watch import split_images
 
 _CHANGES_FILE = Path(__file__).with_name("changes.toml")

@@ -14,7 +14,7 @@ from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
-from hgld.training.recipes.reading import over_recipe
+from hgld.training.recipes import over_recipe
 
 METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
 """What a model can be trained for."""

@@ -13,19 +13,22 @@ from hgld.benchmarks.retrieval.results import metrics_of, read_results
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.tables import ANNOTATIONS
-from hgld.training.config import model_files, train_stage
-from hgld.training.model.exporting import (
+from hgld.training.config import (
     ExportConfig,
-    Measured,
-    ModelCard,
     card_file,
     card_stage,
-    model_card_text,
+    model_files,
     onnx_file,
     onnx_stage,
+    train_stage,
 )
-from hgld.training.model.onnx import export_onnx
-from hgld.training.model.saved import load_model, read_model_settings
+from hgld.training.model.embedding import load_model, read_model_settings
+from hgld.training.model.exporting import (
+    Measured,
+    ModelCard,
+    export_onnx,
+    model_card_text,
+)
 
 logger = logging.getLogger(__name__)
 

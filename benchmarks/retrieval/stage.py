@@ -54,7 +54,7 @@ from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
 from hgld.training.index.embeddings import EmbeddingCache
-from hgld.training.model.devices import choose_device
+from hgld.training.model.embed import choose_device
 from hgld.training.run.loop import run_train
 
 logger = logging.getLogger(__name__)

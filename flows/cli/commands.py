@@ -244,7 +244,7 @@ def _train(options: TrainOptions, sections: Sections) -> None:
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
     """
     if options.recipes:
-        from hgld.training.recipes.reading import recipes
+        from hgld.training.recipes import recipes
 
         for recipe in recipes():
             click.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")

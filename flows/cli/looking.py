@@ -22,7 +22,7 @@ from hgld.training.config import TrainConfig
 from hgld.training.index.folder import IndexConfig
 
 if TYPE_CHECKING:
-    from hgld.training.index.finding import FoundPictures
+    from hgld.training.index.search import FoundPictures
 
 _RUN = TrainConfig().name
 
@@ -45,8 +45,7 @@ def index(options: IndexOptions) -> None:
     Reads a run in runs/, and the pictures of a folder or of images/; writes one folder: the
     embeddings as parquet shards and as a numpy array. Needs hgld[train].
     """
-    from hgld.training.index.folder import default_index, run_folder
-    from hgld.training.index.listing import picture_source
+    from hgld.training.index.folder import default_index, picture_source, run_folder
 
     workspace = Workspace(options.root)
     source = picture_source(workspace, options.images, options.split)
@@ -92,8 +91,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     if not model.exists():
         raise InputError(f"{model}, which made {folder}, is missing; give its place with --run")
     with needing("train", "`hgld search`"):
-        from hgld.training.index.finding import search_pictures
-        from hgld.training.index.page import search_page
+        from hgld.training.index.search import search_page, search_pictures
     known = options.root or (Path(origin.source) if origin.split else DEFAULT_ROOT)
     searches = search_pictures(
         there, list(pictures), options.k, run=model, root=known, device=options.device
@@ -109,7 +107,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
 
 def _tell(searches: "Sequence[FoundPictures]") -> None:
     """Prints what was found: tables on a terminal, otherwise tab-separated lines."""
-    from hgld.training.index.finding import LEVEL_TITLES
+    from hgld.training.index.search import LEVEL_TITLES
 
     columns, is_terminal = ("rank", "similarity", *LEVEL_TITLES, "file"), sys.stdout.isatty()
     if not is_terminal:

@@ -1,17 +1,24 @@
-"""Curves: thousands of values are thinned to what a pixel shows."""
+"""Plots as marks: curves, values with their intervals, counts of what was taken for what."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from hgld.plots.axes import Axis, Tick, axis_between, axis_of, log_axis_of
 from hgld.plots.pages import number, page_template
 
-SIDE = 1000
-"""Units of a path, both ways: the page stretches it to its width."""
+_STEPS = (1, 2, 2.5, 5, 10)
+_MOST_TICKS = 5
+_LOG_RATIO = 30.0
+"""From the lowest to the highest value: beyond it, half of a linear plot is nearly empty."""
+_MARGIN = 3.0
+"""In percent of the axis: half a mark on a narrow screen."""
+_DENSE_FROM = 24
+"""Labels from which cells are without numbers, and their columns' names upright."""
+_SCALE = 10
+"""Units of a path for each percent, both ways: the page stretches it to its width."""
 _COLUMNS = 480
 """Of a plot: about its pixels in one of two columns on a desk."""
 _SMOOTHED_FROM = 60
@@ -23,9 +30,236 @@ _DOTTED = 40
 """Points of a curve at most that are marked one by one."""
 _ROWS = 24
 """Of the table that stands for a plot."""
-
 Line = tuple[Sequence[float], Sequence[float]]
 """x, in its order, and y, NaN where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A value at an axis."""
+
+    at: float
+    """In percent of the axis, from its low end."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """An axis with round ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    is_log: bool = False
+    margin: float = 0.0
+    """At both ends, in percent of the axis, so that no mark is cut."""
+
+    def at(self, value: float) -> float:
+        """Returns where a value stands: 0 at the low end, 100 at the high one."""
+        low, high = self.low, self.high
+        if self.is_log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        share = (value - low) / (high - low)
+        return round(self.margin + (100 - 2 * self.margin) * share, 2)
+
+    def marked(self, text: Callable[[float], str]) -> tuple[Tick, ...]:
+        """Returns the ticks as they are drawn."""
+        return tuple(Tick(at=self.at(tick), text=text(tick)) for tick in self.ticks)
+
+
+def axis_of(
+    values: Iterable[float], *, limits: tuple[float, float] | None = None, margin: float = 0.0
+) -> Axis:
+    """Returns a linear axis that starts and ends at a tick, with room for values, NaN left out.
+
+    Args:
+        values: to be drawn; from 0 to 1 if there are none.
+        limits: the axis goes no further than from the first to the second.
+        margin: see `Axis`.
+
+    Example:
+        >>> axis_of([0.31, 0.58]).ticks
+        (0.3, 0.4, 0.5, 0.6)
+    """
+    defined = [value for value in values if math.isfinite(value)]
+    low, high = min(defined, default=0.0), max(defined, default=1.0)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        spread = abs(low) / 10 or 0.1
+        low, high = low - spread, high + spread
+    least, most = limits or (-math.inf, math.inf)
+    ticks = tuple(tick for tick in _round_ticks(low, high) if least <= tick <= most)
+    return Axis(low=ticks[0], high=ticks[-1], ticks=ticks, margin=margin)
+
+
+def axis_between(low: float, high: float) -> Axis:
+    """Returns a linear axis with these ends, and the round ticks between them.
+
+    Example:
+        >>> axis_between(0, 1234).ticks
+        (0.0, 250.0, 500.0, 750.0, 1000.0)
+    """
+    ticks = tuple(tick for tick in _round_ticks(low, high) if low <= tick <= high)
+    return Axis(low=low, high=high, ticks=ticks)
+
+
+def log_axis_of(values: Iterable[float]) -> Axis | None:
+    """Returns a logarithmic axis for values that are positive and far apart; None for others.
+
+    Example:
+        >>> log_axis_of([900.0, 0.5, 7.0]).ticks, log_axis_of([0.5, 0.1]), log_axis_of([900.0, 0.0])
+        ((1.0, 10.0, 100.0, 1000.0), None, None)
+    """
+    defined = [value for value in values if math.isfinite(value)]
+    if not defined or min(defined) <= 0 or max(defined) <= _LOG_RATIO * min(defined):
+        return None
+    room = (max(defined) / min(defined)) ** 0.04
+    low, high = min(defined) / room, max(defined) * room
+    first, last = math.log10(low), math.log10(high)
+    every = math.ceil((last - first) / _MOST_TICKS)
+    decades = range(math.floor(first), math.ceil(last) + 1)[::every]
+    parts = (1.0, 3.0) if last - first < 3 else (1.0,)  # noqa: PLR2004 - decades
+    marks = (part * 10.0**decade for decade in decades for part in parts)
+    ticks = tuple(mark for mark in marks if low <= mark <= high)
+    return Axis(low=low, high=high, ticks=ticks, is_log=True)
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Returns a few values around a range, at steps of 1, 2, 2.5 or 5 times a power of ten."""
+    span = high - low
+    power = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
+    step = next(one * power for one in _STEPS if span / (one * power) <= _MOST_TICKS + 1e-9)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # Without the last digits, in which 3 times 0.1 is not 0.3.
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A value of a plot, and how it reads."""
+
+    name: str
+    """What it is the value of."""
+    value: float
+    text: str
+    low: float = math.nan
+    high: float = math.nan
+    """Ends of its interval; NaN: it has none."""
+    interval: str = ""
+    """The interval in words."""
+    note: str = ""
+    """Behind the name."""
+    look: int = 1
+    """Colour and form: 0 is hollow, for a baseline; 1 to 6 are filled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotMark:
+    """A dot, placed: in percent of the width."""
+
+    dot: Dot
+    at: float
+    low: float
+    high: float
+    """Both `at` where there is no interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotsPlot:
+    """What the macro `dots` draws."""
+
+    marks: tuple[DotMark, ...]
+    ticks: tuple[Tick, ...]
+    zero: float | None
+    """Where 0 stands, from which bars go; None: there are no bars."""
+
+
+def dots_plot(
+    dots: Iterable[Dot], tick_text: Callable[[float], str], *, is_change: bool = False
+) -> DotsPlot:
+    """Places dots in their order; one without a value is left out.
+
+    Args:
+        dots: from the top to the bottom.
+        tick_text: how a value of the axis reads.
+        is_change: whether values are changes: bars from 0, losses in another colour.
+
+    Example:
+        >>> ours = Dot(name="ours", value=0.5, text="50.0", low=0.4, high=0.6)
+        >>> plot = dots_plot([ours], "{:g}".format)
+        >>> [tick.text for tick in plot.ticks], plot.marks[0].at
+        (['0.4', '0.45', '0.5', '0.55', '0.6'], 50.0)
+    """
+    kept = [dot for dot in dots if not math.isnan(dot.value)]
+    values = [end for dot in kept for end in (dot.value, dot.low, dot.high)]
+    axis = axis_of([*values, 0.0] if is_change else values, margin=_MARGIN)
+    return DotsPlot(
+        marks=tuple(_placed(dot, axis) for dot in kept),
+        ticks=axis.marked(tick_text),
+        zero=axis.at(0.0) if is_change else None,
+    )
+
+
+def _placed(dot: Dot, axis: Axis) -> DotMark:
+    ends = (dot.value if math.isnan(end) else end for end in (dot.low, dot.high))
+    low, high = (axis.at(end) for end in ends)
+    return DotMark(dot=dot, at=axis.at(dot.value), low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatCell:
+    """A count of a row's label and a column's."""
+
+    count: int
+    strength: int
+    """Of its colour, in percent."""
+    title: str
+    is_own: bool
+    """Whether row and column have the same label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatTable:
+    """What the macro `heat` draws."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    """Label to its cells, one a column."""
+    is_dense: bool
+
+
+def heat_table(
+    counts: Sequence[Sequence[int]], labels: Sequence[str], others: Sequence[str] = ("other",)
+) -> HeatTable:
+    """Lays out counts; what is frequent in its row is strong, and what is rare can still be seen.
+
+    Args:
+        counts: (L, L + O), a row for what it is, a column for what it was taken for.
+        labels: (L,), of the rows and of the first L columns.
+        others: (O,), of the further columns.
+
+    Example:
+        >>> table = heat_table([[9, 1, 0], [0, 2, 2]], ["tower", "lake"])
+        >>> [cell.strength for cell in table.rows[1][1]]
+        [0, 71, 71]
+        >>> table.rows[0][1][1].title
+        'tower: 1 of 10 are lake'
+    """
+    columns = (*labels, *others)
+    is_dense = len(labels) >= _DENSE_FROM
+    rows = []
+    for place, label in enumerate(labels):
+        total = sum(counts[place])
+        cells = tuple(
+            HeatCell(
+                count=count,
+                strength=round(100 * math.sqrt(count / total)) if total else 0,
+                title=f"{label}: {count:,} of {total:,} are {column}" if count else "",
+                is_own=at == place,
+            )
+            for at, (column, count) in enumerate(zip(columns, counts[place], strict=True))
+        )
+        rows.append((label, cells))
+    return HeatTable(columns=columns, rows=tuple(rows), is_dense=is_dense)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +273,6 @@ class Chart:
     """What it is, in a sentence or less."""
     x_title: str = ""
     y_title: str = ""
-    x_text: Callable[[float], str] = number
     y_text: Callable[[float], str] = number
     x_end: float | None = None
     """The right end, so that several charts stand under one another; None: the last x."""
@@ -108,7 +341,9 @@ def draw(chart: Chart) -> Drawing:
     if not ys:
         raise ValueError(f"lines must have a finite value, got none for {chart.title!r}; leave out")
     y_axis = log_axis_of(ys) if chart.may_be_log else None
-    axes = (_x_axis(chart), y_axis or axis_of(ys, limits=chart.y_limits))
+    xs = [x for at, _ in chart.lines.values() for x in at]
+    x_axis = axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
+    axes = (x_axis, y_axis or axis_of(ys, limits=chart.y_limits))
     lengths = (len(values) for _, values in chart.lines.values())
     longest = max((length for length in lengths if length >= _SMOOTHED_FROM), default=0)
     window = max(longest // _WINDOWS, _LEAST_WINDOW) | 1 if chart.is_noisy and longest else 0
@@ -116,7 +351,7 @@ def draw(chart: Chart) -> Drawing:
     return Drawing(
         chart=chart,
         is_log=axes[1].is_log,
-        x_ticks=axes[0].marked(chart.x_text),
+        x_ticks=axes[0].marked(number),
         y_ticks=axes[1].marked(chart.y_text),
         x_mark=None if chart.x_mark is None else axes[0].at(chart.x_mark),
         y_mark=None if chart.y_mark is None else axes[1].at(chart.y_mark),
@@ -195,11 +430,6 @@ def moving_mean(values: Sequence[float], window: int, *, is_log: bool = False) -
     return found
 
 
-def _x_axis(chart: Chart) -> Axis:
-    xs = [x for line in chart.lines.values() for x in line[0]]
-    return axis_between(min(0.0, *xs), (max(xs) if chart.x_end is None else chart.x_end) or 1.0)
-
-
 def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: int) -> DrawnLine:
     xs, ys = chart.lines[name]
     finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
@@ -222,11 +452,10 @@ def _drawn(chart: Chart, name: str, look: int, axes: tuple[Axis, Axis], window: 
 
 def _path(line: Line, axes: tuple[Axis, Axis]) -> str:
     x_axis, y_axis = axes
-    scale = SIDE / 100
     parts = []
     for xs, ys in thinned(line, x_end=x_axis.high):
         places = [
-            f"{scale * x_axis.at(x):.4g} {scale * (100 - y_axis.at(y)):.4g}"
+            f"{_SCALE * x_axis.at(x):.4g} {_SCALE * (100 - y_axis.at(y)):.4g}"
             for x, y in zip(xs, ys, strict=True)
         ]
         parts.append("M" + "L".join(places))
@@ -239,6 +468,5 @@ def _rows(chart: Chart) -> list[tuple[str, list[str]]]:
     xs = sorted({x for line in lines for x in line})
     chosen = xs[:: -math.ceil(len(xs) / _ROWS)][::-1]
     return [
-        (chart.x_text(x), [chart.y_text(line[x]) if x in line else "" for line in lines])
-        for x in chosen
+        (number(x), [chart.y_text(line[x]) if x in line else "" for line in lines]) for x in chosen
     ]

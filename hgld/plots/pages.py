@@ -5,11 +5,11 @@ import hashlib
 import math
 from collections.abc import Callable
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+import jinja2
 
 
-def page_template(package: str, name: str, **filters: Callable[..., object]) -> Template:
-    """Returns the template of a page, in which every value is escaped.
+def page_template(package: str, name: str, **filters: Callable[..., object]) -> jinja2.Template:
+    """Returns the template of a page (HTML, SVG), in which every value is escaped, or of a text.
 
     It extends `page.html.j2`, fills the blocks `title` and `content` and, if it has any, `style`
     (CSS) and `script`. A browser runs that script and nothing else.
@@ -25,10 +25,10 @@ def page_template(package: str, name: str, **filters: Callable[..., object]) -> 
     Raises:
         TemplateNotFound: there is no such file.
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("hgld.plots")]),
-        autoescape=True,
-        undefined=StrictUndefined,
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(one) for one in (package, "hgld.plots")]),
+        autoescape=jinja2.select_autoescape(["html.j2", "svg.j2"]),
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )

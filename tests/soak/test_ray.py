@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgld.training.index.folder import IndexConfig, embedded_index_damages, read_embedded_index
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.folder import (
+    IndexConfig,
+    PictureSource,
+    embedded_index_damages,
+    read_embedded_index,
+)
 from hgld.training.index.making import make_index
 from tests.training.index.conftest import draw_noise, write_tiny_run
 from tests.worlds.commands.readme import ROOT, fenced

@@ -92,7 +92,7 @@ def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> 
     import torch
 
     from hgld.training.model.embedding import build_model
-    from hgld.training.model.saved import save_model
+    from tests.worlds.training_runs import save_model
 
     model = build_model(dataclasses.replace(MODEL, embedding_dim=8), seed=seed)
     generator = torch.Generator().manual_seed(seed)

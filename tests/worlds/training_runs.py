@@ -18,6 +18,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
+from hgld.training.model.embedding import EmbeddingModel, write_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
@@ -58,6 +59,12 @@ STEPS = 6
 CHECKPOINT = "runs/happier/checkpoint.pt"
 
 Log = list[dict[str, Any]]
+
+
+def save_model(model: EmbeddingModel, folder: Path) -> None:
+    """Writes the two files of a model into a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model(model, *(folder / Path(file).name for file in (MODEL, SETTINGS)))
 
 
 def write_tiny_build(workspace: Workspace, counts: Mapping[str, Mapping[int, int]]) -> None:

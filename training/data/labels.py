@@ -22,6 +22,7 @@ from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, IMAGE_FILES, OriginChoi
 logger = logging.getLogger(__name__)
 
 _PUBLISHED = OriginChoice()
+_FILES = pa.schema({"path": pa.string(), "size_bytes": pa.int64(), "sha256": pa.string()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,8 @@ def training_images(workspace: Workspace, choice: OriginChoice = _PUBLISHED) -> 
     levels = ANNOTATIONS["train"].levels
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
     rows, bad = _labelled_rows(workspace, "train", annotations)
-    return _checked(_encode(workspace, "train", rows, levels, _names(rows, levels)), bad)
+    (images,) = _encoded(workspace, {"train": rows}, levels)
+    return _checked(images, bad)
 
 
 def query_and_index_images(
@@ -145,7 +147,7 @@ def query_and_index_images(
     ]
     query_rows, bad_queries = _labelled_rows(workspace, "test", tables[0].select(columns))
     index_rows, bad_index = _labelled_rows(workspace, "index", tables[1].select(columns))
-    query, index = _encode_both(workspace, [query_rows, index_rows], levels)
+    query, index = _encoded(workspace, {"test": query_rows, "index": index_rows}, levels)
     return _checked(query, bad_queries), _checked(index, bad_index)
 
 
@@ -157,17 +159,15 @@ def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, Labell
         InputError: no image of a split has a label.
     """
     levels = ANNOTATIONS["index"].levels
-    tables = []
+    tables = {}
     for split in ("test", "index"):
-        rows = workspace.read(ANNOTATIONS[split], _label_columns(levels))
-        labelled = rows.drop_null().sort_by("image_id")
+        labelled = workspace.read(ANNOTATIONS[split], _label_columns(levels)).drop_null()
         if not len(labelled):
             raise InputError(f"no image of {split} has a label at every level")
-        kinds = {"path": pa.string(), "size_bytes": pa.int64(), "sha256": pa.string()}
-        for name, kind in kinds.items():
-            labelled = labelled.append_column(name, pa.nulls(len(labelled), kind))
-        tables.append(labelled)
-    return _encode_both(workspace, tables, levels)
+        both = [labelled.sort_by("image_id"), _FILES.empty_table()]
+        tables[split] = pa.concat_tables(both, promote_options="default")
+    query, index = _encoded(workspace, tables, levels)
+    return query, index
 
 
 def encode_labels(
@@ -272,36 +272,26 @@ def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
     return [column.take(pc.sort_indices(column)) for column in values]
 
 
-def _encode(
-    workspace: Workspace,
-    split: str,
-    rows: pa.Table,
-    levels: tuple[Level, ...],
-    names: list[pa.Array],
-) -> LabelledImages:
-    return LabelledImages(
-        split=split,
-        root=workspace.root,
-        image_ids=rows["image_id"].combine_chunks(),
-        paths=rows["path"].combine_chunks(),
-        sizes=rows["size_bytes"].combine_chunks(),
-        sha256s=rows["sha256"].combine_chunks(),
-        mend=f"run {workspace.command(f'images --split {split}')}, which fetches it again",
-        levels=levels,
-        labels=_label_ids(rows, levels, names),
-        names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
-    )
-
-
-def _encode_both(
-    workspace: Workspace, tables: list[pa.Table], levels: tuple[Level, ...]
-) -> tuple[LabelledImages, LabelledImages]:
-    """Returns test and index images, whose labels have one encoding."""
-    names = _names(pa.concat_tables(tables), levels)
-    return (
-        _encode(workspace, "test", tables[0], levels, names),
-        _encode(workspace, "index", tables[1], levels, names),
-    )
+def _encoded(
+    workspace: Workspace, tables: Mapping[str, pa.Table], levels: tuple[Level, ...]
+) -> list[LabelledImages]:
+    """Returns the images of some splits, whose labels have one encoding."""
+    names = _names(pa.concat_tables(tables.values()), levels)
+    return [
+        LabelledImages(
+            split=split,
+            root=workspace.root,
+            image_ids=rows["image_id"].combine_chunks(),
+            paths=rows["path"].combine_chunks(),
+            sizes=rows["size_bytes"].combine_chunks(),
+            sha256s=rows["sha256"].combine_chunks(),
+            mend=f"run {workspace.command(f'images --split {split}')}, which fetches it again",
+            levels=levels,
+            labels=_label_ids(rows, levels, names),
+            names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
+        )
+        for split, rows in tables.items()
+    ]
 
 
 def _checked(images: LabelledImages, bad: int) -> LabelledImages:

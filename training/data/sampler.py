@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from hgld.metrics.arguments import check_integers, check_tensors
-from hgld.training.data.loading import seed_of
+from hgld.training.config import require_groups
+from hgld.training.data.images import seed_of
 
 
 class LandmarkSampler(Sampler[list[int]]):
@@ -73,7 +74,7 @@ class LandmarkSampler(Sampler[list[int]]):
                 f"landmarks must have shape (N,), got {tuple(landmarks.shape)}; of labels (N, L) "
                 f"pass the finest level, labels[:, 0]"
             )
-        _check_groups(batch_size, samples_per_landmark, max_per_landmark, rank, world_size)
+        require_groups(batch_size, samples_per_landmark, max_per_landmark, rank, world_size)
         # In the order of their ids, so that ids that are labels stay what they are.
         _, self._landmarks, self._counts = torch.unique(
             landmarks, return_inverse=True, return_counts=True
@@ -288,20 +289,6 @@ class SuperCategorySampler(LandmarkSampler):
         draws = 1 - torch.rand(shape, generator=generator, dtype=torch.float64)  # (0, 1]
         chosen = _deal(self._kinds, self._each, draws.numpy())  # (batches, k)
         return images[parts[torch.from_numpy(chosen)]].reshape(self._batches, -1)
-
-
-def _check_groups(batch_size: int, samples: int, most: int, rank: int, world_size: int) -> None:
-    if not 0 <= rank < world_size:
-        raise ValueError(f"rank must be from 0 to world_size - 1, got {rank} of {world_size}")
-    if samples < 1 or batch_size < 1 or batch_size % (samples * world_size):
-        raise ValueError(
-            f"batch_size must be a multiple of samples_per_landmark x world_size "
-            f"({samples} x {world_size}), so that each process has whole groups; got {batch_size}"
-        )
-    if most < samples:
-        raise ValueError(
-            f"max_per_landmark must be at least samples_per_landmark ({samples}), got {most}"
-        )
 
 
 def _most_batches(parts: NDArray[np.int64], each: int) -> int:

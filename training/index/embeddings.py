@@ -1,6 +1,5 @@
 """Embeddings of a split, kept in blocks, so that a stopped run embeds no block again."""
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -21,7 +20,7 @@ from hgld.engine.files import atomic_file, writing
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.config import Precision, first_line
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.embedding import EmbeddingModel, model_digest
 
 logger = logging.getLogger(__name__)
 
@@ -156,13 +155,3 @@ def _read_block(path: Path) -> Tensor:
 
 def _digest(values: Tensor) -> str:
     return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
-
-
-def model_digest(model: EmbeddingModel) -> str:
-    """Returns the SHA-256 of a model's settings and weights, as hex."""
-    settings = json.dumps(dataclasses.asdict(model.config), sort_keys=True)
-    hasher = hashlib.sha256(settings.encode())
-    for name, value in model.state_dict().items():
-        hasher.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        hasher.update(value.cpu().contiguous().numpy().tobytes())
-    return hasher.hexdigest()

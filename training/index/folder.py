@@ -1,4 +1,4 @@
-"""The folder of an index: its settings, where it lies, what is in it; light to import.
+"""The pictures of an index, and its folder: settings, place, content; light to import.
 
 An index is a build of its own with one stage (`hgld.engine.stage`), which proves its files, goes on
 where it was killed, and replaces an index as a whole. It has the rows of the pictures that have an
@@ -8,6 +8,7 @@ that have none, with the reason.
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, setting
@@ -24,16 +25,31 @@ from hgld.engine.dataset import Dataset, ParquetLayout
 from hgld.engine.stage import Stage, manifest_beside
 from hgld.engine.workspace import Manifest, Workspace, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.pictures import DECODING
-from hgld.training.index.listing import PictureSource
+from hgld.pictures import DECODING, PictureFile
+from hgld.tables import IMAGE_FILES
 from hgld.training.model.config import Precision, require_whole_number
 
+PICTURE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+)
+"""Endings of the names of pictures, in any case; their content decides whether they are any."""
+
+LISTING_SCHEMA = pa.schema(
+    [
+        # of GLDv2; in a folder the path, which names a picture there
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("path", pa.string()),  # relative to the folder, or to the build; null: no file
+        pa.field("size_bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),  # only in a folder, where it shows a change
+        pa.field("sha256", pa.string()),  # only of a split, as recorded
+        pa.field("error", pa.string()),  # why it cannot be embedded; null: nothing known yet
+    ]
+)
 ARRAY_FILE = "embeddings.npy"
 INDEX_STAGE = "index"
 INDEX_VERSION = 1
 """To be raised when the same picture becomes another embedding."""
 _PREFIX = "index-"
-
 NOT_EMBEDDED = Dataset(
     path="not-embedded.parquet",
     stage=INDEX_STAGE,
@@ -50,6 +66,109 @@ NOT_EMBEDDED = Dataset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSource:
+    """Where the pictures of an index come from."""
+
+    folder: Path
+    """Absolute: the folder of pictures, or of the build."""
+    split: str = ""
+    """Of the build; empty: a folder of pictures."""
+
+    def __str__(self) -> str:
+        """Returns what it is, in words."""
+        return f"the split {self.split} of {self.folder}" if self.split else str(self.folder)
+
+    def listing(self) -> pa.Table:
+        """Returns its pictures, by name, as `LISTING_SCHEMA`.
+
+        Raises:
+            InputError: there is no such folder, or no picture.
+            MissingInputError: the images of the split have not been fetched yet.
+            DamagedError: their records changed since they were written.
+        """
+        table = self._of_split() if self.split else self._of_folder()
+        if not len(table):
+            endings = ", ".join(sorted(PICTURE_SUFFIXES))
+            what = f"{self} holds no picture to embed"
+            raise InputError(f"{what}; those of a folder end in {endings}")
+        return table.sort_by("image_id")
+
+    def picture(self, path: str, size_bytes: int, sha256: str) -> PictureFile:
+        """Returns a file of it, to be checked against its record when it is read."""
+        mend = "run the same again"
+        if self.split:
+            command = Workspace(self.folder).command(f"images --split {self.split}")
+            mend = f"run {command}, which fetches it again"
+        return PictureFile(path=self.folder / path, size_bytes=size_bytes, sha256=sha256, mend=mend)
+
+    def _of_folder(self) -> pa.Table:
+        if not self.folder.is_dir():
+            what = f"--images must be a folder of pictures, got {self.folder}"
+            raise InputError(f"{what}; check the path")
+        return pa.Table.from_pylist(list(_pictures_in(self.folder)), LISTING_SCHEMA)
+
+    def _of_split(self) -> pa.Table:
+        columns = ["image_id", "path", "size_bytes", "sha256", "status", "error"]
+        table = Workspace(self.folder).read(IMAGE_FILES[self.split], columns)
+        # A row without id stands for a whole tar, or for a file in it that is no image.
+        table = table.filter(pc.not_equal(table["image_id"], ""))
+        why = pc.coalesce(table["error"], table["status"])
+        is_ok = pc.equal(table["status"], "ok")
+        error = pc.if_else(is_ok, pa.scalar(None, pa.string()), why)
+        table = table.set_column(table.schema.get_field_index("error"), "error", error)
+        table = table.append_column("modified_ns", pa.nulls(len(table), pa.int64()))
+        return table.select(LISTING_SCHEMA.names).cast(LISTING_SCHEMA)
+
+
+def picture_source(workspace: Workspace, images: Path | None, split: str | None) -> PictureSource:
+    """Returns what is to be embedded: a folder of pictures, or a split of the build.
+
+    Raises:
+        InputError: neither is given, or both, or there is no such split.
+    """
+    if (images is None) == (split is None):
+        raise InputError(
+            f"what to embed must be given by one of two: --images FOLDER for the pictures of a "
+            f"folder, or --split train, index or test for those of {workspace.root}"
+        )
+    if images is not None:
+        return PictureSource(folder=images.resolve())
+    if split not in IMAGE_FILES:
+        raise InputError(f"--split must be train, index or test, got {split!r}")
+    return PictureSource(folder=workspace.root.resolve(), split=split)
+
+
+def _pictures_in(folder: Path) -> Iterator[dict[str, object]]:
+    """Yields the pictures under a folder, also in linked folders, without hidden ones."""
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        there = Path(place).stat()
+        if (there.st_dev, there.st_ino) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add((there.st_dev, there.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - of millions
+            if suffix in PICTURE_SUFFIXES and not name.startswith("."):
+                yield _row(f"{place}/{name}", folder)
+
+
+def _row(path: str, folder: Path) -> dict[str, object]:
+    """Returns what is known of a picture in a folder, by columns of the listing."""
+    relative = os.path.relpath(path, folder)
+    name = relative.encode("utf-8", "backslashreplace").decode()
+    if name != relative:
+        return {"image_id": name, "error": "has a name that is not UTF-8; rename it"}
+    try:
+        found = os.stat(path)  # noqa: PTH116 - of millions
+    except OSError as error:  # such as a link that leads nowhere
+        return {"image_id": name, "error": f"cannot be read: {error.strerror}"}
+    size, time = found.st_size, found.st_mtime_ns
+    return {"image_id": name, "path": name, "size_bytes": size, "modified_ns": time}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexConfig:
     """Settings of `hgld index`. Only `precision` and `numbers` change what is kept."""
 
@@ -63,7 +182,7 @@ class IndexConfig:
         """Refuses what could only fail later."""
         check_settings(self)
         require_whole_number("batch_size", self.batch_size)
-        require_whole_number("workers", self.workers, or_zero=True)
+        require_whole_number("workers", self.workers, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,37 +273,29 @@ class EmbeddedIndex:
         Raises:
             DamagedError: a shard is missing, or has other rows.
         """
+        import pyarrow.dataset as pads  # takes twice as long as pyarrow itself
+
         shards = sorted(self.origin.rows().own(self.manifest.records))
-        found: dict[int, tuple[str, str]] = {}
-        start = 0
+        places = sorted(positions)
         try:
-            for path in (self.folder / name for name in shards):
-                stop = start + pq.read_metadata(path).num_rows
-                if here := [place for place in positions if start <= place < stop]:
-                    rows = pq.read_table(path, columns=["image_id", "path"], partitioning=None)
-                    names = zip(
-                        *(rows[name].to_pylist() for name in rows.column_names), strict=True
-                    )
-                    named = dict(enumerate(names, start))
-                    found |= {place: named[place] for place in here}
-                start = stop
+            rows = pads.dataset([str(self.folder / name) for name in shards])
+            count = rows.count_rows()
+            found = rows.take(pa.array(places), columns=["image_id", "path"])
         except (OSError, pa.ArrowException) as error:
-            raise DamagedError(f"{path} is damaged ({error}); {self.again()}") from error
-        if start != len(self):
-            what = f"{self.folder} has {start:,} rows for {len(self):,} embeddings"
+            raise DamagedError(f"{self.folder} is damaged ({error}); {self.again()}") from error
+        if count != len(self):
+            what = f"{self.folder} has {count:,} rows for {len(self):,} embeddings"
             raise DamagedError(f"{what}; {self.again()}")
-        return found
+        names = zip(*(column.to_pylist() for column in found.columns), strict=True)
+        return dict(zip(places, names, strict=True))
 
     def again(self) -> str:
         """Returns the command that makes the index again in the same way."""
-        origin, defaults = self.origin, IndexConfig()
-        words = ["hgld", "index"]
-        words += ["--split", origin.split, "--root"] if origin.split else ["--images"]
+        origin = self.origin
+        words = ["--split", origin.split, "--root"] if origin.split else ["--images"]
         words += [origin.source, "--run", origin.run, "--out", str(self.folder)]
-        for name in ("precision", "numbers"):
-            if getattr(origin, name) != getattr(defaults, name):
-                words += [f"--{name}", getattr(origin, name)]
-        return f"run `{shlex.join(words)}`"
+        words += ["--precision", origin.precision, "--numbers", origin.numbers]
+        return f"run `hgld index {shlex.join(words)}`"
 
 
 def read_embedded_index(folder: Path) -> EmbeddedIndex:

@@ -26,19 +26,17 @@ from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, PictureError
-from hgld.training.data.images import EvalImages
-from hgld.training.data.loading import load_batches
-from hgld.training.index.embeddings import model_digest
+from hgld.training.data.images import EvalImages, load_batches
 from hgld.training.index.folder import (
     ARRAY_FILE,
     INDEX_STAGE,
     NOT_EMBEDDED,
     IndexConfig,
     IndexOrigin,
+    PictureSource,
 )
-from hgld.training.index.listing import PictureSource
-from hgld.training.model import devices
-from hgld.training.model.saved import load_model
+from hgld.training.model.embed import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.embedding import load_model, model_digest
 
 SHARD_PICTURES = 4096
 """Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""
@@ -112,7 +110,7 @@ class PictureEmbedder:
             DamagedError: a file of the model changed since it was written.
         """
         self._config, self._source = config, source
-        self._place = devices.choose_device(config.device)
+        self._place = choose_device(config.device)
         model = load_model(run)
         self.origin = IndexOrigin(
             source=str(source.folder),
@@ -124,8 +122,8 @@ class PictureEmbedder:
             numbers=config.numbers,
             dimensions=model.embedding_dim,
         )
-        with devices.enough_memory(self._place, config.batch_size, self.origin.image_size):
-            self._model = devices.place_model(model, self._place).eval()
+        with enough_memory(self._place, config.batch_size, self.origin.image_size):
+            self._model = place_model(model, self._place).eval()
 
     def __call__(self, rows: pa.Table, advance: Advance | None = None) -> pa.Table:
         """Embeds pictures, in their order.
@@ -148,9 +146,8 @@ class PictureEmbedder:
         facts: list[tuple[str, str, str]] = []
         with (
             torch.inference_mode(),
-            devices.enough_memory(self._place, batch_size, size),
-            devices.kept_memory(self._place),
-            devices.autocast(self._place, self._config.precision),
+            enough_memory(self._place, batch_size, size),
+            autocast(self._place, self._config.precision),
         ):
             for pixels, *words in load_batches(pictures, batch_size=batch_size, workers=workers):
                 vectors.append(self._model(pixels.to(self._place)).float().cpu().numpy())
@@ -164,14 +161,11 @@ class PictureEmbedder:
                 facts[row] = (sha256, BAD, "becomes no finite vector in this model")
         kind = self.origin.rows().schema.field("embedding").type
         numbers = pa.array(found.astype(self.origin.numbers).reshape(-1), kind.value_type)
-        columns = [pa.array(column, pa.string()) for column in zip(*facts, strict=True)]
-        columns += [pa.array([self.origin.recipe()] * len(rows))]
-        columns += [pa.FixedSizeListArray.from_arrays(numbers, type=kind)]
-        table = rows.select(["image_id", "path", "size_bytes", "modified_ns"])
-        names = ("sha256", "status", "error", "recipe", "embedding")
-        for name, column in zip(names, columns, strict=True):
-            table = table.append_column(name, column)
-        return table
+        columns = {name: rows[name] for name in ("image_id", "path", "size_bytes", "modified_ns")}
+        columns |= zip(("sha256", "status", "error"), zip(*facts, strict=True), strict=True)
+        columns["recipe"] = [self.origin.recipe()] * len(rows)
+        columns["embedding"] = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
+        return pa.table(columns)
 
 
 class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):

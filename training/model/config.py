@@ -83,16 +83,15 @@ def require_scales(scales: Sequence[float], image_size: int) -> None:
     require_whole_number("image_size times the smallest of scales", smallest)
 
 
-def require_whole_number(name: str, value: float, *, or_zero: bool = False) -> None:
+def require_whole_number(name: str, value: float, *, least: int = 1) -> None:
     """Refuses a count that is no whole number, or too small.
 
     Raises:
         ValueError: a fraction, NaN, something else than a number, or one that is too small.
     """
     is_whole = isinstance(value, Integral)
-    if not is_whole or value < (0 if or_zero else 1):
-        least = "0 or more" if or_zero else "above 0"
-        raise ValueError(f"{name} must be a whole number, {least}, got {value!r}")
+    if not is_whole or value < least:
+        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
 
 
 def require_range(field: str, value: float, least: float, most: float) -> None:

@@ -1,22 +1,148 @@
-"""Embedding pictures with a model: files or pictures in, unit vectors out."""
+"""Embedding pictures: files or pictures in, unit vectors out; and where, and how precisely."""
 
-from collections.abc import Sequence
+import contextlib
+import ctypes
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hgld.engine.progress import progress
-from hgld.training.data.images import AnyImage, EvalImages
-from hgld.training.data.loading import load_batches
+from hgld.errors import InputError
+from hgld.memory import peak_memory_mb, reset_peak_memory
+from hgld.training.data.images import AnyImage, EvalImages, load_batches
 from hgld.training.model.config import Precision, require_scales, require_whole_number
-from hgld.training.model.devices import (
-    autocast,
-    choose_device,
-    enough_memory,
-    kept_memory,
-    place_model,
-)
 from hgld.training.model.embedding import EmbeddingModel
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+# Of malloc.h, and what glibc begins with.
+_M_TRIM_THRESHOLD, _TRIM_THRESHOLD = -1, 128 * 1024
+_M_MMAP_MAX, _MMAP_MAX = -4, 65_536
+_NEVER, _NONE = -1, 0
+
+# Has an entry within a block of `enough_memory`: the setting is the process's own.
+_keeping: list[bool] = []
+
+
+def choose_device(device: str) -> torch.device:
+    """Returns the device a setting names; `auto` is the first GPU where there is one.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    # A build without CUDA answers with an AssertionError.
+    except (TypeError, RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {device!r} is not there; use auto, cpu or, with a GPU, cuda"
+        ) from error
+    return place
+
+
+def place_model(model: _Model, place: torch.device) -> _Model:
+    """Moves a model to a device, its convolutions in the layout that is fastest there."""
+    nn.utils.convert_conv2d_weight_memory_format(model.to(place), torch.channels_last)
+    return model
+
+
+def autocast(place: torch.device, precision: Precision) -> torch.autocast:
+    """Returns a context in which matrix products run at the precision.
+
+    float16 ends at 65,504, and gradients of less than 6e-8 vanish in it: training in it takes a
+    scaler of the loss. bfloat16 has the range of float32.
+
+    Raises:
+        ValueError: no such precision.
+    """
+    if precision not in get_args(Precision):
+        known = ", ".join(map(repr, get_args(Precision)))
+        raise ValueError(f"precision must be one of {known}, got {precision!r}")
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(place.type, dtype, enabled=precision != "float32")
+
+
+@contextlib.contextmanager
+def enough_memory(place: torch.device, batch_size: int, image_size: int) -> Iterator[None]:
+    """Keeps memory within the block, and turns a lack of it into an error that says what to lower.
+
+    On a CPU what tensors leave is kept for those that come. By itself glibc gives the memory of a
+    large tensor back to the system, which clears every page of the next one: of a step of training,
+    a third of the time, and of embedding half of it. On other systems nothing is done.
+
+    Args:
+        place: where the model runs.
+        batch_size: images at a time.
+        image_size: their side, in pixels.
+
+    Raises:
+        InputError: a tensor found no room.
+    """
+    try:
+        with _kept_memory(place):
+            yield
+    except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
+        is_lack = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not is_lack and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise InputError(
+            f"{place} has not enough memory for batch_size {batch_size} at image_size "
+            f"{image_size}; lower one of them, then rerun"
+        ) from error
+
+
+@contextlib.contextmanager
+def _kept_memory(place: torch.device) -> Iterator[None]:
+    """Keeps freed memory where glibc is; of blocks within one another the outermost counts."""
+    libc = _glibc() if place.type == "cpu" else None
+    if libc is None or _keeping:
+        yield
+        return
+    libc.mallopt(_M_MMAP_MAX, _NONE)
+    libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
+    _keeping.append(True)
+    try:
+        yield
+    finally:
+        _keeping.pop()
+        libc.mallopt(_M_MMAP_MAX, _MMAP_MAX)
+        libc.mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD)
+        libc.malloc_trim(0)
+
+
+def begin_peak_memory(place: torch.device) -> None:
+    """Counts the peak of the memory from here on; see `peak_memory_of`."""
+    if place.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(place)
+    else:
+        reset_peak_memory()
+
+
+def peak_memory_of(place: torch.device) -> float | None:
+    """Returns the most memory since then, in MB.
+
+    Args:
+        place: a GPU, of which it is what its tensors take, or the CPU, where it is all of this
+            process, but not those that read pictures.
+
+    Returns:
+        None where the system does not tell.
+    """
+    if place.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(place) / 2**20, 1)
+    return peak_memory_mb()
+
+
+def _glibc() -> Any:  # noqa: ANN401 - functions of C, without types
+    """Returns the C library where it is glibc."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
 
 
 def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but two have a default
@@ -80,7 +206,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     size = model.image_size if image_size is None else image_size
     require_whole_number("image_size", size)
     require_whole_number("batch_size", batch_size)
-    require_whole_number("workers", workers, or_zero=True)
+    require_whole_number("workers", workers, least=0)
     largest = _largest_size(model, size, model.config.scales if scales is None else scales)
     dataset = EvalImages(images, size, model.config.crop_pct)
     place = choose_device(device)
@@ -89,7 +215,6 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     with (
         torch.inference_mode(),
         enough_memory(place, batch_size, largest),
-        kept_memory(place),
         progress("embed images", len(dataset)) as advance,
     ):
         place_model(model, place).eval()

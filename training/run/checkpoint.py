@@ -10,7 +10,6 @@ import json
 import pickle
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,18 @@ _MARK = b"hgld-sha256:"
 _SEAL_BYTES = len(_MARK) + 2 * hashlib.sha256().digest_size
 
 
-@dataclass(frozen=True, slots=True)
 class RunFiles:
     """The folder of a run: a checkpoint while it is under way, and its log."""
 
-    folder: Path
-
-    @property
-    def checkpoint(self) -> Path:
+    def __init__(self, folder: Path) -> None:
+        """Names the files in the folder of a run."""
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint.pt"
         """All that the next step depends on, as of some step."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def best(self) -> Path:
+        self.best = folder / "best.pt"
         """The weights of the best step so far, where these are kept."""
-        return self.folder / "best.pt"
-
-    @property
-    def metrics(self) -> Path:
+        self.metrics = folder / "metrics.jsonl"
         """The log: one JSON object a line, each with its `step`."""
-        return self.folder / "metrics.jsonl"
 
     def save(self, path: Path, content: Mapping[str, object]) -> None:
         """Writes the checkpoint or the best weights, whole or not at all.
@@ -66,8 +57,13 @@ class RunFiles:
             DamagedError: it is gone, or does not have the bytes it was written with.
         """
         try:
-            return dict(load_sealed(path))
-        except (DamagedError, InputError, OSError) as error:
+            check_sealed(path)
+            # weights_only: what names any other code is refused, and not run.
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
+        except pickle.UnpicklingError as error:
+            what = f"{path} holds more than tensors, numbers and texts, and is not run"
+            raise DamagedError(f"{what}; {_start_again(self.folder)}") from error
+        except (DamagedError, OSError) as error:
             raise DamagedError(f"{error}; {_start_again(self.folder)}") from error
 
     def resume(self, fingerprint: str) -> dict[str, Any] | None:
@@ -151,7 +147,7 @@ def save_sealed(content: object, path: Path) -> None:
     """Writes tensors, numbers, texts, and lists and dicts of them.
 
     Args:
-        content: what `load_sealed` is to return.
+        content: what `RunFiles.load` is to return.
         path: the file to write, in place: rename it when it is whole.
 
     Raises:
@@ -172,30 +168,6 @@ def save_sealed(content: object, path: Path) -> None:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.write(_MARK + digest.encode())
-
-
-def load_sealed(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
-    """Reads what `save_sealed` wrote.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The content, its tensors on the CPU.
-
-    Raises:
-        OSError: it cannot be opened or read.
-        DamagedError: it does not have the bytes it was written with.
-        InputError: it has more than tensors, numbers and texts.
-    """
-    check_sealed(path)
-    try:
-        # weights_only: what names any other code is refused, and not run.
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path} holds more than tensors, numbers and texts, and is not run"
-        ) from error
 
 
 def check_sealed(path: Path) -> None:

@@ -1,43 +1,52 @@
-"""A training run, without a framework: read it from top to bottom, then `step.py`.
+"""A training run, without a framework: read it from top to bottom.
 
 Every random number (order, augmentation, dropout) is drawn from a stream named by the seed and
 the place in the run, none from what was drawn before. So a checkpoint holds no generator's state,
 and on a CPU a run that was stopped anywhere ends with the weights of one that was not, bit by
 bit, given the same number of threads. On a GPU the sums of some kernels vary from run to run.
+
+In a step the loss is computed on embeddings cut off from the model, and its gradient taken back
+through the model afterwards. In one piece this is what autograd does anyway; and it lets a batch be
+embedded in parts, in the memory of one, and by several processes.
+
+Source: Revaud et al., Learning with Average Precision: Training Image Retrieval with a Listwise
+Loss, ICCV 2019, section 3.3, for the two passes.
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from hgld.engine.config import row_settings
 from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import DivergedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.data.images import AugmentedImages
+from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.loading import run_batches
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
-from hgld.training.model.backbone import fetch_weights, weights_settings
-from hgld.training.model.devices import (
-    begin_peak_memory,
-    enough_memory,
-    kept_memory,
-    peak_memory_of,
-)
-from hgld.training.model.saved import write_model
-from hgld.training.model.whitening import centre_vectors, whiten_projection
+from hgld.training.methods import Cost
+from hgld.training.model.backbone import pretrained_backbone, weights_settings
+from hgld.training.model.embed import autocast, begin_peak_memory, enough_memory, peak_memory_of
+from hgld.training.model.embedding import centre_vectors, whiten_projection, write_model
 from hgld.training.run.checkpoint import RunFiles
-from hgld.training.run.loss import landmark_labels
-from hgld.training.run.state import RunState, fit_to_images, init_settings, start_run, take_over
-from hgld.training.run.step import take_step
+from hgld.training.run.state import (
+    Ranks,
+    RunState,
+    fit_to_images,
+    init_settings,
+    landmark_labels,
+    start_run,
+    take_over,
+)
+from hgld.training.run.validation import mean_similarity
 from hgld.training.run.watch import RunWatch, split_images
-from hgld.training.together import Ranks
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +77,12 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
     """
     stage = train_stage(config.name, config.labels)
     done = workspace.manifest(stage.name)
-    if not config.init and not weights_settings(config, done):
+    if config.weights == "hub" and not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
         # And after a look at the build: where there is no network that takes a minute to tell.
         settle(workspace)
         workspace.input_digests(stage.inputs, stage.input_files)
-        fetch_weights(config.model)
+        pretrained_backbone(config.model)
     start = init_settings(workspace, config) or weights_settings(config, done)
     settings = {**row_settings(config), **start}
     report = run_stage(
@@ -102,7 +111,7 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     run = start_run(config, landmark_labels(images.labels), ranks)
     run.restore(ranks.shared({}))
     steps = config.epochs * len(order)
-    with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
+    with enough_memory(run.place, config.batch_size, config.crop_side):
         for pixels, labels in _batches(images, order, config, run.step):
             take_step(run, config, pixels, labels, steps=steps)
 
@@ -170,13 +179,12 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         *(run.step + 1, steps, config.batch_size, run.place, ranks.count),
     )
     watch = RunWatch(files, config, held_out, steps)
-    with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
+    with enough_memory(run.place, config.batch_size, config.crop_side):
         ranks.shared(run.content())
         batches = _batches(images, order, config, run.step)
         try:
             _take_steps(run, config, batches, watch, files, writer.fingerprint)
         finally:
-            watch.show(is_running=False)
             watch.close()
         model = watch.kept(run)
         if config.centring:
@@ -224,3 +232,116 @@ def _take_steps(
 
 def _run_files(workspace: Workspace, config: TrainConfig) -> RunFiles:
     return RunFiles(workspace.path(f"runs/{config.name}"))
+
+
+def take_step(
+    run: RunState, config: TrainConfig, pixels: Tensor, labels: Tensor, *, steps: int
+) -> None:
+    """Takes one step on a batch.
+
+    Args:
+        run: what the step changes.
+        config: of the run.
+        pixels: (B, 3, S, S) uint8, the images of this process.
+        labels: (B, L) int64.
+        steps: of the whole run.
+
+    Raises:
+        DivergedError: the loss or the gradient is not finite; the weights are as they were.
+    """
+    # From pinned memory, without waiting for the copy: what is computed next waits for it there.
+    pixels, labels = (one.to(run.place, non_blocking=True) for one in (pixels, labels))
+    for group in run.optimiser.param_groups:
+        group["lr"] = group["factor"] * learning_rate(config, run.step, steps)
+
+    parts = _parts(pixels, config, run)
+    graph = None
+    if len(parts) == 1:
+        graph = _embed(run, config, *parts[0])
+        own = graph.detach()
+    else:
+        with torch.no_grad():
+            own = torch.cat([_embed(run, config, *part) for part in parts])
+    embeddings = run.ranks.gathered(own).requires_grad_()  # (B of all, D) float32
+    all_labels = run.ranks.gathered(labels)
+    cost = run.loss(embeddings, all_labels)
+
+    run.optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(run.scaler.scale(cost.total))
+    slopes = run.ranks.own(embeddings.grad if embeddings.grad is not None else torch.zeros(0))
+    if graph is not None:
+        torch.autograd.backward(graph, slopes)
+    else:
+        for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
+            torch.autograd.backward(_embed(run, config, at, images), slope)
+    run.ranks.sum_gradients(run.model.parameters())
+    _follow(run, config, cost, mean_similarity(embeddings))
+    if run.loss.memory is not None and run.step > config.memory_from_step:
+        run.loss.memory.append(embeddings.detach(), all_labels)
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Returns the learning rate of a step: up from 0 in `warm_up_steps`, then half a cosine down.
+
+    Args:
+        config: of the run.
+        step: steps done.
+        steps: of the whole run.
+    """
+    warm_up = config.warm_up_steps
+    if step < warm_up:
+        share = (step + 1) / (warm_up + 1)
+    else:
+        share = (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))) / 2
+    return config.learning_rate * share
+
+
+def _parts(pixels: Tensor, config: TrainConfig, run: RunState) -> list[tuple[int, Tensor]]:
+    """Returns the images that are embedded at once, with the place of the first in the batch."""
+    first = run.ranks.rank * len(pixels)
+    size = config.images_at_once or len(pixels)
+    return [(first + at, pixels[at : at + size]) for at in range(0, len(pixels), size)]
+
+
+def _embed(run: RunState, config: TrainConfig, first: int, images: Tensor) -> Tensor:
+    """Embeds images, (B, D) float32: the same ones alike, whenever in a step."""
+    place = images.device
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        # Dropout is drawn anew for each part, and alike in both passes.
+        torch.manual_seed(seed_of(f"dropout, seed {config.seed}, step {run.step}, from {first}"))
+        with autocast(place, config.precision):
+            embeddings: Tensor = run.model(images)
+    return embeddings
+
+
+def _follow(run: RunState, config: TrainConfig, cost: Cost, similarity: float) -> None:
+    """Moves the weights along the gradient, if it is one, and notes the loss.
+
+    Raises:
+        DivergedError: the loss or the gradient is not finite.
+    """
+    run.scaler.unscale_(run.optimiser)
+    limit = math.inf if config.gradient_clip is None else config.gradient_clip
+    learned = [*run.model.parameters(), *run.loss.parameters()]
+    norm = nn.utils.clip_grad_norm_(learned, limit)
+    named = {"loss": cost.total, **cost.parts, "gradient_norm": norm}
+    values = torch.stack([one.detach().double().cpu() for one in named.values()])
+    seen = dict(zip(named, values.tolist(), strict=True))
+    is_overflow = run.scaler.is_enabled() and not math.isfinite(seen["gradient_norm"])
+    is_overflow = is_overflow and math.isfinite(seen["loss"]) and run.scaler.get_scale() > 1
+    if not values.isfinite().all() and not is_overflow:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in seen.items())
+        raise DivergedError(
+            f"training diverged at step {run.step + 1}: every value must be finite, got {told}; "
+            f'lower learning_rate (now {config.learning_rate:g}) or set precision = "float32", '
+            f"and rerun"
+        )
+    # Of float16, a gradient that overflows takes no step; the next one is scaled less.
+    run.scaler.step(run.optimiser)
+    run.scaler.update()
+    run.step += 1
+    if is_overflow:
+        return
+    if run.average is not None:
+        run.average.update_parameters(run.model)
+    run.note({**seen, "mean_similarity": similarity})

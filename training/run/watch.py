@@ -1,29 +1,92 @@
-"""What a run shows of itself as it goes: its log, its page, how it does on held-out landmarks."""
+"""What a run shows of itself as it goes: its log, its page, TensorBoard; and how it does."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hgld.engine.config import row_settings
-from hgld.errors import DamagedError, DivergedError, InputError
+from hgld.engine.files import writing
+from hgld.errors import DamagedError, DivergedError, InputError, how_to_install
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.run.checkpoint import RunFiles
-from hgld.training.run.state import RunState
-from hgld.training.watching.health import health_of
-from hgld.training.watching.held_out import hold_out_landmarks, images_at
-from hgld.training.watching.lines import (
+from hgld.training.run.lines import (
+    LogLine,
     best_validation,
+    health_of,
     progress_note,
     read_lines,
+    training_curves,
+    validation_curves,
 )
-from hgld.training.watching.page import write_run_page
-from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
-from hgld.training.watching.tensorboard import TensorBoardLog
-from hgld.training.watching.validation import measure_images
+from hgld.training.run.page import RetrievedRow, retrieved_rows, write_run_page
+from hgld.training.run.state import RunState
+from hgld.training.run.validation import hold_out_landmarks, images_at, measure_images
 
 logger = logging.getLogger(__name__)
+
+
+class TensorBoardLog:
+    """Event files of a run: a scalar for each number of each line of the log.
+
+    What the files hold follows from the log alone. A run that was stopped logs the steps since its
+    checkpoint once more, so every start writes the lines that stand to a new file, which tells
+    TensorBoard to drop what it has read. Each line is given to the system at once: a kill takes
+    none.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as run:
+        ...     log = TensorBoardLog(Path(run), [])
+        ...     log.add({"step": 50, "loss": 0.7})
+        ...     log.close()
+        ...     len(list(Path(run).glob("tensorboard/*")))
+        1
+    """
+
+    def __init__(self, folder: Path, lines: Sequence[LogLine]) -> None:
+        """Writes what the log holds, and goes on from there.
+
+        Args:
+            folder: `runs/RUN`.
+            lines: of the log as it is, after a resume has cut it.
+
+        Raises:
+            InputError: the package tensorboard is not installed, there is no room, or the file
+                system refuses.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise InputError(
+                f"tensorboard = true needs the package tensorboard: {how_to_install('tensorboard')}"
+            ) from error
+        self._folder = folder / "tensorboard"
+        with writing(self._folder):
+            self._writer: Any = SummaryWriter(self._folder, purge_step=0)
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: LogLine) -> None:
+        """Writes the numbers of a line of the log; those of a validation under `validation/`.
+
+        One that is undefined is NaN; what is no number is left out.
+
+        Raises:
+            InputError: there is no room, or the file system refuses.
+        """
+        curves = {"train": training_curves([line]), "validation": validation_curves([line])}
+        with writing(self._folder):
+            for place, each in curves.items():
+                for key, curve in each.items():
+                    self._writer.add_scalar(f"{place}/{key}", curve.values[0], line["step"])
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the writing; may be called twice."""
+        self._writer.close()
 
 
 def split_images(
@@ -37,12 +100,12 @@ def split_images(
     if not config.validation_share:
         return images, None
     try:
-        held_out = hold_out_landmarks(
+        train, held_out = hold_out_landmarks(
             images.labels, images.names, share=config.validation_share, seed=config.validation_seed
         )
     except ValueError as error:
         raise InputError(f"[train] {error}") from error
-    return images_at(images, held_out.train), images_at(images, held_out.validation)
+    return images_at(images, train), images_at(images, held_out)
 
 
 class RunWatch:
@@ -152,7 +215,8 @@ class RunWatch:
         )
 
     def close(self) -> None:
-        """Ends what is written for TensorBoard."""
+        """Writes the page once more, and ends what is written for TensorBoard."""
+        self.show(is_running=False)
         if self._events is not None:
             self._events.close()
 

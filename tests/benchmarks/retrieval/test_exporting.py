@@ -15,8 +15,8 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS
+from hgld.training.config import ExportConfig, card_stage, onnx_stage
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.model.exporting import ExportConfig, card_stage, onnx_stage
 from tests.training.conftest import trained_build, undisturbed
 from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
 from tests.worlds.training_runs import TINY

@@ -15,8 +15,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.saved import save_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
+from tests.worlds.training_runs import save_model
 
 
 def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_their_own(

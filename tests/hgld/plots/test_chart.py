@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.plots.axes import axis_of, log_axis_of
-from hgld.plots.chart import Chart, Drawing, Line, draw, figure, moving_mean, thinned
-from hgld.plots.dots import Dot, dots_plot
+from hgld.plots import chart as plots
+from hgld.plots.chart import Chart, Dot, Drawing, Line, dots_plot, draw, figure
 from hgld.plots.pages import number
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)
@@ -36,7 +35,7 @@ def test_thinning_keeps_the_extremes_of_every_column_and_adds_nothing(
     last = len(found)
     kept = [
         point
-        for stretch in thinned(line_of(found), columns, x_end=last)
+        for stretch in plots.thinned(line_of(found), columns, x_end=last)
         for point in zip(*stretch, strict=True)
     ]
     assert kept == sorted(kept)
@@ -88,12 +87,12 @@ def test_a_figure_is_an_svg_file_of_its_own() -> None:
 
 def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
     found = [float((7 * n) % 11) for n in range(30)]
-    means = moving_mean(found, 5)
+    means = plots.moving_mean(found, 5)
     for place in range(30):
         around = found[max(place - 2, 0) : place + 3]
         assert means[place] == pytest.approx(sum(around) / len(around))
-    assert moving_mean([1.0, 100.0, 10.0], 3, is_log=True)[1] == pytest.approx(10.0)
-    assert math.isnan(moving_mean([math.nan] * 3, 1)[1])
+    assert plots.moving_mean([1.0, 100.0, 10.0], 3, is_log=True)[1] == pytest.approx(10.0)
+    assert math.isnan(plots.moving_mean([math.nan] * 3, 1)[1])
 
 
 @pytest.mark.parametrize(
@@ -101,21 +100,21 @@ def test_the_moving_mean_is_the_mean_of_the_values_around() -> None:
     [[0.31, 0.58], [-0.2, 0.413], [0.5], [0.0], [0.1234, 0.12345], [0.0, 1.0], [], [math.nan, 0.3]],
 )
 def test_an_axis_has_a_few_round_ticks_and_room_for_every_value(values: list[float]) -> None:
-    axis = axis_of(values, margin=3)
+    axis = plots.axis_of(values, margin=3)
     assert 2 <= len(axis.ticks) <= 7
     assert list(axis.ticks) == sorted(set(axis.ticks))
     assert (axis.at(axis.low), axis.at(axis.high)) == (3, 97)
     for value in values:
         assert math.isnan(value) or axis.low <= value <= axis.high
-    assert axis_of([1.0, 1.0], limits=(0, 1)).high == 1
+    assert plots.axis_of([1.0, 1.0], limits=(0, 1)).high == 1
 
 
 def test_a_logarithmic_axis_has_a_tick_at_decades() -> None:
-    axis = log_axis_of([0.5, 900.0, math.nan])
+    axis = plots.log_axis_of([0.5, 900.0, math.nan])
     assert axis is not None
     assert [tick.text for tick in axis.marked(number)] == ["1", "10", "100", "1,000"]
     assert axis.at(10) - axis.at(1) == pytest.approx(axis.at(100) - axis.at(10), abs=0.02)
-    near = log_axis_of([1.0, 40.0])
+    near = plots.log_axis_of([1.0, 40.0])
     assert near is not None
     assert near.ticks == (1, 3, 10, 30)
 

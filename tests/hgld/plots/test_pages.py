@@ -7,9 +7,7 @@ from html.parser import HTMLParser
 
 from markupsafe import Markup
 
-from hgld.plots.chart import Chart, draw
-from hgld.plots.dots import Dot, dots_plot
-from hgld.plots.heat import heat_table
+from hgld.plots.chart import Chart, Dot, dots_plot, draw, heat_table
 from hgld.plots.pages import page_template, percent
 
 EVIL = "<script>alert('x')</script> & Co"

@@ -11,7 +11,7 @@ import torch
 
 from hgld.errors import InputError
 from hgld.training.model.embedding import build_model
-from hgld.training.model.onnx import export_onnx
+from hgld.training.model.exporting import export_onnx
 from tests.training.model.test_embedding import TINY, pictures
 
 MODEL = dataclasses.replace(TINY, embedding_dim=8)
@@ -37,7 +37,7 @@ def test_it_gives_what_torch_gives_and_says_nothing_of_where_it_was_made_or_is_r
     assert str(Path(__file__).parents[4]).encode() not in content
     assert b"embedding.py" not in content
 
-    monkeypatch.setattr("hgld.training.model.onnx._traced", lambda _model: proto)
+    monkeypatch.setattr("hgld.training.model.exporting._traced", lambda _model: proto)
     with torch.no_grad():
         layer: Any = model.projection
         layer.bias[0] += 0.01

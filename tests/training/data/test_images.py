@@ -12,9 +12,15 @@ from torchvision.transforms import v2
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.data.images import AugmentedImages, EvalImages
+from hgld.training.data.images import (
+    AugmentedImages,
+    EvalImages,
+    RunPlace,
+    load_batches,
+    random_numbers,
+    run_batches,
+)
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.loading import RunPlace, load_batches, random_numbers, run_batches
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model

@@ -10,12 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hgld.errors import InputError
-from hgld.training.data.loading import (
-    RunPlace,
-    load_batches,
-    run_batches,
-    seed_of,
-)
+from hgld.training.data.images import RunPlace, load_batches, run_batches, seed_of
 from hgld.training.data.sampler import LandmarkSampler
 
 

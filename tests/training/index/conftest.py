@@ -8,11 +8,10 @@ import pytest
 from PIL import Image
 
 from hgld.training.index import making
-from hgld.training.index.folder import IndexConfig
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.folder import IndexConfig, PictureSource
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
-from hgld.training.model.saved import save_model
+from tests.worlds.training_runs import save_model
 
 QUICK = IndexConfig(workers=0, batch_size=3, device="cpu")
 TINY_MODEL = ModelConfig(
@@ -29,7 +28,6 @@ def draw_noise(path: Path, seed: int) -> None:
 
 def write_tiny_run(folder: Path, seed: int = 1) -> Path:
     """Writes a model as a run of training would."""
-    folder.mkdir(parents=True, exist_ok=True)
     save_model(build_model(TINY_MODEL, seed=seed), folder)
     return folder
 

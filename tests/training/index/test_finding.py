@@ -12,14 +12,10 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.metrics import similarity
 from hgld.tables import ANNOTATIONS
-from hgld.training.index import finding
 from hgld.training.index import search as search_module
-from hgld.training.index.finding import LEVEL_TITLES, labels_of, nearest_in, search_pictures
-from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
-from hgld.training.index.listing import PictureSource
+from hgld.training.index.folder import EmbeddedIndex, PictureSource, read_embedded_index
 from hgld.training.index.making import make_index
-from hgld.training.index.page import search_page
-from hgld.training.index.search import top_k
+from hgld.training.index.search import LEVEL_TITLES, search_page, search_pictures, top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
 from tests.worlds.plain import metrics as plain
@@ -47,10 +43,13 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
     array = np.array(index.vectors())
     array[7] = array[2]  # of equal ones the first comes first
     np.save(index.folder / "embeddings.npy", array)
-    monkeypatch.setattr(finding, "_CHUNK_BYTES", rows * 8 * 4)
+    monkeypatch.setattr(search_module, "_CHUNK_BYTES", rows * 8 * 4)
     queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     queries[0] = torch.from_numpy(array[2])
-    found, expected = nearest_in(index, queries, 4), top_k(queries, torch.from_numpy(array), 4)
+    found, expected = (
+        search_module.nearest_in(index, queries, 4),
+        top_k(queries, torch.from_numpy(array), 4),
+    )
     assert torch.equal(found.indices, expected.indices)
     torch.testing.assert_close(found.values, expected.values)
     assert found.indices[0, :2].tolist() == [2, 7]
@@ -93,7 +92,7 @@ def test_pictures_of_a_build_have_their_labels_and_a_page_that_asks_nobody(
 
 def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
     names = ["x/y/i2101.png", "t1200.jpg", "i2101b.jpg", "holiday.jpg", "i3100", "t3200"]
-    found = labels_of(build.root, names)
+    found = search_module.labels_of(build.root, names)
     assert {name: labels.names[0] for name, labels in found.items()} == {
         "x/y/i2101.png": "Eltz",
         "t1200.jpg": "Crespi d'Adda",
@@ -106,7 +105,7 @@ def test_a_file_is_known_by_the_image_id_in_its_name(build: Workspace) -> None:
     assert one.shared_with(dataclasses.replace(one, split="train")) == "same super-category"
     for shard in build.shards(ANNOTATIONS["index"]):
         shard.write_bytes(b"x" * 99)
-    assert labels_of(build.root, ["i1100"], "index") == {}
+    assert search_module.labels_of(build.root, ["i1100"], "index") == {}
 
 
 def test_what_cannot_be_searched_is_refused(
@@ -130,7 +129,7 @@ def test_a_damaged_file_is_named_with_the_command_that_mends_it(index: EmbeddedI
     for wrong in (array, array[:-1], array.astype("float16"), array[:, :7]):
         np.save(path, wrong)
         with pytest.raises(DamagedError, match=again):
-            nearest_in(index, torch.ones(1, 8), 1)
+            search_module.nearest_in(index, torch.ones(1, 8), 1)
     *_, last = sorted(index.folder.glob("embeddings/*.parquet"))
     last.write_bytes(b"no parquet")
     with pytest.raises(DamagedError, match=last.name):

@@ -18,16 +18,17 @@ from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.tables import IMAGE_FILES
 from hgld.training.index import making
 from hgld.training.index.folder import (
+    LISTING_SCHEMA,
     NOT_EMBEDDED,
     EmbeddedIndex,
     IndexConfig,
+    PictureSource,
     embedded_index_damages,
     read_embedded_index,
 )
-from hgld.training.index.listing import LISTING_SCHEMA, PictureSource
 from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
-from hgld.training.model.saved import load_model
+from hgld.training.model.embedding import load_model
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.training_runs import Stopped

@@ -10,8 +10,13 @@ from torch.nn import functional
 
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig, Pooling
-from hgld.training.model.embedding import build_model, generalised_mean
-from hgld.training.model.whitening import centre_vectors, pca_whitening, whiten_projection
+from hgld.training.model.embedding import (
+    build_model,
+    centre_vectors,
+    generalised_mean,
+    pca_whitening,
+    whiten_projection,
+)
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 VIT = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)

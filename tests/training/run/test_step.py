@@ -23,9 +23,8 @@ from hgld.training.methods import (
     TrainingMethod,
     Triplet,
 )
-from hgld.training.run.loss import MethodLoss, landmark_labels
-from hgld.training.run.state import RunState, start_run
-from hgld.training.run.step import learning_rate, take_step
+from hgld.training.run.loop import learning_rate, take_step
+from hgld.training.run.state import MethodLoss, RunState, landmark_labels, start_run
 from tests.worlds import training_runs
 
 LABELS = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 1, 1], [3, 2, 1]]).repeat_interleave(2, dim=0)
@@ -208,7 +207,8 @@ def test_a_memory_adds_past_batches_to_what_a_batch_is_compared_with(
     loss = MethodLoss(method, LANDMARKS, 8, memory_size=100)
     first = float(loss(*now).total.detach())  # it is empty
     assert first == float(MethodLoss(method, LANDMARKS, 8)(*now).total.detach())
-    loss.remember(*past)
+    assert loss.memory is not None
+    loss.memory.append(*past)
     moving = now[0].clone().requires_grad_()
     cost = loss(moving, now[1]).total
     cost.backward()

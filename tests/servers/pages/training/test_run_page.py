@@ -6,15 +6,14 @@ import pytest
 
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, NARROW, PICTURE, UNFOLD, troubles
-from tests.training.watching.curves import Log, good_log
+from tests.training.run.curves import Log, good_log
 
 HOSTILE = "<i>Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch</i>"
 
 
 def write(folder: Path, lines: Log, *, is_running: bool) -> Path:
     """Writes the page of a run with two queries and what they find: right, half right and wrong."""
-    from hgld.training.watching.page import write_run_page
-    from hgld.training.watching.retrieved import RetrievedPicture, RetrievedRow
+    from hgld.training.run.page import RetrievedPicture, RetrievedRow, write_run_page
 
     def picture(name: str, *shares: bool) -> RetrievedPicture:
         labels = (f"{HOSTILE} {name}", "church", "human-made")

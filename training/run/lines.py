@@ -1,23 +1,29 @@
-"""Whether a run learns, told from the lines of its log: early, in a sentence, with a way out.
+"""What the lines of a run's log say: values by step, the best validation, whether it learns.
+
+A line is a JSON object with its `step`: of training, with numbers that are means since the line
+before, or of validation, with an object `validation`. Which numbers there are is the method's
+business; whoever reads them takes those that are there.
 
 A run that learns is noisy, slow while it warms up and flat at its end, and none of that is said to
-be wrong. These three signs told of every run on real photographs that did not learn
+be wrong. The three symptoms told of every run on real photographs that did not learn
 (`docs/watching.md`), and of none that did. A number that is not finite ends the run instead.
 """
 
+import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from hgld.training.watching.lines import Curve, LogLine, training_curves, validation_curves
+LogLine = Mapping[str, Any]
 
+_PLACES = frozenset({"step", "epoch", "validation"})
 FEWEST_STEPS = 100
 """Before these nothing is said; of a long run before its hundredth, of a short before its half."""
 FEWEST_LINES = 15
 """Of a log that is judged: of fewer, a third is too short for a median."""
 _FEWEST_VALIDATIONS = 3
-
 _COLLAPSED = 0.95
 """Mean cosine of two different images. In runs that learn it is from 0.3 to 0.65; where triplets or
 a learning rate of 0.01 made it collapse, above 0.99 (gldv2_mini)."""
@@ -31,6 +37,121 @@ _LEAST_DROP = 0.01
 _SPREAD = 0.2
 """Of the change of H-AP from one model to the next, over the queries; their mean varies by that
 over the square root of their number."""
+
+
+class Curve(NamedTuple):
+    """A value at some of the steps, in their order."""
+
+    steps: list[int]
+    values: list[float]
+    """NaN where a line has none."""
+
+
+class Best(NamedTuple):
+    """The validation with the highest H-AP, the first of equal ones."""
+
+    step: int
+    h_ap: float
+    since: int
+    """How many validations came after it."""
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads a log, without lines that a kill cut short; there are none where there is no file."""
+    found = []
+    text = path.read_bytes() if path.exists() else b""
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and type(value.get("step")) is int:
+            found.append(value)
+    return found
+
+
+def training_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
+    """Returns the numbers that training logged, by their names in the order of appearance.
+
+    Example:
+        >>> training_curves([{"step": 5, "loss": 0.5}, {"step": 10, "loss": None, "by": "me"}])
+        {'loss': Curve(steps=[5, 10], values=[0.5, nan])}
+    """
+    return _collected((line["step"], line) for line in lines if "validation" not in line)
+
+
+def validation_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
+    """Returns the numbers of the validations, by their names in the order of appearance.
+
+    Example:
+        >>> validation_curves([{"step": 5, "loss": 1.0}, {"step": 5, "validation": {"h_ap": 0.5}}])
+        {'h_ap': Curve(steps=[5], values=[0.5])}
+    """
+    return _collected((line["step"], line["validation"]) for line in lines if "validation" in line)
+
+
+def peak_memory(lines: Sequence[LogLine]) -> float | None:
+    """Returns the most memory that training took, in MB; None where the log does not say.
+
+    Example:
+        >>> peak_memory([{"step": 5, "peak_memory_mb": 900.5}, {"step": 10, "loss": 0.5}])
+        900.5
+    """
+    found = training_curves(lines).get("peak_memory_mb", Curve([], []))
+    return max(filter(math.isfinite, found.values), default=None)
+
+
+def best_validation(lines: Sequence[LogLine]) -> Best | None:
+    """Returns the best validation so far, and None where no H-AP is defined yet.
+
+    Example:
+        >>> best_validation([{"step": n, "validation": {"h_ap": n % 3}} for n in (1, 2, 3, 5)])
+        Best(step=2, h_ap=2.0, since=2)
+    """
+    found = validation_curves(lines).get("h_ap", Curve([], []))
+    defined = [number for number, value in enumerate(found.values) if math.isfinite(value)]
+    if not defined:
+        return None
+    best = max(defined, key=lambda number: (found.values[number], -number))
+    return Best(found.steps[best], found.values[best], len(found.steps) - best - 1)
+
+
+def progress_note(line: LogLine, h_ap: float | None = None) -> str:
+    """Returns what is shown beside the bar of a run.
+
+    Args:
+        line: the last one of training.
+        h_ap: of the last validation, from 0 to 1; None where there was none.
+
+    Example:
+        >>> progress_note({"step": 50, "loss": 0.41234, "images_per_s": 118.4}, 0.5721)
+        'loss 0.412 · H-AP 57.2 · 118 images/s'
+    """
+    parts = [f"loss {line['loss']:.3g}"] if "loss" in line else []
+    parts += [] if h_ap is None else [f"H-AP {100 * h_ap:.1f}"]
+    return " · ".join([*parts, f"{line['images_per_s']:.0f} images/s"])
+
+
+def _collected(numbered: Iterator[tuple[int, LogLine]]) -> dict[str, Curve]:
+    found: dict[str, Curve] = {}
+    for step, line in numbered:
+        for key, value in line.items():
+            number = _number(value)
+            if key in _PLACES or number is None:
+                continue
+            points = found.setdefault(key, Curve([], []))
+            points.steps.append(step)
+            points.values.append(number)
+    return found
+
+
+def _number(value: object) -> float | None:
+    """Returns a number, NaN for one that JSON has none for, and None for what is none."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
 
 
 class Symptom(NamedTuple):
@@ -69,9 +190,7 @@ def health_of(lines: Sequence[LogLine], *, steps: int) -> list[Symptom]:
 
 def is_judged(lines: Sequence[LogLine], *, steps: int) -> bool:
     """Says whether a run is far enough to be judged: enough lines, of enough steps."""
-    at = [
-        step for line in lines if "validation" not in line and isinstance(step := line["step"], int)
-    ]
+    at = [line["step"] for line in lines if "validation" not in line]
     return len(at) >= FEWEST_LINES and at[-1] >= min(FEWEST_STEPS, steps / 2)
 
 

@@ -16,8 +16,9 @@ from hgld.metrics import average_precision, hierarchical_average_precision, shar
 from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
-from hgld.training.watching.held_out import hold_out_landmarks, images_at
-from hgld.training.watching.validation import (
+from hgld.training.run.validation import (
+    hold_out_landmarks,
+    images_at,
     mean_similarity,
     measure_embeddings,
     measure_images,
@@ -79,7 +80,7 @@ def test_training_steps_equal_those_of_a_run_without_validation(tiny_build: Work
             optimiser.step()
             if validated:
                 found = measure_images(model, images, 32, workers=1)
-                assert found.queries == 40
+                assert len(found.embeddings) == 40
                 assert {*found.undefined.values()} == {0}
         modes = [module.training for module in model.modules()]
         drawn = (torch.rand(1), random.random(), np.random.rand(), modes)

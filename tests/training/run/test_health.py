@@ -8,9 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.training.watching.health import health_of, is_judged
-from hgld.training.watching.lines import read_lines
-from tests.training.watching.curves import Log, good_log, validation_line
+from hgld.training.run.lines import health_of, is_judged, read_lines
+from tests.training.run.curves import Log, good_log, validation_line
 
 STEPS = 2000
 

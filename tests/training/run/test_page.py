@@ -9,10 +9,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
-from hgld.training.watching.page import write_run_page
-from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
-from hgld.training.watching.validation import measure_images
-from tests.training.watching.curves import Log, good_log, validation_line
+from hgld.training.run.page import RetrievedRow, retrieved_rows, write_run_page
+from hgld.training.run.validation import measure_images
+from tests.training.run.curves import Log, good_log, validation_line
 from tests.worlds.training_runs import TINY
 
 SETTINGS = {"name": "happier", "batch_size": 8, "learning_rate": 1e-4, "init": None}

@@ -1,1 +1,0 @@
-"""Watching a run: validation, whether it learns, its page, TensorBoard."""

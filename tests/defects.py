@@ -66,7 +66,7 @@ DEFECTS = {
     ),
     "resume": Defect(
         "a resume that skips a batch",
-        "training/data/loading.py",
+        "training/data/images.py",
         "first, done = divmod(start, len(order))",
         "first, done = divmod(start + (start > 0), len(order))",
     ),

@@ -128,14 +128,14 @@ def weighted_sums(
 ) -> tuple[Tensor, Tensor]:
     """Does what `prefix_sums.weighted_sums` does."""
     slope, value = torch.zeros_like(scores), torch.zeros_like(scores)
-    _sum(scores, level, weight, table, step, slope.numpy(), value.numpy())
+    _sum((scores, level, weight), table, step, slope, value)
     return slope, value
 
 
 def pulls(scores: Tensor, level: Tensor, weight: Tensor, table: Tensor, step: Step) -> Tensor:
     """Does what `prefix_sums.pulls` does."""
     slope = torch.zeros_like(scores)
-    _sum(scores, level, weight, table, step, slope.numpy(), None)
+    _sum((scores, level, weight), table, step, slope)
     return slope
 
 
@@ -147,27 +147,27 @@ def counts_ahead(scores: Tensor, level: Tensor, table: Tensor) -> Tensor:
     return torch.from_numpy(value)
 
 
-def _sum(  # noqa: PLR0913, PLR0917 - as its callers, and where it goes
-    scores: Tensor,
-    level: Tensor,
-    weight: Tensor,
+def _sum(
+    lists: tuple[Tensor, Tensor, Tensor],
     table: Tensor,
     step: Step,
-    slope: Array,
-    value: Array | None,
+    slope: Tensor,
+    value: Tensor | None = None,
 ) -> None:
+    """Adds to slopes and values; without values to the slopes of s_i - s_j."""
+    scores, level, weight = lists
     tau = step.tau or 1.0
     at = scores / tau
     cell = (at / _CELL).round_()
-    at.sub_(cell, alpha=_CELL)
+    rising = at.sub_(cell, alpha=_CELL).exp_()
     # By the level of what counts, then of what is counted.
     shares = table.expand(len(scores), -1, -1)
-    rising = at.exp_()
-    lists = (scores, level, weight, shares, cell, rising, rising.reciprocal())
-    arrays = (each.contiguous().numpy() for each in lists)
+    parts = (scores, level, weight, shares, cell, rising)
+    arrays = (each.contiguous().numpy() for each in parts)
     # Made here, since in compiled code an array ends where its address is taken.
     powers = np.empty((2, scores.shape[1], _POWERS))
-    _sum_rows(*arrays, powers, step.cut, tau, *_pieces(step), slope, value)
+    totals = slope.numpy(), (slope if value is None else value).numpy()
+    _sum_rows(*arrays, powers, step.cut, tau, *_pieces(step), *totals, value is None)
 
 
 @functools.cache
@@ -200,7 +200,7 @@ def _scan(  # noqa: PLR0913, PLR0917 - as _sum_rows
     factors: tuple[int, float],
     tau: float,
     slope: Array,
-    value: Array | None,
+    value: Array,
 ) -> None:
     """Adds to each item what all items up to a bound count with it, from one side."""
     below, bound, sign = way
@@ -230,7 +230,7 @@ def _scan(  # noqa: PLR0913, PLR0917 - as _sum_rows
         else:
             its = _multiply(sums, _powers_of(math.exp(-abs(scores[i] / tau - here * _CELL))))
         slope[i] += _dot(its, of_slope)
-        if value is not None:
+        if sign > 0:
             value[i] += _dot(its, of_value) + line * (moment - total * scores[i])
 
 
@@ -242,27 +242,26 @@ def _sum_rows(  # noqa: PLR0913, PLR0917 - compiled code takes no object
     shares: Array,
     cell: Array,
     rising: Array,
-    falling: Array,
     powers: Array,
     cut: float,
     tau: float,
     pieces: Array,
     lines: Array,
     slope: Array,
-    value: Array | None,
+    value: Array,
+    mirrored: bool,
 ) -> None:
-    """Sums row by row; without `value` the slopes alone, of s_i - s_j."""
+    """Sums row by row; where mirrored the slopes of s_i - s_j, and no value."""
     size, levels = scores.shape[1], shares.shape[1]
     up = np.intp(powers.ctypes.data)  # an address, which numba has unsigned
     down = up + size * _BYTES
     w, counted, counting = np.empty(size), np.empty(size, np.intp), np.empty(size, np.intp)
-    sign, first, second = (-1, down, up) if value is None else (1, up, down)
+    sign, first, second = (-1, down, up) if mirrored else (1, up, down)
     for r in range(len(scores)):
         for i in range(size):
             _store(up + i * _BYTES, _powers_of(rising[r, i]))
-            _store(down + i * _BYTES, _powers_of(falling[r, i]))
-        row, of_slope = (scores[r], cell[r], w), slope[r]
-        of_value = None if value is None else value[r]
+            _store(down + i * _BYTES, _powers_of(1.0 / rising[r, i]))
+        row = scores[r], cell[r], w
         for g in range(levels):
             if not shares[r, g].any():
                 continue
@@ -277,9 +276,9 @@ def _sum_rows(  # noqa: PLR0913, PLR0917 - compiled code takes no object
             for c, bound in enumerate((0.0, 0.0, cut)):
                 way, factors = (c == 0, bound, sign), (np.intp(pieces[c].ctypes.data), lines[c])
                 if c == 0:
-                    _scan(way, row, lists, (first, second), factors, tau, of_slope, of_value)
+                    _scan(way, row, lists, (first, second), factors, tau, slope[r], value[r])
                 else:
-                    _scan(way, row, back, (second, first), factors, tau, of_slope, of_value)
+                    _scan(way, row, back, (second, first), factors, tau, slope[r], value[r])
 
 
 @_compile

@@ -24,10 +24,10 @@ from hgld.losses.ranking.sums import is_compiled
 from hgld.metrics.ranking import in_threads
 from hgld.metrics.relevance import shared_levels
 
-# Numbers in the tensors that hold a part of the rows. On a processor 2 MB: in one thread the 130
-# operations on a part then cost less than what they work on. On a GPU 32 MB, so that the work of an
-# operation outweighs its launch.
-_NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 18, 1 << 22
+# Numbers in the tensors that hold a part of the rows. On a processor 256 kB, which the cache holds:
+# with 2 MB one thread takes a tenth longer at B = 1,024, with 64 kB the 130 operations on a part
+# do. On a GPU 32 MB, so that the work of an operation outweighs its launch.
+_NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
 # A thread that torch has used spins on its core for some milliseconds more: for less work than this
 # (B = 256) a second thread of ours would gain nothing on two cores.
 _NUMBERS_FOR_A_THREAD = 1 << 16

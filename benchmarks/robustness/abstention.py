@@ -251,6 +251,7 @@ def _nearest(similarity: Values) -> Values:
 ABSTENTION = Part(
     measure_abstention,
     lambda h_ap, score: {"area": answered_area(h_ap, score)},
+    answered_area,
     [*LEARNED_SCORES],
     SIMPLE_SCORES,
 )

@@ -14,7 +14,7 @@ from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
 from hgld.benchmarks.robustness import networks
-from hgld.benchmarks.robustness.measures import failure_measures
+from hgld.benchmarks.robustness.measures import area_under_precision_recall, failure_measures
 from hgld.benchmarks.robustness.networks import FeatureClassifier, Values, is_right
 from hgld.benchmarks.robustness.results import Measured, Part
 from hgld.benchmarks.robustness.rows import LEAST_ROWS, Numbers, Rows, RowTable
@@ -233,4 +233,10 @@ def _classifier(training: Rows, every: Rows, seed: int) -> tuple[FeatureClassifi
     return model, str(settings)
 
 
-FAILURES = Part(measure_failures, failure_measures, LEARNED_CONFIDENCES, SIMPLE_CONFIDENCES)
+FAILURES = Part(
+    measure_failures,
+    failure_measures,
+    lambda is_correct, score: area_under_precision_recall(1 - is_correct, -score),
+    LEARNED_CONFIDENCES,
+    SIMPLE_CONFIDENCES,
+)

@@ -369,5 +369,5 @@ def _linear(
 
 
 OUT_OF_DISTRIBUTION = Part(
-    measure_out_of_distribution, detection_measures, HEAT_METHODS, SIMPLE_METHODS
+    measure_out_of_distribution, detection_measures, area_under_roc, HEAT_METHODS, SIMPLE_METHODS
 )

@@ -90,7 +90,9 @@ class Part(NamedTuple):
     measure: Callable[[RowTable, int], Iterable[Measured]]
     """On a table of rows, with a seed."""
     metrics: Callable[[NDArray[Any], Scores], dict[str, float]]
-    """From truth and scores to metrics by name; gains are taken in the first, higher is better."""
+    """From truth and scores to metrics by name."""
+    main: Callable[[NDArray[Any], Scores], float]
+    """The first of these: gains are taken in it, higher is better."""
     subjects: Sequence[str]
     """Methods whose gain is of interest."""
     rivals: Sequence[str]
@@ -251,8 +253,7 @@ def _drawn(part: Part, found: Measured, seed: int) -> dict[str, Scores]:
         chosen = random.integers(len(names), size=len(names))
         rows = np.concatenate([members[one] for one in chosen])
         for name, scores in found.scores.items():
-            metrics = part.metrics(found.truth[rows], scores[rows])
-            drawn[name].append(next(iter(metrics.values())))
+            drawn[name].append(part.main(found.truth[rows], scores[rows]))
     return {name: np.array(values) for name, values in drawn.items()}
 
 

@@ -275,6 +275,7 @@ def _inside(centre: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[
 SEGMENTATION = Part(
     lambda _, seed: measure_segmentation(seed),
     lambda _, score: {"dice": float(score.mean())},
+    lambda _, score: float(score.mean()),
     [name for name in METHODS if "prior" in name],
     [name for name in METHODS if "prior" not in name],
 )

@@ -217,6 +217,7 @@ def _confidence(
 SELF_LABELLING = Part(
     measure_self_labelling,
     lambda _, right: {"accuracy": float(right.mean())},
+    lambda _, right: float(right.mean()),
     (CONDA, TCP),
     CHOICES[:4],
 )

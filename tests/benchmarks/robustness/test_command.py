@@ -64,8 +64,8 @@ def test_a_table_of_one_s_own_goes_through_and_a_part_of_it_gives_the_same(
     page = (tmp_path / "r.html").read_text()
     assert "mine &lt;b&gt;" in page
     assert "<b>:" not in page
-    some = run(tmp_path, mine, "--seeds", 1, "--parts", "out_of_distribution")
-    assert some == [row for row in rows if row["part"] == "out_of_distribution"]
+    some = run(tmp_path, mine, "--seeds", 1, "--parts", "failures")
+    assert some == [row for row in rows if row["part"] == "failures"]
 
 
 def test_the_commands_of_the_docs_are_typed(
@@ -83,7 +83,7 @@ def test_the_commands_of_the_docs_are_typed(
 
     monkeypatch.setattr(command, "embedded_table", embedded_table)
     # What is measured, and embedded, has tests of its own.
-    nothing = Part(lambda *_: [], lambda *_: {}, [], [])
+    nothing = Part(lambda *_: [], lambda *_: {}, lambda *_: 0.0, [], [])
     monkeypatch.setattr(command, "MEASURED", dict.fromkeys(PARTS, nothing))
     monkeypatch.chdir(tmp_path)
     tables = []

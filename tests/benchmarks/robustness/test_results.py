@@ -12,6 +12,7 @@ from hgld.benchmarks.robustness import results
 PART = results.Part(
     lambda *_: [],
     lambda _, score: {"mean": float(score.mean()), "most": float(score.max())},
+    lambda _, score: float(score.mean()),
     ["ours"],
     ["one", "two"],
 )

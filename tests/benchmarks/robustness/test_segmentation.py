@@ -37,7 +37,7 @@ def test_a_network_learns_and_the_prior_tells_organs_that_look_alike(
 def test_every_method_is_measured_beside_every_other_without_a_prior() -> None:
     (found,) = segmentation.measure_segmentation(0, (2,))
     assert found.group == "2 labelled"
-    _, _, subjects, rivals = segmentation.SEGMENTATION
-    assert {*subjects, *rivals} == found.scores.keys() == segmentation.METHODS.keys()
-    assert "Network, coordinates" in rivals
+    part = segmentation.SEGMENTATION
+    assert {*part.subjects, *part.rivals} == found.scores.keys() == segmentation.METHODS.keys()
+    assert "Network, coordinates" in part.rivals
     assert all(((one >= 0) & (one <= 1)).all() for one in found.scores.values())

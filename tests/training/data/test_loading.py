@@ -94,8 +94,11 @@ def test_batches_that_are_done_are_left_out(start: int) -> None:
 
 @pytest.mark.fault(93, "loader killed by the system")
 def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loader = torch.utils.data.dataloader._MultiProcessingDataLoaderIter
+    # Torch looks after its processes every 5 s.
+    monkeypatch.setattr(loader._try_get_data, "__defaults__", (0.2,))
     fired = tmp_path / "fired"
     batches = run_batches(Places(fired), ORDER, epochs=3, workers=1)
     seen: list[object] = []

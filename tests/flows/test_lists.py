@@ -79,15 +79,20 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(tmp_path: Path) -
     ]
 
 
-def test_a_longer_list_keeps_the_clusters_and_the_same_list_its_bytes(tmp_path: Path) -> None:
+def test_a_longer_list_keeps_the_clusters(tmp_path: Path) -> None:
     names = [[name] for name in ("waterfall", "rapids", "church", "chapel", "bridge", "viaduct")]
     first = clustered(tmp_path, ["label"], *names)
-    written_first = (tmp_path / "out" / RESULT).read_bytes()
     _, *after = clustered(tmp_path, ["label"], ["footbridge"], *names)
     clusters = [[(row["label"], row["cluster_id"]) for row in rows] for rows in (first, after)]
     assert clusters[0] == clusters[1]
-    clustered(tmp_path / "elsewhere", ["label"], *names)
-    assert (tmp_path / "elsewhere/out" / RESULT).read_bytes() == written_first
+
+
+def test_the_same_list_has_the_same_bytes_elsewhere(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        clustered(folder, ["label"], ["waterfall"], ["church"], ["chapel"], ["bridge"])
+    assert (tmp_path / "elsewhere/out" / RESULT).read_bytes() == (
+        tmp_path / "out" / RESULT
+    ).read_bytes()
 
 
 def test_a_label_that_is_not_clear_is_named(tmp_path: Path) -> None:

@@ -27,22 +27,22 @@ def test_losses_are_measured_beside_a_sort_and_what_was_published(
 ) -> None:
     monkeypatch.setattr(loss, "run_apart", lambda work, *given: work(*given))  # much faster
     threads = torch.get_num_threads()
-    sizes = ["--batches", "16", "32", "--plain-up-to", "16", "--rounds", "1"]
+    sizes = ["--batches", "8", "16", "--plain-up-to", "8", "--rounds", "1"]
     loss.main(["--out", str(out), *sizes, "--losses", "sup_ap", "--threads", "1"])
     assert torch.get_num_threads() == threads
     report = read(out)
     rows = {(row["loss"], row["batch"]): row for row in report["results"]}
     names = {loss.OURS, "sup_ap", loss.SORTED}
-    assert set(rows) == {(name, batch) for name in names for batch in (16, 32)} | {("plain", 16)}
-    ours, plain = rows[loss.OURS, 16], rows[loss.PLAIN, 16]
-    assert ours["over sup_hap"] == rows[loss.SORTED, 16]["over product and sort"] == 1
+    assert set(rows) == {(name, batch) for name in names for batch in (8, 16)} | {("plain", 8)}
+    ours, plain = rows[loss.OURS, 8], rows[loss.PLAIN, 8]
+    assert ours["over sup_hap"] == rows[loss.SORTED, 8]["over product and sort"] == 1
     assert ours["operations"] > plain["operations"] > 20
     assert all("extra_mb" in row for (name, _), row in rows.items() if name != loss.SORTED)
     assert report["gradient_relative_difference"]["plain"] < 1e-5
 
 
 def test_evaluation_gives_what_the_plain_way_gives(out: Path) -> None:
-    sizes = ["--queries", "8", "--index", "300", "--items", "70", "--rounds", "1"]
+    sizes = ["--queries", "4", "--index", "100", "--items", "30", "--rounds", "1"]
     evaluation.main(["--out", str(out), *sizes])
     report = read(out)
     times = {row["method"]: row["median_s"] for row in report["results"] if row["case"] == "self"}

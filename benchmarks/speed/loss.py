@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         threads=[1, 2],
         losses=list(LOSSES),
         rounds=5,
+        shortest_s=0.5,
         seed=0,
         device="cpu",
         suprank="",
@@ -72,7 +73,7 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
     rows = []
     for threads in options.threads:
         torch.set_num_threads(threads)
-        costs = measure_in_turns(ways, options.rounds)
+        costs = measure_in_turns(ways, options.rounds, shortest_s=options.shortest_s)
         for name, cost in costs.items():
             told: dict[str, Any] = {"loss": name, "batch": batch, "threads": threads}
             told |= {f"{of}_ms": round(1e3 * cost[f"{of}_s"], 3) for of in ("median", "spread")}

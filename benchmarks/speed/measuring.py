@@ -43,14 +43,19 @@ def read_options(
 
 
 def measure_in_turns(
-    ways: Mapping[str, Callable[[], object]], rounds: int
+    ways: Mapping[str, Callable[[], object]], rounds: int, *, shortest_s: float = 0.0
 ) -> dict[str, dict[str, Any]]:
-    """Runs each way once a round, so that what else the machine does falls on all alike.
+    """Runs each way in every round, so that what else the machine does falls on all alike.
+
+    Args:
+        ways: what is run, by name.
+        rounds: how often.
+        shortest_s: a round of a way lasts so long; what is shorter is run again, as in training.
 
     Returns:
-        By way the seconds of each round, their median, their spread (slowest less fastest), the
-        median of the processor time of all threads, and the peak memory of the process, libraries
-        included.
+        By way the seconds of a run in each round, their median, their spread (slowest less
+        fastest), the median of the processor time of all threads, and the peak memory of the
+        process, libraries included.
     """
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     cpu: dict[str, list[float]] = {way: [] for way in ways}
@@ -59,10 +64,12 @@ def measure_in_turns(
         for way, run in ways.items():
             gc.collect()
             reset_peak_memory()
-            started, cpu_started = time.perf_counter(), time.process_time()
-            run()
-            seconds[way].append(round(time.perf_counter() - started, 6))
-            cpu[way].append(round(time.process_time() - cpu_started, 6))
+            started, cpu_started, runs, taken_s = time.perf_counter(), time.process_time(), 0, 0.0
+            while not runs or taken_s < shortest_s:
+                run()
+                runs, taken_s = runs + 1, time.perf_counter() - started
+            seconds[way].append(round(taken_s / runs, 6))
+            cpu[way].append(round((time.process_time() - cpu_started) / runs, 6))
             peaks[way] = peak_memory_mb()
             print(f"{way}: {seconds[way][-1]:.4g} s, {peaks[way]} MB", flush=True)
     return {

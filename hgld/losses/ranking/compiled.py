@@ -261,14 +261,14 @@ def _sum_rows(  # noqa: PLR0913, PLR0917 - compiled code takes no object
         for i in range(size):
             _store(up + i * _BYTES, _powers_of(rising[r, i]))
             _store(down + i * _BYTES, _powers_of(1.0 / rising[r, i]))
-        row = scores[r], cell[r], w
+        row, its_weight = (scores[r], cell[r], w), weight[r % len(weight)]
         for g in range(levels):
             if not shares[r, g].any():
                 continue
             n = many = 0
             for j in range(size):  # without a branch, which would be guessed wrong half the time
                 counted[n], counting[many] = j, j
-                w[j] = weight[r, j] * shares[r, g, level[r, j]]
+                w[j] = its_weight[j] * shares[r, g, level[r, j]]
                 n += w[j] != 0.0
                 many += level[r, j] == g
             lists = counted[:n][::sign], counting[:many][::sign]

@@ -40,7 +40,7 @@ def weighted_sums(
     Args:
         scores: (R, N) float64, ascending in each row.
         level: (R, N) int64 in [0, L].
-        weight: (R, N) w.
+        weight: (R or 1, N) w.
         table: (R or 1, L + 1, L + 1) a.
         step: f.
 

@@ -74,13 +74,13 @@ class ByRow(torch.autograd.Function):
             if not needs_gradient:
                 return RowValues(value, has_relevant), leaf
             (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-            part = part.to(scores.dtype).masked_fill(value.isnan()[:, None], torch.nan)
             return RowValues(value.detach(), has_relevant), part
 
         for rows, (found, part) in _for_parts(scores, compute, numbers):
             values[rows], defined[rows] = found
             if gradient is not None:
                 gradient[rows] = part
+                gradient[rows].masked_fill_(found.value.isnan()[:, None], torch.nan)
         ctx.save_for_backward(gradient, witness)
         ctx.mark_non_differentiable(defined)
         return values, defined

@@ -60,7 +60,7 @@ class StepSums(torch.autograd.Function):
         step: Step,
     ) -> Tensor:
         """Sums f, and f' for the backward pass."""
-        ones = torch.ones_like(scores)
+        ones = torch.ones_like(scores[:1])
         value: Tensor
         slope, value = _ways(scores).weighted_sums(scores, level, ones, table, step)
         ctx.save_for_backward(scores, level, table, slope)

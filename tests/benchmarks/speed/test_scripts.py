@@ -27,7 +27,7 @@ def test_losses_are_measured_beside_a_sort_and_what_was_published(
 ) -> None:
     monkeypatch.setattr(loss, "run_apart", lambda work, *given: work(*given))  # much faster
     threads = torch.get_num_threads()
-    sizes = ["--batches", "8", "--plain-up-to", "8", "--rounds", "1"]
+    sizes = ["--batches", "8", "--plain-up-to", "8", "--rounds", "1", "--shortest-s", "0"]
     loss.main(["--out", str(out), *sizes, "--losses", "sup_ap", "--threads", "1"])
     assert torch.get_num_threads() == threads
     report = read(out)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def read_options(
-    about: str | None, arguments: Sequence[str] | None, **sizes: int | str | list[int] | list[str]
+    about: str | None, arguments: Sequence[str] | None, **sizes: float | str | list[int] | list[str]
 ) -> argparse.Namespace:
     """Reads the options of a script: where to write, and how much to measure.
 

@@ -24,14 +24,15 @@ from hgld.losses.ranking.sums import is_compiled
 from hgld.metrics.ranking import in_threads
 from hgld.metrics.relevance import shared_levels
 
-# Numbers in the tensors that hold a part of the rows. On a processor 256 kB, which the cache holds:
-# with 2 MB one thread takes a tenth longer at B = 1,024, with 64 kB the 130 operations on a part
-# do. On a GPU 32 MB, so that the work of an operation outweighs its launch.
-_NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
+# Numbers in the tensors that hold a part of the rows. On a processor 512 kB: of larger ones malloc
+# gives the memory back and asks for it anew, which doubles the time of `soft_bin_ap_loss`. On a GPU
+# 32 MB, so that the work of an operation outweighs its launch.
+_NUMBERS_AT_ONCE, _NUMBERS_AT_ONCE_ON_A_GPU = 1 << 16, 1 << 22
 # A thread that torch has used spins on its core for some milliseconds more: for less work than this
 # (B = 256) a second thread of ours would gain nothing on two cores.
 _NUMBERS_FOR_A_THREAD = 1 << 16
 _NUMBERS_OF_PREFIX_SUMS = 16  # an item: 14 powers at each level, less what the cache gains
+_NUMBERS_OF_COMPILED_SUMS = 2  # an item: what is kept of it beside them
 
 
 class RowValues(NamedTuple):
@@ -142,7 +143,8 @@ def _for_parts(
     on_cpu = scores.device.type == "cpu"
     if not is_compiled(scores):
         numbers *= _NUMBERS_OF_PREFIX_SUMS
-    most = (_NUMBERS_AT_ONCE if on_cpu else _NUMBERS_AT_ONCE_ON_A_GPU) // numbers
+    at_once = _NUMBERS_AT_ONCE if on_cpu else _NUMBERS_AT_ONCE_ON_A_GPU
+    most = at_once // max(numbers, _NUMBERS_OF_COMPILED_SUMS)
     allowed = torch.get_num_threads() if on_cpu else 1
     threads = max(1, min(allowed, scores.numel() * numbers // _NUMBERS_FOR_A_THREAD))
     size = max(1, min(most // max(1, scores.shape[1]), -(-len(scores) // threads)))

@@ -120,7 +120,8 @@ def caught_by(defect: Defect, folder: Path) -> str:
     # The environment's `hgld` is that of this checkout; the copy comes before it.
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     # `load` hands out few tests at a time, so that -x ends it soon.
-    lane = ["-n", "auto", "--dist", "load", "--ignore=tests/servers", "--ignore=tests/soak"]
+    others = (f"--ignore=tests/{name}" for name in ("servers", "soak", "test_defects.py"))
+    lane = ["-n", "auto", "--dist", "load", *others]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", *lane],
         cwd=checkout,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hgld import losses, metrics
     from hgld.loading import load
     from hgld.training.model.embed import embed_images
-    from hgld.training.model.embedding import load_model
+    from hgld.training.model.saved import load_model
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ _LATE = {
     "metrics": "hgld.metrics",
     "load": "hgld.loading",
     "embed_images": "hgld.training.model.embed",
-    "load_model": "hgld.training.model.embedding",
+    "load_model": "hgld.training.model.saved",
 }
 """Public name to its module. Most import torch, which takes 1.4 s; `load` imports Arrow."""
 

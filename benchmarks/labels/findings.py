@@ -27,7 +27,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.label_files import ComparedLandmark
-from hgld.plots.chart import HeatTable, heat_table
+from hgld.plots.marks import HeatTable, heat_table
 from hgld.plots.pages import page_template, percent
 from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, SUSPECTS

@@ -26,8 +26,9 @@ from hgld.training.config import TrainConfig, model_files, train_stage
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting import training_hours
+from hgld.training.model.saved import load_model
 from hgld.training.run.lines import peak_memory, read_lines
 
 logger = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from hgld.benchmarks.retrieval.results import (
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
 from hgld.pictures import MOST_PIXELS, decode_picture
-from hgld.plots.chart import Dot, DotsPlot, dots_plot
+from hgld.plots.marks import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template
 from hgld.training.data.labels import LabelledImages
 

@@ -237,7 +237,6 @@ class Cell:
     deviation: str
     """Standard deviation over seeds; empty of one run."""
     interval: str
-    value: float
     is_best: bool
     is_tied: bool
     """Not the best, and no test tells it from the best."""
@@ -391,7 +390,6 @@ def cells_of(results: Results, metric: Metric) -> dict[str, Cell]:
             error=metric.text(one.standard_error),
             deviation=metric.text(one.deviation) if one.seeds else "",
             interval=metric.interval_text(one),
-            value=one.mean,
             is_best=name in leaders,
             is_tied=name in tied,
         )

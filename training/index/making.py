@@ -36,7 +36,7 @@ from hgld.training.index.folder import (
     PictureSource,
 )
 from hgld.training.model.embed import autocast, choose_device, enough_memory, place_model
-from hgld.training.model.embedding import load_model, model_digest
+from hgld.training.model.saved import load_model, model_digest
 
 SHARD_PICTURES = 4096
 """Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""

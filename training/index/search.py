@@ -36,7 +36,7 @@ from hgld.plots.pages import page_template
 from hgld.tables import ANNOTATIONS
 from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import load_model, model_digest
+from hgld.training.model.saved import load_model, model_digest
 
 logger = logging.getLogger(__name__)
 

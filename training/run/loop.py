@@ -34,7 +34,8 @@ from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 from hgld.training.methods import Cost
 from hgld.training.model.backbone import pretrained_backbone, weights_settings
 from hgld.training.model.embed import autocast, begin_peak_memory, enough_memory, peak_memory_of
-from hgld.training.model.embedding import centre_vectors, whiten_projection, write_model
+from hgld.training.model.embedding import centre_vectors, whiten_projection
+from hgld.training.model.saved import write_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.state import (
     Ranks,

@@ -22,7 +22,8 @@ from hgld.training.data.images import EvalImages, load_batches, seed_of
 from hgld.training.data.labels import LabelledImages
 from hgld.training.methods import CSL, Batch, Cost, TrainingMethod
 from hgld.training.model.embed import choose_device, place_model
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 
 _MOST_FITTED = 20_000
 """Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""

@@ -261,7 +261,7 @@ def _sum_rows(  # noqa: PLR0913, PLR0917 - compiled code takes no object
         for i in range(size):
             _store(up + i * _BYTES, _powers_of(rising[r, i]))
             _store(down + i * _BYTES, _powers_of(1.0 / rising[r, i]))
-        row, its_weight = (scores[r], cell[r], w), weight[r % len(weight)]
+        row, its_weight = (scores[r], cell[r], w), weight[r % len(weight)]  # one for all, or each
         for g in range(levels):
             if not shares[r, g].any():
                 continue

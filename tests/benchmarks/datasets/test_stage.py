@@ -17,7 +17,7 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.metrics import evaluate_revisited
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from tests.benchmarks.datasets.worlds import (
     SOP_TEST,
     draw_all,

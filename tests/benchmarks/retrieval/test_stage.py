@@ -15,7 +15,8 @@ from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.commands.typed import run_typed

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.plots import chart as plots
-from hgld.plots.chart import Chart, Dot, Drawing, Line, dots_plot, draw, figure
+from hgld.plots.chart import Chart, Drawing, Line, draw, figure
+from hgld.plots.marks import Dot, dots_plot
 from hgld.plots.pages import number
 
 values = st.floats(-1e6, 1e6, allow_nan=False, width=32)

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 from markupsafe import Markup
 
-from hgld.plots.chart import Chart, Dot, dots_plot, draw, heat_table
+from hgld.plots.chart import Chart, draw
+from hgld.plots.marks import Dot, dots_plot, heat_table
 from hgld.plots.pages import page_template, percent
 
 EVIL = "<script>alert('x')</script> & Co"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.typed import run_typed
 

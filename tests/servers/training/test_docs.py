@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.training_runs import TINY
 

@@ -19,7 +19,8 @@ from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import build_model, load_model
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import CHECKPOINT, MODEL, TINY, Undisturbed, killed_in_step, log_of

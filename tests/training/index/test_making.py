@@ -28,7 +28,7 @@ from hgld.training.index.folder import (
 )
 from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.training_runs import Stopped

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model, load_model, read_model_settings
+from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import ModelCard, model_card_text
+from hgld.training.model.saved import load_model, read_model_settings
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, VIT, pictures
 from tests.worlds.training_runs import save_model

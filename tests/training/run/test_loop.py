@@ -17,7 +17,8 @@ from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.config import STAGE
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from hgld.training.run.validation import measure_embeddings

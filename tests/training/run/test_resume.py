@@ -16,7 +16,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from hgld.training.run import checkpoint
 from hgld.training.run.checkpoint import RunFiles, save_sealed
 from hgld.training.run.loop import run_train

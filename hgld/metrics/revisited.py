@@ -193,7 +193,7 @@ def evaluate_revisited(
 def _ranks(queries: Tensor, index: Tensor) -> Tensor:
     """(B, N) int64 1-based rank of every index image."""
     blocks = [block.clone() for _, block in similarity_blocks(queries, index)]
-    similarities = torch.cat(blocks, dim=1)
+    similarities = torch.cat([queries.new_empty(len(queries), 0), *blocks], dim=1)
     order = similarities.sort(dim=1, descending=True, stable=True).indices
     rank = torch.arange(1, order.shape[1] + 1, device=order.device)
     return torch.empty_like(order).scatter_(1, order, rank.expand_as(order))

@@ -65,6 +65,12 @@ def test_queries_of_many_blocks_are_each_scored_by_their_own_truth() -> None:
     assert values["ap_hard"].tolist() == [1.0] * items
 
 
+def test_of_an_empty_index_nothing_is_defined() -> None:
+    truth = GroundTruth(easy=(), hard=(), junk=())
+    found = evaluate_revisited(torch.eye(2), torch.zeros(0, 2), [truth, truth])
+    assert all(values.isnan().tolist() == [True, True] for values in found.per_query.values())
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     one, place = GroundTruth(easy=(0,), hard=()), torch.ones(1, 1)
     with pytest.raises(ValueError, match="3"):

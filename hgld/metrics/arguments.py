@@ -147,6 +147,3 @@ class EvaluationSettings:
             values: tuple[int, ...] = getattr(self, name)
             if any(k < 1 for k in values) or len(set(values)) < len(values):
                 raise ValueError(f"{name} must be different numbers >= 1, got {values}")
-
-
-DEFAULT_SETTINGS = EvaluationSettings()

@@ -115,7 +115,7 @@ def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections)
     workspace.require()
     sheet = "; or review in a spreadsheet with --export"
     with needing("review", workspace.command("review"), sheet):
-        from hgld.pages.review.serving.server import ServerConfig, serve_review
+        from hgld.pages.review.server import ServerConfig, serve_review
     config = ServerConfig(
         host=options.host,
         port=options.port,

@@ -1,33 +1,51 @@
-"""The page as an application: its addresses, and what becomes of errors."""
+"""The page as an application: its addresses, what they answer, and what becomes of errors."""
 
 import asyncio
 import contextlib
 import mimetypes
-from collections.abc import AsyncIterator, Callable
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError
-from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.feed import Feed
+from hgld.pages.review.files import add_files
 from hgld.pages.review.fills.routes import fills_router
+from hgld.pages.review.rendering import (
+    REVIEWER_COOKIE,
+    PageSettings,
+    Rendering,
+    asked_number,
+    checked_name,
+    fields_of,
+    reviewer_of,
+)
+from hgld.pages.review.requests import Place, RefusedError, act_request_of, place_of
 from hgld.pages.review.second.routes import second_router
-from hgld.pages.review.serving.answers import Answers, Fields
-from hgld.pages.review.serving.feed import Feed
-from hgld.pages.review.serving.rendering import PageSettings, Rendering, asked_number, fields_of
 from hgld.pages.review.session import ReviewSession
+from hgld.pages.review.views import Conflict, Outcome, Question
 from hgld.pages.serving.middleware import Guarded
 
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+Fields = list[tuple[str, str]]
+Write = Callable[[str, Fields], Response]
+
 _FOREVER = "private, max-age=31536000, immutable"
+_YEAR_S = 365 * 24 * 3600
+_LONGEST_QUERY = 200
+_MOST_WINDOWS = 256  # whose events are told from others'; each reload makes another one
 
 
 def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
@@ -41,7 +59,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
         The application; `app.state.feed` is to be closed when the server ends, and
         `app.state.rendering` may be told to compile.
     """
-    answers, feed = Answers(session, settings), Feed(session)
+    rendering, feed = Rendering(settings), Feed(session)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,17 +70,16 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
             await following
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.feed, app.state.rendering = feed, answers.rendering
+    app.state.feed, app.state.rendering = feed, rendering
+    answers = _Answers(session, settings, rendering)
     _add_reads(app, answers, feed)
-    _add_writes(app, answers)
-    app.include_router(second_router(session, settings, answers.rendering))
-    app.include_router(fills_router(session, settings, answers.rendering))
-    _add_errors(app, answers.rendering)
+    _add_writes(app, answers, settings)
+    add_files(app, session, settings, rendering)
+    app.include_router(second_router(session, settings, rendering))
+    app.include_router(fills_router(session, settings, rendering))
+    _add_errors(app, rendering)
     mimetypes.add_type("text/javascript", ".js")
-    mimetypes.add_type("text/javascript", ".mjs")
-    if settings.static.is_dir():
-        static = _Static(directory=settings.static)
-        app.mount(answers.rendering.static, static, name="static")
+    app.mount(rendering.static, _Static(directory=settings.static), name="static")
     app.add_middleware(Guarded, guard=settings.guard)
     return app
 
@@ -76,19 +93,124 @@ class _Static(StaticFiles):
         return answer
 
 
-def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
+class _Answers:
+    """The answers: reads take a request, writes who asks and the fields of a form."""
+
+    def __init__(
+        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
+    ) -> None:
+        self._session, self._settings, self._rendering = session, settings, rendering
+        self._made: OrderedDict[str, set[int]] = OrderedDict()
+        """Window of a browser to the numbers of the events made in it; the last used last."""
+
+    def front(self, request: Request) -> Response:
+        """The whole page, or the panes alone where the page's own script asks."""
+        place = place_of(request.query_params.multi_items())
+        name = "desk.html" if "hx-request" in request.headers else "page.html"
+        desk = self._session.desk(self._who(request), place)
+        return self._rendering.page(name, desk=desk)
+
+    def act(self, reviewer: str, fields: Fields) -> Response:
+        """Does what a form says, or asks first."""
+        request, window = act_request_of(fields), dict(fields).get("window", "")
+        done = self._session.act(reviewer, request, self._made.get(window, ()))
+        if isinstance(done, Question):
+            return self._rendering.page("question.html", 409, question=done)
+        if isinstance(done, Conflict):
+            return self._rendering.page("conflict.html", 409, conflict=done)
+        place = self._session.place_after(reviewer, request)
+        return self._desk(reviewer, fields, place, done)
+
+    def undo(self, reviewer: str, fields: Fields) -> Response:
+        """Takes back the last thing of a reviewer."""
+        return self._switched(reviewer, fields, self._session.undo(reviewer))
+
+    def redo(self, reviewer: str, fields: Fields) -> Response:
+        """Does it again."""
+        return self._switched(reviewer, fields, self._session.redo(reviewer))
+
+    def revert(self, reviewer: str, fields: Fields) -> Response:
+        """Takes one edit back alone, or brings it back; asks first where the form says so."""
+        asked = dict(fields)
+        number = asked_number(asked, "number")
+        if asked.get("asks") == "1":
+            edit, stays = self._session.revert_question(number)
+            return self._rendering.page("revert.html", 409, edit=edit, stays=stays)
+        outcome = self._session.revert(reviewer, number)
+        return self._rendering.page("history.html", outcome=outcome, **self._history(reviewer, {}))
+
+    def name(self, _: str, fields: Fields) -> Response:
+        """Tells the browser who reviews."""
+        name = quote(checked_name(dict(fields).get("name", "")))
+        answer = Response(status_code=204, headers={"hx-refresh": "true"})
+        answer.set_cookie(
+            REVIEWER_COOKIE, name, max_age=_YEAR_S, path="/", httponly=True, samesite="strict"
+        )
+        return answer
+
+    def history(self, request: Request) -> Response:
+        """Some events, the latest first."""
+        told = self._history(self._who(request), dict(request.query_params))
+        return self._rendering.page("history.html", outcome=None, **told)
+
+    def taxonomy(self, request: Request) -> Response:
+        """The super-categories, as a table."""
+        rows, today = self._session.taxonomy_rows()
+        reviewer, session = self._who(request), self._session
+        return self._rendering.page(
+            "taxonomy.html", rows=rows, today=today, reviewer=reviewer, line=session.line
+        )
+
+    def go_to(self, request: Request) -> Response:
+        """Classes and landmarks of a name, as JSON."""
+        found = self._session.go_to(request.query_params.get("q", "")[:_LONGEST_QUERY])
+        return JSONResponse([one._asdict() for one in found])
+
+    def picture(self, request: Request, image_id: str) -> Response:
+        """A picture made small."""
+        small = self._session.picture(image_id)
+        if small is None:
+            return self._rendering.error(404, "there is no such picture")
+        headers = {"etag": f'"{small.tag}"', "cache-control": "private, max-age=86400"}
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(small.content, media_type="image/jpeg", headers=headers)
+
+    def _who(self, request: Request) -> str:
+        return reviewer_of(request, self._settings.reviewer)
+
+    def _history(self, reviewer: str, asked: dict[str, str]) -> dict[str, object]:
+        is_mine = asked.get("only") == "mine"
+        before = asked_number(asked, "before")
+        page = self._session.history(before, reviewer if is_mine else "")
+        return {"page": page, "is_mine": is_mine, "reviewer": reviewer}
+
+    def _switched(self, reviewer: str, fields: Fields, outcome: Outcome) -> Response:
+        place = place_of(fields)
+        # Where the mistake was, so that it can be done over.
+        group = self._session.group_of_switch(outcome.number) or place.group
+        return self._desk(reviewer, fields, replace(place, group=group), outcome)
+
+    def _desk(self, reviewer: str, fields: Fields, place: Place, outcome: Outcome) -> Response:
+        """The panes; and notes that a window of a browser knows of an event: it made it."""
+        window = dict(fields).get("window", "")
+        if window and outcome.number:
+            self._made.setdefault(window, set()).add(outcome.number)
+            self._made.move_to_end(window)
+            if len(self._made) > _MOST_WINDOWS:
+                self._made.popitem(last=False)
+        desk = self._session.desk(reviewer, place, outcome)
+        return self._rendering.page("desk.html", desk=desk)
+
+
+def _add_reads(app: FastAPI, answers: _Answers, feed: Feed) -> None:
     reads: dict[str, Callable[..., Response]] = {
         "/": answers.front,
-        "/bench": answers.bench,
         "/history": answers.history,
-        "/search": answers.search,
-        "/similar": answers.similar,
-        "/map": answers.map,
-        "/map.json": answers.points,
-        "/labels.json": answers.labels,
-        "/progress.json": answers.progress,
+        "/taxonomy": answers.taxonomy,
+        "/go": answers.go_to,
+        "/picture/{image_id}": answers.picture,
     }
-    reads |= {"/revert/{number}": answers.dependents, "/picture/{image_id}": answers.picture}
     for path, answer in reads.items():
         app.add_api_route(path, answer, methods=["GET", "HEAD"], response_model=None)
 
@@ -99,43 +221,26 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
     app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
 
 
-def _add_writes(app: FastAPI, answers: Answers) -> None:
-    writes: dict[str, Callable[[str, Fields], Response]] = {
-        "/act": answers.act,
-        "/preview": answers.preview,
-        "/undo": answers.undo,
-        "/redo": answers.redo,
-        "/name": answers.name,
-        "/seen": answers.seen,
-    }
-    for path, answer in writes.items():
-        app.add_api_route(path, _write(answers, answer), methods=["POST"], response_model=None)
+def _add_writes(app: FastAPI, answers: _Answers, settings: PageSettings) -> None:
+    writes = (answers.act, answers.undo, answers.redo, answers.revert, answers.name)
+    for answer in writes:
+        route = written(answer, settings.reviewer)
+        app.add_api_route(f"/{answer.__name__}", route, methods=["POST"], response_model=None)
 
-    async def revert(request: Request, number: int) -> Response:
+
+def written(write: Write, default: str) -> Callable[[Request], Awaitable[Response]]:
+    """Returns the route of a write: it reads who asks and the form, and works in a thread.
+
+    Args:
+        write: what answers.
+        default: who reviews where the browser has not been told.
+    """
+
+    async def answer(request: Request) -> Response:
         fields = await fields_of(request)
-        return await run_in_threadpool(answers.revert, answers.who(request), fields, number)
+        return await run_in_threadpool(write, reviewer_of(request, default), fields)
 
-    async def restore(request: Request, number: int) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(answers.restore, answers.who(request), fields, number)
-
-    async def jump(request: Request, line: int) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(answers.jump, answers.who(request), fields, line)
-
-    app.add_api_route("/revert/{number}", revert, methods=["POST"], response_model=None)
-    app.add_api_route("/restore/{number}", restore, methods=["POST"], response_model=None)
-    app.add_api_route("/jump/{line}", jump, methods=["POST"], response_model=None)
-
-
-def _write(
-    answers: Answers, answer: Callable[[str, Fields], Response]
-) -> Callable[[Request], object]:
-    async def write(request: Request) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(answer, answers.who(request), fields)
-
-    return write
+    return answer
 
 
 def _add_errors(app: FastAPI, rendering: Rendering) -> None:

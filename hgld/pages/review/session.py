@@ -4,58 +4,73 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import DamagedError, InputError, PictureError
+from hgld.labels.proposing.proposals import Proposal
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
-from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
-from hgld.pages.review.acting.drafts import Draft, draft_of
-from hgld.pages.review.acting.switching import (
-    JumpQuestion,
-    SwitchChoice,
-    jump_choice,
-    jump_question,
-    revert_choice,
-    switched_classes,
+from hgld.pages.review.board import Board
+from hgld.pages.review.classes import read_review_classes
+from hgld.pages.review.counting import Facet
+from hgld.pages.review.deciding import done_words, edit_of, weigh
+from hgld.pages.review.drafts import Draft, draft_of
+from hgld.pages.review.finding import Finder
+from hgld.pages.review.history import (
+    HistoryPage,
+    history_page,
+    revert_question,
+    switchable,
     switched_words,
 )
-from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
-from hgld.pages.review.acting.weighing import Conflict, edit_of, weigh
-from hgld.pages.review.acting.wording import event_words
-from hgld.pages.review.showing.bench import Bench, Occasion
-from hgld.pages.review.showing.browsing import Browsing
-from hgld.pages.review.showing.finding import Finding
-from hgld.pages.review.showing.look_back import LookBack
-from hgld.pages.review.state.board import Board, Outlook
-from hgld.pages.review.state.classes import read_review_classes
-from hgld.pages.review.state.landmarks import read_landmark_index
-from hgld.pages.review.state.namebook import NameBook
-from hgld.pages.review.state.rescoring import Rescoring
-from hgld.pages.review.views import LandmarkLink, PreviewView, Said, Thumbnail, Workbench
+from hgld.pages.review.landmarks import read_landmark_index
+from hgld.pages.review.names import NameBook
+from hgld.pages.review.panes import Panes
+from hgld.pages.review.pictures import PictureIndex, read_picture_index
+from hgld.pages.review.progress import pace_of, progress_of
+from hgld.pages.review.requests import ActRequest, Place, RefusedError
+from hgld.pages.review.rows import name_rows, suggestions
+from hgld.pages.review.scoring import Scorer
+from hgld.pages.review.views import (
+    Conflict,
+    Desk,
+    Found,
+    LandmarkLink,
+    NameRow,
+    Outcome,
+    Question,
+    Switchable,
+    Thumbnail,
+)
+from hgld.pages.review.wording import event_words
+from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
 from hgld.review.log.decisions import OpenLog, log_lock
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import Courses
+from hgld.review.log.undoing import Courses, Toggle, revert
+from hgld.tables import FILLS
 
 logger = logging.getLogger(__name__)
 
 _SIGHTS = 6  # landmarks of one class that are named, and pictured
+_NOTHING_DONE = Outcome(text="Nothing to do: all of it is so already.", kind="nothing")
 
 
-class Happening(NamedTuple):
+class News(NamedTuple):
     """What has happened, for everybody who has the page open."""
 
-    kind: str
-    """line: the log has grown. scored: proposals are others. pictures: they can be shown now.
-    problem: the log cannot be read."""
     line: int
-    reviewer: str
-    text: str
-    groups: tuple[str, ...] = ()
-    scored: int = 0
-    changed: int = 0
+    """The last of the log."""
+    text: str = ""
+    """In words, where somebody did something; or what is wrong."""
+    reviewer: str = ""
+    """Who did it; empty: proposals or pictures are others."""
+    is_problem: bool = False
 
 
 class ReviewSession:
@@ -67,7 +82,6 @@ class ReviewSession:
         *,
         read_only: bool = False,
         propose: ProposeConfig | None = None,
-        scores_apart: bool = True,
     ) -> None:
         """Opens the log and reads what is to be reviewed.
 
@@ -75,7 +89,6 @@ class ReviewSession:
             workspace: a build whose `propose` has finished.
             read_only: whether nothing is written, nor mended.
             propose: the settings of the proposals.
-            scores_apart: whether proposals are scored in a process of their own, not in a thread.
 
         Raises:
             MissingInputError: no proposals.
@@ -87,35 +100,24 @@ class ReviewSession:
         self.taxonomy = config.taxonomy
         """The folder of the taxonomy; None: the one that ships."""
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[Happening], None]] = []
-        self._rescored: Said | None = None
-        # It takes longest, so it begins first.
-        self._rescoring = Rescoring(
-            workspace.root, config, self._lock, self._tell_of_scores, is_apart=scores_apart
-        )
-        with contextlib.ExitStack() as on_error:
-            on_error.callback(self._rescoring.close)
-            classes, proposals = read_review_classes(workspace)
-            tables = load_taxonomy_tables(config.taxonomy).supercategories
-            names = NameBook({one.hierarchical_label: one.natural_or_human_made for one in tables})
-            self._landmarks = read_landmark_index(workspace, classes.qids)
-            self._log = OpenLog(workspace, mend=not read_only)
-            self._board = Board(classes, proposals, names)
-            self._board.replay(self._log.events)
-            on_error.pop_all()
+        self._listeners: list[Callable[[News], None]] = []
+        classes, proposals = read_review_classes(workspace)
+        tables = load_taxonomy_tables(config.taxonomy)
+        sides = {
+            one.hierarchical_label: one.natural_or_human_made for one in tables.supercategories
+        }
+        self._landmarks = read_landmark_index(workspace, classes.qids)
+        self._log = OpenLog(workspace, mend=not read_only)
+        self._board = Board(classes, proposals, NameBook(sides))
+        self._board.replay(self._log.events)
         self._courses = Courses(self._log.events)
-        self._bench = Bench(self._board, self._landmarks)
-        self._rescoring.start(self._board)
-        self.browsing = Browsing(
-            workspace,
-            Finding(self._board, self._landmarks, self._bench),
-            self._lock,
-            makes_map=not read_only,
-        )
-        """What can be looked up over all groups."""
-        self.look_back = LookBack(workspace, self._log, self._landmarks, self.reading)
-        """What was done so far."""
-        self.browsing.start(lambda: self._tell(Happening("pictures", self.line, "", "")))
+        self._panes = Panes(self._board, self._landmarks)
+        self._finder = Finder(self._board, self._landmarks, tables)
+        self._thumbnails: list[Thumbnails] = []
+        self._reading = threading.Thread(target=self._read_on, daemon=True)
+        self._reading.start()
+        self._scorer = Scorer(workspace, config, self._take_proposals)
+        self._scorer.start(self._board.rulings())
 
     @property
     def line(self) -> int:
@@ -129,10 +131,15 @@ class ReviewSession:
 
     def close(self) -> None:
         """Ends what runs beside it."""
-        self._rescoring.close()
-        self.browsing.wait()
+        self._scorer.close()
+        self._reading.join()
 
-    def listen(self, listener: Callable[[Happening], None]) -> Callable[[], None]:
+    def settle(self, timeout_s: float = 60.0) -> bool:
+        """Waits until pictures are read and proposals rest on all decisions; says whether."""
+        self._reading.join(timeout_s)
+        return self._scorer.wait(timeout_s)
+
+    def listen(self, listener: Callable[[News], None]) -> Callable[[], None]:
         """Has a function called with all that happens; returns what ends that."""
         with self._lock:
             self._listeners.append(listener)
@@ -143,65 +150,60 @@ class ReviewSession:
 
         return leave
 
-    def sync(self) -> list[Event]:
-        """Takes up what other processes have added to the log; returns that.
+    def sync(self) -> None:
+        """Takes up what other processes have added to the log.
 
         Raises:
             DamagedError: the log is not as it was written.
             InputError: a line is no event.
         """
         with self._lock:
-            new = self._log.sync()
-            self._take_up(new)
-            return new
+            self._take_up(self._log.sync())
 
-    def settle(self, timeout_s: float = 60.0) -> bool:
-        """Waits until pictures are read and proposals rest on all decisions; says whether."""
-        self.browsing.wait(timeout_s)
-        return self._rescoring.wait(timeout_s)
-
-    def bench_at(self, reviewer: str, place: Place, said: Said | None = None) -> Workbench:
+    def desk(self, reviewer: str, place: Place, outcome: Outcome | None = None) -> Desk:
         """Returns what the page shows.
 
         Args:
             reviewer: who looks; may be empty.
-            place: what is open, searched and filtered; of an empty group the one to which its
-                classes went is shown, of an unknown one the first of the list.
-            said: what was just done.
+            place: what is open and filtered; of a group that is not listed the first is shown.
+            outcome: of what was just done.
 
         Raises:
             DamagedError: the log is not as it was written.
         """
-        with self._lock:
-            self.sync()
-            place, said = self._bench.followed(place, reviewer, said)
-            occasion = Occasion(
+        with self.reading() as board:
+            chosen, read_as, facets = self._choose(place)
+            is_filtered = place.is_filtered
+            listed = self._panes.groups(reviewer, chosen, is_filtered=is_filtered)
+            place = replace(place, group=self._panes.opened(place.group, listed))
+            members = self._panes.members(place, chosen)
+            counted = self._panes.count()
+            pace = pace_of(self._log.events, reviewer)
+            return Desk(
+                place=place,
+                groups=listed,
+                view=self._panes.view(place, listed, members) if place.group else None,
+                names=name_rows(board, counted.names),
+                suggestions=suggestions(board, counted.names),
+                facets=facets,
+                found=int(chosen.sum()),
+                read_as=read_as,
+                progress=progress_of(board, self._landmarks, counted.groups, pace),
+                line=self.line,
+                scored=board.version,
                 reviewer=reviewer,
-                events=self._log.events,
-                can_undo=not self.read_only and self._courses.undo(reviewer) is not None,
-                can_redo=not self.read_only and self._courses.redo(reviewer) is not None,
-                seen=self.look_back.seen_by(reviewer),
-                said=said,
-                rescored=self._rescored,
-                is_scoring=self._rescoring.is_running,
-                read_only=self.read_only,
                 title=self.workspace.root.name or str(self.workspace.root),
+                outcome=outcome,
+                undo=switchable(self._log.events, self._courses.undo(reviewer)),
+                redo=switchable(self._log.events, self._courses.redo(reviewer)),
+                fills=self.workspace.manifest(FILLS.stage) is not None,
+                second=any(event.reviewer != reviewer for event in self._log.events),
+                read_only=self.read_only,
             )
-            return self._bench.of(place, occasion)
-
-    def sort_groups(self, reviewer: str) -> None:
-        """Puts the groups anew in the order of what they settle now."""
-        with self._lock:
-            self._bench.sort(reviewer)
-
-    def next_place(self, reviewer: str, request: ActRequest) -> str:
-        """Returns the group to show after an action."""
-        with self._lock:
-            return self._bench.next_group(reviewer, request.place, request.go)
 
     def act(
         self, reviewer: str, request: ActRequest, own: Collection[int] = ()
-    ) -> Said | Conflict | PreviewView:
+    ) -> Outcome | Conflict | Question:
         """Does what is asked for: appends one event, or none where all is so already.
 
         Args:
@@ -218,82 +220,90 @@ class ReviewSession:
             InputError: the disk is full, or the session is read-only.
         """
         with self._writing(reviewer):
-            draft = weigh(self._board, self._log.events, request, reviewer, own)
-            if not isinstance(draft, Draft):
-                return draft
-            if not draft.sayings:
-                return Said(text="Nothing to do: all of it is so already.", kind="nothing")
-            said = done_words(self._board, request, draft)
-            event = edit_of(self._board, request, draft, reviewer, _now())
-            return Said(text=said, number=self._append(event).number)
+            chosen, _, _ = self._choose(request.place)
+            shown = self._panes.members(request.place, chosen).tolist()
+            draft = draft_of(self._board, request, shown)
+            decided = weigh(self._board, self._log.events, request, draft, reviewer, own)
+            if not isinstance(decided, Draft):
+                return decided
+            if not decided.decisions:
+                return _NOTHING_DONE
+            text = done_words(self._board, request, decided)
+            event = edit_of(self._board, request, decided, reviewer, _now())
+            return Outcome(text=text, number=self._append(event).number)
 
-    def preview(self, request: ActRequest) -> PreviewView:
-        """Returns what an action would do; nothing is written.
+    def place_after(self, reviewer: str, request: ActRequest) -> Place:
+        """Returns what to show after an action: the group, or the next where it is done with."""
+        with self.reading():
+            place = request.place
+            if request.action == "merge":
+                return replace(place, group=request.into)
+            if request.action not in {"accept_sure", "accept", "assign", "ignore"}:
+                return place
+            chosen, _, _ = self._choose(place)
+            listed = self._panes.groups(reviewer, chosen, is_filtered=place.is_filtered)
+            here = next((row for row in listed if row.group == place.group), None)
+            if here is not None and here.open:
+                return place
+            return replace(place, group=self._panes.next_open(place, listed))
 
-        Raises:
-            RefusedError: it cannot be done so.
-            DamagedError: the log is not as it was written.
-        """
-        with self._lock:
-            self.sync()
-            return preview_of(self._board, request, draft_of(self._board, request))
-
-    def undo(self, reviewer: str) -> Said:
+    def undo(self, reviewer: str) -> Outcome:
         """Takes back the last thing that a reviewer did and that still counts."""
-        nothing = "Nothing of yours is left to take back."
-        return self._switch(reviewer, nothing, lambda _, who: self._courses.undo(who))
-
-    def redo(self, reviewer: str) -> Said:
-        """Does again what a reviewer has undone last."""
-        nothing = "Nothing of yours is left to do again."
-        return self._switch(reviewer, nothing, lambda _, who: self._courses.redo(who))
-
-    def revert(self, reviewer: str, number: int) -> Said:
-        """Takes back one edit alone.
-
-        Raises:
-            RefusedError: no such edit.
-        """
-        nothing = "Nothing to do: it was taken back already."
-        return self._switch(reviewer, nothing, revert_choice(number, "revert"))
-
-    def restore(self, reviewer: str, number: int) -> Said:
-        """Brings back one edit alone that was taken back.
-
-        Raises:
-            RefusedError: no such edit.
-        """
-        nothing = "Nothing to do: it was brought back already."
-        return self._switch(reviewer, nothing, revert_choice(number, "restore"))
-
-    def jump(
-        self, reviewer: str, line: int, agreed: str | None = None, *, is_own: bool = False
-    ) -> Said | JumpQuestion:
-        """Makes exactly those edits count that counted after a line.
-
-        Args:
-            reviewer: who.
-            line: of the log.
-            agreed: the fingerprint of the question that they said yes to; None: none is asked.
-            is_own: whether the edits of others stay as they are.
-
-        Returns:
-            What was done; or what they are to be asked first, where it switches edits of others.
-
-        Raises:
-            RefusedError: no such line.
-        """
-        nothing = "All is as it was after that line already."
         with self._writing(reviewer):
-            asks = agreed is not None and not is_own
-            if asks and (found := jump_question(self._log.events, reviewer, line, agreed or "")):
-                return found
-            return self._switched(reviewer, nothing, jump_choice(line, is_own=is_own))
+            return self._switch(reviewer, self._courses.undo(reviewer))
+
+    def redo(self, reviewer: str) -> Outcome:
+        """Does again what a reviewer has undone last."""
+        with self._writing(reviewer):
+            return self._switch(reviewer, self._courses.redo(reviewer))
+
+    def revert(self, reviewer: str, number: int) -> Outcome:
+        """Takes back one edit alone, or brings it back.
+
+        Raises:
+            RefusedError: no such edit.
+        """
+        with self._writing(reviewer):
+            try:
+                toggle = revert(self._log.events, number)
+            except ValueError as error:
+                raise RefusedError(str(error)) from error
+            return self._switch(reviewer, toggle)
+
+    def revert_question(self, number: int) -> tuple[Switchable, str]:
+        """Returns an edit that is to be taken back, and what stays; see `history`."""
+        with self.reading():
+            return revert_question(self._log.events, number)
 
     def group_of_switch(self, number: int) -> str:
-        """Returns the group of most classes that a switch bears on; or nothing."""
+        """Returns the group of most classes that a switch bears on; empty: there is none."""
         with self._lock:
-            return self._bench.main_group(switched_classes(self._log.events, number))
+            events = {event.number: event for event in self._log.events}
+            switch = events.get(number)
+            edits = (*switch.off, *switch.on) if switch else ()
+            return self._panes.group_of_most(qid for one in edits for qid in events[one].classes)
+
+    def history(self, before: int = 0, reviewer: str = "") -> HistoryPage:
+        """Returns a page of the history; see `history_page`."""
+        with self.reading() as board:
+            active = frozenset(board.standing.active)
+            return history_page(self._log.events, active, before=before, reviewer=reviewer)
+
+    def go_to(self, query: str) -> list[Found]:
+        """Returns the classes and landmarks of a name; see `Finder.go_to`."""
+        with self._lock:
+            return self._finder.go_to(query)
+
+    def taxonomy_rows(self) -> tuple[tuple[NameRow, ...], dict[str, int]]:
+        """Returns the super-categories, and how many classes of each were decided today."""
+        today = _now()[:10]
+        with self.reading() as board:
+            changed: dict[str, int] = {}
+            for ruling in board.standing.rulings.values():
+                label = ruling.change.hierarchical_label
+                if label and ruling.event.decided_at[:10] == today:
+                    changed[label] = changed.get(label, 0) + 1
+            return name_rows(board, self._panes.count().names), changed
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Board]:
@@ -321,45 +331,46 @@ class ReviewSession:
     def sights(self, row: int) -> tuple[tuple[LandmarkLink, ...], tuple[Thumbnail, ...]]:
         """Returns what there is to see of a class, whatever is decided: landmarks and pictures."""
         with self._lock:
-            return self._landmarks.examples(row, _SIGHTS), self._bench.class_pictures(row, _SIGHTS)
+            return self._landmarks.examples(row, _SIGHTS), self._panes.pictures_of([row], _SIGHTS)
 
-    def mark_seen(self, reviewer: str) -> None:
-        """Notes that a reviewer has seen all events.
+    def picture(self, image_id: str) -> SmallPicture | None:
+        """Returns a picture made small; None where there is none that can be shown."""
+        try:
+            for thumbnails in self._thumbnails:
+                if (small := thumbnails.of(image_id)) is not None:
+                    return small
+        except (DamagedError, PictureError) as error:
+            logger.warning("review: %s", error)
+        return None
 
-        Raises:
-            InputError: the session is read-only.
-        """
-        self._refuse_read_only()
-        self.look_back.mark_seen(reviewer)
+    def show_also(self, pictures: PictureIndex) -> None:
+        """Has pictures served of landmarks that have no class."""
+        self._thumbnails.append(Thumbnails(pictures.file_of, self.workspace.root))
 
     @contextlib.contextmanager
     def _writing(self, reviewer: str) -> Iterator[None]:
         """Holds the session and the log, with all that others have added."""
-        self._refuse_read_only()
+        if self.read_only:
+            raise InputError("the review is shown read-only; nothing is written")
         if not reviewer.strip():
             raise RefusedError("say who you are first: decisions are kept with who made them")
         with self._lock, log_lock(self.workspace):
             self.sync()
             yield
 
-    def _refuse_read_only(self) -> None:
-        if self.read_only:
-            raise InputError("the review is shown read-only; nothing is written")
+    def _choose(self, place: Place) -> tuple[NDArray[np.bool_], str, tuple[Facet, ...]]:
+        """Returns the classes that a filter selects, how its words were read, and the facets."""
+        matching = self._finder.matching(place.query)
+        facets = tuple(self._panes.facets.counts(place.facets, matching.rows))
+        chosen = matching.rows & self._panes.facets.select(place.facets)
+        return chosen, matching.read_as, facets
 
-    def _switch(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
-        with self._writing(reviewer):
-            return self._switched(reviewer, nothing, choose)
-
-    def _switched(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
-        events = self._log.events
-        try:
-            toggle = choose(events, reviewer)
-        except ValueError as error:
-            raise RefusedError(str(error)) from error
+    def _switch(self, reviewer: str, toggle: Toggle | None) -> Outcome:
         if toggle is None:
-            return Said(text=nothing, kind="nothing")
+            return Outcome(text="Nothing of yours is left for that.", kind="nothing")
+        text = switched_words(self._log.events, toggle)
         event = self._append(toggle.signed(reviewer, _now(), seen=self._log.line))
-        return Said(text=switched_words(events, toggle), number=event.number)
+        return Outcome(text=text, number=event.number)
 
     def _append(self, event: Event) -> Event:
         appended = self._log.append_locked(event)
@@ -370,29 +381,33 @@ class ReviewSession:
         """Takes up new events, has proposals scored again, and tells everybody."""
         if not new:
             return
-        before = self._board.group.copy()
-        rulings = self._board.take_up(new)
-        if rulings:
-            self._rescored = None
-        self._rescoring.decide(rulings)
-        self._bench.follow(before, new[-1].reviewer)
+        self._scorer.decide(self._board.take_up(new))
         for event in new:
             self._courses.take(event)
-            groups = self._bench.groups_of(event, before)
-            self._tell(Happening("line", event.number, event.reviewer, event_words(event), groups))
+            self._tell(News(event.number, event_words(event), event.reviewer))
 
-    def _tell_of_scores(self, changed: list[Outlook]) -> None:
-        if self._rescoring.problem:
-            logger.warning("review: proposals are scored no more: %s", self._rescoring.problem)
-        if changed:
-            self._rescored = rescored_words(self._board, changed)
-        text = self._rescored.text if changed and self._rescored else ""
-        version = self._board.version
-        self._tell(Happening("scored", self.line, "", text, (), version, len(changed)))
+    def _take_proposals(self, version: int, proposals: list[Proposal]) -> None:
+        with self._lock:
+            if self._board.put(version, proposals):
+                self._tell(News(self.line))
 
-    def _tell(self, told: Happening) -> None:
+    def _read_on(self) -> None:
+        """Reads what the first page can do without: the names of landmarks, and pictures."""
+        self._finder.read_names()
+        try:
+            pictures = read_picture_index(self.workspace, self._landmarks)
+        except DamagedError as error:
+            logger.warning("review: no pictures are shown: %s", error)
+            return
+        if pictures.image_ids:
+            with self._lock:
+                self._thumbnails.insert(0, Thumbnails(pictures.file_of, self.workspace.root))
+                self._panes.pictures = pictures
+                self._tell(News(self.line))
+
+    def _tell(self, news: News) -> None:
         for listener in tuple(self._listeners):
-            listener(told)
+            listener(news)
 
 
 def _now() -> str:

@@ -1,16 +1,15 @@
-"""What the review page shows, as plain typed rows: `session` makes them, the templates write them.
+"""What the review page shows, as plain typed rows: `panes` makes them, the templates write them.
 
-A *group* is what stands together on the left: a cluster (`c12`), or classes that a person merged or
+A *group* is what stands together in the list: a cluster (`c12`), or classes that a person merged or
 split off (`e45`, by the number of that event). A group is a way to look; decisions are on classes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from hgld.pages.review.counting import Facet
+from hgld.pages.review.requests import Place
 from hgld.review.status import share_of
-
-Show = Literal["all", "open", "doubtful", "new", "commented", "ignored"]
-"""Which classes, and groups with such classes, are shown."""
 
 ClassState = Literal["open", "assigned", "ignored"]
 
@@ -19,10 +18,7 @@ class Remark(NamedTuple):
     """A comment on a class, or why it is doubtful."""
 
     reviewer: str
-    decided_at: str
     text: str
-    number: int
-    """Of the event."""
 
 
 class LandmarkLink(NamedTuple):
@@ -37,7 +33,7 @@ class LandmarkLink(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-    """A picture; each of a group's is of another landmark."""
+    """A picture; each of a class's is of another landmark."""
 
     image_id: str
     landmark: LandmarkLink
@@ -47,38 +43,31 @@ class Thumbnail(NamedTuple):
     source_url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a class is, or is proposed to be."""
+class Answer(NamedTuple):
+    """What a class or a group is, or is proposed to be."""
 
     hierarchical_label: str | None
     """None: to be ignored."""
     natural_or_human_made: str | None
-    action: Literal["accept", "ignore", "ask"]
-    """Of an open class: what is proposed to do. Of a decided one: accept or ignore."""
-    confidence: float
-    """0 to 1; 1 where it is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberRow:
+class ClassRow:
     """A class in the open group."""
 
     class_qid: str
     class_label: str
     landmarks: int
     state: ClassState
+    is_sure: bool
+    """Whether it is open and one key accepts it with the others of its group."""
     answer: Answer
-    tier: str
-    """decided, automatic, likely or doubtful."""
+    confidence: float
+    """0 to 1; 1 where it is decided."""
     evidence: str
-    """In words."""
-    runner_up: str | None
-    """None: to ignore the class."""
-    runner_up_confidence: float
-    reviewer: str = ""
-    """Who decided; empty while it is open."""
-    decided_at: str = ""
+    """In words; of a decided class who decided."""
+    runner_up: str
+    """Super-category or `ignore`, with the confidence in percent; empty below 1%."""
     doubt: Remark | None = None
     """Who finds it doubtful, and why."""
     comments: tuple[Remark, ...] = ()
@@ -87,36 +76,28 @@ class MemberRow:
     """Whether no earlier taxonomy of this build had it."""
     wikidata_url: str = ""
     """Empty for a label without a Q-id."""
+    group: str = ""
+    """Where classes of several groups are shown: its group."""
     examples: tuple[LandmarkLink, ...] = ()
-
-
-class GroupAnswer(NamedTuple):
-    """What most landmarks of a group are, or are proposed to be."""
-
-    hierarchical_label: str | None
-    """None: to be ignored."""
-    natural_or_human_made: str | None
+    thumbnails: tuple[Thumbnail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
-    """A line of the list on the left."""
+    """A line of the list."""
 
     group: str
     name: str
+    """What distinguishes it."""
     classes: int
     open: int
+    unsure: int
     landmarks: int
-    settles: float = field(compare=False)
-    """Landmarks x uncertainty of its open classes: the mistakes to expect without a review. Not
-    shown, so that lines that differ in it alone are the same."""
-    answer: GroupAnswer
+    answer: Answer
     share: float
     """Of its landmarks that have this answer, 0 to 1."""
-    doubtful: int = 0
-    new: int = 0
-    matching: int = 0
-    """Classes that the search and the filter select; all where there is neither."""
+    matching: int
+    """Classes that the filter selects; all where there is none."""
 
 
 class NameChoice(NamedTuple):
@@ -125,78 +106,39 @@ class NameChoice(NamedTuple):
     key: str
     hierarchical_label: str
     natural_or_human_made: str
-    weight: float
-    """The share of the group's landmarks for which it is proposed, or next best; 0 to 1."""
 
 
-class GroupPart(NamedTuple):
-    """A part into which the group could be split."""
+class Near(NamedTuple):
+    """A group, or a class of another group, near the open one."""
 
-    hierarchical_label: str | None
-    classes: int
-    landmarks: int
-
-
-class NearGroup(NamedTuple):
-    """A group near the open one."""
-
+    title: str
     group: str
-    name: str
-    similarity: float
-    """Cosine of the two centres."""
-    answer: str
-    """Its super-category, or `ignored`."""
-
-
-class NearClass(NamedTuple):
-    """A class of another group, near to the open one."""
-
     class_qid: str
-    class_label: str
-    group: str
-    similarity: float
+    """Empty for a group."""
     answer: str
-    landmarks: int
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearView:
-    """What is near the open group, nearest first."""
-
-    name: str
-    """Of the open group."""
-    groups: tuple[NearGroup, ...]
-    classes: tuple[NearClass, ...]
-    """Of other groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """The open group, in the middle, and what is near it, on the right."""
+    """The open group."""
 
     row: GroupRow
-    members: tuple[MemberRow, ...]
-    """Those that are shown, most landmarks first; open ones before decided ones."""
-    coming: tuple[str, ...]
-    """Open ones of those that come with the next answer: a decision on all is about them too."""
+    rows: tuple[ClassRow, ...]
+    """Unsure ones first, then sure ones, then decided ones; of each most landmarks first."""
     matching: int
     """How many would be shown if there were room."""
+    sure: int
+    """Classes that Enter accepts, shown or not."""
     choices: tuple[NameChoice, ...]
-    parts: tuple[GroupPart, ...]
-    near: NearView | None
-    """None: it comes with the next answer."""
-    thumbnails: tuple[Thumbnail, ...]
-    confident: int
-    """Open members that `accept_confident` would accept."""
+    near: tuple[Near, ...]
     next_group: str
-    """What comes after it in the order of the list; empty at its end."""
+    """What comes after it in the list; empty at its end."""
     previous_group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameRow:
-    """A super-category of the taxonomy, on the right."""
+    """A super-category of the taxonomy."""
 
     hierarchical_label: str
     natural_or_human_made: str
@@ -206,13 +148,12 @@ class NameRow:
     """Of these."""
     proposed: int
     """Open classes for which it is proposed."""
-    proposed_landmarks: int
     is_own: bool
     """Whether the shipped taxonomy does not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewProgress:
+class Progress:
     """How far the review is."""
 
     classes: int
@@ -222,8 +163,6 @@ class ReviewProgress:
     landmarks: int
     settled: int
     """Landmarks of which every class is decided."""
-    groups_to_90: int | None
-    """How many more groups, in order, settle 90% of the landmarks; None: they are."""
     left_s: float | None
     """Seconds until all groups are done at this reviewer's pace; None: too little was done."""
 
@@ -233,18 +172,8 @@ class ReviewProgress:
         return share_of(self.settled, self.landmarks)
 
 
-class ProposalChange(NamedTuple):
-    """A class of which the proposal is another one since a decision."""
-
-    class_qid: str
-    class_label: str
-    before: str
-    """Super-category or `ignore`, with the confidence in percent."""
-    after: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Outcome:
     """What the page says of what was just done."""
 
     text: str
@@ -252,31 +181,19 @@ class Said:
     kind: Literal["done", "nothing", "refused"] = "done"
     number: int = 0
     """Of the event."""
-    changed: tuple[ProposalChange, ...] = ()
-    """Proposals that it made others; the first few, by landmarks."""
-    changed_count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRow:
-    """An event, as the history tells it."""
+class Switchable(NamedTuple):
+    """What undo, or redo, would switch."""
 
     number: int
-    event: str
+    """Of the edit; 0: there is none."""
     text: str
     """In words: `accepted 12 classes as castle / fort`."""
-    reviewer: str
-    decided_at: str
-    why: str
-    is_active: bool
-    """Of an edit: whether it counts. Of a switch: True."""
-    is_edit: bool
-    is_mine: bool
-    is_unseen: bool
-    """By somebody else since this reviewer was last here."""
-    classes: tuple[tuple[str, str], ...] = ()
-    """Q-id and label of the first few; of an event that is about categories alone, these."""
-    class_count: int = 0
+    classes: int
+
+
+NOTHING = Switchable(0, "", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,18 +212,18 @@ class ConflictRow:
     """What would be decided."""
 
 
-class PreviewClass(NamedTuple):
-    """A class that an action would change."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Classes that somebody else has changed since the page showed them."""
 
-    class_qid: str
-    class_label: str
-    landmarks: int
-    before: str
-    """In words: `open, proposed castle / fort` or `church`."""
-    after: str
+    rows: tuple[ConflictRow, ...]
+    line: int
+    """The last line of the log that is in it."""
+    rest: int
+    """Classes that the action is about besides."""
 
 
-class PreviewChange(NamedTuple):
+class Change(NamedTuple):
     """Classes that would go from one answer to another."""
 
     before: str
@@ -316,105 +233,60 @@ class PreviewChange(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewView:
+class Question:
     """What an action would do, before it is done."""
 
     text: str
     """What it is: `Ignore 412 classes (1,930 landmarks)`."""
     classes: int
-    landmarks: int
-    unseen: int
-    """Of the classes, those that the page does not show."""
-    changes: tuple[PreviewChange, ...]
+    sight: int | None
+    """Of the classes, those that the window shows; None: it is not told."""
+    changes: tuple[Change, ...]
     """Most classes first."""
-    first: tuple[PreviewClass, ...]
-    """The first 20, most landmarks first."""
-    fingerprint: str = ""
-    """Of which classes, and what becomes of each; who then does it sends it back."""
+    fingerprint: str
+    """Of which classes, and what becomes of each; who agrees sends it back."""
 
 
-class FoundClass(NamedTuple):
-    """A class that a search found."""
+class Found(NamedTuple):
+    """A class or a landmark that a search found."""
 
+    title: str
+    about: str
+    group: str
     class_qid: str
-    class_label: str
-    group: str
-    group_name: str
-    landmarks: int
-    answer: str
-    is_open: bool
-
-
-class FoundLandmark(NamedTuple):
-    """A landmark that a search found."""
-
-    landmark: LandmarkLink
-    class_qid: str
-    class_label: str
-    group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundView:
-    """What a search over everything found; at most 20 of a kind."""
+class Desk:
+    """All three panes, and what is said around them."""
 
-    query: str
-    classes: tuple[FoundClass, ...]
-    landmarks: tuple[FoundLandmark, ...]
-
-
-class SimilarRow(NamedTuple):
-    """A class near to a selection, of any group."""
-
-    member: MemberRow
-    group: str
-    group_name: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimilarView:
-    """The classes near to a selection."""
-
-    of: tuple[tuple[str, str], ...]
-    """The selection: Q-id and label of each."""
-    least: float
-    """The least similarity that is shown, 0 to 1."""
-    rows: tuple[SimilarRow, ...]
-    """Nearest first."""
-    matching: int
-    """How many would be shown if there were room."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
-    """All three panes."""
-
+    place: Place
     groups: tuple[GroupRow, ...]
     view: GroupView | None
     """None: there is no class, or none matches."""
     names: tuple[NameRow, ...]
-    progress: ReviewProgress
+    suggestions: tuple[NameChoice, ...]
+    """All names that a class can be given, the taxonomy's own and new ones."""
+    facets: tuple[Facet, ...]
+    found: int
+    """Classes that the filter selects, over all groups."""
+    read_as: str
+    """The word that a filter was read as, where what was typed is no word; or empty."""
+    progress: Progress
     line: int
     """The last line of the log that is in it."""
+    scored: int
+    """The version of the proposals that are shown; an action sends it back."""
     reviewer: str
-    show: Show = "all"
-    query: str = ""
-    said: Said | None = None
-    can_undo: bool = False
-    can_redo: bool = False
+    title: str
+    """The build's folder."""
+    outcome: Outcome | None = None
+    undo: Switchable = NOTHING
+    redo: Switchable = NOTHING
     unseen: int = 0
     """Events by others since this reviewer was last here."""
-    is_first_time: bool = False
-    """Whether the log is empty: the three-step hint is shown."""
+    fills: bool = False
+    """Whether there are guesses to look at."""
+    second: bool = False
+    """Whether there is a second opinion to give, or one to read."""
     read_only: bool = False
-    title: str = ""
-    """The build's folder."""
-    scored: int = 0
-    """The version of the proposals that are shown; an action sends it back."""
-    is_scoring: bool = False
-    """Whether proposals are being scored again."""
-    rescored: Said | None = None
-    """What the last decisions changed in what is proposed; None: nothing, or not known yet."""
-    suggestions: tuple[str, ...] = field(default=())
-    """All names a class can be given, the taxonomy's own and new ones, for the type-ahead."""

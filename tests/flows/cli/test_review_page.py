@@ -14,7 +14,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been served."""
     found: list[Any] = []
     monkeypatch.setattr(
-        "hgld.pages.review.serving.server.serve_review", lambda *given: found.extend(given[:2])
+        "hgld.pages.review.server.serve_review", lambda *given: found.extend(given[:2])
     )
     return found
 

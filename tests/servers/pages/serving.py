@@ -15,7 +15,7 @@ from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.browse.app import make_browse_app
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.review.app import make_app
-from hgld.pages.review.serving.rendering import PageSettings
+from hgld.pages.review.rendering import PageSettings
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import PageServer, listen
 from hgld.pages.serving.security import Guard

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.fills.views import GuessOrder, GuessState
+from hgld.pages.review.requests import RefusedError
 
 GuessDeed = Literal["accept", "refuse"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hgld.pages.review.acting.clashes import teller
+from hgld.pages.review.conflicts import teller
 from hgld.pages.review.fills.asking import GuessRequest
 from hgld.pages.review.fills.standing import GuessStanding
 from hgld.pages.review.views import ConflictRow

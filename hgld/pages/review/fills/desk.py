@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.fills.asking import FIRST_ROWS, FillsPlace, GuessRequest
 from hgld.pages.review.fills.clashes import guess_clashes
 from hgld.pages.review.fills.material import GuessMaterial, GuessPictures, read_guesses
 from hgld.pages.review.fills.standing import GuessStanding, GuessStandings
 from hgld.pages.review.fills.views import FillsView, GuessRow
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import ConflictRow, Said
+from hgld.pages.review.views import ConflictRow, Outcome
+from hgld.pages.review.wording import count_of
 from hgld.pages.serving.wikimedia import category_url
 from hgld.review.log.events import Change, Event, label_key
 from hgld.tables import FILLS
@@ -25,7 +25,7 @@ _STATES = {"accept": "accepted", "refuse": "refused"}
 class GuessAnswer(NamedTuple):
     """What was done, and what to show then."""
 
-    said: Said
+    said: Outcome
     place: FillsPlace
 
 
@@ -42,7 +42,7 @@ class FillsDesk:
         self._reading: threading.Thread | None = None
         self._counted: tuple[tuple[str, int], GuessStandings] | None = None
 
-    def look(self, place: FillsPlace, said: Said | None = None) -> FillsView:
+    def look(self, place: FillsPlace, said: Outcome | None = None) -> FillsView:
         """Returns what the view shows at a place.
 
         Raises:
@@ -103,11 +103,11 @@ class FillsDesk:
                 chosen = [one for one in chosen if one.guess.category not in theirs]
             chosen = [one for one in chosen if one.state != _STATES[request.deed]]
             if not chosen:
-                said = Said(text="Nothing to do: all of it is so already.", kind="nothing")
+                said = Outcome(text="Nothing to do: all of it is so already.", kind="nothing")
                 return GuessAnswer(said, request.place)
             before = standings.groups(key, request.place)
             event = append(_event_of(chosen, request, reviewer))
-            said = Said(text=_done_words(chosen, request), number=event.number)
+            said = Outcome(text=_done_words(chosen, request), number=event.number)
         after = self._standings()
         order = [one.key for one in before]
         return GuessAnswer(said, _next_place(after, key, request.place, order))
@@ -125,7 +125,7 @@ class FillsDesk:
         if self._reading is not None:
             self._reading.join(timeout_s)
 
-    def _switched(self, said: Said, place: FillsPlace) -> GuessAnswer:
+    def _switched(self, said: Outcome, place: FillsPlace) -> GuessAnswer:
         """Shows the guesses that a switch bears on, where it does."""
         by_number = {event.number: event for event in self._session.events}
         switch = by_number.get(said.number)
@@ -169,7 +169,7 @@ class FillsDesk:
     def _read_pictures(self) -> None:
         """Reads the pictures while guesses are shown already: they come with what is shown next."""
         pictures = GuessPictures(self._session.workspace, self._material.guesses)
-        self._session.browsing.show_also(pictures.index)
+        self._session.show_also(pictures.index)
         self._pictures = pictures
 
     def _row(self, one: GuessStanding) -> GuessRow:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.fills.heads import HeadWords, head_words
-from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys
-from hgld.pages.review.state.pictures import PictureIndex, read_picture_index
+from hgld.pages.review.landmarks import LandmarkIndex, landmark_keys
+from hgld.pages.review.pictures import PictureIndex, read_picture_index
 from hgld.pages.review.views import LandmarkLink, Thumbnail
 from hgld.pages.serving.wikimedia import category_url, landmark_name
 from hgld.tables import CATEGORIES, FILLS, PARENTS

@@ -8,9 +8,9 @@ from starlette.concurrency import run_in_threadpool
 
 from hgld.pages.review.fills.asking import FillsPlace, fills_place_of, guess_request_of
 from hgld.pages.review.fills.desk import FillsDesk, GuessAnswer
-from hgld.pages.review.serving.rendering import PageSettings, Rendering, fields_of, reviewer_of
+from hgld.pages.review.rendering import PageSettings, Rendering, fields_of, reviewer_of
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Outcome
 
 _Fields = list[tuple[str, str]]
 _Write = Callable[[str, _Fields], Response]
@@ -73,5 +73,5 @@ class _FillsAnswers:
         done = self._desk.redo(reviewer, fills_place_of(dict(fields)))
         return self._view(done.place, done.said)
 
-    def _view(self, place: FillsPlace, said: Said | None = None) -> Response:
+    def _view(self, place: FillsPlace, said: Outcome | None = None) -> Response:
         return self._rendering.page("fills/view.html", fills=self._desk.look(place, said))

@@ -8,7 +8,7 @@ categories.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hgld.pages.review.views import Said, Thumbnail
+from hgld.pages.review.views import Outcome, Thumbnail
 
 GuessState = Literal["open", "accepted", "refused"]
 GuessOrder = Literal["surest", "least"]
@@ -84,7 +84,7 @@ class FillsView:
     category."""
     problem: str = ""
     """Why there is no guess, and what to do."""
-    said: Said | None = None
+    said: Outcome | None = None
 
     @property
     def rest(self) -> int:

@@ -3,14 +3,14 @@
 import secrets
 from dataclasses import replace
 
-from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.acting.naming import settle_name
-from hgld.pages.review.acting.wording import count_of
+from hgld.pages.review.board import Board
+from hgld.pages.review.naming import settle_name
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.material import Reply, SecondMaterial, offered_names, unsure_of
 from hgld.pages.review.second.sampling import drawn_changes, fresh_classes, last_sample
 from hgld.pages.review.second.views import BlindClass, DeskView, OtherReviewer
-from hgld.pages.review.state.board import Board
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Outcome
+from hgld.pages.review.wording import count_of
 from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.events import Change, label_key
 
@@ -25,7 +25,7 @@ class BlindDesk:
         """Takes the review."""
         self._material, self._session = material, material.session
 
-    def look(self, reviewer: str, said: Said | None = None) -> DeskView:
+    def look(self, reviewer: str, said: Outcome | None = None) -> DeskView:
         """Returns what a second reviewer sees: the next class, or whose decisions there are.
 
         Args:
@@ -65,7 +65,7 @@ class BlindDesk:
                 known=len(self._unasked(board, reviewer)),
             )
 
-    def start(self, reviewer: str, of_reviewer: str, size: int) -> Said:
+    def start(self, reviewer: str, of_reviewer: str, size: int) -> Outcome:
         """Draws what a reviewer is asked.
 
         Raises:
@@ -93,9 +93,9 @@ class BlindDesk:
             )
             event = append(material.edit("sample", reviewer, changes))
             count = count_of(len(changes[0].classes), "class", "classes")
-            return Said(text=f"Drawn: {count}.", number=event.number)
+            return Outcome(text=f"Drawn: {count}.", number=event.number)
 
-    def answer(self, reviewer: str, reply: Reply) -> Said:
+    def answer(self, reviewer: str, reply: Reply) -> Outcome:
         """Takes the answer to the class that is asked; another one is left as it is.
 
         Raises:
@@ -109,17 +109,17 @@ class BlindDesk:
             if not isinstance(current, str):
                 raise RefusedError("no class is waiting for your answer; draw some first")
             if reply.qid != current:
-                return Said(text="That class is answered; u takes it back.", kind="nothing")
+                return Outcome(text="That class is answered; u takes it back.", kind="nothing")
             change = _blind_change(board, reviewer, reply, self._material.labels[current])
             event = append(self._material.edit("opinion", reviewer, (change,), reply.seen))
-            return Said(text="Noted. u takes it back.", number=event.number)
+            return Outcome(text="Noted. u takes it back.", number=event.number)
 
-    def undo(self, reviewer: str) -> Said:
+    def undo(self, reviewer: str) -> Outcome:
         """Takes back a second reviewer's last answer; without one, the draw."""
         with self._session.reading() as board:
             sample = last_sample(board.standing, reviewer)
         if sample is None:
-            return Said(text="Nothing of yours is left to take back here.", kind="nothing")
+            return Outcome(text="Nothing of yours is left to take back here.", kind="nothing")
         queue = sample.queue.keys()
         said = self._material.take_back(
             reviewer, lambda event: event.event == "opinion" and event.classes.keys() <= queue
@@ -128,7 +128,7 @@ class BlindDesk:
             return said
         return self._material.take_back(reviewer, lambda event: event.number == sample.number)
 
-    def redo(self, reviewer: str) -> Said:
+    def redo(self, reviewer: str) -> Outcome:
         """Does again what a second reviewer has undone last."""
         return self._material.again(reviewer, {"opinion", "sample"})
 

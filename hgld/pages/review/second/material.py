@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hgld.pages.review.acting.switching import switched_words
+from hgld.pages.review.board import Board
+from hgld.pages.review.history import switched_words
+from hgld.pages.review.names import KnownName
 from hgld.pages.review.second.known import known_answers
 from hgld.pages.review.second.sampling import BlindSample
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.namebook import KnownName
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Outcome
 from hgld.review.log.events import Change, Edit, Event, label_key
 from hgld.review.log.history import Standing
 from hgld.review.log.undoing import redo, revert, undo
@@ -67,7 +67,7 @@ class SecondMaterial:
         waiting = (qid for qid in sample.queue if qid not in answers and qid in self.labels)
         return next(waiting, None)
 
-    def take_back(self, reviewer: str, is_meant: Callable[[Event], bool]) -> Said:
+    def take_back(self, reviewer: str, is_meant: Callable[[Event], bool]) -> Outcome:
         """Takes back the last thing of a kind that a reviewer did, whatever they did since."""
         with self.session.appending(reviewer) as append, self.session.reading() as board:
             events, active = self.session.events, board.standing.active
@@ -81,14 +81,14 @@ class SecondMaterial:
             )
             if last is None:
                 text = "Nothing of yours is left to take back here."
-                return Said(text=text, kind="nothing")
+                return Outcome(text=text, kind="nothing")
             toggle = undo(events, reviewer)
             if toggle is None or toggle.off != (last.number,):  # they did something else since
                 toggle = revert(events, last.number)
             event = append(toggle.signed(reviewer, _now(), seen=self.session.line))
-            return Said(text=switched_words(events, toggle), number=event.number)
+            return Outcome(text=switched_words(events, toggle), number=event.number)
 
-    def again(self, reviewer: str, kinds: set[Edit]) -> Said:
+    def again(self, reviewer: str, kinds: set[Edit]) -> Outcome:
         """Does again what a reviewer has undone last, if it is of a kind."""
         with self.session.appending(reviewer) as append:
             events = self.session.events
@@ -96,9 +96,9 @@ class SecondMaterial:
             undone = next((one for one in events if toggle and one.number == toggle.of), None)
             if toggle is None or undone is None or undone.event not in kinds:
                 text = "Nothing of yours is left to do again here."
-                return Said(text=text, kind="nothing")
+                return Outcome(text=text, kind="nothing")
             event = append(toggle.signed(reviewer, _now(), seen=self.session.line))
-            return Said(text=switched_words(events, toggle), number=event.number)
+            return Outcome(text=switched_words(events, toggle), number=event.number)
 
     def edit(
         self,

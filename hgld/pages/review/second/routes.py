@@ -6,19 +6,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.second.answering import BlindDesk
-from hgld.pages.review.second.material import Reply, SecondMaterial
-from hgld.pages.review.second.settling import SecondReports
-from hgld.pages.review.serving.rendering import (
+from hgld.pages.review.rendering import (
     PageSettings,
     Rendering,
     asked_number,
     fields_of,
     reviewer_of,
 )
+from hgld.pages.review.requests import RefusedError
+from hgld.pages.review.second.answering import BlindDesk
+from hgld.pages.review.second.material import Reply, SecondMaterial
+from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Outcome
 
 _LONGEST = 200
 
@@ -119,11 +119,11 @@ class _SecondAnswers:
         """Settles it again."""
         return self._reported(reviewer, fields, self._reports.resettle(reviewer))
 
-    def _looked(self, reviewer: str, said: Said) -> Response:
+    def _looked(self, reviewer: str, said: Outcome) -> Response:
         desk = self._desk.look(reviewer, said)
         return self._rendering.page("second/desk.html", desk=desk)
 
-    def _reported(self, reviewer: str, fields: dict[str, str], said: Said) -> Response:
+    def _reported(self, reviewer: str, fields: dict[str, str], said: Outcome) -> Response:
         number = asked_number(fields, "sample")
         report = self._reports.report(reviewer, number, is_open=True, said=said)
         return self._rendering.page("second/report.html", report=report, reviewer=reviewer)

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.acting.naming import settle_name
+from hgld.pages.review.board import Board
+from hgld.pages.review.naming import settle_name
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.judging import settled_since, unsettled
 from hgld.pages.review.second.material import Reply, SecondMaterial, offered_names, unsure_of
 from hgld.pages.review.second.reporting import (
@@ -15,8 +16,7 @@ from hgld.pages.review.second.reporting import (
 )
 from hgld.pages.review.second.sampling import BlindSample, sample_in, told_sample
 from hgld.pages.review.second.views import DifferenceRow, SampleLink, SecondReport
-from hgld.pages.review.state.board import Board
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Outcome
 from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.events import Change
 from hgld.review.log.history import Standing, standing_of
@@ -32,7 +32,7 @@ class SecondReports:
         self._then: dict[int, Standing] = {}
 
     def report(
-        self, reader: str, number: int = 0, *, is_open: bool = False, said: Said | None = None
+        self, reader: str, number: int = 0, *, is_open: bool = False, said: Outcome | None = None
     ) -> SecondReport:
         """Returns what comes of a sample.
 
@@ -73,7 +73,7 @@ class SecondReports:
                 return replace(report, is_withheld=True)
             return self._filled(board, reader, sample, report)
 
-    def settle(self, reviewer: str, number: int, reply: Reply) -> Said:
+    def settle(self, reviewer: str, number: int, reply: Reply) -> Outcome:
         """Settles a difference: with either answer, or another.
 
         Args:
@@ -91,12 +91,12 @@ class SecondReports:
             found = {one.class_qid: one for one in self._unsettled(board, sample)}
             one = found.get(reply.qid)
             if one is None:
-                return Said(text="That class is settled already.", kind="nothing")
+                return Outcome(text="That class is settled already.", kind="nothing")
             label = self._material.labels[one.class_qid]
             ruling = board.standing.rulings[one.class_qid].event
             if ruling.number > reply.seen and ruling.reviewer != reviewer:
                 text = f"{ruling.reviewer} has just changed {label}: look at it again."
-                return Said(text=text, kind="nothing")
+                return Outcome(text=text, kind="nothing")
             change = self._settling(board, one, reply)
             why = (
                 f"{ruling.reviewer} said {_words(one.first)}, "
@@ -104,9 +104,11 @@ class SecondReports:
             )
             event = append(self._material.edit("settle", reviewer, (change,), reply.seen, why))
             as_what = (change.hierarchical_label or "ignored").strip()
-            return Said(text=f"Settled {label} as {as_what}. u takes it back.", number=event.number)
+            return Outcome(
+                text=f"Settled {label} as {as_what}. u takes it back.", number=event.number
+            )
 
-    def unsettle(self, reviewer: str, number: int) -> Said:
+    def unsettle(self, reviewer: str, number: int) -> Outcome:
         """Takes back the last difference of a sample that somebody settled themselves."""
         with self._session.reading() as board:
             queue = _sample_at(board, number).queue.keys()
@@ -114,7 +116,7 @@ class SecondReports:
             reviewer, lambda event: event.event == "settle" and event.classes.keys() <= queue
         )
 
-    def resettle(self, reviewer: str) -> Said:
+    def resettle(self, reviewer: str) -> Outcome:
         """Settles again what somebody has undone last."""
         return self._material.again(reviewer, {"settle"})
 

@@ -3,10 +3,10 @@
 import math
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.second.judging import unsettled
 from hgld.pages.review.second.reporting import agreement_rows, judged_of
 from hgld.pages.review.second.sampling import told_sample
+from hgld.pages.review.wording import count_of
 from hgld.review.log.decisions import read_log
 from hgld.review.log.history import standing_of
 from hgld.review.second_opinion import CohensKappa

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hgld.pages.review.state.namebook import KnownName
-from hgld.pages.review.views import LandmarkLink, Said, Thumbnail
+from hgld.pages.review.names import KnownName
+from hgld.pages.review.views import LandmarkLink, Outcome, Thumbnail
 from hgld.review.second_opinion import CohensKappa, Judgement, KnownScore
 
 
@@ -54,7 +54,7 @@ class DeskView:
     current: BlindClass | None = None
     names: tuple[KnownName, ...] = ()
     """That a class can be given, in the order of the alphabet."""
-    said: Said | None = None
+    said: Outcome | None = None
 
 
 class AgreementRow(NamedTuple):
@@ -142,4 +142,4 @@ class SecondReport:
     others: tuple[SampleLink, ...] = ()
     line: int = 0
     """The last line of the log that is in it."""
-    said: Said | None = None
+    said: Outcome | None = None

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemBytecodeCache
 
-from hgld.pages.review.acting.asking import ActRequest, Place, act_request_of
+from hgld.pages.review.requests import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
-from hgld.pages.review.serving.rendering import PageSettings
+from hgld.pages.review.rendering import PageSettings
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import GroupView, Said, Show, Workbench
 from hgld.pages.serving.security import Guard
@@ -89,7 +89,7 @@ def open_page(session: ReviewSession, folder: Path, *, access: str = "") -> Serv
     static = folder / "static"
     static.mkdir(exist_ok=True)
     (static / "page.css").write_text("p { color: red }", encoding="utf-8")
-    with mock.patch("hgld.pages.review.serving.rendering.page_environment", _environment):
+    with mock.patch("hgld.pages.review.rendering.page_environment", _environment):
         app = make_app(session, PageSettings(guard=guard, static=static))
     return Served(session, guard, app)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE, read_log
 from tests.hgld.pages.review.conftest import Opener

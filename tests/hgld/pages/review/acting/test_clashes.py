@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hgld.pages.review.acting.weighing import Conflict
+from hgld.pages.review.conflicts import Conflict
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import PreviewView, Said
 from hgld.review.log.decisions import read_log

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.material import Reply, SecondMaterial
 from hgld.pages.review.session import ReviewSession

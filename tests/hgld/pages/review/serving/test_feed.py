@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hgld.pages.review.serving import feed as module
-from hgld.pages.review.serving.feed import Feed
+from hgld.pages.review.feed import Feed
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.hgld.pages.review.conftest import Opener

@@ -11,7 +11,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.pages.review.serving.server import ServerConfig, serve_review
+from hgld.pages.review.server import ServerConfig, serve_review
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
@@ -26,7 +26,7 @@ SITE = "Q9259"
 def serve(build: Workspace, said: int) -> None:
     """Serves the page in a process of its own, which says on a pipe what it would print."""
     in_a_thread = functools.partial(ReviewSession, scores_apart=False)
-    with mock.patch("hgld.pages.review.serving.server.ReviewSession", in_a_thread):
+    with mock.patch("hgld.pages.review.server.ReviewSession", in_a_thread):
         config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
         serve_review(build, config, lambda text: print_to(said, text))
 

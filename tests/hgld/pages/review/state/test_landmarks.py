@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.state.landmarks import LandmarkIndex, read_landmark_index
+from hgld.pages.review.landmarks import LandmarkIndex, read_landmark_index
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
 from tests.worlds.builders import class_rows, table_of, write_stage
 

@@ -1,0 +1,180 @@
+"""Groups, super-categories and facets in numbers: what the lists of the page say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.pages.review.board import Board
+from hgld.pages.review.names import NO_NAME
+from hgld.pages.review.wording import EVIDENCE_SOURCES, evidence_source
+
+FACETS = ("is", "sure", "evidence", "new", "comment", "doubt", "by")
+"""The kinds of facets, in the order in which the page has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTally:
+    """Of each of G groups, in the order of their numbers."""
+
+    classes: NDArray[np.int64]
+    open: NDArray[np.int64]
+    landmarks: NDArray[np.int64]
+    settles: NDArray[np.float64]
+    unsure: NDArray[np.int64]
+    top: NDArray[np.int64]
+    """The answer of most landmarks."""
+    share: NDArray[np.float64]
+    """Of the landmarks that have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameTally:
+    """Of each super-category, by its number."""
+
+    classes: NDArray[np.int64]
+    landmarks: NDArray[np.int64]
+    proposed: NDArray[np.int64]
+    proposed_landmarks: NDArray[np.int64]
+
+
+def tally_groups(board: Board) -> GroupTally:
+    """Counts what stands in each group."""
+    group, total, landmarks = board.group, len(board.group_ids), board.classes.landmarks
+    is_open, answer = board.is_open, board.answer
+    sure = np.where(is_open, board.confidence, 1.0)
+
+    def count(of: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(group[of], minlength=total)
+
+    # (groups, names): a class without a landmark counts as one
+    weight = np.maximum(landmarks, 1)
+    names = len(board.names)
+    weights = _weighed(group * names + answer, weight, total * names).reshape(total, names)
+    top = weights.argmax(axis=1)
+    return GroupTally(
+        classes=np.bincount(group, minlength=total),
+        open=count(is_open),
+        landmarks=np.bincount(group, landmarks, minlength=total).astype(np.int64),
+        settles=_weighed(group, landmarks * (1 - sure), total),
+        unsure=count(unsure_classes(board)),
+        top=top,
+        share=weights[np.arange(total), top] / np.maximum(weights.sum(axis=1), 1),
+    )
+
+
+def tally_names(board: Board) -> NameTally:
+    """Counts what has, and what is proposed, each super-category."""
+    answer, is_open, landmarks = board.answer, board.is_open, board.classes.landmarks
+    total = len(board.names)
+
+    def count(of: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        weights = np.bincount(answer[of], landmarks[of], minlength=total)
+        return np.bincount(answer[of], minlength=total), weights.astype(np.int64)
+
+    (classes, decided), (proposed, open_landmarks) = count(~is_open), count(is_open)
+    return NameTally(
+        classes=classes,
+        landmarks=decided,
+        proposed=proposed,
+        proposed_landmarks=open_landmarks,
+    )
+
+
+class Facet(NamedTuple):
+    """A value by which classes are filtered, and how many would be selected."""
+
+    kind: str
+    value: str
+    classes: int
+    is_chosen: bool
+
+    @property
+    def key(self) -> str:
+        """As it stands in an address."""
+        return f"{self.kind}:{self.value}"
+
+
+def unsure_classes(board: Board) -> NDArray[np.bool_]:
+    """Returns the open classes that a person is to look at one by one."""
+    return np.asarray(board.is_open & (board.asks | board.is_doubted))
+
+
+def sure_classes(board: Board) -> NDArray[np.bool_]:
+    """Returns the open classes whose proposal one key accepts for the whole group."""
+    return np.asarray(board.is_open & ~board.asks & ~board.is_doubted)
+
+
+class Facets:
+    """Filters the classes of a board by what is known of each."""
+
+    def __init__(self, board: Board) -> None:
+        """Takes the state, which it follows."""
+        self._board = board
+        self._masks: tuple[int, dict[str, NDArray[np.bool_]]] = (-1, {})
+
+    def select(self, chosen: Iterable[str]) -> NDArray[np.bool_]:
+        """Returns the classes of which one facet of each kind holds.
+
+        Args:
+            chosen: as `is:open`; one that nothing has selects nothing.
+        """
+        by_kind: dict[str, NDArray[np.bool_]] = {}
+        nothing = np.zeros(len(self._board.classes), np.bool_)
+        for key in chosen:
+            kind = key.partition(":")[0]
+            by_kind[kind] = by_kind.get(kind, nothing) | self._all().get(key, nothing)
+        return np.asarray(np.logical_and.reduce([~nothing, *by_kind.values()]))
+
+    def counts(self, chosen: Iterable[str], found: NDArray[np.bool_]) -> list[Facet]:
+        """Returns all facets, each with the classes that it selects beside those of other kinds.
+
+        Args:
+            chosen: the facets that are chosen.
+            found: the classes that a search selects.
+        """
+        chosen = list(chosen)
+        facets = []
+        for kind in FACETS:
+            others = self.select(key for key in chosen if key.partition(":")[0] != kind) & found
+            for key, mask in self._all().items():
+                if key.partition(":")[0] == kind:
+                    value = key.partition(":")[2]
+                    facets.append(Facet(kind, value, int((mask & others).sum()), key in chosen))
+        return [one for one in facets if one.classes or one.is_chosen]
+
+    def _all(self) -> dict[str, NDArray[np.bool_]]:
+        board = self._board
+        if self._masks[0] != board.revision:
+            ignored = board.decided == NO_NAME
+            masks = {
+                "is:open": board.is_open,
+                "is:settled": ~board.is_open & ~ignored,
+                "is:ignored": ignored,
+                "sure:yes": sure_classes(board),
+                "sure:no": unsure_classes(board),
+                "new:since the last scrape": board.classes.is_new,
+                "comment:has one": board.has_comment,
+                "doubt:doubtful": board.is_doubted,
+            }
+            sources = np.array([evidence_source(one.evidence) for one in board.proposals])
+            masks |= {f"evidence:{one}": sources == one for one in EVIDENCE_SOURCES}
+            rulings = board.standing.rulings
+            who = np.array(
+                [
+                    rulings[qid].event.reviewer if qid in rulings else ""
+                    for qid in board.classes.qids
+                ]
+            )
+            masks |= {f"by:{one}": (who == one) & ~board.is_open for one in sorted({*who} - {""})}
+            self._masks = (board.revision, masks)
+        return self._masks[1]
+
+
+def _weighed(
+    numbers: NDArray[np.int64], weights: NDArray[np.generic], total: int
+) -> NDArray[np.float64]:
+    """Returns the sum of the weights of each number; float64 where there is none, too."""
+    return np.bincount(numbers, weights, minlength=total).astype(np.float64)

@@ -1,0 +1,174 @@
+"""What the page asks for, read from a form; and the error that refuses it."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hgld.pages.review.actions import EDITS
+from hgld.pages.review.counting import FACETS
+from hgld.pages.review.wording import grouped
+
+Preference = Literal["", "mine", "theirs"]
+
+EVERYTHING = "*"
+"""Stands for a group: all classes that the filter selects."""
+
+_PREFERS: tuple[Preference, ...] = get_args(Preference)
+_LONGEST = 200
+_LONGEST_TEXT = 4_000
+_MOST_ROWS = 2_000
+_ROWS = 200
+_MOST_DIGITS = 12
+
+
+class RefusedError(ValueError):
+    """What was asked for is not done; the text says why and what to do."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        suggestion: str = "",
+        field: str = "label",
+        may_insist: bool = False,
+    ) -> None:
+        """Takes why.
+
+        Args:
+            message: one sentence with what to do.
+            suggestion: a name to take instead.
+            field: the field of the request that has the name.
+            may_insist: whether the same with `sure=1` is done.
+        """
+        super().__init__(message)
+        self.suggestion, self.field, self.may_insist = suggestion, field, may_insist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What the page shows."""
+
+    group: str = ""
+    query: str = ""
+    facets: tuple[str, ...] = ()
+    """As `is:open` or `reviewer:ann`; of one kind any, of several kinds each holds."""
+    rows: int = _ROWS
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether classes are left out."""
+        return bool(self.query or self.facets)
+
+    @property
+    def address(self) -> dict[str, object]:
+        """The fields of its address."""
+        fields = {"g": self.group, "q": self.query, "f": list(self.facets)}
+        return {name: value for name, value in fields.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRequest:
+    """An action, on which classes, and what to show then."""
+
+    action: str
+    qids: tuple[str, ...] = ()
+    label: str = ""
+    side: str = ""
+    to: str = ""
+    """rename: the new name."""
+    into: str = ""
+    """merge: the group that takes the classes."""
+    why: str = ""
+    seen: int | None = None
+    """The last line of the log that the page showed; None: all."""
+    scored: int | None = None
+    """The version of the proposals that the page showed; None: the present one."""
+    place: Place = dataclasses.field(default_factory=Place)
+    prefer: Preference = ""
+    told: int | None = None
+    """With prefer: the last line of the log that the conflict was told at; None: `seen`."""
+    asks: bool = False
+    """Whether nothing is done, and what would be is told."""
+    sight: int | None = None
+    """Of the classes, how many the window shows; None: it is not told."""
+    agreed: str = ""
+    """The fingerprint of what was told before; empty: nothing was."""
+    is_sure: bool = False
+    """Whether a name is new although it is close to a known one."""
+
+
+def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
+    """Reads a form.
+
+    Raises:
+        RefusedError: a field that cannot be read.
+    """
+    fields = list(fields)
+    one = dict(fields)
+    action = one.get("action", "")
+    if action not in EDITS:
+        raise RefusedError(f"action must be one of {', '.join(EDITS)}, got {action!r}")
+    prefer = one.get("prefer", "")
+    if prefer not in _PREFERS:
+        raise RefusedError(f"prefer must be mine or theirs, got {prefer!r}")
+    return ActRequest(
+        action=action,
+        qids=tuple(dict.fromkeys(value for name, value in fields if name == "qid")),
+        label=_text(one, "label"),
+        side=_text(one, "side"),
+        to=_text(one, "to"),
+        into=_text(one, "into"),
+        why=_text(one, "why", _LONGEST_TEXT),
+        seen=_number(one, "seen"),
+        scored=_number(one, "scored"),
+        place=place_of(fields),
+        prefer=prefer,
+        told=_number(one, "told"),
+        asks=one.get("asks") == "1",
+        sight=_number(one, "sight"),
+        agreed=_text(one, "agreed"),
+        is_sure=one.get("sure") == "1",
+    )
+
+
+def place_of(fields: Iterable[tuple[str, str]]) -> Place:
+    """Reads what the page is to show.
+
+    Raises:
+        RefusedError: a field that cannot be read.
+    """
+    fields = list(fields)
+    one = dict(fields)
+    facets = tuple(dict.fromkeys(value for name, value in fields if name == "f" and value))
+    for facet in facets:
+        if facet.partition(":")[0] not in FACETS:
+            kinds = ", ".join(FACETS)
+            raise RefusedError(f"f must begin with one of {kinds}, got {facet[:_LONGEST]!r}")
+    rows = _number(one, "rows")
+    return Place(
+        group=_text(one, "g"),
+        query=_text(one, "q"),
+        facets=facets,
+        rows=_ROWS if rows is None else min(max(rows, 1), _MOST_ROWS),
+    )
+
+
+def _text(fields: Mapping[str, str], name: str, longest: int = _LONGEST) -> str:
+    text = fields.get(name, "").strip()
+    if len(text) > longest:
+        raise RefusedError(
+            f"{name} must have at most {grouped(longest)} characters, got {grouped(len(text))}"
+        )
+    if any(ord(one) < ord(" ") and one not in "\n\t\r" for one in text):
+        raise RefusedError(f"{name} must be text without control characters; write it anew")
+    return text
+
+
+def _number(fields: Mapping[str, str], name: str) -> int | None:
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise RefusedError(f"{name} must be a whole number, got {text[:_LONGEST]!r}")
+    return int(text)

@@ -1,0 +1,194 @@
+"""The rows of the page, made of the state."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.labels.proposing.proposals import Proposal, cluster_name, outliers, telling_words
+from hgld.pages.review.board import Board
+from hgld.pages.review.counting import GroupTally, NameTally
+from hgld.pages.review.landmarks import LandmarkIndex
+from hgld.pages.review.names import NO_NAME, OPEN
+from hgld.pages.review.views import (
+    Answer,
+    ClassRow,
+    GroupRow,
+    NameChoice,
+    NameRow,
+    Remark,
+    Thumbnail,
+)
+from hgld.pages.review.wording import percent_of, plain_evidence
+from hgld.pages.serving.wikimedia import wikidata_url
+from hgld.review.log.history import Word
+
+_CHOICES = 9
+_LEAST = 0.01  # a runner-up below this is not shown
+
+
+class GroupNames:
+    """What each group is called: by its answer, and a word that tells it from others."""
+
+    def __init__(self, board: Board) -> None:
+        """Counts the words of all labels."""
+        self._board = board
+        self._commonness = Counter(
+            word for label in board.classes.labels for word in telling_words(label)
+        )
+        self._names: dict[tuple[int, int, int, str], str] = {}
+
+    def of(self, number: int, members: NDArray[np.int64], top: int) -> str:
+        """Returns what distinguishes a group.
+
+        Args:
+            number: of the group.
+            members: its classes.
+            top: the answer of most of its landmarks.
+        """
+        label = self._board.names.now(top).hierarchical_label
+        key = (number, len(members), int(members.sum()), label)
+        if key not in self._names:
+            found = [self._board.proposals[row] for row in members.tolist()]
+            named = None if top == NO_NAME else label
+            name = cluster_name(found, named, self._commonness)
+            # What distinguishes it first: its answer stands below.
+            self._names[key] = name.partition(": ")[2] or name
+        return self._names[key]
+
+
+def group_row(board: Board, tally: GroupTally, number: int, name: str, matching: int) -> GroupRow:
+    """Returns a line of the list."""
+    return GroupRow(
+        group=board.group_ids[number],
+        name=name,
+        classes=int(tally.classes[number]),
+        open=int(tally.open[number]),
+        unsure=int(tally.unsure[number]),
+        landmarks=int(tally.landmarks[number]),
+        answer=answer_of(board, int(tally.top[number])),
+        share=float(tally.share[number]),
+        matching=matching,
+    )
+
+
+def class_row(
+    board: Board,
+    landmarks: LandmarkIndex,
+    row: int,
+    *,
+    is_outlier: bool = False,
+    group: str = "",
+    thumbnails: tuple[Thumbnail, ...] = (),
+) -> ClassRow:
+    """Returns a class as it is shown."""
+    qid, proposal = board.classes.qids[row], board.proposals[row]
+    number = int(board.decided[row])
+    decision = board.standing.rulings.get(qid) if number != OPEN else None
+    doubt = board.standing.doubts.get(qid)
+    return ClassRow(
+        class_qid=qid,
+        class_label=board.classes.labels[row],
+        landmarks=int(board.classes.landmarks[row]),
+        state="open" if decision is None else "assigned" if number else "ignored",
+        is_sure=decision is None and not board.asks[row] and doubt is None,
+        answer=answer_of(board, board.answer_of(row)),
+        confidence=proposal.confidence if decision is None else 1.0,
+        evidence=_decided_words(decision) if decision else plain_evidence(proposal.evidence),
+        runner_up=_runner_up(board, row) if decision is None else "",
+        doubt=_remark(doubt) if doubt else None,
+        comments=tuple(map(_remark, board.standing.comments.get(qid, ()))),
+        is_outlier=is_outlier,
+        is_new=bool(board.classes.is_new[row]),
+        wikidata_url=wikidata_url(qid),
+        group=group,
+        examples=landmarks.examples(row),
+        thumbnails=thumbnails,
+    )
+
+
+def answer_of(board: Board, number: int) -> Answer:
+    """Returns a super-category by its number as it is called now."""
+    return Answer(*board.names.now(number)) if number else Answer(None, None)
+
+
+def outlying(board: Board, rows: NDArray[np.int64], top: int) -> set[str]:
+    """Returns the open members that fit their group badly, by class_qid; none of a mixed group.
+
+    Args:
+        board: the state.
+        rows: of the group.
+        top: the answer of most of its landmarks.
+    """
+    label = None if top == NO_NAME else board.names.now(top).hierarchical_label
+    found: list[Proposal] = []
+    for row in rows.tolist():
+        own = answer_of(board, board.answer_of(row)).hierarchical_label
+        found.append(board.proposals[row]._replace(proposed_label=own))
+    far = set(outliers(found, label))
+    return far if 2 * len(far) < len(found) else set()
+
+
+def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, ...]:
+    """Returns the likeliest super-categories of a group: those of its open classes first."""
+    chosen = members[board.decided[members] == OPEN]
+    chosen = chosen if len(chosen) else members
+    weight = np.maximum(board.classes.landmarks[chosen], 1)
+    names = len(board.names)
+    scores = np.bincount(board.answer[chosen], weight * board.confidence[chosen], minlength=names)
+    others = board.names.current[board.runner_up[chosen]]
+    scores += np.bincount(others, weight * board.other_confidence[chosen], minlength=names)
+    scores[NO_NAME] = 0
+    order = np.argsort(-scores, kind="stable")[:_CHOICES].tolist()
+    return tuple(
+        NameChoice(str(key), *board.names.now(number))
+        for key, number in enumerate(order, 1)
+        if scores[number] > 0
+    )
+
+
+def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:
+    """Returns the super-categories that a class has, or for which one is proposed, by name."""
+    rows = [
+        NameRow(
+            hierarchical_label=board.names.now(number).hierarchical_label,
+            natural_or_human_made=board.names.now(number).natural_or_human_made,
+            classes=int(tally.classes[number]),
+            landmarks=int(tally.landmarks[number]),
+            proposed=int(tally.proposed[number]),
+            is_own=number >= board.names.shipped,
+        )
+        for number in np.flatnonzero(tally.classes + tally.proposed).tolist()
+        if number != NO_NAME
+    ]
+    return tuple(sorted(rows, key=lambda row: row.hierarchical_label.casefold()))
+
+
+def suggestions(board: Board, tally: NameTally) -> tuple[NameChoice, ...]:
+    """Returns all names that a class can be given: the taxonomy's, and those in use."""
+    numbers: Sequence[int] = [
+        number
+        for number in range(1, len(board.names))
+        if (number < board.names.shipped and board.names.current[number] == number)
+        or tally.classes[number]
+    ]
+    found = [NameChoice("", *board.names.now(number)) for number in numbers]
+    return tuple(sorted(found, key=lambda name: name.hierarchical_label.casefold()))
+
+
+def _runner_up(board: Board, row: int) -> str:
+    confidence = float(board.other_confidence[row])
+    if confidence < _LEAST:
+        return ""
+    number = int(board.names.current[board.runner_up[row]])
+    return f"{board.names.words(number) if number else 'ignore'} {percent_of(confidence)}"
+
+
+def _decided_words(word: Word) -> str:
+    words = f"{word.event.reviewer} decided so on {word.event.decided_at[:10]}"
+    return f"{words}: {word.change.note}" if word.change.note else words
+
+
+def _remark(word: Word) -> Remark:
+    return Remark(word.event.reviewer, word.change.note)

@@ -1,1 +1,0 @@
-"""The state put into the rows that the templates write."""

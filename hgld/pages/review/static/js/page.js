@@ -23,6 +23,7 @@ let focused = "";
 const rows = () => all("#rows [data-qid]");
 const row = (qid) => document.getElementById(`m-${qid}`);
 const ticked = () => rows().filter((one) => $("input", one)?.checked);
+const sure = () => rows().filter((one) => one.classList.contains("is-sure"));
 const targets = () => {
   const chosen = ticked();
   const own = row(focused);
@@ -55,6 +56,8 @@ function mark() {
   if (!told) return;
   const seen = inSight(about);
   const many = `${about.length} classes${seen < about.length ? `, ${seen} in sight` : ""}`;
+  const accepts = $("[data-action=accept]");
+  $("span", accepts).textContent = ticked().length ? `Accept ticked (${about.length})` : `Accept sure (${accepts.dataset.sure})`;
   told.textContent = about.length === 1 ? (ticked().length ? "1 ticked: " : "On: ") + $("b", about[0]).textContent : about.length ? many : "";
 }
 
@@ -94,12 +97,13 @@ function run(action, given = {}) {
   if (done) return done();
   if (busy()) return; // it would act on what is not shown yet
   if (action.acts_on === "log") return switchLast(action);
-  if (action.name === "accept_sure" && !rows().some((one) => one.classList.contains("is-sure"))) return goOn();
+  if (action.name === "accept" && ticked().length) return act(BY_NAME.get("accept_row"), given);
+  if (action.name === "accept" && !sure().length) return goOn();
   return act(action, given);
 }
 
 function act(action, given) {
-  const about = action.acts_on === "sure" ? rows().filter((one) => one.classList.contains("is-sure")) : targets();
+  const about = action.acts_on === "sure" ? sure() : targets();
   const fields = { ...FIELDS[action.name]?.(), ...given };
   if (action.acts_on === "name" && !fields.label) return say("The open group has no super-category.");
   const body = place({ ...fields, action: fields.action ?? action.name });
@@ -212,7 +216,7 @@ document.addEventListener("click", (event) => {
   const picture = target.closest(".picture");
   if (picture) return zoomFrom(picture);
   const choice = target.closest("[data-action=choose]");
-  if (choice) return run({ ...BY_NAME.get("assign"), opens: "", key: choice.dataset.key }, { label: choice.dataset.label, side: choice.dataset.side });
+  if (choice) return run({ ...BY_NAME.get("name"), opens: "", key: choice.dataset.key }, { label: choice.dataset.label, side: choice.dataset.side });
   const button = target.closest("[data-action]");
   if (button && BY_NAME.has(button.dataset.action)) return run(BY_NAME.get(button.dataset.action));
   const clicked = target.closest("[data-qid]");

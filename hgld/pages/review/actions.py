@@ -189,7 +189,7 @@ ACTIONS = (
     Action(name="filter", key="/", title="Filter", words="search words", opens="filter"),
     Action(
         name="taxonomy",
-        key="t",
+        key="T",
         title="Taxonomy",
         words="super-categories rename side table",
         address="/taxonomy",
@@ -203,7 +203,7 @@ ACTIONS = (
     ),
     Action(
         name="files",
-        key="e",
+        key="E",
         title="Export and import",
         words="save download csv xlsx excel skos sheet log",
         address="/files",

@@ -115,7 +115,7 @@ class _Answers:
         request, window = act_request_of(fields), dict(fields).get("window", "")
         done = self._session.act(reviewer, request, self._made.get(window, ()))
         if isinstance(done, Question):
-            return self._rendering.page("question.html", 409, question=done)
+            return self._question("question.html", question=done)
         if isinstance(done, Conflict):
             return self._rendering.page("conflict.html", 409, conflict=done)
         place = self._session.place_after(reviewer, request)
@@ -135,7 +135,7 @@ class _Answers:
         number = asked_number(asked, "number")
         if asked.get("asks") == "1":
             edit, stays = self._session.revert_question(number)
-            return self._rendering.page("revert.html", 409, edit=edit, stays=stays)
+            return self._question("revert.html", edit=edit, stays=stays)
         outcome = self._session.revert(reviewer, number)
         return self._rendering.page("history.html", outcome=outcome, **self._history(reviewer, {}))
 
@@ -175,6 +175,12 @@ class _Answers:
         if headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(small.content, media_type="image/jpeg", headers=headers)
+
+    def _question(self, name: str, **context: object) -> Response:
+        """Something to be agreed to, which the page shows in its dialog."""
+        answer = self._rendering.page(name, **context)
+        answer.headers["hx-retarget"] = "#ask"
+        return answer
 
     def _who(self, request: Request) -> str:
         return reviewer_of(request, self._settings.reviewer)

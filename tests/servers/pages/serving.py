@@ -48,7 +48,6 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
             workspace,
             read_only=read_only,
             propose=settings if has_own else None,
-            scores_apart=False,
         )
         stack.enter_context(contextlib.closing(session))
 

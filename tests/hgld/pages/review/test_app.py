@@ -46,7 +46,8 @@ def test_undo_redo_and_revert_show_the_group_that_they_are_about(served: Served)
     for path in ("/undo", "/redo"):
         answer = served.post(path, {"g": "c2", "seen": "1"})
         assert (answer.status, shown(answer.text, "group")) == (200, "c3")
-    assert served.post("/revert", {"number": "1", "asks": "1"}).status == 409
+    asked = served.post("/revert", {"number": "1", "asks": "1"})
+    assert (asked.status, asked.headers["hx-retarget"]) == (200, "#ask")
     assert "heritage site" in served.post("/revert", {"number": "1"}).text
     kinds = [event.event for event in served.session.events]
     assert kinds == ["ignore", "undo", "redo", "revert"]
@@ -54,9 +55,9 @@ def test_undo_redo_and_revert_show_the_group_that_they_are_about(served: Served)
         assert served.post("/revert", {"number": number}).status == 422, number
 
 
-def test_a_question_and_a_conflict_are_409_and_write_nothing(served: Served) -> None:
+def test_a_question_and_a_conflict_are_told_apart_and_write_nothing(served: Served) -> None:
     asked = served.act("ignore", [LAKE, TARN], asks="1", sight="1")
-    assert (asked.status, "1 in sight" in asked.text) == (409, True)
+    assert (asked.headers["hx-retarget"], "1 in sight" in asked.text) == ("#ask", True)
     done(served.session, "bob", "ignore", LAKE)
     conflict = served.act("name", [LAKE], label="span", seen="0")
     assert (conflict.status, "bob" in conflict.text) == (409, True)

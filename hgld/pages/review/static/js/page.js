@@ -105,7 +105,7 @@ function run(action, given = {}) {
 function act(action, given) {
   const about = action.acts_on === "sure" ? sure() : targets();
   const fields = { ...FIELDS[action.name]?.(), ...given };
-  if (action.acts_on === "name" && !fields.label) return say("The open group has no super-category.");
+  if (action.acts_on === "name" && !Number($(`#names [data-name="${CSS.escape(fields.label)}"]`)?.dataset.classes)) return say(`No class is decided as ${fields.label || "a super-category"} here yet.`);
   const body = place({ ...fields, action: fields.action ?? action.name });
   if (action.acts_on === "sure" || action.acts_on === "rows") {
     if (!about.length) return say("No class is shown that this could be about.");
@@ -297,7 +297,14 @@ function follow() {
   };
 }
 
+/** Decisions are kept with who made them. */
+function askWho() {
+  if (desk().dataset.reviewer !== "" || "readOnly" in document.body.dataset) return;
+  writeText("Who reviews?", "Your name is kept with what you decide.", (name) => send("/name", new URLSearchParams({ name }), { then: () => location.reload() }));
+}
+
 showing(() => mark());
 showPane("group");
 focusOn("");
 follow();
+askWho();

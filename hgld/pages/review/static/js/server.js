@@ -48,9 +48,9 @@ async function alone(work) {
 async function fetched(path, options) {
   try {
     const response = await fetch(path, { ...options, headers: { "HX-Request": "true", "X-Review-Token": document.querySelector("meta[name=review-token]").content } });
-    return { status: response.status, html: await response.text() };
+    return { status: response.status, asks: response.headers.get("HX-Retarget") === "#ask", html: await response.text() };
   } catch {
-    return { status: 0, html: "" };
+    return { status: 0, asks: false, html: "" };
   }
 }
 
@@ -95,9 +95,9 @@ export function send(path, body, { key = "", then = () => {} } = {}) {
     if (!body.has("seen")) body.set("seen", line);
     body.set("scored", scored);
     body.set("window", WINDOW);
-    const { status, html } = await fetched(path, { method: "POST", body });
+    const { status, asks, html } = await fetched(path, { method: "POST", body });
     if (status === 204) return then();
-    if (status === 200) {
+    if (status === 200 && !asks) {
       const before = desk().dataset.group;
       await show(html);
       const group = desk().dataset.group;
@@ -107,7 +107,7 @@ export function send(path, body, { key = "", then = () => {} } = {}) {
       }
       return then();
     }
-    if (status !== 409 && status !== 422) return tell(status, html);
+    if (!asks && status !== 409 && status !== 422) return tell(status, html);
     open(html, key, (fields) => {
       for (const [name, value] of Object.entries(fields)) value === "" ? body.delete(name) : body.set(name, String(value));
       send(path, body, { key, then });

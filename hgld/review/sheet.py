@@ -21,7 +21,7 @@ from hgld.tables.csv_files import escape_cell, unescape_cell
 SHOWN = (
     *("class_qid", "class_label", "landmarks", "cluster_id", "status"),
     *("proposed_action", "proposed_label", "proposed_natural_or_human_made"),
-    *("confidence", "evidence"),
+    *("confidence", "evidence", "runner_up", "runner_up_confidence"),
     *("wikidata", "example_landmarks", "example_link"),
 )
 """Columns for the reviewer to read."""

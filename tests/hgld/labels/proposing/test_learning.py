@@ -41,8 +41,9 @@ def test_names_and_words_speak_before_anything_is_decided() -> None:
     assert (heritage.proposed_label, heritage.proposed_action) == (None, "ignore")
     # The side of the best super-category, for a reviewer who would keep the class.
     assert (heritage.runner_up, heritage.proposed_natural_or_human_made) == ("church", "human-made")
-    # What the taxonomy would have looked at is asked, with the best label.
-    assert (holy.proposed_action, holy.proposed_label, holy.tier) == ("ask", "church", "doubtful")
+    # What the taxonomy would have looked at is asked, and still proposed as what is likeliest.
+    assert (holy.proposed_action, holy.proposed_label, holy.tier) == ("ask", None, "doubtful")
+    assert (holy.runner_up, holy.proposed_natural_or_human_made) == ("church", "human-made")
 
 
 def test_a_decision_teaches_namesakes_and_neighbours_and_those_below() -> None:
@@ -76,6 +77,7 @@ def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> Non
     given = {each.class_qid: each for each in batch.proposals()}
     changed = batch.decide(dict(shuffled))
     assert stepwise.proposals() == batch.proposals()
+    assert all(one.runner_up_confidence <= one.confidence for one in batch.proposals())
     np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
     # What others than the given ones are told is all that decisions changed.
     others = {each.class_qid: each for each in batch.others_than(given.values())}
@@ -122,6 +124,10 @@ def test_a_pool_adds_and_tells_the_two_best() -> None:
     assert verdicts.log_odds[0] == pytest.approx(0)
     assert verdicts.confidence[0] == pytest.approx(0.5)
     assert verdicts.second_confidence[0] == pytest.approx(0.25)
+    # Where the best is seldom right, the rest is not all the second's.
+    seldom = Calibration(confidence=((0.0, 0.2),))
+    doubted = pool(np.log([[3.0, 2.0]]), np.array([0.5, 0.5]), seldom)
+    assert doubted.second_confidence[0] == doubted.confidence[0] == pytest.approx(0.2)
 
 
 def test_a_temper_moves_confidence_towards_one_half_and_1_leaves_it() -> None:
@@ -187,6 +193,5 @@ def test_a_cluster_of_two_kinds_is_proposed_to_be_split() -> None:
 def test_only_the_surest_are_automatic() -> None:
     tiers, found = Calibration(ask_below=0.5, automatic_from=0.99), list[str]()
     for sure in (0.49, 0.5, 0.98, 0.99):
-        chosen = proposals.choose(("lake", "river"), (sure, 0.0), tiers, may_ignore=True)
-        found.append(chosen.tier)
+        found.append(proposals.choose("lake", sure, tiers, may_ignore=True)[1])
     assert found == ["doubtful", "likely", "likely", "automatic"]

@@ -73,7 +73,7 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     decide(workspace, museum)
     assert not run_propose(workspace, ProposeConfig()).skipped
     taught = rows(workspace)["Q900000001"]
-    assert taught["proposed_label"] == "tree library"
+    assert taught["runner_up"] == "tree library"
     assert taught["proposed_natural_or_human_made"] == "natural"
     # Evidence of the scrape is read where there is some.
     none = {"class_qid": "Q900000002", "status": "ok"}

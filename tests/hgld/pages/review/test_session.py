@@ -10,7 +10,7 @@ WATERFALL, TALL, CASCADE, HORSETAIL, WEIR = (
     *("Q34038", "Q1131316", "Q15324", "Q200001"),
     "Q200002",
 )
-LAKE, MOUNTAIN_LAKE, TARN = "Q23397", "Q200003", "Q200005"
+LAKE, MOUNTAIN_LAKE, TARN, VIADUCT = "Q23397", "Q200003", "Q200005", "Q200008"
 SITE, COMPANY, SCRIPT = "Q9259", "Q200009", "Q200010"
 
 
@@ -112,7 +112,7 @@ def test_filters_and_search_select_classes_and_groups(session: ReviewSession) ->
     assert shown("commented") == [TARN]
     assert COMPANY in shown("ignored")
     assert COMPANY not in shown("open")
-    assert {LAKE, WATERFALL} <= set(shown("doubtful"))
+    assert {LAKE, VIADUCT} <= set(shown("doubtful"))
     assert TARN not in shown("doubtful")
     assert shown("all", "is:ignored") == shown("ignored")
     assert set(shown("all", "is:mere / tarn")) >= {MOUNTAIN_LAKE, TARN}

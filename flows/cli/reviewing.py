@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError
+from hgld.errors import AwaitingReviewError, ConflictError
 from hgld.flows import steps
 from hgld.flows.build import needing
 from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
@@ -102,10 +102,7 @@ def review(options: ReviewOptions, sections: Sections) -> None:
         if options.apply is not None:
             _apply(workspace, options.apply, options, sections)
         if not options.dry_run:
-            # The new decisions improve the proposals for the open classes.
-            if workspace.manifest(CLUSTERS.stage):
-                run_and_tell(workspace.root, steps.propose_step(sections))
-            run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
+            _settle(workspace, options, sections)
 
 
 review.params[0].opts.append("--labels")  # a list is reviewed like a build
@@ -170,6 +167,17 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
         f"unchanged: {applied.unchanged:,}; conflicts settled: {applied.settled:,}; classes still "
         f"undecided: {applied.undecided:,}{'; nothing was written' * options.dry_run}"
     )
+
+
+def _settle(workspace: Workspace, options: ReviewOptions, sections: Sections) -> None:
+    # The new decisions improve the proposals for the open classes.
+    if workspace.manifest(CLUSTERS.stage):
+        run_and_tell(workspace.root, steps.propose_step(sections))
+    try:
+        run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
+    except AwaitingReviewError:
+        if options.apply is None:  # a sheet is applied, whatever it leaves open
+            raise
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:

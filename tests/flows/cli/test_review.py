@@ -17,17 +17,14 @@ from tests.worlds.commands.typed import only_line, run_typed, said
 from tests.worlds.forked import run_forked
 from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, fill_in
 
-ACCEPT = "--accept-proposals"
-
 
 def review(workspace: Workspace, *words: str | Path, status: int = 0) -> str:
     return said("review", "--root", workspace.root, *words, status=status)
 
 
 def decide(workspace: Workspace, sheet: Path, who: str, *words: str, status: int = 0) -> str:
-    """Applies a sheet and settles the taxonomy."""
-    words = ("--reviewer", who, *(words or [ACCEPT]))
-    return review(workspace, "--apply", sheet, *words, status=status)
+    """Applies a sheet, which may leave classes open."""
+    return review(workspace, "--apply", sheet, "--reviewer", who, *words, status=status)
 
 
 def reviewers(workspace: Workspace) -> dict[str, str]:
@@ -49,9 +46,9 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
     assert all(word in conflict for word in ("Q10", "ignore", "church", "'bob'"))
     assert error.startswith("error: ")
     assert reviewers(clustered) == {"Q10": "bob"}
-    decide(clustered, anns, "ann", ACCEPT, "--theirs")
+    decide(clustered, anns, "ann", "--theirs")
     assert reviewers(clustered) == {"Q10": "bob", "Q9": "ann"}
-    decide(clustered, anns, "ann", ACCEPT, "--mine")
+    decide(clustered, anns, "ann", "--mine")
     assert reviewers(clustered) == {"Q10": "ann", "Q9": "ann"}
 
 

@@ -146,7 +146,9 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
     taxonomy = load_taxonomy_tables(steps.propose_step(sections).settings.taxonomy or SHIPPED)
     choices = ApplyChoices(
         prefer="mine" if options.mine else "theirs" if options.theirs else None,
-        known=[one.hierarchical_label for one in taxonomy.supercategories],
+        known={
+            one.hierarchical_label: one.natural_or_human_made for one in taxonomy.supercategories
+        },
         meant=options.new,
     )
     changes: list[str] = []

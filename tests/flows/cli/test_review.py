@@ -80,7 +80,8 @@ def test_a_sheet_is_shown_dry_then_asked_about_and_applied(clustered: Workspace)
 
 
 def test_what_stands_is_told_in_short_and_in_full(clustered: Workspace) -> None:
-    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE, "Q16970": CHURCH})
+    tower = {"hierarchical_label": "tower"}  # whose side the shipped taxonomy knows
+    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": tower, "Q16970": CHURCH})
     decide(clustered, sheet, "ann")
     # A label may hold what a terminal would act on.
     write_proposals(clustered, [CLASSES[0], CLASSES[2] | {"class_label": "a\x1b]0;nn\x07"}])

@@ -86,16 +86,10 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     console.print(format_table(read_results(workspace.path("benchmarks"))))
     console.print("The pictures are drawings: the figures only show that the code works.")
     left = review_status(workspace).progress.clusters_open
-    console.print(
-        f"{left} groups of classes are left for you; what is proposed for them counts so far."
-    )
     review = f"hgld review --root {shlex.quote(str(root))}"
-    for line in (
-        f"annotations  {workspace.path(HIERARCHY.path).parent}",
-        f"report       {workspace.path('benchmarks/report.html')}",
-        f"review       {review}",
-    ):
-        console.print(line, soft_wrap=True)  # a command or path in one piece
+    console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
+    console.print(f"report       {workspace.path('benchmarks/report.html')}")
+    console.print(f"to decide    {left} groups of classes: {review}", soft_wrap=True)
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:

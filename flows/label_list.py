@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 RESULT = "clusters.parquet"
 """The result, in the output folder."""
 
-_COUNTS = ("count", "items_seen")
-_COLUMNS = ("label", "qids", *_COUNTS)
+_COUNTS = ("count", "items_seen")  # of which the first that there is counts
 _MOST_COUNTED = 20_000_000  # one row of CLASSES each, as if each were a landmark: 1 GB
 # Start of the made-up Q-ids, far above Wikidata's. A label gets one if it has no Q-id, or if an
 # earlier label has the same Q-id. It is a hash of the label, so a longer list keeps it.
@@ -96,13 +95,17 @@ class _Row(NamedTuple):
 
 def _read_list(path: Path) -> dict[_Row, int]:
     """Reads a list: row to count, in the order of the file."""
-    rows = list(read_csv_list(path, _COLUMNS[:1], _COLUMNS[1:]))
-    _check_columns(path, rows[0][1])
+    rows = list(read_csv_list(path, ("label",), ("qids", *_COUNTS)))
+    columns = rows[0][1].keys()
+    counted = next((name for name in _COUNTS if name in columns), "")
+    if unread := [*filter(str.strip, columns - {"label", "qids", counted})]:
+        known = "label, qids, count or items_seen"
+        logger.warning("cluster: %s: columns not read: %r; known: %s", path, sorted(unread), known)
     found: Counter[_Row] = Counter()
     for row, cells in rows:
         where = f"{path} row {row}"
         label = cells["label"]  # unchanged, so that a program finds its labels again
-        count = next((cells[name].strip() for name in _COUNTS if name in cells), "") or "0"
+        count = cells.get(counted, "").strip() or "0"
         qids = [text.strip() for text in cells.get("qids", "").split("|") if text.strip()]
         wrong = [qid for qid in qids if not _QID.fullmatch(qid)]
         if not label.strip() or wrong:
@@ -116,15 +119,6 @@ def _read_list(path: Path) -> dict[_Row, int]:
         got = f"got {found.total():,}; divide them all by the same number"
         raise InputError(f"{path}: counts must sum to at most {_MOST_COUNTED:,}, {got}")
     return found
-
-
-def _check_columns(path: Path, columns: Iterable[str]) -> None:
-    """Refuses two columns of counts, and warns of columns that are not read."""
-    if {*_COUNTS} <= {*columns}:
-        raise InputError(f"{path} must have one of the columns {' and '.join(_COUNTS)}, got both")
-    if unread := [repr(name) for name in columns if name.strip() and name not in _COLUMNS]:
-        read = ", ".join(_COLUMNS)
-        logger.warning("cluster: %s: not read: %s; read are %s", path, ", ".join(unread), read)
 
 
 def _class_qids(rows: Iterable[_Row]) -> list[str]:

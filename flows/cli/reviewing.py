@@ -143,12 +143,11 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
     from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
     from hgld.review.applying import ApplyChoices, apply_file, preview_file
 
-    taxonomy = load_taxonomy_tables(steps.propose_step(sections).settings.taxonomy or SHIPPED)
+    folder = steps.propose_step(sections).settings.taxonomy or SHIPPED
+    names = load_taxonomy_tables(folder).supercategories
     choices = ApplyChoices(
         prefer="mine" if options.mine else "theirs" if options.theirs else None,
-        known={
-            one.hierarchical_label: one.natural_or_human_made for one in taxonomy.supercategories
-        },
+        known={one.hierarchical_label: one.natural_or_human_made for one in names},
         meant=options.new,
     )
     changes: list[str] = []

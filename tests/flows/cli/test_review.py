@@ -59,6 +59,8 @@ def test_options_that_make_no_sense_together_are_refused(clustered: Workspace) -
         ("--dry-run", "--apply"),
         ("--json", "--status"),
         ("--status", "--settle", "--settle"),
+        ("--settle", "--port", "0", "--port"),  # of the page, which is not opened
+        ("--settle", "--no-open", "--no-open"),
         ("--export", "a.csv", "--apply", "b.csv", "--apply"),
         ("--apply", "a.csv", "--mine", "--theirs", "--theirs"),
     ):

@@ -116,7 +116,6 @@ def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
 
 def test_most_classes_are_decided_and_decisions_of_a_person_are_kept(demo: Workspace) -> None:
     assert read_decisions(demo).keys() == class_labels().keys() - open_classes()
-    assert 0 < 3 * len(open_classes()) < len(class_labels())
     written = read_decisions(demo)["Q32815"]
     ours = dataclasses.replace(written, reviewer="someone", note="seen with my own eyes")
     append_decisions(demo, [ours])

@@ -153,7 +153,6 @@ NO_CLASS = ('=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "x", "", "Q"
         ({"action": "asign"}, "action"),
         ({"action": "assign"}, "hierarchical_label"),
         ({"hierarchical_label": "xylotheque"}, "natural_or_human_made"),
-        ({"hierarchical_label": "ocean area"}, "natural_or_human_made"),  # only a runner-up
         (CHURCH | {"natural_or_human_made": "Nature"}, "Nature"),
         (CHURCH | {"action": "ignore"}, "hierarchical_label"),
         (NATURAL, "natural_or_human_made"),

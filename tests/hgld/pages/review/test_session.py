@@ -33,15 +33,15 @@ def test_accept_is_one_event_with_what_the_page_showed_and_the_classes_by_q_id(
 def test_one_key_accepts_what_was_marked_as_sure_and_what_is_sure_of_the_rows_without_room(
     session: ReviewSession,
 ) -> None:
-    view = view_of(session, "c0")
+    view = view_of(session, "c2")
     sure = [one.class_qid for one in view.rows if one.is_sure]
     assert 0 < len(sure) == view.sure < len(view.rows)
-    done(session, "ann", "accept", *sure[:1], g="c0")
+    done(session, "ann", "accept", *sure[:1], g="c2")
     assert set(decided(session)) == {sure[0]}
     session.undo("ann")
-    done(session, "ann", "accept", *sure[:1], g="c0", rows="1")
+    done(session, "ann", "accept", *sure[:1], g="c2", rows="1")
     assert set(decided(session)) == set(sure)
-    assert done(session, "ann", "accept", g="c0").kind == "nothing"
+    assert done(session, "ann", "accept", g="c2").kind == "nothing"
 
 
 def test_what_an_action_would_do_is_told_first_and_agreed_to_as_it_was_told(

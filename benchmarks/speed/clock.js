@@ -14,7 +14,7 @@
     port1.onmessage = () => tell(timings.push(performance.now() - start));
     requestAnimationFrame(() => port2.postMessage(0));
   });
-  changes.observe(desk, { attributeFilter: ["data-line", "data-group"] });
+  changes.observe(desk, { attributeFilter: ["data-line", "data-open"] });
   changes.observe(document.body, { attributeFilter: ["aria-busy"] });
   changes.observe(ask, { attributeFilter: ["open"] });
   const seen = {

@@ -82,7 +82,7 @@ class Desk(KeyDesk):
     @property
     def group(self) -> str:
         """The cluster that is open."""
-        return self.state("group")
+        return self.state("open")
 
     @property
     def line(self) -> int:

@@ -1,7 +1,11 @@
+import base64
+import csv
+import io
 import re
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
@@ -20,19 +24,19 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
     page = served.get("/")
     assert page.status == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert shown(page.text, "group") == "c0"
+    assert shown(page.text, "open") == "c0"
     qids = re.findall(r'id="m-(Q\d+)"', page.text)
     assert WATERFALL in qids
     fields = {"g": "c0", "seen": shown(page.text, "line"), "scored": "0"}
     after = served.act("accept_row", qids[1:], **fields)
-    assert (shown(after.text, "group"), shown(after.text, "line")) == ("c0", "1")
+    assert (shown(after.text, "open"), shown(after.text, "line")) == ("c0", "1")
     after = served.act("accept_row", qids[:1], **fields)
-    assert (shown(after.text, "group"), shown(after.text, "line")) == ("c1", "2")
+    assert (shown(after.text, "open"), shown(after.text, "line")) == ("c1", "2")
     assert set(read_decisions(served.session.workspace)) == set(qids)
     assert served.session.events[-1].reviewer == "ann"
     # Where no group is asked for, the first open one that matches is shown.
     for path, group in {"": "c1", "g=c0": "c0", "g=c0&q=mountain": "c1", "q=zz+zz": ""}.items():
-        assert shown(served.get(f"/?{path}").text, "group") == group, path
+        assert shown(served.get(f"/?{path}").text, "open") == group, path
 
 
 def test_the_page_itself_gets_the_panes_alone(served: Served) -> None:
@@ -45,7 +49,7 @@ def test_undo_redo_and_revert_show_the_group_that_they_are_about(served: Served)
     served.act("ignore", [SITE])
     for path in ("/undo", "/redo"):
         answer = served.post(path, {"g": "c2", "seen": "1"})
-        assert (answer.status, shown(answer.text, "group")) == (200, "c3")
+        assert (answer.status, shown(answer.text, "open")) == (200, "c3")
     asked = served.post("/revert", {"number": "1", "asks": "1"})
     assert (asked.status, asked.headers["hx-retarget"]) == (200, "#ask")
     assert "heritage site" in served.post("/revert", {"number": "1"}).text
@@ -98,6 +102,7 @@ def test_everything_that_can_be_read_is_answered(served: Served) -> None:
         "/export/review.csv": "heritage site",
         "/export/review.ttl": "skos:",
         "/export/review.jsonl": "bob",
+        "/export/review.xlsx": "",
     }.items():
         answer = served.get(path)
         assert answer.status == 200, path
@@ -200,3 +205,49 @@ def test_names_that_are_attacks_are_text_on_every_page(
     answer = served.get("/go?q=lake")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_sheet_is_imported_after_what_it_would_do_was_shown(served: Served) -> None:
+    for kind in ("csv", "xlsx"):
+        sheet = served.get(f"/export/review.{kind}").body
+        filled = fill_in(sheet, kind, LAKE, "tarn" if kind == "xlsx" else "span")
+        data = base64.b64encode(filled).decode()
+        line = served.session.line
+        asked = served.post("/imported", {"asks": "1", "data": data})
+        assert (asked.headers["hx-retarget"], served.session.line) == ("#ask", line)
+        assert "1 decision" in asked.text
+        assert "1 decision" in served.post("/imported", {"data": data}).text
+        assert served.session.line == line + 1
+    for data in ("none", base64.b64encode(b"PK broken").decode(), ""):
+        assert served.post("/imported", {"data": data}).status == 422
+
+
+def test_an_import_that_others_were_quicker_than_asks_whose_version_counts(served: Served) -> None:
+    sheet = fill_in(served.get("/export/review.csv").body, "csv", LAKE, "span")
+    done(served.session, "bob", "ignore", LAKE)
+    data = base64.b64encode(sheet).decode()
+    assert served.post("/imported", {"data": data}).status == 409
+    assert read_decisions(served.session.workspace)[LAKE].hierarchical_label is None
+    assert served.post("/imported", {"data": data, "prefer": "mine"}).status == 200
+    assert read_decisions(served.session.workspace)[LAKE].hierarchical_label == "span"
+
+
+def fill_in(sheet: bytes, kind: str, qid: str, name: str) -> bytes:
+    """Returns a sheet in which a class is given a name; a new one is natural."""
+    if kind == "csv":
+        rows = list(csv.DictReader(io.StringIO(sheet.decode("utf-8-sig"))))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0])
+        writer.writeheader()
+        answer = {"hierarchical_label": name}
+        writer.writerows(row | (answer if row["class_qid"] == qid else {}) for row in rows)
+        return text.getvalue().encode()
+    book = load_workbook(io.BytesIO(sheet))
+    page = book.worksheets[0]
+    header = [cell.value for cell in page[1]]
+    row = next(one for one in page.iter_rows(min_row=2) if one[0].value == qid)
+    row[header.index("hierarchical_label")].value = name
+    row[header.index("natural_or_human_made")].value = "natural"
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()

@@ -30,7 +30,7 @@ async def opened(feed: Feed, line: int) -> AsyncIterator[str]:
     return stream
 
 
-async def told(stream: AsyncIterator[str], line: int = 0, *, is_problem: bool = False) -> Any:
+async def told(stream: AsyncIterator[str], line: int = 0, *, is_problem: bool = False) -> Any:  # noqa: ANN401 - JSON
     """Returns the next news of a line, or of a problem."""
     async for event in stream:
         news = json.loads(event.removeprefix("data: "))

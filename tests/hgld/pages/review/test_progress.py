@@ -9,7 +9,11 @@ def test_progress_counts_settled_landmarks_as_status_does_and_tells_what_is_left
     session: ReviewSession,
 ) -> None:
     # Landmark 1 is a waterfall and a tall waterfall.
-    steps = ((("accept_row", WATERFALL), 8), (("accept_row", TALL), 9 + 4), (("clear", WATERFALL), 4))
+    steps = (
+        (("accept_row", WATERFALL), 8),
+        (("accept_row", TALL), 9 + 4),
+        (("clear", WATERFALL), 4),
+    )
     for (action, qid), settled in steps:
         done(session, "ann", action, qid)
         progress, status = look(session, "ann").progress, review_status(session.workspace).progress

@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("ignore", {}, "class"),
         ("accept_row", {"qid": "Q1"}, "Q1"),
         ("merge", {"g": "c0", "into": "c77"}, "c77"),
-        ("split", {"qid": "Q12280 Q200006 Q200007 Q200008".split(), "g": "c2"}, "group"),
+        ("split", {"qid": ["Q12280", "Q200006", "Q200007", "Q200008"], "g": "c2"}, "group"),
         ("comment", {"qid": LAKE, "why": " "}, "comment"),
         ("name", {"qid": LAKE, "label": "x" * 201}, "label"),
         ("name", {"qid": LAKE, "label": "a\x00b"}, "label"),

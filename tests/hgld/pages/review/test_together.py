@@ -18,6 +18,6 @@ def test_a_window_meets_no_conflict_with_itself_and_another_of_the_same_name_doe
 
 def test_who_had_a_group_open_that_is_gone_is_shown_another(served: Served) -> None:
     done(served.session, "bob", "merge", g="c1", into="c3")
-    assert shown(served.get("/?g=c1").text, "group") != "c1"
+    assert shown(served.get("/?g=c1").text, "open") != "c1"
     served.session.undo("bob")
-    assert shown(served.get("/?g=c1").text, "group") == "c1"
+    assert shown(served.get("/?g=c1").text, "open") == "c1"

@@ -13,7 +13,18 @@ from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
 from tests.worlds.review.desk import Desk
 
-WORDS = ("hotel", "house", "rhotel", "rhouse", "church", "museum", "tower", "undo", "nature", "ruin")
+WORDS = (
+    "hotel",
+    "house",
+    "rhotel",
+    "rhouse",
+    "church",
+    "museum",
+    "tower",
+    "undo",
+    "nature",
+    "ruin",
+)
 _MARKED = """
 () => {
   const marked = (selector) => [...document.querySelectorAll(selector)].map((one) => one.dataset.qid);
@@ -39,14 +50,14 @@ class Watched:
         changed = {qid for qid in qids if before.get(qid, "open") != after.get(qid, "open")}
         if not changed or marked["asks"] or marked["field"] or key.lower() == "u":
             return
-        allowed = marked["rows"] if key != "Enter" or self._has_ticks(marked) else marked["sure"]
+        allowed = marked["rows"] if key != "Enter" or self._has_ticks() else marked["sure"]
         assert changed <= set(allowed), (key, changed)
 
     def type(self, text: str) -> None:
         for letter in text:
             self.press(letter)
 
-    def _has_ticks(self, marked: dict[str, list[str]]) -> bool:
+    def _has_ticks(self) -> bool:
         return any(row.is_ticked for row in self.desk.members())
 
 
@@ -167,7 +178,7 @@ def test_acting_on_rows_out_of_sight_says_how_many_are_seen_and_asks(
     desk.press("X")
     many = sum(row.is_ticked for row in desk.members())
     told = str(desk.tell("() => document.getElementById('target').textContent"))
-    seen = int(told.split(", ")[1].split()[0])
+    seen = int(told.split(", ")[1].split(maxsplit=1)[0])
     assert told == f"{many} classes, {seen} in sight"
     desk.press("i")
     assert f"{seen} in sight" in desk.page.inner_text("#ask")

@@ -86,7 +86,7 @@ function after(done) {
 
 // ---- Actions.
 
-export const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid));
+export const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid || focused));
 
 function run(action, given = {}) {
   if (action.writes && "readOnly" in document.body.dataset) return;
@@ -186,7 +186,7 @@ export function say(text) {
 // ---- Keys: held ones do nothing, and a field or dialog that is open has all of them.
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
   if ($("dialog[open]") || event.target.matches(TEXT)) return;
   const key = { ArrowDown: "j", ArrowUp: "k" }[event.key] ?? event.key;
   const onControl = event.target.closest("button, a, summary, input");
@@ -206,7 +206,7 @@ document.addEventListener("click", (event) => {
   const target = event.target;
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const link = target.closest("[data-group], [data-group-to], [data-filter]");
-  if (link && link.id !== "desk" && $("#rows, #groups")) {
+  if (link && $("#rows, #groups")) {
     event.preventDefault();
     const { group, groupTo, classTo, filter } = link.dataset;
     showPane("group");
@@ -248,12 +248,22 @@ document.addEventListener("submit", (event) => {
   }
 });
 document.addEventListener("change", (event) => {
+  if (event.target.dataset.upload) return upload(event.target);
   if (event.target.matches("#facets input")) goTo({ f: all("#facets input:checked").map((one) => one.value), g: "" });
 });
 document.addEventListener("input", (event) => {
   if (event.target.dataset?.finds) filterTable(event.target);
 });
 document.addEventListener("scroll", (event) => event.target.id === "rows" && mark(), true);
+
+/** Sends a file, to be told first what it would do. */
+async function upload(field) {
+  const bytes = new Uint8Array(await field.files[0].arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  field.value = "";
+  return send(field.dataset.upload, new URLSearchParams({ asks: "1", data: btoa(text) }));
+}
 
 function filterTable(field) {
   const wanted = field.value.toLowerCase();
@@ -306,5 +316,6 @@ function askWho() {
 showing(() => mark());
 showPane("group");
 focusOn("");
+if ($("#groups")) history.replaceState(null, "", `/?${place()}`); // so that Back leads to what was open
 follow();
 askWho();

@@ -293,6 +293,10 @@ window.addEventListener("popstate", () => document.getElementById("rows") ? load
 function follow() {
   if (!document.getElementById("groups")) return;
   const feed = new EventSource(`/feed?line=${desk().dataset.line}`);
+  let isLost = false;
+  feed.onerror = () => (isLost = true);
+  // A server that was started again knows nothing of this page; what is being typed stays.
+  feed.onopen = () => isLost && !$("dialog[open]") && location.reload();
   feed.onmessage = ({ data }) => {
     const news = JSON.parse(data);
     if (news.is_problem) return say(news.text);

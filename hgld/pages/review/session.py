@@ -129,6 +129,14 @@ class ReviewSession:
         """All events of the log; to be read, not to be changed."""
         return self._log.events
 
+    def has_fills(self) -> bool:
+        """Says whether there are guesses to look at."""
+        return self.workspace.manifest(FILLS.stage) is not None
+
+    def has_second(self) -> bool:
+        """Says whether there is a decision of which another person can be asked blind."""
+        return bool(self._log.events)
+
     def close(self) -> None:
         """Ends what runs beside it."""
         self._scorer.close()
@@ -196,8 +204,6 @@ class ReviewSession:
                 outcome=outcome,
                 undo=switchable(self._log.events, self._courses.undo(reviewer)),
                 redo=switchable(self._log.events, self._courses.redo(reviewer)),
-                fills=self.workspace.manifest(FILLS.stage) is not None,
-                second=any(event.reviewer != reviewer for event in self._log.events),
                 read_only=self.read_only,
             )
 
@@ -360,7 +366,8 @@ class ReviewSession:
         if not request.is_beyond:
             return []
         chosen, _, _ = self._choose(request.place)
-        return self._panes.members(request.place, chosen)[request.place.rows :].tolist()
+        members = self._panes.members(request.place, chosen)
+        return list(map(int, members[request.place.rows :]))
 
     def _choose(self, place: Place) -> tuple[NDArray[np.bool_], str, tuple[Facet, ...]]:
         """Returns the classes that a filter selects, how its words were read, and the facets."""

@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("paint", {}, "action"),
     ):
         with pytest.raises(RefusedError, match=word):
-            session.act("ann", asked(action, **fields))  # type: ignore[arg-type]
+            session.act("ann", asked(action, **fields))
     with pytest.raises(RefusedError, match="who"):
         session.act(" ", asked("accept", LAKE))
     assert session.events == []

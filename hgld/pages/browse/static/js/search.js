@@ -1,111 +1,93 @@
-// Searches the files of the index: a few that each hold the words with one beginning.
+// Searches the index: small files that each have the landmarks of one beginning of a word. They are loaded as
+// scripts which call searchPart, because a page that was opened as a file may not fetch anything.
 (() => {
-  const found = /** @type {HTMLElement} */ (document.getElementById("found"));
-  const field = /** @type {HTMLInputElement} */ (document.getElementById("q"));
-  const form = field?.form;
-  const { index, home } = found?.dataset ?? {};
-  if (!index || !form) return;
   const SHOWN = 60;
   const WAIT_MS = 150;
-  const base = new URL(index, location.href);
-  const site = new URL(home ?? "", location.href);
-  const number = (/** @type {number} */ n) => n.toLocaleString("en").replaceAll(",", "\u202f");
-  const fold = (/** @type {string} */ text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss");
-  const wordsOf = (/** @type {string} */ text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];
+  const found = /** @type {HTMLElement} */ (document.getElementById("found"));
+  const field = /** @type {HTMLInputElement} */ (document.getElementById("q"));
   /** @type {Map<string, Promise<any>>} */
-  const files = new Map();
+  const parts = new Map();
+  /** @type {Map<string, (content: any) => void>} */
+  const waiting = new Map();
+  const index = new Promise((done) => waiting.set("index", done));
   let asked = 0;
 
-  function file(/** @type {string} */ name) {
-    const made = files.get(name) ?? fetch(new URL(name, base)).then((answer) => {
-      if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-      return answer.json();
-    });
-    made.catch(() => files.delete(name));
-    files.set(name, made);
-    return made;
+  window.searchPart = (/** @type {string} */ key, /** @type {any[]} */ ...content) => waiting.get(key)?.(content);
+
+  const count = (/** @type {number} */ n, noun = "") => `${n.toLocaleString("en").replaceAll(",", "\u202f")}${noun && ` ${noun}${n === 1 ? "" : "s"}`}`;
+  const fold = (/** @type {string} */ text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss");
+  const wordsOf = (/** @type {string} */ text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];
+  const begins = (/** @type {string} */ text, /** @type {string} */ word) => wordsOf(text).some((one) => one.startsWith(word));
+  const hex = (/** @type {string} */ key) => [...new TextEncoder().encode(key)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const nameOf = (/** @type {string} */ key) => (/^[a-z0-9]+$/.test(key) ? `w-${key}` : `x-${hex(key)}`);
+
+  function load(/** @type {string} */ key) {
+    if (!parts.has(key)) parts.set(key, new Promise((done, fail) => {
+      const script = document.createElement("script");
+      waiting.set(key, done);
+      script.addEventListener("error", () => fail(new Error(script.src)));
+      script.src = `search/${nameOf(key)}.js`;
+      document.head.append(script);
+    }));
+    return /** @type {Promise<any>} */ (parts.get(key));
   }
 
-  /** The name of the file of a beginning, as the site was written. */
-  const fileOf = (/** @type {string} */ key) => /^[a-z0-9]+$/.test(key) ? `${key}.json` : `_${[...new TextEncoder().encode(key)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}.json`;
-
-  /** What one word finds: rows by address, whether they are all, and whether longer words were left out. */
-  async function rowsOf(/** @type {string} */ word, /** @type {any} */ table) {
+  /** The landmarks with a word: how many its file counts, and those of them that it has. */
+  async function landmarksWith(/** @type {string} */ word, /** @type {Set<string>} */ keys) {
     let key = "";
     for (const letter of word) {
+      if (!keys.has(key + letter)) break;
       key += letter;
-      if (table.leaves.has(key)) break;
     }
-    const isLeaf = table.leaves.has(key);
-    if (!isLeaf && !table.exact.has(word)) return { rows: new Map(), isWhole: true, isShort: table.inner.has(word) };
-    const shard = await file(fileOf(isLeaf ? key : word));
-    const rows = new Map();
-    let isWhole = true;
-    for (const [each, [total, places]] of Object.entries(shard.w)) {
-      if (!(isLeaf ? each.startsWith(word) : each === word)) continue;
-      isWhole &&= total === places.length;
-      for (const place of places) rows.set(shard.r[place][0], shard.r[place]);
-    }
-    return { rows, isWhole, isShort: !isLeaf };
-  }
-
-  async function table() {
-    const read = await file("index.json");
-    if (!read.leaves.has) {
-      read.leaves = new Set(read.leaves);
-      read.exact = new Set(read.exact);
-      read.inner = new Set(read.inner);
-    }
-    return read;
+    return key ? load(key) : [0, []];
   }
 
   async function search(/** @type {string} */ query) {
+    const [keys, labels] = await index;
     const words = wordsOf(query);
-    const known = await table();
-    const begins = (/** @type {string[]} */ of, /** @type {string} */ word) => of.some((one) => one.startsWith(word));
-    const labels = words.length ? known.labels.filter((/** @type {any} */ one) => words.every((word) => begins(wordsOf(one[1]), word))) : [];
-    const parts = await Promise.all(words.map((word) => rowsOf(word, known)));
-    if (!parts.length) return { labels, rows: [], isWhole: true, isShort: false };
-    const order = parts.map((_, place) => place).sort((one, other) => Number(parts[other].isWhole) - Number(parts[one].isWhole) || parts[one].rows.size - parts[other].rows.size);
-    const first = parts[order[0]];
-    const rows = [...first.rows.values()].filter((row) => words.every((word, place) => place === order[0] || begins(wordsOf(`${row[1]} ${row[2]} ${row[5]}`), word)));
+    if (!words.length) return { labels: [], landmarks: [], isAll: true, all: labels };
+    const answers = await Promise.all(words.map((word) => landmarksWith(word, new Set(keys))));
+    const [total, rows] = answers.reduce((one, other) => (other[0] < one[0] ? other : one));
+    const hasAll = (/** @type {string} */ text) => words.every((word) => begins(text, word));
     const whole = words.join(" ");
-    const rank = (/** @type {any} */ row) => { const name = wordsOf(row[1]).join(" "); return name === whole ? 0 : name.startsWith(whole) ? 1 : 2; };
-    rows.sort((one, other) => rank(one) - rank(other) || other[4] - one[4]);
-    return { labels, rows, isWhole: first.isWhole, isShort: parts.some((one) => one.isShort) };
+    const rank = (/** @type {any[]} */ [, , , , title]) => [wordsOf(title).join(" ")].map((name) => (name === whole ? 0 : name.startsWith(whole) ? 1 : 2))[0];
+    const landmarks = rows.filter((/** @type {any[]} */ row) => hasAll(row.slice(4).join(" ")));
+    landmarks.sort((/** @type {any[]} */ one, /** @type {any[]} */ other) => rank(one) - rank(other)); // stable: most images first
+    return { labels: labels.filter((/** @type {any[]} */ [, title]) => hasAll(title)), landmarks, isAll: total === rows.length, all: labels };
   }
 
   function element(/** @type {string} */ tag, /** @type {string} */ name, /** @type {(Node | string)[]} */ ...inside) {
     const made = document.createElement(tag);
-    if (name) made.className = name;
+    made.className = name;
     made.append(...inside);
     return made;
   }
 
-  function link(/** @type {string} */ address, /** @type {(Node | string)[]} */ ...inside) {
-    const made = /** @type {HTMLAnchorElement} */ (element("a", "", ...inside));
-    made.href = new URL(address, site).href;
+  function link(/** @type {string} */ address, /** @type {string} */ name, /** @type {(Node | string)[]} */ ...inside) {
+    const made = /** @type {HTMLAnchorElement} */ (element("a", name, ...inside));
+    made.href = address;
     return made;
   }
 
-  const sign = (/** @type {string} */ side) => side ? element("span", `sign ${side === "natural" ? "sign-natural" : "sign-human"}`, element("span", "vh", `${side}: `)) : "";
+  const sign = (/** @type {string} */ side) => (side ? element("span", `sign sign-${side === "natural" ? "natural" : "human"}`, element("span", "vh", `${side}: `)) : "");
+  const label = (/** @type {any[]} */ [path, title, side, size]) => element("li", "", link(path, "", sign(side), title), " ", element("span", "muted", count(size, "landmark")));
 
-  function landmark(/** @type {any} */ [address, name, label, side, images, numbers]) {
-    const card = link(address, element("span", "card-title", name), element("span", "card-class", sign(side), label), element("span", "card-counts", `${images ? `${number(images)} image${images === 1 ? "" : "s"} · ` : ""}${numbers.split(" ", 2).join(" ")}`));
-    card.className = "card-link";
-    return element("li", "card landmark-card is-plain", card);
+  function landmark(/** @type {any[]} */ [path, place, images, space, title, className, numbers], /** @type {any[]} */ labels) {
+    const [, name, side] = labels[place];
+    const counts = `${images ? `${count(images, "image")} · ` : ""}${space} ${numbers.split(" ", 1)[0]}`;
+    return element("li", "card landmark-card", link(path, "card-link", element("span", "card-title", title), element("span", "card-class", sign(side), name, className && ` · ${className}`), element("span", "card-counts", counts)));
   }
 
-  function show(/** @type {string} */ query, /** @type {any} */ { labels, rows, isWhole, isShort }) {
-    const parts = [];
-    if (labels.length) parts.push(element("h2", "", "Labels"), element("ul", "tags found-labels", ...labels.map((/** @type {any} */ [address, title, side, landmarks]) => element("li", "", link(address, sign(side), title), " ", element("span", "muted", `${number(landmarks)} landmark${landmarks === 1 ? "" : "s"}`)))));
-    if (rows.length) {
-      const told = rows.length > SHOWN ? `${SHOWN} of ${number(rows.length)}${isWhole ? "" : " or more"}; more words find fewer` : `${number(rows.length)}${isWhole ? "" : " or more"}`;
-      parts.push(element("h2", "", "Landmarks ", element("small", "muted", told)), element("ul", "cards landmark-cards is-list", ...rows.slice(0, SHOWN).map(landmark)));
+  function show(/** @type {string} */ query, /** @type {any} */ { labels, landmarks, isAll, all }) {
+    const shown = [];
+    if (labels.length) shown.push(element("h2", "", "Labels"), element("ul", "tags found-labels", ...labels.map(label)));
+    if (landmarks.length) {
+      const total = `${count(landmarks.length)}${isAll ? "" : " or more"}`;
+      const told = landmarks.length > SHOWN ? `${SHOWN} of ${total}; more words find fewer` : total;
+      shown.push(element("h2", "", "Landmarks ", element("small", "muted", told)), element("ul", "cards is-list", ...landmarks.slice(0, SHOWN).map((/** @type {any[]} */ row) => landmark(row, all))));
     }
-    if (isShort) parts.push(element("p", "muted", "Many words begin so; another letter finds them."));
-    if (!parts.length && query.trim()) parts.push(element("p", "empty", `Nothing has “${query}”. Try fewer letters, or `, link("", "look through the hierarchy"), "."));
-    found.replaceChildren(...parts);
+    if (!shown.length && query.trim()) shown.push(element("p", "empty", `Nothing has “${query}”. Try fewer letters, or `, link("index.html", "", "look through the hierarchy"), "."));
+    found.replaceChildren(...shown);
   }
 
   async function run() {
@@ -116,16 +98,16 @@
       const answer = await search(query);
       if (mine === asked) show(query, answer);
     } catch (error) {
-      if (mine === asked) found.replaceChildren(element("p", "empty", `The search index cannot be read (${error instanceof Error ? error.message : error}). Reload the page.`));
+      found.replaceChildren(element("p", "empty", `The search index cannot be read (${error}). Reload the page.`));
     }
   }
 
-  let waiting = 0;
+  let timer = 0;
   field.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(run, WAIT_MS);
+    clearTimeout(timer);
+    timer = setTimeout(run, WAIT_MS);
   });
-  form.addEventListener("submit", (event) => {
+  field.form?.addEventListener("submit", (event) => {
     event.preventDefault();
     run();
   });

@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -6,9 +5,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.pages.browse.site import writer
-from hgld.pages.browse.site.writer import SiteConfig, write_site
+from hgld.errors import InputError, WorkspaceBusyError
+from hgld.pages.browse import pages
+from hgld.pages.browse import site as module
+from hgld.pages.browse.site import SITE_MARKER, SiteConfig, placing_site, write_site
 from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.pages.reading import PageReader
 
@@ -87,7 +87,7 @@ def test_a_picture_that_is_damaged_or_missing_is_told_in_words(
     report = write_site(alone if is_alone else build.root, tmp_path / "site", SiteConfig())
     assert report.pictures == pictures
     assert broken_links(tmp_path / "site") == []
-    landmark = (tmp_path / "site/landmarks/train/0/1.html").read_text("utf-8")
+    landmark = (tmp_path / "site/landmarks/train/1.html").read_text("utf-8")
     assert landmark.count("<img ") == shown
     assert "Ann" in landmark  # who made it
 
@@ -95,21 +95,19 @@ def test_a_picture_that_is_damaged_or_missing_is_told_in_words(
 def test_many_landmarks_share_pages_and_each_is_named_in_its_page(
     finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "OWN_PAGES", 3)
-    monkeypatch.setattr(writer, "_TOGETHER", 1 + 1)
+    monkeypatch.setattr(module, "OWN_PAGES", 3)
+    monkeypatch.setattr(pages, "TOGETHER", 2)
     folder = tmp_path / "site"
     write_site(finished.root, folder, SiteConfig())
     assert broken_links(folder) == []
     assert len(list(folder.glob("landmarks/*/*.html"))) == 6
     church = PageReader((folder / "landmarks/church/index.html").read_text("utf-8"))
     assert {"train-1", "train-2"} <= set(church.ids)
-    table = json.loads((folder / "search/1.json").read_text("utf-8"))
-    assert "landmarks/church/index.html#train-1" in {row[0] for row in table["r"]}
+    found = (folder / "search/w-c.js").read_text("utf-8")
+    assert '"landmarks/church/index.html#train-1"' in found
 
 
-def test_a_site_with_a_folder_of_another_kind_is_refused(
-    finished: Workspace, tmp_path: Path
-) -> None:
+def test_a_folder_with_something_else_in_it_is_refused(finished: Workspace, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
@@ -119,3 +117,50 @@ def test_a_site_with_a_folder_of_another_kind_is_refused(
         with pytest.raises(InputError, match=out.name):
             write_site(finished.root, out, SiteConfig())
     assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "page.html").write_text(text)
+    (folder / SITE_MARKER).write_text("{}")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A site."""
+    with placing_site(tmp_path / "site") as folder:
+        write(folder, "one")
+        assert not (tmp_path / "site").exists()
+    return tmp_path / "site"
+
+
+def test_the_old_site_stays_until_the_new_one_is_whole_and_two_at_once_do_not_meet(
+    out: Path,
+) -> None:
+    with placing_site(out) as folder:
+        write(folder, "two")
+        assert (out / "page.html").read_text() == "one"
+        with pytest.raises(WorkspaceBusyError, match="site"), placing_site(out):
+            pass
+    assert (out / "page.html").read_text() == "two"
+    assert {path.name for path in out.parent.iterdir()} == {"site", ".site.lock"}
+
+
+def fill_the_disk(out: Path) -> None:
+    with placing_site(out) as folder:
+        assert list(folder.iterdir()) == []
+        write(folder, "half")
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_fails_or_was_killed_between_two_names_leaves_the_old_site_as_it_was(
+    out: Path, is_killed: bool
+) -> None:
+    if is_killed:
+        out.rename(out.parent / ".site.old")
+        (out.parent / ".site.new").mkdir()
+        write(out.parent / ".site.new", "half")
+    with pytest.raises(InputError, match="No space left"):
+        fill_the_disk(out)
+    assert (out / "page.html").read_text() == "one"
+    assert {path.name for path in out.parent.iterdir()} == {"site", ".site.lock"}

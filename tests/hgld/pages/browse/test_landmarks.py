@@ -1,0 +1,83 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.pages.browse.pages import BrowsePages
+
+
+def test_every_landmark_is_in_one_group_and_groups_are_adjacent(pages: BrowsePages) -> None:
+    landmarks = pages.landmarks
+    told = {
+        (group.label or group.slug, group.side): [
+            f"{space} {number}" for space, number in landmarks.keys[group.start : group.end]
+        ]
+        for group in landmarks.groups
+    }
+    assert told == {
+        ("lake", "natural"): ["index 1"],
+        ("church", "human-made"): ["train 1", "train 2"],  # the one with most images first
+        ("museum", "human-made"): ["index 2"],
+        ("no-label-ignored", ""): ["train 3"],
+        ("no-label-no-item", ""): ["train 4"],
+        ("no-label-not-scraped", ""): ["train 5"],
+    }
+    # Of the index its own images and the queries; of one without a label what is left out.
+    for key, counts, left_out in (
+        (("train", 1), [2, 0, 0], 0),
+        (("train", 2), [0, 0, 0], 0),
+        (("index", 1), [0, 1, 1], 0),
+        (("train", 3), [0, 0, 0], 1),
+    ):
+        row = landmarks.rows[key]
+        assert [int(one[row]) for one in landmarks.counts.values()] == counts
+        assert landmarks.left_out[row] == left_out
+
+
+def test_similar_landmarks_have_the_same_label_the_same_class_first(build: Workspace) -> None:
+    path = build.path("annotations/landmarks.parquet")
+    table = pq.read_table(path, partitioning=None)
+    (church,) = (
+        one
+        for one in table.to_pylist()
+        if (one["landmark_id"], one["rule"]) == (2, "only_label") and one["split"] == "train"
+    )
+    more = [
+        church | {"landmark_id": number, "class_qid": qid}
+        for number, qid in ((6, "Q317557"), (7, None), (8, "Q317557"))
+    ]
+    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist(more, schema=table.schema)]), path)
+    landmarks = BrowsePages(build.root).landmarks
+
+    def similar(space: str, number: int) -> list[tuple[str, int]]:
+        return [landmarks.keys[row] for row in landmarks.similar(landmarks.rows[space, number])]
+
+    trains = [("train", number) for number in (1, 2, 6, 7, 8)]
+    assert similar("train", 8) == [("train", number) for number in (1, 6, 2, 7)]
+    assert similar("train", 2) == [one for one in trains if one != ("train", 2)]
+    assert similar("index", 1) == similar("train", 4) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values", "word"),
+    [
+        ("hierarchy", "slug", ["../../etc", "b", "c"], "slug"),
+        ("hierarchy", "slug", ["a", "b", "a"], "slug"),
+        ("hierarchy", "slug", ["", "b", "c"], "slug"),
+        ("hierarchy", "slug", ["Church", "b", "c"], "slug"),
+        ("hierarchy", "slug", ["no-label-ignored", "b", "c"], "slug"),
+        # Of another release.
+        ("hierarchy", "hierarchical_label", ["chapel", "lake", "museum"], "church"),
+        ("landmarks", "split", ["../../etc", *["train"] * 6], "split"),
+    ],
+)
+def test_names_that_are_no_file_names_and_tables_of_two_releases_are_refused(
+    build: Workspace, table: str, column: str, values: list[str], word: str
+) -> None:
+    path = build.path(f"annotations/{table}.parquet")
+    rows = pq.read_table(path, partitioning=None)
+    field, place = rows.schema.field(column), rows.column_names.index(column)
+    pq.write_table(rows.set_column(place, field, pa.array(values, field.type)), path)
+    with pytest.raises(InputError, match=word):
+        BrowsePages(build.root)

@@ -1,0 +1,85 @@
+import itertools
+import re
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.pages.browse import pages as module
+from hgld.pages.browse.pages import BrowsePages
+from tests.worlds.pages.reading import PageReader
+
+
+def html(pages: BrowsePages, path: str) -> str:
+    text = pages.text(path)
+    assert text is not None
+    return text
+
+
+@pytest.mark.parametrize("own_pages", [None, 0])
+def test_headings_of_every_page_are_in_order(finished: Workspace, own_pages: int | None) -> None:
+    pages = BrowsePages(finished.root, own_pages=own_pages)
+    for path in pages:
+        if path.endswith(".html"):
+            tags = PageReader(html(pages, path)).tags
+            levels = [int(name[1]) for name, _ in tags if re.fullmatch("h[1-6]", name)]
+            assert levels[0] == 1, path
+            assert levels.count(1) == 1, path
+            steps = itertools.pairwise(levels)
+            assert all(after <= before + 1 for before, after in steps), path
+
+
+def test_a_landmark_begins_with_its_label_and_why(pages: BrowsePages) -> None:
+    text = html(pages, "landmarks/train/1.html")
+    places = [
+        text.index(word)
+        for word in (
+            "</h1>",
+            "human-made</p>",
+            "Its class <b>parish church",
+            "Most of its classes",
+            "museum</a>",
+            "Images</h2>",
+            "Revision 11",
+            "landmarks/train/2.html",
+        )
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(3, "ignored"), (4, "Wikidata item"), (5, "not asked")]
+)
+def test_a_landmark_without_a_label_says_why(pages: BrowsePages, number: int, word: str) -> None:
+    text = html(pages, f"landmarks/train/{number}.html")
+    assert re.search(f"None: .*{word}", text)
+    assert "Similar landmarks" not in text
+
+
+def test_changes_are_counted_and_listed_in_pages(
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = html(BrowsePages(finished.root), "changes/index.html")
+    for word in (
+        "ocean area ",
+        "decision, reviewer, label",
+        "landmarks/index/1.html",
+        "1.0.0",
+        "# H-GLDv2 labels 2.0.0",
+    ):
+        assert word in text
+    before = finished.root.parent / "build-before"
+    assert "first release" in html(BrowsePages(before), "changes/index.html")
+    monkeypatch.setattr(module, "MOST_CHANGES", 0)
+    assert "ocean area " in html(BrowsePages(finished.root), "changes/index.html")  # as a move
+
+
+def test_lost_or_damaged_changes_cost_only_the_changes(build: Workspace) -> None:
+    build.path("annotations/label_changes.parquet").write_bytes(b"no")
+    text = html(BrowsePages(build.root), "changes/index.html")
+    assert "In numbers" in text
+    assert "Landmark by landmark" not in text
+    for name in ("releases.json", "label_changes.parquet", "RELEASE_NOTE.md", "SHA256SUMS"):
+        build.path(f"annotations/{name}").unlink()
+    pages = BrowsePages(build.root)
+    assert "no releases" in html(pages, "changes/index.html")
+    assert html(pages, "downloads.html").count("not listed") == len(pages.files)

@@ -1,0 +1,52 @@
+import json
+from typing import Any
+
+import pytest
+
+from hgld.pages.browse import search
+from hgld.pages.browse.pages import BrowsePages
+from hgld.pages.browse.search import SearchIndex, part_name
+
+
+def content(text: str | None) -> Any:  # noqa: ANN401 - of a script
+    assert text is not None
+    return json.loads("[" + text.strip().removeprefix("searchPart(").removesuffix(");") + "]")
+
+
+@pytest.mark.parametrize(
+    ("letter", "found"),
+    [
+        ("l", ["index 1"]),  # of its category and its class
+        ("e", ["index 2"]),  # its category is `c/é`
+        ("4", ["train 4"]),
+        ("p", ["index 1", "train 1"]),  # by the deciding classes: `lake, or pond`, `parish church`
+        ("q", ["index 1", "train 1", "index 2", "train 2", "train 3"]),  # most images first
+    ],
+)
+def test_landmarks_are_found_by_their_names_classes_and_numbers(
+    pages: BrowsePages, letter: str, found: list[str]
+) -> None:
+    key, total, landmarks = content(pages.text(part_name(letter)))
+    assert (key, total) == (letter, len(found))
+    assert [f"{one[3]} {one[6].split()[0]}" for one in landmarks] == found
+
+
+def test_a_beginning_that_very_many_have_leads_to_longer_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "MOST_OF_PART", 2)
+    names = ["abbey", "abbeys abc", "abbey \u00e6on", "b", "ab"]
+    index = SearchIndex([], [(name, "", "") for name in names])
+    parts = {
+        key: (total, [one[0] for one in rest])
+        for key, total, rest in (content(index.text(path)) for path in index if "index" not in path)
+    }
+    assert parts["ab"] == (4, ["abbey", "abbeys abc"])
+    assert parts["abb"] == parts["abbey"] == (3, ["abbey", "abbeys abc"])
+    assert parts["abbeys"] == (1, ["abbeys abc"])
+    assert parts["abc"] == (1, ["abbeys abc"])
+    assert parts["\u00e6"] == (1, ["abbey \u00e6on"])
+    assert "b" in parts
+    assert "abbeysx" not in parts
+    assert content(index.text("search/index.js")) == ["index", sorted(parts), []]
+    assert index.text("search/w-zz.js") is None

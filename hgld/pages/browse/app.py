@@ -21,8 +21,6 @@ from hgld.pages.serving.middleware import Guarded
 from hgld.pages.serving.security import Guard
 
 _DAY = "private, max-age=86400"
-_SCRIPT = "text/javascript"
-_TYPES = {".css": "text/css", ".js": _SCRIPT, ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         if not path or path.endswith("/"):
             path += HOME
         if path in assets:
-            return FileResponse(assets[path], media_type=_TYPES[assets[path].suffix])
+            return FileResponse(assets[path])
         if path in files:  # never opened as a page of ours
             name = files[path].name
             return FileResponse(files[path], media_type="application/octet-stream", filename=name)
@@ -97,7 +95,7 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         text = pages.text(path)
         if text is None:
             return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
-        return HTMLResponse(text, media_type=_SCRIPT if path.endswith(".js") else "text/html")
+        return Response(text, media_type="text/javascript" if path.endswith(".js") else "text/html")
 
     return Starlette(
         routes=[Route("/{path:path}", answer)], middleware=[Middleware(Guarded, guard=guard)]

@@ -1,13 +1,12 @@
 """What a release changed since the one before."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.annotations.release.released import Release
-from hgld.pages.browse.words import count_words
 
 MOST_CHANGES = 5_000
 """Limit of the list; label_changes.parquet has them all."""
@@ -21,16 +20,6 @@ _MOST_MOVES = 20
 
 Change = dict[str, Any]
 """A row of LABEL_CHANGES, of a landmark."""
-
-
-class ReleaseSize(NamedTuple):
-    """A release in the list of all."""
-
-    version: str
-    date: str
-    images: int
-    landmarks: int
-    labels: int
 
 
 class LabelChanges:
@@ -69,32 +58,15 @@ class LabelChanges:
         return rows, len(groups) - len(rows)
 
 
-def release_sizes(releases: list[Release]) -> list[ReleaseSize]:
-    """Returns the entries of releases.json as they are listed."""
-    found = []
-    for release in releases:
-        counts = release.get("counts") or {}
-        found.append(
-            ReleaseSize(
-                version=release["version"],
-                date=release["date"] or "",
-                images=sum((counts.get("images") or {}).values()),
-                landmarks=counts.get("landmarks_with_label") or 0,
-                labels=counts.get("labels") or 0,
-            )
-        )
-    return found
-
-
 def change_counts(release: Release) -> list[tuple[str, int | None, int | None]]:
-    """Returns what a release counts of its changes: in words, of landmarks and of images.
+    """Returns what a release counts of its changes, of landmarks and of images.
 
     Empty for a first release; a row of zeros is left out.
     """
     changes: Mapping[str, Any] = release.get("changes") or {}
     landmarks, images = changes.get("landmarks") or {}, changes.get("images") or {}
     return [
-        (count_words(name), landmarks.get(name), images.get(name))
+        (name, landmarks.get(name), images.get(name))
         for name in dict.fromkeys((*landmarks, *images))
         if landmarks.get(name) or images.get(name)
     ]

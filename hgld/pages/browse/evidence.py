@@ -1,8 +1,8 @@
 """Why a landmark has its label: what its release says, and what the build knows beyond it."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
@@ -27,6 +27,7 @@ _DAY = 10  # characters of a date
 
 Row = dict[str, Any]
 """A row of a table; a landmark's is of LANDMARK_LABELS."""
+_Records = TypeVar("_Records")
 
 
 class DecisionEvidence(NamedTuple):
@@ -85,7 +86,7 @@ class Evidence:
             (row["split"], row["landmark_id"]): row["page_title"]
             for row in self._rows(CATEGORIES, ["split", "landmark_id", "page_title"])
         }
-        self._log = self._decisions()
+        self._log: dict[str, Decision] = self._read(read_decisions, {})
 
     def page_title(self, landmark: Row) -> str:
         """Returns the page that a category leads to; empty: the category's own, or not known."""
@@ -137,19 +138,11 @@ class Evidence:
         )
 
     def _rows(self, dataset: Dataset, columns: list[str] | None = None) -> list[Row]:
-        if self._workspace is None:
-            return []
+        return self._read(lambda build: list(build.read(dataset, columns).to_pylist()), [])
+
+    def _read(self, read: Callable[[Workspace], _Records], nothing: _Records) -> _Records:
         try:
-            return list(self._workspace.read(dataset, columns).to_pylist())
+            return nothing if self._workspace is None else read(self._workspace)
         except HgldError as error:
             logger.debug("browse: not shown: %s", error)
-            return []
-
-    def _decisions(self) -> dict[str, Decision]:
-        if self._workspace is None:
-            return {}
-        try:
-            return read_decisions(self._workspace)
-        except HgldError as error:
-            logger.debug("browse: no decisions are shown: %s", error)
-            return {}
+            return nothing

@@ -84,7 +84,7 @@ class BrowsedImages:
         """Returns images with their credits."""
         found = self.credits
         if found is None:
-            found = read_credits(self.folder, self._of_train(np.array(numbers, np.int64)))
+            found = read_credits(self.folder, np.array(numbers, np.int64))
         return [self._view(number, found.get(number, _NO_CREDIT)) for number in numbers]
 
     def _view(self, number: int, credit: Credit) -> ShownImage:
@@ -102,9 +102,6 @@ class BrowsedImages:
                 return split, number
             number -= len(ids)
         raise IndexError(number)
-
-    def _of_train(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        return numbers[numbers < len(self.ids["train"])]  # which come first
 
     def file(self, number: int) -> PictureFile | None:
         """Returns where the picture of an image lies; None: there is none."""
@@ -141,13 +138,9 @@ class BrowsedImages:
         place = self.landmark - starts[landmarks.group_of[self.landmark]]
         order = np.lexsort((self.landmark, place, turn))
         chosen = np.sort(order[turn[order] < most_each][:most])
-        shown = self.shown[chosen]
-        return replace(
-            self,
-            shown=shown,
-            landmark=self.landmark[chosen],
-            credits=read_credits(self.folder, self._of_train(shown)),
-        )
+        shown, landmark = self.shown[chosen], self.landmark[chosen]
+        makers = read_credits(self.folder, shown)
+        return replace(self, shown=shown, landmark=landmark, credits=makers)
 
 
 def picture_path(number: int) -> str:
@@ -191,20 +184,19 @@ def _files(folder: BrowsedFolder, split: str) -> pa.Table:
     return files.filter(pc.equal(files["status"], "ok"))
 
 
-def read_credits(folder: BrowsedFolder, rows: NDArray[np.int64]) -> dict[int, Credit]:
-    """Reads the credits of train images, only from the row groups that have any of them.
+def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int, Credit]:
+    """Reads the credits of images, only from the row groups that have any of them.
 
     Args:
         folder: the data set.
-        rows: of the train images; credits are in the same order.
+        numbers: of the images. Credits are in their order, of train images only, which come first.
 
     Returns:
-        Row to its credit; empty if the release has no credits, or they cannot be read.
+        Number to credit; empty if the release has no credits, or they cannot be read.
     """
     found: dict[int, Credit] = {}
-    wanted, first = np.unique(rows), 0
-    paths = sorted(folder.folder.glob(relative_to_release(CREDITS.path))) if len(wanted) else ()
-    for path in paths:
+    wanted, first = np.unique(numbers), 0
+    for path in sorted(folder.folder.glob(relative_to_release(CREDITS.path))):
         try:
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):

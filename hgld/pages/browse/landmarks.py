@@ -109,21 +109,17 @@ class BrowsedLandmarks:
         group = self.group(row)
         if not group.label:
             return []
-        same_class = self._first_of_class[self._class_keys[row]]
+        key = int(self.group_of[row]), self.table["class_qid"][row].as_py()
         first = range(group.start, min(group.end, group.start + MOST_SIMILAR + 1))
-        others = dict.fromkeys((*same_class, *first))
+        others = dict.fromkeys((*self._first_of_class[key], *first))
         return [one for one in others if one != row][:MOST_SIMILAR]
 
     @functools.cached_property
-    def _class_keys(self) -> list[tuple[int, str | None]]:
-        """Group and deciding class of each landmark."""
-        classes = self.table["class_qid"].to_pylist()
-        return list(zip(self.group_of.tolist(), classes, strict=True))
-
-    @functools.cached_property
     def _first_of_class(self) -> dict[tuple[int, str | None], list[int]]:
+        """Group and deciding class to its landmarks with most images, one more than is shown."""
         found: dict[tuple[int, str | None], list[int]] = defaultdict(list)
-        for row, key in enumerate(self._class_keys):
+        keys = zip(self.group_of.tolist(), self.table["class_qid"].to_pylist(), strict=True)
+        for row, key in enumerate(keys):
             if len(found[key]) <= MOST_SIMILAR:
                 found[key].append(row)
         return found
@@ -137,12 +133,10 @@ def read_landmarks(folder: BrowsedFolder) -> BrowsedLandmarks:
         DamagedError: a table cannot be read.
     """
     table, tree = folder.read(LANDMARK_LABELS), folder.read(HIERARCHY)
-    unknown = set(pc.unique(table["split"]).to_pylist()) - SPLITS_OF.keys()
-    if unknown:
-        raise InputError(
-            f"{folder.folder}: the split of landmarks.parquet must be {' or '.join(SPLITS_OF)}, "
-            f"got {unknown.pop()[:100]!r}; make or fetch the release again"
-        )
+    for column, known in (("split", tuple(SPLITS_OF)), ("natural_or_human_made", SIDES[:2])):
+        unknown = set(pc.unique(table[column]).to_pylist()) - {*known, None}
+        if unknown:
+            raise _wrong(folder, f"every {column}", " or ".join(known), unknown.pop())
     groups, group_of = _grouped(table, tree, folder)
     columns = ["image_id", "landmark_id"]
     images = {
@@ -237,9 +231,8 @@ def _filled_groups(table: pa.Table, known: list[LabelGroup]) -> list[LabelGroup]
     labels = {(one.label, one.side) for one in known}
     slugs = {one.slug for one in known}
     groups = []
-    for label, side in sorted(
-        set(zip(*(filled[name].to_pylist() for name in _LABEL), strict=True))
-    ):
+    found = set(zip(*(filled[name].to_pylist() for name in _LABEL), strict=True))
+    for label, side in sorted(found):
         if (label, side) not in labels:
             free = (f"{_plain(label)}-filled{number or ''}" for number in itertools.count())
             slug = _short(next(one for one in free if one not in slugs))
@@ -253,10 +246,14 @@ def _check(groups: list[LabelGroup], folder: BrowsedFolder) -> None:
     slugs = [one.slug for one in groups]
     bad = [slug for slug in slugs if not _SLUG.fullmatch(slug) or slugs.count(slug) > 1]
     if bad:
-        raise InputError(
-            f"{folder.folder}: the slugs of hierarchy.parquet must be lower case letters, digits "
-            f"and hyphens, all different, got {bad[0][:100]!r}; make or fetch the release again"
-        )
+        must = "lower case letters, digits and hyphens, and no other label's"
+        raise _wrong(folder, "every slug", must, bad[0])
+
+
+def _wrong(folder: BrowsedFolder, what: str, must: str, got: str) -> InputError:
+    return InputError(
+        f"{folder.folder}: {what} must be {must}, got {got[:100]!r}; make or fetch it again"
+    )
 
 
 def _short(slug: str) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hgld.annotations.release.released import Release
 from hgld.errors import HgldError
 from hgld.pages.browse import words
 from hgld.pages.browse.changes import (
@@ -19,11 +21,10 @@ from hgld.pages.browse.changes import (
     Change,
     LabelChanges,
     change_counts,
-    release_sizes,
 )
 from hgld.pages.browse.evidence import ClassEvidence, DecisionEvidence, Evidence, Row
 from hgld.pages.browse.folder import browsed_folder
-from hgld.pages.browse.images import ShownImage, picture_path, read_images
+from hgld.pages.browse.images import PICTURE_FOLDER, ShownImage, picture_path, read_images
 from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, LabelGroup, read_landmarks
 from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
@@ -34,7 +35,7 @@ from hgld.tables import LABEL_CHANGES
 
 logger = logging.getLogger(__name__)
 
-HOME, MISSING = "index.html", "404.html"
+HOME = "index.html"
 ROWS = 120
 """Landmarks on a page of a label."""
 TOGETHER = 40
@@ -42,16 +43,15 @@ TOGETHER = 40
 CHANGES = 200
 """Changes on a page."""
 _IMAGES_EACH = 6  # of a landmark, if their number is limited
-_MOST_DIGITS = 9
+_PICTURE = re.compile(rf"{PICTURE_FOLDER}/[0-9]+/([0-9]{{1,9}})\.jpg")
+_CARD = ["category", "split", "landmark_id", "supercategory"]
 _CLASS = ["class_qid", "supercategory"]
 _COVER_TRIES = 20  # landmarks of a label, to find one with a picture
-_NOTE = "RELEASE_NOTE.md"
-_MOST_NOTE = 200_000
 _HERE = Path(__file__).resolve().parent
 _SHARED = _HERE.parent / "review/static"
 ASSETS = {
-    **{name: _SHARED / name for name in ("icon.svg", "css/tokens.css", "css/base.css")},
-    "js/theme.js": _SHARED / "js/theme.js",
+    **{f"css/{name}.css": _SHARED / f"css/{name}.css" for name in ("tokens", "base")},
+    **{name: _SHARED / name for name in ("icon.svg", "js/theme.js")},
     **{name: _HERE / "static" / name for name in ("css/browse.css", "js/search.js")},
 }
 """The style sheets and scripts of the pages by their names in `static/`."""
@@ -61,6 +61,8 @@ _FILTERS = {
     "reason": words.reason_words,
     "rule": words.rule_words,
     "causes": words.causes,
+    "spaced": words.spaced,
+    "title_of": words.landmark_title,
     "web_url": words.web_url,
     "category_url": category_url,
     "wikidata_url": wikidata_url,
@@ -86,12 +88,9 @@ class Pager(NamedTuple):
 class LandmarkCard(NamedTuple):
     """A landmark in a list."""
 
+    row: Row
+    """`_CARD` of LANDMARK_LABELS."""
     path: str
-    title: str
-    space: str
-    landmark_id: int
-    class_label: str | None
-    """Of the deciding class."""
     images: int
     cover: ShownImage | None
 
@@ -102,8 +101,6 @@ class LandmarkView:
 
     row: Row
     """Of LANDMARK_LABELS."""
-    title: str
-    group: LabelGroup
     decision: DecisionEvidence
     classes: list[ClassEvidence]
     page_title: str
@@ -151,6 +148,7 @@ class BrowsePages:
         )
         self._evidence = Evidence(workspace)
         self._releases, self._card = self.folder.releases(), self.folder.card()
+        self._release: Release = self._releases[0] if self._releases else {}
         self._changes = self._read_changes()
         self._environment = page_environment(_HERE / "templates")
         self._environment.filters.update(_FILTERS)
@@ -160,7 +158,7 @@ class BrowsePages:
     @property
     def version(self) -> str:
         """The version of the release; empty: not known."""
-        return str(self._releases[0]["version"]) if self._releases else ""
+        return str(self._release.get("version") or "")
 
     def __iter__(self) -> Iterator[str]:
         """Yields the paths of all pages and of the search index."""
@@ -176,18 +174,16 @@ class BrowsePages:
 
     def picture(self, path: str) -> SmallPicture | None:
         """Returns a small picture; None: there is none of that path, or it cannot be decoded."""
-        number = path.rpartition("/")[2].removesuffix(".jpg")
-        if self._thumbnails is None or not (number.isascii() and number.isdecimal()):
-            return None
-        if len(number) > _MOST_DIGITS or path != picture_path(int(number)):
+        match = _PICTURE.fullmatch(path)
+        if match is None or self._thumbnails is None:
             return None
         try:
-            small = self._thumbnails.of(number)
+            small = self._thumbnails.of(match[1])
         except HgldError as error:
             logger.warning("browse: a picture is not shown: %s", error)
             small = None
         if small is None:
-            self.images.drop_picture(int(number))
+            self.images.drop_picture(int(match[1]))
         return small
 
     def limit_images(self, most: int) -> None:
@@ -208,15 +204,13 @@ class BrowsePages:
         (told,) = landmarks.table.slice(row, 1).to_pylist()
         return LandmarkView(
             row=told,
-            title=words.landmark_title(told["category"], *landmarks.keys[row]),
-            group=landmarks.group(row),
             decision=self._evidence.decision(told),
             classes=self._evidence.classes(told),
             page_title=self._evidence.page_title(told),
             counts={one: int(landmarks.counts[one][row]) for one in SPLITS_OF[told["split"]]},
             left_out=int(landmarks.left_out[row]),
             images=self.images.views(self.images.of(row)),
-            change=self._changes.of(landmarks.keys[row]) if self._changes else None,
+            change=self._changes.of(landmarks.keys[row]),
             similar=self._cards(landmarks.similar(row), with_covers=self._per_page == 1),
         )
 
@@ -232,11 +226,11 @@ class BrowsePages:
     def _contents(self) -> Iterator[tuple[str, Callable[[str], str]]]:
         """Yields the path of each page, and what makes it."""
         yield HOME, self._home
-        yield MISSING, self.missing
+        yield "404.html", self.missing
         yield "search.html", functools.partial(self._page, "search.html")
         yield "downloads.html", functools.partial(self._page, "downloads.html", files=self.files)
-        shown = min(len(self._changes or ()), MOST_CHANGES)
-        for pager, rows in _pagers("changes", range(shown), CHANGES):
+        listed = range(min(len(self._changes), MOST_CHANGES))
+        for pager, rows in _pagers("changes", listed, CHANGES):
             yield pager.path, functools.partial(self._change_list, rows, pager)
         for group in self.landmarks.groups:
             of_group = range(group.start, group.end)
@@ -274,45 +268,30 @@ class BrowsePages:
         )
 
     def _change_list(self, rows: range, pager: Pager, path: str) -> str:
-        changes, is_first = self._changes, pager.page == 1
-        moves, more_moves = changes.moves() if changes and is_first else ([], 0)
-        newest = self._releases[0] if self._releases else {}
+        moves, more_moves = self._changes.moves()
         return self._page(
             "changes.html",
             path,
-            releases=release_sizes(self._releases),
-            follows=newest.get("follows") or "",
-            counts=change_counts(newest),
+            releases=self._releases,
+            follows=self._release.get("follows") or "",
+            counts=change_counts(self._release),
             moves=moves,
             more_moves=more_moves,
-            changes=[self._changed(one) for one in changes.rows(rows)] if changes else [],
-            total=len(changes or ()),
-            note=self._note() if is_first else "",
+            changes=[(one, self._change_path(one)) for one in self._changes.rows(rows)],
+            total=len(self._changes),
             pager=pager,
         )
 
-    def _changed(self, change: Change) -> tuple[Change, str, str]:
-        """Returns a change, the name of its landmark, and the path of its page, if it has one."""
-        key = change["split"], change["landmark_id"]
-        category = change["category_after"] or change["category_before"]
-        row = self.landmarks.rows.get(key)
-        path = "" if row is None else self.path_of(row)
-        return change, words.landmark_title(category, *key), path
+    def _change_path(self, change: Change) -> str:
+        """Returns the path of the page of a changed landmark; empty: it is no longer there."""
+        row = self.landmarks.rows.get((change["split"], change["landmark_id"]))
+        return "" if row is None else self.path_of(row)
 
     def _cards(self, rows: Sequence[int], *, with_covers: bool = True) -> list[LandmarkCard]:
-        columns = ["category", "split", "landmark_id", "supercategory"]
-        told = self.landmarks.table.select(columns).take(pa.array(rows, pa.int64())).to_pylist()
+        told = self.landmarks.table.select(_CARD).take(pa.array(rows, pa.int64())).to_pylist()
         covers = self.images.covers(rows) if with_covers else [None] * len(rows)
         return [
-            LandmarkCard(
-                path=self.path_of(row),
-                title=words.landmark_title(one["category"], one["split"], one["landmark_id"]),
-                space=one["split"],
-                landmark_id=one["landmark_id"],
-                class_label=one["supercategory"],
-                images=int(self.landmarks.images[row]),
-                cover=cover,
-            )
+            LandmarkCard(one, self.path_of(row), int(self.landmarks.images[row]), cover)
             for row, one, cover in zip(rows, told, covers, strict=True)
         ]
 
@@ -333,36 +312,24 @@ class BrowsePages:
     @functools.cached_property
     def _index(self) -> SearchIndex:
         landmarks, groups = self.landmarks, self.landmarks.groups
-        names = ("category", "supercategory", "qid", "class_qid")
-        columns = (landmarks.table[name].to_pylist() for name in names)
-        told = list(zip(*columns, strict=True))
+        told = landmarks.table.select([*_CARD, "qid", "class_qid"]).to_pylist()
         entries = []
         for row in np.argsort(-landmarks.images, kind="stable").tolist():
-            (space, number), (category, class_label, *qids) = landmarks.keys[row], told[row]
-            title = words.landmark_title(category, space, number)
-            numbers = " ".join(filter(None, (str(number), *qids)))
-            place, images = int(landmarks.group_of[row]), int(landmarks.images[row])
-            entries.append(
-                (self.path_of(row), place, images, space, title, class_label or "", numbers)
-            )
+            one, place = told[row], int(landmarks.group_of[row])
+            numbers = filter(None, (str(one["landmark_id"]), one["qid"], one["class_qid"]))
+            found = words.landmark_title(one), one["supercategory"] or "", " ".join(numbers)
+            images = int(landmarks.images[row])
+            entries.append((self.path_of(row), place, images, one["split"], *found))
         labels = [(f"labels/{one.slug}/{HOME}", one.title, one.side, one.size) for one in groups]
         return SearchIndex(labels, entries)
 
-    def _read_changes(self) -> LabelChanges | None:
-        if not self.folder.has(LABEL_CHANGES):
-            return None
+    def _read_changes(self) -> LabelChanges:
         try:
-            return LabelChanges(self.folder.read(LABEL_CHANGES, CHANGE_COLUMNS))
+            if self.folder.has(LABEL_CHANGES):
+                return LabelChanges(self.folder.read(LABEL_CHANGES, CHANGE_COLUMNS))
         except HgldError as error:
             logger.warning("browse: no changes are shown: %s", error)
-            return None
-
-    def _note(self) -> str:
-        path = self.folder.folder / _NOTE
-        if not path.is_file():
-            return ""
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST_NOTE)
+        return LabelChanges(LABEL_CHANGES.schema.empty_table().select(CHANGE_COLUMNS))
 
     def _page(self, template: str, path: str, **context: object) -> str:
         shared = {
@@ -370,7 +337,7 @@ class BrowsePages:
             "up": "../" * path.count("/"),
             "card": self._card,
             "version": self.version,
-            "date": (self._releases[0]["date"] or "") if self._releases else "",
+            "date": self._release.get("date") or "",
             "landmark_count": len(self.landmarks),
             "image_count": int(self.landmarks.images.sum()),
             "has_pictures": self.images.has_pictures,

@@ -68,7 +68,7 @@ class SearchIndex:
     def text(self, path: str) -> str | None:
         """Returns the content of a file; None: there is none of that path."""
         if path == _INDEX:
-            return _call("index", sorted(one.key for one in self._parts.values()), self._labels)
+            return _call("", sorted(one.key for one in self._parts.values()), self._labels)
         part = self._parts.get(path)
         if part is None:
             return None

@@ -74,22 +74,16 @@ def write_site(root: Path, out: Path, config: SiteConfig) -> SiteReport:
             _write(folder, f"static/{name}", path.read_bytes())
         with progress("browse: pages", len(list(pages))) as advance:
             for page in pages:
-                _write(folder, page, (pages.text(page) or "").encode(errors="replace"))
+                _write(folder, page, (pages.text(page) or "").encode())
                 advance(1)
         for file in pages.files if config.downloads else ():
             copy = folder / "files" / file.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, copy)
+        told = {"made_by": _MADE_BY, "version": pages.version}
+        _write(folder, SITE_MARKER, json.dumps(told).encode() + b"\n")
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-        told = {"made_by": _MADE_BY, "version": pages.version, "files": len(sizes) + 1}
-        marker = json.dumps(told, indent=2).encode() + b"\n"
-        _write(folder, SITE_MARKER, marker)
-    return SiteReport(
-        files=len(sizes) + 1,
-        bytes=sum(sizes) + len(marker),
-        landmarks=len(pages.landmarks),
-        pictures=pictures,
-    )
+    return SiteReport(len(sizes), sum(sizes), len(pages.landmarks), pictures)
 
 
 def _write_pictures(pages: BrowsePages, folder: Path) -> int:

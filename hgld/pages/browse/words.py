@@ -1,5 +1,7 @@
 """Texts of the pages: codes of the tables in words, names, numbers and safe addresses."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from hgld.pages.serving.wikimedia import landmark_name
@@ -32,13 +34,6 @@ _RULES = {
     "no_vote": "",
     "filled": "",
 }
-_COUNTS = {
-    "moved": "moved between data, filled, excluded and bad",
-    "label_added": "got a label",
-    "label_removed": "lost their label",
-    "label_changed": "have another label",
-    "labels_gone": "removed with a label",
-}
 
 
 def reason_words(reason: str) -> str:
@@ -61,13 +56,8 @@ def rule_words(rule: str) -> str:
     return _RULES.get(rule, spaced(rule))
 
 
-def count_words(name: str) -> str:
-    """Returns what a count of releases.json counts."""
-    return _COUNTS.get(name, spaced(name))
-
-
 def spaced(code: str) -> str:
-    """Returns a code that has no text of its own, readable."""
+    """Returns a code that has no text of its own in a readable form."""
     return code.replace("_", " ")
 
 
@@ -81,16 +71,22 @@ def causes(why: str) -> str:
     return spaced(", ".join(why.split()))
 
 
-def landmark_title(category: str | None, space: str, landmark_id: int) -> str:
+def landmark_title(row: Mapping[str, Any]) -> str:
     """Returns the name of a landmark: its Commons category, or its number.
 
+    Args:
+        row: `category`, `split` and `landmark_id` of any table.
+
     Example:
-        >>> landmark_title("http://commons.wikimedia.org/wiki/Category:Lac_d%27Annecy", "train", 7)
-        "Lac d'Annecy"
-        >>> landmark_title(None, "train", 7)
+        >>> row = {"category": None, "split": "train", "landmark_id": 7}
+        >>> landmark_title(row)
         'train landmark 7'
+        >>> url = "http://commons.wikimedia.org/wiki/Category:Lac_d%27Annecy"
+        >>> landmark_title(row | {"category": url})
+        "Lac d'Annecy"
     """
-    return (landmark_name(category) if category else "") or f"{space} landmark {landmark_id}"
+    name = landmark_name(row["category"]) if row["category"] else ""
+    return name or f"{row['split']} landmark {row['landmark_id']}"
 
 
 def thousands(number: int) -> str:

@@ -30,19 +30,9 @@ def test_headings_of_every_page_are_in_order(finished: Workspace, own_pages: int
 
 def test_a_landmark_begins_with_its_label_and_why(pages: BrowsePages) -> None:
     text = html(pages, "landmarks/train/1.html")
-    places = [
-        text.index(word)
-        for word in (
-            "</h1>",
-            "human-made</p>",
-            "Its class <b>parish church",
-            "Most of its classes",
-            "museum</a>",
-            "Images</h2>",
-            "Revision 11",
-            "landmarks/train/2.html",
-        )
-    ]
+    label = ("</h1>", "human-made</p>", "<b>parish church</b> was assigned", "Most of its classes")
+    below = ("museum</a>", "Images</h2>", "Revision 11", "landmarks/train/2.html")
+    places = [text.index(part) for part in (*label, *below)]
     assert places == sorted(places)
 
 
@@ -55,22 +45,17 @@ def test_a_landmark_without_a_label_says_why(pages: BrowsePages, number: int, wo
     assert "Similar landmarks" not in text
 
 
-def test_changes_are_counted_and_listed_in_pages(
+def test_changes_are_counted_and_listed(
     finished: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = html(BrowsePages(finished.root), "changes/index.html")
-    for word in (
-        "ocean area ",
-        "decision, reviewer, label",
-        "landmarks/index/1.html",
-        "1.0.0",
-        "# H-GLDv2 labels 2.0.0",
-    ):
-        assert word in text
-    before = finished.root.parent / "build-before"
-    assert "first release" in html(BrowsePages(before), "changes/index.html")
+    for part in ("decision, reviewer, label", "landmarks/index/1.html", "1.0.0"):
+        assert part in text
+    first = html(BrowsePages(finished.root.parent / "build-before"), "changes/index.html")
+    assert "first release" in first
     monkeypatch.setattr(module, "MOST_CHANGES", 0)
-    assert "ocean area " in html(BrowsePages(finished.root), "changes/index.html")  # as a move
+    text = html(BrowsePages(finished.root), "changes/index.html")
+    assert text.count("ocean area ") == 1  # in the table of moves
 
 
 def test_lost_or_damaged_changes_cost_only_the_changes(build: Workspace) -> None:

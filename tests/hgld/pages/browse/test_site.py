@@ -46,14 +46,10 @@ def test_every_link_leads_to_a_file_of_the_site_and_pages_refuse_what_is_not_of_
     assert len(list(site.glob("landmarks/**/[0-9]*.html"))) == 7
     assert broken_links(site) == []
     assert tree(site / "files") == tree(finished.path("annotations"))
+    policy = "Policy\" content=\"default-src 'none'; script-src 'self'; style-src 'self'; img-src"
     for path in site.rglob("*.html"):
-        (policy,) = [
-            tag["content"]
-            for name, tag in PageReader(path.read_text("utf-8")).tags
-            if name == "meta" and tag.get("http-equiv") == "Content-Security-Policy"
-        ]
-        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
-        assert "unsafe" not in policy
+        text = path.read_text("utf-8")
+        assert (policy in text, "unsafe" in text) == (True, False)
 
 
 def test_the_same_build_gives_the_same_bytes_and_tells_what_lies_there(
@@ -75,7 +71,7 @@ def test_pictures_are_bounded_and_files_left_out_where_that_is_asked_for(
     home = (tmp_path / "site/index.html").read_text("utf-8")
     assert home.count("<img ") == 3  # every label has its first one first
     assert not (tmp_path / "site/files").exists()
-    assert "<a download" not in (tmp_path / "site/downloads.html").read_text("utf-8")
+    assert " download>" not in (tmp_path / "site/downloads.html").read_text("utf-8")
     assert broken_links(tmp_path / "site") == []
 
 

@@ -1,117 +1,101 @@
-// Searches the index: small files that each have the landmarks of one beginning of a word. They are loaded as
-// scripts which call searchPart, because a page that was opened as a file may not fetch anything.
+// Shows what the query of the address finds. The index is small files that each have the landmarks of one beginning of a
+// word; they are loaded as scripts which call searchPart, because a page that was opened as a file may not fetch anything.
 (() => {
   const SHOWN = 60;
-  const WAIT_MS = 150;
-  const found = /** @type {HTMLElement} */ (document.getElementById("found"));
-  const field = /** @type {HTMLInputElement} */ (document.getElementById("q"));
-  /** @type {Map<string, Promise<any>>} */
-  const parts = new Map();
-  /** @type {Map<string, (content: any) => void>} */
-  const waiting = new Map();
-  const index = new Promise((done) => waiting.set("index", done));
-  let asked = 0;
+  const found = document.getElementById("found");
+  const parts = new Map(); // beginning of a word to the promise of its landmarks
+  const arrivals = new Map(); // and to what keeps that promise
+  window.searchPart = (key, ...content) => arrivals.get(key)(content);
 
-  window.searchPart = (/** @type {string} */ key, /** @type {any[]} */ ...content) => waiting.get(key)?.(content);
+  const number = (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
+  const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss");
+  const wordsOf = (text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];
+  const hex = (text) => [...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const nameOf = (key) => (/^[a-z0-9]+$/.test(key) ? `w-${key}` : `x-${hex(key)}`);
 
-  const count = (/** @type {number} */ n, noun = "") => `${n.toLocaleString("en").replaceAll(",", "\u202f")}${noun && ` ${noun}${n === 1 ? "" : "s"}`}`;
-  const fold = (/** @type {string} */ text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss");
-  const wordsOf = (/** @type {string} */ text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];
-  const begins = (/** @type {string} */ text, /** @type {string} */ word) => wordsOf(text).some((one) => one.startsWith(word));
-  const hex = (/** @type {string} */ key) => [...new TextEncoder().encode(key)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const nameOf = (/** @type {string} */ key) => (/^[a-z0-9]+$/.test(key) ? `w-${key}` : `x-${hex(key)}`);
-
-  function load(/** @type {string} */ key) {
-    if (!parts.has(key)) parts.set(key, new Promise((done, fail) => {
-      const script = document.createElement("script");
-      waiting.set(key, done);
-      script.addEventListener("error", () => fail(new Error(script.src)));
-      script.src = `search/${nameOf(key)}.js`;
-      document.head.append(script);
-    }));
-    return /** @type {Promise<any>} */ (parts.get(key));
+  function load(key, name = nameOf(key)) {
+    const script = document.createElement("script");
+    script.src = `search/${name}.js`;
+    document.head.append(script);
+    return new Promise((keep, fail) => {
+      arrivals.set(key, keep);
+      script.addEventListener("error", () => fail(new Error(`${script.src} cannot be read`)));
+    });
   }
 
-  /** The landmarks with a word: how many its file counts, and those of them that it has. */
-  async function landmarksWith(/** @type {string} */ word, /** @type {Set<string>} */ keys) {
+  // The landmarks with a word: how many there are, and those with most images.
+  function landmarksWith(word, keys) {
     let key = "";
     for (const letter of word) {
-      if (!keys.has(key + letter)) break;
+      if (!keys.includes(key + letter)) break;
       key += letter;
     }
-    return key ? load(key) : [0, []];
+    if (!key) return [0, []];
+    if (!parts.has(key)) parts.set(key, load(key));
+    return parts.get(key);
   }
 
-  async function search(/** @type {string} */ query) {
-    const [keys, labels] = await index;
-    const words = wordsOf(query);
-    if (!words.length) return { labels: [], landmarks: [], isAll: true, all: labels };
-    const answers = await Promise.all(words.map((word) => landmarksWith(word, new Set(keys))));
-    const [total, rows] = answers.reduce((one, other) => (other[0] < one[0] ? other : one));
-    const hasAll = (/** @type {string} */ text) => words.every((word) => begins(text, word));
+  async function search(words) {
+    const [keys, labels] = await load("", "index");
+    const answers = await Promise.all(words.map((word) => landmarksWith(word, keys)));
+    const [total, rarest] = answers.reduce((one, other) => (other[0] < one[0] ? other : one));
+    const hasAll = (text) => words.every((word) => wordsOf(text).some((one) => one.startsWith(word)));
     const whole = words.join(" ");
-    const rank = (/** @type {any[]} */ [, , , , title]) => [wordsOf(title).join(" ")].map((name) => (name === whole ? 0 : name.startsWith(whole) ? 1 : 2))[0];
-    const landmarks = rows.filter((/** @type {any[]} */ row) => hasAll(row.slice(4).join(" ")));
-    landmarks.sort((/** @type {any[]} */ one, /** @type {any[]} */ other) => rank(one) - rank(other)); // stable: most images first
-    return { labels: labels.filter((/** @type {any[]} */ [, title]) => hasAll(title)), landmarks, isAll: total === rows.length, all: labels };
+    const rank = ({ title }) => {
+      const name = wordsOf(title).join(" ");
+      return name === whole ? 0 : name.startsWith(whole) ? 1 : 2;
+    };
+    const landmarks = rarest
+      .filter((row) => hasAll(row.slice(4).join(" ")))
+      .map(([path, place, images, space, title, kind, ids]) => ({ path, label: labels[place], images, space, title, kind, ids }))
+      .sort((one, other) => rank(one) - rank(other)); // stable: those with most images first
+    return { labels: labels.filter(([, title]) => hasAll(title)), landmarks, isAll: total === rarest.length };
   }
 
-  function element(/** @type {string} */ tag, /** @type {string} */ name, /** @type {(Node | string)[]} */ ...inside) {
+  function element(tag, name, ...inside) {
     const made = document.createElement(tag);
     made.className = name;
     made.append(...inside);
     return made;
   }
 
-  function link(/** @type {string} */ address, /** @type {string} */ name, /** @type {(Node | string)[]} */ ...inside) {
-    const made = /** @type {HTMLAnchorElement} */ (element("a", name, ...inside));
-    made.href = address;
+  function link(path, name, ...inside) {
+    const made = element("a", name, ...inside);
+    made.href = path;
     return made;
   }
 
-  const sign = (/** @type {string} */ side) => (side ? element("span", `sign sign-${side === "natural" ? "natural" : "human"}`, element("span", "vh", `${side}: `)) : "");
-  const label = (/** @type {any[]} */ [path, title, side, size]) => element("li", "", link(path, "", sign(side), title), " ", element("span", "muted", count(size, "landmark")));
+  const sign = (side) => side && element("span", `sign sign-${side === "natural" ? "natural" : "human"}`, element("span", "vh", `${side}: `));
 
-  function landmark(/** @type {any[]} */ [path, place, images, space, title, className, numbers], /** @type {any[]} */ labels) {
-    const [, name, side] = labels[place];
-    const counts = `${images ? `${count(images, "image")} · ` : ""}${space} ${numbers.split(" ", 1)[0]}`;
-    return element("li", "card landmark-card", link(path, "card-link", element("span", "card-title", title), element("span", "card-class", sign(side), name, className && ` · ${className}`), element("span", "card-counts", counts)));
+  function labelItem([path, title, side, size]) {
+    return element("li", "", link(path, "", sign(side), title), " ", element("span", "muted", count(size, "landmark")));
   }
 
-  function show(/** @type {string} */ query, /** @type {any} */ { labels, landmarks, isAll, all }) {
-    const shown = [];
-    if (labels.length) shown.push(element("h2", "", "Labels"), element("ul", "tags found-labels", ...labels.map(label)));
+  function landmarkItem({ path, label: [, label, side], images, space, title, kind, ids }) {
+    const lines = [
+      element("span", "card-title", title),
+      element("span", "card-class", sign(side), label, kind && ` · ${kind}`),
+      element("span", "card-counts", `${images ? `${count(images, "image")} · ` : ""}${space} ${ids.split(" ", 1)[0]}`),
+    ];
+    return element("li", "card landmark-card", link(path, "card-link", ...lines));
+  }
+
+  function show({ labels, landmarks, isAll }) {
+    if (labels.length) found.append(element("h2", "", "Labels"), element("ul", "tags found-labels", ...labels.map(labelItem)));
     if (landmarks.length) {
-      const total = `${count(landmarks.length)}${isAll ? "" : " or more"}`;
+      const total = `${number(landmarks.length)}${isAll ? "" : " or more"}`;
       const told = landmarks.length > SHOWN ? `${SHOWN} of ${total}; more words find fewer` : total;
-      shown.push(element("h2", "", "Landmarks ", element("small", "muted", told)), element("ul", "cards is-list", ...landmarks.slice(0, SHOWN).map((/** @type {any[]} */ row) => landmark(row, all))));
+      const cards = landmarks.slice(0, SHOWN).map(landmarkItem);
+      found.append(element("h2", "", "Landmarks ", element("small", "muted", told)), element("ul", "cards is-list", ...cards));
     }
-    if (!shown.length && query.trim()) shown.push(element("p", "empty", `Nothing has “${query}”. Try fewer letters, or `, link("index.html", "", "look through the hierarchy"), "."));
-    found.replaceChildren(...shown);
+    const home = link("index.html", "", "look through the hierarchy");
+    if (!labels.length && !landmarks.length) found.append(element("p", "empty", "Nothing has all of these words. Try fewer letters, or ", home, "."));
   }
 
-  async function run() {
-    const mine = ++asked;
-    const query = field.value.slice(0, 200);
-    history.replaceState(null, "", query ? `?${new URLSearchParams({ q: query })}` : location.pathname);
-    try {
-      const answer = await search(query);
-      if (mine === asked) show(query, answer);
-    } catch (error) {
-      found.replaceChildren(element("p", "empty", `The search index cannot be read (${error}). Reload the page.`));
-    }
-  }
-
-  let timer = 0;
-  field.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(run, WAIT_MS);
-  });
-  field.form?.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
-  });
-  field.value = new URLSearchParams(location.search).get("q") ?? "";
-  if (field.value) run();
-  field.focus({ preventScroll: true });
+  const query = new URLSearchParams(location.search).get("q") ?? "";
+  const words = wordsOf(query);
+  document.getElementById("q").value = query;
+  document.getElementById("q").focus({ preventScroll: true });
+  if (words.length) search(words).then(show, (error) => found.append(element("p", "empty", error.message)));
 })();

@@ -10,7 +10,7 @@ from hgld.pages.browse.folder import browsed_folder
 from hgld.pages.browse.pages import BrowsePages
 
 
-def test_a_build_its_annotations_and_a_release_are_found(
+def test_a_build_its_annotations_and_a_release_are_found_and_nothing_else(
     finished: Workspace, alone: Path, tmp_path: Path
 ) -> None:
     folder = finished.path("annotations")
@@ -22,9 +22,6 @@ def test_a_build_its_annotations_and_a_release_are_found(
     pulled = Path(shutil.copytree(alone, tmp_path / "pulled/annotations"))  # is no build
     for root in (alone, pulled, pulled.parent):
         assert browsed_folder(root).workspace is None
-
-
-def test_a_folder_without_a_data_set_is_refused_with_what_to_do(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match="--root"):
             browsed_folder(root)

@@ -1,8 +1,7 @@
-"""Small builds that are finished: released twice, with pictures, clusters and a log."""
+"""A small build that is finished: released twice, with pictures, clusters and a log."""
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,10 +12,12 @@ from hgld.review.log.history import Decision
 from hgld.tables import CLUSTER_PROPOSALS, CLUSTERS, PROPOSALS
 from tests.hgld.annotations import world
 from tests.hgld.annotations.release.worlds import kept, release
-from tests.hgld.annotations.world import CHURCH, DECISIONS, LABELS, LAKE, MUSEUM, OF_LANDMARKS
+from tests.hgld.annotations.world import CHURCH, LAKE, MUSEUM
 from tests.worlds.builders import class_rows, table_of, write_stage, write_taxonomy
 from tests.worlds.pages.pictures import write_pictures
 
+Scraped = Mapping[tuple[str, int], Sequence[tuple[str, str]]]
+"""Landmark to its classes and their labels."""
 PICTURED = {"train": ("a0", "a1"), "index": ("b0", "b1"), "test": ("c0",)}
 NOTE = "seen from the road"
 HOSTILE = (
@@ -36,50 +37,29 @@ def write_finished(root: Path) -> Workspace:
     workspace = Workspace(root)
     world.write_inputs(workspace)
     write_pictures(workspace, PICTURED)
-    _write_clusters(workspace)
-    decision = Decision(
-        decided_at="2025-02-03T04:05:06Z",
-        reviewer="ann",
-        class_qid=CHURCH,
-        class_label=LABELS[CHURCH],
-        action="assign",
-        hierarchical_label="church",
-        natural_or_human_made="human-made",
-        note=NOTE,
-    )
-    append_decisions(workspace, [decision])
-    _release_twice(workspace, LABELS, DECISIONS, "lake", ReleaseConfig())
+    _write_review(workspace)
+    _release_twice(workspace, world.SCRAPED, "lake", {})
     return workspace
 
 
 def write_hostile(root: Path) -> Workspace:
-    """Writes a finished build whose names are attacks, or very long; slugs are those of others."""
+    """Writes a finished build whose names are attacks, or very long."""
     workspace = Workspace(root)
     names = (HOSTILE[2], *HOSTILE[:2], *HOSTILE[3:], "lake", "\u00e9")  # 3, 1, 2, 4, 5 of train
-    landmarks = [
-        {**row, "category": f"http://commons.wikimedia.org/wiki/Category:{quote(name, safe='')}"}
-        for row, name in zip(world.LANDMARKS, names, strict=True)
-    ]
+    urls = (f"http://commons.wikimedia.org/wiki/Category:{quote(one, safe='')}" for one in names)
+    landmarks = [{**row, "category": url} for row, url in zip(world.LANDMARKS, urls, strict=True)]
     credit = {"author": HOSTILE[0], "title": HOSTILE[3], "license": "javascript:window.hacked=6"}
     credit["url"] = "javascript:window.hacked=7"
-    labels = {
-        qid: f"{label} {attack}"
-        for (qid, label), attack in zip(LABELS.items(), HOSTILE, strict=True)
+    made = [row | credit for row in world.ATTRIBUTIONS]
+    attacks = dict(zip(world.LABELS, HOSTILE, strict=True))
+    scraped = {
+        key: [(qid, f"{label} {attacks[qid]}") for qid, label in classes]
+        for key, classes in world.SCRAPED.items()
     }
-    world.write_inputs(
-        workspace,
-        landmarks=landmarks,
-        attributions=[row | credit for row in world.ATTRIBUTIONS],
-        scraped={key: [(qid, labels[qid]) for qid in qids] for key, qids in OF_LANDMARKS.items()},
-    )
+    world.write_inputs(workspace, landmarks=landmarks, attributions=made, scraped=scraped)
     write_pictures(workspace, {**PICTURED, "train": ("a0",)})
-    decisions = {
-        **DECISIONS,
-        LAKE: ("proposed", HOSTILE[3], "natural"),
-        MUSEUM: ("assigned", HOSTILE[1], "human-made"),
-    }
-    config = ReleaseConfig(description=HOSTILE[4], creators=(HOSTILE[0],))
-    _release_twice(workspace, labels, decisions, HOSTILE[4], config)
+    museum = {MUSEUM: ("assigned", HOSTILE[1], "human-made")}
+    _release_twice(workspace, scraped, HOSTILE[4], museum)
     return workspace
 
 
@@ -89,25 +69,22 @@ def released_alone(workspace: Workspace, folder: Path) -> Path:
 
 
 def _release_twice(
-    workspace: Workspace,
-    labels: Mapping[str, str],
-    decisions: Mapping[str, tuple[str, str, str]],
-    lake: str,
-    config: ReleaseConfig,
+    workspace: Workspace, scraped: Scraped, lake: str, decided: dict[str, tuple[str, str, str]]
 ) -> None:
-    """Releases a build before and after lakes are assigned to another label."""
-    classes = {key: [(qid, labels[qid]) for qid in qids] for key, qids in OF_LANDMARKS.items()}
-    write_taxonomy(workspace, class_rows(classes), decisions)
-    before = kept(release(workspace), f"{workspace.root.name}-before")
-    after = {**decisions, LAKE: ("assigned", lake, "natural")}
-    write_taxonomy(workspace, class_rows(classes), after)
-    release(workspace, replace(config, previous=before))
+    """Releases a build, then again with lakes assigned to another label."""
+    previous = None
+    for lakes in (world.DECISIONS[LAKE], ("assigned", lake, "natural")):
+        decisions = {**world.DECISIONS, **decided, LAKE: lakes}
+        write_taxonomy(workspace, class_rows(scraped), decisions)
+        config = ReleaseConfig(previous=previous, title=f"Labels {lake}", creators=(lake,))
+        previous = kept(release(workspace, config), f"{workspace.root.name}-{lakes[0]}")
 
 
-def _write_clusters(workspace: Workspace) -> None:
+def _write_review(workspace: Workspace) -> None:
+    """Writes a cluster of all classes, their proposals, and a decision with a note."""
     clusters: list[dict[str, object]] = [
         {"class_qid": qid, "class_label": label, "landmarks": 1, "cluster_id": 7, "similarity": 0.5}
-        for qid, label in LABELS.items()
+        for qid, label in world.LABELS.items()
     ]
     asks = {"proposed_action": "ask", "confidence": 0.5, "tier": "doubtful", "evidence": "a noun"}
     proposals = [{**row, **asks, "runner_up_confidence": 0.0} for row in clusters]
@@ -116,3 +93,14 @@ def _write_clusters(workspace: Workspace) -> None:
     write_stage(workspace, [(CLUSTERS, table_of(CLUSTERS, clusters))])
     tables = ((PROPOSALS, proposals), (CLUSTER_PROPOSALS, [cluster]))
     write_stage(workspace, [(one, table_of(one, rows)) for one, rows in tables])
+    church = Decision(
+        decided_at="2025-02-03T04:05:06Z",
+        reviewer="ann",
+        class_qid=CHURCH,
+        class_label="church building",
+        action="assign",
+        hierarchical_label="church",
+        natural_or_human_made="human-made",
+        note=NOTE,
+    )
+    append_decisions(workspace, [church])

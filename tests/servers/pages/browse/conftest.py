@@ -1,9 +1,8 @@
 """The pages of a small data set with hostile names, served and written."""
 
-import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,27 +11,20 @@ from tests.hgld.pages.browse.world import write_hostile
 from tests.servers.pages.serving import data_set_served, folder_served
 from tests.worlds.commands.once import made_once
 
-PAGES = {
-    "label": "/labels/church/index.html",
-    "landmark": "/landmarks/train/1.html",
-    "unlabelled": "/landmarks/train/4.html",
-    "search": "/search.html?q=c",
-    "found": "/search.html?q=zzzz",
-    "changes": "/changes/index.html",
-    "downloads": "/downloads.html",
-    "home": "/index.html",
-}
-LARGE = {"landmark": "/landmarks/church/index.html#train-1", "home": "/index.html"}
+PAGES = (
+    *("index.html", "labels/church/index.html", "changes/index.html", "downloads.html"),
+    *("landmarks/train/1.html", "landmarks/train/4.html", "search.html?q=c", "search.html?q=zzzz"),
+)
+LARGE = ("index.html", "landmarks/church/index.html#train-1")
 SETTLED = "() => !location.search || document.querySelector('#found :is(h2, .empty)')"
 """What was searched for is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """Where a data set is shown, and one page of each kind."""
 
     url: str
-    pages: dict[str, str]
+    pages: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +48,11 @@ def shown(hostile: Path, request: pytest.FixtureRequest) -> Iterator[Shown]:
 
     On the large site landmarks share pages, and the index has many parts.
     """
-    with contextlib.ExitStack() as stack:
-        if request.param == "server":
-            yield Shown(stack.enter_context(data_set_served(hostile / "build")), PAGES)
-        elif request.param == "files":
-            yield Shown((hostile / "site").as_uri(), PAGES)
-        else:
-            yield Shown(stack.enter_context(folder_served(hostile / "large")), LARGE)
+    if request.param == "files":
+        yield Shown((hostile / "site").as_uri(), PAGES)
+    elif request.param == "server":
+        with data_set_served(hostile / "build") as url:
+            yield Shown(url, PAGES)
+    else:
+        with folder_served(hostile / "large") as url:
+            yield Shown(url, LARGE)

@@ -15,8 +15,8 @@ def test_names_that_are_scripts_are_text_wherever_they_stand(shown: Shown, opene
     page = opener("about:blank")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     seen = 0
-    for path in shown.pages.values():
-        page.goto(shown.url + path)
+    for path in shown.pages:
+        page.goto(f"{shown.url}/{path}")
         page.wait_for_function(SETTLED)
         assert page.evaluate(_IS_SAFE) == [0, [], 0], path
         seen += page.inner_text("main").count("window.hacked")
@@ -27,7 +27,7 @@ def test_names_that_are_scripts_are_text_wherever_they_stand(shown: Shown, opene
 def test_the_hierarchy_leads_to_a_label_and_its_reason_without_scripts(
     shown: Shown, opener: Opener
 ) -> None:
-    page = opener(shown.url + shown.pages["home"], java_script_enabled=False)
+    page = opener(f"{shown.url}/index.html", java_script_enabled=False)
     page.click("a.card-link:has-text('church')")
     page.click("a.card-link:has-text('<img')")
     page.locator("#train-1 .verdict-label:has-text('church, human-made')").wait_for()
@@ -58,7 +58,7 @@ def test_the_search_finds_the_same_from_a_server_and_from_files(
 ) -> None:
     page = opener("about:blank")
     for query, (landmarks, labels) in QUERIES.items():
-        page.goto(shown.url + shown.pages["home"])
+        page.goto(f"{shown.url}/index.html")
         page.fill("#q", query)
         with page.expect_navigation():
             page.press("#q", "Enter")

@@ -148,7 +148,8 @@ def read_landmarks(folder: BrowsedFolder) -> BrowsedLandmarks:
     total = np.sum(list(counts.values()), axis=0)
     ids, is_index = table["landmark_id"].to_numpy(), pc.equal(table["split"], "index").to_numpy()
     order = np.lexsort((ids, is_index, -total, group_of))
-    place = np.empty(len(order) + 1, np.int64)  # of each row in that order; the last stands for -1
+    # The place of each row in that order; one more for -1, which is an image without a landmark.
+    place = np.empty(len(order) + 1, np.int64)
     place[order], place[-1] = np.arange(len(order)), -1
     owner = place[np.concatenate(list(owners.values()))]
     by_landmark = np.argsort(owner, kind="stable")

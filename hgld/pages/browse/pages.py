@@ -143,9 +143,7 @@ class BrowsePages:
         is_large = own_pages is not None and len(self.landmarks) > own_pages
         self._per_page, self._has_downloads = TOGETHER if is_large else 1, has_downloads
         workspace = self.folder.workspace
-        self._thumbnails = (
-            None if workspace is None else Thumbnails(self._picture_file, workspace.root)
-        )
+        self._thumbnails = None if workspace is None else Thumbnails(self._file, workspace.root)
         self._evidence = Evidence(workspace)
         self._releases, self._card = self.folder.releases(), self.folder.card()
         self._release: Release = self._releases[0] if self._releases else {}
@@ -241,7 +239,7 @@ class BrowsePages:
                     make = functools.partial(self._landmark_list, group, rows, pager)
                     yield self.path_of(rows[0]).partition("#")[0], make
 
-    def _picture_file(self, number: str) -> PictureFile | None:
+    def _file(self, number: str) -> PictureFile | None:
         return self.images.file(int(number))
 
     def _home(self, path: str) -> str:

@@ -45,7 +45,8 @@ def write_finished(root: Path) -> Workspace:
 def write_hostile(root: Path) -> Workspace:
     """Writes a finished build whose names are attacks, or very long."""
     workspace = Workspace(root)
-    names = (HOSTILE[2], *HOSTILE[:2], *HOSTILE[3:], "lake", "\u00e9")  # 3, 1, 2, 4, 5 of train
+    of_train = (HOSTILE[2], *HOSTILE[:2], *HOSTILE[3:])  # landmarks 3, 1, 2, 4 and 5
+    names = (*of_train, "lake", "\u00e9\u03c2 \u0939\u093f\u0928")
     urls = (f"http://commons.wikimedia.org/wiki/Category:{quote(one, safe='')}" for one in names)
     landmarks = [{**row, "category": url} for row, url in zip(world.LANDMARKS, urls, strict=True)]
     credit = {"author": HOSTILE[0], "title": HOSTILE[3], "license": "javascript:window.hacked=6"}

@@ -9,7 +9,7 @@
 
   const number = (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
   const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
-  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss");
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
   const wordsOf = (text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];
   const hex = (text) => [...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const nameOf = (key) => (/^[a-z0-9]+$/.test(key) ? `w-${key}` : `x-${hex(key)}`);

@@ -95,12 +95,11 @@ class BrowsedFolder:
             found = None
         if not isinstance(found, dict):
             return ReleaseCard()
-        names = {"title": "name", "license": "license", "citation": "citeAs"}
-        names["description"] = "description"
+        names = {"title": "name", "description": "description"}
+        names |= {"license": "license", "citation": "citeAs"}
         texts = {field: found.get(name) for field, name in names.items()}
-        return ReleaseCard(
-            **{field: one.strip() for field, one in texts.items() if isinstance(one, str) and one}
-        )
+        shown = {field: one.strip() for field, one in texts.items() if isinstance(one, str)}
+        return ReleaseCard(**{field: one for field, one in shown.items() if one})
 
     def files(self) -> list[ReleaseFile]:
         """Returns the files of the release by name, without hidden ones and links out of it."""

@@ -50,8 +50,7 @@ _COVER_TRIES = 20  # landmarks of a label, to find one with a picture
 _HERE = Path(__file__).resolve().parent
 _SHARED = _HERE.parent / "review/static"
 ASSETS = {
-    **{f"css/{name}.css": _SHARED / f"css/{name}.css" for name in ("tokens", "base")},
-    **{name: _SHARED / name for name in ("icon.svg", "js/theme.js")},
+    **{name: _SHARED / name for name in ("icon.svg", "css/tokens.css", "css/base.css")},
     **{name: _HERE / "static" / name for name in ("css/browse.css", "js/search.js")},
 }
 """The style sheets and scripts of the pages by their names in `static/`."""

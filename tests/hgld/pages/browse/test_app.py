@@ -58,8 +58,7 @@ def test_what_there_is_not_has_a_way_back_and_nothing_can_be_written(served: Ask
         assert "fingerprint" not in answer.text
         assert "root:" not in answer.text
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        for path in ("/", "/landmarks/train/1.html", "/files/releases.json"):
-            assert served(path, method).status in {403, 405}
+        assert served("/files/releases.json", method).status in {403, 405}
 
 
 def test_nobody_is_let_in_by_a_foreign_name_or_without_the_secret(

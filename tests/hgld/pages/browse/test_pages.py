@@ -5,7 +5,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse import pages as module
+from hgld.pages.browse.changes import CHANGE_COLUMNS, LabelChanges
 from hgld.pages.browse.pages import BrowsePages
+from hgld.tables import LABEL_CHANGES
+from tests.worlds.builders import table_of
 
 
 def html(pages: BrowsePages, path: str) -> str:
@@ -46,11 +49,19 @@ def test_changes_are_counted_and_listed(
     text = html(BrowsePages(finished.root), "changes/index.html")
     for part in ("decision, reviewer, label", "landmarks/index/1.html", "1.0.0"):
         assert part in text
-    first = html(BrowsePages(finished.root.parent / "build-proposed"), "changes/index.html")
-    assert "first release" in first
+    before = BrowsePages(finished.root.parent / "build-proposed")
+    assert "first release" in html(before, "changes/index.html")
     monkeypatch.setattr(module, "MOST_CHANGES", 0)
     text = html(BrowsePages(finished.root), "changes/index.html")
     assert text.count("ocean area ") == 1  # in the table of moves
+
+
+def test_changes_of_labels_come_first() -> None:
+    whys = enumerate(("category", "class label", "evidence"))
+    rows = [{"kind": "landmark", "split": "train", "landmark_id": n, "why": why} for n, why in whys]
+    changes = LabelChanges(table_of(LABEL_CHANGES, rows).select(CHANGE_COLUMNS))
+    assert [one["landmark_id"] for one in changes.rows(range(3))] == [1, 0, 2]
+    assert changes.of(("train", 2)) == changes.rows(range(2, 3))[0]
 
 
 def test_lost_or_damaged_changes_cost_only_the_changes(build: Workspace) -> None:

@@ -40,4 +40,3 @@ def test_a_beginning_that_very_many_have_leads_to_longer_ones(
     assert parts["abbeys"] == parts["abc"] == (1, ["abbeys abc"])
     assert parts["\u00e6"] == (1, ["abbey \u00e6on"])
     assert not parts.keys() & {"abbeysx", "bx", "abcd"}
-    assert index.text("search/w-zz.js") is None

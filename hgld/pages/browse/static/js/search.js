@@ -82,6 +82,7 @@
   }
 
   function show({ labels, landmarks, isAll }) {
+    found.replaceChildren();
     if (labels.length) found.append(element("h2", "", "Labels"), element("ul", "tags found-labels", ...labels.map(labelItem)));
     if (landmarks.length) {
       const total = `${number(landmarks.length)}${isAll ? "" : " or more"}`;
@@ -97,5 +98,7 @@
   const words = wordsOf(query);
   document.getElementById("q").value = query;
   document.getElementById("q").focus({ preventScroll: true });
-  if (words.length) search(words).then(show, (error) => found.append(element("p", "empty", error.message)));
+  if (!words.length) return;
+  found.textContent = "Searching …"; // a server reads all names at the first search
+  search(words).then(show, (error) => found.replaceChildren(element("p", "empty", error.message)));
 })();

@@ -17,7 +17,7 @@ from hgld.pages.serving.finding import fold_text
 MOST_OF_PART = 1_000
 INDEX_FOLDER = "search"
 _INDEX = f"{INDEX_FOLDER}/index.js"
-_LONGEST_KEY = 12
+_LONGEST_KEY = 12  # letters, up to eight in the name of a file for each
 _WORD = re.compile(r"[^\W_]+")
 
 Postings = dict[str, list[int]]

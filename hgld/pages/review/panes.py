@@ -113,11 +113,12 @@ class Panes:
         return rows[np.lexsort((-board.classes.landmarks[rows], rank[rows]))]
 
     def opened(self, group: str, listed: Sequence[GroupRow]) -> str:
-        """Returns the group to show: the one asked for, or the first of the list that is open."""
+        """Returns the group to show: the one asked for, all that match, or the first open one."""
         if any(row.group == group for row in listed):
             return group
-        real = [row for row in listed if row.group != EVERYTHING]
-        return next((row.group for row in real if row.open), real[0].group if real else "")
+        if listed and listed[0].group == EVERYTHING:
+            return EVERYTHING
+        return next((row.group for row in listed if row.open), listed[0].group if listed else "")
 
     def view(self, place: Place, listed: Sequence[GroupRow], members: Rows) -> GroupView:
         """Returns the open group.

@@ -35,7 +35,7 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
     assert set(read_decisions(served.session.workspace)) == set(qids)
     assert served.session.events[-1].reviewer == "ann"
     # Where no group is asked for, the first open one that matches is shown.
-    for path, group in {"": "c1", "g=c0": "c0", "g=c0&q=mountain": "c1", "q=zz+zz": ""}.items():
+    for path, group in {"": "c1", "g=c0": "c0", "g=c0&q=mountain": "*", "q=zz+zz": ""}.items():
         assert shown(served.get(f"/?{path}").text, "open") == group, path
 
 

@@ -75,12 +75,21 @@ export function load(place, { pushes = false, isQuiet = false } = {}) {
     if (isQuiet && (asked !== number || busy() || document.querySelector("dialog[open]"))) return false;
     if (status !== 200) return isQuiet ? false : (tell(status, html), false);
     const before = desk().dataset.open;
+    const said = document.getElementById("said");
+    const kept = { html: said.innerHTML, name: said.className, told: desk().dataset.told };
     await show(html);
+    if (isQuiet) keepSaid(kept);
     if (before !== desk().dataset.open) document.getElementById("rows")?.scrollTo(0, 0);
     if (pushes) history.pushState(null, "", path);
     return true;
   };
   return isQuiet ? (busy() ? Promise.resolve(false) : get(asked)) : alone(() => get(asked));
+}
+
+/** What others did, or new proposals, say nothing of what this person did last: that stays. */
+function keepSaid({ html, name, told }) {
+  const said = document.getElementById("said");
+  [said.innerHTML, said.className, desk().dataset.told] = [html, name, told];
 }
 
 /**

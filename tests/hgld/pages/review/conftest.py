@@ -35,15 +35,9 @@ def opener() -> Iterator[Opener]:
     """What opens sessions that are closed at the end of the test."""
     opened = []
 
-    def opens(
-        workspace: Workspace, *, read_only: bool = False, scores_apart: bool = False
-    ) -> ReviewSession:
-        session = ReviewSession(
-            workspace,
-            read_only=read_only,
-            propose=small_settings(workspace),
-            scores_apart=scores_apart,
-        )
+    def opens(workspace: Workspace, *, read_only: bool = False) -> ReviewSession:
+        settings = small_settings(workspace)
+        session = ReviewSession(workspace, read_only=read_only, propose=settings)
         opened.append(session)
         assert session.settle()
         return session

@@ -14,7 +14,7 @@ from hgld.pages.review.requests import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
 from hgld.pages.review.rendering import PageSettings
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import GroupView, Said, Show, Workbench
+from hgld.pages.review.views import Desk, GroupView, Outcome
 from hgld.pages.serving.security import Guard
 from hgld.pages.serving.templates import page_environment
 from hgld.review.log.decisions import read_decisions
@@ -99,11 +99,12 @@ def look(
     reviewer: str = "",
     group: str = "",
     query: str = "",
-    show: Show = "all",
+    facets: Sequence[str] = (),
     rows: int = 200,
-) -> Workbench:
+) -> Desk:
     """Returns what the page shows."""
-    return session.bench_at(reviewer, Place(group=group, query=query, show=show, rows=rows))
+    place = Place(group=group, query=query, facets=tuple(facets), rows=rows)
+    return session.desk(reviewer, place)
 
 
 def view_of(session: ReviewSession, group: str) -> GroupView:
@@ -113,16 +114,19 @@ def view_of(session: ReviewSession, group: str) -> GroupView:
     return view
 
 
-def asked(action: str, *qids: str, **fields: str) -> ActRequest:
+def asked(action: str, *qids: str, **fields: str | Sequence[str]) -> ActRequest:
     """Returns a request as a form makes it."""
-    return act_request_of([("action", action), *(("qid", qid) for qid in qids), *fields.items()])
+    named = [("action", action), *(("qid", qid) for qid in qids)]
+    for name, value in fields.items():
+        named += [(name, one) for one in ([value] if isinstance(value, str) else value)]
+    return act_request_of(named)
 
 
-def done(session: ReviewSession, reviewer: str, action: str, *qids: str, **fields: str) -> Said:
+def done(session: ReviewSession, reviewer: str, action: str, *qids: str, **fields: str) -> Outcome:
     """Does something that meets no conflict."""
-    said = session.act(reviewer, asked(action, *qids, **fields))
-    assert isinstance(said, Said)
-    return said
+    outcome = session.act(reviewer, asked(action, *qids, **fields))
+    assert isinstance(outcome, Outcome)
+    return outcome
 
 
 def state(session: ReviewSession) -> dict[str, tuple[str, str | None, str]]:
@@ -134,7 +138,7 @@ def state(session: ReviewSession) -> dict[str, tuple[str, str | None, str]]:
             row.group,
         )
         for row in look(session, "nobody").groups
-        for member in view_of(session, row.group).members
+        for member in view_of(session, row.group).rows
     }
 
 

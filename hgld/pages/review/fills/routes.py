@@ -1,19 +1,39 @@
-"""The addresses of the guesses."""
+"""The addresses of the guesses, and what they read from a form."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Annotated, get_args
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
-from hgld.pages.review.fills.asking import FillsPlace, fills_place_of, guess_request_of
-from hgld.pages.review.fills.desk import FillsDesk, GuessAnswer
-from hgld.pages.review.rendering import PageSettings, Rendering, fields_of, reviewer_of
+from hgld.pages.review.fills.desk import (
+    FillsDesk,
+    FillsPlace,
+    FillsView,
+    GuessState,
+    RulingEffect,
+    RulingRequest,
+)
+from hgld.pages.review.rendering import (
+    PageSettings,
+    Rendering,
+    asked_number,
+    fields_of,
+    reviewer_of,
+)
+from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Outcome
+from hgld.pages.review.views import Conflict
 
-_Fields = list[tuple[str, str]]
-_Write = Callable[[str, _Fields], Response]
+_STATES: tuple[GuessState, ...] = get_args(GuessState)
+_EFFECTS: tuple[RulingEffect, ...] = get_args(RulingEffect)
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    return await fields_of(request)
+
+
+Form = Annotated[list[tuple[str, str]], Depends(_form)]
 
 
 def fills_router(session: ReviewSession, settings: PageSettings, rendering: Rendering) -> APIRouter:
@@ -24,54 +44,58 @@ def fills_router(session: ReviewSession, settings: PageSettings, rendering: Rend
         settings: how it is served.
         rendering: writes templates.
     """
-    answers = _FillsAnswers(FillsDesk(session), rendering)
-    router = APIRouter(prefix="/fills")
-    router.add_api_route("", answers.look, methods=["GET"], response_model=None)
-    writes: dict[str, _Write] = {
-        "/decide": answers.decide,
-        "/undo": answers.undo,
-        "/redo": answers.redo,
-    }
-    for path, write in writes.items():
-        answer = _written(write, settings.reviewer)
-        router.add_api_route(path, answer, methods=["POST"], response_model=None)
+    desk, router = FillsDesk(session), APIRouter(prefix="/fills")
+
+    def who(request: Request) -> str:
+        return reviewer_of(request, settings.reviewer)
+
+    def page(request: Request, fills: FillsView) -> Response:
+        return rendering.page("fills/view.html", fills=fills, reviewer=who(request))
+
+    @router.get("", response_model=None)
+    def look(request: Request) -> Response:
+        return page(request, desk.look(_place_of(request.query_params)))
+
+    @router.post("/decide", response_model=None)
+    def decide(request: Request, form: Form) -> Response:
+        done = desk.decide(who(request), _ruling_of(form))
+        if isinstance(done, Conflict):
+            return rendering.page("conflict.html", 409, conflict=done)
+        return page(request, done)
+
+    @router.post("/undo", response_model=None)
+    def undo(request: Request, form: Form) -> Response:
+        return page(request, desk.look_after(session.undo(who(request)), _place_of(dict(form))))
+
+    @router.post("/redo", response_model=None)
+    def redo(request: Request, form: Form) -> Response:
+        return page(request, desk.look_after(session.redo(who(request)), _place_of(dict(form))))
+
     return router
 
 
-def _written(write: _Write, default: str) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(write, reviewer_of(request, default), fields)
-
-    return answer
+def _place_of(fields: Mapping[str, str]) -> FillsPlace:
+    asked = fields.get("show")
+    show: GuessState = next((one for one in _STATES if one == asked), "open")
+    return FillsPlace(fields.get("name", ""), fields.get("group", ""), show)
 
 
-class _FillsAnswers:
-    """What each address answers: the view, as it is then."""
+def _ruling_of(form: list[tuple[str, str]]) -> RulingRequest:
+    """Reads a ruling.
 
-    def __init__(self, desk: FillsDesk, rendering: Rendering) -> None:
-        self._desk, self._rendering = desk, rendering
-
-    def look(self, request: Request) -> Response:
-        """The guesses of a group."""
-        return self._view(fills_place_of(request.query_params))
-
-    def decide(self, reviewer: str, fields: _Fields) -> Response:
-        """Accepts or refuses guesses."""
-        done = self._desk.decide(reviewer, guess_request_of(fields))
-        if isinstance(done, GuessAnswer):
-            return self._view(done.place, done.said)
-        return self._rendering.page("conflict.html", 409, rows=done)
-
-    def undo(self, reviewer: str, fields: _Fields) -> Response:
-        """Takes back the last thing of a reviewer."""
-        done = self._desk.undo(reviewer, fills_place_of(dict(fields)))
-        return self._view(done.place, done.said)
-
-    def redo(self, reviewer: str, fields: _Fields) -> Response:
-        """Does it again."""
-        done = self._desk.redo(reviewer, fills_place_of(dict(fields)))
-        return self._view(done.place, done.said)
-
-    def _view(self, place: FillsPlace, said: Outcome | None = None) -> Response:
-        return self._rendering.page("fills/view.html", fills=self._desk.look(place, said))
+    Raises:
+        RefusedError: it is neither to accept nor to refuse.
+    """
+    fields = dict(form)
+    prefer = fields.get("prefer")
+    effect = next((one for one in _EFFECTS if one == fields.get("effect")), None)
+    if effect is None:
+        raise RefusedError("effect must be fill or refuse; reload the page")
+    return RulingRequest(
+        effect=effect,
+        place=_place_of(fields),
+        categories=frozenset(value for name, value in form if name == "category"),
+        # Who prefers their own knows what the conflict has told.
+        seen=asked_number(fields, "told" if prefer == "mine" else "seen"),
+        keeps_theirs=prefer == "theirs",
+    )

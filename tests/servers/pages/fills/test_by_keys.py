@@ -1,107 +1,109 @@
 """Guesses accepted and refused by a person at a keyboard, who sees what is on the screen."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
-from tests.servers.pages.conftest import Seats
+from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
-from tests.worlds.review.desk import Desk
 from tests.worlds.review.guesses import GUESSES
+from tests.worlds.watch import Watch
 
-_SEEN = """() => {
-  const fills = document.getElementById("fills");
-  const rows = [...fills.querySelectorAll(".member")];
-  const named = (row) => row?.querySelector(".member-label").textContent ?? "";
-  return [
-    fills.dataset.group, rows.map(named), rows.filter((row) => row.querySelector(".tick")?.checked).map(named),
-    named(document.activeElement.closest(".member")), document.getElementById("fills-said").textContent,
-  ];
-}"""
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_IDLE = "() => !document.body.hasAttribute('aria-busy')"
+_NAMES = "(all) => all.map((one) => one.closest('[data-row]').querySelector('a').textContent)"
 KIRCHEN = [one.name for one in GUESSES if one.name.startswith("Kirche")]
-EGLISES = [one.name for one in GUESSES if one.name.startswith("Église")]
 
 
-class SeenFills(NamedTuple):
-    """What is on the screen."""
-
-    group: str
-    rows: list[str]
-    ticked: list[str]
-    focus: str
-    said: str
+@pytest.fixture
+def page(served: OpenReview, opener: Opener) -> "Page":
+    """Ann's."""
+    return open_fills(served, opener)
 
 
-def opened(desk: Desk) -> Desk:
-    """Opens the guesses."""
-    desk.press("F")
-    desk.page.wait_for_selector("#fills .member")
-    return desk
+def open_fills(served: OpenReview, opener: Opener, who: str = "ann", **options: object) -> "Page":
+    cookie = {"name": "reviewer", "value": who, "url": served.url}
+    return opener(f"{served.url}fills", [cookie], **options)
 
 
-def seen(desk: Desk) -> SeenFills:
-    return SeenFills(*desk.tell(_SEEN))
+def press(page: "Page", *keys: str) -> None:
+    """Presses keys, each when what the one before did is seen."""
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_function(_IDLE)
 
 
-def test_a_group_is_accepted_another_refused_and_undone_by_keys_alone(
-    served: OpenReview, seat: Seats
+def rows(page: "Page", which: str = "") -> list[str]:
+    """Returns the names of guesses: of all, those that are ticked, or the one in focus."""
+    return page.eval_on_selector_all(f"[data-row] input{which}", _NAMES)  # type: ignore[no-any-return]
+
+
+def said(page: "Page") -> str:
+    return page.locator("[role=status]").text_content() or ""
+
+
+def test_a_group_is_accepted_in_two_steps_the_next_refused_and_undone_by_keys_alone(
+    page: "Page", served: OpenReview
 ) -> None:
-    desk = opened(seat(served.url))
-    first = seen(desk)
-    assert (first.group, first.rows, first.ticked) == ("kirche", KIRCHEN, KIRCHEN)
-    assert first.focus == KIRCHEN[0]
-    desk.press("ArrowDown", "ArrowDown", "x")
-    assert seen(desk).focus == KIRCHEN[2]
-    desk.press("Enter")
-    assert "4 guesses" in seen(desk).said
-    # What was unticked is left, to be refused.
-    assert seen(desk).rows == seen(desk).ticked == [KIRCHEN[2]]
-    desk.press("w")
-    assert (seen(desk).group, sorted(seen(desk).rows)) == ("eglise", sorted(EGLISES))
-    desk.press("j", "w", "u")
-    assert seen(desk).group == "church"
-    desk.page.click("#fills [data-group=eglise]")
-    desk.wait()
-    desk.page.click("#fills [data-fill=accept]")
-    desk.wait()
+    assert rows(page) == KIRCHEN
+    assert rows(page, ":focus") == KIRCHEN[:1]
+    press(page, "j", "ArrowDown", "x", "k", "x")
+    assert rows(page, ":checked") == KIRCHEN[1:3]
+    assert page.locator("[data-key=w]").inner_text().split("\n")[1] == "2 ticked"
+    press(page, "w")
+    assert "2 guesses" in said(page)
+    assert rows(page) == [KIRCHEN[0], *KIRCHEN[3:]]
+    assert (rows(page, ":checked"), len(rows(page, ":focus"))) == ([], 1)
+    press(page, "Enter")
+    assert page.locator("h2#h-group").inner_text() == "Église …"
+    press(page, "Enter", "u")
+    assert page.locator("h2#h-group").inner_text() == "Église …"
+    page.keyboard.press("]")
+    page.wait_for_function("() => document.querySelector('#h-group')?.textContent === '… Church'")
+    press(page, "X", "X", "X", "Enter")
     events = read_log(Workspace(served.root)).events
-    assert [event.event for event in events] == ["fill", "refuse", "refuse", "undo", "fill"]
-    # The page beneath has it all when the guesses are closed, and after a restart it is still so.
-    desk.press("Escape")
-    desk.page.wait_for_function("() => document.getElementById('bench').dataset.line === '5'")
-    desk.page.reload()
-    desk.wait()
-    assert seen(opened(desk)).group == "church"
+    assert [event.event for event in events] == ["refuse", "fill", "fill", "undo", "fill"]
 
 
-def test_what_another_says_is_seen_and_takes_nobody_off_their_row(
-    served: OpenReview, seat: Seats
+def test_letters_and_held_keys_do_nothing(page: "Page", served: OpenReview) -> None:
+    page.keyboard.down("Enter")
+    page.wait_for_function(_IDLE)
+    for _ in range(3):
+        page.keyboard.down("Enter")  # held
+    page.keyboard.up("Enter")
+    press(page, "a", "i", "z", "s", "n", "1")  # of the review
+    page.focus("#who")
+    page.keyboard.type("wuX")
+    assert len(read_log(Workspace(served.root)).events) == 1
+
+
+def test_what_another_has_ruled_meanwhile_is_asked(
+    page: "Page", served: OpenReview, opener: Opener, watch: Watch
 ) -> None:
-    ann, bob = opened(seat(served.url)), opened(seat(served.url, "bob"))
-    ann.press("x", "ArrowDown", "ArrowDown", "ArrowDown")
-    assert seen(ann).focus == KIRCHEN[3]
-    bob.press("X", "ArrowDown", "ArrowDown", "w")  # the third alone
-    line = "(line) => Number(document.getElementById('fills')?.dataset.line) >= line"
-    ann.page.wait_for_function(line, arg=1)
-    ann.wait()
-    left = [*KIRCHEN[:2], *KIRCHEN[3:]]
-    assert (seen(ann).rows, seen(ann).ticked) == (left, left[1:])
-    assert seen(ann).focus == KIRCHEN[3]
-    assert "bob" in seen(ann).said
+    watch.forgiven = ("409",)  # which the browser tells of itself
+    bob = open_fills(served, opener, "bob")
+    press(bob, "x", "w")
+    press(page, "x", "Enter")
+    dialog = page.locator("dialog[open]")
+    assert "not church" in dialog.inner_text()
+    press(page, "Enter", "w")  # nothing in it has the focus
+    dialog.get_by_role("button", name="Take mine").click()
+    page.wait_for_function("() => !document.querySelector('dialog[open]')")
+    page.wait_for_function(_IDLE)
+    assert "1 guess" in said(page)
+    assert len(read_log(Workspace(served.root)).events) == 2
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_it_is_whole_and_read_by_everybody(
-    served: OpenReview, seat: Seats, size: dict[str, int], scheme: str
+    served: OpenReview, opener: Opener, size: dict[str, int], scheme: str
 ) -> None:
-    desk = opened(seat(served.url, viewport=size, color_scheme=scheme))
-    desk.press("w")
-    found = troubles(
-        desk.page,
-        whole="#sheet :is(.deed, .tool, h2, h3, kbd, .group-n, .fills-sure)",
-        apart="#sheet :is(button, input:not(.tick))",
-    )
+    page = open_fills(served, opener, viewport=size, color_scheme=scheme)
+    press(page, "x", "w")
+    found = troubles(page, whole="h2, .guess .what", apart="#desk :is(button, a, input)")
     assert found == {}

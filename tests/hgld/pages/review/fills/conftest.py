@@ -3,8 +3,7 @@
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.fills.asking import FillsPlace
-from hgld.pages.review.fills.desk import FillsDesk
+from hgld.pages.review.fills.desk import FillsDesk, FillsPlace
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.conftest import Opener
 from tests.worlds.review.guesses import write_guesses

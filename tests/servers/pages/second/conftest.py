@@ -1,4 +1,4 @@
-"""A build that nobody has decided, and its review."""
+"""A build that ann has decided."""
 
 from pathlib import Path
 
@@ -10,4 +10,4 @@ from tests.hgld.pages.review.second.reviewed import write_reviewed
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     """Thirty classes in five clusters."""
-    return write_reviewed(tmp_path / "build", is_decided=False).root
+    return write_reviewed(tmp_path / "build").root

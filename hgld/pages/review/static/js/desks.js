@@ -63,4 +63,4 @@ addEventListener("keydown", (event) => {
   if (step) focusOn(here() + step);
   else if (!event.repeat) control.click();
 }, true);
-focusOn(0);
+

@@ -5,6 +5,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from hgld.pages.review.board import Board
@@ -160,7 +161,7 @@ class FillsDesk:
             for edit in edits:
                 label = board.standing.current_name(edit.changes[0].hierarchical_label or "")
                 for row in self._rows(board).get(label_key(label), ()):
-                    if row.guess.category in edit.categories:
+                    if row.guess.category in edit.categories[:1]:
                         place = FillsPlace(label, row.guess.group.key, row.state)
             return self._view(board, place)._replace(outcome=outcome)
 
@@ -287,9 +288,8 @@ def groups_of(rows: Iterable[GuessRow], state: GuessState) -> dict[str, list[Gue
         if row.state == state:
             found[row.guess.group.key].append(row)
 
-    def rank(key: str) -> tuple[bool, float, int, str]:
-        confidence = sum(row.guess.confidence for row in found[key]) / len(found[key])
-        return key == OTHERS, -round(confidence, 2), -len(found[key]), key
+    def rank(key: str) -> tuple[bool, float]:
+        return key == OTHERS, -fmean(row.guess.confidence for row in found[key])
 
     return {key: found[key] for key in sorted(found, key=rank)}
 
@@ -301,11 +301,8 @@ def _beside(
     at = groups.index(place.group) + step if groups else -1
     if 0 <= at < len(groups):
         return place._replace(group=groups[at])
-    labels = [
-        one.hierarchical_label
-        for one in names
-        if one.counts[place.show] or one.hierarchical_label == place.name
-    ] or [place.name]
+    labels = [label for label, _, counts in names if counts[place.show] or label == place.name]
+    labels = labels or [place.name]
     label = labels[(labels.index(place.name) + step) % len(labels)]
     return FillsPlace(label, "", place.show)
 

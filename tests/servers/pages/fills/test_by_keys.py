@@ -1,5 +1,6 @@
 """Guesses accepted and refused by a person at a keyboard, who sees what is on the screen."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,8 @@ from hgld.review.log.decisions import read_log
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
-from tests.worlds.review.guesses import GUESSES
+from tests.worlds.review.guesses import GUESSES, write_guesses
+from tests.worlds.review.lists import write_small_review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 _IDLE = "() => !document.body.hasAttribute('aria-busy')"
 _NAMES = "(all) => all.map((one) => one.closest('[data-row]').querySelector('a').textContent)"
 KIRCHEN = [one.name for one in GUESSES if one.name.startswith("Kirche")]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    workspace = write_small_review(tmp_path / "build")
+    write_guesses(workspace, pictures=3)
+    return workspace.root
 
 
 def open_fills(served: OpenReview, opener: Opener, **options: object) -> "Page":

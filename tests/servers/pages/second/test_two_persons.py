@@ -1,6 +1,7 @@
 """Two persons in a real browser: one has reviewed, the other decides again, blind, by keys alone."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_decisions, read_log
 from hgld.review.log.history import standing_of
-from tests.hgld.pages.review.second.reviewed import ANSWERS
+from tests.hgld.pages.review.second.reviewed import ANSWERS, write_reviewed
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _IDLE = "() => !document.body.hasAttribute('aria-busy')"
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    return write_reviewed(tmp_path / "build").root
 
 
 def seat(

@@ -1,6 +1,7 @@
 """The view of guesses: what it shows, what is ruled on them, and what is shown then."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,20 @@ from hgld.pages.review.views import Conflict
 from hgld.review.log.decisions import append_event
 from hgld.review.stage import run_decided
 from hgld.tables import FILL_DECISIONS
-from tests.hgld.pages.review.served import decided, done
+from tests.hgld.pages.review.conftest import Opener
+from tests.hgld.pages.review.served import Served, decided, done, open_page
 from tests.hgld.review.log.acts import assigned, edited
-from tests.worlds.review.guesses import GUESSES, write_fills
+from tests.worlds.review.guesses import GUESSES, WorldGuess, write_fills, write_guesses
 
 KIRCHE = FillsPlace("church", "kirche")
 OF = {one.name: one.category for one in GUESSES}
+FIELDS = {"effect": "fill", "name": "church", "category": GUESSES[0].category, "seen": "0"}
+
+
+@pytest.fixture
+def session(build: Workspace, opener: Opener) -> ReviewSession:
+    write_guesses(build, pictures=3)
+    return opener(build)
 
 
 @pytest.fixture
@@ -136,3 +145,48 @@ def test_who_was_slower_sees_both_and_chooses(desk: FillsDesk, session: ReviewSe
     assert counts(desk)["church"] == Counter(open=9, accepted=2, refused=1)
     session.undo("bob")
     assert isinstance(ask(desk, "refuse", "Kirche Ems", seen=3), Conflict)  # it is open again
+
+
+@pytest.mark.parametrize(("name", "value"), [("effect", "praise"), ("category", "x")])
+def test_what_cannot_be_read_is_refused(served: Served, name: str, value: str) -> None:
+    assert served.post("/fills/decide", FIELDS | {name: value}).status == 422
+    assert served.session.line == 0
+
+
+def test_a_conflict_is_answered_by_what_its_question_sends(served: Served) -> None:
+    served.post("/fills/decide", FIELDS | {"effect": "refuse"})
+    statuses = [
+        served.post("/fills/decide", FIELDS | answer).status
+        for answer in ({}, {"prefer": "mine", "told": "0"}, {"prefer": "theirs"})
+    ]
+    assert (statuses, served.session.line) == ([409, 409, 200], 1)
+    served.post("/fills/decide", FIELDS | {"prefer": "mine", "told": "1"})
+    assert [served.post(f"/fills/{name}").status for name in ("undo", "redo")] == [200, 200]
+    events = [event.event for event in served.session.events]
+    assert events == ["refuse", "fill", "undo", "redo"]
+
+
+def test_a_whole_group_is_more_than_what_is_shown(
+    build: Workspace, opener: Opener, tmp_path: Path
+) -> None:
+    write_guesses(
+        build, [WorldGuess(f"Turm {one:03}", "tower", "human-made", 0.9) for one in range(200)]
+    )
+    served = open_page(opener(build), tmp_path)
+    page = served.get("/fills").text
+    assert ("140 more" in page, page.count('type="checkbox"')) == (True, 60)
+    whole = {"effect": "fill", "name": "tower", "group": "turm"}
+    assert "200 guesses" in served.post("/fills/decide", whole).text
+
+
+def test_a_build_that_is_read_only_damaged_or_without_guesses_is_shown(
+    build: Workspace, opener: Opener, tmp_path: Path
+) -> None:
+    assert "labels/fills" in open_page(opener(build), tmp_path).get("/fills").text
+    write_guesses(build)
+    for path in build.path("scrape/parents").glob("*.parquet"):
+        path.write_bytes(b"no parquet")
+    html = open_page(opener(build, read_only=True), tmp_path).get("/fills").text
+    assert "Kirche Gruben" in html
+    assert "Churches" not in html
+    assert "checkbox" not in html

@@ -38,10 +38,11 @@ def press(page: "Page", key: str) -> None:
 
 
 def draw(page: "Page", size: int) -> None:
-    page.fill("#size", str(size))
-    page.locator("#size").blur()
+    page.keyboard.press("n")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(str(size))
     with page.expect_navigation():
-        page.keyboard.press("n")
+        page.keyboard.press("Enter")
 
 
 def asked(page: "Page") -> str:

@@ -29,13 +29,21 @@ function tick(ticks, isOn) {
   mark();
 }
 
+const title = () => $("#desk h2")?.textContent;
+const keepInSight = () => $(".words [aria-current]")?.scrollIntoView({ block: "nearest" });
+
 /** @param {HTMLElement} button @param {Record<string, string>} given */
 function post(button, given = {}) {
   if (busy()) return; // it would be about what is not shown yet
   const body = new URLSearchParams({ ...JSON.parse(button.dataset.fields), ...given });
-  const place = here();
   if ("ticks" in button.dataset) for (const box of boxes()) if (box.checked) body.append("category", box.value);
-  send(button.dataset.send, body, { then: () => (tick(boxes(), false), focusOn(place)) });
+  const [place, before] = [here(), title()];
+  const then = () => {
+    tick(boxes(), false);
+    focusOn(title() === before ? place : 0);
+    keepInSight();
+  };
+  send(button.dataset.send, body, { then });
 }
 
 document.addEventListener("click", ({ target }) => {
@@ -61,6 +69,9 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
   if (step) focusOn(here() + step);
+  else if (control.matches(TEXT)) control.focus();
   else if (!event.repeat) control.click();
 }, true);
+
+keepInSight();
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import logging
+import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.build import build_steps, keep_setting, read_sections
 from hgld.flows.cli.output import run_and_tell
+from hgld.review.status import review_status
 from hgld.tables import HIERARCHY
 
 # Packages of its steps, including those imported late.
@@ -33,6 +35,9 @@ base_url = {metadata}
 
 [embed]
 encoder = "minilm"
+
+[review]
+accept_proposals = true
 
 [images]
 base_url = {images}
@@ -80,8 +85,11 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     console = Console()
     console.print(format_table(read_results(workspace.path("benchmarks"))))
     console.print("The pictures are drawings: the figures only show that the code works.")
+    left = review_status(workspace).progress.clusters_open
+    review = f"hgld review --root {shlex.quote(str(root))}"
     console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")
+    console.print(f"to decide    {left} groups of classes: {review}", soft_wrap=True)
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:

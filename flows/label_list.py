@@ -32,11 +32,13 @@ logger = logging.getLogger(__name__)
 RESULT = "clusters.parquet"
 """The result, in the output folder."""
 
+_COUNTS = ("count", "items_seen")  # of which the first that there is counts
 _MOST_COUNTED = 20_000_000  # one row of CLASSES each, as if each were a landmark: 1 GB
 # Start of the made-up Q-ids, far above Wikidata's. A label gets one if it has no Q-id, or if an
 # earlier label has the same Q-id. It is a hash of the label, so a longer list keeps it.
 _NO_QID = 10**15
 _QID = re.compile(r"Q[0-9]{1,15}")
+_COUNT = re.compile(r"[0-9]{1,8}")
 
 _LIST = "list_sha256"
 # Stands in for the scrape, which writes the classes of a build.
@@ -48,7 +50,8 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
 
     Args:
         labels: a list (`read_csv_list`) with the column label, and optionally qids (Wikidata
-            classes with that label, separated by `|`) and count (its number of landmarks).
+            classes with that label, separated by `|`) and count or items_seen (its number of
+            landmarks; 0 and blank count as 1). A warning names all other columns.
         out: the folder to write.
         sections: settings by step, for `embed`, `cluster` and `propose`. The default encoder is
             minilm if it is installed, because it needs no network.
@@ -92,20 +95,26 @@ class _Row(NamedTuple):
 
 def _read_list(path: Path) -> dict[_Row, int]:
     """Reads a list: row to count, in the order of the file."""
+    rows = list(read_csv_list(path, ("label",), ("qids", *_COUNTS)))
+    columns = rows[0][1].keys()
+    counted = next((name for name in _COUNTS if name in columns), "")
+    if unread := [*filter(str.strip, columns - {"label", "qids", counted})]:
+        known = "label, qids, count or items_seen"
+        logger.warning("cluster: %s: columns not read: %r; known: %s", path, sorted(unread), known)
     found: Counter[_Row] = Counter()
-    for row, cells in read_csv_list(path, ("label",), ("qids", "count")):
+    for row, cells in rows:
         where = f"{path} row {row}"
         label = cells["label"]  # unchanged, so that a program finds its labels again
-        count = cells.get("count", "").strip() or "1"
+        count = cells.get(counted, "").strip() or "0"
         qids = [text.strip() for text in cells.get("qids", "").split("|") if text.strip()]
         wrong = [qid for qid in qids if not _QID.fullmatch(qid)]
         if not label.strip() or wrong:
             what = "Q-ids such as Q243, separated by |" if wrong else "a label"
             raise InputError(f"{where} must have {what}, got {(wrong or [label])[0]!r}; correct it")
-        if not (count.isascii() and count.isdigit() and 0 < int(count) <= _MOST_COUNTED):
-            raise InputError(f"{where} must have a count of 1 or more, got {count!r}")
+        if not _COUNT.fullmatch(count):
+            raise InputError(f"{where} must have a count of 0 or more, got {count!r}")
         for qid in qids or (None,):
-            found[_Row(label, qid)] += int(count)
+            found[_Row(label, qid)] += int(count) or 1
     if found.total() > _MOST_COUNTED:
         got = f"got {found.total():,}; divide them all by the same number"
         raise InputError(f"{path}: counts must sum to at most {_MOST_COUNTED:,}, {got}")

@@ -80,7 +80,7 @@ def way_of_a_sheet(workspace: Workspace, sheet: Path) -> dict[str, str]:
     """Exports a sheet, fills it in and applies it; returns the files that applying it entered."""
     run_typed(["review", "--root", str(workspace.root), "--export", str(sheet)])
     fill_in(sheet)
-    choices = ApplyChoices(prefer=None, known=(), meant=())
+    choices = ApplyChoices()
     return files_entered(lambda: apply_file(workspace, sheet, "Ann", choices))
 
 

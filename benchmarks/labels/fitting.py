@@ -312,10 +312,10 @@ def _points(
     proposals = OpenProposals(inputs_of(source, classes, calibration))
     answers = [each.target for each in classes]
     weights = row_weights(np.array([each == IGNORE for each in answers]), calibration.ignored)
-    rows = zip(proposals.best_targets(), answers, proposals.log_odds(), weights, strict=True)
+    rows = zip(proposals.proposals(), answers, proposals.log_odds(), weights, strict=True)
     return [
-        SilverProposal(float(log_odds), target == answer, float(weight))
-        for target, answer, log_odds, weight in rows
+        SilverProposal(float(log_odds), (one.proposed_label or IGNORE) == answer, float(weight))
+        for one, answer, log_odds, weight in rows
     ]
 
 

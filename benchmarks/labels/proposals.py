@@ -26,7 +26,8 @@ from hgld.engine.files import write_text
 from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.knowledge import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.proposals import METHODS, ProposalMethod
+from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.proposals import METHODS, Proposal, ProposalMethod
 
 Scores = dict[str, object]
 _SURE = 0.9
@@ -72,14 +73,15 @@ def score(official: Sequence[Official], proposals: OpenProposals) -> Scores:
 
     Returns:
         Shares of the labelled rows that have the right super-category and side, whether asked about
-        or not; proposals to accept with a confidence of 0.9 or more, and how many of them are
-        right; those that nobody need look at, and the wrong ones of them; rows that are asked
-        about; rows officially left out, and those of them ignored or asked about; and what is
+        or not (of a question, the likeliest super-category counts, which a reviewer sees even if
+        ignoring is likelier); proposals to accept with a confidence of 0.9 or more, and how many of
+        them are right; those that nobody need look at, and the wrong ones of them; rows that are
+        asked about; rows officially left out, and those of them ignored or asked about; and what is
         wrong.
     """
     shown = proposals.proposals()
     rows = list(zip(official, shown, strict=True))
-    is_right = np.array([(one.proposed_label or "") == row.hierarchical_label for row, one in rows])
+    is_right = np.array([_label_shown(one) == row.hierarchical_label for row, one in rows])
     has_side = np.array(
         [one.proposed_natural_or_human_made == row.natural_or_human_made for row, one in rows]
     )
@@ -150,6 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     environment = describe_environment(["numpy", "pyarrow", "scikit-learn"])
     report = {"published_labels": found, "environment": environment}
     write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+def _label_shown(one: Proposal) -> str:
+    second = one.runner_up if one.proposed_action == "ask" else None
+    return one.proposed_label or second or IGNORE
 
 
 def _share(values: NDArray[np.bool_]) -> float | None:

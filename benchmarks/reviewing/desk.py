@@ -21,11 +21,7 @@ _TIMEOUT_MS = 30_000
 _END_S = 20.0
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 _HGLD = [sys.executable, "-c", "from hgld.flows.cli.commands import main; main()"]
-# All that is to come is there, or waits for a dialog to be closed.
-_IS_IDLE = """
-() => document.querySelector("#bench:not([aria-busy])") && (document.querySelector("dialog[open]")
-  || !document.querySelector("#work:not([data-coming='0']), #pane-names[data-coming]"))
-"""
+_IS_IDLE = "() => document.querySelector('#desk') && !document.body.hasAttribute('aria-busy')"
 
 
 @contextlib.contextmanager
@@ -59,7 +55,7 @@ class Desk:
         """Opens the review; where it asks who reviews, says so."""
         self.page.goto(f"{self.url}{path}")
         self.wait()
-        if reviewer and self.layer == "write":
+        if reviewer and self.layer == "pick":
             with self.page.expect_event("load"):  # an address that is put right is no other page
                 self.page.keyboard.type(reviewer)
                 self.page.keyboard.press("Enter")

@@ -1,7 +1,7 @@
 // A clock in the review page: from a key to the end of the frame that shows what it did. It tells by itself, since to be
 // asked with each frame has the browser make frames all the time.
 () => {
-  const bench = document.getElementById("bench"), say = document.getElementById("say");
+  const desk = document.getElementById("desk"), ask = document.getElementById("ask");
   const timings = [];
   let pressed = 0, tell = () => {};
   addEventListener("keydown", ({ timeStamp }) => { pressed = timeStamp; }, true);
@@ -14,13 +14,13 @@
     port1.onmessage = () => tell(timings.push(performance.now() - start));
     requestAnimationFrame(() => port2.postMessage(0));
   });
-  changes.observe(bench, { attributeFilter: ["data-line", "data-group", "aria-busy"] });
-  changes.observe(say, { attributeFilter: ["open"] });
+  changes.observe(desk, { attributeFilter: ["data-line", "data-open"] });
+  changes.observe(document.body, { attributeFilter: ["aria-busy"] });
+  changes.observe(ask, { attributeFilter: ["open"] });
   const seen = {
-    idle: () => !bench.hasAttribute("aria-busy"),
+    idle: () => !document.body.hasAttribute("aria-busy"),
     page: (before) => timings.length > before,
-    // One that was agreed to stays open, unseen, until it is answered.
-    preview: () => say.matches("[open]:not(.is-leaving)") && say.querySelector("[data-again]"),
+    question: () => ask.open,
   };
   const until = (wanted, before, patience) => new Promise((done, fail) => {
     tell = () => wanted.filter((what) => seen[what](before)).slice(0, 1).map(done);

@@ -41,10 +41,10 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "name by number": ["2"],
     "undo": ["u"],
     "redo": ["U"],
-    "next cluster": ["]"],
+    "next group": ["]"],
     "ignore": ["i"],
     "name by dialog": ["r", *"castle", "Enter"],
-    "doubtful": ["d", "Enter"],
+    "doubtful": ["d", *"why", "Enter"],
 }
 """The keys of each, of which the last counts; they are done in this order, again and again."""
 _LOADED = """
@@ -132,9 +132,9 @@ def _timed(desk: Desk, pauses: Sequence[float]) -> list[tuple[str, float]]:
         for place, key in enumerate(ACTIONS[kind]):
             desk.page.wait_for_timeout(_TYPING_MS * bool(place))
             desk.hit(key)
-        if _until(desk, number, "page", "preview") == "preview":  # of what lies beyond the page
+        if _until(desk, number, "page", "question") == "question":  # of what lies out of sight
             desk.page.wait_for_timeout(pause)  # it is there to be read
-            desk.hit("Enter")  # its own key counts
+            desk.hit(ACTIONS[kind][-1])  # its own key counts
             _until(desk, number, "page")
         found.append((kind, float(desk.tell("() => clock.timings.at(-1)"))))
     return found
@@ -146,7 +146,7 @@ def _until(desk: Desk, before: int, *wanted: str) -> str:
     Args:
         desk: the page, with a clock.
         before: how many actions were timed.
-        wanted: idle, page (which shows what was done) or preview, a question about it.
+        wanted: idle, page (which shows what was done) or question, which the page asks first.
     """
     script = "([wanted, before, patience]) => clock.until(wanted, before, patience)"
     return str(desk.tell(script, [wanted, before, _SHOWN_MS]))

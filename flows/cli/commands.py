@@ -115,7 +115,9 @@ class ClusterOptions(StepOptions):
     """Options of `hgld cluster`."""
 
     labels: Path | None = setting(
-        None, "CSV list to cluster instead of a build: label, and optionally qids (with |), count."
+        None,
+        "CSV list to cluster instead of a build: label, and optionally qids (with |) and count or "
+        "items_seen.",
     )
     out: Path | None = setting(None, "With --labels: the folder to write.")
     encoder: str = setting(

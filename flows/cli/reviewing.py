@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError
+from hgld.errors import AwaitingReviewError, ConflictError
 from hgld.flows import steps
 from hgld.flows.build import needing
 from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
@@ -102,10 +102,7 @@ def review(options: ReviewOptions, sections: Sections) -> None:
         if options.apply is not None:
             _apply(workspace, options.apply, options, sections)
         if not options.dry_run:
-            # The new decisions improve the proposals for the open classes.
-            if workspace.manifest(CLUSTERS.stage):
-                run_and_tell(workspace.root, steps.propose_step(sections))
-            run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
+            _settle(workspace, options, sections)
 
 
 review.params[0].opts.append("--labels")  # a list is reviewed like a build
@@ -146,10 +143,11 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
     from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
     from hgld.review.applying import ApplyChoices, apply_file, preview_file
 
-    taxonomy = load_taxonomy_tables(steps.propose_step(sections).settings.taxonomy or SHIPPED)
+    folder = steps.propose_step(sections).settings.taxonomy or SHIPPED
+    names = load_taxonomy_tables(folder).supercategories
     choices = ApplyChoices(
         prefer="mine" if options.mine else "theirs" if options.theirs else None,
-        known=[one.hierarchical_label for one in taxonomy.supercategories],
+        known={one.hierarchical_label: one.natural_or_human_made for one in names},
         meant=options.new,
     )
     changes: list[str] = []
@@ -170,6 +168,17 @@ def _apply(workspace: Workspace, path: Path, options: ReviewOptions, sections: S
         f"unchanged: {applied.unchanged:,}; conflicts settled: {applied.settled:,}; classes still "
         f"undecided: {applied.undecided:,}{'; nothing was written' * options.dry_run}"
     )
+
+
+def _settle(workspace: Workspace, options: ReviewOptions, sections: Sections) -> None:
+    # The new decisions improve the proposals for the open classes.
+    if workspace.manifest(CLUSTERS.stage):
+        run_and_tell(workspace.root, steps.propose_step(sections))
+    try:
+        run_and_tell(workspace.root, steps.review_step(sections), force=options.force)
+    except AwaitingReviewError:
+        if options.apply is None:  # a sheet is applied, whatever it leaves open
+            raise
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:

@@ -19,8 +19,8 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     """Fills a workspace with the embedded data, so that an ordinary build can run on it.
 
     It writes `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
-    replayed scrape reads, and the decisions of the review. It keeps an existing decision log, with
-    any additions, and an archive that has answers. An interrupted run resumes.
+    replayed scrape reads, and decisions of the review on most classes. It keeps an existing
+    decision log, with any additions, and an archive that has answers. An interrupted run resumes.
 
     Args:
         workspace: the build.
@@ -30,7 +30,7 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
         InputError: Pillow is not installed.
         DamagedError: the decision log does not match its checksums or its copy.
     """
-    from hgld.demo.facts import decisions_text
+    from hgld.demo.facts import decisions_text, open_classes
     from hgld.errors import InputError, how_to_install
     from hgld.review.log.decisions import append_decisions, read_decisions
     from hgld.review.log.history import Decision
@@ -44,6 +44,6 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
         from hgld.demo.answers import write_archive
 
         write_archive(workspace)
-    known = read_decisions(workspace)
+    left_out = read_decisions(workspace).keys() | open_classes()
     decisions = [Decision(**json.loads(line)) for line in decisions_text().splitlines()]
-    append_decisions(workspace, [one for one in decisions if one.class_qid not in known])
+    append_decisions(workspace, [one for one in decisions if one.class_qid not in left_out])

@@ -2,7 +2,9 @@
 
 `landmarks.csv` has one famous landmark per row: its name, its Commons category as in GLDv2, its
 Q-id, and the Q-ids of classes that it is an instance of (P31). `classes.csv` has the English label
-of each class, and `decisions.jsonl` a decision on each. The classes come from Wikidata at the time
+of each class, and `decisions.jsonl` a decision on each. Those on the classes of some 15 groups are
+`left_open` in a build, for whoever tries the review; what is proposed for them gives the same
+labels. The classes come from Wikidata at the time
 of writing and are not always complete; a live scrape finds today's. Q-ids, labels and statements
 are Wikidata's (CC0). `hierarchical_label` is the super-category that the rule gives (a test checks
 this), and determines what is drawn.
@@ -13,6 +15,7 @@ space. As in GLDv2, no landmark is in both spaces, but most super-categories are
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -49,13 +52,21 @@ def landmarks() -> tuple[DemoLandmark, ...]:
 @cache
 def class_labels() -> dict[str, str]:
     """Returns the English label of each class, by Q-id."""
-    rows = csv.DictReader(io.StringIO(_text("classes.csv")))
-    return {row["class_qid"]: row["class_label"] for row in rows}
+    return {row["class_qid"]: row["class_label"] for row in _classes()}
+
+
+def open_classes() -> set[str]:
+    """Returns the Q-ids of the classes whose decision is left to whoever tries the review."""
+    return {row["class_qid"] for row in _classes() if row["left_open"]}
 
 
 def decisions_text() -> str:
     """Returns the decisions, one JSON object per line, with the fields of `Decision`."""
     return _text("decisions.jsonl")
+
+
+def _classes() -> Iterator[dict[str, str]]:
+    yield from csv.DictReader(io.StringIO(_text("classes.csv")))
 
 
 def _text(name: str) -> str:

@@ -8,7 +8,7 @@ unless the log changed that class differently since the export: that is a confli
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -48,8 +48,9 @@ class ApplyChoices:
     prefer: Prefer | None = None
     """Which version wins a conflict: the sheet's (mine) or the log's (theirs). With None, any
     conflict means that nothing is applied."""
-    known: Collection[str] = ()
-    """Names of the taxonomy behind the proposals; the proposed names are always known."""
+    known: Mapping[str, str | None] = field(default_factory=dict)
+    """Names of the taxonomy behind the proposals, and their sides; the proposed names are always
+    known."""
     meant: Collection[str] = ()
     """New names that are intended, although they look like typos."""
 
@@ -59,10 +60,10 @@ def apply_file(
 ) -> Applied:
     """Appends a sheet's decisions to the log as one event; one wrong row means none is applied.
 
-    A row with the action `assign` needs hierarchical_label and natural_or_human_made. One with
-    `ignore` or `clear` needs nothing. A blank action means `assign` if hierarchical_label is filled
-    in; otherwise the row decides nothing. Blanking a decision that the row showed is an error: use
-    `clear` to take it back. Rows may be missing or reordered.
+    A row with the action `assign` needs hierarchical_label, and natural_or_human_made if that name
+    is new. One with `ignore` or `clear` needs nothing. A blank action means `assign` if
+    hierarchical_label is filled in; otherwise the row decides nothing. Blanking a decision that the
+    row showed is an error: use `clear` to take it back. Rows may be missing or reordered.
 
     Args:
         workspace: a build whose `propose` has finished.
@@ -131,10 +132,11 @@ def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoi
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path} cannot be applied: only a sheet (.csv) can")
     columns = ["class_qid", "class_label", "landmarks", "proposed_label", "runner_up"]
-    classes = workspace.read(PROPOSALS, columns).to_pylist()
+    classes = workspace.read(PROPOSALS, [*columns, "proposed_natural_or_human_made"]).to_pylist()
     labels = {row["class_qid"]: row["class_label"] for row in classes}
-    proposed = {row[name] for row in classes for name in ("proposed_label", "runner_up")}
-    known = [*choices.known, *sorted(filter(None, proposed))]
+    proposed = dict.fromkeys(row["runner_up"] for row in classes)
+    proposed |= {row["proposed_label"]: row["proposed_natural_or_human_made"] for row in classes}
+    known = {name: side for name, side in {**proposed, **choices.known}.items() if name}
     said = SheetReader(labels, log, known).read(path, choices.meant)
     now = log.in_force()
     new, unchanged, settled = merge(said, now, choices.prefer)

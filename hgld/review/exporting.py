@@ -71,6 +71,8 @@ def _export_sheet(workspace: Workspace, path: Path) -> int:
         row["example_landmarks"] = " | ".join(shown)
         row["example_link"] = _COMMONS + quote(shown[0].replace(" ", "_")) if shown else None
         row["status"] = "new" if qid in new else "open"
+        for name in ("confidence", "runner_up_confidence"):
+            row[name] = round(row[name], 4)  # the digits of a float32 that mean something
         row[POSITION] = position
         if (decision := decisions.get(qid)) is not None:
             is_same = decision.class_label == row["class_label"]

@@ -21,7 +21,7 @@ from hgld.tables.csv_files import escape_cell, unescape_cell
 SHOWN = (
     *("class_qid", "class_label", "landmarks", "cluster_id", "status"),
     *("proposed_action", "proposed_label", "proposed_natural_or_human_made"),
-    *("confidence", "evidence"),
+    *("confidence", "evidence", "runner_up", "runner_up_confidence"),
     *("wikidata", "example_landmarks", "example_link"),
 )
 """Columns for the reviewer to read."""
@@ -127,19 +127,27 @@ def _cells(where: str, header: Sequence[str], row: Sequence[str]) -> dict[str, s
 class SheetReader:
     """Reads the rows of a sheet as statements about classes."""
 
-    def __init__(self, labels: Mapping[str, str], log: DecisionLog, known: Iterable[str]) -> None:
+    def __init__(
+        self, labels: Mapping[str, str], log: DecisionLog, known: Mapping[str, str | None]
+    ) -> None:
         """Prepares for a build.
 
         Args:
             labels: `class_qid` to label, for the classes of the build.
             log: the log of the build, which the positions in the rows refer to.
-            known: names of super-categories that are not new, in addition to those in use.
+            known: names of super-categories that are not new, in addition to those in use, and
+                their sides, which a row may leave out; None where it is not known.
         """
         self._labels, self._digests = labels, log.found.digests
         self._then: Callable[[int], Standing] = cache(log.standing)  # by the line of the export
         self._now = log.standing()
-        in_use = (one.hierarchical_label for one in self._now.decisions().values())
-        self._spellings = Spellings(filter(None, in_use), known)
+        in_use = {
+            one.hierarchical_label: one.natural_or_human_made
+            for one in self._now.decisions().values()
+            if one.hierarchical_label
+        }
+        self._spellings = Spellings(in_use, known)
+        self._sides = {alike_key(name): side for name, side in {**known, **in_use}.items()}
 
     def read(self, path: Path, meant: Iterable[str]) -> list[ClassStatement]:
         """Reads a sheet.
@@ -204,7 +212,12 @@ class SheetReader:
         if action in {"ignore", "clear"}:
             label = None
         else:
-            side = row["natural_or_human_made"].strip()
+            side = row["natural_or_human_made"].strip() or self._sides.get(alike_key(label or ""))
+            if label and not side:
+                raise ValueError(
+                    f"natural_or_human_made must be natural or human-made: that of {label!r} is "
+                    f"not known"
+                )
         change = Change(
             classes={qid: self._labels[qid]},
             effect=action or "assign",

@@ -105,8 +105,8 @@ PROPOSALS = Dataset(
         required("landmarks", pa.int64()),
         required("cluster_id", pa.int32()),
         required("similarity", pa.float32()),  # cosine to the cluster's centre
-        pa.field("proposed_label", pa.string()),  # null if the action is ignore
-        # of the proposed label; of the runner-up if the action is ignore
+        pa.field("proposed_label", pa.string()),  # the likeliest answer; null: ignore the class
+        # of the proposed label; of the runner-up if that is null
         pa.field("proposed_natural_or_human_made", pa.string()),
         required("proposed_action", pa.string()),  # accept | ignore | ask
         # how often such proposals are right: measured, calibration.csv of hgld.labels.proposing

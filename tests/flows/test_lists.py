@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from click.testing import Result
 
 from hgld.engine.workspace import Workspace
@@ -61,14 +62,16 @@ def test_a_list_of_labels_only_is_clustered_and_proposed(tmp_path: Path) -> None
     assert all(0 <= row["confidence"] <= 1 and row["evidence"] for row in rows)
 
 
-def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(tmp_path: Path) -> None:
+def test_each_q_id_is_a_row_a_q_id_under_two_labels_is_two_and_a_column_not_read_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = clustered(
         tmp_path,
-        ["count", "label", "qids", "note"],
+        ["items_seen", "label", "qids", "note"],
         [7, "national park", "Q46169|Q20526152", "two of them"],
         ["", "lake", "", ""],
         [2, "lake, reservoir", "Q46169", "the same Q-id"],
-        [1, "lake", "", "once more"],
+        [0, "lake", "", "once more"],
         ["", " lake  (drained) ", "", "to the letter"],
     )
     assert [(row["label"], row["class_qid"], row["count"]) for row in rows] == [
@@ -77,6 +80,8 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(tmp_path: Path) -
         ("lake, reservoir", "Q46169", 2),
         (" lake  (drained) ", None, 1),
     ]
+    (warning,) = (one for one in caplog.records if one.levelname == "WARNING")
+    assert "'note'" in warning.getMessage()
 
 
 def test_a_longer_list_keeps_the_clusters(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hgld.demo.facts import landmarks
 from hgld.engine.workspace import Workspace
+from hgld.review.status import review_status
+from hgld.tables import LANDMARK_LABELS
 from tests.flows.test_jobs import JOBS
 from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
@@ -42,7 +45,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, run(["make", "demo", f"VENV={VENV}", arguments], ROOT)
 
 
-def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
+def test_make_demo_prints_a_gain_and_leaves_right_labels_a_report_and_groups_to_decide(
     demo: tuple[Path, str],
 ) -> None:
     folder, printed = demo
@@ -51,6 +54,14 @@ def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
     assert 20 < before < after - 10
     assert list((folder / "demo-build/annotations/data").glob("train-*.parquet"))
     assert (folder / "demo-build/benchmarks/report.html").exists()
+    build = Workspace(folder / "demo-build")
+    found = {
+        row["landmark_id"]: row["hierarchical_label"]
+        for row in build.read(LANDMARK_LABELS).to_pylist()
+    }
+    assert found == {one.landmark_id: one.hierarchical_label for one in landmarks()}
+    assert 10 <= review_status(build).progress.clusters_open <= 20
+    assert f"hgld review --root {build.root}" in printed
 
 
 def test_the_wheel_works_beside_folders_of_the_same_names(

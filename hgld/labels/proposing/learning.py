@@ -27,7 +27,6 @@ from hgld.labels.proposing.proposals import (
     CHANGING,
     CONFIDENCE_DECIMALS,
     METHODS,
-    Certainty,
     Proposal,
     ProposalMethod,
     Reason,
@@ -46,7 +45,7 @@ class Verdicts(NamedTuple):
     confidence: Floats
     """Of the best, calibrated."""
     second_confidence: Floats
-    """Of the second: its share of the rest."""
+    """Of the second: its share of the rest, and never more than the best's."""
     log_odds: Floats
     """Of the best against all others, before calibration."""
 
@@ -80,7 +79,7 @@ def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdict
     # log of the sum over the others, relative to their largest
     rest = next_best + np.log(np.exp(scores - next_best[:, None]).sum(axis=1))
     confidence = calibration.confident(top - rest)
-    left = (1 - confidence) * np.exp(next_best - rest)
+    left = np.minimum((1 - confidence) * np.exp(next_best - rest), confidence)
     confidence, left = (each.round(CONFIDENCE_DECIMALS) for each in (confidence, left))
     return Verdicts(best, second, confidence, left, top - rest)
 
@@ -209,10 +208,6 @@ class OpenProposals:
         """Returns the log-odds of each class's best target, the input of the calibration."""
         return self._verdicts.log_odds
 
-    def best_targets(self) -> list[str]:
-        """Returns each class's best target, which may be IGNORE, whatever the action is."""
-        return [self._targets.columns[column] for column in self._verdicts.best]
-
     def hints(self, method: ProposalMethod, qid: str) -> Sequence[Hint]:
         """Returns a method's current hints for a class, the best first."""
         return self._hints[method][self._row[qid]]
@@ -303,18 +298,18 @@ class OpenProposals:
         may_ignore = is_decided or any(hint.says_ignore for hints in said for hint in hints)
         if not may_ignore and confidence >= self._calibration.ignore_from:
             may_ignore = not any(hint.is_doubt for hints in said for hint in hints)
-        choice = choose(
-            (columns[verdicts.best[row]], columns[verdicts.second[row]]),
-            (confidence, float(verdicts.second_confidence[row])),
+        target, runner_up = columns[verdicts.best[row]], columns[verdicts.second[row]]
+        action, tier = choose(
+            target,
+            confidence,
             self._calibration,
             may_ignore=may_ignore,
             is_doubted=any(hints[0].is_outright_doubt for hints in said),
         )
         # For a class to ignore, the side of its second best, in case a reviewer keeps it.
-        side = self._side(choice.target or choice.runner_up)
-        tier: Certainty = "decided" if is_decided else choice.tier
-        best = (choice.target or None, side, choice.action, choice.confidence, tier)
-        second = (choice.runner_up or None, choice.runner_up_confidence)
+        side = self._side(target or runner_up)
+        best = (target or None, side, action, confidence, "decided" if is_decided else tier)
+        second = (runner_up or None, float(verdicts.second_confidence[row]))
         return Proposal._make((*self._rows[row], *best, "", *second))
 
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:

@@ -86,56 +86,38 @@ class Reason(NamedTuple):
     words: str
 
 
-class Choice(NamedTuple):
-    """The proposal: one of the two best targets."""
-
-    target: str
-    action: Action
-    confidence: float
-    tier: Certainty
-    runner_up: str
-    runner_up_confidence: float
-
-
 def choose(
-    targets: tuple[str, str],
-    confidences: tuple[float, float],
+    target: str,
+    confidence: float,
     calibration: Calibration,
     *,
     may_ignore: bool,
     is_doubted: bool = False,
-) -> Choice:
-    """Chooses the target to propose, and the action.
+) -> tuple[Action, Certainty]:
+    """Chooses what to do with the likeliest target.
 
-    A reviewer is asked in three cases: the best target is more likely wrong than right; the
-    taxonomy asks about this very class and the answer is not certain; the only reason to ignore the
-    class is that nothing supports a label. Then the best super-category is shown, because a
-    reviewer can ignore it but cannot guess a label that is not shown.
+    A reviewer is asked in three cases: the target is more likely wrong than right; the taxonomy
+    asks about this very class and the answer is not certain; the only reason to ignore the class is
+    that nothing supports a label.
 
     Args:
-        targets: the best and the second best; either may be IGNORE.
-        confidences: of both.
+        target: the likeliest; may be IGNORE.
+        confidence: of it.
         calibration: has the thresholds.
-        may_ignore: whether the class may be ignored.
+        may_ignore: whether the class may be ignored without asking.
         is_doubted: whether the taxonomy asks about this class, or about its exact label.
 
     Example:
-        >>> choose(("lake", ""), (0.97, 0.01), Calibration(), may_ignore=False)
-        Choice(target='lake', action='accept', confidence=0.97, tier='likely', runner_up='', \
-runner_up_confidence=0.01)
-        >>> choose(("", "lake"), (0.8, 0.1), Calibration(), may_ignore=False).action
-        'ask'
+        >>> choose("lake", 0.97, Calibration(), may_ignore=False)
+        ('accept', 'likely')
+        >>> choose("", 0.8, Calibration(), may_ignore=False)
+        ('ask', 'doubtful')
     """
-    (best, second), (confidence, other) = targets, confidences
-    is_ignored = best == IGNORE
     is_certain = confidence >= calibration.automatic_from
     is_doubtful = confidence < calibration.ask_below or (is_doubted and not is_certain)
-    if is_doubtful or (is_ignored and not may_ignore):
-        if is_ignored:
-            best, second, confidence, other = second, best, other, confidence
-        return Choice(best, "ask", confidence, "doubtful", second, other)
-    tier: Certainty = "automatic" if is_certain else "likely"
-    return Choice(best, "ignore" if is_ignored else "accept", confidence, tier, second, other)
+    if is_doubtful or (target == IGNORE and not may_ignore):
+        return "ask", "doubtful"
+    return "ignore" if target == IGNORE else "accept", "automatic" if is_certain else "likely"
 
 
 def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: str) -> str:

@@ -41,7 +41,7 @@ _CALIBRATION = Path(__file__).parent / "calibration.csv"
 
 STAGE = Stage(
     name="propose",
-    version=2,
+    version=3,
     inputs=(CLUSTERS, EMBEDDINGS, WORDS, SUPERCLASSES, DECIDED),
     input_files=(_EVIDENCE_FILE,),
     outputs=(PROPOSALS, CLUSTER_PROPOSALS),

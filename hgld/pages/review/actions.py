@@ -50,24 +50,23 @@ class Action:
 
 ACTIONS = (
     Action(
-        name="accept_sure",
+        name="accept",
         key="Enter",
-        title="Accept the sure ones",
+        title="Accept sure",
         words="agree yes all but the unsure next",
         acts_on="sure",
         on_bar=True,
     ),
     Action(
-        name="accept",
+        name="accept_row",
         key="a",
-        title="Accept",
+        title="Accept these",
         words="agree yes proposal unsure",
         acts_on="rows",
         asks="out of sight",
-        on_bar=True,
     ),
     Action(
-        name="assign",
+        name="name",
         key="r",
         title="Name",
         words="assign super-category label new",
@@ -190,7 +189,7 @@ ACTIONS = (
     Action(name="filter", key="/", title="Filter", words="search words", opens="filter"),
     Action(
         name="taxonomy",
-        key="t",
+        key="T",
         title="Taxonomy",
         words="super-categories rename side table",
         address="/taxonomy",
@@ -204,7 +203,7 @@ ACTIONS = (
     ),
     Action(
         name="files",
-        key="e",
+        key="E",
         title="Export and import",
         words="save download csv xlsx excel skos sheet log",
         address="/files",

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import mimetypes
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError
 from hgld.pages.review.feed import Feed
-from hgld.pages.review.files import add_files
+from hgld.pages.review.files import Files
 from hgld.pages.review.fills.routes import fills_router
 from hgld.pages.review.rendering import (
     REVIEWER_COOKIE,
@@ -40,7 +40,17 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 Fields = list[tuple[str, str]]
-Write = Callable[[str, Fields], Response]
+
+
+class Write(Protocol):
+    """What answers a write: of who asks, and the fields of a form."""
+
+    __name__: str
+
+    def __call__(self, reviewer: str, fields: Fields, /) -> Response:
+        """Does it."""
+        ...
+
 
 _FOREVER = "private, max-age=31536000, immutable"
 _YEAR_S = 365 * 24 * 3600
@@ -73,8 +83,9 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     app.state.feed, app.state.rendering = feed, rendering
     answers = _Answers(session, settings, rendering)
     _add_reads(app, answers, feed)
-    _add_writes(app, answers, settings)
-    add_files(app, session, settings, rendering)
+    files = Files(session, settings, rendering)
+    files.add_to(app)
+    _add_writes(app, (*answers.writes, files.imported), settings)
     app.include_router(second_router(session, settings, rendering))
     app.include_router(fills_router(session, settings, rendering))
     _add_errors(app, rendering)
@@ -103,6 +114,11 @@ class _Answers:
         self._made: OrderedDict[str, set[int]] = OrderedDict()
         """Window of a browser to the numbers of the events made in it; the last used last."""
 
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """Each has its name as its address."""
+        return (self.act, self.undo, self.redo, self.revert, self.name)
+
     def front(self, request: Request) -> Response:
         """The whole page, or the panes alone where the page's own script asks."""
         place = place_of(request.query_params.multi_items())
@@ -115,7 +131,7 @@ class _Answers:
         request, window = act_request_of(fields), dict(fields).get("window", "")
         done = self._session.act(reviewer, request, self._made.get(window, ()))
         if isinstance(done, Question):
-            return self._rendering.page("question.html", 409, question=done)
+            return self._question("question.html", question=done)
         if isinstance(done, Conflict):
             return self._rendering.page("conflict.html", 409, conflict=done)
         place = self._session.place_after(reviewer, request)
@@ -135,7 +151,7 @@ class _Answers:
         number = asked_number(asked, "number")
         if asked.get("asks") == "1":
             edit, stays = self._session.revert_question(number)
-            return self._rendering.page("revert.html", 409, edit=edit, stays=stays)
+            return self._question("revert.html", edit=edit, stays=stays)
         outcome = self._session.revert(reviewer, number)
         return self._rendering.page("history.html", outcome=outcome, **self._history(reviewer, {}))
 
@@ -175,6 +191,12 @@ class _Answers:
         if headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(small.content, media_type="image/jpeg", headers=headers)
+
+    def _question(self, name: str, **context: object) -> Response:
+        """Something to be agreed to, which the page shows in its dialog."""
+        answer = self._rendering.page(name, **context)
+        answer.headers["hx-retarget"] = "#ask"
+        return answer
 
     def _who(self, request: Request) -> str:
         return reviewer_of(request, self._settings.reviewer)
@@ -221,8 +243,7 @@ def _add_reads(app: FastAPI, answers: _Answers, feed: Feed) -> None:
     app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
 
 
-def _add_writes(app: FastAPI, answers: _Answers, settings: PageSettings) -> None:
-    writes = (answers.act, answers.undo, answers.redo, answers.revert, answers.name)
+def _add_writes(app: FastAPI, writes: Iterable[Write], settings: PageSettings) -> None:
     for answer in writes:
         route = written(answer, settings.reviewer)
         app.add_api_route(f"/{answer.__name__}", route, methods=["POST"], response_model=None)

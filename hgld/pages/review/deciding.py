@@ -128,7 +128,7 @@ def _what(board: Board, request: ActRequest, draft: Draft, *, is_done: bool) -> 
     verb = done if is_done else now
     answers = _answers(draft)
     match request.action:
-        case "accept" | "accept_sure" | "assign":
+        case "accept" | "accept_row" | "name":
             return f"{verb} {counts} as {answers}"
         case "rename":
             merging = _merging(board, request)
@@ -147,8 +147,8 @@ def _merging(board: Board, request: ActRequest) -> str:
 
 _VERBS: Mapping[str, tuple[str, str, str]] = {
     "accept": ("Accept", "Accepted", ""),
-    "accept_sure": ("Accept", "Accepted", ""),
-    "assign": ("Assign", "Assigned", ""),
+    "accept_row": ("Accept", "Accepted", ""),
+    "name": ("Name", "Named", ""),
     "ignore": ("Ignore", "Ignored", ""),
     "clear": ("Open again", "Opened again", ""),
     "rename": ("Rename", "Renamed", ""),

@@ -69,7 +69,7 @@ def draft_of(board: Board, request: ActRequest, shown: Sequence[int]) -> Draft:
     Raises:
         RefusedError: it cannot be done so; the text says what to do.
     """
-    if request.action == "accept_sure":
+    if request.action == "accept":
         return Draft("accept", _accepted(board, request, _sure_rows(board, request, shown)))
     event, make = _MAKERS[request.action]
     return Draft(event, make(board, request))
@@ -308,8 +308,8 @@ def new_group() -> str:
 
 _Maker = Callable[[Board, ActRequest], dict[str, DraftDecision]]
 _MAKERS: Mapping[str, tuple[Edit, _Maker]] = {
-    "accept": ("accept", _accept),
-    "assign": ("assign", _assign),
+    "accept_row": ("accept", _accept),
+    "name": ("assign", _assign),
     "ignore": ("ignore", _ignore),
     "clear": ("clear", _clear),
     "rename": ("rename", _rename),

@@ -238,7 +238,7 @@ class ReviewSession:
             place = request.place
             if request.action == "merge":
                 return replace(place, group=request.into)
-            if request.action not in {"accept_sure", "accept", "assign", "ignore"}:
+            if request.action not in {"accept", "accept_row", "name", "ignore"}:
                 return place
             chosen, _, _ = self._choose(place)
             listed = self._panes.groups(reviewer, chosen, is_filtered=place.is_filtered)

@@ -107,7 +107,8 @@ def test_a_score_counts_by_hand_and_an_ablation_has_each_method_alone_and_left_o
         proposals.Official("lake", "lake", "natural"),
         proposals.Official("church", "lake", "natural"),  # so that one is wrong, and its side
         proposals.Official("World Heritage Site", "", ""),
-        proposals.Official("museum", "museum", "human-made"),
+        # Asked about: to ignore it is likelier, but a reviewer sees the super-category too.
+        proposals.Official("shrine", "shinto shrine", "human-made"),
     ]
     labels = [row.label for row in official]
     inputs = proposals.inputs_of_labels(source, labels, shipped_calibration())
@@ -119,4 +120,4 @@ def test_a_score_counts_by_hand_and_an_ablation_has_each_method_alone_and_left_o
     assert (wrong["class_label"], wrong["official"]) == ("church", "lake")
     tried = proposals.ablation(official, inputs)
     assert len(tried) == 7
-    assert tried["all"]["accuracy"] == tried["wording alone"]["accuracy"] == 0.6667
+    assert (tried["all"]["accuracy"], tried["wording alone"]["accuracy"]) == (0.6667, 0.3333)

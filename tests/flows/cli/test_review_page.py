@@ -50,8 +50,3 @@ def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(
     (tmp_path / "hgld.toml").write_text("[propose]\nguessing = 1\n")
     assert "guessing" in only_line("review", "--labels", tmp_path, "--no-open")
     assert asked == []
-
-
-def test_what_is_said_of_the_page_is_refused_where_none_is_opened(begun: Workspace) -> None:
-    for words in (["--port", "0"], ["--no-open"], ["--token", "x"], ["--known", "answers.csv"]):
-        assert words[0] in only_line("review", "--root", begun.root, *words, "--settle")

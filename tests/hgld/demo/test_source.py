@@ -11,7 +11,7 @@ import hgld.demo.source
 from hgld.demo import write_demo
 from hgld.demo.answers import FETCHED_AT
 from hgld.demo.drawing import IMAGE_SIZE, draw_landmark, draw_view
-from hgld.demo.facts import class_labels, landmarks
+from hgld.demo.facts import class_labels, landmarks, open_classes
 from hgld.engine.workspace import Workspace
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
@@ -114,7 +114,8 @@ def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
     assert tree(workspace.root) == tree(drawn)
 
 
-def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
+def test_most_classes_are_decided_and_decisions_of_a_person_are_kept(demo: Workspace) -> None:
+    assert read_decisions(demo).keys() == class_labels().keys() - open_classes()
     written = read_decisions(demo)["Q32815"]
     ours = dataclasses.replace(written, reviewer="someone", note="seen with my own eyes")
     append_decisions(demo, [ours])

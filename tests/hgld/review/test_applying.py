@@ -124,13 +124,17 @@ FORGIVEN = [
 ]
 
 
-def test_case_stray_spaces_and_links_are_forgiven(clustered: Workspace) -> None:
+def test_case_stray_spaces_links_and_sides_of_known_names_are_forgiven(
+    clustered: Workspace,
+) -> None:
     decide(clustered, {"Q16970": CHURCH})
     church, ignored = ("assign", "church", "human-made", ""), ("ignore", None, None, "")
     typed: list[tuple[dict[str, str], tuple[str | None, ...]]] = [
         (sheets.named(" Church ", "Human-Made") | {"action": "ASSIGN"}, church),
         ({"class_label": "  Chapel", "action": "Ignore  ", "note": " "}, ignored),
         (sheets.named("CHURCH", "human made") | {"action": " "}, church),
+        ({"hierarchical_label": "Church"}, church),  # which is in use
+        ({"hierarchical_label": "LAKE"}, ("assign", "lake", "natural", "")),  # and this proposed
     ]
     typed += [(IGNORE | {"class_qid": qid}, ignored) for qid in FORGIVEN]
     for cells, content in typed:
@@ -148,7 +152,7 @@ NO_CLASS = ('=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "x", "", "Q"
     [
         ({"action": "asign"}, "action"),
         ({"action": "assign"}, "hierarchical_label"),
-        ({"hierarchical_label": "church"}, "natural_or_human_made"),
+        ({"hierarchical_label": "xylotheque"}, "natural_or_human_made"),
         (CHURCH | {"natural_or_human_made": "Nature"}, "Nature"),
         (CHURCH | {"action": "ignore"}, "hierarchical_label"),
         (NATURAL, "natural_or_human_made"),
@@ -170,7 +174,7 @@ def test_a_wrong_row_is_named_and_nothing_is_applied(
 
 
 def test_a_name_a_typo_away_is_asked_about_and_taken_when_meant(clustered: Workspace) -> None:
-    known = ["tower", "fountain", "mountain"]
+    known = dict.fromkeys(("tower", "fountain", "mountain"), "natural")
     towwer, musem = (MUSEUM | {"hierarchical_label": name} for name in ("towwer", "Musem"))
     cells = {"Q16970": MUSEUM, "Q10": towwer, "Q9": towwer, "Q23397": musem}
     sheet = fill_in(clustered, cells)

@@ -26,7 +26,8 @@ def test_a_sheet_has_rows_by_cluster_and_landmarks(clustered: Workspace, tmp_pat
     assert rows[1]["class_label"] == "'=HYPERLINK(1)"
     assert " | ".join(rows[3].values()) == (
         "Q23397 | lake | 4 | 1 | open | accept | lake | natural | 0.875 | the head noun is church"
-        " | https://www.wikidata.org/wiki/Q23397 |  |  |  |  |  |  | after line 0 (e3b0c44298fc)"
+        " | ocean area  | 0.1 | https://www.wikidata.org/wiki/Q23397 |  |  |  |  |  |  "
+        "| after line 0 (e3b0c44298fc)"
     )
 
 

@@ -44,8 +44,11 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for module in ("hgld.pages.review.session", "hgld.labels.proposing.knowledge"):
             patch.setattr(f"{module}.load_taxonomy_tables", _taxonomy)
-        propose = settings if has_own else None
-        session = ReviewSession(workspace, read_only=read_only, propose=propose)
+        session = ReviewSession(
+            workspace,
+            read_only=read_only,
+            propose=settings if has_own else None,
+        )
         stack.enter_context(contextlib.closing(session))
 
         def page_at(port: int) -> PageServer:

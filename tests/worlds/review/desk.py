@@ -8,18 +8,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _MEMBERS = """
-(within) => [...document.querySelectorAll(`${within} .member`)].map((row) => {
-  const chip = row.querySelector(".name-chip"), sign = row.querySelector(".name-chip .sign");
+() => [...document.querySelectorAll("#rows [data-qid]")].map((row) => {
+  const chip = row.querySelector(".name-chip");
   const is_ignored = Boolean(chip.querySelector(".sign-ignored"));
-  const side = sign?.classList.contains("sign-natural") ? "natural" : "human-made";
+  const side = chip.querySelector(".sign-natural") ? "natural" : "human-made";
+  const name = [...chip.childNodes].filter((one) => one.nodeType === 3).map((one) => one.data).join("");
+  const is_open = row.classList.contains("is-open");
   return {
-    qid: row.dataset.qid, label: row.querySelector(".member-label").textContent,
-    landmarks: Number(row.dataset.n), is_open: row.classList.contains("is-open"),
-    answer: is_ignored ? null : chip.textContent, side: is_ignored ? null : side,
-    is_ticked: Boolean(row.querySelector(".tick")?.checked),
-    has_focus: row === document.activeElement?.closest(".member"),
-    confidence: parseInt(row.querySelector(".sure-n")?.textContent ?? "100"),
-    is_doubtful: Boolean(row.querySelector(".sure em, .chip-doubt")),
+    qid: row.dataset.qid, label: row.querySelector(".what > b").textContent, is_open,
+    landmarks: Number(row.querySelector(":scope > .n > b").textContent.replace(/\\D/g, "")),
+    answer: is_ignored ? null : name, side: is_ignored ? null : side,
+    is_ticked: Boolean(row.querySelector("input")?.checked),
+    has_focus: row.ariaSelected === "true",
+    is_sure: row.classList.contains("is-sure"),
   };
 })
 """
@@ -37,10 +38,8 @@ class SeenMember(NamedTuple):
     side: str | None
     is_ticked: bool
     has_focus: bool
-    confidence: int
-    """In percent."""
-    is_doubtful: bool
-    """Whether the page is unsure, or somebody has marked it."""
+    is_sure: bool
+    """Whether Enter accepts it with the others."""
 
 
 class Desk(KeyDesk):
@@ -77,13 +76,13 @@ class Desk(KeyDesk):
 
     def state(self, name: str) -> str:
         """Returns one of the texts that the page has about itself, such as group or line."""
-        script = "(name) => document.getElementById('bench').dataset[name] ?? ''"
+        script = "(name) => document.getElementById('desk').dataset[name] ?? ''"
         return str(self.tell(script, name))
 
     @property
     def group(self) -> str:
         """The cluster that is open."""
-        return self.state("group")
+        return self.state("open")
 
     @property
     def line(self) -> int:
@@ -105,16 +104,16 @@ class Desk(KeyDesk):
         """What has the focus: its id, or that of the row or the link it is in."""
         return str(self.tell("() => document.activeElement.closest('[id]')?.id ?? ''"))
 
-    def members(self, within: str = "#work") -> list[SeenMember]:
+    def members(self) -> list[SeenMember]:
         """Returns the rows that are shown."""
-        return [SeenMember(**row) for row in self.tell(_MEMBERS, within)]
+        return [SeenMember(**row) for row in self.tell(_MEMBERS)]
 
     def choices(self) -> dict[str, tuple[str, str]]:
         """Returns the names on the keys 1 to 9, with their sides."""
-        script = "() => [...document.querySelectorAll('#work .choice')].map(({dataset}) => [dataset.key, dataset.label, dataset.side])"
+        script = "() => [...document.querySelectorAll('.choice')].map(({dataset}) => [dataset.key, dataset.label, dataset.side])"
         return {key: (label, side) for key, label, side in self.tell(script)}
 
     def groups(self) -> dict[str, bool]:
         """Returns the clusters of the list, in its order, and whether all of each is decided."""
-        script = "() => [...document.querySelectorAll('#groups .group')].map((link) => [link.dataset.group, link.classList.contains('is-done')])"
+        script = "() => [...document.querySelectorAll('[data-group][data-state]')].map(({dataset}) => [dataset.group, dataset.state === 'settled'])"
         return dict(self.tell(script))

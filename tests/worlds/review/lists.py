@@ -82,6 +82,12 @@ CASCADES: Sequence[tuple[str, str, int, int]] = (
     ("Q200010", "<script>alert('x')</script> & \"quoted\"", 1, 3),
 )
 """Classes around the three super-categories of `tests.worlds.taxonomies`."""
+_KNOWN = """\
+class_qid,class_label,action,hierarchical_label
+Q34038,waterfall,accept,cascade
+Q12280,footbridge,accept,span
+Q200008,viaduct,ask,
+"""
 
 
 def write_small_review(
@@ -132,7 +138,7 @@ def write_labels(workspace: Workspace, classes: Sequence[tuple[str, str, int, in
     vectors = encoder.encode(labels)
     groups = np.unique([one[3] for one in classes], return_inverse=True)[1]
     centres = cluster_centres(vectors, groups)
-    words = taxonomy_words(write_own_taxonomy(workspace.root.parent / "taxonomy"))
+    words = taxonomy_words(write_own_taxonomy(workspace.root.parent / "taxonomy", classes=_KNOWN))
     of_words = encoder.encode(words["phrase"].to_pylist())
     words = words.append_column("text", words["phrase"])
     words = words.append_column("embedding", _lists(of_words))

@@ -26,6 +26,7 @@ CLASSES = [
         "proposed_label": "lake",
         "proposed_natural_or_human_made": "natural",
         "runner_up": "ocean area ",
+        "runner_up_confidence": 0.1,
     },
 ]
 

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemBytecodeCache
 
-from hgld.pages.review.requests import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
 from hgld.pages.review.rendering import PageSettings
+from hgld.pages.review.requests import ActRequest, Place, act_request_of
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Desk, GroupView, Outcome
 from hgld.pages.serving.security import Guard

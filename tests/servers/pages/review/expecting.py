@@ -27,18 +27,18 @@ class Expected:
         return self._done[-1]
 
     def accept(self, members: Iterable[SeenMember]) -> None:
-        """Takes the rows that are ticked and open as they are; a name in use keeps its side."""
+        """Takes open rows as they are; a name in use keeps its side."""
         sides = dict(filter(None, self.answers.values()))
         found: Answers = {}
         for row in members:
-            if row.is_ticked and row.is_open:
+            if row.is_open:
                 side = sides.get(row.answer or "", row.side or "")
                 found[row.qid] = None if row.answer is None else (row.answer, side)
         self._add(found)
 
     def give(self, members: Iterable[SeenMember], answer: tuple[str, str] | None) -> None:
-        """Gives the ticked rows an answer."""
-        self._add({row.qid: answer for row in members if row.is_ticked})
+        """Gives rows an answer."""
+        self._add({row.qid: answer for row in members})
 
     def turn(self, label: str, side: str) -> None:
         """Puts a super-category on another side, wherever it stands."""
@@ -47,8 +47,8 @@ class Expected:
         )
 
     def reopen(self, members: Iterable[SeenMember]) -> None:
-        """Takes the answers of ticked rows away."""
-        gone = {row.qid for row in members if row.is_ticked}
+        """Takes the answers of rows away."""
+        gone = {row.qid for row in members}
         self._do({qid: one for qid, one in self.answers.items() if qid not in gone})
 
     def remark(self) -> None:

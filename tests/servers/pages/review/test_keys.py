@@ -1,191 +1,165 @@
 """What keys do, and where the focus is after them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from hgld.pages.review.actions import ACTIONS
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
 from tests.worlds.review.desk import Desk
 
-DIALOGS = {
-    **dict.fromkeys(("r", "m", "g", ":"), "pick"),
-    **dict.fromkeys(("H", "M", "P", "."), "sheet"),
-    **dict.fromkeys(("d", "c"), "write"),
-    "s": "split",
-    "?": "help",
-}
+LAYERS = {"filter": "", "help": "help"}
 
 
 def ticked(desk: Desk) -> int:
     return sum(row.is_ticked for row in desk.members())
 
 
-def with_a_selection(desk: Desk) -> None:
-    desk.press("X", "x", "j", "x")
-    assert ticked(desk) == 2
+def focused(desk: Desk) -> str:
+    return next(row.qid for row in desk.members() if row.has_focus)
 
 
-def on_the_cluster_list(desk: Desk) -> None:
-    desk.tell("() => document.querySelector('#groups [aria-current]').focus()")
-    assert desk.focus.startswith("g-")
-
-
-@pytest.mark.parametrize("context", [lambda _: None, with_a_selection, on_the_cluster_list])
-def test_a_key_that_decides_writes_one_event_and_the_focus_is_on_a_row(
-    desk: Desk, context: Callable[[Desk], None]
+def test_a_key_that_decides_writes_one_event_and_the_next_is_about_the_next_row(
+    served: OpenReview, desk: Desk
 ) -> None:
-    context(desk)
-    for key in ("1", "i", *(() if context is on_the_cluster_list else ("Enter",))):
-        if context is on_the_cluster_list:
-            context(desk)
-        before = desk.line
-        chosen = {row.qid for row in desk.members() if row.is_ticked and row.is_open}
-        desk.press(key)
-        assert desk.line == before + 1, key
-        assert desk.focus.startswith("m-"), key
-        assert not chosen & {row.qid for row in desk.members() if row.is_open}, key
-        desk.press("u")
-        assert desk.line == before + 2, key
-        assert desk.focus.startswith("m-"), key
+    rows = desk.members()
+    desk.press("i", "a")
+    assert standing_answers(served.root).keys() == {rows[0].qid, rows[1].qid}
+    assert focused(desk) == rows[2].qid
+    desk.press("j", "x", "j", "x", "1")
+    assert standing_answers(served.root).keys() == {row.qid for row in (*rows[:2], *rows[3:5])}
+    assert (desk.written, ticked(desk)) == (3, 0)
+    desk.press("u", "u", "u")
+    assert standing_answers(served.root) == {}
 
 
-def test_a_key_opens_its_dialog_under_which_no_other_works_and_escape_gives_the_focus_back(
-    desk: Desk,
+def test_enter_accepts_the_sure_ones_of_a_group_or_what_is_ticked(
+    served: OpenReview, desk: Desk
 ) -> None:
-    with_a_selection(desk)
-    before = (ticked(desk), desk.line, desk.group, desk.focus)
-    for key, layer in DIALOGS.items():
-        desk.press(key)
-        desk.page.wait_for_function("(id) => document.getElementById(id)?.open", arg=layer)
-        within = "(id) => document.getElementById(id).contains(document.activeElement)"
-        assert desk.tell(within, layer), key
-        if key == "?":
-            desk.press(*"ui1ex]rHj/")
-            assert desk.layer == layer
+    rows, group = desk.members(), desk.group
+    desk.press("x", "Enter")
+    assert standing_answers(served.root).keys() == {rows[0].qid}
+    desk.press("u", "Enter")
+    assert standing_answers(served.root).keys() == {row.qid for row in rows if row.is_sure}
+    while desk.group == group:  # what is unsure wants a key of its own
+        desk.press("a")
+    assert desk.groups()[group]
+
+
+def test_keys_open_what_they_say_and_escape_gives_the_focus_back(desk: Desk) -> None:
+    desk.press("j", "x")
+    before = (desk.line, desk.group, focused(desk), ticked(desk))
+    for action in ACTIONS:
+        if not action.opens or not action.key:
+            continue
+        desk.press(action.key)
+        assert desk.layer == LAYERS.get(action.opens, "pick"), action.name
+        desk.type("jxi1u")
+        if action.opens == "filter":
+            desk.press("Control+a", "Delete", "Enter")
         desk.press("Escape")
-        assert desk.layer == "", key
-        assert (ticked(desk), desk.line, desk.group, desk.focus) == before, key
+        assert (desk.layer, desk.line, desk.group, focused(desk)) == ("", *before[:3]), action.name
     for modifier in ("Control", "Alt", "Meta"):  # the browser's own
         desk.press(*(f"{modifier}+{key}" for key in "ieux1"))
-    assert (ticked(desk), desk.line, desk.group, desk.focus) == before
+    assert desk.line == before[0]
 
 
-def test_a_key_that_ticks_ticks_and_others_walk_the_rows_and_the_list(desk: Desk) -> None:
-    rows = desk.members()
-    desk.press("j", "x")
-    assert [row.is_ticked for row in desk.members()] == [one != 1 for one in range(len(rows))]
-    desk.press("X")
-    assert ticked(desk) == 0
-    desk.press("X")
-    assert ticked(desk) == len(rows)
-    assert desk.focus == f"m-{rows[1].qid}"
-    desk.press("j", "ArrowDown", "k", "ArrowUp", "k", "k")
-    assert desk.focus == f"m-{rows[0].qid}"
-    on_the_cluster_list(desk)
-    groups = list(desk.groups())
-    desk.press("j", "j")
-    assert desk.focus == f"g-{groups[2]}"
-    desk.press("k", "Enter")
-    assert desk.group == groups[1]
-
-
-def test_letters_are_letters_in_a_text_field(desk: Desk) -> None:
-    before = (desk.group, ticked(desk))
-    text = "jkxi*1 2eurnhsmdcXUzgHMP.:?[]/"
-    for key in ("c", "r", "/"):
-        desk.press(key)
-        desk.type(text)
-        desk.wait()
-        assert desk.tell("() => document.activeElement.value") == text
-        assert desk.written == 0
-        desk.press("Escape")
-        assert desk.layer == ""
-    desk.press("/", "Control+a", "Delete")
-    desk.page.wait_for_function("() => document.getElementById('bench').dataset.query === ''")
-    desk.press("Escape")
-    assert (desk.group, ticked(desk)) == before
-    assert desk.focus.startswith("m-")
-
-
-def test_the_filter_and_go_to_lead_to_a_class(served: OpenReview, desk: Desk) -> None:
-    desk.press("]", "]")
-    wanted, group = desk.members()[3], desk.group
-    desk.press("[", "[", "g")
-    desk.type(wanted.label)
-    desk.page.wait_for_selector(f"#pick-list .pick-what:text-is('{wanted.label}')")
-    chosen = (
-        "() => document.querySelector('#pick-list [aria-selected=true] .pick-what').textContent"
-    )
-    while desk.tell(chosen) != wanted.label:
-        desk.press("ArrowDown")
-    desk.press("Enter")
-    assert (desk.group, desk.focus) == (group, f"m-{wanted.qid}")
-    desk.press("/")
-    desk.type(wanted.label)
-    desk.page.wait_for_function(
-        "(text) => document.getElementById('bench').dataset.query === text", arg=wanted.label
-    )
-    desk.wait()
-    assert desk.focus == "q"
-    assert [row.label for row in desk.members()] == [wanted.label]
-    desk.press("Escape", "i")
-    assert standing_answers(served.root) == {wanted.qid: None}
-
-
-def test_a_name_is_typed_and_taken_and_the_next_key_is_about_what_is_left(
-    served: OpenReview, desk: Desk
-) -> None:
-    rows = desk.members()
-    desk.press("X", "r")
-    assert desk.focus == "pick-text"
-    desk.type("waterf")
-    desk.press("Enter")
-    answers: dict[str, tuple[str, str] | None] = {rows[0].qid: ("waterfall", "natural")}
-    assert standing_answers(served.root) == answers
-    assert desk.focus == f"m-{rows[1].qid}"
-    desk.press("i")  # none is ticked: about the one in focus
-    assert standing_answers(served.root) == answers | {rows[1].qid: None}
-    desk.press(":")
-    desk.type("ignore")
-    desk.press("Enter")
-    assert standing_answers(served.root) == answers | {row.qid: None for row in rows[1:3]}
-    assert desk.layer == ""
-
-
-def test_keys_pressed_ahead_are_done_in_order_and_one_held_down_decides_once(
-    served: OpenReview, desk: Desk
-) -> None:
-    groups = list(desk.groups())
-    for _ in range(4):
-        desk.hit("Enter")
-    desk.page.wait_for_function(
-        "(group) => document.getElementById('bench').dataset.group === group", arg=groups[4]
-    )
-    desk.wait()
-    assert desk.written == 4
-    assert [group for group, is_done in desk.groups().items() if is_done] == groups[:4]
-    assert len(standing_answers(served.root)) > 4
+def test_a_held_key_decides_once(desk: Desk) -> None:
     for _ in range(6):
         desk.page.keyboard.down("i")  # as a keyboard repeats it
     desk.page.keyboard.up("i")
     desk.wait()
-    assert desk.written == 5
+    assert desk.written == 1
 
 
-def test_nothing_is_written_where_one_may_only_look_and_a_key_that_can_do_nothing_says_why(
+def test_the_palette_finds_commands_by_other_words_for_them(desk: Desk) -> None:
+    for word, title in {
+        "rename": "Rename or merge the super-category",
+        "export": "Export and import",
+        "merge": "Merge the group into another",
+        "note": "Comment",
+        "doubt": "Mark as doubtful",
+    }.items():
+        desk.press(":")
+        desk.type(word)
+        assert title in desk.page.inner_text("#pick-list"), word
+        desk.press("Escape")
+
+
+def test_go_to_lands_on_the_row_and_the_filter_knows_other_languages(
+    served: OpenReview, desk: Desk
+) -> None:
+    desk.press("]", "]")
+    wanted, group = desk.members()[2], desk.group
+    desk.press("[", "[", "g")
+    desk.type(wanted.label)
+    desk.press("Enter")  # at once: it waits for what is in the field now
+    desk.wait()
+    assert (desk.group, focused(desk)) == (group, wanted.qid)
+    desk.press("/")
+    desk.type("kirche")
+    desk.press("Enter")
+    assert "*" in desk.groups()
+    assert all(row.answer == "church" or "church" in row.label for row in desk.members())
+    desk.page.click('[data-group="*"]')
+    desk.wait()
+    desk.press("X", "a")
+    if desk.layer:
+        desk.press("a")
+    assert {one[0] for one in standing_answers(served.root).values() if one} == {"church"}
+
+
+def test_a_name_that_exists_comes_first_and_a_new_one_is_made_on_purpose(
+    served: OpenReview, desk: Desk
+) -> None:
+    rows = desk.members()
+    desk.press("r")
+    desk.type("castl")
+    desk.press("Enter", "r")
+    desk.type("garden folly")
+    desk.press("Enter")
+    assert desk.layer == "pick", "nothing is chosen yet"
+    desk.press("ArrowDown", "ArrowDown", "Enter")
+    assert standing_answers(served.root) == {
+        rows[0].qid: ("castle / fort", "human-made"),
+        rows[1].qid: ("garden folly", "human-made"),
+    }
+
+
+def test_split_puts_off_what_is_ticked_and_merge_asks_and_goes_along(desk: Desk) -> None:
+    group, rows = desk.group, desk.members()
+    desk.press("x", "j", "x", "s")
+    split = next(one for one in desk.groups() if one.startswith("g-"))
+    assert {row.qid for row in desk.members()} == {row.qid for row in rows[2:]}
+    desk.page.click(f'[data-group="{split}"]')
+    desk.wait()
+    assert {row.qid for row in desk.members()} == {row.qid for row in rows[:2]}
+    desk.press("m", "Enter")
+    assert "Put 2 classes" in desk.page.inner_text("#ask")
+    desk.press("m")
+    assert split not in desk.groups()
+    assert desk.group != split
+    desk.press("u", "u")
+    desk.page.click(f'[data-group="{group}"]')
+    desk.wait()
+    assert {row.qid for row in desk.members()} == {row.qid for row in rows}
+
+
+def test_who_is_not_named_is_asked_and_where_one_may_only_look_nothing_is_written(
     build: Path, serve: Servers, seat: Seats
 ) -> None:
-    desk = seat(serve(build).url)
-    desk.press("u")
-    assert "undo" in desk.said
+    desk = seat(serve(build).url, reviewer="")
+    assert desk.layer == "pick"
+    with desk.page.expect_event("load"):
+        desk.type("Zoë O'Neill")
+        desk.press("Enter")
+    desk.wait()
+    assert desk.page.input_value("#who") == "Zoë O'Neill"
     desk = seat(serve(build, read_only=True).url, reviewer="")
-    for key in ("Enter", "e", "1", "i", "z", "u", "U", "n", "x", "*", *"rmsdc"):
-        desk.press(key)
-        assert desk.layer == "", key
-    desk.press("j", "]", "g", "Escape", "?", "Escape")
+    for action in ACTIONS:
+        if action.writes and action.key:
+            desk.press(action.key)
+            assert desk.layer == "", action.name
     assert standing_answers(build) == {}
 
 
@@ -195,15 +169,13 @@ _COMPOSED = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229, "tex
 
 def test_an_enter_that_ends_a_composition_takes_nothing(desk: Desk) -> None:
     session = desk.page.context.new_cdp_session(desk.page)
-    for opening in ("", "r", "c", "/"):
+    for opening in ("", "r", "c"):
         if opening:
             desk.press(opening)
             desk.type("waterf")
-            desk.wait()
-        before = (desk.layer, desk.focus)
+        before = desk.layer
         session.send("Input.dispatchKeyEvent", {"type": "keyDown", **_COMPOSED})
         session.send("Input.dispatchKeyEvent", {"type": "keyUp", **_COMPOSED})
         desk.wait()
-        assert (desk.layer, desk.focus) == before, opening
-        assert desk.written == 0
+        assert (desk.layer, desk.written) == (before, 0), opening
         desk.press("Escape")

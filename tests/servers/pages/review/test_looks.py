@@ -9,28 +9,31 @@ from tests.servers.pages.looking import LOOKS, NARROW, troubles
 from tests.servers.pages.serving import OpenReview
 from tests.worlds.review.desk import Desk
 
-VIEWS = ("", *"rmg:sc?HMP.F")
+DIALOGS = ("", *"r:gm?ch")
 """By the keys that open them."""
-PANES = ("groups", "group", "names")
-_WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li, figcaption span"
+VIEWS = ("taxonomy", "history", "files")
+_WHOLE = "h1, .deed, .tool, .choice, .class > .n, .buttons *, kbd"
+_ROWS_IN_SIGHT = """
+() => {
+  const pane = document.getElementById("rows").getBoundingClientRect();
+  const boxes = [...document.querySelectorAll("#rows [data-qid]")].map((one) => one.getBoundingClientRect());
+  return boxes.filter(({ top, bottom }) => top >= pane.top - 1 && bottom <= pane.bottom + 1).length;
+}
+"""
+_SMALL = """
+() => [...document.querySelectorAll("button, a[href], summary, input")].filter((one) => one.checkVisibility() && !one.closest(".skip, p:not(.choices, .deeds, .tabs, .steps)"))
+  .map((one) => [one.closest("label")?.getBoundingClientRect() ?? one.getBoundingClientRect(), one]).filter(([{ width, height }]) => width && height < 43.5)
+  .map(([, one]) => one.outerHTML.slice(0, 80))
+"""
 
 
 def decide_some(desk: Desk) -> None:
     """Something of each kind, so that nothing is shown empty."""
-    desk.press("Enter", "i", "u", "2", "c")
+    desk.press("Enter", "i", "u", "1", "c")
     desk.type("seen from the road, half of it")
     desk.press("Enter", "d")
     desk.type("a name of a person?")
-    desk.press("Enter", "[", "[")
-
-
-def troubles_of(desk: Desk, within: str) -> dict[str, Any]:
-    return troubles(
-        desk.page,
-        whole=", ".join(f"{within} {one}" for one in _WHOLE.split(", ")),
-        apart=f"{within} :is(button, a.tool, input:not(.tick), select)",
-        clipped=f"{within} :is(figcaption, figcaption span)",
-    )
+    desk.press("Enter")
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
@@ -39,29 +42,45 @@ def test_every_view_is_whole_and_read_by_everybody(
 ) -> None:
     decide_some(desk)
     looker = seat(served.url, viewport=size, color_scheme=scheme)
-    looker.press("j")
     problems: dict[str, Any] = {}
-    for key in VIEWS:
+    for key in DIALOGS:
         if key:
             looker.press(key)
-            looker.page.wait_for_selector("dialog[open]")
-            if looker.layer == "sheet":
-                looker.page.wait_for_selector("#sheet-body > *")
-        problems[key] = troubles_of(looker, "dialog[open]" if key else "#bench")
-        if key:
-            looker.press("Escape")
+        problems[key] = troubles(looker.page, whole=_WHOLE, apart="#desk button, #desk input")
+        looker.press("Escape")
     if size is NARROW:
-        for pane in PANES:
+        problems["targets"] = looker.tell(_SMALL)
+        for pane in ("groups", "names", "group"):
             looker.page.click(f".tabs [data-pane={pane}]")
-            problems[pane] = troubles_of(looker, f"#pane-{pane}")
+            problems[pane] = troubles(looker.page)
+    for view in VIEWS:
+        looker.page.goto(f"{served.url}{view}")
+        problems[view] = troubles(looker.page, whole=_WHOLE)
     assert not any(problems.values()), problems
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "least"), [(1280, 800, 12), (640, 400, 3), (844, 390, 3)]
+)
+def test_so_many_classes_are_in_sight_and_the_rest_of_the_page_is_a_fifth(
+    served: OpenReview, seat: Seats, width: int, height: int, least: int
+) -> None:
+    desk = seat(served.url, viewport={"width": width, "height": height})
+    assert desk.tell(_ROWS_IN_SIGHT) >= least
+    rows = desk.tell("() => document.getElementById('rows').getBoundingClientRect().height")
+    assert height < 800 or rows >= 0.8 * height
+
+
+def test_at_twice_the_size_it_can_still_be_used(served: OpenReview, seat: Seats) -> None:
+    desk = seat(served.url, viewport={"width": 640, "height": 400}, device_scale_factor=2)
+    desk.press("j", "i")
+    assert desk.written == 1
+    assert troubles(desk.page, asks_axe=False) == {}
 
 
 def test_tab_reaches_every_control(desk: Desk) -> None:
     desk.press("Enter")
-    desk.page.wait_for_function("() => !document.querySelector('.scoring')")
-    desk.wait()
-    mark = """() => [...document.querySelectorAll("#bench :is(a[href], button, input, select, summary)")]
+    mark = """() => [...document.querySelectorAll("#desk :is(a[href], button, input, summary)")]
       .filter((one) => one.checkVisibility() && one.matches(":enabled, a, summary") && one.tabIndex >= 0)
       .map((one) => one.outerHTML.slice(0, 120))"""
     follow = """() => {

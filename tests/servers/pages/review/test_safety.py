@@ -60,32 +60,26 @@ def test_labels_names_and_remarks_that_are_scripts_are_text_wherever_they_stand(
     desk.type(HOSTILE[2])
     desk.press("Enter", "r")
     desk.type(f"{HOSTILE[1]} name")
-    chosen = "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
-    while "new:" not in desk.tell(chosen):
-        desk.press("ArrowDown")
-    desk.press("Enter")
+    desk.press("ArrowDown", "Enter")
     assert desk.layer == ""
     check_safe(desk)
-    for key, shown in (
-        *((key, "#pick-list *") for key in "mr:"),
-        *(("s", "*"), (".", "#sheet-body > *"), ("H", "#history"), ("M", "#map-rows .member")),
-    ):
+    for key in "mr:X":
         desk.press(key)
-        desk.page.wait_for_selector(f"dialog[open] {shown}")
         check_safe(desk, key)
         desk.press("Escape")
     desk.press("g")
     desk.type("onerror")
-    desk.page.wait_for_selector("#pick-list .pick-what:has-text('onerror')")
+    desk.page.wait_for_selector("#pick-list b:has-text('onerror')")
     check_safe(desk, "g")
     desk.press("Escape", "u", "U", "]")
     check_safe(desk)
     bob.press("i")
-    for one, other in ((desk, "<script"), (bob, "<img")):
-        one.page.wait_for_function(
-            "(text) => document.getElementById('others').textContent.includes(text)", arg=other
-        )
-        check_safe(one)
+    desk.page.wait_for_function(
+        "(text) => document.getElementById('said').textContent.includes(text)", arg="<script"
+    )
+    for path in ("history", "taxonomy", "files"):
+        desk.page.goto(f"{hostile.url}{path}")
+        check_safe(desk, path)
 
 
 class _Stranger(http.server.BaseHTTPRequestHandler):
@@ -100,10 +94,10 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
             window.done = (async () => {{
               const said = [];
               for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {{
-                for (const path of ["undo", "act", "name", "jump/0"]) {{
+                for (const path of ["undo", "act", "name", "imported"]) {{
                   try {{
                     await fetch("{self.target}" + path, {{ method: "POST", mode: "no-cors", credentials: "include",
-                      headers: {{ "Content-Type": type }}, body: "action=ignore&all=1&g=&name=mallory" }});
+                      headers: {{ "Content-Type": type }}, body: "action=ignore&qid=Q1&name=mallory" }});
                     said.push("sent");
                   }} catch {{ said.push("not sent"); }}
                 }}

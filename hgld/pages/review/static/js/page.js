@@ -23,6 +23,7 @@ let focused = "";
 const rows = () => all("#rows [data-qid]");
 const row = (qid) => document.getElementById(`m-${qid}`);
 const ticked = () => rows().filter((one) => $("input", one)?.checked);
+const sure = () => rows().filter((one) => one.classList.contains("is-sure"));
 const targets = () => {
   const chosen = ticked();
   const own = row(focused);
@@ -55,6 +56,8 @@ function mark() {
   if (!told) return;
   const seen = inSight(about);
   const many = `${about.length} classes${seen < about.length ? `, ${seen} in sight` : ""}`;
+  const accepts = $("[data-action=accept]");
+  $("span", accepts).textContent = ticked().length ? `Accept ticked (${about.length})` : `Accept sure (${accepts.dataset.sure})`;
   told.textContent = about.length === 1 ? (ticked().length ? "1 ticked: " : "On: ") + $("b", about[0]).textContent : about.length ? many : "";
 }
 
@@ -83,7 +86,7 @@ function after(done) {
 
 // ---- Actions.
 
-export const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid));
+export const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid || focused));
 
 function run(action, given = {}) {
   if (action.writes && "readOnly" in document.body.dataset) return;
@@ -94,14 +97,15 @@ function run(action, given = {}) {
   if (done) return done();
   if (busy()) return; // it would act on what is not shown yet
   if (action.acts_on === "log") return switchLast(action);
-  if (action.name === "accept_sure" && !rows().some((one) => one.classList.contains("is-sure"))) return goOn();
+  if (action.name === "accept" && ticked().length) return act(BY_NAME.get("accept_row"), given);
+  if (action.name === "accept" && !sure().length) return goOn();
   return act(action, given);
 }
 
 function act(action, given) {
-  const about = action.acts_on === "sure" ? rows().filter((one) => one.classList.contains("is-sure")) : targets();
+  const about = action.acts_on === "sure" ? sure() : targets();
   const fields = { ...FIELDS[action.name]?.(), ...given };
-  if (action.acts_on === "name" && !fields.label) return say("The open group has no super-category.");
+  if (action.acts_on === "name" && !Number($(`#names [data-name="${CSS.escape(fields.label)}"]`)?.dataset.classes)) return say(`No class is decided as ${fields.label || "a super-category"} here yet.`);
   const body = place({ ...fields, action: fields.action ?? action.name });
   if (action.acts_on === "sure" || action.acts_on === "rows") {
     if (!about.length) return say("No class is shown that this could be about.");
@@ -182,7 +186,7 @@ export function say(text) {
 // ---- Keys: held ones do nothing, and a field or dialog that is open has all of them.
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
   if ($("dialog[open]") || event.target.matches(TEXT)) return;
   const key = { ArrowDown: "j", ArrowUp: "k" }[event.key] ?? event.key;
   const onControl = event.target.closest("button, a, summary, input");
@@ -202,7 +206,7 @@ document.addEventListener("click", (event) => {
   const target = event.target;
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const link = target.closest("[data-group], [data-group-to], [data-filter]");
-  if (link && link.id !== "desk" && $("#rows, #groups")) {
+  if (link && $("#rows, #groups")) {
     event.preventDefault();
     const { group, groupTo, classTo, filter } = link.dataset;
     showPane("group");
@@ -212,7 +216,7 @@ document.addEventListener("click", (event) => {
   const picture = target.closest(".picture");
   if (picture) return zoomFrom(picture);
   const choice = target.closest("[data-action=choose]");
-  if (choice) return run({ ...BY_NAME.get("assign"), opens: "", key: choice.dataset.key }, { label: choice.dataset.label, side: choice.dataset.side });
+  if (choice) return run({ ...BY_NAME.get("name"), opens: "", key: choice.dataset.key }, { label: choice.dataset.label, side: choice.dataset.side });
   const button = target.closest("[data-action]");
   if (button && BY_NAME.has(button.dataset.action)) return run(BY_NAME.get(button.dataset.action));
   const clicked = target.closest("[data-qid]");
@@ -244,12 +248,22 @@ document.addEventListener("submit", (event) => {
   }
 });
 document.addEventListener("change", (event) => {
+  if (event.target.dataset.upload) return upload(event.target);
   if (event.target.matches("#facets input")) goTo({ f: all("#facets input:checked").map((one) => one.value), g: "" });
 });
 document.addEventListener("input", (event) => {
   if (event.target.dataset?.finds) filterTable(event.target);
 });
 document.addEventListener("scroll", (event) => event.target.id === "rows" && mark(), true);
+
+/** Sends a file, to be told first what it would do. */
+async function upload(field) {
+  const bytes = new Uint8Array(await field.files[0].arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  field.value = "";
+  return send(field.dataset.upload, new URLSearchParams({ asks: "1", data: btoa(text) }));
+}
 
 function filterTable(field) {
   const wanted = field.value.toLowerCase();
@@ -293,7 +307,15 @@ function follow() {
   };
 }
 
+/** Decisions are kept with who made them. */
+function askWho() {
+  if (desk().dataset.reviewer !== "" || "readOnly" in document.body.dataset) return;
+  writeText("Who reviews?", "Your name is kept with what you decide.", (name) => send("/name", new URLSearchParams({ name }), { then: () => location.reload() }));
+}
+
 showing(() => mark());
 showPane("group");
 focusOn("");
+if ($("#groups")) history.replaceState(null, "", `/?${place()}`); // so that Back leads to what was open
 follow();
+askWho();

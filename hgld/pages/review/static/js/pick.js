@@ -33,10 +33,11 @@ function open(title, about, find, take) {
   };
   field().oninput = look;
   box().onkeydown = async (event) => {
+    event.stopPropagation(); // the page has none of its keys
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
-    } else if (event.key === "Enter" && !event.isComposing && !event.repeat) {
+    } else if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && !event.repeat) {
       event.preventDefault();
       await latest; // of what is in the field now
       if (options.length && chosen < 0) return; // a new name is made on purpose only

@@ -48,9 +48,9 @@ async function alone(work) {
 async function fetched(path, options) {
   try {
     const response = await fetch(path, { ...options, headers: { "HX-Request": "true", "X-Review-Token": document.querySelector("meta[name=review-token]").content } });
-    return { status: response.status, html: await response.text() };
+    return { status: response.status, asks: response.headers.get("HX-Retarget") === "#ask", html: await response.text() };
   } catch {
-    return { status: 0, html: "" };
+    return { status: 0, asks: false, html: "" };
   }
 }
 
@@ -74,9 +74,9 @@ export function load(place, { pushes = false, isQuiet = false } = {}) {
     const { status, html } = await fetched(path, {});
     if (isQuiet && (asked !== number || busy() || document.querySelector("dialog[open]"))) return false;
     if (status !== 200) return isQuiet ? false : (tell(status, html), false);
-    const before = desk().dataset.group;
+    const before = desk().dataset.open;
     await show(html);
-    if (before !== desk().dataset.group) document.getElementById("rows")?.scrollTo(0, 0);
+    if (before !== desk().dataset.open) document.getElementById("rows")?.scrollTo(0, 0);
     if (pushes) history.pushState(null, "", path);
     return true;
   };
@@ -95,19 +95,19 @@ export function send(path, body, { key = "", then = () => {} } = {}) {
     if (!body.has("seen")) body.set("seen", line);
     body.set("scored", scored);
     body.set("window", WINDOW);
-    const { status, html } = await fetched(path, { method: "POST", body });
+    const { status, asks, html } = await fetched(path, { method: "POST", body });
     if (status === 204) return then();
-    if (status === 200) {
-      const before = desk().dataset.group;
+    if (status === 200 && !asks) {
+      const before = desk().dataset.open;
       await show(html);
-      const group = desk().dataset.group;
+      const group = desk().dataset.open;
       if (before !== group) {
         document.getElementById("rows")?.scrollTo(0, 0);
         history.pushState(null, "", `/?${place()}`);
       }
       return then();
     }
-    if (status !== 409 && status !== 422) return tell(status, html);
+    if (!asks && status !== 409 && status !== 422) return tell(status, html);
     open(html, key, (fields) => {
       for (const [name, value] of Object.entries(fields)) value === "" ? body.delete(name) : body.set(name, String(value));
       send(path, body, { key, then });
@@ -134,6 +134,7 @@ function open(html, key, again) {
   if (same && key) same.append(" ", Object.assign(document.createElement("kbd"), { textContent: `${key} again` }));
   let isFirst = true;
   box.onkeydown = (event) => {
+    event.stopPropagation(); // the page has none of its keys
     if (event.key === "Escape" || event.key === "Tab" || event.target.closest("button")) return;
     event.preventDefault();
     if (isFirst && same && event.key === key && !event.repeat) same.click();

@@ -19,7 +19,9 @@ export function zoomFrom(picture) {
   };
   box().onkeydown = (event) => {
     const by = { ArrowRight: 1, ArrowDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!by) return event.key === "p" && box().close();
+    event.stopPropagation(); // the page has none of its keys
+    if (event.key === "p") box().close();
+    if (!by) return;
     event.preventDefault();
     place = (place + by + strip.length) % strip.length;
     show();

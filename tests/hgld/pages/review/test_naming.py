@@ -16,6 +16,11 @@ def names(session: ReviewSession) -> dict[str, tuple[str | None, str | None]]:
     return {qid: (one.hierarchical_label, one.natural_or_human_made) for qid, one in found.items()}
 
 
+def offered(session: ReviewSession) -> list[str]:
+    """Returns the names that the page offers."""
+    return [one.hierarchical_label for one in look(session, "ann").suggestions]
+
+
 def refusal(session: ReviewSession, action: str, *qids: str, **fields: str) -> RefusedError:
     line = session.line
     with pytest.raises(RefusedError) as caught:
@@ -27,41 +32,39 @@ def refusal(session: ReviewSession, action: str, *qids: str, **fields: str) -> R
 def test_another_side_than_in_use_is_refused_and_the_side_of_all_can_be_changed(
     session: ReviewSession,
 ) -> None:
-    done(session, "ann", "assign", LAKE, TARN, label="span")
-    error = refusal(session, "assign", SITE, label="Span", side="natural")
+    done(session, "ann", "name", LAKE, TARN, label="span")
+    error = refusal(session, "name", SITE, label="Span", side="natural")
     assert "human-made" in str(error)
-    preview = session.preview(asked("side", label="span", side="natural"))
-    assert (preview.classes, preview.landmarks) == (2, 10)
     done(session, "ann", "side", label="span", side="natural")
     # What is proposed as it takes its side too.
-    done(session, "ann", "accept", "Q12280")
+    done(session, "ann", "accept_row", "Q12280")
     assert names(session) == dict.fromkeys((LAKE, TARN, "Q12280"), ("span", "natural"))
 
 
 def test_a_new_name_needs_a_side_and_is_offered_while_it_is_in_use(session: ReviewSession) -> None:
     for side in ("", "both"):
-        error = refusal(session, "assign", LAKE, label="star fort", side=side)
+        error = refusal(session, "name", LAKE, label="star fort", side=side)
         assert "human-made" in str(error)
-    done(session, "ann", "assign", LAKE, label="star fort", side="human-made")
+    done(session, "ann", "name", LAKE, label="star fort", side="human-made")
     (row,) = [row for row in look(session, "ann").names if row.is_own]
     assert (row.hierarchical_label, row.natural_or_human_made, row.classes, row.landmarks) == (
         *("star fort", "human-made"),
         *(1, 8),
     )
-    assert "star fort" in look(session, "ann").suggestions
+    assert "star fort" in offered(session)
     session.undo("ann")
-    assert "star fort" not in look(session, "ann").suggestions
+    assert "star fort" not in offered(session)
     # What was taken back does not count: neither its spelling nor its side.
-    done(session, "ann", "assign", LAKE, label="Star fort", side="natural")
+    done(session, "ann", "name", LAKE, label="Star fort", side="natural")
     assert names(session)[LAKE] == ("Star fort", "natural")
 
 
 def test_a_name_that_is_a_typo_away_from_another_is_asked_about(session: ReviewSession) -> None:
-    error = refusal(session, "assign", LAKE, label="casacde", side="natural")
+    error = refusal(session, "name", LAKE, label="casacde", side="natural")
     assert (error.suggestion, error.field, error.may_insist) == ("cascade", "label", True)
-    done(session, "ann", "assign", LAKE, label="cascad", side="natural", sure="1")
+    done(session, "ann", "name", LAKE, label="cascad", side="natural", sure="1")
     assert names(session) == {LAKE: ("cascad", "natural")}
-    done(session, "ann", "assign", TARN, label="lagoon", side="natural")
+    done(session, "ann", "name", TARN, label="lagoon", side="natural")
     error = refusal(session, "rename", label="lagoon", to="spam")
     assert (error.suggestion, error.field) == ("span", "to")
     done(session, "ann", "rename", label="lagoon", to="lagoons")  # its own spelling is no other
@@ -70,33 +73,31 @@ def test_a_name_that_is_a_typo_away_from_another_is_asked_about(session: ReviewS
 def test_renaming_takes_classes_and_proposals_with_it_and_one_undo_brings_all_back(
     session: ReviewSession, opener: Opener
 ) -> None:
-    done(session, "ann", "accept", WATERFALL, TALL)
+    done(session, "ann", "accept_row", WATERFALL, TALL)
     before = names(session)
-    preview = session.preview(asked("rename", label="cascade", to="falling water"))
-    assert (preview.classes, preview.landmarks) == (2, 14)
     done(session, "ann", "rename", label="cascade", to="falling water")
     assert names(session) == dict.fromkeys((WATERFALL, TALL), ("falling water", "natural"))
     for each in (session, opener(session.workspace)):
         assert each.settle()
-        members = view_of(each, "c0").members
+        members = view_of(each, "c0").rows
         shown = {one.class_qid: one.answer.hierarchical_label for one in members}
         assert shown[CASCADE] == "falling water"
-        assert "cascade" not in look(each, "ann").suggestions
+        assert "cascade" not in offered(each)
     # An open class takes the new name, and the old one is asked about.
-    done(session, "ann", "accept", CASCADE)
+    done(session, "ann", "accept_row", CASCADE)
     assert names(session)[CASCADE] == ("falling water", "natural")
-    assert refusal(session, "assign", LAKE, label="Cascade").suggestion == "falling water"
+    assert refusal(session, "name", LAKE, label="Cascade").suggestion == "falling water"
     session.undo("ann")
     session.undo("ann")
     assert names(session) == before
-    assert "cascade" in {one.answer.hierarchical_label for one in view_of(session, "c0").members}
+    assert "cascade" in {one.answer.hierarchical_label for one in view_of(session, "c0").rows}
     for words, fields in (("span", {"label": "span", "to": "x"}), ("super", {"label": "cascade"})):
         assert words in str(refusal(session, "rename", **{"to": "", **fields}))
 
 
 def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: ReviewSession) -> None:
-    done(session, "ann", "assign", LAKE, TARN, label="pond", side="human-made")
-    done(session, "ann", "assign", SITE, label="mere / tarn")
+    done(session, "ann", "name", LAKE, TARN, label="pond", side="human-made")
+    done(session, "ann", "name", SITE, label="mere / tarn")
     done(session, "ann", "rename", label="pond", to="Mere / Tarn")
     assert set(names(session).values()) == {("mere / tarn", "natural")}
     session.undo("ann")
@@ -105,8 +106,8 @@ def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: Revie
 
 def test_names_that_read_the_same_are_one_and_can_be_spelt_anew(session: ReviewSession) -> None:
     typed = "King's ca\u0301fe\u0301\u200b  ho\u00aduse"
-    done(session, "ann", "assign", LAKE, label=typed, side="human-made")
-    done(session, "ann", "assign", TARN, label=" KING\u2019s\u00a0c\u00e1f\u00e9 house ")
+    done(session, "ann", "name", LAKE, label=typed, side="human-made")
+    done(session, "ann", "name", TARN, label=" KING\u2019s\u00a0c\u00e1f\u00e9 house ")
     name = "King's c\u00e1f\u00e9 house"  # composed, and without what cannot be seen
     assert names(session) == dict.fromkeys((LAKE, TARN), (name, "human-made"))
     done(session, "ann", "rename", label=name, to=name.replace("'", "\u2019"))
@@ -114,7 +115,7 @@ def test_names_that_read_the_same_are_one_and_can_be_spelt_anew(session: ReviewS
 
 
 def test_a_name_that_cannot_be_read_is_refused(session: ReviewSession) -> None:
-    done(session, "ann", "assign", LAKE, label="pond", side="natural")
+    done(session, "ann", "name", LAKE, label="pond", side="natural")
     for typed, word in (("\u200b", "letter"), ("-- 12", "letter"), ("\u202eabc", "direction")):
         assert word in str(refusal(session, "rename", label="pond", to=typed))
-        assert word in str(refusal(session, "assign", TARN, label=typed, side="natural", sure="1"))
+        assert word in str(refusal(session, "name", TARN, label=typed, side="natural", sure="1"))

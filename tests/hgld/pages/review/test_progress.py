@@ -9,17 +9,23 @@ def test_progress_counts_settled_landmarks_as_status_does_and_tells_what_is_left
     session: ReviewSession,
 ) -> None:
     # Landmark 1 is a waterfall and a tall waterfall.
-    steps = ((("accept", WATERFALL), 8), (("accept", TALL), 9 + 4), (("clear", WATERFALL), 4))
+    steps = (
+        (("accept_row", WATERFALL), 8),
+        (("accept_row", TALL), 9 + 4),
+        (("clear", WATERFALL), 4),
+    )
     for (action, qid), settled in steps:
         done(session, "ann", action, qid)
         progress, status = look(session, "ann").progress, review_status(session.workspace).progress
         assert progress.settled == status.landmarks - status.landmarks_open == settled
         assert progress.landmarks == status.landmarks == 67
-    for member in view_of(session, "c0").members:
+    for member in view_of(session, "c0").rows:
         if member.state == "open":
-            done(session, "ann", "accept", member.class_qid)
+            done(session, "ann", "accept_row", member.class_qid)
     progress = look(session, "ann").progress
     assert (progress.groups_done, progress.groups) == (1, 4)
-    done(session, "ann", "accept", all="1", g="")
+    everything = look(session, "ann", "*", facets=["is:open"]).view
+    assert everything is not None
+    done(session, "ann", "accept_row", *(one.class_qid for one in everything.rows))
     progress = look(session, "ann").progress
-    assert (progress.settled, progress.groups_done, progress.groups_to_90) == (67, 4, None)
+    assert (progress.settled, progress.groups_done, progress.settled_share) == (67, 4, "100%")

@@ -72,7 +72,7 @@ def test_a_foreign_name_that_was_made_to_lead_here_is_refused(served: Served) ->
 
 
 def test_every_answer_has_a_strict_policy_and_is_not_kept(served: Served) -> None:
-    done(served.session, "bob", "assign", LAKE, label="span")
+    done(served.session, "bob", "name", LAKE, label="span")
     answers = [
         *(served.get(path) for path in ("/", "/labels.json", "/second", "/fills", "/nothing")),
         served.get("/", Host="evil.example"),

@@ -1,18 +1,15 @@
 import contextlib
-import functools
 import http.client
 import os
 import re
 import signal
 import socket
-from unittest import mock
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.review.server import ServerConfig, serve_review
-from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
@@ -25,10 +22,8 @@ SITE = "Q9259"
 
 def serve(build: Workspace, said: int) -> None:
     """Serves the page in a process of its own, which says on a pipe what it would print."""
-    in_a_thread = functools.partial(ReviewSession, scores_apart=False)
-    with mock.patch("hgld.pages.review.server.ReviewSession", in_a_thread):
-        config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
-        serve_review(build, config, lambda text: print_to(said, text))
+    config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
+    serve_review(build, config, lambda text: print_to(said, text))
 
 
 def print_to(pipe: int, text: str) -> None:

@@ -1,8 +1,11 @@
-import json
+import base64
+import csv
+import io
 import re
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
@@ -21,32 +24,48 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
     page = served.get("/")
     assert page.status == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert shown(page.text, "group") == "c0"
+    assert shown(page.text, "open") == "c0"
     qids = re.findall(r'id="m-(Q\d+)"', page.text)
     assert WATERFALL in qids
-    after = served.act("accept", qids, g="c0", go="next", seen=shown(page.text, "line"), scored="0")
-    assert (shown(after.text, "group"), shown(after.text, "line")) == ("c2", "1")
+    fields = {"g": "c0", "seen": shown(page.text, "line"), "scored": "0"}
+    after = served.act("accept_row", qids[1:], **fields)
+    assert (shown(after.text, "open"), shown(after.text, "line")) == ("c0", "1")
+    after = served.act("accept_row", qids[:1], **fields)
+    assert (shown(after.text, "open"), shown(after.text, "line")) == ("c1", "2")
     assert set(read_decisions(served.session.workspace)) == set(qids)
     assert served.session.events[-1].reviewer == "ann"
     # Where no group is asked for, the first open one that matches is shown.
-    for path, group in {
-        "": "c2",
-        "g=c0": "c0",
-        "g=c0&q=mountain": "c1",
-        "g=c0&q=zz+zz": "",
-    }.items():
-        assert shown(served.get(f"/?{path}").text, "group") == group, path
+    for path, group in {"": "c1", "g=c0": "c0", "g=c0&q=mountain": "c1", "q=zz+zz": ""}.items():
+        assert shown(served.get(f"/?{path}").text, "open") == group, path
 
 
-def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Served) -> None:
+def test_the_page_itself_gets_the_panes_alone(served: Served) -> None:
+    panes = served.get("/?g=c1", **{"HX-Request": "true"}).text
+    assert panes.lstrip().startswith('<div id="desk"')
+    assert "<html" not in panes
+
+
+def test_undo_redo_and_revert_show_the_group_that_they_are_about(served: Served) -> None:
     served.act("ignore", [SITE])
-    for path in ("/undo", "/redo", "/revert/1", "/restore/1", "/jump/0"):
+    for path in ("/undo", "/redo"):
         answer = served.post(path, {"g": "c2", "seen": "1"})
-        assert (answer.status, shown(answer.text, "group")) == (200, "c3")
+        assert (answer.status, shown(answer.text, "open")) == (200, "c3")
+    asked = served.post("/revert", {"number": "1", "asks": "1"})
+    assert (asked.status, asked.headers["hx-retarget"]) == (200, "#ask")
+    assert "heritage site" in served.post("/revert", {"number": "1"}).text
     kinds = [event.event for event in served.session.events]
-    assert kinds == ["ignore", "undo", "redo", "revert", "restore", "jump"]
-    for path in ("/revert/99", "/restore/99", "/jump/99", "/jump/9x"):
-        assert served.post(path).status == 422, path
+    assert kinds == ["ignore", "undo", "redo", "revert"]
+    for number in ("99", "9x", ""):
+        assert served.post("/revert", {"number": number}).status == 422, number
+
+
+def test_a_question_and_a_conflict_are_told_apart_and_write_nothing(served: Served) -> None:
+    asked = served.act("ignore", [LAKE, TARN], asks="1", sight="1")
+    assert (asked.headers["hx-retarget"], "1 in sight" in asked.text) == ("#ask", True)
+    done(served.session, "bob", "ignore", LAKE)
+    conflict = served.act("name", [LAKE], label="span", seen="0")
+    assert (conflict.status, "bob" in conflict.text) == (409, True)
+    assert served.session.line == 1
 
 
 def test_a_name_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_get(
@@ -71,30 +90,25 @@ def test_who_has_no_name_decides_nothing(served: Served) -> None:
     assert served.session.events == []
 
 
-def test_everything_that_can_be_read_is_answered(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hgld.pages.review.showing.browsing.run_map", lambda _: None)
+def test_everything_that_can_be_read_is_answered(served: Served) -> None:
     done(served.session, "bob", "ignore", SITE)
     for path, text in {
-        "/bench?g=c1&sort=1&show=open&rows=1": "lake",
+        "/?g=c1&f=is:open&rows=1": "lake",
         "/history": "heritage site",
-        "/revert/1": "heritage site",
-        "/search?q=site+noel+36": "Site Noël 36",
-        f"/similar?qid={LAKE}&least=0.3": "salt lake",
-        "/map": "canvas",
+        "/history?only=mine": "Nothing",
+        "/taxonomy": "cascade",
+        "/files": "review.csv",
+        "/go?q=site+noel+36": "mountain lake",
+        "/export/review.csv": "heritage site",
+        "/export/review.ttl": "skos:",
+        "/export/review.jsonl": "bob",
+        "/export/review.xlsx": "",
     }.items():
         answer = served.get(path)
         assert answer.status == 200, path
         assert text in answer.text, path
-        assert served.ask("HEAD", path).status == 200, path
-    labels = {row["q"]: row["n"] for row in json.loads(served.get("/labels.json").text)}
-    assert (len(labels), labels[LAKE]) == (16, 8)
-    for path in ("/bench?show=none", "/bench?rows=x", "/history?only=x", "/similar?qid=Q1"):
+    for path in ("/?f=none:x", "/?rows=x", "/export/review.exe"):
         assert served.get(path).status == 422, path
-    assert look(served.session, "ann").unseen == 1
-    assert served.post("/seen").status == 204
-    assert look(served.session, "ann").unseen == 0
 
 
 def test_a_damaged_log_is_told_on_the_page_and_not_written_to(served: Served) -> None:
@@ -114,7 +128,8 @@ def test_thumbnails_are_of_different_landmarks_name_their_author_and_never_lead_
 ) -> None:
     ids = write_landmark_pictures(build, 3, author="Ann, B.", licence="CC BY-SA 4.0")
     session = opener(build)
-    thumbnails = {one.image_id: one for one in view_of(session, "c0").thumbnails}
+    rows = view_of(session, "c0").rows
+    thumbnails = {one.image_id: one for row in rows for one in row.thumbnails}
     assert sorted(thumbnails) == ids
     first = thumbnails[ids[0]]
     assert (first.author, first.licence, first.landmark.name) == (
@@ -146,21 +161,21 @@ def hostile(tmp_path: Path, opener: Opener) -> ReviewSession:
 
 
 def test_names_that_are_attacks_are_text_on_every_page(
-    hostile: ReviewSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hostile: ReviewSession, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("hgld.pages.review.showing.browsing.run_map", lambda _: None)
     served = open_page(hostile, tmp_path)
     served.cookies = {"reviewer": "eve%20%3Cscript%3Ealert(1)%3C/script%3E"}
     answers = [
-        served.act("assign", [LAKE], label=EVIL, side="natural", sure="1", why=EVIL),
+        served.act("name", [LAKE], label=EVIL, side="natural", sure="1", why=EVIL),
         served.act("comment", [LAKE], why=EVIL),
         served.act("doubt", [TARN], why=EVIL),
-        served.act("assign", [WATERFALL], label=f"{EVIL}x", side="natural"),  # refused as a typo
-        served.act("assign", [WATERFALL], label=f"<{EVIL}", side="human-made", sure="1"),
+        served.act("name", [WATERFALL], label=f"{EVIL}x", side="natural"),  # refused as a typo
+        served.act("name", [WATERFALL], label=f"<{EVIL}", side="human-made", sure="1"),
         served.act("rename", label=EVIL, to=f"{EVIL} y"),
         served.act("<script>alert(1)</script>"),
-        served.post("/preview", {"action": "ignore", "all": "1", "g": "c0"}),
-        *(served.get(path) for path in ("/second", "/revert/1", "/history", "/fills")),
+        served.act("ignore", [TARN], asks="1"),
+        served.post("/revert", {"number": "1", "asks": "1"}),
+        *(served.get(path) for path in ("/second", "/history", "/taxonomy", "/fills", "/files")),
     ]
     served.cookies = {"reviewer": "ann"}
     answers += [
@@ -170,8 +185,8 @@ def test_names_that_are_attacks_are_text_on_every_page(
         *(
             served.get(path.replace("<", "%3Cscript%3Ealert(3)%3C/script%3E"))
             for path in (
-                *("/second", "/second/report?open=1", "/fills?name=<", "/search?q=<", "/<"),
-                *("/bench?q=<", "/bench?show=<", f"/similar?qid={LAKE}&least=-1"),
+                *("/second", "/second/report?open=1", "/fills?name=<", "/<"),
+                *("/?q=<", "/?f=<", "/?f=by:<", "/?g=<"),
             )
         ),
         *(served.get(f"/?g={row.group}") for row in look(hostile).groups),
@@ -182,11 +197,57 @@ def test_names_that_are_attacks_are_text_on_every_page(
         assert "zzzzzzzzz" not in answer.text
         for tag, found in PageReader(answer.text).tags:
             assert not [key for key in found if key.startswith("on") or key == "style"], tag
-            assert tag != "script" or found["src"].startswith("/static/")
+            is_data = tag == "script" and found.get("type") == "application/json"
+            assert tag != "script" or is_data or found["src"].startswith("/static/")
             assert tag != "img" or found["src"].startswith(("/picture/", "data:"))
             assert not found.get("href", "").lower().startswith("javascript:")
     assert sum("&lt;script&gt;" in answer.text for answer in answers) > 20
-    for path in ("/labels.json", "/map.json"):
-        answer = served.get(path)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.headers["x-content-type-options"] == "nosniff"
+    answer = served.get("/go?q=lake")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_sheet_is_imported_after_what_it_would_do_was_shown(served: Served) -> None:
+    for kind in ("csv", "xlsx"):
+        sheet = served.get(f"/export/review.{kind}").body
+        filled = fill_in(sheet, kind, LAKE, "tarn" if kind == "xlsx" else "span")
+        data = base64.b64encode(filled).decode()
+        line = served.session.line
+        asked = served.post("/imported", {"asks": "1", "data": data})
+        assert (asked.headers["hx-retarget"], served.session.line) == ("#ask", line)
+        assert "1 decision" in asked.text
+        assert "1 decision" in served.post("/imported", {"data": data}).text
+        assert served.session.line == line + 1
+    for data in ("none", base64.b64encode(b"PK broken").decode(), ""):
+        assert served.post("/imported", {"data": data}).status == 422
+
+
+def test_an_import_that_others_were_quicker_than_asks_whose_version_counts(served: Served) -> None:
+    sheet = fill_in(served.get("/export/review.csv").body, "csv", LAKE, "span")
+    done(served.session, "bob", "ignore", LAKE)
+    data = base64.b64encode(sheet).decode()
+    assert served.post("/imported", {"data": data}).status == 409
+    assert read_decisions(served.session.workspace)[LAKE].hierarchical_label is None
+    assert served.post("/imported", {"data": data, "prefer": "mine"}).status == 200
+    assert read_decisions(served.session.workspace)[LAKE].hierarchical_label == "span"
+
+
+def fill_in(sheet: bytes, kind: str, qid: str, name: str) -> bytes:
+    """Returns a sheet in which a class is given a name; a new one is natural."""
+    if kind == "csv":
+        rows = list(csv.DictReader(io.StringIO(sheet.decode("utf-8-sig"))))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0])
+        writer.writeheader()
+        answer = {"hierarchical_label": name}
+        writer.writerows(row | (answer if row["class_qid"] == qid else {}) for row in rows)
+        return text.getvalue().encode()
+    book = load_workbook(io.BytesIO(sheet))
+    page = book.worksheets[0]
+    header = [cell.value for cell in page[1]]
+    row = next(one for one in page.iter_rows(min_row=2) if one[0].value == qid)
+    row[header.index("hierarchical_label")].value = name
+    row[header.index("natural_or_human_made")].value = "natural"
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()

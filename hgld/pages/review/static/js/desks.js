@@ -59,7 +59,7 @@ document.addEventListener("change", mark);
 // Before the page's own: on these views a key is that of the button that shows it.
 addEventListener("keydown", (event) => {
   const { key, target } = event;
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
   if ($("dialog[open]") || target.matches(TEXT) || (key === "Enter" && target.closest("a, button"))) return;
   const row = target.closest("[data-row]");
   const selector = `[data-key="${CSS.escape(key)}"]:not(:disabled)`;

@@ -5,7 +5,6 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from statistics import fmean
 from typing import Literal, NamedTuple
 
 from hgld.pages.review.board import Board
@@ -62,11 +61,25 @@ class GuessRow(NamedTuple):
 
 
 class NameTally(NamedTuple):
-    """A super-category, and how many of its guesses are in which state."""
+    """A super-category and its guesses; of each kind the surest first."""
 
     hierarchical_label: str
     natural_or_human_made: str
-    counts: Counter[GuessState]
+    open: list[Guess]
+    """Without rows: of 50,000 guesses nearly all are open, and a view shows 60."""
+    ruled: list[GuessRow]
+
+    @property
+    def counts(self) -> Counter[GuessState]:
+        """How many guesses are in which state."""
+        counts = Counter(row.state for row in self.ruled)
+        counts["open"] = len(self.open)
+        return counts
+
+    @property
+    def rows(self) -> list[GuessRow]:
+        """All guesses."""
+        return [*(GuessRow(one, *self[:2], "open", None) for one in self.open), *self.ruled]
 
 
 class FillsView(NamedTuple):
@@ -96,7 +109,7 @@ class FillsDesk:
         self._session = session
         self._guesses, self._read_of = Guesses(), "nothing"
         self._reading = threading.Thread()
-        self._rows_at: tuple[object, dict[str, list[GuessRow]]] = (None, {})
+        self._names_at: tuple[object, dict[str, NameTally]] = (None, {})
 
     def look(self, place: FillsPlace) -> FillsView:
         """Returns what the view shows at a place.
@@ -128,7 +141,7 @@ class FillsDesk:
         state: GuessState = "accepted" if request.effect == "fill" else "refused"
         with self._session.appending(reviewer) as append, self._session.reading() as board:
             view = self._view(board, request.place)
-            chosen = self._chosen(board, request)
+            chosen = _chosen(view, request)
             found = self._clashes(board, request, chosen, reviewer)
             if found and not request.keeps_theirs:
                 rest = len(chosen) - len(found)
@@ -160,12 +173,13 @@ class FillsDesk:
             edits = _edits_of(events[outcome.number - 1], events) if outcome.number else []
             for edit in edits:
                 label = board.standing.current_name(edit.changes[0].hierarchical_label or "")
-                for row in self._rows(board).get(label_key(label), ()):
+                tally = self._names(board).get(label_key(label))
+                for row in tally.rows if tally else ():
                     if row.guess.category in edit.categories[:1]:
                         place = FillsPlace(label, row.guess.group.key, row.state)
             return self._view(board, place)._replace(outcome=outcome)
 
-    def _rows(self, board: Board) -> dict[str, list[GuessRow]]:
+    def _names(self, board: Board) -> dict[str, NameTally]:
         workspace = self._session.workspace
         manifest = workspace.manifest(FILLS.stage)
         made = manifest.fingerprint if manifest else ""
@@ -174,25 +188,20 @@ class FillsDesk:
             self._reading = threading.Thread(target=self._read_pictures, daemon=True)
             self._reading.start()
         at = (made, self._session.line)
-        if self._rows_at[0] != at:
-            self._rows_at = (at, rows_by_name(self._guesses.rows, board.standing))
-        return self._rows_at[1]
+        if self._names_at[0] != at:
+            self._names_at = (at, names_of(self._guesses.rows, board.standing))
+        return self._names_at[1]
 
     def _read_pictures(self) -> None:
         self._session.show_also(read_pictures(self._session.workspace, self._guesses))
 
     def _view(self, board: Board, place: FillsPlace) -> FillsView:
-        found = self._rows(board)
-        names = {
-            key: NameTally(*rows[0][1:3], Counter(row.state for row in rows))
-            for key, rows in found.items()
-        }
-        key = label_key(place.name)
-        if key not in names:
-            some = (each for each in names if names[each].counts[place.show])
-            key = next(some, next(iter(names), ""))
-        name = names.get(key)
-        groups = groups_of(found.get(key, ()), place.show)
+        names = self._names(board)
+        name = names.get(label_key(place.name)) or next(
+            (one for one in names.values() if one.counts[place.show]),
+            next(iter(names.values()), None),
+        )
+        groups = groups_of(name.rows, place.show) if name else {}
         group = place.group if place.group in groups else next(iter(groups), "")
         place = FillsPlace(name.hierarchical_label if name else "", group, place.show)
         before, after = (_beside(place, names.values(), list(groups), step) for step in (-1, 1))
@@ -206,17 +215,6 @@ class FillsDesk:
             guesses=self._guesses,
             line=self._session.line,
         )
-
-    def _chosen(self, board: Board, request: RulingRequest) -> Sequence[GuessRow]:
-        place, asked = request.place, request.categories
-        rows = self._rows(board).get(label_key(place.name), [])
-        if not asked:
-            return groups_of(rows, place.show).get(place.group, [])
-        chosen = [row for row in rows if row.guess.category in asked]
-        if len(chosen) < len(asked):
-            name = place.name.strip()
-            raise RefusedError(f"a category is guessed to be {name!r} no more; reload the page")
-        return chosen
 
     def _clashes(
         self, board: Board, request: RulingRequest, chosen: Iterable[GuessRow], reviewer: str
@@ -255,8 +253,19 @@ class FillsDesk:
         return found
 
 
-def rows_by_name(guesses: Iterable[Guess], standing: Standing) -> dict[str, list[GuessRow]]:
-    """Returns where guesses stand, by the key of the super-category; most guesses first.
+def _chosen(view: FillsView, request: RulingRequest) -> Sequence[GuessRow]:
+    place, asked = request.place, request.categories
+    name = view.name if label_key(view.place.name) == label_key(place.name) else None
+    if name is not None and not asked:
+        return view.groups.get(place.group, [])
+    chosen = [row for row in name.rows if row.guess.category in asked] if name else []
+    if len(chosen) < max(len(asked), 1):
+        raise RefusedError(f"that is guessed to be {place.name.strip()!r} no more; reload the page")
+    return chosen
+
+
+def names_of(guesses: Iterable[Guess], standing: Standing) -> dict[str, NameTally]:
+    """Returns the super-categories by key, with the guesses that stand there; most guesses first.
 
     A category stands where it was accepted, and where it was refused. If it was not accepted, and
     was not refused for what it is guessed to be, it stands there too, and is open.
@@ -265,33 +274,50 @@ def rows_by_name(guesses: Iterable[Guess], standing: Standing) -> dict[str, list
         guesses: of a build.
         standing: what the log comes to.
     """
-    found: dict[str, list[GuessRow]] = defaultdict(list)
-    current = functools.cache(functools.partial(name_now, standing))  # of 50,000 guesses: 80 names
+    found: dict[str, NameTally] = {}
+
+    @functools.cache
+    def tally_of(label: str, side: str) -> NameTally:
+        name = name_now(standing, label, side)
+        return found.setdefault(label_key(name[0]), NameTally(*name, [], []))
+
     for guess in guesses:
-        label, side = current(guess.hierarchical_label, guess.natural_or_human_made)
-        is_open = True
-        for one in category_rulings(standing, guess.category):
+        own = tally_of(guess.hierarchical_label, guess.natural_or_human_made)
+        is_open, is_ruled = True, guess.category in standing.fills
+        for one in category_rulings(standing, guess.category) if is_ruled else ():
+            tally = tally_of(one.hierarchical_label, one.natural_or_human_made)
             state: GuessState = "accepted" if one.action == "accept" else "refused"
-            key = label_key(one.hierarchical_label)
-            ruled = (one.hierarchical_label, one.natural_or_human_made)
-            found[key].append(GuessRow(guess, *ruled, state, one.word.event))
-            is_open &= state == "refused" and key != label_key(label)
+            tally.ruled.append(GuessRow(guess, *tally[:2], state, one.word.event))
+            is_open &= state == "refused" and tally is not own
         if is_open:
-            found[label_key(label)].append(GuessRow(guess, label, side, "open", None))
-    return dict(sorted(found.items(), key=lambda each: (-len(each[1]), each[0])))
+            own.open.append(guess)
+    sizes = {key: len(tally.open) + len(tally.ruled) for key, tally in found.items()}
+    return {
+        key: found[key] for key in sorted(sizes, key=lambda key: (-sizes[key], key)) if sizes[key]
+    }
 
 
 def groups_of(rows: Iterable[GuessRow], state: GuessState) -> dict[str, list[GuessRow]]:
-    """Returns the guesses in a state by the key of their group; the surest group first."""
+    """Returns the guesses in a state by the key of their group; the surest group first.
+
+    Args:
+        rows: of a super-category, the surest first.
+        state: of the guesses.
+    """
     found: dict[str, list[GuessRow]] = defaultdict(list)
     for row in rows:
         if row.state == state:
             found[row.guess.group.key].append(row)
 
     def rank(key: str) -> tuple[bool, float]:
-        return key == OTHERS, -fmean(row.guess.confidence for row in found[key])
+        return key == OTHERS, -confidence_of(found[key])
 
     return {key: found[key] for key in sorted(found, key=rank)}
+
+
+def confidence_of(rows: Sequence[GuessRow]) -> float:
+    """Returns the confidence of a group: that of the guess in its middle."""
+    return rows[len(rows) // 2].guess.confidence
 
 
 def _beside(
@@ -301,7 +327,7 @@ def _beside(
     at = groups.index(place.group) + step if groups else -1
     if 0 <= at < len(groups):
         return place._replace(group=groups[at])
-    labels = [label for label, _, counts in names if counts[place.show] or label == place.name]
+    labels = [one[0] for one in names if one.counts[place.show] or one[0] == place.name]
     labels = labels or [place.name]
     label = labels[(labels.index(place.name) + step) % len(labels)]
     return FillsPlace(label, "", place.show)

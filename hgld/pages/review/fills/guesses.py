@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -93,33 +93,31 @@ def read_guesses(workspace: Workspace) -> Guesses:
     for row in guessed.to_pylist():
         landmarks[row["category"]].append((row["split"], row["landmark_id"]))
         surest.setdefault(row["category"], row)
-    by_label: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in surest.values():
-        by_label[row["best_guess"]].append(row)
+    names = {category: landmark_name(category) for category in surest}
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for category, row in surest.items():
+        by_label[row["best_guess"]].append(category)
+    groups: dict[str, WordGroup] = {}
+    for ones in by_label.values():
+        groups.update(zip(ones, group_names([names[one] for one in ones]), strict=True))
     rows = [
         Guess(
-            category=row["category"],
-            name=name,
-            group=group,
+            category=category,
+            name=names[category],
+            group=groups[category],
             hierarchical_label=row["best_guess"],
             natural_or_human_made=row["best_guess_side"],
             confidence=round(row["confidence"], _DIGITS),
             evidence=row["evidence"],
-            landmarks=tuple(sorted(landmarks[row["category"]])),
+            landmarks=tuple(sorted(landmarks[category])),
         )
-        for ones in by_label.values()
-        for row, (name, group) in zip(ones, _grouped(ones), strict=True)
+        for category, row in surest.items()
     ]
     return Guesses(
         rows=sorted(rows, key=lambda one: (-one.confidence, one.name)),
-        parents=_read_parents(workspace, rows),
+        parents=_read_parents(workspace, names),
         unguessed=len(table) - len(guessed),
     )
-
-
-def _grouped(rows: Sequence[dict[str, Any]]) -> Iterable[tuple[str, WordGroup]]:
-    names = [landmark_name(row["category"]) for row in rows]
-    return zip(names, group_names(names), strict=True)
 
 
 def group_names(names: Sequence[str]) -> list[WordGroup]:
@@ -154,8 +152,13 @@ def _end_words(name: str) -> tuple[str, ...]:
     return (words[0], words[-1]) if words else ()
 
 
-def _read_parents(workspace: Workspace, guesses: Iterable[Guess]) -> dict[str, list[str]]:
-    """Returns the parents of categories; also of a run in which some could not be fetched."""
+def _read_parents(workspace: Workspace, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Returns the parents of categories; also of a run in which some could not be fetched.
+
+    Args:
+        workspace: the build.
+        names: category to its name.
+    """
     found: dict[str, list[str]] = {}
     try:
         for path in workspace.shards(PARENTS):
@@ -166,7 +169,7 @@ def _read_parents(workspace: Workspace, guesses: Iterable[Guess]) -> dict[str, l
         logger.warning("review: no parents of guesses are shown: %s", error)
         return {}
     titles = {row["category"]: row["page_title"] for row in known}
-    pages = {one.category: titles.get(one.category, f"Category:{one.name}") for one in guesses}
+    pages = {one: titles.get(one, f"Category:{name}") for one, name in names.items()}
     return {category: found[title] for category, title in pages.items() if title in found}
 
 

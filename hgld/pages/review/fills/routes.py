@@ -21,12 +21,10 @@ from hgld.pages.review.rendering import (
     fields_of,
     reviewer_of,
 )
-from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict
 
 _STATES: tuple[GuessState, ...] = get_args(GuessState)
-_EFFECTS: tuple[RulingEffect, ...] = get_args(RulingEffect)
 
 
 async def _form(request: Request) -> list[tuple[str, str]]:
@@ -44,58 +42,70 @@ def fills_router(session: ReviewSession, settings: PageSettings, rendering: Rend
         settings: how it is served.
         rendering: writes templates.
     """
-    desk, router = FillsDesk(session), APIRouter(prefix="/fills")
-
-    def who(request: Request) -> str:
-        return reviewer_of(request, settings.reviewer)
-
-    def page(request: Request, fills: FillsView) -> Response:
-        return rendering.page("fills/view.html", fills=fills, reviewer=who(request))
-
-    @router.get("", response_model=None)
-    def look(request: Request) -> Response:
-        return page(request, desk.look(_place_of(request.query_params)))
-
-    @router.post("/decide", response_model=None)
-    def decide(request: Request, form: Form) -> Response:
-        done = desk.decide(who(request), _ruling_of(form))
-        if isinstance(done, Conflict):
-            return rendering.page("conflict.html", 409, conflict=done)
-        return page(request, done)
-
-    @router.post("/undo", response_model=None)
-    def undo(request: Request, form: Form) -> Response:
-        return page(request, desk.look_after(session.undo(who(request)), _place_of(dict(form))))
-
-    @router.post("/redo", response_model=None)
-    def redo(request: Request, form: Form) -> Response:
-        return page(request, desk.look_after(session.redo(who(request)), _place_of(dict(form))))
-
+    answers = _Answers(session, settings, rendering)
+    router = APIRouter(prefix="/fills")
+    router.add_api_route("", answers.look, methods=["GET"], response_model=None)
+    for write in (answers.accept, answers.refuse, answers.undo, answers.redo):
+        router.add_api_route(f"/{write.__name__}", write, methods=["POST"], response_model=None)
     return router
+
+
+class _Answers:
+    """What each address answers: the view, as it is then."""
+
+    def __init__(
+        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
+    ) -> None:
+        self._session, self._settings, self._rendering = session, settings, rendering
+        self._desk = FillsDesk(session)
+
+    def look(self, request: Request) -> Response:
+        """The guesses of a group."""
+        return self._page(request, self._desk.look(_place_of(request.query_params)))
+
+    def accept(self, request: Request, form: Form) -> Response:
+        """Accepts guesses."""
+        return self._ruled(request, form, "fill")
+
+    def refuse(self, request: Request, form: Form) -> Response:
+        """Refuses guesses."""
+        return self._ruled(request, form, "refuse")
+
+    def undo(self, request: Request, form: Form) -> Response:
+        """Takes back the last thing of a reviewer, here or elsewhere in the review."""
+        outcome = self._session.undo(self._who(request))
+        return self._page(request, self._desk.look_after(outcome, _place_of(dict(form))))
+
+    def redo(self, request: Request, form: Form) -> Response:
+        """Does it again."""
+        outcome = self._session.redo(self._who(request))
+        return self._page(request, self._desk.look_after(outcome, _place_of(dict(form))))
+
+    def _ruled(self, request: Request, form: Form, effect: RulingEffect) -> Response:
+        fields = dict(form)
+        prefer = fields.get("prefer")
+        ruling = RulingRequest(
+            effect=effect,
+            place=_place_of(fields),
+            categories=frozenset(value for name, value in form if name == "category"),
+            # Who prefers their own knows what the conflict has told.
+            seen=asked_number(fields, "told" if prefer == "mine" else "seen"),
+            keeps_theirs=prefer == "theirs",
+        )
+        done = self._desk.decide(self._who(request), ruling)
+        if isinstance(done, Conflict):
+            return self._rendering.page("conflict.html", 409, conflict=done)
+        return self._page(request, done)
+
+    def _page(self, request: Request, fills: FillsView) -> Response:
+        reviewer = self._who(request)
+        return self._rendering.page("fills/view.html", fills=fills, reviewer=reviewer)
+
+    def _who(self, request: Request) -> str:
+        return reviewer_of(request, self._settings.reviewer)
 
 
 def _place_of(fields: Mapping[str, str]) -> FillsPlace:
     asked = fields.get("show")
     show: GuessState = next((one for one in _STATES if one == asked), "open")
     return FillsPlace(fields.get("name", ""), fields.get("group", ""), show)
-
-
-def _ruling_of(form: list[tuple[str, str]]) -> RulingRequest:
-    """Reads a ruling.
-
-    Raises:
-        RefusedError: it is neither to accept nor to refuse.
-    """
-    fields = dict(form)
-    prefer = fields.get("prefer")
-    effect = next((one for one in _EFFECTS if one == fields.get("effect")), None)
-    if effect is None:
-        raise RefusedError("effect must be fill or refuse; reload the page")
-    return RulingRequest(
-        effect=effect,
-        place=_place_of(fields),
-        categories=frozenset(value for name, value in form if name == "category"),
-        # Who prefers their own knows what the conflict has told.
-        seen=asked_number(fields, "told" if prefer == "mine" else "seen"),
-        keeps_theirs=prefer == "theirs",
-    )

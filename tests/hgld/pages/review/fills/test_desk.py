@@ -20,7 +20,7 @@ from tests.worlds.review.guesses import GUESSES, WorldGuess, write_fills, write_
 
 KIRCHE = FillsPlace("church", "kirche")
 OF = {one.name: one.category for one in GUESSES}
-FIELDS = {"effect": "fill", "name": "church", "category": GUESSES[0].category, "seen": "0"}
+FIELDS = {"name": "church", "category": GUESSES[0].category, "seen": "0"}
 
 
 @pytest.fixture
@@ -147,20 +147,14 @@ def test_who_was_slower_sees_both_and_chooses(desk: FillsDesk, session: ReviewSe
     assert isinstance(ask(desk, "refuse", "Kirche Ems", seen=3), Conflict)  # it is open again
 
 
-@pytest.mark.parametrize(("name", "value"), [("effect", "praise"), ("category", "x")])
-def test_what_cannot_be_read_is_refused(served: Served, name: str, value: str) -> None:
-    assert served.post("/fills/decide", FIELDS | {name: value}).status == 422
-    assert served.session.line == 0
-
-
 def test_a_conflict_is_answered_by_what_its_question_sends(served: Served) -> None:
-    served.post("/fills/decide", FIELDS | {"effect": "refuse"})
+    served.post("/fills/refuse", FIELDS)
     statuses = [
-        served.post("/fills/decide", FIELDS | answer).status
+        served.post("/fills/accept", FIELDS | answer).status
         for answer in ({}, {"prefer": "mine", "told": "0"}, {"prefer": "theirs"})
     ]
     assert (statuses, served.session.line) == ([409, 409, 200], 1)
-    served.post("/fills/decide", FIELDS | {"prefer": "mine", "told": "1"})
+    served.post("/fills/accept", FIELDS | {"prefer": "mine", "told": "1"})
     assert [served.post(f"/fills/{name}").status for name in ("undo", "redo")] == [200, 200]
     events = [event.event for event in served.session.events]
     assert events == ["refuse", "fill", "undo", "redo"]
@@ -175,8 +169,8 @@ def test_a_whole_group_is_more_than_what_is_shown(
     served = open_page(opener(build), tmp_path)
     page = served.get("/fills").text
     assert ("140 more" in page, page.count('type="checkbox"')) == (True, 60)
-    whole = {"effect": "fill", "name": "tower", "group": "turm"}
-    assert "200 guesses" in served.post("/fills/decide", whole).text
+    whole = {"name": "tower", "group": "turm"}
+    assert "200 guesses" in served.post("/fills/accept", whole).text
 
 
 def test_a_build_that_is_read_only_damaged_or_without_guesses_is_shown(

@@ -115,6 +115,7 @@ class FillsDesk:
         """Returns what the view shows at a place.
 
         Raises:
+            MissingInputError: `hgld fill` has not run.
             DamagedError: the log, or the table of guesses, is not as it was written.
         """
         with self._session.reading() as board:
@@ -309,15 +310,10 @@ def groups_of(rows: Iterable[GuessRow], state: GuessState) -> dict[str, list[Gue
         if row.state == state:
             found[row.guess.group.key].append(row)
 
-    def rank(key: str) -> tuple[bool, float]:
-        return key == OTHERS, -confidence_of(found[key])
+    def rank(key: str) -> tuple[bool, float]:  # a group is as sure as the guess in its middle
+        return key == OTHERS, -found[key][len(found[key]) // 2].guess.confidence
 
     return {key: found[key] for key in sorted(found, key=rank)}
-
-
-def confidence_of(rows: Sequence[GuessRow]) -> float:
-    """Returns the confidence of a group: that of the guess in its middle."""
-    return rows[len(rows) // 2].guess.confidence
 
 
 def _beside(

@@ -72,20 +72,16 @@ class Guesses:
     """Of categories; `read_pictures` fills it in."""
     unguessed: int = 0
     """Landmarks without a guess, or without a category."""
-    problem: str = ""
-    """Why there are none, and what to do."""
 
 
 def read_guesses(workspace: Workspace) -> Guesses:
     """Reads the guesses of a build; if landmarks of one category differ, the surest counts.
 
     Raises:
+        MissingInputError: `hgld fill` has not run.
         DamagedError: the table is not as it was written.
     """
-    try:
-        table = workspace.read(FILLS)
-    except MissingInputError as error:
-        return Guesses(problem=str(error))
+    table = workspace.read(FILLS)
     guessed = table.filter(pc.field("category").is_valid() & pc.field("best_guess").is_valid())
     guessed = guessed.sort_by([("confidence", "descending")])
     landmarks: dict[str, list[tuple[str, int]]] = defaultdict(list)

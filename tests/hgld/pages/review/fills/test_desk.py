@@ -177,6 +177,8 @@ def test_a_build_that_is_read_only_damaged_or_without_guesses_is_shown(
     build: Workspace, opener: Opener, tmp_path: Path
 ) -> None:
     assert "labels/fills" in open_page(opener(build), tmp_path).get("/fills").text
+    write_guesses(build, GUESSES[-1:])  # of which nothing is guessed
+    assert "No guesses" in open_page(opener(build), tmp_path).get("/fills").text
     write_guesses(build)
     for path in build.path("scrape/parents").glob("*.parquet"):
         path.write_bytes(b"no parquet")

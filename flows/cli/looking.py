@@ -154,8 +154,8 @@ def browse(options: BrowseOptions) -> None:
     else:
         refuse_idle(options, "port host token open_", "the page, which --static does not open")
     with needing("review", "`hgld browse`"):
-        from hgld.pages.browse.server import BrowseConfig, serve_browse
-        from hgld.pages.browse.site.writer import SiteConfig, write_site
+        from hgld.pages.browse.app import BrowseConfig, serve_browse
+        from hgld.pages.browse.site import SiteConfig, write_site
     if options.static is None:
         config = BrowseConfig(
             host=options.host, port=options.port, token=options.token, opens_browser=options.open_
@@ -167,5 +167,5 @@ def browse(options: BrowseOptions) -> None:
     done = write_site(options.root, options.static, site)
     click.echo(
         f"{options.static}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} "
-        f"landmarks, {done.pictures:,} pictures; see it: python -m http.server -d {options.static}"
+        f"landmarks, {done.pictures:,} pictures; open {options.static / 'index.html'}"
     )

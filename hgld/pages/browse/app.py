@@ -1,137 +1,112 @@
-"""The page as an application: nothing can be written, and only what is listed is read."""
+"""The pages served on this machine: nothing can be written, and only what is listed is read."""
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from starlette.exceptions import HTTPException
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
 
-from hgld.errors import HgldError
-from hgld.pages.browse.addresses import LiveAddresses
-from hgld.pages.browse.assets import ASSETS, MEDIA_TYPES, assets_version
-from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.pages import PageWriter
-from hgld.pages.browse.showing.downloads import release_files
-from hgld.pages.browse.showing.finding import LONGEST_QUERY
+from hgld.errors import InputError
+from hgld.pages.browse import BROWSE_PORT
+from hgld.pages.browse.images import PICTURE_FOLDER
+from hgld.pages.browse.pages import ASSETS, HOME, BrowsePages
+from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
 from hgld.pages.serving.middleware import Guarded
 from hgld.pages.serving.security import Guard
-from hgld.pages.serving.thumbnails import Thumbnails
 
-_FOREVER = "private, max-age=31536000, immutable"
 _DAY = "private, max-age=86400"
-_DIGITS = 9
 
 
-def make_browse_app(exhibit: Exhibit, guard: Guard) -> FastAPI:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowseConfig:
+    """How the pages are served."""
+
+    host: str = "127.0.0.1"
+    port: int = BROWSE_PORT
+    """0: any free port. If it is taken: the next free one."""
+    token: str = ""
+    """The secret that visitors need; required if others can reach the address."""
+    opens_browser: bool = True
+
+
+def serve_browse(root: Path, config: BrowseConfig, say: Callable[[str], None] = print) -> None:
+    """Serves a data set until Ctrl-C.
+
+    Args:
+        root: a build, its annotations/, or a release.
+        config: how.
+        say: told the address.
+
+    Raises:
+        InputError: no such data set; or the address is not free, or others can reach it and there
+            is no token.
+        DamagedError: a table cannot be read.
+    """
+    listening = listen(config.host, config.port)
+    with contextlib.closing(listening):
+        port = listening.getsockname()[1]
+        try:
+            guard = Guard(
+                host=config.host, port=port, access=config.token, read_only=True, page="browse"
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        say(f"reading {root} ...")
+        app = make_browse_app(root, guard)
+        url = address_of(guard)
+        say(f"data set of {root}: {url}  (Ctrl-C ends it; nothing is written)")
+        if config.opens_browser:
+            open_browser(url)
+        PageServer(app).run(sockets=[listening])
+
+
+def make_browse_app(root: Path, guard: Guard) -> Starlette:
     """Makes the application.
 
     Args:
-        exhibit: what is shown.
+        root: a build, its annotations/, or a release.
         guard: who may ask.
+
+    Raises:
+        InputError: no such data set.
+        DamagedError: a table cannot be read.
     """
-    served = _Served(exhibit)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    answers: dict[str, Callable[..., Response]] = {
-        "/": served.home,
-        "/labels/{slug}": served.group,
-        "/landmarks/{space}/{landmark_id}": served.landmark,
-        "/search": served.search,
-        "/changes": served.changes,
-        "/downloads": served.downloads,
-        "/files/{name:path}": served.file,
-        "/picture/{name}": served.picture,
-        "/static/{version}/{name:path}": served.asset,
-    }
-    for path, answer in answers.items():
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_model=None)
+    pages = BrowsePages(root)
+    files = {f"files/{file.name}": file.path for file in pages.files}
+    assets = {f"static/{name}": path for name, path in ASSETS.items()}
 
-    async def unknown(_: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-        return served.missing(status)
+    def answer(request: Request) -> Response:
+        path: str = request.path_params["path"]
+        if not path or path.endswith("/"):
+            path += HOME
+        if path in assets:
+            return FileResponse(assets[path])
+        if path in files:  # never opened as a page of ours
+            name = files[path].name
+            return FileResponse(files[path], media_type="application/octet-stream", filename=name)
+        if path.startswith(f"{PICTURE_FOLDER}/"):
+            return _picture(pages, path, request.headers.get("if-none-match", ""))
+        text = pages.text(path)
+        if text is None:
+            return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
+        return Response(text, media_type="text/javascript" if path.endswith(".js") else "text/html")
 
-    async def failed(_: Request, error: Exception) -> Response:
-        return served.missing(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
-
-    app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(RequestValidationError, unknown)
-    app.add_exception_handler(HgldError, failed)
-    app.add_middleware(Guarded, guard=guard)
-    return app
+    return Starlette(
+        routes=[Route("/{path:path}", answer)], middleware=[Middleware(Guarded, guard=guard)]
+    )
 
 
-class _Served:
-    """The answers."""
-
-    def __init__(self, exhibit: Exhibit) -> None:
-        self._exhibit = exhibit
-        self._version = assets_version()
-        self._writer = PageWriter(exhibit)
-        self._to = LiveAddresses(self._version)
-        self._files = release_files(exhibit.folder.folder)
-        workspace = exhibit.folder.workspace
-        self._thumbnails = (
-            Thumbnails(exhibit.picture, workspace.root) if workspace is not None else None
-        )
-
-    def home(self) -> Response:
-        return self._html(self._writer.home(self._to))
-
-    def group(self, request: Request, slug: str) -> Response:
-        return self._html(self._writer.group(self._to, slug, _page(request)))
-
-    def landmark(self, space: str, landmark_id: int) -> Response:
-        return self._html(self._writer.landmark(self._to, space, landmark_id))
-
-    def search(self, request: Request) -> Response:
-        query = request.query_params.get("q", "").strip()[:LONGEST_QUERY]
-        return self._html(self._writer.search(self._to, query))
-
-    def changes(self, request: Request) -> Response:
-        return self._html(self._writer.changes(self._to, _page(request)))
-
-    def downloads(self) -> Response:
-        return self._html(self._writer.downloads(self._to))
-
-    def file(self, name: str) -> Response:
-        offered = {one.name for one in self._exhibit.downloads().files if one.can_fetch}
-        path = self._files.get(name)
-        inside = self._exhibit.folder.folder.resolve()
-        if path is None or name not in offered or not path.resolve().is_relative_to(inside):
-            return self.missing(HTTPStatus.NOT_FOUND)
-        return FileResponse(
-            path, media_type="application/octet-stream", filename=path.name
-        )  # never opened as a page of ours
-
-    def picture(self, request: Request, name: str) -> Response:
-        try:
-            small = None if self._thumbnails is None else self._thumbnails.of(name)
-        except HgldError:
-            self._exhibit.sights.broken.add(name)
-            small = None
-        if small is None:
-            return self.missing(HTTPStatus.NOT_FOUND)
-        headers = {"etag": f'"{small.tag}"', "cache-control": _DAY}
-        if headers["etag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(small.content, media_type="image/jpeg", headers=headers)
-
-    def asset(self, version: str, name: str) -> Response:
-        path = ASSETS.get(name)
-        if path is None or version != self._version:
-            return self.missing(HTTPStatus.NOT_FOUND)
-        headers = {"cache-control": _FOREVER}
-        return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
-
-    def missing(self, status: int, text: str = "") -> Response:
-        return HTMLResponse(self._writer.missing(self._to, status, text), status)
-
-    def _html(self, text: str | None) -> Response:
-        return self.missing(HTTPStatus.NOT_FOUND) if text is None else HTMLResponse(text)
-
-
-def _page(request: Request) -> int:
-    """Returns which page is asked for; 0, which is none, where it is no number."""
-    text = request.query_params.get("page", "1")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
+def _picture(pages: BrowsePages, path: str, known: str) -> Response:
+    small = pages.picture(path)
+    if small is None:
+        return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
+    headers = {"etag": f'"{small.tag}"', "cache-control": _DAY}
+    if headers["etag"] in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(small.content, media_type="image/jpeg", headers=headers)

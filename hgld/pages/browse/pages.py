@@ -1,80 +1,361 @@
-"""Every page as HTML, for whoever asks, under whatever addresses."""
+"""The pages of a data set by their paths: a server gives one at a time, a site has them all."""
 
 import functools
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import hgld.pages.review
-from hgld.pages.browse.addresses import Addresses
-from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.views import FoundPages, LandmarksView
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.annotations.release.released import Release
+from hgld.errors import HgldError
+from hgld.pages.browse import words
+from hgld.pages.browse.changes import (
+    CHANGE_COLUMNS,
+    MOST_CHANGES,
+    Change,
+    LabelChanges,
+    change_counts,
+)
+from hgld.pages.browse.evidence import ClassEvidence, DecisionEvidence, Evidence, Row
+from hgld.pages.browse.folder import browsed_folder
+from hgld.pages.browse.images import PICTURE_FOLDER, ShownImage, picture_path, read_images
+from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, LabelGroup, read_landmarks
+from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
+from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
+from hgld.pages.serving.wikimedia import category_url, wikidata_url
+from hgld.pictures import PictureFile
+from hgld.tables import LABEL_CHANGES
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
-_SHARED = Path(hgld.pages.review.__file__).resolve().parent / "templates"
-_MISSING = {
-    404: (
-        "There is no such page",
-        "Perhaps it is of another version of the data set, in which landmarks have other labels.",
-    ),
+logger = logging.getLogger(__name__)
+
+HOME = "index.html"
+ROWS = 120
+"""Landmarks on a page of a label."""
+TOGETHER = 40
+"""Landmarks on a page that several share."""
+CHANGES = 200
+"""Changes on a page."""
+_IMAGES_EACH = 6  # of a landmark, if their number is limited
+_PICTURE = re.compile(rf"{PICTURE_FOLDER}/[0-9]+/([0-9]{{1,9}})\.jpg")
+_CARD = ["category", "split", "landmark_id", "supercategory"]
+_CLASS = ["class_qid", "supercategory"]
+_COVER_TRIES = 20  # landmarks of a label, to find one with a picture
+_HERE = Path(__file__).resolve().parent
+_SHARED = _HERE.parent / "review/static"
+ASSETS = {
+    **{name: _SHARED / name for name in ("icon.svg", "css/tokens.css", "css/base.css")},
+    **{name: _HERE / "static" / name for name in ("css/browse.css", "js/search.js")},
+}
+"""The style sheets and scripts of the pages by their names in `static/`."""
+_FILTERS = {
+    "thousands": words.thousands,
+    "counted": words.counted,
+    "reason": words.reason_words,
+    "rule": words.rule_words,
+    "causes": words.causes,
+    "spaced": words.spaced,
+    "title_of": words.landmark_title,
+    "web_url": words.web_url,
+    "category_url": category_url,
+    "wikidata_url": wikidata_url,
 }
 
 
-class PageWriter:
-    """Writes pages of a data set; None where there is no such page."""
+class Pager(NamedTuple):
+    """A page of a list that takes several."""
 
-    def __init__(self, exhibit: Exhibit, *, policy: str = "", offers: bool = True) -> None:
-        """Takes the data set.
+    folder: str
+    page: int
+    """From 1."""
+    pages: int
+    first: int
+    """The place in the list of the first one on the page, from 1."""
+
+    @property
+    def path(self) -> str:
+        """The path of this page."""
+        return page_path(self.folder, self.page)
+
+
+class LandmarkCard(NamedTuple):
+    """A landmark in a list."""
+
+    row: Row
+    """`_CARD` of LANDMARK_LABELS."""
+    path: str
+    images: int
+    cover: ShownImage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarkView:
+    """A landmark, and why it has its label."""
+
+    row: Row
+    """Of LANDMARK_LABELS."""
+    decision: DecisionEvidence
+    classes: list[ClassEvidence]
+    page_title: str
+    """The page that the category leads to; empty: its own."""
+    counts: dict[str, int]
+    """Split to labelled images."""
+    left_out: int
+    images: list[ShownImage]
+    change: Change | None
+    """What this release changed of it."""
+    similar: list[LandmarkCard]
+
+    @property
+    def anchor(self) -> str:
+        """Its name on a page of several."""
+        return f"{self.row['split']}-{self.row['landmark_id']}"
+
+
+class BrowsePages:
+    """The pages of a data set. Nothing is written; every method may be called from any thread."""
+
+    def __init__(
+        self, root: Path, *, own_pages: int | None = None, has_downloads: bool = True
+    ) -> None:
+        """Reads the tables.
 
         Args:
-            exhibit: what is shown.
-            policy: what a page may load, where no server says it.
-            offers: whether the files of the release can be fetched.
+            root: a build, its annotations/, or a release.
+            own_pages: up to this many landmarks have a page each, more share pages; None: no limit.
+            has_downloads: whether the files of the release are linked.
+
+        Raises:
+            InputError: it is none of these, or its tables are not of one release.
+            DamagedError: a table cannot be read.
         """
-        self._exhibit, self._policy, self._offers = exhibit, policy, offers
-        self._environment = page_environment(_TEMPLATES, _SHARED)
+        self.folder = browsed_folder(root)
+        self.landmarks = read_landmarks(self.folder)
+        self.images = read_images(self.folder, self.landmarks)
+        self.files = self.folder.files()
+        is_large = own_pages is not None and len(self.landmarks) > own_pages
+        self._per_page, self._has_downloads = TOGETHER if is_large else 1, has_downloads
+        workspace = self.folder.workspace
+        self._thumbnails = None if workspace is None else Thumbnails(self._file, workspace.root)
+        self._evidence = Evidence(workspace)
+        self._releases, self._card = self.folder.releases(), self.folder.card()
+        self._release: Release = self._releases[0] if self._releases else {}
+        self._changes = self._read_changes()
+        self._environment = page_environment(_HERE / "templates")
+        self._environment.filters.update(_FILTERS)
+        self._environment.globals["page_path"] = page_path
+        self._make = dict(self._contents())
 
-    def home(self, to: Addresses) -> str:
-        """The hierarchy."""
-        return self._page("home.html", to, tree=self._exhibit.tree)
+    @property
+    def version(self) -> str:
+        """The version of the release; empty: not known."""
+        return str(self._release.get("version") or "")
 
-    def group(self, to: Addresses, slug: str, page: int = 1) -> str | None:
-        """A page of a label."""
-        group = self._exhibit.group(slug, page)
-        if group is None:
+    def __iter__(self) -> Iterator[str]:
+        """Yields the paths of all pages and of the search index."""
+        yield from self._make
+        yield from self._index
+
+    def text(self, path: str) -> str | None:
+        """Returns a page, or a file of the search index; None: there is none of that path."""
+        if path.startswith(f"{INDEX_FOLDER}/"):
+            return self._index.text(path)
+        make = self._make.get(path)
+        return None if make is None else make(path)
+
+    def picture(self, path: str) -> SmallPicture | None:
+        """Returns a small picture; None: there is none of that path, or it cannot be decoded."""
+        match = _PICTURE.fullmatch(path)
+        if match is None or self._thumbnails is None:
             return None
-        address = functools.partial(to.group, slug)
-        return self._page("group.html", to, group=group, group_page=address)
+        try:
+            small = self._thumbnails.of(match[1])
+        except HgldError as error:
+            logger.warning("browse: a picture is not shown: %s", error)
+            small = None
+        if small is None:
+            self.images.drop_picture(int(match[1]))
+        return small
 
-    def landmark(self, to: Addresses, space: str, landmark_id: int) -> str | None:
-        """A landmark."""
-        shown = self._exhibit.landmark(space, landmark_id)
-        return None if shown is None else self.landmarks(to, shown)
+    def limit_images(self, most: int) -> None:
+        """Shows fewer images, before any page is made.
 
-    def landmarks(self, to: Addresses, shown: LandmarksView) -> str:
-        """One landmark, or several."""
-        address = functools.partial(to.landmarks, shown.node.slug)
-        return self._page("landmarks.html", to, shown=shown, landmarks_page=address)
+        Args:
+            most: images of all landmarks together; each has at most six.
+        """
+        self.images = self.images.limited(self.landmarks, most, _IMAGES_EACH)
 
-    def search(self, to: Addresses, query: str) -> str:
-        """What a query finds."""
-        found = self._exhibit.search(query) if query else FoundPages(query, (), (), 0)
-        return self._page("search.html", to, found=found)
+    def missing(self, path: str) -> str:
+        """Returns what is shown instead of a page that does not exist."""
+        return self._page("missing.html", path)
 
-    def changes(self, to: Addresses, page: int = 1) -> str | None:
-        """A page of what changed."""
-        changes = self._exhibit.changes(page)
-        return None if changes is None else self._page("changes.html", to, changes=changes)
+    def landmark(self, row: int) -> LandmarkView:
+        """Returns what is shown of a landmark."""
+        landmarks = self.landmarks
+        (told,) = landmarks.table.slice(row, 1).to_pylist()
+        return LandmarkView(
+            row=told,
+            decision=self._evidence.decision(told),
+            classes=self._evidence.classes(told),
+            page_title=self._evidence.page_title(told),
+            counts={one: int(landmarks.counts[one][row]) for one in SPLITS_OF[told["split"]]},
+            left_out=int(landmarks.left_out[row]),
+            images=self.images.views(self.images.of(row)),
+            change=self._changes.of(landmarks.keys[row]),
+            similar=self._cards(landmarks.similar(row), with_covers=self._per_page == 1),
+        )
 
-    def downloads(self, to: Addresses) -> str:
-        """The files."""
-        downloads = self._exhibit.downloads(offers=self._offers)
-        return self._page("downloads.html", to, downloads=downloads)
+    def path_of(self, row: int) -> str:
+        """Returns the path of a landmark's page, and its place there if it shares one."""
+        space, number = self.landmarks.keys[row]
+        if self._per_page == 1:
+            return f"landmarks/{space}/{number}.html"
+        group = self.landmarks.group(row)
+        page = (row - group.start) // self._per_page + 1
+        return f"{page_path(f'landmarks/{group.slug}', page)}#{space}-{number}"
 
-    def missing(self, to: Addresses, status: int = 404, text: str = "") -> str:
-        """What there is not, with a way back."""
-        heading, words = _MISSING.get(status, ("This cannot be shown", ""))
-        return self._page("missing.html", to, status=status, heading=heading, text=text or words)
+    def _contents(self) -> Iterator[tuple[str, Callable[[str], str]]]:
+        """Yields the path of each page, and what makes it."""
+        yield HOME, self._home
+        yield "404.html", self.missing
+        yield "search.html", functools.partial(self._page, "search.html")
+        yield "downloads.html", functools.partial(self._page, "downloads.html", files=self.files)
+        listed = range(min(len(self._changes), MOST_CHANGES))
+        for pager, rows in _pagers("changes", listed, CHANGES):
+            yield pager.path, functools.partial(self._change_list, rows, pager)
+        for group in self.landmarks.groups:
+            of_group = range(group.start, group.end)
+            for pager, rows in _pagers(f"labels/{group.slug}", of_group, ROWS):
+                yield pager.path, functools.partial(self._label, group, rows, pager)
+            if of_group:
+                for pager, rows in _pagers(f"landmarks/{group.slug}", of_group, self._per_page):
+                    make = functools.partial(self._landmark_list, group, rows, pager)
+                    yield self.path_of(rows[0]).partition("#")[0], make
 
-    def _page(self, name: str, to: Addresses, **context: object) -> str:
-        shared = {"to": to, "frame": self._exhibit.frame, "policy": self._policy, "here": ""}
-        return self._environment.get_template(name).render(**shared, **context)
+    def _file(self, number: str) -> PictureFile | None:
+        return self.images.file(int(number))
+
+    def _home(self, path: str) -> str:
+        groups = sorted(self.landmarks.groups, key=lambda one: (-one.size, -one.images, one.title))
+        sides = {side: [one for one in groups if one.side == side] for side in SIDES}
+        covers = {one.slug: self._cover_path(one) for one in groups}
+        return self._page("home.html", path, sides=sides, covers=covers)
+
+    def _label(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+        classes = self._deciding_classes(group) if pager.page == 1 else []
+        return self._page(
+            "label.html", path, group=group, cards=self._cards(rows), classes=classes, pager=pager
+        )
+
+    def _landmark_list(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+        return self._page(
+            "landmarks.html",
+            path,
+            landmarks=[self.landmark(row) for row in rows],
+            group=group,
+            slugs={one.label: one.slug for one in self.landmarks.groups},
+            pager=pager,
+            is_own_page=self._per_page == 1,
+        )
+
+    def _change_list(self, rows: range, pager: Pager, path: str) -> str:
+        moves, more_moves = self._changes.moves()
+        return self._page(
+            "changes.html",
+            path,
+            releases=self._releases,
+            follows=self._release.get("follows") or "",
+            counts=change_counts(self._release),
+            moves=moves,
+            more_moves=more_moves,
+            changes=[(one, self._change_path(one)) for one in self._changes.rows(rows)],
+            total=len(self._changes),
+            pager=pager,
+        )
+
+    def _change_path(self, change: Change) -> str:
+        """Returns the path of the page of a changed landmark; empty: it is no longer there."""
+        row = self.landmarks.rows.get((change["split"], change["landmark_id"]))
+        return "" if row is None else self.path_of(row)
+
+    def _cards(self, rows: Sequence[int], *, with_covers: bool = True) -> list[LandmarkCard]:
+        told = self.landmarks.table.select(_CARD).take(pa.array(rows, pa.int64())).to_pylist()
+        covers = self.images.covers(rows) if with_covers else [None] * len(rows)
+        return [
+            LandmarkCard(one, self.path_of(row), int(self.landmarks.images[row]), cover)
+            for row, one, cover in zip(rows, told, covers, strict=True)
+        ]
+
+    def _cover_path(self, group: LabelGroup) -> str:
+        """Returns the path of a picture of a label; empty: it has none."""
+        rows = range(group.start, min(group.end, group.start + _COVER_TRIES))
+        found = (self.images.pictured(row) for row in rows)
+        return next((picture_path(one) for one in found if one is not None), "")
+
+    def _deciding_classes(self, group: LabelGroup) -> list[Row]:
+        """Returns the deciding classes of a label, those of most landmarks first."""
+        rows = self.landmarks.table.slice(group.start, group.size).select(_CLASS)
+        counts = rows.filter(pc.is_valid(rows["class_qid"])).group_by("class_qid")
+        sums = counts.aggregate([("supercategory", "min"), ([], "count_all")])
+        order = [("count_all", "descending"), ("class_qid", "ascending")]
+        return list(sums.rename_columns([*_CLASS, "count_all"]).sort_by(order).to_pylist())
+
+    @functools.cached_property
+    def _index(self) -> SearchIndex:
+        landmarks, groups = self.landmarks, self.landmarks.groups
+        told = landmarks.table.select([*_CARD, "qid", "class_qid"]).to_pylist()
+        entries = []
+        for row in np.argsort(-landmarks.images, kind="stable").tolist():
+            one, place = told[row], int(landmarks.group_of[row])
+            numbers = filter(None, (str(one["landmark_id"]), one["qid"], one["class_qid"]))
+            found = words.landmark_title(one), one["supercategory"] or "", " ".join(numbers)
+            images = int(landmarks.images[row])
+            entries.append((self.path_of(row), place, images, one["split"], *found))
+        labels = [(f"labels/{one.slug}/{HOME}", one.title, one.side, one.size) for one in groups]
+        return SearchIndex(labels, entries)
+
+    def _read_changes(self) -> LabelChanges:
+        try:
+            if self.folder.has(LABEL_CHANGES):
+                return LabelChanges(self.folder.read(LABEL_CHANGES, CHANGE_COLUMNS))
+        except HgldError as error:
+            logger.warning("browse: no changes are shown: %s", error)
+        return LabelChanges(LABEL_CHANGES.schema.empty_table().select(CHANGE_COLUMNS))
+
+    def _page(self, template: str, path: str, **context: object) -> str:
+        shared = {
+            "path": path,
+            "up": "../" * path.count("/"),
+            "card": self._card,
+            "version": self.version,
+            "date": self._release.get("date") or "",
+            "landmark_count": len(self.landmarks),
+            "image_count": int(self.landmarks.images.sum()),
+            "has_pictures": self.images.has_pictures,
+            "has_downloads": self._has_downloads,
+        }
+        return self._environment.get_template(template).render(shared | context)
+
+
+def page_path(folder: str, page: int) -> str:
+    """Returns the path of a page of a list.
+
+    Example:
+        >>> page_path("changes", 1), page_path("changes", 2)
+        ('changes/index.html', 'changes/2.html')
+    """
+    return f"{folder}/{HOME if page == 1 else f'{page}.html'}"
+
+
+def _pagers(folder: str, rows: range, size: int) -> Iterator[tuple[Pager, range]]:
+    """Yields the pages of a list with their rows; an empty list has an empty page."""
+    starts = range(rows.start, max(rows.stop, rows.start + 1), size)
+    for page, start in enumerate(starts, 1):
+        part = range(start, min(start + size, rows.stop))
+        yield Pager(folder, page, len(starts), start - rows.start + 1), part

@@ -3,10 +3,9 @@
 The page, its help, its palette and the table in `docs/review.md` are made from this list.
 """
 
-import dataclasses
 import json
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 ActsOn = Literal["sure", "rows", "group", "name", "log", "page"]
 """sure: the open classes of the group whose proposal is sure. rows: the ticked classes, or the one
@@ -23,8 +22,7 @@ Opens = Literal[
 """What takes the typing that follows; empty: the action is done at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(NamedTuple):
     """Something that a key, a button or the palette does."""
 
     name: str
@@ -32,10 +30,9 @@ class Action:
     key: str
     """As browsers call it; empty: the palette alone has it."""
     title: str
-    words: str = ""
+    words: str
     """More words by which the palette finds it."""
     acts_on: ActsOn = "page"
-    asks: Asks = "never"
     opens: Opens = ""
     address: str = ""
     """The view that it goes to."""
@@ -43,173 +40,75 @@ class Action:
     """Whether it has a button below the classes."""
 
     @property
+    def asks(self) -> Asks:
+        """When it asks before it is done."""
+        return _ASKS_OF[self.acts_on]
+
+    @property
     def writes(self) -> bool:
         """Whether it adds to the log, so that a page that is shown read-only has it not."""
-        return self.acts_on not in {"page"}
+        return self.acts_on != "page"
 
+
+_ASKS_OF: Mapping[ActsOn, Asks] = {
+    "sure": "never",
+    "rows": "out of sight",
+    "group": "always",
+    "name": "always",
+    "log": "large",
+    "page": "never",
+}
 
 ACTIONS = (
     Action(
-        name="accept",
-        key="Enter",
-        title="Accept sure",
-        words="agree yes all but the unsure next",
-        acts_on="sure",
-        on_bar=True,
+        "accept", "Enter", "Accept sure", "agree yes all but the unsure next", "sure", on_bar=True
+    ),
+    Action("accept_row", "a", "Accept these", "agree yes proposal unsure", "rows"),
+    Action(
+        "name", "r", "Name", "assign super-category label new", "rows", opens="name", on_bar=True
+    ),
+    Action("ignore", "i", "Ignore", "no kind of place drop remove", "rows", on_bar=True),
+    Action("clear", "z", "Open again", "reopen undecide clear", "rows"),
+    Action("doubt", "d", "Mark as doubtful", "doubt question why", "rows", opens="doubt"),
+    Action("trust", "D", "Doubtful no more", "doubt trust", "rows"),
+    Action("comment", "c", "Comment", "note remark write", "rows", opens="comment"),
+    Action("split", "s", "Split off into a group", "put off apart new group", "rows"),
+    Action("ungroup", "", "Put back into their clusters", "undo split merge ungroup", "rows"),
+    Action(
+        "merge", "m", "Merge the group into another", "put together join", "group", opens="merge"
     ),
     Action(
-        name="accept_row",
-        key="a",
-        title="Accept these",
-        words="agree yes proposal unsure",
-        acts_on="rows",
-        asks="out of sight",
-    ),
-    Action(
-        name="name",
-        key="r",
-        title="Name",
-        words="assign super-category label new",
-        acts_on="rows",
-        asks="out of sight",
-        opens="name",
-        on_bar=True,
-    ),
-    Action(
-        name="ignore",
-        key="i",
-        title="Ignore",
-        words="no kind of place drop remove",
-        acts_on="rows",
-        asks="out of sight",
-        on_bar=True,
-    ),
-    Action(
-        name="clear",
-        key="z",
-        title="Open again",
-        words="reopen undecide clear",
-        acts_on="rows",
-        asks="out of sight",
-    ),
-    Action(
-        name="doubt",
-        key="d",
-        title="Mark as doubtful",
-        words="doubt question why",
-        acts_on="rows",
-        asks="out of sight",
-        opens="doubt",
-    ),
-    Action(
-        name="trust",
-        key="D",
-        title="Doubtful no more",
-        words="doubt trust",
-        acts_on="rows",
-        asks="out of sight",
-    ),
-    Action(
-        name="comment",
-        key="c",
-        title="Comment",
-        words="note remark write",
-        acts_on="rows",
-        asks="out of sight",
-        opens="comment",
-    ),
-    Action(
-        name="split",
-        key="s",
-        title="Split off into a group",
-        words="put off apart new group",
-        acts_on="rows",
-        asks="out of sight",
-    ),
-    Action(
-        name="ungroup",
-        key="",
-        title="Put back into their clusters",
-        words="undo split merge ungroup",
-        acts_on="rows",
-        asks="out of sight",
-    ),
-    Action(
-        name="merge",
-        key="m",
-        title="Merge the group into another",
-        words="put together join",
-        acts_on="group",
-        asks="always",
-        opens="merge",
-    ),
-    Action(
-        name="rename",
-        key="R",
-        title="Rename or merge the super-category",
-        words="name taxonomy join",
-        acts_on="name",
-        asks="always",
+        "rename",
+        "R",
+        "Rename or merge the super-category",
+        "name taxonomy join",
+        "name",
         opens="rename",
     ),
+    Action("natural", "n", "The super-category is natural", "side nature", "name"),
+    Action("human-made", "h", "The super-category is human-made", "side human made built", "name"),
+    Action("undo", "u", "Undo", "take back", "log", on_bar=True),
+    Action("redo", "U", "Redo", "do again", "log"),
+    Action("down", "j", "Next class", ""),
+    Action("up", "k", "Previous class", ""),
+    Action("tick", "x", "Tick the class", ""),
+    Action("tick_all", "X", "Tick all open classes, or none", ""),
+    Action("next", "]", "Next group", ""),
+    Action("previous", "[", "Previous group", ""),
+    Action("pictures", "p", "Show the pictures large", "image photo"),
+    Action("go", "g", "Go to", "search find landmark class", opens="go"),
+    Action("filter", "/", "Filter", "search words", opens="filter"),
+    Action("taxonomy", "T", "Taxonomy", "super-categories rename side table", address="/taxonomy"),
+    Action("history", "H", "History", "log events past take one back", address="/history"),
     Action(
-        name="natural",
-        key="n",
-        title="The super-category is natural",
-        words="side nature",
-        acts_on="name",
-        asks="always",
-    ),
-    Action(
-        name="human-made",
-        key="h",
-        title="The super-category is human-made",
-        words="side human made built",
-        acts_on="name",
-        asks="always",
-    ),
-    Action(
-        name="undo",
-        key="u",
-        title="Undo",
-        words="take back",
-        acts_on="log",
-        asks="large",
-        on_bar=True,
-    ),
-    Action(name="redo", key="U", title="Redo", words="do again", acts_on="log", asks="large"),
-    Action(name="down", key="j", title="Next class"),
-    Action(name="up", key="k", title="Previous class"),
-    Action(name="tick", key="x", title="Tick the class"),
-    Action(name="tick_all", key="X", title="Tick all open classes, or none"),
-    Action(name="next", key="]", title="Next group"),
-    Action(name="previous", key="[", title="Previous group"),
-    Action(name="pictures", key="p", title="Show the pictures large", words="image photo"),
-    Action(name="go", key="g", title="Go to", words="search find landmark class", opens="go"),
-    Action(name="filter", key="/", title="Filter", words="search words", opens="filter"),
-    Action(
-        name="taxonomy",
-        key="T",
-        title="Taxonomy",
-        words="super-categories rename side table",
-        address="/taxonomy",
-    ),
-    Action(
-        name="history",
-        key="H",
-        title="History",
-        words="log events past take one back",
-        address="/history",
-    ),
-    Action(
-        name="files",
-        key="E",
-        title="Export and import",
-        words="save download csv xlsx excel skos sheet log",
+        "files",
+        "E",
+        "Export and import",
+        "save download csv xlsx excel skos sheet log",
         address="/files",
     ),
-    Action(name="palette", key=":", title="More", words="commands", opens="palette", on_bar=True),
-    Action(name="help", key="?", title="Keys", words="help shortcuts", opens="help"),
+    Action("more", ":", "More", "commands", opens="palette", on_bar=True),
+    Action("help", "?", "Keys", "help shortcuts", opens="help"),
 )
 """In the order in which help and palette list them."""
 
@@ -222,7 +121,7 @@ EDITS = (
 
 def actions_json() -> str:
     """Returns the actions for the page's script."""
-    return json.dumps([dataclasses.asdict(one) | {"writes": one.writes} for one in ACTIONS])
+    return json.dumps([one._asdict() | {"asks": one.asks, "writes": one.writes} for one in ACTIONS])
 
 
 def keys_table() -> str:

@@ -70,6 +70,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
         `app.state.rendering` may be told to compile.
     """
     rendering, feed = Rendering(settings), Feed(session)
+    rendering.tell(has_fills=session.has_fills, has_second=session.has_second)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

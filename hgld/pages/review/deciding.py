@@ -44,6 +44,8 @@ def weigh(
     if request.asks or request.agreed not in {"", fingerprint(board, draft)}:
         return question_of(board, request, draft)
     seen = board.line if request.seen is None else request.seen
+    if seen >= board.line:
+        return draft
     found = clashes(board, events, draft, reviewer, seen, own)
     rest = draft.without(row.class_qid for row in found)
     if request.prefer == "theirs" or not found:

@@ -58,19 +58,19 @@ class Draft:
         )
 
 
-def draft_of(board: Board, request: ActRequest, shown: Sequence[int]) -> Draft:
+def draft_of(board: Board, request: ActRequest, beyond: Sequence[int]) -> Draft:
     """Returns what an action would say.
 
     Args:
         board: the state.
         request: the action.
-        shown: the classes of the group that the page shows.
+        beyond: classes of the group for which the page has no room.
 
     Raises:
         RefusedError: it cannot be done so; the text says what to do.
     """
     if request.action == "accept":
-        return Draft("accept", _accepted(board, request, _sure_rows(board, request, shown)))
+        return Draft("accept", _accepted(board, request, _sure_rows(board, request, beyond)))
     event, make = _MAKERS[request.action]
     return Draft(event, make(board, request))
 
@@ -90,14 +90,14 @@ def selected_rows(board: Board, request: ActRequest) -> list[int]:
     return [board.classes.row[qid] for qid in request.qids]
 
 
-def _sure_rows(board: Board, request: ActRequest, shown: Sequence[int]) -> list[int]:
+def _sure_rows(board: Board, request: ActRequest, beyond: Sequence[int]) -> list[int]:
     """Returns what was marked as sure on the page, and what is sure of the rows it had no room for.
 
     A proposal may be sure since: what was not marked is not taken.
     """
-    is_sure = sure_classes(board)
-    marked = selected_rows(board, request) if request.qids else []
-    return marked + [row for row in shown[request.place.rows :] if is_sure[row]]
+    marked = selected_rows(board, request) if request.qids or not beyond else []
+    is_sure = sure_classes(board) if beyond else ()
+    return marked + [row for row in beyond if is_sure[row]]
 
 
 def label_of(board: Board, qid: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from openpyxl import Workbook, load_workbook
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from hgld.errors import ConflictError, InputError
@@ -140,7 +141,7 @@ def _workbook(rows: Iterable[list[str]], names: list[str]) -> bytes:
         is_closed = column != "hierarchical_label"
         rule = DataValidation(type="list", formula1=formula, showErrorMessage=is_closed)
         sheet.add_data_validation(rule)
-        letter = sheet.cell(1, header.index(column) + 1).column_letter
+        letter = get_column_letter(header.index(column) + 1)
         rule.add(f"{letter}2:{letter}{max(sheet.max_row, 2)}")
     sheet.freeze_panes = "C2"
     made = io.BytesIO()

@@ -1,7 +1,7 @@
 """Templates to answers, and what a request says."""
 
 import threading
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,10 @@ class Rendering:
             actions_json=actions_json(),
             remembered=self._remembered,
         )
+
+    def tell(self, **functions: Callable[[], bool]) -> None:
+        """Tells all templates what each of them may ask."""
+        self._environment.globals.update(functions)
 
     def compile(self) -> None:
         """Compiles all templates: who first needs one would wait for it, some 10 ms."""

@@ -92,6 +92,8 @@ class ActRequest:
     """Whether nothing is done, and what would be is told."""
     sight: int | None = None
     """Of the classes, how many the window shows; None: it is not told."""
+    is_beyond: bool = False
+    """accept: whether it is also about classes of the group for which the page has no room."""
     agreed: str = ""
     """The fingerprint of what was told before; empty: nothing was."""
     is_sure: bool = False
@@ -127,6 +129,7 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
         told=_number(one, "told"),
         asks=one.get("asks") == "1",
         sight=_number(one, "sight"),
+        is_beyond=one.get("beyond") == "1",
         agreed=_text(one, "agreed"),
         is_sure=one.get("sure") == "1",
     )

@@ -129,6 +129,14 @@ class ReviewSession:
         """All events of the log; to be read, not to be changed."""
         return self._log.events
 
+    def has_fills(self) -> bool:
+        """Says whether there are guesses to look at."""
+        return self.workspace.manifest(FILLS.stage) is not None
+
+    def has_second(self) -> bool:
+        """Says whether there is a decision of which another person can be asked blind."""
+        return bool(self._log.events)
+
     def close(self) -> None:
         """Ends what runs beside it."""
         self._scorer.close()
@@ -196,8 +204,6 @@ class ReviewSession:
                 outcome=outcome,
                 undo=switchable(self._log.events, self._courses.undo(reviewer)),
                 redo=switchable(self._log.events, self._courses.redo(reviewer)),
-                fills=self.workspace.manifest(FILLS.stage) is not None,
-                second=any(event.reviewer != reviewer for event in self._log.events),
                 read_only=self.read_only,
             )
 
@@ -220,17 +226,14 @@ class ReviewSession:
             InputError: the disk is full, or the session is read-only.
         """
         with self._writing(reviewer):
-            chosen, _, _ = self._choose(request.place)
-            shown = self._panes.members(request.place, chosen).tolist()
-            draft = draft_of(self._board, request, shown)
+            draft = draft_of(self._board, request, self._beyond(request))
             decided = weigh(self._board, self._log.events, request, draft, reviewer, own)
             if not isinstance(decided, Draft):
                 return decided
             if not decided.decisions:
                 return _NOTHING_DONE
-            text = done_words(self._board, request, decided)
-            event = edit_of(self._board, request, decided, reviewer, _now())
-            return Outcome(text=text, number=self._append(event).number)
+            event = self._append(edit_of(self._board, request, decided, reviewer, _now()))
+            return Outcome(text=done_words(self._board, request, decided), number=event.number)
 
     def place_after(self, reviewer: str, request: ActRequest) -> Place:
         """Returns what to show after an action: the group, or the next where it is done with."""
@@ -357,6 +360,14 @@ class ReviewSession:
         with self._lock, log_lock(self.workspace):
             self.sync()
             yield
+
+    def _beyond(self, request: ActRequest) -> list[int]:
+        """Returns the classes for which the page has no room, where the request is about them."""
+        if not request.is_beyond:
+            return []
+        chosen, _, _ = self._choose(request.place)
+        members = self._panes.members(request.place, chosen)
+        return list(map(int, members[request.place.rows :]))
 
     def _choose(self, place: Place) -> tuple[NDArray[np.bool_], str, tuple[Facet, ...]]:
         """Returns the classes that a filter selects, how its words were read, and the facets."""

@@ -285,8 +285,4 @@ class Desk:
     redo: Switchable = NOTHING
     unseen: int = 0
     """Events by others since this reviewer was last here."""
-    fills: bool = False
-    """Whether there are guesses to look at."""
-    second: bool = False
-    """Whether there is a second opinion to give, or one to read."""
     read_only: bool = False

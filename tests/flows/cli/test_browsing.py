@@ -24,7 +24,7 @@ def test_the_commands_of_the_site_write_it(folder: Path) -> None:
     assert len(commands) == 2
     for command in commands:
         said(*shlex.split(command)[1:], folder=folder)
-        assert (folder / "site/landmarks/train/0/1.html").is_file()
+        assert (folder / "site/landmarks/train/1.html").is_file()
     assert not (folder / "site/files").exists()
     shutil.rmtree(folder / "site")
 

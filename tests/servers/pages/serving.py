@@ -13,7 +13,6 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.browse.app import make_browse_app
-from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.review.app import make_app
 from hgld.pages.review.rendering import PageSettings
 from hgld.pages.review.session import ReviewSession
@@ -65,7 +64,7 @@ def data_set_served(root: Path) -> Iterator[str]:
 
     def page_at(port: int) -> PageServer:
         guard = Guard(port=port, read_only=True, page="browse")
-        return PageServer(make_browse_app(Exhibit(root), guard))
+        return PageServer(make_browse_app(root, guard))
 
     with _running(page_at) as url:
         yield url

@@ -17,7 +17,6 @@ from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.desk import Reply, SecondDesk
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Outcome
-from hgld.tables import FILLS
 
 _LONGEST = 200
 
@@ -99,8 +98,7 @@ class _Answers:
     ) -> Response:
         """The report of a sample if the form names one; otherwise the class that is asked."""
         reviewer = self._who(request)
-        has_fills = self._session.workspace.manifest(FILLS.stage) is not None
-        told = {"reviewer": reviewer, "outcome": outcome, "has_fills": has_fills}
+        told = {"reviewer": reviewer, "outcome": outcome}
         if "sample" in form:
             view = self._desk.report(reviewer, asked_number(form, "sample"))
             return self._rendering.page("second/report.html", view=view, **told)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.browse.exhibit import Exhibit
+from hgld.pages.browse.pages import BrowsePages
 from tests.hgld.pages.browse.world import released_alone, write_finished
 
 
@@ -29,6 +29,6 @@ def alone(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def exhibit(finished: Workspace) -> Exhibit:
-    """The build, held open."""
-    return Exhibit(finished.root)
+def pages(finished: Workspace) -> BrowsePages:
+    """The pages of the build."""
+    return BrowsePages(finished.root)

@@ -1,6 +1,7 @@
-"""Small builds that are finished: released twice, with pictures, clusters and a log."""
+"""A small build that is finished: released twice, with pictures, clusters and a log."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -8,68 +9,17 @@ from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
-from hgld.tables import (
-    CENTRES,
-    CLUSTER_CHANGES,
-    CLUSTER_PROPOSALS,
-    CLUSTERS,
-    PROPOSALS,
-)
-from tests.hgld.annotations.release.worlds import decide, kept, release
-from tests.hgld.annotations.world import (
-    ATTRIBUTIONS,
-    CATEGORIES,
-    CHURCH,
-    DECISIONS,
-    IMAGES,
-    LABELS,
-    LAKE,
-    LANDMARKS,
-    MUSEUM,
-    SCRAPED,
-)
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from hgld.tables import CLUSTER_PROPOSALS, CLUSTERS, PROPOSALS
+from tests.hgld.annotations import world
+from tests.hgld.annotations.release.worlds import kept, release
+from tests.hgld.annotations.world import CHURCH, LAKE, MUSEUM
+from tests.worlds.builders import class_rows, table_of, write_stage, write_taxonomy
 from tests.worlds.pages.pictures import write_pictures
 
+Scraped = Mapping[tuple[str, int], Sequence[tuple[str, str]]]
+"""Landmark to its classes and their labels."""
 PICTURED = {"train": ("a0", "a1"), "index": ("b0", "b1"), "test": ("c0",)}
 NOTE = "seen from the road"
-
-
-def write_finished(root: Path) -> Workspace:
-    """Writes a build with two releases, of which it holds the second.
-
-    Between them the class `lake, or pond`, which was accepted unseen, is assigned to `lake`.
-    """
-    workspace = Workspace(root)
-    write_metadata(workspace, LANDMARKS, IMAGES, ATTRIBUTIONS)
-    write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
-    write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
-    write_pictures(workspace, PICTURED)
-    _write_clusters(workspace)
-    decision = Decision(
-        decided_at="2025-02-03T04:05:06Z",
-        reviewer="ann",
-        class_qid=CHURCH,
-        class_label=LABELS[CHURCH],
-        action="assign",
-        hierarchical_label="church",
-        natural_or_human_made="human-made",
-        note=NOTE,
-    )
-    append_decisions(workspace, [decision])
-    before = kept(release(workspace), f"{root.name}-before")
-    decide(workspace, {LAKE: ("assigned", "lake", "natural")})
-    release(workspace, ReleaseConfig(previous=before))
-    return workspace
-
-
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
     '"><script>window.hacked=2</script>',
@@ -79,38 +29,38 @@ HOSTILE = (
 )
 
 
-def write_hostile(root: Path) -> Workspace:
-    """Writes a finished build whose names are attacks, or very long; slugs are those of others."""
+def write_finished(root: Path) -> Workspace:
+    """Writes a build with two releases, of which it holds the second.
+
+    Between them the class `lake, or pond`, which was accepted unseen, is assigned to `lake`.
+    """
     workspace = Workspace(root)
-    names = dict(zip((1, 2, 3, 4), HOSTILE, strict=False))
-    landmarks = [
-        {**row, "category": f"http://commons.wikimedia.org/wiki/Category:{quote(name, safe='')}"}
-        if (name := names.get(int(str(row["landmark_id"])))) and row["split"] == "train"
-        else row
-        for row in LANDMARKS
-    ]
+    world.write_inputs(workspace)
+    write_pictures(workspace, PICTURED)
+    _write_review(workspace)
+    _release_twice(workspace, world.SCRAPED, "lake", {})
+    return workspace
+
+
+def write_hostile(root: Path) -> Workspace:
+    """Writes a finished build whose names are attacks, or very long."""
+    workspace = Workspace(root)
+    of_train = (HOSTILE[2], *HOSTILE[:2], *HOSTILE[3:])  # landmarks 3, 1, 2, 4 and 5
+    names = (*of_train, "lake", "\u00e9\u03c2 \u0939\u093f\u0928")
+    urls = (f"http://commons.wikimedia.org/wiki/Category:{quote(one, safe='')}" for one in names)
+    landmarks = [{**row, "category": url} for row, url in zip(world.LANDMARKS, urls, strict=True)]
     credit = {"author": HOSTILE[0], "title": HOSTILE[3], "license": "javascript:window.hacked=6"}
-    attributions = [{**row, **credit, "url": "javascript:window.hacked=7"} for row in ATTRIBUTIONS]
-    classes = {
-        landmark: [
-            (qid, f"{label} {HOSTILE[place % 5]}") for place, (qid, label) in enumerate(each)
-        ]
-        for landmark, each in SCRAPED.items()
+    credit["url"] = "javascript:window.hacked=7"
+    made = [row | credit for row in world.ATTRIBUTIONS]
+    attacks = dict(zip(world.LABELS, HOSTILE, strict=True))
+    scraped = {
+        key: [(qid, f"{label} {attacks[qid]}") for qid, label in classes]
+        for key, classes in world.SCRAPED.items()
     }
-    write_metadata(workspace, landmarks, IMAGES, attributions)
-    write_scrape(workspace, class_rows(classes), CATEGORIES)
-    decisions = {
-        **DECISIONS,
-        LAKE: ("proposed", HOSTILE[3], "natural"),
-        MUSEUM: ("assigned", HOSTILE[1], "human-made"),
-    }
-    write_taxonomy(workspace, class_rows(classes), decisions)
+    world.write_inputs(workspace, landmarks=landmarks, attributions=made, scraped=scraped)
     write_pictures(workspace, {**PICTURED, "train": ("a0",)})
-    before = kept(release(workspace), f"{root.name}-before")
-    decisions[LAKE] = ("assigned", HOSTILE[4], "natural")
-    write_taxonomy(workspace, class_rows(classes), decisions)
-    config = ReleaseConfig(previous=before, description=HOSTILE[4], creators=(HOSTILE[0],))
-    release(workspace, config)
+    museum = {MUSEUM: ("assigned", HOSTILE[1], "human-made")}
+    _release_twice(workspace, scraped, HOSTILE[4], museum)
     return workspace
 
 
@@ -119,18 +69,39 @@ def released_alone(workspace: Workspace, folder: Path) -> Path:
     return Path(shutil.copytree(workspace.path("annotations"), folder))
 
 
-def _write_clusters(workspace: Workspace) -> None:
+def _release_twice(
+    workspace: Workspace, scraped: Scraped, lake: str, decided: dict[str, tuple[str, str, str]]
+) -> None:
+    """Releases a build, then again with lakes assigned to another label."""
+    previous = None
+    for lakes in (world.DECISIONS[LAKE], ("assigned", lake, "natural")):
+        decisions = {**world.DECISIONS, **decided, LAKE: lakes}
+        write_taxonomy(workspace, class_rows(scraped), decisions)
+        config = ReleaseConfig(previous=previous, title=f"Labels {lake}", creators=(lake,))
+        previous = kept(release(workspace, config), f"{workspace.root.name}-{lakes[0]}")
+
+
+def _write_review(workspace: Workspace) -> None:
+    """Writes a cluster of all classes, their proposals, and a decision with a note."""
     clusters: list[dict[str, object]] = [
         {"class_qid": qid, "class_label": label, "landmarks": 1, "cluster_id": 7, "similarity": 0.5}
-        for qid, label in LABELS.items()
+        for qid, label in world.LABELS.items()
     ]
-    centre = {"cluster_id": 7, "classes": 5, "landmarks": 5, "centre": [1.0]}
-    changes: list[dict[str, object]] = []
-    made = ((CLUSTERS, clusters), (CENTRES, [centre]), (CLUSTER_CHANGES, changes))
-    write_stage(workspace, [(one, table_of(one, rows)) for one, rows in made])
     asks = {"proposed_action": "ask", "confidence": 0.5, "tier": "doubtful", "evidence": "a noun"}
     proposals = [{**row, **asks, "runner_up_confidence": 0.0} for row in clusters]
     cluster = {"place": 0, "cluster_id": 7, "name": "buildings", "classes": 5, "open": 0}
     cluster |= {"landmarks": 5, "share": 1.0, "confidence": 1.0, "settles": 0.0}
+    write_stage(workspace, [(CLUSTERS, table_of(CLUSTERS, clusters))])
     tables = ((PROPOSALS, proposals), (CLUSTER_PROPOSALS, [cluster]))
     write_stage(workspace, [(one, table_of(one, rows)) for one, rows in tables])
+    church = Decision(
+        decided_at="2025-02-03T04:05:06Z",
+        reviewer="ann",
+        class_qid=CHURCH,
+        class_label="church building",
+        action="assign",
+        hierarchical_label="church",
+        natural_or_human_made="human-made",
+        note=NOTE,
+    )
+    append_decisions(workspace, [church])

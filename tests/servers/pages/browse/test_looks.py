@@ -8,19 +8,20 @@ from tests.servers.pages.browse.conftest import SETTLED, Shown
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 
-_WHOLE = "h1, h2, h3, .card-title, .card-counts, .facts span, .masthead a, .masthead button, .masthead input, .plain-table th, .plain-table td, .file-name, .file-sum, .candidates li, .trail li, figcaption, .tags li, .reasons li, .chain p"
-_CONTROLS = ":is(.masthead a, .masthead button, .masthead input, .map-side, .map-cell, .deed, .card, .sight, .tags li, .file, .map-measure label)"
+_WHOLE = "h1, h2, h3, .card-title, .card-counts, .facts span, .masthead a, .masthead button, .masthead input, .plain-table th, .plain-table td, .verdict p, .candidates li, .trail li, figcaption, .tags li, .reasons li, .chain dd"
+_CONTROLS = ":is(.masthead a, .masthead button, .masthead input, .deed, .card, figure, .tags li)"
+_AXE = "async () => (await axe.run(document, { preload: false })).violations.map(({ id, nodes }) => [id, nodes[0].html])"
 
 
-@pytest.mark.parametrize("shown", ["page"], indirect=True)
+@pytest.mark.parametrize("shown", ["server", "large"], indirect=True)
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_every_page_is_whole_and_read_by_everybody(
     shown: Shown, opener: Opener, size: dict[str, int], scheme: str
 ) -> None:
     view = opener("about:blank", viewport=size, color_scheme=scheme)
     problems: dict[str, Any] = {}
-    for name, path in shown.pages.items():
-        view.goto(shown.url + path)
+    for path in shown.pages:
+        view.goto(f"{shown.url}/{path}")
         view.wait_for_function(SETTLED)
-        problems[name] = troubles(view, whole=_WHOLE, apart=_CONTROLS)
-    assert not any(problems.values()), problems
+        problems[path] = troubles(view, whole=_WHOLE, apart=_CONTROLS), view.evaluate(_AXE)
+    assert set(map(str, problems.values())) == {"({}, [])"}, problems

@@ -104,9 +104,9 @@ def test_sixty_mistakes_change_nothing_unmarked_and_each_is_undone_with_one_key(
 ) -> None:
     desk, chance = watched.desk, random.Random(33)
     mistakes: list[Callable[[], object]] = [
-        *(lambda word=word: watched.type(word) for word in WORDS),  # type: ignore[misc]
-        *(lambda key=key: hold(watched, key) for key in ("Enter", "i", "u", "a", "1")),  # type: ignore[misc]
-        *(lambda key=key: watched.press(key) for key in "hnmRdcsi1azT"),  # type: ignore[misc]
+        *(lambda word=word: watched.type(word) for word in WORDS),
+        *(lambda key=key: hold(watched, key) for key in ("Enter", "i", "u", "a", "1")),
+        *(lambda key=key: watched.press(key) for key in "hnmRdcsi1azT"),
         lambda: tick_out_of_sight(watched),
         lambda: go_back(watched),
         lambda: watched.press("Enter"),

@@ -87,8 +87,10 @@ def test_a_killed_server_is_told_loses_nothing_that_was_said_to_be_done_and_is_t
         desk.press("i")
     assert desk.layer == "ask"
     assert len(read_log(Workspace(process.root)).events) == written, "what failed is not done"
+    desk.press("Escape")
+    desk.tell("() => { window.isOld = true; }")
     process.start()
-    desk.page.reload()
+    desk.page.wait_for_function("() => !window.isOld")
     desk.wait()
     assert desk.line == written
     desk.press(*["u"] * written, *["U"] * written)

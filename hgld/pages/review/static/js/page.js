@@ -98,7 +98,7 @@ function run(action, given = {}) {
   if (busy()) return; // it would act on what is not shown yet
   if (action.acts_on === "log") return switchLast(action);
   if (action.name === "accept" && ticked().length) return act(BY_NAME.get("accept_row"), given);
-  if (action.name === "accept" && !sure().length) return goOn();
+  if (action.name === "accept" && $("[data-action=accept]").dataset.sure === "0") return goOn();
   return act(action, given);
 }
 
@@ -107,8 +107,9 @@ function act(action, given) {
   const fields = { ...FIELDS[action.name]?.(), ...given };
   if (action.acts_on === "name" && !Number($(`#names [data-name="${CSS.escape(fields.label)}"]`)?.dataset.classes)) return say(`No class is decided as ${fields.label || "a super-category"} here yet.`);
   const body = place({ ...fields, action: fields.action ?? action.name });
+  if (action.acts_on === "sure") body.set("beyond", $("[data-action=accept]").dataset.beyond);
   if (action.acts_on === "sure" || action.acts_on === "rows") {
-    if (!about.length) return say("No class is shown that this could be about.");
+    if (!about.length && body.get("beyond") !== "1") return say("No class is shown that this could be about.");
     for (const one of about) body.append("qid", one.dataset.qid);
   }
   const seen = inSight(about);
@@ -293,6 +294,10 @@ window.addEventListener("popstate", () => document.getElementById("rows") ? load
 function follow() {
   if (!document.getElementById("groups")) return;
   const feed = new EventSource(`/feed?line=${desk().dataset.line}`);
+  let isLost = false;
+  feed.onerror = () => (isLost = true);
+  // A server that was started again knows nothing of this page; what is being typed stays.
+  feed.onopen = () => isLost && !$("dialog[open]") && location.reload();
   feed.onmessage = ({ data }) => {
     const news = JSON.parse(data);
     if (news.is_problem) return say(news.text);

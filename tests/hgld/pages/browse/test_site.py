@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -6,9 +5,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.pages.browse.site import writer
-from hgld.pages.browse.site.writer import SiteConfig, write_site
+from hgld.errors import InputError, WorkspaceBusyError
+from hgld.pages.browse import pages
+from hgld.pages.browse import site as module
+from hgld.pages.browse.site import SiteConfig, placing_site, write_site
 from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.pages.reading import PageReader
 
@@ -33,38 +33,22 @@ def broken_links(folder: Path) -> list[str]:
     return broken
 
 
-@pytest.fixture(scope="module")
-def site(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site") / "site"
-    write_site(finished.root, folder, SiteConfig())
-    return folder
-
-
-def test_every_link_leads_to_a_file_of_the_site_and_pages_refuse_what_is_not_of_it(
-    site: Path, finished: Workspace
+def test_every_link_leads_to_a_file_of_the_site_and_the_same_build_gives_the_same_bytes(
+    finished: Workspace, tmp_path: Path
 ) -> None:
-    assert len(list(site.glob("landmarks/**/[0-9]*.html"))) == 7
+    site = tmp_path / "site"
+    report = write_site(finished.root, site, SiteConfig())
     assert broken_links(site) == []
+    files = tree(site)
     assert tree(site / "files") == tree(finished.path("annotations"))
-    for path in site.rglob("*.html"):
-        (policy,) = [
-            tag["content"]
-            for name, tag in PageReader(path.read_text("utf-8")).tags
-            if name == "meta" and tag.get("http-equiv") == "Content-Security-Policy"
-        ]
-        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
-        assert "unsafe" not in policy
-
-
-def test_the_same_build_gives_the_same_bytes_and_tells_what_lies_there(
-    site: Path, finished: Workspace, tmp_path: Path
-) -> None:
-    report = write_site(finished.root, tmp_path / "site", SiteConfig())
-    files = tree(tmp_path / "site")
-    assert files == tree(site)
-    assert (report.files, report.bytes) == (len(files), sum(map(len, files.values())))
-    assert (report.landmarks, report.pictures) == (7, 5)
-    assert sum(name.endswith(".jpg") for name in files) == 5
+    pictures = sum(name.endswith(".jpg") for name in files)
+    assert report == (len(files), sum(map(len, files.values())), 7, pictures)
+    assert pictures == 5
+    policy = b"Policy\" content=\"default-src 'none'; script-src 'self'; style-src 'self'; img-src"
+    for name in files:
+        assert (policy in files[name]) == name.endswith(".html")
+    write_site(finished.root, site, SiteConfig())
+    assert tree(site) == files
 
 
 def test_pictures_are_bounded_and_files_left_out_where_that_is_asked_for(
@@ -75,7 +59,7 @@ def test_pictures_are_bounded_and_files_left_out_where_that_is_asked_for(
     home = (tmp_path / "site/index.html").read_text("utf-8")
     assert home.count("<img ") == 3  # every label has its first one first
     assert not (tmp_path / "site/files").exists()
-    assert "<a download" not in (tmp_path / "site/downloads.html").read_text("utf-8")
+    assert " download>" not in (tmp_path / "site/downloads.html").read_text("utf-8")
     assert broken_links(tmp_path / "site") == []
 
 
@@ -87,7 +71,7 @@ def test_a_picture_that_is_damaged_or_missing_is_told_in_words(
     report = write_site(alone if is_alone else build.root, tmp_path / "site", SiteConfig())
     assert report.pictures == pictures
     assert broken_links(tmp_path / "site") == []
-    landmark = (tmp_path / "site/landmarks/train/0/1.html").read_text("utf-8")
+    landmark = (tmp_path / "site/landmarks/train/1.html").read_text("utf-8")
     assert landmark.count("<img ") == shown
     assert "Ann" in landmark  # who made it
 
@@ -95,21 +79,18 @@ def test_a_picture_that_is_damaged_or_missing_is_told_in_words(
 def test_many_landmarks_share_pages_and_each_is_named_in_its_page(
     finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "OWN_PAGES", 3)
-    monkeypatch.setattr(writer, "_TOGETHER", 1 + 1)
+    monkeypatch.setattr(module, "OWN_PAGES", 3)
+    monkeypatch.setattr(pages, "TOGETHER", 2)
+    monkeypatch.setattr(pages, "ROWS", 1)
     folder = tmp_path / "site"
     write_site(finished.root, folder, SiteConfig())
     assert broken_links(folder) == []
     assert len(list(folder.glob("landmarks/*/*.html"))) == 6
-    church = PageReader((folder / "landmarks/church/index.html").read_text("utf-8"))
-    assert {"train-1", "train-2"} <= set(church.ids)
-    table = json.loads((folder / "search/1.json").read_text("utf-8"))
-    assert "landmarks/church/index.html#train-1" in {row[0] for row in table["r"]}
+    assert len(list(folder.glob("labels/church/*.html"))) == 2
+    assert '"landmarks/church/index.html#train-1"' in (folder / "search/w-c.js").read_text("utf-8")
 
 
-def test_a_site_with_a_folder_of_another_kind_is_refused(
-    finished: Workspace, tmp_path: Path
-) -> None:
+def test_a_folder_with_something_else_in_it_is_refused(finished: Workspace, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
@@ -119,3 +100,44 @@ def test_a_site_with_a_folder_of_another_kind_is_refused(
         with pytest.raises(InputError, match=out.name):
             write_site(finished.root, out, SiteConfig())
     assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def write(folder: Path, text: str) -> None:
+    assert list(folder.iterdir()) == []
+    (folder / "page.html").write_text(text)
+
+
+def test_the_old_site_stays_until_the_new_one_is_whole_and_two_at_once_do_not_meet(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "site"
+    with placing_site(out) as folder:
+        write(folder, "one")
+        assert not out.exists()
+    with placing_site(out) as folder:
+        write(folder, "two")
+        assert (out / "page.html").read_text() == "one"
+        with pytest.raises(WorkspaceBusyError, match="site"), placing_site(out):
+            pass
+    assert (out / "page.html").read_text() == "two"
+
+
+def fill_the_disk(out: Path) -> None:
+    with placing_site(out) as folder:
+        write(folder, "half")
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_fails_or_was_killed_between_two_names_leaves_the_old_site_as_it_was(
+    tmp_path: Path, is_killed: bool
+) -> None:
+    old = tmp_path / (".site.old" if is_killed else "site")
+    old.mkdir()
+    write(old, "one")
+    (tmp_path / ".site.new").mkdir()
+    write(tmp_path / ".site.new", "half")
+    with pytest.raises(InputError, match="No space"):
+        fill_the_disk(tmp_path / "site")
+    assert (tmp_path / "site/page.html").read_text() == "one"
+    assert {path.name for path in tmp_path.iterdir()} == {"site", ".site.lock"}

@@ -1,1 +1,0 @@
-"""The data set as a site of files, which any web server serves."""

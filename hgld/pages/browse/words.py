@@ -1,0 +1,124 @@
+"""Texts of the pages: codes of the tables in words, names, numbers and safe addresses."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hgld.pages.serving.wikimedia import landmark_name
+
+_REASONS = {
+    "no_page": "its Commons category is gone",
+    "no_item": "its Commons category has no Wikidata item",
+    "no_p31": "its Wikidata item has no class (P31)",
+    "redirect_loop": "its Commons category redirects in a circle",
+    "failed": "its category could not be fetched",
+    "not_scraped": "it was not asked for",
+    "ignored": "a reviewer ignored its classes",
+    "proposed_ignore": "its classes were ignored as proposed, without a review",
+    "undecided": "nobody has decided on its classes",
+}
+_DECISIONS = {
+    "assigned": "assigned by a reviewer",
+    "ignored": "ignored by a reviewer",
+    "proposed": "accepted as proposed, without a review",
+    "proposed_ignore": "ignored as proposed, without a review",
+    "filled": "filled by other evidence, because no class gives a label",
+}
+_RULES = {
+    "only_label": "All of its classes with a vote stand for this label.",
+    "most_votes": "Most of its classes stand for this label.",
+    "most_specific": (
+        "Several labels have equally many votes; the one of the most specific class wins, which is "
+        "the class with the fewest landmarks."
+    ),
+    "no_vote": "",
+    "filled": "",
+}
+
+
+def reason_words(reason: str) -> str:
+    """Returns why a landmark has no label.
+
+    Example:
+        >>> reason_words("no_item"), reason_words("a_new_one")
+        ('its Commons category has no Wikidata item', 'a new one')
+    """
+    return _REASONS.get(reason, spaced(reason))
+
+
+def decision_words(decision: str) -> str:
+    """Returns how a class got its label, or none."""
+    return _DECISIONS.get(decision, spaced(decision))
+
+
+def rule_words(rule: str) -> str:
+    """Returns by which part of the rule a label won."""
+    return _RULES.get(rule, spaced(rule))
+
+
+def spaced(code: str) -> str:
+    """Returns a code that has no text of its own in a readable form."""
+    return code.replace("_", " ")
+
+
+def causes(why: str) -> str:
+    """Returns the causes of a change, which its table has one after another.
+
+    Example:
+        >>> causes("other_landmark label")
+        'other landmark, label'
+    """
+    return spaced(", ".join(why.split()))
+
+
+def landmark_title(row: Mapping[str, Any]) -> str:
+    """Returns the name of a landmark: its Commons category, or its number.
+
+    Args:
+        row: `category`, `split` and `landmark_id` of any table.
+
+    Example:
+        >>> row = {"category": None, "split": "train", "landmark_id": 7}
+        >>> landmark_title(row)
+        'train landmark 7'
+        >>> url = "http://commons.wikimedia.org/wiki/Category:Lac_d%27Annecy"
+        >>> landmark_title(row | {"category": url})
+        "Lac d'Annecy"
+    """
+    name = landmark_name(row["category"]) if row["category"] else ""
+    return name or f"{row['split']} landmark {row['landmark_id']}"
+
+
+def thousands(number: int) -> str:
+    r"""Returns a number with narrow spaces, which no line breaks at.
+
+    Example:
+        >>> thousands(2382)
+        '2\u202f382'
+    """
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def counted(number: int, noun: str) -> str:
+    r"""Returns a number of things.
+
+    Example:
+        >>> counted(1, "image"), counted(0, "super-category")
+        ('1 image', '0 super-categories')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{thousands(number)} {noun if number == 1 else plural}"
+
+
+def web_url(text: str | None) -> str:
+    """Returns a web address as it is, and anything else as an empty text.
+
+    Example:
+        >>> web_url("https://commons.wikimedia.org/wiki/File:A.jpg"), web_url("javascript:alert(1)")
+        ('https://commons.wikimedia.org/wiki/File:A.jpg', '')
+    """
+    try:
+        parts = urlsplit(text or "")
+    except ValueError:
+        return ""
+    return text or "" if parts.scheme in {"http", "https"} and parts.netloc else ""

@@ -1,0 +1,72 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.pages.browse.pages import BrowsePages
+
+
+def test_every_landmark_is_in_one_group_and_groups_are_adjacent(pages: BrowsePages) -> None:
+    landmarks = pages.landmarks
+    told = {
+        (group.label or group.slug, group.side): [
+            f"{space} {number}" for space, number in landmarks.keys[group.start : group.end]
+        ]
+        for group in landmarks.groups
+    }
+    assert told == {
+        ("lake", "natural"): ["index 1"],
+        ("church", "human-made"): ["train 1", "train 2"],  # the one with most images first
+        ("museum", "human-made"): ["index 2"],
+        ("no-label-ignored", ""): ["train 3"],
+        ("no-label-no-item", ""): ["train 4"],
+        ("no-label-not-scraped", ""): ["train 5"],
+    }
+    # Of the index its own images and the queries; of one without a label what is left out.
+    columns = (*landmarks.counts.values(), landmarks.left_out)
+    counted = {key: [int(one[row]) for one in columns] for key, row in landmarks.rows.items()}
+    assert (counted["train", 1], counted["train", 3]) == ([2, 0, 0, 0], [0, 0, 0, 1])
+    assert counted["index", 1] == [0, 1, 1, 0]
+
+
+def test_similar_landmarks_have_the_same_label_the_same_class_first(build: Workspace) -> None:
+    path = build.path("annotations/landmarks.parquet")
+    table = pq.read_table(path, partitioning=None)
+    church = next(one for one in table.to_pylist() if one["class_qid"] == "Q16970")
+    added = ((6, "Q317557"), (7, None), (8, "Q317557"))
+    more = [church | {"landmark_id": number, "class_qid": qid} for number, qid in added]
+    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist(more, schema=table.schema)]), path)
+    landmarks = BrowsePages(build.root).landmarks
+    for key, found in (
+        (("train", 8), [1, 6, 2, 7]),  # 1 and 6 are parish churches too
+        (("train", 2), [1, 6, 7, 8]),
+        (("index", 1), []),  # the only one of its label
+        (("train", 4), []),  # without a label
+    ):
+        similar = [landmarks.keys[row] for row in landmarks.similar(landmarks.rows[key])]
+        assert similar == [("train", number) for number in found]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values", "word"),
+    [
+        ("hierarchy", "slug", ["../../etc", "b", "c"], "slug"),
+        ("hierarchy", "slug", ["a", "b", "a"], "slug"),
+        ("hierarchy", "slug", ["Church", "b", "c"], "slug"),
+        ("hierarchy", "slug", ["no-label-ignored", "b", "c"], "slug"),
+        # Of another release.
+        ("hierarchy", "hierarchical_label", ["chapel", "lake", "museum"], "church"),
+        ("landmarks", "split", ["../../etc", *["train"] * 6], "split"),
+        ("landmarks", "natural_or_human_made", ["moon"] * 7, "natural"),
+    ],
+)
+def test_names_that_are_no_file_names_and_tables_of_two_releases_are_refused(
+    build: Workspace, table: str, column: str, values: list[str], word: str
+) -> None:
+    path = build.path(f"annotations/{table}.parquet")
+    rows = pq.read_table(path, partitioning=None)
+    field, place = rows.schema.field(column), rows.column_names.index(column)
+    pq.write_table(rows.set_column(place, field, pa.array(values, field.type)), path)
+    with pytest.raises(InputError, match=word):
+        BrowsePages(build.root)

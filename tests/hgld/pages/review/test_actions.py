@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from hgld.pages.review.actions import ACTIONS, keys_table
+
+DOCS = Path(__file__).parents[4] / "docs/review.md"
+
+
+def test_the_docs_have_the_table_of_keys() -> None:
+    assert keys_table() in DOCS.read_text(encoding="utf-8")
+
+
+def test_no_two_actions_have_one_key_or_name_and_digits_are_names() -> None:
+    keys = [one.key for one in ACTIONS if one.key]
+    assert len({*keys}) == len(keys)
+    assert len({one.name for one in ACTIONS}) == len(ACTIONS)
+    assert not [key for key in keys if key.isdigit()]
+
+
+def test_five_actions_stand_on_the_page() -> None:
+    assert [one.name for one in ACTIONS if one.on_bar] == [
+        *("accept", "name", "ignore", "undo", "more")
+    ]

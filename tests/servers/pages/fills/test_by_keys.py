@@ -10,7 +10,7 @@ from hgld.review.log.decisions import read_log
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
-from tests.worlds.review.guesses import GUESSES, write_guesses
+from tests.worlds.review.guesses import GUESSES, WorldGuess, write_guesses
 from tests.worlds.review.lists import write_small_review
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ KIRCHEN = [one.name for one in GUESSES if one.name.startswith("Kirche")]
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     workspace = write_small_review(tmp_path / "build")
-    write_guesses(workspace, pictures=3)
+    towers = [WorldGuess(f"Turm {one}", "tower", "human-made", 0.5) for one in range(61)]
+    write_guesses(workspace, [*GUESSES, *towers], pictures=3)
     return workspace.root
 
 
-def open_fills(served: OpenReview, opener: Opener, **options: object) -> "Page":
+def open_fills(
+    served: OpenReview, opener: Opener, name: str = "church", **options: object
+) -> "Page":
     ann = {"name": "reviewer", "value": "ann", "url": served.url}
-    return opener(f"{served.url}fills", [ann], **options)
+    return opener(f"{served.url}fills?name={name}", [ann], **options)
 
 
 def press(page: "Page", *keys: str) -> None:
@@ -73,6 +76,16 @@ def test_some_are_refused_the_rest_of_the_group_accepted_and_undone_by_keys_alon
     events = read_log(Workspace(served.root)).events
     assert [event.event for event in events] == ["refuse", "fill", "refuse", "undo", "fill"]
     assert len(events[-1].categories) == 2
+
+
+def test_what_is_not_shown_is_asked_about_and_can_be_left_out(
+    served: OpenReview, opener: Opener
+) -> None:
+    page = open_fills(served, opener, "tower")
+    press(page, "w", "Enter", "Escape", "X", "Enter", "u", "w", "w")
+    events = read_log(Workspace(served.root)).events
+    assert [len(event.categories) for event in events] == [60, 0, 61]
+    assert page.locator("#h-group").inner_text() == "Kirche …"
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

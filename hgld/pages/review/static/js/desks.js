@@ -1,6 +1,6 @@
 /** Fills and second opinions: rows are walked and ticked, and a button posts what it is about. */
 import { pickName } from "./pick.js";
-import { busy, send } from "./server.js";
+import { ask, busy, send } from "./server.js";
 
 const TEXT = "input:not([type=checkbox]), textarea, select";
 const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
@@ -43,7 +43,10 @@ function post(button, given = {}) {
     focusOn(title() === before ? place : 0);
     keepInSight();
   };
-  send(button.dataset.send, body, { then });
+  const { send: path, key, asks } = button.dataset;
+  const go = () => send(path, body, { then });
+  if (asks && !body.has("category")) return ask(asks, key, go);
+  return go();
 }
 
 document.addEventListener("click", ({ target }) => {

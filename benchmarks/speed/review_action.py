@@ -38,7 +38,7 @@ _BEFORE = (
 )
 ACTIONS: Mapping[str, Sequence[str]] = {
     "accept": ["Enter"],
-    "name by number": ["2"],
+    "name by number": ["1"],
     "undo": ["u"],
     "redo": ["U"],
     "next group": ["]"],

@@ -26,7 +26,6 @@ _AXE = Path(__file__).parents[2] / "hgld/pages/review/static/vendor/axe.min.js"
 
 _AXE_PROBLEMS = """
 async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
-  .filter(({ impact }) => impact === "serious" || impact === "critical")
   .map(({ id, nodes }) => [id, nodes.slice(0, 5).map(({ target, failureSummary }) => `${target}: ${failureSummary}`)])
 """
 # Boxes of controls that can be seen and lie upon one another, as pairs of their texts.

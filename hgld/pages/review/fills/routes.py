@@ -1,19 +1,37 @@
-"""The addresses of the guesses."""
+"""The addresses of the guesses, and what they read from a form."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Annotated, get_args
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
-from hgld.pages.review.fills.asking import FillsPlace, fills_place_of, guess_request_of
-from hgld.pages.review.fills.desk import FillsDesk, GuessAnswer
-from hgld.pages.review.rendering import PageSettings, Rendering, fields_of, reviewer_of
+from hgld.pages.review.fills.desk import (
+    FillsDesk,
+    FillsPlace,
+    FillsView,
+    GuessState,
+    RulingEffect,
+    RulingRequest,
+)
+from hgld.pages.review.rendering import (
+    PageSettings,
+    Rendering,
+    asked_number,
+    fields_of,
+    reviewer_of,
+)
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Outcome
+from hgld.pages.review.views import Conflict
 
-_Fields = list[tuple[str, str]]
-_Write = Callable[[str, _Fields], Response]
+_STATES: tuple[GuessState, ...] = get_args(GuessState)
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    return await fields_of(request)
+
+
+Form = Annotated[list[tuple[str, str]], Depends(_form)]
 
 
 def fills_router(session: ReviewSession, settings: PageSettings, rendering: Rendering) -> APIRouter:
@@ -24,54 +42,70 @@ def fills_router(session: ReviewSession, settings: PageSettings, rendering: Rend
         settings: how it is served.
         rendering: writes templates.
     """
-    answers = _FillsAnswers(FillsDesk(session), rendering)
+    answers = _Answers(session, settings, rendering)
     router = APIRouter(prefix="/fills")
     router.add_api_route("", answers.look, methods=["GET"], response_model=None)
-    writes: dict[str, _Write] = {
-        "/decide": answers.decide,
-        "/undo": answers.undo,
-        "/redo": answers.redo,
-    }
-    for path, write in writes.items():
-        answer = _written(write, settings.reviewer)
-        router.add_api_route(path, answer, methods=["POST"], response_model=None)
+    for write in (answers.accept, answers.refuse, answers.undo, answers.redo):
+        router.add_api_route(f"/{write.__name__}", write, methods=["POST"], response_model=None)
     return router
 
 
-def _written(write: _Write, default: str) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(write, reviewer_of(request, default), fields)
-
-    return answer
-
-
-class _FillsAnswers:
+class _Answers:
     """What each address answers: the view, as it is then."""
 
-    def __init__(self, desk: FillsDesk, rendering: Rendering) -> None:
-        self._desk, self._rendering = desk, rendering
+    def __init__(
+        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
+    ) -> None:
+        self._session, self._settings, self._rendering = session, settings, rendering
+        self._desk = FillsDesk(session)
 
     def look(self, request: Request) -> Response:
         """The guesses of a group."""
-        return self._view(fills_place_of(request.query_params))
+        return self._page(request, self._desk.look(_place_of(request.query_params)))
 
-    def decide(self, reviewer: str, fields: _Fields) -> Response:
-        """Accepts or refuses guesses."""
-        done = self._desk.decide(reviewer, guess_request_of(fields))
-        if isinstance(done, GuessAnswer):
-            return self._view(done.place, done.said)
-        return self._rendering.page("conflict.html", 409, rows=done)
+    def accept(self, request: Request, form: Form) -> Response:
+        """Accepts guesses."""
+        return self._ruled(request, form, "fill")
 
-    def undo(self, reviewer: str, fields: _Fields) -> Response:
-        """Takes back the last thing of a reviewer."""
-        done = self._desk.undo(reviewer, fills_place_of(dict(fields)))
-        return self._view(done.place, done.said)
+    def refuse(self, request: Request, form: Form) -> Response:
+        """Refuses guesses."""
+        return self._ruled(request, form, "refuse")
 
-    def redo(self, reviewer: str, fields: _Fields) -> Response:
+    def undo(self, request: Request, form: Form) -> Response:
+        """Takes back the last thing of a reviewer, here or elsewhere in the review."""
+        outcome = self._session.undo(self._who(request))
+        return self._page(request, self._desk.look_after(outcome, _place_of(dict(form))))
+
+    def redo(self, request: Request, form: Form) -> Response:
         """Does it again."""
-        done = self._desk.redo(reviewer, fills_place_of(dict(fields)))
-        return self._view(done.place, done.said)
+        outcome = self._session.redo(self._who(request))
+        return self._page(request, self._desk.look_after(outcome, _place_of(dict(form))))
 
-    def _view(self, place: FillsPlace, said: Outcome | None = None) -> Response:
-        return self._rendering.page("fills/view.html", fills=self._desk.look(place, said))
+    def _ruled(self, request: Request, form: Form, effect: RulingEffect) -> Response:
+        fields = dict(form)
+        prefer = fields.get("prefer")
+        ruling = RulingRequest(
+            effect=effect,
+            place=_place_of(fields),
+            categories=frozenset(value for name, value in form if name == "category"),
+            # Who prefers their own knows what the conflict has told.
+            seen=asked_number(fields, "told" if prefer == "mine" else "seen"),
+            keeps_theirs=prefer == "theirs",
+        )
+        done = self._desk.decide(self._who(request), ruling)
+        if isinstance(done, Conflict):
+            return self._rendering.page("conflict.html", 409, conflict=done)
+        return self._page(request, done)
+
+    def _page(self, request: Request, fills: FillsView) -> Response:
+        reviewer = self._who(request)
+        return self._rendering.page("fills/view.html", fills=fills, reviewer=reviewer)
+
+    def _who(self, request: Request) -> str:
+        return reviewer_of(request, self._settings.reviewer)
+
+
+def _place_of(fields: Mapping[str, str]) -> FillsPlace:
+    asked = fields.get("show")
+    show: GuessState = next((one for one in _STATES if one == asked), "open")
+    return FillsPlace(fields.get("name", ""), fields.get("group", ""), show)

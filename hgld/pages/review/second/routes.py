@@ -1,10 +1,10 @@
 """The addresses of the second opinion."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from hgld.pages.review.rendering import (
     PageSettings,
@@ -14,15 +14,18 @@ from hgld.pages.review.rendering import (
     reviewer_of,
 )
 from hgld.pages.review.requests import RefusedError
-from hgld.pages.review.second.answering import BlindDesk
-from hgld.pages.review.second.material import Reply, SecondMaterial
-from hgld.pages.review.second.settling import SecondReports
+from hgld.pages.review.second.desk import Reply, SecondDesk
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Outcome
 
 _LONGEST = 200
 
-_Write = Callable[[str, dict[str, str]], Response]
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(await fields_of(request))
+
+
+Form = Annotated[dict[str, str], Depends(_form)]
 
 
 def second_router(
@@ -38,113 +41,77 @@ def second_router(
     Raises:
         InputError: the known answers cannot be read.
     """
-    answers = _SecondAnswers(SecondMaterial(session, settings.known), settings, rendering)
+    answers = _Answers(session, settings, rendering)
     router = APIRouter(prefix="/second")
-    for path, read in (("", answers.desk), ("/report", answers.report)):
-        router.add_api_route(path, read, methods=["GET"], response_model=None)
-    writes: dict[str, _Write] = {
-        "/start": answers.start,
-        "/answer": answers.answer,
-        "/undo": answers.undo,
-        "/redo": answers.redo,
-        "/settle": answers.settle,
-        "/unsettle": answers.unsettle,
-        "/resettle": answers.resettle,
-    }
-    for path, write in writes.items():
-        answer = _written(write, settings.reviewer)
-        router.add_api_route(path, answer, methods=["POST"], response_model=None)
+    router.add_api_route("", answers.look, methods=["GET"], response_model=None)
+    router.add_api_route("/report", answers.report, methods=["GET"], response_model=None)
+    for write in (answers.start, answers.answer, answers.settle, answers.undo, answers.redo):
+        router.add_api_route(f"/{write.__name__}", write, methods=["POST"], response_model=None)
     return router
 
 
-def _written(write: _Write, default: str) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        fields = dict(await fields_of(request))
-        return await run_in_threadpool(write, reviewer_of(request, default), fields)
-
-    return answer
-
-
-class _SecondAnswers:
-    """What each address answers: reads with a page, writes with what is in its middle."""
+class _Answers:
+    """What each address answers: a page, as it is then."""
 
     def __init__(
-        self, material: SecondMaterial, settings: PageSettings, rendering: Rendering
+        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
     ) -> None:
-        self._desk, self._reports = BlindDesk(material), SecondReports(material)
-        self._settings, self._rendering = settings, rendering
+        self._session, self._settings, self._rendering = session, settings, rendering
+        self._desk = SecondDesk(session, settings.known)
 
-    def desk(self, request: Request) -> Response:
+    def look(self, request: Request) -> Response:
         """The class that is asked."""
-        reviewer = reviewer_of(request, self._settings.reviewer)
-        return self._page("second/page.html", desk=self._desk.look(reviewer))
+        return self._page(request, {})
 
     def report(self, request: Request) -> Response:
         """What comes of a sample."""
-        asked = request.query_params
-        reader = reviewer_of(request, self._settings.reviewer)
-        report = self._reports.report(
-            reader, asked_number(asked, "sample"), is_open=asked.get("open") == "1"
-        )
-        return self._page("second/report_page.html", report=report, reviewer=reader)
+        return self._page(request, {"sample": request.query_params.get("sample", "0")})
 
-    def start(self, reviewer: str, fields: dict[str, str]) -> Response:
+    def start(self, request: Request, form: Form) -> Response:
         """Draws a sample."""
-        of = _text(fields, "of")
-        return self._looked(reviewer, self._desk.start(reviewer, of, asked_number(fields, "size")))
+        of, size = form.get("of", ""), asked_number(form, "size")
+        return self._page(request, {}, self._desk.start(self._who(request), of, size))
 
-    def answer(self, reviewer: str, fields: dict[str, str]) -> Response:
+    def answer(self, request: Request, form: Form) -> Response:
         """Takes an answer."""
-        return self._looked(reviewer, self._desk.answer(reviewer, _reply_of(fields)))
+        return self._page(request, {}, self._desk.answer(self._who(request), _reply_of(form)))
 
-    def undo(self, reviewer: str, _: dict[str, str]) -> Response:
-        """Takes the last answer back."""
-        return self._looked(reviewer, self._desk.undo(reviewer))
-
-    def redo(self, reviewer: str, _: dict[str, str]) -> Response:
-        """Gives it again."""
-        return self._looked(reviewer, self._desk.redo(reviewer))
-
-    def settle(self, reviewer: str, fields: dict[str, str]) -> Response:
+    def settle(self, request: Request, form: Form) -> Response:
         """Settles a difference."""
-        said = self._reports.settle(reviewer, asked_number(fields, "sample"), _reply_of(fields))
-        return self._reported(reviewer, fields, said)
+        number = asked_number(form, "sample")
+        outcome = self._desk.settle(self._who(request), number, _reply_of(form))
+        return self._page(request, form, outcome)
 
-    def unsettle(self, reviewer: str, fields: dict[str, str]) -> Response:
-        """Takes back what was settled last."""
-        said = self._reports.unsettle(reviewer, asked_number(fields, "sample"))
-        return self._reported(reviewer, fields, said)
+    def undo(self, request: Request, form: Form) -> Response:
+        """Takes back the last thing of a reviewer, here or elsewhere in the review."""
+        return self._page(request, form, self._session.undo(self._who(request)))
 
-    def resettle(self, reviewer: str, fields: dict[str, str]) -> Response:
-        """Settles it again."""
-        return self._reported(reviewer, fields, self._reports.resettle(reviewer))
+    def redo(self, request: Request, form: Form) -> Response:
+        """Does it again."""
+        return self._page(request, form, self._session.redo(self._who(request)))
 
-    def _looked(self, reviewer: str, said: Outcome) -> Response:
-        desk = self._desk.look(reviewer, said)
-        return self._rendering.page("second/desk.html", desk=desk)
+    def _who(self, request: Request) -> str:
+        return reviewer_of(request, self._settings.reviewer)
 
-    def _reported(self, reviewer: str, fields: dict[str, str], said: Outcome) -> Response:
-        number = asked_number(fields, "sample")
-        report = self._reports.report(reviewer, number, is_open=True, said=said)
-        return self._rendering.page("second/report.html", report=report, reviewer=reviewer)
-
-    def _page(self, name: str, **context: object) -> Response:
-        return self._rendering.page(name, token=self._settings.guard.token, **context)
-
-
-def _reply_of(fields: dict[str, str]) -> Reply:
-    return Reply(
-        qid=_text(fields, "qid"),
-        kind=_text(fields, "kind"),
-        label=_text(fields, "label"),
-        side=_text(fields, "side"),
-        is_sure=fields.get("sure") == "1",
-        seen=asked_number(fields, "seen"),
-    )
+    def _page(
+        self, request: Request, form: Mapping[str, str], outcome: Outcome | None = None
+    ) -> Response:
+        """The report of a sample if the form names one; otherwise the class that is asked."""
+        reviewer = self._who(request)
+        told = {"reviewer": reviewer, "outcome": outcome}
+        if "sample" in form:
+            view = self._desk.report(reviewer, asked_number(form, "sample"))
+            return self._rendering.page("second/report.html", view=view, **told)
+        return self._rendering.page("second/desk.html", view=self._desk.look(reviewer), **told)
 
 
-def _text(fields: dict[str, str], name: str) -> str:
-    text = fields.get(name, "").strip()
-    if len(text) > _LONGEST or not text.isprintable():
-        raise RefusedError(f"{name} must be text of at most {_LONGEST} characters; write it anew")
-    return text
+def _reply_of(form: dict[str, str]) -> Reply:
+    """Reads what somebody says of a class.
+
+    Raises:
+        RefusedError: the name is too long.
+    """
+    texts = {name: form.get(name, "") for name in ("qid", "kind", "label", "side")}
+    if len(texts["label"]) > _LONGEST:
+        raise RefusedError(f"a name must have at most {_LONGEST} characters; write a shorter one")
+    return Reply(**texts, is_sure=form.get("sure") == "1", seen=asked_number(form, "seen"))

@@ -1,107 +1,98 @@
 """Guesses accepted and refused by a person at a keyboard, who sees what is on the screen."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
-from tests.servers.pages.conftest import Seats
+from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
-from tests.worlds.review.desk import Desk
-from tests.worlds.review.guesses import GUESSES
+from tests.worlds.review.guesses import GUESSES, WorldGuess, write_guesses
+from tests.worlds.review.lists import write_small_review
 
-_SEEN = """() => {
-  const fills = document.getElementById("fills");
-  const rows = [...fills.querySelectorAll(".member")];
-  const named = (row) => row?.querySelector(".member-label").textContent ?? "";
-  return [
-    fills.dataset.group, rows.map(named), rows.filter((row) => row.querySelector(".tick")?.checked).map(named),
-    named(document.activeElement.closest(".member")), document.getElementById("fills-said").textContent,
-  ];
-}"""
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_IDLE = "() => !document.body.hasAttribute('aria-busy')"
+_NAMES = "(all) => all.map((one) => one.closest('[data-row]').querySelector('a').textContent)"
 KIRCHEN = [one.name for one in GUESSES if one.name.startswith("Kirche")]
-EGLISES = [one.name for one in GUESSES if one.name.startswith("Église")]
 
 
-class SeenFills(NamedTuple):
-    """What is on the screen."""
-
-    group: str
-    rows: list[str]
-    ticked: list[str]
-    focus: str
-    said: str
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    workspace = write_small_review(tmp_path / "build")
+    towers = [WorldGuess(f"Turm {one}", "tower", "human-made", 0.5) for one in range(61)]
+    write_guesses(workspace, [*GUESSES, *towers], pictures=3)
+    return workspace.root
 
 
-def opened(desk: Desk) -> Desk:
-    """Opens the guesses."""
-    desk.press("F")
-    desk.page.wait_for_selector("#fills .member")
-    return desk
+def open_fills(
+    served: OpenReview, opener: Opener, name: str = "church", **options: object
+) -> "Page":
+    ann = {"name": "reviewer", "value": "ann", "url": served.url}
+    return opener(f"{served.url}fills?name={name}", [ann], **options)
 
 
-def seen(desk: Desk) -> SeenFills:
-    return SeenFills(*desk.tell(_SEEN))
+def press(page: "Page", *keys: str) -> None:
+    """Presses keys, each when what the one before did is seen."""
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_function(_IDLE)
 
 
-def test_a_group_is_accepted_another_refused_and_undone_by_keys_alone(
-    served: OpenReview, seat: Seats
+def rows(page: "Page", which: str = "") -> list[str]:
+    """Returns the names of guesses: of all, those that are ticked, or the one in focus."""
+    return page.eval_on_selector_all(f"[data-row] input{which}", _NAMES)  # type: ignore[no-any-return]
+
+
+def test_some_are_refused_the_rest_of_the_group_accepted_and_undone_by_keys_alone(
+    served: OpenReview, opener: Opener
 ) -> None:
-    desk = opened(seat(served.url))
-    first = seen(desk)
-    assert (first.group, first.rows, first.ticked) == ("kirche", KIRCHEN, KIRCHEN)
-    assert first.focus == KIRCHEN[0]
-    desk.press("ArrowDown", "ArrowDown", "x")
-    assert seen(desk).focus == KIRCHEN[2]
-    desk.press("Enter")
-    assert "4 guesses" in seen(desk).said
-    # What was unticked is left, to be refused.
-    assert seen(desk).rows == seen(desk).ticked == [KIRCHEN[2]]
-    desk.press("w")
-    assert (seen(desk).group, sorted(seen(desk).rows)) == ("eglise", sorted(EGLISES))
-    desk.press("j", "w", "u")
-    assert seen(desk).group == "church"
-    desk.page.click("#fills [data-group=eglise]")
-    desk.wait()
-    desk.page.click("#fills [data-fill=accept]")
-    desk.wait()
+    page = open_fills(served, opener)
+    title = page.locator("#h-group")
+    assert (rows(page), rows(page, ":focus")) == (KIRCHEN, KIRCHEN[:1])
+    press(page, "j", "ArrowDown", "x", "k", "x")
+    assert rows(page, ":checked") == KIRCHEN[1:3]
+    assert "2 ticked" in page.locator("[data-key=w]").inner_text()
+    press(page, "w")
+    assert rows(page) == [KIRCHEN[0], *KIRCHEN[3:]]
+    assert (rows(page, ":checked"), len(rows(page, ":focus"))) == ([], 1)
+    page.keyboard.down("Enter")
+    page.wait_for_function(_IDLE)
+    page.keyboard.down("Enter")  # held
+    page.keyboard.up("Enter")
+    press(page, "a", "i", "z", "n", "1")  # keys of the review
+    assert title.inner_text() == "Église …"
+    page.locator("#who").press_sequentially("wuX")
+    title.click()
+    press(page, "w", "u")
+    assert title.inner_text() == "Église …"
+    with page.expect_navigation():
+        page.keyboard.press("]")
+    press(page, "X", "X", "X", "Enter")
     events = read_log(Workspace(served.root)).events
-    assert [event.event for event in events] == ["fill", "refuse", "refuse", "undo", "fill"]
-    # The page beneath has it all when the guesses are closed, and after a restart it is still so.
-    desk.press("Escape")
-    desk.page.wait_for_function("() => document.getElementById('bench').dataset.line === '5'")
-    desk.page.reload()
-    desk.wait()
-    assert seen(opened(desk)).group == "church"
+    assert [event.event for event in events] == ["refuse", "fill", "refuse", "undo", "fill"]
+    assert len(events[-1].categories) == 2
 
 
-def test_what_another_says_is_seen_and_takes_nobody_off_their_row(
-    served: OpenReview, seat: Seats
+def test_what_is_not_shown_is_asked_about_and_can_be_left_out(
+    served: OpenReview, opener: Opener
 ) -> None:
-    ann, bob = opened(seat(served.url)), opened(seat(served.url, "bob"))
-    ann.press("x", "ArrowDown", "ArrowDown", "ArrowDown")
-    assert seen(ann).focus == KIRCHEN[3]
-    bob.press("X", "ArrowDown", "ArrowDown", "w")  # the third alone
-    line = "(line) => Number(document.getElementById('fills')?.dataset.line) >= line"
-    ann.page.wait_for_function(line, arg=1)
-    ann.wait()
-    left = [*KIRCHEN[:2], *KIRCHEN[3:]]
-    assert (seen(ann).rows, seen(ann).ticked) == (left, left[1:])
-    assert seen(ann).focus == KIRCHEN[3]
-    assert "bob" in seen(ann).said
+    page = open_fills(served, opener, "tower")
+    press(page, "w", "Enter", "Escape", "X", "Enter", "u", "w", "w")
+    events = read_log(Workspace(served.root)).events
+    assert [len(event.categories) for event in events] == [60, 0, 61]
+    assert page.locator("#h-group").inner_text() == "Kirche …"
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_it_is_whole_and_read_by_everybody(
-    served: OpenReview, seat: Seats, size: dict[str, int], scheme: str
+    served: OpenReview, opener: Opener, size: dict[str, int], scheme: str
 ) -> None:
-    desk = opened(seat(served.url, viewport=size, color_scheme=scheme))
-    desk.press("w")
-    found = troubles(
-        desk.page,
-        whole="#sheet :is(.deed, .tool, h2, h3, kbd, .group-n, .fills-sure)",
-        apart="#sheet :is(button, input:not(.tick))",
-    )
+    page = open_fills(served, opener, viewport=size, color_scheme=scheme)
+    press(page, "x", "w")
+    found = troubles(page, whole="h2, .guess .what", apart="#desk :is(button, a, input)")
     assert found == {}

@@ -1,12 +1,10 @@
-"""A build that ann has decided, its review, and what bob does."""
+"""A build that ann has decided, and its second opinions."""
 
 from pathlib import Path
 
 import pytest
 
-from hgld.pages.review.second.answering import BlindDesk
-from hgld.pages.review.second.material import SecondMaterial
-from hgld.pages.review.second.settling import SecondReports
+from hgld.pages.review.second.desk import SecondDesk
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.second.reviewed import write_reviewed
 from tests.worlds.commands.once import made_once
@@ -21,24 +19,12 @@ def small_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def material(session: ReviewSession) -> SecondMaterial:
-    """Its review, for second opinions."""
-    return SecondMaterial(session)
-
-
-@pytest.fixture
-def desk(material: SecondMaterial) -> BlindDesk:
+def desk(session: ReviewSession) -> SecondDesk:
     """Where bob is asked."""
-    return BlindDesk(material)
-
-
-@pytest.fixture
-def reports(material: SecondMaterial) -> SecondReports:
-    """What comes of it."""
-    return SecondReports(material)
+    return SecondDesk(session)
 
 
 @pytest.fixture
 def fixed_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws the same in every run: most of what bob thinks otherwise, and a hidden one."""
-    monkeypatch.setattr("hgld.pages.review.second.answering.secrets.token_hex", lambda _: "4")
+    monkeypatch.setattr("hgld.pages.review.second.desk.secrets.token_hex", lambda _: "4")

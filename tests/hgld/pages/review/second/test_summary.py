@@ -1,0 +1,83 @@
+"""What comes of a sample, told from its log alone."""
+
+from hgld.pages.review.second.samples import samples_of
+from hgld.pages.review.second.summary import Report, report_of
+from hgld.review.log.events import Change, Edit, Effect, Event
+from hgld.review.log.history import standing_of
+from hgld.review.second_opinion import Judgement
+from tests.hgld.pages.review.second.reviewed import WHEN, decided
+
+LABELS = {f"Q30{number}": "x" for number in range(1, 6)}
+LANDMARKS = dict.fromkeys(LABELS, 2) | {"Q302": 9}
+
+
+def event(kind: Edit, qid: str, label: str = "", who: str = "bob", **more: str) -> Event:
+    effect: Effect = "opinion" if kind == "opinion" else "assign" if label else "clear"
+    change = Change(
+        classes={qid: "x"},
+        effect=effect,
+        hierarchical_label=label or None,
+        natural_or_human_made=more.get("side", "natural") if label else None,
+        renamed_from=more.get("renamed_from", ""),
+    )
+    return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
+
+
+DRAWN = Change(classes=LABELS, effect="sample", of_reviewer="ann")
+SAMPLE = Event(event="sample", decided_at=WHEN, reviewer="bob", changes=(DRAWN,))
+BEFORE = [decided("cascade", ["Q301", "Q302"]), decided(None, ["Q303"]), SAMPLE]
+LAKES = [event("opinion", qid, "mere / tarn") for qid in ("Q301", "Q302", "Q303", "Q304")]
+
+
+def report(*events: Event, landmarks: dict[str, int] = LANDMARKS) -> Report:
+    """Returns the report after more events."""
+    log = [one.numbered(number) for number, one in enumerate([*BEFORE, *events], 1)]
+    standing = standing_of(log)
+    (sample,) = samples_of(standing)
+    then = standing_of(log, sample.number)
+    return report_of(log, standing, then, sample, landmarks, {"Q302": "cascade", "Q309": None})
+
+
+def to_settle(*events: Event) -> list[str]:
+    return [one.class_qid for one in report(*events).differences]
+
+
+def test_the_first_is_taken_by_what_they_had_decided_when_the_sample_was_drawn() -> None:
+    late = decided("mere / tarn", ["Q301"]), decided("cascade", ["Q304"])
+    for told in (report(*LAKES), report(*LAKES, *late)):
+        assert told.labels.kappa.cases == 3  # neither Q304 nor Q305 was decided
+        assert told.labels.kappa.observed == 0
+        pairs = [(ones[0].first.hierarchical_label, len(ones)) for ones in told.confusions]
+        assert pairs == [("cascade", 2), (None, 1)]
+        assert [(one.reviewer, one.score.right) for one in told.scores] == [("ann", 1), ("bob", 0)]
+
+
+def test_names_and_sides_are_those_of_now() -> None:
+    answers = [event("opinion", "Q301", "cascade"), event("opinion", "Q302", "Cascade")]
+    renamed = event("rename", "Q301", "waterfalls", who="ann", renamed_from="cascade")
+    told = report(*answers, renamed)
+    assert (told.labels.kappa.observed, told.right) == (1, {"Q302": "waterfalls"})
+    assert not told.differences
+    flipped = event("side", "Q302", "cascade", "ann", side="human-made")
+    (one,) = report(
+        *answers, event("opinion", "Q302", "new", side="human-made"), flipped
+    ).differences
+    assert one.first == Judgement("cascade", "human-made")
+    assert one.second == Judgement("new", "human-made")
+
+
+def test_differences_are_with_what_is_decided_now_most_landmarks_first() -> None:
+    assert to_settle(*LAKES) == ["Q302", "Q301", "Q303"]  # Q304 is open
+    came_round, cleared = decided("mere / tarn", ["Q302"]), event("clear", "Q301", who="ann")
+    assert to_settle(*LAKES, came_round, cleared) == ["Q303"]
+    assert not report(*LAKES, landmarks={"Q305": 1}).differences  # what has left the build
+
+
+def test_what_is_settled_stays_so_until_that_is_undone_or_the_second_answers_anew() -> None:
+    answer, settled = LAKES[0], event("settle", "Q301", "cascade", who="ann")
+    assert report(answer, settled).settled == 1
+    assert to_settle(answer, settled) == []
+    assert to_settle(answer, settled, decided("dam", ["Q301"], "eve")) == []
+    assert to_settle(answer, settled, answer) == ["Q301"]
+    undone = Event(event="revert", decided_at=WHEN, reviewer="ann", off=(5,))
+    assert to_settle(answer, settled, undone) == ["Q301"]

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import mimetypes
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -55,7 +54,6 @@ class Write(Protocol):
 _FOREVER = "private, max-age=31536000, immutable"
 _YEAR_S = 365 * 24 * 3600
 _LONGEST_QUERY = 200
-_MOST_WINDOWS = 256  # whose events are told from others'; each reload makes another one
 
 
 def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
@@ -112,8 +110,6 @@ class _Answers:
         self, session: ReviewSession, settings: PageSettings, rendering: Rendering
     ) -> None:
         self._session, self._settings, self._rendering = session, settings, rendering
-        self._made: OrderedDict[str, set[int]] = OrderedDict()
-        """Window of a browser to the numbers of the events made in it; the last used last."""
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -129,14 +125,14 @@ class _Answers:
 
     def act(self, reviewer: str, fields: Fields) -> Response:
         """Does what a form says, or asks first."""
-        request, window = act_request_of(fields), dict(fields).get("window", "")
-        done = self._session.act(reviewer, request, self._made.get(window, ()))
+        request = act_request_of(fields)
+        done = self._session.act(reviewer, request)
         if isinstance(done, Question):
             return self._question("question.html", question=done)
         if isinstance(done, Conflict):
             return self._rendering.page("conflict.html", 409, conflict=done)
         place = self._session.place_after(reviewer, request)
-        return self._desk(reviewer, fields, place, done)
+        return self._desk(reviewer, place, done)
 
     def undo(self, reviewer: str, fields: Fields) -> Response:
         """Takes back the last thing of a reviewer."""
@@ -212,16 +208,9 @@ class _Answers:
         place = place_of(fields)
         # Where the mistake was, so that it can be done over.
         group = self._session.group_of_switch(outcome.number) or place.group
-        return self._desk(reviewer, fields, replace(place, group=group), outcome)
+        return self._desk(reviewer, replace(place, group=group), outcome)
 
-    def _desk(self, reviewer: str, fields: Fields, place: Place, outcome: Outcome) -> Response:
-        """The panes; and notes that a window of a browser knows of an event: it made it."""
-        window = dict(fields).get("window", "")
-        if window and outcome.number:
-            self._made.setdefault(window, set()).add(outcome.number)
-            self._made.move_to_end(window)
-            if len(self._made) > _MOST_WINDOWS:
-                self._made.popitem(last=False)
+    def _desk(self, reviewer: str, place: Place, outcome: Outcome) -> Response:
         desk = self._session.desk(reviewer, place, outcome)
         return self._rendering.page("desk.html", desk=desk)
 

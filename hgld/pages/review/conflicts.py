@@ -1,6 +1,6 @@
 """Who else has changed a class since the page showed it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -14,19 +14,14 @@ _DECIDES = {"assign", "ignore", "clear"}
 
 
 class _Touched(NamedTuple):
-    """Of each class the last event since a line that bears on it; None: it is the window's own."""
+    """Of each class the last event since a line that bears on it."""
 
-    decided: dict[str, Event | None]
-    grouped: dict[str, Event | None]
+    decided: dict[str, Event]
+    grouped: dict[str, Event]
 
 
 def clashes(
-    board: Board,
-    events: Sequence[Event],
-    draft: Draft,
-    reviewer: str,
-    seen: int,
-    own: Collection[int] = (),
+    board: Board, events: Sequence[Event], draft: Draft, reviewer: str, seen: int
 ) -> list[ConflictRow]:
     """Returns the classes that were decided, or grouped, otherwise since a line of the log.
 
@@ -36,9 +31,8 @@ def clashes(
         draft: what a reviewer is about to do.
         reviewer: who.
         seen: the last line that they saw.
-        own: numbers of events that they made in the same window, and so know of.
     """
-    touched = _touched(events, seen, own)
+    touched = _touched(events, seen)
     if not (touched.decided or touched.grouped):
         return []
     rows = []
@@ -67,16 +61,15 @@ def clashes(
     return rows
 
 
-def _touched(events: Sequence[Event], seen: int, own: Collection[int]) -> _Touched:
+def _touched(events: Sequence[Event], seen: int) -> _Touched:
     found = _Touched({}, {})
     since = list(takewhile(lambda event: event.number > seen, reversed(events)))
     for event in reversed(since):
-        theirs = None if event.number in own else event
         for change in _changes_of(event, events):
             if change.decides:
-                found.decided.update(dict.fromkeys(change.classes, theirs))
+                found.decided.update(dict.fromkeys(change.classes, event))
             elif change.effect == "group":
-                found.grouped.update(dict.fromkeys(change.classes, theirs))
+                found.grouped.update(dict.fromkeys(change.classes, event))
     return found
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from hgld.pages.review.board import Board
 from hgld.pages.review.conflicts import answer_words, clashes
@@ -24,7 +24,6 @@ def weigh(
     request: ActRequest,
     draft: Draft,
     reviewer: str,
-    own: Collection[int] = (),
 ) -> Draft | Conflict | Question:
     """Returns what is to be done; or what a person is to be asked, and nothing is done.
 
@@ -34,25 +33,20 @@ def weigh(
         request: what is asked for.
         draft: what it would say.
         reviewer: who asks.
-        own: numbers of events that they made in the same window.
 
     Returns:
         What to do; the question, where the page wants it or it is another than was agreed to; or
-        what somebody else has changed since the page showed it, where the request does not say
-        whose version is preferred, or more was changed since that was asked.
+        what somebody else has changed since the page showed it, unless theirs is to be kept.
     """
     if request.asks or request.agreed not in {"", fingerprint(board, draft)}:
         return question_of(board, request, draft)
     seen = board.line if request.seen is None else request.seen
     if seen >= board.line:
         return draft
-    found = clashes(board, events, draft, reviewer, seen, own)
+    found = clashes(board, events, draft, reviewer, seen)
     rest = draft.without(row.class_qid for row in found)
-    if request.prefer == "theirs" or not found:
+    if request.keeps_theirs or not found:
         return rest
-    told = seen if request.told is None else request.told
-    if request.prefer == "mine" and not clashes(board, events, draft, reviewer, told, own):
-        return draft
     return Conflict(rows=tuple(found), line=board.line, rest=len(rest.decisions))
 
 
@@ -70,7 +64,7 @@ def edit_of(
             decided_at=decided_at,
             reviewer=reviewer,
             why="" if draft.event in {"comment", "doubt"} else request.why,
-            seen=board.line if request.seen is None else max(request.seen, request.told or 0),
+            seen=board.line if request.seen is None else request.seen,
             changes=draft.changes(board),
         )
     except ValueError as error:

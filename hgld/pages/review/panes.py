@@ -145,7 +145,7 @@ class Panes:
                     row,
                     is_outlier=board.classes.qids[row] in far,
                     group=counted.called[int(board.group[row])] if of_all else "",
-                    thumbnails=self.pictures_of([row], _PICTURES),
+                    thumbnails=self.pictures_of(row, _PICTURES),
                 )
                 for row in members[: place.rows].tolist()
             ),
@@ -173,12 +173,11 @@ class Panes:
             return ""
         return board.group_ids[int(np.bincount(board.group[rows]).argmax())]
 
-    def pictures_of(self, rows: list[int], most: int) -> tuple[Thumbnail, ...]:
-        """Returns pictures of classes, each of another landmark."""
-        return tuple(
-            self.pictures.thumbnail(self._landmarks.link(landmark), place)
-            for landmark, place in self.pictures.of(self._landmarks, rows, most)
-        )
+    def pictures_of(self, row: int, most: int) -> tuple[Thumbnail, ...]:
+        """Returns pictures of a class, each of another landmark."""
+        found = self.pictures.of(self._landmarks.of(row))[:most]
+        link = self._landmarks.link
+        return tuple(self.pictures.thumbnail(link(one), place) for one, place in found)
 
     def _everything(self, chosen: NDArray[np.bool_]) -> GroupRow:
         board = self._board

@@ -41,28 +41,11 @@ class PictureIndex:
     place: dict[str, int] = field(default_factory=dict)
     """image_id to its place."""
 
-    def of(self, landmarks: LandmarkIndex, rows: list[int], most: int) -> list[tuple[int, int]]:
-        """Returns landmarks of classes and their pictures: of each class one, then a second.
-
-        Args:
-            landmarks: of the build.
-            rows: classes, in the order in which they get a picture.
-            most: how many.
-        """
-        if not self.image_ids:
-            return []
-        queues = []
-        for row in rows:
-            mine = landmarks.of(row)
-            queues.append(mine[self.of_landmark[mine] >= 0][:most].tolist())
-        found: dict[int, int] = {}
-        for turn in range(max(map(len, queues), default=0)):
-            for queue in queues:
-                if turn < len(queue):
-                    found.setdefault(queue[turn], int(self.of_landmark[queue[turn]]))
-                if len(found) == most:
-                    return list(found.items())
-        return list(found.items())
+    def of(self, landmarks: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Returns those of some landmarks that have a picture, each with its place."""
+        places = self.of_landmark[landmarks] if self.image_ids else np.full(len(landmarks), -1)
+        pairs = zip(landmarks.tolist(), places.tolist(), strict=True)
+        return [pair for pair in pairs if pair[1] >= 0]
 
     def file_of(self, image_id: str) -> PictureFile | None:
         """Returns where a picture lies; None where none of that name is shown."""

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
 from fastapi.responses import HTMLResponse
-from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from hgld.pages.review.actions import ACTIONS, actions_json
 from hgld.pages.review.requests import RefusedError
-from hgld.pages.serving.middleware import plain_page
 from hgld.pages.serving.security import Guard, cookies_of, header_map
 from hgld.pages.serving.templates import page_environment, static_version
 from hgld.review.log.events import reviewer_name
@@ -101,10 +99,7 @@ class Rendering:
 
     def error(self, status: int, text: str) -> HTMLResponse:
         """Returns a page that says what is wrong."""
-        try:
-            return self.page("error.html", status, status=status, text=text)
-        except TemplateNotFound:
-            return HTMLResponse(plain_page(status, text), status)
+        return self.page("error.html", status, status=status, text=text)
 
     @property
     def static(self) -> str:

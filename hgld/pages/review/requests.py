@@ -3,18 +3,14 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from hgld.pages.review.actions import EDITS
 from hgld.pages.review.counting import FACETS
 from hgld.pages.review.wording import grouped
 
-Preference = Literal["", "mine", "theirs"]
-
 EVERYTHING = "*"
 """Stands for a group: all classes that the filter selects."""
 
-_PREFERS: tuple[Preference, ...] = get_args(Preference)
 _LONGEST = 200
 _LONGEST_TEXT = 4_000
 _MOST_ROWS = 2_000
@@ -85,9 +81,8 @@ class ActRequest:
     scored: int | None = None
     """The version of the proposals that the page showed; None: the present one."""
     place: Place = dataclasses.field(default_factory=Place)
-    prefer: Preference = ""
-    told: int | None = None
-    """With prefer: the last line of the log that the conflict was told at; None: `seen`."""
+    keeps_theirs: bool = False
+    """Whether classes that somebody else has changed since `seen` are left out."""
     asks: bool = False
     """Whether nothing is done, and what would be is told."""
     sight: int | None = None
@@ -111,9 +106,6 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
     action = one.get("action", "")
     if action not in EDITS:
         raise RefusedError(f"action must be one of {', '.join(EDITS)}, got {action!r}")
-    prefer = one.get("prefer", "")
-    if prefer not in _PREFERS:
-        raise RefusedError(f"prefer must be mine or theirs, got {prefer!r}")
     return ActRequest(
         action=action,
         qids=tuple(dict.fromkeys(value for name, value in fields if name == "qid")),
@@ -125,8 +117,7 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
         seen=_number(one, "seen"),
         scored=_number(one, "scored"),
         place=place_of(fields),
-        prefer=prefer,
-        told=_number(one, "told"),
+        keeps_theirs=one.get("keep") == "theirs",
         asks=one.get("asks") == "1",
         sight=_number(one, "sight"),
         is_beyond=one.get("beyond") == "1",

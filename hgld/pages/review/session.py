@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -207,15 +207,12 @@ class ReviewSession:
                 read_only=self.read_only,
             )
 
-    def act(
-        self, reviewer: str, request: ActRequest, own: Collection[int] = ()
-    ) -> Outcome | Conflict | Question:
+    def act(self, reviewer: str, request: ActRequest) -> Outcome | Conflict | Question:
         """Does what is asked for: appends one event, or none where all is so already.
 
         Args:
             reviewer: who.
             request: what.
-            own: numbers of events that they made in the same window.
 
         Returns:
             What was done; or what they are to be asked first, and nothing is done: see `weigh`.
@@ -227,7 +224,7 @@ class ReviewSession:
         """
         with self._writing(reviewer):
             draft = draft_of(self._board, request, self._beyond(request))
-            decided = weigh(self._board, self._log.events, request, draft, reviewer, own)
+            decided = weigh(self._board, self._log.events, request, draft, reviewer)
             if not isinstance(decided, Draft):
                 return decided
             if not decided.decisions:
@@ -334,7 +331,7 @@ class ReviewSession:
     def sights(self, row: int) -> tuple[tuple[LandmarkLink, ...], tuple[Thumbnail, ...]]:
         """Returns what there is to see of a class, whatever is decided: landmarks and pictures."""
         with self._lock:
-            return self._landmarks.examples(row, _SIGHTS), self._panes.pictures_of([row], _SIGHTS)
+            return self._landmarks.examples(row, _SIGHTS), self._panes.pictures_of(row, _SIGHTS)
 
     def picture(self, image_id: str) -> SmallPicture | None:
         """Returns a picture made small; None where there is none that can be shown."""

@@ -86,13 +86,12 @@ def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_t
     acts(session, "bob name lake label=span")
     assert told(session, "ann ignore lake seen=0").line == 1
     acts(session, "carl name lake label=cascade seen=1")
-    (row,) = told(session, "ann ignore lake seen=0 prefer=mine told=1").rows
+    (row,) = told(session, "ann ignore lake seen=1").rows
     assert (row.their_reviewer, row.theirs) == ("carl", "cascade (natural)")
-    assert isinstance(acts(session, "ann ignore lake seen=0 prefer=mine told=2"), Outcome)
-    # Who never was told of anything prefers nothing.
+    assert isinstance(acts(session, "ann ignore lake seen=2"), Outcome)
     acts(session, "carl name lake label=cascade seen=3")
-    told(session, "ann ignore lake site seen=0 prefer=mine")
-    acts(session, "ann ignore lake site seen=0 prefer=theirs")
+    told(session, "ann ignore lake site seen=3")
+    acts(session, "ann ignore lake site seen=3 keep=theirs")
     assert decided(session) == {LAKE: "cascade", SITE: "ignored"}
 
 

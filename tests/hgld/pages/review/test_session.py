@@ -161,7 +161,6 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("name", {"qid": LAKE, "label": "a\x00b"}, "label"),
         ("name", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "UTF-8"),
         ("accept", {"qid": LAKE, "seen": "-1"}, "seen"),
-        ("accept", {"qid": LAKE, "prefer": "his"}, "prefer"),
         ("accept", {"qid": LAKE, "f": "some:x"}, "f must"),
         ("paint", {}, "action"),
     ):

@@ -1,7 +1,5 @@
 /** One request at a time; the page says done only when the server has. */
 
-/** Of this window, so that what was done in it is known to be known here. */
-const WINDOW = crypto.getRandomValues(new Uint32Array(4)).join("-");
 const AWAY = "The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there.";
 const RESTARTED = "The server was started again since this page was opened. Reload it (F5); nothing was written.";
 
@@ -103,7 +101,6 @@ export function send(path, body, { key = "", then = () => {} } = {}) {
     const { line = "0", scored = "0" } = desk().dataset;
     if (!body.has("seen")) body.set("seen", line);
     body.set("scored", scored);
-    body.set("window", WINDOW);
     const { status, asks, html } = await fetched(path, { method: "POST", body });
     if (status === 204) return then();
     if (status === 200 && !asks) {

@@ -44,7 +44,7 @@ KNOWN = ("Q301", "Q302", "Q308", "Q315", "Q316", "Q326")
 """Of which the taxonomy says what they are: the same."""
 
 
-def write_reviewed(root: Path, *, is_decided: bool = True) -> Workspace:
+def write_reviewed(root: Path) -> Workspace:
     """Writes a scraped build that ann has decided, in the taxonomy's names and one of her own."""
     workspace = write_small_review(root, CLASSES)
     lines = [
@@ -54,10 +54,9 @@ def write_reviewed(root: Path, *, is_decided: bool = True) -> Workspace:
         f"{line}\n" for line in lines
     )
     (root.parent / "taxonomy/classes.csv").write_text(known, encoding="utf-8")
-    if is_decided:
-        log = OpenLog(workspace)
-        for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
-            log.append(decided(answer, list(qids)))
+    log = OpenLog(workspace)
+    for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
+        log.append(decided(answer, list(qids)))
     return workspace
 
 

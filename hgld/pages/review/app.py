@@ -3,31 +3,30 @@
 import asyncio
 import contextlib
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError
 from hgld.pages.review.feed import Feed
-from hgld.pages.review.files import Files
+from hgld.pages.review.files import files_router
 from hgld.pages.review.fills.routes import fills_router
 from hgld.pages.review.rendering import (
     REVIEWER_COOKIE,
+    Form,
     PageSettings,
     Rendering,
+    Who,
     asked_number,
     checked_name,
-    fields_of,
-    reviewer_of,
 )
 from hgld.pages.review.requests import Place, RefusedError, act_request_of, place_of
 from hgld.pages.review.second.routes import second_router
@@ -37,19 +36,6 @@ from hgld.pages.serving.middleware import Guarded
 
 if TYPE_CHECKING:
     from starlette.types import Scope
-
-Fields = list[tuple[str, str]]
-
-
-class Write(Protocol):
-    """What answers a write: of who asks, and the fields of a form."""
-
-    __name__: str
-
-    def __call__(self, reviewer: str, fields: Fields, /) -> Response:
-        """Does it."""
-        ...
-
 
 _FOREVER = "private, max-age=31536000, immutable"
 _YEAR_S = 365 * 24 * 3600
@@ -80,13 +66,16 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.feed, app.state.rendering = feed, rendering
-    answers = _Answers(session, settings, rendering)
-    _add_reads(app, answers, feed)
-    files = Files(session, settings, rendering)
-    files.add_to(app)
-    _add_writes(app, (*answers.writes, files.imported), settings)
-    app.include_router(second_router(session, settings, rendering))
-    app.include_router(fills_router(session, settings, rendering))
+    app.state.reviewer = settings.reviewer
+    app.include_router(_Answers(session, rendering).router())
+    app.include_router(files_router(session, rendering))
+    app.include_router(second_router(session, settings.known, rendering))
+    app.include_router(fills_router(session, rendering))
+
+    async def follow(line: int = 0) -> Response:
+        return StreamingResponse(feed.events(line), media_type="text/event-stream")
+
+    app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
     _add_errors(app, rendering)
     mimetypes.add_type("text/javascript", ".js")
     app.mount(rendering.static, _Static(directory=settings.static), name="static")
@@ -104,80 +93,82 @@ class _Static(StaticFiles):
 
 
 class _Answers:
-    """The answers: reads take a request, writes who asks and the fields of a form."""
+    """What each address answers; all but the errors."""
 
-    def __init__(
-        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
-    ) -> None:
-        self._session, self._settings, self._rendering = session, settings, rendering
+    def __init__(self, session: ReviewSession, rendering: Rendering) -> None:
+        self._session, self._rendering = session, rendering
 
-    @property
-    def writes(self) -> tuple[Write, ...]:
-        """Each has its name as its address."""
-        return (self.act, self.undo, self.redo, self.revert, self.name)
+    def router(self) -> APIRouter:
+        """Returns the addresses; a write has its name as its address."""
+        router = APIRouter()
+        reads: dict[str, Callable[..., Response]] = {
+            "/": self.front,
+            "/history": self.history,
+            "/taxonomy": self.taxonomy,
+            "/go": self.go_to,
+            "/picture/{image_id}": self.picture,
+        }
+        for path, read in reads.items():
+            router.add_api_route(path, read, methods=["GET", "HEAD"], response_model=None)
+        for write in (self.act, self.undo, self.redo, self.revert, self.name):
+            router.add_api_route(f"/{write.__name__}", write, methods=["POST"], response_model=None)
+        return router
 
-    def front(self, request: Request) -> Response:
+    def front(self, request: Request, reviewer: Who) -> Response:
         """The whole page, or the panes alone where the page's own script asks."""
         place = place_of(request.query_params.multi_items())
         name = "desk.html" if "hx-request" in request.headers else "page.html"
-        desk = self._session.desk(self._who(request), place)
-        return self._rendering.page(name, desk=desk)
+        return self._rendering.page(name, desk=self._session.desk(reviewer, place))
 
-    def act(self, reviewer: str, fields: Fields) -> Response:
+    def act(self, reviewer: Who, form: Form) -> Response:
         """Does what a form says, or asks first."""
-        request = act_request_of(fields)
+        request = act_request_of(form)
         done = self._session.act(reviewer, request)
         if isinstance(done, Question):
-            return self._question("question.html", question=done)
+            return self._rendering.question("question.html", question=done)
         if isinstance(done, Conflict):
             return self._rendering.page("conflict.html", 409, conflict=done)
-        place = self._session.place_after(reviewer, request)
-        return self._desk(reviewer, place, done)
+        return self._desk(reviewer, self._session.place_after(reviewer, request), done)
 
-    def undo(self, reviewer: str, fields: Fields) -> Response:
+    def undo(self, reviewer: Who, form: Form) -> Response:
         """Takes back the last thing of a reviewer."""
-        return self._switched(reviewer, fields, self._session.undo(reviewer))
+        return self._switched(reviewer, form, self._session.undo(reviewer))
 
-    def redo(self, reviewer: str, fields: Fields) -> Response:
+    def redo(self, reviewer: Who, form: Form) -> Response:
         """Does it again."""
-        return self._switched(reviewer, fields, self._session.redo(reviewer))
+        return self._switched(reviewer, form, self._session.redo(reviewer))
 
-    def revert(self, reviewer: str, fields: Fields) -> Response:
+    def revert(self, reviewer: Who, form: Form) -> Response:
         """Takes one edit back alone, or brings it back; asks first where the form says so."""
-        asked = dict(fields)
+        asked = dict(form)
         number = asked_number(asked, "number")
         if asked.get("asks") == "1":
             edit, stays = self._session.revert_question(number)
-            return self._question("revert.html", edit=edit, stays=stays)
-        outcome = self._session.revert(reviewer, number)
-        return self._rendering.page("history.html", outcome=outcome, **self._history(reviewer, {}))
+            return self._rendering.question("revert.html", edit=edit, stays=stays)
+        return self._history(reviewer, {}, self._session.revert(reviewer, number))
 
-    def name(self, _: str, fields: Fields) -> Response:
+    def name(self, form: Form) -> Response:
         """Tells the browser who reviews."""
-        name = quote(checked_name(dict(fields).get("name", "")))
-        answer = Response(status_code=204, headers={"hx-refresh": "true"})
+        name = quote(checked_name(dict(form).get("name", "")))
+        answer = Response(status_code=204)
         answer.set_cookie(
             REVIEWER_COOKIE, name, max_age=_YEAR_S, path="/", httponly=True, samesite="strict"
         )
         return answer
 
-    def history(self, request: Request) -> Response:
+    def history(self, request: Request, reviewer: Who) -> Response:
         """Some events, the latest first."""
-        told = self._history(self._who(request), dict(request.query_params))
-        return self._rendering.page("history.html", outcome=None, **told)
+        return self._history(reviewer, request.query_params)
 
-    def taxonomy(self, request: Request) -> Response:
+    def taxonomy(self, reviewer: Who) -> Response:
         """The super-categories, as a table."""
         rows, today = self._session.taxonomy_rows()
-        reviewer, session = self._who(request), self._session
-        return self._rendering.page(
-            "taxonomy.html", rows=rows, today=today, reviewer=reviewer, line=session.line
-        )
+        told = {"rows": rows, "today": today, "reviewer": reviewer, "line": self._session.line}
+        return self._rendering.page("taxonomy.html", **told)
 
-    def go_to(self, request: Request) -> Response:
+    def go_to(self, q: str = "") -> Response:
         """Classes and landmarks of a name, as JSON."""
-        found = self._session.go_to(request.query_params.get("q", "")[:_LONGEST_QUERY])
-        return JSONResponse([one._asdict() for one in found])
+        return JSONResponse([one._asdict() for one in self._session.go_to(q[:_LONGEST_QUERY])])
 
     def picture(self, request: Request, image_id: str) -> Response:
         """A picture made small."""
@@ -189,23 +180,17 @@ class _Answers:
             return Response(status_code=304, headers=headers)
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
-    def _question(self, name: str, **context: object) -> Response:
-        """Something to be agreed to, which the page shows in its dialog."""
-        answer = self._rendering.page(name, **context)
-        answer.headers["hx-retarget"] = "#ask"
-        return answer
-
-    def _who(self, request: Request) -> str:
-        return reviewer_of(request, self._settings.reviewer)
-
-    def _history(self, reviewer: str, asked: dict[str, str]) -> dict[str, object]:
+    def _history(
+        self, reviewer: str, asked: Mapping[str, str], outcome: Outcome | None = None
+    ) -> Response:
         is_mine = asked.get("only") == "mine"
         before = asked_number(asked, "before")
         page = self._session.history(before, reviewer if is_mine else "")
-        return {"page": page, "is_mine": is_mine, "reviewer": reviewer}
+        told = {"page": page, "is_mine": is_mine, "reviewer": reviewer, "outcome": outcome}
+        return self._rendering.page("history.html", **told)
 
-    def _switched(self, reviewer: str, fields: Fields, outcome: Outcome) -> Response:
-        place = place_of(fields)
+    def _switched(self, reviewer: str, form: Form, outcome: Outcome) -> Response:
+        place = place_of(form)
         # Where the mistake was, so that it can be done over.
         group = self._session.group_of_switch(outcome.number) or place.group
         return self._desk(reviewer, replace(place, group=group), outcome)
@@ -213,45 +198,6 @@ class _Answers:
     def _desk(self, reviewer: str, place: Place, outcome: Outcome) -> Response:
         desk = self._session.desk(reviewer, place, outcome)
         return self._rendering.page("desk.html", desk=desk)
-
-
-def _add_reads(app: FastAPI, answers: _Answers, feed: Feed) -> None:
-    reads: dict[str, Callable[..., Response]] = {
-        "/": answers.front,
-        "/history": answers.history,
-        "/taxonomy": answers.taxonomy,
-        "/go": answers.go_to,
-        "/picture/{image_id}": answers.picture,
-    }
-    for path, answer in reads.items():
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_model=None)
-
-    async def follow(request: Request) -> Response:
-        line = asked_number(request.query_params, "line")
-        return StreamingResponse(feed.events(line), media_type="text/event-stream")
-
-    app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
-
-
-def _add_writes(app: FastAPI, writes: Iterable[Write], settings: PageSettings) -> None:
-    for answer in writes:
-        route = written(answer, settings.reviewer)
-        app.add_api_route(f"/{answer.__name__}", route, methods=["POST"], response_model=None)
-
-
-def written(write: Write, default: str) -> Callable[[Request], Awaitable[Response]]:
-    """Returns the route of a write: it reads who asks and the form, and works in a thread.
-
-    Args:
-        write: what answers.
-        default: who reviews where the browser has not been told.
-    """
-
-    async def answer(request: Request) -> Response:
-        fields = await fields_of(request)
-        return await run_in_threadpool(write, reviewer_of(request, default), fields)
-
-    return answer
 
 
 def _add_errors(app: FastAPI, rendering: Rendering) -> None:

@@ -176,10 +176,6 @@ class Board:
         """Returns the cluster of a class, wherever it stands."""
         return self.group_ids[int(self._home[row])]
 
-    def natives_of(self, number: int) -> NDArray[np.int64]:
-        """Returns the classes whose cluster a group is, wherever they stand."""
-        return np.flatnonzero(self._home == number)
-
     def homes_of(self, number: int) -> set[int]:
         """Returns the clusters, as numbers of groups, from which the classes of a group come."""
         return set(self._home[self.group == number].tolist())

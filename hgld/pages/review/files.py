@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
@@ -18,7 +18,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from hgld.errors import ConflictError, InputError
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
-from hgld.pages.review.rendering import PageSettings, Rendering, reviewer_of
+from hgld.pages.review.rendering import Form, Rendering, Who
 from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.wording import count_of
 from hgld.review.applying import ApplyChoices, apply_file, preview_file
@@ -40,24 +40,30 @@ _ACTIONS = ("assign", "ignore", "clear")
 _BROKEN = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
-class Files:
+def files_router(session: "ReviewSession", rendering: Rendering) -> APIRouter:
+    """Makes the addresses of exports and of the import.
+
+    Args:
+        session: what is exported.
+        rendering: writes templates.
+    """
+    files = _Files(session, rendering)
+    router = APIRouter()
+    router.add_api_route("/files", files.view, methods=["GET"], response_model=None)
+    path = "/export/review.{kind}"
+    router.add_api_route(path, files.export, methods=["GET"], response_model=None)
+    router.add_api_route("/imported", files.imported, methods=["POST"], response_model=None)
+    return router
+
+
+class _Files:
     """The view of files: exports of a review, and sheets that are imported."""
 
-    def __init__(
-        self, session: "ReviewSession", settings: PageSettings, rendering: Rendering
-    ) -> None:
-        """Takes what is exported, and who answers."""
-        self._session, self._settings, self._rendering = session, settings, rendering
+    def __init__(self, session: "ReviewSession", rendering: Rendering) -> None:
+        self._session, self._rendering = session, rendering
 
-    def add_to(self, app: FastAPI) -> None:
-        """Adds the addresses of reads to an application; `imported` answers a write."""
-        app.add_api_route("/files", self.view, methods=["GET"], response_model=None)
-        path = "/export/review.{kind}"
-        app.add_api_route(path, self.export, methods=["GET"], response_model=None)
-
-    def view(self, request: Request) -> Response:
+    def view(self, reviewer: Who) -> Response:
         """The view itself."""
-        reviewer = reviewer_of(request, self._settings.reviewer)
         return self._rendering.page("files.html", reviewer=reviewer, said="")
 
     def export(self, kind: str) -> Response:
@@ -67,11 +73,9 @@ class Files:
         headers = {"content-disposition": f'attachment; filename="review.{kind}"'}
         return Response(self._exported(kind), media_type=_KINDS[kind], headers=headers)
 
-    def imported(self, reviewer: str, fields: list[tuple[str, str]]) -> Response:
+    def imported(self, reviewer: Who, form: Form) -> Response:
         """Applies a sheet; or says what that would do, where it is not agreed to yet."""
-        asked = dict(fields)
-        if self._session.read_only:
-            raise InputError("the review is shown read-only; nothing is written")
+        asked = dict(form)
         if not reviewer:
             raise RefusedError("say who you are first: decisions are kept with who made them")
         tables = load_taxonomy_tables(self._session.taxonomy).supercategories
@@ -98,9 +102,7 @@ class Files:
         if not is_agreed:
             applied, changes = preview_file(workspace, path, choices)
             told = {"applied": applied, "changes": changes, "conflicts": ()}
-            answer = self._rendering.page("import.html", **told)
-            answer.headers["hx-retarget"] = "#ask"
-            return answer
+            return self._rendering.question("import.html", **told)
         applied = apply_file(workspace, path, reviewer, choices)
         self._session.sync()
         said = f"Imported {count_of(applied.appended, 'decision')}. u takes it back."

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 from urllib.parse import parse_qsl, unquote
 
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
@@ -15,9 +16,6 @@ from hgld.pages.review.requests import RefusedError
 from hgld.pages.serving.security import Guard, cookies_of, header_map
 from hgld.pages.serving.templates import page_environment, static_version
 from hgld.review.log.events import reviewer_name
-
-if TYPE_CHECKING:
-    from fastapi import Request
 
 HERE = Path(__file__).resolve().parent
 REVIEWER_COOKIE = "reviewer"
@@ -86,6 +84,12 @@ class Rendering:
                 del self._kept[next(iter(self._kept))]
         return made
 
+    def question(self, name: str, **context: object) -> HTMLResponse:
+        """Returns something to be agreed to, which the page shows in its dialog."""
+        answer = self.page(name, **context)
+        answer.headers["hx-retarget"] = "#ask"
+        return answer
+
     def refusal(self, error: RefusedError) -> HTMLResponse:
         """Returns why something was not done."""
         return self.page(
@@ -107,15 +111,6 @@ class Rendering:
         return f"/static/{self.version}"
 
 
-def reviewer_of(request: "Request", default: str) -> str:
-    """Returns who reviews, as the browser was told; what is no name counts as none."""
-    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
-    try:
-        return checked_name(told) if told else default
-    except RefusedError:
-        return default
-
-
 def checked_name(name: str) -> str:
     """Returns a reviewer's name without spaces around it.
 
@@ -128,7 +123,7 @@ def checked_name(name: str) -> str:
         raise RefusedError(str(error)) from error
 
 
-async def fields_of(request: "Request") -> list[tuple[str, str]]:
+async def fields_of(request: Request) -> list[tuple[str, str]]:
     """Returns the fields of a form, in order.
 
     Raises:
@@ -144,6 +139,22 @@ async def fields_of(request: "Request") -> list[tuple[str, str]]:
         )
     except ValueError as error:
         raise RefusedError(f"what was sent cannot be read: {error}; reload the page") from error
+
+
+async def reviewer_of(request: Request) -> str:
+    """Returns who reviews, as the browser was told; what is no name counts as none."""
+    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
+    default: str = request.app.state.reviewer
+    try:
+        return checked_name(told) if told else default
+    except RefusedError:
+        return default
+
+
+Form = Annotated[list[tuple[str, str]], Depends(fields_of)]
+"""The fields of a form, in an answer's arguments."""
+Who = Annotated[str, Depends(reviewer_of)]
+"""Who reviews, in an answer's arguments; empty where nobody has said."""
 
 
 def asked_number(fields: Mapping[str, str], name: str) -> int:

@@ -1,18 +1,12 @@
 """The addresses of the second opinion."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hgld.pages.review.rendering import (
-    PageSettings,
-    Rendering,
-    asked_number,
-    fields_of,
-    reviewer_of,
-)
+from hgld.pages.review.rendering import Form, Rendering, Who, asked_number
 from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.desk import Reply, SecondDesk
 from hgld.pages.review.session import ReviewSession
@@ -21,27 +15,18 @@ from hgld.pages.review.views import Outcome
 _LONGEST = 200
 
 
-async def _form(request: Request) -> dict[str, str]:
-    return dict(await fields_of(request))
-
-
-Form = Annotated[dict[str, str], Depends(_form)]
-
-
-def second_router(
-    session: ReviewSession, settings: PageSettings, rendering: Rendering
-) -> APIRouter:
+def second_router(session: ReviewSession, known: Path | None, rendering: Rendering) -> APIRouter:
     """Makes the addresses under /second.
 
     Args:
         session: the review.
-        settings: how it is served.
+        known: right answers to hide among the classes; None: those of the taxonomy.
         rendering: writes templates.
 
     Raises:
         InputError: the known answers cannot be read.
     """
-    answers = _Answers(session, settings, rendering)
+    answers = _Answers(session, known, rendering)
     router = APIRouter(prefix="/second")
     router.add_api_route("", answers.look, methods=["GET"], response_model=None)
     router.add_api_route("/report", answers.report, methods=["GET"], response_model=None)
@@ -53,51 +38,47 @@ def second_router(
 class _Answers:
     """What each address answers: a page, as it is then."""
 
-    def __init__(
-        self, session: ReviewSession, settings: PageSettings, rendering: Rendering
-    ) -> None:
-        self._session, self._settings, self._rendering = session, settings, rendering
-        self._desk = SecondDesk(session, settings.known)
+    def __init__(self, session: ReviewSession, known: Path | None, rendering: Rendering) -> None:
+        self._session, self._rendering = session, rendering
+        self._desk = SecondDesk(session, known)
 
-    def look(self, request: Request) -> Response:
+    def look(self, reviewer: Who) -> Response:
         """The class that is asked."""
-        return self._page(request, {})
+        return self._page(reviewer, {})
 
-    def report(self, request: Request) -> Response:
+    def report(self, request: Request, reviewer: Who) -> Response:
         """What comes of a sample."""
-        return self._page(request, {"sample": request.query_params.get("sample", "0")})
+        return self._page(reviewer, {"sample": request.query_params.get("sample", "0")})
 
-    def start(self, request: Request, form: Form) -> Response:
+    def start(self, reviewer: Who, form: Form) -> Response:
         """Draws a sample."""
-        of, size = form.get("of", ""), asked_number(form, "size")
-        return self._page(request, {}, self._desk.start(self._who(request), of, size))
+        asked = dict(form)
+        size = asked_number(asked, "size")
+        return self._page(reviewer, {}, self._desk.start(reviewer, asked.get("of", ""), size))
 
-    def answer(self, request: Request, form: Form) -> Response:
+    def answer(self, reviewer: Who, form: Form) -> Response:
         """Takes an answer."""
-        return self._page(request, {}, self._desk.answer(self._who(request), _reply_of(form)))
+        return self._page(reviewer, {}, self._desk.answer(reviewer, _reply_of(dict(form))))
 
-    def settle(self, request: Request, form: Form) -> Response:
+    def settle(self, reviewer: Who, form: Form) -> Response:
         """Settles a difference."""
-        number = asked_number(form, "sample")
-        outcome = self._desk.settle(self._who(request), number, _reply_of(form))
-        return self._page(request, form, outcome)
+        asked = dict(form)
+        number = asked_number(asked, "sample")
+        outcome = self._desk.settle(reviewer, number, _reply_of(asked))
+        return self._page(reviewer, asked, outcome)
 
-    def undo(self, request: Request, form: Form) -> Response:
+    def undo(self, reviewer: Who, form: Form) -> Response:
         """Takes back the last thing of a reviewer, here or elsewhere in the review."""
-        return self._page(request, form, self._session.undo(self._who(request)))
+        return self._page(reviewer, dict(form), self._session.undo(reviewer))
 
-    def redo(self, request: Request, form: Form) -> Response:
+    def redo(self, reviewer: Who, form: Form) -> Response:
         """Does it again."""
-        return self._page(request, form, self._session.redo(self._who(request)))
-
-    def _who(self, request: Request) -> str:
-        return reviewer_of(request, self._settings.reviewer)
+        return self._page(reviewer, dict(form), self._session.redo(reviewer))
 
     def _page(
-        self, request: Request, form: Mapping[str, str], outcome: Outcome | None = None
+        self, reviewer: str, form: Mapping[str, str], outcome: Outcome | None = None
     ) -> Response:
         """The report of a sample if the form names one; otherwise the class that is asked."""
-        reviewer = self._who(request)
         told = {"reviewer": reviewer, "outcome": outcome}
         if "sample" in form:
             view = self._desk.report(reviewer, asked_number(form, "sample"))

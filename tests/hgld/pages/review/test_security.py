@@ -58,7 +58,7 @@ def test_a_foreign_name_that_was_made_to_lead_here_is_refused(served: Served) ->
     """DNS rebinding: the browser takes the page for one of the other name."""
     hosts = ("evil.example:8123", "127.0.0.1.evil.example:8123", "192.168.0.7:8123", "127.0.0.1")
     for host in (*hosts, f"{LOCAL}.evil.example", "localhost:8123@evil.example", ""):
-        for path in ("/", "/bench", "/feed?line=0", "/labels.json", "/static/x/page.css"):
+        for path in ("/", "/bench", "/feed?line=0", "/go?q=lake", "/static/x/page.css"):
             answer = served.get(path, Host=host)
             assert answer.status == 421, (host, path)
             assert "waterfall" not in answer.text
@@ -74,7 +74,7 @@ def test_a_foreign_name_that_was_made_to_lead_here_is_refused(served: Served) ->
 def test_every_answer_has_a_strict_policy_and_is_not_kept(served: Served) -> None:
     done(served.session, "bob", "name", LAKE, label="span")
     answers = [
-        *(served.get(path) for path in ("/", "/labels.json", "/second", "/fills", "/nothing")),
+        *(served.get(path) for path in ("/", "/go?q=lake", "/second", "/fills", "/nothing")),
         served.get("/", Host="evil.example"),
         served.act("ignore", [LAKE], seen="0"),
         served.act("nothing"),
@@ -169,7 +169,7 @@ def test_another_address_needs_a_token_that_is_given_once(
     with pytest.raises(ValueError, match="--token"):
         Guard(host="0.0.0.0", port=1)  # noqa: S104 - refused
     served = open_page(session, tmp_path, access="s3cret")
-    for path in ("/", "/bench", "/labels.json", "/feed?line=0", "/?token=wrong"):
+    for path in ("/", "/bench", "/go?q=lake", "/feed?line=0", "/?token=wrong"):
         answer = served.get(path)
         assert answer.status == 401, path
         assert "waterfall" not in answer.text

@@ -112,7 +112,7 @@ class ScriptedReviewer:
 
     def merge(self) -> None:
         """The group goes into the nearest one."""
-        self.desk.press("m", "Enter", "m")
+        self.desk.press("m", "ArrowDown", "Enter", "m")
         self.expected.remark()
 
     def split(self) -> None:

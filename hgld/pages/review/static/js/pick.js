@@ -40,7 +40,7 @@ function open(title, about, find, take) {
     } else if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && !event.repeat) {
       event.preventDefault();
       await latest; // of what is in the field now
-      if (options.length && chosen < 0) return; // a new name is made on purpose only
+      if (options.length && chosen < 0) return; // and a new name is made on purpose
       finish(options[chosen] ?? null);
     }
   };
@@ -70,7 +70,8 @@ function fill(found) {
       return item;
     }),
   );
-  choose(found.findIndex((option) => !option.isNew));
+  // Nothing is taken that was neither typed nor walked to.
+  choose(field().value.trim() ? found.findIndex((option) => !option.isNew) : -1);
 }
 
 function choose(place) {

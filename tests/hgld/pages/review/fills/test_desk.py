@@ -151,10 +151,10 @@ def test_a_conflict_is_answered_by_what_its_question_sends(served: Served) -> No
     served.post("/fills/refuse", FIELDS)
     statuses = [
         served.post("/fills/accept", FIELDS | answer).status
-        for answer in ({}, {"prefer": "mine", "told": "0"}, {"prefer": "theirs"})
+        for answer in ({}, {"seen": "0"}, {"keep": "theirs"})
     ]
     assert (statuses, served.session.line) == ([409, 409, 200], 1)
-    served.post("/fills/accept", FIELDS | {"prefer": "mine", "told": "1"})
+    served.post("/fills/accept", FIELDS | {"seen": "1"})
     assert [served.post(f"/fills/{name}").status for name in ("undo", "redo")] == [200, 200]
     events = [event.event for event in served.session.events]
     assert events == ["refuse", "fill", "undo", "redo"]

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
-from hgld.errors import HgldError
+from hgld.errors import HgldError, MissingInputError
 from hgld.pages.review.feed import Feed
 from hgld.pages.review.files import files_router
 from hgld.pages.review.fills.routes import fills_router
@@ -206,7 +206,7 @@ def _add_errors(app: FastAPI, rendering: Rendering) -> None:
         return rendering.refusal(error)
 
     async def failed(_: Request, error: Exception) -> Response:
-        return rendering.error(500, str(error))
+        return rendering.error(404 if isinstance(error, MissingInputError) else 500, str(error))
 
     async def unknown(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - for the type checker

@@ -1,4 +1,5 @@
 /** The one field that takes what is typed after a key: names, groups, places, commands, remarks. */
+import { alone } from "./server.js";
 
 /** @typedef {{title: string, about?: string, mark?: string, value: unknown, isNew?: boolean}} Option */
 
@@ -24,12 +25,17 @@ function open(title, about, find, take) {
   document.getElementById("pick-title").textContent = title;
   document.getElementById("pick-about").textContent = about;
   field().value = "";
-  let latest = Promise.resolve();
+  /** @type {Promise<void> | null} */
+  let latest = null; // what is being looked for
   const look = () => {
     const text = field().value;
-    latest = Promise.resolve(find(text)).then((found) => {
-      if (text === field().value) fill(found);
+    const found = find(text);
+    if (Array.isArray(found)) return fill(found);
+    const asked = found.then((those) => {
+      if (text === field().value) fill(those);
+      if (latest === asked) latest = null;
     });
+    latest = asked;
   };
   field().oninput = look;
   box().onkeydown = async (event) => {
@@ -39,7 +45,7 @@ function open(title, about, find, take) {
       choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && !event.repeat) {
       event.preventDefault();
-      await latest; // of what is in the field now
+      if (latest) await alone(() => latest); // of what is in the field now
       if (options.length && chosen < 0) return; // and a new name is made on purpose
       finish(options[chosen] ?? null);
     }

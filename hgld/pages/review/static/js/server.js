@@ -30,7 +30,8 @@ const painted = () =>
     requestAnimationFrame(() => setTimeout(() => (clearTimeout(hidden), done(undefined))));
   });
 
-async function alone(work) {
+/** Does something that the page waits for. */
+export async function alone(work) {
   running += 1;
   asked += 1;
   document.body.setAttribute("aria-busy", "true");

@@ -13,6 +13,7 @@ from hgld.pages.review.landmarks import LandmarkIndex
 from hgld.pages.review.views import Found
 from hgld.pages.serving.finding import TextLines, fold_text
 from hgld.pages.serving.wikimedia import landmark_name
+from hgld.review.names import typos
 
 _FOUND = 12  # of a kind
 _LONG = 4  # letters; a shorter word is not taken for a misspelt one
@@ -92,7 +93,7 @@ class Finder:
 
     def _one_letter_away(self, word: str) -> Iterator[str]:
         if len(word) >= _LONG:
-            yield from (known for known in self._words if is_one_letter_away(word, known))
+            yield from (known for known in self._words if typos(word, known, 1) == 1)
 
     def _rank(self, row: int, wanted: str) -> int:
         text = self._board.classes.folded[row]
@@ -123,23 +124,3 @@ class Finder:
             about = f"landmark, {board.classes.labels[row]}"
             found.append(Found(name, about, board.group_of(row), board.classes.qids[row]))
         return found
-
-
-def is_one_letter_away(one: str, other: str) -> bool:
-    """Says whether a letter more, less, other or swapped with the next makes two words the same.
-
-    Example:
-        >>> [is_one_letter_away("kirche", other) for other in ("kirhce", "kirch", "kitsch")]
-        [True, True, False]
-    """
-    if abs(len(one) - len(other)) > 1 or one == other:
-        return False
-    short, long = sorted((one, other), key=len)
-    same = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
-    if len(short) < len(long):
-        return short[same:] == long[same + 1 :]
-    swapped = long[same + 1 : same + 2] + long[same : same + 1]
-    is_swapped = short[same : same + 2] == swapped
-    return short[same + 1 :] == long[same + 1 :] or (
-        is_swapped and short[same + 2 :] == long[same + 2 :]
-    )

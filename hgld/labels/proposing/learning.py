@@ -146,7 +146,7 @@ class OpenProposals:
                 class outside the build counts as a superclass of others.
 
         Returns:
-            The classes whose proposal, action or confidence changed, in their order.
+            The classes whose proposal, runner-up, action or confidence changed, in their order.
         """
         before = self._shown()
         changed: set[int] = set()
@@ -276,10 +276,11 @@ class OpenProposals:
 
     def _shown(self) -> tuple[NDArray[Any], ...]:
         """Returns the columns that show whether a proposal changed."""
-        best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
+        names, verdicts = np.array(self._targets.columns, dtype=object), self._verdicts
         is_decided = np.zeros(len(self._qids), dtype=np.bool_)
         is_decided[list(self._decided)] = True
-        return best, self._verdicts.confidence.copy(), is_decided
+        shares = verdicts.confidence.copy(), verdicts.second_confidence.copy()
+        return names[verdicts.best], names[verdicts.second], *shares, is_decided
 
     def _proposal(self, row: int) -> Proposal:
         proposed = self._proposed(row)

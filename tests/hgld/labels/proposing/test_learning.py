@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hgld.benchmarks.labels.proposals import read_official, score
@@ -65,6 +65,10 @@ def test_a_decision_teaches_namesakes_and_neighbours_and_those_below() -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(  # the runner-up alone is another one
+    steps=[("Q3", Ruling("castle")), ("Q5", Ruling("church")), ("Q6", Ruling("castle"))],
+    random=Random(0),
+)
 @given(steps=steps_of_a_review, random=st.randoms(use_true_random=False))
 def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> None:
     stepwise = OpenProposals(INPUTS)

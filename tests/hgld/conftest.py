@@ -1,4 +1,4 @@
-"""What tests of this room share: GLDv2 buckets, in a folder and on loopback; the waits."""
+"""What tests of this room share: GLDv2 buckets, in a folder and on loopback."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +36,3 @@ def bucket_server(bucket: Path) -> Iterator[FolderServer]:
     """The same bucket over HTTP."""
     with serve(bucket) as server:
         yield server
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each wait for a server, none of which is waited."""
-    seconds: list[float] = []
-    monkeypatch.setattr("hgld.http.patience.sleep", seconds.append)
-    return seconds

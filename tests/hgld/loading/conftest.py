@@ -1,5 +1,4 @@
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +37,3 @@ def served(built: Path) -> Iterator[FolderServer]:
     """The same over HTTP."""
     with serve(built) as server:
         yield server
-
-
-@pytest.fixture
-def same_sigchld() -> Iterator[None]:
-    """Takes back the handler that torch sets for good once a loader has workers."""
-    before = signal.getsignal(signal.SIGCHLD)
-    yield
-    signal.signal(signal.SIGCHLD, before)

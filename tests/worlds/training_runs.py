@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
+from hgld.training.data.labels import LabelledImages
+from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import write_model
 from hgld.training.run.loop import run_train
@@ -170,6 +173,14 @@ def in_step(number: int, act: Callable[[], object]) -> Callable[..., Tensor]:
     return acting
 
 
+def batches_of(images: LabelledImages) -> Tensor:
+    """Returns the pictures of each step of a run of `TINY`."""
+    sampler = LandmarkSampler(
+        images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
+    )
+    return torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
+
+
 class Stopped(BaseException):
     """Ends a program as a kill does: nobody catches it, and no checkpoint is written for it."""
 
@@ -200,8 +211,6 @@ def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -
         config: of the run.
         threads: of torch, as many as who compares has: the last bits depend on it.
     """
-    import torch
-
     torch.set_num_threads(threads)
     kill: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     losses.sup_hap_loss = in_step(number, kill)

@@ -12,7 +12,7 @@ from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown
 from hgld.errors import InputError
 from hgld.metrics import streamed
 from tests.benchmarks.datasets.worlds import write_lines
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -37,8 +37,7 @@ def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
     table = pa.table({"image_id": list("abcd"), "embedding": vectors})
     pq.write_table(table, tmp_path / "mine.parquet")
     line = "benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet"
-    done = run_typed(line.split(), tmp_path)
-    assert done.returncode == 0, done.stderr
+    said(*line.split(), folder=tmp_path)
     results = read_results(tmp_path / "build/benchmarks/toy/comparisons/mine")
     assert results.counts["queries"] == 4
     assert [level.title for level in results.levels] == ["kind"]

@@ -12,7 +12,7 @@ import pytest
 
 import hgld
 from hgld.loading.labelled import LabelledSet
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
@@ -68,7 +68,7 @@ def test_every_block_of_the_page_is_run() -> None:
     assert len(re.findall(r"^```python", PAGE.read_text("utf-8"), re.M)) == len(titles) - 1
 
 
-@pytest.mark.usefixtures("data", "same_sigchld")
+@pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("title", PRINTS)
 def test_a_block_prints_what_its_section_is_about(
     title: str, capsys: pytest.CaptureFixture[str]
@@ -101,8 +101,7 @@ def test_a_table_of_ones_own_gives_labels() -> None:
 
 def test_a_small_part_is_chosen_and_loaded(data: LabelledSet) -> None:
     for line in block("A small part", "bash").splitlines():
-        done = run_typed(shlex.split(line)[1:])
-        assert done.returncode == 0, done.stderr
+        said(*shlex.split(line)[1:])
     names = run("A small part")
     assert len(names["few"]) == len(names["pictures"]) == 14
     assert set(names["few"].image_ids()) < set(data.train.image_ids())

@@ -6,7 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.hgld.annotations.release.worlds import decide, kept, releases
-from tests.worlds.commands.typed import said
+from tests.worlds.commands.typed import run_typed, said
 
 
 def versions(folder: Path) -> list[str]:
@@ -35,7 +35,11 @@ def test_a_build_is_published_pulled_and_published_again(
     assert versions(public) == ["2.0.0", "1.0.0"]
     said("pull", public, "--out", "labels")
     assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
-    said("verify", "--root", "labels")
+    assert said("verify", "--root", "labels").endswith(" files are intact\n")
+    Path("labels/landmarks.parquet").write_bytes(b"other")
+    done = run_typed(("verify", "--root", "labels"))
+    named = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (done.returncode, named) == (1, ["labels/landmarks.parquet"])
 
     # A title is a release of its own.
     reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')

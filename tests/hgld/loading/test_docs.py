@@ -12,10 +12,11 @@ import pytest
 
 import hgld
 from hgld.loading.labelled import LabelledSet
+from tests.worlds.commands.readme import ROOT, fenced
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
+PAGE = ROOT / "docs/use.md"
 TORCH = "".join(
     rf"torch.Size\(\[{n}, 3, 224, 224\]\) torch.Size\(\[{n}, 3\]\)\n" for n in (8, 8, 1)
 )
@@ -32,9 +33,8 @@ ELSEWHERE = "Hugging Face datasets"  # its block is run in tests/servers/hgld/lo
 
 def block(title: str, language: str = "python") -> str:
     """Returns the only block of a section in a language."""
-    section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", section, re.S | re.M)
-    return str(found)
+    (found,) = fenced(PAGE, language, f"{title}\n")
+    return found
 
 
 def run(title: str, **replaced: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from hgld.training.model.saved import write_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
+from tests.worlds.stopped import stopped_at
 
 TREE = {
     7: ("church", "human-made"),
@@ -181,10 +182,6 @@ def batches_of(images: LabelledImages) -> Tensor:
     return torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
 
 
-class Stopped(BaseException):
-    """Ends a program as a kill does: nobody catches it, and no checkpoint is written for it."""
-
-
 def raising(error: BaseException) -> Callable[[], None]:
     """Returns what raises an error."""
 
@@ -196,10 +193,8 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 def stop_in_step(workspace: Workspace, number: int, config: TrainConfig = TINY) -> None:
     """Trains, and stops as suddenly as a kill in the step of that number."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", in_step(number, raising(Stopped())))
-        with pytest.raises(Stopped):
-            run_train(workspace, config)
+    with stopped_at(losses, "sup_hap_loss", number):
+        run_train(workspace, config)
 
 
 def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -> None:

@@ -21,10 +21,10 @@ from hgld.training.run.checkpoint import RunFiles, save_sealed
 from hgld.training.run.loop import run_train
 from tests.training.conftest import Payload
 from tests.training.model.test_saved import flipped
+from tests.worlds.stopped import Stopped
 from tests.worlds.training_runs import (
     CHECKPOINT,
     TINY,
-    Stopped,
     Undisturbed,
     batches_of,
     in_step,

@@ -26,7 +26,7 @@ from hgld.training.model.saved import write_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
-from tests.worlds.stopped import stopped_at
+from tests.worlds.stopped import acting_at, stopped_at
 
 TREE = {
     7: ("church", "human-made"),
@@ -164,14 +164,7 @@ def log_of(workspace: Workspace, metrics: str = METRICS) -> Log:
 
 def in_step(number: int, act: Callable[[], object]) -> Callable[..., Tensor]:
     """Returns the loss of HAPPIER, which does something in the step of that number, from 1."""
-    whole, calls = losses.sup_hap_loss, iter(range(1, 1000))
-
-    def acting(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401 - passed on as they are
-        if next(calls) == number:
-            act()
-        return whole(*args, **kwargs)
-
-    return acting
+    return acting_at(number, losses.sup_hap_loss, act)
 
 
 def batches_of(images: LabelledImages) -> Tensor:
@@ -180,15 +173,6 @@ def batches_of(images: LabelledImages) -> Tensor:
         images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
     )
     return torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
-
-
-def raising(error: BaseException) -> Callable[[], None]:
-    """Returns what raises an error."""
-
-    def raise_it() -> None:
-        raise error
-
-    return raise_it
 
 
 def stop_in_step(workspace: Workspace, number: int, config: TrainConfig = TINY) -> None:

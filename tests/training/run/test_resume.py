@@ -21,7 +21,7 @@ from hgld.training.run.checkpoint import RunFiles, save_sealed
 from hgld.training.run.loop import run_train
 from tests.training.conftest import Payload
 from tests.training.model.test_saved import flipped
-from tests.worlds.stopped import Stopped
+from tests.worlds.stopped import Stopped, raising
 from tests.worlds.training_runs import (
     CHECKPOINT,
     TINY,
@@ -29,7 +29,6 @@ from tests.worlds.training_runs import (
     batches_of,
     in_step,
     log_of,
-    raising,
     stop_in_step,
 )
 

@@ -15,7 +15,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
 
-pytest_plugins = ["tests.worlds.wikimedia.lab", "tests.worlds.wikimedia.scraping"]
+pytest_plugins = [
+    *("tests.worlds.disk", "tests.worlds.wikimedia.lab", "tests.worlds.wikimedia.scraping"),
+]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,6 +1,6 @@
-"""What tests of this room share: GLDv2 buckets, in a folder and on loopback; the waits."""
+"""What tests of these rooms share: GLDv2 buckets, and the number of threads of torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +39,10 @@ def bucket_server(bucket: Path) -> Iterator[FolderServer]:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each wait for a server, none of which is waited."""
-    seconds: list[float] = []
-    monkeypatch.setattr("hgld.http.patience.sleep", seconds.append)
-    return seconds
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads that torch uses, for one test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

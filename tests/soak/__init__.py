@@ -1,1 +1,1 @@
-"""Damages, kills and times a finished build, and counts what came of it."""
+"""Damages and kills a finished build, and counts what came of it."""

@@ -13,7 +13,6 @@ on where it was, on the same commit. What was covered, and what came of it, is t
   place. Is it named, and does no command hang? (`wholes.py`)
 - `kills`: a build is killed in every stage at a file operation drawn by a seed, by SIGKILL, SIGTERM
   and SIGHUP. Is it the clean one in the end? (`kills.py`)
-- `large`: what does a build with millions of rows cost that has nothing to do? (`large_build.py`)
 - `tests`: each `tests/soak/test_*.py`, which run long what `make test` runs short.
 """
 
@@ -43,7 +42,6 @@ from tests.soak.builds import prepare_builds
 from tests.soak.damages import files_by_kind
 from tests.soak.fuzz import BAD, FinishedBuilds, digest_build, fuzz
 from tests.soak.kills import STATUSES, bare_copy, kill_in_every_stage
-from tests.soak.large_build import measure_noop
 from tests.soak.wholes import WRONG, try_wholes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +52,6 @@ _DAMAGES_A_PIECE = 20
 _WHOLES = 320
 _WHOLES_A_PIECE = 32
 _KILL_ROUNDS = 20
-_LARGE_ROWS = 5_000_000
-_LARGE_PICTURES = 20_000
-_TIMED_ROUNDS = 5
 
 Record = dict[str, Any]
 Piece = tuple[str, Callable[[], Record]]
@@ -126,15 +121,6 @@ def kill_round(prepared: Prepared, number: int) -> Record:
     return {"kills": Counter(f"{kill.stage} {kill.signal}" for kill in kills), "bad": bad}
 
 
-def large_pieces(prepared: Prepared) -> Iterator[Piece]:
-    """Yields the piece that times a large build with nothing to do."""
-    yield "large/noop", partial(_large, prepared.folder / "large")
-
-
-def _large(folder: Path) -> Record:
-    return measure_noop(folder, _LARGE_ROWS, _LARGE_PICTURES, _TIMED_ROUNDS) | {"bad": []}
-
-
 def file_pieces(prepared: Prepared) -> Iterator[Piece]:
     """Yields a piece for each file of tests."""
     for path in sorted((ROOT / "tests/soak").rglob("test_*.py")):
@@ -160,7 +146,6 @@ PARTS: Mapping[str, Callable[[Prepared], Iterator[Piece]]] = {
     "damages": damage_pieces,
     "wholes": whole_pieces,
     "kills": kill_pieces,
-    "large": large_pieces,
     "tests": file_pieces,
 }
 
@@ -178,8 +163,6 @@ def summarize(records: Mapping[str, Record]) -> dict[str, Any]:
             case "kills" | "wholes":
                 counts = record.get("kills") or record["outcomes"]
                 covered[part] = dict(Counter(covered.get(part, {})) + Counter(counts))
-            case "large":
-                covered[part] = {key: value for key, value in record.items() if key != "bad"}
             case _:
                 covered.setdefault(part, {})[rest] = record["cases"]
     bad = [{"piece": name, **one} for name, record in records.items() for one in record["bad"]]

@@ -14,13 +14,10 @@ from hgld.images.config import ImagesConfig
 from hgld.images.records import damaged_pictures
 from hgld.images.stage import run_images
 from hgld.images.tars import Extracted, extract_images
-from tests.hgld.conftest import waits
 from tests.worlds.forked import run_forked
 from tests.worlds.gldv2.files import image_id, images_tar, picture
 from tests.worlds.gldv2.folder_server import serve
 from tests.worlds.pictures import damaged
-
-__all__ = ["waits"]  # fixtures
 
 TAR = "test/images_000.tar"
 

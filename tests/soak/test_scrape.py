@@ -4,7 +4,6 @@ import random
 import shutil
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,29 +21,17 @@ from tests.worlds.wikimedia.damage import (
     check_damage,
     contents,
 )
-from tests.worlds.wikimedia.kills import (
-    Points,
-    kill_parents,
-    kill_refreshes,
-    kill_scrapes,
-)
+from tests.worlds.wikimedia.kills import KILLS, Kill
 from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, statuses_of
 from tests.worlds.wikimedia.small import serving
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
-@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents])
+@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
 def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
-    tmp_path: Path, kill: Callable[[Path, Points], None]
+    tmp_path: Path, kill: Kill
 ) -> None:
     kill(tmp_path, range)
-
-
-@pytest.mark.parametrize("resumes", [True, False])
-def test_a_refresh_killed_at_any_write_ends_as_if_nothing_had_happened(
-    tmp_path: Path, resumes: bool
-) -> None:
-    kill_refreshes(tmp_path, range, resumes=resumes)
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")

@@ -8,7 +8,6 @@ give them, and a person's decisions on all classes but one, whose proposal is ac
 import csv
 import hashlib
 import io
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,9 @@ from hgld.scrape.archive import (
 )
 from hgld.scrape.wikimedia.commons import page_request
 from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
+from tests.worlds.gldv2.files import add_tar, tar_bytes
+from tests.worlds.review.sheets import rows_of, write_rows
 from tests.worlds.wikimedia import small
 
 _CLASSES = {
@@ -100,39 +101,27 @@ def write_inputs(folder: Path, generation: int = 0) -> Workspace:
 
 
 def finish_build(workspace: Workspace, generation: int = 0) -> None:
-    """Builds as a user does: up to the review, a sheet, its decisions, and to the end.
-
-    Raises:
-        RuntimeError: a command ended otherwise than it should.
-    """
+    """Builds as a user does: up to the review, a sheet, its decisions, and to the end."""
     root = ["--root", str(workspace.root)]
     sheet = workspace.root.parent / "sheet.csv"
-    commands = [[step, *root] for step in ("metadata", "scrape", "embed", "cluster", "propose")]
-    commands.append(["review", *root, "--export", str(sheet)])
-    for command in commands:
-        _must_run(command)
+    for step in ("metadata", "scrape", "embed", "cluster", "propose"):
+        said(step, *root)
+    said("review", *root, "--export", str(sheet))
     fill_in(sheet, generation)
-    _must_run(["review", *root, "--apply", str(sheet), "--reviewer", "Ann"])
-    _must_run(["build", *root])
-
-
-def _must_run(command: list[str]) -> None:
-    done = run_typed(command)
-    if done.returncode:
-        raise RuntimeError(f"hgld {' '.join(command)} ended with {done.returncode}: {done.stderr}")
+    said("review", *root, "--apply", str(sheet), "--reviewer", "Ann")
+    said("build", *root)
 
 
 def fill_in(sheet: Path, generation: int = 0) -> None:
     """Decides on all classes but one, as a person would in a spreadsheet."""
-    with sheet.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(sheet)
     for row in rows:
         _, label, side = _CLASSES[row["class_qid"]]
         if label:
             row |= {"action": "assign", "hierarchical_label": label, "natural_or_human_made": side}
         if generation and label == "lake":
             row["hierarchical_label"] = "water"
-    _write_csv(sheet, list(rows[0]), (list(row.values()) for row in rows))
+    write_rows(sheet, rows)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -177,24 +166,11 @@ def _write_source(folder: Path, generation: int) -> None:
     for split, count in _TARS.items():
         images = list(_images(split))
         for number in range(count):
-            _write_tar(folder, split, number, images[number::count], generation)
-
-
-def _write_tar(
-    folder: Path, split: str, number: int, images: Iterable[tuple[str, int]], generation: int
-) -> None:
-    name = f"images_{number:03d}"
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for image, landmark in images:
-            data = _picture(image, landmark, generation)
-            member = tarfile.TarInfo(f"{'/'.join(image[:3])}/{image}.jpg")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    md5 = hashlib.md5(content.getvalue(), usedforsecurity=False).hexdigest()
-    write_text(folder / f"md5sum/{split}/md5.{name}.txt", f"{md5}  {name}.tar\n")
-    (folder / split).mkdir(exist_ok=True)
-    (folder / split / f"{name}.tar").write_bytes(content.getvalue())
+            pictures = {
+                f"{'/'.join(image[:3])}/{image}.jpg": _picture(image, landmark, generation)
+                for image, landmark in images[number::count]
+            }
+            add_tar(folder, split, number, tar_bytes(pictures))
 
 
 def _picture(image: str, landmark: int, generation: int) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -18,11 +19,14 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
+from hgld.training.data.labels import LabelledImages
+from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import write_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
+from tests.worlds.stopped import acting_at, stopped_at
 
 TREE = {
     7: ("church", "human-made"),
@@ -160,35 +164,21 @@ def log_of(workspace: Workspace, metrics: str = METRICS) -> Log:
 
 def in_step(number: int, act: Callable[[], object]) -> Callable[..., Tensor]:
     """Returns the loss of HAPPIER, which does something in the step of that number, from 1."""
-    whole, calls = losses.sup_hap_loss, iter(range(1, 1000))
-
-    def acting(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401 - passed on as they are
-        if next(calls) == number:
-            act()
-        return whole(*args, **kwargs)
-
-    return acting
+    return acting_at(number, losses.sup_hap_loss, act)
 
 
-class Stopped(BaseException):
-    """Ends a program as a kill does: nobody catches it, and no checkpoint is written for it."""
-
-
-def raising(error: BaseException) -> Callable[[], None]:
-    """Returns what raises an error."""
-
-    def raise_it() -> None:
-        raise error
-
-    return raise_it
+def batches_of(images: LabelledImages) -> Tensor:
+    """Returns the pictures of each step of a run of `TINY`."""
+    sampler = LandmarkSampler(
+        images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
+    )
+    return torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
 
 
 def stop_in_step(workspace: Workspace, number: int, config: TrainConfig = TINY) -> None:
     """Trains, and stops as suddenly as a kill in the step of that number."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "sup_hap_loss", in_step(number, raising(Stopped())))
-        with pytest.raises(Stopped):
-            run_train(workspace, config)
+    with stopped_at(losses, "sup_hap_loss", number):
+        run_train(workspace, config)
 
 
 def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -> None:
@@ -200,8 +190,6 @@ def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -
         config: of the run.
         threads: of torch, as many as who compares has: the last bits depend on it.
     """
-    import torch
-
     torch.set_num_threads(threads)
     kill: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     losses.sup_hap_loss = in_step(number, kill)

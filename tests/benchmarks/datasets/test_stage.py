@@ -28,7 +28,7 @@ from tests.benchmarks.datasets.worlds import (
     write_sop,
 )
 from tests.worlds.benchmark_builds import CONFIG
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 
 
 def write_embeddings(data: RetrievalData, path: Path) -> torch.Tensor:
@@ -43,12 +43,10 @@ def test_each_test_picture_of_sop_searches_all_others_with_one_line(tmp_path: Pa
     data = read_data_set("sop", write_sop(tmp_path / "Stanford_Online_Products"))
     vectors = write_embeddings(data, tmp_path / "test.parquet")
     line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
-    done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
-    assert done.returncode == 0, done.stderr
+    table = said(*line, "--embeddings", "rival=test.parquet", "test.parquet", folder=tmp_path)
     results = read_results(tmp_path / "build/benchmarks/sop/comparisons/rival")
-    assert f"{100 * results.row('rival', 'map_at_100_product').mean:.1f} ±" in done.stdout
-    alone = run_typed(line[:-2], tmp_path)
-    assert (alone.returncode, "data_set" in alone.stderr) == (1, True)
+    assert f"{100 * results.row('rival', 'map_at_100_product').mean:.1f} ±" in table
+    assert "data_set" in said(*line[:-2], status=1, folder=tmp_path)
     products = data.queries["class_id"].to_pylist()
     expected = []
     for query, product in enumerate(products):
@@ -93,8 +91,7 @@ def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
     folder = build.path("Stanford_Online_Products")
     draw_all(read_data_set("sop", write_sop(folder)))
     words = "benchmark --runs happier --data-set sop --data Stanford_Online_Products --root ."
-    done = run_typed([*words.split(), "--device", "cpu", "--workers", "0"], build.root)
-    assert done.returncode == 0, done.stderr
+    said(*words.split(), "--device", "cpu", "--workers", "0", folder=build.root)
     assert counted == [4, 4]  # of both models once, though they are queries and index
     found = read_results(build.path("benchmarks/sop"))
     assert [one.name for one in found.methods] == ["before happier", "after happier"]

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 
 from hgld.benchmarks.retrieval.report import Example, Picture, render_report
 from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row, level_of, shown_metrics
 from hgld.engine.dataset import Level
 from hgld.tables import ANNOTATIONS
+from tests.worlds.pages.reading import PageReader
 
 LEVELS = ANNOTATIONS["train"].levels
 CONTINENT = Level(
@@ -19,28 +19,24 @@ PIXEL = "data:image/jpeg;base64,AAAA"
 COSTS = {"images_per_s": 118.2, "parameters": 3.4e6, "embedding_dim": 1280.0}
 
 
-class Page(HTMLParser):
+class Page(PageReader):
     """The elements of a page and its visible text."""
 
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._hidden = 0
-        self.feed(html)
+    text, _hidden = "", 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
+        super().handle_starttag(tag, attrs)
         self._hidden += tag in {"script", "style"}
 
     def handle_endtag(self, tag: str) -> None:
+        super().handle_endtag(tag)
         self._hidden -= tag in {"script", "style"}
 
     def handle_data(self, data: str) -> None:
         self.text += "" if self._hidden else data
 
     def values(self, tag: str, attribute: str) -> list[str | None]:
-        return [attrs.get(attribute) for name, attrs in self.elements if name == tag]
+        return [attrs.get(attribute) for name, attrs in self.tags if name == tag]
 
     @property
     def words(self) -> str:

@@ -1,6 +1,5 @@
 """A toy metric and a toy data set, added as the docs say."""
 
-import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +11,8 @@ from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown
 from hgld.errors import InputError
 from hgld.metrics import streamed
 from tests.benchmarks.datasets.worlds import write_lines
-from tests.worlds.commands.typed import run_typed
-
-DOCS = Path(__file__).parents[3] / "docs"
+from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.commands.typed import said
 
 
 def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
@@ -28,7 +26,7 @@ def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
     monkeypatch.setitem(streamed.GRADED, "reciprocal_rank", reciprocal_rank)
     monkeypatch.setitem(OF_ALL_LEVELS, "reciprocal_rank", "MRR")
     # The data set of docs/datasets.md, and embeddings of it.
-    (text,) = re.findall(r"```python\n(.*?)```", (DOCS / "datasets.md").read_text(), re.DOTALL)
+    (text,) = fenced(ROOT / "docs/datasets.md", "python")
     (tmp_path / "toy.py").write_text(text)
     # Of c's list: a and b of other flowers, and then d, its own.
     rows = ["a,rose", "b,rose", "c,tulip", "d,tulip"]
@@ -37,8 +35,7 @@ def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
     table = pa.table({"image_id": list("abcd"), "embedding": vectors})
     pq.write_table(table, tmp_path / "mine.parquet")
     line = "benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet"
-    done = run_typed(line.split(), tmp_path)
-    assert done.returncode == 0, done.stderr
+    said(*line.split(), folder=tmp_path)
     results = read_results(tmp_path / "build/benchmarks/toy/comparisons/mine")
     assert results.counts["queries"] == 4
     assert [level.title for level in results.levels] == ["kind"]

@@ -12,7 +12,7 @@ from hgld.errors import HgldError
 from hgld.flows.build import load_step, run_step
 from hgld.flows.steps import Sections
 from tests.worlds.benchmark_builds import write_build
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 
 TRAIN = """[train]
 name = "mine"
@@ -48,10 +48,8 @@ def compare(build: Workspace, **settings: object) -> list[str]:
 def test_each_method_is_trained_once_a_seed_and_all_are_compared(workspace: Workspace) -> None:
     write_build(workspace, train_views=4)
     workspace.path("hgld.toml").write_text(TRAIN)
-    words = "benchmark --root . --methods happier --methods nsm --seeds 0 --seeds 1"
-    done = run_typed([*words.split(), "--device", "cpu", "--workers", "0"], workspace.root)
-    assert done.returncode == 0, done.stderr
-    assert "train-nsm-1: " in done.stdout
+    words = "benchmark --root . --methods happier --methods nsm --seeds 0 --seeds 1 --device cpu"
+    assert "train-nsm-1: " in said(*words.split(), "--workers", "0", folder=workspace.root)
     results = read_results(workspace.path("benchmarks"))
     runs = {one.name: one.runs for one in results.methods}
     assert runs == {

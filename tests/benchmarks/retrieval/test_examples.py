@@ -8,13 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.config import EmbeddingFiles
 from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
-from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_data_set
+from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.report import image_uri, make_examples, spread_queries
 from hgld.benchmarks.retrieval.results import Method
-from tests.benchmarks.datasets.worlds import write_sop
 
 
 @pytest.mark.parametrize(
@@ -32,13 +30,6 @@ def test_few_queries_are_each_shown_once_and_undefined_ones_never(
     changes: list[float], ids: str, chosen: dict[float, int]
 ) -> None:
     assert spread_queries(changes, list(ids)) == chosen
-
-
-@pytest.fixture
-def products(tmp_path: Path) -> Protocol:
-    """Four products, of which each image searches all others."""
-    data = read_data_set("sop", write_sop(tmp_path))
-    return protocol_of_data_set(data, with_pictures=False)
 
 
 FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))

@@ -3,33 +3,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.datasets.retrieval_data import read_data_set
-from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, protocol_of_data_set
+from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
+from tests.benchmarks.retrieval.conftest import protocol_of
 
 QUERIES, INDEX = {"queries": 4, "query_groups": 3}, {"index_images": 4, "index_groups": 3}
-
-
-@pytest.fixture
-def products(tmp_path: Path) -> Protocol:
-    """Four products, of which each image searches all others."""
-    data = read_data_set("sop", write_sop(tmp_path))
-    return protocol_of_data_set(data, with_pictures=False)
-
-
-@pytest.fixture
-def oxford(tmp_path: Path) -> Protocol:
-    """Two queries on five images: 0 is easy, 3 hard and 1 junk for the first, 4 for the second."""
-    data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
-    return protocol_of_data_set(data, with_pictures=False)
 
 
 def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
     def protocol(images: int) -> Protocol:
         lines = [f"{one} 3 1 bicycle_final/{one}.JPG" for one in range(4, 4 + images)]
-        data = read_data_set("sop", write_sop(tmp_path, test=lines))
-        return protocol_of_data_set(data, with_pictures=False)
+        return protocol_of("sop", write_sop(tmp_path, test=lines))
 
     two = torch.eye(2)
     found = protocol(2).evaluate(two, two).per_query
@@ -53,8 +38,10 @@ def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> No
 
 
 def test_of_revisited_each_picture_is_to_be_found_or_in_the_way_or_neither(
-    oxford: Protocol,
+    tmp_path: Path,
 ) -> None:
+    # Two queries on five images: 0 is easy, 3 hard and 1 junk for the first, 4 for the second.
+    oxford = protocol_of("roxford5k", write_revisited(tmp_path, ground_truth()))
     assert oxford.nearest(torch.eye(5)[:2], torch.eye(5)).shape == (2, 5)
     index = torch.eye(5)[[0] * RETRIEVED + [1, 2, 3, 4]]
     assert oxford.nearest(torch.eye(5)[:2], index).shape == (2, RETRIEVED)
@@ -67,8 +54,7 @@ def test_queries_that_have_a_picture_to_find_in_common_are_of_one_building(tmp_p
     def groups(second: list[int]) -> list[int]:
         content = ground_truth()
         content["gnd"][1]["easy"] = second  # type: ignore[index]
-        data = read_data_set("roxford5k", write_revisited(tmp_path, content))
-        return protocol_of_data_set(data, with_pictures=False).groups.tolist()  # type: ignore[no-any-return]
+        return protocol_of("roxford5k", write_revisited(tmp_path, content)).groups.tolist()  # type: ignore[no-any-return]
 
     assert groups([4]) == [0, 1]
     assert groups([3, 4]) == [0, 0]

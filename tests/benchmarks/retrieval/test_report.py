@@ -27,13 +27,13 @@ def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> No
     html = html_of(results_of(HOSTILE), HOSTILE)
     page, friendly = Page(html), Page(html_of(results_of()))
     # The same elements, whatever the names hold, and the names whole in what is seen.
-    assert [tag for tag, _ in page.elements] == [tag for tag, _ in friendly.elements]
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in friendly.tags]
     assert page.text.count(HOSTILE) == friendly.text.count("Space Needle") > 10
-    tags = [tag for tag, _ in page.elements]
+    tags = [tag for tag, _ in page.tags]
     assert not {*tags} & {"link", "iframe", "object", "embed", "video", "base", "a"}
     assert "script" not in tags
     assert set(page.values("img", "src")) == {PIXEL}
-    assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     assert not re.search(r"https?:|url\(|@import", html_of(results_of()))
     assert "default-src 'none'" in str(page.values("meta", "content"))
 

@@ -2,15 +2,14 @@ import math
 import shutil
 
 import pytest
-from torch import Tensor
 
 from hgld.benchmarks.retrieval.config import embeddings_folder, result_files
 from hgld.benchmarks.retrieval.results import TIMED, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
-from hgld.training.model.embed import embed_images
 from tests.worlds.benchmark_builds import CONFIG, write_build, write_run
+from tests.worlds.stopped import stopped_at
 
 EMBEDDINGS = embeddings_folder(CONFIG)
 FILES = result_files()
@@ -51,22 +50,11 @@ def test_changed_labels_measure_again_without_embedding(
 
 @pytest.mark.fault(176, "benchmark killed between two blocks")
 def test_a_benchmark_stopped_between_two_blocks_ends_as_an_undisturbed_one(
-    build: Workspace,
-    counted: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    build: Workspace, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embeddings, "BLOCK", 5)
-
-    def stop_at_the_third(*arguments: object, **settings: object) -> Tensor:
-        if len(counted) == 2:
-            raise KeyboardInterrupt
-        counted.append(5)
-        return embed_images(*arguments, **settings)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patched:
-        patched.setattr(embeddings, "embed_images", stop_at_the_third)
-        with pytest.raises(KeyboardInterrupt):
-            run_benchmark(build, CONFIG)
+    with stopped_at(embeddings, "embed_images", 3):
+        run_benchmark(build, CONFIG)
     assert len(list(build.path(EMBEDDINGS).glob("*.safetensors"))) == 2
     assert not build.path(FILES.results).exists()
 

@@ -19,7 +19,7 @@ from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 
 FILES = result_files()
 
@@ -192,20 +192,17 @@ def test_only_embeddings_need_labels_and_neither_pictures_nor_a_run_with_one_lin
 ) -> None:
     write_embeddings(build, build_model(MODEL))
     words = ["benchmark", "--root", ".", "--embeddings", "rival=test.npy"]
-    without = run_typed(words, build.root)
-    assert (without.returncode, "embeddings" in without.stderr) == (1, True)
-    lacking = run_typed([*words, "index.npy"], build.root)
-    assert (lacking.returncode, "test-fileless" in lacking.stderr) == (1, True)
+    assert "embeddings" in said(*words, status=1, folder=build.root)
+    assert "test-fileless" in said(*words, "index.npy", status=1, folder=build.root)
     # Of the image that has a label and no file there is an embedding too.
     write_embeddings(build, build_model(MODEL), "fileless")
     for gone in ("images", "runs"):
         shutil.rmtree(build.path(gone))
-    done = run_typed([*words, "index.npy"], build.root)
-    assert done.returncode == 0, done.stderr
+    table = said(*words, "index.npy", folder=build.root)
     results = read_results(build.path("benchmarks/comparisons/rival"))
     assert [one.name for one in results.methods] == ["rival"]
     assert results.counts["queries"] == 16
-    assert f"{100 * results.row('rival', 'h_ap').mean:.1f} ±" in done.stdout
+    assert f"{100 * results.row('rival', 'h_ap').mean:.1f} ±" in table
     report = build.path("benchmarks/comparisons/rival/report.html").read_text()
     assert "<img" not in report
     assert "Median" in report

@@ -19,25 +19,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-@pytest.fixture
-def begun(workspace: Workspace) -> Workspace:
-    """A folder that holds a build."""
+def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any]) -> None:
     workspace.path("stages").mkdir(parents=True)
-    return workspace
-
-
-def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> None:
-    said("review", "--root", begun.root)
+    said("review", "--root", workspace.root)
     assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
     asked.clear()
     # That proposals are accepted where nobody looks is no reason not to look.
     text = '[propose]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
-    begun.path("hgld.toml").write_text(text)
+    workspace.path("hgld.toml").write_text(text)
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     words += ["--read-only", "--reviewer", "ann"]
-    said("review", "--root", begun.root, *words)
-    workspace, config = asked
-    assert workspace == begun
+    said("review", "--root", workspace.root, *words)
+    given, config = asked
+    assert given == workspace
     assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
     assert (config.token, config.read_only, config.reviewer) == ("secret", True, "ann")
     assert config.propose.taxonomy == Path("own")

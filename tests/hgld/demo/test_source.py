@@ -22,6 +22,7 @@ from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
 from tests.hgld.annotations.release.worlds import tree
+from tests.worlds.stopped import stopped_at
 from tests.worlds.wikimedia.scraping import kept_answers
 
 FEW = landmarks()[9::20]
@@ -92,21 +93,10 @@ def test_the_ordinary_scrape_replays_the_archive_to_the_facts(listed: Workspace)
 
 
 def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
-    drawn: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    drawn: Path, workspace: Workspace
 ) -> None:
-    left = 100
-
-    def stopping(scene: Image.Image | None, image_id: str) -> bytes:
-        nonlocal left
-        left -= 1
-        if left == 0:  # in the second tar
-            raise KeyboardInterrupt
-        return draw_view(scene, image_id)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(hgld.demo.source, "draw_view", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            write_demo(workspace)
+    with stopped_at(hgld.demo.source, "draw_view", 100):  # in the second tar
+        write_demo(workspace)
     assert workspace.path("source/train/images_000.tar").exists()
     assert not workspace.path("source/index/images_000.tar").exists()
     write_demo(workspace)

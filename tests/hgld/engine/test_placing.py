@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine import stage
+from hgld.engine import files, stage
 from hgld.engine.stage import NEXT, Stage, StageReport, StageWriter, find_beside, place_beside
 from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_begun, verify_stages
@@ -18,6 +18,7 @@ from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
 from tests.hgld.engine.builds import METADATA, Damaging, landmarks, stop_landmarks, write_landmarks
 from tests.worlds.forked import Forked
+from tests.worlds.stopped import stopped_at
 
 FILES = Stage(
     name="metadata", version=1, outputs=(LANDMARKS,), output_files=("notes/a.txt", "b.txt")
@@ -153,15 +154,10 @@ def test_what_a_stage_no_longer_writes_goes_unless_it_was_changed(workspace: Wor
         assert workspace.path("b.txt").exists() == changed
 
 
-def test_any_stage_ends_a_placing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
+def test_any_stage_ends_a_placing(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
-    with monkeypatch.context() as patched:
-        patched.setattr("hgld.engine.files.put_in_place", die)
-        with pytest.raises(KeyboardInterrupt):
-            write_landmarks(workspace, 4)
+    with stopped_at(files, "put_in_place"):
+        write_landmarks(workspace, 4)
     assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
     assert "put in place" in stage_status(workspace, METADATA).reason
     builds.write_report(workspace)

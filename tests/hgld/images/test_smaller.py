@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hgld.engine.stage import StageWriter
 from tests.hgld.images.runs import RECORDS, Train
 from tests.worlds.gldv2.files import add_tar, member_name, tar_bytes
+from tests.worlds.stopped import stopped_at
 
 
 def jpeg(width: int, height: int, orientation: int = 1, mode: str = "RGB") -> bytes:
@@ -69,22 +71,15 @@ def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are
 
 @pytest.mark.fault(173, "killed while pictures become smaller")
 def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
-    train: Train, monkeypatch: pytest.MonkeyPatch
+    train: Train,
 ) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    def stop(**settings: object) -> None:
-        """Runs until the pictures are on the disk, and their records are not."""
-        with monkeypatch.context() as patched:
-            patched.setattr("hgld.engine.stage.StageWriter.write", die)
-            with pytest.raises(KeyboardInterrupt):
-                train.run(**settings)
-
     full = train.run().manifest
-    stop(longest_side=128)
+    # The pictures are on the disk, and their records are not.
+    with stopped_at(StageWriter, "write"):
+        train.run(longest_side=128)
     assert opened(train, 1).size == (128, 96)
     assert train.run(longest_side=128).manifest.outputs == train.clean(longest_side=128)
-    stop()
+    with stopped_at(StageWriter, "write"):
+        train.run()
     assert train.run().manifest.outputs == full.outputs
     assert contents(train) == PICTURES

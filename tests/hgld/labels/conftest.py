@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.fills.lexicon import Lexicon, read_lexicon
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from tests.worlds.builders import TrigramEncoder
@@ -32,13 +30,6 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shipped_tables() -> TaxonomyTables:
     return load_taxonomy_tables()
-
-
-@pytest.fixture(scope="session")
-def shipped_names() -> pa.Table:
-    """The 78 names of the shipped taxonomy; with all its words they take half a second to read."""
-    words = taxonomy_words(None)
-    return words.filter(pa.compute.equal(words["kind"], "name"))
 
 
 @pytest.fixture(scope="session")

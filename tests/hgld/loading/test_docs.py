@@ -12,10 +12,11 @@ import pytest
 
 import hgld
 from hgld.loading.labelled import LabelledSet
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
+PAGE = ROOT / "docs/use.md"
 TORCH = "".join(
     rf"torch.Size\(\[{n}, 3, 224, 224\]\) torch.Size\(\[{n}, 3\]\)\n" for n in (8, 8, 1)
 )
@@ -32,9 +33,8 @@ ELSEWHERE = "Hugging Face datasets"  # its block is run in tests/servers/hgld/lo
 
 def block(title: str, language: str = "python") -> str:
     """Returns the only block of a section in a language."""
-    section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", section, re.S | re.M)
-    return str(found)
+    (found,) = fenced(PAGE, language, f"{title}\n")
+    return found
 
 
 def run(title: str, **replaced: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_every_block_of_the_page_is_run() -> None:
     assert len(re.findall(r"^```python", PAGE.read_text("utf-8"), re.M)) == len(titles) - 1
 
 
-@pytest.mark.usefixtures("data", "same_sigchld")
+@pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("title", PRINTS)
 def test_a_block_prints_what_its_section_is_about(
     title: str, capsys: pytest.CaptureFixture[str]
@@ -101,8 +101,7 @@ def test_a_table_of_ones_own_gives_labels() -> None:
 
 def test_a_small_part_is_chosen_and_loaded(data: LabelledSet) -> None:
     for line in block("A small part", "bash").splitlines():
-        done = run_typed(shlex.split(line)[1:])
-        assert done.returncode == 0, done.stderr
+        said(*shlex.split(line)[1:])
     names = run("A small part")
     assert len(names["few"]) == len(names["pictures"]) == 14
     assert set(names["few"].image_ids()) < set(data.train.image_ids())

@@ -12,16 +12,17 @@ import pytest
 
 import hgld
 from hgld.errors import DamagedError, HgldError, InputError
-from tests.worlds.gldv2.folder_server import FolderServer
+from tests.worlds.gldv2.folder_server import serve
 
 
 def test_a_build_its_annotations_and_its_address_are_the_same(
-    built: Path, served: FolderServer, monkeypatch: pytest.MonkeyPatch
+    built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = hgld.load(built).train.image_ids()
     monkeypatch.chdir(built / "annotations/data")
-    for source in (str(built), built / "annotations", "..", f"{served.url}/annotations/"):
-        assert hgld.load(source).train.image_ids() == ids, source
+    with serve(built) as served:
+        for source in (str(built), built / "annotations", "..", f"{served.url}/annotations/"):
+            assert hgld.load(source).train.image_ids() == ids, source
 
 
 def test_all_but_pictures_for_torch_needs_no_torch(built: Path) -> None:

@@ -24,7 +24,6 @@ def mean_colour(picture: Image.Image) -> torch.Tensor:
     return torch.from_numpy(pixels.reshape(-1, 3).mean(axis=0))
 
 
-@pytest.mark.usefixtures("same_sigchld")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_gives_pictures_and_labels_in_the_order_of_the_rows(
     built: Path, workers: int

@@ -1,6 +1,6 @@
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,14 +35,6 @@ def seen_in_a_loss(embeddings: Tensor, labels: Tensor) -> Seen:
     with seen:
         torch.autograd.grad(sup_hap_loss(leaf, labels), leaf)
     return seen
-
-
-@pytest.fixture
-def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads that torch uses, for one test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def test_threads_share_the_rows_out_and_change_no_bit(set_threads: Callable[[int], None]) -> None:

@@ -20,6 +20,7 @@ from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
 from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.stopped import Stopped
 
 
 def run(workspace: Workspace, base: Path | str, **settings: bool) -> StageReport:
@@ -148,10 +149,6 @@ def test_a_wrong_file_is_refused_and_loses_nothing(
     assert workspace.read(IMAGES).equals(before)
 
 
-class KilledError(BaseException):
-    """As if the process had been killed there."""
-
-
 def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path], bool]) -> None:
     """Runs the stage until a file takes its place; says whether that is the last thing it does."""
     replace = Path.replace
@@ -159,12 +156,12 @@ def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path],
     def dying(path: Path, target: Path) -> Path:
         replace(path, target)
         if is_last(target):
-            raise KilledError
+            raise Stopped
         return target
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "replace", dying)
-        with pytest.raises(KilledError):
+        with pytest.raises(Stopped):
             run(workspace, base)
 
 

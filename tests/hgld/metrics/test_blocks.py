@@ -1,7 +1,7 @@
 """Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -17,14 +17,6 @@ from hgld.metrics import EvaluationSettings, evaluate, evaluation, ranking, simi
 from hgld.metrics.ranking import RankedIndex, in_threads
 from hgld.metrics.streamed import Lists
 from tests.worlds.plain.metric_cases import SETTINGS, Case, assert_same, cases, random_case
-
-
-@pytest.fixture
-def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads that torch uses, for one test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 @given(cases(), st.integers(1, 9), st.integers(1, 9))

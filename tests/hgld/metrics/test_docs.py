@@ -1,7 +1,5 @@
 """What docs/metrics.md shows."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +7,8 @@ from torch import Tensor
 
 from hgld import metrics
 from hgld.metrics.streamed import Lists
+from tests.worlds.commands.readme import ROOT, fenced
 from tests.worlds.plain.metric_cases import random_case
-
-_PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
 
 def test_the_examples_of_the_page_run() -> None:
@@ -20,9 +17,7 @@ def test_the_examples_of_the_page_run() -> None:
     names |= {"query_embeddings": query, "query_labels": query_labels, "query_ids": range(7)}
     names |= {"index_embeddings": index, "index_labels": index_labels, "index_ids": range(7, 47)}
     names["order"] = (query @ index.T).argsort(dim=1, descending=True, stable=True)
-    examples = re.findall(
-        r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
-    )
+    examples = fenced(ROOT / "docs/metrics.md", "python")
     assert len(examples) == 3
     for example in examples:
         exec(example, names)  # noqa: S102 - what a reader would type

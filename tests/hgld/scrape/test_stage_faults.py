@@ -5,7 +5,6 @@ An odd answer is sent with status 200, whole, and as JSON that Python reads.
 """
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -219,13 +218,6 @@ def test_a_batch_of_missing_pages_is_asked_once_more(small: Small, server: Serve
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
-@pytest.mark.parametrize(
-    "kill",
-    [
-        *(kills.kill_scrapes, kills.kill_parents),
-        *(partial(kills.kill_refreshes, resumes=resumes) for resumes in (True, False)),
-    ],
-    ids=["scrape", "parents", "refresh", "refresh by a scrape"],
-)
+@pytest.mark.parametrize("kill", kills.KILLS.values(), ids=kills.KILLS)
 def test_a_killed_run_repeats_at_most_one_request(tmp_path: Path, kill: kills.Kill) -> None:
     kill(tmp_path, kills.first_middle_last)

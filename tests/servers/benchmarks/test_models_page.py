@@ -1,6 +1,5 @@
 """docs/models.md word for word: its command exports a real model, and its examples run it."""
 
-import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import write_build, write_run
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.readme import ROOT, commands_on, fenced
+from tests.worlds.commands.typed import said
 
-PAGE = Path(__file__).parents[3] / "docs/models.md"
+PAGE = ROOT / "docs/models.md"
 ONNX, README = "runs/happier/model.onnx", "runs/happier/README.md"
 
 
@@ -27,10 +27,8 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     build = Workspace(tmp_path / "build")
     write_build(build)
     write_run(build)
-    page = PAGE.read_text("utf-8")
-    command, *_ = re.findall(r"^```bash\n(.*?)\n```", page, re.S | re.M)
-    done = run_typed(shlex.split(command)[1:], tmp_path)
-    assert done.returncode == 0, done.stderr
+    command, *_ = commands_on(PAGE)
+    said(*shlex.split(command)[1:], folder=tmp_path)
     session = onnxruntime.InferenceSession(str(build.path(ONNX)))
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     found = torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
@@ -43,7 +41,7 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (60, 40), "red").save("my picture.jpg")
     examples = []
-    for code in re.findall(r"^```python\n(.*?)^```", page, re.S | re.M):
+    for code in fenced(PAGE, "python"):
         names: dict[str, Any] = {}
         exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
         examples.append(names)

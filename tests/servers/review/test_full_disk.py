@@ -10,10 +10,8 @@ from hgld.review.log.decisions import OpenLog, read_log
 from hgld.review.log.events import Event
 from tests.hgld.review.log.acts import assigned, edited, said
 from tests.hgld.review.log.test_opened import ONE, THREE, TWO, wholly
-from tests.worlds.disk import Disk, disk
+from tests.worlds.disk import Disk
 from tests.worlds.review.sheets import log_of
-
-__all__ = ["disk"]  # a fixture
 
 
 @pytest.mark.fault(133, "disk full or failing while an event is appended")

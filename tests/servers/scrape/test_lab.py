@@ -30,12 +30,6 @@ def _scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # 
     return workspace
 
 
-@pytest.fixture(scope="session")
-def traps(key: Key) -> Key:
-    urls = {trap.url for trap in TRAPS}
-    return {url: row for url, row in key.items() if url in urls}
-
-
 def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
     scraped: Workspace, key: Key
 ) -> None:
@@ -82,8 +76,9 @@ def test_categories_that_are_gone_are_followed_through_the_log(lab: Lab, tmp_pat
 
 
 def test_the_size_of_the_batches_and_a_lag_change_no_row(
-    lab: Lab, traps: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    traps = {trap.url: key[trap.url] for trap in TRAPS}
     with lagging(lab, monkeypatch) as waits:
         again = _scrape(lab, tmp_path, traps, titles_per_request=3, items_per_request=2)
     # As long as MediaWiki says; its error answers are not in the archive.

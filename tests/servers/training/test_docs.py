@@ -2,16 +2,13 @@
 
 import dataclasses
 import json
-import re
 import shlex
-from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.training.model.saved import load_model
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.commands.typed import said
 from tests.worlds.training_runs import TINY
-
-PAGE = Path(__file__).parents[3] / "docs/training.md"
 
 
 def test_the_commands_of_the_page_train(tiny_build: Workspace) -> None:
@@ -21,11 +18,10 @@ def test_the_commands_of_the_page_train(tiny_build: Workspace) -> None:
     kept = {key: value for key, value in stated.items() if isinstance(value, int | float | str)}
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in kept.items()]
     tiny_build.path("hgld.toml").write_text("[train]\n" + "".join(lines))
-    (commands, *_) = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(), re.S | re.M)
+    commands, *_ = fenced(ROOT / "docs/training.md", "bash")
     for command in commands.splitlines():
         words = shlex.split(command)[1:]
         words += ["--image-size", "32"] if "--recipe" in words else []
-        done = run_typed(words, tiny_build.root.parent)
-        assert done.returncode == 0, (command, done.stderr)
+        said(*words, folder=tiny_build.root.parent)
     assert load_model(tiny_build.path("runs/larger")).image_size == 64
     assert tiny_build.path("runs/mini/run.html").exists()

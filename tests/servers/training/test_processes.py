@@ -16,14 +16,21 @@ import torch
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.labels import query_and_index_images, training_images
-from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from tests.worlds.disk import Disk
-from tests.worlds.training_runs import CHECKPOINT, MODEL, TINY, Undisturbed, killed_in_step, log_of
+from tests.worlds.training_runs import (
+    CHECKPOINT,
+    MODEL,
+    TINY,
+    Undisturbed,
+    batches_of,
+    killed_in_step,
+    log_of,
+)
 
 
 def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
@@ -46,11 +53,8 @@ def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
     tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
     images = training_images(tiny_build)
-    sampler = LandmarkSampler(
-        images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
-    )
     # A picture that the second process reads in its last step, and nobody before.
-    batches = torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
+    batches = batches_of(images)
     (number, *_) = {*batches[-1, 4:].tolist()} - {*batches[:-1].flatten().tolist()}
     path = images.path(number)
     content = path.read_bytes()

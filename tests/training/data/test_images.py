@@ -129,17 +129,13 @@ def test_a_picture_that_was_altered_or_goes_is_never_trained_on(
         list(load_batches(EvalImages(images.files(), 32), batch_size=4, workers=workers))
 
 
-def closed_image() -> Image.Image:
-    image = Image.new("RGB", (4, 4))
-    image.close()
-    return image
-
-
 def test_an_open_picture_without_pixels_to_read_is_named_by_its_place_or_its_file(
     tmp_path: Path, images: LabelledImages
 ) -> None:
     (tmp_path / "half.png").write_bytes(images.path(0).read_bytes()[:600])
-    for image in (closed_image(), Image.new("RGB", (0, 3)), Image.new("F", (4, 4))):
+    closed = Image.new("RGB", (4, 4))
+    closed.close()
+    for image in (closed, Image.new("RGB", (0, 3)), Image.new("F", (4, 4))):
         with pytest.raises(InputError, match=r"images\[1\]"):
             EvalImages([Image.new("RGB", (40, 40)), image], 32)[1]
     with Image.open(tmp_path / "half.png") as half, pytest.raises(InputError, match=r"half\.png"):

@@ -31,7 +31,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
 from tests.worlds.builders import picture_row, table_of, write_stage
-from tests.worlds.training_runs import Stopped
+from tests.worlds.stopped import stopped_at
 
 
 class Making:
@@ -167,22 +167,13 @@ def test_another_number_of_shards_embeds_nothing(
 
 
 def test_a_killed_run_resumes_after_the_shards_that_it_made_and_the_old_index_stays_until_then(
-    source: PictureSource, made: Making, monkeypatch: pytest.MonkeyPatch
+    source: PictureSource, made: Making
 ) -> None:
     made(source)
     before = made.index
     write_tiny_run(made.run, seed=2)
-    embed = PictureEmbedder.__call__
-
-    def killed(self: PictureEmbedder, rows: pa.Table, advance: Advance) -> pa.Table:
-        if made.seen:
-            raise Stopped
-        return embed(self, rows, advance)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PictureEmbedder, "__call__", killed)
-        with pytest.raises(Stopped):
-            made(source)
+    with stopped_at(PictureEmbedder, "__call__", 2):
+        made(source)
     done = len(made.seen)
     assert 0 < done < 10
     assert made.index == before

@@ -24,17 +24,14 @@ from hgld.training.run.loop import run_train
 from hgld.training.run.validation import measure_embeddings
 from hgld.training.run.watch import split_images
 from tests.training.model.test_saved import flipped
-from tests.ways import files_entered
 from tests.worlds.training_runs import (
     CHECKPOINT,
     MODEL,
     STEPS,
     TINY,
-    Stopped,
     Undisturbed,
     in_step,
     log_of,
-    raising,
     stop_in_step,
     trained_once,
 )
@@ -118,25 +115,6 @@ def test_a_checkpoint_comes_when_its_time_has_come(
     )
     run_train(tiny_build, dataclasses.replace(TINY, checkpoint_every_s=0.5))
     assert saved == [4, STEPS]
-
-
-def test_one_picture_passes_few_files_on_its_way_into_a_batch(tiny_build: Workspace) -> None:
-    run_train(tiny_build, TINY)  # imports what is heavy: followed, that would take long
-    reached: list[int] = []
-
-    def train() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            stop = raising(Stopped())
-            patch.setattr("hgld.training.run.loop.take_step", lambda *_, **__: stop())
-            patch.setattr("hgld.training.run.watch.RunWatch.show", lambda *_, **__: None)
-            with pytest.raises(Stopped):
-                run_train(tiny_build, dataclasses.replace(TINY, name="again"))
-        reached.append(1)
-
-    entered = files_entered(train)
-    assert reached
-    assert "hgld/pictures.py" in entered
-    assert len(entered) <= 32
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

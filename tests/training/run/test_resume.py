@@ -15,21 +15,20 @@ from hgld import losses
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.data.labels import training_images
-from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.saved import load_model
 from hgld.training.run import checkpoint
 from hgld.training.run.checkpoint import RunFiles, save_sealed
 from hgld.training.run.loop import run_train
 from tests.training.conftest import Payload
 from tests.training.model.test_saved import flipped
+from tests.worlds.stopped import Stopped, raising
 from tests.worlds.training_runs import (
     CHECKPOINT,
     TINY,
-    Stopped,
     Undisturbed,
+    batches_of,
     in_step,
     log_of,
-    raising,
     stop_in_step,
 )
 
@@ -116,10 +115,7 @@ def test_an_unreadable_image_stops_the_run_and_once_mended_it_goes_on(
     tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
     images = training_images(tiny_build)
-    sampler = LandmarkSampler(
-        images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
-    )
-    order = torch.cat([sampler.epoch(epoch) for epoch in range(TINY.epochs)])
+    order = batches_of(images)
     # One that comes up, and not in the first steps.
     late = {*order[3:].flatten().tolist()} - {*order[:3].flatten().tolist()}
     path = images.path(min(late))

@@ -4,9 +4,7 @@ What each request meets is a `Fault` of `tests.worlds.wikimedia.faults` or of th
 """
 
 import socket
-import socketserver
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,22 +117,10 @@ def cutting(port: int, after_bytes: int) -> Iterator[int]:
     """
     cuts = [after_bytes]
 
-    class Relay(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection(("127.0.0.1", port)) as server:
-                while (line := self.rfile.readline()) != b"\r\n":
-                    server.sendall(line)
-                server.sendall(line)
-                left = cuts.pop() if cuts else -1
-                answer = server.makefile("rb")
-                with answer:
-                    self.wfile.write(answer.read(left))
+    def relay(request: BaseHTTPRequestHandler) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server, server.makefile("rb") as sent:
+            server.sendall(f"{request.requestline}\r\n{request.headers}".encode())
+            request.wfile.write(sent.read(cuts.pop() if cuts else -1))
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
-        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield relay.server_address[1]
-        finally:
-            relay.shutdown()
-            thread.join()
+    with listening(relay) as server:
+        yield server.server_port

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def kill_refreshes(folder: Path, points: Points, *, resumes: bool) -> None:
     _kill(
         folder, points_before_the_end, before=Small.scrape, run=refresh, again=again, world=edited
     )
+
+
+KILLS: dict[str, Kill] = {
+    "scrape": kill_scrapes,
+    "parents": kill_parents,
+    "refresh": partial(kill_refreshes, resumes=True),
+    "refresh by a scrape": partial(kill_refreshes, resumes=False),
+}
 
 
 def _kill(

@@ -72,6 +72,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait for a server, none of which is waited."""
+    seconds: list[float] = []
+    monkeypatch.setattr("hgld.http.patience.sleep", seconds.append)
+    return seconds
+
+
 def write_categories(path: Path, *names: str) -> Path:
     """Writes a list of landmarks, numbered from 0, with these categories."""
     rows = [f"{n},http://x/wiki/Category:{name}\n" for n, name in enumerate(names)]

@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.worlds.gldv2.faulty_server import send
+from tests.worlds.wikimedia.faults import listening
 
 NAME = "ann/labels"
 
@@ -43,66 +45,41 @@ class Hub:
                     del files[path]
         self.commits[f"{len(self.commits) + 1:040}"] = files
 
-
-class _Server(ThreadingHTTPServer):
-    hub: Hub
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_POST(self) -> None:
-        hub = self.server.hub
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        url = f"{hub.url}/datasets/{NAME}"
-        told: dict[str, object] = {"url": url, "name": NAME, "errors": [], "warnings": []}
-        if "/preupload/" in self.path:
-            names = [one["path"] for one in json.loads(body)["files"]]
-            regular = {"uploadMode": "regular", "shouldIgnore": False}
-            told = {"files": [{"path": name, **regular} for name in names]}
-        elif "/commit/" in self.path:
-            if hub.refuses:
-                self.send(404, b"{}", {})
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answers as the hub does."""
+        if request.command == "POST":
+            body = request.rfile.read(int(request.headers["Content-Length"] or 0))
+            if self.refuses and "/commit/" in request.path:
+                send(b"{}", status=404)(request)
                 return
-            hub.commit(body)
-            told = {"commitUrl": f"{url}/commit/{hub.sha}", "commitOid": hub.sha, "success": True}
-        self.send(200, json.dumps(told).encode(), {})
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        hub = self.server.hub
-        match = re.fullmatch(rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", self.path)
-        content = hub.at(match[1]).get(match[2]) if match else None
-        if match is None or content is None:
-            code = "EntryNotFound" if hub.commits else "RepoNotFound"
-            self.send(404, b"{}", {"X-Error-Code": code})
+            send(json.dumps(self.posted(request.path, body)).encode())(request)
+            return
+        match = re.fullmatch(rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", request.path)
+        content = self.at(match[1]).get(match[2]) if match else None
+        if content is None:
+            code = "EntryNotFound" if self.commits else "RepoNotFound"
+            send(b"{}", {"X_Error_Code": code}, status=404)(request)
             return
         tag = hashlib.sha256(content).hexdigest()
-        self.send(200, content, {"ETag": f'"{tag}"', "X-Repo-Commit": hub.sha})
+        send(content, {"ETag": f'"{tag}"', "X_Repo_Commit": self.sha})(request)
 
-    def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+    def posted(self, path: str, body: bytes) -> dict[str, object]:
+        """Returns what is said of a commit, or of what comes before one."""
+        url = f"{self.url}/datasets/{NAME}"
+        if "/preupload/" in path:
+            names = [one["path"] for one in json.loads(body)["files"]]
+            regular = {"uploadMode": "regular", "shouldIgnore": False}
+            return {"files": [{"path": name, **regular} for name in names]}
+        if "/commit/" in path:
+            self.commit(body)
+            return {"commitUrl": f"{url}/commit/{self.sha}", "commitOid": self.sha, "success": True}
+        return {"url": url, "name": NAME, "errors": [], "warnings": []}
 
 
 @contextmanager
 def serve_hub() -> Iterator[Hub]:
     """Serves an empty hub on a free loopback port."""
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.hub = Hub(url=f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.hub
-        finally:
-            server.shutdown()
-            thread.join()
+    hub = Hub()
+    with listening(hub.answer) as server:
+        hub.url = f"http://127.0.0.1:{server.server_port}"
+        yield hub

@@ -6,14 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.hgld.annotations.release.worlds import decide, kept, releases
-from tests.worlds.commands.typed import run_typed
-
-
-def well(*words: str | Path) -> str:
-    """Types a command that must go well; returns what it said."""
-    done = run_typed(words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.worlds.commands.typed import run_typed, said
 
 
 def versions(folder: Path) -> list[str]:
@@ -25,29 +18,32 @@ def test_a_build_is_published_pulled_and_published_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     root = ("--root", reviewed.root)
-    well("annotate", *root, "--title", "Ours")
+    said("annotate", *root, "--title", "Ours")
     first = kept(reviewed.path("annotations"), "release-1.0.0")
-    well("annotate", *root, "--title", "Theirs", "--previous", first)
+    said("annotate", *root, "--title", "Theirs", "--previous", first)
     assert versions(reviewed.path("annotations")) == ["1.0.1", "1.0.0"]
-    well("verify", "--root", first)
+    said("verify", "--root", first)
 
     publish, public = ("publish", *root, "--to", "public"), Path("public")
-    well(*publish)
+    said(*publish)
     assert versions(public) == ["1.0.0"]
-    assert " 0 files sent" in well(*publish).splitlines()[-1]
+    assert " 0 files sent" in said(*publish).splitlines()[-1]
     assert versions(public) == ["1.0.0"]
 
     decide(reviewed)
-    well(*publish)
+    said(*publish)
     assert versions(public) == ["2.0.0", "1.0.0"]
-    well("pull", public, "--out", "labels")
+    said("pull", public, "--out", "labels")
     assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
-    well("verify", "--root", "labels")
+    assert said("verify", "--root", "labels").endswith(" files are intact\n")
+    Path("labels/landmarks.parquet").write_bytes(b"other")
+    done = run_typed(("verify", "--root", "labels"))
+    named = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (done.returncode, named) == (1, ["labels/landmarks.parquet"])
 
     # A title is a release of its own.
     reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')
-    well(*publish)
+    said(*publish)
     assert versions(public) == ["2.0.1", "2.0.0", "1.0.0"]
-    refused = run_typed(("publish", *root, "--to", "https://example.org/labels"))
-    assert refused.returncode == 1
-    assert len(refused.stderr.splitlines()) == 1
+    refused = said("publish", *root, "--to", "https://example.org/labels", status=1)
+    assert len(refused.splitlines()) == 1

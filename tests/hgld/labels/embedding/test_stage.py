@@ -1,5 +1,4 @@
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
@@ -25,6 +23,7 @@ from hgld.labels.embedding.stage import EmbedConfig, run_embed, unique_classes
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
+from tests.worlds.stopped import stopped_at
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
 PART = 3
@@ -106,17 +105,9 @@ def test_a_prompt_that_no_run_could_use_is_named() -> None:
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     build: Build, encoder: TrigramEncoder
 ) -> None:
-    whole, cached = encoder.encode, build.workspace.path(CACHE_FOLDER)
-
-    def encode(texts: Sequence[str], _: object = None) -> NDArray[np.float32]:
-        if len([*cached.glob("*.parquet")]) == 2:  # parts are kept
-            raise KeyboardInterrupt
-        return whole(texts)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, "encode", encode)
-        with pytest.raises(KeyboardInterrupt):
-            build.embed()
+    with stopped_at(encoder, "encode", 3):
+        build.embed()
+    assert len([*build.workspace.path(CACHE_FOLDER).glob("*.parquet")]) == 2  # parts are kept
     resumed = build.embed().manifest
     assert len(build.encoded) == len(TEXTS) - 2 * PART
     shutil.rmtree(build.workspace.root)

@@ -61,6 +61,7 @@ class Panes:
         self._revision = self._membership = -1
         self._counted: Counted
         self._centres: tuple[int, NDArray[np.float32]] = (-1, np.zeros((0, 1), np.float32))
+        self._around: tuple[tuple[int, int], list[int], list[int]] = ((-1, -1), [], [])
 
     def count(self) -> Counted:
         """Returns the state in numbers."""
@@ -196,24 +197,15 @@ class Panes:
 
     def _near(self, number: int) -> tuple[Near, ...]:
         board, counted = self._board, self._counted
-        if self._centres[0] != board.membership:
-            shape = (len(board.group_ids), board.classes.vectors.shape[1])
-            sums = np.zeros(shape, np.float32)
-            np.add.at(sums, board.group, board.classes.vectors)
-            self._centres = (board.membership, unit_rows(sums))
-        centre = self._centres[1][number]
-        order = np.argsort(-(self._centres[1] @ centre), kind="stable").tolist()
-        groups = [each for each in order if each != number and each in counted.called]
-        # As quick as BLAS, whose threads wait for one another where others work: 20 ms, not 1.
-        cosines = np.einsum("ij,j->i", board.classes.vectors, centre)
-        cosines[board.group == number] = -1
-        classes = np.argsort(-cosines, kind="stable")[:_NEAR_CLASSES]
-        words = board.names.words
-        tops = counted.groups.top
+        key = (board.membership, number)
+        if self._around[0] != key:
+            self._around = (key, *self._nearest(number))
+        words, tops = board.names.words, counted.groups.top
+        groups = [each for each in self._around[1] if each in counted.called][:_NEAR_GROUPS]
         return (
             *(
                 Near(counted.called[each], board.group_ids[each], "", words(int(tops[each])))
-                for each in groups[:_NEAR_GROUPS]
+                for each in groups
             ),
             *(
                 Near(
@@ -223,7 +215,22 @@ class Panes:
                     ("proposed: " if board.decided[row] == OPEN else "")
                     + words(board.answer_of(row)),
                 )
-                for row in classes.tolist()
-                if cosines[row] > -1
+                for row in self._around[2]
             ),
         )
+
+    def _nearest(self, number: int) -> tuple[list[int], list[int]]:
+        """Returns the other groups, and some classes of these, nearest to a group first."""
+        board = self._board
+        if self._centres[0] != board.membership:
+            shape = (len(board.group_ids), board.classes.vectors.shape[1])
+            sums = np.zeros(shape, np.float32)
+            np.add.at(sums, board.group, board.classes.vectors)
+            self._centres = (board.membership, unit_rows(sums))
+        centre = self._centres[1][number]
+        order = np.argsort(-(self._centres[1] @ centre), kind="stable").tolist()
+        # As quick as BLAS, whose threads wait for one another where others work: 20 ms, not 1.
+        cosines = np.einsum("ij,j->i", board.classes.vectors, centre)
+        cosines[board.group == number] = -1
+        classes = np.argsort(-cosines, kind="stable")[:_NEAR_CLASSES]
+        return [each for each in order if each != number], classes[cosines[classes] > -1].tolist()

@@ -43,8 +43,9 @@ class PictureIndex:
 
     def of(self, landmarks: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Returns those of some landmarks that have a picture, each with its place."""
-        places = self.of_landmark[landmarks] if self.image_ids else np.full(len(landmarks), -1)
-        pairs = zip(landmarks.tolist(), places.tolist(), strict=True)
+        if not self.image_ids:
+            return []
+        pairs = zip(landmarks.tolist(), self.of_landmark[landmarks].tolist(), strict=True)
         return [pair for pair in pairs if pair[1] >= 0]
 
     def file_of(self, image_id: str) -> PictureFile | None:

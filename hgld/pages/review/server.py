@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,7 @@ def serve_review(
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
         with contextlib.closing(session), contextlib.ExitStack() as at_end:
-            at_end.callback(_keep_from_collector())
+            at_end.callback(_put_answers_first())
             app = make_app(session, settings)
             app.state.rendering.compile()
             # What is worked out once, who opens the page first would wait for: 0.1 s.
@@ -88,19 +89,22 @@ def serve_review(
             say(_farewell(session, before))
 
 
-def _keep_from_collector() -> Callable[[], None]:
-    """Has Python's collector look no more through what is there as long as it is served.
+def _put_answers_first() -> Callable[[], None]:
+    """Lets answers wait for nothing as long as the page is served; returns what ends that.
 
-    Of 10,000 labels with their proposals that takes 40 ms, after every few actions, and finds
-    nothing. Returns what ends that.
+    Python's collector looks no more through what is there: of 10,000 labels with their proposals
+    that takes 40 ms, after every few actions, and finds nothing. And an answer gets the interpreter
+    ten times as soon from the thread that scores proposals.
     """
-    before = gc.get_threshold()
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.set_threshold(_YOUNG, *before[1:])
     gc.freeze()
+    sys.setswitchinterval(interval / 10)
 
     def end() -> None:
         gc.unfreeze()
         gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
 
     return end
 

@@ -189,6 +189,22 @@ def test_acting_on_rows_out_of_sight_says_how_many_are_seen_and_asks(
     assert not any(row.is_ticked for row in desk.members())
 
 
+def test_a_large_undo_is_asked_about_where_the_page_tells_something_else_since(
+    served: OpenReview, desk: Desk
+) -> None:
+    while sum(row.is_open for row in desk.members()) <= 12:  # more are seldom in sight
+        desk.press("]")
+    desk.press("X", "i")
+    if desk.layer == "ask":
+        desk.press("i")
+    done = standing_answers(served.root)
+    desk.press("h", "u", "s", "e", "Enter")
+    assert desk.layer == "ask"
+    assert standing_answers(served.root) == done
+    desk.press("Escape", "u", "u")
+    assert standing_answers(served.root) == {}
+
+
 def test_two_windows_of_one_person_ask_before_one_undoes_the_other(
     served: OpenReview, desk: Desk, seat: Seats
 ) -> None:

@@ -182,6 +182,7 @@ export function say(text) {
   const told = document.getElementById("said");
   told.className = "said";
   told.textContent = text;
+  desk().dataset.told = "0"; // what was done last stands there no more
 }
 
 // ---- Keys: held ones do nothing, and a field or dialog that is open has all of them.

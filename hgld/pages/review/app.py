@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError, MissingInputError
 from hgld.pages.review.feed import Feed
-from hgld.pages.review.files import files_router
+from hgld.pages.review.files import IMPORT_PATH, files_router
 from hgld.pages.review.fills.routes import fills_router
 from hgld.pages.review.rendering import (
     REVIEWER_COOKIE,
@@ -79,7 +79,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     _add_errors(app, rendering)
     mimetypes.add_type("text/javascript", ".js")
     app.mount(rendering.static, _Static(directory=settings.static), name="static")
-    app.add_middleware(Guarded, guard=settings.guard)
+    app.add_middleware(Guarded, guard=settings.guard, sheets=IMPORT_PATH)
     return app
 
 

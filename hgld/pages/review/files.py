@@ -29,6 +29,9 @@ from hgld.review.log.events import SIDES
 if TYPE_CHECKING:
     from hgld.pages.review.session import ReviewSession
 
+IMPORT_PATH = "/imported"
+"""To which sheets are sent."""
+
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -52,7 +55,7 @@ def files_router(session: "ReviewSession", rendering: Rendering) -> APIRouter:
     router.add_api_route("/files", files.view, methods=["GET"], response_model=None)
     path = "/export/review.{kind}"
     router.add_api_route(path, files.export, methods=["GET"], response_model=None)
-    router.add_api_route("/imported", files.imported, methods=["POST"], response_model=None)
+    router.add_api_route(IMPORT_PATH, files.imported, methods=["POST"], response_model=None)
     return router
 
 

@@ -4,7 +4,14 @@ import html
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from hgld.pages.serving.security import HEADERS, MOST_BYTES, Guard, header_map, is_access
+from hgld.pages.serving.security import (
+    HEADERS,
+    MOST_BYTES,
+    MOST_SHEET_BYTES,
+    Guard,
+    header_map,
+    is_access,
+)
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,9 +22,9 @@ _NO_STORE = (b"cache-control", b"no-store")
 class Guarded:
     """An ASGI application behind a guard."""
 
-    def __init__(self, app: "ASGIApp", guard: Guard) -> None:
-        """Takes what is guarded."""
-        self._app, self._guard = app, guard
+    def __init__(self, app: "ASGIApp", guard: Guard, sheets: str = "") -> None:
+        """Takes what is guarded, and the path to which sheets are sent, where one is."""
+        self._app, self._guard, self._sheets = app, guard, sheets
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answers a request, or refuses it."""
@@ -30,11 +37,12 @@ class Guarded:
         headers = header_map(scope["headers"])
         if await self._let_in(scope, headers, send):
             return
-        refused = self._guard.refusal(scope["method"], headers)
+        most = MOST_SHEET_BYTES if scope["path"] == self._sheets else MOST_BYTES
+        refused = self._guard.refusal(scope["method"], headers, most)
         if refused is not None:
             await _answer(send, *refused)
             return
-        await self._app(scope, _Bounded(receive), _with_headers(send))
+        await self._app(scope, _Bounded(receive, most), _with_headers(send))
 
     async def _let_in(self, scope: "Scope", headers: dict[str, str], send: "Send") -> bool:
         """Takes the secret from the address to a cookie, so that it stands nowhere any more."""
@@ -59,8 +67,8 @@ class Guarded:
 class _Bounded:
     """What a client sends, up to a bound: a body without a length may have any."""
 
-    def __init__(self, receive: "Receive") -> None:
-        self._receive, self._left = receive, MOST_BYTES
+    def __init__(self, receive: "Receive", most: int) -> None:
+        self._receive, self._left = receive, most
 
     async def __call__(self) -> "Message":
         message = await self._receive()

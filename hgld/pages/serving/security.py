@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import unquote, urlsplit
 
-MOST_BYTES = 8_000_000
-"""A longer body is refused: a sheet of 10,000 classes has 4 MB."""
+MOST_BYTES = 1_000_000
+"""A longer body is refused: all ticks of 40,000 classes are shorter."""
+MOST_SHEET_BYTES = 8_000_000
+"""Of a sheet that is imported: one of 10,000 classes has 3.6 MB."""
 TOKEN_HEADER = "x-review-token"  # noqa: S105 - a header's name
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -93,12 +95,15 @@ class Guard:
             return True
         return _is_same(unquote(cookies_of(headers).get(self.access_cookie, "")), self.access)
 
-    def refusal(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+    def refusal(
+        self, method: str, headers: Mapping[str, str], most_bytes: int = MOST_BYTES
+    ) -> tuple[int, str] | None:
         """Returns why a request is refused, as a status and what to do; None: it is not.
 
         Args:
             method: such as `POST`.
             headers: by their names in lower case.
+            most_bytes: how long a body may be.
         """
         if not self.knows_host(headers.get("host", "")):
             return 421, "this server is asked for by another name; open the address it printed"
@@ -108,9 +113,9 @@ class Guard:
             return None
         if method != "POST":
             return 405, "this page is read with GET and written with POST"
-        return self._write_refusal(headers)
+        return self._write_refusal(headers, most_bytes)
 
-    def _write_refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
+    def _write_refusal(self, headers: Mapping[str, str], most: int) -> tuple[int, str] | None:
         if self.read_only:
             return 403, "this page is shown read-only; nothing is written"
         if not self._is_own_page(headers):
@@ -118,8 +123,8 @@ class Guard:
         if not _is_same(headers.get(TOKEN_HEADER, ""), self.token):
             return 403, "the server was restarted since the page was opened; reload the page"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            return 413, f"what is sent must have at most {MOST_BYTES:,} bytes"
+        if not length.isdigit() or int(length) > most:
+            return 413, f"what is sent must have at most {most:,} bytes"
         kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
         if kind != _FORM:
             return 415, f"what is sent must be {_FORM}, got {kind[:80]}"

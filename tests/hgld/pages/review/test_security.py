@@ -7,7 +7,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.serving.security import MOST_BYTES, Guard
+from hgld.pages.serving.security import MOST_BYTES, MOST_SHEET_BYTES, Guard
 from hgld.pages.serving.templates import static_version
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.hgld.pages.review.conftest import Opener
@@ -132,6 +132,8 @@ def test_too_long_a_body_is_refused_before_it_is_all_there(served: Served) -> No
     answer = served.ask("POST", "/act", [chunk] * 3 * count, served.own)
     assert answer.status == 413
     assert answer.chunks_read <= count + 1
+    longer = served.own | {"Content-Length": str(MOST_SHEET_BYTES + 1)}
+    assert served.ask("POST", "/imported", b"data=", longer).status == 413
     assert served.session.events == []
 
 

@@ -54,7 +54,6 @@ def clashes(
                 theirs=now,
                 their_reviewer=teller(theirs, reviewer),
                 their_at=theirs.decided_at,
-                their_number=theirs.number,
                 mine=_mine(board, decision),
             )
         )

@@ -38,7 +38,6 @@ class NameTally:
     classes: NDArray[np.int64]
     landmarks: NDArray[np.int64]
     proposed: NDArray[np.int64]
-    proposed_landmarks: NDArray[np.int64]
 
 
 def tally_groups(board: Board) -> GroupTally:
@@ -71,16 +70,11 @@ def tally_names(board: Board) -> NameTally:
     answer, is_open, landmarks = board.answer, board.is_open, board.classes.landmarks
     total = len(board.names)
 
-    def count(of: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        weights = np.bincount(answer[of], landmarks[of], minlength=total)
-        return np.bincount(answer[of], minlength=total), weights.astype(np.int64)
-
-    (classes, decided), (proposed, open_landmarks) = count(~is_open), count(is_open)
+    decided = np.bincount(answer[~is_open], landmarks[~is_open], minlength=total)
     return NameTally(
-        classes=classes,
-        landmarks=decided,
-        proposed=proposed,
-        proposed_landmarks=open_landmarks,
+        classes=np.bincount(answer[~is_open], minlength=total),
+        landmarks=decided.astype(np.int64),
+        proposed=np.bincount(answer[is_open], minlength=total),
     )
 
 

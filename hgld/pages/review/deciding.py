@@ -15,6 +15,7 @@ from hgld.pages.review.views import Change, Conflict, Question
 from hgld.pages.review.wording import classes_and_landmarks, count_of
 from hgld.review.log.events import Event
 
+_NAMED = 2  # answers; of more, their number is told
 _DIGITS = 24  # of a fingerprint: no two that a person may meet are the same
 
 
@@ -160,7 +161,7 @@ _VERBS: Mapping[str, tuple[str, str, str]] = {
 
 def _answers(draft: Draft) -> str:
     names = Counter(_after(decision) for decision in draft.decisions.values()).most_common()
-    if len(names) <= 2:  # noqa: PLR2004 - both are named
+    if len(names) <= _NAMED:
         return " and ".join(name for name, _ in names)
     return f"{names[0][0]} and {count_of(len(names) - 1, 'other')}"
 

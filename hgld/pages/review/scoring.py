@@ -60,11 +60,6 @@ class Scorer:
         self._jobs.put(_Job(0, rulings))
         self._thread.start()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether proposals rest on fewer decisions than were made."""
-        return not self._is_idle.is_set()
-
     def decide(self, rulings: Rulings) -> None:
         """Takes up decisions; the proposals that rest on them have the next version."""
         if not self._thread.is_alive():

@@ -178,7 +178,7 @@ class Outcome:
 
     text: str
     """One sentence: `Accepted 12 classes (340 landmarks) of castles. u takes it back.`"""
-    kind: Literal["done", "nothing", "refused"] = "done"
+    kind: Literal["done", "nothing"] = "done"
     number: int = 0
     """Of the event."""
 
@@ -207,7 +207,6 @@ class ConflictRow:
     theirs: str
     their_reviewer: str
     their_at: str
-    their_number: int
     mine: str
     """What would be decided."""
 
@@ -283,6 +282,4 @@ class Desk:
     outcome: Outcome | None = None
     undo: Switchable = NOTHING
     redo: Switchable = NOTHING
-    unseen: int = 0
-    """Events by others since this reviewer was last here."""
     read_only: bool = False

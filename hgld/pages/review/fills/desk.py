@@ -247,7 +247,6 @@ class FillsDesk:
                         theirs=now,
                         their_reviewer=teller(theirs, reviewer),
                         their_at=theirs.decided_at,
-                        their_number=theirs.number,
                         mine=mine,
                     )
                 )

@@ -12,8 +12,8 @@ const BY_NAME = new Map(ACTIONS.map((one) => [one.name, one]));
 const TEXT = "input:not([type=checkbox]), textarea, select";
 const LARGE = 12; // classes of an edit that is taken back: more are seldom in sight
 
-export const $ = (selector, root = document) => root.querySelector(selector);
-export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const $ = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const desk = () => document.getElementById("desk");
 
 // ---- Rows: one is in focus, some are ticked, and these are what a key acts on.
@@ -37,7 +37,7 @@ function isInSight(element) {
 }
 const inSight = (elements) => elements.filter(isInSight).length;
 
-export function focusOn(qid, { scrolls = true } = {}) {
+function focusOn(qid, { scrolls = true } = {}) {
   const next = row(qid) ?? rows().find((one) => one.classList.contains("is-open")) ?? rows()[0];
   focused = next?.dataset.qid ?? "";
   for (const one of rows()) one.setAttribute("aria-selected", String(one === next));
@@ -86,7 +86,7 @@ function after(done) {
 
 // ---- Actions.
 
-export const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid || focused));
+const goTo = (changes, qid = "") => load(place(changes), { pushes: true }).then(() => focusOn(qid || focused));
 
 function run(action, given = {}) {
   if (action.writes && "readOnly" in document.body.dataset) return;
@@ -134,7 +134,6 @@ function goOn() {
   const groups = all("#groups [data-group]").filter((one) => one.dataset.group !== "*");
   const here = groups.findIndex((one) => one.ariaCurrent);
   const next = [...groups.slice(here + 1), ...groups.slice(0, Math.max(here, 0))].find((one) => one.dataset.state === "open");
-  if (rows().some((one) => one.classList.contains("is-open"))) say("Nothing sure is left here: decide each, or go on with ].");
   if (next) return goTo({ g: next.dataset.group });
   return say("Every group of this list is settled.");
 }
@@ -178,7 +177,7 @@ function toggle(element) {
   mark();
 }
 
-export function say(text) {
+function say(text) {
   const told = document.getElementById("said");
   told.className = "said";
   told.textContent = text;
@@ -196,7 +195,7 @@ document.addEventListener("keydown", (event) => {
   const action = BY_KEY.get(key);
   const button = $(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
   if (!action && !button) return;
-  if (action && !$("#rows, #groups") && (action.acts_on !== "page" || MOVES[action.name])) return; // a view of its own
+  if (!button && !action.address && !$("#groups")) return; // the other views have the keys of their buttons alone
   event.preventDefault();
   const moves = key === "j" || key === "k";
   if (event.repeat && !moves) return;
@@ -231,7 +230,7 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-more]")) return load(place({ rows: Number(desk().dataset.rows) + 400 }));
   if (target.closest("[data-clear]")) return goTo({ q: "", f: [], g: "" });
   const posts = target.closest("[data-post]");
-  if (posts) return send(posts.dataset.post, new URLSearchParams(JSON.parse(posts.dataset.fields ?? "{}")), { key: posts.dataset.key ?? "" });
+  if (posts) return send(posts.dataset.post, new URLSearchParams(JSON.parse(posts.dataset.fields ?? "{}")));
   const rename = target.closest("[data-rename]");
   if (rename) return pickName("Rename or merge", rename.dataset.rename, ({ label: to, ...side }) => send("/act", new URLSearchParams({ action: "rename", asks: "1", label: rename.dataset.rename, to, ...side })));
   const sort = target.closest("[data-sort]");

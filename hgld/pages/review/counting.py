@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from hgld.labels.proposing.proposals import SURE_WEIGHT, Proposal
 from hgld.pages.review.board import Board
 from hgld.pages.review.names import NO_NAME
+from hgld.pages.review.requests import FACETS
 from hgld.pages.review.wording import EVIDENCE_SOURCES, evidence_source
-
-FACETS = ("is", "sure", "evidence", "new", "comment", "doubt", "by")
-"""The kinds of facets, in the order in which the page has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

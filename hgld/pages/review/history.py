@@ -3,11 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.views import NOTHING, Switchable
-from hgld.pages.review.wording import count_of, event_words, subjects_of
+from hgld.pages.review.wording import event_words, subjects_of
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import Toggle, dependents, revert
+from hgld.review.log.undoing import Toggle
 
 _PAGE = 50
 _NAMED = 5  # classes of an event
@@ -78,24 +77,6 @@ _SWITCHED = {
     "revert": "Taken back alone: {}.",
     "restore": "Brought back: {}.",
 }
-
-
-def revert_question(events: Sequence[Event], number: int) -> tuple[Switchable, str]:
-    """Returns an edit that is to be taken back alone, or brought back, and what stays.
-
-    Raises:
-        RefusedError: no such edit.
-    """
-    try:
-        later = dependents(events, number)
-        toggle = revert(events, number)
-    except ValueError as error:
-        raise RefusedError(str(error)) from error
-    stays = ""
-    if later:
-        decisions = count_of(len(later), "later decision")
-        stays = f"{decisions} on the same classes or categories will stay."
-    return switchable(events, toggle), stays
 
 
 def _row(event: Event, active: Collection[int]) -> HistoryRow:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from hgld.pages.review.board import Board
-from hgld.pages.review.conflicts import teller
+from hgld.pages.review.deciding import teller
 from hgld.pages.review.fills.guesses import OTHERS, Guess, Guesses, read_guesses, read_pictures
 from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession

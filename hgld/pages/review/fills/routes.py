@@ -14,7 +14,8 @@ from hgld.pages.review.fills.desk import (
     RulingEffect,
     RulingRequest,
 )
-from hgld.pages.review.rendering import Form, Rendering, Who, asked_number
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import Form, Who, number_of
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict
 
@@ -71,7 +72,7 @@ class _Answers:
             effect=effect,
             place=_place_of(fields),
             categories=frozenset(value for name, value in form if name == "category"),
-            seen=asked_number(fields, "seen"),
+            seen=(number_of(fields, "seen") or 0),
             keeps_theirs=fields.get("keep") == "theirs",
         )
         done = self._desk.decide(reviewer, ruling)

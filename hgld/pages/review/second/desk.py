@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hgld.pages.review.board import Board
-from hgld.pages.review.names import KnownName
-from hgld.pages.review.naming import settle_name
+from hgld.pages.review.names import KnownName, settle_name
 from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.second.samples import (
     BlindSample,

@@ -6,8 +6,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hgld.pages.review.rendering import Form, Rendering, Who, asked_number
-from hgld.pages.review.requests import RefusedError
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import Form, RefusedError, Who, number_of
 from hgld.pages.review.second.desk import Reply, SecondDesk
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Outcome
@@ -53,7 +53,7 @@ class _Answers:
     def start(self, reviewer: Who, form: Form) -> Response:
         """Draws a sample."""
         asked = dict(form)
-        size = asked_number(asked, "size")
+        size = number_of(asked, "size") or 0
         return self._page(reviewer, {}, self._desk.start(reviewer, asked.get("of", ""), size))
 
     def answer(self, reviewer: Who, form: Form) -> Response:
@@ -63,7 +63,7 @@ class _Answers:
     def settle(self, reviewer: Who, form: Form) -> Response:
         """Settles a difference."""
         asked = dict(form)
-        number = asked_number(asked, "sample")
+        number = number_of(asked, "sample") or 0
         outcome = self._desk.settle(reviewer, number, _reply_of(asked))
         return self._page(reviewer, asked, outcome)
 
@@ -81,7 +81,7 @@ class _Answers:
         """The report of a sample if the form names one; otherwise the class that is asked."""
         told = {"reviewer": reviewer, "outcome": outcome}
         if "sample" in form:
-            view = self._desk.report(reviewer, asked_number(form, "sample"))
+            view = self._desk.report(reviewer, (number_of(form, "sample") or 0))
             return self._rendering.page("second/report.html", view=view, **told)
         return self._rendering.page("second/desk.html", view=self._desk.look(reviewer), **told)
 
@@ -95,4 +95,4 @@ def _reply_of(form: dict[str, str]) -> Reply:
     texts = {name: form.get(name, "") for name in ("qid", "kind", "label", "side")}
     if len(texts["label"]) > _LONGEST:
         raise RefusedError(f"a name must have at most {_LONGEST} characters; write a shorter one")
-    return Reply(**texts, is_sure=form.get("sure") == "1", seen=asked_number(form, "seen"))
+    return Reply(**texts, is_sure=form.get("sure") == "1", seen=(number_of(form, "seen") or 0))

@@ -20,7 +20,7 @@ def test_accept_is_one_event_with_what_the_page_showed_and_the_classes_by_q_id(
 ) -> None:
     qids = (WATERFALL, TALL, SCRIPT)
     outcome = done(session, "ann", "accept_row", *qids, g="c0", seen="0", scored="0")
-    assert "3 classes (15 landmarks)" in outcome.text
+    assert all(words in outcome.text for words in ("3 classes", "15 landmarks"))
     (event,) = read_log(session.workspace).events
     assert (event.event, event.reviewer, event.seen, event.number) == ("accept", "ann", 0, 1)
     assert event.decided_at.endswith("+00:00")
@@ -101,8 +101,6 @@ def test_the_history_tells_each_event_in_words_and_one_alone_is_taken_back(
         assert words in row.text
     assert rows[-1].why == "it has one"
     assert [row.number for row in session.history(before=4, reviewer="bob").rows] == [3, 2]
-    edit, stays = session.revert_question(1)
-    assert (edit.number, "1 later" in stays) == (1, True)
     session.revert("ann", 4)
     assert decided(session) == {LAKE: "span"}
     session.revert("ann", 2)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from hgld.pages.review.actions import ACTIONS, actions_json
 from hgld.pages.review.requests import RefusedError
+from hgld.pages.review.wording import event_words, subjects_of
 from hgld.pages.serving.security import Guard
 from hgld.pages.serving.templates import page_environment, static_version
 
@@ -47,6 +48,8 @@ class Rendering:
             actions=ACTIONS,
             actions_json=actions_json(),
             remembered=self._remembered,
+            event_words=event_words,
+            subjects_of=subjects_of,
         )
 
     def tell(self, **functions: Callable[[], bool]) -> None:

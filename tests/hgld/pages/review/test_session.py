@@ -3,6 +3,7 @@ import pytest
 from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Question
+from hgld.pages.review.wording import event_words
 from hgld.review.log.decisions import DECISIONS_FILE, read_log
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import asked, decided, done, look, state, view_of
@@ -93,14 +94,15 @@ def test_the_history_tells_each_event_in_words_and_one_alone_is_taken_back(
     done(session, "bob", "accept_row", WATERFALL, TALL)
     session.undo("bob")
     done(session, "ann", "ignore", LAKE)
-    rows = session.history().rows
-    assert [(row.number, row.reviewer, row.is_active) for row in rows] == [
-        *((4, "ann", True), (3, "bob", True), (2, "bob", False), (1, "ann", True))
+    page = session.history()
+    assert [(event.number, event.reviewer) for event in page.events] == [
+        *((4, "ann"), (3, "bob"), (2, "bob"), (1, "ann"))
     ]
-    for row, words in zip(rows, ("lake", "2", "2 classes", "span"), strict=True):
-        assert words in row.text
-    assert rows[-1].why == "it has one"
-    assert [row.number for row in session.history(before=4, reviewer="bob").rows] == [3, 2]
+    assert page.active == {1, 4}
+    for event, words in zip(page.events, ("lake", "2", "2 classes", "span"), strict=True):
+        assert words in event_words(event)
+    assert page.events[-1].why == "it has one"
+    assert [one.number for one in session.history(before=4, reviewer="bob").events] == [3, 2]
     session.revert("ann", 4)
     assert decided(session) == {LAKE: "span"}
     session.revert("ann", 2)

@@ -3,16 +3,28 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from hgld.errors import HgldError
-from hgld.pages.review.session import News, ReviewSession
+from hgld.pages.review.session import ReviewSession
+from hgld.pages.review.wording import event_words
 
-LOOK_EVERY_S = 0.5
-"""How often the log is looked at for what other processes have added."""
-TELL_AFTER_S = 0.15
-"""Who decides is answered first: to tell pages takes time of the same core."""
+LOOK_EVERY_S = 0.3
+"""How often the log is looked at; who decides is answered first."""
 _HEARTBEAT_S = 15.0
 _MOST_WAITING = 1_000  # events that a page may be behind; then it reads all anew
+
+
+class News(NamedTuple):
+    """What has happened, for everybody who has the page open."""
+
+    line: int
+    """The last of the log."""
+    text: str = ""
+    """In words, where somebody did something; or what is wrong."""
+    reviewer: str = ""
+    """Who did it; empty: proposals or pictures are others."""
+    is_problem: bool = False
 
 
 class Feed:
@@ -23,22 +35,27 @@ class Feed:
         self._session, self._heartbeat_s = session, heartbeat_s
         self._queues: set[asyncio.Queue[News | None]] = set()
         self._is_closed = False
-        self._problem = ""
+        self._told = (session.line, session.renewed)
 
     async def run(self) -> None:
         """Follows the log until it is cancelled."""
-        loop = asyncio.get_running_loop()
-
-        def heard(told: News) -> None:
-            loop.call_soon_threadsafe(loop.call_later, TELL_AFTER_S, self._spread, told)
-
-        leave = self._session.listen(heard)
-        try:
-            while True:
-                await asyncio.sleep(LOOK_EVERY_S)
-                await self._look()
-        finally:
-            leave()
+        problem = ""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await asyncio.to_thread(self._session.sync)
+            except HgldError as error:
+                if str(error) != problem:
+                    problem = str(error)
+                    self._spread(News(self._session.line, problem, is_problem=True))
+                continue
+            problem = ""
+            line, renewed = self._told
+            self._told = (self._session.line, self._session.renewed)
+            for event in self._session.events[line : self._told[0]]:
+                self._spread(News(event.number, event_words(event), event.reviewer))
+            if renewed != self._told[1]:
+                self._spread(News(self._told[0]))
 
     async def events(self, line: int) -> AsyncIterator[str]:
         """Yields what happens from a line of the log on, as lines of an event stream.
@@ -67,28 +84,13 @@ class Feed:
     def close(self) -> None:
         """Ends all streams."""
         self._is_closed = True
+        self._spread(None)
+
+    def _spread(self, told: News | None) -> None:
         for queue in self._queues:
-            _put(queue, None)
-
-    async def _look(self) -> None:
-        try:
-            await asyncio.to_thread(self._session.sync)
-        except HgldError as error:
-            if str(error) != self._problem:
-                self._problem = str(error)
-                self._spread(News(self._session.line, self._problem, is_problem=True))
-        else:
-            self._problem = ""
-
-    def _spread(self, told: News) -> None:
-        for queue in self._queues:
-            _put(queue, told)
-
-
-def _put(queue: "asyncio.Queue[News | None]", told: News | None) -> None:
-    if queue.full():
-        queue.get_nowait()
-    queue.put_nowait(told)
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(told)
 
 
 def _event(told: News) -> str:

@@ -1,8 +1,7 @@
 """Which landmarks have which classes: what is settled, examples, and names to search."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +20,7 @@ _SPLITS = ("train", "index", "list")
 _WIDTH = 2**48  # landmark ids are smaller
 
 
-class _Shared(NamedTuple):
-    """Landmarks by how many classes they have."""
-
-    alone: "NDArray[np.int64]"
-    """(n,) of each class how many landmarks have it and no other."""
-    classes: "NDArray[np.int64]"
-    """The classes of the other landmarks, those of the first first."""
-    starts: "NDArray[np.int64]"
-    """Where those of each begin."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LandmarkIndex:
     """The landmarks of a build that have a class, and the pairs of a landmark and a class."""
 
@@ -83,20 +71,9 @@ class LandmarkIndex:
         Args:
             is_decided: of each class.
         """
-        alone, classes, starts = self._shared
-        several = np.logical_and.reduceat(is_decided[classes], starts) if len(starts) else ()
-        return int(alone[is_decided].sum() + np.sum(several))
-
-    @cached_property
-    def _shared(self) -> _Shared:
-        """Most landmarks have one class, and are counted by it: of 200,000 in 0.02 ms, not 1.3."""
-        counts = np.diff(self.starts, append=len(self.classes))
-        is_alone = counts == 1
-        n = len(self.class_starts) - 1
-        alone = np.bincount(self.classes[self.starts[is_alone]], minlength=n)
-        several = counts[~is_alone]
-        starts = np.cumsum(several) - several
-        return _Shared(alone, self.classes[np.repeat(~is_alone, counts)], starts)
+        if not len(self):
+            return 0
+        return int(np.logical_and.reduceat(is_decided[self.classes], self.starts).sum())
 
 
 def read_landmark_index(workspace: Workspace, qids: list[str]) -> LandmarkIndex:

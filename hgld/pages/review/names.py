@@ -180,20 +180,13 @@ def checked_label(label: str) -> str:
     """Returns a name as it is kept: in NFC, with single spaces, without what cannot be seen.
 
     Raises:
-        RefusedError: no name, none with a letter, or one that turns the direction of text, or
-            that is no text.
+        RefusedError: no name, none with a letter, or one that turns the direction of text.
     """
     if turns_text(label):
         raise RefusedError(
             "a super-category must have no characters that turn the direction of text, which make "
             "it read as another; write it anew"
         )
-    try:
-        label.encode()
-    except UnicodeEncodeError as error:
-        raise RefusedError(
-            "a super-category must be text that UTF-8 can hold; write it anew"
-        ) from error
     name = clean_name(label)
     if not name and not label.strip():
         raise RefusedError("name a super-category, or choose ignore")

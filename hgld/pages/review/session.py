@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +45,6 @@ from hgld.pages.review.views import (
     Question,
     Thumbnail,
 )
-from hgld.pages.review.wording import event_words
 from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
 from hgld.review.log.decisions import OpenLog, log_lock
 from hgld.review.log.events import Event
@@ -57,18 +55,6 @@ logger = logging.getLogger(__name__)
 
 _SIGHTS = 6  # landmarks of one class that are named, and pictured
 _NOTHING_DONE = Outcome(text="Nothing to do: all of it is so already.", kind="nothing")
-
-
-class News(NamedTuple):
-    """What has happened, for everybody who has the page open."""
-
-    line: int
-    """The last of the log."""
-    text: str = ""
-    """In words, where somebody did something; or what is wrong."""
-    reviewer: str = ""
-    """Who did it; empty: proposals or pictures are others."""
-    is_problem: bool = False
 
 
 class ReviewSession:
@@ -98,7 +84,8 @@ class ReviewSession:
         self.taxonomy = config.taxonomy
         """The folder of the taxonomy; None: the one that ships."""
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[News], None]] = []
+        self.renewed = 0
+        """Raised when proposals, or pictures, are others."""
         classes, proposals = read_review_classes(workspace)
         tables = load_taxonomy_tables(config.taxonomy)
         sides = {
@@ -144,17 +131,6 @@ class ReviewSession:
         """Waits until pictures are read and proposals rest on all decisions; says whether."""
         self._reading.join(timeout_s)
         return self._scorer.wait(timeout_s)
-
-    def listen(self, listener: Callable[[News], None]) -> Callable[[], None]:
-        """Has a function called with all that happens; returns what ends that."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def leave() -> None:
-            with self._lock:
-                self._listeners.remove(listener)
-
-        return leave
 
     def sync(self) -> None:
         """Takes up what other processes have added to the log.
@@ -379,18 +355,16 @@ class ReviewSession:
         return appended
 
     def _take_up(self, new: Sequence[Event]) -> None:
-        """Takes up new events, has proposals scored again, and tells everybody."""
+        """Takes up new events, and has proposals scored again."""
         if not new:
             return
         self._scorer.decide(self._board.take_up(new))
         for event in new:
             self._courses.take(event)
-            self._tell(News(event.number, event_words(event), event.reviewer))
 
     def _take_proposals(self, version: int, proposals: list[Proposal]) -> None:
         with self._lock:
-            if self._board.put(version, proposals):
-                self._tell(News(self.line))
+            self.renewed += self._board.put(version, proposals)
 
     def _read_on(self) -> None:
         """Reads what the first page can do without: the names of landmarks, and pictures."""
@@ -404,11 +378,7 @@ class ReviewSession:
             with self._lock:
                 self._thumbnails.insert(0, Thumbnails(pictures.file_of, self.workspace.root))
                 self._panes.pictures = pictures
-                self._tell(News(self.line))
-
-    def _tell(self, news: News) -> None:
-        for listener in tuple(self._listeners):
-            listener(news)
+                self.renewed += 1
 
 
 def _now() -> str:

@@ -18,9 +18,8 @@ LAKE, SITE, TARN = "Q23397", "Q9259", "Q200005"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens is told without the pause that lets answers go first."""
+    """What happens is told without a pause."""
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.001)
-    monkeypatch.setattr(module, "TELL_AFTER_S", 0.0)
 
 
 async def opened(feed: Feed, line: int) -> AsyncIterator[str]:
@@ -48,7 +47,6 @@ def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_da
     async def act() -> None:
         feed = Feed(session)
         following = asyncio.create_task(feed.run())
-        await asyncio.sleep(0)  # it listens
         streams = [await opened(feed, 0), await opened(feed, 1)]
         assert (await told(streams[0]))["line"] == 1
         waiting = [asyncio.create_task(told(stream, 2)) for stream in streams]

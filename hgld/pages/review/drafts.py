@@ -4,6 +4,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from hgld.pages.review.board import Board, Shown
@@ -175,12 +176,9 @@ def _assign(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
     return _decided(board, rows, DraftDecision("assign", *name, note=request.why))
 
 
-def _ignore(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    return _decided(board, selected_rows(board, request), DraftDecision("ignore", note=request.why))
-
-
-def _clear(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    return _decided(board, selected_rows(board, request), DraftDecision("clear"))
+def _decide(board: Board, request: ActRequest, effect: Effect) -> dict[str, DraftDecision]:
+    said = DraftDecision(effect, note=request.why)
+    return _decided(board, selected_rows(board, request), said)
 
 
 def _decided(
@@ -268,23 +266,12 @@ def _ungroup(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
     return {qid: DraftDecision("group") for qid in qids if qid in board.standing.groups}
 
 
-def _doubt(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    return _marked(board, request, DraftDecision("doubt", note=request.why))
-
-
-def _trust(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    marked = _marked(board, request, DraftDecision("trust"))
-    return {qid: decision for qid, decision in marked.items() if qid in board.standing.doubts}
-
-
-def _comment(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    if not request.why:
+def _mark(board: Board, request: ActRequest, effect: Effect) -> dict[str, DraftDecision]:
+    if effect == "comment" and not request.why:
         raise RefusedError("a comment must have a text; write one, or leave it")
-    return _marked(board, request, DraftDecision("comment", note=request.why))
-
-
-def _marked(board: Board, request: ActRequest, decision: DraftDecision) -> dict[str, DraftDecision]:
-    return {board.classes.qids[row]: decision for row in selected_rows(board, request)}
+    qids = [board.classes.qids[row] for row in selected_rows(board, request)]
+    said = DraftDecision(effect, note=request.why)
+    return {qid: said for qid in qids if effect != "trust" or qid in board.standing.doubts}
 
 
 def _grouped(board: Board, rows: Iterable[int], group: str) -> dict[str, DraftDecision]:
@@ -309,14 +296,14 @@ _Maker = Callable[[Board, ActRequest], dict[str, DraftDecision]]
 _MAKERS: Mapping[str, tuple[Edit, _Maker]] = {
     "accept_row": ("accept", _accept),
     "name": ("assign", _assign),
-    "ignore": ("ignore", _ignore),
-    "clear": ("clear", _clear),
+    "ignore": ("ignore", partial(_decide, effect="ignore")),
+    "clear": ("clear", partial(_decide, effect="clear")),
     "rename": ("rename", _rename),
     "side": ("side", _side),
     "merge": ("merge", _merge),
     "split": ("split", _split),
     "ungroup": ("merge", _ungroup),
-    "doubt": ("doubt", _doubt),
-    "trust": ("trust", _trust),
-    "comment": ("comment", _comment),
+    "doubt": ("doubt", partial(_mark, effect="doubt")),
+    "trust": ("trust", partial(_mark, effect="trust")),
+    "comment": ("comment", partial(_mark, effect="comment")),
 }

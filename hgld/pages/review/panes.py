@@ -18,6 +18,7 @@ from hgld.pages.review.counting import (
     unsure_classes,
 )
 from hgld.pages.review.landmarks import LandmarkIndex
+from hgld.pages.review.names import NO_NAME
 from hgld.pages.review.pictures import PictureIndex
 from hgld.pages.review.requests import EVERYTHING, Place
 from hgld.pages.review.rows import (
@@ -27,7 +28,7 @@ from hgld.pages.review.rows import (
     name_choices,
     outlying,
 )
-from hgld.pages.review.views import Answer, GroupRow, GroupView, Near, Thumbnail
+from hgld.pages.review.views import GroupRow, GroupView, Near, Thumbnail
 
 _PICTURES = 12  # of a class
 _NEAR = 5  # groups
@@ -186,7 +187,7 @@ class Panes:
             open=int((board.is_open & chosen).sum()),
             unsure=int((unsure_classes(board) & chosen).sum()),
             landmarks=int(landmarks[chosen].sum()),
-            answer=Answer(None, None),
+            answer=board.names.now(NO_NAME),
             share=0.0,
             matching=int(chosen.sum()),
         )

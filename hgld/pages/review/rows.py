@@ -10,12 +10,10 @@ from hgld.labels.proposing.proposals import Proposal, cluster_name, outliers, te
 from hgld.pages.review.board import Board
 from hgld.pages.review.counting import GroupTally, NameTally
 from hgld.pages.review.landmarks import LandmarkIndex
-from hgld.pages.review.names import NO_NAME, OPEN
+from hgld.pages.review.names import NO_NAME, OPEN, KnownName
 from hgld.pages.review.views import (
-    Answer,
     ClassRow,
     GroupRow,
-    NameChoice,
     NameRow,
     Remark,
     Thumbnail,
@@ -67,7 +65,7 @@ def group_row(board: Board, tally: GroupTally, number: int, name: str, matching:
         open=int(tally.open[number]),
         unsure=int(tally.unsure[number]),
         landmarks=int(tally.landmarks[number]),
-        answer=answer_of(board, int(tally.top[number])),
+        answer=board.names.now(int(tally.top[number])),
         share=float(tally.share[number]),
         matching=matching,
     )
@@ -93,7 +91,7 @@ def class_row(
         landmarks=int(board.classes.landmarks[row]),
         state="open" if decision is None else "assigned" if number else "ignored",
         is_sure=decision is None and not board.asks[row] and doubt is None,
-        answer=answer_of(board, board.answer_of(row)),
+        answer=board.names.now(board.answer_of(row)),
         confidence=proposal.confidence if decision is None else 1.0,
         evidence=_decided_words(decision) if decision else plain_evidence(proposal.evidence),
         runner_up=_runner_up(board, row) if decision is None else "",
@@ -108,11 +106,6 @@ def class_row(
     )
 
 
-def answer_of(board: Board, number: int) -> Answer:
-    """Returns a super-category by its number as it is called now."""
-    return Answer(*board.names.now(number)) if number else Answer(None, None)
-
-
 def outlying(board: Board, rows: NDArray[np.int64], top: int) -> set[str]:
     """Returns the open members that fit their group badly, by class_qid; none of a mixed group.
 
@@ -121,16 +114,16 @@ def outlying(board: Board, rows: NDArray[np.int64], top: int) -> set[str]:
         rows: of the group.
         top: the answer of most of its landmarks.
     """
-    label = None if top == NO_NAME else board.names.now(top).hierarchical_label
+    label = board.names.now(top).hierarchical_label or None
     found: list[Proposal] = []
     for row in rows.tolist():
-        own = answer_of(board, board.answer_of(row)).hierarchical_label
-        found.append(board.proposals[row]._replace(proposed_label=own))
+        own = board.names.now(board.answer_of(row)).hierarchical_label
+        found.append(board.proposals[row]._replace(proposed_label=own or None))
     far = set(outliers(found, label))
     return far if 2 * len(far) < len(found) else set()
 
 
-def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, ...]:
+def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[KnownName, ...]:
     """Returns the likeliest super-categories of a group: those of its open classes first."""
     chosen = members[board.decided[members] == OPEN]
     chosen = chosen if len(chosen) else members
@@ -141,11 +134,7 @@ def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, 
     scores += np.bincount(others, weight * board.other_confidence[chosen], minlength=names)
     scores[NO_NAME] = 0
     order = np.argsort(-scores, kind="stable")[:_CHOICES].tolist()
-    return tuple(
-        NameChoice(str(key), *board.names.now(number))
-        for key, number in enumerate(order, 1)
-        if scores[number] > 0
-    )
+    return tuple(board.names.now(number) for number in order if scores[number] > 0)
 
 
 def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:
@@ -165,7 +154,7 @@ def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:
     return tuple(sorted(rows, key=lambda row: row.hierarchical_label.casefold()))
 
 
-def suggestions(board: Board, tally: NameTally) -> tuple[NameChoice, ...]:
+def suggestions(board: Board, tally: NameTally) -> tuple[KnownName, ...]:
     """Returns all names that a class can be given: the taxonomy's, and those in use."""
     numbers: Sequence[int] = [
         number
@@ -173,7 +162,7 @@ def suggestions(board: Board, tally: NameTally) -> tuple[NameChoice, ...]:
         if (number < board.names.shipped and board.names.current[number] == number)
         or tally.classes[number]
     ]
-    found = [NameChoice("", *board.names.now(number)) for number in numbers]
+    found = map(board.names.now, numbers)
     return tuple(sorted(found, key=lambda name: name.hierarchical_label.casefold()))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hgld.pages.review.counting import Facet
+from hgld.pages.review.names import KnownName
 from hgld.pages.review.requests import Place
 from hgld.review.status import share_of
 
@@ -43,14 +44,6 @@ class Thumbnail(NamedTuple):
     source_url: str
 
 
-class Answer(NamedTuple):
-    """What a class or a group is, or is proposed to be."""
-
-    hierarchical_label: str | None
-    """None: to be ignored."""
-    natural_or_human_made: str | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRow:
     """A class in the open group."""
@@ -61,7 +54,8 @@ class ClassRow:
     state: ClassState
     is_sure: bool
     """Whether it is open and one key accepts it with the others of its group."""
-    answer: Answer
+    answer: KnownName
+    """Empty: to be ignored."""
     confidence: float
     """0 to 1; 1 where it is decided."""
     evidence: str
@@ -93,19 +87,11 @@ class GroupRow:
     open: int
     unsure: int
     landmarks: int
-    answer: Answer
+    answer: KnownName
     share: float
     """Of its landmarks that have this answer, 0 to 1."""
     matching: int
     """Classes that the filter selects; all where there is none."""
-
-
-class NameChoice(NamedTuple):
-    """A super-category that keys 1 to 9 give."""
-
-    key: str
-    hierarchical_label: str
-    natural_or_human_made: str
 
 
 class Near(NamedTuple):
@@ -127,7 +113,8 @@ class GroupView:
     """How many would be shown if there were room."""
     sure: int
     """Classes that Enter accepts, shown or not."""
-    choices: tuple[NameChoice, ...]
+    choices: tuple[KnownName, ...]
+    """What keys 1 to 9 give."""
     near: tuple[Near, ...]
     next_group: str
     """What comes after it in the list; empty at its end."""
@@ -262,7 +249,7 @@ class Desk:
     view: GroupView | None
     """None: there is no class, or none matches."""
     names: tuple[NameRow, ...]
-    suggestions: tuple[NameChoice, ...]
+    suggestions: tuple[KnownName, ...]
     """All names that a class can be given, the taxonomy's own and new ones."""
     facets: tuple[Facet, ...]
     found: int

@@ -37,7 +37,7 @@ def anew(workspace: Workspace) -> Told:
         }
     )
     return {
-        one.class_qid: (one.proposed_label, one.proposed_action != "ask", one.confidence)
+        one.class_qid: (one.proposed_label or "", one.proposed_action != "ask", one.confidence)
         for one in proposals.proposals()
         if one.tier != "decided"
     }

@@ -94,7 +94,7 @@ class ReviewSession:
         self._landmarks = read_landmark_index(workspace, classes.qids)
         self._log = OpenLog(workspace, mend=not read_only)
         self._board = Board(classes, proposals, NameBook(sides))
-        self._board.replay(self._log.events)
+        rulings = self._board.take_up(self._log.events)
         self._courses = Courses(self._log.events)
         self._panes = Panes(self._board, self._landmarks)
         self._finder = Finder(self._board, self._landmarks, tables)
@@ -102,7 +102,7 @@ class ReviewSession:
         self._reading = threading.Thread(target=self._read_on, daemon=True)
         self._reading.start()
         self._scorer = Scorer(workspace, config, self._take_proposals)
-        self._scorer.start(self._board.rulings())
+        self._scorer.start(rulings)
 
     @property
     def line(self) -> int:

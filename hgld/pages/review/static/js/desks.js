@@ -20,7 +20,11 @@ function focusOn(place) {
 /** Says on the buttons what they are about. */
 function mark() {
   const count = boxes().filter((box) => box.checked).length;
-  for (const told of all("[data-all]")) told.textContent = count ? `${count} ticked` : told.dataset.all;
+  for (const button of all("[data-ticks]")) {
+    const { ticks } = button.dataset; // without any it is about so many
+    $("span", button).textContent = count ? `${count} ticked` : `all ${ticks}`;
+    button.disabled = !count && ticks === "0";
+  }
 }
 
 /** @param {HTMLInputElement[]} ticks @param {boolean} isOn */
@@ -30,7 +34,7 @@ function tick(ticks, isOn) {
 }
 
 const title = () => $("#desk h2")?.textContent;
-const keepInSight = () => $(".words [aria-current]")?.scrollIntoView({ block: "nearest" });
+const keepInSight = () => $(".word [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 /** @param {HTMLElement} button @param {Record<string, string>} given */
 function post(button, given = {}) {

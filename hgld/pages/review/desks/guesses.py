@@ -16,7 +16,6 @@ from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.landmarks import LandmarkIndex, landmark_keys
 from hgld.pages.review.pictures import PictureIndex, read_picture_index
 from hgld.pages.review.views import LandmarkLink, Thumbnail
-from hgld.pages.serving.finding import fold_text
 from hgld.pages.serving.wikimedia import category_url, landmark_name
 from hgld.review.log.events import label_key
 from hgld.review.log.history import FillRuling, Standing, category_rulings, name_now
@@ -70,6 +69,8 @@ class GuessGroup(NamedTuple):
     """As it is called now."""
     natural_or_human_made: str
     title: str
+    confidence: float
+    """Of the guess in its middle."""
     rows: Sequence[GuessRow]
     """Open ones first, then ruled ones; of each the surest first."""
     open: int
@@ -83,6 +84,8 @@ class GuessGroup(NamedTuple):
 class Guesses(NamedTuple):
     """All guesses of a build."""
 
+    made: str
+    """Fingerprint of the run of `hgld fill`."""
     rows: Sequence[Guess]
     """The surest first."""
     unguessed: int
@@ -130,7 +133,14 @@ def read_guesses(workspace: Workspace) -> Guesses:
         for row, name, title in zip(categories, names, titles, strict=True)
     ]
     pictures, index = _read_pictures(workspace, rows)
-    return Guesses(rows, len(table) - len(guessed), _read_parents(workspace), pictures, index)
+    return Guesses(
+        made=workspace.finished(FILLS).fingerprint,
+        rows=rows,
+        unguessed=len(table) - len(guessed),
+        parents=_read_parents(workspace),
+        pictures=pictures,
+        picture_index=index,
+    )
 
 
 def groups_of(guesses: Iterable[Guess], standing: Standing) -> list[GuessGroup]:
@@ -149,13 +159,14 @@ def groups_of(guesses: Iterable[Guess], standing: Standing) -> list[GuessGroup]:
     for (name, title), rows in found.items():
         sizes[name] += len(rows)
         named = name_now(standing, name, rows[0].guess.natural_or_human_made)
+        middle = rows[len(rows) // 2].guess.confidence
         rows.sort(key=lambda row: row.ruling is not None)
-        groups.append(GuessGroup(*named, title, rows, sum(row.ruling is None for row in rows)))
+        still = sum(row.ruling is None for row in rows)
+        groups.append(GuessGroup(*named, title, middle, rows, still))
 
     def rank(group: GuessGroup) -> tuple[int, str, bool, bool, float]:
-        name, middle = group.hierarchical_label, group.rows[len(group.rows) // 2]
-        others = group.title == OTHERS
-        return -sizes[name], name, not group.open, others, -middle.guess.confidence
+        name, others = group.hierarchical_label, group.title == OTHERS
+        return -sizes[name], name, not group.open, others, -group.confidence
 
     return sorted(groups, key=rank)
 
@@ -168,11 +179,11 @@ def ruling_on(standing: Standing, guess: Guess) -> FillRuling | None:
 
 
 def group_titles(names: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Returns the group of each name: its first or last word, which of them more names share.
+    """Returns the group of each name: those that begin, or end, with the same word as most others.
 
-    Names share a word only where they are guessed to be the same. What stands behind a comma or in
-    brackets says where a place is, not what. Words that say nothing are passed over, and one that
-    no other name begins or ends with makes no group.
+    Only names that are guessed to be the same stand together. What stands behind a comma or in
+    brackets says where a place is, not what. Words that say nothing are passed over, and a word of
+    one name alone makes no group.
 
     Args:
         names: of categories.
@@ -182,28 +193,22 @@ def group_titles(names: Sequence[str], labels: Sequence[str]) -> list[str]:
         >>> group_titles(["Kirche Au", "Kirche (Rain)", "St. Kirche Ems"], ["church"] * 3)
         ['Kirche …', 'Kirche …', 'Kirche …']
     """
-    ends = [_end_words(name) for name in names]
-    keys = [
-        [(label, fold_text(word)) for word in words]
-        for label, words in zip(labels, ends, strict=True)
+    ends = [
+        [(label, title) for title in _end_titles(name)]
+        for name, label in zip(names, labels, strict=True)
     ]
-    counts = Counter(key for own in keys for key in set(own))
-    shared = [max(own, key=counts.__getitem__, default=("", "")) for own in keys]
-    titles: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for key, own, words in zip(shared, keys, ends, strict=True):
-        if words:
-            titles[key][f"{words[0]} …" if own[0] == key else f"… {words[-1]}"] += 1
-    return [
-        titles[key].most_common(1)[0][0] if titles[key].total() > 1 else OTHERS for key in shared
-    ]
+    counts = Counter(one for own in ends for one in own)
+    chosen = [max(own, key=counts.__getitem__, default=("", OTHERS)) for own in ends]
+    sizes = Counter(chosen)
+    return [one[1] if sizes[one] > 1 else OTHERS for one in chosen]
 
 
-def _end_words(name: str) -> tuple[str, ...]:
-    """Returns the first and the last word of a name that say something; nothing if none does."""
+def _end_titles(name: str) -> Sequence[str]:
+    """Returns the groups of the first and the last word that say something; none if none does."""
     told = re.split(r"[,(]", name, maxsplit=1)[0]
     words = [one.strip('.;:!?"“”') for one in told.split()]
-    words = [one for one in words if len(one) >= _SHORTEST and fold_text(one) not in _LITTLE]
-    return (words[0], words[-1]) if words else ()
+    words = [one for one in words if len(one) >= _SHORTEST and one.lower() not in _LITTLE]
+    return (f"{words[0]} …", f"… {words[-1]}") if words else ()
 
 
 def _read_parents(workspace: Workspace) -> Mapping[str, Sequence[str]]:

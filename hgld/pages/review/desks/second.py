@@ -1,7 +1,7 @@
 """Second opinions: somebody else decides a sample of classes blind, and differences are settled."""
 
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -158,10 +158,8 @@ class SecondDesk(Desk):
         return {
             "sample": _last_sample(board, reviewer),
             "one": one,
-            "names": offered_names(board, reviewer) if waiting else (),
-            "others": sorted(
-                ((who, len(of)) for who, of in fresh.items()), key=lambda each: -each[1]
-            ),
+            "names": offered_names(board, reviewer) if waiting else {},
+            "others": Counter({who: len(of) for who, of in fresh.items()}).most_common(),
         }
 
     def _report(self, board: Board, reader: str, number: int) -> dict[str, object]:
@@ -172,7 +170,7 @@ class SecondDesk(Desk):
             "sample": sample,
             "waiting": len(waiting),
             "report": report,
-            "names": offered_names(board, reader) if report else (),
+            "names": offered_names(board, reader) if report else {},
             "others": [one for one in reversed(board.standing.samples) if one != sample],
             "line": self._session.line,
         }
@@ -200,8 +198,8 @@ class SecondDesk(Desk):
         return found
 
 
-def offered_names(board: Board, reviewer: str) -> list[KnownName]:
-    """Returns the names that a class can be given, by the alphabet: nothing says which fits.
+def offered_names(board: Board, reviewer: str) -> dict[str, KnownName]:
+    """Returns the names that a class can be given by key, by the alphabet: nothing says which fits.
 
     They are those of the taxonomy, those in use, and those that the reviewer has answered before.
     """
@@ -214,7 +212,7 @@ def offered_names(board: Board, reviewer: str) -> list[KnownName]:
     for number in range(1, len(names)):
         if number in used or (number < names.shipped and names.current[number] == number):
             offered[label_key(names.now(number).hierarchical_label)] = names.now(number)
-    return [offered[key] for key in sorted(offered)]
+    return dict(sorted(offered.items()))
 
 
 def judgement(board: Board, reviewer: str, request: ActRequest) -> Answer:
@@ -227,8 +225,7 @@ def judgement(board: Board, reviewer: str, request: ActRequest) -> Answer:
         return Answer(None, None)
     if request.action != "name":
         raise RefusedError(f"answer with a name, or ignore the class, got {request.action!r}")
-    offered = {label_key(name.hierarchical_label): name for name in offered_names(board, reviewer)}
-    known = offered.get(label_key(request.label))
+    known = offered_names(board, reviewer).get(label_key(request.label))
     side = request.side or (known.natural_or_human_made if known else "")
     is_sure = request.is_sure or known is not None
     return Answer(*settle_name(board, request.label, side, is_sure=is_sure))

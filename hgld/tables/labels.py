@@ -133,7 +133,7 @@ CLUSTER_PROPOSALS = Dataset(
         pa.field("proposed_natural_or_human_made", pa.string()),
         required("share", pa.float32()),  # share of the landmarks with this proposed label
         required("confidence", pa.float32()),  # mean of the members with it
-        # landmarks x uncertainty of its open classes: the mistakes to expect without a review
+        # landmarks x (1.05 - confidence) of its open classes: what a review of it is worth
         required("settles", pa.float64()),
     ),
 )

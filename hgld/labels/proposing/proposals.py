@@ -38,6 +38,12 @@ _PART = 0.2  # least share of members in a part worth splitting off
 _FEWEST = 2  # least number of members of such a part
 _WHISKER = 1.5  # interquartile ranges to an outlier (Tukey, 1977)
 _FEW = 4  # members; fewer have no quartiles
+SURE_WEIGHT = 0.05
+"""What an open landmark weighs in the reviewer's order where its proposal is certain.
+
+By doubt alone (0) 95% of the landmarks of 1,406 labels are decided after 37 actions, so after 29;
+all are right after 31 and 36.
+"""
 
 
 class Proposal(NamedTuple):
@@ -196,7 +202,11 @@ def _row(number: int, members: Sequence[Proposal], commonness: Mapping[str, int]
         "share": weights[label] / sum(weights.values()),
         "confidence": float(np.mean([each.confidence for each in agreeing])),
         "open": sum(each.tier != "decided" for each in members),
-        "settles": sum(each.landmarks * (1 - each.confidence) for each in members),
+        "settles": sum(
+            each.landmarks * (1 + SURE_WEIGHT - each.confidence)
+            for each in members
+            if each.tier != "decided"
+        ),
         "first": min(qid_age(each.class_qid) for each in members),
     }
 

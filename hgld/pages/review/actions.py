@@ -112,6 +112,7 @@ ACTIONS = (
 )
 """In the order in which help and palette list them."""
 
+TITLES = {one.name: one.title for one in ACTIONS}
 EDITS = (
     *(one.name for one in ACTIONS if one.acts_on in {"sure", "rows", "group"}),
     *("rename", "side"),

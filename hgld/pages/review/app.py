@@ -5,7 +5,7 @@ import contextlib
 import mimetypes
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
@@ -20,16 +20,18 @@ from hgld.pages.review.desks.fills import FillsDesk
 from hgld.pages.review.desks.second import SecondDesk
 from hgld.pages.review.feed import Feed
 from hgld.pages.review.files import IMPORT_PATH, files_router
-from hgld.pages.review.rendering import (
+from hgld.pages.review.rendering import PageSettings, Rendering
+from hgld.pages.review.requests import (
     REVIEWER_COOKIE,
     Form,
-    PageSettings,
-    Rendering,
+    Place,
+    RefusedError,
     Who,
-    asked_number,
+    act_request_of,
     checked_name,
+    number_of,
+    place_of,
 )
-from hgld.pages.review.requests import Place, RefusedError, act_request_of, place_of
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict, Outcome, Question
 from hgld.pages.serving.middleware import Guarded
@@ -139,12 +141,8 @@ class _Answers:
         return self._switched(reviewer, form, self._session.redo(reviewer))
 
     def revert(self, reviewer: Who, form: Form) -> Response:
-        """Takes one edit back alone, or brings it back; asks first where the form says so."""
-        asked = dict(form)
-        number = asked_number(asked, "number")
-        if asked.get("asks") == "1":
-            edit, stays = self._session.revert_question(number)
-            return self._rendering.question("revert.html", edit=edit, stays=stays)
+        """Takes one edit back alone, or brings it back."""
+        number = number_of(dict(form), "number") or 0
         return self._history(reviewer, {}, self._session.revert(reviewer, number))
 
     def name(self, form: Form) -> Response:
@@ -184,7 +182,7 @@ class _Answers:
         self, reviewer: str, asked: Mapping[str, str], outcome: Outcome | None = None
     ) -> Response:
         is_mine = asked.get("only") == "mine"
-        before = asked_number(asked, "before")
+        before = number_of(asked, "before") or 0
         page = self._session.history(before, reviewer if is_mine else "")
         told = {"page": page, "is_mine": is_mine, "reviewer": reviewer, "outcome": outcome}
         return self._rendering.page("history.html", **told)
@@ -201,26 +199,27 @@ class _Answers:
 
 
 def _add_errors(app: FastAPI, rendering: Rendering) -> None:
-    async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)  # noqa: S101 - for the type checker
-        return rendering.refusal(error)
+    words = {404: "there is no such page", 405: "this page cannot be asked so"}
+    answers: dict[type[Exception], Callable[[Any], Response]] = {
+        RefusedError: rendering.refusal,
+        MissingInputError: lambda error: rendering.error(404, str(error)),
+        HgldError: lambda error: rendering.error(500, str(error)),
+        HTTPException: lambda error: rendering.error(
+            error.status_code, words.get(error.status_code, str(error.detail))
+        ),
+        RequestValidationError: lambda _: rendering.error(
+            422, "this address has a number that is none; go back to the page"
+        ),
+        ClientDisconnect: lambda _: rendering.error(
+            413, "what was sent is too long, or was cut off"
+        ),
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, _handler(answer))
 
-    async def failed(_: Request, error: Exception) -> Response:
-        return rendering.error(404 if isinstance(error, MissingInputError) else 500, str(error))
 
-    async def unknown(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - for the type checker
-        words = {404: "there is no such page", 405: "this page cannot be asked so"}
-        return rendering.error(error.status_code, words.get(error.status_code, str(error.detail)))
+def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception], Any]:
+    async def handle(_: Request, error: Exception) -> Response:
+        return answer(error)
 
-    async def unreadable(_: Request, __: Exception) -> Response:
-        return rendering.error(422, "this address has a number that is none; go back to the page")
-
-    async def too_long(_: Request, __: Exception) -> Response:
-        return rendering.error(413, "what was sent is too long, or was cut off")
-
-    app.add_exception_handler(RefusedError, refused)
-    app.add_exception_handler(HgldError, failed)
-    app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(RequestValidationError, unreadable)
-    app.add_exception_handler(ClientDisconnect, too_long)
+    return handle

@@ -24,14 +24,6 @@ class Shown(NamedTuple):
     action: str
 
 
-class Outlook(NamedTuple):
-    """A proposal that is another one than it was."""
-
-    row: int
-    before: Proposal
-    after: Proposal
-
-
 class Board:
     """The state of the review. Everything is told by the log, the tables and the proposals."""
 
@@ -94,7 +86,7 @@ class Board:
             self.standing = standing_of([*self._events.values()])
         return self._renew(touched)
 
-    def put(self, version: int, proposals: Iterable[Proposal]) -> list[Outlook]:
+    def put(self, version: int, proposals: Iterable[Proposal]) -> bool:
         """Takes up proposals that were scored again.
 
         Args:
@@ -102,9 +94,9 @@ class Board:
             proposals: those that may be others.
 
         Returns:
-            Those of open classes that are others to a person.
+            Whether one of an open class is another to a person.
         """
-        changed = []
+        is_other = False
         for proposal in proposals:
             row = self.classes.row[proposal.class_qid]
             before = self.proposals[row]
@@ -112,12 +104,11 @@ class Board:
                 continue  # what was proposed while it was open is shown where it is undone
             if (was := shown_of(before)) != shown_of(proposal):
                 self._earlier[row].append((version, was))
-                if self.decided[row] == OPEN and before.tier != "decided":
-                    changed.append(Outlook(row, before, proposal))
+                is_other |= self.decided[row] == OPEN and before.tier != "decided"
             self._put(row, proposal)
         self.version = version
         self.revision += 1
-        return changed
+        return is_other
 
     def shown_at(self, row: int, version: int | None) -> Shown:
         """Returns what was proposed of a class to who saw the proposals of a version."""

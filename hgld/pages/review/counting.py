@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.proposals import Proposal
+from hgld.labels.proposing.proposals import SURE_WEIGHT, Proposal
 from hgld.pages.review.board import Board
 from hgld.pages.review.names import NO_NAME
+from hgld.pages.review.requests import FACETS
 from hgld.pages.review.wording import EVIDENCE_SOURCES, evidence_source
-
-FACETS = ("is", "sure", "evidence", "new", "comment", "doubt", "by")
-"""The kinds of facets, in the order in which the page has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ def tally_groups(board: Board) -> GroupTally:
     """Counts what stands in each group."""
     group, total, landmarks = board.group, len(board.group_ids), board.classes.landmarks
     is_open, answer = board.is_open, board.answer
-    sure = np.where(is_open, board.confidence, 1.0)
+    doubt = np.where(is_open, 1 + SURE_WEIGHT - board.confidence, 0.0)
 
     def count(of: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.bincount(group[of], minlength=total)
@@ -58,7 +56,7 @@ def tally_groups(board: Board) -> GroupTally:
         classes=np.bincount(group, minlength=total),
         open=count(is_open),
         landmarks=np.bincount(group, landmarks, minlength=total).astype(np.int64),
-        settles=_weighed(group, landmarks * (1 - sure), total),
+        settles=_weighed(group, landmarks * doubt, total),
         unsure=count(unsure_classes(board)),
         top=top,
         share=weights[np.arange(total), top] / np.maximum(weights.sum(axis=1), 1),

@@ -1,21 +1,27 @@
-"""An action before it is done: whether a person is to be asked first, and what it is in words."""
+"""An action before it is done: what a person is asked first, and what others changed meanwhile."""
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
+from hgld.pages.review.actions import TITLES
 from hgld.pages.review.board import Board
-from hgld.pages.review.conflicts import answer_words, clashes
 from hgld.pages.review.drafts import Draft, DraftDecision, in_force, label_of
-from hgld.pages.review.names import OPEN
-from hgld.pages.review.naming import use_of
+from hgld.pages.review.names import OPEN, use_of
 from hgld.pages.review.requests import ActRequest, RefusedError
-from hgld.pages.review.views import Change, Conflict, Question
-from hgld.pages.review.wording import classes_and_landmarks, count_of
-from hgld.review.log.events import Event
+from hgld.pages.review.views import Change, Conflict, ConflictRow, Question
+from hgld.pages.review.wording import count_of, event_words
+from hgld.review.log.events import Effect, Event
+from hgld.review.log.history import Standing
 
-_NAMED = 2  # answers; of more, their number is told
+_KIND_OF: Mapping[Effect, str] = {
+    "assign": "decision",
+    "ignore": "decision",
+    "clear": "decision",
+    "group": "group",
+}
+"""What clashes: the later of two of a kind would say something else than the earlier."""
 _DIGITS = 24  # of a fingerprint: no two that a person may meet are the same
 
 
@@ -72,23 +78,32 @@ def edit_of(
         raise RefusedError(str(error)) from error
 
 
+def done_words(board: Board, event: Event) -> str:
+    """Returns what the page says of an action that is done."""
+    words = event_words(event)
+    landmarks = count_of(_landmarks(board, event.classes), "landmark")
+    return f"{words[:1].upper()}{words[1:]} ({landmarks}). u takes it back."
+
+
 def question_of(board: Board, request: ActRequest, draft: Draft) -> Question:
     """Returns what an action would do, to be agreed to."""
-    words = {
-        qid: (_before(board, qid, decision), _after(decision))
-        for qid, decision in draft.decisions.items()
-    }
-    landmarks: Counter[tuple[str, str]] = Counter()
-    for qid, change in words.items():
-        landmarks[change] += landmarks_under(board, qid)
+    together = defaultdict[tuple[str, str], list[str]](list)
+    for qid, decision in draft.decisions.items():
+        now = _words_now(board, qid, decision.effect)
+        row = board.classes.row.get(qid)
+        if decision.effect != "group" and row is not None and board.decided[row] == OPEN:
+            number = board.answer_of(row)
+            now = f"open, proposed {board.names.words(number) if number else 'to ignore'}"
+        together[now, _words_then(board, decision)].append(qid)
+    changes = (
+        Change(now, then, len(qids), _landmarks(board, qids))
+        for (now, then), qids in together.items()
+    )
     return Question(
-        text=_what(board, request, draft, is_done=False) if words else "Nothing to do",
-        classes=len(words),
+        text=_asked_words(board, request, draft),
+        classes=len(draft.decisions),
         sight=request.sight,
-        changes=tuple(
-            Change(before, after, count, landmarks[before, after])
-            for (before, after), count in Counter(words.values()).most_common()
-        ),
+        changes=tuple(sorted(changes, key=lambda change: -change.classes)),
         fingerprint=fingerprint(board, draft),
     )
 
@@ -105,81 +120,94 @@ def fingerprint(board: Board, draft: Draft) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:_DIGITS]
 
 
-def done_words(board: Board, request: ActRequest, draft: Draft) -> str:
-    """Returns what the page says of an action that is done."""
-    return f"{_what(board, request, draft, is_done=True)}. u takes it back."
+def clashes(
+    board: Board, events: Sequence[Event], draft: Draft, reviewer: str, seen: int
+) -> list[ConflictRow]:
+    """Returns the classes that were decided, or grouped, otherwise since a line of the log.
+
+    Args:
+        board: the state, of all events.
+        events: of the whole log.
+        draft: what a reviewer is about to do.
+        reviewer: who.
+        seen: the last line that they saw.
+    """
+    touched = dict[tuple[str, str], Event]()
+    for event in events[seen:]:
+        for number in (event.number, *event.off, *event.on):
+            for change in events[number - 1].changes:
+                if kind := _KIND_OF.get(change.effect):
+                    touched.update(dict.fromkeys(((kind, qid) for qid in change.classes), event))
+    rows = []
+    for qid, decision in draft.decisions.items():
+        theirs = touched.get((_KIND_OF.get(decision.effect, ""), qid))
+        if theirs is None:
+            continue
+        before = _words_now(board, qid, decision.effect, board.standing_at(seen))
+        now = _words_now(board, qid, decision.effect)
+        if before != now:  # else what was done since bears on it no more
+            row = ConflictRow(
+                class_qid=qid,
+                class_label=label_of(board, qid),
+                before=before,
+                theirs=now,
+                their_reviewer=teller(theirs, reviewer),
+                their_at=theirs.decided_at,
+                mine=_words_then(board, decision),
+            )
+            rows.append(row)
+    return rows
 
 
-def landmarks_under(board: Board, qid: str) -> int:
-    """Returns the landmarks of a class; 0 of one that is gone."""
-    row = board.classes.row.get(qid)
-    return 0 if row is None else int(board.classes.landmarks[row])
+def teller(event: Event, reviewer: str) -> str:
+    """Returns how a reviewer is told whose an event is that the page did not show."""
+    is_same = event.reviewer == reviewer
+    return f"{reviewer} (this name, in another window)" if is_same else event.reviewer
 
 
-def _what(board: Board, request: ActRequest, draft: Draft, *, is_done: bool) -> str:
-    qids = draft.decisions
-    counts = classes_and_landmarks(len(qids), sum(landmarks_under(board, qid) for qid in qids))
-    if len(qids) == 1:
-        counts = label_of(board, next(iter(qids)))
-    now, done, after = _VERBS[request.action]
-    verb = done if is_done else now
-    answers = _answers(draft)
+def _asked_words(board: Board, request: ActRequest, draft: Draft) -> str:
+    if not draft.decisions:
+        return "Nothing to do"
+    landmarks = count_of(_landmarks(board, draft.decisions), "landmark")
+    counts = f"{count_of(len(draft.decisions), 'class', 'classes')} ({landmarks})"
     match request.action:
-        case "accept" | "accept_row" | "name":
-            return f"{verb} {counts} as {answers}"
         case "rename":
-            merging = _merging(board, request)
-            return f"{verb} {request.label.strip()} to {answers}: {counts}{merging}"
+            old, new = use_of(board, request.label), use_of(board, request.to)
+            is_merge = new.is_used and new.name != old.name
+            to = f"{request.to.strip()}{', which it joins' if is_merge else ''}"
+            return f"Rename {request.label.strip()} to {to}: {counts}"
         case "side":
-            return f"{verb} {request.label.strip()} {request.side}: {counts}"
-    return f"{verb} {counts}{after}"
+            return f"Make {request.label.strip()} {request.side}: {counts}"
+    return f"{TITLES[request.action]}: {counts}"
 
 
-def _merging(board: Board, request: ActRequest) -> str:
-    old, new = use_of(board, request.label), use_of(board, request.to)
-    if not new.is_used or new.name == old.name:
-        return ""
-    return f"; both are one super-category then, {new.name.natural_or_human_made}"
+def _landmarks(board: Board, qids: Iterable[str]) -> int:
+    rows = [board.classes.row[qid] for qid in qids if qid in board.classes.row]  # others are gone
+    return int(board.classes.landmarks[rows].sum())
 
 
-_VERBS: Mapping[str, tuple[str, str, str]] = {
-    "accept": ("Accept", "Accepted", ""),
-    "accept_row": ("Accept", "Accepted", ""),
-    "name": ("Name", "Named", ""),
-    "ignore": ("Ignore", "Ignored", ""),
-    "clear": ("Open again", "Opened again", ""),
-    "rename": ("Rename", "Renamed", ""),
-    "side": ("Make", "Made", ""),
-    "merge": ("Put", "Put", " into the group"),
-    "split": ("Split off", "Split off", ""),
-    "ungroup": ("Put", "Put", " back into their clusters"),
-    "doubt": ("Mark", "Marked", " as doubtful"),
-    "trust": ("Mark", "Marked", " as doubtful no more"),
-    "comment": ("Comment on", "Commented on", ""),
-}
-
-
-def _answers(draft: Draft) -> str:
-    names = Counter(_after(decision) for decision in draft.decisions.values()).most_common()
-    if len(names) <= _NAMED:
-        return " and ".join(name for name, _ in names)
-    return f"{names[0][0]} and {count_of(len(names) - 1, 'other')}"
-
-
-def _after(decision: DraftDecision) -> str:
-    match decision.effect:
-        case "assign" | "ignore" | "clear":
-            return answer_words(decision.content)
-        case "group":
-            return f"group {decision.group}" if decision.group else "its cluster"
-    return decision.effect
-
-
-def _before(board: Board, qid: str, decision: DraftDecision) -> str:
+def _words_now(board: Board, qid: str, effect: Effect, standing: Standing | None = None) -> str:
+    """Returns what a class is, of what an effect bears on."""
+    if effect != "group":
+        return _content_words(in_force(board, qid, standing))
+    group = (standing or board.standing).groups.get(qid)
     row = board.classes.row.get(qid)
-    if decision.effect == "group" and row is not None:
-        return f"group {board.group_of(row)}"
-    if row is None or board.decided[row] != OPEN:
-        return answer_words(in_force(board, qid))
-    number = board.answer_of(row)
-    return f"open, proposed {board.names.words(number) if number else 'to ignore'}"
+    if group is None and row is not None:
+        group = board.home_of(row)
+    return f"in the group {group}" if group else "in its cluster"
+
+
+def _words_then(board: Board, decision: DraftDecision) -> str:
+    if decision.effect != "group":
+        return _content_words(decision.content)
+    if decision.group is None:
+        return "in its cluster"
+    is_new = decision.group not in board.group_number
+    return "in a group of its own" if is_new else f"in the group {decision.group}"
+
+
+def _content_words(content: tuple[str | None, ...]) -> str:
+    effect, label, side = content
+    if effect == "assign":
+        return f"{(label or '').strip()} ({side})"
+    return {"ignore": "ignored", "clear": "open"}.get(effect or "", effect or "")

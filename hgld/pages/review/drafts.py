@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from hgld.pages.review.board import Board, Shown
 from hgld.pages.review.counting import sure_classes
-from hgld.pages.review.names import OPEN, KnownName
-from hgld.pages.review.naming import checked_label, near_name, settle_name, use_of
+from hgld.pages.review.names import OPEN, KnownName, checked_label, near_name, settle_name, use_of
 from hgld.pages.review.requests import ActRequest, RefusedError
 from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
 from hgld.review.log.history import Standing

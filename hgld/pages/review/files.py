@@ -18,8 +18,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from hgld.errors import ConflictError, InputError
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
-from hgld.pages.review.rendering import Form, Rendering, Who
-from hgld.pages.review.requests import RefusedError
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import Form, RefusedError, Who
 from hgld.pages.review.wording import count_of
 from hgld.review.applying import ApplyChoices, apply_file, preview_file
 from hgld.review.exporting import export_file

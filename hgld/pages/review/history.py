@@ -1,40 +1,22 @@
-"""The history in words: what was done, by whom, and whether it still counts."""
+"""The history: what was done, by whom, and whether it still counts."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from hgld.pages.review.requests import RefusedError
 from hgld.pages.review.views import NOTHING, Switchable
-from hgld.pages.review.wording import count_of, event_words, subjects_of
+from hgld.pages.review.wording import event_words
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import Toggle, dependents, revert
+from hgld.review.log.undoing import Toggle
 
 _PAGE = 50
-_NAMED = 5  # classes of an event
-
-
-class HistoryRow(NamedTuple):
-    """An event, as the history tells it."""
-
-    number: int
-    text: str
-    """In words: `accepted 12 classes as castle / fort`."""
-    reviewer: str
-    decided_at: str
-    why: str
-    is_active: bool
-    """Of an edit: whether it counts. Of a switch: True."""
-    is_edit: bool
-    classes: tuple[str, ...]
-    """The labels of the first few; of an event about categories alone, these."""
-    more: int
-    """Classes besides."""
 
 
 class HistoryPage(NamedTuple):
-    """Some rows of the history, the latest first."""
+    """Some events, the latest first."""
 
-    rows: tuple[HistoryRow, ...]
+    events: tuple[Event, ...]
+    active: Collection[int]
+    """Numbers of the edits that count."""
     more: bool
     """Whether there are earlier ones."""
 
@@ -55,7 +37,7 @@ def history_page(
         for event in reversed(events)
         if (not before or event.number < before) and reviewer in {"", event.reviewer}
     ]
-    return HistoryPage(tuple(_row(event, active) for event in chosen[:_PAGE]), len(chosen) > _PAGE)
+    return HistoryPage(tuple(chosen[:_PAGE]), active, len(chosen) > _PAGE)
 
 
 def switchable(events: Sequence[Event], toggle: Toggle | None) -> Switchable:
@@ -63,7 +45,7 @@ def switchable(events: Sequence[Event], toggle: Toggle | None) -> Switchable:
     if toggle is None:
         return NOTHING
     number = (*toggle.off, *toggle.on)[0]
-    event = next(each for each in reversed(events) if each.number == number)
+    event = events[number - 1]
     return Switchable(number, event_words(event), len(event.classes))
 
 
@@ -78,36 +60,3 @@ _SWITCHED = {
     "revert": "Taken back alone: {}.",
     "restore": "Brought back: {}.",
 }
-
-
-def revert_question(events: Sequence[Event], number: int) -> tuple[Switchable, str]:
-    """Returns an edit that is to be taken back alone, or brought back, and what stays.
-
-    Raises:
-        RefusedError: no such edit.
-    """
-    try:
-        later = dependents(events, number)
-        toggle = revert(events, number)
-    except ValueError as error:
-        raise RefusedError(str(error)) from error
-    stays = ""
-    if later:
-        decisions = count_of(len(later), "later decision")
-        stays = f"{decisions} on the same classes or categories will stay."
-    return switchable(events, toggle), stays
-
-
-def _row(event: Event, active: Collection[int]) -> HistoryRow:
-    named = list(subjects_of(event).values())
-    return HistoryRow(
-        number=event.number,
-        text=event_words(event),
-        reviewer=event.reviewer,
-        decided_at=event.decided_at,
-        why=event.why,
-        is_active=not event.is_edit or event.number in active,
-        is_edit=event.is_edit,
-        classes=tuple(named[:_NAMED]),
-        more=max(len(named) - _NAMED, 0),
-    )

@@ -18,8 +18,6 @@ from hgld.pages.review.counting import (
     unsure_classes,
 )
 from hgld.pages.review.landmarks import LandmarkIndex
-from hgld.pages.review.names import OPEN
-from hgld.pages.review.ordering import GroupOrder
 from hgld.pages.review.pictures import PictureIndex
 from hgld.pages.review.requests import EVERYTHING, Place
 from hgld.pages.review.rows import (
@@ -32,7 +30,7 @@ from hgld.pages.review.rows import (
 from hgld.pages.review.views import Answer, GroupRow, GroupView, Near, Thumbnail
 
 _PICTURES = 12  # of a class
-_NEAR_GROUPS, _NEAR_CLASSES = 5, 7
+_NEAR = 5  # groups
 
 Rows = NDArray[np.int64]
 
@@ -54,14 +52,13 @@ class Panes:
     def __init__(self, board: Board, landmarks: LandmarkIndex) -> None:
         """Takes the state, which it follows."""
         self._board, self._landmarks = board, landmarks
-        self.order = GroupOrder()
         self.facets = Facets(board)
         self.pictures = PictureIndex(of_landmark=np.full(len(landmarks), -1))
         self._names = GroupNames(board)
         self._revision = self._membership = -1
         self._counted: Counted
         self._centres: tuple[int, NDArray[np.float32]] = (-1, np.zeros((0, 1), np.float32))
-        self._around: tuple[tuple[int, int], list[int], list[int]] = ((-1, -1), [], [])
+        self._orders: dict[str, list[int]] = {}
 
     def count(self) -> Counted:
         """Returns the state in numbers."""
@@ -91,10 +88,9 @@ class Panes:
         """
         board, counted = self._board, self.count()
         matching = np.bincount(board.group[chosen], minlength=len(board.group_ids))
-        order = self.order.of(reviewer, board, counted.groups)
         rows = tuple(
             group_row(board, counted.groups, each, counted.called[each], int(matching[each]))
-            for each in order
+            for each in self._order(reviewer, counted.groups)
             if matching[each]
         )
         return (self._everything(chosen), *rows) if is_filtered and rows else rows
@@ -195,42 +191,35 @@ class Panes:
             matching=int(chosen.sum()),
         )
 
-    def _near(self, number: int) -> tuple[Near, ...]:
-        board, counted = self._board, self._counted
-        key = (board.membership, number)
-        if self._around[0] != key:
-            self._around = (key, *self._nearest(number))
-        words, tops = board.names.words, counted.groups.top
-        groups = [each for each in self._around[1] if each in counted.called][:_NEAR_GROUPS]
-        return (
-            *(
-                Near(counted.called[each], board.group_ids[each], "", words(int(tops[each])))
-                for each in groups
-            ),
-            *(
-                Near(
-                    board.classes.labels[row],
-                    board.group_of(row),
-                    board.classes.qids[row],
-                    ("proposed: " if board.decided[row] == OPEN else "")
-                    + words(board.answer_of(row)),
-                )
-                for row in self._around[2]
-            ),
-        )
+    def _order(self, reviewer: str, tally: GroupTally) -> list[int]:
+        """Returns the groups that have a class: what settles most first, when one first looked.
 
-    def _nearest(self, number: int) -> tuple[list[int], list[int]]:
-        """Returns the other groups, and some classes of these, nearest to a group first."""
-        board = self._board
+        A list that jumps under one's hands is bad. A group that is split off comes after the one it
+        was split off.
+        """
+        if reviewer not in self._orders:
+            self._orders[reviewer] = np.lexsort((-tally.landmarks, -tally.settles)).tolist()
+        order = self._orders[reviewer]
+        for number in range(len(order), len(tally.classes)):
+            homes = self._board.homes_of(number)
+            places = [place for place, each in enumerate(order) if each in homes]
+            order.insert(places[-1] + 1 if places else len(order), number)
+        return [number for number in order if tally.classes[number]]
+
+    def _near(self, number: int) -> tuple[Near, ...]:
+        """Returns the groups nearest to one, by the mean of their classes' vectors."""
+        board, counted = self._board, self._counted
         if self._centres[0] != board.membership:
-            shape = (len(board.group_ids), board.classes.vectors.shape[1])
-            sums = np.zeros(shape, np.float32)
-            np.add.at(sums, board.group, board.classes.vectors)
+            vectors = board.classes.vectors
+            sums = np.zeros((len(board.group_ids), vectors.shape[1]), np.float32)
+            np.add.at(sums, board.group, vectors)
             self._centres = (board.membership, unit_rows(sums))
-        centre = self._centres[1][number]
-        order = np.argsort(-(self._centres[1] @ centre), kind="stable").tolist()
+        centres = self._centres[1]
         # As quick as BLAS, whose threads wait for one another where others work: 20 ms, not 1.
-        cosines = np.einsum("ij,j->i", board.classes.vectors, centre)
-        cosines[board.group == number] = -1
-        classes = np.argsort(-cosines, kind="stable")[:_NEAR_CLASSES]
-        return [each for each in order if each != number], classes[cosines[classes] > -1].tolist()
+        order = np.argsort(-np.einsum("ij,j->i", centres, centres[number]), kind="stable")
+        near = [each for each in order.tolist() if each != number and each in counted.called]
+        words, tops = board.names.words, counted.groups.top
+        return tuple(
+            Near(counted.called[each], board.group_ids[each], words(int(tops[each])))
+            for each in near[:_NEAR]
+        )

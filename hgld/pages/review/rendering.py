@@ -1,26 +1,21 @@
-"""Templates to answers, and what a request says."""
+"""Templates to answers."""
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import parse_qsl, unquote
 
-from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from hgld.pages.review.actions import ACTIONS, actions_json
 from hgld.pages.review.requests import RefusedError
-from hgld.pages.serving.security import Guard, cookies_of, header_map
+from hgld.pages.review.wording import event_words, subjects_of
+from hgld.pages.serving.security import Guard
 from hgld.pages.serving.templates import page_environment, static_version
-from hgld.review.log.events import reviewer_name
 
 HERE = Path(__file__).resolve().parent
-REVIEWER_COOKIE = "reviewer"
 _REMEMBERED = 10_000  # lines of a page, 1 kB each
-_MOST_FIELDS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +46,8 @@ class Rendering:
             actions=ACTIONS,
             actions_json=actions_json(),
             remembered=self._remembered,
+            event_words=event_words,
+            subjects_of=subjects_of,
         )
 
     def tell(self, **functions: Callable[[], bool]) -> None:
@@ -107,55 +104,3 @@ class Rendering:
     def static(self) -> str:
         """The address under which style sheets and scripts lie."""
         return f"/static/{self.version}"
-
-
-def checked_name(name: str) -> str:
-    """Returns a reviewer's name without spaces around it.
-
-    Raises:
-        RefusedError: it is blank, too long, or has characters that are no text.
-    """
-    try:
-        return reviewer_name(name)
-    except ValueError as error:
-        raise RefusedError(str(error)) from error
-
-
-async def fields_of(request: Request) -> list[tuple[str, str]]:
-    """Returns the fields of a form, in order.
-
-    Raises:
-        RefusedError: it is no form, or has too many fields.
-    """
-    body = await request.body()
-    try:
-        return parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_FIELDS,
-        )
-    except ValueError as error:
-        raise RefusedError(f"what was sent cannot be read: {error}; reload the page") from error
-
-
-async def reviewer_of(request: Request) -> str:
-    """Returns who reviews, as the browser was told; what is no name counts as none."""
-    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
-    default: str = request.app.state.reviewer
-    try:
-        return checked_name(told) if told else default
-    except RefusedError:
-        return default
-
-
-Form = Annotated[list[tuple[str, str]], Depends(fields_of)]
-"""The fields of a form, in an answer's arguments."""
-Who = Annotated[str, Depends(reviewer_of)]
-"""Who reviews, in an answer's arguments; empty where nobody has said."""
-
-
-def asked_number(fields: Mapping[str, str], name: str) -> int:
-    """Returns a whole number of a request; 0 where it is none."""
-    text = fields.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0  # noqa: PLR2004 - digits

@@ -3,10 +3,20 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, unquote
+
+from fastapi import Depends, Request
 
 from hgld.pages.review.actions import EDITS
-from hgld.pages.review.counting import FACETS
 from hgld.pages.review.wording import grouped
+from hgld.pages.serving.security import cookies_of, header_map
+from hgld.review.log.events import reviewer_name
+
+REVIEWER_COOKIE = "reviewer"
+
+FACETS = ("is", "sure", "evidence", "new", "comment", "doubt", "by")
+"""The kinds of facets, in the order in which the page has them."""
 
 EVERYTHING = "*"
 """Stands for a group: all classes that the filter selects."""
@@ -16,6 +26,7 @@ _LONGEST_TEXT = 4_000
 _MOST_ROWS = 2_000
 _ROWS = 200
 _MOST_DIGITS = 12
+_MOST_FIELDS = 100_000
 
 
 class RefusedError(ValueError):
@@ -114,12 +125,12 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
         to=_text(one, "to"),
         into=_text(one, "into"),
         why=_text(one, "why", _LONGEST_TEXT),
-        seen=_number(one, "seen"),
-        scored=_number(one, "scored"),
+        seen=number_of(one, "seen"),
+        scored=number_of(one, "scored"),
         place=place_of(fields),
         keeps_theirs=one.get("keep") == "theirs",
         asks=one.get("asks") == "1",
-        sight=_number(one, "sight"),
+        sight=number_of(one, "sight"),
         is_beyond=one.get("beyond") == "1",
         agreed=_text(one, "agreed"),
         is_sure=one.get("sure") == "1",
@@ -139,7 +150,7 @@ def place_of(fields: Iterable[tuple[str, str]]) -> Place:
         if facet.partition(":")[0] not in FACETS:
             kinds = ", ".join(FACETS)
             raise RefusedError(f"f must begin with one of {kinds}, got {facet[:_LONGEST]!r}")
-    rows = _number(one, "rows")
+    rows = number_of(one, "rows")
     return Place(
         group=_text(one, "g"),
         query=_text(one, "q"),
@@ -159,10 +170,61 @@ def _text(fields: Mapping[str, str], name: str, longest: int = _LONGEST) -> str:
     return text
 
 
-def _number(fields: Mapping[str, str], name: str) -> int | None:
+def number_of(fields: Mapping[str, str], name: str) -> int | None:
+    """Returns a whole number of a request; None where it is not there.
+
+    Raises:
+        RefusedError: it is none.
+    """
     text = fields.get(name, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise RefusedError(f"{name} must be a whole number, got {text[:_LONGEST]!r}")
     return int(text)
+
+
+def checked_name(name: str) -> str:
+    """Returns a reviewer's name without spaces around it.
+
+    Raises:
+        RefusedError: it is blank, too long, or has characters that are no text.
+    """
+    try:
+        return reviewer_name(name)
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
+
+
+async def fields_of(request: Request) -> list[tuple[str, str]]:
+    """Returns the fields of a form, in order.
+
+    Raises:
+        RefusedError: it is no form, or has too many fields.
+    """
+    body = await request.body()
+    try:
+        return parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_FIELDS,
+        )
+    except ValueError as error:
+        raise RefusedError(f"what was sent cannot be read: {error}; reload the page") from error
+
+
+async def reviewer_of(request: Request) -> str:
+    """Returns who reviews, as the browser was told; what is no name counts as none."""
+    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
+    default: str = request.app.state.reviewer
+    try:
+        return checked_name(told) if told else default
+    except RefusedError:
+        return default
+
+
+Form = Annotated[list[tuple[str, str]], Depends(fields_of)]
+"""The fields of a form, in an answer's arguments."""
+Who = Annotated[str, Depends(reviewer_of)]
+"""Who reviews, in an answer's arguments; empty where nobody has said."""

@@ -11,8 +11,8 @@ from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.pages.review import PORT
 from hgld.pages.review.app import make_app
-from hgld.pages.review.rendering import PageSettings, checked_name
-from hgld.pages.review.requests import Place, RefusedError
+from hgld.pages.review.rendering import PageSettings
+from hgld.pages.review.requests import Place, RefusedError, checked_name
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.wording import count_of
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser

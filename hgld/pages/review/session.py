@@ -25,7 +25,6 @@ from hgld.pages.review.finding import Finder
 from hgld.pages.review.history import (
     HistoryPage,
     history_page,
-    revert_question,
     switchable,
     switched_words,
 )
@@ -45,7 +44,6 @@ from hgld.pages.review.views import (
     NameRow,
     Outcome,
     Question,
-    Switchable,
     Thumbnail,
 )
 from hgld.pages.review.wording import event_words
@@ -230,7 +228,7 @@ class ReviewSession:
             if not decided.decisions:
                 return _NOTHING_DONE
             event = self._append(edit_of(self._board, request, decided, reviewer, _now()))
-            return Outcome(text=done_words(self._board, request, decided), number=event.number)
+            return Outcome(text=done_words(self._board, event), number=event.number)
 
     def place_after(self, reviewer: str, request: ActRequest) -> Place:
         """Returns what to show after an action: the group, or the next where it is done with."""
@@ -269,11 +267,6 @@ class ReviewSession:
             except ValueError as error:
                 raise RefusedError(str(error)) from error
             return self._switch(reviewer, toggle)
-
-    def revert_question(self, number: int) -> tuple[Switchable, str]:
-        """Returns an edit that is to be taken back, and what stays; see `history`."""
-        with self.reading():
-            return revert_question(self._log.events, number)
 
     def group_of_switch(self, number: int) -> str:
         """Returns the group of most classes that a switch bears on; empty: there is none."""

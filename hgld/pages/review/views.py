@@ -109,12 +109,10 @@ class NameChoice(NamedTuple):
 
 
 class Near(NamedTuple):
-    """A group, or a class of another group, near the open one."""
+    """A group near the open one."""
 
     title: str
     group: str
-    class_qid: str
-    """Empty for a group."""
     answer: str
 
 

@@ -84,11 +84,6 @@ def count_of(count: int, one: str, many: str = "") -> str:
     return f"{grouped(count)} {one if count == 1 else many or f'{one}s'}"
 
 
-def classes_and_landmarks(classes: int, landmarks: int) -> str:
-    """Returns both counts in words."""
-    return f"{count_of(classes, 'class', 'classes')} ({count_of(landmarks, 'landmark')})"
-
-
 def evidence_source(evidence: str) -> str:
     """Returns where the strongest part of an evidence comes from, one of EVIDENCE_SOURCES.
 

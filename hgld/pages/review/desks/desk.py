@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hgld.pages.review.rendering import Form, Rendering, Who
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import Form, Who
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Outcome
 from hgld.review.log.events import Change, Edit, Event

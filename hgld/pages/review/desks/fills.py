@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi.responses import Response
 
 from hgld.pages.review.board import Board
-from hgld.pages.review.conflicts import teller
+from hgld.pages.review.deciding import teller
 from hgld.pages.review.desks.desk import Desk, edit_of
 from hgld.pages.review.desks.guesses import (
     Guesses,
@@ -18,8 +18,8 @@ from hgld.pages.review.desks.guesses import (
     read_guesses,
     ruling_on,
 )
-from hgld.pages.review.rendering import Form, Rendering, Who, asked_number
-from hgld.pages.review.requests import RefusedError
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import Form, RefusedError, Who, number_of
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict, ConflictRow, Outcome
 from hgld.pages.review.wording import count_of
@@ -88,7 +88,7 @@ class FillsDesk(Desk):
         """
         fields, guesses = dict(form), self._guesses()
         ticked = {value for name, value in form if name == "category"}
-        seen = asked_number(fields, "seen")
+        seen = number_of(fields, "seen") or 0
         with self._session.appending(reviewer) as append, self._session.reading() as board:
             groups = self._groups(board, guesses)
             here = _asked(groups, fields)

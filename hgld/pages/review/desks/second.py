@@ -10,10 +10,16 @@ from fastapi.responses import Response
 from hgld.pages.review.board import Board
 from hgld.pages.review.desks.desk import Desk, edit_of
 from hgld.pages.review.desks.report import Report, report_of
-from hgld.pages.review.names import KnownName
-from hgld.pages.review.naming import settle_name
-from hgld.pages.review.rendering import Form, Rendering, Who, asked_number
-from hgld.pages.review.requests import ActRequest, RefusedError, act_request_of
+from hgld.pages.review.names import KnownName, settle_name
+from hgld.pages.review.rendering import Rendering
+from hgld.pages.review.requests import (
+    ActRequest,
+    Form,
+    RefusedError,
+    Who,
+    act_request_of,
+    number_of,
+)
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Answer, LandmarkLink, Outcome, Thumbnail
 from hgld.pages.review.wording import count_of
@@ -58,7 +64,10 @@ class SecondDesk(Desk):
         """
         with self._session.reading() as board:
             if "sample" in fields:
-                name, told = "report", self._report(board, reviewer, asked_number(fields, "sample"))
+                name, told = (
+                    "report",
+                    self._report(board, reviewer, number_of(fields, "sample") or 0),
+                )
             else:
                 name, told = "second", self._asked(board, reviewer)
         told |= {"reviewer": reviewer, "outcome": outcome}
@@ -71,7 +80,7 @@ class SecondDesk(Desk):
             RefusedError: they have yet to answer some, or the other has not decided so many.
         """
         fields = dict(form)
-        of_reviewer, size = fields.get("of", ""), asked_number(fields, "size")
+        of_reviewer, size = fields.get("of", ""), number_of(fields, "size") or 0
         with self._session.appending(reviewer) as append, self._session.reading() as board:
             if self._waiting(board, reviewer):
                 raise RefusedError("answer the classes that were drawn before, or undo the draw")
@@ -122,7 +131,7 @@ class SecondDesk(Desk):
         Raises:
             RefusedError: no such sample, or the name cannot be used.
         """
-        number, request = asked_number(dict(form), "sample"), act_request_of(form)
+        number, request = number_of(dict(form), "sample") or 0, act_request_of(form)
         with self._session.appending(reviewer) as append, self._session.reading() as board:
             sample = _sample(board.standing, number)
             differences = self._report_of(board, sample).differences if sample else ()

@@ -167,15 +167,16 @@ def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others(
 
 def test_what_settles_most_comes_first() -> None:
     members = [
-        member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 1
-        member("Q2", "b", "lake", landmarks=4, confidence=0.25, cluster_id=1),  # settles 3
-        member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # 1, but smaller
-        member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # and older
+        member("Q1", "a", "lake", landmarks=100, confidence=0.99, cluster_id=0),  # settles 6
+        member("Q2", "b", "lake", landmarks=10, confidence=0.25, cluster_id=1),  # settles 8
+        member("Q4", "d", "lake", landmarks=2, confidence=0.5, cluster_id=2),  # as much as
+        member("Q3", "c", "lake", landmarks=2, confidence=0.5, cluster_id=3),  # what is older
+        member("Q5", "e", "lake", landmarks=900, tier="decided", cluster_id=4),
     ]
     table = cluster_proposals(members)
-    assert table["place"].to_pylist() == [0, 1, 2, 3]
-    assert table["cluster_id"].to_pylist() == [1, 0, 3, 2]
-    assert table["settles"].to_pylist() == pytest.approx([3, 1, 1, 1])
+    assert table["place"].to_pylist() == [0, 1, 2, 3, 4]
+    assert table["cluster_id"].to_pylist() == [1, 0, 3, 2, 4]
+    assert table["settles"].to_pylist() == pytest.approx([8, 6, 1.1, 1.1, 0])
 
 
 def test_members_that_fit_badly_are_told() -> None:

@@ -209,10 +209,10 @@ document.addEventListener("click", (event) => {
   const link = target.closest("[data-group], [data-group-to], [data-filter]");
   if (link && $("#rows, #groups")) {
     event.preventDefault();
-    const { group, groupTo, classTo, filter } = link.dataset;
+    const { group, groupTo, filter } = link.dataset;
     showPane("group");
     if (filter) return goTo({ q: filter, f: [], g: "" });
-    return goTo({ g: group ?? groupTo, ...(group ? {} : classTo ? { q: "", f: [] } : {}) }, classTo);
+    return goTo({ g: group ?? groupTo });
   }
   const picture = target.closest(".picture");
   if (picture) return zoomFrom(picture);
@@ -230,7 +230,10 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-more]")) return load(place({ rows: Number(desk().dataset.rows) + 400 }));
   if (target.closest("[data-clear]")) return goTo({ q: "", f: [], g: "" });
   const posts = target.closest("[data-post]");
-  if (posts) return send(posts.dataset.post, new URLSearchParams(JSON.parse(posts.dataset.fields ?? "{}")));
+  if (posts) {
+    const go = () => send(posts.dataset.post, new URLSearchParams(JSON.parse(posts.dataset.fields ?? "{}")));
+    return posts.dataset.asks ? ask(posts.dataset.asks, "", go) : go();
+  }
   const rename = target.closest("[data-rename]");
   if (rename) return pickName("Rename or merge", rename.dataset.rename, ({ label: to, ...side }) => send("/act", new URLSearchParams({ action: "rename", asks: "1", label: rename.dataset.rename, to, ...side })));
   const sort = target.closest("[data-sort]");

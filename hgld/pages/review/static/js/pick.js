@@ -120,7 +120,7 @@ export function pickName(title, about, take) {
 
 /** Another group, the nearest first. */
 export function pickGroup(title, take) {
-  const near = [...document.querySelectorAll(".near [data-group-to]:not([data-class-to])")].map((one) => one.dataset.groupTo);
+  const near = [...document.querySelectorAll(".near [data-group-to]")].map((one) => one.dataset.groupTo);
   const place = (group) => (near.includes(group) ? near.indexOf(group) : near.length);
   const groups = [...document.querySelectorAll("#groups [data-group]")]
     .filter((one) => !one.ariaCurrent && one.dataset.group !== "*")

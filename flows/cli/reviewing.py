@@ -38,9 +38,6 @@ class ReviewOptions(StepOptions):
     host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
     token: str = setting("", "Secret that visitors of the page need.")
     read_only: bool = setting(False, "Shows the page, but accepts no decisions.")
-    known: Path | None = setting(
-        None, "Right answers for second opinions: CSV, hierarchical_label and class_qid or label."
-    )
     export: Path | None = setting(
         None, "Writes the decisions to a file: .csv, a sheet to fill in; .ttl, SKOS in Turtle."
     )
@@ -92,7 +89,7 @@ def review(options: ReviewOptions, sections: Sections) -> None:
     if not (options.force or typed or any(getattr(options, name) for name in _TASKS)):
         _open_page(workspace, options, sections)
         return
-    page = "port open_ host token read_only known"
+    page = "port open_ host token read_only"
     refuse_idle(options, page, "the page, which opens if no task is given")
     if options.status:
         _tell_status(workspace, is_json=options.json)
@@ -120,7 +117,6 @@ def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections)
         opens_browser=options.open_,
         read_only=options.read_only,
         reviewer=" ".join(options.reviewer.split()),
-        known=options.known,
         propose=steps.propose_step(sections).settings,
     )
     serve_review(workspace, config, click.echo)
@@ -182,7 +178,7 @@ def _settle(workspace: Workspace, options: ReviewOptions, sections: Sections) ->
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
-    """Prints the progress of the review, the effects of a new scrape, and second opinions.
+    """Prints the progress of the review, and the effects of a new scrape.
 
     Raises:
         MissingInputError: no proposals.
@@ -197,11 +193,6 @@ def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
         return
     for name, line in _status_lines(status).items():
         click.echo(f"{name:<10} {harmless(line) or 'none'}")
-    if status.second_opinions:  # otherwise the page's packages may be missing
-        from hgld.pages.review.second.summary import second_opinion_text
-
-        for line in second_opinion_text(workspace).split("\n"):
-            click.echo(harmless(line))
 
 
 def _status_lines(status: "ReviewStatus") -> dict[str, str]:

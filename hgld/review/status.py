@@ -175,8 +175,6 @@ class ReviewStatus:
     """Active edits."""
     reviewers: dict[str, int]
     """Reviewer to number of events, in descending order."""
-    second_opinions: int
-    """Samples drawn for a second reviewer."""
     new: dict[str, str]
     """class_qid to label, for classes added since the last review."""
     replayed: list[Replayed]
@@ -204,7 +202,6 @@ def review_status(workspace: Workspace) -> ReviewStatus:
         lines=len(log.events),
         edits=len(standing.active),
         reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),
-        second_opinions=len(standing.samples),
         new=new_classes(workspace, labels, log),
         replayed=replay(log.events, standing, labels),
     )

@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError, MissingInputError
+from hgld.pages.review.desks.fills import FillsDesk
+from hgld.pages.review.desks.second import SecondDesk
 from hgld.pages.review.feed import Feed
 from hgld.pages.review.files import IMPORT_PATH, files_router
-from hgld.pages.review.fills.routes import fills_router
 from hgld.pages.review.rendering import PageSettings, Rendering
 from hgld.pages.review.requests import (
     REVIEWER_COOKIE,
@@ -31,7 +32,6 @@ from hgld.pages.review.requests import (
     number_of,
     place_of,
 )
-from hgld.pages.review.second.routes import second_router
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict, Outcome, Question
 from hgld.pages.serving.middleware import Guarded
@@ -71,8 +71,8 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     app.state.reviewer = settings.reviewer
     app.include_router(_Answers(session, rendering).router())
     app.include_router(files_router(session, rendering))
-    app.include_router(second_router(session, settings.known, rendering))
-    app.include_router(fills_router(session, rendering))
+    app.include_router(SecondDesk(session, rendering).router)
+    app.include_router(FillsDesk(session, rendering).router)
 
     async def follow(line: int = 0) -> Response:
         return StreamingResponse(feed.events(line), media_type="text/event-stream")

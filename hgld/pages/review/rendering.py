@@ -27,8 +27,6 @@ class PageSettings:
     """Who reviews where the browser has not been told."""
     templates: Path = HERE / "templates"
     static: Path = HERE / "static"
-    known: Path | None = None
-    """Right answers to hide in second opinions; None: those of the taxonomy."""
 
 
 class Rendering:

@@ -5,7 +5,6 @@ import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -35,8 +34,6 @@ class ServerConfig:
     read_only: bool = False
     reviewer: str = ""
     propose: ProposeConfig = field(default_factory=ProposeConfig)
-    known: Path | None = None
-    """A file of right answers, to hide in second opinions; None: those of the taxonomy."""
 
 
 def serve_review(
@@ -67,11 +64,7 @@ def serve_review(
             )
         except ValueError as error:
             raise InputError(str(error)) from error
-        settings = PageSettings(
-            guard=guard,
-            reviewer=reviewer,
-            known=config.known,
-        )
+        settings = PageSettings(guard=guard, reviewer=reviewer)
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
         with contextlib.closing(session), contextlib.ExitStack() as at_end:

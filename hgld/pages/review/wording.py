@@ -32,7 +32,6 @@ _SAID = {
     "clear": "open",
     "unsure": "not to be told",
     "sample": "asked",
-    "known": "asked",
 }
 EVIDENCE_SOURCES = ("taxonomy", "alike words", "Wikidata", "decisions")
 """Where the strongest evidence for a proposal comes from."""

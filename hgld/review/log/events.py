@@ -16,16 +16,16 @@ from hgld.errors import InputError
 
 Effect = Literal[
     "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
-    "opinion", "unsure", "sample", "known", "fill", "refuse"
+    "opinion", "unsure", "sample", "fill", "refuse"
 ]  # fmt: skip
 """What a change does.
 
 To a class: assign gives it a super-category, ignore excludes it, and clear opens it again; group
 moves it to a working group; comment adds a remark; doubt marks it as doubtful, and trust removes
 the mark. In a second opinion, which decides nothing: sample asks a reviewer about classes in this
-order; known lists those with a known answer; opinion is an answer given without seeing the
-decisions, and unsure means that the reviewer cannot tell. To a category whose landmarks get no
-label from a class: fill gives it a super-category, refuse rules one out.
+order; opinion is an answer given without seeing the decisions, and unsure means that the reviewer
+cannot tell. To a category whose landmarks get no label from a class: fill gives it a
+super-category, refuse rules one out.
 """
 
 Edit = Literal[
@@ -129,7 +129,7 @@ class Change:
     @property
     def is_blind(self) -> bool:
         """Whether it belongs to a second opinion, which decides nothing."""
-        return self.effect in {"opinion", "unsure", "sample", "known"}
+        return self.effect in {"opinion", "unsure", "sample"}
 
     @property
     def is_of_categories(self) -> bool:

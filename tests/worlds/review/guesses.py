@@ -5,8 +5,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import FILLS, IMAGE_FILES, PARENTS
-from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
+from hgld.tables import CATEGORIES, CLASSES, FILLS, IMAGE_FILES, PARENTS
+from tests.worlds.builders import picture_row, table_of, write_metadata, write_scrape, write_stage
 from tests.worlds.pictures import encoded
 
 HOSTILE = '<script>alert("guess")</script> & "quoted"'
@@ -63,6 +63,18 @@ def write_guesses(
         if one.parents
     ]
     write_stage(workspace, [(PARENTS, table_of(PARENTS, parents))])
+    categories = [
+        {
+            "split": "train",
+            "landmark_id": number,
+            "category": one.category,
+            "page_title": f"Category:{one.name}",
+            "status": "ok",
+        }
+        for number, one in enumerate(guesses, FIRST)
+    ]
+    there = workspace.read(CATEGORIES).to_pylist()
+    write_scrape(workspace, workspace.read(CLASSES), [*there, *categories])
     if pictures:
         _write_pictures(workspace, pictures)
 

@@ -179,11 +179,11 @@ def test_names_that_are_attacks_are_text_on_every_page(
     answers += [
         served.act("ignore", [WATERFALL, LAKE], seen="0"),  # a conflict
         served.post("/second/start", {"of": "eve <script>alert(1)</script>", "size": "2"}),
-        served.post("/second/answer", {"qid": LAKE, "kind": "name", "label": f"{EVIL}{EVIL}"}),
+        served.post("/second/answer", {"action": "name", "qid": LAKE, "label": f"{EVIL}{EVIL}"}),
         *(
             served.get(path.replace("<", "%3Cscript%3Ealert(3)%3C/script%3E"))
             for path in (
-                *("/second", "/second/report?open=1", "/fills?name=<", "/<"),
+                *("/second", "/second?sample=0", "/fills?name=<", "/<"),
                 *("/?q=<", "/?f=<", "/?f=by:<", "/?g=<"),
             )
         ),

@@ -19,9 +19,8 @@ IGNORE = f"action=ignore&qid={LAKE}".encode()
 LOCAL = "127.0.0.1:8123"
 WRITES = (
     *("/act", "/preview", "/undo", "/redo", "/revert/1", "/restore/1", "/jump/0", "/name", "/seen"),
-    *(f"/fills/{name}" for name in ("decide", "undo", "redo")),
-    *(f"/second/{name}" for name in ("start", "answer", "undo", "redo")),
-    *(f"/second/{name}" for name in ("settle", "unsettle", "resettle")),
+    *(f"/fills/{name}" for name in ("accept", "refuse", "undo", "redo")),
+    *(f"/second/{name}" for name in ("start", "answer", "settle", "undo", "redo")),
 )
 
 

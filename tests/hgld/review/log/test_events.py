@@ -28,7 +28,6 @@ CHANGES = [
 ]
 BLIND = [
     Change(classes=labelled("Q2", "Q1"), effect="sample", of_reviewer="zoë", note="seed"),
-    said("Q1", effect="known"),
     replace(assigned("Q1", label="lake"), effect="opinion"),
     said("Q1", effect="opinion"),
     said("Q1", effect="unsure"),
@@ -83,7 +82,7 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     assert not any(one.is_blind for one in (*CHANGES, *GUESSES))
     assert CHANGES[0].content == ("assign", "castle / fort", "human-made", "")
     assert CHANGES[2].content == ("ignore", None, None, "tab\tand\r\nlines")
-    assert BLIND[2].content == ("opinion", "lake", "natural", "")
+    assert BLIND[1].content == ("opinion", "lake", "natural", "")
     assert GUESSES[1].content == ("refuse", "ocean area ", "natural", "")
     # Into one group is not into another, nor back.
     assert len({one.content for one in CHANGES[4:6]} | {("group", "other", None, "")}) == 3

@@ -68,7 +68,7 @@ def test_a_redo_that_comes_too_late_counts_and_is_on_no_course() -> None:
 def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
     events = numbered(
         edited(assigned("Q1", label="lake")),
-        edited(said("Q1", effect="known"), event="sample", who="bob"),
+        edited(said("Q1", effect="unsure"), event="opinion", who="bob"),
         edited(said("Q1", effect="unsure"), event="opinion", who="bob"),
         edited(said("Q1", effect="unsure"), event="opinion", who="ann"),
     )
@@ -101,7 +101,7 @@ def test_a_second_opinion_decides_nothing_and_the_last_of_a_reviewer_counts() ->
     bobs = (opinion("Q1", "lake", "bob"), opinion("Q1", None, "bob"))
     unsure = edited(said("Q2", effect="unsure"), who="bob", event="opinion")
     sample = Change(classes={"Q1": "x"}, effect="sample", of_reviewer="ann")
-    drawn = edited(sample, said("Q1", effect="known"), event="sample")
+    drawn = edited(sample, event="sample")
     events = numbered(edited(assigned("Q1")), drawn, *bobs, opinion("Q1", "fort", "zoë"), unsure)
     standing = standing_of(events)
     assert [(qid, one.reviewer) for qid, one in standing.decisions().items()] == [("Q1", "ann")]

@@ -20,7 +20,7 @@ function focusOn(place) {
 /** Says on the buttons what they are about. */
 function mark() {
   const count = boxes().filter((box) => box.checked).length;
-  for (const told of all("[data-all]")) told.textContent = count ? `${count} ticked` : told.dataset.all;
+  for (const button of all("[data-ticks]")) $("span", button).textContent = count ? `${count} ticked` : `all ${button.dataset.ticks}`;
 }
 
 /** @param {HTMLInputElement[]} ticks @param {boolean} isOn */
@@ -30,7 +30,7 @@ function tick(ticks, isOn) {
 }
 
 const title = () => $("#desk h2")?.textContent;
-const keepInSight = () => $(".words [aria-current]")?.scrollIntoView({ block: "nearest" });
+const keepInSight = () => $(".word [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 /** @param {HTMLElement} button @param {Record<string, string>} given */
 function post(button, given = {}) {

@@ -9,7 +9,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_decisions, read_log
 from hgld.review.log.history import standing_of
-from tests.hgld.pages.review.second.reviewed import ANSWERS, write_reviewed
+from tests.hgld.pages.review.desks.reviewed import ANSWERS, write_reviewed
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, troubles
 from tests.servers.pages.serving import OpenReview
@@ -79,7 +79,7 @@ def test_two_persons_one_blind_a_report_and_a_settled_difference(
     go_on(bob, given)
     (word,) = standing_of(read_log(build).events).samples
     assert list(word.change.classes) == list(given)
-    ann = seat(served, opener, "ann", "second/report")
+    ann = seat(served, opener, "ann", "second?sample=0")
     links = ann.locator("[data-row] a")
     differing = [str(one.get_attribute("href")).partition("q=")[2] for one in links.all()]
     wanted = [qid for qid in given if given[qid] != "?" and given[qid] != ANSWERS[qid]]
@@ -110,5 +110,5 @@ def test_both_pages_are_whole_and_read_by_everybody(
     assert page.input_value("#pick-text") == "i?u"
     press(page, "Escape")
     go_on(page, {})
-    page.goto(f"{served.url}second/report")
+    page.goto(f"{served.url}second?sample=0")
     assert problems | troubles(page, whole="main *", apart="#desk :is(button, a)") == {}

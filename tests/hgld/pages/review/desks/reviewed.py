@@ -1,11 +1,10 @@
 """A build whose classes one person has decided, for another to decide again."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.second.desk import Reply, SecondDesk
 from hgld.review.log.decisions import OpenLog
 from hgld.review.log.events import Change, Edit, Event
 from tests.worlds.review.lists import write_small_review
@@ -40,20 +39,10 @@ ANSWERS: Mapping[str, str | None] = {
 }
 """What ann decides, by Q-id."""
 
-KNOWN = ("Q301", "Q302", "Q308", "Q315", "Q316", "Q326")
-"""Of which the taxonomy says what they are: the same."""
-
 
 def write_reviewed(root: Path) -> Workspace:
     """Writes a scraped build that ann has decided, in the taxonomy's names and one of her own."""
     workspace = write_small_review(root, CLASSES)
-    lines = [
-        f"{qid},x,{'accept' if ANSWERS[qid] else 'ignore'},{ANSWERS[qid] or ''}" for qid in KNOWN
-    ]
-    known = "class_qid,class_label,action,hierarchical_label\n" + "".join(
-        f"{line}\n" for line in lines
-    )
-    (root.parent / "taxonomy/classes.csv").write_text(known, encoding="utf-8")
     log = OpenLog(workspace)
     for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
         log.append(decided(answer, list(qids)))
@@ -71,22 +60,3 @@ def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
     )
     kind: Edit = "ignore" if answer is None else "assign"
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
-
-
-def answer_all(
-    desk: SecondDesk, thinks: Callable[[str], str | None] = ANSWERS.__getitem__, most: int = 1000
-) -> list[str]:
-    """Has bob answer what he is asked; returns the classes in their order.
-
-    Args:
-        desk: where he is asked.
-        thinks: Q-id to a super-category; None: to ignore; `?`: he cannot tell.
-        most: how many he answers.
-    """
-    asked = list[str]()
-    while len(asked) < most and (current := desk.look("bob").current) is not None:
-        asked.append(current.class_qid)
-        said = thinks(current.class_qid)
-        kind = {None: "ignore", "?": "unsure"}.get(said, "name")
-        assert desk.answer("bob", Reply(asked[-1], kind, label=said or "")).kind == "done"
-    return asked

@@ -1,14 +1,13 @@
 """What comes of a sample, told from its log alone."""
 
-from hgld.pages.review.second.samples import samples_of
-from hgld.pages.review.second.summary import Report, report_of
+from hgld.pages.review.desks.report import Report, report_of
+from hgld.pages.review.views import Answer
 from hgld.review.log.events import Change, Edit, Effect, Event
 from hgld.review.log.history import standing_of
-from hgld.review.second_opinion import Judgement
-from tests.hgld.pages.review.second.reviewed import WHEN, decided
+from tests.hgld.pages.review.desks.reviewed import WHEN, decided
 
 LABELS = {f"Q30{number}": "x" for number in range(1, 6)}
-LANDMARKS = dict.fromkeys(LABELS, 2) | {"Q302": 9}
+LANDMARKS = dict.fromkeys(LABELS, 2) | {"Q302": 9, "Q303": 1}
 
 
 def event(kind: Edit, qid: str, label: str = "", who: str = "bob", **more: str) -> Event:
@@ -33,9 +32,8 @@ def report(*events: Event, landmarks: dict[str, int] = LANDMARKS) -> Report:
     """Returns the report after more events."""
     log = [one.numbered(number) for number, one in enumerate([*BEFORE, *events], 1)]
     standing = standing_of(log)
-    (sample,) = samples_of(standing)
-    then = standing_of(log, sample.number)
-    return report_of(log, standing, then, sample, landmarks, {"Q302": "cascade", "Q309": None})
+    (sample,) = standing.samples
+    return report_of(log, standing, standing_of(log, sample.event.number), sample, landmarks)
 
 
 def to_settle(*events: Event) -> list[str]:
@@ -45,25 +43,20 @@ def to_settle(*events: Event) -> list[str]:
 def test_the_first_is_taken_by_what_they_had_decided_when_the_sample_was_drawn() -> None:
     late = decided("mere / tarn", ["Q301"]), decided("cascade", ["Q304"])
     for told in (report(*LAKES), report(*LAKES, *late)):
-        assert told.labels.kappa.cases == 3  # neither Q304 nor Q305 was decided
-        assert told.labels.kappa.observed == 0
-        pairs = [(ones[0].first.hierarchical_label, len(ones)) for ones in told.confusions]
+        assert told.agreement.cases == 3  # neither Q304 nor Q305 was decided
+        assert told.agreement.observed == 0
+        pairs = [(first.hierarchical_label, classes) for (first, _), classes in told.confusions]
         assert pairs == [("cascade", 2), (None, 1)]
-        assert [(one.reviewer, one.score.right) for one in told.scores] == [("ann", 1), ("bob", 0)]
 
 
 def test_names_and_sides_are_those_of_now() -> None:
     answers = [event("opinion", "Q301", "cascade"), event("opinion", "Q302", "Cascade")]
     renamed = event("rename", "Q301", "waterfalls", who="ann", renamed_from="cascade")
     told = report(*answers, renamed)
-    assert (told.labels.kappa.observed, told.right) == (1, {"Q302": "waterfalls"})
-    assert not told.differences
+    assert (told.agreement.observed, told.differences) == (1, [])
     flipped = event("side", "Q302", "cascade", "ann", side="human-made")
-    (one,) = report(
-        *answers, event("opinion", "Q302", "new", side="human-made"), flipped
-    ).differences
-    assert one.first == Judgement("cascade", "human-made")
-    assert one.second == Judgement("new", "human-made")
+    (one,) = report(*answers, event("opinion", "Q302", "new"), flipped).differences
+    assert (one.first, one.second) == (Answer("cascade", "human-made"), Answer("new", "natural"))
 
 
 def test_differences_are_with_what_is_decided_now_most_landmarks_first() -> None:

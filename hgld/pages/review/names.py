@@ -22,7 +22,7 @@ OPEN = -1
 
 
 class KnownName(NamedTuple):
-    """A super-category as it is called now."""
+    """A super-category as it is called now; empty: the class is ignored."""
 
     hierarchical_label: str
     natural_or_human_made: str

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hgld.pages.review.views import Answer
+from hgld.pages.review.names import KnownName
 from hgld.review.log.events import Change, Event, label_key
 from hgld.review.log.history import Decision, Standing, Word, name_now
 from hgld.review.second_opinion import CohensKappa, cohen_kappa
@@ -16,11 +16,11 @@ class Difference(NamedTuple):
     class_qid: str
     class_label: str
     landmarks: int
-    first: Answer
+    first: KnownName
     """What is decided now."""
     decided: Event
     """That decided it."""
-    second: Answer
+    second: KnownName
 
 
 class Report(NamedTuple):
@@ -35,7 +35,7 @@ class Report(NamedTuple):
     The first is taken by what they had decided when the sample was drawn: what they changed since,
     perhaps at the sight of the second's answer, they did not judge alone.
     """
-    confusions: Sequence[tuple[tuple[Answer, Answer], int]]
+    confusions: Sequence[tuple[tuple[KnownName, KnownName], int]]
     """What the two said where they differ, and of how many classes; most first."""
     settled: int
     differences: Sequence[Difference]
@@ -91,11 +91,11 @@ def report_of(
     )
 
 
-def _now(standing: Standing, said: Decision | Change) -> Answer:
+def _now(standing: Standing, said: Decision | Change) -> KnownName:
     """Returns an answer as it is called now: a rename, or another side, is no difference."""
     label, side = said.hierarchical_label, said.natural_or_human_made
-    return Answer(None, None) if label is None else Answer(*name_now(standing, label, side or ""))
+    return KnownName(*(name_now(standing, label, side or "") if label else ("", "")))
 
 
-def _key(answer: Answer) -> str:
-    return label_key(answer.hierarchical_label or "")
+def _key(answer: KnownName) -> str:
+    return label_key(answer.hierarchical_label)

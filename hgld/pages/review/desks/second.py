@@ -21,7 +21,7 @@ from hgld.pages.review.requests import (
     number_of,
 )
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Answer, LandmarkLink, Outcome, Thumbnail
+from hgld.pages.review.views import LandmarkLink, Outcome, Thumbnail
 from hgld.pages.review.wording import count_of
 from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.events import Change, Effect, label_key
@@ -121,7 +121,7 @@ class SecondDesk(Desk):
                 change = Change(classes=classes, effect="unsure")
             else:
                 said = judgement(board, reviewer, request)
-                change = Change(classes=classes, effect="opinion", **said._asdict())
+                change = _change(classes, "opinion", said)
             number = append(edit_of("opinion", reviewer, change, request.seen or 0)).number
         return self.show(reviewer, {}, Outcome(text="Noted. u takes it back.", number=number))
 
@@ -147,7 +147,7 @@ class SecondDesk(Desk):
                 now = judgement(board, reviewer, request)
                 effect: Effect = "assign" if now.hierarchical_label else "ignore"
                 classes = {one.class_qid: one.class_label}
-                change = Change(classes=classes, effect=effect, **now._asdict())
+                change = _change(classes, effect, now)
                 first, second, said = map(_words, (one.first, one.second, now))
                 why = f"{one.decided.reviewer} said {first}, {sample.event.reviewer} said {second}"
                 event = append(edit_of("settle", reviewer, change, request.seen or 0, why))
@@ -224,20 +224,20 @@ def offered_names(board: Board, reviewer: str) -> dict[str, KnownName]:
     return dict(sorted(offered.items()))
 
 
-def judgement(board: Board, reviewer: str, request: ActRequest) -> Answer:
+def judgement(board: Board, reviewer: str, request: ActRequest) -> KnownName:
     """Returns what a reviewer says that a class is; a name that is offered needs no side.
 
     Raises:
         RefusedError: it is neither a name nor to be ignored, or the name cannot be used.
     """
     if request.action == "ignore":
-        return Answer(None, None)
+        return KnownName("", "")
     if request.action != "name":
         raise RefusedError(f"answer with a name, or ignore the class, got {request.action!r}")
     known = offered_names(board, reviewer).get(label_key(request.label))
     side = request.side or (known.natural_or_human_made if known else "")
     is_sure = request.is_sure or known is not None
-    return Answer(*settle_name(board, request.label, side, is_sure=is_sure))
+    return settle_name(board, request.label, side, is_sure=is_sure)
 
 
 def _last_sample(board: Board, reviewer: str) -> Word | None:
@@ -258,5 +258,12 @@ def _sample(standing: Standing, number: int) -> Word | None:
     return next(iter(told or samples), None)
 
 
-def _words(answer: Answer) -> str:
+def _change(classes: Mapping[str, str], effect: Effect, said: KnownName) -> Change:
+    label, side = (text or None for text in said)
+    return Change(
+        classes=dict(classes), effect=effect, hierarchical_label=label, natural_or_human_made=side
+    )
+
+
+def _words(answer: KnownName) -> str:
     return (answer.hierarchical_label or "ignore").strip()

@@ -1,7 +1,7 @@
 """What comes of a sample, told from its log alone."""
 
 from hgld.pages.review.desks.report import Report, report_of
-from hgld.pages.review.views import Answer
+from hgld.pages.review.names import KnownName
 from hgld.review.log.events import Change, Edit, Effect, Event
 from hgld.review.log.history import standing_of
 from tests.hgld.pages.review.desks.reviewed import WHEN, decided
@@ -46,7 +46,7 @@ def test_the_first_is_taken_by_what_they_had_decided_when_the_sample_was_drawn()
         assert told.agreement.cases == 3  # neither Q304 nor Q305 was decided
         assert told.agreement.observed == 0
         pairs = [(first.hierarchical_label, classes) for (first, _), classes in told.confusions]
-        assert pairs == [("cascade", 2), (None, 1)]
+        assert pairs == [("cascade", 2), ("", 1)]
 
 
 def test_names_and_sides_are_those_of_now() -> None:
@@ -56,7 +56,10 @@ def test_names_and_sides_are_those_of_now() -> None:
     assert (told.agreement.observed, told.differences) == (1, [])
     flipped = event("side", "Q302", "cascade", "ann", side="human-made")
     (one,) = report(*answers, event("opinion", "Q302", "new"), flipped).differences
-    assert (one.first, one.second) == (Answer("cascade", "human-made"), Answer("new", "natural"))
+    assert (one.first, one.second) == (
+        KnownName("cascade", "human-made"),
+        KnownName("new", "natural"),
+    )
 
 
 def test_differences_are_with_what_is_decided_now_most_landmarks_first() -> None:

@@ -1,5 +1,6 @@
 """The panes of the page, made of the state; what has not changed is kept."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class Panes:
         """Takes the state, which it follows."""
         self._board, self._landmarks = board, landmarks
         self.facets = Facets(board)
-        self.pictures = PictureIndex(of_landmark=np.full(len(landmarks), -1))
+        self.pictures = PictureIndex()
         self._names = GroupNames(board)
         self._revision = self._membership = -1
         self._counted: Counted
@@ -173,9 +174,16 @@ class Panes:
 
     def pictures_of(self, row: int, most: int) -> tuple[Thumbnail, ...]:
         """Returns pictures of a class, each of another landmark."""
-        found = self.pictures.of(self._landmarks.of(row))[:most]
-        link = self._landmarks.link
-        return tuple(self.pictures.thumbnail(link(one), place) for one, place in found)
+        landmarks, pictures = self._landmarks.of(row), self.pictures
+        if not pictures.files:
+            return ()
+        keys = self._landmarks.keys[landmarks].tolist()
+        pairs = zip(landmarks.tolist(), keys, strict=True)
+        found = (pair for pair in pairs if pair[1] in pictures.image_of)
+        return tuple(
+            pictures.thumbnail(self._landmarks.link(one), key)
+            for one, key in itertools.islice(found, most)
+        )
 
     def _everything(self, chosen: NDArray[np.bool_]) -> GroupRow:
         board = self._board

@@ -314,7 +314,7 @@ class ReviewSession:
 
     def show_also(self, pictures: PictureIndex) -> None:
         """Has pictures served of landmarks that have no class."""
-        self._thumbnails.append(Thumbnails(pictures.file_of, self.workspace.root))
+        self._thumbnails.append(Thumbnails(pictures.files.get, self.workspace.root))
 
     @contextlib.contextmanager
     def _writing(self, reviewer: str) -> Iterator[None]:
@@ -370,13 +370,13 @@ class ReviewSession:
         """Reads what the first page can do without: the names of landmarks, and pictures."""
         self._finder.read_names()
         try:
-            pictures = read_picture_index(self.workspace, self._landmarks)
+            pictures = read_picture_index(self.workspace, self._landmarks.keys)
         except DamagedError as error:
             logger.warning("review: no pictures are shown: %s", error)
             return
-        if pictures.image_ids:
+        if pictures.files:
             with self._lock:
-                self._thumbnails.insert(0, Thumbnails(pictures.file_of, self.workspace.root))
+                self._thumbnails.insert(0, Thumbnails(pictures.files.get, self.workspace.root))
                 self._panes.pictures = pictures
                 self.renewed += 1
 

@@ -6,14 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
-from hgld.pages.review.landmarks import LandmarkIndex, landmark_keys
+from hgld.pages.review.landmarks import landmark_keys
 from hgld.pages.review.pictures import PictureIndex, read_picture_index
 from hgld.pages.review.views import LandmarkLink, Thumbnail
 from hgld.pages.serving.wikimedia import category_url, landmark_name
@@ -232,18 +231,15 @@ def _read_pictures(
     owners = {landmark: guess for guess in guesses for landmark in guess.landmarks}
     splits = pa.chunked_array([[split for split, _ in owners]], pa.string())
     numbers = pa.chunked_array([[number for _, number in owners]], pa.int64())
-    keys, none = landmark_keys(splits, numbers).to_numpy(), np.zeros(0, dtype=np.int64)
-    landmarks = LandmarkIndex(
-        keys=keys, of_class=none, class_starts=none, classes=none, starts=none, categories=None
-    )
+    keys = landmark_keys(splits, numbers).to_numpy()
     found: dict[str, list[Thumbnail]] = defaultdict(list)
     try:
-        index = read_picture_index(workspace, landmarks)
+        index = read_picture_index(workspace, keys)
     except DamagedError as error:
         logger.warning("review: no pictures of guesses are shown: %s", error)
-        return found, PictureIndex(of_landmark=none)
-    for (landmark, guess), place in zip(owners.items(), index.of_landmark.tolist(), strict=True):
-        if place >= 0 and len(found[guess.category]) < _MOST_PICTURES:
+        return found, PictureIndex()
+    for (landmark, guess), key in zip(owners.items(), keys.tolist(), strict=True):
+        if key in index.image_of and len(found[guess.category]) < _MOST_PICTURES:
             link = LandmarkLink(guess.name, guess.url, *landmark)
-            found[guess.category].append(index.thumbnail(link, place))
+            found[guess.category].append(index.thumbnail(link, key))
     return found, index

@@ -1,5 +1,6 @@
 """Groups, super-categories and facets in numbers: what the lists of the page say."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.proposals import SURE_WEIGHT, Proposal
+from hgld.labels.proposing.proposals import SURE_WEIGHT, Proposal, cluster_name, telling_words
 from hgld.pages.review.board import Board
 from hgld.pages.review.names import NO_NAME
 from hgld.pages.review.requests import FACETS
@@ -27,19 +28,12 @@ class GroupTally:
     """The answer of most landmarks."""
     share: NDArray[np.float64]
     """Of the landmarks that have it."""
+    names: dict[int, str]
+    """Of those that have a class, by number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTally:
-    """Of each super-category, by its number."""
-
-    classes: NDArray[np.int64]
-    landmarks: NDArray[np.int64]
-    proposed: NDArray[np.int64]
-
-
-def tally_groups(board: Board) -> GroupTally:
-    """Counts what stands in each group."""
+def tally_groups(board: Board, names: "GroupNames") -> GroupTally:
+    """Counts what stands in each group, and names it."""
     group, total, landmarks = board.group, len(board.group_ids), board.classes.landmarks
     is_open, answer = board.is_open, board.answer
     doubt = np.where(is_open, 1 + SURE_WEIGHT - board.confidence, 0.0)
@@ -49,31 +43,55 @@ def tally_groups(board: Board) -> GroupTally:
 
     # (groups, names): a class without a landmark counts as one
     weight = np.maximum(landmarks, 1)
-    names = len(board.names)
-    weights = _weighed(group * names + answer, weight, total * names).reshape(total, names)
+    labels = len(board.names)
+    weights = _weighed(group * labels + answer, weight, total * labels).reshape(total, labels)
     top = weights.argmax(axis=1)
+    classes = np.bincount(group, minlength=total)
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(classes)[:-1])
     return GroupTally(
-        classes=np.bincount(group, minlength=total),
+        classes=classes,
         open=count(is_open),
         landmarks=np.bincount(group, landmarks, minlength=total).astype(np.int64),
         settles=_weighed(group, landmarks * doubt, total),
         unsure=count(unsure_classes(board)),
         top=top,
         share=weights[np.arange(total), top] / np.maximum(weights.sum(axis=1), 1),
+        names={
+            number: names.of(number, rows, int(top[number]))
+            for number, rows in enumerate(members)
+            if len(rows)
+        },
     )
 
 
-def tally_names(board: Board) -> NameTally:
-    """Counts what has, and what is proposed, each super-category."""
-    answer, is_open, landmarks = board.answer, board.is_open, board.classes.landmarks
-    total = len(board.names)
+class GroupNames:
+    """What each group is called: by its answer, and a word that tells it from others."""
 
-    decided = np.bincount(answer[~is_open], landmarks[~is_open], minlength=total)
-    return NameTally(
-        classes=np.bincount(answer[~is_open], minlength=total),
-        landmarks=decided.astype(np.int64),
-        proposed=np.bincount(answer[is_open], minlength=total),
-    )
+    def __init__(self, board: Board) -> None:
+        """Counts the words of all labels."""
+        self._board = board
+        self._commonness = Counter(
+            word for label in board.classes.labels for word in telling_words(label)
+        )
+        self._names: dict[tuple[int, int, int, str], str] = {}
+
+    def of(self, number: int, members: NDArray[np.int64], top: int) -> str:
+        """Returns what distinguishes a group.
+
+        Args:
+            number: of the group.
+            members: its classes.
+            top: the answer of most of its landmarks.
+        """
+        label = self._board.names.now(top).hierarchical_label
+        key = (number, len(members), int(members.sum()), label)
+        if key not in self._names:
+            found = [self._board.proposals[row] for row in members.tolist()]
+            named = None if top == NO_NAME else label
+            name = cluster_name(found, named, self._commonness)
+            # What distinguishes it first: its answer stands below.
+            self._names[key] = name.partition(": ")[2] or name
+        return self._names[key]
 
 
 class Facet(NamedTuple):

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,10 @@ from hgld.labels.clustering.kmeans import unit_rows
 from hgld.pages.review.board import Board
 from hgld.pages.review.counting import (
     Facets,
+    GroupNames,
     GroupTally,
-    NameTally,
     sure_classes,
     tally_groups,
-    tally_names,
     unsure_classes,
 )
 from hgld.pages.review.landmarks import LandmarkIndex
@@ -23,29 +21,17 @@ from hgld.pages.review.names import NO_NAME
 from hgld.pages.review.pictures import PictureIndex
 from hgld.pages.review.requests import EVERYTHING, Place
 from hgld.pages.review.rows import (
-    GroupNames,
     class_row,
     group_row,
     name_choices,
     outlying,
 )
-from hgld.pages.review.views import GroupRow, GroupView, Near, Thumbnail
+from hgld.pages.review.views import GroupRow, GroupView, Thumbnail
 
 _PICTURES = 12  # of a class
 _NEAR = 5  # groups
 
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The state in numbers, of one revision."""
-
-    groups: GroupTally
-    names: NameTally
-    called: dict[int, str]
-    """Number of a group that has a class to its name."""
-    members: dict[int, Rows]
 
 
 class Panes:
@@ -57,26 +43,17 @@ class Panes:
         self.facets = Facets(board)
         self.pictures = PictureIndex()
         self._names = GroupNames(board)
-        self._revision = self._membership = -1
-        self._counted: Counted
+        self._tally: GroupTally | None = None
+        self._revision = -1
         self._centres: tuple[int, NDArray[np.float32]] = (-1, np.zeros((0, 1), np.float32))
         self._orders: dict[str, list[int]] = {}
 
-    def count(self) -> Counted:
-        """Returns the state in numbers."""
+    def count(self) -> GroupTally:
+        """Returns the groups in numbers."""
         board = self._board
-        if self._revision != board.revision:
-            groups = tally_groups(board)
-            by_group = np.argsort(board.group, kind="stable")
-            members = dict(enumerate(np.split(by_group, np.cumsum(groups.classes)[:-1])))
-            called = {
-                number: self._names.of(number, rows, int(groups.top[number]))
-                for number, rows in members.items()
-                if len(rows)
-            }
-            self._counted = Counted(groups, tally_names(board), called, members)
-            self._revision = board.revision
-        return self._counted
+        if self._tally is None or self._revision != board.revision:
+            self._tally, self._revision = tally_groups(board, self._names), board.revision
+        return self._tally
 
     def groups(
         self, reviewer: str, chosen: NDArray[np.bool_], *, is_filtered: bool
@@ -88,13 +65,10 @@ class Panes:
             chosen: the classes that the filter selects.
             is_filtered: whether all that are chosen stand first as a group of their own.
         """
-        board, counted = self._board, self.count()
-        matching = np.bincount(board.group[chosen], minlength=len(board.group_ids))
-        rows = tuple(
-            group_row(board, counted.groups, each, counted.called[each], int(matching[each]))
-            for each in self._order(reviewer, counted.groups)
-            if matching[each]
-        )
+        board, tally = self._board, self.count()
+        matching = set(board.group[chosen].tolist())
+        order = self._order(reviewer, tally)
+        rows = tuple(group_row(board, tally, each) for each in order if each in matching)
         return (self._everything(chosen), *rows) if is_filtered and rows else rows
 
     def members(self, place: Place, chosen: NDArray[np.bool_]) -> Rows:
@@ -127,23 +101,19 @@ class Panes:
             listed: the list.
             members: what `members` returns for it.
         """
-        board, counted = self._board, self.count()
-        here = next(number for number, row in enumerate(listed) if row.group == place.group)
+        board, tally = self._board, self.count()
         of_all = place.group == EVERYTHING
         number = -1 if of_all else board.group_number[place.group]
-        far = set() if of_all else outlying(board, members, int(counted.groups.top[number]))
-        around = {
-            each: listed[each].group for each in (here - 1, here + 1) if 0 <= each < len(listed)
-        }
+        far = set() if of_all else outlying(board, members, int(tally.top[number]))
         return GroupView(
-            row=listed[here],
+            row=next(row for row in listed if row.group == place.group),
             rows=tuple(
                 class_row(
                     board,
                     self._landmarks,
                     row,
                     is_outlier=board.classes.qids[row] in far,
-                    group=counted.called[int(board.group[row])] if of_all else "",
+                    group=tally.names[int(board.group[row])] if of_all else "",
                     thumbnails=self.pictures_of(row, _PICTURES),
                 )
                 for row in members[: place.rows].tolist()
@@ -151,9 +121,7 @@ class Panes:
             matching=len(members),
             sure=int(sure_classes(board)[members].sum()),
             choices=name_choices(board, members),
-            near=() if of_all else self._near(number),
-            next_group=around.get(here + 1, ""),
-            previous_group=around.get(here - 1, ""),
+            near=() if of_all else self._near(number, tally),
         )
 
     def next_open(self, place: Place, listed: Sequence[GroupRow]) -> str:
@@ -196,8 +164,6 @@ class Panes:
             unsure=int((unsure_classes(board) & chosen).sum()),
             landmarks=int(landmarks[chosen].sum()),
             answer=board.names.now(NO_NAME),
-            share=0.0,
-            matching=int(chosen.sum()),
         )
 
     def _order(self, reviewer: str, tally: GroupTally) -> list[int]:
@@ -215,9 +181,9 @@ class Panes:
             order.insert(places[-1] + 1 if places else len(order), number)
         return [number for number in order if tally.classes[number]]
 
-    def _near(self, number: int) -> tuple[Near, ...]:
+    def _near(self, number: int, tally: GroupTally) -> tuple[GroupRow, ...]:
         """Returns the groups nearest to one, by the mean of their classes' vectors."""
-        board, counted = self._board, self._counted
+        board = self._board
         if self._centres[0] != board.membership:
             vectors = board.classes.vectors
             sums = np.zeros((len(board.group_ids), vectors.shape[1]), np.float32)
@@ -226,9 +192,5 @@ class Panes:
         centres = self._centres[1]
         # As quick as BLAS, whose threads wait for one another where others work: 20 ms, not 1.
         order = np.argsort(-np.einsum("ij,j->i", centres, centres[number]), kind="stable")
-        near = [each for each in order.tolist() if each != number and each in counted.called]
-        words, tops = board.names.words, counted.groups.top
-        return tuple(
-            Near(counted.called[each], board.group_ids[each], words(int(tops[each])))
-            for each in near[:_NEAR]
-        )
+        near = [each for each in order.tolist() if each != number and each in tally.names]
+        return tuple(group_row(board, tally, each) for each in near[:_NEAR])

@@ -1,14 +1,11 @@
 """The rows of the page, made of the state."""
 
-from collections import Counter
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.proposals import Proposal, cluster_name, outliers, telling_words
+from hgld.labels.proposing.proposals import Proposal, outliers
 from hgld.pages.review.board import Board
-from hgld.pages.review.counting import GroupTally, NameTally
+from hgld.pages.review.counting import GroupTally
 from hgld.pages.review.landmarks import LandmarkIndex
 from hgld.pages.review.names import NO_NAME, OPEN, KnownName
 from hgld.pages.review.views import (
@@ -26,48 +23,17 @@ _CHOICES = 9
 _LEAST = 0.01  # a runner-up below this is not shown
 
 
-class GroupNames:
-    """What each group is called: by its answer, and a word that tells it from others."""
-
-    def __init__(self, board: Board) -> None:
-        """Counts the words of all labels."""
-        self._board = board
-        self._commonness = Counter(
-            word for label in board.classes.labels for word in telling_words(label)
-        )
-        self._names: dict[tuple[int, int, int, str], str] = {}
-
-    def of(self, number: int, members: NDArray[np.int64], top: int) -> str:
-        """Returns what distinguishes a group.
-
-        Args:
-            number: of the group.
-            members: its classes.
-            top: the answer of most of its landmarks.
-        """
-        label = self._board.names.now(top).hierarchical_label
-        key = (number, len(members), int(members.sum()), label)
-        if key not in self._names:
-            found = [self._board.proposals[row] for row in members.tolist()]
-            named = None if top == NO_NAME else label
-            name = cluster_name(found, named, self._commonness)
-            # What distinguishes it first: its answer stands below.
-            self._names[key] = name.partition(": ")[2] or name
-        return self._names[key]
-
-
-def group_row(board: Board, tally: GroupTally, number: int, name: str, matching: int) -> GroupRow:
+def group_row(board: Board, tally: GroupTally, number: int) -> GroupRow:
     """Returns a line of the list."""
     return GroupRow(
         group=board.group_ids[number],
-        name=name,
+        name=tally.names[number],
         classes=int(tally.classes[number]),
         open=int(tally.open[number]),
         unsure=int(tally.unsure[number]),
         landmarks=int(tally.landmarks[number]),
         answer=board.names.now(int(tally.top[number])),
         share=float(tally.share[number]),
-        matching=matching,
     )
 
 
@@ -137,33 +103,37 @@ def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[KnownName, .
     return tuple(board.names.now(number) for number in order if scores[number] > 0)
 
 
-def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:
+def name_rows(board: Board) -> tuple[NameRow, ...]:
     """Returns the super-categories that a class has, or for which one is proposed, by name."""
+    answer, is_open, landmarks = board.answer, board.is_open, board.classes.landmarks
+    total = len(board.names)
+    classes = np.bincount(answer[~is_open], minlength=total)
+    decided = np.bincount(answer[~is_open], landmarks[~is_open], minlength=total)
+    proposed = np.bincount(answer[is_open], minlength=total)
     rows = [
         NameRow(
-            hierarchical_label=board.names.now(number).hierarchical_label,
-            natural_or_human_made=board.names.now(number).natural_or_human_made,
-            classes=int(tally.classes[number]),
-            landmarks=int(tally.landmarks[number]),
-            proposed=int(tally.proposed[number]),
+            *board.names.now(number),
+            classes=int(classes[number]),
+            landmarks=int(decided[number]),
+            proposed=int(proposed[number]),
             is_own=number >= board.names.shipped,
         )
-        for number in np.flatnonzero(tally.classes + tally.proposed).tolist()
+        for number in np.flatnonzero(classes + proposed).tolist()
         if number != NO_NAME
     ]
     return tuple(sorted(rows, key=lambda row: row.hierarchical_label.casefold()))
 
 
-def suggestions(board: Board, tally: NameTally) -> tuple[KnownName, ...]:
+def suggestions(board: Board) -> tuple[KnownName, ...]:
     """Returns all names that a class can be given: the taxonomy's, and those in use."""
-    numbers: Sequence[int] = [
+    used = set(board.decided.tolist())
+    numbers = (
         number
         for number in range(1, len(board.names))
         if (number < board.names.shipped and board.names.current[number] == number)
-        or tally.classes[number]
-    ]
-    found = map(board.names.now, numbers)
-    return tuple(sorted(found, key=lambda name: name.hierarchical_label.casefold()))
+        or number in used
+    )
+    return tuple(sorted(map(board.names.now, numbers), key=lambda name: name[0].casefold()))
 
 
 def _runner_up(board: Board, row: int) -> str:

@@ -159,18 +159,18 @@ class ReviewSession:
             listed = self._panes.groups(reviewer, chosen, is_filtered=is_filtered)
             place = replace(place, group=self._panes.opened(place.group, listed))
             members = self._panes.members(place, chosen)
-            counted = self._panes.count()
+            tally = self._panes.count()
             pace = pace_of(self._log.events, reviewer)
             return Desk(
                 place=place,
                 groups=listed,
                 view=self._panes.view(place, listed, members) if place.group else None,
-                names=name_rows(board, counted.names),
-                suggestions=suggestions(board, counted.names),
+                names=name_rows(board),
+                suggestions=suggestions(board),
                 facets=facets,
                 found=int(chosen.sum()),
                 read_as=read_as,
-                progress=progress_of(board, self._landmarks, counted.groups, pace),
+                progress=progress_of(board, self._landmarks, tally, pace),
                 line=self.line,
                 scored=board.version,
                 reviewer=reviewer,
@@ -272,7 +272,7 @@ class ReviewSession:
                 label = ruling.change.hierarchical_label
                 if label and ruling.event.decided_at[:10] == today:
                     changed[label] = changed.get(label, 0) + 1
-            return name_rows(board, self._panes.count().names), changed
+            return name_rows(board), changed
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Board]:

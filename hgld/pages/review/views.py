@@ -88,18 +88,8 @@ class GroupRow:
     unsure: int
     landmarks: int
     answer: KnownName
-    share: float
+    share: float = 0.0
     """Of its landmarks that have this answer, 0 to 1."""
-    matching: int
-    """Classes that the filter selects; all where there is none."""
-
-
-class Near(NamedTuple):
-    """A group near the open one."""
-
-    title: str
-    group: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +105,11 @@ class GroupView:
     """Classes that Enter accepts, shown or not."""
     choices: tuple[KnownName, ...]
     """What keys 1 to 9 give."""
-    near: tuple[Near, ...]
-    next_group: str
-    """What comes after it in the list; empty at its end."""
-    previous_group: str
+    near: tuple[GroupRow, ...]
+    """Groups whose classes have the nearest labels."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameRow:
+class NameRow(NamedTuple):
     """A super-category of the taxonomy."""
 
     hierarchical_label: str

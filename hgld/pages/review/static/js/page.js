@@ -52,6 +52,7 @@ function focusOn(qid, { scrolls = true } = {}) {
 function mark() {
   const about = targets();
   for (const one of rows()) one.classList.toggle("is-target", about.includes(one));
+  for (const [name, by] of [["previous", -1], ["next", 1]]) $(`[data-action=${name}]`)?.toggleAttribute("disabled", !beside(by));
   const told = document.getElementById("target");
   if (!told) return;
   const seen = inSight(about);
@@ -130,6 +131,12 @@ function switchLast(action) {
   return ask(`${action.title}: ${text}?`, action.key, go);
 }
 
+function beside(by) {
+  const groups = all("#groups [data-group]");
+  return groups[groups.findIndex((one) => one.ariaCurrent) + by];
+}
+const goBy = (by) => beside(by) && goTo({ g: beside(by).dataset.group });
+
 function goOn() {
   const groups = all("#groups [data-group]").filter((one) => one.dataset.group !== "*");
   const here = groups.findIndex((one) => one.ariaCurrent);
@@ -166,8 +173,8 @@ const MOVES = {
   up: () => step(-1),
   tick: () => toggle(row(focused)),
   tick_all: tickAll,
-  next: () => $("[data-action=next]:not(:disabled)")?.click(),
-  previous: () => $("[data-action=previous]:not(:disabled)")?.click(),
+  next: () => goBy(1),
+  previous: () => goBy(-1),
   pictures: () => zoomFrom($(".picture", row(focused) ?? document)),
 };
 

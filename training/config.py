@@ -190,9 +190,6 @@ def require_run_name(field: str, name: str) -> None:
         )
 
 
-STAGE = train_stage(TrainConfig().name)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportConfig:
     """Settings of `hgld export`."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+import hgld  # whose losses are loaded on first use: they import torch
 from hgld.engine.config import check_settings, setting
 from hgld.training.model.config import require_range
 
@@ -98,10 +99,8 @@ class Happier(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        ranking = batch.ranked(partial(losses.sup_hap_loss, alpha=self.alpha))
-        clustering = losses.clustering_loss(
+        ranking = batch.ranked(partial(hgld.losses.sup_hap_loss, alpha=self.alpha))
+        clustering = hgld.losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         weight = self.clustering_weight
@@ -124,11 +123,9 @@ class Roadmap(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        ranking = batch.ranked(losses.sup_ap_loss)
+        ranking = batch.ranked(hgld.losses.sup_ap_loss)
         bound = partial(
-            losses.decomposability_loss,
+            hgld.losses.decomposability_loss,
             alpha=self.positive_similarity,
             beta=self.negative_similarity,
         )
@@ -149,9 +146,7 @@ class SupAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        return Cost(batch.ranked(losses.sup_ap_loss), {})
+        return Cost(batch.ranked(hgld.losses.sup_ap_loss), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +162,7 @@ class SmoothAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        return Cost(batch.ranked(partial(losses.smooth_ap_loss, tau=self.tau)), {})
+        return Cost(batch.ranked(partial(hgld.losses.smooth_ap_loss, tau=self.tau)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +179,7 @@ class CSL(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        total = losses.csl_loss(
+        total = hgld.losses.csl_loss(
             *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
             margins=self.margins,
             scale=self.scale,
@@ -210,9 +201,7 @@ class NSM(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        total = losses.clustering_loss(
+        total = hgld.losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         return Cost(total, {})
@@ -233,9 +222,7 @@ class ArcFace(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        bound = partial(losses.arcface_loss, margin=self.margin, scale=self.scale)
+        bound = partial(hgld.losses.arcface_loss, margin=self.margin, scale=self.scale)
         return Cost(bound(batch.embeddings, batch.labels, batch.proxies), {})
 
 
@@ -252,9 +239,7 @@ class Triplet(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
-        return Cost(batch.ranked(partial(losses.triplet_loss, margin=self.margin)), {})
+        return Cost(batch.ranked(partial(hgld.losses.triplet_loss, margin=self.margin)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,10 +263,8 @@ class RecallAtK(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        from hgld import losses
-
         bound = partial(
-            losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
+            hgld.losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
         )
         return Cost(batch.ranked(bound), {})
 

@@ -25,11 +25,7 @@ from hgld.metrics.evaluation import DEFAULT_SETTINGS
 from hgld.metrics.relevance import shared_levels
 from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
-from hgld.training.data.labels import (
-    LabelledImages,
-    query_and_index_images,
-    query_and_index_labels,
-)
+from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.search import top_k
 
 RETRIEVED = 8
@@ -193,8 +189,7 @@ def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
         MissingInputError: annotations or images are not there yet.
         InputError: no query or no index image is left.
     """
-    read = query_and_index_images if with_pictures else query_and_index_labels
-    both = read(workspace)
+    both = query_and_index_images(workspace, with_pictures=with_pictures)
     column = both[0].levels[0].column
     tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
     rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])

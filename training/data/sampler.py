@@ -166,17 +166,14 @@ class SuperCategorySampler(LandmarkSampler):
         [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
 
-    def __init__(  # noqa: PLR0913 - as LandmarkSampler
+    def __init__(
         self,
         labels: Tensor,
         *,
         batch_size: int,
         supercategories_per_batch: int = 2,
         samples_per_landmark: int = 4,
-        max_per_landmark: int = 8,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        **others: int,
     ) -> None:
         """Counts the parts of an epoch.
 
@@ -187,10 +184,7 @@ class SuperCategorySampler(LandmarkSampler):
                 `samples_per_landmark` x `supercategories_per_batch`.
             supercategories_per_batch: k.
             samples_per_landmark: m.
-            max_per_landmark: most images of a landmark in an epoch.
-            seed: of the random order.
-            rank: which of the processes this is, from 0.
-            world_size: number of processes that share each batch.
+            **others: what `LandmarkSampler` takes beside these.
 
         Raises:
             TypeError: labels are no tensor of integers.
@@ -203,15 +197,8 @@ class SuperCategorySampler(LandmarkSampler):
                 f"labels must have shape (N, L) with L of 2 or more, got {tuple(labels.shape)}; "
                 f"the landmark and the super-category of each image are its first two columns"
             )
-        super().__init__(
-            labels[:, 0],
-            batch_size=batch_size,
-            samples_per_landmark=samples_per_landmark,
-            max_per_landmark=max_per_landmark,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
-        )
+        sizes = {"batch_size": batch_size, "samples_per_landmark": samples_per_landmark}
+        super().__init__(labels[:, 0], **sizes, **others)
         k = supercategories_per_batch
         if k < 1 or batch_size % (samples_per_landmark * k):
             raise ValueError(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-import hgld  # whose losses are loaded on first use: they import torch
 from hgld.engine.config import Settings, setting
 
 if TYPE_CHECKING:
@@ -82,8 +81,10 @@ class Happier(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        ranking = batch.ranked(partial(hgld.losses.sup_hap_loss, alpha=self.alpha))
-        clustering = hgld.losses.clustering_loss(
+        from hgld import losses
+
+        ranking = batch.ranked(partial(losses.sup_hap_loss, alpha=self.alpha))
+        clustering = losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         weight = self.clustering_weight
@@ -112,9 +113,11 @@ class Roadmap(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        ranking = batch.ranked(hgld.losses.sup_ap_loss)
+        from hgld import losses
+
+        ranking = batch.ranked(losses.sup_ap_loss)
         bound = partial(
-            hgld.losses.decomposability_loss,
+            losses.decomposability_loss,
             alpha=self.positive_similarity,
             beta=self.negative_similarity,
         )
@@ -135,7 +138,9 @@ class SupAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(hgld.losses.sup_ap_loss), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(losses.sup_ap_loss), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +156,9 @@ class SmoothAP(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(partial(hgld.losses.smooth_ap_loss, tau=self.tau)), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(partial(losses.smooth_ap_loss, tau=self.tau)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +175,9 @@ class CSL(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        total = hgld.losses.csl_loss(
+        from hgld import losses
+
+        total = losses.csl_loss(
             *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
             margins=self.margins,
             scale=self.scale,
@@ -190,7 +199,9 @@ class NSM(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        total = hgld.losses.clustering_loss(
+        from hgld import losses
+
+        total = losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )
         return Cost(total, {})
@@ -212,7 +223,9 @@ class ArcFace(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        bound = partial(hgld.losses.arcface_loss, margin=self.margin, scale=self.scale)
+        from hgld import losses
+
+        bound = partial(losses.arcface_loss, margin=self.margin, scale=self.scale)
         return Cost(bound(batch.embeddings, batch.labels, batch.proxies), {})
 
 
@@ -231,7 +244,9 @@ class Triplet(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
-        return Cost(batch.ranked(partial(hgld.losses.triplet_loss, margin=self.margin)), {})
+        from hgld import losses
+
+        return Cost(batch.ranked(partial(losses.triplet_loss, margin=self.margin)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,8 +270,10 @@ class RecallAtK(_Method):
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
+        from hgld import losses
+
         bound = partial(
-            hgld.losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
+            losses.recall_at_k_loss, ks=self.ks, temperature=self.temperature, tau=self.tau
         )
         return Cost(batch.ranked(bound), {})
 

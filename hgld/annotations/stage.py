@@ -22,7 +22,6 @@ from hgld.annotations.landmarks import (
     hierarchy_rows,
     landmark_guesses,
     landmark_rows,
-    of_split,
     with_class_labels,
     with_row,
 )
@@ -47,6 +46,7 @@ from hgld.tables import (
     LANDMARK_LABELS,
     LANDMARKS,
     TAXONOMY,
+    of_split,
 )
 from hgld.tables.csv_files import escape_cell
 

@@ -20,7 +20,7 @@ from hgld.tables.annotations import (
     LANDMARK_LABELS,
 )
 from hgld.tables.choice import LabelOrigin, OriginChoice
-from hgld.tables.fields import qid_number, qid_numbers
+from hgld.tables.fields import of_split, qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
 from hgld.tables.labels import (
     CENTRES,
@@ -57,5 +57,5 @@ __all__ = [
     "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
     "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "PARENTS", "PICTURE_VOTES", "PROPOSALS",
     "SUPERCLASSES", "SUSPECTS", "TAXONOMY", "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin",
-    "OriginChoice", "qid_number", "qid_numbers",
+    "OriginChoice", "of_split", "qid_number", "qid_numbers",
 ]  # fmt: skip

@@ -35,19 +35,6 @@ def title_of_url(url: str) -> str:
     return title
 
 
-def category_name(url: str) -> str:
-    """Returns a category as a reader sees it; what is no address of one stays as it is.
-
-    Example:
-        >>> category_name("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
-        "Crespi d'Adda"
-    """
-    try:
-        return title_of_url(url).removeprefix("Category:")
-    except ValueError:
-        return url
-
-
 def canonical_title(text: str) -> str:
     """Returns a title with spaces for underscores, stripped, in Unicode normal form C.
 

@@ -170,17 +170,14 @@ def _after_decided(
 
 def review_step(sections: Sections) -> BuildStep:
     """Makes the taxonomy from the decisions."""
-    from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     def verify(workspace: Workspace, _: bool) -> Iterable[Damage]:
         return check_decisions(workspace)
 
-    listed: dict[str, Section] = {MAP_STAGE.name: {}}
     config = _read(ReviewConfig, sections, "review")
-    step = _single("review", config, STAGE, run_review, verify=verify, stage_settings=listed)
-    return replace(step, optional=(MAP_STAGE,))
+    return _single("review", config, STAGE, run_review, verify=verify)
 
 
 def parents_step(sections: Sections) -> BuildStep:

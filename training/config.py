@@ -12,27 +12,13 @@ from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
-from hgld.training.model.config import ModelConfig, Precision, require_above_zero, require_range
+from hgld.training.model.config import ModelConfig, Precision
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
 ExportTarget = Literal["onnx", "card"]
 
-_ABOVE_ZERO = (
-    *("epochs", "batch_size", "samples_per_landmark", "log_every_steps", "checkpoint_every_s"),
-    *("learning_rate", "layer_decay", "gradient_clip", "images_at_once", "min_crop"),
-    *("supercategories_per_batch", "validate_every_steps", "crop_size"),
-)
-_RANGES = {
-    **dict.fromkeys(("seed", "validation_seed"), (0, (1 << 63) - 1)),
-    **dict.fromkeys(
-        ("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
-        (0, 1 << 62),
-    ),
-    **dict.fromkeys(("min_crop", "colour_jitter", "layer_decay"), (0, 1)),
-    "validation_share": (0, 0.9),
-    "average_decay": (0, 0.999_999),
-}
+_MOST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,51 +38,72 @@ class TrainConfig(ModelConfig):
         "triplet or recall_at_k; [train.method] has settings of its own.",
     )
     name: str = setting("", "Name of the run and of its folder; none: the method's.")
-    batch_size: int = setting(256, "Images in a batch.")
-    samples_per_landmark: int = setting(4, "Images of each landmark in a batch.")
+    batch_size: int = setting(256, "Images in a batch.", least=1)
+    samples_per_landmark: int = setting(4, "Images of each landmark in a batch.", least=1)
     max_per_landmark: int = setting(8, "Most images of a landmark in an epoch.")
     supercategories_per_batch: int | None = setting(
-        None, "Super-categories in a batch; none: any number."
+        None, "Super-categories in a batch; none: any number.", least=1
     )
-    min_crop: float = setting(0.16, "Least share of a picture's area in a training crop.")
-    colour_jitter: float = setting(0.0, "Share by which training changes colours, 0 to 1.")
+    min_crop: float = setting(
+        0.16, "Least share of a picture's area in a training crop.", above=0, most=1
+    )
+    colour_jitter: float = setting(
+        0.0, "Share by which training changes colours, 0 to 1.", least=0, most=1
+    )
     crop_size: int | None = setting(
-        None, "Side of a training crop, in pixels; none: image_size. Smaller is faster."
+        None, "Side of a training crop, in pixels; none: image_size. Smaller is faster.", least=1
     )
     images_at_once: int | None = setting(
-        None, "Images in a forward pass, to train large batches in little memory."
+        None, "Images in a forward pass, to train large batches in little memory.", least=1
     )
-    memory_size: int = setting(0, "Past embeddings that a batch is compared with too.")
-    memory_from_step: int = setting(0, "Step from which these are kept.")
+    memory_size: int = setting(0, "Past embeddings that a batch is compared with too.", least=0)
+    memory_from_step: int = setting(0, "Step from which these are kept.", least=0)
     labels: LabelOrigin = setting("classes", "Labels to learn; all: filled ones too.")
     min_confidence: float = setting(0.0, "Least confidence of a label, 0 to 1.")
-    epochs: int = setting(20, "How often each landmark is seen.")
+    epochs: int = setting(20, "How often each landmark is seen.", least=1)
     optimiser: Optimiser = setting("adam", "The optimiser.")
-    learning_rate: float = setting(1e-4, "Step size at first; falls to 0 as a cosine.")
-    warm_up_steps: int = setting(0, "Steps in which the learning rate grows from 0.")
+    learning_rate: float = setting(1e-4, "Step size at first; falls to 0 as a cosine.", above=0)
+    warm_up_steps: int = setting(0, "Steps in which the learning rate grows from 0.", least=0)
     layer_decay: float = setting(
-        1.0, "Factor of the learning rate for each layer further from the backbone's end."
+        1.0,
+        "Factor of the learning rate for each layer further from the backbone's end.",
+        above=0,
+        most=1,
     )
-    weight_decay: float = setting(1e-4, "Weight decay of the model; proxies have none.")
-    gradient_clip: float | None = setting(None, "Longest gradient of a step; none: any.")
+    weight_decay: float = setting(1e-4, "Weight decay of the model; proxies have none.", least=0)
+    gradient_clip: float | None = setting(None, "Longest gradient of a step; none: any.", above=0)
     average_decay: float = setting(
-        0.0, "Decay of a moving average of the weights, such as 0.999; 0: no average."
+        0.0,
+        "Decay of a moving average of the weights, such as 0.999; 0: no average.",
+        least=0,
+        most=0.999_999,
     )
     precision: Precision = setting("bfloat16", "Number format of the forward pass.")
     init: str = setting("", "A finished run to start from, such as runs/first.")
-    seed: int = setting(0, "Seed of the weights, the batches and the crops.")
-    validation_share: float = setting(0.0, "Share of the landmarks held out to measure on.")
-    validation_seed: int = setting(0, "Seed of which landmarks these are.")
-    validate_every_steps: int = setting(500, "Steps between measurements.")
+    seed: int = setting(
+        0, "Seed of the weights, the batches and the crops.", least=0, most=_MOST_SEED
+    )
+    validation_share: float = setting(
+        0.0, "Share of the landmarks held out to measure on.", least=0, most=0.9
+    )
+    validation_seed: int = setting(
+        0, "Seed of which landmarks these are.", least=0, most=_MOST_SEED
+    )
+    validate_every_steps: int = setting(500, "Steps between measurements.", least=1)
     keep: Keep = setting("last", "Weights that become the model; best: of highest H-AP.")
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU, if any.", changes_rows=False
     )
-    workers: int = setting(4, "Processes that read images; 0: none.", changes_rows=False)
+    workers: int = setting(4, "Processes that read images; 0: none.", changes_rows=False, least=0)
     tensorboard: bool = setting(False, "Writes the log for TensorBoard too.", changes_rows=False)
-    log_every_steps: int = setting(50, "Steps between lines of the log.", changes_rows=False)
+    log_every_steps: int = setting(
+        50, "Steps between lines of the log.", changes_rows=False, least=1
+    )
     checkpoint_every_s: float = setting(
-        60.0, "Seconds between checkpoints: most work that a stop can lose.", changes_rows=False
+        60.0,
+        "Seconds between checkpoints: most work that a stop can lose.",
+        changes_rows=False,
+        above=0,
     )
 
     def __post_init__(self) -> None:
@@ -106,11 +113,6 @@ class TrainConfig(ModelConfig):
         if not self.name:
             object.__setattr__(self, "name", self.method.name)
         require_run_name("name", self.name)
-        for field in _ABOVE_ZERO:
-            if getattr(self, field) is not None:
-                require_above_zero(field, getattr(self, field))
-        for field, (least, most) in _RANGES.items():
-            require_range(field, getattr(self, field), least, most)
         _ = self.label_choice  # which refuses what chooses nothing
         require_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if not self.validation_share and self.keep == "best":
@@ -188,9 +190,6 @@ def require_run_name(field: str, name: str) -> None:
             f"{field} must be a name of at most 100 letters, digits, dots, dashes and underscores, "
             f"got {name!r}; it becomes a folder"
         )
-
-
-STAGE = train_stage(TrainConfig().name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,27 +6,15 @@ first one is computed. A new method is a loss in `hgld.losses`, and a class in t
 `TrainingMethod` names.
 """
 
-import dataclasses
-import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from hgld.engine.config import check_settings, setting
-from hgld.training.model.config import require_range
+from hgld.engine.config import Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_RANGES = {
-    **dict.fromkeys(("alpha", "temperature", "tau", "scale"), (sys.float_info.min, math.inf)),
-    **dict.fromkeys(("clustering_weight", "decomposability_weight"), (0, 1)),
-    **dict.fromkeys(("positive_similarity", "negative_similarity"), (-1, 1)),
-    "margin": (0, 3),  # in radians: pi turns every cosine around
-}
-"""Setting of a method to what it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +54,9 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Method:
+class _Method(Settings):
     compares_with: ClassVar[Literal["images", "proxies", "both"]] = "images"
     """What an image is compared with: others of the batch and its references, or proxies."""
-
-    def __post_init__(self) -> None:
-        """Refuses values that make no loss."""
-        check_settings(self)
-        for field in dataclasses.fields(self):
-            if field.name in _RANGES:
-                require_range(field.name, getattr(self, field.name), *_RANGES[field.name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +70,14 @@ class Happier(_Method):
     compares_with: ClassVar[Literal["both"]] = "both"
     name: Literal["happier"] = "happier"
     alpha: float = setting(
-        1.0, "Exponent of the relevance (l / L)^alpha of an item that shares l of L levels."
+        1.0,
+        "Exponent of the relevance (l / L)^alpha of an item that shares l of L levels.",
+        above=0,
     )
     clustering_weight: float = setting(
-        0.1, "Weight w of the clustering loss, from 0 to 1; Sup-H-AP has the rest."
+        0.1, "Weight w of the clustering loss, from 0 to 1; Sup-H-AP has the rest.", least=0, most=1
     )
-    temperature: float = setting(0.05, "What the clustering loss divides similarities by.")
+    temperature: float = setting(0.05, "What the clustering loss divides similarities by.", above=0)
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -118,9 +101,15 @@ class Roadmap(_Method):
     """
 
     name: Literal["roadmap"] = "roadmap"
-    decomposability_weight: float = setting(0.5, "Weight w, from 0 to 1; Sup-AP has the rest.")
-    positive_similarity: float = setting(0.9, "What images of one landmark should reach.")
-    negative_similarity: float = setting(0.6, "What those of two should not exceed.")
+    decomposability_weight: float = setting(
+        0.5, "Weight w, from 0 to 1; Sup-AP has the rest.", least=0, most=1
+    )
+    positive_similarity: float = setting(
+        0.9, "What images of one landmark should reach.", least=-1, most=1
+    )
+    negative_similarity: float = setting(
+        0.6, "What those of two should not exceed.", least=-1, most=1
+    )
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -163,7 +152,7 @@ class SmoothAP(_Method):
     """
 
     name: Literal["smooth_ap"] = "smooth_ap"
-    tau: float = setting(0.01, "Width of the sigmoid, in units of similarity.")
+    tau: float = setting(0.01, "Width of the sigmoid, in units of similarity.", above=0)
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -182,7 +171,7 @@ class CSL(_Method):
     compares_with: ClassVar[Literal["proxies"]] = "proxies"
     name: Literal["csl"] = "csl"
     margins: tuple[float, ...] = setting((0.25, 0.35, 0.45), "One a level, finest first.")
-    scale: float = setting(32.0, "What similarities and margins are multiplied by.")
+    scale: float = setting(32.0, "What similarities and margins are multiplied by.", above=0)
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -206,7 +195,7 @@ class NSM(_Method):
 
     compares_with: ClassVar[Literal["proxies"]] = "proxies"
     name: Literal["nsm"] = "nsm"
-    temperature: float = setting(0.05, "What similarities are divided by.")
+    temperature: float = setting(0.05, "What similarities are divided by.", above=0)
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -228,8 +217,9 @@ class ArcFace(_Method):
 
     compares_with: ClassVar[Literal["proxies"]] = "proxies"
     name: Literal["arcface"] = "arcface"
-    margin: float = setting(0.5, "The angle, in radians.")
-    scale: float = setting(64.0, "What cosines are multiplied by.")
+    # Pi turns every cosine around.
+    margin: float = setting(0.5, "The angle, in radians.", least=0, most=3)
+    scale: float = setting(64.0, "What cosines are multiplied by.", above=0)
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -248,7 +238,9 @@ class Triplet(_Method):
     """
 
     name: Literal["triplet"] = "triplet"
-    margin: float = setting(0.1, "By how much a positive should be nearer, in units of cosine.")
+    margin: float = setting(
+        0.1, "By how much a positive should be nearer, in units of cosine.", least=0, most=3
+    )
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
@@ -267,8 +259,8 @@ class RecallAtK(_Method):
 
     name: Literal["recall_at_k"] = "recall_at_k"
     ks: tuple[int, ...] = setting((1, 2, 4, 8, 16), "The cut-offs k.")
-    temperature: float = setting(1.0, "Width of the cut-off, in ranks.")
-    tau: float = setting(0.01, "Width of the sigmoid, in units of similarity.")
+    temperature: float = setting(1.0, "Width of the cut-off, in ranks.", above=0)
+    tau: float = setting(0.01, "Width of the sigmoid, in units of similarity.", above=0)
 
     def __post_init__(self) -> None:
         """Refuses values that make no loss."""

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.errors import InputError
+from hgld.labels.fills.lexicon import name_of_category
 from hgld.loading import load
 from hgld.loading.labelled import LabelledSplit, gldv2_place
 from hgld.loading.official import LABEL_FILE
-from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS
 
 _LEVELS = ANNOTATIONS["index"].levels
@@ -73,6 +73,6 @@ def _names(splits: Sequence[LabelledSplit]) -> dict[str, str]:
     rows = pa.concat_tables([one.to_arrow([finest, "category"]) for one in splits]).drop_null()
     known = rows.group_by(finest).aggregate([("category", "min")])
     ids, categories = map(str, known[finest].to_pylist()), known["category_min"].to_pylist()
-    names = dict(zip(ids, map(category_name, categories), strict=True))
+    names = dict(zip(ids, map(name_of_category, categories), strict=True))
     several = {name for name, count in Counter(names.values()).items() if count > 1}
     return {id_: f"{one} ({id_})" if one in several else one for id_, one in names.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hgld import __version__
 from hgld.benchmarks.labels import label_files
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -30,7 +30,7 @@ SUSPECTS_SHEET = f"{SUSPECTS.path}/suspicious_official.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgreeConfig:
+class AgreeConfig(Settings):
     """Settings of `hgld agree`."""
 
     official: tuple[Path, ...] = setting(
@@ -49,25 +49,16 @@ class AgreeConfig:
         10,
         "An official row is tested for looking wrong only where at least so many other landmarks "
         "of its class, or of its label, are officially labelled.",
+        least=1,
     )
     min_accuracy: float | None = setting(
         None,
         "Least share of the officially labelled landmarks that must have the same super-category "
         "of ours; below, the command fails once everything is written.",
         changes_rows=False,
+        least=0,
+        most=1,
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use.
-
-        Raises:
-            ValueError: a number out of its range.
-        """
-        check_settings(self)
-        if self.peers < 1:
-            raise ValueError(f"peers must be 1 or more, got {self.peers}")
-        if self.min_accuracy is not None and not 0 <= self.min_accuracy <= 1:
-            raise ValueError(f"min_accuracy must be from 0 to 1, got {self.min_accuracy}")
 
 
 def agree_stage(config: AgreeConfig) -> Stage:

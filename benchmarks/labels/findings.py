@@ -27,9 +27,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.label_files import ComparedLandmark
+from hgld.labels.fills.lexicon import name_of_category
 from hgld.plots.marks import HeatTable, heat_table
 from hgld.plots.pages import page_template, percent
-from hgld.scrape.wikimedia.titles import category_name
 from hgld.tables import ANNOTATIONS, SUSPECTS
 
 SUSPECTS_SHOWN = 100
@@ -319,7 +319,7 @@ def render_agreement(found: Mapping[str, Any], suspects: pa.Table) -> str:
         "agreement.html.j2",
         interval=interval,
         web_address=web_address,
-        category_name=category_name,
+        category_name=name_of_category,
     )
     finest = found["levels"][0]
     return template.render(

@@ -71,11 +71,13 @@ class BenchmarkConfig:
         None, "Folder of the data set's official files.", changes_rows=False
     )
     image_size: int | None = setting(
-        None, "Side of the square that models see, in pixels; none: what each was trained with."
+        None,
+        "Side of the square that models see, in pixels; none: what each was trained with.",
+        least=1,
     )
     pictures: bool = setting(True, "Whether the report shows pictures; not all may be published.")
     precision: Precision = setting("float32", "Number format of the forward pass.")
-    batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False)
+    batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False, least=1)
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
     )
@@ -83,6 +85,7 @@ class BenchmarkConfig:
         4,
         "Processes that read images, at most one a core; 0: the benchmark's own process.",
         changes_rows=False,
+        least=0,
     )
 
     def __post_init__(self) -> None:
@@ -99,10 +102,6 @@ class BenchmarkConfig:
             object.__setattr__(self, "name", name or "embeddings")
         for name in (*self.runs, *filter(None, [self.name])):
             TrainConfig(name=name)  # checks that it can be the name of a folder
-        for field, least in (("image_size", 1), ("batch_size", 1), ("workers", 0)):
-            value = getattr(self, field)
-            if value is not None and value < least:
-                raise ValueError(f"{field} must be {least} or more, got {value}")
 
     @property
     def rivals(self) -> tuple[EmbeddingFiles, ...]:

@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,16 +19,12 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.results import Metric, shown_level, shown_metrics
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.labels.fills.lexicon import name_of_category
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
 from hgld.metrics.evaluation import DEFAULT_SETTINGS
 from hgld.metrics.relevance import shared_levels
-from hgld.scrape.wikimedia.titles import category_name
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
-from hgld.training.data.labels import (
-    LabelledImages,
-    query_and_index_images,
-    query_and_index_labels,
-)
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, of_split
+from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.search import top_k
 
 RETRIEVED = 8
@@ -161,7 +156,7 @@ class Protocol:
         excluded = workspace.read(EXCLUDED, ["split", "landmark_id"])
         for images in (self.queries, self.index):
             finest, above, *_ = images.levels
-            without = excluded.filter(pc.equal(excluded["split"], images.split))["landmark_id"]
+            without = of_split(excluded, images.split)["landmark_id"]
             columns = [level.column for level in images.levels]
             rows = workspace.read(ANNOTATIONS[images.split], columns)
             usable = len(rows.drop_null())
@@ -193,13 +188,12 @@ def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
         MissingInputError: annotations or images are not there yet.
         InputError: no query or no index image is left.
     """
-    read = query_and_index_images if with_pictures else query_and_index_labels
-    both = read(workspace)
+    both = query_and_index_images(workspace, with_pictures=with_pictures)
     column = both[0].levels[0].column
     tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
     rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])
     landmarks, categories = rows[column].to_pylist(), rows["category_min"].to_pylist()
-    names = dict(zip(map(str, landmarks), map(category_name, categories), strict=True))
+    names = dict(zip(map(str, landmarks), map(name_of_category, categories), strict=True))
     finest, *coarser = both[0].names
     called = (tuple(names.get(one) or one for one in finest), *coarser)
     queries, index = (replace(images, names=called) for images in both)

@@ -5,8 +5,6 @@ defined are sorted by their change in it (by its value where nothing is compared
 image id, and those at the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown.
 """
 
-import base64
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,6 +37,7 @@ from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template
 from hgld.training.data.labels import LabelledImages
+from hgld.training.index.search import jpeg_uri
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PICTURE_PX = 144
@@ -331,9 +330,7 @@ def pictures_of(protocol: Protocol, examples: Sequence[Example]) -> dict[str, st
 def image_uri(image: Image.Image) -> str:
     """Returns an image as a small square JPEG in a data URI, cropped about its middle."""
     small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return jpeg_uri(small, _JPEG_QUALITY)
 
 
 def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hgld.benchmarks.retrieval.statistics import t_interval
 from hgld.benchmarks.robustness.rows import RowTable
 from hgld.engine.files import write_text
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
@@ -169,15 +170,12 @@ class Spread(NamedTuple):
     @staticmethod
     def of(rows: Sequence[ResultRow]) -> "Spread":
         """Sums up one metric of one method over its seeds."""
-        from scipy.stats import t
-
         values = np.array([row.value for row in rows if not math.isnan(row.value)])
         errors = np.array([row.group_error for row in rows if not math.isnan(row.group_error)])
         mean = float(values.mean()) if len(values) else math.nan
         deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-        half = deviation / math.sqrt(len(values) or 1) * float(t.ppf(0.975, len(values) - 1))
         others = 1.96 * float(errors.mean()) if len(errors) else math.nan
-        return Spread(mean, deviation, (mean - half, mean + half), (mean - others, mean + others))
+        return Spread(mean, deviation, t_interval(values.tolist()), (mean - others, mean + others))
 
 
 class Gain(NamedTuple):

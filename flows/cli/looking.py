@@ -3,7 +3,7 @@
 import sys
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,8 @@ def index(options: IndexOptions) -> None:
     place = run_folder(workspace, options.run)
     with needing("train", "`hgld index`"):
         from hgld.training.index.making import make_index
-    config = IndexConfig(**{one.name: getattr(options, one.name) for one in fields(IndexConfig)})
     out = options.out or default_index(place, source)
-    report = make_index(place, source, out, config)
+    report = make_index(place, source, out, options)
     click.echo(report.words())
     if failed := report.manifest.failed:
         raise IncompleteError(f"{out}: {failed:,} pictures could not be read; {TRIED_AGAIN}")

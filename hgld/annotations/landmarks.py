@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.tables import BY_CLASS, FILLED_RULE, HIERARCHY, LANDMARK_LABELS, qid_numbers
+from hgld.tables import BY_CLASS, FILLED_RULE, HIERARCHY, LANDMARK_LABELS, of_split, qid_numbers
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
@@ -149,11 +149,6 @@ def with_row(images: pa.Table, landmarks: pa.Table) -> pa.Table:
     """Adds `row`, the row of each image's landmark; null if there is none."""
     row = pc.index_in(landmark_keys(images), value_set=landmark_keys(landmarks))
     return images.append_column("row", row)
-
-
-def of_split(table: pa.Table, split: str) -> pa.Table:
-    """Returns the rows of one split or label space."""
-    return table.filter(pc.equal(table["split"], split))
 
 
 def slug(label: str) -> str:

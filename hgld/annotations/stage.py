@@ -22,12 +22,11 @@ from hgld.annotations.landmarks import (
     hierarchy_rows,
     landmark_guesses,
     landmark_rows,
-    of_split,
     with_class_labels,
     with_row,
 )
 from hgld.annotations.rule import deciding_classes
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -47,6 +46,7 @@ from hgld.tables import (
     LANDMARK_LABELS,
     LANDMARKS,
     TAXONOMY,
+    of_split,
 )
 from hgld.tables.csv_files import escape_cell
 
@@ -80,7 +80,7 @@ STAGE = Stage(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotateConfig:
+class AnnotateConfig(Settings):
     """Settings of the stage."""
 
     train: Literal["clean", "all"] = setting(
@@ -97,17 +97,7 @@ class AnnotateConfig:
         "Whether to leave out images that `hgld images` found to be bad; it must have finished for "
         "every split.",
     )
-    images_per_shard: int = setting(250_000, "Number of images per parquet file.")
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-            ValueError: unknown train images, or a shard of no images.
-        """
-        check_settings(self)
-        if self.images_per_shard < 1:
-            raise ValueError(f"images_per_shard must be 1 or more, got {self.images_per_shard}")
+    images_per_shard: int = setting(250_000, "Number of images per parquet file.", least=1)
 
 
 def annotate_stage(config: AnnotateConfig) -> Stage:

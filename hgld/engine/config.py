@@ -36,6 +36,9 @@ class SettingField:
     default: object
     help_text: str = ""
     changes_rows: bool = True
+    least: float = -math.inf
+    above: float = -math.inf
+    most: float = math.inf
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401 - a type, a tuple or a Literal
@@ -57,20 +60,51 @@ class SettingField:
         """Whether it is always a table in the file, because there is only one settings class."""
         return len(self.classes) == 1
 
+    def wanted(self, value: object) -> str:
+        """Returns in words the range that a number is not in, or an empty string."""
+        if not isinstance(value, int | float):
+            return ""
+        if self.least <= value <= self.most and value > self.above:
+            return ""
+        limits = (("at least", self.least), ("above", self.above), ("at most", self.most))
+        return " and ".join(f"{how} {limit:,}" for how, limit in limits if math.isfinite(limit))
 
-def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
+
+def setting(
+    default: T,
+    help_text: str,
+    *,
+    changes_rows: bool = True,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+) -> T:
     """Declares a field of a settings class.
 
     Args:
         default: its default value.
         help_text: what it does, in a sentence or two, with the unit.
         changes_rows: whether a changed value changes rows, so that the stage must run again.
+        least: of a number, the least value.
+        above: of a number, what it must be above.
+        most: of a number, the largest value.
 
     Returns:
         The field, typed as its default.
     """
     metadata = {"help_text": help_text, "changes_rows": changes_rows}
-    return dataclasses.field(default=default, metadata=metadata)
+    limits = {"least": least, "above": above, "most": most}
+    return dataclasses.field(default=default, metadata=metadata | limits)
+
+
+class Settings:
+    """Base of a settings class, which checks its fields when it is made."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuses values of a wrong type or outside their range."""
+        check_settings(self)
 
 
 def setting_fields(cls: type) -> list[SettingField]:
@@ -81,15 +115,16 @@ def setting_fields(cls: type) -> list[SettingField]:
 
 
 def check_settings(config: object) -> None:
-    """Checks types and choices as for a settings file, and refuses infinity; for `__post_init__`.
+    """Checks types, choices and ranges, and refuses infinity; for `__post_init__`.
 
-    NaN passes, because it is in no range: the class's own check of the range refuses it.
+    NaN is in no range, so it passes only where there is none.
 
     Args:
         config: an instance of a settings class.
 
     Raises:
-        ValueError: a value has the wrong type or is not a choice; the message names the field.
+        ValueError: a value has the wrong type, is not a choice or is out of range; the message
+            names the field.
     """
     for field in setting_fields(type(config)):
         value = getattr(config, field.name)
@@ -98,6 +133,8 @@ def check_settings(config: object) -> None:
         checked = _checked(value, field.type, field.name)
         if isinstance(checked, float) and math.isinf(checked) and checked != field.default:
             raise ValueError(f"{field.name} must be finite, got {value}")
+        if wanted := field.wanted(checked):
+            raise ValueError(f"{field.name} must be {wanted}, got {value:,}")
 
 
 def row_settings(config: object) -> dict[str, object]:

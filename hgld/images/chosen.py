@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.images.config import ImagesConfig
-from hgld.tables import IMAGES
+from hgld.tables import IMAGES, of_split
 from hgld.tables.csv_files import read_csv_list
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -87,7 +87,7 @@ def image_labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Tab
             return _plain(pa.concat_tables([_read(shard, wanted) for shard in shards]))
     if "hierarchical_label" not in columns:
         table = workspace.read(IMAGES, ["split", *wanted])
-        return table.filter(pc.equal(table["split"], split)).select(wanted)
+        return of_split(table, split).select(wanted)
     mend = f"run {workspace.command('annotate')}, or name a release's folder with --root"
     raise MissingInputError(f"{workspace.path('annotations')} has no labels of {split}; {mend}")
 
@@ -124,7 +124,7 @@ def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool)
     if strangers := ids.difference(known["image_id"].to_pylist()):
         what = f"{len(strangers):,} of {len(ids):,} images are in no split, first {min(strangers)}"
         raise InputError(f"{path}: {what}; remove them")
-    return ids.intersection(known.filter(pc.equal(known["split"], split))["image_id"].to_pylist())
+    return ids.intersection(of_split(known, split)["image_id"].to_pylist())
 
 
 def read_list(path: Path) -> list[tuple[str, str]]:

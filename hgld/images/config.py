@@ -9,15 +9,7 @@ from hgld.http.download import check_base
 
 FEW_BAD = 5
 """A split may always have this many bad pictures, unless `max_bad_share` is 0."""
-_LIMITS = {
-    # A tar's number has three digits.
-    **dict.fromkeys(("train_tars", "index_tars", "test_tars"), (1, 1000)),
-    "pause_s": (0, 3600),
-    "longest_side": (0, 65_535),  # of a JPEG
-    "shard_images": (1, 1_000_000),
-    "parallel": (1, 16),  # more requests at once would be impolite to a server
-    "max_bad_share": (0, 1),
-}
+_MOST_TARS = 1000  # a tar's number has three digits
 _POLITE = 2
 _MOST_DIGITS = 18  # always fits into 64 bits
 
@@ -45,7 +37,9 @@ class ImagesConfig:
         "With --from urls: how the servers can reach you, an e-mail address or a page.",
         changes_rows=False,
     )
-    pause_s: float = setting(0.5, "With --from urls: seconds between requests.", changes_rows=False)
+    pause_s: float = setting(
+        0.5, "With --from urls: seconds between requests.", changes_rows=False, least=0, most=3600
+    )
     url_hosts: tuple[str, ...] = setting(
         ("upload.wikimedia.org",),
         "With --from urls: the servers that may be asked.",
@@ -65,28 +59,47 @@ class ImagesConfig:
     landmark: tuple[str, ...] = setting(
         (), "Fetches only images of the landmarks with these ids; needs --split."
     )
-    longest_side: int = setting(0, "Shrinks images to this longest side in pixels; 0: full size.")
+    longest_side: int = setting(
+        0,
+        "Shrinks images to this longest side in pixels; 0: full size.",
+        least=0,
+        most=65_535,  # of a JPEG
+    )
     shards: bool = setting(
         False,
         "Also packs images and labels into tars for WebDataset, in images/shards/.",
         changes_rows=False,
     )
-    shard_images: int = setting(5000, "Images in each of these tars.", changes_rows=False)
-    train_tars: int = setting(500, "Number of tars of train, 1 GB each.", changes_rows=False)
-    index_tars: int = setting(100, "Number of tars of index, 850 MB each.", changes_rows=False)
-    test_tars: int = setting(20, "Number of tars of test, 500 MB each.", changes_rows=False)
-    parallel: int = setting(2, "Number of tars to fetch at once, 1 to 16.", changes_rows=False)
+    shard_images: int = setting(
+        5000, "Images in each of these tars.", changes_rows=False, least=1, most=1_000_000
+    )
+    train_tars: int = setting(
+        500, "Number of tars of train, 1 GB each.", changes_rows=False, least=1, most=_MOST_TARS
+    )
+    index_tars: int = setting(
+        100, "Number of tars of index, 850 MB each.", changes_rows=False, least=1, most=_MOST_TARS
+    )
+    test_tars: int = setting(
+        20, "Number of tars of test, 500 MB each.", changes_rows=False, least=1, most=_MOST_TARS
+    )
+    parallel: int = setting(
+        2,
+        "Number of tars to fetch at once, 1 to 16.",
+        changes_rows=False,
+        least=1,
+        most=16,  # more requests at once would be impolite to a server
+    )
     max_bad_share: float = setting(
-        0.01, f"Maximum share of bad pictures in a split; if not 0, {FEW_BAD} are always allowed."
+        0.01,
+        f"Maximum share of bad pictures in a split; if not 0, {FEW_BAD} are always allowed.",
+        least=0,
+        most=1,
     )
 
     def __post_init__(self) -> None:
         """Checks the settings."""
         check_settings(self)
         check_base(self.base_url)
-        for name, (least, most) in _LIMITS.items():
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be {least} to {most}, got {getattr(self, name)}")
         for number in self.landmark:
             if not (number.isascii() and number.isdecimal() and len(number) < _MOST_DIGITS):
                 raise ValueError(f"landmark must be a number, got {number!r}")

@@ -48,7 +48,7 @@ from hgld.images.records import are_right, chosen, read_shard
 from hgld.images.split import SplitRun, digest_of
 from hgld.images.tars import MOST_PICTURE_BYTES
 from hgld.images.urls import UrlReader, addresses_of, groups_of, wanted_urls
-from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES
+from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES, of_split
 
 _SETTLED = pa.array(["ok", "bad"])
 
@@ -172,6 +172,6 @@ def _opened(
         if wanted is None and are_all:
             with contextlib.suppress(MissingInputError):
                 known = workspace.read(IMAGES, ["split", "image_id"])
-                run.expected = known.filter(pc.equal(known["split"], split))["image_id"]
+                run.expected = of_split(known, split)["image_id"]
                 decisive["expected"] = digest_of(run.expected.to_pylist())
         yield run, decisive

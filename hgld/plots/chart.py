@@ -139,7 +139,6 @@ class Chart:
     about: str = ""
     """What it is, in a sentence or less."""
     x_title: str = ""
-    y_title: str = ""
     y_text: Callable[[float], str] = number
     x_end: float | None = None
     """The right end, so that several charts stand under one another; None: the last x."""

@@ -57,6 +57,8 @@ class ReviewConfig:
         "Lowest confidence, 0 to 1, at which a proposal counts for a class that no person decided, "
         "such as 0.95; below it the class stays undecided. The choice is saved in the settings "
         "file.",
+        least=0,
+        most=1,
     )
 
     def __post_init__(self) -> None:
@@ -66,11 +68,6 @@ class ReviewConfig:
             ValueError: a confidence outside 0 to 1, or both settings at once.
         """
         check_settings(self)
-        if self.accept_above is not None and not 0 <= self.accept_above <= 1:
-            raise ValueError(
-                f"accept_above must be a confidence from 0 to 1, such as 0.95, got "
-                f"{self.accept_above}"
-            )
         if self.accept_proposals and self.accept_above is not None:
             raise ValueError(
                 "set accept_above or accept_proposals, not both: accept_proposals accepts all"

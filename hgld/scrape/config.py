@@ -1,10 +1,9 @@
 """The settings of the scrape and of the parents."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hgld.engine.config import check_settings, setting
+from hgld.engine.config import Settings, check_settings, setting
 from hgld.engine.logins import redacted
 from hgld.http.session import is_web_address
 
@@ -12,8 +11,6 @@ _MOST_TITLES = 50  # the API's limit without a bot account
 _MOST_ITEMS = 500  # above this, the public SPARQL service times out
 
 _MOST_AT_ONCE = 3  # Wikimedia's limit without a special agreement
-
-_LEVELS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class ScrapeConfig:
         "https://query.wikidata.org/sparql", "Address of Wikidata's or another SPARQL service."
     )
     superclass_depth: int = setting(
-        1, "How many steps of subclass of (P279) to follow from each class."
+        1, "How many steps of subclass of (P279) to follow from each class.", least=0
     )
     follow_moves: bool = setting(
         False,
@@ -57,21 +54,29 @@ class ScrapeConfig:
         changes_rows=False,
     )
     titles_per_request: int = setting(
-        _MOST_TITLES, f"Titles per request to Commons, at most {_MOST_TITLES}.", changes_rows=False
+        _MOST_TITLES,
+        f"Titles per request to Commons, at most {_MOST_TITLES}.",
+        changes_rows=False,
+        least=1,
+        most=_MOST_TITLES,
     )
     items_per_request: int = setting(
         _MOST_ITEMS,
         f"Items per query to the SPARQL service, at most {_MOST_ITEMS}.",
         changes_rows=False,
+        least=1,
+        most=_MOST_ITEMS,
     )
     requests_at_once: int = setting(
         1,
         f"Concurrent requests to Commons, at most {_MOST_AT_ONCE}; after a kill, as many are "
         "repeated. Queries to the SPARQL service are sent one at a time.",
         changes_rows=False,
+        least=1,
+        most=_MOST_AT_ONCE,
     )
     attempts: int = setting(
-        5, "How many times to try a request that fails, in total.", changes_rows=False
+        5, "How many times to try a request that fails, in total.", changes_rows=False, least=1
     )
 
     def __post_init__(self) -> None:
@@ -86,11 +91,6 @@ class ScrapeConfig:
                 f"commons must be the folder of api.php and end with '/', got "
                 f"{redacted(self.commons)!r}"
             )
-        _check_range(self, "titles_per_request", 1, _MOST_TITLES)
-        _check_range(self, "items_per_request", 1, _MOST_ITEMS)
-        _check_range(self, "requests_at_once", 1, _MOST_AT_ONCE)
-        _check_range(self, "superclass_depth", 0, math.inf)
-        _check_range(self, "attempts", 1, math.inf)
         if self.replay and self.refresh:
             raise ValueError("replay and refresh exclude each other; leave out one")
 
@@ -100,21 +100,12 @@ class ScrapeConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParentsConfig:
+class ParentsConfig(Settings):
     """Settings of the parents; `ScrapeConfig` says which service to ask, and how."""
 
     levels: int = setting(
-        _LEVELS, "How many levels to ask for. 1: parents; 2: parents and grandparents."
+        2,
+        "How many levels to ask for. 1: parents; 2: parents and grandparents.",
+        least=1,
+        most=2,
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use."""
-        check_settings(self)
-        _check_range(self, "levels", 1, _LEVELS)
-
-
-def _check_range(config: ScrapeConfig | ParentsConfig, name: str, least: int, most: float) -> None:
-    value = getattr(config, name)
-    if not least <= value <= most:
-        wanted = f"from {least} to {most}" if math.isfinite(most) else f"at least {least}"
-        raise ValueError(f"{name} must be {wanted}, got {value:g}")

@@ -183,36 +183,8 @@ class Question:
         self.facts.failed.update(dict.fromkeys(keys, reason))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
-    """The five questions of a scrape, and what is known from their answers."""
-
-    known: Knowledge
-    pages: Question
-    """Where titles lead."""
-    texts: Question
-    """Where soft redirects point."""
-    logs: Question
-    """What happened to missing pages."""
-    items: Question
-    classes: Question
-
-
 Open = Callable[[str, Facts[Any]], Question]
 """Opens the question of a folder, and reads its archived answers into the facts."""
-
-
-def open_questions(opened: Open, *, follows_moves: bool) -> Questions:
-    """Returns the questions of a scrape."""
-    known = Knowledge(follows_moves=follows_moves)
-    return Questions(
-        known=known,
-        pages=opened(archive.COMMONS_PAGES, known.pages),
-        texts=opened(archive.COMMONS_WIKITEXT, known.redirects),
-        logs=opened(archive.COMMONS_LOG, known.moves),
-        items=opened(archive.WIKIDATA_ITEMS, known.items),
-        classes=opened(archive.WIKIDATA_CLASSES, known.classes),
-    )
 
 
 def opening(
@@ -257,42 +229,51 @@ def opening(
     return opened
 
 
-def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -> None:
+def gather(known: Knowledge, opened: Open, titles: Sequence[str], superclass_depth: int) -> None:
     """Fetches what is missing until every title is followed to its end, or failed.
 
     Each round asks for everything that is missing; the last round finds nothing to ask.
 
     Args:
-        questions: with their archived answers loaded.
+        known: gets what the answers say, archived ones first.
+        opened: opens the questions.
         titles: page titles, each once.
         superclass_depth: how many steps of *subclass of* to follow from each class.
 
     Raises:
         FetchError: a service cannot be reached; the answers so far are archived.
     """
-    landings = _gather_landings(questions, titles)
+    about_pages = (
+        opened(archive.COMMONS_PAGES, known.pages),
+        opened(archive.COMMONS_WIKITEXT, known.redirects),
+        opened(archive.COMMONS_LOG, known.moves),
+    )
+    about_items = opened(archive.WIKIDATA_ITEMS, known.items)
+    about_classes = opened(archive.WIKIDATA_CLASSES, known.classes)
+    landings = _gather_landings(known, about_pages, titles)
     items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
-    known = questions.known
-    while asked := questions.items.missing(
+    while asked := about_items.missing(
         found.ask for found in (find(qid, known.items) for qid in items) if found.ask
     ):
-        questions.items.fetch(asked)
+        about_items.fetch(asked)
     found_items = [find(qid, known.items) for qid in items]
     # Entities that are known, but whose chain is too long.
     endless = (found.ask for found in found_items if found.ask in known.items)
-    questions.items.fail(endless, _TOO_FAR)
+    about_items.fail(endless, _TOO_FAR)
     classes = [qid for found in found_items for qid in found.classes]
     for _ in range(superclass_depth + 1):
-        gather_entities(questions.classes, known.classes, list(dict.fromkeys(classes)))
+        gather_entities(about_classes, known.classes, list(dict.fromkeys(classes)))
         classes = list(superclasses(classes, known.classes))
 
 
-def _gather_landings(questions: Questions, titles: Sequence[str]) -> list[Landing]:
+def _gather_landings(
+    known: Knowledge, questions: Sequence[Question], titles: Sequence[str]
+) -> list[Landing]:
     while True:
-        steps = [questions.known.walk(title) for title in titles]
+        steps = [known.walk(title) for title in titles]
         missing = [step for step in steps if isinstance(step, Missing)]
         is_done = True
-        for question in (questions.pages, questions.texts, questions.logs):
+        for question in questions:
             keys = (step.key for step in missing if step.facts is question.facts)
             if asked := question.missing(keys):
                 question.fetch(asked)

@@ -4,27 +4,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgld.scrape.knowledge import Failure, Knowledge, superclasses
-from hgld.scrape.wikimedia.titles import TitleOrError
+from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, is_qid, merged
 from hgld.tables import qid_number
 
 
 def rows_of_landmark(
-    row: dict[str, Any], name: TitleOrError, known: Knowledge
+    row: dict[str, Any], known: Knowledge
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Returns a landmark's row of CATEGORIES and its rows of CLASSES.
 
     Args:
         row: its split, landmark_id and category.
-        name: the title in the category's URL, or why there is none.
         known: facts or failure of each key that the landmark needs.
 
     Returns:
         Column to value; a missing column is null. Only a landmark with status ok has classes.
     """
-    if not name.title:
-        return {**row, "status": "no_page", "error": name.error}, []
-    landing = known.landing(name.title)
+    try:
+        landing = known.landing(title_of_url(row["category"]))
+    except ValueError as error:
+        return {**row, "status": "no_page", "error": str(error)}, []
     if isinstance(landing, Failure):
         return {**row, "status": "failed", "error": landing.error}, []
     category = {

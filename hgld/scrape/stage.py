@@ -17,7 +17,8 @@ failed row of that stage only, and the next run tries again.
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,11 @@ from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
-from hgld.scrape.questions import Open, gather, gather_entities, open_questions, opening
+from hgld.scrape.questions import Open, gather, gather_entities, opening
 from hgld.scrape.refresh import REFRESH_STAGE, write_changes
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.verify import refuse_loss, run_on_archive
-from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
+from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.scrape.wikimedia.wikidata import Entities, merged
 from hgld.tables import (
     ANSWER_LISTS,
@@ -106,8 +107,8 @@ def run_scrape(
     settings["generation"] = generation = _generation(workspace, config)
 
     def scrape(writer: StageWriter, opened: Open) -> None:
-        names, known = _learned(rows, config, opened)
-        shards: Iterable[_Shard] = _shards(rows, names, known)
+        known = _learned(rows, config, opened)
+        shards: Iterable[_Shard] = _shards(rows, known)
         asked = known.pages, known.redirects, known.moves, known.items, known.classes
         if any(facts.failed for facts in asked):
             shards = list(shards)
@@ -123,7 +124,7 @@ def run_scrape(
 
         def compare(writer: StageWriter) -> None:
             earlier = opening(workspace, config, generation - 1, services=None)
-            shards = _shards(rows, *_learned(rows, config, earlier))
+            shards = _shards(rows, _learned(rows, config, earlier))
             was = [pa.concat_tables(parts) for parts in zip(*shards, strict=True)]
             write_changes(writer, was[0], was[1], generation)
 
@@ -191,22 +192,22 @@ _Shard = tuple[pa.Table, pa.Table]
 """CATEGORIES and CLASSES of some landmarks."""
 
 
-def _learned(
-    rows: pa.Table, config: ScrapeConfig, opened: Open
-) -> tuple[list[TitleOrError], Knowledge]:
-    """Returns the title of each landmark, and everything known after asking."""
-    names = titles_of(rows["category"].to_pylist())
-    questions = open_questions(opened, follows_moves=config.follow_moves)
-    gather(questions, known_titles(names), config.superclass_depth)
-    return names, questions.known
+def _learned(rows: pa.Table, config: ScrapeConfig, opened: Open) -> Knowledge:
+    """Returns everything known after asking."""
+    titles = dict[str, None]()
+    for url in rows["category"].to_pylist():
+        with suppress(ValueError):  # it names none: see its row
+            titles[title_of_url(url)] = None
+    known = Knowledge(follows_moves=config.follow_moves)
+    gather(known, opened, list(titles), config.superclass_depth)
+    return known
 
 
-def _shards(rows: pa.Table, names: Sequence[TitleOrError], known: Knowledge) -> Iterator[_Shard]:
+def _shards(rows: pa.Table, known: Knowledge) -> Iterator[_Shard]:
     """Yields the rows of `_SHARD_ROWS` landmarks at a time, at least one shard."""
     for start in range(0, max(1, len(rows)), _SHARD_ROWS):
         landmarks = rows.slice(start, _SHARD_ROWS).to_pylist()
-        pairs = zip(landmarks, names[start : start + _SHARD_ROWS], strict=True)
-        found = [rows_of_landmark(row, name, known) for row, name in pairs]
+        found = [rows_of_landmark(row, known) for row in landmarks]
         classes = (row for _, of_one in found for row in of_one)
         yield _table((row for row, _ in found), CATEGORIES.schema), _table(classes, CLASSES.schema)
 

@@ -20,7 +20,7 @@ from hgld.tables.annotations import (
     LANDMARK_LABELS,
 )
 from hgld.tables.choice import LabelOrigin, OriginChoice
-from hgld.tables.fields import qid_number, qid_numbers
+from hgld.tables.fields import of_split, qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
 from hgld.tables.labels import (
     CENTRES,
@@ -30,7 +30,6 @@ from hgld.tables.labels import (
     EMBEDDINGS,
     FILL_CHECKS,
     FILLS,
-    LABEL_MAP,
     LABELS,
     PICTURE_VOTES,
     PROPOSALS,
@@ -55,8 +54,8 @@ __all__ = [
     "CANDIDATE", "CATEGORIES", "CENTRES", "CLASSES", "CLASS_CHANGES", "CLASS_EVIDENCE", "CLUSTERS",
     "CLUSTER_CHANGES", "CLUSTER_PROPOSALS", "CREDITS", "DECIDED", "EMBEDDINGS", "EXCLUDED",
     "FILLED", "FILLED_RULE", "FILLS", "FILL_CHECKS", "FILL_DECISIONS", "FLAT_PROVENANCE",
-    "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LABEL_MAP", "LANDMARKS",
+    "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
     "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "PARENTS", "PICTURE_VOTES", "PROPOSALS",
     "SUPERCLASSES", "SUSPECTS", "TAXONOMY", "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin",
-    "OriginChoice", "qid_number", "qid_numbers",
+    "OriginChoice", "of_split", "qid_number", "qid_numbers",
 ]  # fmt: skip

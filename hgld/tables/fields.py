@@ -32,3 +32,8 @@ def qid_number(qid: str) -> int:
 def qid_numbers(qids: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns the `qid_number` of each Q-id in a column, as int64."""
     return pc.utf8_slice_codeunits(qids, 1).cast(pa.int64())
+
+
+def of_split(table: pa.Table, split: str) -> pa.Table:
+    """Returns the rows of one split or label space."""
+    return table.filter(pc.equal(table["split"], split))

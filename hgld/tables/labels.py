@@ -41,18 +41,6 @@ WORDS = Dataset(
     ),
 )
 
-# The position of each class on the map of all labels, where similar labels are neighbours.
-LABEL_MAP = Dataset(
-    path="labels/map",
-    stage="map",
-    schema=schema(
-        required("class_qid", pa.string()),
-        # 0 to 1, to the right and up, at the same scale; classes with equal vectors share a place
-        required("x", pa.float32()),
-        required("y", pa.float32()),
-    ),
-)
-
 CLUSTERS = Dataset(
     path="labels/clusters",
     stage="cluster",

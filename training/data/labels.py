@@ -116,13 +116,14 @@ def training_images(workspace: Workspace, choice: OriginChoice = _PUBLISHED) -> 
     """
     levels = ANNOTATIONS["train"].levels
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
-    rows, bad = _labelled_rows(workspace, "train", annotations)
-    (images,) = _encoded(workspace, {"train": rows}, levels)
-    return _checked(images, bad)
+    found = {"train": _labelled_rows(workspace, "train", annotations)}
+    (images,) = _encoded(workspace, found, levels)
+    images.require_files()
+    return images
 
 
 def query_and_index_images(
-    workspace: Workspace, given: Mapping[str, pa.Table] | None = None
+    workspace: Workspace, *, with_pictures: bool = True
 ) -> tuple[LabelledImages, LabelledImages]:
     """Returns the test and the index images, labelled in one encoding.
 
@@ -130,43 +131,24 @@ def query_and_index_images(
     landmark has no image in the index keeps a label of its own.
 
     Args:
-        workspace: a build with images and, unless labels are given, annotations.
-        given: labels in the place of the annotations, by split, `test` and `index`: each image id
-            once in `image_id`, and a column a level. Images of other ids take no part.
+        workspace: a build with annotations and, where pictures are wanted, images.
+        with_pictures: images without a file take no part; else a label is enough.
 
     Raises:
         MissingInputError: the annotations or the images are not there yet.
-        InputError: no image of a split has both a label and a file.
+        InputError: no image of a split has a label, or a file.
         DamagedError: files are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["index"].levels
-    columns = _label_columns(levels)
-    tables = [
-        workspace.read(ANNOTATIONS[split], columns) if given is None else given[split]
+    usable = _labelled_rows if with_pictures else _rows_without_files
+    found = {
+        split: usable(workspace, split, workspace.read(ANNOTATIONS[split], _label_columns(levels)))
         for split in ("test", "index")
-    ]
-    query_rows, bad_queries = _labelled_rows(workspace, "test", tables[0].select(columns))
-    index_rows, bad_index = _labelled_rows(workspace, "index", tables[1].select(columns))
-    query, index = _encoded(workspace, {"test": query_rows, "index": index_rows}, levels)
-    return _checked(query, bad_queries), _checked(index, bad_index)
-
-
-def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
-    """Returns what `query_and_index_images` does, of every labelled image, with no pictures.
-
-    Raises:
-        MissingInputError: the annotations are not there yet.
-        InputError: no image of a split has a label.
-    """
-    levels = ANNOTATIONS["index"].levels
-    tables = {}
-    for split in ("test", "index"):
-        labelled = workspace.read(ANNOTATIONS[split], _label_columns(levels)).drop_null()
-        if not len(labelled):
-            raise InputError(f"no image of {split} has a label at every level")
-        both = [labelled.sort_by("image_id"), _FILES.empty_table()]
-        tables[split] = pa.concat_tables(both, promote_options="default")
-    query, index = _encoded(workspace, tables, levels)
+    }
+    query, index = _encoded(workspace, found, levels)
+    if with_pictures:
+        query.require_files()
+        index.require_files()
     return query, index
 
 
@@ -266,6 +248,15 @@ def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> t
     return rows, bad
 
 
+def _rows_without_files(_: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:
+    """Returns labels as `_labelled_rows` does, of images with no file."""
+    labelled = annotations.drop_null()
+    if not len(labelled):
+        raise InputError(f"no image of {split} has a label at every level")
+    both = [labelled.sort_by("image_id"), _FILES.empty_table()]
+    return pa.concat_tables(both, promote_options="default"), 0
+
+
 def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
     """Returns the values of each level's column, sorted: landmark ids as numbers."""
     values = [pc.unique(rows[level.column]) for level in levels]
@@ -273,10 +264,10 @@ def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
 
 
 def _encoded(
-    workspace: Workspace, tables: Mapping[str, pa.Table], levels: tuple[Level, ...]
+    workspace: Workspace, found: Mapping[str, tuple[pa.Table, int]], levels: tuple[Level, ...]
 ) -> list[LabelledImages]:
     """Returns the images of some splits, whose labels have one encoding."""
-    names = _names(pa.concat_tables(tables.values()), levels)
+    names = _names(pa.concat_tables(rows for rows, _ in found.values()), levels)
     return [
         LabelledImages(
             split=split,
@@ -286,17 +277,13 @@ def _encoded(
             sizes=rows["size_bytes"].combine_chunks(),
             sha256s=rows["sha256"].combine_chunks(),
             mend=f"run {workspace.command(f'images --split {split}')}, which fetches it again",
+            bad=bad,
             levels=levels,
             labels=_label_ids(rows, levels, names),
             names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
         )
-        for split, rows in tables.items()
+        for split, (rows, bad) in found.items()
     ]
-
-
-def _checked(images: LabelledImages, bad: int) -> LabelledImages:
-    images.require_files()
-    return dataclasses.replace(images, bad=bad)
 
 
 def _label_ids(rows: pa.Table, levels: Sequence[Level], names: list[pa.Array]) -> Tensor:

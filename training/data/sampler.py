@@ -4,21 +4,17 @@ An epoch's order depends on the settings, the seed and the epoch only, so that n
 numbers has to be kept to go on: the epoch, and how many of its batches are done.
 """
 
-import operator
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Sampler
 
 from hgld.metrics.arguments import check_integers, check_tensors
 from hgld.training.config import require_groups
 from hgld.training.data.images import seed_of
 
 
-class LandmarkSampler(Sampler[list[int]]):
+class LandmarkSampler:
     """Batches of `batch_size / m` groups of m images of one landmark, m = samples_per_landmark.
 
     In an epoch a landmark of n images gives min(n, max_per_landmark) // m groups; what is left over
@@ -27,15 +23,14 @@ class LandmarkSampler(Sampler[list[int]]):
     epoch, so that two of them hardly ever meet in a batch. Groups that fill no batch at the end of
     the epoch are left out.
 
-    For `DataLoader(images, batch_sampler=sampler)`; before each epoch, `set_epoch` says which one
-    comes, and where in it to begin. Of a batch of B images each of R ranks has B / R that stand
-    side by side, whole groups: those of all ranks, in order, are the batch of one process.
+    Of a batch of B images each of R ranks has B / R that stand side by side, whole groups: those of
+    all ranks, in order, are the batch of one process.
 
     Example:
         >>> sampler = LandmarkSampler(
         ...     torch.tensor([907, 31, 907, 31]), batch_size=4, samples_per_landmark=2
         ... )
-        >>> [sorted(batch) for batch in sampler]
+        >>> [sorted(batch) for batch in sampler.epoch(0).tolist()]
         [[0, 1, 2, 3]]
     """
 
@@ -90,7 +85,6 @@ class LandmarkSampler(Sampler[list[int]]):
         self._groups = most.div(self._samples, rounding_mode="floor").clamp_(min=1)  # (landmarks,)
         self._of = torch.repeat_interleave(self._groups)  # (groups,), landmark of each
         self._batches = len(self._of) * self._samples // batch_size
-        self._epoch = self._start = 0
         if not self._batches:
             raise ValueError(
                 f"batch_size must be at most {len(self._of) * self._samples}, which is what an "
@@ -101,30 +95,6 @@ class LandmarkSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         """Returns the number of batches in an epoch, the same for every epoch."""
         return self._batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        """Yields the indices of the images of each batch of the current epoch."""
-        yield from self.epoch(self._epoch)[self._start :].tolist()
-
-    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Chooses the epoch whose batches iteration gives; 0 at first.
-
-        Args:
-            epoch: which one, from 0.
-            start_batch: batches of it that are done already, and are not given again.
-
-        Raises:
-            TypeError: no whole numbers.
-            ValueError: negative ones, or more batches than an epoch has.
-        """
-        # Of a fraction the random numbers would be others, as the epoch is written in their name.
-        epoch, start_batch = operator.index(epoch), operator.index(start_batch)
-        if epoch < 0 or not 0 <= start_batch <= len(self):
-            raise ValueError(
-                f"epoch must be 0 or more and start_batch from 0 to {len(self)}, got {epoch} and "
-                f"{start_batch}"
-            )
-        self._epoch, self._start = epoch, start_batch
 
     def epoch(self, epoch: int) -> Tensor:
         """Returns the batches of an epoch, or this rank's share of each.
@@ -192,21 +162,18 @@ class SuperCategorySampler(LandmarkSampler):
     Example:
         >>> labels = torch.tensor([[0, 0], [0, 0], [1, 0], [1, 0], [2, 1], [2, 1], [3, 1], [3, 1]])
         >>> sampler = SuperCategorySampler(labels, batch_size=4, samples_per_landmark=2)
-        >>> [sorted(labels[batch, 1].tolist()) for batch in sampler]
+        >>> [sorted(labels[batch, 1].tolist()) for batch in sampler.epoch(0)]
         [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
 
-    def __init__(  # noqa: PLR0913 - as LandmarkSampler
+    def __init__(
         self,
         labels: Tensor,
         *,
         batch_size: int,
         supercategories_per_batch: int = 2,
         samples_per_landmark: int = 4,
-        max_per_landmark: int = 8,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        **others: int,
     ) -> None:
         """Counts the parts of an epoch.
 
@@ -217,10 +184,7 @@ class SuperCategorySampler(LandmarkSampler):
                 `samples_per_landmark` x `supercategories_per_batch`.
             supercategories_per_batch: k.
             samples_per_landmark: m.
-            max_per_landmark: most images of a landmark in an epoch.
-            seed: of the random order.
-            rank: which of the processes this is, from 0.
-            world_size: number of processes that share each batch.
+            **others: what `LandmarkSampler` takes beside these.
 
         Raises:
             TypeError: labels are no tensor of integers.
@@ -233,15 +197,8 @@ class SuperCategorySampler(LandmarkSampler):
                 f"labels must have shape (N, L) with L of 2 or more, got {tuple(labels.shape)}; "
                 f"the landmark and the super-category of each image are its first two columns"
             )
-        super().__init__(
-            labels[:, 0],
-            batch_size=batch_size,
-            samples_per_landmark=samples_per_landmark,
-            max_per_landmark=max_per_landmark,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
-        )
+        sizes = {"batch_size": batch_size, "samples_per_landmark": samples_per_landmark}
+        super().__init__(labels[:, 0], **sizes, **others)
         k = supercategories_per_batch
         if k < 1 or batch_size % (samples_per_landmark * k):
             raise ValueError(

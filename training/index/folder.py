@@ -20,14 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.engine.config import check_settings, setting
+from hgld.engine.config import Settings, setting
 from hgld.engine.dataset import Dataset, ParquetLayout
 from hgld.engine.stage import Stage, manifest_beside
 from hgld.engine.workspace import Manifest, Workspace, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.pictures import DECODING, PictureFile
 from hgld.tables import IMAGE_FILES
-from hgld.training.model.config import Precision, require_whole_number
+from hgld.training.model.config import Precision
 
 PICTURE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
@@ -169,20 +169,14 @@ def _row(path: str, folder: Path) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexConfig:
+class IndexConfig(Settings):
     """Settings of `hgld index`. Only `precision` and `numbers` change what is kept."""
 
-    workers: int = setting(4, "Processes that read pictures, at most one a core; 0: none.")
-    batch_size: int = setting(64, "Pictures at a time.")
+    workers: int = setting(4, "Processes that read pictures, at most one a core; 0: none.", least=0)
+    batch_size: int = setting(64, "Pictures at a time.", least=1)
     precision: Precision = setting("float32", "Number format of the forward pass.")
     numbers: Literal["float32", "float16"] = setting("float32", "Number format of what is kept.")
     device: str = setting("auto", "Such as cpu or cuda:0; auto: the first GPU, if any.")
-
-    def __post_init__(self) -> None:
-        """Refuses what could only fail later."""
-        check_settings(self)
-        require_whole_number("batch_size", self.batch_size)
-        require_whole_number("workers", self.workers, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

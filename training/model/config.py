@@ -34,29 +34,30 @@ class ModelConfig:
         "gem", "How the feature map becomes a vector; backbone: its own, for transformers."
     )
     inner_weight: float = setting(
-        0.0, "Weight of the map before an EfficientNet's last convolution, 0 to 1."
+        0.0, "Weight of the map before an EfficientNet's last convolution, 0 to 1.", least=0, most=1
     )
-    embedding_dim: int | None = setting(None, "Width of a linear layer; none: no layer.")
+    embedding_dim: int | None = setting(
+        None, "Width of a linear layer; none: no layer.", least=1, most=_MOST_DIMENSIONS
+    )
     whitening: bool = setting(False, "Starts that layer as a PCA whitening of the images.")
     centring: bool = setting(False, "Subtracts the mean vector of the training images.")
     scales: tuple[float, ...] = setting(
         (1.0,), "Sizes at which a trained model sees a picture, times image_size."
     )
-    image_size: int = setting(224, "Side of the square that the model sees, in pixels.")
+    image_size: int = setting(
+        224, "Side of the square that the model sees, in pixels.", least=1, most=_MOST_PIXELS
+    )
     crop_pct: float = setting(
-        CROP_PCT, "Share of a picture's shorter side that this square has, after training."
+        CROP_PCT,
+        "Share of a picture's shorter side that this square has, after training.",
+        above=0,
+        most=1,
     )
 
     def __post_init__(self) -> None:
         """Refuses sizes that no image or embedding can have, and values of another type."""
         check_settings(self)
         object.__setattr__(self, "scales", tuple(self.scales))  # JSON has lists
-        require_range("image_size", self.image_size, 1, _MOST_PIXELS)
-        if self.embedding_dim is not None:
-            require_range("embedding_dim", self.embedding_dim, 1, _MOST_DIMENSIONS)
-        require_above_zero("crop_pct", self.crop_pct)
-        require_range("crop_pct", self.crop_pct, 0, 1)
-        require_range("inner_weight", self.inner_weight, 0, 1)
         if self.inner_weight and self.pooling == "backbone":
             raise ValueError('inner_weight needs pooling = "gem" or "average"')
         require_scales(self.scales, self.image_size)
@@ -92,26 +93,6 @@ def require_whole_number(name: str, value: float, *, least: int = 1) -> None:
     is_whole = isinstance(value, Integral)
     if not is_whole or value < least:
         raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
-
-
-def require_range(field: str, value: float, least: float, most: float) -> None:
-    """Refuses a number outside of a range, and NaN.
-
-    Raises:
-        ValueError: such a value; the text names the field.
-    """
-    if not least <= value <= most:
-        raise ValueError(f"{field} must be from {least:,} to {most:,}, got {value:,}")
-
-
-def require_above_zero(field: str, value: float) -> None:
-    """Refuses a number that is not above 0, and NaN.
-
-    Raises:
-        ValueError: such a value; the text names the field.
-    """
-    if not value > 0:
-        raise ValueError(f"{field} must be above 0, got {value}")
 
 
 def first_line(error: BaseException) -> str:

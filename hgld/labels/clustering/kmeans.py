@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-STARTS = 10
+_STARTS = 10
 """Number of cold starts of K-Means."""
 # Vectors of the same text from two batches differ by about 1e-8 and must be equal.
 _DECIMALS = 6
@@ -88,14 +88,13 @@ def cluster_centres(vectors: Floats, groups: Ints) -> Floats:
     return unit_rows(sums)
 
 
-def cold_groups(vectors: Floats, clusters: int, *, seed: int, n_init: int = STARTS) -> Ints:
+def cold_groups(vectors: Floats, clusters: int, *, seed: int) -> Ints:
     """Groups distinct points by K-Means: the best by inertia of several k-means++ starts.
 
     Args:
         vectors: float32 (m, D), distinct, unit norm.
         clusters: K; with m <= K each point is its own group.
         seed: of the starts.
-        n_init: number of starts.
 
     Returns:
         int64 (m,), numbers of min(K, m) groups from 0, none empty.
@@ -110,11 +109,11 @@ def cold_groups(vectors: Floats, clusters: int, *, seed: int, n_init: int = STAR
 
     if len(vectors) <= clusters:
         return np.arange(len(vectors), dtype=np.int64)
-    means = KMeans(clusters, n_init=n_init, random_state=seed)
+    means = KMeans(clusters, n_init=_STARTS, random_state=seed)
     with warnings.catch_warnings():  # about empty groups, which are filled below
         warnings.simplefilter("ignore", ConvergenceWarning)
         groups = means.fit(vectors).labels_.astype(np.int64)
-    return settled_groups(vectors, np.ones(len(vectors)), groups, clusters)
+    return settled_groups(vectors, groups, clusters)
 
 
 def warm_groups(vectors: Floats, before: Ints, centres: Floats) -> Ints:
@@ -131,17 +130,15 @@ def warm_groups(vectors: Floats, before: Ints, centres: Floats) -> Ints:
     Returns:
         As `cold_groups`; a group keeps its number.
     """
-    known, ones = before >= 0, np.ones(len(vectors))
-    starts = group_means(vectors[known], ones[known], before[known], len(centres))
+    known = before >= 0
+    starts = group_means(vectors[known], before[known], len(centres))
     gone = np.bincount(before[known], minlength=len(centres)) == 0
     starts[gone] = centres[gone]
     groups = np.where(known, before, _scores(vectors, starts).argmax(axis=1))
-    return settled_groups(vectors, ones, groups, len(centres))
+    return settled_groups(vectors, groups, len(centres))
 
 
-def settled_groups(
-    vectors: Floats, weights: NDArray[np.float64], groups: Ints, clusters: int
-) -> Ints:
+def settled_groups(vectors: Floats, groups: Ints, clusters: int) -> Ints:
     """Moves points to the nearest mean until no point moves (Lloyd's algorithm).
 
     An empty group takes the point that adds most to the inertia. Each round lowers the inertia, so
@@ -149,7 +146,6 @@ def settled_groups(
 
     Args:
         vectors: float32 (m, D), distinct, m >= K.
-        weights: float64 (m,), above 0: the weight of each point in a mean.
         groups: int64 (m,), from 0 to K - 1.
         clusters: K.
 
@@ -161,8 +157,8 @@ def settled_groups(
     """
     rows, groups = np.arange(len(vectors)), groups.copy()
     while True:
-        _fill_empty(vectors, weights, groups, clusters)
-        scores = _scores(vectors, group_means(vectors, weights, groups, clusters))
+        _fill_empty(vectors, groups, clusters)
+        scores = _scores(vectors, group_means(vectors, groups, clusters))
         best = scores.argmax(axis=1)
         # A difference of scores is half that of squared distances.
         moves = scores[rows, best] - scores[rows, groups] > _MARGIN / 2
@@ -171,14 +167,13 @@ def settled_groups(
         groups[moves] = best[moves]
 
 
-def group_means(
-    vectors: Floats, weights: NDArray[np.float64], groups: Ints, clusters: int
-) -> NDArray[np.float64]:
-    """Returns the weighted mean of each group, float64 (K, D); zero for an empty one."""
+def group_means(vectors: Floats, groups: Ints, clusters: int) -> NDArray[np.float64]:
+    """Returns the mean of each group, float64 (K, D); zero for an empty one."""
     from scipy.sparse import csr_array
 
-    member = csr_array((weights, (groups, np.arange(len(groups)))), (clusters, len(groups)))
-    totals = np.bincount(groups, weights, minlength=clusters)[:, None]  # (K, 1)
+    places = groups, np.arange(len(groups))
+    member = csr_array((np.ones(len(groups)), places), (clusters, len(groups)))
+    totals = np.bincount(groups, minlength=clusters)[:, None]  # (K, 1)
     sums = np.asarray(member @ vectors)  # (K, D)
     means = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
     return np.asarray(means, dtype=np.float64)
@@ -196,12 +191,12 @@ def _scores(vectors: Floats, means: NDArray[np.floating]) -> Floats:
     return np.asarray(vectors @ centres.T - (centres**2).sum(axis=1) / 2)
 
 
-def _fill_empty(vectors: Floats, weights: NDArray[np.float64], groups: Ints, clusters: int) -> None:
-    """Gives each empty group, in place, the point whose squared distance x weight is largest."""
+def _fill_empty(vectors: Floats, groups: Ints, clusters: int) -> None:
+    """Gives each empty group, in place, the point that is furthest from its mean."""
     sizes = np.bincount(groups, minlength=clusters)
     for empty in np.flatnonzero(sizes == 0):
-        means = group_means(vectors, weights, groups, clusters)
-        off = weights * ((vectors - means[groups]) ** 2).sum(axis=1)
+        means = group_means(vectors, groups, clusters)
+        off = ((vectors - means[groups]) ** 2).sum(axis=1)
         off[sizes[groups] == 1] = -1  # that group would become empty instead
         point = int(off.argmax())
         sizes[groups[point]] -= 1

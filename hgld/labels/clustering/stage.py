@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.clustering.kmeans import (
@@ -40,33 +40,21 @@ STAGE = Stage(
     result=CLUSTERS.path,
 )
 
-_SEEDS = 1 << 32  # of scikit-learn
+_MOST_SEED = (1 << 32) - 1  # of scikit-learn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterConfig:
+class ClusterConfig(Settings):
     """Settings of the stage."""
 
-    clusters: int = setting(78, "How many clusters K-Means makes; H-GLDv2 has 78 labels.")
-    seed: int = setting(0, "Seed of K-Means.")
+    clusters: int = setting(78, "How many clusters K-Means makes; H-GLDv2 has 78 labels.", least=1)
+    seed: int = setting(0, "Seed of K-Means.", least=0, most=_MOST_SEED)
     recluster: bool = setting(
         False,
         "Whether to run again even if nothing changed, from a cold start: previous clusters only "
         "pass on their numbers.",
         changes_rows=False,  # applies to one run, not to the build
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use.
-
-        Raises:
-            ValueError: a number is out of range.
-        """
-        check_settings(self)
-        if self.clusters < 1:
-            raise ValueError(f"clusters must be at least 1, got {self.clusters}; H-GLDv2 has 78")
-        if not 0 <= self.seed < _SEEDS:
-            raise ValueError(f"seed must be from 0 to below 2^32, got {self.seed}")
 
 
 def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:

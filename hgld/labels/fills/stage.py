@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.explaining import told_guesses
@@ -55,27 +55,19 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillConfig:
+class FillConfig(Settings):
     """Settings of the stage."""
 
     precision: float = setting(
         0.95,
         "Share of the labels that must be right, from 0 to 1, measured on held-out labelled "
         "landmarks; less confident guesses do not become labels.",
+        above=0,
+        most=1,
     )
     pictures: bool = setting(
         False, "Whether to use the votes of `hgld look`, which must have finished."
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use.
-
-        Raises:
-            ValueError: the precision is out of range.
-        """
-        check_settings(self)
-        if not 0 < self.precision <= 1:
-            raise ValueError(f"precision must be above 0 and at most 1, got {self.precision}")
 
 
 def fill_stage(config: FillConfig) -> Stage:

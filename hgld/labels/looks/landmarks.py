@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pictures import PictureFile
-from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
+from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY, of_split
 
 _FILE_COLUMNS = ("path", "size_bytes", "sha256")
 
@@ -125,9 +125,9 @@ def find_unlabelled(
 def _chosen_ids(workspace: Workspace, split: str, checked: int) -> pa.ChunkedArray:
     taxonomy = workspace.read(TAXONOMY, ["class_qid", "hierarchical_label"])
     voting = taxonomy.filter(pc.is_valid(taxonomy["hierarchical_label"]))["class_qid"]
-    classes = _of_split(workspace.read(CLASSES, ["split", "landmark_id", "class_qid"]), split)
+    classes = of_split(workspace.read(CLASSES, ["split", "landmark_id", "class_qid"]), split)
     labelled = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))["landmark_id"]
-    landmarks = _of_split(workspace.read(LANDMARKS, ["split", "landmark_id"]), split)["landmark_id"]
+    landmarks = of_split(workspace.read(LANDMARKS, ["split", "landmark_id"]), split)["landmark_id"]
     is_labelled = pc.is_in(landmarks, value_set=labelled)
     # By digest, so that adding or removing a landmark changes at most one of them.
     ranked = sorted(landmarks.filter(is_labelled).to_pylist(), key=_digest)
@@ -146,7 +146,7 @@ def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: 
         place (index into `ids`), image_id, status (`absent`: no file) and _FILE_COLUMNS.
     """
     columns = ["split", "image_id", "landmark_id", "in_clean"]
-    images = _of_split(workspace.read(IMAGES, columns), split)
+    images = of_split(workspace.read(IMAGES, columns), split)
     if clean and split == "train":
         images = images.filter(images["in_clean"])
     place = pc.index_in(images["landmark_id"], value_set=ids).cast(pa.int64())
@@ -172,7 +172,3 @@ def _first_of_each(pictures: pa.Table, most: int) -> pa.Table:
     place = pictures["place"].to_numpy()
     _, first, group = np.unique(place, return_index=True, return_inverse=True)
     return pictures.filter(pa.array(np.arange(len(place)) - first[group] < most))
-
-
-def _of_split(table: pa.Table, split: str) -> pa.Table:
-    return table.filter(pc.equal(table["split"], split))

@@ -90,9 +90,12 @@ class LookConfig:
         500,
         "How many labelled landmarks per split to look at too, from which `hgld fill` measures how "
         "often pictures are right.",
+        least=0,
     )
-    pictures: int = setting(30, "The most pictures per landmark.")
-    workers: int = setting(4, "Threads that read and decode pictures.", changes_rows=False)
+    pictures: int = setting(30, "The most pictures per landmark.", least=1, most=MOST_PICTURES)
+    workers: int = setting(
+        4, "Threads that read and decode pictures.", changes_rows=False, least=1, most=MOST_PICTURES
+    )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use.
@@ -103,11 +106,6 @@ class LookConfig:
         check_settings(self)
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
-        if self.checked < 0:
-            raise ValueError(f"checked must be 0 or more, got {self.checked}")
-        for name in ("pictures", "workers"):
-            if not 1 <= (value := getattr(self, name)) <= MOST_PICTURES:
-                raise ValueError(f"{name} must be from 1 to {MOST_PICTURES}, got {value}")
 
     @property
     def splits(self) -> tuple[str, ...]:

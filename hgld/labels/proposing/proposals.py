@@ -34,8 +34,6 @@ NAME_OF_IGNORED = "says nothing of looks"
 """Name of a cluster whose members are to be ignored."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _COMMON = 1 / 3  # least share of members with a word that names a cluster
-_PART = 0.2  # least share of members in a part worth splitting off
-_FEWEST = 2  # least number of members of such a part
 _WHISKER = 1.5  # interquartile ranges to an outlier (Tukey, 1977)
 _FEW = 4  # members; fewer have no quartiles
 SURE_WEIGHT = 0.05
@@ -149,14 +147,6 @@ def evidence(speaking: Sequence[Reason], against: Sequence[Reason], runner_up: s
     return f"{line}; but for {runner_up or 'ignore'}: {contrary[0]}" if contrary else line
 
 
-class ClusterPart(NamedTuple):
-    """A part of a cluster that could be split off."""
-
-    proposed_label: str | None
-    classes: int
-    landmarks: int
-
-
 def cluster_proposals(proposals: Sequence[Proposal]) -> pa.Table:
     """Proposes a name and a label for each cluster.
 
@@ -257,25 +247,6 @@ def outliers(members: Sequence[Proposal], label: str | None) -> list[str]:
         for each, cosine in zip(members, near, strict=True)
         if each.proposed_label != label or cosine < least
     ]
-
-
-def parts(members: Sequence[Proposal]) -> list[ClusterPart]:
-    """Returns the parts into which a cluster could be split, by landmarks; empty if it is uniform.
-
-    A part is a proposed label of at least two members and a fifth of them.
-    """
-    classes = Counter(each.proposed_label for each in members)
-    weights = _weights(members)
-    landmarks = Counter[str | None]()
-    for each in members:
-        landmarks[each.proposed_label] += each.landmarks
-    found = [
-        ClusterPart(label, count, landmarks[label])
-        for label, count in classes.items()
-        if count >= max(_FEWEST, _PART * len(members))
-    ]
-    found.sort(key=lambda part: (-weights[part.proposed_label], part.proposed_label or ""))
-    return found if len(found) > 1 else []
 
 
 def _weights(members: Sequence[Proposal]) -> dict[str | None, float]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -49,7 +49,7 @@ STAGE = Stage(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeConfig:
+class ProposeConfig(Settings):
     """Settings of the stage."""
 
     taxonomy: Path | None = setting(
@@ -58,10 +58,6 @@ class ProposeConfig:
         "embed`. Only its lines matter, not its path.",
         changes_rows=False,
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use."""
-        check_settings(self)
 
 
 def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:

@@ -8,7 +8,7 @@ are found by comparison with the copy of the log (`hgld.review.log.decisions`).
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 _SEALED = re.compile(rb'(\{"number": (\d{1,15}), .*), "chain": "([0-9a-f]{64})"\}')
@@ -104,14 +104,3 @@ def scan(data: bytes) -> Scan:
         chain.add(text)
         digests.append(chain.digest())
     return Scan(tuple(lines), tail, damaged_line, tuple(digests))
-
-
-def sealed(data: bytes, contents: Iterable[Mapping[str, object]]) -> bytes:
-    """Returns the lines to append to a log.
-
-    Args:
-        data: the log, with a complete last line.
-        contents: one object per line, without number and chain.
-    """
-    chain = Chain(data, data.count(b"\n"))
-    return b"".join(map(chain.extend, contents))

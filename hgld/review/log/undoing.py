@@ -1,8 +1,8 @@
-"""Undo, redo, revert and jump: which edits a switch turns off and on.
+"""Undo, redo and revert: which edits a switch turns off and on.
 
 Each reviewer has their own undo history: `undo` reverses their last action that is still active,
 whatever others did since, and `redo` repeats it until they do something else. Undone edits stay in
-the log, so a jump can still return to them.
+the log.
 """
 
 from collections import defaultdict
@@ -21,20 +21,10 @@ class Toggle(NamedTuple):
     on: tuple[int, ...]
     of: int = 0
 
-    def signed(self, reviewer: str, decided_at: str, *, seen: int = 0, number: int = 0) -> Event:
+    def signed(self, reviewer: str, decided_at: str, *, seen: int = 0) -> Event:
         """Returns the switch as an event of a reviewer."""
         named = self._asdict() | {"reviewer": reviewer, "decided_at": decided_at}
-        return Event(**named, seen=seen, number=number)
-
-
-def undo(events: Iterable[Event], reviewer: str) -> Toggle | None:
-    """Returns the switch that undoes a reviewer's last active action; None: there is none."""
-    return Courses(events).undo(reviewer)
-
-
-def redo(events: Iterable[Event], reviewer: str) -> Toggle | None:
-    """Returns the switch that reverses a reviewer's last undo; None: there is none."""
-    return Courses(events).redo(reviewer)
+        return Event(**named, seen=seen)
 
 
 def revert(events: Sequence[Event], number: int) -> Toggle:
@@ -43,52 +33,11 @@ def revert(events: Sequence[Event], number: int) -> Toggle:
     Raises:
         ValueError: no such edit.
     """
-    _edit(events, number)
+    if not any(event.number == number and event.is_edit for event in events):
+        raise ValueError(f"there is no edit {number}; choose one from the history")
     if number in active_edits(events):
         return Toggle("revert", (number,), ())
     return Toggle("restore", (), (number,))
-
-
-def jump(events: Sequence[Event], line: int, reviewer: str = "") -> Toggle | None:
-    """Returns the switch that restores the active edits after a line; None: nothing changes.
-
-    Args:
-        events: of the whole log.
-        line: the line to return to.
-        reviewer: who jumps; samples and blind opinions of other reviewers do not change. Empty:
-            they change too.
-
-    Raises:
-        ValueError: no such line.
-    """
-    last = events[-1].number if events else 0
-    if not 0 <= line <= last:
-        raise ValueError(f"line must be from 0 to {last}, the end of the log, got {line}")
-    then, now = active_edits(events, line), active_edits(events)
-    stay = {
-        event.number
-        for event in events
-        if reviewer not in {"", event.reviewer} and any(one.is_blind for one in event.changes)
-    }
-    off, on = now - then - stay, then - now - stay
-    return Toggle("jump", tuple(sorted(off)), tuple(sorted(on))) if off or on else None
-
-
-def dependents(events: Sequence[Event], number: int) -> list[Event]:
-    """Returns the later active edits that decide on the same classes or categories as an edit.
-
-    They do not change when the edit is undone.
-
-    Args:
-        events: of the whole log, in order.
-        number: the number of the edit.
-
-    Raises:
-        ValueError: no such edit.
-    """
-    decided, active = _decided(_edit(events, number)), active_edits(events)
-    later = (event for event in events if event.number > number and event.number in active)
-    return [event for event in later if decided & _decided(event)]
 
 
 class Courses:
@@ -151,16 +100,3 @@ class Courses:
             tuple(number for number in off if number in self._active),
             tuple(number for number in on if number not in self._active),
         )
-
-
-def _edit(events: Iterable[Event], number: int) -> Event:
-    for event in events:
-        if event.number == number and event.is_edit:
-            return event
-    raise ValueError(f"there is no edit {number}; choose one from the history")
-
-
-def _decided(event: Event) -> set[str]:
-    """Returns the classes and categories that an edit decides on."""
-    decided = {qid for each in event.changes if each.decides for qid in each.classes}
-    return decided.union(event.categories)

@@ -1,8 +1,6 @@
 """Page titles, as Commons URLs name them."""
 
 import unicodedata
-from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
@@ -35,44 +33,6 @@ def title_of_url(url: str) -> str:
     if not is_askable(title) or not title.partition("#")[0].strip(": "):
         raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
     return title
-
-
-class TitleOrError(NamedTuple):
-    """The page title that a URL names, or why it names none."""
-
-    title: str
-    """Empty if the URL names none."""
-    error: str = ""
-
-
-def category_name(url: str) -> str:
-    """Returns a category as a reader sees it; what is no address of one stays as it is.
-
-    Example:
-        >>> category_name("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
-        "Crespi d'Adda"
-    """
-    try:
-        return title_of_url(url).removeprefix("Category:")
-    except ValueError:
-        return url
-
-
-def titles_of(urls: Iterable[str]) -> list[TitleOrError]:
-    """Returns the title or error of each URL, in order."""
-    return [_title_or_error(url) for url in urls]
-
-
-def known_titles(names: Iterable[TitleOrError]) -> list[str]:
-    """Returns the titles from `titles_of`, each once, in order."""
-    return list(dict.fromkeys(name.title for name in names if name.title))
-
-
-def _title_or_error(url: str) -> TitleOrError:
-    try:
-        return TitleOrError(title_of_url(url))
-    except ValueError as error:
-        return TitleOrError("", str(error))
 
 
 def canonical_title(text: str) -> str:

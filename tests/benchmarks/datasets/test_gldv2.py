@@ -7,8 +7,8 @@ import pytest
 from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
 from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.errors import InputError
+from hgld.labels.fills.lexicon import name_of_category
 from hgld.loading import load
-from hgld.scrape.wikimedia.titles import category_name
 from tests.hgld.loading.world import COUNTS, write_annotated
 
 
@@ -42,4 +42,4 @@ def test_a_build_is_read_with_its_pictures_where_they_lie(tmp_path: Path) -> Non
     # Landmark 1 is another in the training split, and is called as in the index.
     split = load(tmp_path)["index"].where(pc.field("landmark_id") == 1)
     (category,) = set(split.to_arrow(["category"])["category"].to_pylist())
-    assert data.names["1"] == category_name(category)
+    assert data.names["1"] == name_of_category(category)

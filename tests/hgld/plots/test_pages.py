@@ -23,7 +23,7 @@ def page(script: str = "") -> str:
         name=EVIL,
         dots=dots_plot(dots, percent),
         gains=dots_plot(dots, percent, is_change=True),
-        curves=draw(Chart(title=EVIL, about=EVIL, lines=lines, x_title=EVIL, y_title=EVIL)),
+        curves=draw(Chart(title=EVIL, about=EVIL, lines=lines, x_title=EVIL)),
         heat=heat_table([[3, 1, 0], [0, 2, 0]], [EVIL, "lake"]),
         script=Markup(script),  # noqa: S704 - what the test wrote
     )

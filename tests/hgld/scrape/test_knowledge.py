@@ -5,7 +5,6 @@ import pytest
 from hgld.scrape.knowledge import Failure, Knowledge, superclasses
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
-from hgld.scrape.wikimedia.titles import TitleOrError
 from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity, Found
 from tests.worlds.wikimedia import answers
 from tests.worlds.wikimedia.answers import answer_of, entity_with, read_pages, soft_page
@@ -113,7 +112,7 @@ def _known(qid: str = "Q1", **page: object) -> Knowledge:
 def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None:
     known = _known()
     known.items.update({"Q1": entity_with("P31", "Q12", "Q11", "Q10", "Q9", rank="preferred")})
-    row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
+    row, classes = rows_of_landmark(_ROW, known)
     page = {"page_title": "A", "revision_id": 5, "fetched_at": answers.TIME}
     assert row == {**_ROW, **page, "status": "ok", "error": None, "qid": "Q1"}
     key = ("index", 7, "Q1")
@@ -125,8 +124,8 @@ def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None
 
 
 def test_a_landmark_without_classes_says_where_its_way_ended_or_failed() -> None:
-    def end(known: Knowledge, title: str = "A", error: str = "") -> tuple[str, str | None]:
-        row, classes = rows_of_landmark(_ROW, TitleOrError(title, error), known)
+    def end(known: Knowledge, url: str = "http://x/wiki/A") -> tuple[str, str | None]:
+        row, classes = rows_of_landmark({**_ROW, "category": url}, known)
         assert classes == []
         assert row.get("qid") == ("Q1" if row["status"] == "no_p31" else None)
         assert row.get("page_title") != ""  # it is null
@@ -139,12 +138,13 @@ def test_a_landmark_without_classes_says_where_its_way_ended_or_failed() -> None
     status, error = end(_known("L5"))
     assert (status, "L5" in str(error)) == ("no_item", True)
     assert end(_known(missing=True)) == ("no_page", None)
-    assert end(known, "", "names no page") == ("no_page", "names no page")
+    status, error = end(known, "nowhere")
+    assert (status, "nowhere" in str(error)) == ("no_page", True)
     # Or what could not be learned.
     known = _known()
     known.items.failed["Q1"], known.pages.failed["B"] = "no item", "no page"
     assert end(known) == ("failed", "no item")
-    assert end(known, "B") == ("failed", "no page")
+    assert end(known, "http://x/wiki/B") == ("failed", "no page")
 
 
 def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves() -> None:

@@ -13,8 +13,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Question, Questions, gather, open_questions, opening
-from hgld.scrape.services import Services, open_services
+from hgld.scrape.knowledge import Knowledge
+from hgld.scrape.questions import Question, gather, opening
+from hgld.scrape.services import open_services
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
@@ -26,10 +27,6 @@ from tests.worlds.wikimedia.small import Server
 _CONFIG = ScrapeConfig(commons="http://127.0.0.1/w/", sparql="http://127.0.0.1/sparql")
 
 
-def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | None) -> Questions:
-    return open_questions(opening(workspace, config, 0, services), follows_moves=False)
-
-
 @pytest.mark.parametrize("replay", [False, True])
 def test_only_a_replay_takes_answers_of_others(workspace: Workspace, replay: bool) -> None:
     archive = RawArchive(workspace.path(COMMONS_PAGES))
@@ -37,8 +34,8 @@ def test_only_a_replay_takes_answers_of_others(workspace: Workspace, replay: boo
     archive.append(dataclasses.replace(_pages("B"), endpoint="https://commons.wikimedia.org/w/"))
     settings = dataclasses.replace(_CONFIG, replay=replay)
     with open_services(settings) as services:
-        asked = _opened(workspace, settings, services)
-    assert asked.pages.missing(["A", "B", "C", "C"]) == (["C"] if replay else ["B", "C"])
+        pages = opening(workspace, settings, 0, services)(COMMONS_PAGES, CommonsPages())
+    assert pages.missing(["A", "B", "C", "C"]) == (["C"] if replay else ["B", "C"])
 
 
 def _pages(titles: Sequence[str], left_out: str = "") -> RawAnswer:
@@ -81,8 +78,8 @@ _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merge
 def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspace) -> None:
     config = fast_config(server)
     with open_services(config) as services:
-        questions = _opened(workspace, config, services)
-        gather(questions, _TITLES, superclass_depth=1)
+        known = Knowledge()
+        gather(known, opening(workspace, config, 0, services), _TITLES, superclass_depth=1)
     asked = [form for service, form in server.hits if service == "commons"]
     assert {form["maxlag"] for form in asked} == {"5"}
     assert [form["titles"] for form in asked] == [
@@ -91,7 +88,7 @@ def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspa
     ]
     # The items, which come with what they were merged into; three classes, and one above them.
     assert server.count("sparql") == 3
-    ends = [questions.known.landing(title) for title in _TITLES]
+    ends = [known.landing(title) for title in _TITLES]
     statuses = [end.status for end in ends if isinstance(end, Landing)]
     assert statuses == ["ok", "redirect_loop", "ok", "ok"]
 

@@ -1,8 +1,5 @@
 import dataclasses
-import shutil
-from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import torch
 
@@ -45,31 +42,6 @@ def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
     # 100 has no image in the index: a label of its own, which no index image carries.
     assert query.labels[:, 0].tolist() == [3, 0, 2]
     assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
-
-
-def test_given_labels_take_the_place_of_those_of_the_build(
-    tiny_build: Workspace, tmp_path: Path
-) -> None:
-    # 7 has another super-category than in the build, and the picture of 100 has no label.
-    test = [("test-80-0", 80, "lake", "natural"), ("test-7-0", 7, "castle", "human-made")]
-    # The build has no picture of `elsewhere`, and `index-8-0` names no label.
-    others = [("elsewhere", 7, "castle", "human-made"), ("index-8-0", 8, None, None)]
-    index_rows = [("index-7-1", 7, "castle", "human-made"), ("index-80-0", 80, "lake", "natural")]
-    columns = ["image_id", "landmark_id", "hierarchical_label", "natural_or_human_made"]
-    tables = {
-        split: pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows])
-        for split, rows in (("test", test), ("index", [*others, *index_rows]))
-    }
-    bare = Workspace(shutil.copytree(tiny_build.root, tmp_path / "bare"))
-    shutil.rmtree(bare.path("annotations"))  # of which it needs none
-    query, index = query_and_index_images(bare, tables)
-    assert query.image_ids.to_pylist() == ["test-7-0", "test-80-0"]
-    assert index.image_ids.to_pylist() == ["index-7-1", "index-80-0"]
-    assert query.names == index.names == (("7", "80"), ("castle", "lake"), NAMES[2])
-    assert query.labels.tolist() == index.labels.tolist() == [[0, 0, 0], [1, 1, 1]]
-    none = {split: rows.slice(0, 0) for split, rows in tables.items()}
-    with pytest.raises(InputError, match="test"):
-        query_and_index_images(bare, none)
 
 
 def test_a_split_without_usable_images_says_which_command_to_run(

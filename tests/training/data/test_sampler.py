@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 
@@ -106,16 +105,6 @@ def test_the_shares_of_all_ranks_are_the_batch_of_one_process(make: Make, world_
         assert (landmarks[:, 0] == landmarks[:, 1]).all()
     places = [place for rank in ranks for place in rank.positions(2)]
     assert places == list(whole.positions(2)) == list(range(16, 24))
-
-
-@both
-def test_a_loader_begins_in_the_middle_of_an_epoch(make: Make) -> None:
-    sampler = make()
-    loader = DataLoader(TensorDataset(LANDMARK), batch_sampler=sampler)
-    sampler.set_epoch(1, start_batch=3)
-    assert [batch.tolist() for (batch,) in loader] == LANDMARK[sampler.epoch(1)[3:]].tolist()
-    with pytest.raises(ValueError, match="start_batch"):
-        sampler.set_epoch(0, start_batch=len(sampler) + 1)
 
 
 def test_a_batch_has_k_super_categories_with_equally_many_groups_of_one_landmark() -> None:

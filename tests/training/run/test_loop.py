@@ -14,7 +14,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, DivergedError, InputError
-from hgld.training.config import STAGE
+from hgld.training.config import train_stage
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
@@ -65,7 +65,7 @@ def test_a_finished_run_is_skipped_until_a_setting_that_changes_weights_is_anoth
     assert not run_train(trained_build, other).skipped
     assert run_train(trained_build, other).skipped
     assert run_train(trained_build, dataclasses.replace(TINY, log_every_steps=9)).skipped
-    assert stage_status(trained_build, STAGE).state == "done"
+    assert stage_status(trained_build, train_stage("happier")).state == "done"
     assert undisturbed.is_that_of(trained_build)
     assert not run_train(trained_build, dataclasses.replace(TINY, seed=1)).skipped
     assert file_digest(trained_build.path(MODEL)) != undisturbed.digest

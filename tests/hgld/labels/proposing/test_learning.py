@@ -14,7 +14,7 @@ from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.knowledge import Ruling, shipped_knowledge
 from hgld.labels.proposing.learning import OpenProposals, pool
 from hgld.labels.proposing.opinions import DOUBT, IGNORE
-from hgld.labels.proposing.proposals import METHODS, ClusterPart, Proposal, cluster_proposals, parts
+from hgld.labels.proposing.proposals import METHODS, Proposal, cluster_proposals
 from hgld.labels.taxonomy.wording import EvidenceKind
 from hgld.tables import CLUSTERS
 from tests.hgld.labels.proposing.small_world import CLASSES, WIDTH, small_inputs
@@ -183,14 +183,6 @@ def test_members_that_fit_badly_are_told() -> None:
     near = [member(f"Q{n}", "tarn", "lake", similarity=0.9 + n / 1000) for n in range(1, 9)]
     far, other = member("Q20", "pond", "lake", similarity=0.2), member("Q21", "dam", "dam")
     assert proposals.outliers([*near, far, other], "lake") == ["Q20", "Q21"]
-
-
-def test_a_cluster_of_two_kinds_is_proposed_to_be_split() -> None:
-    lakes = [member(f"Q{n}", "tarn", "lake", landmarks=2) for n in range(3)]
-    dams = [member(f"Q{n}", "weir", "dam", landmarks=5) for n in range(10, 12)]
-    stray = member("Q30", "kirk", "church")
-    assert parts([*lakes, *dams, stray]) == [ClusterPart("dam", 2, 10), ClusterPart("lake", 3, 6)]
-    assert parts([*lakes, stray]) == []
 
 
 def test_only_the_surest_are_automatic() -> None:

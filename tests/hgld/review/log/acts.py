@@ -2,15 +2,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from hgld.engine.workspace import Workspace
+from hgld.review.log.chain import Chain
 from hgld.review.log.decisions import OpenLog, append_decisions, append_event, read_log
 from hgld.review.log.events import EDITS, Change, Edit, Effect, Event
 from hgld.review.log.history import Decision, Standing, active_edits, category_rulings, standing_of
-from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
+from hgld.review.log.undoing import Courses, Toggle, revert
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import CLASSES, PROPOSE
@@ -25,6 +26,25 @@ EFFECTS: list[Effect] = [
     *("assign", "assign", "assign", "ignore", "ignore", "clear", "group", "comment", "doubt"),
     *("trust", "fill", "fill", "refuse"),
 ]
+
+
+def sealed(contents: Iterable[Mapping[str, object]]) -> bytes:
+    """Returns a log of lines with these contents."""
+    return b"".join(map(Chain().extend, contents))
+
+
+def undo(events: Iterable[Event], who: str) -> Toggle | None:
+    return Courses(events).undo(who)
+
+
+def redo(events: Iterable[Event], who: str) -> Toggle | None:
+    return Courses(events).redo(who)
+
+
+def jump(events: Sequence[Event], line: int) -> Toggle | None:
+    """Returns to what counted after a line, which only other programs do."""
+    then, now = active_edits(events, line), active_edits(events)
+    return Toggle("jump", tuple(now - then), tuple(then - now)) if then != now else None
 
 
 def labelled(*qids: str) -> dict[str, str]:
@@ -60,7 +80,7 @@ def edited(*changes: Change, who: str = "ann", number: int = 0, event: Edit = "a
 
 
 def switched(toggle: Toggle, who: str = "ann", number: int = 0) -> Event:
-    return toggle.signed(who, WHEN, number=number)
+    return toggle.signed(who, WHEN).numbered(number)
 
 
 def numbered(*events: Event) -> list[Event]:

@@ -15,11 +15,11 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.exporting import export_file
 from hgld.review.log import decisions
-from hgld.review.log.chain import scan, sealed
+from hgld.review.log.chain import scan
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, OpenLog, check_decisions
 from hgld.review.log.events import Event, event_content, parse_event
 from hgld.review.stage import run_decided, run_review
-from tests.hgld.review.log.acts import act, assigned, edited, ignored, write_acted
+from tests.hgld.review.log.acts import act, assigned, edited, ignored, sealed, write_acted
 from tests.worlds.builders import write_proposals
 from tests.worlds.review import sheets
 from tests.worlds.review.sheets import LAKE, PROPOSE, copy_of, decide, finished, flip, log_of
@@ -187,7 +187,7 @@ OUTCOMES = {
 def another(data: bytes, _: random.Random) -> bytes:
     """Returns the log of another build, whole and of as many lines."""
     events = (edited(assigned(f"R{number}")) for number in range(data.count(b"\n")))
-    return sealed(b"", map(event_content, events))
+    return sealed(map(event_content, events))
 
 
 def drawn(chance: random.Random, rounds: int) -> list[Damage]:

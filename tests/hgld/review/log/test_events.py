@@ -9,10 +9,18 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.review.log import events
-from hgld.review.log.chain import sealed
 from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_log
 from hgld.review.log.events import EDITS, SWITCHES, Change, Event, event_content, label_key
-from tests.hgld.review.log.acts import CATEGORIES, WHEN, assigned, edited, guessed, labelled, said
+from tests.hgld.review.log.acts import (
+    CATEGORIES,
+    WHEN,
+    assigned,
+    edited,
+    guessed,
+    labelled,
+    said,
+    sealed,
+)
 
 CHANGES = [
     assigned("Q1", "Q2", label="castle / fort"),
@@ -168,7 +176,7 @@ def test_a_later_version_is_named(workspace: Workspace, damage: dict[str, Any], 
     later = {key: value for key, value in content.items() if value is not ...}
     path = workspace.path(DECISIONS_FILE)
     path.parent.mkdir(parents=True)
-    path.write_bytes(data := sealed(b"", [event_content(edited(CHANGES[2])), later]))
+    path.write_bytes(data := sealed([event_content(edited(CHANGES[2])), later]))
     for read in (read_log, lambda workspace: append_event(workspace, edited(CHANGES[0]))):
         with pytest.raises(InputError, match=rf"{path} line 2: .*{name}"):
             read(workspace)

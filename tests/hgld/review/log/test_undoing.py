@@ -6,9 +6,18 @@ import pytest
 
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import active_edits, standing_of
-from hgld.review.log.undoing import Courses, Toggle, dependents, jump, redo, revert, undo
+from hgld.review.log.undoing import Courses, Toggle, revert
 from tests.hgld.review.log import acts
-from tests.hgld.review.log.acts import assigned, edited, guessed, numbered, said, take
+from tests.hgld.review.log.acts import (
+    assigned,
+    edited,
+    guessed,
+    numbered,
+    redo,
+    said,
+    take,
+    undo,
+)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -35,21 +44,17 @@ def log_of_three() -> list[Event]:
 
 
 def test_nothing_is_undone_where_there_is_nothing() -> None:
-    assert undo([], "ann") is redo([], "ann") is jump([], 0) is None
+    assert undo([], "ann") is redo([], "ann") is None
     assert undo(log_of_three(), "eve") is None
     assert redo(log_of_three(), "ann") is None
 
 
-def test_only_an_edit_is_taken_back_and_only_a_line_is_jumped_to() -> None:
+def test_only_an_edit_is_taken_back() -> None:
     events = log_of_three()
     take(events, revert(events, 2), "ann")
     for number in (0, 4, 9):  # no line, a switch, none yet
-        for ask in (revert, dependents):
-            with pytest.raises(ValueError, match=str(number)):
-                ask(events, number)
-    for line in (-1, 5):
-        with pytest.raises(ValueError, match=str(line)):
-            jump(events, line)
+        with pytest.raises(ValueError, match=str(number)):
+            revert(events, number)
 
 
 def test_a_redo_that_comes_too_late_counts_and_is_on_no_course() -> None:
@@ -63,33 +68,6 @@ def test_a_redo_that_comes_too_late_counts_and_is_on_no_course() -> None:
     assert active_edits(events) == {1, 2, 3, 5}
     assert undo(events, "ann") == Toggle("undo", (5,), (), 5)
     assert redo(events, "ann") is None
-
-
-def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
-    events = numbered(
-        edited(assigned("Q1", label="lake")),
-        edited(said("Q1", effect="unsure"), event="opinion", who="bob"),
-        edited(said("Q1", effect="unsure"), event="opinion", who="bob"),
-        edited(said("Q1", effect="unsure"), event="opinion", who="ann"),
-    )
-    assert jump(events, 0) == Toggle("jump", (1, 2, 3, 4), ())
-    assert jump(events, 0, "ann") == Toggle("jump", (1, 4), ())
-    assert jump(events, 1, "zoë") is None
-
-
-def test_what_decides_again_on_the_same_depends_on_an_edit() -> None:
-    one, two, three, *_ = acts.CATEGORIES
-    events = numbered(
-        edited(assigned("Q1", "Q2"), guessed(one, two)),
-        edited(said("Q2", "Q9", effect="ignore")),
-        edited(said("Q1", effect="doubt"), said("Q1", effect="comment", note="x")),
-        edited(assigned("Q8"), guessed(three)),
-        edited(said("Q7", effect="clear"), guessed(two, is_refused=True)),
-    )
-    assert [event.number for event in dependents(events, 1)] == [2, 5]
-    assert dependents(events, 5) == []
-    take(events, revert(events, 2), "ann")
-    assert [event.number for event in dependents(events, 1)] == [5]
 
 
 def opinion(qid: str, label: str | None, who: str) -> Event:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from hgld.scrape.wikimedia.titles import known_titles, title_of_url, titles_of
+from hgld.scrape.wikimedia.titles import title_of_url
 
 _WIKI = "http://commons.wikimedia.org/wiki/"
 _INDEX = "https://commons.wikimedia.org/w/index.php?"
@@ -60,11 +60,3 @@ def test_a_title_survives_the_way_into_a_url_and_back() -> None:
         text = "".join(chance.choices([*told, *"#?%&+_ /:;\\'\"\U0001f3f0\U0010ffff"], k=8))
         title = title_of_url(_WIKI + quote(f"Category:x{text}x", safe=""))
         assert title == unicodedata.normalize("NFC", f"Category:x{text}x").replace("_", " ")
-
-
-def test_each_url_gives_its_title_or_why_it_names_none() -> None:
-    names = titles_of([f"{_WIKI}Category:Castle", "nowhere", f"{_WIKI}Category:Castle%20"])
-    assert [name.title for name in names] == ["Category:Castle", "", "Category:Castle"]
-    assert [bool(name.error) for name in names] == [False, True, False]
-    assert "nowhere" in names[1].error
-    assert known_titles(names) == ["Category:Castle"]

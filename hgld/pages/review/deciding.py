@@ -166,8 +166,6 @@ def teller(event: Event, reviewer: str) -> str:
 
 
 def _asked_words(board: Board, request: ActRequest, draft: Draft) -> str:
-    if not draft.decisions:
-        return "Nothing to do"
     landmarks = count_of(_landmarks(board, draft.decisions), "landmark")
     counts = f"{count_of(len(draft.decisions), 'class', 'classes')} ({landmarks})"
     match request.action:

@@ -198,10 +198,12 @@ class ReviewSession:
         """
         with self._writing(reviewer):
             draft = draft_of(self._board, request, self._beyond(request))
+            if not draft.decisions:
+                return _NOTHING_DONE
             decided = weigh(self._board, self._log.events, request, draft, reviewer)
             if not isinstance(decided, Draft):
                 return decided
-            if not decided.decisions:
+            if not decided.decisions:  # theirs is kept of all
                 return _NOTHING_DONE
             event = self._append(edit_of(self._board, request, decided, reviewer, _now()))
             return Outcome(text=done_words(self._board, event), number=event.number)

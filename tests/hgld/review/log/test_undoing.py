@@ -11,7 +11,6 @@ from tests.hgld.review.log import acts
 from tests.hgld.review.log.acts import (
     assigned,
     edited,
-    guessed,
     numbered,
     redo,
     said,

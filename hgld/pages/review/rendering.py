@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from hgld.pages.review.actions import ACTIONS, actions_json
 from hgld.pages.review.requests import RefusedError
-from hgld.pages.serving.security import Guard, cookies_of, header_map
+from hgld.pages.serving.security import Guard
 from hgld.pages.serving.templates import page_environment, static_version
 from hgld.review.log.events import reviewer_name
 
@@ -143,7 +143,7 @@ async def fields_of(request: Request) -> list[tuple[str, str]]:
 
 async def reviewer_of(request: Request) -> str:
     """Returns who reviews, as the browser was told; what is no name counts as none."""
-    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
+    told = unquote(request.cookies.get(REVIEWER_COOKIE, ""))
     default: str = request.app.state.reviewer
     try:
         return checked_name(told) if told else default

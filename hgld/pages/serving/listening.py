@@ -2,11 +2,10 @@
 
 import contextlib
 import logging
-import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -31,7 +30,7 @@ def listen(host: str, port: int) -> socket.socket:
         InputError: no port is free, or the address is not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    last: OSError | None = None
+    last: Exception | None = None
     for tried in range(port, port + (_TRIED if port else 1)):
         # asyncio sets TCP_NODELAY only where the protocol is named. Without it the end of an answer
         # waits until the browser confirms what came before, 40 ms where it takes its time.
@@ -42,9 +41,9 @@ def listen(host: str, port: int) -> socket.socket:
             bound.listen(128)
         except (OSError, OverflowError) as error:
             bound.close()
-            last = error if isinstance(error, OSError) else OSError(str(error))
+            last = error
             continue
-        if tried != port and port:
+        if tried != port:
             logger.warning("port %d is taken; the page is on port %d", port, tried)
         return bound
     raise InputError(
@@ -87,14 +86,10 @@ class PageServer(uvicorn.Server):
         )
         self._at_end = at_end
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ends on signals; Ctrl-C, which is how a page ends, is raised no further."""
-        with super().capture_signals():
-            yield
-            self._captured_signals = [
-                number for number in self._captured_signals if number != signal.SIGINT
-            ]
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until a signal; Ctrl-C, which is how a page ends, is raised no further."""
+        with contextlib.suppress(KeyboardInterrupt):
+            super().run(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, then all else."""

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -76,7 +75,7 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
             return picture_answer(small, request)
         text = pages.text(path)
         if text is None:
-            return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
+            return HTMLResponse(pages.missing(path), 404)
         return Response(text, media_type="text/javascript" if path.endswith(".js") else "text/html")
 
     return Starlette(

@@ -6,7 +6,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from hgld.annotations.release.released import Release
-from hgld.pages.browse.folder import BrowsedFolder, if_readable
+from hgld.pages.browse.folder import BrowsedFolder, Row, if_readable
+from hgld.pages.browse.landmarks import numbered
 from hgld.tables import LABEL_CHANGES
 
 MOST_CHANGES = 5_000
@@ -18,9 +19,6 @@ _COLUMNS = [
 _MOVE = ["hierarchical_label_before", "hierarchical_label_after", "why"]
 _MOST_MOVES = 20
 _ORDER = [("of_label", "descending"), ("split", "descending"), ("landmark_id", "ascending")]
-
-Change = dict[str, Any]
-"""A row of LABEL_CHANGES, of a landmark."""
 
 
 class LabelChanges:
@@ -34,23 +32,22 @@ class LabelChanges:
         table = table.filter(pc.equal(table["kind"], "landmark"))
         is_of_label = pc.match_substring_regex(table["why"], r"\blabel(?:led)?\b")
         self._table = table.append_column("of_label", is_of_label).sort_by(_ORDER)
-        keys = (self._table[name].to_pylist() for name in ("split", "landmark_id"))
-        self._rows = dict(zip(zip(*keys, strict=True), range(len(table)), strict=True))
+        self._rows = numbered(self._table)
 
     def __len__(self) -> int:
         """The number of changed landmarks."""
         return len(self._table)
 
-    def rows(self, places: range) -> list[Change]:
+    def rows(self, places: range) -> list[Row]:
         """Returns some of them."""
         return list(self._table.slice(places.start, len(places)).to_pylist())
 
-    def of(self, key: tuple[str, int]) -> Change | None:
+    def of(self, key: tuple[str, int]) -> Row | None:
         """Returns the change of a landmark, by its label space and number."""
         row = self._rows.get(key)
         return None if row is None else self.rows(range(row, row + 1))[0]
 
-    def moves(self) -> tuple[list[Change], int]:
+    def moves(self) -> tuple[list[Row], int]:
         """Returns the most frequent changes of labels with their `count_all`, and how many more."""
         of_label = self._table.filter(self._table["of_label"])
         groups = of_label.group_by(_MOVE).aggregate([([], "count_all")])

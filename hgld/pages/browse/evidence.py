@@ -4,8 +4,7 @@ import operator
 from typing import Any
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.workspace import Workspace
-from hgld.pages.browse.folder import if_readable
+from hgld.pages.browse.folder import BrowsedFolder, Row, if_readable
 from hgld.pages.browse.words import decision_words
 from hgld.pages.serving.wikimedia import landmark_name
 from hgld.review.log.decisions import read_decisions
@@ -24,16 +23,13 @@ _DAY = 10  # characters of a date
 _DECIDED = ["hierarchical_label", "decision", "reviewer"]
 _NOTHING = dict.fromkeys(_DECIDED)
 
-Row = dict[str, Any]
-"""A row of a table, or what is shown of it; a landmark's is of LANDMARK_LABELS."""
-
 
 class Evidence:
     """The records of a build; each is empty if it is missing, or if there is no build."""
 
-    def __init__(self, workspace: Workspace | None) -> None:
+    def __init__(self, folder: BrowsedFolder) -> None:
         """Reads them."""
-        self._workspace = workspace
+        self._folder, workspace = folder, folder.workspace
         names = self._column("name", CLUSTER_PROPOSALS, "cluster_id")
         self._clusters = {
             qid: f"{names[one]} (cluster {one})" if one in names else f"cluster {one}"
@@ -42,9 +38,8 @@ class Evidence:
         self._proposals = self._column("evidence", PROPOSALS, "class_qid")
         self._fills = self._column("evidence", FILLS, "split", "landmark_id")
         self._pages = self._column("page_title", CATEGORIES, "split", "landmark_id")
-        self._taxonomy = {
-            row["class_qid"]: row for row in self._rows(TAXONOMY, ["class_qid", *_DECIDED])
-        }
+        taxonomy = folder.read_beside(TAXONOMY, ["class_qid", *_DECIDED])
+        self._taxonomy = {row["class_qid"]: row for row in taxonomy.to_pylist()}
         self._log: dict[str, Decision] = {}
         if workspace is not None:
             self._log = if_readable(lambda: read_decisions(workspace), {})
@@ -104,11 +99,5 @@ class Evidence:
 
     def _column(self, column: str, dataset: Dataset, *keys: str) -> dict[Any, Any]:
         """Reads a column of a table by others."""
-        key = operator.itemgetter(*keys)
-        return {key(row): row[column] for row in self._rows(dataset, [column, *keys])}
-
-    def _rows(self, dataset: Dataset, columns: list[str]) -> list[Row]:
-        build = self._workspace
-        if build is None:
-            return []
-        return if_readable(lambda: list(build.read(dataset, columns).to_pylist()), [])
+        key, table = operator.itemgetter(*keys), self._folder.read_beside(dataset, [column, *keys])
+        return {key(row): row[column] for row in table.to_pylist()}

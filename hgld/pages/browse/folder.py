@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -30,6 +30,9 @@ _CARD = {"name": "Hierarchical landmark labels", "description": "", "license": "
 # A browser would open any other kind, such as a page that a stranger put there, as one of ours.
 _KINDS = {".parquet", ".csv", ".json", ".md", ".cff", ".txt", ""}
 
+
+Row = dict[str, Any]
+"""A row of a table, with what else is shown of it."""
 _Read = TypeVar("_Read")
 
 
@@ -70,6 +73,13 @@ class BrowsedFolder:
         tables = (self.read(one[split], columns) for one in (ANNOTATIONS, FILLED))
         return pa.concat_tables(tables)
 
+    def read_beside(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
+        """Reads a table of the build; without rows if it is missing or damaged, or no build is."""
+        build, nothing = self.workspace, dataset.schema.empty_table()
+        return (
+            nothing if build is None else if_readable(lambda: build.read(dataset, columns), nothing)
+        )
+
     def has(self, dataset: Dataset) -> bool:
         """Says whether a table of one file is there."""
         return (self.folder / relative_to_release(dataset.path)).is_file()
@@ -93,9 +103,7 @@ class BrowsedFolder:
 
     def files(self) -> dict[str, ReleaseFile]:
         """Returns the files of the release by name, without hidden ones and links out of it."""
-        return dict(self._files())
-
-    def _files(self) -> Iterator[tuple[str, ReleaseFile]]:
+        found = {}
         listed, inside = self.folder / RELEASE_SUMS, self.folder.resolve()
         sums: dict[str, str] = {}
         if listed.is_file():
@@ -107,7 +115,8 @@ class BrowsedFolder:
             if is_hidden or path.suffix not in _KINDS or not name.isprintable():
                 continue
             if path.is_file() and path.resolve().is_relative_to(inside):
-                yield name, ReleaseFile(path, path.stat().st_size, sums.get(name, ""))
+                found[name] = ReleaseFile(path, path.stat().st_size, sums.get(name, ""))
+        return found
 
 
 def if_readable(read: Callable[[], _Read], nothing: _Read) -> _Read:

@@ -1,8 +1,7 @@
 """The images that are shown of each landmark, their pictures, and who made them."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from hgld.annotations.release.released import relative_to_release
-from hgld.pages.browse.folder import BrowsedFolder, if_readable
+from hgld.pages.browse.folder import BrowsedFolder, Row
 from hgld.pages.browse.landmarks import BrowsedLandmarks, rows_of
 from hgld.pictures import PictureFile
 from hgld.tables import ANNOTATIONS, CREDITS, IMAGE_FILES
@@ -19,16 +18,13 @@ from hgld.tables import ANNOTATIONS, CREDITS, IMAGE_FILES
 logger = logging.getLogger(__name__)
 
 MOST_SHOWN = 48
-"""Images of a landmark."""
+"""Images on the page of a landmark."""
 MOST_LIMITED = 6
-"""The same, if their number is limited."""
+"""Images of a landmark, if their number is limited."""
 PICTURE_FOLDER = "pictures"
 _FILE_COLUMNS = ["path", "size_bytes", "sha256"]
 
-Image = dict[str, Any]
-"""What is shown of an image: a row of CREDITS, with its `split` and the path of its `picture` in
-the site, which is empty if it has none."""
-_NO_CREDIT: Image = dict.fromkeys(CREDITS.schema.names)
+_NO_CREDIT: Row = dict.fromkeys(CREDITS.schema.names)
 
 
 class BrowsedImages:
@@ -44,7 +40,8 @@ class BrowsedImages:
         for split in ANNOTATIONS:
             images = folder.labelled(split, ["image_id", "landmark_id"])
             owners.append(rows_of(landmarks.table, split, images))
-            files = _files(folder, split)
+            files = folder.read_beside(IMAGE_FILES[split])
+            files = files.filter(pc.equal(files["status"], "ok"))
             part = files.take(pc.index_in(images["image_id"], value_set=files["image_id"]))
             part = part.select(_FILE_COLUMNS).append_column("image_id", images["image_id"])
             parts.append(part.append_column("split", pa.repeat(split, len(part))))
@@ -56,30 +53,31 @@ class BrowsedImages:
         is_shown = (owner >= 0) & (self._has_picture if self.has_pictures else True)
         self.shown = shown[is_shown[shown]]
         self._owner = owner[self.shown]
-        self._credits: dict[int, Image] | None = None
+        self._credits: dict[int, Row] | None = None
 
-    def of(self, landmark: int) -> list[int]:
-        """Returns the images of a landmark that are shown."""
-        start, end = np.searchsorted(self._owner, (landmark, landmark + 1))
-        found: list[int] = self.shown[start : min(end, start + MOST_SHOWN)].tolist()
-        return found
+    def of(self, landmarks: range) -> NDArray[np.int64]:
+        """Returns the images of some landmarks that are shown."""
+        start, end = np.searchsorted(self._owner, (landmarks.start, landmarks.stop))
+        return self.shown[start:end]
 
-    def pictured(self, landmark: int) -> int | None:
-        """Returns the first image of a landmark that has a picture."""
-        return next((one for one in self.of(landmark) if self._has_picture[one]), None)
+    def pictured(self, landmarks: range) -> int | None:
+        """Returns the first image of some landmarks that has a picture."""
+        found = self.of(landmarks)
+        return next(iter(found[self._has_picture[found]][:1].tolist()), None)
 
-    def views(self, numbers: Sequence[int]) -> Iterator[Image]:
-        """Yields what is shown of images."""
-        makers = self._credits
-        if makers is None:
-            makers = read_credits(self._folder, np.array(numbers, np.int64))
-        for number in numbers:
-            (image,) = self._table.slice(number, 1).to_pylist()
-            maker = makers.get(number, _NO_CREDIT)
-            # If credits are in another order than the images, they are of another image.
-            is_own = maker["image_id"] == image["image_id"]
-            picture = picture_path(number) if self._has_picture[number] else ""
-            yield (maker if is_own else _NO_CREDIT) | image | {"picture": picture}
+    def views(self, numbers: Sequence[int]) -> list[Row]:
+        """Returns the credits of images, each with its `split` and the path of its `picture`."""
+        found = self._credits
+        if found is None:
+            found = read_credits(self._folder, np.array(numbers, np.int64))
+        return [self._view(number, found.get(number, _NO_CREDIT)) for number in numbers]
+
+    def _view(self, number: int, credit: Row) -> Row:
+        (image,) = self._table.slice(number, 1).to_pylist()
+        picture = picture_path(number) if self._has_picture[number] else ""
+        # If credits are in another order than the images, they are of another image.
+        is_own = credit["image_id"] == image["image_id"]
+        return {**(credit if is_own else _NO_CREDIT), **image, "picture": picture}
 
     def file(self, number: str) -> PictureFile | None:
         """Returns where the picture of an image lies; None: there is none."""
@@ -121,16 +119,7 @@ def picture_path(number: int) -> str:
     return f"{PICTURE_FOLDER}/{number // 1000}/{number}.jpg"
 
 
-def _files(folder: BrowsedFolder, split: str) -> pa.Table:
-    """Returns the pictures of a split; none without a build, or if their records are damaged."""
-    dataset, build = IMAGE_FILES[split], folder.workspace
-    files = dataset.schema.empty_table()
-    if build is not None:
-        files = if_readable(lambda: build.read(dataset), files)
-    return files.filter(pc.equal(files["status"], "ok"))
-
-
-def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int, Image]:
+def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int, Row]:
     """Reads the credits of images, only from the row groups that have any of them.
 
     Args:
@@ -140,7 +129,7 @@ def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int,
     Returns:
         Number to credit; empty if the release has no credits, or they cannot be read.
     """
-    found: dict[int, Image] = {}
+    found: dict[int, Row] = {}
     wanted, first = np.unique(numbers), 0
     paths = sorted(folder.folder.glob(relative_to_release(CREDITS.path)))
     try:

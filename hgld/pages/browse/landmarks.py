@@ -1,7 +1,6 @@
 """All landmarks of a data set, grouped by label, and those without one by the reason."""
 
 import bisect
-import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -65,6 +64,8 @@ class BrowsedLandmarks:
     table: pa.Table
     """Rows of LANDMARK_LABELS, with `images`, the `train_images` and so on, and `left_out`."""
     groups: list[LabelGroup]
+    rows: dict[tuple[str, int], int]
+    """Label space and number of each landmark to its row."""
 
     def __init__(self, folder: BrowsedFolder) -> None:
         """Reads the landmarks, counts their images, and sorts them.
@@ -81,40 +82,22 @@ class BrowsedLandmarks:
                     f"{folder.folder}: every {column} must be {known[0]} or {known[1]}, got "
                     f"{unknown.pop()[:100]!r}; make or fetch it again"
                 )
-        counts = {
-            f"{split}_images": _counts(table, split, folder.labelled(split, ["landmark_id"]))
-            for split in ANNOTATIONS
-        }
-        counts["images"] = np.sum(list(counts.values()), axis=0)
-        counts["left_out"] = np.zeros(len(table), np.int64)
-        if folder.has(EXCLUDED):
-            excluded = folder.read(EXCLUDED, ["split", "landmark_id"])
-            for split in ANNOTATIONS:
-                images = excluded.filter(pc.equal(excluded["split"], split))
-                counts["left_out"] += _counts(table, split, images)
+        excluded = folder.read(EXCLUDED, ["split", "landmark_id"])
+        counts = dict.fromkeys(("images", "left_out"), np.zeros(len(table), np.int64))
+        for split in ANNOTATIONS:
+            left_out = excluded.filter(pc.equal(excluded["split"], split))
+            of_split = _counts(table, split, folder.labelled(split, ["landmark_id"]))
+            counts[f"{split}_images"] = of_split
+            counts["images"] = counts["images"] + of_split
+            counts["left_out"] = counts["left_out"] + _counts(table, split, left_out)
         for name, values in counts.items():
             table = table.append_column(name, pa.array(values))
         self.table = table.sort_by(_ORDER).combine_chunks()
-        self.groups = list(_groups(self.table))
-
-    def __len__(self) -> int:
-        """The number of landmarks."""
-        return len(self.table)
+        self.groups, self.rows = list(_groups(self.table)), numbered(self.table)
 
     def group(self, row: int) -> LabelGroup:
         """Returns the group of a landmark."""
         return self.groups[bisect.bisect(self.groups, row, key=lambda one: one.start) - 1]
-
-    @functools.cached_property
-    def keys(self) -> list[tuple[str, int]]:
-        """Label space and number of each landmark."""
-        columns = (self.table[name].to_pylist() for name in ("split", "landmark_id"))
-        return list(zip(*columns, strict=True))
-
-    @functools.cached_property
-    def rows(self) -> dict[tuple[str, int], int]:
-        """Label space and number of each landmark to its row."""
-        return dict(zip(self.keys, range(len(self)), strict=True))
 
     def similar(self, row: int) -> list[int]:
         """Returns other landmarks of the same label: of the same class, then those of most images.
@@ -124,15 +107,17 @@ class BrowsedLandmarks:
         group = self.group(row)
         if not group.label:
             return []
-        is_other_class = self._classes[group.start :][: group.size] != self._classes[row]
-        nearest = group.start + np.argsort(is_other_class, kind="stable")[: MOST_SIMILAR + 1]
-        return [one for one in nearest.tolist() if one != row][:MOST_SIMILAR]
+        classes = self.table["class_qid"]
+        is_other = pc.not_equal(classes.slice(group.start, group.size), classes[row])
+        order = np.argsort(np.asarray(pc.fill_null(is_other, True)), kind="stable")
+        nearest = (group.start + order[: MOST_SIMILAR + 1]).tolist()
+        return [one for one in nearest if one != row][:MOST_SIMILAR]
 
-    @functools.cached_property
-    def _classes(self) -> NDArray[np.int32]:
-        """A number for the deciding class of each landmark."""
-        classes = self.table["class_qid"].combine_chunks()
-        return np.asarray(classes.dictionary_encode(null_encoding="encode").indices)
+
+def numbered(table: pa.Table) -> dict[tuple[str, int], int]:
+    """Returns the row of each landmark in a table, by its label space and number."""
+    keys = zip(table["split"].to_pylist(), table["landmark_id"].to_pylist(), strict=True)
+    return {key: row for row, key in enumerate(keys)}
 
 
 def rows_of(landmarks: pa.Table, split: str, images: pa.Table) -> NDArray[np.int32]:

@@ -1,7 +1,6 @@
 """The pages of a data set by their paths: a server gives one at a time, a site has them all."""
 
 import functools
-import logging
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +10,16 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.released import Release
-from hgld.errors import HgldError
 from hgld.pages.browse import words
-from hgld.pages.browse.changes import MOST_CHANGES, Change, LabelChanges, change_counts
-from hgld.pages.browse.evidence import Evidence, Row
-from hgld.pages.browse.folder import browsed_folder
-from hgld.pages.browse.images import PICTURE_FOLDER, BrowsedImages, picture_path
+from hgld.pages.browse.changes import MOST_CHANGES, LabelChanges, change_counts
+from hgld.pages.browse.evidence import Evidence
+from hgld.pages.browse.folder import Row, browsed_folder, if_readable
+from hgld.pages.browse.images import MOST_SHOWN, PICTURE_FOLDER, BrowsedImages, picture_path
 from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, BrowsedLandmarks, LabelGroup
 from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
-from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
+from hgld.pages.serving.thumbnails import Thumbnails
 from hgld.pages.serving.wikimedia import category_url, wikidata_url
-
-logger = logging.getLogger(__name__)
 
 HOME = "index.html"
 ROWS = 120
@@ -36,7 +31,6 @@ CHANGES = 200
 _PICTURE = re.compile(rf"{PICTURE_FOLDER}/[0-9]+/([0-9]{{1,9}})\.jpg")
 _CARD = ["category", "split", "landmark_id", "supercategory", "images"]
 _CLASS = ["class_qid", "supercategory"]
-_COVER_TRIES = 20  # landmarks of a label, to find one with a picture
 _HERE = Path(__file__).resolve().parent
 _SHARED = _HERE.parent / "review/static"
 ASSETS = {
@@ -59,6 +53,8 @@ class Pager(NamedTuple):
     pages: int
     first: int
     """The place in the list of the first one on the page, from 1."""
+    rows: range
+    """What is on the page."""
 
     @property
     def path(self) -> str:
@@ -87,22 +83,24 @@ class BrowsePages:
         self.landmarks = BrowsedLandmarks(self.folder)
         self.images = BrowsedImages(self.folder, self.landmarks)
         self.files = self.folder.files()
-        is_large = own_pages is not None and len(self.landmarks) > own_pages
+        count = len(self.landmarks.table)
+        is_large = own_pages is not None and count > own_pages
         self._per_page = TOGETHER if is_large else 1
         build = self.folder.workspace
         self._thumbnails = None if build is None else Thumbnails(self.images.file, build.root)
-        self._evidence = Evidence(build)
+        self._evidence = Evidence(self.folder)
         self._changes = LabelChanges(self.folder)
         self._releases = self.folder.releases()
-        self._release: Release = self._releases[0] if self._releases else {}
+        self._release = self._releases[0] if self._releases else {}
         self._environment = page_environment(_HERE / "templates")
         self._environment.filters |= {one.__name__: one for one in _FILTERS}
         self._environment.globals |= {
             "page_path": page_path,
+            "picture_path": picture_path,
             "card": self.folder.card(),
             "version": self._release.get("version") or "",
             "date": self._release.get("date") or "",
-            "landmark_count": len(self.landmarks),
+            "landmark_count": count,
             "image_count": sum(one.images for one in self.landmarks.groups),
             "has_pictures": self.images.has_pictures,
             "has_downloads": has_downloads,
@@ -121,18 +119,15 @@ class BrowsePages:
         make = self._make.get(path)
         return None if make is None else make(path)
 
-    def picture(self, path: str) -> SmallPicture | None:
+    def picture(self, path: str) -> bytes | None:
         """Returns a small picture; None: there is none of that path, or it cannot be decoded."""
-        match = _PICTURE.fullmatch(path)
-        if match is None or self._thumbnails is None:
+        match, thumbnails = _PICTURE.fullmatch(path), self._thumbnails
+        if match is None or thumbnails is None:
             return None
-        small = None
-        try:
-            small = self._thumbnails.of(match[1])
-        except HgldError as error:
-            logger.warning("browse: a picture is not shown: %s", error)
+        number = match[1]
+        small = if_readable(lambda: thumbnails.of(number), None)
         if small is None:
-            self.images.drop_picture(match[1])
+            self.images.drop_picture(number)
         return small
 
     def missing(self, path: str) -> str:
@@ -148,20 +143,20 @@ class BrowsePages:
             release made of it (or None), and the cards of `similar` landmarks.
         """
         (told,) = self.landmarks.table.slice(row, 1).to_pylist()
-        space, number = self.landmarks.keys[row]
+        space, number = told["split"], told["landmark_id"]
         return {
             **told,
             **self._evidence.of(told),
             "anchor": f"{space}-{number}",
             "counts": {one: told[f"{one}_images"] for one in SPLITS_OF[space]},
-            "images": list(self.images.views(self.images.of(row))),
+            "images": self.images.views(self.images.of(range(row, row + 1))[:MOST_SHOWN].tolist()),
             "change": self._changes.of((space, number)),
             "similar": self._cards(self.landmarks.similar(row), with_covers=self._per_page == 1),
         }
 
     def path_of(self, row: int) -> str:
         """Returns the path of a landmark's page, and its place there if it shares one."""
-        space, number = self.landmarks.keys[row]
+        space, number = (self.landmarks.table[name][row] for name in ("split", "landmark_id"))
         if self._per_page == 1:
             return f"landmarks/{space}/{number}.html"
         group = self.landmarks.group(row)
@@ -175,39 +170,40 @@ class BrowsePages:
         yield "search.html", functools.partial(self._page, "search.html")
         yield "downloads.html", functools.partial(self._page, "downloads.html", files=self.files)
         listed = range(min(len(self._changes), MOST_CHANGES))
-        for pager, rows in _pagers("changes", listed, CHANGES):
-            yield pager.path, functools.partial(self._change_list, rows, pager)
+        for pager in _pagers("changes", listed, CHANGES):
+            yield pager.path, functools.partial(self._change_list, pager)
         for group in self.landmarks.groups:
-            for pager, rows in _pagers(f"labels/{group.slug}", group.rows, ROWS):
-                yield pager.path, functools.partial(self._label, group, rows, pager)
-            for pager, rows in _pagers(f"landmarks/{group.slug}", group.rows, self._per_page):
-                make = functools.partial(self._landmark_list, group, rows, pager)
-                yield self.path_of(rows[0]).partition("#")[0], make
+            for pager in _pagers(f"labels/{group.slug}", group.rows, ROWS):
+                yield pager.path, functools.partial(self._label, group, pager)
+            for pager in _pagers(f"landmarks/{group.slug}", group.rows, self._per_page):
+                make = functools.partial(self._landmark_list, group, pager)
+                yield self.path_of(pager.rows[0]).partition("#")[0], make
 
     def _home(self, path: str) -> str:
         groups = sorted(self.landmarks.groups, key=lambda one: (-one.size, -one.images, one.title))
         sides = {side: [one for one in groups if one.side == side] for side in SIDES}
-        covers = {one.slug: self._cover_path(one) for one in groups}
+        covers = {one.slug: self.images.pictured(one.rows) for one in groups}
         return self._page("home.html", path, sides=sides, covers=covers)
 
-    def _label(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+    def _label(self, group: LabelGroup, pager: Pager, path: str) -> str:
         classes = self._deciding_classes(group) if pager.page == 1 else []
+        cards = self._cards(pager.rows)
         return self._page(
-            "label.html", path, group=group, cards=self._cards(rows), classes=classes, pager=pager
+            "label.html", path, group=group, cards=cards, classes=classes, pager=pager
         )
 
-    def _landmark_list(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+    def _landmark_list(self, group: LabelGroup, pager: Pager, path: str) -> str:
         return self._page(
             "landmarks.html",
             path,
-            landmarks=[self.landmark(row) for row in rows],
+            landmarks=[self.landmark(row) for row in pager.rows],
             group=group,
             slugs={one.label: one.slug for one in self.landmarks.groups},
             pager=pager,
             is_own_page=self._per_page == 1,
         )
 
-    def _change_list(self, rows: range, pager: Pager, path: str) -> str:
+    def _change_list(self, pager: Pager, path: str) -> str:
         moves, more_moves = self._changes.moves()
         return self._page(
             "changes.html",
@@ -217,12 +213,12 @@ class BrowsePages:
             counts=change_counts(self._release),
             moves=moves,
             more_moves=more_moves,
-            changes=[(one, self._change_path(one)) for one in self._changes.rows(rows)],
+            changes=[(one, self._change_path(one)) for one in self._changes.rows(pager.rows)],
             total=len(self._changes),
             pager=pager,
         )
 
-    def _change_path(self, change: Change) -> str:
+    def _change_path(self, change: Row) -> str:
         """Returns the path of the page of a changed landmark; empty: it is no longer there."""
         row = self.landmarks.rows.get((change["split"], change["landmark_id"]))
         return "" if row is None else self.path_of(row)
@@ -230,17 +226,14 @@ class BrowsePages:
     def _cards(self, rows: Sequence[int], *, with_covers: bool = True) -> list[Row]:
         """Returns landmarks in a list: each with its `path`, and its `cover`, an image or None."""
         told = self.landmarks.table.select(_CARD).take(pa.array(rows, pa.int64())).to_pylist()
-        covers = [self.images.pictured(row) if with_covers else None for row in rows]
-        views = self.images.views([one for one in covers if one is not None])
+        covers = [
+            self.images.pictured(range(row, row + 1)) if with_covers else None for row in rows
+        ]
+        views = iter(self.images.views([one for one in covers if one is not None]))
         return [
             one | {"path": self.path_of(row), "cover": None if cover is None else next(views)}
             for row, one, cover in zip(rows, told, covers, strict=True)
         ]
-
-    def _cover_path(self, group: LabelGroup) -> str:
-        """Returns the path of a picture of a label; empty: it has none."""
-        found = (self.images.pictured(row) for row in group.rows[:_COVER_TRIES])
-        return next((picture_path(one) for one in found if one is not None), "")
 
     def _deciding_classes(self, group: LabelGroup) -> list[Row]:
         """Returns the deciding classes of a label, those of most landmarks first."""
@@ -279,9 +272,8 @@ def page_path(folder: str, page: int) -> str:
     return f"{folder}/{HOME if page == 1 else f'{page}.html'}"
 
 
-def _pagers(folder: str, rows: range, size: int) -> Iterator[tuple[Pager, range]]:
-    """Yields the pages of a list with their rows; an empty list has an empty page."""
-    starts = range(rows.start, max(rows.stop, rows.start + 1), size)
-    for page, start in enumerate(starts, 1):
-        part = range(start, min(start + size, rows.stop))
-        yield Pager(folder, page, len(starts), start - rows.start + 1), part
+def _pagers(folder: str, rows: range, size: int) -> Iterator[Pager]:
+    """Yields the pages of a list; an empty list has an empty page."""
+    places = range(0, max(len(rows), 1), size)
+    for page, place in enumerate(places, 1):
+        yield Pager(folder, page, len(places), place + 1, rows[place : place + size])

@@ -7,7 +7,6 @@ landmarks, those with most images; if there are more, one more letter leads to t
 
 import json
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -30,10 +29,7 @@ def search_words(text: str) -> list[str]:
         >>> search_words("Château d'Annecy, Q771")
         ['chateau', 'd', 'annecy', 'q771']
     """
-    folded = fold_text(text)
-    if not folded.isascii():  # vowel signs, which would part words, are removed as in search.js
-        folded = "".join(one for one in folded if not unicodedata.category(one).startswith("M"))
-    return _WORD.findall(folded)
+    return _WORD.findall(fold_text(text))
 
 
 class SearchIndex:

@@ -65,16 +65,10 @@ def write_site(
             shutil.copyfile(file.path, copy)
         _write(folder, SITE_MARKER, b"Written by `hgld browse --static`, which may replace it.\n")
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return SiteReport(len(sizes), sum(sizes), len(pages.landmarks), written)
+    return SiteReport(len(sizes), sum(sizes), len(pages.landmarks.table), written)
 
 
 def _write_pictures(pages: BrowsePages, folder: Path) -> int:
-    def write(path: str) -> bool:
-        small = pages.picture(path)
-        if small is not None:
-            _write(folder, path, small.content)
-        return small is not None
-
     shown = pages.images.shown.tolist() if pages.images.has_pictures else []
     paths = [picture_path(number) for number in shown]
     written = 0
@@ -82,9 +76,11 @@ def _write_pictures(pages: BrowsePages, folder: Path) -> int:
         progress("browse: pictures", len(paths)) as advance,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        for is_written in threads.map(write, paths):
-            written += is_written
-            advance(1, 0 if is_written else 1)
+        for path, small in zip(paths, threads.map(pages.picture, paths), strict=True):
+            if small is not None:
+                _write(folder, path, small)
+                written += 1
+            advance(1, 0 if small else 1)
     return written
 
 
@@ -96,9 +92,10 @@ def _write(folder: Path, path: str, content: bytes) -> None:
 
 def _require_site_folder(out: Path, data: Path) -> None:
     """Refuses a folder in which a site would replace something else, or would be in the way."""
-    if out.is_file() or out.resolve().is_relative_to(data.resolve()):
+    there, data = out.resolve(), data.resolve()
+    if out.is_file() or there.is_relative_to(data) or data.is_relative_to(there):
         raise InputError(
-            f"--static must be a folder outside of the data set, got {out}; name another"
+            f"--static must be a folder apart from the data set, got {out}; name another"
         )
     if out.is_dir() and any(out.iterdir()) and not (out / SITE_MARKER).is_file():
         raise InputError(

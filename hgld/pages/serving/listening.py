@@ -6,16 +6,13 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hgld.errors import InputError
 from hgld.pages.serving.security import Guard
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +66,7 @@ def open_browser(url: str) -> None:
 class PageServer(uvicorn.Server):
     """A server whose open streams end when it does."""
 
-    def __init__(self, app: "ASGIApp", at_end: Callable[[], None] | None = None) -> None:
+    def __init__(self, app: ASGIApp, at_end: Callable[[], None] | None = None) -> None:
         """Takes the application, and what ends its open streams, where it has any."""
         super().__init__(
             uvicorn.Config(
@@ -78,7 +75,6 @@ class PageServer(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                date_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_S,
                 ws="none",

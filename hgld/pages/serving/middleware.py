@@ -1,27 +1,24 @@
 """The rules of `security` around the whole application."""
 
 import html
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hgld.pages.serving.security import HEADERS, MOST_BYTES, MOST_SHEET_BYTES, Guard
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Guarded:
     """An ASGI application behind a guard."""
 
-    def __init__(self, app: "ASGIApp", guard: Guard, sheets: str = "") -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, sheets: str = "") -> None:
         """Takes what is guarded, and the path to which sheets are sent, where one is."""
         self._app, self._guard, self._sheets = app, guard, sheets
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, or refuses it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -48,10 +45,10 @@ class Guarded:
         return HTMLResponse(f"{page}<p>{html.escape(text)}</p></html>\n", status)
 
 
-def _bounded(receive: "Receive", left: int) -> "Receive":
+def _bounded(receive: Receive, left: int) -> Receive:
     """Receives a body up to a bound: one without a length may have any."""
 
-    async def received() -> "Message":
+    async def received() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
@@ -60,8 +57,8 @@ def _bounded(receive: "Receive", left: int) -> "Receive":
     return received
 
 
-def _with_headers(send: "Send") -> "Send":
-    async def sent(message: "Message") -> None:
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(HEADERS)

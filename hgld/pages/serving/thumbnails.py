@@ -1,11 +1,11 @@
 """Pictures made small, and none from outside of their folder."""
 
 import functools
+import hashlib
 import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,15 +20,6 @@ _KEPT = 600
 _QUALITY = 80
 
 
-class SmallPicture(NamedTuple):
-    """A thumbnail."""
-
-    content: bytes
-    """JPEG."""
-    tag: str
-    """Differs where the picture does."""
-
-
 class Thumbnails:
     """Pictures made small, the last few kept. May be used by many threads."""
 
@@ -37,8 +28,8 @@ class Thumbnails:
         self._file_of, self._root = file_of, root.resolve()
         self._small = functools.lru_cache(_KEPT)(_small_picture)
 
-    def of(self, image_id: str) -> SmallPicture | None:
-        """Returns a picture made small; None where the build shows no such picture.
+    def of(self, image_id: str) -> bytes | None:
+        """Returns a picture made small, as JPEG; None where the build shows no such picture.
 
         That is also where its file lies outside of the build, by whatever link.
 
@@ -55,17 +46,18 @@ class Thumbnails:
         return self._small(file)
 
 
-def _small_picture(file: PictureFile) -> SmallPicture:
+def _small_picture(file: PictureFile) -> bytes:
     image = decode_picture(file.read(), min_side=SIDE)
     image.thumbnail((SIDE, SIDE))
     written = io.BytesIO()
     image.save(written, "JPEG", quality=_QUALITY)
-    return SmallPicture(written.getvalue(), file.sha256[:16])
+    return written.getvalue()
 
 
-def picture_answer(small: SmallPicture, request: Request) -> Response:
+def picture_answer(small: bytes, request: Request) -> Response:
     """Returns the answer to a request for a thumbnail, which a browser keeps by its tag."""
-    headers = {"etag": f'"{small.tag}"', "cache-control": "private, no-cache"}
+    tag = hashlib.sha256(small).hexdigest()[:16]
+    headers = {"etag": f'"{tag}"', "cache-control": "private, no-cache"}
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(small.content, media_type="image/jpeg", headers=headers)
+    return Response(small, media_type="image/jpeg", headers=headers)

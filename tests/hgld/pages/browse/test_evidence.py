@@ -4,7 +4,7 @@ import pytest
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
-from hgld.pages.browse.evidence import Row
+from hgld.pages.browse.folder import Row
 from hgld.pages.browse.pages import BrowsePages
 from hgld.tables import FILLS
 from tests.hgld.annotations.release.worlds import decide

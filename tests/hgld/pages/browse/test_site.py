@@ -100,6 +100,9 @@ def test_a_folder_with_something_else_in_it_is_refused(finished: Workspace, tmp_
         with pytest.raises(InputError, match=out.name):
             write_site(finished.root, out)
     assert (mine / "thesis.txt").read_text() == "years of work"
+    write_site(finished.root, tmp_path / "site")
+    with pytest.raises(InputError, match="apart"):  # the only copy of the data set may be there
+        write_site(tmp_path / "site/files", tmp_path / "site")
 
 
 def write(folder: Path, text: str) -> None:

@@ -1,8 +1,5 @@
 """What a release changed since the one before."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pyarrow.compute as pc
 
 from hgld.annotations.release.released import Release
@@ -61,7 +58,7 @@ def change_counts(release: Release) -> list[tuple[str, int | None, int | None]]:
 
     Empty for a first release; a row of zeros is left out.
     """
-    changes: Mapping[str, Any] = release.get("changes") or {}
+    changes = release.get("changes") or {}
     landmarks, images = changes.get("landmarks") or {}, changes.get("images") or {}
     rows = [(one, landmarks.get(one), images.get(one)) for one in landmarks | images]
     return [row for row in rows if any(row[1:])]

@@ -19,7 +19,6 @@ from hgld.tables import (
     TAXONOMY,
 )
 
-_DAY = 10  # characters of a date
 _DECIDED = ["hierarchical_label", "decision", "reviewer"]
 _NOTHING = dict.fromkeys(_DECIDED)
 
@@ -93,7 +92,7 @@ class Evidence:
         return {
             "how": decision_words(decision),
             "who": decided["reviewer"] or "",
-            "when": logged.decided_at[:_DAY] if logged else "",
+            "when": logged.decided_at[: len("YYYY-MM-DD")] if logged else "",
             "note": logged.note if logged else self._proposals.get(qid, ""),
         }
 

@@ -76,9 +76,9 @@ class BrowsedFolder:
     def read_beside(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
         """Reads a table of the build; without rows if it is missing or damaged, or no build is."""
         build, nothing = self.workspace, dataset.schema.empty_table()
-        return (
-            nothing if build is None else if_readable(lambda: build.read(dataset, columns), nothing)
-        )
+        if build is None:
+            return nothing
+        return if_readable(lambda: build.read(dataset, columns), nothing)
 
     def has(self, dataset: Dataset) -> bool:
         """Says whether a table of one file is there."""
@@ -105,9 +105,7 @@ class BrowsedFolder:
         """Returns the files of the release by name, without hidden ones and links out of it."""
         found = {}
         listed, inside = self.folder / RELEASE_SUMS, self.folder.resolve()
-        sums: dict[str, str] = {}
-        if listed.is_file():
-            sums = if_readable(lambda: read_sums(listed), sums)
+        sums = if_readable(lambda: read_sums(listed), dict[str, str]()) if listed.is_file() else {}
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
             is_hidden = name.startswith(".") or "/." in name

@@ -22,7 +22,6 @@ MOST_SHOWN = 48
 MOST_LIMITED = 6
 """Images of a landmark, if their number is limited."""
 PICTURE_FOLDER = "pictures"
-_FILE_COLUMNS = ["path", "size_bytes", "sha256"]
 
 _NO_CREDIT: Row = dict.fromkeys(CREDITS.schema.names)
 
@@ -42,8 +41,9 @@ class BrowsedImages:
             owners.append(rows_of(landmarks.table, split, images))
             files = folder.read_beside(IMAGE_FILES[split])
             files = files.filter(pc.equal(files["status"], "ok"))
-            part = files.take(pc.index_in(images["image_id"], value_set=files["image_id"]))
-            part = part.select(_FILE_COLUMNS).append_column("image_id", images["image_id"])
+            places = pc.index_in(images["image_id"], value_set=files["image_id"])
+            part = files.select(["path", "size_bytes", "sha256"]).take(places)
+            part = part.append_column("image_id", images["image_id"])
             parts.append(part.append_column("split", pa.repeat(split, len(part))))
         self._table = pa.concat_tables(parts)
         self._has_picture = pc.is_valid(self._table["path"]).to_numpy().copy()

@@ -94,6 +94,7 @@ class BrowsedLandmarks:
             table = table.append_column(name, pa.array(values))
         self.table = table.sort_by(_ORDER).combine_chunks()
         self.groups, self.rows = list(_groups(self.table)), numbered(self.table)
+        self.keys = list(self.rows)
 
     def group(self, row: int) -> LabelGroup:
         """Returns the group of a landmark."""
@@ -120,12 +121,12 @@ def numbered(table: pa.Table) -> dict[tuple[str, int], int]:
     return {key: row for row, key in enumerate(keys)}
 
 
-def rows_of(landmarks: pa.Table, split: str, images: pa.Table) -> NDArray[np.int32]:
+def rows_of(landmarks: pa.Table, split: str, images: pa.Table) -> NDArray[np.int64]:
     """Returns the row of the landmark of each image of a split; -1: none."""
     space = "train" if split == "train" else "index"
     known = pc.if_else(pc.equal(landmarks["split"], space), landmarks["landmark_id"], None)
     rows = pc.index_in(images["landmark_id"], value_set=known, skip_nulls=True)
-    return np.asarray(pc.fill_null(rows, -1))
+    return np.asarray(pc.fill_null(rows, -1), np.int64)
 
 
 def _counts(landmarks: pa.Table, split: str, images: pa.Table) -> NDArray[np.int64]:

@@ -156,7 +156,7 @@ class BrowsePages:
 
     def path_of(self, row: int) -> str:
         """Returns the path of a landmark's page, and its place there if it shares one."""
-        space, number = (self.landmarks.table[name][row] for name in ("split", "landmark_id"))
+        space, number = self.landmarks.keys[row]
         if self._per_page == 1:
             return f"landmarks/{space}/{number}.html"
         group = self.landmarks.group(row)
@@ -246,8 +246,7 @@ class BrowsePages:
     @functools.cached_property
     def _index(self) -> SearchIndex:
         told = self.landmarks.table.select([*_CARD, "qid", "class_qid"]).to_pylist()
-        labels: list[tuple[str, str, str, int]] = []
-        entries: list[tuple[str, int, int, str, str, str, str]] = []
+        labels, entries = [], []
         for place, group in enumerate(self.landmarks.groups):
             labels.append((f"labels/{group.slug}/{HOME}", group.title, group.side, group.size))
             for row in group.rows:

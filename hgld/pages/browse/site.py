@@ -146,5 +146,4 @@ def _clean(out: Path, beside: Path, before: Path) -> None:
     if before.exists() and not out.exists():
         before.rename(out)
     for left in (beside, before):
-        if left.exists():
-            shutil.rmtree(left)
+        shutil.rmtree(left, ignore_errors=True)

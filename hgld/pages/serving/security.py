@@ -92,11 +92,8 @@ class Guard:
 
     def is_invited(self, request: Request) -> bool:
         """Says whether a request has the secret in its address."""
-        return (
-            bool(self.access)
-            and self.knows_host(_host(request))
-            and _is_same(request.query_params.get("token", ""), self.access)
-        )
+        is_same = _is_same(request.query_params.get("token", ""), self.access)
+        return bool(self.access) and is_same and self.knows_host(_host(request))
 
     def refusal(self, request: Request, most_bytes: int) -> tuple[int, str] | None:
         """Returns why a request is refused, as a status and what to do; None: it is not.

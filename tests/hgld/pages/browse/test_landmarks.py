@@ -8,7 +8,7 @@ from hgld.pages.browse.pages import BrowsePages
 
 
 def test_every_landmark_is_in_one_group_and_groups_are_adjacent(pages: BrowsePages) -> None:
-    landmarks, keys = pages.landmarks, list(pages.landmarks.rows)
+    landmarks, keys = pages.landmarks, pages.landmarks.keys
     told = {
         (group.label or group.slug, group.side): [
             f"{space} {number}" for space, number in (keys[row] for row in group.rows)
@@ -45,7 +45,7 @@ def test_similar_landmarks_have_the_same_label_the_same_class_first(build: Works
         (("index", 1), []),  # the only one of its label
         (("train", 4), []),  # without a label
     ):
-        similar = [list(landmarks.rows)[row] for row in landmarks.similar(landmarks.rows[key])]
+        similar = [landmarks.keys[row] for row in landmarks.similar(landmarks.rows[key])]
         assert similar == [("train", number) for number in found]
 
 

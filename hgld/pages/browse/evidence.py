@@ -20,7 +20,6 @@ from hgld.tables import (
 )
 
 _DECIDED = ["hierarchical_label", "decision", "reviewer"]
-_NOTHING = dict.fromkeys(_DECIDED)
 
 
 class Evidence:
@@ -75,7 +74,7 @@ class Evidence:
         qid = one["class_qid"]
         is_deciding = qid == landmark["class_qid"]
         is_by_class = is_deciding and landmark["decision"] != FILLED_RULE
-        decided = self._taxonomy.get(qid, landmark if is_by_class else _NOTHING)
+        decided = self._taxonomy.get(qid, landmark if is_by_class else dict.fromkeys(_DECIDED))
         voted = {each["class_qid"]: each["hierarchical_label"] for each in landmark["candidates"]}
         return self._told(qid, decided) | {
             "class_qid": qid,

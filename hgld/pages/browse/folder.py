@@ -70,8 +70,7 @@ class BrowsedFolder:
 
     def labelled(self, split: str, columns: list[str]) -> pa.Table:
         """Reads the labelled images of a split, in the order of their credits."""
-        tables = (self.read(one[split], columns) for one in (ANNOTATIONS, FILLED))
-        return pa.concat_tables(tables)
+        return pa.concat_tables(self.read(one[split], columns) for one in (ANNOTATIONS, FILLED))
 
     def read_beside(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
         """Reads a table of the build; without rows if it is missing or damaged, or no build is."""

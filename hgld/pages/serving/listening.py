@@ -2,10 +2,11 @@
 
 import contextlib
 import logging
+import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import uvicorn
@@ -82,10 +83,12 @@ class PageServer(uvicorn.Server):
         )
         self._at_end = at_end
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves until a signal; Ctrl-C, which is how a page ends, is raised no further."""
-        with contextlib.suppress(KeyboardInterrupt):
-            super().run(sockets)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends on signals; Ctrl-C, which is how a page ends, is raised no further."""
+        with super().capture_signals():
+            yield
+            self._captured_signals = [one for one in self._captured_signals if one != signal.SIGINT]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, then all else."""

@@ -43,7 +43,6 @@ _READS = {"GET", "HEAD"}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _FORM = "application/x-www-form-urlencoded"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?")
-_HTTP_PORT = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ class Guard:
     def knows_host(self, host: str) -> bool:
         """Says whether a `Host` header, or the host of an origin, names this server."""
         match = _HOST.fullmatch(host)
-        if match is None or int(match[2] or _HTTP_PORT) != self.port:
+        if match is None or int(match[2] or 80) != self.port:
             return False
         name = match[1].lower()
         if name in {*_LOOPBACK, self.host.lower()}:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hgld.engine.config import from_mapping, setting
+from hgld.engine.config import setting
 from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError
@@ -153,17 +153,21 @@ def browse(options: BrowseOptions) -> None:
     else:
         refuse_idle(options, "port host token open_", "the page, which --static does not open")
     with needing("review", "`hgld browse`"):
-        from hgld.pages.browse.app import BrowseConfig, serve_browse
-        from hgld.pages.browse.site import SiteConfig, write_site
+        from hgld.pages.browse.app import serve_browse
+        from hgld.pages.browse.site import write_site
     if options.static is None:
-        config = BrowseConfig(
-            host=options.host, port=options.port, token=options.token, opens_browser=options.open_
+        serve_browse(
+            options.root,
+            host=options.host,
+            port=options.port,
+            token=options.token,
+            opens_browser=options.open_,
+            say=click.echo,
         )
-        serve_browse(options.root, config, click.echo)
         return
-    asked = {"pictures": options.pictures, "downloads": options.downloads}
-    site = from_mapping(SiteConfig, asked, where="hgld browse")
-    done = write_site(options.root, options.static, site)
+    done = write_site(
+        options.root, options.static, pictures=options.pictures, downloads=options.downloads
+    )
     click.echo(
         f"{options.static}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} "
         f"landmarks, {done.pictures:,} pictures; open {options.static / 'index.html'}"

@@ -6,7 +6,7 @@ Works on whole columns; no loop runs over landmarks.
 import itertools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from hgld.tables import BY_CLASS, FILLED_RULE, HIERARCHY, LANDMARK_LABELS, of_sp
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
+_LONGEST_SLUG = 100  # file systems take names of 255 bytes
 
 _GUESS_COLUMNS = ("best_guess", "confidence", "evidence")  # of FILLS
 
@@ -134,7 +135,8 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
     columns = {key: table[key] for key in keys}
     columns |= {name: pc.fill_null(table[name], 0) for name in counted}
     columns["natural_or_human_made_id"] = pc.index_in(table[keys[1]], value_set=pa.array(_SIDES))
-    columns["slug"] = pa.array(_slugs(table), pa.string())
+    slugs = unique_slugs(table["hierarchical_label"].to_pylist())
+    columns["slug"] = pa.array(slugs, pa.string())
     columns["hierarchical_label_id"] = pa.array(range(len(table)), pa.int32())
     return pa.table({name: columns[name] for name in HIERARCHY.schema.names})
 
@@ -162,6 +164,21 @@ def slug(label: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
     return "-".join(re.findall("[a-z0-9]+", plain))
+
+
+def unique_slugs(labels: Iterable[str]) -> list[str]:
+    """Returns a slug for each label: cut if it is long, and numbered if another has it already.
+
+    Example:
+        >>> unique_slugs(["castle / fort", "castle-fort", "城"])
+        ['castle-fort', 'castle-fort-2', 'label']
+    """
+    found: list[str] = []
+    for label in labels:
+        first = slug(label)[:_LONGEST_SLUG] or "label"
+        numbered = (f"{first}-{number}" for number in itertools.count(2))
+        found.append(next(one for one in itertools.chain([first], numbered) if one not in found))
+    return found
 
 
 def _rules(candidates: pa.ListArray) -> pa.Array:
@@ -203,13 +220,3 @@ def _class_lists(classes: pa.Table) -> pa.Table:
             "class_labels": pc.binary_join(named, "; "),
         }
     )
-
-
-def _slugs(table: pa.Table) -> list[str]:
-    """Returns a unique slug for each row."""
-    found: list[str] = []
-    for label in table["hierarchical_label"].to_pylist():
-        first = slug(label) or "label"
-        numbered = (f"{first}-{number}" for number in itertools.count(2))
-        found.append(next(one for one in itertools.chain([first], numbered) if one not in found))
-    return found

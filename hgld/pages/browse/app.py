@@ -2,8 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,35 +10,24 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
-from hgld.errors import InputError
-from hgld.pages.browse import BROWSE_PORT
-from hgld.pages.browse.images import PICTURE_FOLDER
 from hgld.pages.browse.pages import ASSETS, HOME, BrowsePages
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
 from hgld.pages.serving.middleware import Guarded
 from hgld.pages.serving.security import Guard
-
-_DAY = "private, max-age=86400"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrowseConfig:
-    """How the pages are served."""
-
-    host: str = "127.0.0.1"
-    port: int = BROWSE_PORT
-    """0: any free port. If it is taken: the next free one."""
-    token: str = ""
-    """The secret that visitors need; required if others can reach the address."""
-    opens_browser: bool = True
+from hgld.pages.serving.thumbnails import picture_answer
 
 
-def serve_browse(root: Path, config: BrowseConfig, say: Callable[[str], None] = print) -> None:
+def serve_browse(
+    root: Path, *, host: str, port: int, token: str, opens_browser: bool, say: Callable[[str], None]
+) -> None:
     """Serves a data set until Ctrl-C.
 
     Args:
         root: a build, its annotations/, or a release.
-        config: how.
+        host: the address to bind.
+        port: 0: any free port. If it is taken: the next free one.
+        token: the secret that visitors need; required if others can reach the address.
+        opens_browser: whether a browser is opened.
         say: told the address.
 
     Raises:
@@ -48,20 +35,14 @@ def serve_browse(root: Path, config: BrowseConfig, say: Callable[[str], None] = 
             is no token.
         DamagedError: a table cannot be read.
     """
-    listening = listen(config.host, config.port)
-    with contextlib.closing(listening):
+    with contextlib.closing(listen(host, port)) as listening:
         port = listening.getsockname()[1]
-        try:
-            guard = Guard(
-                host=config.host, port=port, access=config.token, read_only=True, page="browse"
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        guard = Guard(host=host, port=port, access=token, read_only=True, page="browse")
         say(f"reading {root} ...")
         app = make_browse_app(root, guard)
         url = address_of(guard)
         say(f"data set of {root}: {url}  (Ctrl-C ends it; nothing is written)")
-        if config.opens_browser:
+        if opens_browser:
             open_browser(url)
         PageServer(app).run(sockets=[listening])
 
@@ -78,7 +59,7 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         DamagedError: a table cannot be read.
     """
     pages = BrowsePages(root)
-    files = {f"files/{file.name}": file.path for file in pages.files}
+    files = {f"files/{name}": file.path for name, file in pages.files.items()}
     assets = {f"static/{name}": path for name, path in ASSETS.items()}
 
     def answer(request: Request) -> Response:
@@ -90,23 +71,13 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         if path in files:  # never opened as a page of ours
             name = files[path].name
             return FileResponse(files[path], media_type="application/octet-stream", filename=name)
-        if path.startswith(f"{PICTURE_FOLDER}/"):
-            return _picture(pages, path, request.headers.get("if-none-match", ""))
+        if (small := pages.picture(path)) is not None:
+            return picture_answer(small, request)
         text = pages.text(path)
         if text is None:
-            return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
+            return HTMLResponse(pages.missing(path), 404)
         return Response(text, media_type="text/javascript" if path.endswith(".js") else "text/html")
 
     return Starlette(
         routes=[Route("/{path:path}", answer)], middleware=[Middleware(Guarded, guard=guard)]
     )
-
-
-def _picture(pages: BrowsePages, path: str, known: str) -> Response:
-    small = pages.picture(path)
-    if small is None:
-        return HTMLResponse(pages.missing(path), HTTPStatus.NOT_FOUND)
-    headers = {"etag": f'"{small.tag}"', "cache-control": _DAY}
-    if headers["etag"] in known:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(small.content, media_type="image/jpeg", headers=headers)

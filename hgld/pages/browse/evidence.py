@@ -1,12 +1,10 @@
 """Why a landmark has its label: what its release says, and what the build knows beyond it."""
 
-import logging
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+import operator
+from typing import Any
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError
+from hgld.pages.browse.folder import BrowsedFolder, Row, if_readable
 from hgld.pages.browse.words import decision_words
 from hgld.pages.serving.wikimedia import landmark_name
 from hgld.review.log.decisions import read_decisions
@@ -21,128 +19,83 @@ from hgld.tables import (
     TAXONOMY,
 )
 
-logger = logging.getLogger(__name__)
-
-_DAY = 10  # characters of a date
-
-Row = dict[str, Any]
-"""A row of a table; a landmark's is of LANDMARK_LABELS."""
-_Records = TypeVar("_Records")
-
-
-class DecisionEvidence(NamedTuple):
-    """How the label of a landmark was decided."""
-
-    how: str
-    """In words; empty: nobody decided."""
-    who: str
-    when: str
-    """YYYY-MM-DD; empty: not known."""
-    note: str
-    """The reviewer's, or the evidence of the proposal or the fill."""
-    is_older: bool
-    """Whether the build has another decision by now."""
-
-
-class ClassEvidence(NamedTuple):
-    """A class of a landmark, with its own decision."""
-
-    class_qid: str
-    class_label: str
-    is_deciding: bool
-    cluster: str
-    label: str
-    """The super-category it stands for; empty: none."""
-    how: str
-    who: str
-    when: str
-    note: str
+_DECIDED = ["hierarchical_label", "decision", "reviewer"]
 
 
 class Evidence:
     """The records of a build; each is empty if it is missing, or if there is no build."""
 
-    def __init__(self, workspace: Workspace | None) -> None:
+    def __init__(self, folder: BrowsedFolder) -> None:
         """Reads them."""
-        self._workspace = workspace
-        names = {
-            row["cluster_id"]: f"{row['name']} (cluster {row['cluster_id']})"
-            for row in self._rows(CLUSTER_PROPOSALS, ["cluster_id", "name"])
-        }
+        self._folder, workspace = folder, folder.workspace
+        names = self._column("name", CLUSTER_PROPOSALS, "cluster_id")
         self._clusters = {
-            row["class_qid"]: names.get(row["cluster_id"], f"cluster {row['cluster_id']}")
-            for row in self._rows(CLUSTERS, ["class_qid", "cluster_id"])
+            qid: f"{names[one]} (cluster {one})" if one in names else f"cluster {one}"
+            for qid, one in self._column("cluster_id", CLUSTERS, "class_qid").items()
         }
-        self._taxonomy = {row["class_qid"]: row for row in self._rows(TAXONOMY)}
-        self._proposals = {
-            row["class_qid"]: row["evidence"]
-            for row in self._rows(PROPOSALS, ["class_qid", "evidence"])
-        }
-        self._fills = {
-            (row["split"], row["landmark_id"]): row["evidence"]
-            for row in self._rows(FILLS, ["split", "landmark_id", "evidence"])
-        }
-        self._pages = {
-            (row["split"], row["landmark_id"]): row["page_title"]
-            for row in self._rows(CATEGORIES, ["split", "landmark_id", "page_title"])
-        }
-        self._log: dict[str, Decision] = self._read(read_decisions, {})
+        self._proposals = self._column("evidence", PROPOSALS, "class_qid")
+        self._fills = self._column("evidence", FILLS, "split", "landmark_id")
+        self._pages = self._column("page_title", CATEGORIES, "split", "landmark_id")
+        taxonomy = folder.read_beside(TAXONOMY, ["class_qid", *_DECIDED])
+        self._taxonomy = {row["class_qid"]: row for row in taxonomy.to_pylist()}
+        self._log: dict[str, Decision] = {}
+        if workspace is not None:
+            self._log = if_readable(lambda: read_decisions(workspace), {})
 
-    def page_title(self, landmark: Row) -> str:
-        """Returns the page that a category leads to; empty: the category's own, or not known."""
-        title = landmark_name(self._pages.get((landmark["split"], landmark["landmark_id"])) or "")
-        return title if title != landmark_name(landmark["category"] or "") else ""
+    def of(self, landmark: Row) -> Row:
+        """Returns why a landmark has its label.
 
-    def decision(self, landmark: Row) -> DecisionEvidence:
-        """Returns how the label of a landmark was decided, as its release has it."""
-        decision, qid = landmark["decision"] or "", landmark["class_qid"] or ""
-        how, when, note = decision_words(decision), "", self._proposals.get(qid, "")
-        logged, now = self._log.get(qid), self._taxonomy.get(qid)
-        if decision == FILLED_RULE:
-            how, now = f"{how} ({landmark['method'] or 'unknown method'})", None
-            note = self._fills.get((landmark["split"], landmark["landmark_id"]), "")
-        elif decision in {"assigned", "ignored"} and logged is not None:
-            when, note = logged.decided_at[:_DAY], logged.note
+        Returns:
+            `how` its label was decided, as its release has it (empty: nobody did), by `who`,
+            `when` (empty: not known), and the `note` of the reviewer, the proposal or the fill;
+            `is_older` if the build has another decision by now; its `classes`, each with the same
+            and its `label` and `cluster`; and the `page_title` that its category leads to, if that
+            is another one.
+        """
+        key, qid = (landmark["split"], landmark["landmark_id"]), landmark["class_qid"] or ""
+        told = self._told(qid, landmark)
+        decided = self._taxonomy.get(qid, landmark)
+        if landmark["decision"] == FILLED_RULE:
+            told["how"] += f" ({landmark['method'] or 'unknown method'})"
+            told["note"], decided = self._fills.get(key, ""), landmark
         if landmark["confidence"] is not None:
-            how += f", with a confidence of {landmark['confidence']:.0%}"
+            told["how"] += f", with a confidence of {landmark['confidence']:.0%}"
         if landmark["accepted_above"]:
-            how += f" (at least {landmark['accepted_above']:.0%} was required)"
-        reviewer = landmark["reviewer"]
-        is_older = now is not None and (now["decision"], now["reviewer"]) != (decision, reviewer)
-        return DecisionEvidence(how, reviewer or "", when, note, is_older)
+            told["how"] += f" (at least {landmark['accepted_above']:.0%} was required)"
+        title = landmark_name(self._pages.get(key) or "")
+        return told | {
+            "is_older": any(decided[one] != landmark[one] for one in ("decision", "reviewer")),
+            "classes": [self._class(one, landmark) for one in landmark["classes"] or ()],
+            "page_title": title if title != landmark_name(landmark["category"] or "") else "",
+        }
 
-    def classes(self, landmark: Row) -> list[ClassEvidence]:
-        """Returns the classes of a landmark; a release on its own says less of them."""
-        voted = {one["class_qid"]: one["hierarchical_label"] for one in landmark["candidates"]}
-        return [
-            self._class(one, landmark, voted.get(one["class_qid"], ""))
-            for one in landmark["classes"] or ()
-        ]
-
-    def _class(self, one: Mapping[str, str], landmark: Row, voted: str) -> ClassEvidence:
+    def _class(self, one: Row, landmark: Row) -> Row:
+        """Returns what is told of a class; a release on its own says less of it."""
         qid = one["class_qid"]
         is_deciding = qid == landmark["class_qid"]
         is_by_class = is_deciding and landmark["decision"] != FILLED_RULE
-        row = self._taxonomy.get(qid) or (landmark if is_by_class else {})
-        who, logged = row.get("reviewer") or "", self._log.get(qid)
-        return ClassEvidence(
-            class_qid=qid,
-            class_label=one["class_label"] or qid,
-            is_deciding=is_deciding,
-            cluster=self._clusters.get(qid, ""),
-            label=row.get("hierarchical_label") or voted,
-            how=decision_words(row.get("decision") or ""),
-            who=who,
-            when=logged.decided_at[:_DAY] if logged is not None and who else "",
-            note=self._proposals.get(qid, "") if logged is None else logged.note,
-        )
+        decided = self._taxonomy.get(qid, landmark if is_by_class else dict.fromkeys(_DECIDED))
+        voted = {each["class_qid"]: each["hierarchical_label"] for each in landmark["candidates"]}
+        return self._told(qid, decided) | {
+            "class_qid": qid,
+            "class_label": one["class_label"] or qid,
+            "is_deciding": is_deciding,
+            "cluster": self._clusters.get(qid, ""),
+            "label": decided["hierarchical_label"] or voted.get(qid, ""),
+        }
 
-    def _rows(self, dataset: Dataset, columns: list[str] | None = None) -> list[Row]:
-        return self._read(lambda build: list(build.read(dataset, columns).to_pylist()), [])
+    def _told(self, qid: str, decided: Row) -> Row:
+        """Returns who decided on a class, when and why."""
+        decision = decided["decision"] or ""
+        logged = self._log.get(qid) if decision in {"assigned", "ignored"} else None
+        return {
+            "how": decision_words(decision),
+            "who": decided["reviewer"] or "",
+            "when": logged.decided_at[: len("YYYY-MM-DD")] if logged else "",
+            "note": logged.note if logged else self._proposals.get(qid, ""),
+        }
 
-    def _read(self, read: Callable[[Workspace], _Records], nothing: _Records) -> _Records:
-        try:
-            return nothing if self._workspace is None else read(self._workspace)
-        except HgldError as error:
-            logger.debug("browse: not shown: %s", error)
-            return nothing
+    def _column(self, column: str, dataset: Dataset, *keys: str) -> dict[Any, Any]:
+        """Reads a column of a table by others."""
+        key, table = operator.itemgetter(*keys), self._folder.read_beside(dataset, [column, *keys])
+        return {key(row): row[column] for row in table.to_pylist()}

@@ -2,9 +2,10 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -19,32 +20,25 @@ from hgld.annotations.release.released import (
 from hgld.engine.dataset import Dataset
 from hgld.engine.verify import RELEASE_SUMS, read_sums
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
-from hgld.tables import HIERARCHY, LANDMARK_LABELS
+from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
+from hgld.tables import ANNOTATIONS, FILLED, LANDMARK_LABELS
 
 logger = logging.getLogger(__name__)
 
-_CARD = "croissant.json"
-_NEEDED = tuple(relative_to_release(one.path) for one in (HIERARCHY, LANDMARK_LABELS))
+_LANDMARKS = relative_to_release(LANDMARK_LABELS.path)
+_CARD = {"name": "Hierarchical landmark labels", "description": "", "license": "", "citeAs": ""}
 # A browser would open any other kind, such as a page that a stranger put there, as one of ours.
 _KINDS = {".parquet", ".csv", ".json", ".md", ".cff", ".txt", ""}
 
 
-class ReleaseCard(NamedTuple):
-    """A release's description of itself for programs."""
-
-    title: str = "Hierarchical landmark labels"
-    description: str = ""
-    license: str = ""
-    """Of the labels; each picture has its own."""
-    citation: str = ""
+Row = dict[str, Any]
+"""A row of a table, with what else is shown of it."""
+_Read = TypeVar("_Read")
 
 
 class ReleaseFile(NamedTuple):
     """A file of a release."""
 
-    name: str
-    """Relative to the release."""
     path: Path
     size: int
     sha256: str
@@ -74,6 +68,17 @@ class BrowsedFolder:
                 f"{self.folder}: {dataset.path} cannot be read ({error}); make or fetch it again"
             ) from error
 
+    def labelled(self, split: str, columns: list[str]) -> pa.Table:
+        """Reads the labelled images of a split, in the order of their credits."""
+        return pa.concat_tables(self.read(one[split], columns) for one in (ANNOTATIONS, FILLED))
+
+    def read_beside(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
+        """Reads a table of the build; without rows if it is missing or damaged, or no build is."""
+        build, nothing = self.workspace, dataset.schema.empty_table()
+        if build is None:
+            return nothing
+        return if_readable(lambda: build.read(dataset, columns), nothing)
+
     def has(self, dataset: Dataset) -> bool:
         """Says whether a table of one file is there."""
         return (self.folder / relative_to_release(dataset.path)).is_file()
@@ -87,24 +92,19 @@ class BrowsedFolder:
         path = self.folder / RELEASES_FILE
         return read_releases(path) if path.is_file() else []
 
-    def card(self) -> ReleaseCard:
-        """Returns the release's description of itself, with defaults for what it lacks."""
+    def card(self) -> dict[str, str]:
+        """Returns how the release describes itself to programs, in the words of Croissant."""
         try:
-            found = json.loads((self.folder / _CARD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            found = None
-        if not isinstance(found, dict):
-            return ReleaseCard()
-        names = {"title": "name", "description": "description"}
-        names |= {"license": "license", "citation": "citeAs"}
-        texts = {field: found.get(name) for field, name in names.items()}
-        shown = {field: one.strip() for field, one in texts.items() if isinstance(one, str)}
-        return ReleaseCard(**{field: one for field, one in shown.items() if one})
+            found = json.loads((self.folder / "croissant.json").read_text(encoding="utf-8"))
+            return {name: found[name].strip() or _CARD[name] for name in _CARD}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return _CARD
 
-    def files(self) -> list[ReleaseFile]:
+    def files(self) -> dict[str, ReleaseFile]:
         """Returns the files of the release by name, without hidden ones and links out of it."""
-        inside, sums = self.folder.resolve(), self._sums()
-        found = []
+        found = {}
+        listed, inside = self.folder / RELEASE_SUMS, self.folder.resolve()
+        sums = if_readable(lambda: read_sums(listed), dict[str, str]()) if listed.is_file() else {}
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
             is_hidden = name.startswith(".") or "/." in name
@@ -112,16 +112,18 @@ class BrowsedFolder:
             if is_hidden or path.suffix not in _KINDS or not name.isprintable():
                 continue
             if path.is_file() and path.resolve().is_relative_to(inside):
-                found.append(ReleaseFile(name, path, path.stat().st_size, sums.get(name, "")))
+                found[name] = ReleaseFile(path, path.stat().st_size, sums.get(name, ""))
         return found
 
-    def _sums(self) -> dict[str, str]:
-        path = self.folder / RELEASE_SUMS
-        try:
-            return read_sums(path) if path.is_file() else {}
-        except DamagedError as error:
-            logger.warning("browse: no checksums are shown: %s", error)
-            return {}
+
+def if_readable(read: Callable[[], _Read], nothing: _Read) -> _Read:
+    """Returns what is shown beside the tables, or `nothing` if it is missing or damaged."""
+    try:
+        return read()
+    except HgldError as error:
+        level = logging.DEBUG if isinstance(error, MissingInputError) else logging.WARNING
+        logger.log(level, "browse: not shown: %s", error)
+        return nothing
 
 
 def browsed_folder(root: Path) -> BrowsedFolder:
@@ -134,13 +136,13 @@ def browsed_folder(root: Path) -> BrowsedFolder:
         InputError: it is none of these.
     """
     for folder in (root / RELEASE_FOLDER, root):
-        if all((folder / name).is_file() for name in _NEEDED):
+        if (folder / _LANDMARKS).is_file():
             above = folder.absolute().parent
             is_build = folder.absolute().name == RELEASE_FOLDER and (above / "stages").is_dir()
             build = (root if folder != root else above) if is_build else None
             return BrowsedFolder(folder=folder, workspace=Workspace(build) if build else None)
-    what = "holds neither" if root.is_dir() else "is not there"
+    what = "holds none" if root.is_dir() else "is not there"
     raise InputError(
-        f"{root} must be a build, its annotations/ or a release, with {' and '.join(_NEEDED)}, and "
-        f"{what}; name another with --root, or make the annotations with `hgld annotate`"
+        f"{root} must be a build, its annotations/ or a release, with {_LANDMARKS}, and {what}; "
+        f"name another with --root, or make the annotations with `hgld annotate`"
     )

@@ -1,146 +1,117 @@
 """The images that are shown of each landmark, their pictures, and who made them."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from hgld.annotations.release.released import relative_to_release
-from hgld.errors import DamagedError, MissingInputError
-from hgld.pages.browse.folder import BrowsedFolder
-from hgld.pages.browse.landmarks import BrowsedLandmarks
+from hgld.pages.browse.folder import BrowsedFolder, Row
+from hgld.pages.browse.landmarks import BrowsedLandmarks, rows_of
 from hgld.pictures import PictureFile
-from hgld.tables import CREDITS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, CREDITS, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
 MOST_SHOWN = 48
-"""Images of a landmark."""
+"""Images on the page of a landmark."""
+MOST_LIMITED = 6
+"""Images of a landmark, if their number is limited."""
 PICTURE_FOLDER = "pictures"
-_FILE_COLUMNS = ["image_id", "status", "path", "size_bytes", "sha256"]
-_CREDIT_COLUMNS = ["image_id", "status", "title", "author", "source", "license", "license_uri"]
-_NONE = -1
 
-Credit = dict[str, Any]
-"""A row of CREDITS."""
-_NO_CREDIT: Credit = dict.fromkeys(_CREDIT_COLUMNS)
+_NO_CREDIT: Row = dict.fromkeys(CREDITS.schema.names)
 
 
-class ShownImage(NamedTuple):
-    """An image of a landmark."""
-
-    image_id: str
-    split: str
-    picture: str
-    """Path of its small picture in the site; empty: none."""
-    credit: Credit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BrowsedImages:
     """The labelled images of all splits; an image is known by its number, counted through them."""
 
-    folder: BrowsedFolder
-    ids: Mapping[str, pa.ChunkedArray]
-    """Split to the ids of its images."""
     shown: NDArray[np.int64]
     """Numbers of the images that are shown, those of the first landmark first."""
-    landmark: NDArray[np.int64]
-    """Of each of these, the row of its landmark."""
-    files: Mapping[str, pa.Table]
-    """Split to rows of IMAGE_FILES, for the pictures that are there."""
-    file_of: NDArray[np.int64]
-    """Of each image, the row of its picture in `files`; -1: none."""
-    credits: Mapping[int, Credit] | None = None
-    """None: they are read when they are needed."""
 
-    @property
-    def has_pictures(self) -> bool:
-        """Whether there is any picture."""
-        return any(map(len, self.files.values()))
+    def __init__(self, folder: BrowsedFolder, landmarks: BrowsedLandmarks) -> None:
+        """Reads which images have pictures; if any has, only those are shown."""
+        self._folder, self._landmarks = folder, landmarks
+        parts, owners = [], []
+        for split in ANNOTATIONS:
+            images = folder.labelled(split, ["image_id", "landmark_id"])
+            owners.append(rows_of(landmarks.table, split, images))
+            files = folder.read_beside(IMAGE_FILES[split])
+            files = files.filter(pc.equal(files["status"], "ok"))
+            places = pc.index_in(images["image_id"], value_set=files["image_id"])
+            part = files.select(["path", "size_bytes", "sha256"]).take(places)
+            part = part.append_column("image_id", images["image_id"])
+            parts.append(part.append_column("split", pa.repeat(split, len(part))))
+        self._table = pa.concat_tables(parts)
+        self._has_picture = pc.is_valid(self._table["path"]).to_numpy().copy()
+        self.has_pictures = bool(self._has_picture.any())
+        owner = np.concatenate(owners)
+        shown = np.argsort(owner, kind="stable")
+        is_shown = (owner >= 0) & (self._has_picture if self.has_pictures else True)
+        self.shown = shown[is_shown[shown]]
+        self._owner = owner[self.shown]
+        self._credits: dict[int, Row] | None = None
 
-    def of(self, landmark: int) -> list[int]:
-        """Returns the images of a landmark that are shown."""
-        start, end = np.searchsorted(self.landmark, (landmark, landmark + 1))
-        return [int(one) for one in self.shown[start : min(end, start + MOST_SHOWN)]]
+    def of(self, landmarks: range) -> NDArray[np.int64]:
+        """Returns the images of some landmarks that are shown."""
+        start, end = np.searchsorted(self._owner, (landmarks.start, landmarks.stop))
+        return self.shown[start:end]
 
-    def pictured(self, landmark: int) -> int | None:
-        """Returns the first image of a landmark that has a picture."""
-        return next((one for one in self.of(landmark) if self.file_of[one] != _NONE), None)
+    def pictured(self, landmarks: range) -> int | None:
+        """Returns the first image of some landmarks that has a picture."""
+        found = self.of(landmarks)
+        return next(iter(found[self._has_picture[found]][:1].tolist()), None)
 
-    def covers(self, landmarks: Sequence[int]) -> list[ShownImage | None]:
-        """Returns an image with a picture for each of some landmarks; None: it has none."""
-        numbers = [self.pictured(one) for one in landmarks]
-        views = iter(self.views([one for one in numbers if one is not None]))
-        return [None if one is None else next(views) for one in numbers]
-
-    def views(self, numbers: Sequence[int]) -> list[ShownImage]:
-        """Returns images with their credits."""
-        found = self.credits
+    def views(self, numbers: Sequence[int]) -> list[Row]:
+        """Returns the credits of images, each with its `split` and the path of its `picture`."""
+        found = self._credits
         if found is None:
-            found = read_credits(self.folder, np.array(numbers, np.int64))
+            found = read_credits(self._folder, np.array(numbers, np.int64))
         return [self._view(number, found.get(number, _NO_CREDIT)) for number in numbers]
 
-    def _view(self, number: int, credit: Credit) -> ShownImage:
-        split, row = self._split(number)
-        image_id = str(self.ids[split][row].as_py())
-        picture = picture_path(number) if self.file_of[number] != _NONE else ""
+    def _view(self, number: int, credit: Row) -> Row:
+        (image,) = self._table.slice(number, 1).to_pylist()
+        picture = picture_path(number) if self._has_picture[number] else ""
         # If credits are in another order than the images, they are of another image.
-        is_own = credit["image_id"] == image_id
-        return ShownImage(image_id, split, picture, credit if is_own else _NO_CREDIT)
+        is_own = credit["image_id"] == image["image_id"]
+        return {**(credit if is_own else _NO_CREDIT), **image, "picture": picture}
 
-    def _split(self, number: int) -> tuple[str, int]:
-        """Returns the split of an image, and its row there."""
-        for split, ids in self.ids.items():
-            if number < len(ids):
-                return split, number
-            number -= len(ids)
-        raise IndexError(number)
-
-    def file(self, number: int) -> PictureFile | None:
+    def file(self, number: str) -> PictureFile | None:
         """Returns where the picture of an image lies; None: there is none."""
-        workspace = self.folder.workspace
-        if workspace is None or number >= len(self.file_of) or self.file_of[number] == _NONE:
+        workspace, row = self._folder.workspace, int(number)
+        if workspace is None or not self._has_picture[row : row + 1].any():
             return None
-        split, _ = self._split(number)
-        (file,) = self.files[split].slice(int(self.file_of[number]), 1).to_pylist()
+        (file,) = self._table.slice(row, 1).to_pylist()
+        mend = f"run {workspace.command('images --split ' + file.pop('split'))}"
+        path = workspace.path(file["path"])
         return PictureFile(
-            path=workspace.path(file["path"]),
-            size_bytes=file["size_bytes"],
-            sha256=file["sha256"],
-            mend=f"run {workspace.command(f'images --split {split}')}",
+            path=path, size_bytes=file["size_bytes"], sha256=file["sha256"], mend=mend
         )
 
-    def drop_picture(self, number: int) -> None:
+    def drop_picture(self, number: str) -> None:
         """Takes away a picture that cannot be shown, if there is one."""
-        self.file_of[number : number + 1] = _NONE
+        self._has_picture[int(number) :][:1] = False
 
-    def limited(self, landmarks: BrowsedLandmarks, most: int, most_each: int) -> "BrowsedImages":
-        """Returns the same with fewer images shown, and their credits read at once.
+    def limit(self, most: int) -> None:
+        """Shows fewer images, and reads their credits at once.
 
         The first image of each landmark is taken before the second of any. In each turn every
         label gives one of its landmark with most images, then all give one of the next. So a low
         limit cuts the rear of large labels, and not the small labels.
 
         Args:
-            landmarks: the owners of the images.
-            most: images of all landmarks together.
-            most_each: images of a landmark.
+            most: images of all landmarks together; each has at most `MOST_LIMITED`.
         """
-        turn = np.arange(len(self.shown)) - np.searchsorted(self.landmark, self.landmark)
-        starts = np.array([group.start for group in landmarks.groups], np.int64)
-        place = self.landmark - starts[landmarks.group_of[self.landmark]]
-        order = np.lexsort((self.landmark, place, turn))
-        chosen = np.sort(order[turn[order] < most_each][:most])
-        shown, landmark = self.shown[chosen], self.landmark[chosen]
-        makers = read_credits(self.folder, shown)
-        return replace(self, shown=shown, landmark=landmark, credits=makers)
+        owner, groups = self._owner, self._landmarks.groups
+        turn = np.arange(len(owner)) - np.searchsorted(owner, owner)
+        starts = np.repeat([one.start for one in groups], [one.size for one in groups])
+        order = np.lexsort((owner, owner - starts[owner], turn))
+        chosen = np.sort(order[turn[order] < MOST_LIMITED][:most])
+        self.shown, self._owner = self.shown[chosen], owner[chosen]
+        self._credits = read_credits(self._folder, self.shown)
 
 
 def picture_path(number: int) -> str:
@@ -148,43 +119,7 @@ def picture_path(number: int) -> str:
     return f"{PICTURE_FOLDER}/{number // 1000}/{number}.jpg"
 
 
-def read_images(folder: BrowsedFolder, landmarks: BrowsedLandmarks) -> BrowsedImages:
-    """Reads which images have pictures; if any has, only those are shown."""
-    files = {split: _files(folder, split) for split in landmarks.image_ids}
-    places = (
-        pc.fill_null(pc.index_in(ids, value_set=files[split]["image_id"]), _NONE).to_numpy()
-        for split, ids in landmarks.image_ids.items()
-    )
-    file_of = np.concatenate(list(places)).astype(np.int64)
-    shown, landmark = landmarks.image_order, landmarks.image_landmark
-    if any(map(len, files.values())):
-        has_picture = file_of[shown] != _NONE
-        shown, landmark = shown[has_picture], landmark[has_picture]
-    return BrowsedImages(
-        folder=folder,
-        ids=landmarks.image_ids,
-        shown=shown,
-        landmark=landmark,
-        files=files,
-        file_of=file_of,
-    )
-
-
-def _files(folder: BrowsedFolder, split: str) -> pa.Table:
-    """Returns the pictures of a split; none without a build, or if their records are damaged."""
-    fields = [IMAGE_FILES[split].schema.field(name) for name in _FILE_COLUMNS]
-    files = pa.schema(fields).empty_table()
-    if folder.workspace is not None:
-        try:
-            files = folder.workspace.read(IMAGE_FILES[split], _FILE_COLUMNS)
-        except MissingInputError:
-            pass
-        except DamagedError as error:
-            logger.warning("browse: no pictures of %s are shown: %s", split, error)
-    return files.filter(pc.equal(files["status"], "ok"))
-
-
-def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int, Credit]:
+def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int, Row]:
     """Reads the credits of images, only from the row groups that have any of them.
 
     Args:
@@ -194,20 +129,20 @@ def read_credits(folder: BrowsedFolder, numbers: NDArray[np.int64]) -> dict[int,
     Returns:
         Number to credit; empty if the release has no credits, or they cannot be read.
     """
-    found: dict[int, Credit] = {}
+    found: dict[int, Row] = {}
     wanted, first = np.unique(numbers), 0
-    for path in sorted(folder.folder.glob(relative_to_release(CREDITS.path))):
-        try:
-            with pq.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    end = first + file.metadata.row_group(group).num_rows
-                    here = wanted[(wanted >= first) & (wanted < end)]
-                    if len(here):
-                        table = file.read_row_group(group, columns=_CREDIT_COLUMNS)
-                        read = table.take(pa.array(here - first)).to_pylist()
-                        found.update(zip(here.tolist(), read, strict=True))
-                    first = end
-        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError) as error:
-            logger.warning("browse: %s has no readable credits: %s", path, error)
-            return {}
+    paths = sorted(folder.folder.glob(relative_to_release(CREDITS.path)))
+    try:
+        files = ds.dataset(paths, CREDITS.schema, format="parquet").get_fragments()
+        for part in (part for file in files for part in file.split_by_row_group()):
+            end = first + part.row_groups[0].num_rows
+            here = wanted[(wanted >= first) & (wanted < end)]
+            if len(here):
+                table = part.to_table(schema=CREDITS.schema)
+                rows = table.take(pa.array(here - first)).to_pylist()
+                found.update(zip(here.tolist(), rows, strict=True))
+            first = end
+    except (pa.ArrowInvalid, OSError) as error:
+        logger.warning("browse: %s has no readable credits: %s", folder.folder, error)
+        return {}
     return found

@@ -1,39 +1,25 @@
 """The pages of a data set by their paths: a server gives one at a time, a site has them all."""
 
 import functools
-import logging
+import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.released import Release
-from hgld.errors import HgldError
 from hgld.pages.browse import words
-from hgld.pages.browse.changes import (
-    CHANGE_COLUMNS,
-    MOST_CHANGES,
-    Change,
-    LabelChanges,
-    change_counts,
-)
-from hgld.pages.browse.evidence import ClassEvidence, DecisionEvidence, Evidence, Row
-from hgld.pages.browse.folder import browsed_folder
-from hgld.pages.browse.images import PICTURE_FOLDER, ShownImage, picture_path, read_images
-from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, LabelGroup, read_landmarks
+from hgld.pages.browse.changes import MOST_CHANGES, LabelChanges, change_counts
+from hgld.pages.browse.evidence import Evidence
+from hgld.pages.browse.folder import Row, browsed_folder, if_readable
+from hgld.pages.browse.images import MOST_SHOWN, PICTURE_FOLDER, BrowsedImages, picture_path
+from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, BrowsedLandmarks, LabelGroup
 from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
-from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
+from hgld.pages.serving.thumbnails import Thumbnails
 from hgld.pages.serving.wikimedia import category_url, wikidata_url
-from hgld.pictures import PictureFile
-from hgld.tables import LABEL_CHANGES
-
-logger = logging.getLogger(__name__)
 
 HOME = "index.html"
 ROWS = 120
@@ -42,11 +28,9 @@ TOGETHER = 40
 """Landmarks on a page that several share."""
 CHANGES = 200
 """Changes on a page."""
-_IMAGES_EACH = 6  # of a landmark, if their number is limited
 _PICTURE = re.compile(rf"{PICTURE_FOLDER}/[0-9]+/([0-9]{{1,9}})\.jpg")
-_CARD = ["category", "split", "landmark_id", "supercategory"]
+_CARD = ["category", "split", "landmark_id", "supercategory", "images"]
 _CLASS = ["class_qid", "supercategory"]
-_COVER_TRIES = 20  # landmarks of a label, to find one with a picture
 _HERE = Path(__file__).resolve().parent
 _SHARED = _HERE.parent / "review/static"
 ASSETS = {
@@ -54,18 +38,10 @@ ASSETS = {
     **{name: _HERE / "static" / name for name in ("css/browse.css", "js/search.js")},
 }
 """The style sheets and scripts of the pages by their names in `static/`."""
-_FILTERS = {
-    "thousands": words.thousands,
-    "counted": words.counted,
-    "reason": words.reason_words,
-    "rule": words.rule_words,
-    "causes": words.causes,
-    "spaced": words.spaced,
-    "title_of": words.landmark_title,
-    "web_url": words.web_url,
-    "category_url": category_url,
-    "wikidata_url": wikidata_url,
-}
+_FILTERS = (
+    *(words.thousands, words.counted, words.reason_words, words.rule_words, words.causes),
+    *(words.spaced, words.landmark_title, words.web_url, category_url, wikidata_url),
+)
 
 
 class Pager(NamedTuple):
@@ -77,45 +53,13 @@ class Pager(NamedTuple):
     pages: int
     first: int
     """The place in the list of the first one on the page, from 1."""
+    rows: range
+    """What is on the page."""
 
     @property
     def path(self) -> str:
         """The path of this page."""
         return page_path(self.folder, self.page)
-
-
-class LandmarkCard(NamedTuple):
-    """A landmark in a list."""
-
-    row: Row
-    """`_CARD` of LANDMARK_LABELS."""
-    path: str
-    images: int
-    cover: ShownImage | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LandmarkView:
-    """A landmark, and why it has its label."""
-
-    row: Row
-    """Of LANDMARK_LABELS."""
-    decision: DecisionEvidence
-    classes: list[ClassEvidence]
-    page_title: str
-    """The page that the category leads to; empty: its own."""
-    counts: dict[str, int]
-    """Split to labelled images."""
-    left_out: int
-    images: list[ShownImage]
-    change: Change | None
-    """What this release changed of it."""
-    similar: list[LandmarkCard]
-
-    @property
-    def anchor(self) -> str:
-        """Its name on a page of several."""
-        return f"{self.row['split']}-{self.row['landmark_id']}"
 
 
 class BrowsePages:
@@ -136,26 +80,32 @@ class BrowsePages:
             DamagedError: a table cannot be read.
         """
         self.folder = browsed_folder(root)
-        self.landmarks = read_landmarks(self.folder)
-        self.images = read_images(self.folder, self.landmarks)
+        self.landmarks = BrowsedLandmarks(self.folder)
+        self.images = BrowsedImages(self.folder, self.landmarks)
         self.files = self.folder.files()
-        is_large = own_pages is not None and len(self.landmarks) > own_pages
-        self._per_page, self._has_downloads = TOGETHER if is_large else 1, has_downloads
-        workspace = self.folder.workspace
-        self._thumbnails = None if workspace is None else Thumbnails(self._file, workspace.root)
-        self._evidence = Evidence(workspace)
-        self._releases, self._card = self.folder.releases(), self.folder.card()
-        self._release: Release = self._releases[0] if self._releases else {}
-        self._changes = self._read_changes()
+        count = len(self.landmarks.table)
+        is_large = own_pages is not None and count > own_pages
+        self._per_page = TOGETHER if is_large else 1
+        build = self.folder.workspace
+        self._thumbnails = None if build is None else Thumbnails(self.images.file, build.root)
+        self._evidence = Evidence(self.folder)
+        self._changes = LabelChanges(self.folder)
+        self._releases = self.folder.releases()
+        self._release = self._releases[0] if self._releases else {}
         self._environment = page_environment(_HERE / "templates")
-        self._environment.filters.update(_FILTERS)
-        self._environment.globals["page_path"] = page_path
+        self._environment.filters |= {one.__name__: one for one in _FILTERS}
+        self._environment.globals |= {
+            "page_path": page_path,
+            "picture_path": picture_path,
+            "card": self.folder.card(),
+            "version": self._release.get("version") or "",
+            "date": self._release.get("date") or "",
+            "landmark_count": count,
+            "image_count": sum(one.images for one in self.landmarks.groups),
+            "has_pictures": self.images.has_pictures,
+            "has_downloads": has_downloads,
+        }
         self._make = dict(self._contents())
-
-    @property
-    def version(self) -> str:
-        """The version of the release; empty: not known."""
-        return str(self._release.get("version") or "")
 
     def __iter__(self) -> Iterator[str]:
         """Yields the paths of all pages and of the search index."""
@@ -169,47 +119,40 @@ class BrowsePages:
         make = self._make.get(path)
         return None if make is None else make(path)
 
-    def picture(self, path: str) -> SmallPicture | None:
+    def picture(self, path: str) -> bytes | None:
         """Returns a small picture; None: there is none of that path, or it cannot be decoded."""
-        match = _PICTURE.fullmatch(path)
-        if match is None or self._thumbnails is None:
+        match, thumbnails = _PICTURE.fullmatch(path), self._thumbnails
+        if match is None or thumbnails is None:
             return None
-        try:
-            small = self._thumbnails.of(match[1])
-        except HgldError as error:
-            logger.warning("browse: a picture is not shown: %s", error)
-            small = None
+        number = match[1]
+        small = if_readable(lambda: thumbnails.of(number), None)
         if small is None:
-            self.images.drop_picture(int(match[1]))
+            self.images.drop_picture(number)
         return small
-
-    def limit_images(self, most: int) -> None:
-        """Shows fewer images, before any page is made.
-
-        Args:
-            most: images of all landmarks together; each has at most six.
-        """
-        self.images = self.images.limited(self.landmarks, most, _IMAGES_EACH)
 
     def missing(self, path: str) -> str:
         """Returns what is shown instead of a page that does not exist."""
         return self._page("missing.html", path)
 
-    def landmark(self, row: int) -> LandmarkView:
-        """Returns what is shown of a landmark."""
-        landmarks = self.landmarks
-        (told,) = landmarks.table.slice(row, 1).to_pylist()
-        return LandmarkView(
-            row=told,
-            decision=self._evidence.decision(told),
-            classes=self._evidence.classes(told),
-            page_title=self._evidence.page_title(told),
-            counts={one: int(landmarks.counts[one][row]) for one in SPLITS_OF[told["split"]]},
-            left_out=int(landmarks.left_out[row]),
-            images=self.images.views(self.images.of(row)),
-            change=self._changes.of(landmarks.keys[row]),
-            similar=self._cards(landmarks.similar(row), with_covers=self._per_page == 1),
-        )
+    def landmark(self, row: int) -> Row:
+        """Returns what is shown of a landmark.
+
+        Returns:
+            Its row of LANDMARK_LABELS, its evidence, its `anchor` on a page of several, the
+            `counts` of its images by split, those `images` that are shown, the `change` that this
+            release made of it (or None), and the cards of `similar` landmarks.
+        """
+        (told,) = self.landmarks.table.slice(row, 1).to_pylist()
+        space, number = told["split"], told["landmark_id"]
+        return {
+            **told,
+            **self._evidence.of(told),
+            "anchor": f"{space}-{number}",
+            "counts": {one: told[f"{one}_images"] for one in SPLITS_OF[space]},
+            "images": self.images.views(self.images.of(range(row, row + 1))[:MOST_SHOWN].tolist()),
+            "change": self._changes.of((space, number)),
+            "similar": self._cards(self.landmarks.similar(row), with_covers=self._per_page == 1),
+        }
 
     def path_of(self, row: int) -> str:
         """Returns the path of a landmark's page, and its place there if it shares one."""
@@ -227,44 +170,40 @@ class BrowsePages:
         yield "search.html", functools.partial(self._page, "search.html")
         yield "downloads.html", functools.partial(self._page, "downloads.html", files=self.files)
         listed = range(min(len(self._changes), MOST_CHANGES))
-        for pager, rows in _pagers("changes", listed, CHANGES):
-            yield pager.path, functools.partial(self._change_list, rows, pager)
+        for pager in _pagers("changes", listed, CHANGES):
+            yield pager.path, functools.partial(self._change_list, pager)
         for group in self.landmarks.groups:
-            of_group = range(group.start, group.end)
-            for pager, rows in _pagers(f"labels/{group.slug}", of_group, ROWS):
-                yield pager.path, functools.partial(self._label, group, rows, pager)
-            if of_group:
-                for pager, rows in _pagers(f"landmarks/{group.slug}", of_group, self._per_page):
-                    make = functools.partial(self._landmark_list, group, rows, pager)
-                    yield self.path_of(rows[0]).partition("#")[0], make
-
-    def _file(self, number: str) -> PictureFile | None:
-        return self.images.file(int(number))
+            for pager in _pagers(f"labels/{group.slug}", group.rows, ROWS):
+                yield pager.path, functools.partial(self._label, group, pager)
+            for pager in _pagers(f"landmarks/{group.slug}", group.rows, self._per_page):
+                make = functools.partial(self._landmark_list, group, pager)
+                yield self.path_of(pager.rows[0]).partition("#")[0], make
 
     def _home(self, path: str) -> str:
         groups = sorted(self.landmarks.groups, key=lambda one: (-one.size, -one.images, one.title))
         sides = {side: [one for one in groups if one.side == side] for side in SIDES}
-        covers = {one.slug: self._cover_path(one) for one in groups}
+        covers = {one.slug: self.images.pictured(one.rows) for one in groups}
         return self._page("home.html", path, sides=sides, covers=covers)
 
-    def _label(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+    def _label(self, group: LabelGroup, pager: Pager, path: str) -> str:
         classes = self._deciding_classes(group) if pager.page == 1 else []
+        cards = self._cards(pager.rows)
         return self._page(
-            "label.html", path, group=group, cards=self._cards(rows), classes=classes, pager=pager
+            "label.html", path, group=group, cards=cards, classes=classes, pager=pager
         )
 
-    def _landmark_list(self, group: LabelGroup, rows: range, pager: Pager, path: str) -> str:
+    def _landmark_list(self, group: LabelGroup, pager: Pager, path: str) -> str:
         return self._page(
             "landmarks.html",
             path,
-            landmarks=[self.landmark(row) for row in rows],
+            landmarks=[self.landmark(row) for row in pager.rows],
             group=group,
             slugs={one.label: one.slug for one in self.landmarks.groups},
             pager=pager,
             is_own_page=self._per_page == 1,
         )
 
-    def _change_list(self, rows: range, pager: Pager, path: str) -> str:
+    def _change_list(self, pager: Pager, path: str) -> str:
         moves, more_moves = self._changes.moves()
         return self._page(
             "changes.html",
@@ -274,29 +213,27 @@ class BrowsePages:
             counts=change_counts(self._release),
             moves=moves,
             more_moves=more_moves,
-            changes=[(one, self._change_path(one)) for one in self._changes.rows(rows)],
+            changes=[(one, self._change_path(one)) for one in self._changes.rows(pager.rows)],
             total=len(self._changes),
             pager=pager,
         )
 
-    def _change_path(self, change: Change) -> str:
+    def _change_path(self, change: Row) -> str:
         """Returns the path of the page of a changed landmark; empty: it is no longer there."""
         row = self.landmarks.rows.get((change["split"], change["landmark_id"]))
         return "" if row is None else self.path_of(row)
 
-    def _cards(self, rows: Sequence[int], *, with_covers: bool = True) -> list[LandmarkCard]:
+    def _cards(self, rows: Sequence[int], *, with_covers: bool = True) -> list[Row]:
+        """Returns landmarks in a list: each with its `path`, and its `cover`, an image or None."""
         told = self.landmarks.table.select(_CARD).take(pa.array(rows, pa.int64())).to_pylist()
-        covers = self.images.covers(rows) if with_covers else [None] * len(rows)
+        covers = [
+            self.images.pictured(range(row, row + 1)) if with_covers else None for row in rows
+        ]
+        views = iter(self.images.views([one for one in covers if one is not None]))
         return [
-            LandmarkCard(one, self.path_of(row), int(self.landmarks.images[row]), cover)
+            one | {"path": self.path_of(row), "cover": None if cover is None else next(views)}
             for row, one, cover in zip(rows, told, covers, strict=True)
         ]
-
-    def _cover_path(self, group: LabelGroup) -> str:
-        """Returns the path of a picture of a label; empty: it has none."""
-        rows = range(group.start, min(group.end, group.start + _COVER_TRIES))
-        found = (self.images.pictured(row) for row in rows)
-        return next((picture_path(one) for one in found if one is not None), "")
 
     def _deciding_classes(self, group: LabelGroup) -> list[Row]:
         """Returns the deciding classes of a label, those of most landmarks first."""
@@ -308,39 +245,20 @@ class BrowsePages:
 
     @functools.cached_property
     def _index(self) -> SearchIndex:
-        landmarks, groups = self.landmarks, self.landmarks.groups
-        told = landmarks.table.select([*_CARD, "qid", "class_qid"]).to_pylist()
-        entries = []
-        for row in np.argsort(-landmarks.images, kind="stable").tolist():
-            one, place = told[row], int(landmarks.group_of[row])
-            numbers = filter(None, (str(one["landmark_id"]), one["qid"], one["class_qid"]))
-            found = words.landmark_title(one), one["supercategory"] or "", " ".join(numbers)
-            images = int(landmarks.images[row])
-            entries.append((self.path_of(row), place, images, one["split"], *found))
-        labels = [(f"labels/{one.slug}/{HOME}", one.title, one.side, one.size) for one in groups]
-        return SearchIndex(labels, entries)
-
-    def _read_changes(self) -> LabelChanges:
-        try:
-            if self.folder.has(LABEL_CHANGES):
-                return LabelChanges(self.folder.read(LABEL_CHANGES, CHANGE_COLUMNS))
-        except HgldError as error:
-            logger.warning("browse: no changes are shown: %s", error)
-        return LabelChanges(LABEL_CHANGES.schema.empty_table().select(CHANGE_COLUMNS))
+        told = self.landmarks.table.select([*_CARD, "qid", "class_qid"]).to_pylist()
+        labels, entries = [], []
+        for place, group in enumerate(self.landmarks.groups):
+            labels.append((f"labels/{group.slug}/{HOME}", group.title, group.side, group.size))
+            for row in group.rows:
+                one = told[row]
+                numbers = filter(None, (str(one["landmark_id"]), one["qid"], one["class_qid"]))
+                found = words.landmark_title(one), one["supercategory"] or "", " ".join(numbers)
+                entries.append((self.path_of(row), place, one["images"], one["split"], *found))
+        return SearchIndex(labels, sorted(entries, key=operator.itemgetter(2), reverse=True))
 
     def _page(self, template: str, path: str, **context: object) -> str:
-        shared = {
-            "path": path,
-            "up": "../" * path.count("/"),
-            "card": self._card,
-            "version": self.version,
-            "date": self._release.get("date") or "",
-            "landmark_count": len(self.landmarks),
-            "image_count": int(self.landmarks.images.sum()),
-            "has_pictures": self.images.has_pictures,
-            "has_downloads": self._has_downloads,
-        }
-        return self._environment.get_template(template).render(shared | context)
+        up = "../" * path.count("/")
+        return self._environment.get_template(template).render(path=path, up=up, **context)
 
 
 def page_path(folder: str, page: int) -> str:
@@ -353,9 +271,8 @@ def page_path(folder: str, page: int) -> str:
     return f"{folder}/{HOME if page == 1 else f'{page}.html'}"
 
 
-def _pagers(folder: str, rows: range, size: int) -> Iterator[tuple[Pager, range]]:
-    """Yields the pages of a list with their rows; an empty list has an empty page."""
-    starts = range(rows.start, max(rows.stop, rows.start + 1), size)
-    for page, start in enumerate(starts, 1):
-        part = range(start, min(start + size, rows.stop))
-        yield Pager(folder, page, len(starts), start - rows.start + 1), part
+def _pagers(folder: str, rows: range, size: int) -> Iterator[Pager]:
+    """Yields the pages of a list; an empty list has an empty page."""
+    places = range(0, max(len(rows), 1), size)
+    for page, place in enumerate(places, 1):
+        yield Pager(folder, page, len(places), place + 1, rows[place : place + size])

@@ -7,10 +7,8 @@ landmarks, those with most images; if there are more, one more letter leads to t
 
 import json
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from hgld.pages.serving.finding import fold_text
 
@@ -24,15 +22,6 @@ Postings = dict[str, list[int]]
 """Word to the ranks of its landmarks, ascending."""
 
 
-class _Part(NamedTuple):
-    """The landmarks with a word that has a beginning."""
-
-    key: str
-    total: int
-    ranks: list[int]
-    """Of the first ones."""
-
-
 def search_words(text: str) -> list[str]:
     """Returns the words of a text, without case and accents.
 
@@ -40,10 +29,7 @@ def search_words(text: str) -> list[str]:
         >>> search_words("Château d'Annecy, Q771")
         ['chateau', 'd', 'annecy', 'q771']
     """
-    folded = fold_text(text)
-    if not folded.isascii():  # vowel signs, which would part words, are removed as in search.js
-        folded = "".join(one for one in folded if not unicodedata.category(one).startswith("M"))
-    return _WORD.findall(folded)
+    return _WORD.findall(fold_text(text))
 
 
 class SearchIndex:
@@ -62,7 +48,7 @@ class SearchIndex:
         for rank, entry in enumerate(entries):
             for word in set(search_words(" ".join(map(str, entry[-3:])))):
                 postings[word].append(rank)
-        self._parts = {part_name(part.key): part for part in _parts("", postings)}
+        self._parts = {part_name(part[0]): part for part in _parts("", postings)}
 
     def __iter__(self) -> Iterator[str]:
         """Yields the paths of the files."""
@@ -72,18 +58,18 @@ class SearchIndex:
     def text(self, path: str) -> str | None:
         """Returns the content of a file; None: there is none of that path."""
         if path == _INDEX:
-            return _call("", sorted(one.key for one in self._parts.values()), self._labels)
-        part = self._parts.get(path)
-        if part is None:
+            return _call("", sorted(key for key, *_ in self._parts.values()), self._labels)
+        if path not in self._parts:
             return None
-        return _call(part.key, part.total, [self._entries[rank] for rank in part.ranks])
+        key, total, ranks = self._parts[path]
+        return _call(key, total, [self._entries[rank] for rank in ranks])
 
 
-def _parts(key: str, words: Postings) -> Iterator[_Part]:
-    """Yields the parts of all words with a beginning."""
-    ranks = sorted(set().union(*words.values())) if key else []
+def _parts(key: str, words: Postings) -> Iterator[tuple[str, int, list[int]]]:
+    """Yields each beginning of a word, how many landmarks have it, and the ranks of the first."""
+    ranks = sorted(set().union(*words.values()))
     if key:
-        yield _Part(key, len(ranks), ranks[:MOST_OF_PART])
+        yield key, len(ranks), ranks[:MOST_OF_PART]
     if not key or (len(ranks) > MOST_OF_PART and len(key) < _LONGEST_KEY):
         longer: dict[str, Postings] = defaultdict(dict)
         for word, of_word in words.items():

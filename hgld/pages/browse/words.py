@@ -1,8 +1,8 @@
 """Texts of the pages: codes of the tables in words, names, numbers and safe addresses."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from hgld.pages.serving.wikimedia import landmark_name
 
@@ -31,9 +31,8 @@ _RULES = {
         "Several labels have equally many votes; the one of the most specific class wins, which is "
         "the class with the fewest landmarks."
     ),
-    "no_vote": "",
-    "filled": "",
 }
+_WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 
 
 def reason_words(reason: str) -> str:
@@ -52,8 +51,8 @@ def decision_words(decision: str) -> str:
 
 
 def rule_words(rule: str) -> str:
-    """Returns by which part of the rule a label won."""
-    return _RULES.get(rule, spaced(rule))
+    """Returns by which part of the rule a label won; empty: none has."""
+    return _RULES.get(rule, "")
 
 
 def spaced(code: str) -> str:
@@ -117,8 +116,4 @@ def web_url(text: str | None) -> str:
         >>> web_url("https://commons.wikimedia.org/wiki/File:A.jpg"), web_url("javascript:alert(1)")
         ('https://commons.wikimedia.org/wiki/File:A.jpg', '')
     """
-    try:
-        parts = urlsplit(text or "")
-    except ValueError:
-        return ""
-    return text or "" if parts.scheme in {"http", "https"} and parts.netloc else ""
+    return text if text and _WEB.match(text) else ""

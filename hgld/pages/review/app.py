@@ -35,6 +35,7 @@ from hgld.pages.review.requests import (
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Conflict, Outcome, Question
 from hgld.pages.serving.middleware import Guarded
+from hgld.pages.serving.thumbnails import picture_answer
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -173,10 +174,7 @@ class _Answers:
         small = self._session.picture(image_id)
         if small is None:
             return self._rendering.error(404, "there is no such picture")
-        headers = {"etag": f'"{small.tag}"', "cache-control": "private, max-age=86400"}
-        if headers["etag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(small.content, media_type="image/jpeg", headers=headers)
+        return picture_answer(small, request)
 
     def _history(
         self, reviewer: str, asked: Mapping[str, str], outcome: Outcome | None = None

@@ -10,7 +10,6 @@ from fastapi import Depends, Request
 
 from hgld.pages.review.actions import EDITS
 from hgld.pages.review.wording import grouped
-from hgld.pages.serving.security import cookies_of, header_map
 from hgld.review.log.events import reviewer_name
 
 REVIEWER_COOKIE = "reviewer"
@@ -216,7 +215,7 @@ async def fields_of(request: Request) -> list[tuple[str, str]]:
 
 async def reviewer_of(request: Request) -> str:
     """Returns who reviews, as the browser was told; what is no name counts as none."""
-    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
+    told = unquote(request.cookies.get(REVIEWER_COOKIE, ""))
     default: str = request.app.state.reviewer
     try:
         return checked_name(told) if told else default

@@ -58,12 +58,7 @@ def serve_review(
     listening = listen(config.host, config.port)
     with contextlib.closing(listening):
         port = listening.getsockname()[1]
-        try:
-            guard = Guard(
-                host=config.host, port=port, access=config.token, read_only=config.read_only
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        guard = Guard(host=config.host, port=port, access=config.token, read_only=config.read_only)
         settings = PageSettings(guard=guard, reviewer=reviewer)
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)

@@ -45,7 +45,7 @@ from hgld.pages.review.views import (
     Question,
     Thumbnail,
 )
-from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
+from hgld.pages.serving.thumbnails import Thumbnails
 from hgld.review.log.decisions import OpenLog, log_lock
 from hgld.review.log.events import Event
 from hgld.review.log.undoing import Courses, Toggle, revert
@@ -304,7 +304,7 @@ class ReviewSession:
         with self._lock:
             return self._landmarks.examples(row, _SIGHTS), self._panes.pictures_of(row, _SIGHTS)
 
-    def picture(self, image_id: str) -> SmallPicture | None:
+    def picture(self, image_id: str) -> bytes | None:
         """Returns a picture made small; None where there is none that can be shown."""
         try:
             for thumbnails in self._thumbnails:

@@ -16,7 +16,7 @@ def fold_text(text: str) -> str:
     if text.isascii():  # mostly, and ten times faster
         return text.lower()
     apart = unicodedata.normalize("NFKD", text)
-    return "".join(one for one in apart if not unicodedata.combining(one)).casefold()
+    return "".join(one for one in apart if unicodedata.category(one)[0] != "M").casefold()
 
 
 class TextLines:

@@ -7,16 +7,13 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hgld.errors import InputError
 from hgld.pages.serving.security import Guard
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
         InputError: no port is free, or the address is not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    last: OSError | None = None
+    last: Exception | None = None
     for tried in range(port, port + (_TRIED if port else 1)):
         # asyncio sets TCP_NODELAY only where the protocol is named. Without it the end of an answer
         # waits until the browser confirms what came before, 40 ms where it takes its time.
@@ -42,9 +39,9 @@ def listen(host: str, port: int) -> socket.socket:
             bound.listen(128)
         except (OSError, OverflowError) as error:
             bound.close()
-            last = error if isinstance(error, OSError) else OSError(str(error))
+            last = error
             continue
-        if tried != port and port:
+        if tried != port:
             logger.warning("port %d is taken; the page is on port %d", port, tried)
         return bound
     raise InputError(
@@ -70,7 +67,7 @@ def open_browser(url: str) -> None:
 class PageServer(uvicorn.Server):
     """A server whose open streams end when it does."""
 
-    def __init__(self, app: "ASGIApp", at_end: Callable[[], None] | None = None) -> None:
+    def __init__(self, app: ASGIApp, at_end: Callable[[], None] | None = None) -> None:
         """Takes the application, and what ends its open streams, where it has any."""
         super().__init__(
             uvicorn.Config(
@@ -79,7 +76,6 @@ class PageServer(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                date_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_S,
                 ws="none",
@@ -92,9 +88,7 @@ class PageServer(uvicorn.Server):
         """Ends on signals; Ctrl-C, which is how a page ends, is raised no further."""
         with super().capture_signals():
             yield
-            self._captured_signals = [
-                number for number in self._captured_signals if number != signal.SIGINT
-            ]
+            self._captured_signals = [one for one in self._captured_signals if one != signal.SIGINT]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, then all else."""

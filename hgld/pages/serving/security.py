@@ -11,10 +11,12 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from hgld.errors import InputError
 
 MOST_BYTES = 1_000_000
 """A longer body is refused: all ticks of 40,000 classes are shorter."""
@@ -41,7 +43,6 @@ _READS = {"GET", "HEAD"}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _FORM = "application/x-www-form-urlencoded"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?")
-_HTTP_PORT = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,10 @@ class Guard:
         """Refuses an address that others can reach, without a secret.
 
         Raises:
-            ValueError: it is not of this machine, and there is no secret.
+            InputError: it is not of this machine, and there is no secret.
         """
-        if not is_loopback(self.host) and not self.access:
-            raise ValueError(
+        if not _is_loopback(self.host) and not self.access:
+            raise InputError(
                 f"--host {self.host} can be reached from other machines: choose a secret with "
                 f"--token, or leave --host out"
             )
@@ -79,110 +80,73 @@ class Guard:
     def knows_host(self, host: str) -> bool:
         """Says whether a `Host` header, or the host of an origin, names this server."""
         match = _HOST.fullmatch(host)
-        if match is None or int(match[2] or _HTTP_PORT) != self.port:
+        if match is None or int(match[2] or 80) != self.port:
             return False
         name = match[1].lower()
-        if name in _LOOPBACK:
+        if name in {*_LOOPBACK, self.host.lower()}:
             return True
-        if is_loopback(self.host):
-            return name == self.host.lower()
-        # With a secret in a cookie, which a browser sends to the name it was set for alone.
-        return name in {self.host.lower(), socket.gethostname().lower()} or _is_address(name)
+        # With a secret in a cookie, which a browser sends only to the name it was set for.
+        is_own = name == socket.gethostname().lower() or _address(name) is not None
+        return is_own and not _is_loopback(self.host)
 
-    def has_access(self, headers: Mapping[str, str]) -> bool:
-        """Says whether a request has the secret, where one is needed."""
-        if not self.access:
-            return True
-        return _is_same(unquote(cookies_of(headers).get(self.access_cookie, "")), self.access)
+    def is_invited(self, request: Request) -> bool:
+        """Says whether a request has the secret in its address."""
+        is_same = _is_same(request.query_params.get("token", ""), self.access)
+        return bool(self.access) and is_same and self.knows_host(_host(request))
 
-    def refusal(
-        self, method: str, headers: Mapping[str, str], most_bytes: int = MOST_BYTES
-    ) -> tuple[int, str] | None:
+    def refusal(self, request: Request, most_bytes: int) -> tuple[int, str] | None:
         """Returns why a request is refused, as a status and what to do; None: it is not.
 
         Args:
-            method: such as `POST`.
-            headers: by their names in lower case.
+            request: of any method.
             most_bytes: how long a body may be.
         """
-        if not self.knows_host(headers.get("host", "")):
+        if not self.knows_host(_host(request)):
             return 421, "this server is asked for by another name; open the address it printed"
-        if not self.has_access(headers):
+        secret = unquote(request.cookies.get(self.access_cookie, ""))
+        if self.access and not _is_same(secret, self.access):
             return 401, "open the address that the server printed, with its token, once"
-        if method in _READS:
+        if request.method in _READS:
             return None
-        if method != "POST":
+        if request.method != "POST":
             return 405, "this page is read with GET and written with POST"
-        return self._write_refusal(headers, most_bytes)
+        return self._write_refusal(request, most_bytes)
 
-    def _write_refusal(self, headers: Mapping[str, str], most: int) -> tuple[int, str] | None:
+    def _write_refusal(self, request: Request, most_bytes: int) -> tuple[int, str] | None:
+        headers = request.headers
         if self.read_only:
             return 403, "this page is shown read-only; nothing is written"
-        if not self._is_own_page(headers):
+        own = f"http://{_host(request)}"
+        is_same_site = headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        if not is_same_site or headers.get("origin", own) != own:
             return 403, "a write must come from the page itself, not from another site"
         if not _is_same(headers.get(TOKEN_HEADER, ""), self.token):
             return 403, "the server was restarted since the page was opened; reload the page"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > most:
-            return 413, f"what is sent must have at most {most:,} bytes"
+        if not length.isdecimal() or int(length) > most_bytes:
+            return 413, f"what is sent must have at most {most_bytes:,} bytes"
         kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
         if kind != _FORM:
             return 415, f"what is sent must be {_FORM}, got {kind[:80]}"
         return None
 
-    def _is_own_page(self, headers: Mapping[str, str]) -> bool:
-        """Says whether a browser tells that a write comes from this server's page."""
-        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return False
-        origin = headers.get("origin")
-        if origin is None:
-            return True
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        return parts.scheme == "http" and parts.netloc == headers.get("host")
+
+def _host(request: Request) -> str:
+    """Returns the name that a request has for this server; one that comes twice matches nothing."""
+    return ", ".join(request.headers.getlist("host"))
 
 
-def is_loopback(host: str) -> bool:
-    """Says whether an address is of this machine alone."""
-    if host == "localhost":
-        return True
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return False
+        return None
 
 
-def cookies_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Returns the cookies of a request; none where they cannot be read."""
-    try:
-        found = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in found.items()}
-
-
-def header_map(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Returns headers by name; one that comes twice is joined, so that it matches nothing."""
-    found: dict[str, str] = {}
-    for name, value in raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
-
-def is_access(given: str, guard: Guard) -> bool:
-    """Says whether a secret is the right one."""
-    return bool(guard.access) and _is_same(given, guard.access)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
+def _is_loopback(host: str) -> bool:
+    """Says whether only this machine can reach an address."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def _is_same(given: str, wanted: str) -> bool:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hgld.engine.files import file_digest
+
 _VERSION_LENGTH = 12
 
 
@@ -22,9 +24,6 @@ def page_environment(*folders: Path) -> Environment:
 
 def static_version(folder: Path) -> str:
     """Returns a digest of all files of a folder, so that an address never means two contents."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:_VERSION_LENGTH]
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    digests = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in files]
+    return hashlib.sha256(repr(digests).encode()).hexdigest()[:_VERSION_LENGTH]

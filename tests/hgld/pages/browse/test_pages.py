@@ -1,11 +1,14 @@
 import itertools
 import re
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse import pages as module
-from hgld.pages.browse.changes import CHANGE_COLUMNS, LabelChanges
+from hgld.pages.browse.changes import LabelChanges
+from hgld.pages.browse.folder import BrowsedFolder
 from hgld.pages.browse.pages import BrowsePages
 from hgld.tables import LABEL_CHANGES
 from tests.worlds.builders import table_of
@@ -56,10 +59,12 @@ def test_changes_are_counted_and_listed(
     assert text.count("ocean area ") == 1  # in the table of moves
 
 
-def test_changes_of_labels_come_first() -> None:
+def test_changes_of_labels_come_first(tmp_path: Path) -> None:
     whys = enumerate(("category", "class label", "evidence"))
-    rows = [{"kind": "landmark", "split": "train", "landmark_id": n, "why": why} for n, why in whys]
-    changes = LabelChanges(table_of(LABEL_CHANGES, rows).select(CHANGE_COLUMNS))
+    row = {"kind": "landmark", "change": "changed", "split": "train"}
+    rows = [row | {"landmark_id": number, "why": why} for number, why in whys]
+    pq.write_table(table_of(LABEL_CHANGES, rows), tmp_path / "label_changes.parquet")
+    changes = LabelChanges(BrowsedFolder(folder=tmp_path, workspace=None))
     assert [one["landmark_id"] for one in changes.rows(range(3))] == [1, 0, 2]
     assert changes.of(("train", 2)) == changes.rows(range(2, 3))[0]
 

@@ -8,7 +8,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, WorkspaceBusyError
 from hgld.pages.browse import pages
 from hgld.pages.browse import site as module
-from hgld.pages.browse.site import SiteConfig, placing_site, write_site
+from hgld.pages.browse.site import placing_site, write_site
 from tests.hgld.annotations.release.worlds import tree
 from tests.worlds.pages.reading import PageReader
 
@@ -37,7 +37,7 @@ def test_every_link_leads_to_a_file_of_the_site_and_the_same_build_gives_the_sam
     finished: Workspace, tmp_path: Path
 ) -> None:
     site = tmp_path / "site"
-    report = write_site(finished.root, site, SiteConfig())
+    report = write_site(finished.root, site)
     assert broken_links(site) == []
     files = tree(site)
     assert tree(site / "files") == tree(finished.path("annotations"))
@@ -47,14 +47,14 @@ def test_every_link_leads_to_a_file_of_the_site_and_the_same_build_gives_the_sam
     policy = b"Policy\" content=\"default-src 'none'; script-src 'self'; style-src 'self'; img-src"
     for name in files:
         assert (policy in files[name]) == name.endswith(".html")
-    write_site(finished.root, site, SiteConfig())
+    write_site(finished.root, site)
     assert tree(site) == files
 
 
 def test_pictures_are_bounded_and_files_left_out_where_that_is_asked_for(
     finished: Workspace, tmp_path: Path
 ) -> None:
-    report = write_site(finished.root, tmp_path / "site", SiteConfig(pictures=3, downloads=False))
+    report = write_site(finished.root, tmp_path / "site", pictures=3, downloads=False)
     assert report.pictures == 3
     home = (tmp_path / "site/index.html").read_text("utf-8")
     assert home.count("<img ") == 3  # every label has its first one first
@@ -68,7 +68,7 @@ def test_a_picture_that_is_damaged_or_missing_is_told_in_words(
     alone: Path, build: Workspace, tmp_path: Path, is_alone: bool, pictures: int, shown: int
 ) -> None:
     build.path("images/train/a1.jpg").write_bytes(b"\xff\xd8 altered")
-    report = write_site(alone if is_alone else build.root, tmp_path / "site", SiteConfig())
+    report = write_site(alone if is_alone else build.root, tmp_path / "site")
     assert report.pictures == pictures
     assert broken_links(tmp_path / "site") == []
     landmark = (tmp_path / "site/landmarks/train/1.html").read_text("utf-8")
@@ -83,7 +83,7 @@ def test_many_landmarks_share_pages_and_each_is_named_in_its_page(
     monkeypatch.setattr(pages, "TOGETHER", 2)
     monkeypatch.setattr(pages, "ROWS", 1)
     folder = tmp_path / "site"
-    write_site(finished.root, folder, SiteConfig())
+    write_site(finished.root, folder)
     assert broken_links(folder) == []
     assert len(list(folder.glob("landmarks/*/*.html"))) == 6
     assert len(list(folder.glob("labels/church/*.html"))) == 2
@@ -98,8 +98,11 @@ def test_a_folder_with_something_else_in_it_is_refused(finished: Workspace, tmp_
     inside = finished.path("annotations/site")
     for out in (mine, tmp_path / "file", inside, finished.root, finished.root.parent):
         with pytest.raises(InputError, match=out.name):
-            write_site(finished.root, out, SiteConfig())
+            write_site(finished.root, out)
     assert (mine / "thesis.txt").read_text() == "years of work"
+    write_site(finished.root, tmp_path / "site")
+    with pytest.raises(InputError, match="apart"):  # the only copy of the data set may be there
+        write_site(tmp_path / "site/files", tmp_path / "site")
 
 
 def write(folder: Path, text: str) -> None:

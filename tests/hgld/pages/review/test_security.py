@@ -167,7 +167,7 @@ def test_read_only_shows_the_page_refuses_every_write_and_mends_nothing(
 def test_another_address_needs_a_token_that_is_given_once(
     session: ReviewSession, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="--token"):
+    with pytest.raises(InputError, match="--token"):
         Guard(host="0.0.0.0", port=1)  # noqa: S104 - refused
     served = open_page(session, tmp_path, access="s3cret")
     for path in ("/", "/bench", "/go?q=lake", "/feed?line=0", "/?token=wrong"):
@@ -180,7 +180,7 @@ def test_another_address_needs_a_token_that_is_given_once(
     assert (answer.status, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
+    assert "SameSite=strict" in cookie
     served.cookies["review_access"] = cookie.partition(";")[0].partition("=")[2]
     page = served.get("/")
     assert page.status == 200

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from hgld.pages.browse.site import SiteConfig, write_site
+from hgld.pages.browse.site import write_site
 from tests.hgld.pages.browse.world import write_hostile
 from tests.servers.pages.serving import data_set_served, folder_served
 from tests.worlds.commands.once import made_once
@@ -33,11 +33,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         write_hostile(folder / "build")
-        write_site(folder / "build", folder / "site", SiteConfig())
+        write_site(folder / "build", folder / "site")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("hgld.pages.browse.site.OWN_PAGES", 0)
             patch.setattr("hgld.pages.browse.search.MOST_OF_PART", 2)
-            write_site(folder / "build", folder / "large", SiteConfig())
+            write_site(folder / "build", folder / "large")
 
     return made_once(tmp_path_factory, "hostile", make)
 

@@ -23,6 +23,7 @@ from hgld.pages.review.files import IMPORT_PATH, files_router
 from hgld.pages.review.rendering import PageSettings, Rendering
 from hgld.pages.review.requests import (
     REVIEWER_COOKIE,
+    ActRequest,
     Form,
     Place,
     RefusedError,
@@ -131,7 +132,7 @@ class _Answers:
             return self._rendering.question("question.html", question=done)
         if isinstance(done, Conflict):
             return self._rendering.page("conflict.html", 409, conflict=done)
-        return self._desk(reviewer, self._session.place_after(reviewer, request), done)
+        return self._desk(reviewer, request.place, done, request)
 
     def undo(self, reviewer: Who, form: Form) -> Response:
         """Takes back the last thing of a reviewer."""
@@ -188,11 +189,14 @@ class _Answers:
     def _switched(self, reviewer: str, form: Form, outcome: Outcome) -> Response:
         place = place_of(form)
         # Where the mistake was, so that it can be done over.
-        group = self._session.group_of_switch(outcome.number) or place.group
+        number = outcome.number
+        group = (number and self._session.group_of_switch(number)) or place.group
         return self._desk(reviewer, replace(place, group=group), outcome)
 
-    def _desk(self, reviewer: str, place: Place, outcome: Outcome) -> Response:
-        desk = self._session.desk(reviewer, place, outcome)
+    def _desk(
+        self, reviewer: str, place: Place, outcome: Outcome, done: ActRequest | None = None
+    ) -> Response:
+        desk = self._session.desk(reviewer, place, outcome, done)
         return self._rendering.page("desk.html", desk=desk)
 
 

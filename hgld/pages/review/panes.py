@@ -19,7 +19,7 @@ from hgld.pages.review.counting import (
 from hgld.pages.review.landmarks import LandmarkIndex
 from hgld.pages.review.names import NO_NAME
 from hgld.pages.review.pictures import PictureIndex
-from hgld.pages.review.requests import EVERYTHING, Place
+from hgld.pages.review.requests import EVERYTHING, ActRequest, Place
 from hgld.pages.review.rows import (
     class_row,
     group_row,
@@ -30,6 +30,7 @@ from hgld.pages.review.views import GroupRow, GroupView, Thumbnail
 
 _PICTURES = 12  # of a class
 _NEAR = 5  # groups
+_GO_ON = {"accept", "accept_row", "name", "ignore"}
 
 Rows = NDArray[np.int64]
 
@@ -85,13 +86,26 @@ class Panes:
         rank = np.where(unsure_classes(board), 0, np.where(board.is_open, 1, 2))
         return rows[np.lexsort((-board.classes.landmarks[rows], rank[rows]))]
 
-    def opened(self, group: str, listed: Sequence[GroupRow]) -> str:
-        """Returns the group to show: the one asked for, all that match, or the first open one."""
-        if any(row.group == group for row in listed):
-            return group
-        if listed and listed[0].group == EVERYTHING:
+    def opened(self, group: str, listed: Sequence[GroupRow], done: ActRequest | None) -> str:
+        """Returns the group to show: the one asked for, all that match, or the first open one.
+
+        After an action it is that into which a group was merged, or else the next open one where
+        nothing is left to decide in the group.
+        """
+        rows = {row.group: row for row in listed}
+        if done and done.action == "merge":
+            group = done.into
+        elif done and done.action in _GO_ON and not (group in rows and rows[group].open):
+            groups = list(rows)
+            here = groups.index(group) if group in rows else -1
+            ahead = [*listed[here + 1 :], *listed[: here + 1]]
+            still = (row.group for row in ahead if row.open and row.group != EVERYTHING)
+            group = next(still, group)
+        if group in rows or not rows:
+            return group if rows else ""
+        if EVERYTHING in rows:
             return EVERYTHING
-        return next((row.group for row in listed if row.open), listed[0].group if listed else "")
+        return next((row.group for row in listed if row.open), listed[0].group)
 
     def view(self, place: Place, listed: Sequence[GroupRow], members: Rows) -> GroupView:
         """Returns the open group.
@@ -123,14 +137,6 @@ class Panes:
             choices=name_choices(board, members),
             near=() if of_all else self._near(number, tally),
         )
-
-    def next_open(self, place: Place, listed: Sequence[GroupRow]) -> str:
-        """Returns the next group of the list with an open class; the same where there is none."""
-        groups = [row.group for row in listed]
-        here = groups.index(place.group) if place.group in groups else -1
-        ahead = [*listed[here + 1 :], *listed[: here + 1]]
-        still = (row.group for row in ahead if row.open and row.group != EVERYTHING)
-        return next(still, place.group)
 
     def group_of_most(self, qids: Iterable[str]) -> str:
         """Returns the group in which most of some classes stand; empty where the build has none."""

@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -142,22 +143,28 @@ class ReviewSession:
         with self._lock:
             self._take_up(self._log.sync())
 
-    def desk(self, reviewer: str, place: Place, outcome: Outcome | None = None) -> Desk:
+    def desk(
+        self,
+        reviewer: str,
+        place: Place,
+        outcome: Outcome | None = None,
+        done: ActRequest | None = None,
+    ) -> Desk:
         """Returns what the page shows.
 
         Args:
             reviewer: who looks; may be empty.
             place: what is open and filtered; of a group that is not listed the first is shown.
             outcome: of what was just done.
+            done: what that was; of a group that is done with the next is shown.
 
         Raises:
             DamagedError: the log is not as it was written.
         """
         with self.reading() as board:
             chosen, read_as, facets = self._choose(place)
-            is_filtered = place.is_filtered
-            listed = self._panes.groups(reviewer, chosen, is_filtered=is_filtered)
-            place = replace(place, group=self._panes.opened(place.group, listed))
+            listed = self._panes.groups(reviewer, chosen, is_filtered=place.is_filtered)
+            place = replace(place, group=self._panes.opened(place.group, listed, done))
             members = self._panes.members(place, chosen)
             tally = self._panes.count()
             pace = pace_of(self._log.events, reviewer)
@@ -196,7 +203,7 @@ class ReviewSession:
             DamagedError: the log is not as it was written; nothing is appended.
             InputError: the disk is full, or the session is read-only.
         """
-        with self._writing(reviewer):
+        with self.appending(reviewer) as append:
             draft = draft_of(self._board, request, self._beyond(request))
             if not draft.decisions:
                 return _NOTHING_DONE
@@ -205,32 +212,17 @@ class ReviewSession:
                 return decided
             if not decided.decisions:  # theirs is kept of all
                 return _NOTHING_DONE
-            event = self._append(edit_of(self._board, request, decided, reviewer, _now()))
+            event = append(edit_of(self._board, request, decided, reviewer, _now()))
             return Outcome(text=done_words(self._board, event), number=event.number)
-
-    def place_after(self, reviewer: str, request: ActRequest) -> Place:
-        """Returns what to show after an action: the group, or the next where it is done with."""
-        with self.reading():
-            place = request.place
-            if request.action == "merge":
-                return replace(place, group=request.into)
-            if request.action not in {"accept", "accept_row", "name", "ignore"}:
-                return place
-            chosen, _, _ = self._choose(place)
-            listed = self._panes.groups(reviewer, chosen, is_filtered=place.is_filtered)
-            here = next((row for row in listed if row.group == place.group), None)
-            if here is not None and here.open:
-                return place
-            return replace(place, group=self._panes.next_open(place, listed))
 
     def undo(self, reviewer: str) -> Outcome:
         """Takes back the last thing that a reviewer did and that still counts."""
-        with self._writing(reviewer):
+        with self.appending(reviewer):
             return self._switch(reviewer, self._courses.undo(reviewer))
 
     def redo(self, reviewer: str) -> Outcome:
         """Does again what a reviewer has undone last."""
-        with self._writing(reviewer):
+        with self.appending(reviewer):
             return self._switch(reviewer, self._courses.redo(reviewer))
 
     def revert(self, reviewer: str, number: int) -> Outcome:
@@ -239,7 +231,7 @@ class ReviewSession:
         Raises:
             RefusedError: no such edit.
         """
-        with self._writing(reviewer):
+        with self.appending(reviewer):
             try:
                 toggle = revert(self._log.events, number)
             except ValueError as error:
@@ -249,10 +241,9 @@ class ReviewSession:
     def group_of_switch(self, number: int) -> str:
         """Returns the group of most classes that a switch bears on; empty: there is none."""
         with self._lock:
-            events = {event.number: event for event in self._log.events}
-            switch = events.get(number)
-            edits = (*switch.off, *switch.on) if switch else ()
-            return self._panes.group_of_most(qid for one in edits for qid in events[one].classes)
+            switch = self.events[number - 1]
+            edits = (self.events[one - 1] for one in (*switch.off, *switch.on))
+            return self._panes.group_of_most(qid for edit in edits for qid in edit.classes)
 
     def history(self, before: int = 0, reviewer: str = "") -> HistoryPage:
         """Returns a page of the history; see `history_page`."""
@@ -265,15 +256,16 @@ class ReviewSession:
         with self._lock:
             return self._finder.go_to(query)
 
-    def taxonomy_rows(self) -> tuple[tuple[NameRow, ...], dict[str, int]]:
+    def taxonomy_rows(self) -> tuple[tuple[NameRow, ...], Mapping[str, int]]:
         """Returns the super-categories, and how many classes of each were decided today."""
         today = _now()[:10]
         with self.reading() as board:
-            changed: dict[str, int] = {}
-            for ruling in board.standing.rulings.values():
-                label = ruling.change.hierarchical_label
-                if label and ruling.event.decided_at[:10] == today:
-                    changed[label] = changed.get(label, 0) + 1
+            rulings = board.standing.rulings.values()
+            changed = Counter(
+                one.change.hierarchical_label or ""
+                for one in rulings
+                if one.event.decided_at[:10] == today
+            )
             return name_rows(board), changed
 
     @contextlib.contextmanager
@@ -296,7 +288,12 @@ class ReviewSession:
             DamagedError: the log is not as it was written; nothing is appended.
             InputError: the disk is full, or the session is read-only.
         """
-        with self._writing(reviewer):
+        if self.read_only:
+            raise InputError("the review is shown read-only; nothing is written")
+        if not reviewer.strip():
+            raise RefusedError("say who you are first: decisions are kept with who made them")
+        with self._lock, log_lock(self.workspace):
+            self.sync()
             yield self._append
 
     def sights(self, row: int) -> tuple[tuple[LandmarkLink, ...], tuple[Thumbnail, ...]]:
@@ -317,17 +314,6 @@ class ReviewSession:
     def show_also(self, pictures: PictureIndex) -> None:
         """Has pictures served of landmarks that have no class."""
         self._thumbnails.append(Thumbnails(pictures.files.get, self.workspace.root))
-
-    @contextlib.contextmanager
-    def _writing(self, reviewer: str) -> Iterator[None]:
-        """Holds the session and the log, with all that others have added."""
-        if self.read_only:
-            raise InputError("the review is shown read-only; nothing is written")
-        if not reviewer.strip():
-            raise RefusedError("say who you are first: decisions are kept with who made them")
-        with self._lock, log_lock(self.workspace):
-            self.sync()
-            yield
 
     def _beyond(self, request: ActRequest) -> list[int]:
         """Returns the classes for which the page has no room, where the request is about them."""

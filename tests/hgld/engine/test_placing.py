@@ -2,7 +2,6 @@
 
 import functools
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from hgld.errors import InputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
 from tests.hgld.engine.builds import METADATA, Damaging, landmarks, stop_landmarks, write_landmarks
-from tests.worlds.forked import Forked
+from tests.worlds.forked import killed_after
 from tests.worlds.stopped import stopped_at
 
 FILES = Stage(
@@ -81,37 +80,6 @@ def test_a_stopped_run_goes_on_although_another_output_stands(workspace: Workspa
     report, made = write_landmarks(workspace, 8)
     assert made == builds.shards_of(8)[1:]
     assert report.manifest.rows == 8
-
-
-def killed_after(survived: int, write: Callable[[], object]) -> int:
-    """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
-
-    Args:
-        survived: how many of those calls are made.
-        write: the run.
-
-    Returns:
-        The fork's exit status.
-    """
-
-    def run() -> None:
-        made = 0
-
-        def counted(act: Callable[..., object]) -> Callable[..., object]:
-            def call(*arguments: object, **options: object) -> object:
-                nonlocal made
-                made += 1
-                if made > survived:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return act(*arguments, **options)
-
-            return call
-
-        for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
-            setattr(os, name, counted(getattr(os, name)))
-        write()
-
-    return Forked(run).ended()
 
 
 @pytest.mark.fault(2, "killed while a new output is put in place")

@@ -19,7 +19,7 @@ from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, Wor
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.release.hub import NAME, Hub, serve_hub
 from tests.hgld.annotations.release.worlds import tree
-from tests.hgld.engine.test_placing import killed_after
+from tests.worlds.forked import killed_after
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 # Of the hub's own package, about how it calls another one.

@@ -3,8 +3,8 @@
 import dataclasses
 import errno
 import os
-import random
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -18,7 +18,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
-from tests.hgld.engine.builds import METADATA, Damaging, copy, cut, flip, landmarks, write_landmarks
+from tests.hgld.engine.builds import METADATA, landmarks, write_landmarks
+from tests.worlds.damage import Way, copy, cut, flip, remove, swap
 
 ROWS = 6
 
@@ -31,13 +32,13 @@ def wrong_files(workspace: Workspace) -> list[str]:
 @pytest.mark.fault(190, "shard altered, cut, gone, exchanged or copied beside")
 @pytest.mark.parametrize(
     ("damage", "seed"),
-    [(flip, 0), (flip, 1), (cut, 0), (cut, 1), (builds.remove, 0), (builds.swap, 0), (copy, 0)],
+    [(flip, 0), (flip, 1), (cut, 0), (cut, 1), (remove, 0), (swap, 0), (copy, 0)],
 )
-def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Damaging, seed: int) -> None:
+def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Way, seed: int) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     assert wrong_files(workspace) == []
     before = {path.name: path.read_bytes() for path in workspace.shards(LANDMARKS)}
-    damage(random.Random(seed).choice(workspace.shards(LANDMARKS)), seed)
+    damage(Random(seed).choice(workspace.shards(LANDMARKS)), Random(seed))
     after = {path.name: path.read_bytes() for path in workspace.shards(LANDMARKS)}
     (name,) = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
 
@@ -57,25 +58,25 @@ def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Damaging, s
 
 
 @pytest.mark.fault(203, "output file altered, cut or gone")
-@pytest.mark.parametrize("damage", [flip, cut, builds.remove])
-def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Damaging) -> None:
+@pytest.mark.parametrize("damage", [flip, cut, remove])
+def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Way) -> None:
     write_landmarks(workspace, 2)
     clean = builds.write_report(workspace)
-    damage(workspace.path("report.txt"), 7)
+    damage(workspace.path("report.txt"), Random(7))
     assert wrong_files(workspace) == ["report.txt"]
     assert builds.write_report(workspace).manifest.outputs == clean.manifest.outputs
     assert wrong_files(workspace) == []
 
 
 @pytest.mark.fault(195, "manifest gone, and a shard damaged")
-@pytest.mark.parametrize("damage", [cut, builds.swap])
-def test_a_whole_shard_counts_without_manifest(workspace: Workspace, damage: Damaging) -> None:
+@pytest.mark.parametrize("damage", [cut, swap])
+def test_a_whole_shard_counts_without_manifest(workspace: Workspace, damage: Way) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     workspace.manifest_path("metadata").unlink()
     (gone,) = verify_begun(workspace, METADATA)
     assert (gone.path, "hgld metadata" in gone.what) == ("stages/metadata.json", True)
     first = workspace.shards(LANDMARKS)[0]
-    damage(first, 0)
+    damage(first, Random(0))
     report, made = write_landmarks(workspace, ROWS)
     assert made == [first.stem]
     assert report.manifest.outputs == clean.manifest.outputs
@@ -88,7 +89,7 @@ def test_a_file_that_cannot_be_read_hides_no_other(
 ) -> None:
     write_landmarks(workspace, ROWS)
     _, second, third = workspace.shards(LANDMARKS)
-    flip(third, 0)
+    flip(third, Random(0))
     digest = files.file_digest
 
     def refused(path: Path) -> str:
@@ -105,13 +106,13 @@ def test_a_file_that_cannot_be_read_hides_no_other(
 
 @pytest.mark.fault(191, "manifest altered or cut")
 @pytest.mark.parametrize("damage", [flip, cut])
-def test_a_damaged_manifest_is_no_manifest(workspace: Workspace, damage: Damaging) -> None:
+def test_a_damaged_manifest_is_no_manifest(workspace: Workspace, damage: Way) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     path = workspace.manifest_path("metadata")
     right = path.read_text().rstrip()  # nothing at its end that could go and not matter
     for seed in range(60):
         path.write_text(right)
-        damage(path, seed)
+        damage(path, Random(seed))
         assert workspace.manifest("metadata") is None
     assert wrong_files(workspace) == ["stages/metadata.json"]
     with pytest.raises(MissingInputError, match="hgld metadata"):

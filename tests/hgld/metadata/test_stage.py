@@ -1,11 +1,9 @@
 """The tables of the official files, the files at rest, and who made the images."""
 
 import csv
-import itertools
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +18,7 @@ from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
 from tests.worlds.gldv2.folder_server import FolderServer, serve
-from tests.worlds.stopped import Stopped
+from tests.worlds.stopped import stopped_at
 
 
 def run(workspace: Workspace, base: Path | str, **settings: bool) -> StageReport:
@@ -149,30 +147,14 @@ def test_a_wrong_file_is_refused_and_loses_nothing(
     assert workspace.read(IMAGES).equals(before)
 
 
-def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path], bool]) -> None:
-    """Runs the stage until a file takes its place; says whether that is the last thing it does."""
-    replace = Path.replace
-
-    def dying(path: Path, target: Path) -> Path:
-        replace(path, target)
-        if is_last(target):
-            raise Stopped
-        return target
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", dying)
-        with pytest.raises(Stopped):
-            run(workspace, base)
-
-
 @pytest.mark.fault(135, "metadata killed in a download")
 def test_what_a_run_killed_in_a_download_left_is_cleared(
     workspace: Workspace, tables_server: FolderServer, tmp_path: Path
 ) -> None:
     clean = run(Workspace(tmp_path / "clean"), tables_server.folder)
     leftover = workspace.path("metadata/csv/.train.csv.tmp")
-    # The file before it has come.
-    run_killed(workspace, tables_server.url, lambda path: path.name == FILES[0])
+    with stopped_at(Path, "replace", 3):  # the first has come
+        run(workspace, tables_server.url)
     leftover.write_text("half of a file")
     resumed = run(workspace, tables_server.url)
     assert not leftover.exists()
@@ -186,13 +168,9 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
 ) -> None:
     clean = run(workspace, tables)
     other = other_tables(tables, "http://c/", "http://other/")
-    folder, renamed = workspace.path("metadata/csv"), itertools.count(1)
-
-    def is_fifth(target: Path) -> bool:
-        is_one = target.parent == folder and target.name != "FILES.json"
-        return is_one and next(renamed) == 5
-
-    run_killed(workspace, other, is_fifth)
+    folder = workspace.path("metadata/csv")
+    with stopped_at(Path, "replace", 7):
+        run(workspace, other)
     assert "http://c/" in (folder / "train_label_to_category.csv").read_text()
     assert "http://other/" in (folder / "index_label_to_category.csv").read_text()
 

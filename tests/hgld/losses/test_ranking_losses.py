@@ -25,19 +25,18 @@ from hgld.losses import (
 from tests.worlds.plain.losses import (
     StepFunction,
     plain_levels,
+    plain_loss_h_ap,
+    plain_rank,
     plain_sigmoid,
-    plain_smooth_h_ap,
-    plain_smooth_rank,
-    plain_sup_h_ap,
-    plain_sup_rank,
     plain_sup_step,
     scored_batch,
     tree_batch,
 )
-from tests.worlds.plain.metrics import plain_ap, plain_decay, plain_h_ap, plain_ndcg
+from tests.worlds.plain.metrics import plain_ap, plain_decay
 
 SEEDS = st.integers(0, 2**31)
-STEP = plain_sup_step()
+SUP: dict[str, StepFunction] = {"lower": plain_sup_step()}
+SMOOTH = dict.fromkeys(("lower", "others"), lambda x: plain_sigmoid(x / 0.01))
 Scores = list[float]
 Levels = list[int]
 
@@ -50,24 +49,16 @@ def credit(x: float) -> float:
     return 10 * x if x <= 0 else min(25 * x + 0.5, 1)
 
 
-def sup_h_ap(
-    scores: Scores, levels: Levels, depth: int, alpha: float = 1.0, **ahead: StepFunction
+def h_ap(
+    scores: Scores, levels: Levels, depth: int, alpha: float = 1.0, **steps: StepFunction
 ) -> float:
     relevances = plain_decay(levels, depth, levels, alpha)
-    return plain_sup_h_ap(scores, levels, relevances, STEP, **ahead)
+    return plain_loss_h_ap(scores, levels, relevances, **SUP | steps)
 
 
-def smooth_h_ap(scores: Scores, levels: Levels, depth: int) -> float:
-    return plain_smooth_h_ap(scores, plain_decay(levels, depth, levels, 1.0))
-
-
-def sup_ap(scores: Scores, levels: Levels, depth: int) -> float:
+def ap(scores: Scores, levels: Levels, depth: int, **steps: StepFunction) -> float:
     positives = finest(levels, depth)
-    return plain_sup_h_ap(scores, positives, positives, STEP)
-
-
-def smooth_ap(scores: Scores, levels: Levels, depth: int) -> float:
-    return plain_smooth_h_ap(scores, finest(levels, depth))
+    return plain_loss_h_ap(scores, positives, positives, **SUP | steps)
 
 
 def binned_ap(scores: Scores, levels: Levels, depth: int, bins: int = 20) -> float:
@@ -85,13 +76,13 @@ def binned_ap(scores: Scores, levels: Levels, depth: int, bins: int = 20) -> flo
 
 def recall(scores: Scores, levels: Levels, depth: int, ks: Sequence[int]) -> float:
     positives = [k for k, level in enumerate(levels) if level == depth]
-    ranks = [plain_smooth_rank(k, scores) for k in positives]
+    ranks = [plain_rank(k, scores, levels, **SMOOTH) for k in positives]
     found = [sum(plain_sigmoid((k - rank) / 0.7) for rank in ranks) for k in ks]
     return sum(n / min(k, len(ranks)) for n, k in zip(found, ks, strict=True)) / len(ks)
 
 
-def ndcg(scores: Scores, levels: Levels, _: int, rank: Callable[..., float]) -> float:
-    ranks = [rank(k, scores, levels) for k in range(len(levels))]
+def ndcg(scores: Scores, levels: Levels, _: int, **steps: StepFunction) -> float:
+    ranks = [plain_rank(k, scores, levels, **SUP | steps) for k in range(len(levels))]
     pairs = zip(ranks, levels, strict=True)
     gained = sum((2.0**level - 1) / math.log2(1 + rank) for rank, level in pairs if level)
     best = enumerate(sorted(levels, reverse=True), 1)
@@ -99,27 +90,21 @@ def ndcg(scores: Scores, levels: Levels, _: int, rank: Callable[..., float]) -> 
 
 
 LOOPS: dict[str, tuple[Callable[..., Tensor], Callable[..., float]]] = {
-    "sup_hap": (sup_hap_loss, sup_h_ap),
-    "sup_hap, alpha 0": (partial(sup_hap_loss, alpha=0.0), partial(sup_h_ap, alpha=0.0)),
-    "sup_hap, alpha 3": (partial(sup_hap_loss, alpha=3.0), partial(sup_h_ap, alpha=3.0)),
-    "sup_hap, smooth H-ranks": (
-        partial(sup_hap_loss, smooth_h_ranks=True),
-        partial(sup_h_ap, ahead=credit),
-    ),
-    "smooth_hap": (smooth_hap_loss, smooth_h_ap),
-    "sup_ap": (sup_ap_loss, sup_ap),
-    "smooth_ap": (smooth_ap_loss, smooth_ap),
+    "sup_hap": (sup_hap_loss, h_ap),
+    "sup_hap, alpha 0": (partial(sup_hap_loss, alpha=0.0), partial(h_ap, alpha=0.0)),
+    "sup_hap, alpha 3": (partial(sup_hap_loss, alpha=3.0), partial(h_ap, alpha=3.0)),
+    "sup_hap, H": (partial(sup_hap_loss, smooth_h_ranks=True), partial(h_ap, higher=credit)),
+    "smooth_hap": (smooth_hap_loss, partial(h_ap, **SMOOTH)),
+    "sup_ap": (sup_ap_loss, ap),
+    "smooth_ap": (smooth_ap_loss, partial(ap, **SMOOTH)),
     "soft_bin_ap": (soft_bin_ap_loss, binned_ap),
     "soft_bin_ap, 2 bins": (partial(soft_bin_ap_loss, bins=2), partial(binned_ap, bins=2)),
     "recall_at_k": (
         partial(recall_at_k_loss, ks=(1, 3, 9), temperature=0.7),
         partial(recall, ks=(1, 3, 9)),
     ),
-    "sup_ndcg": (sup_ndcg_loss, partial(ndcg, rank=partial(plain_sup_rank, step=STEP))),
-    "smooth_ndcg": (
-        smooth_ndcg_loss,
-        partial(ndcg, rank=lambda k, scores, _: plain_smooth_rank(k, scores)),
-    ),
+    "sup_ndcg": (sup_ndcg_loss, ndcg),
+    "smooth_ndcg": (smooth_ndcg_loss, partial(ndcg, **SMOOTH)),
 }
 
 
@@ -192,7 +177,7 @@ def test_equals_the_hand_computed_value(
     ],
 )
 def test_ties_and_levels_of_equal_relevance_are_told_apart(scores: Scores, levels: Levels) -> None:
-    expected = 1 - sup_h_ap(scores, levels, 2)
+    expected = 1 - h_ap(scores, levels, 2)
     assert loss_of(sup_hap_loss, scores, levels, 2) == pytest.approx(expected, abs=1e-7)
     assert expected > 0.1
 
@@ -216,21 +201,3 @@ def test_map_relevance_is_the_weighted_mean_of_the_levels_ap(
     each = [plain_ap([level >= least for level in ranked]) for least in (1, 2, 3)]
     mean = sum(w * ap for w, ap in zip(weights, each, strict=True)) / sum(weights)
     assert 1 - loss == pytest.approx(mean, abs=1e-6)
-
-
-@settings(deadline=None, max_examples=25)
-@given(size=st.integers(2, 30), depth=st.integers(1, 4), seed=SEEDS)
-def test_sup_losses_bound_one_minus_their_metric_from_above(
-    size: int, depth: int, seed: int
-) -> None:
-    embeddings, labels = tree_batch(size, depth, seed=seed)
-    h_ap, ndcg = (
-        loss(embeddings, labels, reduction="none").tolist()
-        for loss in (sup_hap_loss, sup_ndcg_loss)
-    )
-    scores = (embeddings @ embeddings.T).tolist()
-    for query, levels in enumerate(plain_levels(labels, labels)):
-        order = sorted(range(size), key=lambda k: -scores[query][k])
-        relevances = plain_decay(levels, depth, levels, 1.0)
-        assert h_ap[query] >= 1 - plain_h_ap([relevances[k] for k in order]) - 1e-7
-        assert ndcg[query] >= 1 - plain_ndcg([levels[k] for k in order]) - 1e-6

@@ -20,6 +20,7 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
 from tests.hgld.engine.builds import METADATA, landmarks, write_landmarks
+from tests.worlds.builders import write_sums
 from tests.worlds.damage import Way, copy, cut, flip, remove, swap
 
 ROWS = 6
@@ -161,7 +162,7 @@ def test_a_drifted_schema_is_refused(workspace: Workspace, schema: pa.Schema, na
         workspace.read(LANDMARKS, ["split"])
 
 
-FILES = {"card.md": b"a card", "data/train-0.parquet": b"rows", "data/test-0.parquet": b"more"}
+FILES = {"card.md": b"a card", "data/test-0.parquet": b"more", "data/train-0.parquet": b"rows"}
 
 
 def digest(content: bytes) -> str:
@@ -173,8 +174,7 @@ def release(tmp_path: Path) -> Path:
     for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    lines = [f"{digest(content)}  {name}\n" for name, content in FILES.items()]
-    (tmp_path / RELEASE_SUMS).write_text("".join(lines))
+    write_sums(tmp_path)
     return tmp_path
 
 

@@ -118,7 +118,6 @@ def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> No
     words = write_landmarks(workspace, 2)[0].words()
     assert words.endswith(str(workspace.path("metadata/landmarks")))
     assert "2 rows" in words
-    assert write_landmarks(workspace, 2)[0].words() != words  # it was up to date
     both = dataclasses.replace(METADATA, outputs=(LANDMARKS, IMAGES))
     assert both.result_path(workspace) == workspace.path("metadata")
     # A stage may say what to open, and one without tables has no rows to count.

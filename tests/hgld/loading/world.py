@@ -6,11 +6,16 @@ from pathlib import Path
 from PIL import Image
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.loading.labelled import gldv2_place
 from tests.hgld.annotations.world import change_taxonomy, write_fills
-from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
+from tests.worlds.builders import (
+    class_rows,
+    write_metadata,
+    write_scrape,
+    write_sums,
+    write_taxonomy,
+)
 
 NAMES = {"Q1": "church building", "Q2": "museum", "Q3": "bay"}
 DECISIONS = {
@@ -82,14 +87,6 @@ def write_annotated(root: Path, *, has_fills: bool = False) -> Workspace:
     run_annotate(workspace, AnnotateConfig(images_per_shard=10, fills=has_fills))
     write_sums(workspace.path("annotations"))
     return workspace
-
-
-def write_sums(folder: Path) -> None:
-    """Writes SHA256SUMS of all files of a folder, as a release has it."""
-    sums = folder / "SHA256SUMS"
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != sums)
-    lines = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
-    sums.write_text("".join(lines), encoding="utf-8")
 
 
 def draw_pictures(root: Path) -> None:

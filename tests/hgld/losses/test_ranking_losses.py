@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -35,8 +36,8 @@ from tests.worlds.plain.losses import (
 from tests.worlds.plain.metrics import plain_ap, plain_decay
 
 SEEDS = st.integers(0, 2**31)
-SUP: dict[str, StepFunction] = {"lower": plain_sup_step()}
-SMOOTH = dict.fromkeys(("lower", "others"), lambda x: plain_sigmoid(x / 0.01))
+SUP: dict[str, Any] = {"lower": plain_sup_step()}
+SMOOTH: dict[str, Any] = dict.fromkeys(("lower", "others"), lambda x: plain_sigmoid(x / 0.01))
 Scores = list[float]
 Levels = list[int]
 

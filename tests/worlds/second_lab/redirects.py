@@ -59,11 +59,7 @@ _LINK = "[[:Category:Linked {}]]"
 _SOFT = (
     "{{category_redirect_|castle}}",
     "{{template:category redirect|1= _Castle_ \n}}",
-    "{{Category redirect|Cas<!-- {{{ }} | -->tle#History}}",
-    "<pre>{{Category redirect|No}}</pre>{{Category redirect|Castle}}",
     "{{Category redirect|Castle|moved, see [[:Category:Two words]]}}",
-    "{{Category redirect|reason={{En|1=moved|x}}|Castle}}",
-    "{{En|1=Moved: {{Category redirect|Castle}}}}",
     "{{Bad name|Two words}}{{Category redirect|Castle}}",
     "<noinclude>{{Category redirect|&#67;astle}}</noinclude>",
     "{{Category redirect|%43astle}}",

@@ -11,9 +11,8 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.parents import ParentsConfig, run_parents
 from tests.worlds.forked import killed_after
-from tests.worlds.wikimedia.edits import edited
 from tests.worlds.wikimedia.scraping import Small, fast_config
-from tests.worlds.wikimedia.small import CATEGORIES_CSV, serving
+from tests.worlds.wikimedia.small import CATEGORIES_CSV, edited, serving
 
 Act = Callable[[Small], object]
 Kill = Callable[[Path, int], None]

@@ -1,6 +1,7 @@
 """A small Wikimedia for tests, behind a loopback server that can misbehave (see `faults`)."""
 
 import contextlib
+import copy
 import json
 import re
 import ssl
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
+
+import pytest
 
 from tests.worlds.wikimedia.faults import Fault, listening, reply
 
@@ -318,3 +321,21 @@ def _bindings(qid: str, query: str) -> Iterator[Binding]:
                     "property": {"type": "literal", "value": "label"},
                     "value": {"type": "literal", "value": text, "xml:lang": language},
                 }
+
+
+@contextlib.contextmanager
+def edited() -> Iterator[None]:
+    """Edits a landmark for each way to change, and the label of a class."""
+    statements = copy.deepcopy(STATEMENTS)
+    statements["Q1"] = [("P31", "Q101", "Preferred"), ("P31", "Q102", "Normal")]
+    statements["Q5"] = [("P31", "Q105", "Normal"), ("P31", "Q99", "Normal")]
+    statements["Q31"] = statements["Q3"]
+    pages = dict(PAGES)
+    del pages["Category:Café & Bar"]
+    pages["Category:Bare"] = {"pageprops": {"wikibase_item": "Q999"}}
+    pages["Category:Merged"] = {"pageprops": {"wikibase_item": "Q31"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.STATEMENTS", statements)
+        patch.setattr(f"{__name__}.LABELS", {**LABELS, "Q103": {"en": "castle | keep"}})
+        patch.setattr(f"{__name__}.PAGES", pages)
+        yield

@@ -20,17 +20,16 @@ import pytest
 from hgld.annotations.release import sharing
 from hgld.annotations.release.sharing import Transfer, publish_release, pull_release, release_before
 from hgld.engine import verify
-from hgld.engine.files import file_digest
 from hgld.engine.verify import verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, WorkspaceBusyError
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.release.worlds import decide, kept, releases, tree
+from tests.worlds.builders import write_sums
 from tests.worlds.commands.typed import run_typed, said
 from tests.worlds.forked import killed_after
-from tests.worlds.gldv2.faulty_server import send
 from tests.worlds.gldv2.folder_server import FolderServer, serve
-from tests.worlds.wikimedia.faults import listening
+from tests.worlds.wikimedia.faults import listening, send
 
 NAME = "ann/labels"
 
@@ -123,13 +122,10 @@ del CHANGED["README.md"]
 def write_release(folder: Path, files: dict[str, bytes]) -> Path:
     """Writes files and the list of them, in place of the files that were there."""
     shutil.rmtree(folder, ignore_errors=True)
-    lines = []
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        lines.append(f"{file_digest(path)}  {name}\n")
-    (folder / "SHA256SUMS").write_text("".join(lines))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    write_sums(folder)
     return folder
 
 

@@ -212,7 +212,7 @@ def _write_answers(workspace: Workspace, generation: int) -> None:
     items = {number: f"Q{900_000 + number}" for _, number in landmarks}
     known = {_title(number): {"pageprops": {"wikibase_item": items[number]}} for number in items}
     says = {
-        item: [("P31", qid, "Normal") for qid in _classes_of(number, generation)]
+        item: " ".join(f"P31:{qid}" for qid in _classes_of(number, generation))
         for number, item in items.items()
     }
     labels = {qid: {"en": label} for qid, (label, _, _) in _CLASSES.items()}
@@ -221,7 +221,7 @@ def _write_answers(workspace: Workspace, generation: int) -> None:
     rows = [(split, number, f"{_ADDRESS}Place {number}") for split, number in landmarks]
     _write_csv(listed, ("split", "landmark_id", "category"), rows)
     with pytest.MonkeyPatch.context() as patch, small.serving() as server:
-        for name, facts in (("PAGES", known), ("STATEMENTS", says), ("LABELS", labels)):
+        for name, facts in (("PAGES", known), ("FACTS", says), ("LABELS", labels)):
             patch.setattr(small, name, facts)
         run_scrape(scraped, fast_config(server), listed)
     scraped.path("raw").rename(workspace.path("raw"))

@@ -5,25 +5,15 @@ The right page is the one that MediaWiki shows whoever opens the address in a br
 
 from collections.abc import Iterator
 
-from tests.worlds.second_lab.files import PLAIN, WIKI, Trap
+from tests.worlds.second_lab.files import WIKI, Trap, landed
 
 
 def title_traps() -> Iterator[Trap]:
     """One page each, and the ways to write its address."""
     numbers = {title: number for number, (_, _, title) in enumerate(_TITLES)}
     for name, address, title in _TITLES:
-        qid = f"Q{5000 + numbers[title]}"
-        page = f"Category:{title}"
-        yield Trap(
-            name=name,
-            url=address if "://" in address else WIKI + address,
-            title=page,
-            qid=qid,
-            classes=("Q20",),
-            pages={page: PLAIN},
-            items={page: qid},
-            facts={qid: "P31:Q20"},
-        )
+        url = address if "://" in address else WIKI + address
+        yield landed(name, f"Category:{title}", f"Q{5000 + numbers[title]}", url=url)
 
 
 _TITLES = (

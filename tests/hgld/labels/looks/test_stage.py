@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,9 @@ def test_a_split_needs_no_pictures_of_the_other(build: Workspace, model: ColourM
     votes = picture_votes(build)
     assert (votes["train", 2]["share"], votes["train", 2]["confidence"]) == (1.0, 0.75)
     assert votes["train", 8]["best_guess"] == "church"
+    # How many are without a file, and bad.
+    told = [re.findall(r"\d+", votes["train", number]["evidence"]) for number in (5, 6, 7)]
+    assert told == [["0", "2"], ["2", "0"], ["0", "0"]]
     assert model.prepared == 2 + 2 + 2 + 2 + 2
     config = colour_config(build, split="index")
     build.manifest_path("images-train").unlink()

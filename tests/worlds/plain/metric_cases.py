@@ -28,16 +28,13 @@ class Case:
     def evaluate(
         self, dtype: torch.dtype = torch.float32, chosen: EvaluationSettings = SETTINGS
     ) -> Evaluation:
-        inside = any(place >= 0 for place in self.own)
         return evaluate(
             torch.tensor(self.queries, dtype=dtype),
             torch.tensor(self.query_labels),
             torch.tensor(self.index, dtype=dtype),
             torch.tensor(self.index_labels),
-            query_ids=[place if place >= 0 else 1000 + q for q, place in enumerate(self.own)]
-            if inside
-            else None,
-            index_ids=range(len(self.index)) if inside else None,
+            query_ids=[place if place >= 0 else 1000 + q for q, place in enumerate(self.own)],
+            index_ids=range(len(self.index)),
             settings=chosen,
         )
 

@@ -15,16 +15,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY
 from tests.hgld.annotations import world
-from tests.hgld.annotations.world import (
-    CHURCH,
-    HERITAGE,
-    LABELS,
-    MUSEUM,
-    PARISH,
-    SCRAPED,
-    change_taxonomy,
-    write_inputs,
-)
+from tests.hgld.annotations.world import CHURCH, HERITAGE, LABELS, MUSEUM, PARISH, SCRAPED
 from tests.worlds.builders import class_rows, write_scrape
 
 
@@ -254,8 +245,8 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
 
 
 def test_no_spreadsheet_runs_a_cell_of_a_published_file(workspace: Workspace) -> None:
-    write_inputs(workspace, scraped=SCRAPED | {("index", 2): [(MUSEUM, "@SUM(A1)")]})
-    change_taxonomy(workspace, {MUSEUM: {"hierarchical_label": "-2+3|cmd"}})
+    world.write_inputs(workspace, scraped=SCRAPED | {("index", 2): [(MUSEUM, "@SUM(A1)")]})
+    world.change_taxonomy(workspace, {MUSEUM: {"hierarchical_label": "-2+3|cmd"}})
     run_annotate(workspace, AnnotateConfig())
     for name in ("hierarchical", "subcategory_with_clusters"):
         text = workspace.path(f"annotations/index_label_to_{name}.csv").read_text("utf-8")
@@ -302,7 +293,7 @@ def test_each_train_image_of_the_data_has_its_credit_in_the_order_of_the_data(
 
 def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(workspace: Workspace) -> None:
     attributions = [{"image_id": "a0", "author": "first"}, {"image_id": "a0", "author": "second"}]
-    write_inputs(workspace, attributions=attributions)
+    world.write_inputs(workspace, attributions=attributions)
     report = run_annotate(workspace, AnnotateConfig(train="all", images_per_shard=1))
     rows = workspace.read(CREDITS).select(["image_id", "status", "author"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a0", "ok", "first"), ("a1", "missing", None)]

@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hgld.metrics import (
-    EvaluationSettings,
-    average_set_intersection,
-    evaluate,
-    exclusive_average_precision,
-)
+from hgld import metrics
+from hgld.metrics import EvaluationSettings, evaluate
 
 PUBLISHED = EvaluationSettings(convention="published")
 
@@ -84,8 +80,8 @@ def test_what_is_no_part_of_an_evaluation_agrees_too(shared: Path, case: str) ->
     level = torch.from_numpy(oracle[f"{case}/sorted_target"]).long()
     levels = oracle[f"{case}/labels"].shape[1]
     for column in range(levels):
-        asi = average_set_intersection(level >= levels - column)
-        exclusive = exclusive_average_precision(level, column + 1).nanmean()
+        asi = metrics.average_set_intersection(level >= levels - column)
+        exclusive = metrics.exclusive_average_precision(level, column + 1).nanmean()
         for field, value in ((f"asi_level{column}", asi), (f"ap_exclude_{column + 1}", exclusive)):
             expected = torch.as_tensor(oracle[f"{case}/{field}"]).double()
             torch.testing.assert_close(value, expected, rtol=0, atol=1e-6, msg=field)

@@ -15,11 +15,11 @@ from tests.worlds.plain.metrics import plain_shared
 StepFunction = Callable[[float], float]
 
 
-def plain_sigmoid(x: float) -> float:
+def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def plain_sup_step(
+def sup_step(
     tau: float = 0.01,
     rho: float = 100.0,
     delta: float = 0.05,
@@ -28,8 +28,8 @@ def plain_sup_step(
 ) -> StepFunction:
     def step(x: float) -> float:
         if x <= 0:
-            return plain_sigmoid(x / tau)
-        return start + plain_sigmoid(x / tau) if x <= delta else rho * (x - delta) + offset
+            return sigmoid(x / tau)
+        return start + sigmoid(x / tau) if x <= delta else rho * (x - delta) + offset
 
     return step
 
@@ -38,7 +38,7 @@ def heaviside(x: float) -> float:
     return float(x >= 0)
 
 
-def plain_rank(
+def rank(
     k: int,
     scores: Sequence[float],
     levels: Sequence[int],
@@ -51,7 +51,7 @@ def plain_rank(
     return 1 + sum(step(score - scores[k]) for j, (step, score) in pairs if j != k)
 
 
-def plain_loss_h_ap(
+def h_ap(
     scores: Sequence[float],
     levels: Sequence[int],
     relevances: Sequence[float],
@@ -72,7 +72,7 @@ def plain_loss_h_ap(
             step = higher if higher and levels[j] > levels[k] else others
             h_rank += min(relevance, other) * step(scores[j] - scores[k]) * (j != k)
         if relevance > 0:
-            total += h_rank / plain_rank(k, scores, levels, lower, others)
+            total += h_rank / rank(k, scores, levels, lower, others)
     return total / sum(relevances)
 
 

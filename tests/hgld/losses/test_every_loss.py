@@ -11,14 +11,7 @@ import torch
 from torch import Tensor
 
 from hgld import losses
-from hgld.losses import (
-    arcface_loss,
-    clustering_loss,
-    decomposability_loss,
-    pairs,
-    sup_hap_loss,
-    triplet_loss,
-)
+from hgld.losses import pairs, sup_hap_loss
 from tests.worlds.plain.losses import scored_batch, tree_batch
 
 Loss = Callable[..., Tensor]
@@ -255,12 +248,12 @@ RANKED = partial(sup_hap_loss, labels=LABELS, ref_labels=LABELS)
         (lambda: sup_hap_loss(ONE_LONG, LABELS), True),
         (lambda: sup_hap_loss(0.5 * EMBEDDINGS, LABELS), True),
         (lambda: RANKED(EMBEDDINGS, ref_embeddings=LONG), True),
-        (lambda: clustering_loss(LONG, LABELS, PROXIES), True),
+        (lambda: losses.clustering_loss(LONG, LABELS, PROXIES), True),
         (lambda: sup_hap_loss(EMBEDDINGS.float(), LABELS), False),
         (lambda: RANKED(EMBEDDINGS.half(), ref_embeddings=EMBEDDINGS.bfloat16()), False),
-        (lambda: decomposability_loss(LONG, LABELS), False),
-        (lambda: triplet_loss(LONG, LABELS), False),
-        (lambda: arcface_loss(LONG, LABELS, PROXIES), False),
+        (lambda: losses.decomposability_loss(LONG, LABELS), False),
+        (lambda: losses.triplet_loss(LONG, LABELS), False),
+        (lambda: losses.arcface_loss(LONG, LABELS, PROXIES), False),
     ],
 )
 def test_embeddings_far_from_unit_length_are_warned_of_once(

@@ -21,6 +21,7 @@ from hgld.scrape.stage import run_scrape
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.files import add_tar, tar_bytes
 from tests.worlds.review.sheets import rows_of, write_rows
+from tests.worlds.taxonomies import write_taxonomy
 from tests.worlds.wikimedia import small
 from tests.worlds.wikimedia.scraping import fast_config
 
@@ -90,7 +91,7 @@ def write_inputs(folder: Path, generation: int = 0) -> Workspace:
     return workspace
 
 
-def finish_build(workspace: Workspace, generation: int = 0) -> None:
+def finish_build(workspace: Workspace, generation: int) -> None:
     """Builds as a user does: up to the review, a sheet, its decisions, and to the end."""
     root = ["--root", str(workspace.root)]
     sheet = workspace.root.parent / "sheet.csv"
@@ -186,24 +187,14 @@ def _classes_of(landmark: int, generation: int) -> list[str]:
 
 def _write_taxonomy(folder: Path) -> None:
     """Writes a taxonomy of the classes alone: the shipped one has 3,400 words to encode."""
-    named = [(label, side) for _, label, side in _CLASSES.values() if label]
-    tables: dict[str, list[Sequence[str]]] = {
-        "supercategories": [
-            ("hierarchical_label", "natural_or_human_made", "description"),
-            *((label, side, "A place.") for label, side in dict.fromkeys(named)),
-        ],
-        "aliases": [
-            ("hierarchical_label", "language", "alias"),
-            *((label, "en", text) for text, label, _ in _CLASSES.values() if label),
-        ],
-        "classes": [("class_qid", "class_label", "action", "hierarchical_label")],
-        "cut_points": [
-            ("superclass_qid", "superclass_label", "action", "hierarchical_label", "reason")
-        ],
-        "unspecific": [("phrase", "match", "action", "reason")],
-    }
-    for name, (header, *rows) in tables.items():
-        _write_csv(folder / f"{name}.csv", header, rows)
+    named = [(label, side, text) for text, label, side in _CLASSES.values() if label]
+    lines = "".join(dict.fromkeys(f"{label},{side},A place.\n" for label, side, _ in named))
+    words = "".join(f"{label},en,{text}\n" for label, _, text in named)
+    write_taxonomy(
+        folder,
+        supercategories=f"hierarchical_label,natural_or_human_made,description\n{lines}",
+        aliases=f"hierarchical_label,language,alias\n{words}",
+    )
 
 
 def _write_answers(workspace: Workspace, generation: int) -> None:

@@ -32,11 +32,7 @@ which the build has no file; a capital one that is not in train_clean.csv."""
 
 
 def write_unlabelled(
-    workspace: Workspace,
-    pictures: Pictures,
-    *,
-    classes: Mapping[tuple[str, int], Sequence[str]] | None = None,
-    decisions: Mapping[str, tuple[str, str, str]] = DECISIONS,
+    workspace: Workspace, pictures: Pictures, *, classes: Mapping[tuple[str, int], Sequence[str]]
 ) -> None:
     """Writes everything that the stage reads.
 
@@ -44,11 +40,10 @@ def write_unlabelled(
         workspace: the build.
         pictures: of every landmark.
         classes: of the landmarks that have any.
-        decisions: class to what was decided; of others `ignored`.
     """
     # A landmark of its own for each class, so that all names are in use.
     scraped = {("train", 900 + number): [qid] for number, qid in enumerate(LABELS)}
-    scraped |= {key: list(qids) for key, qids in (classes or {}).items()}
+    scraped |= {key: list(qids) for key, qids in classes.items()}
     rows = builders.class_rows(
         {key: [(qid, LABELS[qid]) for qid in qids] for key, qids in scraped.items()}
     )
@@ -64,7 +59,7 @@ def write_unlabelled(
                 files[split].append(file_row(workspace, split, image_id, letter.lower()))
     builders.write_metadata(workspace, landmarks, images)
     builders.write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
-    builders.write_taxonomy(workspace, rows, decisions)
+    builders.write_taxonomy(workspace, rows, DECISIONS)
     for split, of_split in files.items():
         dataset = IMAGE_FILES[split]
         builders.write_stage(workspace, [(dataset, builders.table_of(dataset, of_split))])

@@ -17,7 +17,7 @@ from tests.worlds.plain.losses import StepFunction, scored_batch, tree_batch
 from tests.worlds.plain.metrics import plain_ap, plain_decay
 
 SEEDS = st.integers(0, 2**31)
-SUP: dict[str, Any] = {"lower": plain.sup_step()}
+SUP: dict[str, Any] = {"lower": plain.sup_step, "others": plain.heaviside}
 SMOOTH: dict[str, Any] = dict.fromkeys(("lower", "others"), lambda x: plain.sigmoid(x / 0.01))
 Scores = list[float]
 Levels = list[int]

@@ -53,20 +53,20 @@ def faulty(*answers: Fault, tls: ssl.SSLContext | None = None) -> Iterator[Fault
         yield state
 
 
-def rest(content: bytes, fields: Fields | None = None, **headers: str | None) -> Fault:
+def rest(content: bytes, **headers: str | None) -> Fault:
     """Answers with the part of a file that is asked for, as a server should."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
         part: Fields = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        send(content[start:], {**part, **(fields or {}), **headers}, status=206)(request)
+        send(content[start:], {**part, **headers}, status=206)(request)
 
     return answer
 
 
-def redirect(location: str, status: int = 302) -> Fault:
+def redirect(location: str) -> Fault:
     """Answers that the file is elsewhere."""
-    return send(b"", status=status, Location=location)
+    return send(b"", status=302, Location=location)
 
 
 @contextmanager

@@ -19,19 +19,11 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def sup_step(
-    tau: float = 0.01,
-    rho: float = 100.0,
-    delta: float = 0.05,
-    start: float = 0.5,
-    offset: float = 1.44,
-) -> StepFunction:
-    def step(x: float) -> float:
-        if x <= 0:
-            return sigmoid(x / tau)
-        return start + sigmoid(x / tau) if x <= delta else rho * (x - delta) + offset
-
-    return step
+def sup_step(x: float) -> float:
+    """The published one, with tau 0.01, rho 100, delta 0.05, start 0.5 and offset 1.44."""
+    if x <= 0:
+        return sigmoid(x / 0.01)
+    return 0.5 + sigmoid(x / 0.01) if x <= 0.05 else 100 * (x - 0.05) + 1.44
 
 
 def heaviside(x: float) -> float:
@@ -43,7 +35,7 @@ def rank(
     scores: Sequence[float],
     levels: Sequence[int],
     lower: StepFunction,
-    others: StepFunction = heaviside,
+    others: StepFunction,
 ) -> float:
     """The rank of k, in which items that share fewer levels count by a step of their own."""
     steps = [lower if level < levels[k] else others for level in levels]

@@ -124,8 +124,8 @@ def test_only_a_q_id_that_a_table_can_hold_gets_into_a_query() -> None:
     assert [text for text in odd if is_qid(text)] == []
 
 
-def _evidence(prop: str, text: str, rank: str = "Normal", kind: str = "literal") -> Binding:
-    return _statement("Q1", {"type": kind, "value": text}, rank, prop)
+def _evidence(prop: str, text: str, kind: str = "literal") -> Binding:
+    return _statement("Q1", {"type": kind, "value": text}, prop=prop)
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")

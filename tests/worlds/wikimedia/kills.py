@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.parents import ParentsConfig, run_parents
 from tests.worlds.forked import killed_after
-from tests.worlds.wikimedia.scraping import Small, fast_config
-from tests.worlds.wikimedia.small import CATEGORIES_CSV, edited, serving
+from tests.worlds.wikimedia.scraping import Small, fast_config, small_of
+from tests.worlds.wikimedia.small import edited
 
 Act = Callable[[Small], object]
 Kill = Callable[[Path, int], None]
@@ -86,12 +85,9 @@ def _kill(
 @contextlib.contextmanager
 def _small(folder: Path, name: str, before: Act) -> Iterator[Small]:
     """Gives a build of which something is done before; what that asked is forgotten."""
-    categories = folder / "categories.csv"
-    categories.write_text(CATEGORIES_CSV, encoding="utf-8")
-    with serving() as server:
-        small = Small(server, Workspace(folder / name), categories, {})
+    with small_of(folder, name) as small:
         before(small)
-        server.hits.clear()
+        small.server.hits.clear()
         yield small
 
 

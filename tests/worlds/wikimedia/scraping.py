@@ -59,7 +59,7 @@ FAST_POLICY = HttpPolicy(
 def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
     """Asks a server for one item, under a policy of short waits."""
     with make_session(policy=policy) as session:
-        return session.post(server.sparql, data={"query": "VALUES ?item { wd:Q1 }"})
+        return session.post(server.sparql, data={"query": "SELECT ?item { VALUES ?item { 1 } }"})
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The log of decisions and its sheets: the fuzz and the kills of their tests, in the long form."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,6 @@ from tests.hgld.review.log.test_opened import (
     check_interleaved_writers,
     check_killed_writers,
 )
-from tests.hgld.review.test_applying import check_many_rounds
 from tests.worlds.review.sheets import write_reviewed
 
 
@@ -70,8 +68,3 @@ def test_a_writer_killed_again_and_again_loses_at_most_what_it_was_at(
 def test_random_reviews_stand_where_a_slow_reading_says(workspace: Workspace, seed: int) -> None:
     check_interleaved_writers(workspace, seed)
     check_back_and_forth(seed, ("ann", "bob", "zoë"))
-
-
-@pytest.mark.fault(23, "two reviewers")
-def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) -> None:
-    check_many_rounds(tmp_path, range(200))

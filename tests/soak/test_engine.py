@@ -1,46 +1,24 @@
 """Stages killed at every file, and files damaged anywhere, many times over."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from hgld.engine.stage import StageReport, find_beside, place_beside
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.tables import LANDMARKS
-from tests.hgld.engine.builds import (
-    METADATA,
-    Damaging,
-    cut,
-    flip,
-    shards_of,
-    stop_landmarks,
-    swap,
-    write_landmarks,
-)
+from tests.hgld.engine.builds import stop_landmarks, write_landmarks
 from tests.hgld.engine.test_placing import kill_at_calls
-from tests.hgld.engine.test_stage import kill_at
+from tests.worlds.damage import Way, cut, flip, swap
 
 COUNT = 8
-FILES = [*(f"{shard}.parquet" for shard in shards_of(COUNT)), "metadata.started", "metadata.json"]
 
 
 @pytest.fixture
 def clean(tmp_path: Path) -> StageReport:
     return write_landmarks(Workspace(tmp_path / "clean"), COUNT)[0]
-
-
-@pytest.mark.parametrize("stands", [False, True], ids=["the first run", "a later run"])
-@pytest.mark.parametrize("name", FILES)
-def test_a_stage_killed_before_any_file_is_in_place_resumes_to_the_same_digest(
-    workspace: Workspace, clean: StageReport, name: str, stands: bool
-) -> None:
-    if stands:
-        write_landmarks(workspace, 6)
-    kill_at(workspace, name)
-    assert stage_status(workspace, METADATA).state != "running"
-    assert write_landmarks(workspace, COUNT)[0].manifest.outputs == clean.manifest.outputs
 
 
 @pytest.mark.parametrize("stands", [False, True], ids=["the first run", "a later run"])
@@ -53,11 +31,11 @@ def test_a_run_killed_at_any_call_leaves_one_of_the_two_outputs_and_goes_on(
 @pytest.mark.parametrize("damage", [flip, cut, swap])
 @pytest.mark.parametrize("seed", range(200))
 def test_a_shard_damaged_anywhere_is_made_again(
-    workspace: Workspace, clean: StageReport, damage: Damaging, seed: int
+    workspace: Workspace, clean: StageReport, damage: Way, seed: int
 ) -> None:
     write_landmarks(workspace, COUNT)
     shards = workspace.shards(LANDMARKS)
-    damage(shards[seed % len(shards)], seed)
+    damage(shards[seed % len(shards)], Random(seed))
     with pytest.raises(DamagedError):
         workspace.read(LANDMARKS)
     report, made = write_landmarks(workspace, COUNT)
@@ -72,5 +50,5 @@ def test_a_damaged_shard_of_a_stopped_run_makes_no_other_rows(
     stop_landmarks(workspace, COUNT, at="000004")
     name = LANDMARKS.shard_path("000000")
     shard = place_beside(workspace.path(name), find_beside(workspace, [LANDMARKS])[name])
-    (cut if seed % 2 else flip)(shard, seed)
+    (cut if seed % 2 else flip)(shard, Random(seed))
     assert write_landmarks(workspace, COUNT)[0].manifest.outputs == clean.manifest.outputs

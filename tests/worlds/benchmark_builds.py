@@ -27,9 +27,7 @@ LANDMARKS = {
 HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
 
 
-def write_build(
-    workspace: Workspace, *, supercategory: str = "lake", views: int = 3, train_views: int = 0
-) -> None:
+def write_build(workspace: Workspace, *, supercategory: str = "lake", train_views: int = 0) -> None:
     """Writes annotations, pictures and their records.
 
     Three test images of each landmark, the last of which has no index image, and in each split an
@@ -38,11 +36,10 @@ def write_build(
     Args:
         workspace: an empty build.
         supercategory: of landmark 32.
-        views: index images of each landmark.
         train_views: training images of each; 0: no training split.
     """
     annotations, excluded = [], list[dict[str, object]]()
-    splits = [("index", list(LANDMARKS)[:-1], views), ("test", list(LANDMARKS), 3)]
+    splits = [("index", list(LANDMARKS)[:-1], 3), ("test", list(LANDMARKS), 3)]
     splits += [("train", list(LANDMARKS), train_views)] if train_views else []
     for split, landmarks, count in splits:
         names = [(id_, f"{split[0]}{id_}{view:02d}") for id_ in landmarks for view in range(count)]
@@ -102,12 +99,12 @@ def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> 
     save_model(model, workspace.path(f"runs/{name}"))
 
 
-def finish_training(build: Workspace, run: str, seed: int, method: str = "happier") -> None:
+def finish_training(build: Workspace, run: str, seed: int) -> None:
     """Has a run's model be the one that a finished training left."""
     stage = train_stage(run)
     stage = Stage(name=stage.name, version=stage.version, output_files=stage.output_files)
     contents = {file: build.path(file).read_bytes() for file in stage.output_files}
-    settings = {"name": run, "seed": seed, "method": {"name": method}, "batch_size": 10}
+    settings = {"name": run, "seed": seed, "method": {"name": "happier"}, "batch_size": 10}
 
     def produce(writer: StageWriter) -> None:
         for file, content in contents.items():

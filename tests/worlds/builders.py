@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.engine.dataset import Dataset
+from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.stage import unique_classes
@@ -153,6 +155,14 @@ def write_proposals(workspace: Workspace, rows: Rows) -> StageReport:
     }
     table = table_of(PROPOSALS, [default | dict(row) for row in rows])
     return write_stage(workspace, [(PROPOSALS, table)])
+
+
+def write_sums(folder: Path) -> None:
+    """Writes SHA256SUMS of all files of a folder, as a release has it."""
+    sums = folder / "SHA256SUMS"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != sums)
+    lines = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    sums.write_text("".join(lines), encoding="utf-8")
 
 
 class TrigramEncoder:

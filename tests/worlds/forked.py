@@ -57,3 +57,34 @@ class Forked:
 def run_forked(act: Callable[[], object]) -> int:
     """Does something in a fork of this process; returns how it ended, as `Forked.ended`."""
     return Forked(act).ended()
+
+
+def killed_after(survived: int, write: Callable[[], object]) -> int:
+    """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
+
+    Args:
+        survived: how many of those calls are made.
+        write: the run.
+
+    Returns:
+        The fork's exit status.
+    """
+
+    def run() -> None:
+        made = 0
+
+        def counted(act: Callable[..., object]) -> Callable[..., object]:
+            def call(*arguments: object, **options: object) -> object:
+                nonlocal made
+                made += 1
+                if made > survived:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return act(*arguments, **options)
+
+            return call
+
+        for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
+            setattr(os, name, counted(getattr(os, name)))
+        write()
+
+    return Forked(run).ended()

@@ -94,8 +94,8 @@ def png_claiming(width: int, height: int) -> bytes:
     return png_of((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
 
 
-def tiff_of(tags: dict[int, tuple[int, int, int]], pixels: bytes = bytes(1000)) -> bytes:
+def tiff_of(tags: dict[int, tuple[int, int, int]]) -> bytes:
     """Returns a little-endian TIFF: tag to its type, count and value; the pixels come after."""
     entries = b"".join(struct.pack("<HHII", tag, *tags[tag]) for tag in sorted(tags))
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
-    return head + entries + struct.pack("<I", 0) + pixels
+    return head + entries + bytes(4 + 1000)

@@ -8,30 +8,22 @@ give them, and a person's decisions on all classes but one, whose proposal is ac
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
-from hgld.scrape.archive import (
-    COMMONS_PAGES,
-    WIKIDATA_CLASSES,
-    WIKIDATA_EVIDENCE,
-    WIKIDATA_ITEMS,
-    RawAnswer,
-    RawArchive,
-)
-from hgld.scrape.wikimedia.commons import page_request
-from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
+from hgld.scrape.stage import run_scrape
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.files import add_tar, tar_bytes
 from tests.worlds.review.sheets import rows_of, write_rows
+from tests.worlds.taxonomies import write_taxonomy
 from tests.worlds.wikimedia import small
+from tests.worlds.wikimedia.scraping import fast_config
 
 _CLASSES = {
     "Q16970": ("church building", "church", "human-made"),
@@ -45,8 +37,7 @@ _CLASSES = {
 _LANDMARKS = {"train": range(1, 9), "index": range(101, 105)}
 _VIEWS = {"train": 4, "index": 3, "test": 2}
 _TARS = {"train": 2, "index": 1, "test": 1}
-_TITLES_A_REQUEST = 4
-_FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
+_ADDRESS = "http://commons.wikimedia.org/wiki/Category:"
 
 _SETTINGS = """\
 [metadata]
@@ -95,12 +86,12 @@ def write_inputs(folder: Path, generation: int = 0) -> Workspace:
     workspace = Workspace(folder / "build")
     _write_source(folder / "source", generation)
     _write_taxonomy(folder / "source/taxonomy")
-    _write_answers(workspace, generation)
     write_text(workspace.path("hgld.toml"), _SETTINGS.format(source=folder / "source"))
+    _write_answers(workspace, generation)
     return workspace
 
 
-def finish_build(workspace: Workspace, generation: int = 0) -> None:
+def finish_build(workspace: Workspace, generation: int) -> None:
     """Builds as a user does: up to the review, a sheet, its decisions, and to the end."""
     root = ["--root", str(workspace.root)]
     sheet = workspace.root.parent / "sheet.csv"
@@ -155,8 +146,7 @@ def _write_source(folder: Path, generation: int) -> None:
     _write_csv(tables / "index_image_to_landmark.csv", ("id", "landmark_id"), index)
     for split, numbers in _LANDMARKS.items():
         path = tables / f"{split}_label_to_category.csv"
-        address = "http://commons.wikimedia.org/wiki/Category:"
-        rows = [(number, address + _title(number).removeprefix("Category:")) for number in numbers]
+        rows = [(number, f"{_ADDRESS}Place {number}") for number in numbers]
         _write_csv(path, ("landmark_id", "category"), rows)
     test = list(_images("test"))
     _write_csv(tables / "test.csv", ("id",), [(image,) for image, _ in test])
@@ -197,56 +187,33 @@ def _classes_of(landmark: int, generation: int) -> list[str]:
 
 def _write_taxonomy(folder: Path) -> None:
     """Writes a taxonomy of the classes alone: the shipped one has 3,400 words to encode."""
-    named = [(label, side) for _, label, side in _CLASSES.values() if label]
-    tables: dict[str, list[Sequence[str]]] = {
-        "supercategories": [
-            ("hierarchical_label", "natural_or_human_made", "description"),
-            *((label, side, "A place.") for label, side in dict.fromkeys(named)),
-        ],
-        "aliases": [
-            ("hierarchical_label", "language", "alias"),
-            *((label, "en", text) for text, label, _ in _CLASSES.values() if label),
-        ],
-        "classes": [("class_qid", "class_label", "action", "hierarchical_label")],
-        "cut_points": [
-            ("superclass_qid", "superclass_label", "action", "hierarchical_label", "reason")
-        ],
-        "unspecific": [("phrase", "match", "action", "reason")],
-    }
-    for name, (header, *rows) in tables.items():
-        _write_csv(folder / f"{name}.csv", header, rows)
+    named = [(label, side, text) for text, label, side in _CLASSES.values() if label]
+    lines = "".join(dict.fromkeys(f"{label},{side},A place.\n" for label, side, _ in named))
+    words = "".join(f"{label},en,{text}\n" for label, _, text in named)
+    write_taxonomy(
+        folder,
+        supercategories=f"hierarchical_label,natural_or_human_made,description\n{lines}",
+        aliases=f"hierarchical_label,language,alias\n{words}",
+    )
 
 
 def _write_answers(workspace: Workspace, generation: int) -> None:
-    """Writes the raw archive: what the small Wikimedia would answer, had it these landmarks."""
-    landmarks = [number for numbers in _LANDMARKS.values() for number in numbers]
-    items = {number: f"Q{900_000 + number}" for number in landmarks}
+    """Writes the raw archive of a scrape from the small Wikimedia, had it these landmarks."""
+    landmarks = [(split, number) for split, numbers in _LANDMARKS.items() for number in numbers]
+    items = {number: f"Q{900_000 + number}" for _, number in landmarks}
     known = {_title(number): {"pageprops": {"wikibase_item": items[number]}} for number in items}
-    classes = {items[number]: _classes_of(number, generation) for number in landmarks}
-    says = {item: [("P31", qid, "Normal") for qid in qids] for item, qids in classes.items()}
+    says = {
+        item: " ".join(f"P31:{qid}" for qid in _classes_of(number, generation))
+        for number, item in items.items()
+    }
     labels = {qid: {"en": label} for qid, (label, _, _) in _CLASSES.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, facts in (("PAGES", known), ("STATEMENTS", says), ("LABELS", labels)):
+    scraped = Workspace(workspace.root.parent / "scraped")
+    listed = scraped.root / "landmarks.csv"
+    rows = [(split, number, f"{_ADDRESS}Place {number}") for split, number in landmarks]
+    _write_csv(listed, ("split", "landmark_id", "category"), rows)
+    with pytest.MonkeyPatch.context() as patch, small.serving() as server:
+        for name, facts in (("PAGES", known), ("FACTS", says), ("LABELS", labels)):
             patch.setattr(small, name, facts)
-        for start in range(0, len(landmarks), _TITLES_A_REQUEST):
-            batch = landmarks[start : start + _TITLES_A_REQUEST]
-            titles = [_title(number) for number in batch]
-            request = page_request(titles)
-            _keep(workspace, COMMONS_PAGES, titles, request, [small.answer_commons(request)])
-            _ask(workspace, WIKIDATA_ITEMS, [items[number] for number in batch], item_query)
-        _ask(workspace, WIKIDATA_CLASSES, list(_CLASSES), class_query)
-        _ask(workspace, WIKIDATA_EVIDENCE, list(_CLASSES), evidence_query)
-
-
-def _ask(
-    workspace: Workspace, folder: str, qids: Sequence[str], query: Callable[[Sequence[str]], str]
-) -> None:
-    text = query(qids)
-    _keep(workspace, folder, qids, {"query": text}, small.answer_sparql(text))
-
-
-def _keep(
-    workspace: Workspace, folder: str, keys: Sequence[str], request: dict[str, Any], answer: object
-) -> None:
-    kept = RawAnswer("https://example.org/", request, tuple(keys), _FETCHED_AT, answer)
-    RawArchive(workspace.path(folder)).append(kept)
+        run_scrape(scraped, fast_config(server), listed)
+    scraped.path("raw").rename(workspace.path("raw"))
+    shutil.rmtree(scraped.root)

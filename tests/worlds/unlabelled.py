@@ -11,15 +11,7 @@ from PIL import Image
 from hgld.engine.workspace import Workspace
 from hgld.labels.looks.stage import LookConfig
 from hgld.tables import IMAGE_FILES, PICTURE_VOTES
-from tests.worlds.builders import (
-    class_rows,
-    picture_row,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
-)
+from tests.worlds import builders
 
 if TYPE_CHECKING:
     import torch
@@ -40,11 +32,7 @@ which the build has no file; a capital one that is not in train_clean.csv."""
 
 
 def write_unlabelled(
-    workspace: Workspace,
-    pictures: Pictures,
-    *,
-    classes: Mapping[tuple[str, int], Sequence[str]] | None = None,
-    decisions: Mapping[str, tuple[str, str, str]] = DECISIONS,
+    workspace: Workspace, pictures: Pictures, *, classes: Mapping[tuple[str, int], Sequence[str]]
 ) -> None:
     """Writes everything that the stage reads.
 
@@ -52,12 +40,13 @@ def write_unlabelled(
         workspace: the build.
         pictures: of every landmark.
         classes: of the landmarks that have any.
-        decisions: class to what was decided; of others `ignored`.
     """
     # A landmark of its own for each class, so that all names are in use.
     scraped = {("train", 900 + number): [qid] for number, qid in enumerate(LABELS)}
-    scraped |= {key: list(qids) for key, qids in (classes or {}).items()}
-    rows = class_rows({key: [(qid, LABELS[qid]) for qid in qids] for key, qids in scraped.items()})
+    scraped |= {key: list(qids) for key, qids in classes.items()}
+    rows = builders.class_rows(
+        {key: [(qid, LABELS[qid]) for qid in qids] for key, qids in scraped.items()}
+    )
     keys = dict.fromkeys([*pictures, *scraped])
     landmarks = [{"split": split, "landmark_id": id_, "category": ""} for split, id_ in keys]
     images, files = [], dict[str, list[dict[str, object]]](train=[], index=[])
@@ -68,12 +57,12 @@ def write_unlabelled(
             images.append(image | ({"in_clean": letter.islower()} if split == "train" else {}))
             if letter != "-":
                 files[split].append(file_row(workspace, split, image_id, letter.lower()))
-    write_metadata(workspace, landmarks, images)
-    write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
-    write_taxonomy(workspace, rows, decisions)
+    builders.write_metadata(workspace, landmarks, images)
+    builders.write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
+    builders.write_taxonomy(workspace, rows, DECISIONS)
     for split, of_split in files.items():
         dataset = IMAGE_FILES[split]
-        write_stage(workspace, [(dataset, table_of(dataset, of_split))])
+        builders.write_stage(workspace, [(dataset, builders.table_of(dataset, of_split))])
 
 
 def file_row(workspace: Workspace, split: str, image_id: str, letter: str) -> dict[str, object]:
@@ -83,7 +72,7 @@ def file_row(workspace: Workspace, split: str, image_id: str, letter: str) -> di
     path = workspace.path(relative)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), COLOURS[letter]).save(path)
-    return picture_row(workspace, image_id, relative)
+    return builders.picture_row(workspace, image_id, relative)
 
 
 class ColourModel:

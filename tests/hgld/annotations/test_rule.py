@@ -1,4 +1,3 @@
-import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.stage import unique_classes
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
+from tests.worlds.review.sheets import rows_of
 
 
 def taxonomy_of(landmarks: Mapping[str, int], labels: Mapping[str, str]) -> pa.Table:
@@ -86,11 +86,6 @@ def test_the_rule_agrees_with_its_plain_reading(
     for row in decided:
         assert row["hierarchical_label"] == labels.get(row["class_qid"])
         assert row["candidates"] == ranked[row["landmark_id"]]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_the_published_labels_of_the_mini_follow_from_its_classes(

@@ -15,16 +15,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY
 from tests.hgld.annotations import world
-from tests.hgld.annotations.world import (
-    CHURCH,
-    HERITAGE,
-    LABELS,
-    MUSEUM,
-    PARISH,
-    SCRAPED,
-    change_taxonomy,
-    write_inputs,
-)
+from tests.hgld.annotations.world import CHURCH, HERITAGE, LABELS, MUSEUM, PARISH, SCRAPED
 from tests.worlds.builders import class_rows, write_scrape
 
 
@@ -254,8 +245,8 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
 
 
 def test_no_spreadsheet_runs_a_cell_of_a_published_file(workspace: Workspace) -> None:
-    write_inputs(workspace, scraped=SCRAPED | {("index", 2): [(MUSEUM, "@SUM(A1)")]})
-    change_taxonomy(workspace, {MUSEUM: {"hierarchical_label": "-2+3|cmd"}})
+    world.write_inputs(workspace, scraped=SCRAPED | {("index", 2): [(MUSEUM, "@SUM(A1)")]})
+    world.change_taxonomy(workspace, {MUSEUM: {"hierarchical_label": "-2+3|cmd"}})
     run_annotate(workspace, AnnotateConfig())
     for name in ("hierarchical", "subcategory_with_clusters"):
         text = workspace.path(f"annotations/index_label_to_{name}.csv").read_text("utf-8")
@@ -302,7 +293,7 @@ def test_each_train_image_of_the_data_has_its_credit_in_the_order_of_the_data(
 
 def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(workspace: Workspace) -> None:
     attributions = [{"image_id": "a0", "author": "first"}, {"image_id": "a0", "author": "second"}]
-    write_inputs(workspace, attributions=attributions)
+    world.write_inputs(workspace, attributions=attributions)
     report = run_annotate(workspace, AnnotateConfig(train="all", images_per_shard=1))
     rows = workspace.read(CREDITS).select(["image_id", "status", "author"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a0", "ok", "first"), ("a1", "missing", None)]
@@ -359,46 +350,35 @@ def test_a_filled_label_says_how_it_came_to_be(filling: Workspace) -> None:
     }
 
 
-def test_what_is_published_is_the_same_with_fills_and_without(filling: Workspace) -> None:
-    without = run_annotate(filling, AnnotateConfig()).manifest
-    with_fills = run_annotate(filling, FILLS_TAKEN).manifest
-    published = [dataset.path for dataset in (*ANNOTATIONS.values(), HIERARCHY)]
-    published += [name for name in without.outputs if name.endswith(".csv")]
-    for name in published:
-        assert with_fills.outputs[name] == without.outputs[name], name
-
-
 def test_an_image_that_stays_without_a_label_has_the_best_guess_and_the_reason(
     filling: Workspace,
 ) -> None:
+    unclean = {"split": "train", "image_id": "a6", "landmark_id": 4, "in_clean": False}
+    more = [unclean, unclean | {"image_id": "a7", "landmark_id": 5}]
+    world.write_inputs(filling, [*world.IMAGES, *more])
     run_annotate(filling, FILLS_TAKEN)
     assert [tuple(row.values()) for row in filling.read(EXCLUDED).to_pylist()] == [
         ("train", "a1", 1, "not_clean", None, None, None),  # its landmark has a label
         ("train", "a4", 5, "not_scraped", "cave", 0.5, "named a cave; not sure enough"),
         ("train", "a5", 6, "no_category", None, None, None),
+        ("train", "a6", 4, "not_clean", None, None, None),  # its landmark is filled
+        ("train", "a7", 5, "not_clean", "cave", 0.5, "named a cave; not sure enough"),
         ("test", "c1", None, "no_landmark", None, None, None),
     ]
 
 
-def test_an_image_that_is_not_clean_is_excluded_whatever_its_landmark_is_filled_with(
-    filling: Workspace,
+def test_fills_are_taken_only_where_that_is_asked_for_and_change_nothing_published(
+    reviewed: Workspace,
 ) -> None:
-    unclean = {"split": "train", "in_clean": False}
-    more = [unclean | {"image_id": "a6", "landmark_id": 4}]
-    more.append(unclean | {"image_id": "a7", "landmark_id": 5})
-    world.write_inputs(filling, [*world.IMAGES, *more])
-    run_annotate(filling, FILLS_TAKEN)
-    excluded = {row["image_id"]: row for row in filling.read(EXCLUDED).to_pylist()}
-    assert excluded["a6"]["reason"] == excluded["a7"]["reason"] == "not_clean"
-    assert (excluded["a6"]["best_guess"], excluded["a7"]["best_guess"]) == (None, "cave")
-
-
-def test_fills_are_not_taken_unless_that_is_asked_for(reviewed: Workspace) -> None:
     with pytest.raises(MissingInputError, match="hgld fill"):
         run_annotate(reviewed, FILLS_TAKEN)
-    without = run_annotate(reviewed, AnnotateConfig()).manifest
+    without = run_annotate(reviewed, AnnotateConfig()).manifest.outputs
     world.write_fills(reviewed)
     assert run_annotate(reviewed, AnnotateConfig()).skipped
-    assert not run_annotate(reviewed, FILLS_TAKEN).skipped
-    assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without.outputs
+    with_fills = run_annotate(reviewed, FILLS_TAKEN).manifest.outputs
+    published = [dataset.path for dataset in (*ANNOTATIONS.values(), HIERARCHY)]
+    published += [name for name in without if name.endswith(".csv")]
+    assert [name for name in published if with_fills[name] != without[name]] == []
+    assert with_fills != without
+    assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without
     assert reviewed.shards(FILLED["train"]) == []

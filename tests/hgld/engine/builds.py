@@ -1,8 +1,4 @@
-"""A build of a few stages, and what may happen to its files."""
-
-import random
-from collections.abc import Callable
-from pathlib import Path
+"""A build of a few stages."""
 
 import pyarrow as pa
 import pytest
@@ -101,33 +97,3 @@ def write_one(writer: StageWriter) -> None:
 def fail(writer: StageWriter) -> None:  # noqa: ARG001 - it comes to write nothing
     """Is what a stage does that fails before it writes."""
     raise InputError("no such device")
-
-
-Damaging = Callable[[Path, int], None]
-
-
-def flip(path: Path, seed: int) -> None:
-    """Turns one bit over, anywhere in the file."""
-    content = bytearray(path.read_bytes())
-    place = random.Random(seed).randrange(8 * len(content))
-    content[place // 8] ^= 1 << place % 8
-    path.write_bytes(content)
-
-
-def cut(path: Path, seed: int) -> None:
-    path.write_bytes(path.read_bytes()[: random.Random(seed).randrange(path.stat().st_size)])
-
-
-def remove(path: Path, seed: int) -> None:  # noqa: ARG001 - as the others
-    path.unlink()
-
-
-def swap(path: Path, seed: int) -> None:  # noqa: ARG001
-    """Gives a shard the rows of its neighbour, whole and with the right fingerprint."""
-    other = next(one for one in sorted(path.parent.iterdir()) if one != path)
-    path.write_bytes(other.read_bytes())
-
-
-def copy(path: Path, seed: int) -> None:  # noqa: ARG001
-    """Leaves a second copy beside it, as a file manager does."""
-    path.with_name(f"{path.stem} (1){path.suffix}").write_bytes(path.read_bytes())

@@ -2,9 +2,10 @@
 
 import dataclasses
 import errno
+import hashlib
 import os
-import random
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -13,12 +14,14 @@ from hgld.engine import files
 from hgld.engine.files import read_sealed, write_sealed
 from hgld.engine.stage import run_stage
 from hgld.engine.status import stage_status
-from hgld.engine.verify import verify_begun, verify_stages
+from hgld.engine.verify import RELEASE_SUMS, read_sums, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
-from tests.hgld.engine.builds import METADATA, Damaging, copy, cut, flip, landmarks, write_landmarks
+from tests.hgld.engine.builds import METADATA, landmarks, write_landmarks
+from tests.worlds.builders import write_sums
+from tests.worlds.damage import Way, copy, cut, flip, remove, swap
 
 ROWS = 6
 
@@ -31,13 +34,13 @@ def wrong_files(workspace: Workspace) -> list[str]:
 @pytest.mark.fault(190, "shard altered, cut, gone, exchanged or copied beside")
 @pytest.mark.parametrize(
     ("damage", "seed"),
-    [(flip, 0), (flip, 1), (cut, 0), (cut, 1), (builds.remove, 0), (builds.swap, 0), (copy, 0)],
+    [(flip, 0), (flip, 1), (cut, 0), (cut, 1), (remove, 0), (swap, 0), (copy, 0)],
 )
-def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Damaging, seed: int) -> None:
+def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Way, seed: int) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     assert wrong_files(workspace) == []
     before = {path.name: path.read_bytes() for path in workspace.shards(LANDMARKS)}
-    damage(random.Random(seed).choice(workspace.shards(LANDMARKS)), seed)
+    damage(Random(seed).choice(workspace.shards(LANDMARKS)), Random(seed))
     after = {path.name: path.read_bytes() for path in workspace.shards(LANDMARKS)}
     (name,) = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
 
@@ -57,25 +60,25 @@ def test_a_damaged_shard_is_made_again(workspace: Workspace, damage: Damaging, s
 
 
 @pytest.mark.fault(203, "output file altered, cut or gone")
-@pytest.mark.parametrize("damage", [flip, cut, builds.remove])
-def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Damaging) -> None:
+@pytest.mark.parametrize("damage", [flip, cut, remove])
+def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Way) -> None:
     write_landmarks(workspace, 2)
     clean = builds.write_report(workspace)
-    damage(workspace.path("report.txt"), 7)
+    damage(workspace.path("report.txt"), Random(7))
     assert wrong_files(workspace) == ["report.txt"]
     assert builds.write_report(workspace).manifest.outputs == clean.manifest.outputs
     assert wrong_files(workspace) == []
 
 
 @pytest.mark.fault(195, "manifest gone, and a shard damaged")
-@pytest.mark.parametrize("damage", [cut, builds.swap])
-def test_a_whole_shard_counts_without_manifest(workspace: Workspace, damage: Damaging) -> None:
+@pytest.mark.parametrize("damage", [cut, swap])
+def test_a_whole_shard_counts_without_manifest(workspace: Workspace, damage: Way) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     workspace.manifest_path("metadata").unlink()
     (gone,) = verify_begun(workspace, METADATA)
     assert (gone.path, "hgld metadata" in gone.what) == ("stages/metadata.json", True)
     first = workspace.shards(LANDMARKS)[0]
-    damage(first, 0)
+    damage(first, Random(0))
     report, made = write_landmarks(workspace, ROWS)
     assert made == [first.stem]
     assert report.manifest.outputs == clean.manifest.outputs
@@ -88,7 +91,7 @@ def test_a_file_that_cannot_be_read_hides_no_other(
 ) -> None:
     write_landmarks(workspace, ROWS)
     _, second, third = workspace.shards(LANDMARKS)
-    flip(third, 0)
+    flip(third, Random(0))
     digest = files.file_digest
 
     def refused(path: Path) -> str:
@@ -105,13 +108,13 @@ def test_a_file_that_cannot_be_read_hides_no_other(
 
 @pytest.mark.fault(191, "manifest altered or cut")
 @pytest.mark.parametrize("damage", [flip, cut])
-def test_a_damaged_manifest_is_no_manifest(workspace: Workspace, damage: Damaging) -> None:
+def test_a_damaged_manifest_is_no_manifest(workspace: Workspace, damage: Way) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     path = workspace.manifest_path("metadata")
     right = path.read_text().rstrip()  # nothing at its end that could go and not matter
     for seed in range(60):
         path.write_text(right)
-        damage(path, seed)
+        damage(path, Random(seed))
         assert workspace.manifest("metadata") is None
     assert wrong_files(workspace) == ["stages/metadata.json"]
     with pytest.raises(MissingInputError, match="hgld metadata"):
@@ -157,3 +160,76 @@ def test_a_drifted_schema_is_refused(workspace: Workspace, schema: pa.Schema, na
     run_stage(workspace, stage, {}, lambda writer: writer.write(drifted, "0", rows))
     with pytest.raises(DamagedError, match=named):
         workspace.read(LANDMARKS, ["split"])
+
+
+FILES = {"card.md": b"a card", "data/test-0.parquet": b"more", "data/train-0.parquet": b"rows"}
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    write_sums(tmp_path)
+    return tmp_path
+
+
+def wrong(folder: Path) -> list[str]:
+    return [damage.path for damage in verify_sums(folder) if damage.what]
+
+
+def test_a_whole_release_has_every_file_and_no_damage(release: Path) -> None:
+    assert [damage.path for damage in verify_sums(release)] == [*FILES]
+    assert wrong(release) == []
+    assert read_sums(release / RELEASE_SUMS) == {
+        name: digest(content) for name, content in FILES.items()
+    }
+
+
+def test_what_is_altered_gone_or_added_is_named(release: Path) -> None:
+    (release / "card.md").write_bytes(b"b card")
+    (release / "data/train-0.parquet").unlink()
+    (release / "data/train-1.parquet").write_bytes(b"of another release")
+    (release / "data/.train-2.parquet").write_bytes(b"hidden, which no reader takes")
+    assert wrong(release) == ["card.md", "data/train-0.parquet", "data/train-1.parquet"]
+
+
+def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(release: Path) -> None:
+    (release / "card.md").unlink()
+    os.mkfifo(release / "card.md")
+    (release / "data/train-0.parquet").unlink()
+    (release / "data/train-0.parquet").mkdir()
+    (release / "data/test-0.parquet").write_bytes(b"other")
+    assert wrong(release) == [*FILES]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["card.md", "../outside", "/etc/passwd", "data/../../outside", ".git/config", ".", "a\0b", ""],
+)
+def test_a_line_that_leads_out_or_lists_a_file_again_is_refused(release: Path, name: str) -> None:
+    with (release / RELEASE_SUMS).open("a") as sums:
+        sums.write(f"{digest(b'x')}  {name}\n")
+    with pytest.raises(DamagedError, match="line 4"):
+        read_sums(release / RELEASE_SUMS)
+    assert wrong(release) == [RELEASE_SUMS]
+
+
+def test_a_list_of_nothing_or_that_cannot_be_read_is_refused(release: Path) -> None:
+    sums = release / RELEASE_SUMS
+    sums.write_text("")
+    assert RELEASE_SUMS in wrong(release)
+    for _ in range(2):
+        with pytest.raises(DamagedError, match=RELEASE_SUMS):
+            read_sums(sums)
+        sums.unlink(missing_ok=True)
+
+
+def test_a_name_may_begin_as_sha256sum_writes_it(release: Path) -> None:
+    sums = release / RELEASE_SUMS
+    sums.write_text(sums.read_text().replace("  ", "  ./"))
+    assert wrong(release) == []

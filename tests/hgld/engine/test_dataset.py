@@ -69,9 +69,9 @@ LEFT, RIGHT, ONLY = (
 MIXED = Stage(name="mixed", version=1, outputs=(LEFT, RIGHT, ONLY))
 
 
-def write_mixed(workspace: Workspace, left: int, right: int = 2, *, change: int = 0) -> StageReport:
+def write_mixed(workspace: Workspace, left: int, *, change: int = 0) -> StageReport:
     def produce(writer: StageWriter) -> None:
-        for dataset, count in ((LEFT, left), (RIGHT, right), (ONLY, 1)):
+        for dataset, count in ((LEFT, left), (RIGHT, 2), (ONLY, 1)):
             for number in range(count):
                 writer.write(dataset, str(number), pa.table({"number": [number + change]}))
 

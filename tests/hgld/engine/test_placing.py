@@ -2,9 +2,9 @@
 
 import functools
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -16,8 +16,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine import builds
-from tests.hgld.engine.builds import METADATA, Damaging, landmarks, stop_landmarks, write_landmarks
-from tests.worlds.forked import Forked
+from tests.hgld.engine.builds import METADATA, landmarks, stop_landmarks, write_landmarks
+from tests.worlds.damage import Way, copy, cut, flip, swap
+from tests.worlds.forked import killed_after
 from tests.worlds.stopped import stopped_at
 
 FILES = Stage(
@@ -83,38 +84,8 @@ def test_a_stopped_run_goes_on_although_another_output_stands(workspace: Workspa
     assert report.manifest.rows == 8
 
 
-def killed_after(survived: int, write: Callable[[], object]) -> int:
-    """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
-
-    Args:
-        survived: how many of those calls are made.
-        write: the run.
-
-    Returns:
-        The fork's exit status.
-    """
-
-    def run() -> None:
-        made = 0
-
-        def counted(act: Callable[..., object]) -> Callable[..., object]:
-            def call(*arguments: object, **options: object) -> object:
-                nonlocal made
-                made += 1
-                if made > survived:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return act(*arguments, **options)
-
-            return call
-
-        for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
-            setattr(os, name, counted(getattr(os, name)))
-        write()
-
-    return Forked(run).ended()
-
-
 @pytest.mark.fault(2, "killed while a new output is put in place")
+@pytest.mark.fault(196, "stage killed between two shards")
 @pytest.mark.parametrize("stands", [False, True])
 def test_a_run_killed_at_any_call_leaves_one_of_two_outputs(
     workspace: Workspace, tmp_path: Path, stands: bool
@@ -171,7 +142,7 @@ def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Works
     shard = workspace.shards(LANDMARKS)[0]
     for notes in (b"years of work", b"more years"):
         shard.with_name("mine.parquet").write_bytes(notes)
-        builds.copy(shard, 0)
+        copy(shard, Random(0))
         report, made = write_landmarks(workspace, 4)
         assert (made, report.manifest.rows) == ([], 4)
     kept = {path.name: path.read_bytes() for path in shard.parent.glob("*.aside*")}
@@ -203,9 +174,9 @@ def test_what_is_in_the_place_of_a_file_is_named(
 
 
 @pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
-@pytest.mark.parametrize("how", [builds.flip, builds.cut, builds.swap])
+@pytest.mark.parametrize("how", [flip, cut, swap])
 def test_a_shard_of_a_stopped_run_must_have_its_digest(
-    workspace: Workspace, tmp_path: Path, how: Damaging
+    workspace: Workspace, tmp_path: Path, how: Way
 ) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 6)
     for seed in range(3):
@@ -213,7 +184,7 @@ def test_a_shard_of_a_stopped_run_must_have_its_digest(
         name, record = min(find_beside(workspace, [LANDMARKS]).items())
         first = place_beside(workspace.path(name), record)
         before = first.read_bytes()
-        how(first, seed)
+        how(first, Random(seed))
         assert first.read_bytes() != before
         stop_landmarks(workspace, 6, at="000004")
         assert first.read_bytes() == before

@@ -10,21 +10,13 @@ import rich.console
 import rich.progress
 
 from hgld.engine.progress import progress, progress_in_lines
-
-
-class _Clock:
-    """A clock that is set by hand."""
-
-    now_s = 0.0
-
-    def monotonic(self) -> float:
-        return self.now_s
+from tests.worlds.clock import Clock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> _Clock:
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Clock:
     caplog.set_level(logging.INFO, "hgld.engine.progress")
-    clock = _Clock()
+    clock = Clock()
     monkeypatch.setattr("hgld.engine.progress.time", clock)
     return clock
 
@@ -33,7 +25,7 @@ def numbers(line: str) -> list[float]:
     return [float(one) for one in re.findall(r"nan|\d[\d.]*", line)]
 
 
-def test_a_line_has_counts_and_time_left(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_has_counts_and_time_left(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     # 200 in 40 s are 5 a second; the other 800 take 160 s.
     with progress("scrape: titles", 1000) as advance:
         clock.now_s = 1
@@ -44,24 +36,31 @@ def test_a_line_has_counts_and_time_left(clock: _Clock, caplog: pytest.LogCaptur
         advance(80)
         clock.now_s = 40
         advance(100, problems=3)
+    # A note stands until the next.
+    with progress("scrape: titles", 10) as advance:
+        clock.now_s = 45
+        advance(1, note="loss 0.41")
+        clock.now_s = 55
+        advance(1)
     # What was done before says nothing of how fast it goes.
     with progress("scrape: titles", 1000, 800) as advance:
-        clock.now_s = 80
+        clock.now_s = 95
         advance(20)
     # Where nothing is done yet, nobody knows.
     with progress("scrape: titles", 10) as advance:
-        clock.now_s = 110
+        clock.now_s = 125
         advance(0)
     assert all(line.startswith("scrape: titles") for line in caplog.messages)
     assert list(map(numbers, caplog.messages)) == [
         [20, 1000, 20, 0, 2],
         [200, 1000, 197, 3, 5, 160],
+        *([1, 10, 0.41], [2, 10, 0.41]),
         [820, 1000, 820, 0, 0.5],
         [0, 10, 0, 0, 0],
     ]
 
 
-def test_lines_come_soon_and_then_seldom(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_come_soon_and_then_seldom(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     said_at = []
     with progress("scrape: titles", 1000) as advance:
         for second in range(1, 130):
@@ -72,7 +71,7 @@ def test_lines_come_soon_and_then_seldom(clock: _Clock, caplog: pytest.LogCaptur
 
 
 def test_a_terminal_shows_a_bar_and_lines_where_the_log_is_read_elsewhere(
-    clock: _Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown = io.StringIO()
     console = rich.console.Console(file=shown, force_terminal=True, width=100, color_system=None)
@@ -92,12 +91,3 @@ def test_a_terminal_shows_a_bar_and_lines_where_the_log_is_read_elsewhere(
         clock.now_s = 10
         advance(1)
     assert len(caplog.messages) == 1
-
-
-def test_a_note_stands_until_the_next(clock: _Clock, caplog: pytest.LogCaptureFixture) -> None:
-    with progress("train: happier", 10) as advance:
-        clock.now_s = 5
-        advance(1, note="loss 0.41")
-        clock.now_s = 15
-        advance(1)
-    assert [numbers(line) for line in caplog.messages] == [[1, 10, 0.41], [2, 10, 0.41]]

@@ -3,20 +3,18 @@
 import dataclasses
 import errno
 import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.files import write_text, writing
-from hgld.engine.stage import Stage, StageWriter, find_beside, run_stage
+from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
 from tests.hgld.engine import builds
 from tests.hgld.engine.builds import METADATA, SCRAPE, landmarks, write_categories, write_landmarks
-from tests.worlds.forked import Forked
 
 
 def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) -> None:
@@ -116,40 +114,10 @@ def test_a_stage_writes_only_what_it_declares(workspace: Workspace) -> None:
         builds.write_report(workspace, METADATA)
 
 
-def kill_at(workspace: Workspace, name: str) -> None:
-    """Writes landmarks in a process that is killed when a file is whole, and not yet in place."""
-
-    def run() -> None:
-        replace = os.replace
-
-        def dying(path: Path, target: Path) -> None:
-            if target.name == name:
-                os.kill(os.getpid(), signal.SIGKILL)
-            replace(path, target)
-
-        os.replace = dying  # type: ignore[assignment]
-        write_landmarks(workspace, 8)
-
-    assert Forked(run).ended() == -signal.SIGKILL
-
-
-@pytest.mark.fault(196, "stage killed between two shards")
-def test_a_killed_stage_resumes_to_the_same_digest(workspace: Workspace, tmp_path: Path) -> None:
-    clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 8)
-    kill_at(workspace, "000004.parquet")
-    assert len(find_beside(workspace, [LANDMARKS])) == 2
-    assert stage_status(workspace, METADATA).state == "incomplete"
-    report, made = write_landmarks(workspace, 8)
-    assert made == builds.shards_of(8)[2:]
-    assert report.manifest.outputs == clean.manifest.outputs
-    assert not [*workspace.root.rglob("*.tmp")]
-
-
 def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> None:
     words = write_landmarks(workspace, 2)[0].words()
     assert words.endswith(str(workspace.path("metadata/landmarks")))
     assert "2 rows" in words
-    assert write_landmarks(workspace, 2)[0].words() != words  # it was up to date
     both = dataclasses.replace(METADATA, outputs=(LANDMARKS, IMAGES))
     assert both.result_path(workspace) == workspace.path("metadata")
     # A stage may say what to open, and one without tables has no rows to count.

@@ -11,8 +11,8 @@ from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import make_session
 from hgld.http.transfer import download
-from tests.worlds.gldv2.faulty_server import faulty, redirect, send
-from tests.worlds.gldv2.names import PUBLIC, Names, tls_context
+from tests.worlds.gldv2.faulty_server import PUBLIC, Names, faulty, redirect, tls_context
+from tests.worlds.wikimedia.faults import send
 
 POLICY = HttpPolicy(backoff_s=0.01, attempts=2)
 BUCKET = "google-landmark.s3.amazonaws.com"

@@ -18,9 +18,8 @@ import hgld
 from hgld.errors import AnswerError, FetchError, InputError
 from hgld.http.patience import HttpPolicy, Patience, retry_after_s
 from hgld.http.session import failure, make_session, require_contact
-from tests.worlds.gldv2.faulty_server import send
-from tests.worlds.gldv2.names import tls_context
-from tests.worlds.wikimedia.faults import DRIPPING, Fault, drip, hang_up, reply, stall
+from tests.worlds.gldv2.faulty_server import tls_context
+from tests.worlds.wikimedia.faults import DRIPPING, Fault, drip, hang_up, reply, send, stall
 from tests.worlds.wikimedia.scraping import FAST_POLICY, post
 from tests.worlds.wikimedia.small import Server, serving
 

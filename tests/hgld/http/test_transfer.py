@@ -9,10 +9,10 @@ from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.http.transfer import download
-from tests.worlds.gldv2.faulty_server import FaultyServer, Fields, faulty, redirect, rest, send
+from tests.worlds.gldv2.faulty_server import FaultyServer, faulty, redirect, rest
 from tests.worlds.gldv2.files import TABLES
 from tests.worlds.gldv2.folder_server import FolderServer
-from tests.worlds.wikimedia.faults import Fault, drip
+from tests.worlds.wikimedia.faults import Fault, Fields, drip, send
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(CONTENT))

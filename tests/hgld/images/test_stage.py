@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -254,65 +253,51 @@ def test_tars_at_another_address_are_told_by_their_md5s_until_the_kept_ones_are_
     assert train.hits() == [0, 1, 0]
 
 
-Listing = Callable[..., Path]
-
-
-@pytest.fixture
-def listed(tmp_path: Path) -> Listing:
+def listed(train: Train, *numbers: int) -> Path:
     """Writes the list of the only pictures that are wanted."""
-    path = tmp_path / "only.txt"
-
-    def write(*numbers: int) -> Path:
-        path.write_text("".join(f"{image_id(number)}\n" for number in numbers))
-        return path
-
-    return write
+    path = train.bucket.with_name("only.txt")
+    path.write_text("".join(f"{image_id(number)}\n" for number in numbers))
+    return path
 
 
 def pictures(train: Train) -> set[str]:
     return {path.stem for path in train.workspace.path("images/train").rglob("*.jpg")}
 
 
-def test_whichever_way_they_came_the_rows_are_the_same(
-    train: Train, tmp_path: Path, listed: Listing
-) -> None:
-    searched = train.run(only=listed(4, 1, 2))
-    assert train.run(only=listed(4, 1, 2), parallel=3).skipped
+def test_whichever_way_they_came_the_rows_are_the_same(train: Train, tmp_path: Path) -> None:
+    searched = train.run(only=listed(train, 4, 1, 2))
+    assert train.run(only=listed(train, 4, 1, 2), parallel=3).skipped
     assert [row["image_id"] for row in records(train.workspace)] == [*map(image_id, (1, 2, 4))]
-    for name, before in (("whole", None), ("grown", listed(1))):
+    for name, before in (("whole", None), ("grown", listed(train, 1))):
         other = dataclasses.replace(train, workspace=Workspace(tmp_path / name))
         other.run(only=before)
-        assert other.run(only=listed(4, 1, 2)).manifest.outputs == searched.manifest.outputs
+        assert other.run(only=listed(train, 4, 1, 2)).manifest.outputs == searched.manifest.outputs
 
 
-def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(
-    train: Train, listed: Listing
-) -> None:
-    train.run(only=listed(0))
+def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(train: Train) -> None:
+    train.run(only=listed(train, 0))
     assert train.run().manifest.rows == len(pictures(train)) == 6
     before = train.server.hits.total()
-    assert train.run(only=listed(0, 5)).manifest.rows == 2
+    assert train.run(only=listed(train, 0, 5)).manifest.rows == 2
     assert train.server.hits.total() == before
 
 
-def test_tars_are_read_until_all_are_found_and_what_none_has_is_a_failed_row(
-    train: Train, listed: Listing
-) -> None:
-    train.run(only=listed(2))
+def test_tars_are_read_until_all_are_found_and_what_none_has_is_a_failed_row(train: Train) -> None:
+    train.run(only=listed(train, 2))
     assert train.hits() == [1, 1, 0]
     assert pictures(train) == {image_id(2)}
     for _ in range(2):  # it is not searched for twice
-        assert train.run(only=listed(0, 77)).manifest.failed == 1
+        assert train.run(only=listed(train, 0, 77)).manifest.failed == 1
         (row,) = [row for row in records(train.workspace) if row["status"] == "failed"]
         assert row["image_id"] == image_id(77)
         assert "3 tars" in str(row["error"])
         assert train.hits() == [2, 2, 1]
-    train.run(only=listed(1, 77))  # another question
+    train.run(only=listed(train, 1, 77))  # another question
     assert train.hits() == [3, 3, 2]
 
 
-def test_a_plan_counts_what_is_to_come_and_fetches_nothing(train: Train, listed: Listing) -> None:
-    config = ImagesConfig(base_url=train.server.url, only=listed(1, 2, 77), split="train")
+def test_a_plan_counts_what_is_to_come_and_fetches_nothing(train: Train) -> None:
+    config = ImagesConfig(base_url=train.server.url, only=listed(train, 1, 2, 77), split="train")
     assert plan_images(train.workspace, config, "train").startswith("train: 3 of 3 pictures")
     assert train.server.hits.total() == 0
     assert not train.workspace.root.exists()

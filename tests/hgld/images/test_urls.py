@@ -16,6 +16,7 @@ from hgld.images.tars import image_path
 from hgld.images.urls import THUMBNAIL_WIDTHS, addresses_of
 from hgld.tables import BAD_IMAGES
 from tests.hgld.images.runs import records
+from tests.worlds.clock import Clock
 from tests.worlds.gldv2 import files
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
@@ -136,26 +137,14 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     assert listed == {image_id(0), image_id(1)}
 
 
-class _Clock:
-    """A clock that stands but for those who sleep."""
-
-    now_s = 100.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 def test_two_requests_to_a_host_are_a_pause_apart(
     workspace: Workspace, published: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = _Clock()
+    clock = Clock()
     monkeypatch.setattr("hgld.images.urls.time", clock)
     run(workspace, 5, pause_s=10.0)
     assert published.hits.total() == 5
-    assert clock.now_s - 100.0 == pytest.approx(4 * 10.0)
+    assert clock.now_s == pytest.approx(4 * 10.0)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What may be given to `hgld.load`, and what is said of anything else, and of damage."""
 
-import csv
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 import hgld
 from hgld.errors import DamagedError, HgldError, InputError
 from tests.worlds.gldv2.folder_server import serve
+from tests.worlds.review.sheets import rows_of
 
 
 def test_a_build_its_annotations_and_its_address_are_the_same(
@@ -91,11 +91,6 @@ def test_tables_of_two_releases_are_not_mixed(copied: Path) -> None:
     pq.write_table(rows.slice(0, 2), path)
     with pytest.raises(InputError, match="ocean area "):
         hgld.load(copied).train.labels()
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hgld.http.download import open_source
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.web import WebFile
 from hgld.tables import ANNOTATIONS
-from tests.hgld.loading.world import write_sums
+from tests.worlds.builders import write_sums
 from tests.worlds.gldv2.folder_server import serve
 
 IMAGES, LABELS, LANDMARKS, SHARDS = 240_000, 78, 12_000, 2

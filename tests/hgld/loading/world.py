@@ -6,11 +6,10 @@ from pathlib import Path
 from PIL import Image
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.loading.labelled import gldv2_place
 from tests.hgld.annotations.world import change_taxonomy, write_fills
-from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
+from tests.worlds import builders
 
 NAMES = {"Q1": "church building", "Q2": "museum", "Q3": "bay"}
 DECISIONS = {
@@ -65,31 +64,23 @@ def write_annotated(root: Path, *, has_fills: bool = False) -> Workspace:
     what FILLS_OF says, and museums were accepted unseen, with a confidence of 0.9.
     """
     workspace = Workspace(root)
-    classes = class_rows({key: [(qid, NAMES[qid])] for key, qid in CLASS_OF.items()})
+    classes = builders.class_rows({key: [(qid, NAMES[qid])] for key, qid in CLASS_OF.items()})
     landmarks = [
         {"split": space, "landmark_id": number, "category": f"c/{space}/{number}"}
         for space, number in (*CLASS_OF, *(FILLS_OF if has_fills else ()))
     ]
     images = [*image_rows(), *(image_rows(COUNTS_FILLED) if has_fills else ())]
-    write_metadata(workspace, landmarks, images)
+    builders.write_metadata(workspace, landmarks, images)
     scraped = [{**row, "status": "ok", "qid": f"Q{row['landmark_id']}"} for row in landmarks]
-    write_scrape(workspace, classes, scraped)
-    write_taxonomy(workspace, classes, DECISIONS)
+    builders.write_scrape(workspace, classes, scraped)
+    builders.write_taxonomy(workspace, classes, DECISIONS)
     if has_fills:
         unseen = {"decision": "proposed", "reviewer": None, "confidence": 0.9}
         change_taxonomy(workspace, {"Q2": unseen | {"accepted_above": 0.5}})
         write_fills(workspace, FILL_ROWS)
     run_annotate(workspace, AnnotateConfig(images_per_shard=10, fills=has_fills))
-    write_sums(workspace.path("annotations"))
+    builders.write_sums(workspace.path("annotations"))
     return workspace
-
-
-def write_sums(folder: Path) -> None:
-    """Writes SHA256SUMS of all files of a folder, as a release has it."""
-    sums = folder / "SHA256SUMS"
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != sums)
-    lines = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
-    sums.write_text("".join(lines), encoding="utf-8")
 
 
 def draw_pictures(root: Path) -> None:

@@ -23,9 +23,9 @@ from tests.worlds.plain.losses import tree_batch
 SEEDS = st.integers(0, 2**31)
 
 
-def proxy_batch(size: int, levels: int = 3, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def proxy_batch(size: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """(B, D), (B, L) and (C, D); column 0 of the labels numbers the proxies."""
-    embeddings, labels = tree_batch(size, levels, seed=seed)
+    embeddings, labels = tree_batch(size, 3, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
     landmarks = int(labels[:, 0].max()) + 2
     return embeddings, labels, torch.randn(landmarks, 8, dtype=torch.float64, generator=generator)

@@ -12,38 +12,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from hgld.losses import (
-    clustering_loss,
-    csl_loss,
-    decomposability_loss,
-    smooth_ap_loss,
-    smooth_hap_loss,
-    smooth_ndcg_loss,
-    soft_bin_ap_loss,
-    sup_ap_loss,
-    sup_hap_loss,
-    sup_ndcg_loss,
-)
+from hgld import losses
 
 Case = dict[str, Any]
 
 RANKING: dict[str, Callable[..., Tensor]] = {
-    "happier_a0.5_f64": partial(sup_hap_loss, alpha=0.5),
-    "happier_a1.0_f64": sup_hap_loss,
-    "happier_a2.0_f64": partial(sup_hap_loss, alpha=2.0),
-    "happier_a1.0_f32": sup_hap_loss,
-    "happier_inat_a1.0_f64": partial(sup_hap_loss, offset=1.0, start=0.0),
-    "happier_hrank_a1.0_f64": partial(sup_hap_loss, smooth_h_ranks=True),
-    "offset_none_a1.0_f64": partial(sup_hap_loss, offset=None),
-    "sigmoid_only_a1.0_f64": partial(sup_hap_loss, start=0.0, delta=math.inf),
-    "suprank_suphap_f64": sup_hap_loss,
-    "suprank_smoothhap_f64": smooth_hap_loss,
-    "suprank_supndcg_f64": sup_ndcg_loss,
-    "suprank_smoothndcg_f64": smooth_ndcg_loss,
-    "suprank_supap_l0_f64": sup_ap_loss,
-    "roadmap_supap_f64": sup_ap_loss,
-    "roadmap_smoothap_f64": smooth_ap_loss,
-    "roadmap_calibration_f32": decomposability_loss,
+    "happier_a0.5_f64": partial(losses.sup_hap_loss, alpha=0.5),
+    "happier_a1.0_f64": losses.sup_hap_loss,
+    "happier_a2.0_f64": partial(losses.sup_hap_loss, alpha=2.0),
+    "happier_a1.0_f32": losses.sup_hap_loss,
+    "happier_inat_a1.0_f64": partial(losses.sup_hap_loss, offset=1.0, start=0.0),
+    "happier_hrank_a1.0_f64": partial(losses.sup_hap_loss, smooth_h_ranks=True),
+    "offset_none_a1.0_f64": partial(losses.sup_hap_loss, offset=None),
+    "sigmoid_only_a1.0_f64": partial(losses.sup_hap_loss, start=0.0, delta=math.inf),
+    "suprank_suphap_f64": losses.sup_hap_loss,
+    "suprank_smoothhap_f64": losses.smooth_hap_loss,
+    "suprank_supndcg_f64": losses.sup_ndcg_loss,
+    "suprank_smoothndcg_f64": losses.smooth_ndcg_loss,
+    "suprank_supap_l0_f64": losses.sup_ap_loss,
+    "roadmap_supap_f64": losses.sup_ap_loss,
+    "roadmap_smoothap_f64": losses.smooth_ap_loss,
+    "roadmap_calibration_f32": losses.decomposability_loss,
 }
 
 
@@ -95,14 +84,14 @@ def test_binned_ap_and_its_gradient_agree(cases: list[Case]) -> None:
     """
     for case in cases:
         unit, labels = torch.tensor(case["emb"]), torch.tensor(case["labels"])
-        loss = soft_bin_ap_loss(unit.float(), labels)
+        loss = losses.soft_bin_ap_loss(unit.float(), labels)
         expected_loss = float(case["roadmap_softbinap_f32_loss"])
         assert loss.item() == pytest.approx(expected_loss, rel=1e-4, abs=1e-14)
         expected = case["roadmap_softbinap_f32_grad"]
         sides = []
         for step in (0.0, 1e-6, -1e-6):
             leaf = (unit * (1 + step)).float().requires_grad_()
-            (gradient,) = torch.autograd.grad(soft_bin_ap_loss(leaf, labels), leaf)
+            (gradient,) = torch.autograd.grad(losses.soft_bin_ap_loss(leaf, labels), leaf)
             sides.append(np.linalg.norm(gradient.numpy() - expected, axis=1))  # (B,)
         difference = np.linalg.norm(np.min(sides, axis=0))
         assert difference <= 1e-4 * np.linalg.norm(expected) + 1e-14
@@ -113,12 +102,12 @@ def test_losses_of_references_and_of_proxies_agree(cases: list[Case]) -> None:
         leaf = torch.tensor(case["emb"], requires_grad=True)
         labels, queries = torch.tensor(case["labels"]), int(case["split_q"])
         batch, references = (leaf[:queries], labels[:queries]), (leaf[queries:], labels[queries:])
-        loss = sup_hap_loss(*batch, ref_embeddings=references[0], ref_labels=references[1])
+        loss = losses.sup_hap_loss(*batch, ref_embeddings=references[0], ref_labels=references[1])
         assert_agree(loss, leaf, case, "split_happier_f64")
         proxies = torch.tensor(case["cluster_weight"], requires_grad=True)
         for variable, of in ((leaf, "_emb"), (proxies, "_weight")):
-            loss = clustering_loss(leaf, labels, proxies)
+            loss = losses.clustering_loss(leaf, labels, proxies)
             assert_agree(loss, variable, case, "cluster_f64", of=of)
         margins, proxies = case["csl_margins"].tolist(), torch.tensor(case["csl_weight"])
-        loss = csl_loss(leaf, labels, proxies, margins=margins)
+        loss = losses.csl_loss(leaf, labels, proxies, margins=margins)
         assert_agree(loss, leaf, case, "csl_f64", of="_emb")

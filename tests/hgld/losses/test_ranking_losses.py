@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -10,34 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.losses import (
-    decomposability_loss,
-    recall_at_k_loss,
-    roadmap_loss,
-    smooth_ap_loss,
-    smooth_hap_loss,
-    smooth_ndcg_loss,
-    soft_bin_ap_loss,
-    sup_ap_loss,
-    sup_hap_loss,
-    sup_ndcg_loss,
-)
-from tests.worlds.plain.losses import (
-    StepFunction,
-    plain_levels,
-    plain_sigmoid,
-    plain_smooth_h_ap,
-    plain_smooth_rank,
-    plain_sup_h_ap,
-    plain_sup_rank,
-    plain_sup_step,
-    scored_batch,
-    tree_batch,
-)
-from tests.worlds.plain.metrics import plain_ap, plain_decay, plain_h_ap, plain_ndcg
+from hgld import losses
+from tests.worlds.plain import losses as plain
+from tests.worlds.plain.losses import StepFunction, scored_batch, tree_batch
+from tests.worlds.plain.metrics import plain_ap, plain_decay
 
 SEEDS = st.integers(0, 2**31)
-STEP = plain_sup_step()
+SUP: dict[str, Any] = {"lower": plain.sup_step, "others": plain.heaviside}
+SMOOTH: dict[str, Any] = dict.fromkeys(("lower", "others"), lambda x: plain.sigmoid(x / 0.01))
 Scores = list[float]
 Levels = list[int]
 
@@ -50,24 +31,16 @@ def credit(x: float) -> float:
     return 10 * x if x <= 0 else min(25 * x + 0.5, 1)
 
 
-def sup_h_ap(
-    scores: Scores, levels: Levels, depth: int, alpha: float = 1.0, **ahead: StepFunction
+def h_ap(
+    scores: Scores, levels: Levels, depth: int, alpha: float = 1.0, **steps: StepFunction
 ) -> float:
     relevances = plain_decay(levels, depth, levels, alpha)
-    return plain_sup_h_ap(scores, levels, relevances, STEP, **ahead)
+    return plain.h_ap(scores, levels, relevances, **SUP | steps)
 
 
-def smooth_h_ap(scores: Scores, levels: Levels, depth: int) -> float:
-    return plain_smooth_h_ap(scores, plain_decay(levels, depth, levels, 1.0))
-
-
-def sup_ap(scores: Scores, levels: Levels, depth: int) -> float:
+def ap(scores: Scores, levels: Levels, depth: int, **steps: StepFunction) -> float:
     positives = finest(levels, depth)
-    return plain_sup_h_ap(scores, positives, positives, STEP)
-
-
-def smooth_ap(scores: Scores, levels: Levels, depth: int) -> float:
-    return plain_smooth_h_ap(scores, finest(levels, depth))
+    return plain.h_ap(scores, positives, positives, **SUP | steps)
 
 
 def binned_ap(scores: Scores, levels: Levels, depth: int, bins: int = 20) -> float:
@@ -85,13 +58,13 @@ def binned_ap(scores: Scores, levels: Levels, depth: int, bins: int = 20) -> flo
 
 def recall(scores: Scores, levels: Levels, depth: int, ks: Sequence[int]) -> float:
     positives = [k for k, level in enumerate(levels) if level == depth]
-    ranks = [plain_smooth_rank(k, scores) for k in positives]
-    found = [sum(plain_sigmoid((k - rank) / 0.7) for rank in ranks) for k in ks]
+    ranks = [plain.rank(k, scores, levels, **SMOOTH) for k in positives]
+    found = [sum(plain.sigmoid((k - rank) / 0.7) for rank in ranks) for k in ks]
     return sum(n / min(k, len(ranks)) for n, k in zip(found, ks, strict=True)) / len(ks)
 
 
-def ndcg(scores: Scores, levels: Levels, _: int, rank: Callable[..., float]) -> float:
-    ranks = [rank(k, scores, levels) for k in range(len(levels))]
+def ndcg(scores: Scores, levels: Levels, _: int, **steps: StepFunction) -> float:
+    ranks = [plain.rank(k, scores, levels, **SUP | steps) for k in range(len(levels))]
     pairs = zip(ranks, levels, strict=True)
     gained = sum((2.0**level - 1) / math.log2(1 + rank) for rank, level in pairs if level)
     best = enumerate(sorted(levels, reverse=True), 1)
@@ -99,27 +72,21 @@ def ndcg(scores: Scores, levels: Levels, _: int, rank: Callable[..., float]) -> 
 
 
 LOOPS: dict[str, tuple[Callable[..., Tensor], Callable[..., float]]] = {
-    "sup_hap": (sup_hap_loss, sup_h_ap),
-    "sup_hap, alpha 0": (partial(sup_hap_loss, alpha=0.0), partial(sup_h_ap, alpha=0.0)),
-    "sup_hap, alpha 3": (partial(sup_hap_loss, alpha=3.0), partial(sup_h_ap, alpha=3.0)),
-    "sup_hap, smooth H-ranks": (
-        partial(sup_hap_loss, smooth_h_ranks=True),
-        partial(sup_h_ap, ahead=credit),
-    ),
-    "smooth_hap": (smooth_hap_loss, smooth_h_ap),
-    "sup_ap": (sup_ap_loss, sup_ap),
-    "smooth_ap": (smooth_ap_loss, smooth_ap),
-    "soft_bin_ap": (soft_bin_ap_loss, binned_ap),
-    "soft_bin_ap, 2 bins": (partial(soft_bin_ap_loss, bins=2), partial(binned_ap, bins=2)),
+    "sup_hap": (losses.sup_hap_loss, h_ap),
+    "sup_hap, alpha 0": (partial(losses.sup_hap_loss, alpha=0.0), partial(h_ap, alpha=0.0)),
+    "sup_hap, alpha 3": (partial(losses.sup_hap_loss, alpha=3.0), partial(h_ap, alpha=3.0)),
+    "sup_hap, H": (partial(losses.sup_hap_loss, smooth_h_ranks=True), partial(h_ap, higher=credit)),
+    "smooth_hap": (losses.smooth_hap_loss, partial(h_ap, **SMOOTH)),
+    "sup_ap": (losses.sup_ap_loss, ap),
+    "smooth_ap": (losses.smooth_ap_loss, partial(ap, **SMOOTH)),
+    "soft_bin_ap": (losses.soft_bin_ap_loss, binned_ap),
+    "soft_bin_ap, 2 bins": (partial(losses.soft_bin_ap_loss, bins=2), partial(binned_ap, bins=2)),
     "recall_at_k": (
-        partial(recall_at_k_loss, ks=(1, 3, 9), temperature=0.7),
+        partial(losses.recall_at_k_loss, ks=(1, 3, 9), temperature=0.7),
         partial(recall, ks=(1, 3, 9)),
     ),
-    "sup_ndcg": (sup_ndcg_loss, partial(ndcg, rank=partial(plain_sup_rank, step=STEP))),
-    "smooth_ndcg": (
-        smooth_ndcg_loss,
-        partial(ndcg, rank=lambda k, scores, _: plain_smooth_rank(k, scores)),
-    ),
+    "sup_ndcg": (losses.sup_ndcg_loss, ndcg),
+    "smooth_ndcg": (losses.smooth_ndcg_loss, partial(ndcg, **SMOOTH)),
 }
 
 
@@ -128,19 +95,21 @@ LOOPS: dict[str, tuple[Callable[..., Tensor], Callable[..., float]]] = {
 @given(size=st.integers(2, 14), depth=st.integers(1, 4), seed=SEEDS)
 def test_each_loss_equals_a_double_loop(name: str, size: int, depth: int, seed: int) -> None:
     embeddings, labels = tree_batch(size, depth, seed=seed)
-    loss, plain = LOOPS[name]
+    loss, loop = LOOPS[name]
     values = loss(embeddings, labels, reduction="none")
-    rows = zip((embeddings @ embeddings.T).tolist(), plain_levels(labels, labels), strict=True)
-    expected = [1 - plain(scores, levels, depth) for scores, levels in rows]
+    scores_of = (embeddings @ embeddings.T).tolist()
+    rows = zip(scores_of, plain.plain_levels(labels, labels), strict=True)
+    expected = [1 - loop(scores, levels, depth) for scores, levels in rows]
     assert values.tolist() == pytest.approx(expected, abs=1e-6)
     assert loss(embeddings, labels).item() == pytest.approx(values.mean().item())
 
 
 def test_roadmap_weighs_sup_ap_and_decomposability() -> None:
     embeddings, labels = tree_batch(12, 2, seed=1)
-    ranking, spread = (f(embeddings, labels) for f in (sup_ap_loss, decomposability_loss))
+    ranking = losses.sup_ap_loss(embeddings, labels)
+    spread = losses.decomposability_loss(embeddings, labels)
     for weight in (0.0, 0.3, 1.0):
-        loss = roadmap_loss(embeddings, labels, weight=weight)
+        loss = losses.roadmap_loss(embeddings, labels, weight=weight)
         torch.testing.assert_close(loss, (1 - weight) * ranking + weight * spread)
 
 
@@ -157,7 +126,7 @@ def loss_of(
     return float(loss(query, label, **settings))
 
 
-SHARP = partial(recall_at_k_loss, temperature=1e-3, tau=1e-4)
+SHARP = partial(losses.recall_at_k_loss, temperature=1e-3, tau=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +135,16 @@ SHARP = partial(recall_at_k_loss, temperature=1e-3, tau=1e-4)
         # Two levels: l = 2 at 0.9, l = 0 at 0.92, l = 1 at 0.5. rel = 1 / 1, 0, (1/2) / 1.
         # k = first: rank = 1 + (0.5 + sigmoid(2)) = 2.3807971, H-rank = 1.
         # k = third: rank = 1 + 1 + (100 (0.42 - 0.05) + 1.44) = 40.44, H-rank = 1/2 + 1/2.
-        (sup_hap_loss, [0.9, 0.92, 0.5], [2, 0, 1], (1 / 2.3807971 + 1 / 40.44) / 1.5),
+        (losses.sup_hap_loss, [0.9, 0.92, 0.5], [2, 0, 1], (1 / 2.3807971 + 1 / 40.44) / 1.5),
         # Positives at 0.9 and 0.5, a negative at 0.49: 1 / 1 and 2 / (2 + sigmoid(-1)).
-        (sup_ap_loss, [0.9, 0.5, 0.49], [2, 2, 0], (1 + 2 / 2.2689414) / 2),
+        (losses.sup_ap_loss, [0.9, 0.5, 0.49], [2, 2, 0], (1 + 2 / 2.2689414) / 2),
         # Gains 1 and 3, far apart. The second has rank 100 * 0.35 + 1.44 + 1.
-        (sup_ndcg_loss, [0.9, 0.5], [1, 2], (1 + 3 / math.log2(38.44)) / (3 + 1 / math.log2(3))),
+        (
+            losses.sup_ndcg_loss,
+            [0.9, 0.5],
+            [1, 2],
+            (1 + 3 / math.log2(38.44)) / (3 + 1 / math.log2(3)),
+        ),
         # Positives at ranks 1 and 3. At the cut a positive counts half.
         (partial(SHARP, ks=(1,)), [0.9, 0.8, 0.7, 0.6], [2, 0, 2, 0], 0.5 / 1),
         (partial(SHARP, ks=(3,)), [0.9, 0.8, 0.7, 0.6], [2, 0, 2, 0], (1 + 0.5) / 2),
@@ -192,8 +166,8 @@ def test_equals_the_hand_computed_value(
     ],
 )
 def test_ties_and_levels_of_equal_relevance_are_told_apart(scores: Scores, levels: Levels) -> None:
-    expected = 1 - sup_h_ap(scores, levels, 2)
-    assert loss_of(sup_hap_loss, scores, levels, 2) == pytest.approx(expected, abs=1e-7)
+    expected = 1 - h_ap(scores, levels, 2)
+    assert loss_of(losses.sup_hap_loss, scores, levels, 2) == pytest.approx(expected, abs=1e-7)
     assert expected > 0.1
 
 
@@ -211,26 +185,8 @@ def test_map_relevance_is_the_weighted_mean_of_the_levels_ap(
     scores = (0.95 - 1.5 * order.double() / len(levels)).tolist()
     steep = {"tau": 1e-5, "start": 0.0, "delta": math.inf}  # so that ranks are exact
     by_map = {"relevance": "map", "weights": weights}
-    loss = loss_of(sup_hap_loss, scores, levels, 3, **by_map, **steep)
+    loss = loss_of(losses.sup_hap_loss, scores, levels, 3, **by_map, **steep)
     ranked = [level for _, level in sorted(zip(scores, levels, strict=True), reverse=True)]
     each = [plain_ap([level >= least for level in ranked]) for least in (1, 2, 3)]
     mean = sum(w * ap for w, ap in zip(weights, each, strict=True)) / sum(weights)
     assert 1 - loss == pytest.approx(mean, abs=1e-6)
-
-
-@settings(deadline=None, max_examples=25)
-@given(size=st.integers(2, 30), depth=st.integers(1, 4), seed=SEEDS)
-def test_sup_losses_bound_one_minus_their_metric_from_above(
-    size: int, depth: int, seed: int
-) -> None:
-    embeddings, labels = tree_batch(size, depth, seed=seed)
-    h_ap, ndcg = (
-        loss(embeddings, labels, reduction="none").tolist()
-        for loss in (sup_hap_loss, sup_ndcg_loss)
-    )
-    scores = (embeddings @ embeddings.T).tolist()
-    for query, levels in enumerate(plain_levels(labels, labels)):
-        order = sorted(range(size), key=lambda k: -scores[query][k])
-        relevances = plain_decay(levels, depth, levels, 1.0)
-        assert h_ap[query] >= 1 - plain_h_ap([relevances[k] for k in order]) - 1e-7
-        assert ndcg[query] >= 1 - plain_ndcg([levels[k] for k in order]) - 1e-6

@@ -1,11 +1,9 @@
 """The tables of the official files, the files at rest, and who made the images."""
 
 import csv
-import itertools
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +18,7 @@ from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
 from tests.worlds.gldv2.folder_server import FolderServer, serve
-from tests.worlds.stopped import Stopped
+from tests.worlds.stopped import stopped_at
 
 
 def run(workspace: Workspace, base: Path | str, **settings: bool) -> StageReport:
@@ -80,17 +78,6 @@ def test_files_of_another_address_replace_the_first(
     assert back.manifest.outputs == first.manifest.outputs
 
 
-def test_a_changed_file_of_a_folder_changes_the_rows(workspace: Workspace, tables: Path) -> None:
-    first = run(workspace, tables)
-    text = TABLES["index_image_to_landmark.csv"].replace(f"{image(11)},10", f"{image(11)},30")
-    (tables / "index_image_to_landmark.csv").write_text(text, encoding="utf-8")
-    second = run(workspace, tables)
-    assert not second.skipped
-    landmarks = [report.manifest.outputs["metadata/landmarks"] for report in (first, second)]
-    assert landmarks[0] == landmarks[1]
-    assert rows(workspace, "test")[2] == (image(23), 30, None, "Public")
-
-
 def test_the_solution_is_found_where_the_bucket_has_it(tmp_path: Path, tables: Path) -> None:
     (tmp_path / "ground_truth").mkdir()
     (tables / SOLUTION).rename(tmp_path / "ground_truth" / SOLUTION)
@@ -115,6 +102,7 @@ def test_another_address_that_fails_leaves_the_old_files(
     assert run(workspace, tables).manifest == first.manifest
 
 
+@pytest.mark.fault(46, "error page in place of a CSV")
 @pytest.mark.fault(134, "official CSV that contradicts itself or another")
 @pytest.mark.parametrize(
     ("name", "text", "word"),
@@ -132,6 +120,7 @@ def test_another_address_that_fails_leaves_the_old_files(
         ("test", f"id\n{image(21)}\n{image(21)}\n", image(21)),
         ("retrieval_solution_v2.1", f"id,images\n{image(21)},None\n", "Usage"),
         ("train_attribution", "id,url,author\n", "license"),
+        ("train", "<!DOCTYPE html>\n<body>Log in to the network first</body>\n", "<!DOCTYPE html>"),
     ],
 )
 def test_a_wrong_file_is_refused_and_loses_nothing(
@@ -149,30 +138,14 @@ def test_a_wrong_file_is_refused_and_loses_nothing(
     assert workspace.read(IMAGES).equals(before)
 
 
-def run_killed(workspace: Workspace, base: Path | str, is_last: Callable[[Path], bool]) -> None:
-    """Runs the stage until a file takes its place; says whether that is the last thing it does."""
-    replace = Path.replace
-
-    def dying(path: Path, target: Path) -> Path:
-        replace(path, target)
-        if is_last(target):
-            raise Stopped
-        return target
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", dying)
-        with pytest.raises(Stopped):
-            run(workspace, base)
-
-
 @pytest.mark.fault(135, "metadata killed in a download")
 def test_what_a_run_killed_in_a_download_left_is_cleared(
     workspace: Workspace, tables_server: FolderServer, tmp_path: Path
 ) -> None:
     clean = run(Workspace(tmp_path / "clean"), tables_server.folder)
     leftover = workspace.path("metadata/csv/.train.csv.tmp")
-    # The file before it has come.
-    run_killed(workspace, tables_server.url, lambda path: path.name == FILES[0])
+    with stopped_at(Path, "replace", 3):  # the first has come
+        run(workspace, tables_server.url)
     leftover.write_text("half of a file")
     resumed = run(workspace, tables_server.url)
     assert not leftover.exists()
@@ -186,13 +159,9 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
 ) -> None:
     clean = run(workspace, tables)
     other = other_tables(tables, "http://c/", "http://other/")
-    folder, renamed = workspace.path("metadata/csv"), itertools.count(1)
-
-    def is_fifth(target: Path) -> bool:
-        is_one = target.parent == folder and target.name != "FILES.json"
-        return is_one and next(renamed) == 5
-
-    run_killed(workspace, other, is_fifth)
+    folder = workspace.path("metadata/csv")
+    with stopped_at(Path, "replace", 7):
+        run(workspace, other)
     assert "http://c/" in (folder / "train_label_to_category.csv").read_text()
     assert "http://other/" in (folder / "index_label_to_category.csv").read_text()
 
@@ -213,7 +182,6 @@ def test_the_landmark_of_a_test_image_is_the_one_most_of_its_relevant_images_sho
 NAME = "train.csv"
 PATH = f"{FOLDER}/{NAME}"
 RIGHT = TABLES[NAME].encode()
-ERROR_PAGE = b"<!DOCTYPE html>\n<html><body>Log in to the network first</body></html>\n"
 
 
 def flip(path: Path, at: int = 100) -> None:
@@ -255,19 +223,6 @@ def test_what_cannot_be_had_again_is_said_and_nothing_is_lost(
     # Mended by hand, as the error says, nobody is asked.
     workspace.path(PATH).write_bytes(RIGHT)
     assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert csv_damages(workspace) == []
-
-
-@pytest.mark.fault(46, "error page in place of a CSV")
-def test_an_error_page_is_not_kept(workspace: Workspace, tables_server: FolderServer) -> None:
-    (tables_server.folder / NAME).write_bytes(ERROR_PAGE)
-    with pytest.raises(InputError, match="<!DOCTYPE html>"):
-        run(workspace, tables_server.url)
-    assert tables_server.hits[NAME] == 1
-    assert not workspace.path(PATH).exists()
-    (tables_server.folder / NAME).write_bytes(RIGHT)
-    run(workspace, tables_server.url)
-    assert workspace.path(PATH).read_bytes() == RIGHT
     assert csv_damages(workspace) == []
 
 

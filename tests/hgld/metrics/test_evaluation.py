@@ -1,12 +1,18 @@
 """The pass over a whole index, against loops that rank and score one list at a time."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
+from hgld import metrics
 from hgld.metrics import EvaluationSettings, evaluate
-from tests.worlds.plain.metric_cases import Case, cases, expected_of
+from hgld.metrics.streamed import Lists
+from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.plain.metric_cases import Case, cases, expected_of, random_case
 
 
 @given(cases(), st.sampled_from([torch.float32, torch.float64, torch.float16]))
@@ -59,3 +65,20 @@ def test_undefined_queries_are_counted_and_left_out_of_the_mean() -> None:
     assert set(result.undefined().values()) == {1}
     assert result.means()["ap_level0"] == 1.0
     assert result.per_query["ap_level0"].isnan().tolist() == [False, True]
+
+
+def test_the_examples_of_the_page_run() -> None:
+    query, query_labels, index, index_labels = random_case(7, 40)
+    names: dict[str, Any] = {"Lists": Lists, "Tensor": Tensor, "torch": torch}
+    names |= {"query_embeddings": query, "query_labels": query_labels, "query_ids": range(7)}
+    names |= {"index_embeddings": index, "index_labels": index_labels, "index_ids": range(7, 47)}
+    names["order"] = (query @ index.T).argsort(dim=1, descending=True, stable=True)
+    examples = fenced(ROOT / "docs/metrics.md", "python")
+    assert len(examples) == 3
+    for example in examples:
+        exec(example, names)  # noqa: S102 - what a reader would type
+    # The second example's steps give what the first one's evaluate gives.
+    by_hand = metrics.hierarchical_average_precision(
+        metrics.item_relevance(names["ranked_level"], names["table"])
+    )
+    torch.testing.assert_close(by_hand, names["evaluation"].per_query["h_ap"], equal_nan=True)

@@ -7,18 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hgld.metrics import (
-    EvaluationSettings,
-    average_precision,
-    average_precision_at_r,
-    average_set_intersection,
-    evaluate,
-    exclusive_average_precision,
-    hierarchical_average_precision,
-    ndcg,
-    precision_at_1,
-    recall_at_k,
-)
+from hgld import metrics
+from hgld.metrics import EvaluationSettings, evaluate
 
 PUBLISHED = EvaluationSettings(convention="published")
 
@@ -85,28 +75,13 @@ def test_agrees_with_the_published_evaluation(shared: Path, case: str, dtype: to
 
 
 @pytest.mark.parametrize("case", ["metric00", "metric01"])
-def test_the_definitions_agree_with_the_published_ranked_lists(shared: Path, case: str) -> None:
+def test_what_is_no_part_of_an_evaluation_agrees_too(shared: Path, case: str) -> None:
     oracle = np.load(shared / "oracle" / "metrics.npz")
-
-    def value(field: str) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(oracle[f"{case}/{field}"])).double()
-
-    level = value("sorted_target").long()
-    levels = value("labels").shape[1]
-    actual = {
-        "hap": hierarchical_average_precision(value("relevances").gather(1, level)),
-        "ndcg": ndcg(level),
-        "asi": average_set_intersection(level),
-    }
+    level = torch.from_numpy(oracle[f"{case}/sorted_target"]).long()
+    levels = oracle[f"{case}/labels"].shape[1]
     for column in range(levels):
-        positive = level >= levels - column
-        actual[f"ap_level{column}"] = average_precision(positive)
-        actual[f"map_at_R_level{column}"] = average_precision_at_r(positive)
-        actual[f"p_at_1_level{column}"] = precision_at_1(positive)
-        actual[f"asi_level{column}"] = average_set_intersection(positive)
-        for k in (1, 5, 10):
-            actual[f"r_at_{k}_level{column}"] = recall_at_k(positive, k)
-        exclusive = exclusive_average_precision(level, column + 1)
-        actual[f"ap_exclude_{column + 1}"] = exclusive.nanmean()
-    for field, values in actual.items():
-        torch.testing.assert_close(values, value(field), rtol=0, atol=1e-6, msg=field)
+        asi = metrics.average_set_intersection(level >= levels - column)
+        exclusive = metrics.exclusive_average_precision(level, column + 1).nanmean()
+        for field, value in ((f"asi_level{column}", asi), (f"ap_exclude_{column + 1}", exclusive)):
+            expected = torch.as_tensor(oracle[f"{case}/{field}"]).double()
+            torch.testing.assert_close(value, expected, rtol=0, atol=1e-6, msg=field)

@@ -10,35 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hgld.metrics import (
-    average_precision,
-    average_precision_at_k,
-    average_precision_at_r,
-    average_set_intersection,
-    exclusive_average_precision,
-    hierarchical_average_precision,
-    mistake_severity,
-    ndcg,
-    precision_at_1,
-    recall_at_k,
-)
+from hgld import metrics
 from tests.worlds.plain import metrics as plain
 
 LEVELS = 3
-AT = average_precision_at_k
+AT = metrics.average_precision_at_k
 GRADED: dict[str, Callable[[Tensor], Tensor]] = {
-    "h_ap": hierarchical_average_precision,
-    "ndcg": ndcg,
-    "asi": average_set_intersection,
-    "exclusive_ap": partial(exclusive_average_precision, level=1),
-    "severity": partial(mistake_severity, levels=LEVELS),
+    "h_ap": metrics.hierarchical_average_precision,
+    "ndcg": metrics.ndcg,
+    "asi": metrics.average_set_intersection,
+    "exclusive_ap": partial(metrics.exclusive_average_precision, level=1),
+    "severity": partial(metrics.mistake_severity, levels=LEVELS),
 }
 BINARY: dict[str, Callable[[Tensor], Tensor]] = {
-    "ap": average_precision,
+    "ap": metrics.average_precision,
     "ap_at_k": partial(AT, k=5),
-    "ap_at_r": average_precision_at_r,
-    "p_at_1": precision_at_1,
-    "r_at_k": partial(recall_at_k, k=5),
+    "ap_at_r": metrics.average_precision_at_r,
+    "p_at_1": metrics.precision_at_1,
+    "r_at_k": partial(metrics.recall_at_k, k=5),
 }
 
 
@@ -53,7 +42,7 @@ def assert_close(actual: Tensor, *expected: float) -> None:
 )
 def test_h_ap_equals_the_double_loop(relevances: list[float]) -> None:
     ranked = torch.tensor([relevances], dtype=torch.float64)
-    assert_close(hierarchical_average_precision(ranked), plain.plain_h_ap(relevances))
+    assert_close(metrics.hierarchical_average_precision(ranked), plain.plain_h_ap(relevances))
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,11 +56,13 @@ def test_metrics_of_levels_equal_the_loops(
     levels: list[int], k: int, level: int, dtype: torch.dtype
 ) -> None:
     ranked = torch.tensor([levels], dtype=dtype)
-    assert_close(ndcg(ranked), plain.plain_ndcg(levels))
-    assert_close(average_set_intersection(ranked), plain.plain_asi(levels))
+    assert_close(metrics.ndcg(ranked), plain.plain_ndcg(levels))
+    assert_close(metrics.average_set_intersection(ranked), plain.plain_asi(levels))
     expected = plain.plain_exclusive_ap(levels, level)
-    assert_close(exclusive_average_precision(ranked, level), expected)
-    assert_close(mistake_severity(ranked, LEVELS, k), plain.plain_severity(levels, LEVELS, k))
+    assert_close(metrics.exclusive_average_precision(ranked, level), expected)
+    assert_close(
+        metrics.mistake_severity(ranked, LEVELS, k), plain.plain_severity(levels, LEVELS, k)
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -80,14 +71,14 @@ def test_metrics_of_positives_equal_the_loops(positives: list[bool], k: int) -> 
     ranked, relevant = torch.tensor([positives]), sum(positives)
     hit, first = (float(any(positives[:n])) if relevant else math.nan for n in (k, 1))
     at_k = plain.plain_ap(positives, first=k, most=k)
-    assert_close(average_precision(ranked), plain.plain_ap(positives))
-    assert_close(average_precision_at_r(ranked), plain.plain_ap(positives, first=relevant))
-    assert_close(precision_at_1(ranked), first)
+    assert_close(metrics.average_precision(ranked), plain.plain_ap(positives))
+    assert_close(metrics.average_precision_at_r(ranked), plain.plain_ap(positives, first=relevant))
+    assert_close(metrics.precision_at_1(ranked), first)
     # Lists cut short need the number of all positives.
     cut, of_all = ranked[:, :k], torch.tensor([relevant])
     for found in (AT(ranked, k), AT(cut, k, relevant=of_all)):
         assert_close(found, at_k)
-    for found in (recall_at_k(ranked, k), recall_at_k(cut, k, relevant=of_all)):
+    for found in (metrics.recall_at_k(ranked, k), metrics.recall_at_k(cut, k, relevant=of_all)):
         assert_close(found, hit)
 
 
@@ -104,15 +95,15 @@ def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "ranked", "word"),
     [
-        (hierarchical_average_precision, [[1.0, -0.1]], "ranked_relevance"),
-        (hierarchical_average_precision, [[1.0, math.inf]], "ranked_relevance"),
-        (ndcg, [[0.5, 1.0]], "ranked_level"),
-        (average_set_intersection, [[-1, 1]], "ranked_level"),
-        (partial(mistake_severity, levels=2), [[3]], "levels"),
-        (partial(exclusive_average_precision, level=0), [[1]], "level"),
-        (average_precision, [True, False], r"\(2,\)"),
-        (average_precision, [[2, 0]], "ranked_positive"),
-        (partial(recall_at_k, k=0), [[True]], "k must"),
+        (metrics.hierarchical_average_precision, [[1.0, -0.1]], "ranked_relevance"),
+        (metrics.hierarchical_average_precision, [[1.0, math.inf]], "ranked_relevance"),
+        (metrics.ndcg, [[0.5, 1.0]], "ranked_level"),
+        (metrics.average_set_intersection, [[-1, 1]], "ranked_level"),
+        (partial(metrics.mistake_severity, levels=2), [[3]], "levels"),
+        (partial(metrics.exclusive_average_precision, level=0), [[1]], "level"),
+        (metrics.average_precision, [True, False], r"\(2,\)"),
+        (metrics.average_precision, [[2, 0]], "ranked_positive"),
+        (partial(metrics.recall_at_k, k=0), [[True]], "k must"),
         (partial(AT, k=1, relevant=torch.tensor([1, 2])), [[True]], "relevant"),
     ],
 )

@@ -1,8 +1,7 @@
 """Sheets in again: what a row may say, and how it is merged with what others decided since."""
 
-import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.review.applying import Applied, ApplyChoices, Prefer, apply_file, preview_file
 from hgld.review.log.decisions import append_event, check_decisions, read_decisions, read_log
-from hgld.review.log.events import Change
-from hgld.review.log.history import Decision
 from hgld.review.sheet import FILLED_IN
 from tests.hgld.review.log.acts import assigned, edited, take_back
 from tests.worlds.builders import write_proposals
@@ -241,108 +238,45 @@ def test_one_super_category_has_one_spelling_and_one_side(clustered: Workspace) 
     assert read_decisions(clustered)["Q16970"].natural_or_human_made == "human-made"
 
 
-Cells = dict[str, dict[str, str]]
-"""What a person fills in, by Q-id and column."""
-Content = tuple[str, ...]
-"""Action, super-category, side and note, as a sheet shows them."""
-InForce = dict[str, tuple[Content, str]]
-"""Content and reviewer, by Q-id."""
-
-QIDS = [str(row["class_qid"]) for row in sheets.CLASSES]
-CELLS = [CHURCH, MUSEUM, IGNORE, sheets.NOTE, LAKE, CLEAR]
-BLANK = dict.fromkeys(FILLED_IN, "")
-OPEN: Content = ("clear", "", "", "")
-
-
-def content_of(cells: dict[str, str]) -> Content:
-    _, label, side, note = (cells.get(name, "") for name in FILLED_IN)
-    return OPEN if cells == CLEAR else ("assign" if label else "ignore", label, side, note)
-
-
-def shown(said: Change | Decision) -> Content:
-    return tuple(each or "" for each in said.content)
-
-
-@dataclass
-class Oracle:
-    """What two reviewers should get, in plain dictionaries."""
-
-    log: list[tuple[str, Content, str]] = field(default_factory=list)
-    """Class, content and reviewer of each decision, in their order."""
-
-    def in_force(self) -> InForce:
-        last = {qid: (content, reviewer) for qid, content, reviewer in self.log}
-        return {qid: one for qid, one in last.items() if one[0] != OPEN}
-
-    def apply(self, exported: InForce, cells: Cells, who: str, prefer: Prefer | None) -> bool:
-        """Adds the edits of a sheet; False: there are conflicts, and nothing was added."""
-        now, new, is_clear = self.in_force(), [], True
-        for qid, filled_in in cells.items():
-            mine = content_of(filled_in)
-            base, theirs = (one[qid][0] if qid in one else OPEN for one in (exported, now))
-            if mine in (base, theirs):
-                continue
-            is_clear &= theirs == base
-            if theirs == base or prefer == "mine":
-                new.append((qid, mine, who))
-        if is_clear or prefer is not None:
-            self.log += sorted(new)
-        return is_clear or prefer is not None
-
-
-def agrees(workspace: Workspace, oracle: Oracle) -> None:
-    """Compares a log with what it should be."""
-    log, lines = read_log(workspace), list[tuple[str, Content, str]]()
-    assert not log.found.damaged_line
-    assert check_decisions(workspace) == []
-    for event in log.events:
-        said = {shown(change): change.classes for change in event.changes}
-        assert len(said) == len(event.changes)  # one for all classes of which it is the same
-        lines += sorted((qid, one, event.reviewer) for one, of in said.items() for qid in of)
-    assert lines == oracle.log
-    in_force = {qid: (shown(one), one.reviewer) for qid, one in log.in_force().items()}
-    assert in_force == oracle.in_force()
-
-
-def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
-    """Has three reviewers export, fill in and apply sheets, some of them twice or never.
-
-    Returns:
-        How often a sheet was refused, and how many conflicts were settled.
-    """
-    oracle, refused, settled = Oracle(), 0, 0
-    given: list[tuple[str, Path, Cells, InForce]] = []
-    for _ in range(40):
-        if not given or chance.random() < 0.4:
-            picked = chance.sample(QIDS, chance.randrange(4))
-            cells = {qid: chance.choice(CELLS) for qid in picked}
-            # As a person would: what a row said before is replaced.
-            sheet = fill_in(workspace, {qid: BLANK | one for qid, one in cells.items()})
-            given.append((chance.choice(["ann", "bob", "cid"]), sheet, cells, oracle.in_force()))
-            continue
-        who, sheet, cells, exported = chance.choice(given)
-        prefer: Prefer | None = chance.choice([None, None, "mine", "theirs"])
-        if oracle.apply(exported, cells, who, prefer):
-            settled += sheets.apply_sheet(workspace, sheet, who, prefer=prefer).settled
-        else:
-            refused += 1
-            with pytest.raises(ConflictError):
-                sheets.apply_sheet(workspace, sheet, who, prefer=prefer)
-        agrees(workspace, oracle)
-    return refused, settled
-
-
-def check_many_rounds(folder: Path, seeds: Iterable[int]) -> None:
-    """Plays a game for each seed; some sheets are refused, and some conflicts are settled."""
-    counts = []
-    for seed in seeds:
-        workspace = Workspace(folder / str(seed))
-        write_proposals(workspace, sheets.CLASSES)
-        counts.append(play(workspace, random.Random(seed)))
-    assert all(sum(each) for each in zip(*counts, strict=True))
+SAID: dict[tuple[str | None, ...] | None, dict[str, str]] = {
+    None: CLEAR,
+    ("assign", "church", "human-made", ""): CHURCH,
+    ("assign", "museum", "human-made", ""): MUSEUM,
+    ("ignore", None, None, ""): IGNORE,
+    ("ignore", None, None, "see\nQ5"): sheets.NOTE,
+}
+"""What is in force of a class, if anything, and what is filled in for that."""
 
 
 @pytest.mark.fault(23, "two reviewers")
-@pytest.mark.usefixtures("unflushed")
-def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) -> None:
-    check_many_rounds(tmp_path, range(8))
+@pytest.mark.parametrize("prefer", ["mine", "theirs"])
+def test_a_sheet_is_merged_with_all_that_may_have_been_said_since(
+    workspace: Workspace, prefer: Prefer
+) -> None:
+    """A class for each way: what it was at the export, what bob said since, what the sheet says."""
+    ways = {f"Q{n}": way for n, way in enumerate(product(SAID, repeat=3), start=1)}
+    write_proposals(workspace, [{"class_qid": qid, "class_label": "x"} for qid in ways])
+
+    def filled_in(place: int) -> Path:
+        blank = dict.fromkeys(FILLED_IN, "")  # as a person would, who replaces what a row said
+        return fill_in(workspace, {qid: blank | SAID[way[place]] for qid, way in ways.items()})
+
+    sheets.apply_sheet(workspace, filled_in(0), "cid")
+    mine = filled_in(2)
+    sheets.apply_sheet(workspace, filled_in(1), "bob")
+    expected, conflicts = {}, list[str]()
+    for qid, (before, theirs, ours) in ways.items():
+        is_conflict = len({before, theirs, ours}) == 3
+        conflicts += [qid] * is_conflict
+        counts = ours not in (before, theirs) and (not is_conflict or prefer == "mine")
+        expected[qid] = (ours, "ann") if counts else (theirs, "cid" if theirs == before else "bob")
+    said = log_bytes(workspace)
+    with pytest.raises(ConflictError) as caught:
+        sheets.apply_sheet(workspace, mine, "ann")
+    assert [one.split()[0] for one in caught.value.conflicts] == conflicts
+    assert log_bytes(workspace) == said
+    assert sheets.apply_sheet(workspace, mine, "ann", prefer=prefer).settled == len(conflicts)
+    found = {qid: (one.content, one.reviewer) for qid, one in read_decisions(workspace).items()}
+    assert found == {qid: one for qid, one in expected.items() if one[0]}
+    assert check_decisions(workspace) == []
+    assert sheets.apply_sheet(workspace, mine, "ann", prefer=prefer).appended == 0

@@ -13,7 +13,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, FetchError
 from hgld.scrape.archive import SUMS
 from hgld.scrape.verify import archive_findings
-from tests.worlds.wikimedia.damage import WAYS, Way, check_damage, contents, flip
+from tests.worlds.damage import Way, flip
+from tests.worlds.wikimedia.damage import WAYS, check_damage, contents
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.scraping import Small
 

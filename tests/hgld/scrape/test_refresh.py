@@ -11,10 +11,9 @@ from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT, report_changes
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from tests.worlds.builders import table_of
-from tests.worlds.wikimedia.edits import edited
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.scraping import STATUSES, Small
-from tests.worlds.wikimedia.small import Server
+from tests.worlds.wikimedia.small import Server, edited
 
 
 def test_a_refresh_says_what_changed(small: Small) -> None:

@@ -11,7 +11,7 @@ from hgld.errors import InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.stage import run_scrape
-from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, LANDMARKS, SUPERCLASSES
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, LANDMARKS, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.wikimedia import scraping
 from tests.worlds.wikimedia.faults import Fault, reply
@@ -167,16 +167,6 @@ Found = tuple[str, str | None, str | None]
 def _rows(workspace: Workspace) -> list[Found]:
     rows = written(workspace, CLASS_EVIDENCE)
     return [(row["class_qid"], row["property"], row["value"]) for row in rows]
-
-
-def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> None:
-    assert _rows(scraped.workspace) == EVIDENCE
-    assert set(scraped.workspace.read(CLASS_EVIDENCE)["status"].to_pylist()) == {"ok"}
-    # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
-    assert {"Q102", "Q104"} <= set(scraped.workspace.read(CLASSES)["class_qid"].to_pylist())
-    # No superclass is asked about.
-    kept = [one.keys for one in scraping.kept_answers(scraped.workspace.path(WIKIDATA_EVIDENCE))]
-    assert kept == [tuple(_CLASSES[:3]), tuple(_CLASSES[3:])]
 
 
 @pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")])

@@ -5,12 +5,17 @@ What each request meets is a `Fault` of `tests.worlds.wikimedia.faults` or of th
 
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
 
-from tests.worlds.wikimedia.faults import Fault, listening
+import trustme
+import urllib3
+
+from tests.worlds.wikimedia.faults import Fault, Fields, listening, send
 
 
 @dataclass(slots=True)
@@ -48,60 +53,20 @@ def faulty(*answers: Fault, tls: ssl.SSLContext | None = None) -> Iterator[Fault
         yield state
 
 
-Fields = Mapping[str, str | None]
-"""Headers (`Last_Modified` is Last-Modified); None leaves one out that there is else."""
-
-
-def send(
-    content: bytes,
-    fields: Fields | None = None,
-    *,
-    status: int = 200,
-    sent: int | None = None,
-    **headers: str | None,
-) -> Fault:
-    """Answers with a body of which only so many bytes come.
-
-    Args:
-        content: the body that is announced.
-        fields: headers of the answer.
-        status: of the answer.
-        sent: how many bytes of it are sent before the line breaks; None sends all.
-        headers: of the answer, too.
-    """
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        sending: dict[str, str | None] = {
-            "Content-Length": str(len(content)),
-            "ETag": '"version 1"',
-        }
-        for name, value in {**(fields or {}), **headers}.items():
-            sending[name.replace("_", "-")] = value
-        request.send_response(status)
-        for name, value in sending.items():
-            if value is not None:
-                request.send_header(name, value)
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(content[:sent])
-
-    return answer
-
-
-def rest(content: bytes, fields: Fields | None = None, **headers: str | None) -> Fault:
+def rest(content: bytes, **headers: str | None) -> Fault:
     """Answers with the part of a file that is asked for, as a server should."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
         part: Fields = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        send(content[start:], {**part, **(fields or {}), **headers}, status=206)(request)
+        send(content[start:], {**part, **headers}, status=206)(request)
 
     return answer
 
 
-def redirect(location: str, status: int = 302) -> Fault:
+def redirect(location: str) -> Fault:
     """Answers that the file is elsewhere."""
-    return send(b"", status=status, Location=location)
+    return send(b"", status=302, Location=location)
 
 
 @contextmanager
@@ -124,3 +89,49 @@ def cutting(port: int, after_bytes: int) -> Iterator[int]:
 
     with listening(relay) as server:
         yield server.server_port
+
+
+PUBLIC = "93.184.216.34"
+
+_connect = urllib3.util.connection.create_connection
+
+
+@dataclass(slots=True)
+class Names:
+    """Names, what they lead to, and what was connected to."""
+
+    answers: dict[str, list[list[str]]] = field(default_factory=dict)
+    """Name to the addresses of each look-up of it, in order; the last ones over and over."""
+    asked: list[str] = field(default_factory=list)
+    """The names that were looked up, in order."""
+    connected: list[str] = field(default_factory=list)
+    """The hosts that were connected to, in order, as the connection names them."""
+    dead: set[str] = field(default_factory=set)
+    """Addresses where nobody answers."""
+
+    def look_up(self, host: str, port: int, *_: object, **__: object) -> list[Any]:
+        """Stands for `socket.getaddrinfo`."""
+        if host not in self.answers:
+            if not host[:1].isdigit() and ":" not in host:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            found = [host]
+        else:
+            lookups = self.answers[host]
+            found = lookups[min(self.asked.count(host), len(lookups) - 1)]
+            self.asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
+
+    def connect(self, address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - as they come
+        """Connects to this machine, whatever the address is."""
+        self.connected.append(address[0])
+        if address[0] in self.dead:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return _connect(("127.0.0.1", address[1]), *args, **options)
+
+
+def tls_context(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Returns how a server of this name speaks TLS, and the file with its authority."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return context, folder / "ca.pem"

@@ -63,15 +63,12 @@ def picture(number: int, size: int = 300) -> bytes:
     return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0) + pixels
 
 
-def tar_bytes(
-    files: Mapping[str, bytes], others: Iterable[tarfile.TarInfo] = (), size: int = 0
-) -> bytes:
+def tar_bytes(files: Mapping[str, bytes], others: Iterable[tarfile.TarInfo] = ()) -> bytes:
     """Returns a tar with regular files, then with members that carry no content.
 
     Args:
         files: name to content.
         others: links, folders, devices.
-        size: cut to so many bytes; 0 leaves it whole.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -81,7 +78,7 @@ def tar_bytes(
             archive.addfile(member, io.BytesIO(content))
         for member in others:
             archive.addfile(member)
-    return buffer.getvalue()[: size or None]
+    return buffer.getvalue()
 
 
 def images_tar(numbers: Iterable[int], size: int = 300) -> bytes:
@@ -89,11 +86,11 @@ def images_tar(numbers: Iterable[int], size: int = 300) -> bytes:
     return tar_bytes({member_name(number): picture(number, size) for number in numbers})
 
 
-def add_tar(bucket: Path, split: str, number: int, content: bytes, md5: str = "") -> None:
-    """Puts a tar into a bucket, with its MD5 or with a wrong one."""
+def add_tar(bucket: Path, split: str, number: int, content: bytes) -> None:
+    """Puts a tar into a bucket, with its MD5."""
     (bucket / split).mkdir(parents=True, exist_ok=True)
     (bucket / f"md5sum/{split}").mkdir(parents=True, exist_ok=True)
     name = f"images_{number:03d}"
     (bucket / f"{split}/{name}.tar").write_bytes(content)
-    md5 = md5 or hashlib.md5(content, usedforsecurity=False).hexdigest()
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     (bucket / f"md5sum/{split}/md5.{name}.txt").write_text(f"{md5}  {name}.tar\n")

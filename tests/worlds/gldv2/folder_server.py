@@ -49,7 +49,6 @@ class FolderServer:
     close: Callable[[], None] = field(default=lambda: None)
     dripping: str = ""
     """A path whose answer comes a byte at a time after its first half, until this is another."""
-    has_dripped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when a client has gone before its answer was whole."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -111,7 +110,6 @@ class FolderServer:
             request.wfile.write(piece)
             self.sent[name] += len(piece)
             sent += len(piece)
-            self.has_dripped.set()
             if select.select([request.connection], [], [], _DRIP_EVERY_S)[0]:
                 raise ConnectionResetError  # the client has gone
         rest = content[sent:]

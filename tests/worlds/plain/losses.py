@@ -15,88 +15,56 @@ from tests.worlds.plain.metrics import plain_shared
 StepFunction = Callable[[float], float]
 
 
-def plain_sigmoid(x: float) -> float:
+def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def plain_sup_step(
-    tau: float = 0.01,
-    rho: float = 100.0,
-    delta: float = 0.05,
-    start: float = 0.5,
-    offset: float = 1.44,
-) -> StepFunction:
-    def step(x: float) -> float:
-        if x <= 0:
-            return plain_sigmoid(x / tau)
-        return start + plain_sigmoid(x / tau) if x <= delta else rho * (x - delta) + offset
-
-    return step
+def sup_step(x: float) -> float:
+    """The published one, with tau 0.01, rho 100, delta 0.05, start 0.5 and offset 1.44."""
+    if x <= 0:
+        return sigmoid(x / 0.01)
+    return 0.5 + sigmoid(x / 0.01) if x <= 0.05 else 100 * (x - 0.05) + 1.44
 
 
-def plain_sup_rank(
-    k: int, scores: Sequence[float], levels: Sequence[int], step: StepFunction
-) -> float:
-    rank = 1.0
-    for j in range(len(scores)):
-        if j == k:
-            continue
-        x = scores[j] - scores[k]
-        rank += step(x) if levels[j] < levels[k] else float(x >= 0)
-    return rank
+def heaviside(x: float) -> float:
+    return float(x >= 0)
 
 
-def plain_smooth_rank(k: int, scores: Sequence[float], tau: float = 0.01) -> float:
-    others = [score for j, score in enumerate(scores) if j != k]
-    return 1 + sum(plain_sigmoid((score - scores[k]) / tau) for score in others)
-
-
-def plain_h_rank(
+def rank(
     k: int,
     scores: Sequence[float],
     levels: Sequence[int],
-    relevances: Sequence[float],
-    ahead: StepFunction = lambda x: float(x >= 0),
+    lower: StepFunction,
+    others: StepFunction,
 ) -> float:
-    """H-rank, with `ahead` for the items that share more levels than k."""
-    h_rank = relevances[k]
-    for j in range(len(scores)):
-        if j == k:
-            continue
-        x = scores[j] - scores[k]
-        counts = ahead(x) if levels[j] > levels[k] else float(x >= 0)
-        h_rank += min(relevances[k], relevances[j]) * counts
-    return h_rank
+    """The rank of k, in which items that share fewer levels count by a step of their own."""
+    steps = [lower if level < levels[k] else others for level in levels]
+    pairs = enumerate(zip(steps, scores, strict=True))
+    return 1 + sum(step(score - scores[k]) for j, (step, score) in pairs if j != k)
 
 
-def plain_sup_h_ap(
+def h_ap(
     scores: Sequence[float],
     levels: Sequence[int],
     relevances: Sequence[float],
-    step: StepFunction,
-    ahead: StepFunction = lambda x: float(x >= 0),
+    lower: StepFunction,
+    others: StepFunction = heaviside,
+    higher: StepFunction | None = None,
 ) -> float:
+    """H-AP with steps in ranks and H-ranks; `higher` is for items that share more levels in these.
+
+    Without levels to tell apart, that is AP.
+    """
     if not sum(relevances):
         return math.nan
     total = 0.0
     for k, relevance in enumerate(relevances):
+        h_rank = relevance
+        for j, other in enumerate(relevances):
+            step = higher if higher and levels[j] > levels[k] else others
+            h_rank += min(relevance, other) * step(scores[j] - scores[k]) * (j != k)
         if relevance > 0:
-            h_rank = plain_h_rank(k, scores, levels, relevances, ahead)
-            total += h_rank / plain_sup_rank(k, scores, levels, step)
-    return total / sum(relevances)
-
-
-def plain_smooth_h_ap(
-    scores: Sequence[float], relevances: Sequence[float], tau: float = 0.01
-) -> float:
-    total = 0.0
-    for k, relevance in enumerate(relevances):
-        if relevance > 0:
-            h_rank = relevance
-            for j, other in enumerate(relevances):
-                if j != k:
-                    h_rank += min(relevance, other) * plain_sigmoid((scores[j] - scores[k]) / tau)
-            total += h_rank / plain_smooth_rank(k, scores, tau)
+            total += h_rank / rank(k, scores, levels, lower, others)
     return total / sum(relevances)
 
 

@@ -28,16 +28,13 @@ class Case:
     def evaluate(
         self, dtype: torch.dtype = torch.float32, chosen: EvaluationSettings = SETTINGS
     ) -> Evaluation:
-        inside = any(place >= 0 for place in self.own)
         return evaluate(
             torch.tensor(self.queries, dtype=dtype),
             torch.tensor(self.query_labels),
             torch.tensor(self.index, dtype=dtype),
             torch.tensor(self.index_labels),
-            query_ids=[place if place >= 0 else 1000 + q for q, place in enumerate(self.own)]
-            if inside
-            else None,
-            index_ids=range(len(self.index)) if inside else None,
+            query_ids=[place if place >= 0 else 1000 + q for q, place in enumerate(self.own)],
+            index_ids=range(len(self.index)),
             settings=chosen,
         )
 
@@ -102,9 +99,9 @@ def assert_same(one: Evaluation, other: Evaluation, tolerance: float = 1e-12) ->
         )
 
 
-def random_case(queries: int, items: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def random_case(queries: int, items: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Queries apart from the index, whole numbers, three levels that are no tree."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
 
     def draw(high: int, *shape: int) -> Tensor:
         return torch.randint(0, high, shape, generator=generator)

@@ -8,27 +8,22 @@ import json
 import re
 from pathlib import Path
 
+from tests.worlds.second_lab import redirects
 from tests.worlds.second_lab.files import Row, answer_key, write_lab
 from tests.worlds.second_lab.items import LABELS, evidence_traps, item_traps
 from tests.worlds.second_lab.parents import PARENT_TEXTS, parent_pages
-from tests.worlds.second_lab.redirects import (
-    TEMPLATES,
-    chain_traps,
-    gone_traps,
-    soft_redirect_traps,
-)
 from tests.worlds.second_lab.titles import no_page_traps, title_traps
 
 TRAPS = (
     *title_traps(),
     *no_page_traps(),
-    *soft_redirect_traps(),
-    *chain_traps(),
+    *redirects.soft_redirect_traps(),
+    *redirects.chain_traps(),
     *item_traps(),
     *evidence_traps(),
 )
 
-GONE = tuple(gone_traps())
+GONE = tuple(redirects.gone_traps())
 """Traps of another run, in which the log is followed."""
 
 
@@ -47,7 +42,7 @@ def write_all_labs(folder: Path, first: Path) -> None:
         folder: where to.
         first: the folder of the first lab's files.
     """
-    templates = {**TEMPLATES, **PARENT_TEXTS}
+    templates = {**redirects.TEMPLATES, **PARENT_TEXTS}
     write_lab(folder, (*TRAPS, *GONE, parent_pages()), templates, LABELS)
     ours, theirs = (_unpacked(one / "pages.xml.gz") for one in (folder, first))
     known = {page[1] for page in _PAGE.finditer(ours)}

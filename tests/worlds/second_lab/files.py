@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -43,6 +44,13 @@ class Trap:
     """Title to the Q-id in its page property."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Q-id to what Wikidata says of it, as `_statements` reads it."""
+
+
+def landed(name: str, title: str, qid: str, **others: Any) -> Trap:  # noqa: ANN401 - of a trap
+    """Returns a landmark that ends at a page with an item; if not said otherwise, of one class."""
+    given = {"url": WIKI + title.replace(" ", "_"), "classes": ("Q20",), "pages": {title: PLAIN}}
+    given |= {"items": {title: qid}, "facts": {qid: "P31:Q20"}}
+    return Trap(name=name, title=title, qid=qid, **given | others)
 
 
 @dataclass(frozen=True, slots=True)

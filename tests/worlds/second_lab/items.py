@@ -6,7 +6,7 @@ The right classes and values are those that `wdt:` has in Wikidata's RDF.
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
-from tests.worlds.second_lab.files import PLAIN, WIKI, Trap, cells_of
+from tests.worlds.second_lab.files import Trap, cells_of, landed
 
 LABELS = {
     "Q20": {"en": "castle", "mul": "Burg", "de": "Burg"},
@@ -20,6 +20,8 @@ LABELS = {
     "Q4167836": {"en": "Wikimedia category"},
 }
 """Class to language to label. Q25 has none, and Q30 and Q32 are redirects."""
+
+_CATEGORY = "P31:Q4167836"
 
 # Name | Q-ids and what is said of each, the page's item first | the landmark's item | its classes
 _ITEMS = """
@@ -73,21 +75,10 @@ two classes with one label | Q2127 P31:Q20 P31:Q24 | Q2127 | Q20 Q24
 
 def item_traps() -> Iterator[Trap]:
     for number, (name, told, qid, classes) in enumerate(cells_of(_ITEMS), start=1):
-        title, facts = (
-            f"Category:Item {number}",
-            _facts_of(told.replace("CATEGORY", "P31:Q4167836")),
-        )
-        yield Trap(
-            name=f"item: {name}",
-            url=WIKI + title.replace(" ", "_"),
-            status="ok" if classes else "no_p31",
-            title=title,
-            qid=qid,
-            classes=tuple(classes.split()),
-            pages={title: PLAIN},
-            items={title: next(iter(facts), qid)},
-            facts=facts,
-        )
+        title, facts = f"Category:Item {number}", _facts_of(told.replace("CATEGORY", _CATEGORY))
+        status, items = "ok" if classes else "no_p31", {title: next(iter(facts), qid)}
+        ends = {"status": status, "classes": tuple(classes.split())}
+        yield landed(f"item: {name}", title, qid, items=items, facts=facts, **ends)
 
 
 def _facts_of(told: str) -> dict[str, str]:
@@ -126,16 +117,11 @@ class merged | Q619 =Q620; Q620 P1282:Tag:a | P1282:Tag:a
 def evidence_traps() -> Iterator[Trap]:
     """One landmark each, of a class of its own, which is the last that the facts tell of."""
     for number, (name, told, _) in enumerate(cells_of(_CLASSES), start=1):
-        title, qid, facts = f"Category:Evidence {number}", f"Q{7000 + number}", _facts_of(told)
-        yield Trap(
-            name=f"evidence: {name}",
-            url=WIKI + title.replace(" ", "_"),
-            title=title,
-            qid=qid,
-            classes=(list(facts)[-1],),
-            pages={title: PLAIN},
-            items={title: qid},
-            facts={qid: f"P31:{next(iter(facts))}", **facts},
+        qid, facts = f"Q{7000 + number}", _facts_of(told)
+        facts = {qid: f"P31:{next(iter(facts))}", **facts}
+        classes = ([*facts][-1],)
+        yield landed(
+            f"evidence: {name}", f"Category:Evidence {number}", qid, classes=classes, facts=facts
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from tests.worlds.second_lab.files import PLAIN, WIKI, Trap, cells_of
+from tests.worlds.second_lab.files import PLAIN, WIKI, Trap, cells_of, landed
 
 _CASTLE = "Category:Castle"
 _CASTLE_QID = "Q1000"
@@ -33,16 +33,8 @@ TEMPLATES = {
 
 def _at_castle(name: str, pages: dict[str, str]) -> Trap:
     """Returns a landmark whose category is the first of the pages, and leads to the castle."""
-    return Trap(
-        name=name,
-        url=WIKI + next(iter(pages)).replace(" ", "_"),
-        title=_CASTLE,
-        qid=_CASTLE_QID,
-        classes=("Q20",),
-        pages={_CASTLE: PLAIN, **pages},
-        items={_CASTLE: _CASTLE_QID},
-        facts={_CASTLE_QID: "P31:Q20"},
-    )
+    url = WIKI + next(iter(pages)).replace(" ", "_")
+    return landed(name, _CASTLE, _CASTLE_QID, url=url, pages={_CASTLE: PLAIN, **pages})
 
 
 def soft_redirect_traps() -> Iterator[Trap]:
@@ -59,11 +51,7 @@ _LINK = "[[:Category:Linked {}]]"
 _SOFT = (
     "{{category_redirect_|castle}}",
     "{{template:category redirect|1= _Castle_ \n}}",
-    "{{Category redirect|Cas<!-- {{{ }} | -->tle#History}}",
-    "<pre>{{Category redirect|No}}</pre>{{Category redirect|Castle}}",
     "{{Category redirect|Castle|moved, see [[:Category:Two words]]}}",
-    "{{Category redirect|reason={{En|1=moved|x}}|Castle}}",
-    "{{En|1=Moved: {{Category redirect|Castle}}}}",
     "{{Bad name|Two words}}{{Category redirect|Castle}}",
     "<noinclude>{{Category redirect|&#67;astle}}</noinclude>",
     "{{Category redirect|%43astle}}",

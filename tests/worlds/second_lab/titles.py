@@ -5,39 +5,24 @@ The right page is the one that MediaWiki shows whoever opens the address in a br
 
 from collections.abc import Iterator
 
-from tests.worlds.second_lab.files import PLAIN, WIKI, Trap
+from tests.worlds.second_lab.files import WIKI, Trap, landed
 
 
 def title_traps() -> Iterator[Trap]:
     """One page each, and the ways to write its address."""
     numbers = {title: number for number, (_, _, title) in enumerate(_TITLES)}
     for name, address, title in _TITLES:
-        qid = f"Q{5000 + numbers[title]}"
-        page = f"Category:{title}"
-        yield Trap(
-            name=name,
-            url=address if "://" in address else WIKI + address,
-            title=page,
-            qid=qid,
-            classes=("Q20",),
-            pages={page: PLAIN},
-            items={page: qid},
-            facts={qid: "P31:Q20"},
-        )
+        url = address if "://" in address else WIKI + address
+        yield landed(name, f"Category:{title}", f"Q{5000 + numbers[title]}", url=url)
 
 
 _TITLES = (
-    ("raw apostrophe", "Category:Crespi_d'Ogna", "Crespi d'Ogna"),
-    ("per cent", "Category:100%25_wool", "100% wool"),
     ("raw per cent", "Category:100%_wool", "100% wool"),
-    ("question mark", "Category:Who%3F", "Who?"),
-    ("slash", "Category:A/B", "A/B"),
     ("encoded slash", "Category:A%2FB", "A/B"),
     ("a namespace in the name", "Category:File:x", "File:x"),
     ("semicolon, at, dollar, brackets", "Category:A;_B@C_$5,_(D)", "A; B@C $5, (D)"),
     ("backslash, caret, backtick", "Category:A%5CB%5EC%60D", "A\\B^C`D"),
     ("emoji", "Category:%F0%9F%8F%B0_Tower", "\U0001f3f0 Tower"),
-    ("accent in two characters", "Category:Cafe%CC%81", "Caf\u00e9"),
     ("two accents in the wrong order", "Category:Xq%CC%81%CC%A3", "Xq\u0323\u0301"),
     ("Angstrom sign", "Category:%E2%84%ABngstr%C3%B6m", "\u00c5ngstr\u00f6m"),
     ("a mark of direction", "Category:%E2%80%8EBridge%E2%80%8F", "Bridge"),
@@ -51,15 +36,8 @@ _TITLES = (
     ("lower-case first letter with accent", "Category:%C3%A9glise", "\u00c9glise"),
     ("encoded colon", "Category%3ATwo_words", "Two words"),
     ("colon before the namespace", ":Category:Two_words", "Two words"),
-    ("spaces around", f" {WIKI}Category:Two_words ", "Two words"),
     ("a port", "HTTP://commons.wikimedia.org:80/wiki/Category:Two_words", "Two words"),
-    ("https", "https://commons.wikimedia.org/wiki/Category:Two_words", "Two words"),
     ("encoded fragment", "Category:Two_words%23History", "Two words"),
-    (
-        "index.php",
-        "https://commons.wikimedia.org/w/index.php?uselang=de&title=Category:Two+words%3F",
-        "Two words?",
-    ),
     ("as long as may be, in bytes", f"Category:{'%C3%89' * 127}", "\u00c9" * 127),
 )
 
@@ -74,13 +52,11 @@ _NO_PAGES = (
     ("no page, written otherwise", "category:nowhere__at%C2%A0cafe%CC%81"),
     ("another case", "Category:CASTLE"),
     ("no name", "Category:"),
-    ("nothing but a fragment", "%23x"),
     ("square brackets", "Category:Castle[1]"),
     ("pipe", "Category:Castle|Category:Two_words"),
     ("encoded twice", "Category:Caf%25C3%25A9"),
     ("too long, in bytes", f"Category:{'%C3%89' * 128}"),
     ("line feed", "Category:Cas%0Atle"),
-    ("no UTF-8", "Category:%FF%FE"),
     ("half a surrogate pair", "Category:%ED%A0%80"),
     ("no character", "Category:Castle%EF%BF%BF"),
     ("another wiki", "wikipedia:Category:Castle"),

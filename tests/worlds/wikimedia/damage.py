@@ -2,8 +2,6 @@
 
 import gzip
 import random
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,38 +10,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.scrape.stage import EVIDENCE_STAGE, STAGE
 from hgld.scrape.verify import archive_findings
+from tests.worlds.damage import Way, copy, cut, flip, remove, swap, zero
 from tests.worlds.wikimedia.scraping import STATUSES, Small
-
-Way = Callable[[Path, random.Random], None]
-
-
-def flip(path: Path, chance: random.Random) -> None:
-    data = bytearray(path.read_bytes())
-    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-    path.write_bytes(data)
-
-
-def cut(path: Path, chance: random.Random) -> None:
-    path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size)])
-
-
-def zero(path: Path, chance: random.Random) -> None:
-    path.write_bytes(bytes(chance.choice([0, path.stat().st_size])))
-
-
-def swap(path: Path, chance: random.Random) -> None:
-    others = [one for one in path.parent.parent.rglob("*.json.gz") if one != path]
-    other, data = chance.choice(sorted(others)), path.read_bytes()
-    path.write_bytes(other.read_bytes())
-    other.write_bytes(data)
-
-
-def remove(path: Path, _: random.Random) -> None:
-    path.unlink()
-
-
-def copy(path: Path, chance: random.Random) -> None:
-    shutil.copy(path, path.with_name(f"{chance.randrange(20, 100):06d}.json.gz"))
 
 
 def poison(path: Path, chance: random.Random) -> None:

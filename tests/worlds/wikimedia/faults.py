@@ -5,7 +5,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Fault = Callable[[BaseHTTPRequestHandler], object]
@@ -39,20 +39,50 @@ def listening(answer: Fault, tls: ssl.SSLContext | None = None) -> Iterator[Thre
             thread.join()
 
 
+Fields = Mapping[str, str | None]
+"""Headers (`Last_Modified` is Last-Modified); None leaves one out that there is else."""
+
+
+def send(
+    content: bytes,
+    fields: Fields | None = None,
+    *,
+    status: int = 200,
+    sent: int | None = None,
+    **headers: str | None,
+) -> Fault:
+    """Answers with a body of which only so many bytes come.
+
+    Args:
+        content: the body that is announced.
+        fields: headers of the answer.
+        status: of the answer.
+        sent: how many bytes of it are sent before the line breaks; None sends all.
+        headers: of the answer, too.
+    """
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        sending: dict[str, str | None] = {
+            "Content-Length": str(len(content)),
+            "ETag": '"version 1"',
+        }
+        for name, value in {**(fields or {}), **headers}.items():
+            sending[name.replace("_", "-")] = value
+        request.send_response(status)
+        for name, value in sending.items():
+            if value is not None:
+                request.send_header(name, value)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(content[:sent])
+
+    return answer
+
+
 def reply(status: int, body: bytes, **headers: str) -> Fault:
-    """Answers with a status, a body, and headers (`Retry_After` is Retry-After)."""
-
-    def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json; charset=utf-8")
-        fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        fields.setdefault("Content-Length", str(len(body)))
-        for name, value in fields.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return send
+    """Answers as a service does, with a status, a body, and headers (`Retry_After`)."""
+    kind = {"Content_Type": "application/json; charset=utf-8", "ETag": None}
+    return send(body, kind | headers, status=status)
 
 
 DRIPPING = {

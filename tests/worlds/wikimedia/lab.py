@@ -1,14 +1,11 @@
 """The lab: a real MediaWiki and a real SPARQL engine."""
 
 import contextlib
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds.commands.once import made_once
 from tests.worlds.second_lab import write_all_labs
 from tests.worlds.second_lab.redirects import Step, steps
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
-_RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +37,25 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Serves the pages and items of all labs, on free ports; skips without their programs.
-
-    MediaWiki takes half a minute to import the pages: the first of the processes that run the tests
-    does, and each serves a copy of what came of it.
-    """
+    """Serves the pages and items of all labs, on free ports; skips without their programs."""
     _require_programs()
-    made = made_once(tmp_path_factory, "lab", lambda folder: _make(shared, folder))
-    # SQLite on a RAM disk makes the import ten times faster.
-    ram = _RAM_DISK if os.access(_RAM_DISK, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
+    folder, scripts = tmp_path_factory.mktemp("lab"), shared / "wikimedia_lab"
+    content = folder / "content"
+    content.mkdir()
+    write_all_labs(content, scripts)
+    wiki, engine = free_ports(2)
     try:
-        shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
-        with _serving(folder, made) as running:
-            yield running
+        _run(["bash", scripts / "start.sh", folder, wiki, engine, content])
+        for at_once in steps():
+            _move_and_delete(folder, at_once)
+        yield Lab(
+            commons=f"http://127.0.0.1:{wiki}/w/",
+            sparql=f"http://127.0.0.1:{engine}/query",
+            folder=folder,
+            content=content,
+        )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _run(["bash", scripts / "stop.sh", folder])
 
 
 def _require_programs() -> None:
@@ -77,22 +75,6 @@ def _path() -> str:
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
-def _make(shared: Path, folder: Path) -> None:
-    """Imports all pages and items; leaves MediaWiki's files and those of the SPARQL engine."""
-    content = folder / "content"
-    content.mkdir()
-    write_all_labs(content, shared / "wikimedia_lab")
-    ports = free_ports(2)
-    (folder / "ports.json").write_text(json.dumps(ports), encoding="utf-8")
-    scripts = shared / "wikimedia_lab"
-    try:
-        _run(["bash", scripts / "start.sh", folder, *map(str, ports), content])
-        for at_once in steps():
-            _move_and_delete(folder, at_once)
-    finally:
-        _run(["bash", scripts / "stop.sh", folder])
-
-
 def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
     """Moves and deletes pages as an administrator does, so that MediaWiki writes its log."""
     scripts = {
@@ -107,51 +89,6 @@ def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
             batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             run = ["php", _MEDIAWIKI / "maintenance/run.php", *script, batch]
             _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
-
-
-@contextlib.contextmanager
-def _serving(folder: Path, made: Path) -> Iterator[Lab]:
-    """Serves a copy of what was made elsewhere."""
-    made_port, _ = json.loads((made / "ports.json").read_text(encoding="utf-8"))
-    wiki, engine = free_ports(2)
-    settings = folder / "conf/LocalSettings.php"
-    text = settings.read_text(encoding="utf-8").replace(str(made), str(folder))
-    settings.write_text(text.replace(f":{made_port}", f":{wiki}"), encoding="utf-8")
-    php = ["php", "-S", f"127.0.0.1:{wiki}", "-t", str(folder / "docroot")]
-    oxigraph = ["oxigraph", "serve-read-only", "--location", str(folder / "oxigraph")]
-    environment = {"MW_CONFIG_FILE": str(settings), "PHP_CLI_SERVER_WORKERS": "2"}
-    with (
-        _started(php, folder / "server.log", wiki, environment),
-        _started([*oxigraph, "--bind", f"127.0.0.1:{engine}"], folder / "oxigraph.log", engine),
-    ):
-        yield Lab(
-            commons=f"http://127.0.0.1:{wiki}/w/",
-            sparql=f"http://127.0.0.1:{engine}/query",
-            folder=folder,
-            content=made / "content",
-        )
-
-
-@contextlib.contextmanager
-def _started(
-    command: Sequence[str], log: Path, port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Runs a server and its workers until the block ends."""
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(
-            command,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-            env={**os.environ, **(environment or {}), "PATH": _path()},
-        ) as process,
-    ):
-        try:
-            wait_for(port, process)
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
 
 
 @contextlib.contextmanager

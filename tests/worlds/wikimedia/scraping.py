@@ -1,5 +1,6 @@
 """What tests of the scrape share: a small Wikimedia that runs, and settings and rows for it."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ FAST_POLICY = HttpPolicy(
 def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
     """Asks a server for one item, under a policy of short waits."""
     with make_session(policy=policy) as session:
-        return session.post(server.sparql, data={"query": "VALUES ?item { wd:Q1 }"})
+        return session.post(server.sparql, data={"query": "SELECT ?item { VALUES ?item { 1 } }"})
 
 
 @pytest.fixture
@@ -98,10 +99,7 @@ def categories(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The digests that an undisturbed scrape of the small Wikimedia leaves."""
-    folder = tmp_path_factory.mktemp("clean")
-    (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
-    with serving() as server:
-        small = Small(server, Workspace(folder / "build"), folder / "categories.csv", {})
+    with small_of(tmp_path_factory.mktemp("clean"), "build") as small:
         return small.scrape().manifest.outputs
 
 
@@ -130,6 +128,15 @@ class Small:
 
     def statuses(self) -> dict[int, str]:
         return statuses_of(self.workspace)
+
+
+@contextlib.contextmanager
+def small_of(folder: Path, name: str) -> Iterator[Small]:
+    """Gives a build of a name in a folder, with a small Wikimedia of its own."""
+    categories = folder / "categories.csv"
+    categories.write_text(CATEGORIES_CSV, encoding="utf-8")
+    with serving() as server:
+        yield Small(server, Workspace(folder / name), categories, {})
 
 
 @pytest.fixture

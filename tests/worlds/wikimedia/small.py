@@ -1,8 +1,8 @@
 """A small Wikimedia for tests, behind a loopback server that can misbehave (see `faults`)."""
 
 import contextlib
+import functools
 import json
-import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
+import rdflib  # which SPARQLWrapper brings
+
+from tests.worlds.second_lab.files import triples_of
 from tests.worlds.wikimedia.faults import Fault, listening, reply
-
-Binding = dict[str, dict[str, str]]
-
-_ENTITY = "http://www.wikidata.org/entity/"
 
 # One landmark for each way a category can end, and the statement facts behind them.
 PAGES: dict[str, dict[str, Any]] = {
@@ -80,29 +80,25 @@ LOGS: dict[str, list[dict[str, Any]]] = {
     ],
     "Category:Deleted": [{"type": "delete", "action": "delete", "params": {}}],
 }
-# Item -> (property, value, rank); an empty value is an unknown one.
-STATEMENTS: dict[str, list[tuple[str, str, str]]] = {
-    "Q1": [("P31", "Q102", "Normal"), ("P31", "Q101", "Normal")],
-    "Q2": [("P31", "Q103", "Normal")],
-    "Q3": [("P31", "Q101", "Normal")],
-    "Q40": [("P31", "Q4167836", "Normal"), ("P301", "Q4", "Normal")],
-    "Q4": [("P31", "Q104", "Normal")],
-    "Q5": [("P31", "", "Normal")],
-    "Q6": [("P31", "Q105", "Normal")],
-    "Q7": [("P31", "Q101", "Normal"), ("P31", "Q103", "Preferred"), ("P31", "Q102", "Deprecated")],
-    "Q101": [
-        ("P1282", "Key:tower", "Normal"),
-        ("P1282", "Tag:man_made=tower", "Preferred"),
-        ("P1709", "urn:x-odd:tower", "Normal"),
-        ("P1709", "http://dbpedia.org/ontology/Tower", "Normal"),
-        ("P1709", "https://schema.org/Wrong", "Deprecated"),
-        ("P8814", "00001740-n", "Normal"),
-    ],
-    "Q102": [("P1282", "Tag:hidden=yes", "Normal"), ("P1282", "", "Preferred")],
-    "Q103": [("P279", "Q201", "Normal"), ("P1282", "Tag:historic=castle", "Normal")],
-    "Q105": [("P1709", "", "Normal"), ("P8814", "00001740-n", "Normal")],
-    "Q201": [("P279", "Q202", "Normal")],
+FACTS = {
+    "Q1": "P31:Q102 P31:Q101",
+    "Q2": "P31:Q103",
+    "Q3": "P31:Q101",
+    "Q40": "P31:Q4167836 P301:Q4",
+    "Q4": "P31:Q104",
+    "Q5": "P31:some",
+    "Q6": "P31:Q105",
+    "Q7": "P31:Q101 P31:Q103+ P31:Q102-",
+    "Q30": "=Q3",
+    "Q101": "P1282:Key:tower P1282:Tag:man_made=tower+ P1709:urn:x-odd:tower P8814:00001740-n"
+    " P1709:http://dbpedia.org/ontology/Tower P1709:https://schema.org/Wrong-",
+    "Q102": "P1282:Tag:hidden=yes P1282:some+",
+    "Q103": "P279:Q201 P1282:Tag:historic=castle",
+    "Q105": "P1709:some P8814:00001740-n",
+    "Q201": "P279:Q202",
 }
+"""What Wikidata says of items and classes, as `triples_of` reads it."""
+
 EVIDENCE = [
     ("Q101", "P1282", "Tag:man_made=tower"),
     ("Q101", "P1709", "http://dbpedia.org/ontology/Tower"),
@@ -112,7 +108,6 @@ EVIDENCE = [
     ("Q105", "P8814", "00001740-n"),
 ]
 """What the scrape must find of it: Q102's best tag is unknown, and of Q104 there is nothing."""
-MERGED = {"Q30": "Q3"}
 LABELS = {
     "Q101": {"en": "tower", "mul": "TOWER"},
     "Q102": {"mul": "Turm"},
@@ -276,45 +271,26 @@ def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def answer_sparql(query: str) -> dict[str, Any]:
     """Answers as a SPARQL engine does."""
-    asked = list(dict.fromkeys(re.findall(r"wd:(Q\d+)", query)))
-    entities = dict.fromkeys(asked)
-    for qid in list(entities):
-        links = {"owl:sameAs": [MERGED.get(qid, "")]}
-        links["wdt:P301"] = [value for prop, value, _ in STATEMENTS.get(qid, ()) if prop == "P301"]
-        for link, ends in links.items():
-            if f"?item {link} ?entity" in query:
-                entities.update(dict.fromkeys(filter(None, ends)))
-    bindings = [binding for qid in entities for binding in _bindings(qid, query)]
-    if '"asked"' in query:
-        row = {"property": {"type": "literal", "value": "asked"}}
-        bindings += [{"entity": {"type": "uri", "value": _ENTITY + qid}, **row} for qid in asked]
-    names = ["entity", "property", "statement", "rank", "value"]
-    return {"head": {"vars": names}, "results": {"bindings": bindings}}
+    return _answered(query, tuple(FACTS.items()), json.dumps(LABELS))
 
 
-def _bindings(qid: str, query: str) -> Iterator[Binding]:
-    entity = {"type": "uri", "value": _ENTITY + qid}
-    if qid in MERGED:
-        same = {"type": "uri", "value": _ENTITY + MERGED[qid]}
-        yield {"entity": entity, "property": {"type": "literal", "value": "sameAs"}, "value": same}
-    for number, (prop, value, rank) in enumerate(STATEMENTS.get(qid, [])):
-        if f"p:{prop} " not in query:
-            continue
-        known = {"type": "uri", "value": value if prop == "P1709" else _ENTITY + value}
-        if prop in {"P1282", "P8814"}:
-            known = {"type": "literal", "value": value}
-        yield {
-            "entity": entity,
-            "property": {"type": "literal", "value": prop},
-            "statement": {"type": "uri", "value": f"{_ENTITY}statement/{qid}-{number}"},
-            "rank": {"type": "uri", "value": f"http://wikiba.se/ontology#{rank}Rank"},
-            "value": known if value else {"type": "bnode", "value": "b0"},
-        }
-    if "rdfs:label" in query:
-        for language, text in LABELS.get(qid, {}).items():
-            if language in {"en", "mul"}:
-                yield {
-                    "entity": entity,
-                    "property": {"type": "literal", "value": "label"},
-                    "value": {"type": "literal", "value": text, "xml:lang": language},
-                }
+@functools.cache  # reading a query takes it a tenth of a second
+def _answered(query: str, facts: tuple[tuple[str, str], ...], labels: str) -> dict[str, Any]:
+    triples = "\n".join(triples_of(dict(facts), json.loads(labels)))
+    found = rdflib.Graph().parse(data=triples, format="nt").query(query)
+    return dict(json.loads(found.serialize(format="json") or b""))
+
+
+@contextlib.contextmanager
+def edited() -> Iterator[None]:
+    """Edits a landmark for each way to change, and the label of a class."""
+    facts = {**FACTS, "Q1": "P31:Q101+ P31:Q102", "Q5": "P31:Q105 P31:Q99", "Q31": FACTS["Q3"]}
+    pages = dict(PAGES)
+    del pages["Category:Café & Bar"]
+    pages["Category:Bare"] = {"pageprops": {"wikibase_item": "Q999"}}
+    pages["Category:Merged"] = {"pageprops": {"wikibase_item": "Q31"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.FACTS", facts)
+        patch.setattr(f"{__name__}.LABELS", {**LABELS, "Q103": {"en": "castle | keep"}})
+        patch.setattr(f"{__name__}.PAGES", pages)
+        yield

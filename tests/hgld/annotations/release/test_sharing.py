@@ -1,11 +1,18 @@
 """A release brought here and sent elsewhere: whole, never over somebody's own files."""
 
+import base64
 import fcntl
+import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,14 +20,89 @@ import pytest
 from hgld.annotations.release import sharing
 from hgld.annotations.release.sharing import Transfer, publish_release, pull_release, release_before
 from hgld.engine import verify
-from hgld.engine.files import file_digest
 from hgld.engine.verify import verify_sums
+from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, WorkspaceBusyError
 from hgld.http.patience import HttpPolicy
-from tests.hgld.annotations.release.hub import NAME, Hub, serve_hub
-from tests.hgld.annotations.release.worlds import tree
-from tests.hgld.engine.test_placing import killed_after
+from tests.hgld.annotations.release.worlds import decide, kept, releases, tree
+from tests.worlds.builders import write_sums
+from tests.worlds.commands.typed import run_typed, said
+from tests.worlds.forked import killed_after
 from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.wikimedia.faults import listening, send
+
+NAME = "ann/labels"
+
+
+@dataclass(slots=True)
+class Hub:
+    """A loopback hub of one data set; it speaks as much of the protocol as a release needs."""
+
+    url: str = ""
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Revision to its files and their content."""
+    refuses: bool = False
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.at("main")
+
+    @property
+    def sha(self) -> str:
+        return next(reversed(self.commits), "0" * 40)
+
+    def at(self, revision: str) -> dict[str, bytes]:
+        return self.commits.get(self.sha if revision == "main" else revision, {})
+
+    def commit(self, body: bytes) -> None:
+        files = dict(self.files)
+        for line in map(json.loads, body.splitlines()):
+            match line:
+                case {"key": "file", "value": {"path": path, "content": content}}:
+                    files[path] = base64.b64decode(content)
+                case {"key": "deletedFile", "value": {"path": path}}:
+                    del files[path]
+        self.commits[f"{len(self.commits) + 1:040}"] = files
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answers as the hub does."""
+        if request.command == "POST":
+            body = request.rfile.read(int(request.headers["Content-Length"] or 0))
+            if self.refuses and "/commit/" in request.path:
+                send(b"{}", status=404)(request)
+                return
+            send(json.dumps(self.posted(request.path, body)).encode())(request)
+            return
+        match = re.fullmatch(rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", request.path)
+        content = self.at(match[1]).get(match[2]) if match else None
+        if content is None:
+            code = "EntryNotFound" if self.commits else "RepoNotFound"
+            send(b"{}", {"X_Error_Code": code}, status=404)(request)
+            return
+        tag = hashlib.sha256(content).hexdigest()
+        send(content, {"ETag": f'"{tag}"', "X_Repo_Commit": self.sha})(request)
+
+    def posted(self, path: str, body: bytes) -> dict[str, object]:
+        """Returns what is said of a commit, or of what comes before one."""
+        url = f"{self.url}/datasets/{NAME}"
+        if "/preupload/" in path:
+            names = [one["path"] for one in json.loads(body)["files"]]
+            regular = {"uploadMode": "regular", "shouldIgnore": False}
+            return {"files": [{"path": name, **regular} for name in names]}
+        if "/commit/" in path:
+            self.commit(body)
+            return {"commitUrl": f"{url}/commit/{self.sha}", "commitOid": self.sha, "success": True}
+        return {"url": url, "name": NAME, "errors": [], "warnings": []}
+
+
+@contextmanager
+def serve_hub() -> Iterator[Hub]:
+    """Serves an empty hub on a free loopback port."""
+    hub = Hub()
+    with listening(hub.answer) as server:
+        hub.url = f"http://127.0.0.1:{server.server_port}"
+        yield hub
+
 
 # Of the hub's own package, about how it calls another one.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -40,13 +122,10 @@ del CHANGED["README.md"]
 def write_release(folder: Path, files: dict[str, bytes]) -> Path:
     """Writes files and the list of them, in place of the files that were there."""
     shutil.rmtree(folder, ignore_errors=True)
-    lines = []
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        lines.append(f"{file_digest(path)}  {name}\n")
-    (folder / "SHA256SUMS").write_text("".join(lines))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    write_sums(folder)
     return folder
 
 
@@ -236,3 +315,43 @@ def test_what_the_hub_lacks_is_said(hub: Hub, release: Path, out: Path) -> None:
     for endpoint in (hub.url, "http://127.0.0.1:9"):
         with pytest.raises(FetchError, match="hf auth login"):
             publish_release(release, ON_HUB, HttpPolicy(), before=None, endpoint=endpoint)
+
+
+def versions(folder: Path) -> list[str]:
+    return [one["version"] for one in releases(folder)]
+
+
+def test_a_build_is_published_pulled_and_published_again(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = ("--root", reviewed.root)
+    said("annotate", *root, "--title", "Ours")
+    first = kept(reviewed.path("annotations"), "release-1.0.0")
+    said("annotate", *root, "--title", "Theirs", "--previous", first)
+    assert versions(reviewed.path("annotations")) == ["1.0.1", "1.0.0"]
+    said("verify", "--root", first)
+
+    publish, public = ("publish", *root, "--to", "public"), Path("public")
+    said(*publish)
+    assert versions(public) == ["1.0.0"]
+    assert " 0 files sent" in said(*publish).splitlines()[-1]
+    assert versions(public) == ["1.0.0"]
+
+    decide(reviewed)
+    said(*publish)
+    assert versions(public) == ["2.0.0", "1.0.0"]
+    said("pull", public, "--out", "labels")
+    assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
+    assert said("verify", "--root", "labels").endswith(" files are intact\n")
+    Path("labels/landmarks.parquet").write_bytes(b"other")
+    done = run_typed(("verify", "--root", "labels"))
+    named = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (done.returncode, named) == (1, ["labels/landmarks.parquet"])
+
+    # A title is a release of its own.
+    reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')
+    said(*publish)
+    assert versions(public) == ["2.0.1", "2.0.0", "1.0.0"]
+    refused = said("publish", *root, "--to", "https://example.org/labels", status=1)
+    assert len(refused.splitlines()) == 1

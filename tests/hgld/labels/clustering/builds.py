@@ -61,7 +61,7 @@ def unit_vectors(count: int, width: int = 8, seed: int = 0) -> NDArray[np.float3
     return unit_rows(np.random.default_rng(seed).normal(size=(count, width)))
 
 
-def blobs(centres: int, each: int, spread: float = 0.05, seed: int = 0) -> NDArray[np.float32]:
+def blobs(centres: int, each: int) -> NDArray[np.float32]:
     """Returns `each` unit vectors about each of so many orthogonal directions of 16."""
-    noise = np.random.default_rng(seed).normal(size=(centres * each, 16)) * spread
+    noise = np.random.default_rng(0).normal(size=(centres * each, 16)) * 0.05
     return unit_rows(np.repeat(np.eye(16)[:centres], each, axis=0) + noise)

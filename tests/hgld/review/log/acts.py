@@ -1,4 +1,4 @@
-"""Events of the tests of the log, reviews made up at random, and slow readings of them."""
+"""Events of the tests of the log, reviews made up at random, and a slow reading of them."""
 
 import random
 from collections import Counter
@@ -10,7 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.chain import Chain
 from hgld.review.log.decisions import OpenLog, append_decisions, append_event, read_log
 from hgld.review.log.events import EDITS, Change, Edit, Effect, Event
-from hgld.review.log.history import Decision, Standing, active_edits, category_rulings, standing_of
+from hgld.review.log.history import Decision, Standing, active_edits, standing_of
 from hgld.review.log.undoing import Courses, Toggle, revert
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
@@ -152,31 +152,6 @@ def act(workspace: Workspace, chance: random.Random, steps: int) -> list[Event]:
     return log.events
 
 
-def picture(standing: Standing) -> dict[str, object]:
-    """Returns all that a standing says, in plain values."""
-    return {
-        "active": sorted(standing.active),
-        "decisions": standing.decisions(),
-        "rulings": {qid: word.event.number for qid, word in standing.rulings.items()},
-        "groups": dict(standing.groups),
-        "comments": {
-            qid: [(word.event.number, word.change.note) for word in words]
-            for qid, words in standing.comments.items()
-            if words
-        },
-        "doubts": {qid: word.event.number for qid, word in standing.doubts.items()},
-        "names": {name: standing.current_name(name) for name in NAMES},
-        "guesses": {
-            category: [
-                (action, label, side, word.event.number)
-                for _, action, label, side, word in category_rulings(standing, category)
-            ]
-            for category, words in standing.fills.items()
-            if words
-        },
-    }
-
-
 def write_acted(workspace: Workspace) -> Workspace:
     """Writes a build of four classes that was reviewed by edits of all kinds and switches."""
     write_proposals(workspace, CLASSES)
@@ -186,111 +161,6 @@ def write_acted(workspace: Workspace) -> Workspace:
 
 
 REVIEWERS = ("ann", "bob", "zoë")
-
-
-class Plainly:
-    """What edits come to, read off them class by class and name by name."""
-
-    def __init__(self, events: Sequence[Event], active: set[int]) -> None:
-        counting = [event for event in events if event.number in active]
-        self.said = [(event, change) for event in counting for change in event.changes]
-
-    def of(self, qid: str, *effects: str) -> list[tuple[Event, Change]]:
-        """All that was said of a class to some effect."""
-        return [one for one in self.said if qid in one[1].classes and one[1].effect in effects]
-
-    def last(self, *effects: str) -> dict[str, tuple[Event, Change]]:
-        """The last that was said of each class to some effect."""
-        return {qid: found[-1] for qid in QIDS if (found := self.of(qid, *effects))}
-
-    def uses(self, name: str) -> list[int]:
-        """Places where a super-category is assigned."""
-        used = [one.effect == "assign" and is_name(one, name) for _, one in self.said]
-        return [place for place, is_used in enumerate(used) if is_used]
-
-    def spelt(self, name: str) -> Change | None:
-        uses = self.uses(name)
-        return self.said[uses[-1]][1] if uses else None
-
-    def now(self, name: str) -> str:
-        """A name as it is after its renamings, followed one by one."""
-        for _ in NAMES:
-            gone = [
-                place
-                for place, (_, one) in enumerate(self.said)
-                if key_of(one.renamed_from) == key_of(name) and not is_name(one, name)
-            ]
-            if not gone or max(self.uses(name), default=-1) > gone[-1]:
-                break
-            name = str(self.said[gone[-1]][1].hierarchical_label)
-        found = self.spelt(name)
-        return str(found.hierarchical_label) if found else name
-
-    def guesses(self, category: str) -> list[tuple[str, str, str, int]]:
-        """What stands of a category: read from the end, so that what comes later counts."""
-        accepted: list[tuple[str, str, str, int]] = []
-        refused: dict[str, tuple[str, str, str, int]] = {}
-        seen, is_filled = set[str](), False
-        for event, change in reversed(self.said):
-            if category not in change.categories:
-                continue
-            name = self.now(change.hierarchical_label or "")
-            side = (self.spelt(name) or change).natural_or_human_made or ""
-            if change.effect == "fill":
-                if not is_filled and key_of(name) not in seen:
-                    accepted.append(("accept", name, side, event.number))
-                is_filled = True  # what was accepted before another one counts no more
-            elif key_of(name) not in seen:
-                refused[key_of(name)] = ("refuse", name, side, event.number)
-            seen.add(key_of(name))
-        return accepted + [refused[key] for key in sorted(refused)]
-
-    def decisions(self) -> dict[str, Decision]:
-        found = {}
-        for qid, (event, change) in self.last("assign", "ignore", "clear").items():
-            label, name = change.classes[qid], self.spelt(change.hierarchical_label or "")
-            if change.effect != "clear":
-                by = ignored(qid, event.reviewer)
-                found[qid] = replace(by, class_label=label, note=change.note)
-            if change.effect == "assign" and name:
-                found[qid] = replace(
-                    found[qid],
-                    action="assign",
-                    hierarchical_label=name.hierarchical_label,
-                    natural_or_human_made=name.natural_or_human_made,
-                )
-        return found
-
-
-def key_of(name: str | None) -> str:
-    return (name or "").strip().lower()
-
-
-def is_name(change: Change, name: str) -> bool:
-    return key_of(change.hierarchical_label) == key_of(name)
-
-
-def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
-    """Returns what `picture` should show."""
-    plain = Plainly(events, active)
-    ruled, grouped = plain.last("assign", "ignore", "clear"), plain.last("group")
-    doubted = plain.last("doubt", "trust")
-    remarks = {qid: plain.of(qid, "comment") for qid in QIDS}
-    guessed = {category for _, change in plain.said for category in change.categories}
-    return {
-        "active": sorted(active),
-        "decisions": plain.decisions(),
-        "rulings": {qid: event.number for qid, (event, _) in ruled.items()},
-        "groups": {qid: one.group for qid, (_, one) in grouped.items() if one.group is not None},
-        "comments": {
-            qid: [(event.number, one.note) for event, one in words]
-            for qid, words in remarks.items()
-            if words
-        },
-        "doubts": {qid: by.number for qid, (by, one) in doubted.items() if one.effect == "doubt"},
-        "names": {name: plain.now(name) for name in NAMES},
-        "guesses": {category: plain.guesses(category) for category in guessed},
-    }
 
 
 class Slowly:
@@ -397,12 +267,11 @@ def program(seed: int, steps: int, reviewers: Sequence[str] = REVIEWERS) -> list
         step(events, chance, chance.choice(reviewers))
         active = Slowly(events).active()
         assert active_edits(events) == active
-        assert picture(standing_of(events)) == plainly(events, active)
+        assert standing_of(events) == standing_of([one for one in events if one.number in active])
         if chance.random() < 0.1:  # nothing asks for numbers without a gap
             events[-1] = events[-1].numbered(events[-1].number + 1)
     for event in events[5::20]:
-        active = Slowly(events).active(event.number)
-        assert picture(standing_of(events, event.number)) == plainly(events, active)
+        assert standing_of(events, event.number).active == Slowly(events).active(event.number)
     return events
 
 
@@ -416,7 +285,7 @@ def back_and_forth(events: list[Event], who: str, way: Literal["undo", "redo"]) 
 def check_back_and_forth(seed: int, reviewers: tuple[str, ...]) -> None:
     """Undoes all of a random review and does it again, twice."""
     chance, events = random.Random(seed), program(seed, 40, reviewers)
-    passed, courses = [picture(standing_of(events))], list[str]()
+    passed, courses = [standing_of(events)], list[str]()
     stuck = set[str]()
     while stuck != set(reviewers):
         who = chance.choice(reviewers)
@@ -425,13 +294,12 @@ def check_back_and_forth(seed: int, reviewers: tuple[str, ...]) -> None:
             continue
         stuck.clear()  # what one takes back may bring back what another did
         courses.append(who)
-        passed.append(picture(standing_of(events)))
-    assert standing_of(events).active == set()
-    assert standing_of(events).decisions() == {}
+        passed.append(standing_of(events))
+    assert standing_of(events) == Standing()
     for _ in range(2):  # there and back, twice
         for who, then in zip(reversed(courses), reversed(passed[:-1]), strict=True):
             assert back_and_forth(events, who, "redo")
-            assert picture(standing_of(events)) == then
+            assert standing_of(events) == then
         for who, then in zip(courses, passed[1:], strict=True):
             assert back_and_forth(events, who, "undo")
-            assert picture(standing_of(events)) == then
+            assert standing_of(events) == then

@@ -1,11 +1,9 @@
-"""What edits and switches come to: against a slow reading of the log, and case by case."""
-
-from dataclasses import replace
+"""Which edits switches leave on: against a slow reading of the log, and case by case."""
 
 import pytest
 
-from hgld.review.log.events import Change, Event
-from hgld.review.log.history import active_edits, standing_of
+from hgld.review.log.events import Event
+from hgld.review.log.history import active_edits
 from hgld.review.log.undoing import Courses, Toggle, revert
 from tests.hgld.review.log import acts
 from tests.hgld.review.log.acts import (
@@ -13,7 +11,6 @@ from tests.hgld.review.log.acts import (
     edited,
     numbered,
     redo,
-    said,
     take,
     undo,
 )
@@ -67,29 +64,3 @@ def test_a_redo_that_comes_too_late_counts_and_is_on_no_course() -> None:
     assert active_edits(events) == {1, 2, 3, 5}
     assert undo(events, "ann") == Toggle("undo", (5,), (), 5)
     assert redo(events, "ann") is None
-
-
-def opinion(qid: str, label: str | None, who: str) -> Event:
-    change = assigned(qid, label=label) if label else said(qid, effect="ignore")
-    return edited(replace(change, effect="opinion"), who=who, event="opinion")
-
-
-def test_a_second_opinion_decides_nothing_and_the_last_of_a_reviewer_counts() -> None:
-    bobs = (opinion("Q1", "lake", "bob"), opinion("Q1", None, "bob"))
-    unsure = edited(said("Q2", effect="unsure"), who="bob", event="opinion")
-    sample = Change(classes={"Q1": "x"}, effect="sample", of_reviewer="ann")
-    drawn = edited(sample, event="sample")
-    events = numbered(edited(assigned("Q1")), drawn, *bobs, opinion("Q1", "fort", "zoë"), unsure)
-    standing = standing_of(events)
-    assert [(qid, one.reviewer) for qid, one in standing.decisions().items()] == [("Q1", "ann")]
-    assert list(standing.names) == ["church"]
-    assert [word.change for word in standing.samples] == [sample]
-    answers = {
-        who: {qid: (word.change.effect, word.change.hierarchical_label) for qid, word in of.items()}
-        for who, of in standing.opinions.items()
-    }
-    assert answers == {
-        "bob": {"Q1": ("opinion", None), "Q2": ("unsure", None)},
-        "zoë": {"Q1": ("opinion", "fort")},
-    }
-    assert (dict(standing.groups), dict(standing.comments), standing.doubts) == ({}, {}, {})

@@ -8,7 +8,7 @@ import rdflib  # which SPARQLWrapper brings
 
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia import wikidata
-from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, find, merged
+from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, find, merged
 from hgld.tables import qid_number
 from tests.worlds.second_lab.files import Trap, triples_of
 from tests.worlds.second_lab.items import LABELS, evidence_key, evidence_traps, item_traps
@@ -70,18 +70,9 @@ def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
     assert known["Q601"].best_texts("P1709") == ["http://dbpedia.org/ontology/Castle", "urn:x"]
 
 
-def test_one_query_brings_ranks_merges_topics_and_what_is_above_a_class() -> None:
-    facts = {"Q1": "P31:Q10 P31:Q11+ P31:Q12- P17:Q9", "Q3": "=Q4", "Q4": "P31:Q10"}
-    topics = {"Q5": "P31:Q4167836 P301:Q6", "Q6": "P31:Q11"}
-    engine = _Engine({**facts, **topics, "Q10": "P279:Q200 P279:Q21", "Q13": "=Q10"})
-    items, classes = Entities(), Entities()
-    engine.ask(items, wikidata.item_query, ["Q1", "Q3", "Q5", "Q7"])
-    assert find("Q1", items) == Found(qid="Q1", classes={"Q11": "preferred"})
-    assert {len(statements) for statements in items["Q1"].statements.values()} == {2}
-    assert find("Q3", items) == Found(qid="Q4", classes={"Q10": "normal"})
-    assert find("Q5", items) == Found(qid="Q6", classes={"Q11": "normal"})
-    # Of one that the service does not know there is the row that says so.
-    assert find("Q7", items) == Found(qid="Q7", classes={})
+def test_a_class_comes_with_what_it_was_merged_into_and_what_is_above_that() -> None:
+    classes = Entities()
+    engine = _Engine({"Q13": "=Q10", "Q10": "P279:Q200 P279:Q21"})
     engine.ask(classes, wikidata.class_query, ["Q13"])
     assert classes["Q13"].merged_into == "Q10"
     assert list(classes["Q10"].best("P279")) == ["Q21", "Q200"]

@@ -124,23 +124,8 @@ def test_only_a_q_id_that_a_table_can_hold_gets_into_a_query() -> None:
     assert [text for text in odd if is_qid(text)] == []
 
 
-def _evidence(prop: str, text: str, rank: str = "Normal", kind: str = "literal") -> Binding:
-    return _statement("Q1", {"type": kind, "value": text}, rank, prop)
-
-
-def test_of_evidence_the_best_statements_count_in_the_order_of_characters() -> None:
-    entity = _entities(
-        ["Q1"],
-        _evidence("P1282", "Tag:b=c"),
-        _evidence("P1282", "Key:a", kind="typed-literal"),
-        _evidence("P1282", "Tag:old=yes", "Deprecated"),
-        _evidence("P8814", "00001740-n"),
-        _evidence("P8814", "00001930-n", "Preferred"),
-        _evidence("P1709", "urn:x", kind="uri"),
-    )["Q1"]
-    assert entity.best_texts("P1282") == ["Key:a", "Tag:b=c"]
-    assert entity.best_texts("P8814") == ["00001930-n"]
-    assert entity.best_texts("P1709") == ["urn:x"]
+def _evidence(prop: str, text: str, kind: str = "literal") -> Binding:
+    return _statement("Q1", {"type": kind, "value": text}, prop=prop)
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")

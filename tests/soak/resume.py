@@ -64,6 +64,8 @@ class _Writer:
                 file.write(json.dumps(record) + "\n")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not self._ended:
+            return
         covered, records = defaultdict[str, Counter[str]](Counter), _read(self._root)
         for test, record in records.items():
             covered[test.partition("[")[0]].update([record["outcome"], *record["told"]])

@@ -26,7 +26,8 @@ test-servers: $(VENV)/.installed-dev $(VENV)/.installed-all packages
 	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
-	$(VENV)/bin/python -m tests.soak $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto -p no:randomly -p tests.soak.resume --timeout=0 \
+		-o tmp_path_retention_policy=failed tests/soak $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .

@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
@@ -79,16 +79,16 @@ def called_at_import(clone: Path, rooms: Sequence[str]) -> set[str]:
 
     Tests begin after that, so a change to one that makes a schema is never seen by mutmut.
     """
-    paths = [path for room in rooms for path in _modules(clone / ROOMS[room])]
+    paths = [
+        path
+        for place in (clone / ROOMS[room] for room in rooms)
+        for path in (place.rglob("*.py") if place.is_dir() else [place])
+    ]
     names = [path.relative_to(clone).with_suffix("").as_posix() for path in paths]
     modules = [name.replace("/", ".").removesuffix(".__init__") for name in names]
     command = [sys.executable, "-c", _PROFILED, *modules]
     environment = os.environ | {"PYTHONPATH": str(clone)}
     return set(subprocess.check_output(command, cwd=clone, env=environment, text=True).split())
-
-
-def _modules(place: Path) -> Iterator[Path]:
-    yield from place.rglob("*.py") if place.is_dir() else [place]
 
 
 _PROFILED = """
@@ -128,30 +128,19 @@ def sample(mutants: Sequence[str], most: int, seed: int) -> Iterator[str]:
 
 def summarize(tried: Mapping[str, int | None]) -> dict[str, dict[str, object]]:
     """Returns by room how many mutants were tried and noticed, and which survived."""
-    told: dict[str, dict[str, object]] = {}
-    counts: dict[str, Counter[str]] = {}
+    rooms: dict[str, dict[str, str]] = {}
     for mutant, code in sorted(tried.items()):
-        room = room_of(mutant)
         outcome = "noticed" if code in _NOTICED else "untested" if code == 33 else "survived"
-        counts.setdefault(room, Counter())[outcome] += 1
-        told.setdefault(room, {"survivors": []})
-        if outcome != "noticed":
-            survivors = told[room]["survivors"]
-            assert isinstance(survivors, list)
-            survivors.append(mutant)
-    for room, counted in counts.items():
-        mutants = counted.total()
-        told[room] |= {
-            "mutants": mutants,
-            **counted,
-            "score": round(counted["noticed"] / mutants, 4),
+        rooms.setdefault(room_of(mutant), {})[mutant] = outcome
+    return {
+        room: {
+            "survivors": [mutant for mutant, outcome in outcomes.items() if outcome != "noticed"],
+            "mutants": len(outcomes),
+            **(counts := Counter(outcomes.values())),
+            "score": round(counts["noticed"] / len(outcomes), 4),
         }
-    return told
-
-
-def _seen_by_tests(clone: Path, mutants: Iterable[str], rooms: Sequence[str]) -> list[str]:
-    unseen = called_at_import(clone, rooms)
-    return [one for one in mutants if function_of(one) not in unseen]
+        for room, outcomes in rooms.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -183,11 +172,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (clone / "mutants/mutmut-stats.json").exists():
             sys.exit("the tests must pass first; mend them, and delete the clone")
     found = verdicts(clone)
-    names = (
-        options.names.read_text(encoding="utf-8").split()
-        if options.names
-        else list(sample(_seen_by_tests(clone, found, options.rooms), options.most, options.seed))
-    )
+    unseen = called_at_import(clone, options.rooms)
+    seen = [name for name in found if function_of(name) not in unseen]
+    names = list(sample(seen, options.most, options.seed))
+    if options.names:
+        names = options.names.read_text(encoding="utf-8").split()
     left = [name for name in names if found.get(name) is None]
     if left:
         subprocess.run([mutmut, "run", *left], cwd=clone, env=environment, check=True)

@@ -1,56 +1,61 @@
 """The soak goes on where it was stopped, and says what it covered."""
 
 import json
-from collections.abc import Iterator
-from functools import partial
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+from tests.worlds.commands.readme import ROOT
+
+TESTS = """
 import pytest
+from pathlib import Path
 
-from tests.soak import __main__ as soak
+def test_a():
+    assert Path("mended").exists()
+
+@pytest.mark.parametrize("number", range(3))
+def test_b(number, record_property):
+    record_property("told", f"of {number % 2}")
+"""
 
 
-@pytest.fixture
-def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pieces that were done, of a soak of two files of tests."""
-    pieces: list[str] = []
-    records: dict[str, dict[str, Any]] = {
-        "tests/a.py": {"cases": {"ok": 3}, "bad": []},
-        "tests/b.py": {"cases": {"failed": 1}, "bad": [{"test": "test_b"}]},
+def soak(folder: Path, *words: str) -> tuple[str, dict[str, Any]]:
+    """Runs the tests of a folder; returns pytest's last line, and the results."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "tests.soak.resume"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        [*command, *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    results = json.loads((folder / "benchmarks/results/reliability.json").read_text("utf-8"))
+    return done.stdout.splitlines()[-1], results
+
+
+def test_a_soak_goes_on_where_it_was_and_tells_all_that_was_covered(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "benchmarks/results").mkdir(parents=True)
+    assert soak(tmp_path, "--maxfail=1")[1]["tests_left"] == 2  # the failing one came second
+    line, results = soak(tmp_path, "-n2")
+    assert line.startswith("1 failed, 2 passed")
+    assert results["covered"] == {
+        "test_it.py::test_a": {"failed": 1},
+        "test_it.py::test_b": {"passed": 3, "of 0": 2, "of 1": 1},
     }
-
-    def do(name: str) -> dict[str, Any]:
-        pieces.append(name)
-        return records[name]
-
-    def two(_prepared: object) -> Iterator[soak.Piece]:
-        yield from ((name, partial(do, name)) for name in records)
-
-    monkeypatch.setattr(soak, "PARTS", {"tests": two})
-    return pieces
-
-
-def test_a_soak_goes_on_where_it_was_and_tells_all_that_was_covered(
-    tmp_path: Path, done: list[str]
-) -> None:
-    words = ["--records", str(tmp_path / "records"), "--out", str(tmp_path / "out.json")]
-    assert soak.main([*words, "--hours", "-1"]) == 0
-    assert done == []
-    assert json.loads((tmp_path / "out.json").read_text())["pieces_left"] == 2
-    assert soak.main(words) == 1
-    assert done == ["tests/a.py", "tests/b.py"]
-    assert soak.main(words) == 1
-    assert done == ["tests/a.py", "tests/b.py"]  # none was done again
-    told = json.loads((tmp_path / "out.json").read_text())
-    assert told["covered"] == {"tests": {"a.py": {"ok": 3}, "b.py": {"failed": 1}}}
-    assert told["bad"] == [{"piece": "tests/b.py", "test": "test_b"}]
-    assert told["pieces_left"] == 0
-
-
-def test_what_another_commit_covered_is_not_covered(tmp_path: Path) -> None:
-    records = tmp_path / "records"
-    line = json.dumps({"commit": "a", "piece": "kills/0", "record": {"bad": []}})
-    records.write_text(f'{line}\n{{"commit": "a", "pie')
-    assert soak.read_records(records, "a") == {"kills/0": {"bad": []}}
-    assert soak.read_records(records, "c") == {}
+    (bad,) = results["bad"]
+    assert bad["test"] == "test_it.py::test_a"
+    assert "mended" in bad["said"]
+    assert results["tests_left"] == 0
+    (tmp_path / "mended").touch()
+    records = tmp_path / "soak.jsonl"
+    lines = records.read_text("utf-8").splitlines()
+    of_another = [
+        line.replace(bad["commit"], "another") if "b[0]" in line else line for line in lines
+    ]
+    records.write_text("\n".join([*of_another, lines[0][:-1]]) + "\n")
+    line, results = soak(tmp_path)
+    assert line.startswith("2 passed")  # what failed, and what only another commit has covered
+    assert results["covered"]["test_it.py::test_a"] == {"passed": 1}
+    assert results["bad"] == []

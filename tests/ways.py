@@ -3,138 +3,97 @@
 python -m tests.ways
 """
 
+import inspect
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import build_steps, read_sections, run_step
-from hgld.flows.steps import BuildStep
 from hgld.review.applying import ApplyChoices, apply_file
-from tests.worlds.commands.typed import run_typed
+from tests.worlds.commands.typed import said
 from tests.worlds.small_build import fill_in, write_inputs
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/architecture.md"
 RENEW = "python -m tests.ways"
-_TOPS = ("hgld", "training", "benchmarks", "flows")
-_NEW_LOCALS = 2
-"""Flag of code that is a function's, and no module's or class's (`inspect.CO_NEWLOCALS`)."""
+_OURS = tuple(f"{ROOT}/{top}/" for top in ("hgld", "training", "benchmarks"))
+_STEPS = {"scrape", "embed", "cluster", "propose", "review", "annotate"}
+"""What leads from a category to its landmark's row."""
 
 
-def files_entered(run: Callable[[], object]) -> dict[str, str]:
-    """Returns the files of ours whose functions ran, in order, each with the file that called it.
-
-    Empty where none of ours did. What runs as a module is imported does not count.
-    """
-    entered: dict[str, str] = {}
+def files_entered(run: Callable[[], object]) -> list[str]:
+    """Returns the files of ours whose functions ran, in order, but for those of `flows`."""
+    entered: dict[str, None] = {}
 
     def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_flags & _NEW_LOCALS:
-            name = _ours(frame)
-            if name and name not in entered:
-                caller = frame.f_back
-                while caller and not _ours(caller):
-                    caller = caller.f_back
-                entered[name] = _ours(caller) if caller else ""
+        code = frame.f_code  # of a module or a class, as it is imported, without locals of its own
+        is_function = event == "call" and code.co_flags & inspect.CO_NEWLOCALS
+        if is_function and code.co_filename.startswith(_OURS):
+            entered.setdefault(Path(code.co_filename).resolve().relative_to(ROOT).as_posix())
 
     sys.setprofile(note)
     try:
         run()
     finally:
         sys.setprofile(None)
-    return entered
-
-
-def _ours(frame: FrameType) -> str:
-    """Returns a file of ours relative to the checkout, else nothing."""
-    path = Path(frame.f_code.co_filename)
-    if not path.is_relative_to(ROOT) or path.parts[len(ROOT.parts)] not in _TOPS:
-        return ""
-    return path.resolve().relative_to(ROOT).as_posix()
-
-
-def steps_of_a_landmark(workspace: Workspace) -> list[BuildStep]:
-    """Returns the steps that lead from a category to its row."""
-    named = {"scrape", "embed", "cluster", "propose", "review", "annotate"}
-    steps = build_steps(read_sections(workspace.root, None))
-    return [step for step in steps if step.name in named]
+    return [name for name in entered if not name.startswith("flows/")]
 
 
 def way_of_a_landmark(workspace: Workspace) -> dict[str, list[str]]:
-    """Runs these steps; returns for each, by its name, the files that none before it entered."""
-    seen: set[str] = set()
+    """Runs the steps; returns for each, by its name, the files that none before it entered."""
+    seen = set[str]()
     new = {}
-    for step in steps_of_a_landmark(workspace):
-        entered = files_entered(partial(run_step, workspace.root, step))
-        new[step.name] = [name for name in entered if name not in seen and "flows/" not in name]
-        seen |= entered.keys()
+    for step in build_steps(read_sections(workspace.root, None)):
+        if step.name in _STEPS:
+            entered = files_entered(partial(run_step, workspace.root, step))
+            new[step.name] = [name for name in entered if name not in seen]
+            seen.update(entered)
     return new
 
 
-def way_of_a_sheet(workspace: Workspace, sheet: Path) -> dict[str, str]:
+def way_of_a_sheet(workspace: Workspace, sheet: Path) -> dict[str, list[str]]:
     """Exports a sheet, fills it in and applies it; returns the files that applying it entered."""
-    run_typed(["review", "--root", str(workspace.root), "--export", str(sheet)])
+    said("review", "--root", workspace.root, "--export", sheet)
     fill_in(sheet)
     choices = ApplyChoices()
-    return files_entered(lambda: apply_file(workspace, sheet, "Ann", choices))
+    return {"apply": files_entered(lambda: apply_file(workspace, sheet, "Ann", choices))}
 
 
-def drawn_steps(steps: Sequence[BuildStep], new: Mapping[str, list[str]]) -> Iterator[str]:
-    """Yields the lines of a picture: steps with their files, and the tables between them."""
-    writer = {
-        one.path: step.name for step in steps for stage in step.stages for one in stage.outputs
-    }
-    tables: dict[tuple[str, str], list[str]] = {}
-    for step in steps:
-        for one in dict.fromkeys(one.path for stage in step.stages for one in stage.inputs):
-            if writer.get(one, step.name) != step.name:
-                tables.setdefault((writer[one], step.name), []).append(one)
-    yield "flowchart TD"
-    for name, files in new.items():
-        yield f'  {name}["{"<br>".join([f"<b>{name}</b>", *_by_room(files)])}"]'
-    for (before, after), paths in tables.items():
-        yield f'  {before} -->|"{"<br>".join(paths)}"| {after}'
-
-
-def _by_room(files: list[str]) -> Iterator[str]:
-    for folder in dict.fromkeys(Path(name).parent.as_posix() for name in files):
-        names = [Path(name).stem for name in files if Path(name).parent.as_posix() == folder]
-        yield f"{folder}: {', '.join(names)}"
-
-
-def drawn_calls(entered: dict[str, str]) -> Iterator[str]:
-    """Yields the lines of a picture: files in the order in which they are entered, by whom."""
-    yield "flowchart LR"
-    number = {name: place for place, name in enumerate(entered)}
-    for name, place in number.items():
-        yield f'  f{place}["{name}"]'
-    for name, caller in entered.items():
-        if caller in number:
-            yield f"  f{number[caller]} --> f{number[name]}"
+def drawn(way: dict[str, list[str]]) -> Iterator[str]:
+    """Yields the lines of a picture: the steps with their files by room, one after the other."""
+    files = [name for found in way.values() for name in found]
+    yield from (f"<!-- {len(files)} files -->", "```mermaid", "flowchart TD")
+    for step, found in way.items():
+        rooms: dict[str, list[str]] = {}
+        for name in map(Path, found):
+            rooms.setdefault(name.parent.as_posix(), []).append(name.stem)
+        lines = [f"<b>{step}</b>", *(f"{room}: {', '.join(rooms[room])}" for room in rooms)]
+        yield f'  {step}["{"<br>".join(lines)}"]'
+    if len(way) > 1:
+        yield f"  {' --> '.join(way)}"
+    yield "```"
 
 
 def page(folder: Path) -> str:
     """Returns the page with its pictures as the code is now; builds are made in the folder."""
     first, workspace = write_inputs(folder / "first"), write_inputs(folder / "second")
     for one in (first, workspace):
-        run_typed(["metadata", "--root", str(one.root)])
-    steps = steps_of_a_landmark(first)
-    for step in steps:  # imports what is heavy: followed, that would take ten times as long
-        run_step(first.root, step)
-    new, sheet = way_of_a_landmark(workspace), way_of_a_sheet(workspace, folder / "sheet.csv")
+        said("metadata", "--root", one.root)
+    way_of_a_landmark(first)  # imports what is heavy: where a run does, more is entered
+    landmark = way_of_a_landmark(workspace)
     text = PAGE.read_text(encoding="utf-8")
-    for name, count, lines in (
-        ("landmark", sum(map(len, new.values())), drawn_steps(steps, new)),
-        ("sheet", len(sheet), drawn_calls(sheet)),
+    for name, way in (
+        ("landmark", landmark),
+        ("sheet", way_of_a_sheet(workspace, folder / "sheet.csv")),
     ):
-        drawn = "\n".join([f"<!-- {count} files -->", "```mermaid", *lines, "```"])
         start, end = f"<!-- way of a {name}: {RENEW} -->", "<!-- end -->"
-        text = re.sub(f"{start}.*?{end}", f"{start}\n{drawn}\n{end}", text, count=1, flags=re.S)
+        picture = "\n".join([start, *drawn(way), end])
+        text = re.sub(f"{start}.*?{end}", picture, text, count=1, flags=re.S)
     return text
 
 

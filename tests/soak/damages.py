@@ -70,8 +70,13 @@ def files_by_kind(root: Path) -> dict[str, list[str]]:
     return found
 
 
+def files_of(root: Path) -> list[str]:
+    """Returns the files of a build of every kind, relative to it."""
+    return [one for found in files_by_kind(root).values() for one in found]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedDamage:
+class Damage:
     """One damage to one file of a build."""
 
     kind: str
@@ -176,27 +181,14 @@ _EVERY_WAY = (
 _TEXT_WAYS = ("line lost", "lines in another order", *_EVERY_WAY)
 
 
-def plan_damages(kind: str, files: list[str], count: int, seed: int) -> Iterator[PlannedDamage]:
-    """Yields damages to files of a kind, every way in turn.
-
-    Args:
-        kind: of the files.
-        files: relative to the build.
-        count: how many; where files are few, the same one is damaged in other places.
-        seed: of the choice of files and places.
-    """
+def plan_damages(kind: str, files: list[str], seed: int) -> Iterator[Damage]:
+    """Yields damages to files of a kind without end, each in a way and a place that are drawn."""
     # Seeded by the text, so that another kind of file changes nothing for this one.
     moments = random.Random(f"{kind} {seed}")
-    ways = _TEXT_WAYS if kind in _TEXTS else _EVERY_WAY
-    # Not always the same ways where there are only a few of them.
-    first = moments.randrange(len(ways))
-    for number in range(first, first + count):
+    while True:
+        how = moments.choice(_TEXT_WAYS if kind in _TEXTS else _EVERY_WAY)
         relative = moments.choice(files)
-        others = [file for file in files if file != relative] or [relative]
-        yield PlannedDamage(
-            kind=kind,
-            how=ways[number % len(ways)],
-            relative=relative,
-            other=moments.choice(others) if ways[number % len(ways)] == "swapped" else relative,
-            seed=moments.getrandbits(32),
-        )
+        others = [file for file in files if file != relative] if how == "swapped" else []
+        other = moments.choice(others or [relative])
+        seed = moments.getrandbits(32)
+        yield Damage(kind=kind, how=how, relative=relative, other=other, seed=seed)

@@ -1,19 +1,6 @@
 """A finished build, damaged in one file: does whoever goes on with it get to know?
 
-Each damage is done to a copy of the build, on which `hgld verify` and `hgld build` are run. What
-came of it is one of
-
-    named       the build stopped with one line that names the file, and with the file put back
-                the build is the clean one
-    healed      the build ended, is the clean one, and a line named the file
-    verified    the build went on with the damage, and `hgld verify` named the file
-    harmless    the build is the clean one and nothing was named, for a reason (`is_harmless`)
-    unnamed     the build stopped with an error that does not name the file
-    unmentioned the build ended and is the clean one, and nothing named the file
-    lost        the file was put back, and the build is not the clean one
-    silent      the build ended with other content
-    traceback   what a user sees is a traceback, a crash or nothing at all for minutes
-    unfired     the file is what it was: no damage, and not counted
+Each damage is done to a copy of the build, on which `hgld verify` and `hgld build` are run.
 """
 
 import dataclasses
@@ -24,10 +11,9 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,10 +26,7 @@ from hgld.engine.workspace import Workspace, load_manifest
 from hgld.errors import DamagedError
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.soak.commands import Ended, run_forked
-from tests.soak.damages import PlannedDamage, files_by_kind, plan_damages
-
-BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
-"""Outcomes that must not be."""
+from tests.soak.damages import Damage, files_by_kind, files_of, plan_damages
 
 _NO_RESULT = (
     *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/", "labels/cache/"),
@@ -70,35 +53,21 @@ class FinishedBuilds:
     """A whole build."""
     earlier: Path
     """The same at an earlier time."""
-    training_stopped: Path
-    """The whole build but for what follows a checkpoint."""
-    benchmark_stopped: Path
-    """The whole build but for what follows the embeddings of its benchmark."""
-
-    def for_kind(self, kind: str) -> Path:
-        """Returns the build in which a kind of file is there and is read."""
-        others = {"checkpoint": self.training_stopped, "embedding cache": self.benchmark_stopped}
-        return others.get(kind, self.finished)
+    stopped: Mapping[str, Path]
+    """Kind of file to a build that is whole but for what follows it: there such a file is read."""
 
     def kinds(self) -> dict[str, list[str]]:
         """Returns the files of each kind, in the build in which they are damaged."""
-        found = files_by_kind(self.finished)
-        for kind in ("checkpoint", "embedding cache"):
-            found |= {kind: files_by_kind(self.for_kind(kind))[kind]}
-        return dict(sorted(found.items()))
+        stopped = {kind: files_by_kind(root)[kind] for kind, root in self.stopped.items()}
+        return dict(sorted((files_by_kind(self.finished) | stopped).items()))
+
+    def is_said_by(self, root: Path) -> bool:
+        """Says whether a build says the same as the finished one."""
+        files = files_of(self.finished)
+        return digest_build(root, files) == digest_build(self.finished, files)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FuzzOutcome:
-    """What came of one damage."""
-
-    damage: PlannedDamage
-    outcome: str
-    said: str
-    """By `hgld verify` and `hgld build`."""
-
-
-def digest_build(root: Path, files: Iterable[str]) -> dict[str, str]:
+def digest_build(root: Path, files: Sequence[str]) -> dict[str, str]:
     """Returns what a build says, table by table and file by file, without its times.
 
     Args:
@@ -171,58 +140,70 @@ def _without_times(root: Path, relative: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def try_damage(
+_DRAWS = 12
+"""Of a damage until one changes a file: of 100 some 17 do not."""
+
+
+def check_a_damage(
     builds: FinishedBuilds,
-    damage: PlannedDamage,
+    kind: str,
+    seed: int,
     run: Callable[[Sequence[str]], Ended] = run_forked,
-) -> FuzzOutcome:
-    """Damages a copy of a build, goes on with it, and says what came of that.
+) -> str:
+    """Damages a file of a kind, and checks what comes of that; returns it, as `check_damage`.
 
     Args:
-        builds: what is copied.
-        damage: what is done to the copy.
+        builds: of which a copy is damaged.
+        kind: of the file.
+        seed: of which file, and how.
         run: runs `hgld`.
     """
-    clean = builds.for_kind(damage.kind)
-    files = [one for found in files_by_kind(builds.finished).values() for one in found]
+    planned = islice(plan_damages(kind, builds.kinds()[kind], seed), _DRAWS)
+    return next(filter(None, (check_damage(builds, damage, run) for damage in planned)))
+
+
+def check_damage(
+    builds: FinishedBuilds, damage: Damage, run: Callable[[Sequence[str]], Ended] = run_forked
+) -> str:
+    """Damages a copy of a build and goes on with it: it is named or told of, and never silent.
+
+    Returns:
+        "named" where the build stopped, and was the clean one once the file was put back;
+        "healed" where it made the file again; "verified" where `hgld verify` alone told of it;
+        "harmless" where nobody needed to; empty where the file is what it was.
+    """
+    clean = builds.stopped.get(damage.kind, builds.finished)
     with tempfile.TemporaryDirectory(prefix="hgld-fuzz-") as folder:
         root = Path(folder) / "build"
         shutil.copytree(clean, root)
         if not damage.inflict(root, builds.earlier):
-            return FuzzOutcome(damage=damage, outcome="unfired", said="")
+            return ""
         # Of pictures only this looks at every byte.
         deep = ["--deep"] if damage.kind == "picture" else []
         verified = run(["verify", *deep, "--root", str(root)])
         built = run(["build", "--root", str(root)])
-        is_clean = digest_build(root, files) == digest_build(builds.finished, files)
-        outcome = classify_run(damage, verified, built, is_clean=is_clean)
-        if outcome == "unmentioned" and is_harmless(damage, root, clean):
-            outcome = "harmless"
-        if outcome == "named":
+        said = f"{damage}\n--- verify {verified.status}\n{verified.said}--- build {built.status}\n"
+        said += built.said
+        assert not any(one.is_traceback for one in (verified, built)), said
+        is_named = names_damage(damage, f"{verified.said}\n{built.said}")
+        if built.status:
+            assert is_named, said
             damage.mend(root, clean)
             again = run(["build", "--root", str(root)])
-            built = Ended(again.status, f"{built.said}--- put back\n{again.said}")
-            if again.status or digest_build(root, files) != digest_build(builds.finished, files):
-                outcome = "lost"
-    said = f"--- verify {verified.status}\n{verified.said}--- build {built.status}\n{built.said}"
-    return FuzzOutcome(damage=damage, outcome=outcome, said=said)
+            assert again.status == 0, f"{said}--- put back\n{again.said}"
+            assert builds.is_said_by(root), said
+            return "named"
+        if not builds.is_said_by(root):
+            # Of millions of pictures a build looks at size and time, this at all bytes.
+            assert damage.kind == "picture", said
+            assert verified.status == 1, said
+            assert names_damage(damage, verified.said), said
+            return "verified"
+        assert is_named or is_harmless(damage, root, clean), said
+        return "healed" if is_named else "harmless"
 
 
-def classify_run(damage: PlannedDamage, verified: Ended, built: Ended, *, is_clean: bool) -> str:
-    """Returns what came of a damage, by what `hgld verify` and `hgld build` said and left."""
-    if verified.is_traceback or built.is_traceback:
-        return "traceback"
-    is_named = names_damage(damage, f"{verified.said}\n{built.said}")
-    if built.status:
-        return "named" if is_named else "unnamed"
-    if not is_clean:
-        # Of millions of pictures a build looks at size and time, `hgld verify --deep` at all bytes.
-        by_verify = verified.status == 1 and names_damage(damage, verified.said)
-        return "verified" if by_verify and damage.kind == "picture" else "silent"
-    return "healed" if is_named else "unmentioned"
-
-
-def names_damage(damage: PlannedDamage, said: str) -> bool:
+def names_damage(damage: Damage, said: str) -> bool:
     """Says whether a user was told of the file.
 
     A manifest stands for its stage: that it is gone, or another one, shows as a stage that is done
@@ -236,7 +217,7 @@ def names_damage(damage: PlannedDamage, said: str) -> bool:
     return any(name in said for name in damage.names())
 
 
-def is_harmless(damage: PlannedDamage, root: Path, clean: Path) -> bool:
+def is_harmless(damage: Damage, root: Path, clean: Path) -> bool:
     """Says whether a damage may pass without a word where the build is the clean one."""
     # Of a table that is one file no other file is read.
     is_one_file = any(dataset.path == damage.relative for dataset in _DATASETS)
@@ -264,26 +245,3 @@ def _says_the_same(path: Path, other: Path) -> bool:
         return gzip.decompress(after) == gzip.decompress(before)
     except (DamagedError, OSError, EOFError, zlib.error):
         return False
-
-
-_ROUNDS = 10
-"""Of drawing again what changed no file; of 100 damages it is 17 at most."""
-
-
-def fuzz(builds: FinishedBuilds, kind: str, count: int, seed: int) -> list[FuzzOutcome]:
-    """Tries damages to a kind of file, two at a time.
-
-    Args:
-        builds: what is damaged.
-        kind: of `builds.kinds()`.
-        count: damages that change a file; one that changed none is drawn again.
-        seed: of which files, where and how.
-    """
-    files, outcomes = builds.kinds()[kind], list[FuzzOutcome]()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for drawn in range(_ROUNDS):
-            planned = plan_damages(kind, files, count, seed + drawn)
-            tried = list(pool.map(partial(try_damage, builds), planned))
-            outcomes += tried
-            count = sum(one.outcome == "unfired" for one in tried)
-    return outcomes

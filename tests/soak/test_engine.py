@@ -1,4 +1,4 @@
-"""Stages killed at every file, and files damaged anywhere, many times over."""
+"""Stages killed at every file, and what a stopped run has left damaged, many times over."""
 
 from pathlib import Path
 from random import Random
@@ -7,11 +7,10 @@ import pytest
 
 from hgld.engine.stage import StageReport, find_beside, place_beside
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine.builds import stop_landmarks, write_landmarks
 from tests.hgld.engine.test_placing import kill_at_calls
-from tests.worlds.damage import Way, cut, flip, swap
+from tests.worlds.damage import cut, flip
 
 COUNT = 8
 
@@ -26,21 +25,6 @@ def test_a_run_killed_at_any_call_leaves_one_of_the_two_outputs_and_goes_on(
     workspace: Workspace, tmp_path: Path, stands: bool
 ) -> None:
     kill_at_calls(range(200), workspace, Workspace(tmp_path / "whole"), stands=stands)
-
-
-@pytest.mark.parametrize("damage", [flip, cut, swap])
-@pytest.mark.parametrize("seed", range(200))
-def test_a_shard_damaged_anywhere_is_made_again(
-    workspace: Workspace, clean: StageReport, damage: Way, seed: int
-) -> None:
-    write_landmarks(workspace, COUNT)
-    shards = workspace.shards(LANDMARKS)
-    damage(shards[seed % len(shards)], Random(seed))
-    with pytest.raises(DamagedError):
-        workspace.read(LANDMARKS)
-    report, made = write_landmarks(workspace, COUNT)
-    assert made == [shards[seed % len(shards)].stem]
-    assert report.manifest.outputs == clean.manifest.outputs
 
 
 @pytest.mark.parametrize("seed", range(200))

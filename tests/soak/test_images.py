@@ -1,58 +1,17 @@
-"""Images stopped in the midst of a picture, and tars damaged in thousands of ways."""
+"""Tars damaged in thousands of ways."""
 
 import os
 import random
-import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.workspace import Workspace
 from hgld.images.config import ImagesConfig
-from hgld.images.records import damaged_pictures
-from hgld.images.stage import run_images
 from hgld.images.tars import Extracted, extract_images
-from tests.worlds.forked import run_forked
 from tests.worlds.gldv2.files import image_id, images_tar, picture
-from tests.worlds.gldv2.folder_server import serve
 from tests.worlds.pictures import damaged
-
-TAR = "test/images_000.tar"
-
-
-def die_in_picture(workspace: Workspace, config: ImagesConfig, number: int) -> None:
-    """Fetches images, and kills this process in the midst of a picture, from 1."""
-    left, write_bytes = iter(range(1, 1_000)), Path.write_bytes
-
-    def killing(path: Path, content: bytes) -> int:
-        if next(left) == number:
-            write_bytes(path, content[: len(content) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return write_bytes(path, content)
-
-    Path.write_bytes = killing  # type: ignore[assignment]
-    run_images(workspace, config, "test")
-
-
-@pytest.mark.fault(161, "images killed while extracting")
-@pytest.mark.parametrize("picture", [1, 2, 40, 80, 120, 158, 159])
-def test_after_a_kill_in_the_midst_of_a_picture_all_is_as_undisturbed(
-    workspace: Workspace, shared: Path, tmp_path: Path, picture: int
-) -> None:
-    mini = shared / "gldv2_mini"
-    local = ImagesConfig(base_url=str(mini), test_tars=1)
-    clean = run_images(Workspace(tmp_path / "clean"), local, "test")
-    with serve(mini) as server:
-        config = ImagesConfig(base_url=server.url, test_tars=1)
-        killed = run_forked(lambda: die_in_picture(workspace, config, picture))
-        assert killed == -signal.SIGKILL
-        sent = server.sent[TAR]
-        report = run_images(workspace, config, "test")
-        assert server.sent[TAR] - sent == 1024  # the tar was here, and is looked at once more
-    assert report.manifest.outputs == clean.manifest.outputs
-    assert not [*damaged_pictures(workspace, "test", deep=True)]
 
 
 def damaged_tars(content: bytes, seed: int) -> Iterator[bytes]:

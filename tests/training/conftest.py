@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -15,19 +14,6 @@ from tests.worlds.training_runs import (
     trained_once,
     write_tiny_build,
 )
-
-BuildImages = Callable[[Mapping[str, Mapping[int, int]]], Workspace]
-
-
-@pytest.fixture
-def build_images(workspace: Workspace) -> BuildImages:
-    """Fills a workspace with annotations and pictures: split to landmark id to images."""
-
-    def build(counts: Mapping[str, Mapping[int, int]]) -> Workspace:
-        write_tiny_build(workspace, counts)
-        return workspace
-
-    return build
 
 
 @pytest.fixture

@@ -144,11 +144,7 @@ def trained_once(factory: pytest.TempPathFactory, name: str, config: TrainConfig
         write_tiny_build(workspace, COUNTS)
         run_train(workspace, config)
 
-    return undisturbed_in(Workspace(made_once(factory, name, train) / "build"))
-
-
-def undisturbed_in(workspace: Workspace) -> Undisturbed:
-    """Returns what the run of a build has left."""
+    workspace = Workspace(made_once(factory, name, train) / "build")
     return Undisturbed(workspace.root, file_digest(workspace.path(MODEL)), log_of(workspace))
 
 

@@ -7,7 +7,6 @@ from hgld.benchmarks.retrieval.report import Example, Picture, render_report
 from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row, level_of, shown_metrics
 from hgld.engine.dataset import Level
 from hgld.tables import ANNOTATIONS
-from tests.worlds.pages.reading import PageReader
 
 LEVELS = ANNOTATIONS["train"].levels
 CONTINENT = Level(
@@ -17,30 +16,6 @@ HOSTILE = "</script><script src=\"http://evil.example/x.js\">alert('x')</script>
 Rows = Iterator[Row]
 PIXEL = "data:image/jpeg;base64,AAAA"
 COSTS = {"images_per_s": 118.2, "parameters": 3.4e6, "embedding_dim": 1280.0}
-
-
-class Page(PageReader):
-    """The elements of a page and its visible text."""
-
-    text, _hidden = "", 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        super().handle_starttag(tag, attrs)
-        self._hidden += tag in {"script", "style"}
-
-    def handle_endtag(self, tag: str) -> None:
-        super().handle_endtag(tag)
-        self._hidden -= tag in {"script", "style"}
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if self._hidden else data
-
-    def values(self, tag: str, attribute: str) -> list[str | None]:
-        return [attrs.get(attribute) for name, attrs in self.tags if name == tag]
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
 
 
 def with_mean(row: Row, mean: float, error: float = 0.0125) -> Row:

@@ -12,8 +12,9 @@ from hgld.benchmarks.retrieval.leaderboard import (
     standings_of,
 )
 from hgld.benchmarks.retrieval.results import Results, Row
-from tests.benchmarks.retrieval.made_up import LEVELS, Page, changed, results_of
+from tests.benchmarks.retrieval.made_up import LEVELS, changed, results_of
 from tests.benchmarks.retrieval.test_results import write
+from tests.worlds.pages.reading import PageReader
 
 
 def on_other_data(results: Results, digest: str = "other") -> Results:
@@ -82,5 +83,5 @@ def test_the_committed_leaderboard_is_what_the_command_writes(
     assert main(["benchmarks/results/retrieval", "--out", str(tmp_path / "page.html")]) == 0
     committed = Path("benchmarks/results/retrieval/leaderboard.html")
     pages = (one.read_text("utf-8") for one in (committed, tmp_path / "page.html"))
-    said, expected = (Page(text).text for text in pages)
+    said, expected = (PageReader(text).text for text in pages)
     assert said == expected

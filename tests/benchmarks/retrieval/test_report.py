@@ -13,19 +13,19 @@ from tests.benchmarks.retrieval.made_up import (
     HOSTILE,
     LEVELS,
     PIXEL,
-    Page,
     changed,
     examples_of,
     html_of,
     results_of,
 )
+from tests.worlds.pages.reading import PageReader
 
 SPECIAL = '50% of A_B & C$ #1 {x} ~ ^ \\ [1] <a|b> --p `t\' "q"\n\n\tnext\u202e line'
 
 
 def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> None:
     html = html_of(results_of(HOSTILE), HOSTILE)
-    page, friendly = Page(html), Page(html_of(results_of()))
+    page, friendly = PageReader(html), PageReader(html_of(results_of()))
     # The same elements, whatever the names hold, and the names whole in what is seen.
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in friendly.tags]
     assert page.text.count(HOSTILE) == friendly.text.count("Space Needle") > 10
@@ -39,7 +39,7 @@ def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> No
 
 
 def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
-    page = Page(html_of(results_of()))
+    page = PageReader(html_of(results_of()))
     assert page.text.count("(best)") == 13
     assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     assert "0.30 (best)[0.2" in page.text  # of levels missed fewer are better
@@ -50,7 +50,7 @@ def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
 def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_it_shares() -> None:
     results = results_of(levels=(*LEVELS, CONTINENT))
     html = html_of(results)
-    page = Page(html)
+    page = PageReader(html)
     cards = [value for value in page.values("figure", "class") if value and "card" in value]
     assert cards == ["card query", *(f"card shared-{number}" for number in range(4))]
     listed = [value for value in page.values("li", "class") if value and "shared" in value]
@@ -82,7 +82,7 @@ def test_gains_differences_seeds_and_costs_are_told() -> None:
     # Of few landmarks the mean says little: grey, and its gain is not drawn.
     assert '<tr class="muted"><th scope="row"><bdi>tower</bdi></th>' in html
     assert "40.9" not in html
-    text = Page(html).text
+    text = PageReader(html).text
     assert "+17.5[+16.7, +18.3]63< 0.001< 0.001" in text
     assert "47.5 ± 0.5[43.0, 51.0]47.2, 47.8" in text  # with each run
     assert "+17.5 ± 0.5[+43.0, +51.0]" in text  # the change

@@ -65,14 +65,3 @@ def test_a_benchmark_stopped_between_two_blocks_ends_as_an_undisturbed_one(
     shutil.rmtree(build.path("benchmarks"))
     run_benchmark(build, CONFIG)
     assert undated(build) == resumed
-
-
-@pytest.mark.fault(175, "block of embeddings cut")
-def test_a_damaged_block_is_made_again(benchmarked: Workspace, counted: list[int]) -> None:
-    before = undated(benchmarked)
-    benchmarked.manifest_path("benchmark").unlink()
-    damaged = min(benchmarked.path(EMBEDDINGS).glob("*.safetensors"))
-    damaged.write_bytes(damaged.read_bytes()[:40])
-    run_benchmark(benchmarked, CONFIG)
-    assert len(counted) == 1
-    assert undated(benchmarked) == before

@@ -30,9 +30,10 @@ def page(script: str = "") -> str:
 
 
 def test_all_plots_are_drawn_and_every_text_is_escaped() -> None:
-    seen = [tag for tag, _ in PageReader(page()).tags]
+    read = PageReader(page())
+    seen = [tag for tag, _ in read.tags]
     assert "script" not in seen
-    assert Markup(page()).striptags().count(EVIL) > 8  # noqa: S704 - what the test wrote
+    assert read.text.count(EVIL) > 8
     assert seen.count("figure") == 1
     assert seen.count("circle") == 3  # the values of a short curve
     assert seen.count("rect") == 1

@@ -1,31 +1,20 @@
 """What the page of a Prefect run says: the project's lines, and a refusal in one of them."""
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from hgld.engine.progress import progress
-from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.tables import CATEGORIES, CLUSTERS
-from tests.servers.flows.conftest import log_of, run_flow, scrape_settings
+from hgld.tables import CLUSTERS
+from tests.servers.flows.conftest import log_of, run_flow
 from tests.worlds.small_build import write_inputs
-from tests.worlds.wikimedia.faults import stall
-from tests.worlds.wikimedia.small import serving
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def steps_do(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> None:
@@ -93,71 +82,6 @@ def test_a_bug_still_shows_its_traceback(tmp_path: Path, monkeypatch: pytest.Mon
     text = "\n".join(log_of(state.state_details.flow_run_id))
     assert "Traceback" in text
     assert "ZeroDivisionError: a bug" in text
-
-
-def run_deployed(job: str, root: Path) -> tuple[UUID, "subprocess.Popen[str]"]:
-    """Starts a flow as a worker does, in a process of its own."""
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL
-
-    from hgld.flows import jobs
-
-    with get_client(sync_client=True) as client:
-        run = client.create_flow_run(getattr(jobs, job), parameters={"root": str(root)})
-    environment = os.environ | {
-        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-        "PREFECT__FLOW_ENTRYPOINT": f"{ROOT / 'flows/jobs.py'}:{job}",
-        "PYTHONPATH": str(ROOT),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "prefect.engine", str(run.id)],
-        env=environment,
-        cwd=root.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return run.id, process
-
-
-@pytest.mark.fault(106, "SIGTERM of a Prefect run")
-def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_was(
-    tmp_path: Path,
-) -> None:
-    from prefect.client.orchestration import get_client
-
-    clean, stopped = Workspace(tmp_path / "clean/build"), Workspace(tmp_path / "stopped/build")
-    for workspace in (clean, stopped):
-        workspace.root.parent.mkdir()
-    asked = threading.Event()
-    with serving() as wikimedia:
-        scrape_settings(clean, wikimedia, "Tower", "Castle")
-        scrape_settings(stopped, wikimedia, "Tower", "Castle")
-        assert run_flow("scrape", clean.root).is_completed()
-
-        def hang(handler: Any) -> None:  # noqa: ANN401 - what the server calls a fault with
-            asked.set()
-            stall(60)(handler)
-
-        wikimedia.always["commons"] = hang
-        run_id, process = run_deployed("scrape", stopped.root)
-        with process:
-            was_asked = asked.wait(120)
-            # Prefect sends lines every two seconds, and what a kill finds unsent is lost.
-            ends = time.monotonic() + 60
-            while "metadata: done" not in "\n".join(log_of(run_id)) and time.monotonic() < ends:
-                time.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            shown, _ = process.communicate(timeout=60)
-        assert was_asked, shown
-        with get_client(sync_client=True) as client:
-            assert client.read_flow_run(run_id).state_name == "Crashed", shown
-        assert stopped.manifest("scrape") is None
-        assert "metadata: done" in "\n".join(log_of(run_id))
-
-        del wikimedia.always["commons"]
-        assert run_flow("scrape", stopped.root).is_completed()
-    assert stopped.finished(CATEGORIES).outputs == clean.finished(CATEGORIES).outputs
 
 
 @pytest.mark.fault(107, "config changed mid-run")

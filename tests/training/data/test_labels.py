@@ -8,9 +8,8 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
 from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.run.loop import run_train
-from tests.training.conftest import BuildImages
 from tests.worlds.builders import table_of, write_stage
-from tests.worlds.training_runs import TINY, TREE
+from tests.worlds.training_runs import COUNTS, TINY, TREE, write_tiny_build
 
 NAMES = (
     ("7", "8", "9", "70", "80", "100"),
@@ -44,10 +43,8 @@ def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
     assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
 
 
-def test_a_split_without_usable_images_says_which_command_to_run(
-    build_images: BuildImages,
-) -> None:
-    workspace = build_images({"train": {}})
+def test_a_split_without_usable_images_says_which_command_to_run(workspace: Workspace) -> None:
+    write_tiny_build(workspace, {"train": {}})
     with pytest.raises(InputError, match="--split train"):
         training_images(workspace)
     with pytest.raises(MissingInputError, match="--split test"):
@@ -66,7 +63,6 @@ def test_missing_pictures_are_found_before_the_first_step(trained_build: Workspa
     assert metrics.read_bytes() == before
 
 
-COUNTS = {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3}
 ORIGINS: dict[int, tuple[str, str, float | None]] = {
     8: ("filled", "words", 0.75),
     100: ("filled", "reviewed", 1.0),
@@ -78,7 +74,7 @@ ORIGINS: dict[int, tuple[str, str, float | None]] = {
 def write_labels(workspace: Workspace, *filled: int) -> None:
     """Writes labels of classes, and the filled ones of some landmarks."""
     rows: dict[bool, list[dict[str, object]]] = {False: [], True: []}
-    for landmark, count in COUNTS.items():
+    for landmark, count in COUNTS["train"].items():
         decision, method, confidence = ORIGINS.get(landmark, ("assigned", "class", None))
         label, top = TREE[landmark]
         row = {
@@ -98,9 +94,9 @@ def write_labels(workspace: Workspace, *filled: int) -> None:
 
 
 @pytest.fixture
-def filling(build_images: BuildImages) -> Workspace:
+def filling(workspace: Workspace) -> Workspace:
     """A build two of whose landmarks have a label that no class gives."""
-    workspace = build_images({"train": COUNTS})
+    write_tiny_build(workspace, {"train": COUNTS["train"]})
     write_labels(workspace, 8, 100)
     return workspace
 
@@ -121,7 +117,7 @@ def test_a_model_learns_the_labels_that_are_chosen(
     choice = OriginChoice(labels=labels, min_confidence=least)  # type: ignore[arg-type]
     images = training_images(filling, choice)
     assert set(map(int, images.names[0])) == landmarks
-    assert len(images) == sum(COUNTS[landmark] for landmark in landmarks)
+    assert len(images) == sum(COUNTS["train"][landmark] for landmark in landmarks)
     ids = images.image_ids.to_pylist()
     assert ids == sorted(ids)
     if (labels, least) == ("classes", 0.0):

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
@@ -18,7 +16,6 @@ from hgld.training.index.making import make_index
 from hgld.training.index.search import LEVEL_TITLES, search_page, search_pictures, top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
-from tests.worlds.plain import metrics as plain
 from tests.worlds.plain.metric_cases import random_case
 
 
@@ -144,53 +141,31 @@ def test_an_index_that_is_being_replaced_is_not_read(index: EmbeddedIndex) -> No
         read_embedded_index(index.folder)
 
 
-@st.composite
-def searches(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[int], int]:
-    """Queries, index, the position of each query in the index or -1, and k."""
-    vectors = st.lists(st.integers(-2, 2), min_size=2, max_size=2)
-    index = draw(st.lists(vectors, min_size=2, max_size=9))
-    own = draw(st.lists(st.integers(-1, len(index) - 1), min_size=1, max_size=4))
-    queries = [index[place] if place >= 0 else draw(vectors) for place in own]
-    return queries, index, own, draw(st.integers(1, len(index) - 1))
-
-
-@given(
-    searches(), st.sampled_from([torch.float16, torch.float32, torch.float64]), st.integers(1, 9)
-)
-@settings(deadline=None, max_examples=50)
+@pytest.mark.parametrize("columns", [7, 8_192])  # of a block
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize(("queries", "k"), [(0, 2), (1, 1), (3, 2_999), (257, 50)])
 def test_finds_what_sorting_the_whole_index_finds(
-    search: tuple[list[list[int]], list[list[int]], list[int], int],
-    dtype: torch.dtype,
-    columns: int,
+    monkeypatch: pytest.MonkeyPatch, queries: int, k: int, dtype: torch.dtype, columns: int
 ) -> None:
-    queries, index, own, k = search
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "BLOCK_COLUMNS", columns)
-        patch.setattr(search_module, "BLOCK_COLUMNS", columns)
-        found = top_k(
-            torch.tensor(queries, dtype=dtype),
-            torch.tensor(index, dtype=dtype),
-            k,
-            query_ids=[place if place >= 0 else 100 + q for q, place in enumerate(own)],
-            index_ids=range(len(index)),
-        )
-    for query, (vector, place) in enumerate(zip(queries, own, strict=True)):
-        order = plain.plain_order(vector, index, place)[:k]
-        assert found.indices[query].tolist() == order
-        expected = [float(sum(a * b for a, b in zip(vector, index[i], strict=True))) for i in order]
-        assert found.values[query].tolist() == expected
-    assert found.values.dtype == torch.float32
-
-
-@pytest.mark.parametrize(("queries", "k"), [(0, 2), (1, 1), (3, 9_000), (257, 50)])
-def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: int, k: int) -> None:
-    query, _, index, _ = random_case(max(queries, 1), 9_000)
-    query = query[:queries].requires_grad_()
+    for module in (similarity, search_module):
+        monkeypatch.setattr(module, "BLOCK_COLUMNS", columns)
+    query, _, index, _ = random_case(queries, 3_000)  # of whole numbers: many are equal
+    own = torch.arange(queries)[1::2]  # every second query is an item, and not among its own
+    query[own] = index[9 * own]
+    ids = [9 * place if place % 2 else -1 - place for place in range(queries)]
+    expected = query @ index.T
+    expected[own, 9 * own] = -torch.inf
+    values, order = expected.sort(dim=1, descending=True, stable=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = top_k(query, index, k)
-    expected = (query.detach() @ index.T).sort(dim=1, descending=True, stable=True)
-    assert torch.equal(found.indices, expected.indices[:, :k])
-    assert torch.equal(found.values, expected.values[:, :k])
+        found = top_k(
+            query.to(dtype).requires_grad_(),
+            index.to(dtype),
+            k,
+            query_ids=ids,
+            index_ids=range(3_000),
+        )
+    assert torch.equal(found.indices, order[:, :k])
+    assert torch.equal(found.values, values[:, :k])
     assert not found.values.requires_grad
 
 

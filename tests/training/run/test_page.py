@@ -12,6 +12,7 @@ from hgld.training.model.embedding import build_model
 from hgld.training.run.page import RetrievedRow, retrieved_rows, write_run_page
 from hgld.training.run.validation import measure_images
 from tests.training.run.curves import Log, good_log, validation_line
+from tests.worlds.pages.reading import PageReader
 from tests.worlds.training_runs import TINY
 
 SETTINGS = {"name": "happier", "batch_size": 8, "learning_rate": 1e-4, "init": None}
@@ -29,12 +30,6 @@ def rows(tiny_build: Workspace) -> list[RetrievedRow]:
     return found
 
 
-def text_of(html: str) -> str:
-    """Returns what is read on a page."""
-    html = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
-
-
 def page(folder: Path, lines: Log, **more: Any) -> str:  # noqa: ANN401
     options = {"settings": SETTINGS, "steps": 600, "is_running": True, **more}
     write_run_page(folder, lines=lines, **options)
@@ -42,22 +37,22 @@ def page(folder: Path, lines: Log, **more: Any) -> str:  # noqa: ANN401
 
 
 def test_the_page_says_where_a_run_is_and_what_it_found(tmp_path: Path) -> None:
-    text = text_of(page(tmp_path / "tries", good_log(), steps=6000))
+    text = PageReader(page(tmp_path / "tries", good_log(), steps=6000)).words
     for told in ("tries", "under way", "step 600 of 6,000", "H-AP 64.7", "Gradient norm"):
         assert told in text
     # 5,400 steps of 8 images at about 100 a second.
     assert re.search(r"about 0:0[67]:\d\d left", text)
     for steps, word in ((600, "ended"), (601, "stopped")):
         ended = page(tmp_path, good_log(), steps=steps, is_running=False)
-        assert f"{word} step 600 of {steps}" in text_of(ended)
+        assert f"{word} step 600 of {steps}" in PageReader(ended).words
         assert "refresh" not in ended
 
 
 def test_a_run_without_a_line_or_a_number_has_a_page(tmp_path: Path) -> None:
-    assert "step 0 of 10" in text_of(page(tmp_path, [], settings={}, steps=10))
+    assert "step 0 of 10" in PageReader(page(tmp_path, [], settings={}, steps=10)).words
     lines: Log = [{"step": 1, "loss": float("nan")}, {"step": 2, "loss": None}]
     lines.append(validation_line(2, None))
-    assert "loss n/a" in text_of(page(tmp_path, lines, settings={}, steps=9))
+    assert "loss n/a" in PageReader(page(tmp_path, lines, settings={}, steps=9)).words
 
 
 def test_the_page_asks_for_nothing_and_escapes_every_name_and_value(

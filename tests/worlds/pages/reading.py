@@ -6,7 +6,7 @@ _VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "rec
 
 
 class PageReader(HTMLParser):
-    """What a page links to, loads and is named by; one that is not well-formed fails."""
+    """What a page says, links to, loads and is named by; one that is not well-formed fails."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -14,6 +14,7 @@ class PageReader(HTMLParser):
         self.loaded: list[str] = []
         self.ids: list[str] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
         self._open: list[str] = []
         self.feed(text)
         self.close()
@@ -38,3 +39,13 @@ class PageReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self._open, f"</{tag}> closes nothing"
         assert self._open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if {"script", "style"} & {*self._open} else data
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+    def values(self, tag: str, attribute: str) -> list[str | None]:
+        return [attrs.get(attribute) for name, attrs in self.tags if name == tag]

@@ -23,12 +23,6 @@ def poison(path: Path, chance: random.Random) -> None:
 
 
 WAYS: tuple[Way, ...] = (flip, cut, zero, swap, remove, copy, poison)
-WAYS_OF_A_LIST: tuple[Way, ...] = (flip, cut, zero, remove)
-
-
-def archived(workspace: Workspace) -> list[Path]:
-    """Returns the files of the archive that are answers."""
-    return sorted(workspace.path("raw").rglob("*.json.gz"))
 
 
 def contents(workspace: Workspace) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """A reviewer who follows a script through a whole review, in every way that keys allow."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
@@ -34,18 +33,10 @@ class ScriptedReviewer:
         """How many ways there are: of so many groups that are not just accepted all are gone."""
         return len(self._ways)
 
-    def review_all(
-        self, meanwhile: Mapping[int, Callable[["ScriptedReviewer"], object]] = {}
-    ) -> int:
-        """Decides every class; returns how many groups that took.
-
-        Args:
-            meanwhile: what happens before the group of a number.
-        """
+    def review_all(self) -> int:
+        """Decides every class; returns how many groups that took."""
         number = 0
         while not all(self.desk.groups().values()):
-            if number in meanwhile:
-                meanwhile[number](self)
             self.review(number)
             if not any(row.is_open for row in self.desk.members()):
                 self.desk.press("Enter")  # what is decided already is gone past

@@ -135,7 +135,7 @@ def test_split_puts_off_what_is_ticked_and_merge_asks_and_goes_along(desk: Desk)
     desk.press("m", "Enter")
     assert desk.layer == "pick", "nothing was typed"
     desk.press("ArrowDown", "Enter")
-    assert "Put 2 classes" in desk.page.inner_text("#ask")
+    assert "2 classes (" in desk.page.inner_text("#ask")
     desk.press("m")
     assert split not in desk.groups()
     assert desk.group != split

@@ -61,14 +61,14 @@ class NameBook:
 
     def number(self, label: str | None, side: str | None = None) -> int:
         """Returns the number of a super-category, a new one where it has none; None is NO_NAME."""
-        name = KnownName(label, side or "") if label else IGNORED
-        number = self._numbers.setdefault(label_key(name.hierarchical_label), len(self))
+        number = self._numbers.setdefault(label_key(label or ""), len(self))
         if number == len(self):
+            name = KnownName(label or "", side or "")
             self._first.append(name)
             self._now.append(name)
             self.current = np.append(self.current, number)
-        elif not self._first[number].natural_or_human_made:
-            self._first[number] = self._first[number]._replace(natural_or_human_made=name[1])
+        elif label and side and not self._first[number].natural_or_human_made:
+            self._first[number] = KnownName(self._first[number].hierarchical_label, side)
         return number
 
     def find(self, label: str) -> int | None:

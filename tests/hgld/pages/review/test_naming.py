@@ -116,6 +116,9 @@ def test_names_that_read_the_same_are_one_and_can_be_spelt_anew(session: ReviewS
 
 def test_a_name_that_cannot_be_read_is_refused(session: ReviewSession) -> None:
     done(session, "ann", "name", LAKE, label="pond", side="natural")
-    for typed, word in (("\u200b", "letter"), ("-- 12", "letter"), ("\u202eabc", "direction")):
+    for typed, word in (
+        *(("\u200b", "letter"), ("-- 12", "letter")),
+        *(("\u202eabc", "control"), ("\u200fabc", "direction")),
+    ):
         assert word in str(refusal(session, "rename", label="pond", to=typed))
         assert word in str(refusal(session, "name", TARN, label=typed, side="natural", sure="1"))

@@ -64,7 +64,7 @@ def decided_as(standing: Standing, qid: str) -> KnownName | None:
     return KnownName(one.hierarchical_label or "", one.natural_or_human_made or "")
 
 
-def is_unseen(board: Board, qid: str, seen: int | None) -> bool:
+def _is_unseen(board: Board, qid: str, seen: int | None) -> bool:
     """Says whether something else is decided on a class than was at a line of the log."""
     if seen is None or seen >= board.line:
         return False
@@ -98,7 +98,7 @@ def _accepted(board: Board, request: ActRequest, rows: _Rows) -> _Changes:
     together = defaultdict[KnownName, list[str]](list)
     for row in rows:
         qid = board.classes.qids[row]
-        if board.decided[row] == OPEN or is_unseen(board, qid, request.seen):
+        if board.decided[row] == OPEN or _is_unseen(board, qid, request.seen):
             shown = board.shown_at(row, request.scored)
             name = name_of(shown.proposed_label, shown.proposed_natural_or_human_made)
             together[name].append(qid)
@@ -119,11 +119,13 @@ def _proposed_name(board: Board, label: str | None, side: str | None) -> KnownNa
     return name
 
 
-def _decided(board: Board, request: ActRequest, rows: _Rows) -> _Changes:
-    name = None if request.action == "clear" else IGNORED
-    if request.action == "name":
-        name = settle_name(board, request.label, request.side, is_sure=request.is_sure)
-    return _become(board, (board.classes.qids[row] for row in rows), name, request.why)
+def _named(board: Board, request: ActRequest, rows: _Rows) -> _Changes:
+    name = settle_name(board, request.label, request.side, is_sure=request.is_sure)
+    return _decided(board, request, rows, name)
+
+
+def _decided(board: Board, request: ActRequest, _: _Rows, name: KnownName | None) -> _Changes:
+    return _become(board, request.qids, name, request.why)
 
 
 def _become(
@@ -229,12 +231,11 @@ def _regrouped(board: Board, rows: _Rows, group: str | None) -> _Changes:
         yield Change(classes=_labelled(board, qids), effect="group", group=group)
 
 
-def _marked(board: Board, request: ActRequest, rows: _Rows, effect: Effect) -> _Changes:
+def _marked(board: Board, request: ActRequest, _: _Rows, effect: Effect) -> _Changes:
     if effect == "comment" and not request.why:
         raise RefusedError("a comment must have a text; write one, or leave it")
-    qids = [board.classes.qids[row] for row in rows]
-    if effect == "trust":
-        qids = [qid for qid in qids if qid in board.standing.doubts]
+    doubts = board.standing.doubts
+    qids = [qid for qid in request.qids if effect != "trust" or qid in doubts]
     if qids:
         yield Change(classes=_labelled(board, qids), effect=effect, note=request.why)
 
@@ -242,9 +243,9 @@ def _marked(board: Board, request: ActRequest, rows: _Rows, effect: Effect) -> _
 _EVENTS: Mapping[str, tuple[Edit, Callable[[Board, ActRequest, _Rows], _Changes]]] = {
     "accept": ("accept", _accepted),
     "accept_row": ("accept", _accepted),
-    "name": ("assign", _decided),
-    "ignore": ("ignore", _decided),
-    "clear": ("clear", _decided),
+    "name": ("assign", _named),
+    "ignore": ("ignore", functools.partial(_decided, name=IGNORED)),
+    "clear": ("clear", functools.partial(_decided, name=None)),
     "rename": ("rename", _renamed),
     "side": ("side", _sided),
     "merge": ("merge", _merged),

@@ -46,6 +46,8 @@ class NameBook:
         self._numbers: dict[str, int] = {}
         self._first: list[KnownName] = []  # as each was first met
         self._now: list[KnownName] = []
+        self.alike: list[str] = []
+        """Number to `alike_key`: two that read the same have the same."""
         self.current: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         """Number to that of what it is called now."""
         for name in (IGNORED, *sides.items()):
@@ -66,14 +68,11 @@ class NameBook:
             name = KnownName(label or "", side or "")
             self._first.append(name)
             self._now.append(name)
+            self.alike.append(alike_key(name.hierarchical_label))
             self.current = np.append(self.current, number)
         elif label and side and not self._first[number].natural_or_human_made:
             self._first[number] = KnownName(self._first[number].hierarchical_label, side)
         return number
-
-    def find(self, label: str) -> int | None:
-        """Returns the number of a super-category, or None where there is none of that name."""
-        return self._numbers.get(label_key(label))
 
     def now(self, number: int) -> KnownName:
         """Returns how a super-category is spelt now, and its side; empty for NO_NAME."""
@@ -183,10 +182,9 @@ def known_name(board: "Board", label: str) -> KnownName | None:
 
 
 def _read_as(board: "Board", label: str, numbers: Iterable[int]) -> KnownName | None:
-    wanted, exact = alike_key(label), label_key(label)
-    names = map(board.names.now, numbers)
-    alike = [name for name in names if alike_key(name.hierarchical_label) == wanted]
-    return min(alike, key=lambda name: label_key(name.hierarchical_label) != exact, default=None)
+    names, wanted, exact = board.names, alike_key(label), label_key(label)
+    found = [names.now(number) for number in numbers if names.alike[number] == wanted]
+    return min(found, key=lambda name: label_key(name.hierarchical_label) != exact, default=None)
 
 
 def _refuse_doubtful(board: "Board", label: str, known: KnownName | None, instead_of: str) -> None:

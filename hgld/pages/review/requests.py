@@ -1,7 +1,7 @@
 """What the page asks for, read from a form; and the error that refuses it."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
@@ -107,13 +107,12 @@ class ActRequest:
     """Whether a name is new although it is close to a known one."""
 
 
-def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
+def act_request_of(fields: Sequence[tuple[str, str]]) -> ActRequest:
     """Reads a form.
 
     Raises:
         RefusedError: a field that cannot be read.
     """
-    fields = list(fields)
     one = dict(fields)
     action = one.get("action", "")
     if action not in EDITS:
@@ -133,13 +132,12 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
     )
 
 
-def place_of(fields: Iterable[tuple[str, str]]) -> Place:
+def place_of(fields: Sequence[tuple[str, str]]) -> Place:
     """Reads what the page is to show.
 
     Raises:
         RefusedError: a field that cannot be read.
     """
-    fields = list(fields)
     one = dict(fields)
     facets = tuple(dict.fromkeys(value for name, value in fields if name == "f" and value))
     for facet in facets:

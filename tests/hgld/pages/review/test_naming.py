@@ -95,6 +95,18 @@ def test_renaming_takes_classes_and_proposals_with_it_and_one_undo_brings_all_ba
         assert words in str(refusal(session, "rename", **{"to": "", **fields}))
 
 
+def test_a_name_that_was_renamed_is_asked_about_but_not_on_its_way_back(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "name", LAKE, label="span")
+    done(session, "ann", "name", SITE, label="cascade")
+    done(session, "ann", "rename", label="cascade", to="falling water")
+    error = refusal(session, "rename", label="span", to="Cascade")
+    assert (error.suggestion, error.field) == ("falling water", "to")
+    done(session, "ann", "rename", label="falling water", to="cascade")
+    assert names(session)[SITE] == ("cascade", "natural")
+
+
 def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: ReviewSession) -> None:
     done(session, "ann", "name", LAKE, TARN, label="pond", side="human-made")
     done(session, "ann", "name", SITE, label="mere / tarn")

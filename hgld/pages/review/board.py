@@ -1,8 +1,8 @@
 """What is decided and proposed of each class now, as columns; and the groups they stand in."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,8 @@ from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import Proposal
 from hgld.pages.review.classes import ReviewClasses
 from hgld.pages.review.names import NO_NAME, OPEN, NameBook
-from hgld.review.log.events import Event, label_key
+from hgld.review.log.events import Event
 from hgld.review.log.history import Standing, standing_of
-
-
-class Shown(NamedTuple):
-    """What of a proposal is accepted: two that are equal here are the same to a person."""
-
-    label: str | None
-    side: str | None
-    action: str
 
 
 class Board:
@@ -53,11 +45,15 @@ class Board:
         self.group: NDArray[np.int64] = self._home.copy()
         self.revision = self.membership = 0
         """Raised with every change, and with every change of groups."""
+        self.used: set[int] = set()
+        """Numbers of the super-categories that classes are decided as, ones that are gone too."""
         self._events: list[Event] = []
-        self._past: tuple[int, Standing] | None = None
-        self._elsewhere: tuple[int, frozenset[str]] = (-1, frozenset())
-        self._earlier: dict[int, list[tuple[int, Shown]]] = defaultdict(list)
-        self._learnt: dict[str, Ruling] = {}
+        self.standing_at = functools.lru_cache(maxsize=1)(
+            functools.partial(standing_of, self._events)
+        )
+        """Returns what the edits came to that counted after a line."""
+        self._earlier: dict[int, list[tuple[int, Proposal]]] = defaultdict(list)
+        self._learnt: dict[str, Ruling | None] = {}
         for row, proposal in enumerate(self.proposals):
             self._put(row, proposal)
 
@@ -94,42 +90,24 @@ class Board:
             before = self.proposals[row]
             if proposal.tier == "decided" and before.tier != "decided":
                 continue  # what was proposed while it was open is shown where it is undone
-            if (was := shown_of(before)) != shown_of(proposal):
-                self._earlier[row].append((version, was))
+            if _accepted(before) != _accepted(proposal):
+                self._earlier[row].append((version, before))
                 is_other |= self.decided[row] == OPEN and before.tier != "decided"
             self._put(row, proposal)
         self.version = version
         self.revision += 1
         return is_other
 
-    def shown_at(self, row: int, version: int | None) -> Shown:
-        """Returns what was proposed of a class to who saw the proposals of a version."""
-        if version is not None:
-            for until, shown in self._earlier.get(row, ()):
-                if until > version:
-                    return shown
-        return shown_of(self.proposals[row])
+    def shown_at(self, row: int, version: int | None) -> Proposal:
+        """Returns what was proposed of a class to who saw the proposals of a version; None: now."""
+        seen = self.version if version is None else version
+        earlier = (proposal for until, proposal in self._earlier.get(row, ()) if until > seen)
+        return next(earlier, self.proposals[row])
 
     @property
     def line(self) -> int:
         """The last line of the log that was taken up."""
         return len(self._events)
-
-    def standing_at(self, line: int) -> Standing:
-        """Returns what the edits came to that counted after a line."""
-        if self._past is None or self._past[0] != line:
-            self._past = (line, standing_of(self._events, line))
-        return self._past[1]
-
-    @property
-    def names_elsewhere(self) -> frozenset[str]:
-        """`label_key` of each name that a class is decided as that left the build."""
-        if self._elsewhere[0] != self.revision:
-            rulings = self.standing.rulings
-            changes = [rulings[qid].change for qid in rulings.keys() - self.classes.row.keys()]
-            names = (one.hierarchical_label or "" for one in changes if one.effect == "assign")
-            self._elsewhere = (self.revision, frozenset(map(label_key, names)))
-        return self._elsewhere[1]
 
     @property
     def answer(self) -> NDArray[np.int64]:
@@ -148,8 +126,7 @@ class Board:
 
     def members(self, group: str) -> NDArray[np.int64]:
         """Returns the classes of a group, in their order; none where there is no such group."""
-        number = self.group_number.get(group)
-        return np.flatnonzero(self.group == number) if number is not None else np.zeros(0, np.int64)
+        return np.flatnonzero(self.group == self.group_number.get(group, -1))
 
     def group_of(self, row: int) -> str:
         """Returns the group in which a class stands."""
@@ -166,55 +143,43 @@ class Board:
     def _put(self, row: int, proposal: Proposal) -> None:
         self.proposals[row] = proposal
         label, side = proposal.proposed_label, proposal.proposed_natural_or_human_made
-        self.proposed[row] = self.names.number(label, side if label is not None else None)
+        self.proposed[row] = self.names.number(label, side)
         self.runner_up[row] = self.names.number(proposal.runner_up)
         self.confidence[row] = proposal.confidence
         self.other_confidence[row] = proposal.runner_up_confidence
         self.asks[row] = proposal.proposed_action == "ask"
 
     def _renew(self, touched: set[str]) -> dict[str, Ruling | None]:
-        standing = self.standing
-        is_other = self.names.take_up(standing)
-        for qid in touched:
-            row = self.classes.row.get(qid)
-            if row is not None:
-                self._renew_row(row, qid)
-        asked = touched | standing.rulings.keys() if is_other else touched
-        changed: dict[str, Ruling | None] = {}
-        for qid in asked:
-            ruling = self._ruling(qid)
-            if ruling == self._learnt.get(qid):
-                continue
-            changed[qid] = ruling
-            if ruling is None:
-                del self._learnt[qid]
-            else:
-                self._learnt[qid] = ruling
+        rulings = self.standing.rulings
+        is_other = self.names.take_up(self.standing)
+        for qid in touched & self.classes.row.keys():
+            self._renew_row(self.classes.row[qid], qid)
+        named = {word.change.hierarchical_label for word in rulings.values()}
+        self.used = set(map(self.names.number, named)) - {NO_NAME}
+        asked = touched | rulings.keys() if is_other else touched
+        found = {qid: self._ruling(qid) for qid in asked}
+        changed = {qid: one for qid, one in found.items() if one != self._learnt.get(qid)}
+        self._learnt.update(changed)
         self.revision += 1
         return changed
 
     def _renew_row(self, row: int, qid: str) -> None:
+        standing = self.standing
         self.decided[row] = self._decided(qid)
-        self.is_doubted[row] = qid in self.standing.doubts
-        self.has_comment[row] = qid in self.standing.comments
-        group = self.standing.groups.get(qid)
-        number = self._home[row] if group is None else self._number_of_group(group)
-        if number != self.group[row]:
-            self.group[row] = number
-            self.membership += 1
-
-    def _number_of_group(self, group: str) -> int:
-        if group not in self.group_number:
-            self.group_number[group] = len(self.group_ids)
-            self.group_ids.append(group)
-        return self.group_number[group]
+        self.is_doubted[row] = qid in standing.doubts
+        self.has_comment[row] = qid in standing.comments
+        number = self._home[row]
+        if group := standing.groups.get(qid):
+            number = self.group_number.setdefault(group, len(self.group_ids))
+            if number == len(self.group_ids):
+                self.group_ids.append(group)
+        self.membership += int(number != self.group[row])
+        self.group[row] = number
 
     def _decided(self, qid: str) -> int:
         word = self.standing.rulings.get(qid)
         if word is None or word.change.effect == "clear":
             return OPEN
-        if word.change.effect == "ignore":
-            return NO_NAME
         return self.names.number(word.change.hierarchical_label)
 
     def _ruling(self, qid: str) -> Ruling | None:
@@ -224,13 +189,11 @@ class Board:
         if number == NO_NAME:
             return Ruling(IGNORE)
         label = self.names.learnt(number)
-        known = self.names.find(label)
-        is_shipped = known is not None and known < self.names.shipped
+        is_shipped = self.names.number(label) < self.names.shipped
         return Ruling(label, None if is_shipped else self.names.now(number).natural_or_human_made)
 
 
-def shown_of(proposal: Proposal) -> Shown:
-    """Returns what of a proposal is accepted."""
-    label = proposal.proposed_label
-    side = proposal.proposed_natural_or_human_made if label is not None else None
-    return Shown(label, side, proposal.proposed_action)
+def _accepted(proposal: Proposal) -> tuple[str | None, ...]:
+    """Returns what of a proposal is accepted: two with the same are the same to a person."""
+    label, side = proposal.proposed_label, proposal.proposed_natural_or_human_made
+    return (label, side, proposal.proposed_action)

@@ -1,309 +1,257 @@
-"""What an action would say of each class: the changes of its event, before it is one."""
+"""What an action would do: the event that it would append, before anything is asked or written."""
 
+import functools
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from hgld.pages.review.board import Board, Shown
+from hgld.pages.review.board import Board
 from hgld.pages.review.counting import sure_classes
-from hgld.pages.review.names import OPEN, KnownName, checked_label, near_name, settle_name, use_of
+from hgld.pages.review.names import (
+    IGNORED,
+    OPEN,
+    KnownName,
+    checked_label,
+    known_name,
+    settle_name,
+    used_name,
+)
 from hgld.pages.review.requests import ActRequest, RefusedError
-from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
+from hgld.review.log.events import SIDES, Change, Edit, Effect, Event, label_key
 from hgld.review.log.history import Standing
 from hgld.review.names import alike_key
 
-
-class DraftDecision(NamedTuple):
-    """What is said of a class."""
-
-    effect: Effect
-    hierarchical_label: str | None = None
-    natural_or_human_made: str | None = None
-    group: str | None = None
-    renamed_from: str = ""
-    note: str = ""
-
-    @property
-    def content(self) -> tuple[str | None, ...]:
-        """What it decides, without remarks."""
-        return (self.effect, self.hierarchical_label, self.natural_or_human_made)
+_Rows = Sequence[int]
+_Changes = Iterator[Change]
 
 
-_IGNORED = DraftDecision("ignore")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an action would say, by class_qid; nothing where all is so already."""
-
-    event: Edit
-    decisions: dict[str, DraftDecision]
-
-    def without(self, qids: Iterable[str]) -> "Draft":
-        """Returns it without some classes."""
-        left_out = set(qids)
-        kept = {qid: one for qid, one in self.decisions.items() if qid not in left_out}
-        return Draft(self.event, kept)
-
-    def changes(self, board: Board) -> tuple[Change, ...]:
-        """Returns the changes of the event: one for what is said of many."""
-        together: dict[DraftDecision, dict[str, str]] = defaultdict(dict)
-        for qid, decision in self.decisions.items():
-            together[decision][qid] = label_of(board, qid)
-        return tuple(
-            Change(classes=classes, **decision._asdict()) for decision, classes in together.items()
-        )
-
-
-def draft_of(board: Board, request: ActRequest, beyond: Sequence[int]) -> Draft:
-    """Returns what an action would say.
+def draft_of(
+    board: Board, request: ActRequest, beyond: _Rows, reviewer: str, decided_at: str
+) -> Event | None:
+    """Returns the event of an action; None where all of it is so already.
 
     Args:
         board: the state.
         request: the action.
-        beyond: classes of the group for which the page has no room.
+        beyond: classes of the group for which the page has no room; the sure ones are taken too.
+        reviewer: who acts.
+        decided_at: when, ISO 8601.
 
     Raises:
         RefusedError: it cannot be done so; the text says what to do.
     """
-    if request.action == "accept":
-        return Draft("accept", _accepted(board, request, _sure_rows(board, request, beyond)))
-    event, make = _MAKERS[request.action]
-    return Draft(event, make(board, request))
+    event, changes_of = _EVENTS[request.action]
+    is_of_rows = request.action not in {"merge", "rename", "side"}
+    rows = _chosen_rows(board, request, beyond) if is_of_rows else []
+    changes = tuple(changes_of(board, request, rows))
+    if not changes:
+        return None
+    return Event(
+        event=event,
+        decided_at=decided_at,
+        reviewer=reviewer,
+        why="" if event in {"comment", "doubt"} else request.why,
+        seen=board.line if request.seen is None else request.seen,
+        changes=changes,
+    )
 
 
-def selected_rows(board: Board, request: ActRequest) -> list[int]:
+def decided_as(standing: Standing, qid: str) -> KnownName | None:
+    """Returns what is decided on a class: its super-category, or IGNORED; None while it is open."""
+    one = standing.decision(qid)
+    if one is None:
+        return None
+    return KnownName(one.hierarchical_label or "", one.natural_or_human_made or "")
+
+
+def _is_unseen(board: Board, qid: str, seen: int | None) -> bool:
+    """Says whether something else is decided on a class than was at a line of the log."""
+    if seen is None or seen >= board.line:
+        return False
+    return decided_as(board.standing, qid) != decided_as(board.standing_at(seen), qid)
+
+
+def _chosen_rows(board: Board, request: ActRequest, beyond: _Rows) -> list[int]:
     """Returns the classes that a request is about, in their order.
 
-    Raises:
-        RefusedError: none, or one that the build does not have.
+    Those on the page as they were marked there: a proposal may be sure since, and what was not
+    marked is not taken.
     """
     if unknown := [qid for qid in request.qids if qid not in board.classes.row]:
         raise RefusedError(
             f"the build has no class {unknown[0]!r}; reload the page and choose again"
         )
-    if not request.qids:
+    if not request.qids and not beyond:
         raise RefusedError("no class is chosen; open a group that has one")
-    return [board.classes.row[qid] for qid in request.qids]
+    is_sure = sure_classes(board)
+    marked = [board.classes.row[qid] for qid in request.qids]
+    return [*marked, *(row for row in beyond if is_sure[row])]
 
 
-def _sure_rows(board: Board, request: ActRequest, beyond: Sequence[int]) -> list[int]:
-    """Returns what was marked as sure on the page, and what is sure of the rows it had no room for.
-
-    A proposal may be sure since: what was not marked is not taken.
-    """
-    marked = selected_rows(board, request) if request.qids or not beyond else []
-    is_sure = sure_classes(board) if beyond else ()
-    return marked + [row for row in beyond if is_sure[row]]
-
-
-def label_of(board: Board, qid: str) -> str:
-    """Returns the label of a class; of one that is gone as it was when it was decided."""
-    row = board.classes.row.get(qid)
-    if row is not None:
-        return board.classes.labels[row]
-    return board.standing.rulings[qid].change.classes[qid]
-
-
-def in_force(board: Board, qid: str, standing: Standing | None = None) -> tuple[str | None, ...]:
-    """Returns what is decided on a class, without remarks; `clear` where nothing is.
-
-    Args:
-        board: the state.
-        qid: the class.
-        standing: of an earlier line; None: now.
-    """
-    decision = (standing or board.standing).decision(qid)
-    return ("clear", None, None) if decision is None else decision.content[:3]
-
-
-def _accept(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    return _accepted(board, request, selected_rows(board, request))
-
-
-def _accepted(board: Board, request: ActRequest, rows: Iterable[int]) -> dict[str, DraftDecision]:
+def _accepted(board: Board, request: ActRequest, rows: _Rows) -> _Changes:
     """Takes what the page showed, with the spelling and side that are in use.
 
     What is decided stays, but where somebody decided it after the page showed it as open: there
     the two are compared.
     """
-    found, decisions = dict[str, DraftDecision](), dict[str, DraftDecision]()
+    name_of = functools.cache(functools.partial(_proposed_name, board))
+    together = defaultdict[KnownName, list[str]](list)
     for row in rows:
         qid = board.classes.qids[row]
-        is_open = board.decided[row] == OPEN
-        if not is_open and not is_unseen(board, qid, request.seen):
-            continue
-        shown = board.shown_at(row, request.scored)
-        if shown.label is None:
-            decision = _IGNORED
-        elif shown.label in decisions:
-            decision = decisions[shown.label]
-        else:
-            decision = decisions[shown.label] = DraftDecision(
-                "assign", *_accepted_name(board, shown)
-            )
-        if is_open or in_force(board, qid) != decision.content:
-            found[qid] = decision
-    return found
+        if board.decided[row] == OPEN or _is_unseen(board, qid, request.seen):
+            shown = board.shown_at(row, request.scored)
+            name = name_of(shown.proposed_label, shown.proposed_natural_or_human_made)
+            together[name].append(qid)
+    for name, qids in together.items():
+        yield from _become(board, qids, name)
 
 
-def is_unseen(board: Board, qid: str, seen: int | None) -> bool:
-    """Says whether something else is decided on a class than was at a line of the log."""
-    if seen is None or seen >= board.line:
-        return False
-    return in_force(board, qid) != in_force(board, qid, board.standing_at(seen))
-
-
-def _accepted_name(board: Board, shown: Shown) -> KnownName:
-    label = board.standing.current_name(shown.label or "")
-    use = use_of(board, label)
-    side = use.name.natural_or_human_made if use.is_known else shown.side
-    side = side or use.name.natural_or_human_made
-    if not side:
+def _proposed_name(board: Board, label: str | None, side: str | None) -> KnownName:
+    if label is None:
+        return IGNORED
+    label = board.standing.current_name(label)
+    name = known_name(board, label) or KnownName(label, side or "")
+    if not name.natural_or_human_made:
         raise RefusedError(
             f"{label.strip()!r} has no side yet; assign it to a class, and say whether it is "
             f"natural or human-made"
         )
-    return KnownName(use.name.hierarchical_label, side)
+    return name
 
 
-def _assign(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    rows = selected_rows(board, request)
+def _named(board: Board, request: ActRequest, rows: _Rows) -> _Changes:
     name = settle_name(board, request.label, request.side, is_sure=request.is_sure)
-    return _decided(board, rows, DraftDecision("assign", *name, note=request.why))
+    return _decided(board, request, rows, name)
 
 
-def _decide(board: Board, request: ActRequest, effect: Effect) -> dict[str, DraftDecision]:
-    said = DraftDecision(effect, note=request.why)
-    return _decided(board, selected_rows(board, request), said)
+def _decided(board: Board, request: ActRequest, _: _Rows, name: KnownName | None) -> _Changes:
+    return _become(board, request.qids, name, request.why)
 
 
-def _decided(
-    board: Board, rows: Iterable[int], decision: DraftDecision
-) -> dict[str, DraftDecision]:
-    qids = [board.classes.qids[row] for row in rows]
-    return {qid: decision for qid in qids if in_force(board, qid) != decision.content}
+def _become(
+    board: Board,
+    qids: Iterable[str],
+    name: KnownName | None,
+    note: str = "",
+    renamed_from: str = "",
+) -> _Changes:
+    """Yields the change of the classes that are not so yet, if there are any; None opens them."""
+    qids = [qid for qid in qids if decided_as(board.standing, qid) != name]
+    if qids:
+        label, side = name or IGNORED
+        yield Change(
+            classes=_labelled(board, qids),
+            effect="assign" if label else "clear" if name is None else "ignore",
+            hierarchical_label=label or None,
+            natural_or_human_made=side or None,
+            renamed_from=renamed_from,
+            note=note,
+        )
 
 
-def _rename(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    old = _used_name(board, request.label)
-    to = checked_label(request.to)
-    if alike_key(to) == alike_key(old.hierarchical_label):  # its spelling alone
-        name = KnownName(to, old.natural_or_human_made)
+def _labelled(board: Board, qids: Iterable[str]) -> dict[str, str]:
+    """Returns the labels of classes; of those that are gone as they were when it was decided."""
+    row, labels, rulings = board.classes.row, board.classes.labels, board.standing.rulings
+    return {
+        qid: labels[row[qid]] if qid in row else rulings[qid].change.classes[qid] for qid in qids
+    }
+
+
+def _renamed(board: Board, request: ActRequest, _: _Rows) -> _Changes:
+    old = _name_of_all(board, request)
+    if alike_key(request.to) == alike_key(old.hierarchical_label):  # its spelling alone
+        new = old._replace(hierarchical_label=checked_label(request.to))
     else:
-        if not use_of(board, to).is_known and not request.is_sure:
-            _refuse_typo(board, to, old)
-        side = "" if use_of(board, to).is_known else request.side or old.natural_or_human_made
-        name = settle_name(board, to, side, is_sure=True)
-    return _said_of_name(board, old, name, renamed_from=old.hierarchical_label)
+        is_known = known_name(board, request.to) is not None
+        side = "" if is_known else request.side or old.natural_or_human_made
+        new = settle_name(
+            *(board, request.to, side),
+            is_sure=request.is_sure,
+            instead_of=old.hierarchical_label,
+        )
+    return _all_become(board, old, new, renamed_from=old.hierarchical_label)
 
 
-def _side(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    name = _used_name(board, request.label)
+def _sided(board: Board, request: ActRequest, _: _Rows) -> _Changes:
+    name = _name_of_all(board, request)
     if request.side not in SIDES:
         raise RefusedError(f"side must be natural or human-made, got {request.side!r}")
-    return _said_of_name(board, name, KnownName(name.hierarchical_label, request.side))
+    return _all_become(board, name, name._replace(natural_or_human_made=request.side))
 
 
-def _said_of_name(
-    board: Board, old: KnownName, new: KnownName, renamed_from: str = ""
-) -> dict[str, DraftDecision]:
-    """Says a name and side of every class that is decided as another, gone ones too."""
-    if old == new:
-        return {}
-    key, found = label_key(old.hierarchical_label), {}
-    for qid, word in board.standing.rulings.items():
-        change = word.change
-        if change.effect == "assign" and label_key(change.hierarchical_label or "") == key:
-            found[qid] = DraftDecision("assign", *new, renamed_from=renamed_from, note=change.note)
-    return found
-
-
-def _used_name(board: Board, label: str) -> KnownName:
-    use = use_of(board, label)
-    if not use.is_used:
+def _name_of_all(board: Board, request: ActRequest) -> KnownName:
+    name = used_name(board, request.label)
+    if name is None:
         raise RefusedError(
-            f"no class is decided as {label!r} yet; accept or assign one first, then change the "
-            f"super-category for all of them"
+            f"no class is decided as {request.label!r} yet; accept or assign one first, then "
+            f"change the super-category for all of them"
         )
-    return use.name
+    return name
 
 
-def _refuse_typo(board: Board, to: str, old: KnownName) -> None:
-    if near := near_name(board, to, but=old.hierarchical_label):
-        raise RefusedError(
-            f"{to!r} looks like a typo of {near.strip()!r}: did you mean that? "
-            f"If not, say that it is a new super-category",
-            suggestion=near.strip(),
-            field="to",
-            may_insist=True,
-        )
+def _all_become(board: Board, old: KnownName, new: KnownName, renamed_from: str = "") -> _Changes:
+    """Yields the changes of every class that is decided as a name, gone ones too."""
+    key = label_key(old.hierarchical_label)
+    together = defaultdict[str, list[str]](list)
+    for qid, (_, change) in board.standing.rulings.items():
+        if change.hierarchical_label and label_key(change.hierarchical_label) == key:
+            together[change.note].append(qid)
+    for note, qids in together.items():
+        yield from _become(board, qids, new, note, renamed_from)
 
 
-def _merge(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
+def _merged(board: Board, request: ActRequest, _: _Rows) -> _Changes:
     """Puts the open group into another one."""
-    _check_group(board, request.into)
-    _check_group(board, request.place.group)
-    return _grouped(board, board.members(request.place.group).tolist(), request.into)
+    here, into = request.place.group, request.into
+    for group in (into, here):
+        if not len(board.members(group)):
+            raise RefusedError(f"there is no group {group!r} any more; choose one of the list")
+    return _regrouped(board, board.members(here).tolist(), into)
 
 
-def _split(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
+def _split(board: Board, _: ActRequest, rows: _Rows) -> _Changes:
     """Puts what is chosen into a group of its own; what is not stays."""
-    rows = selected_rows(board, request)
     if set(board.members(board.group_of(rows[0])).tolist()) == set(rows):
         raise RefusedError(
             "all classes of the group are ticked, so that nothing would stay; untick those that "
             "are to stay"
         )
-    return _grouped(board, rows, new_group())
+    return _regrouped(board, rows, f"g-{secrets.token_hex(4)}")  # as no other, in whatever log
 
 
-def _ungroup(board: Board, request: ActRequest) -> dict[str, DraftDecision]:
-    qids = [board.classes.qids[row] for row in selected_rows(board, request)]
-    return {qid: DraftDecision("group") for qid in qids if qid in board.standing.groups}
+def _ungrouped(board: Board, _: ActRequest, rows: _Rows) -> _Changes:
+    return _regrouped(board, rows, None)
 
 
-def _mark(board: Board, request: ActRequest, effect: Effect) -> dict[str, DraftDecision]:
+def _regrouped(board: Board, rows: _Rows, group: str | None) -> _Changes:
+    """Yields the change of the classes that stand elsewhere; None: than in their clusters."""
+    moved = [row for row in rows if board.group_of(row) != (group or board.home_of(row))]
+    if moved:
+        qids = (board.classes.qids[row] for row in moved)
+        yield Change(classes=_labelled(board, qids), effect="group", group=group)
+
+
+def _marked(board: Board, request: ActRequest, _: _Rows, effect: Effect) -> _Changes:
     if effect == "comment" and not request.why:
         raise RefusedError("a comment must have a text; write one, or leave it")
-    qids = [board.classes.qids[row] for row in selected_rows(board, request)]
-    said = DraftDecision(effect, note=request.why)
-    return {qid: said for qid in qids if effect != "trust" or qid in board.standing.doubts}
+    doubts = board.standing.doubts
+    qids = [qid for qid in request.qids if effect != "trust" or qid in doubts]
+    if qids:
+        yield Change(classes=_labelled(board, qids), effect=effect, note=request.why)
 
 
-def _grouped(board: Board, rows: Iterable[int], group: str) -> dict[str, DraftDecision]:
-    return {
-        board.classes.qids[row]: DraftDecision("group", group=group)
-        for row in rows
-        if board.group_of(row) != group
-    }
-
-
-def _check_group(board: Board, group: str) -> None:
-    if not len(board.members(group)):
-        raise RefusedError(f"there is no group {group!r} any more; choose one of the list")
-
-
-def new_group() -> str:
-    """Returns a name for a group that no other has, in whatever log."""
-    return f"g-{secrets.token_hex(4)}"
-
-
-_Maker = Callable[[Board, ActRequest], dict[str, DraftDecision]]
-_MAKERS: Mapping[str, tuple[Edit, _Maker]] = {
-    "accept_row": ("accept", _accept),
-    "name": ("assign", _assign),
-    "ignore": ("ignore", partial(_decide, effect="ignore")),
-    "clear": ("clear", partial(_decide, effect="clear")),
-    "rename": ("rename", _rename),
-    "side": ("side", _side),
-    "merge": ("merge", _merge),
+_EVENTS: Mapping[str, tuple[Edit, Callable[[Board, ActRequest, _Rows], _Changes]]] = {
+    "accept": ("accept", _accepted),
+    "accept_row": ("accept", _accepted),
+    "name": ("assign", _named),
+    "ignore": ("ignore", functools.partial(_decided, name=IGNORED)),
+    "clear": ("clear", functools.partial(_decided, name=None)),
+    "rename": ("rename", _renamed),
+    "side": ("side", _sided),
+    "merge": ("merge", _merged),
     "split": ("split", _split),
-    "ungroup": ("merge", _ungroup),
-    "doubt": ("doubt", partial(_mark, effect="doubt")),
-    "trust": ("trust", partial(_mark, effect="trust")),
-    "comment": ("comment", partial(_mark, effect="comment")),
+    "ungroup": ("merge", _ungrouped),
+    "doubt": ("doubt", functools.partial(_marked, effect="doubt")),
+    "trust": ("trust", functools.partial(_marked, effect="trust")),
+    "comment": ("comment", functools.partial(_marked, effect="comment")),
 }

@@ -1,7 +1,6 @@
 """The super-categories there are, as numbers; and which of them a person means."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,6 +27,9 @@ class KnownName(NamedTuple):
     natural_or_human_made: str
 
 
+IGNORED = KnownName("", "")
+
+
 class NameBook:
     """Numbers for super-categories; two spellings of one have one number.
 
@@ -41,50 +43,36 @@ class NameBook:
         Args:
             sides: its super-categories, each with its side, in order.
         """
-        self._keys: dict[str, int] = {}
-        self._alike: dict[str, list[int]] = defaultdict(list)
-        self._spelt: list[str] = [""]
-        self._sides: list[str] = [""]
-        self._now: list[KnownName] = [KnownName("", "")]
-        self.current: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+        self._numbers: dict[str, int] = {}
+        self._first: list[KnownName] = []  # as each was first met
+        self._now: list[KnownName] = []
+        self.alike: list[str] = []
+        """Number to `alike_key`: two that read the same have the same."""
+        self.current: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         """Number to that of what it is called now."""
-        for label, side in sides.items():
-            self.number(label, side)
-        self.shipped = len(self._spelt)
+        for name in (IGNORED, *sides.items()):
+            self.number(*name)
+        self.shipped = len(self._first)
         """Smaller numbers are of the taxonomy."""
         self._learnt: dict[int, str] = {}
         self.take_up(Standing())
 
     def __len__(self) -> int:
         """How many numbers there are, NO_NAME among them."""
-        return len(self._spelt)
+        return len(self._first)
 
     def number(self, label: str | None, side: str | None = None) -> int:
         """Returns the number of a super-category, a new one where it has none; None is NO_NAME."""
-        if label is None:
-            return NO_NAME
-        key = label_key(label)
-        known = self._keys.get(key)
-        if known is not None:
-            if side and not self._sides[known]:
-                self._sides[known] = side
-            return known
-        self._keys[key] = number = len(self._spelt)
-        self._alike[alike_key(label)].append(number)
-        self._spelt.append(label)
-        self._sides.append(side or "")
-        self._now.append(KnownName(label, side or ""))
-        self.current = np.append(self.current, number)
+        number = self._numbers.setdefault(label_key(label or ""), len(self))
+        if number == len(self):
+            name = KnownName(label or "", side or "")
+            self._first.append(name)
+            self._now.append(name)
+            self.alike.append(alike_key(name.hierarchical_label))
+            self.current = np.append(self.current, number)
+        elif label and side and not self._first[number].natural_or_human_made:
+            self._first[number] = KnownName(self._first[number].hierarchical_label, side)
         return number
-
-    def find(self, label: str) -> int | None:
-        """Returns the number of a super-category, or None where there is none of that name."""
-        return self._keys.get(label_key(label))
-
-    def alike(self, label: str) -> Sequence[int]:
-        """Returns the numbers whose names read the same, the one that is spelt so first."""
-        found, exact = self._alike.get(alike_key(label), []), self.find(label)
-        return sorted(found, key=lambda number: number != exact)
 
     def now(self, number: int) -> KnownName:
         """Returns how a super-category is spelt now, and its side; empty for NO_NAME."""
@@ -100,40 +88,26 @@ class NameBook:
         Returns:
             Whether what the methods of proposals call any of them is another name now.
         """
-        for label, side in standing.names.values():
-            self.number(label, side)
-        for key, number in self._keys.items():
-            label, side = standing.names.get(key, (self._spelt[number], self._sides[number]))
-            self._now[number] = KnownName(label, side)
-        for number in range(1, len(self._spelt)):
-            to = standing.current_name(self._spelt[number]) if standing.renamed else None
-            self.current[number] = number if to is None else self.number(to)
-        learnt = self._to_learn()
+        for name in standing.names.values():
+            self.number(*name)
+        first = zip(self._numbers, self._first, strict=True)
+        self._now = [KnownName(*standing.names.get(key, name)) for key, name in first]
+        current = [self.number(standing.current_name(label)) for label, _ in self._first]
+        self.current = np.array(current)
+        # Of several that are one now, it is called what is still so called, or else the first.
+        shipped = sorted(range(1, self.shipped), key=lambda each: (current[each] == each, -each))
+        learnt = {current[each]: self._first[each].hierarchical_label for each in shipped}
         is_other, self._learnt = learnt != self._learnt, learnt
         return is_other
 
     def learnt(self, number: int) -> str:
         """Returns what proposals call a super-category: a renamed one is to them what it was."""
-        return self._learnt.get(number, self._spelt[number])
-
-    def _to_learn(self) -> dict[int, str]:
-        shipped = range(1, self.shipped)
-        own = {n: self._spelt[n] for n in shipped if self.current[n] == n}
-        renamed = {int(self.current[n]): self._spelt[n] for n in reversed(shipped)}
-        return renamed | own
+        return self._learnt.get(number, self._first[number].hierarchical_label)
 
 
-class NameUse(NamedTuple):
-    """A super-category and who has it."""
-
-    name: KnownName
-    is_known: bool
-    """Whether the taxonomy has it, or a class is decided as it."""
-    is_used: bool
-    """Whether a class is decided as it."""
-
-
-def settle_name(board: "Board", label: str, side: str, *, is_sure: bool) -> KnownName:
+def settle_name(
+    board: "Board", label: str, side: str, *, is_sure: bool, instead_of: str = ""
+) -> KnownName:
     """Returns the super-category that classes are to be assigned to.
 
     One that is in use keeps its spelling and side; one of the taxonomy its spelling.
@@ -143,6 +117,7 @@ def settle_name(board: "Board", label: str, side: str, *, is_sure: bool) -> Know
         label: what a person typed.
         side: natural or human-made; empty takes the one that is known.
         is_sure: whether it is new although it is close to a known one.
+        instead_of: the name that it is to replace; empty: none.
 
     Raises:
         RefusedError: no name, no side for a new one, another side than in use, a name that was
@@ -151,29 +126,24 @@ def settle_name(board: "Board", label: str, side: str, *, is_sure: bool) -> Know
     label = checked_label(label)
     if side and side not in SIDES:
         raise RefusedError(f"side must be natural or human-made, got {side!r}")
-    use = use_of(board, label)
-    name = use.name
-    if use.is_used and side and side != name.natural_or_human_made:
-        raise RefusedError(
-            f"{name.hierarchical_label.strip()} is {name.natural_or_human_made} for all its "
-            f"classes; change the side of the super-category for all of them, or choose another "
-            f"name",
-            suggestion=name.hierarchical_label,
-        )
+    if used := used_name(board, label):
+        if side and side != used.natural_or_human_made:
+            raise RefusedError(
+                f"{used.hierarchical_label.strip()} is {used.natural_or_human_made} for all its "
+                f"classes; change the side of the super-category for all of them, or choose "
+                f"another name",
+                suggestion=used.hierarchical_label,
+            )
+        return used
+    known = known_name(board, label)
     if not is_sure:
-        _refuse_doubtful(board, label, use)
-    if use.is_used:
-        return name
-    settled = KnownName(
-        name.hierarchical_label if use.is_known else label,
-        side or name.natural_or_human_made,
-    )
-    if not settled.natural_or_human_made:
+        _refuse_doubtful(board, label, known, instead_of)
+    name = known or KnownName(label, "")
+    if not (side or name.natural_or_human_made):
         raise RefusedError(
-            f"{settled.hierarchical_label!r} is a new super-category: say whether it is natural or "
-            f"human-made"
+            f"{label!r} is a new super-category: say whether it is natural or human-made"
         )
-    return settled
+    return name._replace(natural_or_human_made=side or name.natural_or_human_made)
 
 
 def checked_label(label: str) -> str:
@@ -198,58 +168,47 @@ def checked_label(label: str) -> str:
     return name
 
 
-def use_of(board: "Board", label: str) -> NameUse:
-    """Returns what is known of a name: as it is spelt, or else of one that reads the same."""
-    uses = [_use_of_number(board, number) for number in board.names.alike(label)]
-    # One of no use is a proposal's, or of what was taken back: its spelling does not count.
-    for use in sorted(uses, key=lambda use: (not use.is_used, not use.is_known)):
-        return use
-    return NameUse(KnownName(label, ""), is_known=False, is_used=False)
+def used_name(board: "Board", label: str) -> KnownName | None:
+    """Returns the name that a class is decided as: the one spelt so, or else one that reads so."""
+    return _read_as(board, label, board.used)
 
 
-def _use_of_number(board: "Board", number: int) -> NameUse:
-    name = board.names.now(number)
-    is_used = (
-        bool((board.decided == number).any())
-        or label_key(name.hierarchical_label) in board.names_elsewhere
-    )
-    return NameUse(name, is_used or number < board.names.shipped, is_used)
+def known_name(board: "Board", label: str) -> KnownName | None:
+    """Returns the name that a class is decided as, or else the taxonomy's, that reads so.
 
-
-def near_name(board: "Board", label: str, but: str = "") -> str | None:
-    """Returns the known super-category of which a name may be a typo; sheets are asked so too.
-
-    Args:
-        board: the state.
-        label: the name.
-        but: a name that does not count.
+    What is only proposed, or was taken back, does not count: neither its spelling nor its side.
     """
-    known = (board.names.now(number).hierarchical_label for number in _known_numbers(board))
-    return Spellings(name for name in known if name != but).questions([label]).get(label)
+    return used_name(board, label) or _read_as(board, label, range(1, board.names.shipped))
 
 
-def _refuse_doubtful(board: "Board", label: str, use: NameUse) -> None:
-    name = use.name.hierarchical_label.strip()
-    current = board.standing.current_name(label).strip()
-    if not use.is_used and alike_key(current) != alike_key(label):
+def _read_as(board: "Board", label: str, numbers: Iterable[int]) -> KnownName | None:
+    names, wanted, exact = board.names, alike_key(label), label_key(label)
+    found = [names.now(number) for number in numbers if names.alike[number] == wanted]
+    return min(found, key=lambda name: label_key(name.hierarchical_label) != exact, default=None)
+
+
+def _refuse_doubtful(board: "Board", label: str, known: KnownName | None, instead_of: str) -> None:
+    """Refuses, unless a person insists, a name that was renamed and one that may be a typo."""
+    field = "to" if instead_of else "label"
+    current = board.standing.current_name(label)
+    if alike_key(current) not in {alike_key(label), alike_key(instead_of)}:
         raise RefusedError(
-            f"{name} was renamed to {current}: take that, or say that you want the old name back",
-            suggestion=current,
+            f"{(known.hierarchical_label if known else label).strip()} was renamed to "
+            f"{current.strip()}: take that, or say that you want the old name back",
+            suggestion=current.strip(),
+            field=field,
             may_insist=True,
         )
-    if not use.is_known and (near := near_name(board, label)):
+    if known:
+        return
+    numbers = sorted(board.used.union(range(1, board.names.shipped)))
+    names = (board.names.now(number).hierarchical_label for number in numbers)
+    others = Spellings(name for name in names if name != instead_of)
+    if near := others.questions([label]).get(label):
         raise RefusedError(
-            f"{label!r} looks like a typo of {near.strip()!r}: did you mean "
-            f"that? If not, say that it is a new super-category",
+            f"{label!r} looks like a typo of {near.strip()!r}: did you mean that? "
+            f"If not, say that it is a new super-category",
             suggestion=near.strip(),
+            field=field,
             may_insist=True,
         )
-
-
-def _known_numbers(board: "Board") -> Iterable[int]:
-    used = set(board.decided.tolist())
-    return (
-        number
-        for number in range(1, len(board.names))
-        if number in used or number < board.names.shipped
-    )

@@ -1,16 +1,16 @@
 """What the page asks for, read from a form; and the error that refuses it."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
 from fastapi import Depends, Request
 
 from hgld.pages.review.actions import EDITS
 from hgld.pages.review.wording import grouped
-from hgld.review.log.events import reviewer_name
+from hgld.review.log.events import check_text, reviewer_name
 
 REVIEWER_COOKIE = "reviewer"
 
@@ -20,6 +20,8 @@ FACETS = ("is", "sure", "evidence", "new", "comment", "doubt", "by")
 EVERYTHING = "*"
 """Stands for a group: all classes that the filter selects."""
 
+_TEXTS = ("label", "side", "to", "into", "agreed")
+_NUMBERS = ("seen", "scored", "sight")
 _LONGEST = 200
 _LONGEST_TEXT = 4_000
 _MOST_ROWS = 2_000
@@ -105,44 +107,37 @@ class ActRequest:
     """Whether a name is new although it is close to a known one."""
 
 
-def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
+def act_request_of(fields: Sequence[tuple[str, str]]) -> ActRequest:
     """Reads a form.
 
     Raises:
         RefusedError: a field that cannot be read.
     """
-    fields = list(fields)
     one = dict(fields)
     action = one.get("action", "")
     if action not in EDITS:
         raise RefusedError(f"action must be one of {', '.join(EDITS)}, got {action!r}")
+    read: dict[str, Any] = {name: _text(one, name) for name in _TEXTS}
+    read |= {name: number_of(one, name) for name in _NUMBERS}
     return ActRequest(
         action=action,
         qids=tuple(dict.fromkeys(value for name, value in fields if name == "qid")),
-        label=_text(one, "label"),
-        side=_text(one, "side"),
-        to=_text(one, "to"),
-        into=_text(one, "into"),
         why=_text(one, "why", _LONGEST_TEXT),
-        seen=number_of(one, "seen"),
-        scored=number_of(one, "scored"),
         place=place_of(fields),
         keeps_theirs=one.get("keep") == "theirs",
         asks=one.get("asks") == "1",
-        sight=number_of(one, "sight"),
-        is_beyond=one.get("beyond") == "1",
-        agreed=_text(one, "agreed"),
+        is_beyond=action == "accept" and one.get("beyond") == "1",
         is_sure=one.get("sure") == "1",
+        **read,
     )
 
 
-def place_of(fields: Iterable[tuple[str, str]]) -> Place:
+def place_of(fields: Sequence[tuple[str, str]]) -> Place:
     """Reads what the page is to show.
 
     Raises:
         RefusedError: a field that cannot be read.
     """
-    fields = list(fields)
     one = dict(fields)
     facets = tuple(dict.fromkeys(value for name, value in fields if name == "f" and value))
     for facet in facets:
@@ -164,8 +159,10 @@ def _text(fields: Mapping[str, str], name: str, longest: int = _LONGEST) -> str:
         raise RefusedError(
             f"{name} must have at most {grouped(longest)} characters, got {grouped(len(text))}"
         )
-    if any(ord(one) < ord(" ") and one not in "\n\t\r" for one in text):
-        raise RefusedError(f"{name} must be text without control characters; write it anew")
+    try:
+        check_text(name, text)
+    except ValueError as error:
+        raise RefusedError(f"{error}; write it anew") from error
     return text
 
 
@@ -215,10 +212,9 @@ async def fields_of(request: Request) -> list[tuple[str, str]]:
 
 async def reviewer_of(request: Request) -> str:
     """Returns who reviews, as the browser was told; what is no name counts as none."""
-    told = unquote(request.cookies.get(REVIEWER_COOKIE, ""))
     default: str = request.app.state.reviewer
     try:
-        return checked_name(told) if told else default
+        return checked_name(unquote(request.cookies.get(REVIEWER_COOKIE, "")) or default)
     except RefusedError:
         return default
 

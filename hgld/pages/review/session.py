@@ -19,8 +19,8 @@ from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.review.board import Board
 from hgld.pages.review.classes import read_review_classes
 from hgld.pages.review.counting import Facet
-from hgld.pages.review.deciding import done_words, edit_of, weigh
-from hgld.pages.review.drafts import Draft, draft_of
+from hgld.pages.review.deciding import done_words, weigh
+from hgld.pages.review.drafts import draft_of
 from hgld.pages.review.finding import Finder
 from hgld.pages.review.history import (
     HistoryPage,
@@ -204,15 +204,13 @@ class ReviewSession:
             InputError: the disk is full, or the session is read-only.
         """
         with self.appending(reviewer) as append:
-            draft = draft_of(self._board, request, self._beyond(request))
-            if not draft.decisions:
+            draft = draft_of(self._board, request, self._beyond(request), reviewer, _now())
+            decided = draft and weigh(self._board, self._log.events, request, draft)
+            if decided is None:
                 return _NOTHING_DONE
-            decided = weigh(self._board, self._log.events, request, draft, reviewer)
-            if not isinstance(decided, Draft):
+            if not isinstance(decided, Event):
                 return decided
-            if not decided.decisions:  # theirs is kept of all
-                return _NOTHING_DONE
-            event = append(edit_of(self._board, request, decided, reviewer, _now()))
+            event = append(decided)
             return Outcome(text=done_words(self._board, event), number=event.number)
 
     def undo(self, reviewer: str) -> Outcome:

@@ -194,7 +194,7 @@ class Conflict:
     """Classes that the action is about besides."""
 
 
-class Change(NamedTuple):
+class Becomes(NamedTuple):
     """Classes that would go from one answer to another."""
 
     before: str
@@ -212,7 +212,7 @@ class Question:
     classes: int
     sight: int | None
     """Of the classes, those that the window shows; None: it is not told."""
-    changes: tuple[Change, ...]
+    changes: tuple[Becomes, ...]
     """Most classes first."""
     fingerprint: str
     """Of which classes, and what becomes of each; who agrees sends it back."""

@@ -7,31 +7,33 @@ from collections.abc import Sequence
 from hgld.pages.serving.wikimedia import landmark_name
 from hgld.review.log.events import Change, Event
 
-_DONE = {
-    "decision": "decided",
-    "sheet": "applied a sheet:",
-    "accept": "accepted",
-    "assign": "assigned",
-    "ignore": "ignored",
-    "clear": "opened again",
-    "rename": "renamed",
-    "side": "changed the side of",
-    "merge": "put together",
-    "split": "split off",
-    "comment": "commented on",
-    "doubt": "marked as doubtful",
-    "trust": "marked as doubtful no more",
-    "settle": "settled",
-    "sample": "was asked for a second opinion on",
-    "opinion": "gave a second opinion on",
-    "fill": "accepted",
-    "refuse": "refused",
+_WORDS = {
+    "decision": "decided {what} as {answer}",
+    "sheet": "applied a sheet: {what} as {answer}",
+    "accept": "accepted {what} as {answer}",
+    "assign": "assigned {what} as {answer}",
+    "ignore": "ignored {what}",
+    "clear": "opened again {what}",
+    "rename": "renamed {before} to {answer} ({count})",
+    "side": "made {answer} {first.natural_or_human_made} ({count})",
+    "merge": "put together {what}",
+    "split": "split off {what}",
+    "comment": "commented on {what}: {first.note}",
+    "doubt": "marked as doubtful {what}",
+    "trust": "marked as doubtful no more {what}",
+    "settle": "settled {what} as {answer}",
+    "sample": "was asked for a second opinion on {what} of {first.of_reviewer}",
+    "opinion": "gave a second opinion on {what} as {answer}",
+    "unsure": "could not tell what {what} is",
+    "fill": "accepted {what} as {answer}",
+    "refuse": "refused {what} as {answer}",
 }
-_SAID = {
-    "ignore": "ignored",
-    "clear": "open",
-    "unsure": "not to be told",
-    "sample": "asked",
+_SWITCH_WORDS = {
+    "undo": "undid {of}",
+    "redo": "did {of} again",
+    "revert": "took back {off} alone",
+    "restore": "brought {on} back",
+    "jump": "switched {off} off and {on} on",
 }
 EVIDENCE_SOURCES = ("taxonomy", "alike words", "Wikidata", "decisions")
 """Where the strongest evidence for a proposal comes from."""
@@ -106,21 +108,6 @@ def plain_evidence(evidence: str) -> str:
     return evidence
 
 
-def change_words(change: Change) -> str:
-    """Returns what a change makes of its classes."""
-    match change.effect:
-        case "assign" | "opinion":
-            return (change.hierarchical_label or "").strip() or "ignored"
-        case "comment" | "doubt" | "trust":
-            return change.note
-        case "group":
-            return "a group of their own" if change.group else "their clusters"
-        case "fill" | "refuse":
-            label = (change.hierarchical_label or "").strip()
-            return label if change.effect == "fill" else f"not {label}"
-    return _SAID[change.effect]
-
-
 def event_words(event: Event) -> str:
     """Returns what somebody did, to be read after their name.
 
@@ -131,29 +118,18 @@ def event_words(event: Event) -> str:
         'ignored human'
     """
     if not event.is_edit:
-        return _switch_words(event)
-    return _edit_words(event) if event.classes else _guess_words(event)
-
-
-def _edit_words(event: Event) -> str:
-    classes = event.classes
-    what = next(iter(classes.values())) if len(classes) == 1 else f"{grouped(len(classes))} classes"
-    words = f"{_DONE[event.event]} {what}"
-    first, counts = event.changes[0], count_of(len(classes), "class", "classes")
-    match event.event:
-        case "rename":
-            return f"renamed {first.renamed_from.strip()} to {_answers(event.changes)} ({counts})"
-        case "side":
-            return f"made {_answers(event.changes)} {first.natural_or_human_made} ({counts})"
-        case "comment":
-            words = f"{words}: {first.note}"
-        case "sample":
-            words = f"{words} of {first.of_reviewer}"
-        case "opinion" if first.effect == "unsure":
-            words = f"could not tell what {what} is"
-        case "decision" | "sheet" | "accept" | "assign" | "settle" | "opinion":
-            return f"{words} as {_answers(event.changes)}"
-    return words
+        off, on = (", ".join(map(str, numbers)) or "none" for numbers in (event.off, event.on))
+        return _SWITCH_WORDS[event.event].format(of=event.of, off=off, on=on)
+    first, named = event.changes[0], subjects_of(event)
+    noun = ("class", "classes") if event.classes else ("guess", "guesses")
+    count = count_of(len(named), *noun)
+    return _WORDS["unsure" if first.effect == "unsure" else event.event].format(
+        what=next(iter(named.values())) if len(named) == 1 else count,
+        answer=_answers(event.changes),
+        before=first.renamed_from.strip(),
+        first=first,
+        count=count,
+    )
 
 
 def subjects_of(event: Event) -> dict[str, str]:
@@ -161,37 +137,14 @@ def subjects_of(event: Event) -> dict[str, str]:
     return event.classes or {one: landmark_name(one) for one in event.categories}
 
 
-def _guess_words(event: Event) -> str:
-    """Returns what somebody said of guesses alone."""
-    named = subjects_of(event)
-    count = count_of(len(named), "guess", "guesses")
-    labels = dict.fromkeys((one.hierarchical_label or "").strip() for one in event.changes)
-    of = next(iter(labels)) if len(labels) == 1 else f"{grouped(len(labels))} super-categories"
-    what = f"that {next(iter(named.values()))} is {of}" if len(named) == 1 else f"{count} of {of}"
-    return f"{_DONE[event.event]} {what}"
-
-
-def _switch_words(event: Event) -> str:
-    match event.event:
-        case "undo":
-            return f"undid {event.of}"
-        case "redo":
-            return f"did {event.of} again"
-        case "revert":
-            return f"took back {_numbers(event.off)} alone"
-        case "restore":
-            return f"brought {_numbers(event.on)} back"
-    parts = [f"{count_of(len(event.off), 'edit')} off"] if event.off else []
-    parts += [f"{count_of(len(event.on), 'edit')} on"] if event.on else []
-    return f"jumped: {', '.join(parts)}"  # what other programs append
-
-
-def _numbers(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
-
-
 def _answers(changes: Sequence[Change]) -> str:
-    names = list(dict.fromkeys(map(change_words, changes)))
+    names = list(dict.fromkeys(map(_answer, changes)))
     if len(names) > _MANY:
         return f"{names[0]} and {len(names) - 1} others"
     return " and ".join(names)
+
+
+def _answer(change: Change) -> str:
+    if change.effect == "clear":
+        return "open"
+    return (change.hierarchical_label or "").strip() or "ignored"

@@ -95,6 +95,18 @@ def test_renaming_takes_classes_and_proposals_with_it_and_one_undo_brings_all_ba
         assert words in str(refusal(session, "rename", **{"to": "", **fields}))
 
 
+def test_a_name_that_was_renamed_is_asked_about_but_not_on_its_way_back(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "name", LAKE, label="span")
+    done(session, "ann", "name", SITE, label="cascade")
+    done(session, "ann", "rename", label="cascade", to="falling water")
+    error = refusal(session, "rename", label="span", to="Cascade")
+    assert (error.suggestion, error.field) == ("falling water", "to")
+    done(session, "ann", "rename", label="falling water", to="cascade")
+    assert names(session)[SITE] == ("cascade", "natural")
+
+
 def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: ReviewSession) -> None:
     done(session, "ann", "name", LAKE, TARN, label="pond", side="human-made")
     done(session, "ann", "name", SITE, label="mere / tarn")
@@ -116,6 +128,9 @@ def test_names_that_read_the_same_are_one_and_can_be_spelt_anew(session: ReviewS
 
 def test_a_name_that_cannot_be_read_is_refused(session: ReviewSession) -> None:
     done(session, "ann", "name", LAKE, label="pond", side="natural")
-    for typed, word in (("\u200b", "letter"), ("-- 12", "letter"), ("\u202eabc", "direction")):
+    for typed, word in (
+        *(("\u200b", "letter"), ("-- 12", "letter")),
+        *(("\u202eabc", "control"), ("\u200fabc", "direction")),
+    ):
         assert word in str(refusal(session, "rename", label="pond", to=typed))
         assert word in str(refusal(session, "name", TARN, label=typed, side="natural", sure="1"))

@@ -159,7 +159,7 @@ def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
         ("comment", {"qid": LAKE, "why": " "}, "comment"),
         ("name", {"qid": LAKE, "label": "x" * 201}, "label"),
         ("name", {"qid": LAKE, "label": "a\x00b"}, "label"),
-        ("name", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "letter"),
+        ("name", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "label"),
         ("accept", {"qid": LAKE, "seen": "-1"}, "seen"),
         ("accept", {"qid": LAKE, "f": "some:x"}, "f must"),
         ("paint", {}, "action"),

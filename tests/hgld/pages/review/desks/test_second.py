@@ -129,7 +129,7 @@ def test_nothing_that_is_sent_tells_what_was_decided_or_proposed(
         assert shown(bob) == before
     with bob.session.reading() as board:
         row = board.classes.row[qid]
-        assert board.decided[row] == board.names.find("span")
+        assert board.decided[row] == board.names.number("span")
         proposed = board.proposals[row]
     change = Change(classes={qid: "x"}, effect="clear")
     log.append(Event(event="clear", decided_at=WHEN, reviewer="ann", changes=(change,)))

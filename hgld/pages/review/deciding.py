@@ -168,7 +168,7 @@ def _words_now(board: Board, standing: Standing, change: Change, qid: str) -> st
         return _decided_words(decided_as(standing, qid))
     row = board.classes.row.get(qid)
     group = standing.groups.get(qid) or (board.home_of(row) if row is not None else "")
-    return f"in the group {group}" if group else "in its cluster"
+    return _group_words(board, group) if group else "in its cluster"
 
 
 def _words_then(board: Board, change: Change) -> str:
@@ -177,10 +177,17 @@ def _words_then(board: Board, change: Change) -> str:
         return _decided_words(None if change.effect == "clear" else name)
     if change.effect != "group":
         return change.effect
-    if change.group is None:
-        return "in its cluster"
-    is_new = change.group not in board.group_number
-    return "in a group of its own" if is_new else f"in the group {change.group}"
+    return _group_words(board, change.group) if change.group else "in its cluster"
+
+
+def _group_words(board: Board, group: str) -> str:
+    """Returns a group by its class of most landmarks."""
+    if group not in board.group_number:
+        return "in a group of its own"
+    rows = board.members(group)
+    if not len(rows):
+        return "in a group that is no more"
+    return f"in the group of {board.classes.labels[rows[board.classes.landmarks[rows].argmax()]]}"
 
 
 def _decided_words(name: KnownName | None) -> str:

@@ -56,7 +56,10 @@ def told(session: ReviewSession, words: str) -> Conflict:
         (
             "bob merge g=c0 into=c1",
             "ann split waterfall lake g=c0 seen=0",
-            ["waterfall: in the group c0, now in the group c1 by bob; mine: in a group of its own"],
+            [
+                "waterfall: in a group that is no more, now in the group of waterfall by bob; "
+                "mine: in a group of its own"
+            ],
         ),
         ("bob ignore lake", "ann ignore lake seen=0", []),  # the same
         ("bob ignore lake", "ann accept_row lake seen=1", []),  # to who saw it, it is decided

@@ -31,9 +31,8 @@ from hgld.pages.review.landmarks import read_landmark_index
 from hgld.pages.review.names import NameBook
 from hgld.pages.review.panes import Panes
 from hgld.pages.review.pictures import PictureIndex, read_picture_index
-from hgld.pages.review.progress import pace_of, progress_of
 from hgld.pages.review.requests import ActRequest, Place, RefusedError
-from hgld.pages.review.rows import name_rows, suggestions
+from hgld.pages.review.rows import name_rows, progress_of, suggestions
 from hgld.pages.review.scoring import Scorer
 from hgld.pages.review.views import (
     Conflict,
@@ -159,8 +158,6 @@ class ReviewSession:
             listed = self._panes.groups(reviewer, chosen, is_filtered=is_filtered)
             place = replace(place, group=self._panes.opened(place.group, listed))
             members = self._panes.members(place, chosen)
-            tally = self._panes.count()
-            pace = pace_of(self._log.events, reviewer)
             return Desk(
                 place=place,
                 groups=listed,
@@ -170,7 +167,7 @@ class ReviewSession:
                 facets=facets,
                 found=int(chosen.sum()),
                 read_as=read_as,
-                progress=progress_of(board, self._landmarks, tally, pace),
+                progress=progress_of(board, self._landmarks, self._panes.count()),
                 line=self.line,
                 scored=board.version,
                 reviewer=reviewer,

@@ -135,8 +135,6 @@ class Progress:
     landmarks: int
     settled: int
     """Landmarks of which every class is decided."""
-    left_s: float | None
-    """Seconds until all groups are done at this reviewer's pace; None: too little was done."""
 
     @property
     def settled_share(self) -> str:

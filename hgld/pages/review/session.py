@@ -100,8 +100,7 @@ class ReviewSession:
         self._thumbnails: list[Thumbnails] = []
         self._reading = threading.Thread(target=self._read_on, daemon=True)
         self._reading.start()
-        self._scorer = Scorer(workspace, config, self._take_proposals)
-        self._scorer.start(rulings)
+        self._scorer = Scorer(workspace, config, rulings, self._take_proposals)
 
     @property
     def line(self) -> int:

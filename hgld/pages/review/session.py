@@ -335,10 +335,9 @@ class ReviewSession:
 
     def _choose(self, place: Place) -> tuple[NDArray[np.bool_], str, tuple[Facet, ...]]:
         """Returns the classes that a filter selects, how its words were read, and the facets."""
-        matching = self._finder.matching(place.query)
-        facets = tuple(self._panes.facets.counts(place.facets, matching.rows))
-        chosen = matching.rows & self._panes.facets.select(place.facets)
-        return chosen, matching.read_as, facets
+        matching, read_as = self._finder.matching(place.query)
+        facets = tuple(self._panes.facets.counts(place.facets, matching))
+        return matching & self._panes.facets.select(place.facets), read_as, facets
 
     def _switch(self, reviewer: str, toggle: Toggle | None) -> Outcome:
         if toggle is None:

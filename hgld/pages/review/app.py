@@ -17,7 +17,7 @@ from hgld.errors import HgldError, MissingInputError
 from hgld.pages.review.desks.fills import FillsDesk
 from hgld.pages.review.desks.second import SecondDesk
 from hgld.pages.review.feed import follow
-from hgld.pages.review.files import IMPORT_PATH, files_router
+from hgld.pages.review.files import Files
 from hgld.pages.review.rendering import PageSettings, Rendering
 from hgld.pages.review.requests import (
     REVIEWER_COOKIE,
@@ -60,7 +60,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     app.state.rendering = rendering
     app.state.reviewer = settings.reviewer
     app.include_router(_Answers(session, rendering).router())
-    app.include_router(files_router(session, rendering))
+    app.include_router(Files(session, rendering).router)
     app.include_router(SecondDesk(session, rendering).router)
     app.include_router(FillsDesk(session, rendering).router)
 
@@ -72,7 +72,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     _add_errors(app, rendering)
     mimetypes.add_type("text/javascript", ".js")
     app.mount(rendering.static, _Static(directory=settings.static), name="static")
-    app.add_middleware(Guarded, guard=settings.guard, sheets=IMPORT_PATH)
+    app.add_middleware(Guarded, guard=settings.guard)
     return app
 
 
@@ -199,7 +199,7 @@ def _add_errors(app: FastAPI, rendering: Rendering) -> None:
             422, "this address has a number that is none; go back to the page"
         ),
         ClientDisconnect: lambda _: rendering.error(
-            413, "what was sent is too long, or was cut off"
+            413, "what was sent was cut off; send it again"
         ),
     }
     for kind, answer in answers.items():

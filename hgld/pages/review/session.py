@@ -24,7 +24,7 @@ from hgld.pages.review.finding import Finder
 from hgld.pages.review.history import (
     HistoryPage,
     history_page,
-    switchable,
+    switched_edit,
     switched_words,
 )
 from hgld.pages.review.landmarks import read_landmark_index
@@ -172,8 +172,8 @@ class ReviewSession:
                 reviewer=reviewer,
                 title=self.workspace.root.name or str(self.workspace.root),
                 outcome=outcome,
-                undo=switchable(self._log.events, self._courses.undo(reviewer)),
-                redo=switchable(self._log.events, self._courses.redo(reviewer)),
+                undo=switched_edit(self._log.events, self._courses.undo(reviewer)),
+                redo=switched_edit(self._log.events, self._courses.redo(reviewer)),
                 read_only=self.read_only,
             )
 

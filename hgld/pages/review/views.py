@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from hgld.pages.review.counting import Facet
 from hgld.pages.review.names import KnownName
 from hgld.pages.review.requests import Place
+from hgld.review.log.events import Event
 from hgld.review.status import share_of
 
 ClassState = Literal["open", "assigned", "ignored"]
@@ -153,19 +154,6 @@ class Outcome:
     """Of the event."""
 
 
-class Switchable(NamedTuple):
-    """What undo, or redo, would switch."""
-
-    number: int
-    """Of the edit; 0: there is none."""
-    text: str
-    """In words: `accepted 12 classes as castle / fort`."""
-    classes: int
-
-
-NOTHING = Switchable(0, "", 0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictRow:
     """A class that somebody else has changed since the page showed it."""
@@ -250,6 +238,7 @@ class Desk:
     title: str
     """The build's folder."""
     outcome: Outcome | None = None
-    undo: Switchable = NOTHING
-    redo: Switchable = NOTHING
+    undo: Event | None = None
+    """The edit that undo would take back."""
+    redo: Event | None = None
     read_only: bool = False

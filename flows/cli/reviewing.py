@@ -109,17 +109,21 @@ def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections)
     workspace.require()
     sheet = "; or review in a spreadsheet with --export"
     with needing("review", workspace.command("review"), sheet):
-        from hgld.pages.review.server import ServerConfig, serve_review
-    config = ServerConfig(
-        host=options.host,
-        port=options.port,
-        token=options.token,
-        opens_browser=options.open_,
-        read_only=options.read_only,
-        reviewer=" ".join(options.reviewer.split()),
+        from hgld.pages.review.server import serve_review
+        from hgld.pages.serving.security import Guard
+    serve_review(
+        workspace,
+        Guard(
+            host=options.host,
+            port=options.port,
+            access=options.token,
+            read_only=options.read_only,
+        ),
+        reviewer=options.reviewer,
         propose=steps.propose_step(sections).settings,
+        opens_browser=options.open_,
+        say=click.echo,
     )
-    serve_review(workspace, config, click.echo)
 
 
 def _export(workspace: Workspace, path: Path) -> None:

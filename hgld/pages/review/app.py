@@ -1,9 +1,7 @@
 """The page as an application: its addresses, what they answer, and what becomes of errors."""
 
-import asyncio
-import contextlib
 import mimetypes
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,8 +16,8 @@ from starlette.staticfiles import StaticFiles
 from hgld.errors import HgldError, MissingInputError
 from hgld.pages.review.desks.fills import FillsDesk
 from hgld.pages.review.desks.second import SecondDesk
-from hgld.pages.review.feed import Feed
-from hgld.pages.review.files import IMPORT_PATH, files_router
+from hgld.pages.review.feed import follow
+from hgld.pages.review.files import Files
 from hgld.pages.review.rendering import PageSettings, Rendering
 from hgld.pages.review.requests import (
     REVIEWER_COOKIE,
@@ -54,36 +52,28 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
         settings: who may ask, and where templates and static files lie.
 
     Returns:
-        The application; `app.state.feed` is to be closed when the server ends, and
-        `app.state.rendering` may be told to compile.
+        The application, for a `PageServer`; `app.state.rendering` may be told to compile.
     """
-    rendering, feed = Rendering(settings), Feed(session)
+    rendering = Rendering(settings)
     rendering.tell(has_fills=session.has_fills, has_second=session.has_second)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(feed.run())
-        yield
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.feed, app.state.rendering = feed, rendering
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.rendering = rendering
     app.state.reviewer = settings.reviewer
     app.include_router(_Answers(session, rendering).router())
-    app.include_router(files_router(session, rendering))
+    app.include_router(Files(session, rendering).router)
     app.include_router(SecondDesk(session, rendering).router)
     app.include_router(FillsDesk(session, rendering).router)
 
-    async def follow(line: int = 0) -> Response:
-        return StreamingResponse(feed.events(line), media_type="text/event-stream")
+    async def feed(line: int = 0) -> Response:
+        events = follow(session, line, lambda: app.state.server.should_exit)
+        return StreamingResponse(events, media_type="text/event-stream")
 
-    app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
+    app.add_api_route("/feed", feed, methods=["GET"], response_model=None)
     _add_errors(app, rendering)
     mimetypes.add_type("text/javascript", ".js")
     app.mount(rendering.static, _Static(directory=settings.static), name="static")
-    app.add_middleware(Guarded, guard=settings.guard, sheets=IMPORT_PATH)
+    app.add_middleware(Guarded, guard=settings.guard)
     return app
 
 
@@ -213,7 +203,7 @@ def _add_errors(app: FastAPI, rendering: Rendering) -> None:
             422, "this address has a number that is none; go back to the page"
         ),
         ClientDisconnect: lambda _: rendering.error(
-            413, "what was sent is too long, or was cut off"
+            413, "what was sent was cut off; send it again"
         ),
     }
     for kind, answer in answers.items():

@@ -1,8 +1,9 @@
 """What has happened, told to every open page within a second: server-sent events."""
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from hgld.errors import HgldError
@@ -10,89 +11,62 @@ from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.wording import event_words
 
 LOOK_EVERY_S = 0.3
-"""How often the log is looked at; who decides is answered first."""
-_HEARTBEAT_S = 15.0
-_MOST_WAITING = 1_000  # events that a page may be behind; then it reads all anew
+"""How often each page's stream looks at the log; who decides is answered first."""
+_HEARTBEAT = 50  # looks between two signs of life
 
 
-class News(NamedTuple):
-    """What has happened, for everybody who has the page open."""
+async def follow(
+    session: ReviewSession, line: int, is_ending: Callable[[], bool]
+) -> AsyncIterator[str]:
+    """Yields what happens after a line of the log, as lines of an event stream.
 
+    Args:
+        session: what is followed.
+        line: the last that the page shows.
+        is_ending: whether the server ends, and the stream with it.
+    """
+    was = _State(line, session.renewed, "")
+    yield "retry: 1000\n\n"
+    for look in itertools.count(1):
+        await asyncio.sleep(LOOK_EVERY_S)
+        if is_ending():
+            return
+        now = await asyncio.to_thread(_look, session)
+        if now.problem != was.problem:
+            yield _news(now.line, now.problem, is_problem=bool(now.problem))
+        if now.line != was.line:
+            for event in session.events[now.line - 1 : now.line]:  # what is shown has all before it
+                yield _news(now.line, event_words(event), event.reviewer)
+        if now.renewed != was.renewed:
+            yield _news(now.line)
+        if look % _HEARTBEAT == 0:
+            yield ": still here\n\n"
+        was = now
+
+
+class _State(NamedTuple):
     line: int
-    """The last of the log."""
-    text: str = ""
-    """In words, where somebody did something; or what is wrong."""
-    reviewer: str = ""
-    """Who did it; empty: proposals or pictures are others."""
-    is_problem: bool = False
+    renewed: int
+    problem: str
 
 
-class Feed:
-    """Tells pages. All but `close` of the loop's own thread."""
-
-    def __init__(self, session: ReviewSession, *, heartbeat_s: float = _HEARTBEAT_S) -> None:
-        """Prepares; `run` follows the log."""
-        self._session, self._heartbeat_s = session, heartbeat_s
-        self._queues: set[asyncio.Queue[News | None]] = set()
-        self._is_closed = False
-        self._told = (session.line, session.renewed)
-
-    async def run(self) -> None:
-        """Follows the log until it is cancelled."""
-        problem = ""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await asyncio.to_thread(self._session.sync)
-            except HgldError as error:
-                if str(error) != problem:
-                    problem = str(error)
-                    self._spread(News(self._session.line, problem, is_problem=True))
-                continue
-            problem = ""
-            line, renewed = self._told
-            self._told = (self._session.line, self._session.renewed)
-            for event in self._session.events[line : self._told[0]]:
-                self._spread(News(event.number, event_words(event), event.reviewer))
-            if renewed != self._told[1]:
-                self._spread(News(self._told[0]))
-
-    async def events(self, line: int) -> AsyncIterator[str]:
-        """Yields what happens from a line of the log on, as lines of an event stream.
-
-        Args:
-            line: the last that the page shows.
-        """
-        queue: asyncio.Queue[News | None] = asyncio.Queue(_MOST_WAITING)
-        self._queues.add(queue)
-        try:
-            yield "retry: 1000\n\n"
-            if self._session.line != line:
-                yield _event(News(self._session.line))
-            while not self._is_closed:
-                try:
-                    told = await asyncio.wait_for(queue.get(), self._heartbeat_s)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                if told is None:
-                    return
-                yield _event(told)
-        finally:
-            self._queues.discard(queue)
-
-    def close(self) -> None:
-        """Ends all streams."""
-        self._is_closed = True
-        self._spread(None)
-
-    def _spread(self, told: News | None) -> None:
-        for queue in self._queues:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(told)
+def _look(session: ReviewSession) -> _State:
+    try:
+        session.sync()
+    except HgldError as error:
+        return _State(session.line, session.renewed, str(error))
+    return _State(session.line, session.renewed, "")
 
 
-def _event(told: News) -> str:
+def _news(line: int, text: str = "", reviewer: str = "", *, is_problem: bool = False) -> str:
+    """Returns what has happened, for who has the page open.
+
+    Args:
+        line: the last of the log.
+        text: in words, where somebody did something; or what is wrong.
+        reviewer: who did it; empty: proposals or pictures are others.
+        is_problem: whether something is wrong.
+    """
+    told = {"line": line, "text": text, "reviewer": reviewer, "is_problem": is_problem}
     # JSON has no bare line break, which would end the field.
-    return f"data: {json.dumps(told._asdict())}\n\n"
+    return f"data: {json.dumps(told)}\n\n"

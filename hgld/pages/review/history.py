@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from hgld.pages.review.views import NOTHING, Switchable
 from hgld.pages.review.wording import event_words
 from hgld.review.log.events import Event
 from hgld.review.log.undoing import Toggle
@@ -40,18 +39,15 @@ def history_page(
     return HistoryPage(tuple(chosen[:_PAGE]), active, len(chosen) > _PAGE)
 
 
-def switchable(events: Sequence[Event], toggle: Toggle | None) -> Switchable:
-    """Returns what an undo or redo would switch."""
-    if toggle is None:
-        return NOTHING
-    number = (*toggle.off, *toggle.on)[0]
-    event = events[number - 1]
-    return Switchable(number, event_words(event), len(event.classes))
+def switched_edit(events: Sequence[Event], toggle: Toggle | None) -> Event | None:
+    """Returns the edit that an undo or redo would switch; None: there is none."""
+    return events[(*toggle.off, *toggle.on)[0] - 1] if toggle else None
 
 
 def switched_words(events: Sequence[Event], toggle: Toggle) -> str:
     """Returns what the page says of a switch that is done."""
-    return _SWITCHED[toggle.event].format(switchable(events, toggle).text)
+    words = [event_words(events[number - 1]) for number in (*toggle.off, *toggle.on)]
+    return _SWITCHED[toggle.event].format(words[0])
 
 
 _SWITCHED = {

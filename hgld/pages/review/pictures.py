@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +21,6 @@ from hgld.tables import ATTRIBUTIONS, IMAGE_FILES, IMAGES
 logger = logging.getLogger(__name__)
 
 
-class Credit(NamedTuple):
-    """Who made a picture."""
-
-    author: str
-    licence: str
-    source_url: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureIndex:
     """One train picture of each landmark that has one."""
@@ -38,12 +29,13 @@ class PictureIndex:
     """`landmark_keys` of a landmark to an image_id."""
     files: Mapping[str, PictureFile] = field(default_factory=dict)
     """image_id to where it lies."""
-    credits: Mapping[str, Credit] = field(default_factory=dict)
+    credits: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    """image_id to author, licence and source, each empty where it is not known."""
 
     def thumbnail(self, landmark: LandmarkLink, key: int) -> Thumbnail:
         """Returns the picture of a landmark as it is shown."""
         image_id = self.image_of[key]
-        return Thumbnail(image_id, landmark, *self.credits.get(image_id, Credit("", "", "")))
+        return Thumbnail(image_id, landmark, *self.credits.get(image_id, ("", "", "")))
 
 
 def read_picture_index(workspace: Workspace, landmarks: NDArray[np.int64]) -> PictureIndex:
@@ -63,45 +55,44 @@ def read_picture_index(workspace: Workspace, landmarks: NDArray[np.int64]) -> Pi
         images = workspace.read(IMAGES, ["split", "image_id", "landmark_id", "in_clean"])
     except MissingInputError:
         return PictureIndex()
-    files = files.filter(pc.equal(files["status"], "ok"))
-    images = images.filter(pc.equal(images["split"], "train"))
-    images = images.filter(pc.is_in(images["image_id"], value_set=files["image_id"]))
-    keys = landmark_keys(images["split"], images["landmark_id"])
-    is_asked = pc.is_in(keys, value_set=pa.array(landmarks))
-    images, key = images.filter(is_asked), keys.filter(is_asked).to_numpy()
-    unclean = pc.invert(pc.fill_null(images["in_clean"], fill_value=False)).to_numpy()
-    order = np.lexsort((unclean, key))
-    known, first = np.unique(key[order], return_index=True)
-    ids = images["image_id"].take(pa.array(order[first]))
-    mend = f"run {workspace.command('images --split train')}"
-    found = {
-        row["image_id"]: PictureFile(
-            path=workspace.path(row["path"]),
-            size_bytes=row["size_bytes"],
-            sha256=row["sha256"],
-            mend=mend,
-        )
-        for row in files.take(pc.index_in(ids, value_set=files["image_id"])).to_pylist()
-    }
-    image_of = dict(zip(known.tolist(), ids.to_pylist(), strict=True))
-    return PictureIndex(image_of=image_of, files=found, credits=read_credits(workspace, [*found]))
+    files = files.filter(pc.field("status") == "ok")
+    images = images.filter(pc.field("split") == "train")
+    images = images.append_column("key", landmark_keys(images["split"], images["landmark_id"]))
+    for column, wanted in (("key", pa.array(landmarks)), ("image_id", files["image_id"])):
+        images = images.filter(pc.is_in(images[column], value_set=wanted))
+    images = images.sort_by([("key", "ascending"), ("in_clean", "descending")])
+    keys, first = np.unique(images["key"].to_numpy(), return_index=True)
+    ids = images["image_id"].take(first)
+    rows = files.take(pc.index_in(ids, value_set=files["image_id"])).to_pylist()
+    return PictureIndex(
+        image_of={key: row["image_id"] for key, row in zip(keys.tolist(), rows, strict=True)},
+        files={
+            row["image_id"]: PictureFile(
+                path=workspace.path(row["path"]),
+                size_bytes=row["size_bytes"],
+                sha256=row["sha256"],
+                mend=f"run {workspace.command('images --split train')}",
+            )
+            for row in rows
+        },
+        credits=_read_credits(workspace, ids) if rows else {},
+    )
 
 
-def read_credits(workspace: Workspace, image_ids: list[str]) -> dict[str, Credit]:
-    """Returns who made which pictures, by image_id; none where GLDv2's file was not there."""
-    if not image_ids:
-        return {}
+def _read_credits(workspace: Workspace, ids: pa.ChunkedArray) -> dict[str, tuple[str, str, str]]:
     try:
         workspace.finished(ATTRIBUTIONS)
     except (MissingInputError, DamagedError) as error:
         logger.warning("review: pictures have no author: %s", error)
         return {}
-    wanted, found = pa.array(image_ids), dict[str, Credit]()
-    columns = ["image_id", "author", "license", "url"]
-    for path in workspace.shards(ATTRIBUTIONS):  # not all at once: they are of millions of images
-        rows = pq.read_table(path, columns=columns, partitioning=None)
-        for row in rows.filter(pc.is_in(rows["image_id"], value_set=wanted)).to_pylist():
-            terms = row["license"] or ""
-            texts = (row["author"], license_name(terms) or terms, row["url"])
-            found[row["image_id"]] = Credit(*(text or "" for text in texts))
+    rows = pq.read_table(
+        workspace.shards(ATTRIBUTIONS),
+        columns=["image_id", "author", "license", "url"],
+        filters=pc.field("image_id").isin(ids.combine_chunks()),
+        partitioning=None,
+    )
+    found = {}
+    for image_id, author, terms, url in zip(*rows.to_pydict().values(), strict=True):
+        licence = license_name(terms or "") or terms
+        found[image_id] = (author or "", licence or "", url or "")
     return found

@@ -12,6 +12,7 @@ from hgld.pages.review.views import (
     ClassRow,
     GroupRow,
     NameRow,
+    Progress,
     Remark,
     Thumbnail,
 )
@@ -134,6 +135,18 @@ def suggestions(board: Board) -> tuple[KnownName, ...]:
         or number in used
     )
     return tuple(sorted(map(board.names.now, numbers), key=lambda name: name[0].casefold()))
+
+
+def progress_of(board: Board, landmarks: LandmarkIndex, tally: GroupTally) -> Progress:
+    """Returns how far the review is."""
+    return Progress(
+        classes=len(board.classes),
+        decided=int((~board.is_open).sum()),
+        groups=len(tally.names),
+        groups_done=len(tally.names) - int((tally.open > 0).sum()),
+        landmarks=len(landmarks),
+        settled=landmarks.settled(~board.is_open),
+    )
 
 
 def _runner_up(board: Board, row: int) -> str:

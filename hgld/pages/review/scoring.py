@@ -7,8 +7,9 @@ depends on the decisions in force alone.
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import or_
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
@@ -20,16 +21,11 @@ from hgld.tables import CLUSTERS, PROPOSALS
 
 logger = logging.getLogger(__name__)
 
-Rulings = Mapping[str, Ruling | None]
+Rulings = dict[str, Ruling | None]
 """Class to what it was decided to be; None takes that back."""
 
 # The page comes first: scoring waits until the person pauses, though not for long.
-_PAUSE_S, _MOST_PAUSE_S = 0.25, 3.0
-
-
-class _Job(NamedTuple):
-    version: int
-    rulings: Rulings
+_PAUSE_S, _MOST_WAITING = 0.25, 12
 
 
 class Scorer:
@@ -39,34 +35,31 @@ class Scorer:
         self,
         workspace: Workspace,
         config: ProposeConfig,
+        rulings: Rulings,
         tell: Callable[[int, list[Proposal]], None],
     ) -> None:
-        """Has the build read in its thread; `start` has it scored.
+        """Starts its thread, which reads the build; then tells of what is not as its table has it.
 
         Args:
             workspace: the build.
             config: has the taxonomy.
-            tell: called in the thread with a version of the decisions, and the proposals that are
-                others than before.
+            rulings: the decisions in force.
+            tell: called in the thread with how many `decide` had given when it was scored, and the
+                proposals that are others than before.
         """
         self._workspace, self._config, self._tell = workspace, config, tell
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._waiting: queue.SimpleQueue[Rulings | None] = queue.SimpleQueue()
         self._asked = 0
         self._is_idle = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self, rulings: Rulings) -> None:
-        """Starts with the decisions in force; tells of what is not as the table has it."""
-        self._jobs.put(_Job(0, rulings))
+        self._thread = threading.Thread(target=self._run, args=(rulings,), daemon=True)
         self._thread.start()
 
     def decide(self, rulings: Rulings) -> None:
         """Takes up decisions; the proposals that rest on them have the next version."""
-        if not self._thread.is_alive():
-            return
-        self._asked += 1
-        self._is_idle.clear()
-        self._jobs.put(_Job(self._asked, rulings))
+        if self._thread.is_alive():
+            self._asked += 1
+            self._is_idle.clear()
+            self._waiting.put(rulings)
 
     def wait(self, timeout_s: float) -> bool:
         """Waits until the proposals rest on all decisions; says whether they do."""
@@ -74,42 +67,39 @@ class Scorer:
 
     def close(self) -> None:
         """Ends it, after what is being scored."""
-        self._jobs.put(None)
+        self._waiting.put(None)
 
-    def _run(self) -> None:
+    def _run(self, rulings: Rulings) -> None:
         try:
-            self._score()
+            for version, changed in self._scored(rulings):
+                self._tell(version, changed)
+                if version == self._asked:
+                    self._is_idle.set()
         except HgldError as error:
             logger.warning("review: proposals are scored no more: %s", error)
         finally:
             self._is_idle.set()
 
-    def _score(self) -> None:
-        workspace = self._workspace
+    def _scored(self, rulings: Rulings) -> Iterator[tuple[int, list[Proposal]]]:
+        workspace, version = self._workspace, 0
         inputs = read_inputs(workspace, workspace.read(CLUSTERS), self._config.taxonomy)
         proposals = OpenProposals(inputs)
-        job = self._next()
-        if job is None:
-            return
-        proposals.decide(job.rulings)
-        changed = proposals.others_than(proposals_of(workspace.read(PROPOSALS)))
-        while job is not None:
-            self._tell(job.version, changed)
-            if job.version == self._asked:
-                self._is_idle.set()
-            job = self._next()
-            if job is not None:
-                changed = [proposals.proposal(qid) for qid in proposals.decide(job.rulings)]
+        proposals.decide(rulings)
+        yield version, proposals.others_than(proposals_of(workspace.read(PROPOSALS)))
+        while new := self._next():
+            version += len(new)
+            changed = proposals.decide(reduce(or_, new))
+            yield version, [proposals.proposal(qid) for qid in changed]
 
-    def _next(self) -> _Job | None:
-        """Waits for a job, and for what comes soon after; makes one of them. None: it is to end."""
-        job = self._jobs.get()
-        waited_s = 0.0
-        while job is not None and job.version and waited_s < _MOST_PAUSE_S:
-            try:
-                later = self._jobs.get(timeout=_PAUSE_S)
-            except queue.Empty:
-                break
-            job = later and later._replace(rulings={**job.rulings, **later.rulings})
-            waited_s += _PAUSE_S
-        return job
+    def _next(self) -> list[Rulings]:
+        """Waits for decisions, and for what comes soon after; nothing: it is to end."""
+        new: list[Rulings] = []
+        try:
+            while len(new) < _MOST_WAITING:
+                rulings = self._waiting.get(timeout=_PAUSE_S if new else None)
+                if rulings is None:
+                    return []
+                new.append(rulings)
+        except queue.Empty:
+            pass
+        return new

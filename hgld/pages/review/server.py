@@ -4,101 +4,80 @@ import contextlib
 import gc
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
-from hgld.pages.review import PORT
 from hgld.pages.review.app import make_app
 from hgld.pages.review.rendering import PageSettings
-from hgld.pages.review.requests import Place, RefusedError, checked_name
+from hgld.pages.review.requests import Place
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.wording import count_of
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
 from hgld.pages.serving.security import Guard
+from hgld.review.log.events import reviewer_name
 
 _YOUNG = 100_000  # objects between two looks at the newest, 700 by default: no answer makes as many
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
-    """How the page is served."""
-
-    host: str = "127.0.0.1"
-    port: int = PORT
-    """0: any that is free. One that is taken: the next that is free."""
-    token: str = ""
-    """The secret without which nobody is let in; needed where others can reach the address."""
-    opens_browser: bool = True
-    read_only: bool = False
-    reviewer: str = ""
-    propose: ProposeConfig = field(default_factory=ProposeConfig)
+_SWITCH_S = 0.0005  # a tenth of the default
 
 
 def serve_review(
-    workspace: Workspace, config: ServerConfig, say: Callable[[str], None] = print
+    workspace: Workspace,
+    guard: Guard,
+    *,
+    reviewer: str,
+    propose: ProposeConfig,
+    opens_browser: bool,
+    say: Callable[[str], None],
 ) -> None:
-    """Serves the review of a build until Ctrl-C.
+    """Serves the review of a build until Ctrl-C; the process serves nothing else from then on.
 
     Args:
         workspace: a build whose `propose` has finished.
-        config: how.
+        guard: the address, and who may ask. A port that is taken: the next that is free; 0: any.
+        reviewer: who reviews where a browser has not been told; may be empty.
+        propose: the settings of the proposals.
+        opens_browser: whether a browser is opened.
         say: told the address, and at the end how much was decided.
 
     Raises:
         MissingInputError: no proposals.
-        InputError: the address cannot be had, or others can reach it and there is no token.
+        InputError: the address cannot be had, or the reviewer has no name that can be kept.
         DamagedError: the log is not as it was written.
     """
     try:
-        reviewer = checked_name(config.reviewer) if config.reviewer else ""
-    except RefusedError as error:
+        reviewer = reviewer and reviewer_name(reviewer)
+    except ValueError as error:
         raise InputError(f"--reviewer: {error}") from error
-    listening = listen(config.host, config.port)
-    with contextlib.closing(listening):
-        port = listening.getsockname()[1]
-        guard = Guard(host=config.host, port=port, access=config.token, read_only=config.read_only)
-        settings = PageSettings(guard=guard, reviewer=reviewer)
+    with contextlib.ExitStack() as at_end:
+        listening = at_end.enter_context(contextlib.closing(listen(guard.host, guard.port)))
+        guard = replace(guard, port=listening.getsockname()[1])
         say(f"reading {workspace.root} ...")
-        session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
-        with contextlib.closing(session), contextlib.ExitStack() as at_end:
-            at_end.callback(_put_answers_first())
-            app = make_app(session, settings)
-            app.state.rendering.compile()
-            # What is worked out once, who opens the page first would wait for: 0.1 s.
-            session.desk(reviewer, Place())
-            before = session.line
-            url = address_of(guard)
-            say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
-            if config.opens_browser:
-                open_browser(url)
-            PageServer(app, app.state.feed.close).run(sockets=[listening])
-            say(_farewell(session, before))
+        session = ReviewSession(workspace, read_only=guard.read_only, propose=propose)
+        at_end.enter_context(contextlib.closing(session))
+        app = make_app(session, PageSettings(guard=guard, reviewer=reviewer))
+        app.state.rendering.compile()
+        # What is worked out once, who opens the page first would wait for: 0.1 s.
+        session.desk(reviewer, Place())
+        _put_answers_first()
+        before, url = session.line, address_of(guard)
+        say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
+        if opens_browser:
+            open_browser(url)
+        PageServer(app).run(sockets=[listening])
+        done = session.line - before
+        kept = f"{count_of(done, 'event')} added to the log; nothing else is to be saved"
+        say(kept if done else "nothing was decided")
 
 
-def _put_answers_first() -> Callable[[], None]:
-    """Lets answers wait for nothing as long as the page is served; returns what ends that.
+def _put_answers_first() -> None:
+    """Lets answers wait for nothing.
 
     Python's collector looks no more through what is there: of 10,000 labels with their proposals
     that takes 40 ms, after every few actions, and finds nothing. And an answer gets the interpreter
     ten times as soon from the thread that scores proposals.
     """
-    before, interval = gc.get_threshold(), sys.getswitchinterval()
-    gc.set_threshold(_YOUNG, *before[1:])
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
     gc.freeze()
-    sys.setswitchinterval(interval / 10)
-
-    def end() -> None:
-        gc.unfreeze()
-        gc.set_threshold(*before)
-        sys.setswitchinterval(interval)
-
-    return end
-
-
-def _farewell(session: ReviewSession, before: int) -> str:
-    done = session.line - before
-    if not done:
-        return "nothing was decided"
-    return f"{count_of(done, 'event')} added to the log; nothing else is to be saved"
+    sys.setswitchinterval(_SWITCH_S)

@@ -25,16 +25,15 @@ from hgld.pages.review.finding import Finder
 from hgld.pages.review.history import (
     HistoryPage,
     history_page,
-    switchable,
+    switched_edit,
     switched_words,
 )
 from hgld.pages.review.landmarks import read_landmark_index
 from hgld.pages.review.names import NameBook
 from hgld.pages.review.panes import Panes
 from hgld.pages.review.pictures import PictureIndex, read_picture_index
-from hgld.pages.review.progress import pace_of, progress_of
 from hgld.pages.review.requests import ActRequest, Place, RefusedError
-from hgld.pages.review.rows import name_rows, suggestions
+from hgld.pages.review.rows import name_rows, progress_of, suggestions
 from hgld.pages.review.scoring import Scorer
 from hgld.pages.review.views import (
     Conflict,
@@ -102,8 +101,7 @@ class ReviewSession:
         self._thumbnails: list[Thumbnails] = []
         self._reading = threading.Thread(target=self._read_on, daemon=True)
         self._reading.start()
-        self._scorer = Scorer(workspace, config, self._take_proposals)
-        self._scorer.start(rulings)
+        self._scorer = Scorer(workspace, config, rulings, self._take_proposals)
 
     @property
     def line(self) -> int:
@@ -166,8 +164,6 @@ class ReviewSession:
             listed = self._panes.groups(reviewer, chosen, is_filtered=place.is_filtered)
             place = replace(place, group=self._panes.opened(place.group, listed, done))
             members = self._panes.members(place, chosen)
-            tally = self._panes.count()
-            pace = pace_of(self._log.events, reviewer)
             return Desk(
                 place=place,
                 groups=listed,
@@ -177,14 +173,14 @@ class ReviewSession:
                 facets=facets,
                 found=int(chosen.sum()),
                 read_as=read_as,
-                progress=progress_of(board, self._landmarks, tally, pace),
+                progress=progress_of(board, self._landmarks, self._panes.count()),
                 line=self.line,
                 scored=board.version,
                 reviewer=reviewer,
                 title=self.workspace.root.name or str(self.workspace.root),
                 outcome=outcome,
-                undo=switchable(self._log.events, self._courses.undo(reviewer)),
-                redo=switchable(self._log.events, self._courses.redo(reviewer)),
+                undo=switched_edit(self._log.events, self._courses.undo(reviewer)),
+                redo=switched_edit(self._log.events, self._courses.redo(reviewer)),
                 read_only=self.read_only,
             )
 
@@ -323,10 +319,9 @@ class ReviewSession:
 
     def _choose(self, place: Place) -> tuple[NDArray[np.bool_], str, tuple[Facet, ...]]:
         """Returns the classes that a filter selects, how its words were read, and the facets."""
-        matching = self._finder.matching(place.query)
-        facets = tuple(self._panes.facets.counts(place.facets, matching.rows))
-        chosen = matching.rows & self._panes.facets.select(place.facets)
-        return chosen, matching.read_as, facets
+        matching, read_as = self._finder.matching(place.query)
+        facets = tuple(self._panes.facets.counts(place.facets, matching))
+        return matching & self._panes.facets.select(place.facets), read_as, facets
 
     def _switch(self, reviewer: str, toggle: Toggle | None) -> Outcome:
         if toggle is None:

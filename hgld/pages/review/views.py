@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from hgld.pages.review.counting import Facet
 from hgld.pages.review.names import KnownName
 from hgld.pages.review.requests import Place
+from hgld.review.log.events import Event
 from hgld.review.status import share_of
 
 ClassState = Literal["open", "assigned", "ignored"]
@@ -135,8 +136,6 @@ class Progress:
     landmarks: int
     settled: int
     """Landmarks of which every class is decided."""
-    left_s: float | None
-    """Seconds until all groups are done at this reviewer's pace; None: too little was done."""
 
     @property
     def settled_share(self) -> str:
@@ -153,19 +152,6 @@ class Outcome:
     kind: Literal["done", "nothing"] = "done"
     number: int = 0
     """Of the event."""
-
-
-class Switchable(NamedTuple):
-    """What undo, or redo, would switch."""
-
-    number: int
-    """Of the edit; 0: there is none."""
-    text: str
-    """In words: `accepted 12 classes as castle / fort`."""
-    classes: int
-
-
-NOTHING = Switchable(0, "", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +238,7 @@ class Desk:
     title: str
     """The build's folder."""
     outcome: Outcome | None = None
-    undo: Switchable = NOTHING
-    redo: Switchable = NOTHING
+    undo: Event | None = None
+    """The edit that undo would take back."""
+    redo: Event | None = None
     read_only: bool = False

@@ -6,11 +6,11 @@ import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from hgld.errors import InputError
 from hgld.pages.serving.security import Guard
@@ -65,10 +65,11 @@ def open_browser(url: str) -> None:
 
 
 class PageServer(uvicorn.Server):
-    """A server whose open streams end when it does."""
+    """A server that its application knows, so that open streams end when `should_exit` is set."""
 
-    def __init__(self, app: ASGIApp, at_end: Callable[[], None] | None = None) -> None:
-        """Takes the application, and what ends its open streams, where it has any."""
+    def __init__(self, app: Starlette) -> None:
+        """Takes the application, whose `state.server` it becomes."""
+        app.state.server = self
         super().__init__(
             uvicorn.Config(
                 app,
@@ -81,7 +82,6 @@ class PageServer(uvicorn.Server):
                 ws="none",
             )
         )
-        self._at_end = at_end
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -89,9 +89,3 @@ class PageServer(uvicorn.Server):
         with super().capture_signals():
             yield
             self._captured_signals = [one for one in self._captured_signals if one != signal.SIGINT]
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends the streams, then all else."""
-        if self._at_end is not None:
-            self._at_end()
-        await super().shutdown(sockets)

@@ -18,10 +18,8 @@ from starlette.requests import Request
 
 from hgld.errors import InputError
 
-MOST_BYTES = 1_000_000
-"""A longer body is refused: all ticks of 40,000 classes are shorter."""
-MOST_SHEET_BYTES = 8_000_000
-"""Of a sheet that is imported: one of 10,000 classes has 3.6 MB."""
+MOST_BYTES = 8_000_000
+"""A longer body is refused: a sheet of 10,000 classes has 2.7 MB."""
 TOKEN_HEADER = "x-review-token"  # noqa: S105 - a header's name
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -41,7 +39,6 @@ HEADERS = {
 
 _READS = {"GET", "HEAD"}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_FORM = "application/x-www-form-urlencoded"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?")
 
 
@@ -94,13 +91,8 @@ class Guard:
         is_same = _is_same(request.query_params.get("token", ""), self.access)
         return bool(self.access) and is_same and self.knows_host(_host(request))
 
-    def refusal(self, request: Request, most_bytes: int) -> tuple[int, str] | None:
-        """Returns why a request is refused, as a status and what to do; None: it is not.
-
-        Args:
-            request: of any method.
-            most_bytes: how long a body may be.
-        """
+    def refusal(self, request: Request) -> tuple[int, str] | None:
+        """Returns why a request is refused, as a status and what to do; None: it is not."""
         if not self.knows_host(_host(request)):
             return 421, "this server is asked for by another name; open the address it printed"
         secret = unquote(request.cookies.get(self.access_cookie, ""))
@@ -110,9 +102,9 @@ class Guard:
             return None
         if request.method != "POST":
             return 405, "this page is read with GET and written with POST"
-        return self._write_refusal(request, most_bytes)
+        return self._write_refusal(request)
 
-    def _write_refusal(self, request: Request, most_bytes: int) -> tuple[int, str] | None:
+    def _write_refusal(self, request: Request) -> tuple[int, str] | None:
         headers = request.headers
         if self.read_only:
             return 403, "this page is shown read-only; nothing is written"
@@ -122,12 +114,10 @@ class Guard:
             return 403, "a write must come from the page itself, not from another site"
         if not _is_same(headers.get(TOKEN_HEADER, ""), self.token):
             return 403, "the server was restarted since the page was opened; reload the page"
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > most_bytes:
-            return 413, f"what is sent must have at most {most_bytes:,} bytes"
-        kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
-        if kind != _FORM:
-            return 415, f"what is sent must be {_FORM}, got {kind[:80]}"
+        # In chunks it could be of any length, whatever is said beside them.
+        length = "" if "transfer-encoding" in headers else headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            return 413, f"what is sent must say its length, at most {MOST_BYTES:,} bytes"
         return None
 
 

@@ -14,7 +14,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been served."""
     found: list[Any] = []
     monkeypatch.setattr(
-        "hgld.pages.review.server.serve_review", lambda *given: found.extend(given[:2])
+        "hgld.pages.review.server.serve_review",
+        lambda *given, **named: found.extend([*given, named]),
     )
     return found
 
@@ -22,7 +23,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any]) -> None:
     workspace.path("stages").mkdir(parents=True)
     said("review", "--root", workspace.root)
-    assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
+    assert (asked[1].host, asked[1].port) == ("127.0.0.1", 8765)
+    assert asked[2]["opens_browser"] is True
     asked.clear()
     # That proposals are accepted where nobody looks is no reason not to look.
     text = '[propose]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
@@ -30,11 +32,12 @@ def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any])
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     words += ["--read-only", "--reviewer", "ann"]
     said("review", "--root", workspace.root, *words)
-    given, config = asked
+    given, guard, named = asked
     assert given == workspace
-    assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
-    assert (config.token, config.read_only, config.reviewer) == ("secret", True, "ann")
-    assert config.propose.taxonomy == Path("own")
+    assert (guard.host, guard.port) == ("0.0.0.0", 0)  # noqa: S104
+    assert (guard.access, guard.read_only) == ("secret", True)
+    assert (named["opens_browser"], named["reviewer"]) == (False, "ann")
+    assert named["propose"].taxonomy == Path("own")
 
 
 def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(

@@ -52,7 +52,7 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
 
         def page_at(port: int) -> PageServer:
             app = make_app(session, PageSettings(guard=Guard(port=port, read_only=read_only)))
-            return PageServer(app, app.state.feed.close)
+            return PageServer(app)
 
         url = stack.enter_context(_running(page_at))
         yield OpenReview(root, session, f"{url}/")

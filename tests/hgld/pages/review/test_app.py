@@ -1,4 +1,3 @@
-import base64
 import csv
 import io
 import re
@@ -12,6 +11,7 @@ from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import Served, done, look, open_page, shown, view_of
+from tests.worlds.pages.asgi import Reply
 from tests.worlds.pages.pictures import write_landmark_pictures
 from tests.worlds.pages.reading import PageReader
 from tests.worlds.review.guesses import WorldGuess, write_guesses
@@ -209,25 +209,30 @@ def test_a_sheet_is_imported_after_what_it_would_do_was_shown(served: Served) ->
     for kind in ("csv", "xlsx"):
         sheet = served.get(f"/export/review.{kind}").body
         filled = fill_in(sheet, kind, LAKE, "tarn" if kind == "xlsx" else "span")
-        data = base64.b64encode(filled).decode()
         line = served.session.line
-        asked = served.post("/imported", {"asks": "1", "data": data})
+        asked = send_sheet(served, filled, "?asks=1")
         assert (asked.headers["hx-retarget"], served.session.line) == ("#ask", line)
         assert "1 decision" in asked.text
-        assert "1 decision" in served.post("/imported", {"data": data}).text
+        assert "1 decision" in send_sheet(served, filled).text
         assert served.session.line == line + 1
-    for data in ("none", base64.b64encode(b"PK broken").decode(), ""):
-        assert served.post("/imported", {"data": data}).status == 422
+    for data in (b"none", b"PK broken", b""):
+        assert send_sheet(served, data).status == 422
+    served.cookies = {}
+    assert send_sheet(served, served.get("/export/review.csv").body).status == 422
 
 
 def test_an_import_that_others_were_quicker_than_asks_whose_version_counts(served: Served) -> None:
     sheet = fill_in(served.get("/export/review.csv").body, "csv", LAKE, "span")
     done(served.session, "bob", "ignore", LAKE)
-    data = base64.b64encode(sheet).decode()
-    assert served.post("/imported", {"data": data}).status == 409
+    assert send_sheet(served, sheet).status == 409
     assert read_decisions(served.session.workspace)[LAKE].hierarchical_label is None
-    assert served.post("/imported", {"data": data, "prefer": "mine"}).status == 200
+    assert send_sheet(served, sheet, "?prefer=mine").status == 200
     assert read_decisions(served.session.workspace)[LAKE].hierarchical_label == "span"
+
+
+def send_sheet(served: Served, sheet: bytes, asked: str = "") -> Reply:
+    """Sends a file as the page does."""
+    return served.ask("POST", f"/imported{asked}", sheet, served.own)
 
 
 def fill_in(sheet: bytes, kind: str, qid: str, name: str) -> bytes:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from hgld.pages.review import feed as module
-from hgld.pages.review.feed import Feed
+from hgld.pages.review.feed import follow
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.hgld.pages.review.conftest import Opener
@@ -22,16 +23,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.001)
 
 
-async def opened(feed: Feed, line: int) -> AsyncIterator[str]:
-    """Returns the stream of a page that shows a line."""
-    stream = feed.events(line)
-    assert await anext(stream) == "retry: 1000\n\n"
-    return stream
-
-
 async def told(stream: AsyncIterator[str], line: int = 0, *, is_problem: bool = False) -> Any:  # noqa: ANN401 - JSON
     """Returns the next news of a line, or of a problem."""
     async for event in stream:
+        if event.startswith(":"):  # a sign of life
+            continue
         news = json.loads(event.removeprefix("data: "))
         if news["line"] >= line and news["is_problem"] == is_problem:
             return news
@@ -45,9 +41,9 @@ def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_da
     other = opener(session.workspace)  # as another process has it
 
     async def act() -> None:
-        feed = Feed(session)
-        following = asyncio.create_task(feed.run())
-        streams = [await opened(feed, 0), await opened(feed, 1)]
+        is_ending = threading.Event()
+        streams = [follow(session, line, is_ending.is_set) for line in (0, 1)]
+        assert [await anext(stream) for stream in streams] == ["retry: 1000\n\n"] * 2
         assert (await told(streams[0]))["line"] == 1
         waiting = [asyncio.create_task(told(stream, 2)) for stream in streams]
         await asyncio.sleep(0)  # they wait
@@ -59,8 +55,8 @@ def test_a_page_is_told_where_it_is_behind_of_lines_of_new_proposals_and_of_a_da
         log: Path = session.workspace.path(DECISIONS_FILE)
         log.write_bytes(log.read_bytes().replace(b"heritage", b"herbage!")[:-4])
         assert log.name in (await told(streams[1], is_problem=True))["text"]
-
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        is_ending.set()
+        async for _ in streams[1]:
+            pass  # it ends
 
     asyncio.run(asyncio.wait_for(act(), 30))

@@ -5,7 +5,7 @@ from tests.hgld.pages.review.served import done, look, view_of
 WATERFALL, TALL = "Q34038", "Q1131316"
 
 
-def test_progress_counts_settled_landmarks_as_status_does_and_tells_what_is_left(
+def test_progress_counts_settled_landmarks_as_status_does_and_the_groups_that_are_done(
     session: ReviewSession,
 ) -> None:
     # Landmark 1 is a waterfall and a tall waterfall.

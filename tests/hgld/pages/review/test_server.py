@@ -10,7 +10,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.signals import ended_by_signals
-from hgld.pages.review.server import ServerConfig, serve_review
+from hgld.pages.review.server import serve_review
 from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
@@ -23,9 +23,15 @@ SITE = "Q9259"
 
 def serve(build: Workspace, said: int) -> None:
     """Serves the page in a process of its own, which says on a pipe what it would print."""
-    config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
     with ended_by_signals():  # as the command does
-        serve_review(build, config, lambda text: print_to(said, text))
+        serve_review(
+            build,
+            Guard(port=0),
+            reviewer="",
+            propose=small_settings(build),
+            opens_browser=False,
+            say=lambda text: print_to(said, text),
+        )
 
 
 def print_to(pipe: int, text: str) -> None:

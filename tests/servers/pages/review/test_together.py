@@ -1,4 +1,4 @@
-"""Two persons at one review, each with a browser; and a server that dies."""
+"""Two persons at one review, each with a browser; a server that dies; and a sheet from elsewhere."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from tests.servers.pages.conftest import Seats
 from tests.servers.pages.review.expecting import standing_answers
 from tests.servers.pages.serving import OpenReview
 from tests.worlds.review.desk import Desk
+from tests.worlds.review.sheets import CHURCH, fill_in
 from tests.worlds.watch import Watch
 
 if TYPE_CHECKING:
@@ -96,3 +97,18 @@ def test_a_killed_server_is_told_loses_nothing_that_was_said_to_be_done_and_is_t
     desk.press(*["u"] * written, *["U"] * written)
     done = {row.qid: None for row in rows[:written]}
     assert standing_answers(process.root) == done
+
+
+def test_a_sheet_that_is_chosen_is_imported_once_what_it_would_do_is_agreed_to(
+    served: OpenReview, desk: Desk
+) -> None:
+    qid = desk.members()[0].qid
+    sheet = fill_in(Workspace(served.root), {qid: CHURCH})
+    desk.page.goto(f"{served.url}files")
+    desk.page.set_input_files("#sheet", sheet)
+    desk.page.wait_for_selector("#ask [data-again]")
+    assert standing_answers(served.root) == {}
+    sheet.write_text("other", encoding="utf-8")  # what was shown is what is imported
+    desk.page.click("#ask [data-again]")
+    desk.page.wait_for_function(_TOLD, arg="Imported 1 decision")
+    assert standing_answers(served.root) == {qid: ("church", "human-made")}

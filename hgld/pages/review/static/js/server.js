@@ -95,14 +95,15 @@ function keepSaid({ html, name, told }) {
  * Writes, and shows what came of it; or asks what the server wants to know first.
  * @param {string} path
  * @param {URLSearchParams} body
- * @param {{key?: string, then?: () => void}} how the key that agrees; what is done where it is done
+ * @param {{key?: string, then?: () => void, file?: Blob}} how the key that agrees; what is done
+ *   where it is done; a file that is sent as it is, with the body in the address
  */
-export function send(path, body, { key = "", then = () => {} } = {}) {
+export function send(path, body, { key = "", then = () => {}, file } = {}) {
   return alone(async () => {
     const { line = "0", scored = "0" } = desk().dataset;
     if (!body.has("seen")) body.set("seen", line);
     body.set("scored", scored);
-    const { status, asks, html } = await fetched(path, { method: "POST", body });
+    const { status, asks, html } = await fetched(file ? `${path}?${body}` : path, { method: "POST", body: file ?? body });
     if (status === 204) return then();
     if (status === 200 && !asks) {
       const before = desk().dataset.open;
@@ -117,7 +118,7 @@ export function send(path, body, { key = "", then = () => {} } = {}) {
     if (!asks && status !== 409 && status !== 422) return tell(status, html);
     open(html, key, (fields) => {
       for (const [name, value] of Object.entries(fields)) value === "" ? body.delete(name) : body.set(name, String(value));
-      send(path, body, { key, then });
+      send(path, body, { key, then, file });
     });
   });
 }

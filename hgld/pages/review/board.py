@@ -12,6 +12,7 @@ from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import Proposal
 from hgld.pages.review.classes import ReviewClasses
 from hgld.pages.review.names import NO_NAME, OPEN, NameBook
+from hgld.pages.review.wording import EVIDENCE_SOURCES, evidence_source
 from hgld.review.log.events import Event
 from hgld.review.log.history import Standing, standing_of
 
@@ -39,6 +40,10 @@ class Board:
         self.asks: NDArray[np.bool_] = np.zeros(n, np.bool_)
         self.is_doubted: NDArray[np.bool_] = np.zeros(n, np.bool_)
         self.has_comment: NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self.source: NDArray[np.int8] = np.zeros(n, np.int8)
+        """Place of the evidence's source in EVIDENCE_SOURCES."""
+        self.reviewer: NDArray[np.object_] = np.full(n, "", dtype=object)
+        """Who decided; empty while it is open."""
         self.group_ids = [f"c{number}" for number in sorted(set(classes.clusters))]
         self.group_number = {group: number for number, group in enumerate(self.group_ids)}
         self._home = np.array([self.group_number[f"c{each}"] for each in classes.clusters])
@@ -148,6 +153,7 @@ class Board:
         self.confidence[row] = proposal.confidence
         self.other_confidence[row] = proposal.runner_up_confidence
         self.asks[row] = proposal.proposed_action == "ask"
+        self.source[row] = EVIDENCE_SOURCES.index(evidence_source(proposal.evidence))
 
     def _renew(self, touched: set[str]) -> dict[str, Ruling | None]:
         rulings = self.standing.rulings
@@ -166,6 +172,8 @@ class Board:
     def _renew_row(self, row: int, qid: str) -> None:
         standing = self.standing
         self.decided[row] = self._decided(qid)
+        is_open = self.decided[row] == OPEN
+        self.reviewer[row] = "" if is_open else standing.rulings[qid].event.reviewer
         self.is_doubted[row] = qid in standing.doubts
         self.has_comment[row] = qid in standing.comments
         number = self._home[row]

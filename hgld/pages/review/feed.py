@@ -10,9 +10,9 @@ from hgld.errors import HgldError
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.wording import event_words
 
-LOOK_EVERY_S = 0.3
-"""How often each page's stream looks at the log; who decides is answered first."""
-_HEARTBEAT = 50  # looks between two signs of life
+LOOK_EVERY_S = 0.1
+"""How often each page's stream looks: new proposals are shown before the next key, 0.5 s on."""
+_HEARTBEAT = 150  # looks between two signs of life
 
 
 async def follow(

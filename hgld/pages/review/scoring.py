@@ -25,7 +25,7 @@ Rulings = dict[str, Ruling | None]
 """Class to what it was decided to be; None takes that back."""
 
 # The page comes first: scoring waits until the person pauses, though not for long.
-_PAUSE_S, _MOST_WAITING = 0.25, 12
+_PAUSE_S, _MOST_WAITING = 0.15, 12
 
 
 class Scorer:

@@ -57,8 +57,10 @@ def told(session: ReviewSession, words: str) -> Conflict:
             "bob merge g=c0 into=c1",
             "ann split waterfall lake g=c0 seen=0",
             [
-                "waterfall: in a group that is no more, now in the group of waterfall by bob; "
-                "mine: in a group of its own"
+                (
+                    "waterfall: in a group that is no more, now in the group of waterfall by bob; "
+                    "mine: in a group of its own"
+                )
             ],
         ),
         ("bob ignore lake", "ann ignore lake seen=0", []),  # the same

@@ -179,3 +179,17 @@ def test_an_enter_that_ends_a_composition_takes_nothing(desk: Desk) -> None:
         desk.wait()
         assert (desk.layer, desk.written) == (before, 0), opening
         desk.press("Escape")
+
+
+def test_classes_that_are_not_drawn_come_as_one_nears_them_and_are_ticked_with_the_rest(
+    desk: Desk,
+) -> None:
+    desk.open("?f=is:open")
+    drawn = len(desk.members())
+    assert drawn < 200
+    desk.page.evaluate("() => document.getElementById('rows').scrollTo(0, 1e6)")
+    desk.page.wait_for_function(f"() => document.querySelectorAll('#rows .class').length > {drawn}")
+    desk.wait()
+    desk.press("X")
+    assert len(desk.members()) == 200
+    assert desk.page.inner_text("#target").startswith("200 classes")

@@ -10,6 +10,7 @@ const ACTIONS = JSON.parse(document.getElementById("actions").textContent);
 const BY_KEY = new Map(ACTIONS.filter((one) => one.key).map((one) => [one.key, one]));
 const BY_NAME = new Map(ACTIONS.map((one) => [one.name, one]));
 const TEXT = "input:not([type=checkbox]), textarea, select";
+const MOST = 2000; // classes that are drawn
 const LARGE = 12; // classes of an edit that is taken back: more are seldom in sight
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -68,7 +69,17 @@ function step(by) {
   focusOn(list[Math.min(Math.max(here + by, 0), list.length - 1)]?.dataset.qid ?? "");
 }
 
-function tickAll() {
+/** Has more classes drawn: those near the window are, the others come before one sees them. */
+const drawMore = (by) => load(place({ rows: Number(desk().dataset.rows) + by })).then(() => focusOn(focused, { scrolls: false }));
+
+function drawWhatComes() {
+  const more = $("[data-more]");
+  const pane = document.getElementById("rows").getBoundingClientRect();
+  if (more && !busy() && more.getBoundingClientRect().top < pane.bottom + pane.height) drawMore(120);
+}
+
+async function tickAll() {
+  if ($("[data-more]")) await drawMore(MOST);
   const open = rows().filter((one) => one.classList.contains("is-open"));
   const boxes = open.map((one) => $("input", one));
   const isOn = !boxes.every((box) => box.checked);
@@ -234,7 +245,7 @@ document.addEventListener("click", (event) => {
   }
   const pane = target.closest("[data-pane]");
   if (pane && pane.tagName === "BUTTON") return showPane(pane.dataset.pane);
-  if (target.closest("[data-more]")) return load(place({ rows: Number(desk().dataset.rows) + 400 }));
+  if (target.closest("[data-more]")) return drawMore(120);
   if (target.closest("[data-clear]")) return goTo({ q: "", f: [], g: "" });
   const posts = target.closest("[data-post]");
   if (posts) {
@@ -265,7 +276,11 @@ document.addEventListener("change", (event) => {
 document.addEventListener("input", (event) => {
   if (event.target.dataset?.finds) filterTable(event.target);
 });
-document.addEventListener("scroll", (event) => event.target.id === "rows" && mark(), true);
+document.addEventListener("scroll", (event) => {
+  if (event.target.id !== "rows") return;
+  mark();
+  drawWhatComes();
+}, true);
 
 /** Sends a file, to be told first what it would do. */
 async function upload(field) {

@@ -103,6 +103,7 @@ export function send(path, body, { key = "", then = () => {}, file } = {}) {
     const { line = "0", scored = "0" } = desk().dataset;
     if (!body.has("seen")) body.set("seen", line);
     body.set("scored", scored);
+    if (desk().dataset.rows) body.set("rows", desk().dataset.rows); // what is drawn stays
     const { status, asks, html } = await fetched(file ? `${path}?${body}` : path, { method: "POST", body: file ?? body });
     if (status === 204) return then();
     if (status === 200 && !asks) {

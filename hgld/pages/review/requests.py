@@ -25,7 +25,7 @@ _NUMBERS = ("seen", "scored", "sight")
 _LONGEST = 200
 _LONGEST_TEXT = 4_000
 _MOST_ROWS = 2_000
-_ROWS = 60  # of 136 an action takes half as long again; a browser asks for more near their end
+_ROWS = 40  # of 136 an action takes half as long again; a browser asks for more near their end
 _MOST_DIGITS = 12
 _MOST_FIELDS = 100_000
 

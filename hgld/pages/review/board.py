@@ -129,6 +129,16 @@ class Board:
         """Whether nothing is decided on each class."""
         return np.asarray(self.decided == OPEN)
 
+    @property
+    def is_unsure(self) -> NDArray[np.bool_]:
+        """Whether each class is open and a person is to look at it by itself."""
+        return np.asarray(self.is_open & (self.asks | self.is_doubted))
+
+    @property
+    def is_sure(self) -> NDArray[np.bool_]:
+        """Whether each class is open and one key accepts its proposal for the whole group."""
+        return np.asarray(self.is_open & ~self.asks & ~self.is_doubted)
+
     def members(self, group: str) -> NDArray[np.int64]:
         """Returns the classes of a group, in their order; none where there is no such group."""
         return np.flatnonzero(self.group == self.group_number.get(group, -1))

@@ -53,7 +53,7 @@ def tally_groups(board: Board, names: "GroupNames") -> GroupTally:
         open=count(is_open),
         landmarks=np.bincount(group, landmarks, minlength=total).astype(np.int64),
         settles=_weighed(group, landmarks * doubt, total),
-        unsure=count(unsure_classes(board)),
+        unsure=count(board.is_unsure),
         top=top,
         share=weights[np.arange(total), top] / np.maximum(weights.sum(axis=1), 1),
         names={
@@ -108,16 +108,6 @@ class Facet(NamedTuple):
         return f"{self.kind}:{self.value}"
 
 
-def unsure_classes(board: Board) -> NDArray[np.bool_]:
-    """Returns the open classes that a person is to look at one by one."""
-    return np.asarray(board.is_open & (board.asks | board.is_doubted))
-
-
-def sure_classes(board: Board) -> NDArray[np.bool_]:
-    """Returns the open classes whose proposal one key accepts for the whole group."""
-    return np.asarray(board.is_open & ~board.asks & ~board.is_doubted)
-
-
 class Facets:
     """Filters the classes of a board by what is known of each."""
 
@@ -164,8 +154,8 @@ class Facets:
                 "is:open": board.is_open,
                 "is:settled": ~board.is_open & ~ignored,
                 "is:ignored": ignored,
-                "sure:yes": sure_classes(board),
-                "sure:no": unsure_classes(board),
+                "sure:yes": board.is_sure,
+                "sure:no": board.is_unsure,
                 "new:since the last scrape": board.classes.is_new,
                 "comment:has one": board.has_comment,
                 "doubt:doubtful": board.is_doubted,

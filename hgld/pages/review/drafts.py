@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from hgld.pages.review.board import Board
-from hgld.pages.review.counting import sure_classes
 from hgld.pages.review.names import (
     IGNORED,
     OPEN,
@@ -83,7 +82,7 @@ def _chosen_rows(board: Board, request: ActRequest, beyond: _Rows) -> list[int]:
         )
     if not request.qids and not beyond:
         raise RefusedError("no class is chosen; open a group that has one")
-    is_sure = sure_classes(board)
+    is_sure = board.is_sure
     marked = [board.classes.row[qid] for qid in request.qids]
     return [*marked, *(row for row in beyond if is_sure[row])]
 

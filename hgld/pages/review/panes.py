@@ -12,9 +12,7 @@ from hgld.pages.review.counting import (
     Facets,
     GroupNames,
     GroupTally,
-    sure_classes,
     tally_groups,
-    unsure_classes,
 )
 from hgld.pages.review.landmarks import LandmarkIndex
 from hgld.pages.review.names import NO_NAME
@@ -83,7 +81,7 @@ class Panes:
         rows = np.flatnonzero(chosen)
         if place.group != EVERYTHING:
             rows = rows[board.group[rows] == board.group_number.get(place.group, -1)]
-        rank = np.where(unsure_classes(board), 0, np.where(board.is_open, 1, 2))
+        rank = np.where(board.is_unsure, 0, np.where(board.is_open, 1, 2))
         return rows[np.lexsort((-board.classes.landmarks[rows], rank[rows]))]
 
     def opened(self, group: str, listed: Sequence[GroupRow], done: ActRequest | None) -> str:
@@ -133,7 +131,7 @@ class Panes:
                 for row in members[: place.rows].tolist()
             ),
             matching=len(members),
-            sure=int(sure_classes(board)[members].sum()),
+            sure=int(board.is_sure[members].sum()),
             choices=name_choices(board, members),
             near=() if of_all else self._near(number, tally),
         )
@@ -167,7 +165,7 @@ class Panes:
             name="All that match",
             classes=int(chosen.sum()),
             open=int((board.is_open & chosen).sum()),
-            unsure=int((unsure_classes(board) & chosen).sum()),
+            unsure=int((board.is_unsure & chosen).sum()),
             landmarks=int(landmarks[chosen].sum()),
             answer=board.names.now(NO_NAME),
         )

@@ -96,9 +96,11 @@ class BrowsedFolder:
         """Returns how the release describes itself to programs, in the words of Croissant."""
         try:
             found = json.loads((self.folder / "croissant.json").read_text(encoding="utf-8"))
-            return {name: found[name].strip() or _CARD[name] for name in _CARD}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return _CARD
+        except (OSError, ValueError):
+            found = None
+        told = found.items() if isinstance(found, dict) else ()
+        texts = {name: text.strip() for name, text in told if isinstance(text, str)}
+        return {name: texts.get(name) or default for name, default in _CARD.items()}
 
     def files(self) -> dict[str, ReleaseFile]:
         """Returns the files of the release by name, without hidden ones and links out of it."""

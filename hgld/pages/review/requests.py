@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
 from hgld.pages.review.actions import EDITS
 from hgld.pages.review.wording import grouped
@@ -28,6 +28,7 @@ _MOST_ROWS = 2_000
 _ROWS = 40  # of 136 an action takes half as long again; a browser asks for more near their end
 _MOST_DIGITS = 12
 _MOST_FIELDS = 100_000
+_FORM = "application/x-www-form-urlencoded"
 
 
 class RefusedError(ValueError):
@@ -197,7 +198,11 @@ async def fields_of(request: Request) -> list[tuple[str, str]]:
 
     Raises:
         RefusedError: it is no form, or has too many fields.
+        HTTPException: it says that it is something else.
     """
+    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise HTTPException(415, f"what is sent must be {_FORM}, got {kind[:80]}")
     body = await request.body()
     try:
         return parse_qsl(

@@ -1,6 +1,10 @@
 """What the page of a Prefect run says: the project's lines, and a refusal in one of them."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +13,15 @@ from typing import Any
 import pytest
 
 from hgld.engine.progress import progress
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.tables import CLUSTERS
-from tests.servers.flows.conftest import log_of, run_flow
+from hgld.tables import CATEGORIES, CLUSTERS
+from tests.servers.flows.conftest import log_of, run_flow, scrape_settings
 from tests.worlds.small_build import write_inputs
+from tests.worlds.wikimedia.faults import stall
+from tests.worlds.wikimedia.small import serving
+
+ROOT = Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -82,6 +91,46 @@ def test_a_bug_still_shows_its_traceback(tmp_path: Path, monkeypatch: pytest.Mon
     text = "\n".join(log_of(state.state_details.flow_run_id))
     assert "Traceback" in text
     assert "ZeroDivisionError: a bug" in text
+
+
+@pytest.mark.fault(106, "SIGTERM of a Prefect run")
+def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_was(
+    tmp_path: Path,
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    from hgld.flows import jobs
+
+    clean, stopped = Workspace(tmp_path / "clean/build"), Workspace(tmp_path / "stopped/build")
+    asked = threading.Event()
+
+    def hang(handler: Any) -> None:  # noqa: ANN401 - what the server calls a fault with
+        asked.set()
+        stall(60)(handler)
+
+    with serving() as wikimedia, get_client(sync_client=True) as client:
+        for workspace in (clean, stopped):
+            workspace.root.parent.mkdir()
+            scrape_settings(workspace, wikimedia, "Tower", "Castle")
+        assert run_flow("scrape", clean.root).is_completed()
+        wikimedia.always["commons"] = hang
+        run = client.create_flow_run(jobs.scrape, parameters={"root": str(stopped.root)})
+        environment = os.environ | {
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT__FLOW_ENTRYPOINT": f"{ROOT / 'flows/jobs.py'}:scrape",
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "prefect.engine", str(run.id)]  # as a worker does
+        with subprocess.Popen(command, env=environment, cwd=tmp_path) as process:
+            assert asked.wait(120)
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+        assert client.read_flow_run(run.id).state_name == "Crashed"
+        assert stopped.manifest("scrape") is None
+        del wikimedia.always["commons"]
+        assert run_flow("scrape", stopped.root).is_completed()
+    assert stopped.finished(CATEGORIES).outputs == clean.finished(CATEGORIES).outputs
 
 
 @pytest.mark.fault(107, "config changed mid-run")

@@ -13,9 +13,14 @@ import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.training.data.labels import training_images
+from hgld.errors import InputError
+from hgld.training.data.labels import query_and_index_images, training_images
+from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
+from tests.worlds.disk import Disk
 from tests.worlds.training_runs import (
     CHECKPOINT,
     MODEL,
@@ -84,3 +89,21 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_log(
     assert log_of(tiny_build) == undisturbed.log[:4]
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
+
+
+@pytest.mark.fault(101, "full disk in a benchmark")
+def test_kept_embeddings_find_no_room_and_with_room_it_goes_on(
+    disk: Disk, tiny_build: Workspace
+) -> None:
+    model, index = build_model(TINY.model), query_and_index_images(tiny_build)[1]
+    cache = EmbeddingCache(
+        folder=disk.folder, precision="float32", batch_size=3, workers=0, device="cpu"
+    )
+    disk.fill()
+    with pytest.raises(InputError, match="No space left on device"):
+        cache.embed(model, index, 32)
+    disk.empty()
+    disk.resize(60)
+    kept = cache.embed(model, index, 32).embeddings
+    assert len([*disk.folder.iterdir()]) == 1
+    assert torch.equal(kept, embed_images(model, index.files(), batch_size=3, device="cpu"))

@@ -73,6 +73,7 @@ def test_what_changes_embeddings_has_files_of_its_own_until_they_are_pruned(
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
 @pytest.mark.fault(102, "malicious model or embedding cache")
+@pytest.mark.fault(175, "block of embeddings cut")
 def test_a_block_that_changed_is_made_again_and_code_in_it_does_not_run(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
@@ -83,7 +84,7 @@ def test_a_block_that_changed_is_made_again_and_code_in_it_does_not_run(
     # In the header, which is a fifth of the file, and in what follows.
     bits = (67, 1500, *range(8 * 400, 8 * len(whole), 3001))
     contents = [flipped(whole, bit) for bit in bits]
-    contents += [other.read_bytes(), (tmp_path / "code.pt").read_bytes()]
+    contents += [whole[:40], other.read_bytes(), (tmp_path / "code.pt").read_bytes()]
     for content in contents:
         path.write_bytes(content)
         assert [one for one, _ in block_damages(tmp_path)] == [path]

@@ -137,6 +137,8 @@ def test_too_long_a_body_is_refused_before_it_is_all_there(served: Served) -> No
 
 
 def test_other_kinds_of_bodies_and_methods_are_refused(served: Served) -> None:
+    for kind in ("text/plain", "multipart/form-data; boundary=x", "application/json"):
+        assert served.ask("POST", "/act", b"{}", served.own | {"Content-Type": kind}).status == 415
     assert served.ask("POST", "/act", b"{}", served.own).status == 422
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         assert served.ask(method, "/act", b"", served.own).status == 405

@@ -256,6 +256,22 @@ def writing(workspace: Workspace, who: str, count: int) -> Forked:
     return Forked(act)
 
 
+@pytest.mark.fault(23, "two reviewers")
+def test_processes_that_append_at_once_lose_nothing(workspace: Workspace) -> None:
+    follower, count = OpenLog(workspace, mend=False), 20
+    writers = [writing(workspace, who, count) for who in ("ann", "bob", "zoë")]
+    seen = list[Event]()
+    while any(writer.is_alive() for writer in writers):
+        seen += follower.sync()
+    assert [writer.ended() for writer in writers] == [0, 0, 0]
+    seen += follower.sync()
+    assert seen == follower.events == list(read_log(workspace).events)
+    assert [event.number for event in seen] == list(range(1, 3 * count + 1))
+    for who in ("ann", "bob", "zoë"):
+        assert sum(event.reviewer == who for event in seen) == count
+    assert check_decisions(workspace) == []
+
+
 def check_killed_writers(workspace: Workspace, seed: int, kills: int) -> None:
     """Kills one writer after another at its work; at most what it was at is lost."""
     act(workspace, random.Random(seed), 20)

@@ -22,9 +22,10 @@ def rows_of_landmark(
         Column to value; a missing column is null. Only a landmark with status ok has classes.
     """
     try:
-        landing = known.landing(title_of_url(row["category"]))
+        title = title_of_url(row["category"])
     except ValueError as error:
         return {**row, "status": "no_page", "error": str(error)}, []
+    landing = known.landing(title)
     if isinstance(landing, Failure):
         return {**row, "status": "failed", "error": landing.error}, []
     category = {

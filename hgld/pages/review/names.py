@@ -189,26 +189,21 @@ def _read_as(board: "Board", label: str, numbers: Iterable[int]) -> KnownName | 
 
 def _refuse_doubtful(board: "Board", label: str, known: KnownName | None, instead_of: str) -> None:
     """Refuses, unless a person insists, a name that was renamed and one that may be a typo."""
-    field = "to" if instead_of else "label"
     current = board.standing.current_name(label)
     if alike_key(current) not in {alike_key(label), alike_key(instead_of)}:
-        raise RefusedError(
-            f"{(known.hierarchical_label if known else label).strip()} was renamed to "
-            f"{current.strip()}: take that, or say that you want the old name back",
-            suggestion=current.strip(),
-            field=field,
-            may_insist=True,
-        )
-    if known:
+        meant, typed = current.strip(), (known.hierarchical_label if known else label).strip()
+        text = f"{typed} was renamed to {meant}: take that, or say that you want the old name back"
+    elif known:
         return
-    numbers = sorted(board.used.union(range(1, board.names.shipped)))
-    names = (board.names.now(number).hierarchical_label for number in numbers)
-    others = Spellings(name for name in names if name != instead_of)
-    if near := others.questions([label]).get(label):
-        raise RefusedError(
-            f"{label!r} looks like a typo of {near.strip()!r}: did you mean that? "
-            f"If not, say that it is a new super-category",
-            suggestion=near.strip(),
-            field=field,
-            may_insist=True,
+    else:
+        numbers = sorted(board.used.union(range(1, board.names.shipped)))
+        names = (board.names.now(number).hierarchical_label for number in numbers)
+        others = Spellings(name for name in names if name != instead_of)
+        meant = others.questions([label]).get(label, "").strip()
+        text = (
+            f"{label!r} looks like a typo of {meant!r}: did you mean that? If not, say that it is "
+            f"a new super-category"
         )
+    if meant:
+        field = "to" if instead_of else "label"
+        raise RefusedError(text, suggestion=meant, field=field, may_insist=True)

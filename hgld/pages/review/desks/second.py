@@ -20,6 +20,7 @@ from hgld.pages.review.requests import (
     act_request_of,
     number_of,
 )
+from hgld.pages.review.rows import suggestions
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import LandmarkLink, Outcome, Thumbnail
 from hgld.pages.review.wording import count_of
@@ -212,15 +213,13 @@ def offered_names(board: Board, reviewer: str) -> dict[str, KnownName]:
 
     They are those of the taxonomy, those in use, and those that the reviewer has answered before.
     """
-    names, standing = board.names, board.standing
-    used, offered = set(board.decided.tolist()), dict[str, KnownName]()
-    for word in standing.opinions.get(reviewer, {}).values():
-        if label := word.change.hierarchical_label:
-            name = name_now(standing, label, word.change.natural_or_human_made or "")
-            offered[label_key(name[0])] = KnownName(*name)
-    for number in range(1, len(names)):
-        if number in used or (number < names.shipped and names.current[number] == number):
-            offered[label_key(names.now(number).hierarchical_label)] = names.now(number)
+    answered = [word.change for word in board.standing.opinions.get(reviewer, {}).values()]
+    own = (
+        KnownName(*name_now(board.standing, label, one.natural_or_human_made or ""))
+        for one in answered
+        if (label := one.hierarchical_label)
+    )
+    offered = {label_key(name.hierarchical_label): name for name in (*own, *suggestions(board))}
     return dict(sorted(offered.items()))
 
 

@@ -2,7 +2,8 @@
 
 import functools
 import logging
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -77,7 +78,7 @@ def compare(
     else:
         for side in sides:
             expect_unit_length(side)
-    scores = inner_products(sides[0], sides[-1], name="ref_embeddings")
+    scores = inner_products(*sides, name="ref_embeddings")
     return Pairs(scores, labels[:, level:], ref_labels[:, level:])
 
 
@@ -110,14 +111,14 @@ def batch_labels(embeddings: Tensor, labels: Tensor, *, name: str = "") -> Tenso
     return matrix
 
 
-def inner_products(embeddings: Tensor, others: Tensor, *, name: str) -> Tensor:
+def inner_products(embeddings: Tensor, others: Tensor | None = None, *, name: str) -> Tensor:
     """Multiplies all with all, in single precision or better.
 
     Half precision holds a similarity to 1e-3, a tenth of tau: the product is done in single.
 
     Args:
         embeddings: (B, D) floating point.
-        others: (N, D) floating point.
+        others: (N, D) floating point; None: the embeddings themselves.
         name: of the other argument.
 
     Returns:
@@ -126,14 +127,33 @@ def inner_products(embeddings: Tensor, others: Tensor, *, name: str) -> Tensor:
     Raises:
         TypeError: one side is double precision and the other is not.
     """
-    one, other = at_least_single(embeddings), at_least_single(others)
+    one = at_least_single(embeddings)
+    other = one if others is None else at_least_single(others)
     if one.dtype != other.dtype:
         raise TypeError(
             f"{name} must have the precision of embeddings, {embeddings.dtype}, got "
-            f"{others.dtype}; convert one of them with .to()"
+            f"{other.dtype}; convert one of them with .to()"
         )
+    apply: Callable[..., Tensor] = _OwnProducts.apply  # torch leaves it untyped
     with torch.autocast(embeddings.device.type, enabled=False):
-        return one @ other.T
+        return apply(one) if others is None else one @ other.T
+
+
+class _OwnProducts(torch.autograd.Function):
+    """E E^T, whose gradient (G + G^T) E is one product where torch by itself takes two."""
+
+    @staticmethod
+    def forward(embeddings: Tensor) -> Tensor:
+        return embeddings @ embeddings.T
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ANN401, ARG004 - torch's
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401 - as above
+        embeddings: Tensor = ctx.saved_tensors[0]
+        return (gradient + gradient.T) @ embeddings
 
 
 def expect_unit_length(embeddings: Tensor) -> None:

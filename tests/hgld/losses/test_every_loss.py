@@ -133,6 +133,13 @@ def test_gradcheck(name: str) -> None:
     assert torch.autograd.gradcheck(of_both, inputs, eps=1e-7, atol=1e-4, rtol=1e-3)
 
 
+def test_products_of_a_batch_with_itself_are_differentiated_by_both_sides_and_twice() -> None:
+    embeddings = torch.rand(4, 3, dtype=torch.float64, requires_grad=True)
+    own = partial(pairs.inner_products, name="")
+    assert torch.autograd.gradcheck(own, embeddings)
+    assert torch.autograd.gradgradcheck(own, embeddings)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", LOSSES)
 def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> None:

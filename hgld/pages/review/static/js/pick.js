@@ -107,10 +107,10 @@ export function pickName(title, about, take) {
     title,
     about,
     (text) => {
-      const found = matching(text, names, (one) => [one.l]).slice(0, MOST);
-      const options = found.map((one) => ({ title: one.l, mark: sign(one.s), value: { label: one.l } }));
+      const found = matching(text, names, ([label]) => [label]).slice(0, MOST);
+      const options = found.map(([label, side]) => ({ title: label, mark: sign(side), value: { label } }));
       const name = text.trim();
-      if (!name || names.some((one) => fold(one.l.trim()) === fold(name))) return options;
+      if (!name || names.some(([label]) => fold(label.trim()) === fold(name))) return options;
       const made = ["natural", "human-made"].map((side) => ({ title: name, about: `new, ${side}`, mark: sign(side), value: { label: name, side }, isNew: true }));
       return [...options, ...made];
     },

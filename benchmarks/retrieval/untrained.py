@@ -1,0 +1,116 @@
+"""The model of a run without its training: what the gain of training is counted from.
+
+It has the run's backbone, pooling, scales and linear layer as they were before the first step; a
+whitening and a centre, which need pictures but no training, are fitted to the pictures that the run
+was trained on.
+"""
+
+import dataclasses
+
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from hgld.engine.config import from_mapping, setting_fields
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.training.config import TrainConfig, train_stage
+from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import choose_device, place_model
+from hgld.training.model.embedding import (
+    EmbeddingModel,
+    build_model,
+    centre_vectors,
+    whiten_projection,
+)
+from hgld.training.run.state import fit_to_images
+from hgld.training.run.watch import split_images
+
+
+def untrained_model(
+    workspace: Workspace, run: str, config: ModelConfig, cache: EmbeddingCache, *, is_known: bool
+) -> EmbeddingModel:
+    """Returns the model of a run as it would be without training.
+
+    What is fitted to pictures is kept beside embeddings, so that runs of one model share it.
+
+    Args:
+        workspace: a build with the run.
+        run: its name.
+        config: of its model.
+        cache: keeps the fit, and says where it is computed.
+        is_known: whether the training that left the model is recorded in this build.
+
+    Returns:
+        The model, on the CPU, in evaluation mode.
+
+    Raises:
+        MissingInputError: it cannot be had: the training is not recorded, or its pictures are gone,
+            or others, and the model depends on them. The text says which.
+        InputError: weights or an image cannot be read.
+        FetchError: weights cannot be fetched.
+    """
+    is_fitted = config.whitening or config.centring
+    is_random = config.weights == "random" or (
+        config.embedding_dim is not None and not config.whitening
+    )
+    if not is_fitted and not is_random:
+        return build_model(config)
+    done = workspace.manifest(train_stage(run).name) if is_known else None
+    if done is None:
+        raise MissingInputError(
+            "no training of this build left the model, so that its seed and its pictures are not "
+            "known"
+        )
+    known = {field.name for field in setting_fields(TrainConfig)}
+    settings = {name: value for name, value in done.settings.items() if name in known}
+    try:
+        of_run = from_mapping(TrainConfig, settings, where="its recorded settings")
+    except InputError as error:
+        raise MissingInputError(str(error)) from error
+    of_run = dataclasses.replace(of_run, workers=cache.workers, device=cache.device)
+    model = build_model(config, seed=of_run.seed)
+    if is_fitted:
+        images = _pictures_of(workspace, of_run, done.inputs)
+        head = _head_of(model)
+        # Without a seed where nothing is random, so that runs of several seeds share one.
+        parts = ["untrained head", dataclasses.asdict(config), of_run.seed if is_random else None]
+        kept = cache.keep([*parts, images.digest()], lambda: _fitted(model, images, of_run))
+        vector_to_parameters(kept.embeddings, head)
+    return model
+
+
+def _pictures_of(
+    workspace: Workspace, config: TrainConfig, inputs: dict[str, str]
+) -> LabelledImages:
+    """Returns the pictures that a run was trained on.
+
+    Raises:
+        MissingInputError: they are not there any more, or others.
+    """
+    stage = train_stage(config.name, config.labels)
+    try:
+        found = workspace.input_digests(stage.inputs, ())
+        images = training_images(workspace, config.label_choice)
+    except (DamagedError, InputError, MissingInputError) as error:
+        raise MissingInputError(f"its training pictures are not there: {error}") from error
+    if found != inputs:
+        raise MissingInputError("its training pictures or their labels changed since")
+    return split_images(images, config)[0]
+
+
+def _fitted(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> Tensor:
+    """Fits the head of a model to pictures, and returns it as one vector on the CPU."""
+    place_model(model, choose_device(config.device))
+    if config.whitening:
+        fit_to_images(whiten_projection, model, images, config)
+    if config.centring:
+        fit_to_images(centre_vectors, model, images, config)
+    return parameters_to_vector(_head_of(model.cpu())).detach()
+
+
+def _head_of(model: EmbeddingModel) -> list[Tensor]:
+    """Returns what is fitted to pictures; a change of it changes the model."""
+    layer = () if model.projection is None else model.projection.parameters()
+    return [*layer, *(() if model.centre is None else (model.centre,))]

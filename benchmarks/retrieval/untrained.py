@@ -64,7 +64,8 @@ def untrained_model(
             "known"
         )
     known = {field.name for field in setting_fields(TrainConfig)}
-    settings = {name: value for name, value in done.settings.items() if name in known}
+    given = done.settings.items()  # None stands for a default
+    settings = {name: value for name, value in given if name in known and value is not None}
     try:
         of_run = from_mapping(TrainConfig, settings, where="its recorded settings")
     except InputError as error:

@@ -25,7 +25,9 @@ def cache_of(build: Workspace) -> EmbeddingCache:
     """Where the benchmark keeps embeddings."""
     folder = build.path(embeddings_folder(CONFIG))
     folder.mkdir(parents=True, exist_ok=True)
-    return EmbeddingCache(folder=folder, precision="float32", batch_size=64, workers=0, device="cpu")
+    return EmbeddingCache(
+        folder=folder, precision="float32", batch_size=64, workers=0, device="cpu"
+    )
 
 
 def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(

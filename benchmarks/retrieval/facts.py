@@ -7,17 +7,16 @@ from row to row of a leaderboard, and explains why its figures do.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
+import pyarrow.dataset as pds
 from rich.markup import escape
 from rich.table import Table
 
-from hgld.benchmarks.environment import Json
 from hgld.benchmarks.retrieval.config import EmbeddingFiles
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import UNTRAINED, best_first, metrics_of, read_results
@@ -27,13 +26,14 @@ from hgld.training.data.labels import LabelledImages
 from hgld.training.index.folder import FACTS_KEY, WHOLE_PICTURES
 from hgld.training.model.config import facts_digest
 
-Facts = Mapping[str, Json]
+Facts = Mapping[str, Any]
 UNKNOWN = "not recorded"
 _COSTS_ONLY = ("memory_bytes", "recall_at", "average_precision_at", "mistake_severity_at")
+_OF_THE_DAY = ("date", "git_commit")
 _SHOWN = 16
 
 
-def protocol_facts(protocol: Protocol) -> dict[str, Json]:
+def protocol_facts(protocol: Protocol) -> dict[str, Any]:
     """Returns what must be the same for figures to be ranked together, by name.
 
     Labels count by which pictures share them, and not by what they are called. Pictures count by
@@ -62,11 +62,8 @@ def _images_fact(images: LabelledImages) -> str:
 
 def _labels_fact(queries: LabelledImages, index: LabelledImages) -> str:
     """Returns a digest of which images share a label, level by level."""
-    columns = []
-    for one in (queries, index):
-        order = np.argsort(np.array(one.image_ids.to_pylist(), dtype=object), kind="stable")
-        columns.append(one.labels.numpy()[order])
-    labels = np.concatenate(columns)
+    orders = [pc.sort_indices(one.image_ids).to_numpy() for one in (queries, index)]
+    labels = np.concatenate([queries.labels.numpy()[orders[0]], index.labels.numpy()[orders[1]]])
     numbered = []
     for level in labels.T:
         # Numbered in the order in which they first come, whatever they were called.
@@ -90,35 +87,21 @@ def read_facts(path: Path) -> dict[str, Any]:
 
     Returns:
         `picture`, `picture_digest` and `protocol`, as far as they are there; nothing of an `.npy`,
-        and of a file that says nothing or cannot be read.
+        and of a file that says nothing or cannot be read. A folder says what its first file does.
 
     Raises:
-        InputError: what it says is no JSON object, or the files of a folder differ.
+        InputError: what it says is no JSON object.
     """
-    found: dict[str, Any] = {}
-    for file in sorted(path.rglob("*.parquet")) if path.is_dir() else [path]:
-        try:
-            schema = pq.read_schema(file)
-        except (OSError, pa.ArrowException):
-            continue
-        text = (schema.metadata or {}).get(FACTS_KEY.encode())
-        if text is None or "embedding" not in schema.names:
-            continue
-        try:
-            facts = dict(json.loads(text))
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{FACTS_KEY} of {file} must be a JSON object; leave it out"
-            ) from error
-        if found and (key := first_difference(_flat(found), _flat(facts))):
-            raise InputError(
-                f"{path} must hold embeddings of one kind, and {key} differs in {file}"
-            )
-        found = facts
-    return found
+    try:
+        source = pds.dataset(path, format="parquet", exclude_invalid_files=path.is_dir())
+        return dict(json.loads((source.schema.metadata or {}).get(FACTS_KEY.encode(), "{}")))
+    except (OSError, pa.ArrowException):
+        return {}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{FACTS_KEY} of {path} must be a JSON object; leave it out") from error
 
 
-def require_facts(source: EmbeddingFiles, protocol: Facts) -> dict[str, Json]:
+def require_facts(source: EmbeddingFiles, protocol: Facts) -> dict[str, Any]:
     """Returns what was done to the pictures of embeddings; nothing where they do not say.
 
     Raises:
@@ -160,86 +143,63 @@ def explain(one: Path, other: Path) -> Table:
         InputError: one is neither.
     """
     first, second = map(_read_subject, (one, other))
-    table = Table(title="Why two figures differ", title_justify="left", caption_justify="left")
-    table.add_column("what differs", overflow="fold")
-    for path in (one, other):
-        table.add_column(escape(str(path)), overflow="fold")
-
-    def add(what: str, values: tuple[str, str]) -> None:
-        table.add_row(*map(escape, (what, *values)))
-
-    for name, pair in _differences(first.protocol, second.protocol).items():
-        add(f"protocol: {name}", pair)
     shared = [(name, name) for name in first.methods if name in second.methods]
     pairs = shared or [(next(iter(first.methods)), next(iter(second.methods)))]
-    of_pairs: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    compared: list[tuple[str, Facts, Facts]]
+    compared = [("", {"protocol": first.protocol}, {"protocol": second.protocol})]
     for mine, theirs in pairs:
         called = mine if mine == theirs else f"{mine} and {theirs}"
-        for name, pair in _differences(first.methods[mine], second.methods[theirs]).items():
-            of_pairs.setdefault((name, pair), []).append(called)
-    for (name, pair), called in of_pairs.items():
-        add(name if len(called) == len(pairs) > 1 else f"{name}, {', '.join(called)}", pair)
-    for name, pair in _differences(first.measured, second.measured).items():
-        add(f"measured: {name}", pair)
-    table.caption = _verdict(first, second, differs=table.row_count > 0)
+        compared.append((called, first.methods[mine], second.methods[theirs]))
+    compared.append(("", {"measured": first.measured}, {"measured": second.measured}))
+    differing: dict[tuple[str, str, str], list[str]] = {}
+    for called, *both in compared:
+        flat, others = map(_flat, both)
+        for key in (one for one in {**flat, **others} if flat.get(one) != others.get(one)):
+            difference = (key, flat.get(key, UNKNOWN), others.get(key, UNKNOWN))
+            differing.setdefault(difference, []).append(called)
+    table = Table("what differs", str(one), str(other), title="Why two figures differ")
+    for (key, *values), names in differing.items():
+        is_of_all = names == [""] or len(names) == len(pairs) > 1
+        what = key if is_of_all else f"{key}, {', '.join(names)}"
+        table.add_row(*map(escape, (what, *values)))
+    table.caption = _verdict(first.protocol, second.protocol, is_same=not differing)
     return table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
+def _verdict(one: Facts, other: Facts, *, is_same: bool) -> str:
+    if not one or not other:
+        return "a protocol is not recorded: whether figures can be ranked together is not known"
+    if key := first_difference(one, other):
+        return f"not to be ranked together: the protocols differ, first in {key}"
+    if is_same:
+        return "nothing that is recorded differs: figures are the same to the last bit"
+    return "one protocol: figures can be ranked together, and differ by what is above"
+
+
+class _Subject(NamedTuple):
     """Results or embeddings, of which a figure is to be explained."""
 
     protocol: Facts
     methods: Mapping[str, Facts]
-    """By name, with their figures, the best first."""
+    """By name, the best first and those without training last, with their figures."""
     measured: Facts
 
 
 def _read_subject(path: Path) -> _Subject:
-    if (path / "results.csv").exists():
-        results = read_results(path)
-        leading = metrics_of(results)[0]
-        order = best_first(results, leading)
-        methods: dict[str, Facts] = {
-            one.name: {
-                leading.name: results.row(one.name, leading.key).mean,
-                "seeds": list(one.runs.values()),
-                **one.facts,
-            }
-            for one in sorted(order, key=lambda one: one.kind in UNTRAINED)
-        }
-        # The day and the commit explain nothing by themselves.
-        skipped = {"date", "git_commit"}
-        measured = {key: one for key, one in results.metadata.items() if key not in skipped}
-        measured["left_out"] = dict(results.left_out)
-        return _Subject(protocol=results.protocol, methods=methods, measured=measured)
     if not path.exists():
-        raise InputError(
-            f"{path} must be a folder with the results.csv of a benchmark, or a file or folder of "
-            f"embeddings, and is not there"
-        )
-    facts = read_facts(path)
-    return _Subject(protocol=facts.pop("protocol", {}), methods={path.name: facts}, measured={})
-
-
-def _verdict(one: _Subject, other: _Subject, *, differs: bool) -> str:
-    if not one.protocol or not other.protocol:
-        return "of one the protocol is not recorded: whether figures can be compared is not known"
-    if key := first_difference(one.protocol, other.protocol):
-        return f"not to be ranked together: the protocols differ, first in {key}"
-    if differs:
-        return "one protocol: figures can be compared, and what is above explains how they differ"
-    return "nothing that is recorded differs: figures are the same to the last bit"
-
-
-def _differences(one: Facts, other: Facts) -> dict[str, tuple[str, str]]:
-    """Returns what each of two says of the facts that differ."""
-    flat, others = _flat(one), _flat(other)
-    return {
-        key: (flat.get(key, UNKNOWN), others.get(key, UNKNOWN))
-        for key in {**flat, **others}
-        if flat.get(key) != others.get(key)
-    }
+        raise InputError(f"{path} must be results or embeddings, and is not there")
+    if not (path / "results.csv").exists():
+        facts = read_facts(path)
+        return _Subject(facts.pop("protocol", {}), {path.name: facts}, {})
+    results = read_results(path)
+    leading = metrics_of(results)[0]
+    methods: dict[str, Facts] = {}
+    for one in sorted(best_first(results, leading), key=lambda one: one.kind in UNTRAINED):
+        figure = results.row(one.name, leading.key).mean
+        methods[one.name] = {leading.name: figure, "seeds": [*one.runs.values()], **one.facts}
+    # The day and the commit explain nothing by themselves.
+    known = {key: one for key, one in results.metadata.items() if key not in _OF_THE_DAY}
+    return _Subject(results.protocol, methods, {**known, "left_out": {**results.left_out}})
 
 
 def _flat(facts: Facts) -> dict[str, str]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hgld.benchmarks.environment import Json
 from hgld.benchmarks.retrieval.facts import UNKNOWN, first_difference
 from hgld.benchmarks.retrieval.results import (
     ALL_LEVELS,
@@ -72,7 +71,7 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
         # Of results that do not record their protocol, what is the same on the same pictures.
         counts = (one.results.counts["queries"], one.results.counts["index_images"])
         digests = one.results.metadata.get("annotation_digests")
-        known: Json = [one.results.data_set, digests, [*one.results.levels], *counts]
+        known = [one.results.data_set, digests, one.results.levels, *counts]
         sets.setdefault(facts_digest(one.results.protocol or known), []).append(one)
     found, earlier = list[SetStandings](), dict[tuple[str, str], NamedResults]()
     for together in sets.values():

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
-from hgld.benchmarks.environment import Json
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
@@ -73,7 +72,7 @@ class MeasuredMethod:
     embedding_dim: int
     images_per_s: float | None
     """When they were embedded; None where that is not known."""
-    facts: Mapping[str, Json]
+    facts: Mapping[str, Any]
     """What was done to the pictures, and with what (`Method.facts`)."""
 
 
@@ -161,63 +160,53 @@ def load_methods(
         InputError: a model cannot be read, or cannot take images of the size asked for.
         FetchError: weights cannot be fetched.
     """
-    backbones: dict[ModelConfig, RetrievalMethod] = {}
-    untrained: dict[str, RetrievalMethod] = {}  # by the digest of the model
-    found: list[tuple[int, RetrievalMethod]] = []
+    backbones: dict[ModelConfig, EmbeddingModel] = {}
+    without_training: dict[str, RetrievalMethod] = {}  # by the digest of the model
+    methods: list[tuple[int, RetrievalMethod]] = []
     models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
-    distinct = {model.config.before_training for model in models.values()}
+    is_one = len({model.config.before_training for model in models.values()}) == 1
     for run, model in models.items():
         if config.image_size is not None and not model.takes_any_size:
             raise InputError(
                 f"run {run!r} only takes images of {model.image_size} px; leave image_size out of "
                 f"[benchmark]"
             )
-        size = config.image_size or model.image_size
-        before = model.config.before_training
+        before, size = model.config.before_training, config.image_size or model.image_size
         if before not in backbones:
-            detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
-            backbones[before] = RetrievalMethod(
-                name=f"backbone {run}",
-                title=f"Backbone{detail}",
-                kind="backbone",
-                source=build_model(before),
-                image_size=size,
-            )
-        backbone = backbones[before]
-        start = _untrained(workspace, run, model, cache) or backbone.source
-        untrained.setdefault(model_digest(cast("EmbeddingModel", backbone.source)), backbone)
-        baseline = untrained.setdefault(
-            model_digest(cast("EmbeddingModel", start)),
-            replace(backbone, name=f"untrained {run}", kind="untrained", source=start),
-        )
-        trained = RetrievalMethod(
+            backbones[before] = build_model(before)
+        title = "Backbone" if is_one else f"Backbone ({before.backbone}, {before.image_size} px)"
+        started = _untrained(workspace, run, model, cache) or backbones[before]
+        own = RetrievalMethod(
             name=f"after {run}",
             title=run if len(models) > 1 else "After training",
             kind="run",
             source=model,
             image_size=size,
-            baseline=baseline.name,
             run=run,
         )
+        bare = replace(own, name=f"backbone {run}", title=title, kind="backbone", run="")
+        bare = replace(bare, source=backbones[before])
+        bare = without_training.setdefault(model_digest(backbones[before]), bare)
+        baseline = replace(bare, name=f"untrained {run}", kind="untrained", source=started)
+        baseline = without_training.setdefault(model_digest(started), baseline)
         # Runs of one backbone may be named apart from each other; they are shown together.
         place = list(backbones).index(before)
-        found += [(place, one) for one in (backbone, baseline, trained)]
-    order = ("backbone", "untrained", "run")
-    found.sort(key=lambda one: (one[0], order.index(one[1].kind)))
-    methods = list({one.name: one for _, one in found}.values())
+        methods += [(place, one) for one in (bare, baseline, replace(own, baseline=baseline.name))]
+    methods.sort(key=lambda one: (one[0], get_args(Kind).index(one[1].kind)))
+    found = list({one.name: one for _, one in methods}.values())
     for one in config.rivals:
         title = f"{one.name}, embeddings" if one.name in models else one.name
-        methods.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", source=one))
-    return methods
+        found.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", source=one))
+    return found
 
 
 def _untrained(
     workspace: Workspace, run: str, model: EmbeddingModel, cache: EmbeddingCache
 ) -> EmbeddingModel | None:
     """Returns the model of a run without its training; None, with a warning, if it is not known."""
-    is_known = read_trained_run(workspace, run) is not None
+    trained = read_trained_run(workspace, run)
     try:
-        return untrained_model(workspace, run, model.config, cache, is_known=is_known)
+        return untrained_model(workspace, model.config, trained, cache)
     except MissingInputError as error:
         what = "benchmark: run %s is compared with its bare backbone, not with itself untrained: %s"
         logger.warning(what, run, error)
@@ -276,12 +265,8 @@ def _of_model(
             precision=cache.precision,
             device=cache.device,
         )
-    return (
-        queries,
-        kept[-1].embeddings,
-        speed,
-        distinct(one for part in kept for one in part.made_with),
-    )
+    made_with = distinct(one for part in kept for one in part.made_with)
+    return queries, kept[-1].embeddings, speed, made_with
 
 
 def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
@@ -315,7 +300,7 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
         for name, one in by_name.items()
         if one.method.kind in {"backbone", "embeddings"}
     }
-    baselines = {(name,): name for name in found}
+    baselines: dict[tuple[str, ...], str] = {(name,): name for name in found}
     is_one_model = sum(one.method.kind == "untrained" for one in measured) == 1
     for names in runs_by_method(trained):
         group = [runs[name] for name in names]
@@ -358,13 +343,9 @@ def _summed_up(
     first = runs[0].method
     facts = dict(runs[0].facts)
     if trained:
-        of_model = {field.name for field in fields(ModelConfig)}
+        told = {field.name for field in fields(ModelConfig)} | {*_OWN}
         facts |= {
-            "training": {
-                key: value
-                for key, value in trained[0].settings.items()
-                if key not in {*of_model, *_OWN}
-            },
+            "training": {key: one for key, one in trained[0].settings.items() if key not in told},
             "trained_on": dict(trained[0].inputs),
             "trained_with": distinct(each for one in trained for each in one.made_with),
         }

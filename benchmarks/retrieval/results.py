@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hgld.benchmarks.environment import Json
 from hgld.engine.dataset import Level
@@ -22,9 +22,8 @@ from hgld.errors import InputError, MissingInputError
 from hgld.plots.pages import percent, points
 from hgld.training.model.config import facts_digest
 
-Kind = Literal["run", "untrained", "backbone", "embeddings"]
-"""What a method is: runs, their model without training, its backbone with nothing added, or files.
-"""
+Kind = Literal["backbone", "untrained", "run", "embeddings"]
+"""What a method is: a backbone with nothing added, a model without training, runs, or files."""
 UNTRAINED: tuple[Kind, ...] = ("backbone", "untrained")
 SIGNIFICANT = 0.05
 """Adjusted p-values below it are called a difference."""
@@ -124,7 +123,7 @@ class Method:
     runs: dict[str, int | None] = dataclasses.field(default_factory=dict)
     """Seed of each run, None where nothing is recorded; also of the models that runs of several
     seeds began with, where these differ. None of what has no seed."""
-    facts: dict[str, Json] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     """What was done to the pictures, how it was trained, and with what it was made, for
     `hgld benchmark --explain`; what is not known is not there."""
 
@@ -158,7 +157,7 @@ class Results:
     methods: tuple[Method, ...]
     """Each baseline before the runs that are compared with it."""
     rows: tuple[Row, ...]
-    protocol: dict[str, Json] = dataclasses.field(default_factory=dict)
+    protocol: dict[str, Any] = dataclasses.field(default_factory=dict)
     """What must be the same for figures to be ranked (`protocol_facts`); empty: not recorded."""
 
     @property

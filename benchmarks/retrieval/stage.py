@@ -26,7 +26,7 @@ from hgld.benchmarks.retrieval.config import (
     result_files,
 )
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
-from hgld.benchmarks.retrieval.facts import protocol_facts
+from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
     Values,
@@ -163,6 +163,9 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         workers=config.workers,
         device=config.device,
     )
+    facts = protocol_facts(protocol)
+    for rival in config.rivals:  # before anything is embedded
+        require_facts(rival, facts)
     methods = load_methods(workspace, config, cache)
     compared = by_method(workspace, [measure(cache, one, protocol) for one in methods])
     counts, left_out = protocol.counts()
@@ -177,7 +180,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         left_out=left_out,
         methods=tuple(one.method for one in compared),
         rows=tuple(rows_of(protocol, compared)),
-        protocol=protocol_facts(protocol),
+        protocol=facts,
     )
     examples = make_examples(protocol, compared)
     # Only embeddings are measured without a picture being there.

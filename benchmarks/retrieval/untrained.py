@@ -6,6 +6,8 @@ was trained on.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
@@ -27,9 +29,12 @@ from hgld.training.model.embedding import (
 from hgld.training.run.state import fit_to_images
 from hgld.training.run.watch import split_images
 
+if TYPE_CHECKING:
+    from hgld.benchmarks.retrieval.methods import TrainedRun
+
 
 def untrained_model(
-    workspace: Workspace, run: str, config: ModelConfig, cache: EmbeddingCache, *, is_known: bool
+    workspace: Workspace, config: ModelConfig, trained: "TrainedRun | None", cache: EmbeddingCache
 ) -> EmbeddingModel:
     """Returns the model of a run as it would be without training.
 
@@ -37,10 +42,9 @@ def untrained_model(
 
     Args:
         workspace: a build with the run.
-        run: its name.
         config: of its model.
+        trained: what is recorded of its training, if anything is.
         cache: keeps the fit, and says where it is computed.
-        is_known: whether the training that left the model is recorded in this build.
 
     Returns:
         The model, on the CPU, in evaluation mode.
@@ -57,14 +61,13 @@ def untrained_model(
     )
     if not is_fitted and not is_random:
         return build_model(config)
-    done = workspace.manifest(train_stage(run).name) if is_known else None
-    if done is None:
+    if trained is None:
         raise MissingInputError(
             "no training of this build left the model, so that its seed and its pictures are not "
             "known"
         )
     known = {field.name for field in setting_fields(TrainConfig)}
-    given = done.settings.items()  # None stands for a default
+    given = trained.settings.items()  # None stands for a default
     settings = {name: value for name, value in given if name in known and value is not None}
     try:
         of_run = from_mapping(TrainConfig, settings, where="its recorded settings")
@@ -73,7 +76,7 @@ def untrained_model(
     of_run = dataclasses.replace(of_run, workers=cache.workers, device=cache.device)
     model = build_model(config, seed=of_run.seed)
     if is_fitted:
-        images = _pictures_of(workspace, of_run, done.inputs)
+        images = _pictures_of(workspace, of_run, trained.inputs)
         head = _head_of(model)
         # Without a seed where nothing is random, so that runs of several seeds share one.
         parts = ["untrained head", dataclasses.asdict(config), of_run.seed if is_random else None]
@@ -83,7 +86,7 @@ def untrained_model(
 
 
 def _pictures_of(
-    workspace: Workspace, config: TrainConfig, inputs: dict[str, str]
+    workspace: Workspace, config: TrainConfig, inputs: Mapping[str, str]
 ) -> LabelledImages:
     """Returns the pictures that a run was trained on.
 

@@ -140,7 +140,7 @@ class EmbeddingCache:
         values = make()
         seconds = round(time.perf_counter() - started, 3)
         made_with = describe_numerics(self.device)
-        told = {"key": key, "sha256": _digest(values), "made_with": made_with}
+        told = {"key": key, "sha256": _digest(values, made_with), "made_with": made_with}
         with writing(path), atomic_file(path) as temporary:
             # One entry: safetensors writes several in an order that changes from run to run.
             metadata = {_ENTRY: json.dumps(told, sort_keys=True)}
@@ -176,10 +176,14 @@ def _read_block(path: Path) -> KeptEmbeddings:
     with safe_open(path, "pt") as file:
         told: dict[str, Any] = json.loads((file.metadata() or {})[_ENTRY])
         embeddings: Tensor = file.get_tensor("embeddings")
-    if _digest(embeddings) != told["sha256"] or not told["key"].startswith(path.stem):
+    made_with = told.get("made_with", {})
+    if _digest(embeddings, made_with) != told["sha256"] or not told["key"].startswith(path.stem):
         raise ValueError("it has other values than were written")
-    return KeptEmbeddings(embeddings, None, (told.get("made_with", {}),))
+    return KeptEmbeddings(embeddings, None, (made_with,))
 
 
-def _digest(values: Tensor) -> str:
-    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
+def _digest(values: Tensor, made_with: Environment) -> str:
+    hasher = hashlib.sha256(values.contiguous().numpy().tobytes())
+    if made_with:  # blocks of an earlier version do not say
+        hasher.update(json.dumps(made_with, sort_keys=True).encode())
+    return hasher.hexdigest()

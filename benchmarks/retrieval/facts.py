@@ -174,9 +174,7 @@ def _verdict(one: Facts, other: Facts, *, is_same: bool) -> str:
     if key := first_difference(one, other):
         return f"not to be ranked together: the protocols differ, first in {key}"
     if is_same:
-        return (
-            "nothing that is recorded differs: made on a CPU, figures are the same to the last bit"
-        )
+        return "nothing that is recorded differs: of a CPU, figures are the same to the last bit"
     return "one protocol: figures can be ranked together, and differ by what is above"
 
 

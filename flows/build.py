@@ -38,7 +38,8 @@ _STEP_OF = {"release": "annotate"}
 """Section to the step that reads it, if the section is not named after a step."""
 
 # Files of the user, and logs that no stage reads.
-_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
+_OF_RUNS = ("metrics.jsonl", "made_with.json", "run.html")
+_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", *(f"runs/*/{name}" for name in _OF_RUNS))
 
 ALL_STEPS = tuple(_MADE)
 ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)

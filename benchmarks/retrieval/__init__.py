@@ -1,1 +1,1 @@
-"""Trained models and their backbones before training, compared on one protocol."""
+"""Trained models, the same untrained, and their backbones, compared on one protocol."""

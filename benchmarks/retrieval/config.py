@@ -42,7 +42,7 @@ class BenchmarkConfig:
     )
     runs: tuple[str, ...] = setting(
         (),
-        "Names of the training runs to compare, each with its own backbone before training. None: "
+        "Names of the training runs to compare, each with itself untrained and its backbone. None: "
         f"{TrainConfig().name}, or none where there are methods or embeddings.",
     )
     methods: tuple[str, ...] = setting(
@@ -214,7 +214,7 @@ def benchmark_stage(config: BenchmarkConfig) -> Stage:
     of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED)
     return Stage(
         name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
-        version=7,  # results are tables
+        version=8,  # gains are counted from the same model untrained
         inputs=() if config.data_set else of_build,
         input_files=tuple(name for run in config.runs for name in model_files(run)),
         output_files=files,

@@ -113,6 +113,7 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
     method = next(one for one in results.methods if run in one.runs)
     own = run if len(method.runs) > 1 else ""
     rows = []
+    baseline = next(one.title for one in results.methods if one.name == method.baseline)
     for metric in metrics_of(results):
         both = (
             results.row(method.baseline, metric.key),
@@ -123,6 +124,7 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
     counts = results.counts
     return rows, (
         f"{counts['queries']:,} queries of {counts['query_groups']:,} landmarks, "
-        f"{counts['index_images']:,} index images, with the standard error over the queries. The "
-        f"labels are those of the build that it was trained in."
+        f"{counts['index_images']:,} index images, with the standard error, the queries of a "
+        f"landmark taken together. The labels are those of the build that it was trained in. "
+        f"Without training: {baseline[0].lower()}{baseline[1:]}."
     )

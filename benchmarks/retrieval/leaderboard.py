@@ -3,18 +3,18 @@
     python -m hgld.benchmarks.retrieval.leaderboard NAME=build/benchmarks ... --out leaderboard.html
 
 Each folder stands for every `results.csv` in it, at any depth: of a build, its own queries and
-every data set and comparison. Results on one set of queries and index images share a table, called
-by its name, its data set or the folder of its build; figures of different ones say nothing of each
-other.
+every data set and comparison. Results of one protocol share a table, called by its name, its data
+set or the folder of its build. Those of another have a table of their own, which says what differs
+first from the one before it that is called the same; under a NAME that was given they are refused.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hgld.benchmarks.retrieval.facts import UNKNOWN, first_difference
 from hgld.benchmarks.retrieval.results import (
     ALL_LEVELS,
     Cell,
@@ -27,7 +27,7 @@ from hgld.benchmarks.retrieval.results import (
     read_results,
 )
 from hgld.engine.files import write_text, writing
-from hgld.errors import HgldError, MissingInputError
+from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.plots.pages import page_template
 
 
@@ -39,6 +39,8 @@ class NamedResults:
     source: str
     """Their folder, as a reader is told where a row is from."""
     results: Results
+    argument: str = ""
+    """Which argument gave the name, to have all that is called so ranked together; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +54,45 @@ class SetStandings:
     """Best first, each called as in `columns`; one that was measured twice stands there twice."""
     columns: list[tuple[Metric, dict[str, Cell]]]
     """Metrics of all levels together, and of the finest, with what each method has of them."""
+    apart: str = ""
+    """What differs first from the protocol of an earlier set of the same name."""
 
 
 def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
-    """Returns every method of every result, set by set in the order in which sets come."""
+    """Returns every method of every result, set by set in the order in which sets come.
+
+    Raises:
+        InputError: results of different protocols were given one name; the text says what differs
+            first.
+    """
     sets: dict[str, list[NamedResults]] = {}
     for one in named:
-        # What is the same of results on the same queries, index images and labels.
-        counts = (one.results.counts["queries"], one.results.counts["index_images"])
-        digests = one.results.metadata.get("annotation_digests")
-        key = json.dumps([one.results.data_set, digests, one.results.levels, *counts])
-        sets.setdefault(key, []).append(one)
-    return [_standings_of_set(together) for together in sets.values()]
+        # What does not record its protocol is ranked with nothing else.
+        sets.setdefault(one.results.protocol_digest or one.source, []).append(one)
+    found, earlier = list[SetStandings](), dict[tuple[str, str], NamedResults]()
+    for together in sets.values():
+        first = together[0]
+        before = earlier.setdefault((first.name, first.results.data_set), first)
+        apart = "" if before is first else _difference(before, first)
+        found.append(replace(_standings_of_set(together), apart=apart))
+    return found
+
+
+def _difference(before: NamedResults, one: NamedResults) -> str:
+    """Returns what differs first between two protocols.
+
+    Raises:
+        InputError: the two were named alike, to be ranked together.
+    """
+    protocols = [each.results.protocol for each in (before, one)]
+    key = first_difference(*protocols) if all(protocols) else "protocol"
+    if before.argument != one.argument and before.argument and one.argument:
+        says = " and ".join(str(each.get(key, UNKNOWN)) for each in protocols)
+        raise InputError(
+            f"results named {one.name} must be of one protocol, and {key} differs in "
+            f"{before.source} and {one.source}: {says}; give them two names"
+        )
+    return key
 
 
 def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
@@ -122,7 +151,8 @@ def read_named(text: str) -> Iterator[NamedResults]:
         own = folder.parent.name if folder.name == "benchmarks" else folder.name
         called = name if is_named else results.data_set or own
         source = f"{name}/{file.parent.relative_to(root)}" if is_named else str(file.parent)
-        yield NamedResults(name=called, source=source, results=results)
+        argument = text if is_named else ""
+        yield NamedResults(name=called, source=source, results=results, argument=argument)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

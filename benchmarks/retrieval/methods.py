@@ -1,4 +1,4 @@
-"""The methods that are compared: trained models, their backbones before training, and embeddings.
+"""The methods that are compared: trained models, the same untrained, backbones, and embeddings.
 
 What each gives the images is measured query by query. Runs whose recorded settings and data are the
 same but for name and seed are one method.
@@ -6,9 +6,10 @@ same but for name and seed are one method.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +18,21 @@ from torch import Tensor
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
+from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.results import Method
+from hgld.benchmarks.retrieval.results import Kind, Method
+from hgld.benchmarks.retrieval.untrained import untrained_model
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.index.embeddings import EmbeddingCache
-from hgld.training.model.config import ModelConfig
+from hgld.training.index.embeddings import EmbeddingCache, Environment, distinct
+from hgld.training.model.config import ModelConfig, facts_digest
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting import training_hours
-from hgld.training.model.saved import load_model
+from hgld.training.model.saved import embedding_facts, load_model, model_digest
+from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.lines import peak_memory, read_lines
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ class RetrievalMethod:
 
     name: str
     title: str
+    kind: Kind
     source: EmbeddingModel | EmbeddingFiles
     image_size: int = 0
     """Side of the square that the model sees, in pixels."""
@@ -57,7 +62,7 @@ class RetrievalMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredMethod:
-    """A run, a backbone before training, or embeddings, and what was measured of it."""
+    """A way to embed images, and what was measured of it."""
 
     method: RetrievalMethod
     per_query: Mapping[str, Values]
@@ -67,6 +72,8 @@ class MeasuredMethod:
     embedding_dim: int
     images_per_s: float | None
     """When they were embedded; None where that is not known."""
+    facts: Mapping[str, Any]
+    """What was done to the pictures, and with what (`Method.facts`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,8 @@ class TrainedRun:
     """Digests of what it was trained on."""
     hours: float | None
     peak_memory_mb: float | None
+    made_with: Sequence[Environment] = ()
+    """Each environment that it was trained in; none where that is not recorded."""
 
     @property
     def seed(self) -> int | None:
@@ -137,55 +146,70 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
                 raise DamagedError(f"{damaged} {damage.what}; run {train} to make it again")
 
 
-def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:
-    """Loads the runs, each after its baseline: the same backbone before training.
+def load_methods(
+    workspace: Workspace, config: BenchmarkConfig, cache: EmbeddingCache
+) -> list[RetrievalMethod]:
+    """Loads the runs, each after the bare backbone, and after the same model untrained.
 
-    A baseline has no linear layer: before training that would be a random projection, which
-    only takes away from what the backbone gives. Runs of the same model share a baseline.
+    A bare backbone has nothing that is added to it: no inner map, linear layer or centre. What
+    training gives is counted from the untrained model, which has all of it (`untrained_model`);
+    where that cannot be had, from the backbone, and the log says why. Runs share both where they
+    are the same.
 
     Raises:
         InputError: a model cannot be read, or cannot take images of the size asked for.
         FetchError: weights cannot be fetched.
     """
-    methods: list[RetrievalMethod] = []
-    baselines: dict[ModelConfig, str] = {}
+    backbones: dict[ModelConfig, EmbeddingModel] = {}
+    without_training: dict[str, RetrievalMethod] = {}  # by the digest of the model
+    methods: list[tuple[int, RetrievalMethod]] = []
     models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
-    distinct = {model.config.before_training for model in models.values()}
+    is_one = len({model.config.before_training for model in models.values()}) == 1
     for run, model in models.items():
         if config.image_size is not None and not model.takes_any_size:
             raise InputError(
                 f"run {run!r} only takes images of {model.image_size} px; leave image_size out of "
                 f"[benchmark]"
             )
-        before = model.config.before_training
-        if before not in baselines:
-            baselines[before] = f"before {run}"
-            detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
-            methods.append(
-                RetrievalMethod(
-                    name=baselines[before],
-                    title=f"Before training{detail}",
-                    source=build_model(before),
-                    image_size=config.image_size or before.image_size,
-                )
-            )
-        methods.append(
-            RetrievalMethod(
-                name=f"after {run}",
-                title=run if len(models) > 1 else "After training",
-                source=model,
-                image_size=config.image_size or model.image_size,
-                baseline=baselines[before],
-                run=run,
-            )
+        before, size = model.config.before_training, config.image_size or model.image_size
+        if before not in backbones:
+            backbones[before] = build_model(before)
+        title = "Backbone" if is_one else f"Backbone ({before.backbone}, {before.image_size} px)"
+        started = _untrained(workspace, run, model, cache) or backbones[before]
+        own = RetrievalMethod(
+            name=f"after {run}",
+            title=run if len(models) > 1 else "After training",
+            kind="run",
+            source=model,
+            image_size=size,
+            run=run,
         )
-    # Runs of one baseline may be named apart from each other; they are shown together.
-    order = list(baselines.values())
-    methods.sort(key=lambda method: order.index(method.baseline or method.name))
+        bare = replace(own, name=f"backbone {run}", title=title, kind="backbone", run="")
+        bare = replace(bare, source=backbones[before])
+        bare = without_training.setdefault(model_digest(backbones[before]), bare)
+        baseline = replace(bare, name=f"untrained {run}", kind="untrained", source=started)
+        baseline = without_training.setdefault(model_digest(started), baseline)
+        # Runs of one backbone may be named apart from each other; they are shown together.
+        place = list(backbones).index(before)
+        methods += [(place, one) for one in (bare, baseline, replace(own, baseline=baseline.name))]
+    methods.sort(key=lambda one: (one[0], get_args(Kind).index(one[1].kind)))
+    found = list({one.name: one for _, one in methods}.values())
     for one in config.rivals:
         title = f"{one.name}, embeddings" if one.name in models else one.name
-        methods.append(RetrievalMethod(name=one.name, title=title, source=one))
-    return methods
+        found.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", source=one))
+    return found
+
+
+def _untrained(
+    workspace: Workspace, run: str, model: EmbeddingModel, cache: EmbeddingCache
+) -> EmbeddingModel | None:
+    """Returns the model of a run without its training; None, with a warning, if it is not known."""
+    try:
+        return untrained_model(workspace, model.config, read_trained_run(workspace, run), cache)
+    except HgldError as error:
+        what = "benchmark: run %s is compared with its bare backbone, not with itself untrained: %s"
+        logger.warning(what, run, error)
+        return None
 
 
 def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
@@ -197,11 +221,18 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
     """
     count = (len(protocol.queries), len(protocol.index))
     logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
-    speed = None
     if isinstance(method.source, EmbeddingFiles):
+        speed, facts = None, require_facts(method.source, protocol_facts(protocol))
         queries, index = _of_files(method.source, protocol)
     else:
-        queries, index, speed = _of_model(method.source, method.image_size, cache, protocol)
+        queries, index, speed, made_with = _of_model(
+            method.source, method.image_size, cache, protocol
+        )
+        facts = {
+            **embedding_facts(method.source, method.image_size, cache.precision),
+            "pictures": facts_digest([protocol.queries.digest(), protocol.index.digest()])[:16],
+            "embedded_with": made_with,
+        }
     found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
     mean = float(found[leading.key].nanmean())
     logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
@@ -211,13 +242,14 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
         nearest=protocol.nearest(queries, index),
         embedding_dim=queries.shape[1],
         images_per_s=speed,
+        facts=facts,
     )
 
 
 def _of_model(
     model: EmbeddingModel, image_size: int, cache: EmbeddingCache, protocol: Protocol
-) -> tuple[Tensor, Tensor, float | None]:
-    """Returns embeddings of queries and index, and images a second unless some were kept."""
+) -> tuple[Tensor, Tensor, float | None, list[Environment]]:
+    """Returns embeddings of queries and index, images a second or None, and what made them."""
     boxes = protocol.data.boxes if protocol.data else ()
     parts = (protocol.index,) if boxes else (protocol.queries, protocol.index)
     kept = [cache.embed(model, images, image_size) for images in parts]
@@ -232,7 +264,8 @@ def _of_model(
             precision=cache.precision,
             device=cache.device,
         )
-    return queries, kept[-1].embeddings, speed
+    made_with = distinct(one for part in kept for one in part.made_with)
+    return queries, kept[-1].embeddings, speed, made_with
 
 
 def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
@@ -257,34 +290,74 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
     Returns:
         The methods, each where its first run is.
     """
+    by_name = {one.method.name: one for one in measured}
     runs = {one.method.run: one for one in measured if one.method.run}
     trained = {run: read_trained_run(workspace, run) for run in runs}
     taken = set(runs)
-    groups = [[one] for one in measured if not one.method.run]
-    groups += [[runs[one] for one in names] for names in runs_by_method(trained)]
-    order = [one.method.name for one in measured]
-    found = []
-    for group in sorted(groups, key=lambda one: order.index(one[0].method.name)):
-        first = group[0].method
-        records = {one.method.run: trained[one.method.run] for one in group if first.run}
-        seeds = {run: one.seed if one else None for run, one in records.items()}
-        name, title = first.name, first.title
-        if len(group) > 1:
+    found = {
+        name: _summed_up([one], name, one.method.title)
+        for name, one in by_name.items()
+        if one.method.kind in {"backbone", "embeddings"}
+    }
+    baselines: dict[tuple[str, ...], str] = {(name,): name for name in found}
+    is_one_model = sum(one.method.kind == "untrained" for one in measured) == 1
+    for names in runs_by_method(trained):
+        group = [runs[name] for name in names]
+        seeds = {name: one.seed if (one := trained[name]) else None for name in names}
+        called, several = names[0], f", {len(names)} seeds" if len(names) > 1 else ""
+        if several:
             called = name_of_runs(seeds)
             # Another run, or others together, may be called so.
             called = ", ".join(seeds) if called in taken else called
             taken.add(called)
-            name, title = f"after {called}", f"{called}, {len(seeds)} seeds"
-        known = tuple(filter(None, records.values()))
-        method = Method(
-            name=name,
-            title=title,
-            description=describe(first, known),
-            baseline=first.baseline,
-            runs=seeds,
+        # Without training several seeds are one model, unless something of it is random.
+        began = {one.method.baseline: seeds[one.method.run] for one in group}
+        if (bases := tuple(began)) not in baselines:
+            baselines[bases] = bases[0] if len(bases) == 1 else f"untrained {called}"
+            title = "Same model, untrained" if is_one_model else f"{called}, untrained"
+            found[baselines[bases]] = _summed_up(
+                *([by_name[one] for one in bases], baselines[bases], title),
+                seeds=began if len(bases) > 1 else {},
+            )
+        found[f"after {called}"] = _summed_up(
+            *(group, f"after {called}", f"{called}{several}" if several else group[0].method.title),
+            seeds=seeds,
+            trained=[one for name in names if (one := trained[name])],
+            baseline=baselines[bases],
         )
-        found.append(Compared(method=method, runs=tuple(group), trained=known))
-    return found
+    order = list(by_name)
+    return sorted(found.values(), key=lambda one: order.index(one.runs[0].method.name))
+
+
+def _summed_up(
+    runs: Sequence[MeasuredMethod],
+    name: str,
+    title: str,
+    *,
+    seeds: Mapping[str, int | None] | None = None,
+    trained: Sequence[TrainedRun] = (),
+    baseline: str = "",
+) -> Compared:
+    """Returns runs that are one method."""
+    first = runs[0].method
+    facts = dict(runs[0].facts)
+    if trained:
+        told = {field.name for field in fields(ModelConfig)} | {*_OWN}
+        facts |= {
+            "training": {key: one for key, one in trained[0].settings.items() if key not in told},
+            "trained_on": dict(trained[0].inputs),
+            "trained_with": distinct(each for one in trained for each in one.made_with),
+        }
+    method = Method(
+        name=name,
+        title=title,
+        kind=first.kind,
+        description=describe(first, trained),
+        baseline=baseline,
+        runs=dict(seeds or {}),
+        facts=facts,
+    )
+    return Compared(method=method, runs=tuple(runs), trained=tuple(trained))
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
@@ -297,18 +370,19 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
     model = method.source
     if isinstance(model, EmbeddingFiles):
         return f"embeddings of {model.query.name} and {model.index.name}"
-    seen = f"{model.embedding_dim} dimensions, {method.image_size} px"
-    if not method.run:
-        weights = Path(model.config.weights).name
-        return (
-            f"{model.config.backbone} as it is before training here, weights {weights}, pooling "
-            f"{model.config.pooling}, no linear layer: {seen}"
-        )
+    config, seen = model.config, f"{model.embedding_dim} dimensions, {method.image_size} px"
+    bare = asdict(config.before_training)
+    added = [key for key, one in asdict(config).items() if one != bare[key]]
+    words = ", ".join(f"{key.replace('_', ' ')} {getattr(config, key)}" for key in added)
     how = "a model whose training is of no record in this build"
-    if trained:
+    if method.kind == "backbone":
+        how = f"weights {Path(config.weights).name}, pooling {config.pooling}"
+    elif method.kind == "untrained":
+        how = "before any training here"
+    elif trained:
         seeds = [one.seed for one in trained if one.seed is not None]
         how = training_words(trained[0].settings, seeds)
-    return f"{model.config.backbone}, {how}: {seen}"
+    return f"{config.backbone}, {how}; {words or 'nothing added'}: {seen}"
 
 
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
@@ -333,6 +407,7 @@ def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
         inputs=done.inputs,
         hours=training_hours(lines, batch_size) if isinstance(batch_size, int) else None,
         peak_memory_mb=peak_memory(read_lines(log)),
+        made_with=RunFiles(log.parent).environments(),
     )
 
 

@@ -21,6 +21,7 @@ from hgld.benchmarks.retrieval.results import (
     COSTS,
     FIRST,
     SIGNIFICANT,
+    UNTRAINED,
     Method,
     Metric,
     Results,
@@ -33,6 +34,7 @@ from hgld.benchmarks.retrieval.results import (
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
+from hgld.engine.dataset import Level
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template
@@ -102,7 +104,6 @@ def render_report(
     leading = metrics[0]
     order = best_first(results, leading)
     trained = [method for method in order if method.baseline]
-    baselines = {method.baseline for method in trained}
     level = shown_level(results.levels)
     tables = {
         name: [(one, cells_of(results, one)) for one in metrics if one.level == name]
@@ -119,9 +120,9 @@ def render_report(
         titles={method.name: method.title for method in results.methods},
         leading=leading,
         level=level.title if level else "",
-        group=results.levels[0].title if results.levels else "building",
+        group=group_of(results.levels),
         trained=trained,
-        at_the_top=[one for one in order if one.name not in baselines][:_AT_THE_TOP],
+        at_the_top=[one for one in order if one.kind not in UNTRAINED][:_AT_THE_TOP],
         tables=tables,
         costs=COSTS,
         plots_of_methods=[
@@ -143,9 +144,8 @@ def render_report(
 
 def methods_plot(results: Results, metric: Metric) -> DotsPlot:
     """Returns a metric of all methods, the best on top."""
-    baselines = {one.baseline for one in results.methods}
     looks = {
-        one.name: 0 if one.name in baselines else 1 + (number - 1) % _LOOKS
+        one.name: 0 if one.kind in UNTRAINED else 1 + (number - 1) % _LOOKS
         for number, one in enumerate(results.methods)
     }
     dots = [
@@ -200,6 +200,11 @@ def hours_text(hours: float) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.1f} h"  # noqa: PLR2004 - to hours
 
 
+def group_of(levels: Sequence[Level]) -> str:
+    """Returns what queries have in common that are taken together, such as `landmark`."""
+    return levels[0].title if levels else "building"
+
+
 def plural(word: str) -> str:
     """Returns what several of what a level is called are called.
 
@@ -252,7 +257,8 @@ def format_table(results: Results) -> Table:
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
         f"{counts['index_images']:,} index images{rule}",
-        caption="percent ± standard error over queries",
+        caption=f"percent ± standard error, the queries of each of {counts['query_groups']:,} "
+        f"{plural(group_of(results.levels))} taken together",
         title_justify="left",
         caption_justify="left",
     )

@@ -14,12 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 from hgld.benchmarks.environment import Json
 from hgld.engine.dataset import Level
 from hgld.errors import InputError, MissingInputError
 from hgld.plots.pages import percent, points
+from hgld.training.model.config import facts_digest
 
+Kind = Literal["backbone", "untrained", "run", "embeddings"]
+"""What a method is: a backbone with nothing added, a model without training, runs, or files."""
+UNTRAINED: tuple[Kind, ...] = ("backbone", "untrained")
 SIGNIFICANT = 0.05
 """Adjusted p-values below it are called a difference."""
 ALL_LEVELS = "all levels"
@@ -104,17 +109,23 @@ _FIELDS = {field.name: field.type for field in dataclasses.fields(Row)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What is compared: a backbone before training, embeddings, or runs of one or more seeds."""
+    """What is compared: a backbone, a model untrained, embeddings, or runs of one or more seeds."""
 
     name: str
-    """Unique, such as `before happier-0` and `after happier`."""
+    """Unique, such as `backbone happier-0`, `untrained happier-0` and `after happier`."""
     title: str
-    """How a reader sees it, such as `Before training`."""
+    """How a reader sees it, such as `Same model, untrained`."""
     description: str
+    kind: Kind
     baseline: str = ""
-    """Name of the method that this one started from; empty for one that started from none."""
+    """Name of the method that its gain is counted from: itself untrained, or its backbone where
+    that is not known. Only runs have one."""
     runs: dict[str, int | None] = dataclasses.field(default_factory=dict)
-    """Seed of each run, None where nothing is recorded; none of what was not trained here."""
+    """Seed of each run, None where nothing is recorded; also of the models that runs of several
+    seeds began with, where these differ. None of what has no seed."""
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What was done to the pictures, how it was trained, and with what it was made, for
+    `hgld benchmark --explain`; what is not known is not there."""
 
     @property
     def has_seeds(self) -> bool:
@@ -144,8 +155,15 @@ class Results:
     left_out: dict[str, int]
     """Images that took no part, by reason."""
     methods: tuple[Method, ...]
-    """Each baseline before the runs that started from it."""
+    """Each baseline before the runs that are compared with it."""
     rows: tuple[Row, ...]
+    protocol: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What must be the same for figures to be ranked (`protocol_facts`); empty: not recorded."""
+
+    @property
+    def protocol_digest(self) -> str:
+        """SHA-256 of the protocol, as hex; empty where it is not recorded."""
+        return facts_digest(self.protocol) if self.protocol else ""
 
     def row(
         self, method: str, metric: str, *, against: str = "", label: str = "", run: str = ""
@@ -181,6 +199,7 @@ def to_setting(results: Results) -> str:
     }
     content["levels"] = [level._asdict() for level in results.levels]
     content["methods"] = [dataclasses.asdict(method) for method in results.methods]
+    content["protocol_digest"] = results.protocol_digest
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -205,6 +224,7 @@ def read_results(folder: Path) -> Results:
                 for fields in reader
             )
         content = json.loads(setting.read_text(encoding="utf-8"))
+        content.pop("protocol_digest", "")
         content["levels"] = tuple(Level(**one) for one in content["levels"])
         content["methods"] = tuple(Method(**one) for one in content["methods"])
         content["recall_at"] = tuple(content["recall_at"])
@@ -233,7 +253,7 @@ class Cell:
 
     mean: str
     error: str
-    """Standard error over the queries."""
+    """Standard error, the queries of a landmark taken together."""
     deviation: str
     """Standard deviation over seeds; empty of one run."""
     interval: str

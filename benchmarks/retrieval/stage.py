@@ -1,4 +1,4 @@
-"""The retrieval benchmark: runs, their backbones before training, and others, on one protocol.
+"""The retrieval benchmark: runs, the same untrained, backbones, and others, on one protocol.
 
 Of a build, queries are the test images and the index is the index images that have a landmark, a
 super-category and a file; where only embeddings are measured, no file is asked for. Or a data set
@@ -26,6 +26,7 @@ from hgld.benchmarks.retrieval.config import (
     result_files,
 )
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
+from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
     Values,
@@ -51,10 +52,9 @@ from hgld.engine.config import row_settings
 from hgld.engine.dataset import Level, rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
 from hgld.training.index.embeddings import EmbeddingCache
-from hgld.training.model.embed import choose_device
+from hgld.training.model.embed import NUMERIC_PACKAGES, describe_numerics
 from hgld.training.run.loop import run_train
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ Groups = NDArray[np.int64]
 def run_benchmark(
     workspace: Workspace, config: BenchmarkConfig, data: RetrievalData | None = None
 ) -> StageReport:
-    """Compares trained runs with their backbones before training, and with others' embeddings.
+    """Compares trained runs with themselves untrained, their backbones, and others' embeddings.
 
     Writes `results.csv` and `setting.json` (`read_results`), `results.tex` and `report.html` into
     `config.folder`, and, block by block so that a stopped benchmark goes on where it was, the
@@ -87,7 +87,7 @@ def run_benchmark(
             not there, a data set whose files are wrong, or embeddings that are not of these
             images (`read_embeddings`).
         DamagedError: an image is gone, or is not what was recorded.
-        FetchError: the weights of a backbone before training cannot be fetched.
+        FetchError: the weights of a backbone cannot be fetched.
     """
     require_runs(workspace, config.runs)
     settings, data = _what_is_given(config, data)
@@ -163,11 +163,14 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         workers=config.workers,
         device=config.device,
     )
-    methods = load_methods(workspace, config)
+    facts = protocol_facts(protocol)
+    for rival in config.rivals:  # before anything is embedded
+        require_facts(rival, facts)
+    methods = load_methods(workspace, config, cache)
     compared = by_method(workspace, [measure(cache, one, protocol) for one in methods])
     counts, left_out = protocol.counts()
     results = Results(
-        metadata=_metadata(workspace, config, protocol),
+        metadata=_metadata(config),
         data_set=data.name if data else "",
         is_drawn=is_demo(workspace if data is None else Workspace(data.folder)),
         is_one_set=protocol.is_one_set,
@@ -177,6 +180,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         left_out=left_out,
         methods=tuple(one.method for one in compared),
         rows=tuple(rows_of(protocol, compared)),
+        protocol=facts,
     )
     examples = make_examples(protocol, compared)
     # Only embeddings are measured without a picture being there.
@@ -190,18 +194,12 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         cache.prune()
 
 
-def _metadata(workspace: Workspace, config: BenchmarkConfig, protocol: Protocol) -> dict[str, Json]:
-    digests: dict[str, Json]
-    if protocol.data is not None:
-        digests = {role: rows_digest(getattr(protocol.data, role)) for role in ("queries", "index")}
-    else:
-        tables = {split: ANNOTATIONS[split] for split in ("test", "index")}
-        digests = {key: workspace.finished(one).outputs[one.path] for key, one in tables.items()}
+def _metadata(config: BenchmarkConfig) -> dict[str, Json]:
+    numerics = describe_numerics(config.device)
     return {
-        **describe_environment(("torch", "torchvision", "timm", "pillow", "pyarrow")),
-        "device": str(choose_device(config.device)),
+        **describe_environment((*NUMERIC_PACKAGES, "pyarrow")),
+        **{key: numerics[key] for key in ("cpu_capability", "device")},
         "precision": config.precision,
-        "annotation_digests": digests,
     }
 
 
@@ -210,7 +208,7 @@ def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
 
     Args:
         protocol: queries and index.
-        compared: the methods, each baseline before those that started from it.
+        compared: the methods, each baseline before those that are compared with it.
     """
     levels, groups = protocol.queries.levels, protocol.groups
     leading, labels = protocol.metrics[0].key, protocol.shown_labels()
@@ -295,7 +293,7 @@ def rows_of_pairs(
     """Yields the differences of every pair of methods, metric by metric.
 
     Args:
-        compared: the methods, each baseline before those that started from it.
+        compared: the methods, each baseline before those that are compared with it.
         shown: the metrics that are tested, with Holm's correction over the pairs of each; the
             others have differences only from the method that one started from.
         groups: as in `rows_of_values`.

@@ -257,29 +257,47 @@ def _train(options: TrainOptions, sections: Sections) -> None:
 
 
 class _InPairs(Command):
-    """A command whose `--embeddings` takes two words."""
+    """A command whose `--embeddings` and `--explain` take two words."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeats the option before the second word, because a setting is a flat list."""
-        words, option = args[:2], "--embeddings"
+        words = args[:2]
         for before, word in zip(args, args[2:], strict=False):
-            is_second = before == option and not word.startswith("-")
-            words += [option, word] if is_second else [word]
+            is_second = before in {"--embeddings", "--explain"} and not word.startswith("-")
+            words += [before, word] if is_second else [word]
         return super().parse_args(ctx, words)
 
 
-@_step("benchmark", "benchmark", cls=_InPairs)
-def _benchmark(options: StepOptions, sections: Sections) -> None:
-    """Compares retrieval before and after training, and writes the report.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOptions(StepOptions):
+    """Options of `hgld benchmark`."""
+
+    explain: tuple[str, ...] = setting(
+        (),
+        "Only says why two figures differ: two folders with results, or two files or folders of "
+        "embeddings.",
+    )
+
+
+@_step("benchmark", "benchmark", options=BenchmarkOptions, cls=_InPairs)
+def _benchmark(options: BenchmarkOptions, sections: Sections) -> None:
+    """Compares retrieval with and without training, and writes the report.
 
     Reads annotations/, images/ and runs/, or with --embeddings only annotations/ and those; writes
     benchmarks/ (report.html, results.csv and .tex, setting.json), benchmarks/<data set>/ or, of a
     named comparison, comparisons/<name>/ there. Needs hgld[train].
     """
-    step = steps.benchmark_step(sections)
-    run_and_tell(options.root, step, force=options.force)
     from rich.console import Console
 
+    if options.explain:
+        from hgld.benchmarks.retrieval.facts import explain
+
+        if len(options.explain) != 2:  # noqa: PLR2004 - a pair
+            raise InputError("--explain must name two: results or embeddings, and others")
+        Console().print(explain(*map(Path, options.explain)))
+        return
+    step = steps.benchmark_step(sections)
+    run_and_tell(options.root, step, force=options.force)
     from hgld.benchmarks.retrieval.report import format_table
     from hgld.benchmarks.retrieval.results import read_results
 

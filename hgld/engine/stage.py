@@ -156,7 +156,11 @@ class StageWriter:
         name = self._shard_name(dataset, shard)
         table = conform(table, dataset.schema)
         own = {b"hgld.stage": self.stage.name, b"hgld.version": str(self.stage.version)}
-        own |= {_SHARD: Path(name).stem, _FINGERPRINT: self.fingerprint}
+        own |= {
+            **(dataset.schema.metadata or {}),
+            _SHARD: Path(name).stem,
+            _FINGERPRINT: self.fingerprint,
+        }
         with self._output(name) as path:
             write_shard(table.replace_schema_metadata(own), path, dataset.layout)
 

@@ -6,10 +6,10 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,7 +19,7 @@ from torch import Tensor
 from hgld.engine.files import atomic_file, writing
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.config import Precision, first_line
-from hgld.training.model.embed import embed_images
+from hgld.training.model.embed import NUMERIC_PACKAGES, describe_numerics, embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import model_digest
 
@@ -30,12 +30,14 @@ BLOCK = 8192
 
 _VERSION = 1
 """Raised when pictures are cropped in another way, so that no older block is used."""
-# The bits of an embedding depend on these as well.
-_PACKAGES = ("torch", "torchvision", "timm", "pillow")
 _ENTRY = "hgld"
 """Key of a file's metadata; its value is JSON."""
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 _UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError)
+
+
+Environment = Mapping[str, str | int]
+"""What `describe_numerics` returns."""
 
 
 class KeptEmbeddings(NamedTuple):
@@ -45,6 +47,8 @@ class KeptEmbeddings(NamedTuple):
     """(N, D) float32 on the CPU, unit norm."""
     seconds: float | None
     """With reading the pictures; None if a block was kept from an earlier run."""
+    made_with: Sequence[Environment]
+    """Each environment that a part was made in (`describe_numerics`); {}: not recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,8 @@ class EmbeddingCache:
 
     The key is the digest of everything the embeddings depend on: the model, the bytes of the
     pictures, the size, the precision, the packages. The metadata has the digest of the
-    embeddings, so a damaged file is named and made again. Two runs write the same bytes.
+    embeddings, so a damaged file is named and made again, and the environment that they were made
+    in, on which their last bits depend. In the same one two runs write the same bytes.
     """
 
     folder: Path
@@ -89,6 +94,7 @@ class EmbeddingCache:
         return KeptEmbeddings(
             torch.cat([one.embeddings for one in blocks]),
             sum(spent) if len(spent) == len(blocks) else None,
+            distinct(each for one in blocks for each in one.made_with),
         )
 
     def prune(self) -> None:
@@ -100,34 +106,56 @@ class EmbeddingCache:
     def _block(
         self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
     ) -> KeptEmbeddings:
-        versions = [importlib.metadata.version(name) for name in _PACKAGES]
-        parts = [_VERSION, versions, weights, image_size, self.precision, images.digest()]
-        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        def made() -> Tensor:
+            return embed_images(
+                model,
+                images.files(),
+                image_size=image_size,
+                batch_size=self.batch_size,
+                precision=self.precision,
+                workers=self.workers,
+                device=self.device,
+            )
+
+        return self.keep([weights, image_size, self.precision, images.digest()], made)
+
+    def keep(self, parts: Sequence[object], make: Callable[[], Tensor]) -> KeptEmbeddings:
+        """Returns what is made of pictures, making it if it is not there yet.
+
+        Args:
+            parts: JSON values of everything it depends on, apart from the packages.
+            make: makes it, float32 on the CPU.
+        """
+        versions = [importlib.metadata.version(name) for name in NUMERIC_PACKAGES]
+        key = hashlib.sha256(json.dumps([_VERSION, versions, *parts]).encode()).hexdigest()
         path = self.folder / f"{key[:32]}.safetensors"
         self._used.add(path)
         if path.exists():
             try:
-                return KeptEmbeddings(_read_block(path), None)
+                return _read_block(path)
             except _UNREADABLE as error:
                 why = first_line(error)
-                logger.warning("%s is damaged (%s): embedding its images again", path, why)
+                logger.warning("%s is damaged (%s): making it again", path, why)
         started = time.perf_counter()
-        embeddings = embed_images(
-            model,
-            images.files(),
-            image_size=image_size,
-            batch_size=self.batch_size,
-            precision=self.precision,
-            workers=self.workers,
-            device=self.device,
-        )
+        values = make()
         seconds = round(time.perf_counter() - started, 3)
-        told = {"key": key, "sha256": _digest(embeddings)}
+        here = {**describe_numerics(self.device), "batch_size": self.batch_size}
+        made_with = dict(sorted(here.items()))  # as it is read back
+        told = {"key": key, "sha256": _digest(values, made_with), "made_with": made_with}
         with writing(path), atomic_file(path) as temporary:
             # One entry: safetensors writes several in an order that changes from run to run.
             metadata = {_ENTRY: json.dumps(told, sort_keys=True)}
-            temporary.write_bytes(save({"embeddings": embeddings}, metadata))
-        return KeptEmbeddings(embeddings, seconds)
+            temporary.write_bytes(save({"embeddings": values}, metadata))
+        return KeptEmbeddings(values, seconds, (made_with,))
+
+
+def distinct(environments: Iterable[Environment]) -> list[Environment]:
+    """Returns each environment once, in the order in which they first come."""
+    found: list[Environment] = []
+    for one in environments:
+        if one not in found:
+            found.append(one)
+    return found
 
 
 def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -140,19 +168,23 @@ def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield path, f"is damaged ({first_line(error)})"
 
 
-def _read_block(path: Path) -> Tensor:
-    """Returns the embeddings of a block, as they were written.
+def _read_block(path: Path) -> KeptEmbeddings:
+    """Returns what a block holds, as it was written.
 
     Raises:
         ValueError: they changed, or the name is that of another (see `_UNREADABLE` for the rest).
     """
     with safe_open(path, "pt") as file:
-        told: dict[str, str] = json.loads((file.metadata() or {})[_ENTRY])
+        told: dict[str, Any] = json.loads((file.metadata() or {})[_ENTRY])
         embeddings: Tensor = file.get_tensor("embeddings")
-    if _digest(embeddings) != told["sha256"] or not told["key"].startswith(path.stem):
+    made_with = told.get("made_with", {})
+    if _digest(embeddings, made_with) != told["sha256"] or not told["key"].startswith(path.stem):
         raise ValueError("it has other values than were written")
-    return embeddings
+    return KeptEmbeddings(embeddings, None, (made_with,))
 
 
-def _digest(values: Tensor) -> str:
-    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
+def _digest(values: Tensor, made_with: Environment) -> str:
+    hasher = hashlib.sha256(values.contiguous().numpy().tobytes())
+    if made_with:  # blocks of an earlier version do not say
+        hasher.update(json.dumps(made_with, sort_keys=True).encode())
+    return hasher.hexdigest()

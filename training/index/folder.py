@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,9 +46,14 @@ LISTING_SCHEMA = pa.schema(
     ]
 )
 ARRAY_FILE = "embeddings.npy"
+FACTS_KEY = "hgld.facts"
+"""Of the metadata of a parquet file of embeddings: a JSON object that says what was done to the
+pictures (`picture`), and for which protocol they are (`protocol`)."""
 INDEX_STAGE = "index"
 INDEX_VERSION = 1
 """To be raised when the same picture becomes another embedding."""
+WHOLE_PICTURES = "whole pictures"
+"""What was embedded, as a protocol says it, where no part of a picture was cut out."""
 _PREFIX = "index-"
 NOT_EMBEDDED = Dataset(
     path="not-embedded.parquet",
@@ -197,6 +202,8 @@ class IndexOrigin:
     dimensions: int
     pictures: str = ""
     """Digest of the listing."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was done to a picture (`embedding_facts`), which every shard says; empty: not known."""
 
     def recipe(self) -> str:
         """Returns a SHA-256, as hex, of what decides an embedding apart from the picture."""
@@ -217,9 +224,10 @@ class IndexOrigin:
             pa.field("embedding", pa.list_(number, self.dimensions), nullable=False),
         ]
         # A dictionary of numbers that hardly repeat makes a shard 7% larger.
+        facts = {FACTS_KEY: json.dumps(self.facts)} if self.facts else None
         layout = ParquetLayout(plain=("embedding.list.element",))
         return Dataset(
-            path="embeddings", stage=INDEX_STAGE, schema=pa.schema(fields), layout=layout
+            path="embeddings", stage=INDEX_STAGE, schema=pa.schema(fields, facts), layout=layout
         )
 
     def stage(self) -> Stage:

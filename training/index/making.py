@@ -31,12 +31,13 @@ from hgld.training.index.folder import (
     ARRAY_FILE,
     INDEX_STAGE,
     NOT_EMBEDDED,
+    WHOLE_PICTURES,
     IndexConfig,
     IndexOrigin,
     PictureSource,
 )
 from hgld.training.model.embed import autocast, choose_device, enough_memory, place_model
-from hgld.training.model.saved import load_model, model_digest
+from hgld.training.model.saved import embedding_facts, load_model, model_digest
 
 SHARD_PICTURES = 4096
 """Most pictures of a shard, about: minutes of work on a CPU, and 32 MB at 2,048 dimensions."""
@@ -121,6 +122,10 @@ class PictureEmbedder:
             precision=config.precision,
             numbers=config.numbers,
             dimensions=model.embedding_dim,
+            facts={
+                "protocol": {"boxes": WHOLE_PICTURES},
+                **embedding_facts(model, model.config.image_size, config.precision),
+            },
         )
         with enough_memory(self._place, config.batch_size, self.origin.image_size):
             self._model = place_model(model, self._place).eval()

@@ -1,6 +1,8 @@
 """The settings of a model; light to import, so that they can be read without torch."""
 
 import dataclasses
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +68,7 @@ class ModelConfig:
 
     @property
     def before_training(self) -> "ModelConfig":
-        """The same backbone and pooling without what training adds to it."""
+        """The bare backbone: pooling, scales and size are the same, and nothing is added."""
         return dataclasses.replace(
             self, inner_weight=0.0, embedding_dim=None, whitening=False, centring=False
         )
@@ -98,3 +100,13 @@ def require_whole_number(name: str, value: float, *, least: int = 1) -> None:
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's text, or its kind where it has none."""
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def facts_digest(facts: object) -> str:
+    """Returns the SHA-256, as hex, of JSON values, whatever order their keys are in.
+
+    Example:
+        >>> facts_digest({"a": 1, "b": [2]}) == facts_digest({"b": [2], "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib.metadata
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_args
@@ -17,6 +18,9 @@ from hgld.training.model.config import Precision, require_scales, require_whole_
 from hgld.training.model.embedding import EmbeddingModel
 
 _Model = TypeVar("_Model", bound=nn.Module)
+
+NUMERIC_PACKAGES = ("torch", "torchvision", "timm", "pillow")
+"""Packages on whose versions the bits of an embedding depend."""
 
 # Of malloc.h, and what glibc begins with.
 _M_TRIM_THRESHOLD, _TRIM_THRESHOLD = -1, 128 * 1024
@@ -44,6 +48,31 @@ def choose_device(device: str) -> torch.device:
             f"device {device!r} is not there; use auto, cpu or, with a GPU, cuda"
         ) from error
     return place
+
+
+def describe_numerics(device: str = "auto") -> dict[str, str | int]:
+    """Returns what the last bits of embeddings and weights depend on, beside settings and data.
+
+    Where none of it differs, the same run gives the same bits on a CPU.
+
+    Args:
+        device: as in `choose_device`.
+
+    Returns:
+        The version of each of `NUMERIC_PACKAGES`, the threads of torch, the instructions that it
+        uses of the processor, such as `AVX2`, and the device, of a GPU its name.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    place = choose_device(device)
+    gpu = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
+    return {
+        **{name: importlib.metadata.version(name) for name in NUMERIC_PACKAGES},
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": gpu,
+    }
 
 
 def place_model(model: _Model, place: torch.device) -> _Model:

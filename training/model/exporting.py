@@ -142,7 +142,7 @@ def _pictures(count: int, size: int) -> Tensor:
 
 
 class Measured(NamedTuple):
-    """A metric of a model, beside that of its backbone before training."""
+    """A metric of a model, beside that of the same model without training."""
 
     metric: str
     before: str

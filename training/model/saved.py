@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 
 from hgld.engine.files import file_digest
 from hgld.errors import DamagedError, DivergedError, InputError
+from hgld.pictures import DECODING
 from hgld.training.model.backbone import create_backbone, fit_positions
-from hgld.training.model.config import ModelConfig, first_line
+from hgld.training.model.config import ModelConfig, Precision, facts_digest, first_line
 from hgld.training.model.embedding import EmbeddingModel, assemble_model
 
 WEIGHTS_FILE = "model.safetensors"
@@ -63,6 +64,29 @@ def model_digest(model: EmbeddingModel) -> str:
         hasher.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         hasher.update(value.cpu().contiguous().numpy().tobytes())
     return hasher.hexdigest()
+
+
+def embedding_facts(model: EmbeddingModel, image_size: int, precision: Precision) -> dict[str, Any]:
+    """Returns what a model does to a picture, for whoever compares two sets of embeddings.
+
+    Args:
+        model: what embeds.
+        image_size: side of the images it is given, in pixels.
+        precision: of the forward pass.
+
+    Returns:
+        `picture`: each setting of the model by its name, the size, the precision, how a picture is
+        decoded, and a digest of the weights; `picture_digest`, of all of these.
+    """
+    facts = {
+        **dataclasses.asdict(model.config),
+        "weights": Path(model.config.weights).name,  # where a person's files lie is no fact
+        "image_size": image_size,
+        "precision": precision,
+        "decoding": DECODING,
+        "model": model_digest(model),
+    }
+    return {"picture": facts, "picture_digest": facts_digest(facts)}
 
 
 def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingModel:

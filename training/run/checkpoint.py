@@ -35,6 +35,8 @@ class RunFiles:
         """The weights of the best step so far, where these are kept."""
         self.metrics = folder / "metrics.jsonl"
         """The log: one JSON object a line, each with its `step`."""
+        self.made_with = folder / "made_with.json"
+        """Each environment that its steps were taken in (`describe_numerics`), in order."""
 
     def save(self, path: Path, content: Mapping[str, object]) -> None:
         """Writes the checkpoint or the best weights, whole or not at all.
@@ -105,6 +107,28 @@ class RunFiles:
         """
         with writing(self.metrics):
             append_bytes(self.metrics, (json.dumps(dict(line)) + "\n").encode())
+
+    def note_environment(self, environment: Mapping[str, object], *, is_new: bool) -> None:
+        """Notes what the steps from here on are taken with.
+
+        Args:
+            environment: of `describe_numerics`, and how many processes.
+            is_new: the run starts; else what it was taken with before is kept.
+
+        Raises:
+            InputError: there is no room, or the file system refuses.
+        """
+        before = [] if is_new else self.environments()
+        if environment not in before:
+            with writing(self.made_with):
+                write_text(self.made_with, json.dumps([*before, environment], indent=1) + "\n")
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Returns what `note_environment` wrote; nothing where that is not known."""
+        try:
+            return list(json.loads(self.made_with.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return []
 
     def end(self) -> None:
         """Removes the checkpoint of a run that has ended."""

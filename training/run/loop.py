@@ -33,7 +33,13 @@ from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 from hgld.training.methods import Cost
 from hgld.training.model.backbone import pretrained_backbone, weights_settings
-from hgld.training.model.embed import autocast, begin_peak_memory, enough_memory, peak_memory_of
+from hgld.training.model.embed import (
+    autocast,
+    begin_peak_memory,
+    describe_numerics,
+    enough_memory,
+    peak_memory_of,
+)
 from hgld.training.model.embedding import centre_vectors, whiten_projection
 from hgld.training.model.saved import write_model
 from hgld.training.run.checkpoint import RunFiles
@@ -174,6 +180,8 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         if config.whitening and not config.init:
             fit_to_images(whiten_projection, run.model, images, config)
         run.begin()
+    numerics = {**describe_numerics(config.device), "processes": ranks.count}
+    files.note_environment(numerics, is_new=kept is None)
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
         *(len(images), len(images.names[0])),

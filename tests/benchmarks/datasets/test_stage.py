@@ -94,7 +94,7 @@ def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
     said(*words.split(), "--device", "cpu", "--workers", "0", folder=build.root)
     assert counted == [4, 4]  # of both models once, though they are queries and index
     found = read_results(build.path("benchmarks/sop"))
-    assert [one.name for one in found.methods] == ["before happier", "after happier"]
+    assert [one.name for one in found.methods] == ["backbone happier", "after happier"]
     config = dataclasses.replace(CONFIG, data_set="sop", data=folder)
     assert run_benchmark(build, config).skipped
     write_sop(folder, test=[*SOP_TEST, "8 5 2 mug_final/f_0.JPG"])

@@ -92,16 +92,18 @@ def results_of(
         },
         left_out={"test images without a landmark": 8},
         methods=(
-            Method(name="before", title=f"before {name}", description=name),
+            Method(name="before", title=f"before {name}", description=name, kind="untrained"),
             Method(
                 name="after",
                 title=f"after {name}",
                 description=name,
+                kind="run",
                 baseline="before",
                 runs={f"{name}-0": 0, f"{name}-1": 1},
             ),
         ),
         rows=tuple(rows_of(name, levels, data_set, *means)),
+        protocol={"data_set": data_set, "labels": "c0ffee"},
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
 

@@ -39,7 +39,7 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
     header, *rows = re.findall(r"^\| (\w.*) \|$", told, re.M)
     assert header.count("|") == len(METRICS)
     methods = {one.name.split("-")[-1]: one for one in results.methods if one.runs}
-    methods["before_training"] = results.methods[0]
+    methods |= {"backbone": results.methods[0], "same_model,_untrained": results.methods[1]}
     assert len(rows) == len(methods)
     for row in rows:
         title, *cells = row.replace("*", "").split(" | ")
@@ -65,5 +65,5 @@ def test_the_changes_are_told_as_they_were_measured() -> None:
         assert cell == f"{round(100 * gain, 1) + 0.0:+.1f}", title
     before, after = (results.row(one, "h_ap").mean for one in (plain.baseline, plain.name))
     words = " ".join(told.split())
-    assert f"reaches {100 * after:.1f} after {100 * before:.1f} before training" in words
+    assert f"reaches {100 * after:.1f} after {100 * before:.1f} untrained" in words
     assert recipe.description.partition(". ")[0] in words

@@ -37,13 +37,15 @@ FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
 
 def measured(name: str, scores: list[float], nearest: list[list[int]], on: str = "") -> Compared:
     one = MeasuredMethod(
-        method=RetrievalMethod(name=name, title=name, source=FILES),
+        method=RetrievalMethod(name=name, title=name, kind="embeddings", source=FILES),
         per_query={"h_ap": np.array(scores)},
         nearest=torch.tensor(nearest),
         embedding_dim=2,
         images_per_s=None,
+        facts={},
     )
-    return Compared(method=Method(name=name, title=name, description="", baseline=on), runs=(one,))
+    about = Method(name=name, title=name, description="", kind="run", baseline=on)
+    return Compared(method=about, runs=(one,))
 
 
 def test_queries_are_ordered_by_the_change_and_shown_with_what_each_method_found(

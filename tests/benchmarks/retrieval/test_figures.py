@@ -31,11 +31,17 @@ SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 
 
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name, source=FILES)
+    method = RetrievalMethod(name=name, title=name, kind="embeddings", source=FILES)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
-    rest = {"method": method, "nearest": None, "embedding_dim": 1, "images_per_s": None}
+    rest = {
+        "method": method,
+        "nearest": None,
+        "embedding_dim": 1,
+        "images_per_s": None,
+        "facts": {},
+    }
     measured = tuple(MeasuredMethod(per_query=one, **rest) for one in each)  # type: ignore[arg-type]
-    about = Method(name=name, title=name, description="", baseline=baseline)
+    about = Method(name=name, title=name, description="", kind="run", baseline=baseline)
     return Compared(method=about, runs=measured)
 
 

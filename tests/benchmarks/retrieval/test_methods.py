@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from hgld.benchmarks.retrieval.config import embeddings_folder
 from hgld.benchmarks.retrieval.methods import (
     TrainedRun,
     load_methods,
@@ -14,12 +15,22 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
+from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.training_runs import save_model
 
 
-def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_their_own(
+def cache_of(build: Workspace) -> EmbeddingCache:
+    """Where the benchmark keeps embeddings."""
+    folder = build.path(embeddings_folder(CONFIG))
+    folder.mkdir(parents=True, exist_ok=True)
+    return EmbeddingCache(
+        folder=folder, precision="float32", batch_size=64, workers=0, device="cpu"
+    )
+
+
+def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(
     build: Workspace,
 ) -> None:
     write_run(build, "second", seed=5)
@@ -27,15 +38,17 @@ def test_runs_of_one_model_share_its_backbone_before_training_and_others_have_th
     save_model(build_model(other), build.path("runs/other"))
     files = ("happier=query.parquet", "index.parquet", "rival=query.parquet", "index.parquet")
     runs = ("happier", "other", "second")
-    methods = load_methods(build, dataclasses.replace(CONFIG, runs=runs, embeddings=files))
+    methods = load_methods(
+        build, dataclasses.replace(CONFIG, runs=runs, embeddings=files), cache_of(build)
+    )
     assert {method.name: method.baseline for method in methods} == {
-        "before happier": "",
-        "before other": "",
+        "backbone happier": "",
+        "backbone other": "",
         "happier": "",
         "rival": "",
-        "after happier": "before happier",
-        "after second": "before happier",
-        "after other": "before other",
+        "after happier": "backbone happier",
+        "after second": "backbone happier",
+        "after other": "backbone other",
     }
     assert len({method.title for method in methods}) == len(methods)
     before, after = methods[0].source, methods[1].source

@@ -51,13 +51,13 @@ def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(measured: W
         )
         rows = [row for row in results.rows if (row.metric, row.method) == (FIRST, method.name)]
         assert {(row.label, row.found): row.queries for row in rows} == confused
-    assert [method.name for method in results.methods] == ["before happier", "after happier"]
+    assert [method.name for method in results.methods] == ["backbone happier", "after happier"]
     # Landmark 32, the only lake, has three queries and no index image.
     undefined = [results.row("after happier", f"map_at_100_{one.name}") for one in results.levels]
     assert [(row.queries, row.undefined) for row in undefined] == [(12, 3), (12, 3), (15, 0)]
     before, after = (one.per_query["h_ap"].double() for one in evaluations)
     change = after - before
-    row = results.row("after happier", "h_ap", against="before happier")
+    row = results.row("after happier", "h_ap", against="backbone happier")
     assert row.mean == pytest.approx(float(change.nanmean()))
     # The three queries of a landmark go together: its error is that of five means.
     by_landmark = [change[queries.labels[:, 0] == landmark].mean() for landmark in range(5)]
@@ -164,7 +164,7 @@ def test_embeddings_of_a_run_are_measured_as_the_run_is_in_a_folder_of_their_own
     run_benchmark(benchmarked, config)
     assert config.folder == "benchmarks/comparisons/copy"
     results = results_in(benchmarked, config)
-    assert [one.name for one in results.methods] == ["before happier", "after happier", "copy"]
+    assert [one.name for one in results.methods] == ["backbone happier", "after happier", "copy"]
     after, copy = (
         [(row.metric, row.mean) for row in results.rows if row.method == name and not row.against]
         for name in ("after happier", "copy")
@@ -174,7 +174,7 @@ def test_embeddings_of_a_run_are_measured_as_the_run_is_in_a_folder_of_their_own
     write_embeddings(benchmarked, build_model(MODEL))
     run_benchmark(benchmarked, config)
     results = results_in(benchmarked, config)
-    assert results.row("copy", "h_ap").mean == results.row("before happier", "h_ap").mean
+    assert results.row("copy", "h_ap").mean == results.row("backbone happier", "h_ap").mean
     # Neither was a report of others replaced, nor what was embedded for it thrown away.
     assert benchmarked.path(FILES.report).read_bytes() == kept
     assert run_benchmark(benchmarked, CONFIG).skipped

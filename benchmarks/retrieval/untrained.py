@@ -1,0 +1,97 @@
+"""The model of a run without its training: what the gain of training is counted from.
+
+It has the run's backbone, pooling, scales and linear layer as they were before the first step; a
+whitening and a centre, which need pictures but no training, are fitted to the pictures that the run
+was trained on.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from hgld.engine.config import from_mapping, setting_fields
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.training.config import TrainConfig, train_stage
+from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import choose_device, place_model
+from hgld.training.model.embedding import (
+    EmbeddingModel,
+    build_model,
+    centre_vectors,
+    whiten_projection,
+)
+from hgld.training.run.state import fit_to_images
+from hgld.training.run.watch import split_images
+
+if TYPE_CHECKING:
+    from hgld.benchmarks.retrieval.methods import TrainedRun
+
+
+def untrained_model(
+    workspace: Workspace, config: ModelConfig, trained: "TrainedRun | None", cache: EmbeddingCache
+) -> EmbeddingModel:
+    """Returns the model of a run as it would be without training.
+
+    What is fitted to pictures is kept beside embeddings, so that runs of one model share it.
+
+    Args:
+        workspace: a build with the run.
+        config: of its model.
+        trained: what is recorded of its training, if anything is.
+        cache: keeps the fit, and says where it is computed.
+
+    Returns:
+        The model, on the CPU, in evaluation mode.
+
+    Raises:
+        MissingInputError: the training, or its pictures, which the model depends on, are not
+            recorded, not there any more, or changed.
+        InputError: weights, the recorded settings or an image cannot be read.
+        DamagedError: an image is not what was recorded.
+        FetchError: weights cannot be fetched.
+    """
+    is_fitted = config.whitening or config.centring
+    is_random = config.weights == "random" or (
+        config.embedding_dim is not None and not config.whitening
+    )
+    if not is_fitted and not is_random:
+        return build_model(config)
+    if trained is None:
+        raise MissingInputError("no training of this build left it: seed and pictures are unknown")
+    known = {field.name for field in setting_fields(TrainConfig)}
+    given = trained.settings.items()  # None stands for a default
+    settings = {name: value for name, value in given if name in known and value is not None}
+    of_run = from_mapping(TrainConfig, settings, where="the recorded settings")
+    of_run = dataclasses.replace(of_run, workers=cache.workers, device=cache.device)
+    model = build_model(config, seed=of_run.seed)
+    if is_fitted:
+        stage = train_stage(of_run.name, of_run.labels)
+        if workspace.input_digests(stage.inputs, ()) != trained.inputs:
+            raise MissingInputError("its training pictures or their labels changed since")
+        images, _ = split_images(training_images(workspace, of_run.label_choice), of_run)
+        # Without a seed where nothing is random, so that runs of several seeds share one.
+        parts = ["untrained head", dataclasses.asdict(config), of_run.seed if is_random else None]
+        kept = cache.keep([*parts, images.digest()], lambda: _fitted(model, images, of_run))
+        vector_to_parameters(kept.embeddings, _head_of(model))
+    return model
+
+
+def _fitted(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> Tensor:
+    """Fits the head of a model to pictures, and returns it as one vector on the CPU."""
+    place_model(model, choose_device(config.device))
+    if config.whitening:
+        fit_to_images(whiten_projection, model, images, config)
+    if config.centring:
+        fit_to_images(centre_vectors, model, images, config)
+    return parameters_to_vector(_head_of(model.cpu())).detach()
+
+
+def _head_of(model: EmbeddingModel) -> list[Tensor]:
+    """Returns what is fitted to pictures; a change of it changes the model."""
+    layer = () if model.projection is None else model.projection.parameters()
+    return [*layer, *(() if model.centre is None else (model.centre,))]

@@ -112,7 +112,8 @@ def test_the_end_of_a_key_says_of_which_level_a_metric_is() -> None:
     assert level_of("ap_easy", ()) == "easy"
 
 
-GRADED = ["H-AP", "NDCG", "ASI", "Mistake severity"]
+GRADED = ["H-AP", "NDCG", "ASI", "HOPS", "Mistake severity"]
+ROWS = ["mAP@100", "R@1", "R@4", "Level recall@4"]
 FINEST = ["mAP", "mAP@R", "mAP@100", "R@1", "R@4"]
 REVISITED = ["mAP", "mP@1", "mP@5", "mP@10"]
 
@@ -120,7 +121,7 @@ REVISITED = ["mAP", "mP@1", "mP@5", "mP@10"]
 @pytest.mark.parametrize(
     ("levels", "on", "titles"),
     [
-        (LEVELS, "", GRADED + 3 * ["mAP@100"] + 3 * ["R@1"] + 3 * ["R@4"]),
+        (LEVELS, "", GRADED + [title for title in ROWS for _ in LEVELS]),
         (LEVELS[:2], "sop", [*GRADED, *FINEST, "mAP", "mAP@100", "R@1"]),
         (LEVELS[:1], "cub200", FINEST),
         ((), "roxford5k", 2 * REVISITED),

@@ -52,7 +52,8 @@ def test_equals_the_hand_computed_worked_case() -> None:
 )
 def test_the_ideal_order_gives_one_everywhere_and_no_mistakes(labels: list[list[int]]) -> None:
     index = torch.tensor(labels)
-    chosen = EvaluationSettings(mistake_severity_at=(1,))
+    # Of fewer than all items, the coarser ones have no place.
+    chosen = EvaluationSettings(mistake_severity_at=(1,), recall_at=(5,))
     result = evaluate(torch.ones(1, 1), index[:1], falling(len(index)), index, settings=chosen)
     values = result.means()
     assert values.pop("mistake_severity_at_1") == 0

@@ -45,7 +45,7 @@ configs:
 
 {queries:,} queries, {images:,} index images and {grades:,} grades: an image that shares l levels
 with the query (natural or human-made, super-category, landmark) has the grade 2^l - 1; what is not
-listed shares fewer than {shared_levels}. `task.py` is the task for MTEB. Each picture is under its
+listed shares fewer than {shared_levels}. `mteb_task.py` is the task for MTEB. Each picture is under its
 own licence.
 """
 _CONFIG = """- config_name: {name}
@@ -92,7 +92,7 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
 
     Args:
         workspace: a build with annotations and images.
-        folder: where `corpus/`, `queries/`, `qrels/`, `README.md` and `task.py` go; new or empty.
+        folder: where `corpus/`, `queries/`, `qrels/`, `README.md` and `mteb_task.py` go; new or empty.
         shared_levels_from: fewest levels that an image with a grade shares with the query, from 1
             to L. MTEB holds all grades in memory.
 
@@ -122,7 +122,7 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
     counts = {"queries": len(queries), "images": len(index), "grades": grades}
     card = _CARD.format(configs="\n".join(configs), shared_levels=shared_levels_from, **counts)
     write_text(folder / "README.md", card)
-    write_text(folder / "task.py", _TASK.format(revision=_revision(queries, index)))
+    write_text(folder / "mteb_task.py", _TASK.format(revision=_revision(queries, index)))
     logger.info("export: %s: %d queries, %d images, %d grades", folder, *counts.values())
     return grades
 

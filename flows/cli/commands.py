@@ -323,7 +323,7 @@ def _export(options: ExportOptions, sections: Sections) -> None:
     workspace = Workspace(options.root)
     workspace.require()
     grades = export_mteb(workspace, options.mteb, shared_levels_from=options.shared_levels)
-    click.echo(f"{options.mteb}: {grades:,} grades; task.py is the task")
+    click.echo(f"{options.mteb}: {grades:,} grades; mteb_task.py is the task")
 
 
 @_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)

@@ -4,6 +4,8 @@ Every function gives one value per query, float64, and NaN for a query with no r
 caller averages and says how many were undefined (`Evaluation.means`, `Evaluation.undefined`).
 """
 
+from typing import TYPE_CHECKING
+
 from hgld.errors import how_to_install
 
 try:
@@ -36,10 +38,14 @@ from hgld.metrics.relevance import (
 )
 from hgld.metrics.revisited import GroundTruth, evaluate_revisited
 
+if TYPE_CHECKING:
+    from hgld.metrics.collected import HierarchicalAveragePrecision
+
 __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "GroundTruth",
+    "HierarchicalAveragePrecision",
     "average_precision",
     "average_precision_at_k",
     "average_precision_at_r",
@@ -60,3 +66,12 @@ __all__ = [
     "recall_at_k",
     "shared_levels",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what needs torchmetrics, the extra of that name, when it is asked for."""
+    if name != "HierarchicalAveragePrecision":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hgld.metrics.collected import HierarchicalAveragePrecision
+
+    return HierarchicalAveragePrecision

@@ -45,8 +45,8 @@ configs:
 
 {queries:,} queries, {images:,} index images and {grades:,} grades: an image that shares l levels
 with the query (natural or human-made, super-category, landmark) has the grade 2^l - 1; what is not
-listed shares fewer than {shared_levels}. `mteb_task.py` is the task for MTEB. Each picture is under its
-own licence.
+listed shares fewer than {shared_levels}. `mteb_task.py` is the task for MTEB. Each picture is
+under its own licence.
 """
 _CONFIG = """- config_name: {name}
   data_files:
@@ -92,7 +92,8 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
 
     Args:
         workspace: a build with annotations and images.
-        folder: where `corpus/`, `queries/`, `qrels/`, `README.md` and `mteb_task.py` go; new or empty.
+        folder: a new or empty one, for `corpus/`, `queries/`, `qrels/`, `README.md` and
+            `mteb_task.py`.
         shared_levels_from: fewest levels that an image with a grade shares with the query, from 1
             to L. MTEB holds all grades in memory.
 
@@ -168,7 +169,8 @@ def _write_pictures(folder: Path, images: LabelledImages) -> None:
 @contextmanager
 def _table(path: Path, schema: pa.Schema, compression: str = "zstd") -> Iterator[pq.ParquetWriter]:
     """Opens a table to be written in parts; it is there when all of them are."""
-    with atomic_file(path) as temporary, pq.ParquetWriter(
-        temporary, schema, compression=compression
-    ) as writer:
+    with (
+        atomic_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression=compression) as writer,
+    ):
         yield writer

@@ -100,9 +100,7 @@ class ProxyLoss(nn.Module):
         # A copy: what a saved state is loaded into is the module's own.
         self.register_buffer("proxy_labels", None if proxy_labels is None else proxy_labels.clone())
 
-    def forward(
-        self, embeddings: Tensor, labels: Tensor, indices_tuple: object = None
-    ) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, indices_tuple: object = None) -> Tensor:
         """Computes the loss of (B, D) embeddings and (B, L) or (B,) labels.
 
         Args:

@@ -147,7 +147,7 @@ def hxe_loss(
     Example:
         >>> embeddings, labels = torch.eye(3), torch.tensor([[0, 0], [1, 0], [2, 1]])
         >>> round(float(hxe_loss(embeddings, labels, torch.eye(3), alpha=1.0, temperature=1.0)), 4)
-        0.142
+        0.1543
 
     Source:
         Bertinetto, Mueller, Tertikas, Samangooei, Lord: Making Better Mistakes: Leveraging Class

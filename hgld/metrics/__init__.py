@@ -38,14 +38,13 @@ from hgld.metrics.relevance import (
 )
 from hgld.metrics.revisited import GroundTruth, evaluate_revisited
 
-if TYPE_CHECKING:
-    from hgld.metrics.collected import HierarchicalAveragePrecision
+if TYPE_CHECKING:  # not in __all__: `import *` needs no torchmetrics
+    from hgld.metrics.collected import HierarchicalAveragePrecision as HierarchicalAveragePrecision
 
 __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "GroundTruth",
-    "HierarchicalAveragePrecision",
     "average_precision",
     "average_precision_at_k",
     "average_precision_at_r",

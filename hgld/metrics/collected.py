@@ -79,8 +79,8 @@ class HierarchicalAveragePrecision(Metric):
             check_integers("ids", ids)
         if not embeddings.is_floating_point():
             raise TypeError(f"embeddings must be floating point, got {embeddings.dtype}")
-        shapes = (embeddings.ndim, matrix.ndim, len(matrix), len(embeddings if ids is None else ids))
-        if shapes != (2, 2, len(embeddings), len(embeddings)):
+        rows = (len(embeddings), len(matrix), len(matrix if ids is None else ids))
+        if (embeddings.ndim, matrix.ndim) != (2, 2) or len(set(rows)) > 1:
             raise ValueError(
                 "embeddings must have shape (B, D), labels (B, L) and ids (B,), got "
                 f"{tuple(embeddings.shape)}, {tuple(labels.shape)} and "

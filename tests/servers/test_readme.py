@@ -116,11 +116,13 @@ class Task(HGLDv2I2IRetrieval):
         of_mteb.update(scores)
         return {}
 
-of_mteb, images = {}, query_and_index_images(Workspace(Path("build")))
+def vectors(images):
+    return torch.stack([vector(Image.open(images.path(place))) for place in range(len(images))])
+
+of_mteb = {}
 mteb.evaluate(Pixels(), Task(), cache=None)
-vectors = [torch.stack([vector(Image.open(one.path(n))) for n in range(len(one))]) for one in images]
-(query, index), (queries, indexed) = images, vectors
-found = evaluate(queries, query.labels, indexed, index.labels).per_query["ndcg"]
+query, index = query_and_index_images(Workspace(Path("build")))
+found = evaluate(vectors(query), query.labels, vectors(index), index.labels).per_query["ndcg"]
 for image_id, ours in zip(query.image_ids.to_pylist(), found.tolist(), strict=True):
     print(ours - of_mteb[image_id]["ndcg_cut_1000"])
 """
@@ -138,7 +140,7 @@ def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(
     (example,) = fenced(page, "python", section)
     # The datasets that it has read are kept in no one's home.
     homes = {name: str(tmp_path / name) for name in ("HF_HOME", "MTEB_CACHE")}
-    program = [VENV / "bin/python", "-c", example + _MTEB]
+    program: list[str | Path] = [VENV / "bin/python", "-c", example + _MTEB]
     score, *differences = run(program, tmp_path, {**homes, "HF_HUB_OFFLINE": "1"}).splitlines()
     assert 0.2 < float(score) < 1
     assert len(differences) > 200

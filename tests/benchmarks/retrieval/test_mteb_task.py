@@ -1,6 +1,7 @@
 """The queries and index of a build as a task of MTEB; tests/servers has MTEB itself read it."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tests.worlds.benchmark_builds import write_build
 from tests.worlds.commands.typed import only_line, said
 from tests.worlds.plain.metrics import plain_shared
 
+Load = Callable[[Path, str], Any]
+
 
 @pytest.fixture
-def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Reads one of the tables as MTEB does."""
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
@@ -43,7 +46,7 @@ def grades_of(workspace: Workspace, least: int) -> list[tuple[str, str, int]]:
 
 @pytest.mark.parametrize("least", [1, 3])
 def test_each_table_is_read_as_it_was_meant(
-    build: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Any, least: int
+    build: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Load, least: int
 ) -> None:
     monkeypatch.setattr(mteb_task, "_A_FILE", 5)
     monkeypatch.setattr(mteb_task, "_AT_ONCE", 2)
@@ -79,10 +82,10 @@ def test_the_command_writes_a_new_folder_only_and_refuses_what_has_no_effect(
     build: Workspace,
 ) -> None:
     export = ("export", "--root", build.root)
-    printed = said(*export, "--mteb", build.root.parent / "task", "--shared-levels", 2)
+    printed = said(*export, "--mteb", build.root.parent / "task", "--shared-levels", "2")
     assert f"{len(grades_of(build, 2))} grades" in printed
     assert "task" in only_line(*export, "--mteb", build.root.parent / "task")
-    assert "--mteb" in only_line(*export, "--shared-levels", 2)
+    assert "--mteb" in only_line(*export, "--shared-levels", "2")
 
 
 def test_what_cannot_be_exported_is_refused(build: Workspace, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from hgld.benchmarks.retrieval.results import (
     cells_of,
     level_of,
     metrics_of,
-    shown_metrics,
     read_results,
+    shown_metrics,
     to_csv,
     to_setting,
 )

@@ -59,7 +59,7 @@ def test_a_trainer_of_pytorch_metric_learning_takes_the_steps_of_a_plain_loop(
         optimizers={"trunk_optimizer": steps[1]},
         loss_funcs={"metric_loss": loss},
         dataset=torch.utils.data.TensorDataset(vectors, LABELS),
-        sampler=torch.utils.data.SequentialSampler(vectors),  # type: ignore[arg-type]  # has a length
+        sampler=torch.utils.data.SequentialSampler(vectors),
         batch_size=6,
         label_hierarchy_level="all",
         dataloader_num_workers=0,

@@ -142,11 +142,11 @@ def test_landmarks_without_a_proxy_are_refused() -> None:
             loss(embeddings, labels, proxies[:last])
         with pytest.raises(ValueError, match="got -1"):
             loss(embeddings, labels - 1, proxies)
-    for loss in (csl_loss, hxe_loss):
+    for of_levels in (csl_loss, hxe_loss):
         with pytest.raises(ValueError, match="proxy"):
-            loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
+            of_levels(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
         with pytest.raises(ValueError, match="proxy_labels"):
-            loss(embeddings, labels, proxies[:1])
+            of_levels(embeddings, labels, proxies[:1])
 
 
 @pytest.mark.parametrize(

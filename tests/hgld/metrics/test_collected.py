@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def expected(chosen: EvaluationSettings | None = None) -> float:
 def test_batches_of_any_size_give_what_evaluate_gives(size: int) -> None:
     chosen = EvaluationSettings(relevance="map")
     metric = HierarchicalAveragePrecision(chosen)
-    parts = [part.split(size) for part in items()]
+    parts = [torch.split(part, size) for part in items()]
     for batch in zip(*parts, strict=True):
         metric.update(*batch)
     assert metric.compute().item() == expected(chosen) != expected()
@@ -70,12 +71,10 @@ def of_one_process(rank: int, store: Path) -> None:
     """Takes every second item, as a sampler does, which repeats one where they are odd."""
     torch.set_num_threads(1)  # those of the process that it was forked from are gone
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=2
-    )
+    distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     metric = HierarchicalAveragePrecision()
     mine = torch.tensor([*range(rank, ITEMS, 2), 0])
-    for rows in mine.split(6 + rank):  # not as many batches in each
+    for rows in torch.split(mine, 6 + rank):  # not as many batches in each
         metric.update(*(part[rows] for part in items()))
     value = metric.compute().item()
     assert value == expected()
@@ -86,7 +85,7 @@ def of_one_process(rank: int, store: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names the loopback device as Linux does")
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
-    processes = [Forked(lambda rank=rank: of_one_process(rank, tmp_path / "store")) for rank in (0, 1)]
+    processes = [Forked(partial(of_one_process, rank, tmp_path / "store")) for rank in (0, 1)]
     assert [one.ended() for one in processes] == [0, 0]
 
 
@@ -115,7 +114,7 @@ def test_batches_that_do_not_fit_are_refused(
 def test_without_torchmetrics_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "hgld.metrics.collected")
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
-    with pytest.raises(ModuleNotFoundError, match=r"hgld\[torchmetrics\]"):
+    with pytest.raises(ModuleNotFoundError, match="torchmetrics"):
         _ = metrics.HierarchicalAveragePrecision
     with pytest.raises(AttributeError, match="Nothing"):
         _ = metrics.Nothing

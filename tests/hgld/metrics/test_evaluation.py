@@ -75,9 +75,13 @@ def test_the_examples_of_the_page_run() -> None:
     names |= {"index_embeddings": index, "index_labels": index_labels, "index_ids": range(7, 47)}
     names["order"] = (query @ index.T).argsort(dim=1, descending=True, stable=True)
     examples = fenced(ROOT / "docs/metrics.md", "python")
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         exec(example, names)  # noqa: S102 - what a reader would type
+    index_of_itself = evaluate(
+        *(index, index_labels, index, index_labels), query_ids=range(40), index_ids=range(40)
+    )
+    assert names["metric"].compute() == index_of_itself.means()["h_ap"]
     # The second example's steps give what the first one's evaluate gives.
     by_hand = metrics.hierarchical_average_precision(
         metrics.item_relevance(names["ranked_level"], names["table"])

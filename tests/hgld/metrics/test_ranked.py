@@ -62,9 +62,7 @@ def test_metrics_of_levels_equal_the_loops(
     assert_close(metrics.average_set_intersection(ranked), plain.plain_asi(levels))
     expected = plain.plain_exclusive_ap(levels, level)
     assert_close(metrics.exclusive_average_precision(ranked, level), expected)
-    assert_close(
-        metrics.hierarchically_ordered_preference_score(ranked), plain.plain_hops(levels)
-    )
+    assert_close(metrics.hierarchically_ordered_preference_score(ranked), plain.plain_hops(levels))
     expected = plain.plain_level_recall(levels, k, level)
     assert_close(metrics.level_recall_at_k(ranked, k, level), expected)
     assert_close(

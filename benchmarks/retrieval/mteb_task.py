@@ -6,17 +6,15 @@ levels that it shares: so the grades are these gains, and both are equal where t
 `ndcg_at_{k}` is no less than the index.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from hgld.engine.dataset import rows_digest
 from hgld.engine.files import atomic_file, write_text
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Workspace
@@ -74,13 +72,6 @@ class HGLDv2I2IRetrieval(AbsTaskRetrieval):
         eval_langs=["eng-Latn"],
         main_score="ndcg_at_10",
         reference="https://github.com/elias-ramzi/SupRank",
-        date=("2017-01-01", "2017-12-31"),
-        domains=["Encyclopaedic"],
-        license="not specified",
-        annotations_creators="derived",
-        dialect=[],
-        sample_creation="created",
-        bibtex_citation="",
     )
 '''
 
@@ -115,7 +106,10 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
     _write_pictures(folder / "corpus", index)
     _write_pictures(folder / "queries", queries)
     grades = 0
-    with _table(folder / "qrels/test-00000.parquet", _GRADES) as writer:
+    with (
+        atomic_file(folder / "qrels/test-00000.parquet") as path,
+        pq.ParquetWriter(path, _GRADES, compression="zstd") as writer,
+    ):
         for table in _grades(queries, index, shared_levels_from):
             writer.write_table(table)
             grades += len(table)
@@ -130,12 +124,8 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
 
 def _revision(queries: LabelledImages, index: LabelledImages) -> str:
     """Says which pictures and labels these are: MTEB keeps results by it."""
-    both, columns = (queries, index), {}
-    for name in ("image_ids", "sha256s"):
-        columns[name] = pa.concat_arrays([getattr(one, name) for one in both])
-    for column, level in enumerate(index.levels):
-        columns[level.name] = pa.array(torch.cat([one.labels[:, column] for one in both]).numpy())
-    return rows_digest(pa.table(columns))
+    parts = [queries.digest(), index.digest(), queries.labels.tolist(), index.labels.tolist()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _grades(queries: LabelledImages, index: LabelledImages, least: int) -> Iterator[pa.Table]:
@@ -153,8 +143,10 @@ def _write_pictures(folder: Path, images: LabelledImages) -> None:
     with progress(f"export: {images.split} pictures", len(images)) as advance:
         for start in range(0, len(images), _A_FILE):
             end = min(start + _A_FILE, len(images))
-            path = folder / f"test-{start // _A_FILE:05}.parquet"
-            with _table(path, _PICTURES, compression="none") as writer:
+            with (
+                atomic_file(folder / f"test-{start // _A_FILE:05}.parquet") as path,
+                pq.ParquetWriter(path, _PICTURES, compression="none") as writer,
+            ):
                 for first in range(start, end, _AT_ONCE):
                     rows = range(first, min(first + _AT_ONCE, end))
                     ids = images.image_ids[rows.start : rows.stop]
@@ -164,13 +156,3 @@ def _write_pictures(folder: Path, images: LabelledImages) -> None:
                     ]
                     writer.write_table(pa.table({"id": ids, "image": contents}, schema=_PICTURES))
                     advance(len(rows))
-
-
-@contextmanager
-def _table(path: Path, schema: pa.Schema, compression: str = "zstd") -> Iterator[pq.ParquetWriter]:
-    """Opens a table to be written in parts; it is there when all of them are."""
-    with (
-        atomic_file(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression=compression) as writer,
-    ):
-        yield writer

@@ -1,10 +1,9 @@
 """H-AP as a metric of torchmetrics, for loops of one's own, Lightning's and others'."""
 
-import torch
 from torch import Tensor
 
 from hgld.errors import how_to_install
-from hgld.metrics.arguments import EvaluationSettings, check_integers, check_tensors, label_matrix
+from hgld.metrics.arguments import EvaluationSettings, check_tensors, label_matrix
 from hgld.metrics.evaluation import DEFAULT_SETTINGS, evaluate
 
 try:
@@ -27,6 +26,7 @@ class HierarchicalAveragePrecision(Metric):
     the number of processes, also where similarities tie.
 
     Example:
+        >>> import torch
         >>> metric = HierarchicalAveragePrecision()
         >>> metric.update(torch.eye(3)[[0, 0]], torch.tensor([[4, 0], [4, 0]]))
         >>> metric.update(torch.eye(3)[[1, 2]], torch.tensor([[5, 1], [6, 2]]))
@@ -40,8 +40,6 @@ class HierarchicalAveragePrecision(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
 
     embeddings: list[Tensor]
     labels: list[Tensor]
@@ -68,23 +66,18 @@ class HierarchicalAveragePrecision(Metric):
             ids: (B,) integers, such as the positions in the data set; for all batches or none.
 
         Raises:
-            TypeError: what is no tensor, embeddings that are not floating point, or labels or ids
-                that are no integers.
+            TypeError: what is no tensor, or labels or ids that are no integers.
             ValueError: shapes that do not fit, or ids for some batches only.
         """
         check_tensors(embeddings=embeddings)
         matrix = label_matrix("labels", labels)
         if ids is not None:
-            check_tensors(ids=ids)
-            check_integers("ids", ids)
-        if not embeddings.is_floating_point():
-            raise TypeError(f"embeddings must be floating point, got {embeddings.dtype}")
+            ids = label_matrix("ids", ids)[:, 0]
         rows = (len(embeddings), len(matrix), len(matrix if ids is None else ids))
         if (embeddings.ndim, matrix.ndim) != (2, 2) or len(set(rows)) > 1:
             raise ValueError(
                 "embeddings must have shape (B, D), labels (B, L) and ids (B,), got "
-                f"{tuple(embeddings.shape)}, {tuple(labels.shape)} and "
-                f"{None if ids is None else tuple(ids.shape)}"
+                f"{tuple(embeddings.shape)} and {tuple(labels.shape)}, and {rows[2]} ids"
             )
         if self.embeddings and (ids is None) == bool(self.ids):
             raise ValueError("ids must be given for all batches or for none")
@@ -102,14 +95,13 @@ class HierarchicalAveragePrecision(Metric):
 
         Raises:
             ValueError: there was no batch, or an embedding is not finite.
+            TypeError: embeddings that are not floating point.
         """
         embeddings, labels = dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
         if len(self.ids):
-            ids = dim_zero_cat(self.ids)
-            order = ids.argsort(stable=True)
-            ids = ids[order]
-            first = torch.cat((ids.new_ones(1, dtype=torch.bool), ids[1:] != ids[:-1]))
-            embeddings, labels = embeddings[order[first]], labels[order[first]]
+            ids, order = dim_zero_cat(self.ids).sort(stable=True)
+            chosen = order[ids.diff(prepend=ids[:1] - 1) != 0]
+            embeddings, labels = embeddings[chosen], labels[chosen]
         every = range(len(embeddings))
         found = evaluate(
             *(embeddings, labels, embeddings, labels),

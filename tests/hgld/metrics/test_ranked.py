@@ -98,16 +98,15 @@ def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
 
 
 def test_hops_sees_the_order_of_wrong_answers_and_severity_does_not() -> None:
+    hops = metrics.hierarchically_ordered_preference_score
     # Ideal 2 2 1 0 with weights 4, 4, 2, 1 of the levels 2, 1 and 0: of the last list
     # 4|2-0| + 4|2-1| + 2|1-2| + 1|0-2| = 16, the most that is: reversed, 8 + 4 + 2 + 2 too.
     lists = torch.tensor([[2, 2, 1, 0], [2, 2, 0, 1], [1, 2, 2, 0], [0, 1, 2, 2]])
-    found = metrics.hierarchically_ordered_preference_score(lists)
-    assert_close(found, 1, 1 - (2 + 1) / 16, 1 - (4 + 2) / 16, 0)
+    assert_close(hops(lists), 1, 1 - (2 + 1) / 16, 1 - (4 + 2) / 16, 0)
     # Two items of level 1: weights 4, then 2 and 1.5 on the way to 1.
     lists = torch.tensor([[2, 1, 0, 1], [2, 0, 1, 1], [1, 1, 1, 1]])
-    found = metrics.hierarchically_ordered_preference_score(lists)
     most = 4 * 2 + 0 + 0 + 1 * 2  # [0, 1, 1, 2]
-    assert_close(found, 1 - (1.5 + 1) / most, 1 - (2 + 1) / most, math.nan)
+    assert_close(hops(lists), 1 - (1.5 + 1) / most, 1 - (2 + 1) / most, math.nan)
     severity = metrics.mistake_severity(lists[:2], LEVELS, k=4)
     assert severity[0] == severity[1]
 

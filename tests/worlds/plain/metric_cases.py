@@ -88,12 +88,8 @@ def expected_of(levels: list[int], depth: int) -> dict[str, float]:
             f"p_at_1_level{column}": hit(1),
             f"r_at_1_level{column}": hit(1),
             f"r_at_4_level{column}": hit(4),
-            **{
-                f"level_recall_at_{k}_level{column}": plain.plain_level_recall(
-                    levels, k, depth - column
-                )
-                for k in (1, 4)
-            },
+            f"level_recall_at_1_level{column}": plain.plain_level_recall(levels, 1, depth - column),
+            f"level_recall_at_4_level{column}": plain.plain_level_recall(levels, 4, depth - column),
         }
     return values
 

@@ -76,10 +76,8 @@ def plain_hops(levels: Sequence[int]) -> float:
         weights += np.linspace(here, following, last + 1)[:-1].tolist()
 
     def apart(ordered: Sequence[int]) -> float:
-        total = 0.0
-        for place, weight in enumerate(weights):
-            total += weight * abs(expected[place] - ordered[place])
-        return total
+        pairs = zip(weights, expected, ordered, strict=True)
+        return sum(weight * abs(one - other) for weight, one, other in pairs)
 
     obtained = [max(levels) - level for level in levels]
     return max(0.0, 1 - apart(obtained) / apart(expected[::-1]))

@@ -34,8 +34,8 @@ class TrainConfig(ModelConfig):
     )
     method: TrainingMethod = setting(
         Happier(),
-        "What the model is trained for: happier, roadmap, sup_ap, smooth_ap, csl, nsm, arcface, "
-        "triplet or recall_at_k; [train.method] has settings of its own.",
+        "What the model is trained for: happier, roadmap, sup_ap, smooth_ap, csl, hxe, nsm, "
+        "arcface, triplet or recall_at_k; [train.method] has settings of its own.",
     )
     name: str = setting("", "Name of the run and of its folder; none: the method's.")
     batch_size: int = setting(256, "Images in a batch.", least=1)

@@ -186,6 +186,33 @@ class CSL(_Method):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HXE(_Method):
+    """Hierarchical cross-entropy over one proxy a landmark: the softmax of NSM, level by level.
+
+    Source: Bertinetto et al., Making Better Mistakes: Leveraging Class Hierarchies with Deep
+    Networks, CVPR 2020, equation 5.
+    """
+
+    compares_with: ClassVar[Literal["proxies"]] = "proxies"
+    name: Literal["hxe"] = "hxe"
+    alpha: float = setting(
+        0.1, "How fast the weights exp(-alpha l) fall from coarse to fine levels.", least=0
+    )
+    temperature: float = setting(0.05, "What similarities are divided by.", above=0)
+
+    def cost(self, batch: Batch) -> Cost:
+        """Returns the loss of a batch."""
+        from hgld import losses
+
+        total = losses.hxe_loss(
+            *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
+            alpha=self.alpha,
+            temperature=self.temperature,
+        )
+        return Cost(total, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NSM(_Method):
     """Normalised softmax over one proxy a landmark: only the clustering loss of HAPPIER.
 
@@ -278,5 +305,7 @@ class RecallAtK(_Method):
         return Cost(batch.ranked(bound), {})
 
 
-TrainingMethod = Happier | Roadmap | SupAP | SmoothAP | CSL | NSM | ArcFace | Triplet | RecallAtK
+TrainingMethod = (
+    Happier | Roadmap | SupAP | SmoothAP | CSL | HXE | NSM | ArcFace | Triplet | RecallAtK
+)
 """The methods, each with its settings."""

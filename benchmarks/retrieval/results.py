@@ -29,7 +29,7 @@ SIGNIFICANT = 0.05
 """Adjusted p-values below it are called a difference."""
 ALL_LEVELS = "all levels"
 """What a reader sees in the place of a level where a metric scores all of them together."""
-OF_ALL_LEVELS = {"h_ap": "H-AP", "ndcg": "NDCG", "asi": "ASI"}
+OF_ALL_LEVELS = {"h_ap": "H-AP", "ndcg": "NDCG", "asi": "ASI", "hops": "HOPS"}
 """Titles of the metrics that score all levels together, by key, the leading one first."""
 _LEVELS_MISSED = {"mistake_severity_at_1": "Mistake severity"}
 _OF_REVISITED = {"ap": "mAP", "p_at_1": "mP@1", "p_at_5": "mP@5", "p_at_10": "mP@10"}
@@ -320,8 +320,13 @@ def shown_level(levels: Sequence[Level]) -> Level | None:
 
 
 def metrics_of(results: Results) -> list[Metric]:
-    """Returns the metrics shown, in order, the leading one first (`shown_metrics`)."""
-    return shown_metrics(results.levels, results.recall_at, is_data_set=results.data_set != "")
+    """Returns the metrics shown, in order, the leading one first (`shown_metrics`).
+
+    Results of an earlier version do not have those that came later.
+    """
+    shown = shown_metrics(results.levels, results.recall_at, is_data_set=results.data_set != "")
+    measured = {row.metric for row in results.rows}
+    return [one for one in shown if one.key in measured] or shown
 
 
 def shown_metrics(
@@ -351,9 +356,10 @@ def shown_metrics(
     ]
     recalls = {f"r_at_{k}": f"R@{k}" for k in recall_at}
     if not is_data_set:
+        of_level = {f"level_recall_at_{k}": f"Level recall@{k}" for k in recall_at[-1:]}
         return found + [
             Metric(key=f"{key}_{level.name}", title=title, level=level.title)
-            for key, title in {"map_at_100": "mAP@100", **recalls}.items()
+            for key, title in {"map_at_100": "mAP@100", **recalls, **of_level}.items()
             for level in levels
         ]
     finest = {"ap": "mAP", "map_at_r": "mAP@R", "map_at_100": "mAP@100", **recalls}

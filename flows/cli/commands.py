@@ -22,7 +22,14 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
 from hgld.flows import build, steps
 from hgld.flows.cli.looking import browse, index, search
-from hgld.flows.cli.options import ACCEPTING, BuildOptions, Command, CommandGroup, StepOptions
+from hgld.flows.cli.options import (
+    ACCEPTING,
+    BuildOptions,
+    Command,
+    CommandGroup,
+    StepOptions,
+    refuse_idle,
+)
 from hgld.flows.cli.output import print_table, run_and_tell, tell_reports
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
@@ -103,7 +110,7 @@ def _add_plain(name: str, *settings: str) -> None:
     _step(name, name, *settings)(run)
 
 
-for _name in ("metadata", "scrape", "embed", "propose", "look", "agree", "export"):
+for _name in ("metadata", "scrape", "embed", "propose", "look", "agree"):
     _add_plain(_name)
 _add_plain("parents", "scrape.contact", "scrape.replay")
 for _command in (review, index, subset, pull, publish, browse, search):
@@ -303,6 +310,38 @@ def _benchmark(options: BenchmarkOptions, sections: Sections) -> None:
 
     results = read_results(Workspace(options.root).path(step.settings.folder))
     Console().print(format_table(results))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions(StepOptions):
+    """Options of `hgld export`."""
+
+    mteb: Path | None = setting(
+        None, "Writes queries, index and relevance to this folder instead, as a task of MTEB."
+    )
+    shared_levels: int = setting(
+        1, "With --mteb: fewest levels that a relevant image shares with the query."
+    )
+
+
+@_step("export", "export", options=ExportOptions)
+def _export(options: ExportOptions, sections: Sections) -> None:
+    """Exports the model of a run for other programs, with a model card.
+
+    Reads runs/, annotations/ and benchmarks/; writes runs/ (README.md, and model.onnx if its
+    outputs match torch's). With --mteb, reads annotations/ and images/; writes that folder. Needs
+    hgld[train,export].
+    """
+    if options.mteb is None:
+        refuse_idle(options, "shared_levels", "--mteb")
+        run_and_tell(options.root, steps.export_step(sections), force=options.force)
+        return
+    with build.needing("train", "`hgld export --mteb`"):
+        from hgld.benchmarks.retrieval.mteb_task import export_mteb
+    workspace = Workspace(options.root)
+    workspace.require()
+    grades = export_mteb(workspace, options.mteb, shared_levels_from=options.shared_levels)
+    click.echo(f"{options.mteb}: {grades:,} grades; mteb_task.py is the task")
 
 
 @_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)

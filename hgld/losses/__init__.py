@@ -15,7 +15,7 @@ from hgld.losses.binary import (
 from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
 from hgld.losses.modules import CrossBatchMemory, CSLLoss, ProxyLoss, RankingLoss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss
-from hgld.losses.proxies import arcface_loss, clustering_loss, csl_loss
+from hgld.losses.proxies import arcface_loss, clustering_loss, csl_loss, hxe_loss
 
 __all__ = [
     "CSLLoss",
@@ -26,6 +26,7 @@ __all__ = [
     "clustering_loss",
     "csl_loss",
     "decomposability_loss",
+    "hxe_loss",
     "recall_at_k_loss",
     "roadmap_loss",
     "smooth_ap_loss",

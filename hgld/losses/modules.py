@@ -100,8 +100,20 @@ class ProxyLoss(nn.Module):
         # A copy: what a saved state is loaded into is the module's own.
         self.register_buffer("proxy_labels", None if proxy_labels is None else proxy_labels.clone())
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Computes the loss of (B, D) embeddings and (B, L) or (B,) labels."""
+    def forward(self, embeddings: Tensor, labels: Tensor, indices_tuple: object = None) -> Tensor:
+        """Computes the loss of (B, D) embeddings and (B, L) or (B,) labels.
+
+        Args:
+            embeddings: see the bound function.
+            labels: see the bound function.
+            indices_tuple: what trainers of pytorch-metric-learning hand over; None, since a batch
+                is compared with all proxies.
+
+        Raises:
+            ValueError: a miner has chosen pairs.
+        """
+        if indices_tuple is not None:
+            raise ValueError("indices_tuple must be None: proxies take no pairs; use no miner")
         known = {} if self.proxy_labels is None else {"proxy_labels": self.proxy_labels}
         return self.function(embeddings, labels, self.proxies, **known)
 

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length, inner_products
 from hgld.metrics.arguments import check_tensors
+from hgld.metrics.relevance import shared_levels
 
 
 def clustering_loss(
@@ -98,13 +99,7 @@ def csl_loss(
         )
     expect_unit_length(embeddings)
     similarity = scale * _similarity(embeddings, proxies)
-    proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
-    proxy_labels = batch_labels(proxies, proxy_labels, name="proxy_")
-    if proxy_labels.shape[1] != levels:
-        raise ValueError(
-            f"proxy_labels must have the {levels} levels of labels, got {proxy_labels.shape[1]}; "
-            "give each proxy the labels of its landmark at every level"
-        )
+    proxy_labels = _labels_of_proxies(proxies, proxy_labels, labels)
     same = labels[:, None] == proxy_labels[None]  # (B, C, L)
     if not same[:, :, 0].any(1).all():
         raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")
@@ -114,6 +109,67 @@ def csl_loss(
         negative = torch.where(same[:, :, level], -torch.inf, similarity).logsumexp(1)
         loss = loss + functional.softplus(negative + positive + scale * margin).mean()
     return loss
+
+
+def hxe_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    proxies: Tensor,
+    proxy_labels: Tensor | None = None,
+    *,
+    alpha: float = 0.1,
+    temperature: float = 0.05,
+) -> Tensor:
+    r"""Computes the hierarchical cross-entropy: the surprise at each step down the tree of labels.
+
+    mean over the batch of -sum_{l=1}^{L} exp(-alpha l) log p(l | l - 1) with
+    p(l | l - 1) = P_l / P_{l-1}: P_l is the sum of softmax_c(<v, p_c / |p_c|> / temperature) over
+    the proxies that share l levels or more with the item, from the coarsest down, and P_0 = 1. The
+    larger alpha, the more a mistake at a coarse level costs next to one at a fine level; with
+    alpha = 0 it is the clustering loss.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        proxies: (C, D), one a training landmark; of any length but 0.
+        proxy_labels: (C, L) or (C,) the labels of the proxies, any order. None: the distinct rows
+            of `labels` in ascending order, for a batch that holds every landmark.
+        alpha: how fast the weights fall from coarse to fine levels, at least 0.
+        temperature: what similarities are divided by, positive.
+
+    Returns:
+        A scalar of the embeddings' dtype, float32 at least.
+
+    Raises:
+        ValueError: shapes that do not fit, a landmark without proxy, a bad alpha or temperature.
+        TypeError: embeddings or proxies that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings, labels = torch.eye(3), torch.tensor([[0, 0], [1, 0], [2, 1]])
+        >>> round(float(hxe_loss(embeddings, labels, torch.eye(3), alpha=1.0, temperature=1.0)), 4)
+        0.1543
+
+    Source:
+        Bertinetto, Mueller, Tertikas, Samangooei, Lord: Making Better Mistakes: Leveraging Class
+        Hierarchies with Deep Networks, CVPR 2020, equations 3 and 5. The height of a node is
+        counted from the root, 1 for the coarsest label, as in its published code. The softmax is
+        that of `clustering_loss`, in the place of a linear classifier.
+    """
+    if not 0 <= alpha < math.inf or not 0 < temperature < math.inf:
+        raise ValueError(
+            f"alpha must be at least 0 and temperature positive, both finite, got {alpha} and "
+            f"{temperature}"
+        )
+    labels = batch_labels(embeddings, labels)
+    expect_unit_length(embeddings)
+    logits = _similarity(embeddings, proxies) / temperature
+    shared = shared_levels(labels, _labels_of_proxies(proxies, proxy_labels, labels))  # (B, C)
+    depths = range(labels.shape[1] + 1)
+    if not (shared == depths[-1]).any(1).all():
+        raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")
+    masses = [torch.where(shared >= depth, logits, -torch.inf).logsumexp(1) for depth in depths]
+    weights = torch.exp(-alpha * torch.arange(1, len(depths), device=logits.device)).to(logits)
+    return (torch.stack(masses, dim=1).diff(dim=1).neg() * weights).sum(dim=1).mean()
 
 
 def arcface_loss(
@@ -170,6 +226,18 @@ def arcface_loss(
     turned = own * math.cos(margin) - sine * math.sin(margin)
     turned = torch.where(own >= math.cos(math.pi - margin), turned, own - margin * math.sin(margin))
     return functional.cross_entropy(scale * cosine.scatter(1, column, turned), column[:, 0])
+
+
+def _labels_of_proxies(proxies: Tensor, proxy_labels: Tensor | None, labels: Tensor) -> Tensor:
+    """(C, L), by default the distinct rows of the batch's labels; refuses those of other levels."""
+    proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
+    proxy_labels = batch_labels(proxies, proxy_labels, name="proxy_")
+    if proxy_labels.shape[1] != labels.shape[1]:
+        raise ValueError(
+            f"proxy_labels must have the {labels.shape[1]} levels of labels, got "
+            f"{proxy_labels.shape[1]}; give each proxy the labels of its landmark at every level"
+        )
+    return proxy_labels
 
 
 def _own_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:

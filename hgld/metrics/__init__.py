@@ -4,6 +4,8 @@ Every function gives one value per query, float64, and NaN for a query with no r
 caller averages and says how many were undefined (`Evaluation.means`, `Evaluation.undefined`).
 """
 
+from typing import TYPE_CHECKING
+
 from hgld.errors import how_to_install
 
 try:
@@ -20,6 +22,8 @@ from hgld.metrics.ranked import (
     average_set_intersection,
     exclusive_average_precision,
     hierarchical_average_precision,
+    hierarchically_ordered_preference_score,
+    level_recall_at_k,
     mistake_severity,
     ndcg,
     precision_at_1,
@@ -34,6 +38,9 @@ from hgld.metrics.relevance import (
 )
 from hgld.metrics.revisited import GroundTruth, evaluate_revisited
 
+if TYPE_CHECKING:  # not in __all__: `import *` needs no torchmetrics
+    from hgld.metrics.collected import HierarchicalAveragePrecision as HierarchicalAveragePrecision
+
 __all__ = [
     "Evaluation",
     "EvaluationSettings",
@@ -47,8 +54,10 @@ __all__ = [
     "evaluate_revisited",
     "exclusive_average_precision",
     "hierarchical_average_precision",
+    "hierarchically_ordered_preference_score",
     "item_relevance",
     "level_counts",
+    "level_recall_at_k",
     "map_relevance",
     "mistake_severity",
     "ndcg",
@@ -56,3 +65,12 @@ __all__ = [
     "recall_at_k",
     "shared_levels",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what needs torchmetrics, the extra of that name, when it is asked for."""
+    if name != "HierarchicalAveragePrecision":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hgld.metrics.collected import HierarchicalAveragePrecision
+
+    return HierarchicalAveragePrecision

@@ -85,9 +85,10 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         settings: which metrics to compute, and how.
 
     Returns:
-        `h_ap`, `ndcg`, `asi`, `mistake_severity_at_{k}` and, for each level, `map_at_{k}_{name}`,
-        `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}` and `r_at_{k}_{name}` of each query. The
-        positives of a level share it and all coarser ones with the query.
+        `h_ap`, `ndcg`, `asi`, `hops`, `mistake_severity_at_{k}` and, for each level,
+        `map_at_{k}_{name}`, `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}`, `r_at_{k}_{name}` and
+        `level_recall_at_{k}_{name}` of each query. The positives of a level share it and all
+        coarser ones with the query; those of its level recall no finer one.
 
     Raises:
         TypeError: embeddings that are not floating point, labels that are no integers, or what is

@@ -283,12 +283,99 @@ def exclusive_average_precision(ranked_level: Tensor, level: int) -> Tensor:
         0.5
     """
     ranked_level = _as_levels(ranked_level)
-    if level < 1:
-        raise ValueError(f"level must be >= 1, got {level}; 0 means that nothing is shared")
+    _check_level(level)
     positive = ranked_level == level
     rank = (ranked_level <= level).cumsum(dim=1).clamp(min=1)
     precision = (positive.cumsum(dim=1) / rank.to(torch.float64)).masked_fill(~positive, 0)
     return divide(precision.sum(dim=1), positive.sum(dim=1))
+
+
+def level_recall_at_k(ranked_level: Tensor, k: int, level: int) -> Tensor:
+    """Recall at k of the items at one level distance, of those that an ideal list has there.
+
+    min(n(k), n*(k)) / n*(k): n(k) items among the first k share exactly `level` levels with the
+    query, n*(k) of them would if the list were sorted by level. With L levels these are L - `level`
+    levels away. At the finest level it is the recall at k of the items of the query's own label,
+    of at most k of them; where these fill the first k, there is nothing else to find.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+        k: how many results count, >= 1.
+        level: the number of shared levels, >= 1.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where an ideal list has no such item among its first k.
+
+    Raises:
+        ValueError: a shape or a value is wrong, k < 1 or level < 1.
+        TypeError: the lists are no tensor.
+
+    Example:
+        >>> level_recall_at_k(torch.tensor([[2, 0, 1, 1, 1]]), k=3, level=1).item()  # 1 of 2
+        0.5
+
+    Source:
+        A term of SI(k) in section 3.3 of Sun et al., CVPR 2021 (`average_set_intersection`), by
+        itself.
+    """
+    ranked_level = _as_levels(ranked_level)
+    check_k(k)
+    _check_level(level)
+    ideal = ranked_level.sort(dim=1, descending=True).values
+    found, most = ((order[:, :k] == level).sum(dim=1) for order in (ranked_level, ideal))
+    return divide(torch.minimum(found, most).to(torch.float64), most)
+
+
+def hierarchically_ordered_preference_score(ranked_level: Tensor) -> Tensor:
+    """HOPS: how far the order of all items is from the ideal one, the first ranks weighing most.
+
+    HOPS = max(0, 1 - D(list) / D(ideal list reversed)), D(list) = sum_k w(k) |l*(k) - l(k)|, with
+    l(k) the number of levels that the item at rank k shares with the query and l*(k) the same of
+    the ideal list, sorted by level. The weight of a rank starts at 2^l where the ideal list comes
+    to the items of level l, and falls in a line to that of the next lower level that has items,
+    in the end to 0: of the n items of a level the one at place i has
+    w = 2^l + (i / n) (2^next - 2^l), i = 0..n-1. The weights of the highest level do not fall.
+
+    Mistake severity and its mean over the first k results do not change with the order of these
+    results; HOPS does.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where all items are at one level, so that each order is ideal.
+
+    Raises:
+        ValueError: the shape is not (Q, N), or the values are not whole numbers >= 0.
+        TypeError: the lists are no tensor.
+
+    Example:
+        >>> lists = torch.tensor([[2, 1, 0], [2, 0, 1], [1, 2, 0], [0, 1, 2]])
+        >>> hierarchically_ordered_preference_score(lists).tolist()  # third: 1 - (4 + 2) / (8 + 2)
+        [1.0, 0.7, 0.4, 0.0]
+
+    Source:
+        Sani, Anand: Hier-COS: Making Deep Features Hierarchy-aware via Composition of Orthogonal
+        Subspaces, CVPR 2026 (arXiv 2503.07853), as its published code computes it (github.com/
+        Depanshu-Sani/Hier-COS at 2ca9edc, its notebook of the analysis), with items for classes:
+        there one class is at the highest level, here any number of items may be. The code has the
+        weights 2^(l - L), which gives the same.
+    """
+    ranked_level = _as_levels(ranked_level)
+    ideal = ranked_level.sort(dim=1, descending=True).values
+    weight = torch.zeros(ideal.shape, dtype=torch.float64, device=ideal.device)
+    for level in torch.unique(ideal).tolist():
+        at_level = ideal == level
+        lower = torch.where(ideal < level, ideal, -1).amax(dim=1, keepdim=True)
+        following = torch.where(lower < 0, 0.0, torch.exp2(lower.to(torch.float64)))
+        is_highest = ~(ideal > level).any(dim=1, keepdim=True)
+        fall = (2.0**level - following).masked_fill(is_highest, 0)
+        place = (at_level.cumsum(dim=1, dtype=torch.float64) - 1) / at_level.sum(1, keepdim=True)
+        weight += (2.0**level - place * fall).masked_fill(~at_level, 0)
+    missed, most = (
+        (weight * (ideal - order).abs()).sum(dim=1) for order in (ranked_level, ideal.flip(1))
+    )
+    return (1 - divide(missed, most)).clamp(min=0)
 
 
 def mistake_severity(ranked_level: Tensor, levels: int, k: int = 1) -> Tensor:
@@ -329,6 +416,12 @@ def check_k(k: int) -> None:
     """Refuses a k unless at least one result counts."""
     if k < 1:
         raise ValueError(f"k must be >= 1, got {k}; say how many results count")
+
+
+def _check_level(level: int) -> None:
+    """Refuses a level that makes no positive."""
+    if level < 1:
+        raise ValueError(f"level must be >= 1, got {level}; 0 means that nothing is shared")
 
 
 def _ranks(ranked: Tensor) -> Tensor:

@@ -34,6 +34,8 @@ class RankedSums:
         precision: (B, L, L) float64, [l - 1, m - 1] = sum_{k: l(k) = l} n_m(k) / k.
         precision_at_r: (B, L) float64, [p - 1] = sum_{k <= R_p: l(k) >= p} sum_{m >= p} n_m(k) / k.
         discounted: (B, L) float64, [l - 1] = sum_{k: l(k) = l} 1 / log2(1 + k).
+        placed: (B, L, 2) float64, [l - 1] = n_l(k) and sum_{j <= k: l(j) = l} j of all k ranks.
+        placed_at_r: (B, L, L, 2) float64, [p - 1, l - 1] = the same of the first k = R_p ranks.
         intersection: (B,) float64, sum_{k <= R_1} sum_{l >= 1} min(n_l(k), ideal_l(k)) / k with
             ideal_l(k) = n_l(k) in a list sorted by level.
         piece: how many ranks to add at a time.
@@ -53,6 +55,8 @@ class RankedSums:
         self.precision = counts.new_zeros((queries, levels, levels), dtype=torch.float64)
         self.precision_at_r = counts.new_zeros((queries, levels), dtype=torch.float64)
         self.discounted = counts.new_zeros((queries, levels), dtype=torch.float64)
+        self.placed = counts.new_zeros((queries, levels, 2), dtype=torch.float64)
+        self.placed_at_r = counts.new_zeros((queries, levels, levels, 2), dtype=torch.float64)
         self.intersection = counts.new_zeros(queries, dtype=torch.float64)
         self._closer = (self.relevant - counts).to(torch.int32)  # (B, L): items above each level
         self._least, self._most = (x.tolist() for x in self.relevant.aminmax(dim=0))
@@ -85,7 +89,10 @@ class RankedSums:
         chosen.copy_(at_level)
         table = torch.bmm(chosen, precision.transpose(1, 2))  # (B, L, L), of these ranks
         self.precision += table
-        self.discounted += torch.matmul(chosen, self.discounts[start : self._ranked])
+        discount, place = self.discounts[start : self._ranked], rank.to(torch.float64)
+        each = torch.stack((discount, torch.ones_like(place), place), dim=1)
+        sums = torch.matmul(chosen, each)  # (B, L, 3)
+        self.discounted += sums[..., 0]
         if start < self._most[0]:
             self._intersect(rank, counted)
         for i, (least, most) in enumerate(zip(self._least, self._most, strict=True)):
@@ -94,6 +101,17 @@ class RankedSums:
             elif start < most:
                 terms = chosen[:, i:].sum(dim=1) * precision[:, i:].sum(dim=1)
                 self.precision_at_r[:, i] += self._sum_up_to_r(terms, rank, i)
+            if start < most and least <= self._ranked:
+                self._place_up_to_r(chosen, each[:, 1:], start, i)
+        self.placed += sums[..., 1:]
+
+    def _place_up_to_r(self, chosen: Tensor, each: Tensor, start: int, i: int) -> None:
+        """Sums up to R of level i + 1, of the queries where it is one of these (C,) ranks."""
+        last = self.relevant[:, i] - start
+        rows = ((last > 0) & (last <= len(each))).nonzero()[:, 0]
+        within = torch.arange(1, len(each) + 1, device=last.device) <= last[rows, None]  # (r, C)
+        placed = torch.bmm(chosen[rows], within[:, :, None] * each)
+        self.placed_at_r[rows, i] = self.placed[rows] + placed
 
     def _intersect(self, rank: Tensor, counted: Tensor) -> None:
         """Adds to the set intersections, from (B, L, C) counts at (C,) ranks."""
@@ -150,7 +168,47 @@ def _asi(lists: Lists) -> Tensor:
     return divide(lists.sums.intersection, lists.sums.relevant[:, 0])
 
 
-GRADED: dict[str, Callable[[Lists], Tensor]] = {"h_ap": _h_ap, "ndcg": _ndcg, "asi": _asi}
+def _hops(lists: Lists) -> Tensor:
+    """HOPS: the ideal list has the items of level l at ranks R_{l+1} + 1..R_l, R_0 being all.
+
+    The weight of a rank is a line there, so that sums of weights need only count and sum ranks.
+    """
+    sums, length = lists.sums, lists.lengths
+    end = torch.cat((length[:, None], sums.relevant), dim=1).to(torch.float64)  # (B, L + 1): R_l
+    start = functional.pad(end[:, 1:], (0, 1))
+    value = torch.arange(end.shape[1], dtype=torch.float64, device=end.device).exp2()
+    following, lower = torch.zeros_like(end), torch.zeros_like(end[:, 0])
+    for level in range(end.shape[1]):
+        following[:, level] = lower
+        lower = torch.where(end[:, level] > start[:, level], value[level], lower)
+    # The weights of the highest level that has items do not fall.
+    fall = ((value - following) / (end - start).clamp(min=1)).masked_fill(start == 0, 0)
+    known = torch.cat((sums.placed[:, None], sums.placed_at_r), dim=1)  # (B, L + 1, L, 2): at R_l
+    ranks = torch.stack((end, end * (end + 1) / 2), dim=-1)
+    listed = torch.cat(((ranks - known.sum(dim=2))[:, :, None], known), dim=2)
+    # Reversed, the ideal list has those of level l at the ranks N - R_l + 1..N - R_{l+1}.
+    first, last = (length[:, None] - one for one in (end, start))
+    upto = end[:, :, None].clamp(first[:, None], last[:, None])  # (B, L + 1, L + 1)
+    reverse = torch.stack((upto, upto * (upto + 1) / 2), dim=-1)
+    reverse -= torch.stack((first, first * (first + 1) / 2), dim=-1)[:, None]
+    apart = (torch.arange(end.shape[1])[:, None] - torch.arange(end.shape[1])).abs().to(end)
+
+    def missed(placed: Tensor) -> Tensor:
+        """(B,) weighted levels apart, of (B, L + 1, L + 1, 2) items and ranks up to each R_l."""
+        here = placed - functional.pad(placed[:, 1:], (0, 0, 0, 0, 0, 1))
+        weight = (value + fall * (start + 1))[:, :, None] * here[..., 0]
+        weight -= fall[:, :, None] * here[..., 1]
+        return (weight * apart).sum(dim=(1, 2))
+
+    return (1 - divide(missed(listed), missed(reverse))).clamp(min=0)
+
+
+GRADED: dict[str, Callable[[Lists], Tensor]] = {
+    "h_ap": _h_ap,
+    "ndcg": _ndcg,
+    "asi": _asi,
+    "hops": _hops,
+}
 """Metrics that score all levels together, by key: (B,) float64, NaN for a query without anything
 relevant. One more line computes one more in every evaluation."""
 
@@ -184,6 +242,14 @@ def _recall_at_k(lists: Lists, depth: int, k: int) -> Tensor:
     return recall_at_k(lists.head >= depth, k, relevant=lists.sums.relevant[:, depth - 1])
 
 
+def _level_recall(lists: Lists, depth: int, k: int) -> Tensor:
+    """Of the items at exactly this depth that an ideal list has among its first k."""
+    relevant = functional.pad(lists.sums.relevant, (0, 1)).clamp(max=k)
+    ideal = relevant[:, depth - 1] - relevant[:, depth]
+    found = (lists.head[:, :k] == depth).sum(dim=1)
+    return divide(torch.minimum(found, ideal).to(torch.float64), ideal)
+
+
 def chosen_metrics(
     settings: EvaluationSettings, names: Sequence[str]
 ) -> dict[str, Callable[[Lists], Tensor]]:
@@ -195,8 +261,8 @@ def chosen_metrics(
 
     Returns:
         Those of `GRADED`, `mistake_severity_at_{k}`, and for each level `map_at_{k}_{name}`,
-        `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}` and `r_at_{k}_{name}`. Each gives (B,)
-        float64, NaN where undefined.
+        `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}`, `r_at_{k}_{name}` and
+        `level_recall_at_{k}_{name}`. Each gives (B,) float64, NaN where undefined.
     """
     of_level: dict[str, Callable[..., Tensor]] = {
         **{f"map_at_{k}": partial(_ap_at_k, k=k) for k in settings.average_precision_at},
@@ -204,6 +270,7 @@ def chosen_metrics(
         "map_at_r": _ap_at_r,
         "p_at_1": partial(_recall_at_k, k=1),
         **{f"r_at_{k}": partial(_recall_at_k, k=k) for k in settings.recall_at},
+        **{f"level_recall_at_{k}": partial(_level_recall, k=k) for k in settings.recall_at},
     }
     chosen: dict[str, Callable[[Lists], Tensor]] = {
         **GRADED,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hgld.tables import LANDMARK_LABELS
 from tests.flows.test_jobs import JOBS
 from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
-from tests.worlds.commands.readme import README, ROOT, commands, fenced
+from tests.worlds.commands.readme import README, ROOT, commands, commands_on, fenced
 from tests.worlds.wikimedia.lab import free_ports, wait_for
 
 VENV = Path(sys.executable).parent.parent
@@ -92,6 +93,58 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     assert "torch.Size([1, 1280])" in printed
     said = run([programs / "hgld", "status", "--root", "demo-build"], folder)
     assert "benchmark" in said
+
+
+_MTEB = """
+from pathlib import Path
+import mteb, numpy, torch
+from PIL import Image
+from hgld.engine.workspace import Workspace
+from hgld.metrics import evaluate
+from hgld.training.data.labels import query_and_index_images
+
+def vector(picture):
+    pixels = numpy.asarray(picture.convert("RGB").resize((8, 8)), numpy.float32).ravel() - 100
+    return torch.from_numpy(pixels / numpy.linalg.norm(pixels))
+
+class Pixels(Happier):
+    def encode(self, inputs, **_):
+        return torch.stack([vector(picture) for batch in inputs for picture in batch["image"]])
+
+class Task(HGLDv2I2IRetrieval):
+    def task_specific_scores(self, scores, *_, **__):  # before they are rounded
+        of_mteb.update(scores)
+        return {}
+
+def vectors(images):
+    return torch.stack([vector(Image.open(images.path(place))) for place in range(len(images))])
+
+of_mteb = {}
+mteb.evaluate(Pixels(), Task(), cache=None)
+query, index = query_and_index_images(Workspace(Path("build")))
+found = evaluate(vectors(query), query.labels, vectors(index), index.labels).per_query["ndcg"]
+for image_id, ours in zip(query.image_ids.to_pylist(), found.tolist(), strict=True):
+    print(ours - of_mteb[image_id]["ndcg_cut_1000"])
+"""
+
+
+@pytest.mark.skipif(find_spec("mteb") is None, reason="needs mteb: pip install mteb")
+def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    """By the vectors of pixels, which hardly tie, and by the model of the demo as the page does."""
+    (tmp_path / "build").symlink_to(demo[0] / "demo-build")
+    page, section = ROOT / "docs/benchmark.md", "In MTEB"
+    (command,) = commands_on(page, section)
+    run([VENV / "bin" / command.split()[0], *command.split()[1:]], tmp_path)
+    (example,) = fenced(page, "python", section)
+    # The datasets that it has read are kept in no one's home.
+    homes = {name: str(tmp_path / name) for name in ("HF_HOME", "MTEB_CACHE")}
+    program: list[str | Path] = [VENV / "bin/python", "-c", example + _MTEB]
+    score, *differences = run(program, tmp_path, {**homes, "HF_HUB_OFFLINE": "1"}).splitlines()
+    assert 0.2 < float(score) < 1
+    assert len(differences) > 200
+    assert max(map(abs, map(float, differences))) < 1e-6
 
 
 @pytest.fixture

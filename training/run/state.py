@@ -104,7 +104,7 @@ class MethodLoss(nn.Module):
     """The loss of a training method, with the proxies and the memory it keeps.
 
     A memory adds the embeddings of past batches to what a batch is compared with. Methods that
-    compare images rank them too. Those that compare images with proxies only (CSL, NSM, ArcFace)
+    compare images rank them too. Those that compare images with proxies only (as CSL and NSM do)
     have the decomposability loss against the memory added, with weight 1: the contrastive loss
     that cross-batch memory was published with, in the form that ROADMAP gave it.
 

@@ -51,8 +51,8 @@ def test_methods_of_the_same_data_share_a_table_best_first() -> None:
     ]
     assert other.name == "other"
     best = [[cells[each.name].is_best for _, each in one.methods] for _, cells in one.columns]
-    assert (best[0], best[3]) == ([True, False, False], [False, False, True])  # H-AP, severity
-    assert [metric.level for metric, _ in one.columns] == ["all levels"] * 4 + ["landmark"] * 3
+    assert (best[0], best[4]) == ([True, False, False], [False, False, True])  # H-AP, severity
+    assert [metric.level for metric, _ in one.columns] == ["all levels"] * 5 + ["landmark"] * 4
     # What has no value comes last.
     assert [method.title[:6] for _, method in last.methods] == ["before", "after "]
     assert oxford.columns[-1][0].key == "p_at_10_hard"

@@ -40,11 +40,11 @@ def test_a_hostile_name_is_text_and_the_page_asks_no_server_for_anything() -> No
 
 def test_the_tables_have_every_metric_once_and_the_best_is_marked() -> None:
     page = PageReader(html_of(results_of()))
-    assert page.text.count("(best)") == 13
+    assert page.text.count("(best)") == 17
     assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     assert "0.30 (best)[0.2" in page.text  # of levels missed fewer are better
-    assert page.values("td", "class").count("number best") == 13
-    assert page.text.count("30.0[27.5, 32.5]") == 12
+    assert page.values("td", "class").count("number best") == 17
+    assert page.text.count("30.0[27.5, 32.5]") == 16
 
 
 def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_it_shares() -> None:
@@ -60,7 +60,7 @@ def test_a_report_has_as_many_levels_as_its_results_and_each_picture_says_what_i
     # A caption has the landmark and every coarser label, and no more.
     captions = re.findall(r'<span class="coarser muted">(.*?)</span>', html)
     assert {caption.count("<bdi>") for caption in captions} == {3}
-    assert page.text.count("(best)") == 4 + 3 * 4
+    assert page.text.count("(best)") == 5 + 4 * 4
     assert all(page.values("img", "alt"))
     words = render_report(results, examples_of(results))
     assert "<img" not in words
@@ -137,7 +137,7 @@ def test_latex_has_a_row_a_method_best_first_sets_names_as_they_are_and_says_wha
     results = results_of(SPECIAL)
     text = to_latex(changed(results, lambda row: replace(row, holm_p_value=0.3)))
     head, *rows = [line for line in text.splitlines() if line.endswith(r" \\")]
-    assert all(line.count(" & ") == 13 for line in (head, *rows))
+    assert all(line.count(" & ") == 17 for line in (head, *rows))
     assert rows[0].startswith(
         r"after 50\% of A\_B \& C\$ \#1 \{x\} \textasciitilde{} \textasciicircum{} "
         r"\textbackslash{} {[}1] \textless{}a\textbar{}b\textgreater{} -{}-{}p "

@@ -17,6 +17,7 @@ from hgld.benchmarks.retrieval.results import (
     level_of,
     metrics_of,
     read_results,
+    shown_metrics,
     to_csv,
     to_setting,
 )
@@ -112,7 +113,8 @@ def test_the_end_of_a_key_says_of_which_level_a_metric_is() -> None:
     assert level_of("ap_easy", ()) == "easy"
 
 
-GRADED = ["H-AP", "NDCG", "ASI", "Mistake severity"]
+GRADED = ["H-AP", "NDCG", "ASI", "HOPS", "Mistake severity"]
+ROWS = ["mAP@100", "R@1", "R@4", "Level recall@4"]
 FINEST = ["mAP", "mAP@R", "mAP@100", "R@1", "R@4"]
 REVISITED = ["mAP", "mP@1", "mP@5", "mP@10"]
 
@@ -120,7 +122,7 @@ REVISITED = ["mAP", "mP@1", "mP@5", "mP@10"]
 @pytest.mark.parametrize(
     ("levels", "on", "titles"),
     [
-        (LEVELS, "", GRADED + 3 * ["mAP@100"] + 3 * ["R@1"] + 3 * ["R@4"]),
+        (LEVELS, "", GRADED + [title for title in ROWS for _ in LEVELS]),
         (LEVELS[:2], "sop", [*GRADED, *FINEST, "mAP", "mAP@100", "R@1"]),
         (LEVELS[:1], "cub200", FINEST),
         ((), "roxford5k", 2 * REVISITED),
@@ -129,6 +131,13 @@ REVISITED = ["mAP", "mP@1", "mP@5", "mP@10"]
 def test_a_data_set_has_the_metrics_that_papers_state_of_it(
     levels: tuple[Level, ...], on: str, titles: list[str]
 ) -> None:
-    found = metrics_of(results_of(levels=levels, recall_at=(1, 4), data_set=on))
+    found = shown_metrics(levels, (1, 4), is_data_set=on != "")
     assert [one.title for one in found] == titles
     assert len({one.key for one in found}) == len(found)
+
+
+def test_results_from_before_a_metric_have_no_column_of_it() -> None:
+    results = results_of()
+    rows = tuple(row for row in results.rows if row.metric != "hops")
+    old, new = metrics_of(dataclasses.replace(results, rows=rows)), metrics_of(results)
+    assert [one for one in new if one.key != "hops"] == old != new

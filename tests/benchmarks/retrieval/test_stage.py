@@ -89,9 +89,9 @@ def test_runs_that_differ_only_in_their_seed_are_summed_up_together(
     assert row.seeds == 2
     hours = [results.row(one.name, "training_hours").mean for one in results.methods]
     assert hours == pytest.approx([math.nan, 0.01, math.nan], nan_ok=True)
-    # Three pairs of methods, on each of 13 metrics.
+    # Three pairs of methods, on each of 17 metrics.
     tests = [one for one in results.rows if not math.isnan(one.holm_p_value)]
-    assert len(tests) == 3 * 13
+    assert len(tests) == 3 * 17
 
 
 @pytest.mark.fault(67, "zero-byte, HTML or truncated picture")

@@ -16,8 +16,10 @@ from tests.worlds.plain.losses import scored_batch, tree_batch
 
 Loss = Callable[..., Tensor]
 PROXY: dict[str, Loss] = {
-    name: getattr(losses, name) for name in ("arcface_loss", "clustering_loss", "csl_loss")
+    name: getattr(losses, name)
+    for name in ("arcface_loss", "clustering_loss", "csl_loss", "hxe_loss")
 }
+OF_LEVELS = ("csl_loss", "hxe_loss")
 RANKING: dict[str, Loss] = {
     name: getattr(losses, name)
     for name in losses.__all__
@@ -47,7 +49,7 @@ def arguments(name: str, size: int = 9, levels: int = 3) -> dict[str, Tensor]:
     finest = torch.arange(int(labels.max()) + 1)
     batch |= {"proxies": 2 * tree_batch(len(finest), dim=4, seed=2)[0]}
     proxy_labels = torch.stack([finest // 3**depth for depth in range(levels)], dim=1)
-    return batch | ({"proxy_labels": proxy_labels} if name == "csl_loss" else {})
+    return batch | ({"proxy_labels": proxy_labels} if name in OF_LEVELS else {})
 
 
 def others_of(name: str) -> str:
@@ -191,6 +193,8 @@ def test_the_ideal_order_costs_nothing() -> None:
         ("arcface_loss", "scale", [0.0, math.nan, math.inf]),
         ("csl_loss", "margins", [(0.1, 0.2), (0.1, math.nan, 0.2)]),
         ("csl_loss", "scale", [0.0, math.inf]),
+        ("hxe_loss", "alpha", [-0.1, math.nan, math.inf]),
+        ("hxe_loss", "temperature", [0.0, math.nan]),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(

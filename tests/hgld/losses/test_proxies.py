@@ -16,6 +16,7 @@ from hgld.losses import (
     arcface_loss,
     clustering_loss,
     csl_loss,
+    hxe_loss,
     sup_hap_loss,
 )
 from tests.worlds.plain.losses import tree_batch
@@ -76,6 +77,46 @@ def test_csl_equals_a_double_loop(size: int, seed: int) -> None:
     assert loss(proxies[order], proxy_labels[order]).item() == pytest.approx(expected)
 
 
+@settings(deadline=None, max_examples=15)
+@given(size=st.integers(1, 9), seed=SEEDS, alpha=st.sampled_from([0.0, 0.1, 2.0]))
+def test_hxe_equals_a_walk_up_the_tree(size: int, seed: int, alpha: float) -> None:
+    embeddings, labels, proxies = proxy_batch(size, seed=seed)
+    labels[:, 0] %= 2  # under several labels of the next level: only the path makes a landmark
+    known = torch.unique(labels, dim=0)
+    proxies = torch.cat((proxies, proxies.flip(0)))[: len(known)]
+    nodes = known.tolist()
+    expected = 0.0
+    for cosines, path in zip(cosines_of(embeddings, proxies), labels.tolist(), strict=True):
+        shares = [math.exp(cosine / 0.05) for cosine in cosines]
+        above = sum(shares)
+        for height, column in enumerate(reversed(range(3)), start=1):
+            under = sum(
+                share
+                for share, node in zip(shares, nodes, strict=True)
+                if node[column:] == path[column:]
+            )
+            expected -= math.exp(-alpha * height) * math.log(under / above) / size
+            above = under
+    found = hxe_loss(embeddings, labels, proxies, alpha=alpha)
+    assert found.item() == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
+    again = hxe_loss(embeddings, labels, proxies[order], known[order], alpha=alpha)
+    assert again.item() == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_hxe_without_weights_is_the_clustering_loss_and_its_weights_fall_down_the_tree() -> None:
+    embeddings, labels, proxies = proxy_batch(8)
+    finest = torch.arange(len(proxies))
+    known = torch.stack([finest // 3**depth for depth in range(3)], dim=1)
+    flat = hxe_loss(embeddings, labels, proxies, known, alpha=0.0)
+    torch.testing.assert_close(flat, clustering_loss(embeddings, labels, proxies))
+    # Three landmarks, two of one kind, all equally likely: 2/3 of the kind, 1/2 within it.
+    same, tree = torch.ones(3, 1).double(), torch.tensor([[0, 0], [1, 0], [2, 1]])
+    loss = hxe_loss(same[:1], tree[:1], same, tree, alpha=1.0)
+    by_hand = math.exp(-1) * math.log(3 / 2) + math.exp(-2) * math.log(2)
+    assert loss.item() == pytest.approx(by_hand)
+
+
 def test_arcface_past_the_opposite_of_its_proxy_takes_a_line() -> None:
     angle = math.radians(170)  # turned, it would be past 180
     embedding = torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
@@ -101,13 +142,16 @@ def test_landmarks_without_a_proxy_are_refused() -> None:
             loss(embeddings, labels, proxies[:last])
         with pytest.raises(ValueError, match="got -1"):
             loss(embeddings, labels - 1, proxies)
-    with pytest.raises(ValueError, match="proxy"):
-        csl_loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
-    with pytest.raises(ValueError, match="proxy_labels"):
-        csl_loss(embeddings, labels, proxies[:1])
+    for of_levels in (csl_loss, hxe_loss):
+        with pytest.raises(ValueError, match="proxy"):
+            of_levels(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
+        with pytest.raises(ValueError, match="proxy_labels"):
+            of_levels(embeddings, labels, proxies[:1])
 
 
-@pytest.mark.parametrize("loss", [clustering_loss, arcface_loss, partial(csl_loss, margins=(0.1,))])
+@pytest.mark.parametrize(
+    "loss", [clustering_loss, arcface_loss, hxe_loss, partial(csl_loss, margins=(0.1,))]
+)
 def test_proxies_of_another_shape_or_kind_are_refused(loss: Callable[..., Tensor]) -> None:
     embeddings, labels = torch.eye(3), torch.arange(3)
     for proxies in (torch.ones(3, 2), torch.ones(3), torch.ones(3, 3, 1)):
@@ -120,8 +164,9 @@ def test_proxies_of_another_shape_or_kind_are_refused(loss: Callable[..., Tensor
 def test_proxy_labels_of_other_levels_are_refused() -> None:
     embeddings, labels, _ = proxy_batch(6)
     for columns in ([0], [0, 1], [0, 1, 2, 2]):
-        with pytest.raises(ValueError, match="proxy_labels"):
-            csl_loss(embeddings, labels, embeddings, labels[:, columns])
+        for loss in (csl_loss, hxe_loss):
+            with pytest.raises(ValueError, match="proxy_labels"):
+                loss(embeddings, labels, embeddings, labels[:, columns])
 
 
 def test_a_module_gives_what_its_function_gives() -> None:

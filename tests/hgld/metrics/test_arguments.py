@@ -80,8 +80,9 @@ def test_large_embeddings_whose_sum_overflows_are_not_taken_for_infinite() -> No
 
 def test_names_of_levels_are_in_the_keys_finest_first() -> None:
     result = evaluate(**GOOD, level_names=["landmark", "kind"]).per_query
-    of_levels = ("map_at_100", "ap", "map_at_r", "p_at_1", "r_at_1", "r_at_5", "r_at_10")
-    graded = ["h_ap", "ndcg", "asi", "mistake_severity_at_1", "mistake_severity_at_10"]
+    recalls = [f"{recall}_at_{k}" for recall in ("r", "level_recall") for k in (1, 5, 10)]
+    of_levels = ("map_at_100", "ap", "map_at_r", "p_at_1", *recalls)
+    graded = ["h_ap", "ndcg", "asi", "hops", "mistake_severity_at_1", "mistake_severity_at_10"]
     names = [f"{key}_{level}" for level in ("landmark", "kind") for key in of_levels]
     assert list(result) == graded + names
 

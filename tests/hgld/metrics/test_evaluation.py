@@ -52,7 +52,8 @@ def test_equals_the_hand_computed_worked_case() -> None:
 )
 def test_the_ideal_order_gives_one_everywhere_and_no_mistakes(labels: list[list[int]]) -> None:
     index = torch.tensor(labels)
-    chosen = EvaluationSettings(mistake_severity_at=(1,))
+    # Of fewer than all items, the coarser ones have no place.
+    chosen = EvaluationSettings(mistake_severity_at=(1,), recall_at=(5,))
     result = evaluate(torch.ones(1, 1), index[:1], falling(len(index)), index, settings=chosen)
     values = result.means()
     assert values.pop("mistake_severity_at_1") == 0
@@ -74,9 +75,13 @@ def test_the_examples_of_the_page_run() -> None:
     names |= {"index_embeddings": index, "index_labels": index_labels, "index_ids": range(7, 47)}
     names["order"] = (query @ index.T).argsort(dim=1, descending=True, stable=True)
     examples = fenced(ROOT / "docs/metrics.md", "python")
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         exec(example, names)  # noqa: S102 - what a reader would type
+    index_of_itself = evaluate(
+        *(index, index_labels, index, index_labels), query_ids=range(40), index_ids=range(40)
+    )
+    assert names["metric"].compute() == index_of_itself.means()["h_ap"]
     # The second example's steps give what the first one's evaluate gives.
     by_hand = metrics.hierarchical_average_precision(
         metrics.item_relevance(names["ranked_level"], names["table"])

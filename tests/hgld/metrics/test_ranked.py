@@ -20,6 +20,8 @@ GRADED: dict[str, Callable[[Tensor], Tensor]] = {
     "ndcg": metrics.ndcg,
     "asi": metrics.average_set_intersection,
     "exclusive_ap": partial(metrics.exclusive_average_precision, level=1),
+    "level_recall": partial(metrics.level_recall_at_k, k=3, level=1),
+    "hops": metrics.hierarchically_ordered_preference_score,
     "severity": partial(metrics.mistake_severity, levels=LEVELS),
 }
 BINARY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -60,6 +62,9 @@ def test_metrics_of_levels_equal_the_loops(
     assert_close(metrics.average_set_intersection(ranked), plain.plain_asi(levels))
     expected = plain.plain_exclusive_ap(levels, level)
     assert_close(metrics.exclusive_average_precision(ranked, level), expected)
+    assert_close(metrics.hierarchically_ordered_preference_score(ranked), plain.plain_hops(levels))
+    expected = plain.plain_level_recall(levels, k, level)
+    assert_close(metrics.level_recall_at_k(ranked, k, level), expected)
     assert_close(
         metrics.mistake_severity(ranked, LEVELS, k), plain.plain_severity(levels, LEVELS, k)
     )
@@ -92,6 +97,20 @@ def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
     assert metric(lists[:0]).shape == (0,)
 
 
+def test_hops_sees_the_order_of_wrong_answers_and_severity_does_not() -> None:
+    hops = metrics.hierarchically_ordered_preference_score
+    # Ideal 2 2 1 0 with weights 4, 4, 2, 1 of the levels 2, 1 and 0: of the last list
+    # 4|2-0| + 4|2-1| + 2|1-2| + 1|0-2| = 16, the most that is: reversed, 8 + 4 + 2 + 2 too.
+    lists = torch.tensor([[2, 2, 1, 0], [2, 2, 0, 1], [1, 2, 2, 0], [0, 1, 2, 2]])
+    assert_close(hops(lists), 1, 1 - (2 + 1) / 16, 1 - (4 + 2) / 16, 0)
+    # Two items of level 1: weights 4, then 2 and 1.5 on the way to 1.
+    lists = torch.tensor([[2, 1, 0, 1], [2, 0, 1, 1], [1, 1, 1, 1]])
+    most = 4 * 2 + 0 + 0 + 1 * 2  # [0, 1, 1, 2]
+    assert_close(hops(lists), 1 - (1.5 + 1) / most, 1 - (2 + 1) / most, math.nan)
+    severity = metrics.mistake_severity(lists[:2], LEVELS, k=4)
+    assert severity[0] == severity[1]
+
+
 @pytest.mark.parametrize(
     ("metric", "ranked", "word"),
     [
@@ -101,6 +120,9 @@ def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
         (metrics.average_set_intersection, [[-1, 1]], "ranked_level"),
         (partial(metrics.mistake_severity, levels=2), [[3]], "levels"),
         (partial(metrics.exclusive_average_precision, level=0), [[1]], "level"),
+        (partial(metrics.level_recall_at_k, k=1, level=0), [[1]], "level"),
+        (partial(metrics.level_recall_at_k, k=0, level=1), [[1]], "k must"),
+        (metrics.hierarchically_ordered_preference_score, [[-1, 1]], "ranked_level"),
         (metrics.average_precision, [True, False], r"\(2,\)"),
         (metrics.average_precision, [[2, 0]], "ranked_positive"),
         (partial(metrics.recall_at_k, k=0), [[True]], "k must"),

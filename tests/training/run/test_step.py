@@ -13,6 +13,7 @@ from hgld.errors import DivergedError
 from hgld.training.config import TrainConfig
 from hgld.training.methods import (
     CSL,
+    HXE,
     NSM,
     ArcFace,
     Happier,
@@ -184,6 +185,9 @@ def test_each_method_is_its_published_loss_with_its_settings() -> None:
         SmoothAP(): losses.smooth_ap_loss(*both),
         SmoothAP(tau=0.1): losses.smooth_ap_loss(*both, tau=0.1),
         CSL(): losses.csl_loss(*both, proxies, LANDMARKS),
+        HXE(): losses.hxe_loss(*both, proxies, LANDMARKS),
+        HXE(alpha=0.9): losses.hxe_loss(*both, proxies, LANDMARKS, alpha=0.9),
+        HXE(temperature=0.2): losses.hxe_loss(*both, proxies, LANDMARKS, temperature=0.2),
         NSM(): clustering,
         ArcFace(): losses.arcface_loss(*both, proxies),
         Triplet(): losses.triplet_loss(*both),

@@ -70,6 +70,7 @@ def expected_of(levels: list[int], depth: int) -> dict[str, float]:
         "h_ap": plain.plain_h_ap(plain.plain_decay(levels, depth, levels, SETTINGS.alpha)),
         "ndcg": plain.plain_ndcg(levels),
         "asi": plain.plain_asi(levels),
+        "hops": plain.plain_hops(levels),
         "mistake_severity_at_1": plain.plain_severity(levels, depth, 1),
         "mistake_severity_at_4": plain.plain_severity(levels, depth, 4),
     }
@@ -87,6 +88,8 @@ def expected_of(levels: list[int], depth: int) -> dict[str, float]:
             f"p_at_1_level{column}": hit(1),
             f"r_at_1_level{column}": hit(1),
             f"r_at_4_level{column}": hit(4),
+            f"level_recall_at_1_level{column}": plain.plain_level_recall(levels, 1, depth - column),
+            f"level_recall_at_4_level{column}": plain.plain_level_recall(levels, 4, depth - column),
         }
     return values
 

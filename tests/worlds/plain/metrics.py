@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def plain_h_ap(relevances: Sequence[float]) -> float:
     if sum(relevances) == 0:
@@ -54,6 +56,31 @@ def plain_asi(levels: Sequence[int]) -> float:
 
 def plain_exclusive_ap(levels: Sequence[int], level: int) -> float:
     return plain_ap([item == level for item in levels if item <= level])
+
+
+def plain_level_recall(levels: Sequence[int], k: int, level: int) -> float:
+    ideal = sorted(levels, reverse=True)[:k].count(level)
+    return min(levels[:k].count(level), ideal) / ideal if ideal else math.nan
+
+
+def plain_hops(levels: Sequence[int]) -> float:
+    """The published code's steps, with numpy's lines: ranks are levels missed, 0 the best."""
+    if len(set(levels)) < 2:
+        return math.nan
+    expected = sorted(max(levels) - level for level in levels)
+    weights: list[float] = []
+    for missed in sorted(set(expected)):
+        here, last = 1 / 2**missed, expected.count(missed)
+        lower = [1 / 2**other for other in expected if other > missed]
+        following = here if missed == 0 else max(lower, default=0.0)
+        weights += np.linspace(here, following, last + 1)[:-1].tolist()
+
+    def apart(ordered: Sequence[int]) -> float:
+        pairs = zip(weights, expected, ordered, strict=True)
+        return sum(weight * abs(one - other) for weight, one, other in pairs)
+
+    obtained = [max(levels) - level for level in levels]
+    return max(0.0, 1 - apart(obtained) / apart(expected[::-1]))
 
 
 def plain_severity(levels: Sequence[int], depth: int, k: int) -> float:

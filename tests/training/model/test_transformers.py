@@ -33,11 +33,14 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timm, "create_model", partial(timm.create_model, **SHALLOW))
 
 
-def model_of(recipe: str, pooling: Pooling, image_size: int) -> EmbeddingModel:
+def model_of(
+    recipe: str, pooling: Pooling, image_size: int, scales: tuple[float, ...] = (1.0,)
+) -> EmbeddingModel:
     """Returns the model of a recipe with weights of which each counts: many start near 0."""
     config = from_mapping(TrainConfig, over_recipe({"recipe": recipe}), where="recipe").model
-    changes = {"weights": "random", "pooling": pooling, "image_size": image_size}
-    model = build_model(dataclasses.replace(config, **changes))  # type: ignore[arg-type]
+    changes = {"pooling": pooling, "image_size": image_size, "scales": scales}
+    config = dataclasses.replace(config, weights="random", **changes)  # type: ignore[arg-type]
+    model = build_model(config)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in model.backbone.parameters():

@@ -7,6 +7,7 @@ runs that step. Each function raises the errors of `from_mapping`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -293,7 +294,7 @@ def images_step(sections: Sections) -> BuildStep:
 
 def train_step(sections: Sections) -> BuildStep:
     """Trains a model."""
-    from hgld.training.config import TrainConfig, train_stage
+    from hgld.training.config import TrainConfig, found_settings, train_stage
     from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
@@ -318,13 +319,14 @@ def train_step(sections: Sections) -> BuildStep:
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
     stage = train_stage(config.name, config.labels)
-    return _single("train", config, stage, run, extra="train", verify=verify)
+    found = {stage.name: partial(found_settings, config)}
+    return _single("train", config, stage, run, extra="train", verify=verify, found_settings=found)
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
     """Compares models."""
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, planned_runs
-    from hgld.training.config import train_stage
+    from hgld.training.config import found_settings, train_stage
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
     runs = []
@@ -358,6 +360,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
         stages=(*trained, benchmark_stage(config)),
         run=run,
         stage_settings={stage.name: one for stage, one in trained.items()},
+        found_settings={one.name: partial(found_settings, each) for one, each in trained.items()},
         extra="train",
         verify=verify,
     )

@@ -6,13 +6,14 @@ Nothing here needs torch, so that the command line can read settings and show st
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
-from hgld.engine.config import check_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage
+from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
-from hgld.training.model.config import ModelConfig, Precision
+from hgld.training.model.config import AnyPrecision, ModelConfig, Precision
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
@@ -78,7 +79,11 @@ class TrainConfig(ModelConfig):
         least=0,
         most=0.999_999,
     )
-    precision: Precision = setting("bfloat16", "Number format of the forward pass.")
+    precision: AnyPrecision = setting(
+        "auto",
+        "Number format of the forward pass; auto: bfloat16 where the device computes in it, else "
+        "float32.",
+    )
     init: str = setting("", "A finished run to start from, such as runs/first.")
     seed: int = setting(
         0, "Seed of the weights, the batches and the crops.", least=0, most=_MOST_SEED
@@ -158,6 +163,31 @@ def train_stage(name: str, labels: LabelOrigin = "classes") -> Stage:
         inputs=(ANNOTATIONS["train"], *filled, IMAGE_FILES["train"]),
         output_files=model_files(name),
     )
+
+
+def as_finished(config: TrainConfig, workspace: Workspace) -> TrainConfig:
+    """Returns settings whose `auto` is what a finished run of the same settings took it for.
+
+    So a run that has ended stays done on a machine that would decide otherwise.
+
+    Args:
+        config: of the run.
+        workspace: of its build.
+
+    Returns:
+        The same settings where there is no such run.
+    """
+    done = workspace.manifest(train_stage(config.name, config.labels).name)
+    before = done.settings if done else {}
+    stated = {name: one for name, one in row_settings(config).items() if name != "precision"}
+    if config.precision != "auto" or any(before.get(name) != one for name, one in stated.items()):
+        return config
+    return dataclasses.replace(config, precision=cast("Precision", before["precision"]))
+
+
+def found_settings(config: TrainConfig, workspace: Workspace) -> dict[str, object]:
+    """Returns the settings of a run that its build decides, to compare with its last run."""
+    return {"precision": as_finished(config, workspace).precision}
 
 
 def require_groups(batch_size: int, samples: int, most: int, rank: int = 0, ranks: int = 1) -> None:

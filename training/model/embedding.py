@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
-from hgld.training.model.backbone import pretrained_backbone
+from hgld.training.model.backbone import pretrained_backbone, takes_any_size, whole_patches
 from hgld.training.model.config import ModelConfig, Pooling, first_line
 
 _MAP = 4  # (B, C, H, W)
+_TOKENS = 3  # (B, N, C)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # Their gradient is computed from their input: where they overwrite it, torch copies it before.
 _COPIED_IN_PLACE = (nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Mish, nn.SiLU)
@@ -55,23 +56,23 @@ class EmbeddingModel(nn.Module):
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether it embeds images of other sizes too; most transformers take one size."""
-        settings: Any = self.backbone.pretrained_cfg
-        return not settings.get("fixed_input_size", False)
+        """Whether it embeds images of other sizes and proportions too; see its backbone's."""
+        return takes_any_size(self.backbone)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeds a batch: in training as it is, and otherwise at the scales of the settings.
 
         Args:
-            images: (B, 3, S, S) uint8, from 0 to 255. Floating point is refused, as nothing tells
-                whether it goes to 1 or to 255, or is normalised already.
+            images: (B, 3, H, W) uint8, from 0 to 255; square where the model takes one size only.
+                Floating point is refused, as nothing tells whether it goes to 1 or to 255, or is
+                normalised already.
 
         Returns:
             (B, D) float32, unit norm.
 
         Raises:
             TypeError: images are no tensor, or not uint8.
-            ValueError: images are not (B, 3, S, S).
+            ValueError: images are not (B, 3, H, W), or smaller than a patch.
         """
         check_tensors(images=images)
         if images.dtype != torch.uint8:
@@ -81,7 +82,7 @@ class EmbeddingModel(nn.Module):
             )
         if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:  # noqa: PLR2004
             raise ValueError(
-                f"images must have shape (B, 3, S, S), got {tuple(images.shape)}; images[None] "
+                f"images must have shape (B, 3, H, W), got {tuple(images.shape)}; images[None] "
                 f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
                 f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
@@ -163,19 +164,21 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     """Puts a head on a backbone, after a look at what the backbone gives for one image."""
     backbone.eval()
     size = config.image_size
+    if set(config.scales) != {1.0} and not takes_any_size(backbone):
+        raise InputError(
+            f"backbone {config.backbone!r} takes images of image_size ({size}) px only, as timm "
+            f"does not make it for any size; leave scales out"
+        )
+    smallest = round(size * min(config.scales))
     try:
         with torch.no_grad():
-            pooled = pooled_features(backbone, torch.zeros(1, 3, size, size), config)
+            pooled = pooled_features(backbone, torch.zeros(1, 3, smallest, smallest), config)
         model = EmbeddingModel(config, backbone, pooled.shape[1]).eval()
     except (AssertionError, RuntimeError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(
             f"backbone {config.backbone!r} cannot be used at image_size {size} and embedding_dim "
             f"{config.embedding_dim}: {first_line(error)}"
         ) from error
-    if set(config.scales) != {1.0} and not model.takes_any_size:
-        raise InputError(
-            f"backbone {config.backbone!r} takes images of one size only; leave scales out"
-        )
     return model
 
 
@@ -205,20 +208,27 @@ def generalised_mean(features: Tensor, *, p: float = 3.0, eps: float = 1e-6) -> 
 
 
 def pooled_features(backbone: nn.Module, pixels: Tensor, config: ModelConfig) -> Tensor:
-    """Runs a backbone and pools what it gives.
+    """Runs a backbone and pools what it gives: a map, or the tokens of a transformer.
+
+    Of tokens, gem and average are taken over the patches alone: neither over the class token nor
+    over registers. `cls+average` has the class token and the mean of the patches side by side.
 
     Args:
         backbone: of `create_backbone`, for these settings.
-        pixels: (B, 3, S, S) normalised, float.
+        pixels: (B, 3, H, W) normalised, float; see `whole_patches`.
         config: `pooling` and `inner_weight` count.
 
     Returns:
         (B, C), of any float type. With the map before the last convolution C is the sum of the
-        channels of both.
+        channels of both; with `cls+average`, twice the width of a token.
 
     Raises:
-        ValueError: the backbone gives nothing that can be pooled so.
+        ValueError: the backbone gives nothing that can be pooled so, or the images are too small.
+
+    Source: cls+average, Oquab et al., DINOv2: Learning Robust Visual Features without Supervision,
+        TMLR 2024, where it is what a linear classifier is given.
     """
+    pixels = whole_patches(backbone, pixels)
     if config.pooling == "backbone":
         given: Tensor = backbone(pixels)
         return given
@@ -227,14 +237,34 @@ def pooled_features(backbone: nn.Module, pixels: Tensor, config: ModelConfig) ->
         outer = functional.normalize(_pooled(last, config.pooling))
         return torch.cat([outer, config.inner_weight * functional.normalize(_mean(inner))], dim=1)
     features: Tensor = backbone(pixels)
-    if features.ndim != _MAP:
+    if features.ndim == _TOKENS:
+        return _pooled_tokens(backbone, features, config.pooling)
+    if features.ndim != _MAP or config.pooling not in ("gem", "average"):
         raise ValueError(
-            f"it gives no feature map (B, C, H, W) to pool but {tuple(features.shape)}; use "
-            f'pooling = "backbone", or a convolutional backbone'
+            f'pooling = "{config.pooling}" is not for what it gives, {tuple(features.shape)}; use '
+            f'"backbone", or "gem" or "average" with a map (B, C, H, W)'
         )
     # Some give the channels last, as Swin transformers do.
     is_last = str(getattr(backbone, "output_fmt", "")) == "NHWC"
     return _pooled(features.permute(0, 3, 1, 2) if is_last else features, config.pooling)
+
+
+def _pooled_tokens(backbone: Any, tokens: Tensor, pooling: Pooling) -> Tensor:  # noqa: ANN401 - of timm
+    """Pools (B, N, C): the class token if there is one, registers, and then the patches.
+
+    Raises:
+        ValueError: the pooling is of a class token, and there is none.
+    """
+    has_class = getattr(backbone, "cls_token", None) is not None
+    first = getattr(backbone, "num_prefix_tokens", int(has_class))
+    patches = tokens[:, first:].mT.unsqueeze(-1)  # (B, C, patches, 1), a map
+    if pooling in ("gem", "average"):
+        return _pooled(patches, pooling)
+    if not has_class:
+        raise ValueError(
+            f'it has no class token for pooling = "{pooling}"; use "backbone", "gem" or "average"'
+        )
+    return tokens[:, 0] if pooling == "cls" else torch.cat([tokens[:, 0], _mean(patches)], dim=1)
 
 
 def _pooled(features: Tensor, pooling: Pooling) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 from hgld.engine.progress import progress
 from hgld.errors import InputError, how_to_install
 from hgld.plots.pages import page_template
+from hgld.training.model.backbone import hub_weights
 from hgld.training.model.config import first_line
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.run.lines import training_curves
@@ -175,7 +176,9 @@ def model_card_text(card: ModelCard) -> str:
     """Returns a card as Markdown, with the head that the Hugging Face hub reads."""
     template = page_template("hgld.training.model", "card.md.j2", cell=_cell)
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
-    return template.render(values, config=card.model["model"]) + "\n"
+    config = card.model["model"]
+    origin = hub_weights(config["backbone"]) if config.get("weights") == "hub" else None
+    return template.render(values, config=config, origin=origin) + "\n"
 
 
 def training_hours(log: Iterable[str], batch_size: int) -> float | None:

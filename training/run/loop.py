@@ -13,11 +13,13 @@ Source: Revaud et al., Learning with Average Precision: Training Image Retrieval
 Loss, ICCV 2019, section 3.3, for the two passes.
 """
 
+import dataclasses
 import logging
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +29,7 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.config import TrainConfig, model_files, train_stage
+from hgld.training.config import TrainConfig, as_finished, model_files, train_stage
 from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
@@ -36,8 +38,10 @@ from hgld.training.model.backbone import pretrained_backbone, weights_settings
 from hgld.training.model.embed import (
     autocast,
     begin_peak_memory,
+    choose_device,
     describe_numerics,
     enough_memory,
+    native_precision,
     peak_memory_of,
 )
 from hgld.training.model.embedding import centre_vectors, whiten_projection
@@ -84,6 +88,7 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
     """
     stage = train_stage(config.name, config.labels)
     done = workspace.manifest(stage.name)
+    config = _with_precision(workspace, as_finished(config, workspace))
     if config.weights == "hub" and not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
         # And after a look at the build: where there is no network that takes a minute to tell.
@@ -98,6 +103,22 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
     if not report.skipped:
         _run_files(workspace, config).end()
     return report
+
+
+def _with_precision(workspace: Workspace, config: TrainConfig) -> TrainConfig:
+    """Returns settings whose precision is decided, once for a run: it changes the weights.
+
+    A run that goes on elsewhere keeps that of its checkpoint.
+    """
+    if config.precision != "auto":
+        return config
+    files = _run_files(workspace, config)
+    if files.checkpoint.exists():
+        # The default of versions whose checkpoints do not tell.
+        precision = files.load(files.checkpoint).get("precision", "bfloat16")
+    else:
+        precision = native_precision(choose_device(config.device))
+    return dataclasses.replace(config, precision=precision)
 
 
 def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
@@ -116,7 +137,9 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     images, _ = split_images(training_images(Workspace(root), config.label_choice), config)
     order = order_of(images, config, ranks)
     run = start_run(config, landmark_labels(images.labels), ranks)
-    run.restore(ranks.shared({}))
+    kept: dict[str, Any] = ranks.shared({})
+    run.restore(kept)
+    config = dataclasses.replace(config, precision=kept["precision"])
     steps = config.epochs * len(order)
     with enough_memory(run.place, config.batch_size, config.crop_side):
         for pixels, labels in _batches(images, order, config, run.step):
@@ -183,13 +206,13 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
     numerics = {**describe_numerics(config.device), "processes": ranks.count}
     files.note_environment(numerics, is_new=kept is None)
     logger.info(
-        "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
+        "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes, %s",
         *(len(images), len(images.names[0])),
-        *(run.step + 1, steps, config.batch_size, run.place, ranks.count),
+        *(run.step + 1, steps, config.batch_size, run.place, ranks.count, config.precision),
     )
     watch = RunWatch(files, config, held_out, steps)
     with enough_memory(run.place, config.batch_size, config.crop_side):
-        ranks.shared(run.content())
+        ranks.shared({"precision": config.precision, **run.content()})
         batches = _batches(images, order, config, run.step)
         try:
             _take_steps(run, config, batches, watch, files, writer.fingerprint)
@@ -221,7 +244,8 @@ def _take_steps(
             is_over = run.step == watch.steps
             is_late = time.monotonic() - saved_at >= config.checkpoint_every_s
             if is_measured or is_late or is_over:
-                files.save(files.checkpoint, {"fingerprint": fingerprint, **run.content()})
+                told = {"fingerprint": fingerprint, "precision": config.precision}
+                files.save(files.checkpoint, {**told, **run.content()})
                 saved_at = time.monotonic()
                 watch.show(is_running=True)
             if is_over:

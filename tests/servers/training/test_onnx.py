@@ -13,6 +13,9 @@ from hgld.errors import InputError
 from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import export_onnx
 from tests.training.model.test_embedding import TINY, pictures
+from tests.training.model.test_transformers import model_of, shallow
+
+__all__ = ["shallow"]  # a fixture
 
 MODEL = dataclasses.replace(TINY, embedding_dim=8)
 
@@ -43,6 +46,13 @@ def test_it_gives_what_torch_gives_and_says_nothing_of_where_it_was_made_or_is_r
         layer.bias[0] += 0.01
     with pytest.raises(InputError, match="differ"):
         export_onnx(model, path, metadata={})
+
+
+@pytest.mark.usefixtures("shallow")
+def test_a_transformer_gives_what_torch_gives_at_its_size_and_scales(tmp_path: Path) -> None:
+    # Its places are learned and rotary; 70 px are no whole number of patches.
+    model = model_of("pe-b16", "gem", 70, scales=(1.0, 1.5))
+    assert export_onnx(model, tmp_path / "m.onnx", metadata={}) < 1e-5
 
 
 def test_a_model_that_onnx_cannot_say_is_one_line(

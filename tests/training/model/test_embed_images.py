@@ -13,9 +13,11 @@ from hgld.errors import InputError
 from hgld.pictures import PictureFile
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.labels import training_images
-from hgld.training.model.embed import embed_images
+from hgld.training.model.embed import autocast, embed_images, native_precision
 from hgld.training.model.embedding import build_model
 from tests.training.model.test_embedding import TINY, VIT
+
+ONE_SIZE = dataclasses.replace(VIT, backbone="test_vit_relpos")
 
 
 @pytest.fixture
@@ -40,6 +42,39 @@ def test_images_are_embedded_in_order_whatever_the_batch(files: list[PictureFile
     assert embed_images(model, [], device="cpu").shape == (0, 96)
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"avx2": True, "amx_bf16": True}, "bfloat16"),
+        ({"neon": True, "bf16": True}, "bfloat16"),
+        ({"avx512_f": True, "avx512_bf16": False}, "float32"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_compute_in_it(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, bool], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    place = torch.device("cpu")
+    assert native_precision(place) == expected
+    with autocast(place, "auto"):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == getattr(torch, expected)
+    assert native_precision(torch.device("mps")) == "float32"
+
+
+def test_bfloat16_is_for_gpus_that_compute_in_it_and_not_for_those_that_emulate_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for is_new, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(
+            torch.cuda,
+            "is_bf16_supported",
+            lambda including_emulation=True, is_new=is_new: is_new or including_emulation,
+        )
+        assert native_precision(torch.device("cuda")) == expected
+
+
 def test_pictures_of_ones_own_and_worker_processes_give_the_same(files: list[PictureFile]) -> None:
     settings: dict[str, Any] = {"batch_size": 2, "device": "cpu"}
     model = build_model(TINY)
@@ -61,8 +96,8 @@ def test_pictures_of_ones_own_and_worker_processes_give_the_same(files: list[Pic
         ({"model": "runs/happier"}, TypeError, "model"),
         ({"images": "a.jpg"}, TypeError, "images"),
         ({"device": "warp"}, InputError, "device"),
-        ({"model": build_model(VIT), "image_size": 96}, ValueError, "160"),
-        ({"model": build_model(VIT), "scales": (0.5, 1.0)}, ValueError, "160"),
+        ({"model": build_model(ONE_SIZE), "image_size": 96}, ValueError, "160"),
+        ({"model": build_model(ONE_SIZE), "scales": (0.5, 1.0)}, ValueError, "160"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(

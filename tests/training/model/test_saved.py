@@ -16,6 +16,7 @@ from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import ModelCard, model_card_text
 from hgld.training.model.saved import load_model, read_model_settings
+from hgld.training.recipes import over_recipe
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, VIT, pictures
 from tests.worlds.training_runs import save_model
@@ -102,8 +103,8 @@ def test_a_vision_transformer_is_fitted_to_another_size(tmp_path: Path) -> None:
     others = loaded.backbone.state_dict()
     for name, value in model.backbone.state_dict().items():
         assert name == "pos_embed" or torch.equal(value, others[name])
-    with pytest.raises(InputError, match=r"^[^\n]*image_size 100[^\n]*$"):
-        load_model(tmp_path, image_size=100)
+    with pytest.raises(InputError, match=r"^[^\n]*image_size 15[^\n]*$"):
+        load_model(tmp_path, image_size=15)
     # So are the weights that a run starts from.
     path, images = tmp_path / "weights.safetensors", pictures(2, 96)
     safetensors.torch.save_file(model.backbone.state_dict(), path)
@@ -197,21 +198,47 @@ def test_code_in_a_model_does_not_run(run: Path, tmp_path: Path, is_zip: bool) -
     assert (tmp_path / "ran").exists()
 
 
+CARD = ModelCard(
+    run="seed-1",
+    model={
+        "embedding_dim": 8,
+        "image_size": 32,
+        "weights_sha256": "ab",
+        "model": {"backbone": "resnet18", "crop_pct": 0.875, "scales": [1.0, 1.4142]},
+    },
+    settings={"weights": "/home/me/secret/w.pth", "odd|name": "a`b\nc"},
+    finished_at="",
+    data={},
+    release="",
+    hours=None,
+    measured=[],
+    measured_on="",
+)
+
+
 def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
-    model = {"backbone": "resnet18", "crop_pct": 0.875, "scales": [1.0, 1.4142]}
-    text = model_card_text(
-        ModelCard(
-            run="seed-1",
-            model={"embedding_dim": 8, "image_size": 32, "weights_sha256": "ab", "model": model},
-            settings={"weights": "/home/me/secret/w.pth", "odd|name": "a`b\nc"},
-            finished_at="",
-            data={},
-            release="",
-            hours=None,
-            measured=[],
-            measured_on="",
-        )
-    )
+    text = model_card_text(CARD)
     assert {"| `odd\\|name` | `a'b c` |", "| `weights` | `w.pth` |"} <= {*text.splitlines()}
     assert "secret" not in text
     assert "1 and 1.4142 times" in text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "licence"),
+    [
+        ("dinov2-b14", "apache-2.0"),
+        ("dinov3-b16", "dinov3-license"),
+        ("siglip2-b16", "apache-2.0"),
+        ("pe-b16", "apache-2.0"),
+    ],
+)
+def test_a_card_names_the_weights_that_training_began_with_and_their_licence(
+    recipe: str, licence: str
+) -> None:
+    started = dict(over_recipe({"recipe": recipe}))
+    name, weights = started["backbone"], dict(CARD.model["model"]) | started
+    text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": weights}))
+    assert f"https://huggingface.co/timm/{name}), which timm lists under `{licence}`" in text
+    weights["weights"] = "my.safetensors"
+    text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": weights}))
+    assert licence not in text

@@ -119,11 +119,8 @@ def test_a_checkpoint_comes_when_its_time_has_come(
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 64}, "batch_size"),
-    ({"backbone": "test_vit"}, "test_vit"),  # it gives no feature map
-    (
-        {"backbone": "test_vit", "pooling": "backbone", "image_size": 160, "crop_size": 96},
-        "crop_size",
-    ),
+    ({"backbone": "test_vit2", "pooling": "cls"}, "test_vit2"),  # it has no class token
+    ({"backbone": "test_vit_relpos", "image_size": 160, "crop_size": 96}, "crop_size"),
     ({"weights": "no/such.pth"}, "weights"),
     ({"device": "warp", "epochs": 2}, "device"),
     ({"validation_share": 0.01}, "share"),
@@ -146,6 +143,20 @@ def test_settings_that_do_not_suit_are_refused_and_touch_nothing_of_the_run_befo
         after = {path: path.read_bytes() for path in trained_build.path("runs").rglob("*.*")}
         assert after == before
     assert run_train(trained_build, TINY).skipped
+
+
+def test_a_transformer_learns_on_small_crops_and_sees_whole_pictures_at_scales(
+    tiny_build: Workspace,
+) -> None:
+    changes = {"backbone": "test_vit", "image_size": 64, "crop_size": 40, "scales": (1.0, 1.5)}
+    config = dataclasses.replace(ONE_EPOCH, **changes)  # type: ignore[arg-type]
+    run_train(tiny_build, config)
+    model = load_model(tiny_build.path(MODEL))
+    assert model.config == config.model
+    places: Any = model.backbone.pos_embed
+    assert places.shape == (1, 1 + 4 * 4, 64)  # of pictures of 64 px
+    start: Any = build_model(config.model).backbone.pos_embed
+    assert not torch.equal(places, start)  # learned on crops of 2 x 2 patches
 
 
 def test_a_run_starts_from_an_earlier_one_at_another_size(trained_build: Workspace) -> None:

@@ -13,7 +13,7 @@ from hgld.engine.stage import Stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
-from hgld.training.model.config import AnyPrecision, ModelConfig, Precision
+from hgld.training.model.config import AnyPrecision, ModelConfig
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
@@ -182,7 +182,9 @@ def as_finished(config: TrainConfig, workspace: Workspace) -> TrainConfig:
     stated = {name: one for name, one in row_settings(config).items() if name != "precision"}
     if config.precision != "auto" or any(before.get(name) != one for name, one in stated.items()):
         return config
-    return dataclasses.replace(config, precision=cast("Precision", before["precision"]))
+    return dataclasses.replace(
+        config, precision=cast("AnyPrecision", before.get("precision", "auto"))
+    )
 
 
 def found_settings(config: TrainConfig, workspace: Workspace) -> dict[str, object]:

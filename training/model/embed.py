@@ -90,7 +90,7 @@ def native_precision(place: torch.device) -> Precision:
     """Returns the fastest precision with the range of float32 that a device computes in.
 
     bfloat16 where there are instructions for it: GPUs since Ampere, processors with AVX-512 BF16,
-    AMX or Arm's BF16. Elsewhere it is emulated, and takes 4 to 10 times as long as float32.
+    AMX or Arm's BF16. Elsewhere it is emulated, and takes 3 to 10 times as long as float32.
     """
     if place.type == "cuda":
         has_it = torch.cuda.is_bf16_supported(including_emulation=False)

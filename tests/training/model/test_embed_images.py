@@ -42,14 +42,12 @@ def test_images_are_embedded_in_order_whatever_the_batch(files: list[PictureFile
     assert embed_images(model, [], device="cpu").shape == (0, 96)
 
 
+X86 = {"avx512_f": True, "avx512_bf16": False}
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
-    [
-        ({"avx512_bf16": True}, "bfloat16"),
-        ({"avx2": True, "amx_bf16": True}, "bfloat16"),
-        ({"neon": True, "bf16": True}, "bfloat16"),
-        ({"avx512_f": True, "avx512_bf16": False}, "float32"),
-    ],
+    [(X86 | {"amx_bf16": True}, "bfloat16"), ({"bf16": True}, "bfloat16"), (X86, "float32")],
 )
 def test_bfloat16_is_for_processors_that_compute_in_it(
     monkeypatch: pytest.MonkeyPatch, told: dict[str, bool], expected: str
@@ -67,11 +65,8 @@ def test_bfloat16_is_for_gpus_that_compute_in_it_and_not_for_those_that_emulate_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for is_new, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(
-            torch.cuda,
-            "is_bf16_supported",
-            lambda including_emulation=True, is_new=is_new: is_new or including_emulation,
-        )
+        is_supported = lambda including_emulation=True, own=is_new: own or including_emulation  # noqa: E731
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
         assert native_precision(torch.device("cuda")) == expected
 
 

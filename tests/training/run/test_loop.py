@@ -119,7 +119,7 @@ def test_a_checkpoint_comes_when_its_time_has_come(
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 64}, "batch_size"),
-    ({"backbone": "test_vit2", "pooling": "cls"}, "test_vit2"),  # it has no class token
+    ({"backbone": "test_vit2", "pooling": "cls"}, "class token"),
     ({"backbone": "test_vit_relpos", "image_size": 160, "crop_size": 96}, "crop_size"),
     ({"weights": "no/such.pth"}, "weights"),
     ({"device": "warp", "epochs": 2}, "device"),

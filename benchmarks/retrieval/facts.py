@@ -157,7 +157,9 @@ def explain(one: Path, other: Path) -> Table:
         for key in (one for one in {**flat, **others} if flat.get(one) != others.get(one)):
             difference = (key, flat.get(key, UNKNOWN), others.get(key, UNKNOWN))
             differing.setdefault(difference, []).append(called)
-    table = Table("what differs", str(one), str(other), title="Why two figures differ")
+    table = Table(title="Why two figures differ")
+    for head in ("what differs", str(one), str(other)):
+        table.add_column(escape(head), overflow="fold")
     for (key, *values), names in differing.items():
         is_of_all = names == [""] or len(names) == len(pairs) > 1
         what = key if is_of_all else f"{key}, {', '.join(names)}"
@@ -172,7 +174,7 @@ def _verdict(one: Facts, other: Facts, *, is_same: bool) -> str:
     if key := first_difference(one, other):
         return f"not to be ranked together: the protocols differ, first in {key}"
     if is_same:
-        return "nothing that is recorded differs: figures are the same to the last bit"
+        return "nothing that is recorded differs: of a CPU, figures are the same to the last bit"
     return "one protocol: figures can be ranked together, and differ by what is above"
 
 

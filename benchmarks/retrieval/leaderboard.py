@@ -29,7 +29,6 @@ from hgld.benchmarks.retrieval.results import (
 from hgld.engine.files import write_text, writing
 from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.plots.pages import page_template
-from hgld.training.model.config import facts_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +67,8 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
     """
     sets: dict[str, list[NamedResults]] = {}
     for one in named:
-        # Of results that do not record their protocol, what is the same on the same pictures.
-        counts = (one.results.counts["queries"], one.results.counts["index_images"])
-        digests = one.results.metadata.get("annotation_digests")
-        known = [one.results.data_set, digests, one.results.levels, *counts]
-        sets.setdefault(facts_digest(one.results.protocol or known), []).append(one)
+        # What does not record its protocol is ranked with nothing else.
+        sets.setdefault(one.results.protocol_digest or one.source, []).append(one)
     found, earlier = list[SetStandings](), dict[tuple[str, str], NamedResults]()
     for together in sets.values():
         first = together[0]

@@ -24,7 +24,7 @@ from hgld.benchmarks.retrieval.results import Kind, Method
 from hgld.benchmarks.retrieval.untrained import untrained_model
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
 from hgld.training.index.embeddings import EmbeddingCache, Environment, distinct
 from hgld.training.model.config import ModelConfig, facts_digest
@@ -204,10 +204,9 @@ def _untrained(
     workspace: Workspace, run: str, model: EmbeddingModel, cache: EmbeddingCache
 ) -> EmbeddingModel | None:
     """Returns the model of a run without its training; None, with a warning, if it is not known."""
-    trained = read_trained_run(workspace, run)
     try:
-        return untrained_model(workspace, model.config, trained, cache)
-    except MissingInputError as error:
+        return untrained_model(workspace, model.config, read_trained_run(workspace, run), cache)
+    except HgldError as error:
         what = "benchmark: run %s is compared with its bare backbone, not with itself untrained: %s"
         logger.warning(what, run, error)
         return None
@@ -373,24 +372,17 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         return f"embeddings of {model.query.name} and {model.index.name}"
     config, seen = model.config, f"{model.embedding_dim} dimensions, {method.image_size} px"
     bare = asdict(config.before_training)
-    added = [
-        f"{key.replace('_', ' ')} {value}"
-        for key, value in asdict(config).items()
-        if value != bare[key]
-    ]
-    if method.kind == "backbone":
-        weights = Path(config.weights).name
-        return (
-            f"{config.backbone}, weights {weights}, pooling {config.pooling}, nothing added: {seen}"
-        )
-    head = ", ".join(added) or "nothing added"
-    if method.kind == "untrained":
-        return f"{config.backbone} before any training here, {head}: {seen}"
+    added = [key for key, one in asdict(config).items() if one != bare[key]]
+    words = ", ".join(f"{key.replace('_', ' ')} {getattr(config, key)}" for key in added)
     how = "a model whose training is of no record in this build"
-    if trained:
+    if method.kind == "backbone":
+        how = f"weights {Path(config.weights).name}, pooling {config.pooling}"
+    elif method.kind == "untrained":
+        how = "before any training here"
+    elif trained:
         seeds = [one.seed for one in trained if one.seed is not None]
         how = training_words(trained[0].settings, seeds)
-    return f"{config.backbone}, {how}; {head}: {seen}"
+    return f"{config.backbone}, {how}; {words or 'nothing added'}: {seen}"
 
 
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:

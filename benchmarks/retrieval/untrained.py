@@ -6,7 +6,6 @@ was trained on.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import MissingInputError
 from hgld.training.config import TrainConfig, train_stage
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.index.embeddings import EmbeddingCache
@@ -50,9 +49,10 @@ def untrained_model(
         The model, on the CPU, in evaluation mode.
 
     Raises:
-        MissingInputError: it cannot be had: the training is not recorded, or its pictures are gone,
-            or others, and the model depends on them. The text says which.
-        InputError: weights or an image cannot be read.
+        MissingInputError: the training, or its pictures, which the model depends on, are not
+            recorded, not there any more, or changed.
+        InputError: weights, the recorded settings or an image cannot be read.
+        DamagedError: an image is not what was recorded.
         FetchError: weights cannot be fetched.
     """
     is_fitted = config.whitening or config.centring
@@ -62,46 +62,23 @@ def untrained_model(
     if not is_fitted and not is_random:
         return build_model(config)
     if trained is None:
-        raise MissingInputError(
-            "no training of this build left the model, so that its seed and its pictures are not "
-            "known"
-        )
+        raise MissingInputError("no training of this build left it: seed and pictures are unknown")
     known = {field.name for field in setting_fields(TrainConfig)}
     given = trained.settings.items()  # None stands for a default
     settings = {name: value for name, value in given if name in known and value is not None}
-    try:
-        of_run = from_mapping(TrainConfig, settings, where="its recorded settings")
-    except InputError as error:
-        raise MissingInputError(str(error)) from error
+    of_run = from_mapping(TrainConfig, settings, where="the recorded settings")
     of_run = dataclasses.replace(of_run, workers=cache.workers, device=cache.device)
     model = build_model(config, seed=of_run.seed)
     if is_fitted:
-        images = _pictures_of(workspace, of_run, trained.inputs)
-        head = _head_of(model)
+        stage = train_stage(of_run.name, of_run.labels)
+        if workspace.input_digests(stage.inputs, ()) != trained.inputs:
+            raise MissingInputError("its training pictures or their labels changed since")
+        images, _ = split_images(training_images(workspace, of_run.label_choice), of_run)
         # Without a seed where nothing is random, so that runs of several seeds share one.
         parts = ["untrained head", dataclasses.asdict(config), of_run.seed if is_random else None]
         kept = cache.keep([*parts, images.digest()], lambda: _fitted(model, images, of_run))
-        vector_to_parameters(kept.embeddings, head)
+        vector_to_parameters(kept.embeddings, _head_of(model))
     return model
-
-
-def _pictures_of(
-    workspace: Workspace, config: TrainConfig, inputs: Mapping[str, str]
-) -> LabelledImages:
-    """Returns the pictures that a run was trained on.
-
-    Raises:
-        MissingInputError: they are not there any more, or others.
-    """
-    stage = train_stage(config.name, config.labels)
-    try:
-        found = workspace.input_digests(stage.inputs, ())
-        images = training_images(workspace, config.label_choice)
-    except (DamagedError, InputError, MissingInputError) as error:
-        raise MissingInputError(f"its training pictures are not there: {error}") from error
-    if found != inputs:
-        raise MissingInputError("its training pictures or their labels changed since")
-    return split_images(images, config)[0]
 
 
 def _fitted(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> Tensor:

@@ -34,7 +34,7 @@ _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own
     r"|(.+/)?\.[^/]+(/.+)?"  # the lock, and what a run is about to rename
     # A log and what shows it: nothing is made of them, and a rerun adds to them.
-    r"|runs/[^/]+/(metrics\.jsonl|run\.html|tensorboard/.+)"
+    r"|runs/[^/]+/(metrics\.jsonl|made_with\.json|run\.html|tensorboard/.+)"
 )
 _TEXTS = {
     *("official CSV", "list of answers", "decisions", "kept beside the decisions"),

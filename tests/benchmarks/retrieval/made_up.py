@@ -103,6 +103,7 @@ def results_of(
             ),
         ),
         rows=tuple(rows_of(name, levels, data_set, *means)),
+        protocol={"data_set": data_set, "labels": "c0ffee"},
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
 

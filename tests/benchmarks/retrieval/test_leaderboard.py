@@ -12,13 +12,14 @@ from hgld.benchmarks.retrieval.leaderboard import (
     standings_of,
 )
 from hgld.benchmarks.retrieval.results import Results, Row
+from hgld.errors import InputError
 from tests.benchmarks.retrieval.made_up import LEVELS, changed, results_of
 from tests.benchmarks.retrieval.test_results import write
 from tests.worlds.pages.reading import PageReader
 
 
 def on_other_data(results: Results, digest: str = "other") -> Results:
-    return replace(results, metadata={**results.metadata, "annotation_digests": digest})
+    return replace(results, protocol={**results.protocol, "labels": digest})
 
 
 def without_after(row: Row) -> Row:
@@ -55,6 +56,17 @@ def test_methods_of_the_same_data_share_a_table_best_first() -> None:
     # What has no value comes last.
     assert [method.title[:6] for _, method in last.methods] == ["before", "after "]
     assert oxford.columns[-1][0].key == "p_at_10_hard"
+
+
+def test_protocols_that_differ_are_told_apart_by_what_differs_first_and_not_ranked_as_one() -> None:
+    results = results_of()
+    other = replace(named("one", on_other_data(results)), source="b")
+    unknown = replace(named("one", replace(results, protocol={})), source="c")
+    found = standings_of([named("one", results), other, unknown, replace(unknown, source="d")])
+    assert [one.apart for one in found] == ["", "labels", "protocol", "protocol"]
+    both = [replace(named("one", results), argument="one=a"), replace(other, argument="one=b")]
+    with pytest.raises(InputError, match="labels"):
+        standings_of(both)
 
 
 def test_the_command_names_results_by_their_data_set_or_build_or_as_one_says(

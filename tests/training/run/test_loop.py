@@ -139,7 +139,7 @@ def test_settings_that_do_not_suit_are_refused_and_touch_nothing_of_the_run_befo
     files = RunFiles(trained_build.path("runs/happier"))
     files.save(files.checkpoint, {"fingerprint": "f" * 64, "step": 1})
     before = {path: path.read_bytes() for path in trained_build.path("runs").rglob("*.*")}
-    assert len(before) == 5
+    assert len(before) == 6
     for change, word in REFUSED:
         with pytest.raises(InputError, match=word):
             run_train(trained_build, dataclasses.replace(TINY, **change))

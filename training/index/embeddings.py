@@ -139,7 +139,8 @@ class EmbeddingCache:
         started = time.perf_counter()
         values = make()
         seconds = round(time.perf_counter() - started, 3)
-        made_with = {**describe_numerics(self.device), "batch_size": self.batch_size}
+        here = {**describe_numerics(self.device), "batch_size": self.batch_size}
+        made_with = dict(sorted(here.items()))  # as it is read back
         told = {"key": key, "sha256": _digest(values, made_with), "made_with": made_with}
         with writing(path), atomic_file(path) as temporary:
             # One entry: safetensors writes several in an order that changes from run to run.

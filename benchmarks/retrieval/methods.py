@@ -294,11 +294,8 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
     runs = {one.method.run: one for one in measured if one.method.run}
     trained = {run: read_trained_run(workspace, run) for run in runs}
     taken = set(runs)
-    found = {
-        name: _summed_up([one], name, one.method.title)
-        for name, one in by_name.items()
-        if one.method.kind in {"backbone", "embeddings"}
-    }
+    by_themselves = (one for one in measured if one.method.kind in {"backbone", "embeddings"})
+    found = {one.method.name: _summed_up([one], one.method) for one in by_themselves}
     baselines: dict[tuple[str, ...], str] = {(name,): name for name in found}
     is_one_model = sum(one.method.kind == "untrained" for one in measured) == 1
     for names in runs_by_method(trained):
@@ -313,33 +310,26 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
         # Without training several seeds are one model, unless something of it is random.
         began = {one.method.baseline: seeds[one.method.run] for one in group}
         if (bases := tuple(began)) not in baselines:
-            baselines[bases] = bases[0] if len(bases) == 1 else f"untrained {called}"
+            name = baselines[bases] = bases[0] if len(bases) == 1 else f"untrained {called}"
             title = "Same model, untrained" if is_one_model else f"{called}, untrained"
-            found[baselines[bases]] = _summed_up(
-                *([by_name[one] for one in bases], baselines[bases], title),
-                seeds=began if len(bases) > 1 else {},
-            )
-        found[f"after {called}"] = _summed_up(
-            *(group, f"after {called}", f"{called}{several}" if several else group[0].method.title),
-            seeds=seeds,
-            trained=[one for name in names if (one := trained[name])],
-            baseline=baselines[bases],
-        )
+            about = replace(by_name[bases[0]].method, name=name, title=title)
+            began = began if len(bases) > 1 else {}
+            found[name] = _summed_up([by_name[one] for one in bases], about, began)
+        name, title = f"after {called}", f"{called}{several}" if several else group[0].method.title
+        about = replace(group[0].method, name=name, title=title, baseline=baselines[bases])
+        known = [one for name in names if (one := trained[name])]
+        found[name] = _summed_up(group, about, seeds, known)
     order = list(by_name)
     return sorted(found.values(), key=lambda one: order.index(one.runs[0].method.name))
 
 
 def _summed_up(
     runs: Sequence[MeasuredMethod],
-    name: str,
-    title: str,
-    *,
+    about: RetrievalMethod,
     seeds: Mapping[str, int | None] | None = None,
     trained: Sequence[TrainedRun] = (),
-    baseline: str = "",
 ) -> Compared:
-    """Returns runs that are one method."""
-    first = runs[0].method
+    """Returns runs that are one method, which has the name, title and baseline of `about`."""
     facts = dict(runs[0].facts)
     if trained:
         told = {field.name for field in fields(ModelConfig)} | {*_OWN}
@@ -349,11 +339,11 @@ def _summed_up(
             "trained_with": distinct(each for one in trained for each in one.made_with),
         }
     method = Method(
-        name=name,
-        title=title,
-        kind=first.kind,
-        description=describe(first, trained),
-        baseline=baseline,
+        name=about.name,
+        title=about.title,
+        kind=about.kind,
+        description=describe(about, trained),
+        baseline=about.baseline,
         runs=dict(seeds or {}),
         facts=facts,
     )

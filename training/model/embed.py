@@ -71,12 +71,12 @@ def describe_numerics(device: str = "auto") -> dict[str, str | int]:
         InputError: there is no such device.
     """
     place = choose_device(device)
-    gpu = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
+    is_gpu = place.type == "cuda"
     return {
         **{name: importlib.metadata.version(name) for name in NUMERIC_PACKAGES},
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": gpu,
+        "device": torch.cuda.get_device_name(place) if is_gpu else place.type,
     }
 
 

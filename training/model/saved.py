@@ -192,6 +192,7 @@ def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
             "std": std,
             "model": dataclasses.asdict(model.config),
             "weights_sha256": weights_sha256,
+            "digest": model_digest(model),  # which what it embeds says too
         }
     )
 

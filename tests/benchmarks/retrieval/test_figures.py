@@ -33,7 +33,7 @@ SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
     method = RetrievalMethod(name=name, title=name, kind="embeddings", source=FILES)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
-    rest = {
+    rest: dict[str, object] = {
         "method": method,
         "nearest": None,
         "embedding_dim": 1,

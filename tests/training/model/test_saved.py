@@ -15,7 +15,7 @@ from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import ModelCard, model_card_text
-from hgld.training.model.saved import load_model, read_model_settings
+from hgld.training.model.saved import load_model, model_digest, read_model_settings
 from hgld.training.recipes import over_recipe
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, VIT, pictures
@@ -70,6 +70,7 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
     content = json.loads((run / "config.json").read_text())
     digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
     assert content.pop("config_sha256")
+    assert content.pop("digest") == model_digest(model)
     assert content == {
         "kind": "hgld embedding model",
         "format": 1,

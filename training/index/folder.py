@@ -47,7 +47,7 @@ LISTING_SCHEMA = pa.schema(
 )
 ARRAY_FILE = "embeddings.npy"
 INDEX_STAGE = "index"
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """To be raised when the same picture becomes another embedding."""
 _PREFIX = "index-"
 NOT_EMBEDDED = Dataset(

@@ -1,5 +1,6 @@
 """The embedding model: a timm backbone, pooling, unit vectors; how it is built and fitted."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ class EmbeddingModel(nn.Module):
         """Embeds a batch: in training as it is, and otherwise at the scales of the settings.
 
         Args:
-            images: (B, 3, S, S) uint8, from 0 to 255. Floating point is refused, as nothing tells
+            images: (B, 3, H, W) uint8, from 0 to 255. Floating point is refused, as nothing tells
                 whether it goes to 1 or to 255, or is normalised already.
 
         Returns:
@@ -71,7 +72,7 @@ class EmbeddingModel(nn.Module):
 
         Raises:
             TypeError: images are no tensor, or not uint8.
-            ValueError: images are not (B, 3, S, S).
+            ValueError: images are not (B, 3, H, W).
         """
         check_tensors(images=images)
         if images.dtype != torch.uint8:
@@ -81,7 +82,7 @@ class EmbeddingModel(nn.Module):
             )
         if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:  # noqa: PLR2004
             raise ValueError(
-                f"images must have shape (B, 3, S, S), got {tuple(images.shape)}; images[None] "
+                f"images must have shape (B, 3, H, W), got {tuple(images.shape)}; images[None] "
                 f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
                 f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
@@ -94,14 +95,13 @@ class EmbeddingModel(nn.Module):
 
         Args:
             images: as `forward` takes them.
-            scales: as multiples of the size they have. What is made of them is bilinear and
-                antialiased.
+            scales: as multiples of the height and the width that they have. What is made of them
+                is bilinear and antialiased.
 
         Returns:
             (B, D) float32, unit norm.
         """
-        sizes = [round(images.shape[-1] * scale) for scale in scales]
-        found = [self._unit_vectors(_resized(images, size)) for size in sizes]
+        found = [self._unit_vectors(_resized(images, scale)) for scale in scales]
         if self.centre is not None:
             found = [functional.normalize(one - self.centre, dim=1) for one in found]
         if len(found) == 1:
@@ -172,9 +172,11 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
             f"backbone {config.backbone!r} cannot be used at image_size {size} and embedding_dim "
             f"{config.embedding_dim}: {first_line(error)}"
         ) from error
-    if set(config.scales) != {1.0} and not model.takes_any_size:
+    is_of_one_size = config.resize != "longest" and set(config.scales) == {1.0}
+    if not is_of_one_size and not model.takes_any_size:
         raise InputError(
-            f"backbone {config.backbone!r} takes images of one size only; leave scales out"
+            f"backbone {config.backbone!r} takes images of one size only; leave scales out, and "
+            f'set resize to "squash", "crop" or "pad"'
         )
     return model
 
@@ -264,12 +266,14 @@ def _last_two_maps(backbone: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:  # n
     return last, inner
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
-    """Returns square images (B, 3, S, S) from 0 to 255 at another size, float where it differs."""
-    if images.shape[-1] == size:
+def _resized(images: Tensor, scale: float) -> Tensor:
+    """Returns images (B, 3, H, W) from 0 to 255 at another scale, float where it differs."""
+    if scale == 1:
         return images
+    # Not `round`: of a side that is free in an export, ONNX has floor only.
+    size = [max(1, math.floor(side * scale + 0.5)) for side in images.shape[-2:]]
     return functional.interpolate(
-        images.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True
+        images.float(), size=size, mode="bilinear", align_corners=False, antialias=True
     )
 
 

@@ -24,7 +24,10 @@ _MOST_SEED = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig(ModelConfig):
-    """Settings of `hgld train`: of HAPPIER, with the values published for H-GLDv2.
+    """Settings of `hgld train`: of HAPPIER, its sampling and its steps as published for H-GLDv2.
+
+    What the model is made of, what it sees and the precision are what is usual, or needs least; the
+    recipe `h-gldv2-resnet101` has these as published too.
 
     Source: Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025. It does not
     state the number of epochs; this one is ours.

@@ -64,6 +64,9 @@ def _write_onnx(writer: StageWriter, run: str) -> None:
     known = read_model_settings(settings)
     names = ("weights_sha256", "image_size", "embedding_dim")
     metadata = {f"hgld.{name}": str(known[name]) for name in names}
+    of_resize = ("resize", "crop_pct", "interpolation")
+    metadata |= {f"hgld.{name}": str(getattr(model.config, name)) for name in of_resize}
+    metadata["hgld.antialias"] = "true"
     with writer.file(onnx_file(run)) as path:
         difference = export_onnx(model, path, metadata=metadata)
     logger.info(

@@ -79,11 +79,12 @@ def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
         Lafon, Ramzi, Rambour, Thome: Hybrid Energy Based Model in the Feature Space for
         Out-of-Distribution Detection, ICML 2023: the prior on the std of features.
     """
-    dataset = EvalImages(images, model.image_size, model.config.crop_pct)
-    found = []
+    dataset = EvalImages(images, model.config)
+    found: list[Tensor] = []
+    places: list[int] = []
     with torch.inference_mode():
         model.eval()
-        for pixels in load_batches(dataset, batch_size=32):
+        for rows, pixels, _ in load_batches(dataset, batch_size=32):
             features = model.backbone((pixels / 255 - model.mean) / model.std)
             if features.ndim != 4:  # noqa: PLR2004 - (B, C, H, W)
                 raise InputError(
@@ -91,7 +92,10 @@ def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
                     f"std of features is that of a convolutional network"
                 )
             found.append(features.float().std(dim=(2, 3), correction=0))
-    return torch.cat(found) if found else torch.empty(0, model.embedding_dim)
+            places += rows
+    if not found:
+        return torch.empty(0, model.embedding_dim)
+    return torch.cat(found)[torch.tensor(places).argsort()]
 
 
 def _pictures(folder: Path) -> list[AnyImage]:

@@ -1,4 +1,4 @@
-"""How pictures become batches: loaded by processes, altered at random for training, or centred.
+"""How pictures become batches: loaded, altered at random for training, or resized by a rule.
 
 Random numbers are named by their place in a run (`random_numbers`), so that nothing depends on what
 was drawn before.
@@ -6,24 +6,25 @@ was drawn before.
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
 from hgld.errors import DamagedError, InputError, PictureError
 from hgld.pictures import PictureFile, convert_picture, decode_picture
 from hgld.training.data.labels import LabelledImages
-from hgld.training.model.config import CROP_PCT
+from hgld.training.model.config import Interpolation, ModelConfig
 
 if TYPE_CHECKING:
     from hgld.training.data.sampler import LandmarkSampler
@@ -33,10 +34,6 @@ _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
 # A tenth of a core that others want too. At 19 a loop on two free cores gains some percent more;
 # beside two other programs, which then leave it nothing, it took three times as long.
 _NICENESS = 10
-# A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
-# 1600 x 1200 pixels become at 224 px then differs by 0.3 of 255 in the mean and 3 at most, in two
-# thirds of the time. Without the factor it is 0.7 and 10, in half of the time.
-_SPARE = 2
 _HUE_SHARE = 0.25
 """Of the jitter of brightness, contrast and saturation: a hue that turns makes other things."""
 AnyImage = str | Path | Image.Image | PictureFile
@@ -53,16 +50,19 @@ class RunPlace(NamedTuple):
     """Its index."""
 
 
-def load_batches(dataset: Dataset[_T], *, batch_size: int, workers: int = 0) -> Iterator[_T]:
-    """Loads a data set in order, batch by batch.
+def load_batches(
+    dataset: Dataset[Any], *, batch_size: int, workers: int = 0
+) -> Iterator[tuple[list[int], Tensor, list[tuple[Any, ...]]]]:
+    """Loads a data set in order; of several shapes each in a batch of its own.
 
     Args:
-        dataset: with a length; its items are tensors or tuples of them.
-        batch_size: items of a batch; the last may have fewer.
+        dataset: with a length; its items are tensors, or tuples that begin with one.
+        batch_size: items loaded at a time, of any shapes.
         workers: processes that load, at most one a core; 0: this process itself.
 
     Yields:
-        What an item is, with a batch dimension in front.
+        The places of n items in the data set, ascending; their tensors, with a dimension of n in
+        front; and the rest of each item.
 
     Raises:
         InputError: an item cannot be read, or a process that loads was killed.
@@ -72,7 +72,15 @@ def load_batches(dataset: Dataset[_T], *, batch_size: int, workers: int = 0) -> 
     places = (
         list(range(first, min(first + batch_size, count))) for first in range(0, count, batch_size)
     )
-    yield from _loaded(dataset, places, workers)
+    start = 0
+    for shapes, values, rest in _loaded(dataset, places, workers, _packed):
+        parts = torch.split(values, [math.prod(shape) for shape in shapes])
+        for shape in dict.fromkeys(shapes):
+            rows = [row for row, other in enumerate(shapes) if other == shape]
+            is_all = len(rows) == len(shapes)
+            batch = values if is_all else torch.cat([parts[row] for row in rows])
+            yield [start + row for row in rows], batch.view(-1, *shape), [rest[row] for row in rows]
+        start += len(shapes)
 
 
 def run_batches(
@@ -97,7 +105,7 @@ def run_batches(
         InputError: an item cannot be read, or a process that loads was killed.
         DamagedError: an item is not what was recorded.
     """
-    yield from _loaded(dataset, _places(order, epochs, start), workers)
+    yield from _loaded(dataset, _places(order, epochs, start), workers, default_collate)
 
 
 def _places(order: "LandmarkSampler", epochs: int, start: int) -> Iterator[list[RunPlace]]:
@@ -109,12 +117,29 @@ def _places(order: "LandmarkSampler", epochs: int, start: int) -> Iterator[list[
         done = 0
 
 
-def _loaded(dataset: Dataset[_T], places: Iterator[list[Any]], workers: int) -> Iterator[_T]:
+def _packed(items: Sequence[Any]) -> tuple[list[tuple[int, ...]], Tensor, list[tuple[Any, ...]]]:
+    """Returns the shapes of items, their numbers one after the other, and the rest of each.
+
+    One tensor a batch: from another process each takes a file handle for as long as it waits, and
+    where there is none left, processes wait for one another for ever.
+    """
+    rows = [(item,) if isinstance(item, Tensor) else item for item in items]
+    values = torch.cat([first.flatten() for first, *_ in rows])
+    return [tuple(first.shape) for first, *_ in rows], values, [tuple(rest) for _, *rest in rows]
+
+
+def _loaded(
+    dataset: Dataset[Any],
+    places: Iterator[list[Any]],
+    workers: int,
+    collate: Callable[[list[Any]], _T],
+) -> Iterator[_T]:
     """Yields the items at places as batches, and tells in one line why there is none."""
     on_gpu = torch.cuda.is_available()
     loader = DataLoader(
         dataset,
         batch_sampler=places,
+        collate_fn=collate,
         num_workers=min(workers, os.cpu_count() or 1),
         pin_memory=on_gpu,
         worker_init_fn=None if on_gpu else _give_way,
@@ -170,13 +195,12 @@ def seed_of(stream: str) -> int:
     return int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big") >> 1
 
 
-def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.Image:
-    """Reads an image as upright RGB (`hgld.pictures`).
+def read_image(source: AnyImage, *, name: str = "") -> Image.Image:
+    """Reads an image as upright RGB (`hgld.pictures`), at its full size.
 
     Args:
         source: an image, which may not have been read to its end yet where it is one of Pillow's.
         name: how an error names an image that is of no file.
-        min_side: see `decode_picture`; an image of Pillow's keeps its size.
 
     Raises:
         InputError: no such file, none that can be decoded to its end, an image that is closed or
@@ -192,13 +216,48 @@ def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.
         if isinstance(source, Image.Image):
             return convert_picture(source)
         content = source.read() if isinstance(source, PictureFile) else Path(source).read_bytes()
-        return decode_picture(content, min_side=min_side)
+        return decode_picture(content)
     except PictureError as error:
         raise InputError(f"cannot read image {named}: it {error}; {advice}") from error
     # A path that cannot be is a ValueError.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read image {named}: {reason}; {advice}") from error
+
+
+def resize_picture(image: Image.Image, config: ModelConfig) -> Tensor:
+    """Applies the resize rule of a model to a picture (`ModelConfig.resize_words`).
+
+    The pixels are those of torchvision's `Resize`, `CenterCrop` and `Pad` on a PIL image.
+
+    Args:
+        image: upright RGB.
+        config: `resize`, `image_size`, `crop_pct` and `interpolation` count.
+
+    Returns:
+        (3, S, S) uint8, or with `longest` (3, H, W), of which the larger is S.
+
+    Example:
+        >>> image = Image.new("RGB", (60, 40))
+        >>> resize_picture(image, ModelConfig(image_size=32)).shape
+        torch.Size([3, 32, 32])
+        >>> resize_picture(image, ModelConfig(image_size=32, resize="longest")).shape
+        torch.Size([3, 21, 32])
+    """
+    size, sides = config.image_size, image.size
+    match config.resize:
+        case "squash":
+            width = height = size
+        case "crop":
+            side = round(size / config.crop_pct)
+            width, height = (int(side * one / min(sides)) for one in sides)
+        case "longest" | "pad":
+            width, height = (max(1, int(size * one / max(sides))) for one in sides)
+    image = image.resize((width, height), Image.Resampling[config.interpolation.upper()])
+    if config.resize in ("crop", "pad"):
+        image = v2.functional.center_crop(image, [size, size])  # it pads with black
+    pixels: Tensor = v2.functional.pil_to_tensor(image)
+    return pixels
 
 
 class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
@@ -219,6 +278,7 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
         *,
         min_crop: float = 0.16,
         colour_jitter: float = 0.0,
+        interpolation: Interpolation = "bilinear",
         seed: int = 0,
     ) -> None:
         """Takes the images, and what happens to them.
@@ -229,11 +289,13 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
             min_crop: least share of the area that a crop has, above 0 and up to 1.
             colour_jitter: how far brightness, contrast and saturation change, as a share of 1
                 (0.4: from 60% to 140%), and hue by a quarter of that.
+            interpolation: filter of the resize.
             seed: of the random numbers.
         """
         self._images, self._seed = images, seed
+        filter_ = v2.InterpolationMode(interpolation)
         steps = [
-            v2.RandomResizedCrop(image_size, scale=(min_crop, 1.0), antialias=True),
+            v2.RandomResizedCrop(image_size, scale=(min_crop, 1.0), interpolation=filter_),
             v2.RandomHorizontalFlip(),
             v2.PILToTensor(),
         ]
@@ -257,17 +319,14 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 class EvalImages(Dataset[Tensor]):
-    """Images as they are measured: resized, and of that the middle square."""
+    """Images as they are measured: by the resize rule of a model."""
 
-    def __init__(
-        self, images: Sequence[AnyImage], image_size: int, crop_pct: float = CROP_PCT
-    ) -> None:
+    def __init__(self, images: Sequence[AnyImage], config: ModelConfig) -> None:
         """Takes the images, which are read when they are asked for.
 
         Args:
             images: N paths of image files, files of a build or PIL images.
-            image_size: side of the square, in pixels.
-            crop_pct: what share of the shorter side it is.
+            config: see `resize_picture`.
 
         Raises:
             TypeError: something else.
@@ -281,24 +340,18 @@ class EvalImages(Dataset[Tensor]):
                 f"{type((wrong or [images])[0]).__name__}; put a single one in a list, and make "
                 f"one of an array (H, W, 3) with Image.fromarray of PIL"
             )
-        side = round(image_size / crop_pct)
-        self._min_side = _SPARE * side
-        self._resize = v2.Compose(
-            [v2.Resize(side, antialias=True), v2.CenterCrop(image_size), v2.PILToTensor()]
-        )
+        self._config = config
 
     def __len__(self) -> int:
         """Returns N."""
         return len(self._images)
 
     def __getitem__(self, index: int) -> Tensor:
-        """Returns an image, (3, S, S) uint8.
+        """Returns an image, (3, S, S) uint8; with `longest` (3, H, W).
 
         Raises:
             InputError: it cannot be read.
             DamagedError: it is of a build, and not what was recorded.
         """
-        name = f"images[{index}]"
-        image = read_image(self._images[index], name=name, min_side=self._min_side)
-        pixels: Tensor = self._resize(image)
-        return pixels
+        image = read_image(self._images[index], name=f"images[{index}]")
+        return resize_picture(image, self._config)

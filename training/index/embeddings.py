@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 BLOCK = 8192
 """Images of a block: minutes of work on a CPU, and 64 MB at 2,048 dimensions."""
 
-_VERSION = 1
-"""Raised when pictures are cropped in another way, so that no older block is used."""
+_VERSION = 2
+"""Raised when pictures are resized in another way, so that no older block is used."""
 _ENTRY = "hgld"
 """Key of a file's metadata; its value is JSON."""
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")

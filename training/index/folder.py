@@ -50,7 +50,7 @@ FACTS_KEY = "hgld.facts"
 """Of the metadata of a parquet file of embeddings: a JSON object that says what was done to the
 pictures (`picture`), and for which protocol they are (`protocol`)."""
 INDEX_STAGE = "index"
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """To be raised when the same picture becomes another embedding."""
 WHOLE_PICTURES = "whole pictures"
 """What was embedded, as a protocol says it, where no part of a picture was cut out."""

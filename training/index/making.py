@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -36,6 +35,7 @@ from hgld.training.index.folder import (
     IndexOrigin,
     PictureSource,
 )
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.saved import embedding_facts, load_model, model_digest
 
@@ -144,22 +144,23 @@ class PictureEmbedder:
         Raises:
             InputError: there is not enough memory, or a process that reads was killed.
         """
-        size, batch_size = self.origin.image_size, self._config.batch_size
-        pictures = _ListedPictures(self._source, rows, size, self._model.config.crop_pct)
+        batch_size = self._config.batch_size
+        pictures = _ListedPictures(self._source, rows, self._model.config)
         workers = min(self._config.workers, len(rows))
-        vectors: list[NDArray[np.float32]] = []
-        facts: list[tuple[str, str, str]] = []
+        found = np.empty((len(rows), self.origin.dimensions), np.float32)
+        facts = [("", "", "")] * len(rows)
         with (
             torch.inference_mode(),
-            enough_memory(self._place, batch_size, size),
+            enough_memory(self._place, batch_size, self.origin.image_size),
             autocast(self._place, self._config.precision),
         ):
-            for pixels, *words in load_batches(pictures, batch_size=batch_size, workers=workers):
-                vectors.append(self._model(pixels.to(self._place)).float().cpu().numpy())
-                facts += zip(*words, strict=True)
+            batches = load_batches(pictures, batch_size=batch_size, workers=workers)
+            for places, pixels, words in batches:
+                found[places] = self._model(pixels.to(self._place)).float().cpu().numpy()
+                for place, (sha256, status, error) in zip(places, words, strict=True):
+                    facts[place] = sha256, status, error
                 if advance:
-                    advance(len(pixels), sum(status != OK for status in words[1]))
-        found = np.concatenate(vectors)
+                    advance(len(pixels), sum(status != OK for _, status, _ in words))
         for row in np.flatnonzero(~np.isfinite(found).all(axis=1)):
             sha256, status, _ = facts[row]
             if status == OK:
@@ -176,11 +177,8 @@ class PictureEmbedder:
 class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):
     """Pictures as the model sees them, or black with the reason: pixels, SHA-256, status, error."""
 
-    def __init__(
-        self, source: PictureSource, rows: pa.Table, image_size: int, crop_pct: float
-    ) -> None:
-        self._source, self._rows = source, rows.to_pylist()
-        self._image_size, self._crop_pct = image_size, crop_pct
+    def __init__(self, source: PictureSource, rows: pa.Table, config: ModelConfig) -> None:
+        self._source, self._rows, self._config = source, rows.to_pylist(), config
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -192,12 +190,13 @@ class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):
             if not error:
                 sha256 = row["sha256"] or file_digest(self._source.folder / row["path"])
                 file = self._source.picture(row["path"], row["size_bytes"], sha256)
-                return EvalImages([file], self._image_size, self._crop_pct)[0], sha256, OK, ""
+                return EvalImages([file], self._config)[0], sha256, OK, ""
         except (DamagedError, InputError, OSError) as problem:
             is_bad = isinstance(problem.__cause__, PictureError)
             status = BAD if is_bad else FAILED
             error = str(problem.__cause__ if is_bad else problem)
-        black = torch.zeros(3, self._image_size, self._image_size, dtype=torch.uint8)
+        size = self._config.image_size
+        black = torch.zeros(3, size, size, dtype=torch.uint8)
         return black, "", status, error
 
 

@@ -15,6 +15,8 @@ Precision = Literal["float32", "bfloat16", "float16"]
 AnyPrecision = Literal[Precision, "auto"]
 """`auto`: bfloat16 where the device computes in it, and float32 elsewhere."""
 Pooling = Literal["gem", "average", "cls", "cls+average", "backbone"]
+Resize = Literal["squash", "crop", "longest", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 CROP_PCT = 0.875
 """The usual share of the shorter side that a centre crop has: 224 px of 256."""
@@ -53,12 +55,15 @@ class ModelConfig:
     image_size: int = setting(
         224, "Side of the square that the model sees, in pixels.", least=1, most=_MOST_PIXELS
     )
-    crop_pct: float = setting(
-        CROP_PCT,
-        "Share of a picture's shorter side that this square has, after training.",
-        above=0,
-        most=1,
+    resize: Resize = setting(
+        "crop",
+        "How a picture becomes so large: squashed, the middle cropped, by its longer side, or that "
+        "padded to a square.",
     )
+    crop_pct: float = setting(
+        CROP_PCT, "Share of the shorter side that crop keeps.", above=0, most=1
+    )
+    interpolation: Interpolation = setting("bilinear", "Filter of a resize, antialiased.")
 
     def __post_init__(self) -> None:
         """Refuses sizes that no image or embedding can have, and values of another type."""
@@ -69,6 +74,32 @@ class ModelConfig:
         require_scales(self.scales, self.image_size)
         if self.whitening and self.embedding_dim is None:
             raise ValueError("whitening needs embedding_dim, the width of the layer that it starts")
+
+    @property
+    def resize_words(self) -> str:
+        """What `resize` does to a picture, exactly enough to do it elsewhere."""
+        how = f"({self.interpolation}, antialiased)"
+        longest = (
+            f"its longer side is resized to {self.image_size} px, and its shorter one in "
+            f"proportion, rounded down, 1 px at least {how}"
+        )
+        match self.resize:
+            case "squash":
+                return f"both of its sides are resized to {self.image_size} px {how}"
+            case "crop":
+                return (
+                    f"its shorter side is resized to {round(self.image_size / self.crop_pct)} px, "
+                    f"and its longer one in proportion, rounded down {how}; the middle square of "
+                    f"{self.image_size} px is cut out, which begins at half of what is too much, "
+                    f"halves rounded to even"
+                )
+            case "longest":
+                return longest
+            case "pad":
+                return (
+                    f"{longest}; it is put in the middle of a black square, which has one line "
+                    f"more at the right or the bottom where they are odd"
+                )
 
     @property
     def before_training(self) -> "ModelConfig":

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import importlib.metadata
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -212,15 +213,16 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
 
     Args:
         model: from `load_model`; left in evaluation mode on the device.
-        images: N paths of image files or PIL images, or files of a build. Of each, turned upright
-            as its EXIF data say, the middle square is used. A large JPEG is decoded at a reduced
-            size, which an image of PIL's is not: the two may differ by rounding.
-        image_size: side of the square the model sees, in pixels; None: what it was trained with.
+        images: N paths of image files or PIL images, or files of a build. Each is turned upright as
+            its EXIF data say, and resized as the model has it (`model.config.resize_words`). A path
+            and a PIL image of the same file give the same vector.
+        image_size: as in `ModelConfig`, in pixels; None: what it was trained with.
         scales: sizes at which each image is seen, as multiples of `image_size`; its vector is the
             sum of the unit vectors of all, of unit norm again. The picture of another scale is
-            made of that at scale 1, bilinearly and antialiased. (0.7071, 1, 1.4142) is usual.
+            made of that at scale 1, bilinearly and antialiased, height and width alike.
+            (0.7071, 1, 1.4142) is usual.
             None: the model's own.
-        batch_size: images at a time.
+        batch_size: images at a time; of several shapes, those of each at a time.
         precision: of the forward pass.
         workers: processes that read images, at most one a core; 0: this process itself.
         device: such as `cpu` or `cuda:0`; `auto`: the first GPU where there is one.
@@ -260,10 +262,9 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     require_whole_number("batch_size", batch_size)
     require_whole_number("workers", workers, least=0)
     largest = _largest_size(model, size, model.config.scales if scales is None else scales)
-    dataset = EvalImages(images, size, model.config.crop_pct)
+    dataset = EvalImages(images, dataclasses.replace(model.config, image_size=size))
     place = choose_device(device)
     at_precision = autocast(place, precision)
-    start = 0
     with (
         torch.inference_mode(),
         enough_memory(place, batch_size, largest),
@@ -271,13 +272,12 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     ):
         place_model(model, place).eval()
         embeddings = torch.empty(len(dataset), model.embedding_dim)
-        for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
+        for rows, pixels, _ in load_batches(dataset, batch_size=batch_size, workers=workers):
             with at_precision:
                 seen = pixels.to(place)
                 batch = model(seen) if scales is None else model.at_scales(seen, scales)
-            embeddings[start : start + len(batch)] = batch.cpu()
-            start += len(batch)
-            advance(len(batch))
+            embeddings[rows] = batch.cpu()
+            advance(len(rows))
     return embeddings
 
 

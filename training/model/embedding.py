@@ -1,5 +1,6 @@
 """The embedding model: a timm backbone, pooling, unit vectors; how it is built and fitted."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -95,14 +96,13 @@ class EmbeddingModel(nn.Module):
 
         Args:
             images: as `forward` takes them.
-            scales: as multiples of the size they have. What is made of them is bilinear and
-                antialiased.
+            scales: as multiples of the height and the width that they have. What is made of them
+                is bilinear and antialiased.
 
         Returns:
             (B, D) float32, unit norm.
         """
-        sizes = [round(images.shape[-1] * scale) for scale in scales]
-        found = [self._unit_vectors(_resized(images, size)) for size in sizes]
+        found = [self._unit_vectors(_resized(images, scale)) for scale in scales]
         if self.centre is not None:
             found = [functional.normalize(one - self.centre, dim=1) for one in found]
         if len(found) == 1:
@@ -164,10 +164,12 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     """Puts a head on a backbone, after a look at what the backbone gives for one image."""
     backbone.eval()
     size = config.image_size
-    if set(config.scales) != {1.0} and not takes_any_size(backbone):
+    is_of_one_size = config.resize != "longest" and set(config.scales) == {1.0}
+    if not is_of_one_size and not takes_any_size(backbone):
         raise InputError(
             f"backbone {config.backbone!r} takes images of image_size ({size}) px only, as timm "
-            f"does not make it for any size; leave scales out"
+            f'does not make it for any size; leave scales out, and set resize to "squash", '
+            f'"crop" or "pad"'
         )
     smallest = round(size * min(config.scales))
     try:
@@ -294,12 +296,14 @@ def _last_two_maps(backbone: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:  # n
     return last, inner
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
-    """Returns square images (B, 3, S, S) from 0 to 255 at another size, float where it differs."""
-    if images.shape[-1] == size:
+def _resized(images: Tensor, scale: float) -> Tensor:
+    """Returns images (B, 3, H, W) from 0 to 255 at another scale, float where it differs."""
+    if scale == 1:
         return images
+    # Not `round`: of a side that is free in an export, ONNX has floor only.
+    size = [max(1, math.floor(side * scale + 0.5)) for side in images.shape[-2:]]
     return functional.interpolate(
-        images.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True
+        images.float(), size=size, mode="bilinear", align_corners=False, antialias=True
     )
 
 

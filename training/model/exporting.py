@@ -20,7 +20,7 @@ from hgld.engine.progress import progress
 from hgld.errors import InputError, how_to_install
 from hgld.plots.pages import page_template
 from hgld.training.model.backbone import hub_weights
-from hgld.training.model.config import first_line
+from hgld.training.model.config import ModelConfig, first_line
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.run.lines import training_curves
 
@@ -30,8 +30,6 @@ LARGEST_DIFFERENCE = 1e-4
 """Of a number of an embedding from torch's; above it a model is not kept. Rounding gives 2e-6."""
 
 _MOST_IMAGES = 65_536
-_BATCHES = (1, 5)
-"""Images of the batches that are compared: others than the one that was traced."""
 # Protocol buffers end there.
 _MOST_BYTES = 2**31 - 2**20
 
@@ -40,8 +38,9 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
     """Writes a model as ONNX and compares what it gives with what the model gives.
 
     The file takes `images`, uint8 (N, 3, S, S) from 0 to 255, and gives `embeddings`, float32
-    (N, D) of unit norm: the normalisation of the pixels is inside. N is free, S is not. The same
-    model gives the same bytes, with the same versions of torch and onnxscript.
+    (N, D) of unit norm: the normalisation of the pixels is inside, the resize of a picture is not.
+    N is free, S is not; with `resize = "longest"` it takes (N, 3, H, W) up to S. The same model
+    gives the same bytes, with the same versions of torch and onnxscript.
 
     Args:
         model: on the CPU; left in evaluation mode.
@@ -68,13 +67,16 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
         for key, value in metadata.items():
             proto.metadata_props.add(key=key, value=value)
         proto.doc_string = (
-            f"{INPUT_NAME}: uint8 (N, 3, {model.image_size}, {model.image_size}), RGB from 0 to "
-            f"255, upright; {OUTPUT_NAME}: float32 (N, {model.embedding_dim}), unit norm"
+            f"{INPUT_NAME}: uint8 (N, 3, height, width), RGB from 0 to 255, of a picture that is "
+            f"decoded at its full size and upright: {model.config.resize_words}; {OUTPUT_NAME}: "
+            f"float32 (N, {model.embedding_dim}), unit norm"
         )
         onnx.checker.check_model(proto)
         path.write_bytes(proto.SerializeToString(deterministic=True))
         advance(1)
-        difference = max(_difference(model, path, count) for count in _BATCHES)
+        # Of batches other than the one that was traced.
+        batches = ((1, *_shape(model.config)), (5, *_shape(model.config, share=1 / 3)))
+        difference = max(_difference(model, path, *batch) for batch in batches)
         advance(1)
     if not difference <= LARGEST_DIFFERENCE:  # of NaN neither
         raise InputError(
@@ -96,7 +98,13 @@ def _traced(model: EmbeddingModel) -> Any:  # noqa: ANN401 - a message of protoc
         raise InputError(
             f"a file of ONNX holds at most 2 GB, and the model's weights have {size:,}"
         )
-    example = torch.zeros(2, 3, model.image_size, model.image_size, dtype=torch.uint8)
+    example = torch.zeros(2, 3, *_shape(model.config), dtype=torch.uint8)
+    free = {0: torch.export.Dim("N", min=1, max=_MOST_IMAGES)}
+    if model.config.resize == "longest":
+        sides = {2: "H", 3: "W"}
+        free |= {
+            at: torch.export.Dim(name, min=1, max=model.image_size) for at, name in sides.items()
+        }
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # the exporter's own, of what it uses of torch
@@ -106,7 +114,7 @@ def _traced(model: EmbeddingModel) -> Any:  # noqa: ANN401 - a message of protoc
                 dynamo=True,
                 input_names=[INPUT_NAME],
                 output_names=[OUTPUT_NAME],
-                dynamic_shapes={"images": {0: torch.export.Dim("N", min=1, max=_MOST_IMAGES)}},
+                dynamic_shapes={"images": free},
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -121,24 +129,31 @@ def _traced(model: EmbeddingModel) -> Any:  # noqa: ANN401 - a message of protoc
     return proto
 
 
-def _difference(model: EmbeddingModel, path: Path, count: int) -> float:
+def _shape(config: ModelConfig, *, share: float = 0.75) -> tuple[int, int]:
+    """Returns height and width of a picture, where they are free of one with such proportions."""
+    size = config.image_size
+    return (max(2, round(share * size)), size) if config.resize == "longest" else (size, size)
+
+
+def _difference(model: EmbeddingModel, path: Path, count: int, height: int, width: int) -> float:
     """Returns the largest difference of a number, on a batch of so many pictures."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    images = _pictures(count, model.image_size)
+    images = _pictures(count, height, width)
     (found,) = session.run([OUTPUT_NAME], {INPUT_NAME: images.numpy()})
     with torch.inference_mode():
         expected: Tensor = model(images)
     return float((torch.from_numpy(found) - expected).abs().max())
 
 
-def _pictures(count: int, size: int) -> Tensor:
+def _pictures(count: int, height: int, width: int) -> Tensor:
     """Returns random pictures, every other one of a few large patches, as photographs have them."""
     generator = torch.Generator().manual_seed(count)
-    noise = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
+    shape = (count, 3, height, width)
+    noise = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
     coarse = torch.randint(0, 256, (count, 3, 4, 4), generator=generator, dtype=torch.uint8)
-    noise[1::2] = torch.nn.functional.interpolate(coarse, size=(size, size))[1::2]
+    noise[1::2] = torch.nn.functional.interpolate(coarse, size=(height, width))[1::2]
     return noise
 
 
@@ -178,7 +193,8 @@ def model_card_text(card: ModelCard) -> str:
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
     config = card.model["model"]
     origin = hub_weights(config["backbone"]) if config.get("weights") == "hub" else None
-    return template.render(values, config=config, origin=origin) + "\n"
+    words = ModelConfig(**config).resize_words
+    return template.render(values, config=config, origin=origin, resize_words=words) + "\n"
 
 
 def training_hours(log: Iterable[str], batch_size: int) -> float | None:

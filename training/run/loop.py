@@ -183,6 +183,7 @@ def _batches(
         config.crop_side,
         min_crop=config.min_crop,
         colour_jitter=config.colour_jitter,
+        interpolation=config.interpolation,
         seed=config.seed,
     )
     return run_batches(altered, order, epochs=config.epochs, start=done, workers=config.workers)

@@ -424,11 +424,12 @@ def fit_to_images(
         DamagedError: an image is not what was recorded.
     """
     every = -(-len(images) // _MOST_FITTED)
-    chosen = EvalImages(images.files()[::every], config.image_size, config.crop_pct)
+    chosen = EvalImages(images.files()[::every], config)
 
     def batches() -> Iterator[Tensor]:
         with progress("train: vectors of training images", len(chosen)) as advance:
-            for batch in load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers):
+            loaded = load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers)
+            for _, batch, _ in loaded:
                 yield batch
                 advance(len(batch))
 

@@ -13,7 +13,7 @@ from hgld.engine.progress import progress
 from hgld.metrics import EvaluationSettings, evaluate
 from hgld.training.data.images import EvalImages, load_batches
 from hgld.training.data.labels import LabelledImages
-from hgld.training.model.config import CROP_PCT
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import enough_memory
 
 _BITS = 1 << 53
@@ -145,12 +145,7 @@ class Validation:
 
 
 def measure_images(
-    model: nn.Module,
-    images: LabelledImages,
-    image_size: int,
-    *,
-    crop_pct: float = CROP_PCT,
-    workers: int = 0,
+    model: nn.Module, images: LabelledImages, config: ModelConfig, *, workers: int = 0
 ) -> Validation:
     """Embeds held-out images and has each search all others.
 
@@ -159,33 +154,35 @@ def measure_images(
             vectors (B, D). Each of its modules keeps its mode, and every random generator its
             state: the run goes on as if nothing had been.
         images: the held-out ones.
-        image_size: side of the square the model sees, in pixels.
-        crop_pct: share of a picture's shorter side that it is.
+        config: how pictures are resized (`resize_picture`).
         workers: processes that read images; 0: this process itself.
 
     Raises:
         InputError: an image cannot be read, or there is not enough memory.
         DamagedError: an image is not what was recorded.
     """
-    dataset = EvalImages(images.files(), image_size, crop_pct)
+    dataset = EvalImages(images.files(), config)
     place = next(model.parameters()).device
     modes = [(module, module.training) for module in model.modules()]
     # No model should draw numbers in evaluation; one that does takes none from the run.
     generators = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
-    batches = []
+    batches: list[Tensor] = []
+    places: list[int] = []
     try:
         # Not inference mode: what a model keeps for later, such as positions at a new size, could
         # take no part in a gradient ever after.
         with torch.no_grad(), generators, progress("validate: images", len(dataset)) as advance:
             model.eval()
-            for pixels in load_batches(dataset, batch_size=_BATCH, workers=workers):
-                with enough_memory(place, len(pixels), pixels.shape[-1]):
+            for rows, pixels, _ in load_batches(dataset, batch_size=_BATCH, workers=workers):
+                with enough_memory(place, len(pixels), config.image_size):
                     batches.append(model(pixels.to(place)).float().cpu())
-                advance(len(pixels))
+                places += rows
+                advance(len(rows))
     finally:
         for module, mode in modes:
             module.training = mode
-    return measure_embeddings(torch.cat(batches), images.labels)
+    in_order = torch.tensor(places).argsort()
+    return measure_embeddings(torch.cat(batches)[in_order], images.labels)
 
 
 def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:

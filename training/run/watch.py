@@ -166,11 +166,7 @@ class RunWatch:
         if images is None:
             return
         try:
-            found = measure_images(
-                *(run.result, images, config.image_size),
-                crop_pct=config.crop_pct,
-                workers=config.workers,
-            )
+            found = measure_images(run.result, images, config, workers=config.workers)
         except ValueError as error:
             raise DivergedError(
                 f"training diverged at step {run.step}: {error}; lower learning_rate (now "

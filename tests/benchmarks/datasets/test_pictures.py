@@ -2,12 +2,16 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from torchvision.transforms import v2
 
 from hgld.benchmarks.datasets.labelled_lists import read_sop
 from hgld.benchmarks.datasets.pictures import labelled_images, query_crops
 from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.errors import InputError
+from hgld.training.data.images import EvalImages
+from hgld.training.model.config import ModelConfig
 from tests.benchmarks.datasets.worlds import (
     draw_all,
     ground_truth,
@@ -52,3 +56,18 @@ def test_a_query_is_what_its_box_holds(tmp_path: Path) -> None:
     crops = query_crops(data)
     assert [crop.size for crop in crops] == [(20, 30), (10, 20)]
     assert crops[0].getcolors() == [(600, (255, 0, 0))]
+
+
+def test_a_query_is_resized_once_from_its_box_as_published(tmp_path: Path) -> None:
+    data = read_revisited(write_revisited(tmp_path, ground_truth()), "roxford5k")
+    (tmp_path / "jpg").mkdir()
+    pictures = [Image.effect_noise((672, 448), 90).convert("RGB") for _ in data.boxes]
+    # The second is partly outside.
+    boxes = ((10.4, 20.6, 500.5, 321.2), (-3.0, 5.0, 640.0, 460.0))
+    for name, picture in zip(data.queries["image_id"].to_pylist(), pictures, strict=True):
+        picture.save(tmp_path / f"jpg/{name}.jpg", format="PNG")
+    published = v2.Compose([v2.Resize((64, 64)), v2.PILToTensor()])
+    config = ModelConfig(resize="squash", image_size=64)
+    crops = EvalImages(query_crops(dataclasses.replace(data, boxes=boxes)), config)
+    for number, (picture, box) in enumerate(zip(pictures, boxes, strict=True)):
+        assert torch.equal(crops[number], published(picture.crop(box)))

@@ -162,7 +162,7 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
     counts = {split: len(rows) for split, rows in found.items()}
     assert counts == {"train": 4, "index": 4, "query": 4, "noise": 1}
     assert found["train"].levels.shape == (4, 3)
-    pixels = EvalImages([picture], model.image_size, model.config.crop_pct)[0][None]
+    pixels = EvalImages([picture], model.config)[0][None]
     with torch.inference_mode():
         (features,) = model.backbone((pixels / 255 - model.mean) / model.std)
     wanted = [statistics.pstdev(channel.flatten().tolist()) for channel in features]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from hgld.engine.files import file_digest
@@ -31,10 +32,14 @@ def test_the_command_leaves_a_model_and_a_card_that_the_examples_run(
     assert digest in build.path(README).read_text()
 
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (60, 40), "red").save("my picture.jpg")
+    noise = Image.effect_noise((672, 448), 90).convert("RGB")
+    picture = Image.blend(noise, Image.linear_gradient("L").resize((672, 448)).convert("RGB"), 0.7)
+    picture.save("my picture.jpg")
     examples = []
     for code in fenced(PAGE, "python"):
         names: dict[str, Any] = {}
         exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
         examples.append(names)
-    assert [tuple(names["embeddings"].shape) for names in examples] == [(1, 8), (5, 8)]
+    assert [tuple(names["embeddings"].shape) for names in examples] == [(1, 8), (1, 8)]
+    of_torch, of_onnx = (torch.as_tensor(names["embeddings"]) for names in examples)
+    torch.testing.assert_close(of_onnx, of_torch, atol=1e-5, rtol=0)

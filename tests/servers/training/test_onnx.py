@@ -55,6 +55,18 @@ def test_a_transformer_gives_what_torch_gives_at_its_size_and_scales(tmp_path: P
     assert export_onnx(model, tmp_path / "m.onnx", metadata={}) < 1e-5
 
 
+def test_a_model_that_keeps_proportions_takes_pictures_of_any(tmp_path: Path) -> None:
+    config = dataclasses.replace(MODEL, image_size=64, resize="longest", scales=(1.0, 1.5))
+    model, path = build_model(config, seed=3), tmp_path / "m.onnx"
+    assert 0 <= export_onnx(model, path, metadata={}) < 1e-5
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for height, width in ((64, 40), (21, 64), (64, 64)):
+        images = pictures(2, 64)[:, :, :height, :width]
+        found = torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+        torch.testing.assert_close(found, model(images), atol=1e-5, rtol=0)
+    assert "longer side is resized to 64 px" in onnx.load(path).doc_string
+
+
 def test_a_model_that_onnx_cannot_say_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
@@ -18,10 +19,12 @@ from hgld.training.data.images import (
     RunPlace,
     load_batches,
     random_numbers,
+    resize_picture,
     run_batches,
 )
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.model.config import Resize
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from tests.training.model.test_embedding import TINY
@@ -90,7 +93,7 @@ def test_a_model_sees_its_share_of_the_shorter_side_about_the_middle(crop_pct: f
     picture = Image.new("RGB", (96, 64), (0, 0, 255))
     picture.paste((255, 0, 0), (32, 16, 64, 48))
     model = build_model(dataclasses.replace(TINY, crop_pct=crop_pct))
-    seen = EvalImages([picture], 32, crop_pct)[0]
+    seen = EvalImages([picture], model.config)[0]
     is_red = (seen[0] > 128).float().mean().sqrt()
     assert is_red == pytest.approx(min(0.5 / crop_pct, 1), abs=0.06)
     assert seen[:, 16, 16].tolist() == [255, 0, 0]
@@ -99,17 +102,77 @@ def test_a_model_sees_its_share_of_the_shorter_side_about_the_middle(crop_pct: f
         torch.testing.assert_close(embedded, model(seen[None]))
 
 
-@pytest.mark.parametrize("size", [(1600, 1200), (500, 500)])
-def test_a_large_jpeg_decoded_at_a_reduced_size_looks_the_same(
-    tmp_path: Path, size: tuple[int, int]
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Draws noise at two scales, so that pictures and filters of a resize can be told apart."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), "uint8"))
+    fine = Image.fromarray(random.integers(0, 256, (height, width, 3), "uint8"))
+    return Image.blend(coarse.resize((width, height), Image.Resampling.BICUBIC), fine, 0.3)
+
+
+def padded(image: Image.Image) -> Image.Image:
+    """Returns a picture in the middle of a square of 64 px, by torchvision's own `Pad`."""
+    sides = [64 - side for side in image.size]
+    left, top = (side // 2 for side in sides)
+    pad = v2.Pad([left, top, sides[0] - left, sides[1] - top])
+    made: Image.Image = pad(image)
+    return made
+
+
+@pytest.mark.parametrize("filter_", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC])
+@pytest.mark.parametrize("resize", ["squash", "crop", "longest", "pad"])
+@pytest.mark.parametrize("sides", [(672, 448), (333, 500), (64, 64), (90, 20), (301, 300)])
+def test_a_rule_gives_the_pixels_and_vectors_of_torchvisions_own(
+    filter_: InterpolationMode, resize: Resize, sides: tuple[int, int]
 ) -> None:
-    noise = Image.effect_noise((size[0] // 32, size[1] // 32), 90)
-    noise.resize(size, Image.Resampling.BICUBIC).convert("RGB").save(tmp_path / "a.jpg", quality=90)
-    # The shorter side becomes 128, so that it is decoded at 256 or more.
-    images = EvalImages([tmp_path / "a.jpg", Image.open(tmp_path / "a.jpg")], 112)
-    reduced, full = images[0].float(), images[1].float()
-    assert (reduced - full).abs().mean() < 0.6  # of 255; seen 0.2 to 0.39
-    assert (reduced - full).abs().max() < 6  # seen 1 to 3
+    longest = v2.Resize(None, filter_, max_size=64)
+    steps = {
+        "squash": [v2.Resize((64, 64), filter_)],
+        "crop": [v2.Resize(73, filter_), v2.CenterCrop(64)],  # 64 / 0.875
+        "longest": [longest],
+        "pad": [longest, padded],
+    }
+    picture = photo(*sides)
+    expected = v2.Compose([*steps[resize], v2.PILToTensor()])(picture)
+    settings = {"image_size": 64, "resize": resize, "interpolation": filter_.value}
+    model = build_model(dataclasses.replace(TINY, **settings))
+    assert torch.equal(resize_picture(picture, model.config), expected)
+    found = embed_images(model, [picture], device="cpu")
+    with torch.inference_mode():
+        torch.testing.assert_close(found, model(expected[None]), atol=1e-5, rtol=0)
+
+
+def test_pad_is_black_about_the_whole_picture_and_a_side_keeps_a_pixel() -> None:
+    white = Image.new("RGB", (90, 20), "white")
+    pixels = resize_picture(white, dataclasses.replace(TINY, resize="pad"))[0]
+    # 20 x 32 / 90 is 7 rows, after (32 - 7) // 2 black ones.
+    assert (pixels == 255).all(dim=1).nonzero().flatten().tolist() == list(range(12, 19))
+    assert (pixels == 0).all(dim=1).sum() == 25
+    line = Image.new("RGB", (3, 500), "white")
+    assert resize_picture(line, dataclasses.replace(TINY, resize="longest")).shape == (3, 32, 1)
+
+
+def test_a_path_and_a_picture_of_one_large_jpeg_become_the_same_pixels(tmp_path: Path) -> None:
+    photo(1600, 1200).save(tmp_path / "a.jpg", quality=90)
+    with Image.open(tmp_path / "a.jpg") as opened:
+        found = EvalImages([tmp_path / "a.jpg", opened, opened.convert("RGB")], TINY)
+        assert torch.equal(found[0], found[1])
+        assert torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pictures_of_several_shapes_are_batched_by_shape_and_keep_their_places(
+    workers: int,
+) -> None:
+    sides = [(64, 48), (48, 64), (64, 48), (64, 64), (48, 64), (64, 48)]
+    dataset = EvalImages(
+        [photo(*one, seed) for seed, one in enumerate(sides)],
+        dataclasses.replace(TINY, resize="longest"),
+    )
+    batches = list(load_batches(dataset, batch_size=4, workers=workers))
+    assert [places for places, *_ in batches] == [[0, 2], [1], [3], [4], [5]]
+    for places, pixels, _ in batches:
+        assert torch.equal(pixels, torch.stack([dataset[place] for place in places]))
 
 
 @pytest.mark.fault(74, "picture altered under training")
@@ -126,7 +189,7 @@ def test_a_picture_that_was_altered_or_goes_is_never_trained_on(
         list(run_batches(AugmentedImages(images, 32), order, epochs=2, workers=workers))
     path.unlink()
     with pytest.raises(DamagedError, match="--split train"):
-        list(load_batches(EvalImages(images.files(), 32), batch_size=4, workers=workers))
+        list(load_batches(EvalImages(images.files(), TINY), batch_size=4, workers=workers))
 
 
 def test_an_open_picture_without_pixels_to_read_is_named_by_its_place_or_its_file(
@@ -137,6 +200,6 @@ def test_an_open_picture_without_pixels_to_read_is_named_by_its_place_or_its_fil
     closed.close()
     for image in (closed, Image.new("RGB", (0, 3)), Image.new("F", (4, 4))):
         with pytest.raises(InputError, match=r"images\[1\]"):
-            EvalImages([Image.new("RGB", (40, 40)), image], 32)[1]
+            EvalImages([Image.new("RGB", (40, 40)), image], TINY)[1]
     with Image.open(tmp_path / "half.png") as half, pytest.raises(InputError, match=r"half\.png"):
-        EvalImages([half], 32)[0]
+        EvalImages([half], TINY)[0]

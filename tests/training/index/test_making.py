@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from hgld.engine.progress import Advance
 from hgld.engine.workspace import Workspace
@@ -28,10 +29,12 @@ from hgld.training.index.folder import (
 )
 from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
-from tests.training.index.conftest import QUICK, draw_noise, write_tiny_run
+from tests.training.index.conftest import QUICK, TINY_MODEL, draw_noise, write_tiny_run
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.stopped import stopped_at
+from tests.worlds.training_runs import save_model
 
 
 class Making:
@@ -288,3 +291,25 @@ def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
     ]
     with pytest.raises(MissingInputError, match="--split test"):
         PictureSource(folder=workspace.root, split="test").listing()
+
+
+def test_an_index_of_a_model_that_keeps_proportions_is_in_order(
+    drawn_once: Path, tmp_path: Path
+) -> None:
+    photos = shutil.copytree(drawn_once / "photos", tmp_path / "photos")
+    for path in sorted(photos.rglob("*.png"))[::2]:
+        with Image.open(path) as picture:
+            turned = picture.transpose(Image.Transpose.ROTATE_90)
+        turned.save(path)
+    (photos / "a/bad.png").write_bytes(b"no picture")
+    config = dataclasses.replace(TINY_MODEL, resize="longest")
+    save_model(build_model(config), tmp_path / "run")
+    make_index(tmp_path / "run", PictureSource(folder=photos), tmp_path / "out", QUICK)
+    names = sorted(str(path.relative_to(photos)) for path in photos.glob("[ab]/[0-9].png"))
+    model = load_model(tmp_path / "run")
+    expected = embed_images(model, [photos / name for name in names], device="cpu").numpy()
+    rows = pq.read_table(tmp_path / "out/embeddings").sort_by("image_id")
+    assert rows["image_id"].to_pylist() == names
+    np.testing.assert_allclose(rows["embedding"].to_pylist(), expected, atol=1e-6)
+    lost = pq.read_table(tmp_path / "out" / NOT_EMBEDDED.path)
+    assert lost["image_id"].to_pylist() == ["a/bad.png"]

@@ -27,7 +27,7 @@ def files(tiny_build: Workspace) -> list[PictureFile]:
 
 
 def test_images_are_embedded_in_order_whatever_the_batch(files: list[PictureFile]) -> None:
-    dataset = EvalImages(files, 32)
+    dataset = EvalImages(files, TINY)
     model = build_model(TINY)
     with torch.no_grad():
         expected = torch.cat([model(dataset[index][None]) for index in range(len(dataset))])
@@ -112,7 +112,7 @@ def test_embeddings_of_several_scales_are_the_sum_of_those_of_each(
     scales = (2**-0.5, 1.0, 2**0.5)
     found = embed_images(model, files, scales=scales, batch_size=4, device="cpu")
     assert sides == [23, 32, 45, 23, 32, 45]
-    dataset = EvalImages(files, 32)
+    dataset = EvalImages(files, TINY)
     for index in range(len(files)):
         total = torch.zeros(96)
         for side in (23, 32, 45):
@@ -131,14 +131,50 @@ def test_a_model_sees_pictures_at_the_scales_that_it_was_made_for_or_is_asked_fo
     model = build_model(dataclasses.replace(TINY, scales=(1.0, 1.5)))
     expected = embed_images(one_scale, files, scales=(1.0, 1.5), device="cpu")
     assert torch.equal(embed_images(model, files, device="cpu"), expected)
-    images = torch.stack([EvalImages(files, 32)[index] for index in range(len(files))])
+    images = torch.stack([EvalImages(files, TINY)[index] for index in range(len(files))])
     with torch.no_grad():
         torch.testing.assert_close(model(images), expected)
         once = embed_images(model, files, scales=(1.0,), device="cpu")
         torch.testing.assert_close(once, one_scale(images))
         # In training each picture is seen once.
         torch.testing.assert_close(model.train()(images), one_scale(images))
-    larger = EvalImages(files, 48)
+    larger = EvalImages(files, dataclasses.replace(TINY, image_size=48))
     found = embed_images(one_scale, files, image_size=48, device="cpu")
     with torch.no_grad():
         torch.testing.assert_close(found[:1], one_scale(larger[0][None]))
+
+
+@pytest.fixture
+def photos() -> list[Image.Image]:
+    """Pictures of three proportions, no two alike, larger than the model's size."""
+    sides = [(96, 72), (72, 96), (96, 40), (96, 72), (72, 96), (96, 96), (96, 72)]
+    noise = [Image.effect_noise(one, 90).convert("RGB") for one in sides]
+    colours = ("red", "green", "blue", "white", "black", "orange", "navy")
+    pairs = zip(noise, colours, strict=True)
+    return [Image.blend(one, Image.new("RGB", one.size, colour), 0.5) for one, colour in pairs]
+
+
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, 1.5)])
+def test_pictures_that_keep_their_proportions_are_embedded_in_order(
+    photos: list[Image.Image], scales: tuple[float, ...]
+) -> None:
+    model = build_model(dataclasses.replace(TINY, resize="longest", scales=scales))
+    seen: list[tuple[int, ...]] = []
+    model.backbone.register_forward_pre_hook(
+        lambda _module, args: seen.append(tuple(args[0].shape[-2:]))
+    )
+    found = embed_images(model, photos, batch_size=4, device="cpu")
+    # 72 / 96 and 40 / 96 of 32, then 1.5 times as many of both; 19.5 becomes 20.
+    sizes = {(24, 32), (32, 24), (13, 32), (32, 32)}
+    larger = {(36, 48), (48, 36), (20, 48), (48, 48)}
+    assert {*seen} == (sizes | larger if len(scales) > 1 else sizes)
+    dataset = EvalImages(photos, model.config)
+    with torch.no_grad():
+        expected = torch.cat([model(dataset[index][None]) for index in range(len(photos))])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (found @ found.T - torch.eye(len(photos))).max() < 1 - 1e-4  # no two alike
+
+
+def test_proportions_are_refused_of_a_model_of_one_size() -> None:
+    with pytest.raises(InputError, match="resize"):
+        build_model(dataclasses.replace(VIT, resize="longest"))

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from hgld.errors import DamagedError, DivergedError, InputError
-from hgld.training.model.config import ModelConfig
+from hgld.training.model.config import ModelConfig, Resize
 from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import ModelCard, model_card_text
 from hgld.training.model.saved import load_model, model_digest, read_model_settings
@@ -154,6 +154,13 @@ def rewrite(run: Path, changes: dict[str, object]) -> None:
     path.write_text(f'{text},\n  "config_sha256": "{digest}"\n}}\n')
 
 
+def test_settings_that_say_nothing_of_the_resize_are_of_the_middle_square(run: Path) -> None:
+    stated = read_model_settings(run / "config.json")["model"]
+    rewrite(run, {"model": {key: stated[key] for key in stated if key not in OF_RESIZE}})
+    assert load_model(run).config == TINY
+
+
+OF_RESIZE = ("resize", "interpolation")
 RANDOM = {"backbone": "test_resnet", "weights": "random"}
 
 
@@ -222,6 +229,22 @@ def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
     assert {"| `odd\\|name` | `a'b c` |", "| `weights` | `w.pth` |"} <= {*text.splitlines()}
     assert "secret" not in text
     assert "1 and 1.4142 times" in text
+    assert "shorter side is resized to 256 px" in text  # 224 / 0.875
+
+
+@pytest.mark.parametrize(
+    ("resize", "words"),
+    [
+        ("squash", "both of its sides are resized to 32 px"),
+        ("crop", "shorter side is resized to 37 px"),  # 32 / 0.875
+        ("longest", "longer side is resized to 32 px"),
+        ("pad", "black square"),
+    ],
+)
+def test_a_rule_is_told_in_words_with_its_filter(resize: Resize, words: str) -> None:
+    config = dataclasses.replace(TINY, resize=resize, interpolation="bicubic")
+    assert words in config.resize_words
+    assert "(bicubic, antialiased)" in config.resize_words
 
 
 def test_a_card_names_the_weights_that_training_began_with_and_their_licence() -> None:

@@ -23,7 +23,7 @@ def rows(tiny_build: Workspace) -> list[RetrievedRow]:
     """What a model finds; another one is shown the same queries."""
     images = training_images(tiny_build)
     found, others = (
-        retrieved_rows(measure_images(build_model(TINY.model, seed=seed), images, 32), images)
+        retrieved_rows(measure_images(build_model(TINY.model, seed=seed), images, TINY), images)
         for seed in (0, 1)
     )
     assert [row.query for row in found] == [row.query for row in others]

@@ -6,6 +6,7 @@ was trained on.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -14,8 +15,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
+from hgld.pictures import DECODING
 from hgld.training.config import TrainConfig, train_stage
-from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.data.labels import training_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import choose_device, place_model
@@ -31,13 +33,17 @@ from hgld.training.run.watch import split_images
 if TYPE_CHECKING:
     from hgld.benchmarks.retrieval.methods import TrainedRun
 
+_CHOOSING = ("labels", "min_confidence", "validation_share", "validation_seed")
+"""Settings that choose pictures of the data of a run."""
+
 
 def untrained_model(
     workspace: Workspace, config: ModelConfig, trained: "TrainedRun | None", cache: EmbeddingCache
 ) -> EmbeddingModel:
     """Returns the model of a run as it would be without training.
 
-    What is fitted to pictures is kept beside embeddings, so that runs of one model share it.
+    What is fitted to pictures is kept beside embeddings: runs of one model share it, and once it is
+    there no training picture is needed.
 
     Args:
         workspace: a build with the run.
@@ -70,19 +76,27 @@ def untrained_model(
     of_run = dataclasses.replace(of_run, workers=cache.workers, device=cache.device)
     model = build_model(config, seed=of_run.seed)
     if is_fitted:
-        stage = train_stage(of_run.name, of_run.labels)
-        if workspace.input_digests(stage.inputs, ()) != trained.inputs:
-            raise MissingInputError("its training pictures or their labels changed since")
-        images, _ = split_images(training_images(workspace, of_run.label_choice), of_run)
-        # Without a seed where nothing is random, so that runs of several seeds share one.
-        parts = ["untrained head", dataclasses.asdict(config), of_run.seed if is_random else None]
-        kept = cache.keep([*parts, images.digest()], lambda: _fitted(model, images, of_run))
+        # What decides the pictures; and no seed where nothing is random, so that seeds share a fit.
+        chosen = [getattr(of_run, name) for name in _CHOOSING]
+        seed = of_run.seed if is_random else None
+        parts = [DECODING, dataclasses.asdict(config), seed, dict(trained.inputs), chosen]
+        kept = cache.keep(parts, lambda: _fitted(workspace, model, of_run, trained.inputs))
         vector_to_parameters(kept.embeddings, _head_of(model))
     return model
 
 
-def _fitted(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> Tensor:
-    """Fits the head of a model to pictures, and returns it as one vector on the CPU."""
+def _fitted(
+    workspace: Workspace, model: EmbeddingModel, config: TrainConfig, inputs: Mapping[str, str]
+) -> Tensor:
+    """Fits the head of a model to a run's pictures, and returns it as one vector on the CPU.
+
+    Raises:
+        MissingInputError: the pictures are not there, or changed.
+    """
+    stage = train_stage(config.name, config.labels)
+    if workspace.input_digests(stage.inputs, ()) != inputs:
+        raise MissingInputError("its training pictures or their labels changed since")
+    images, _ = split_images(training_images(workspace, config.label_choice), config)
     place_model(model, choose_device(config.device))
     if config.whitening:
         fit_to_images(whiten_projection, model, images, config)

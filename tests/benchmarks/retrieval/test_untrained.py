@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from hgld.benchmarks.retrieval import untrained
+from hgld.benchmarks.retrieval.config import embeddings_folder
 from hgld.benchmarks.retrieval.results import Results, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
@@ -94,11 +95,12 @@ def test_gains_are_counted_from_the_whole_model_untrained_and_the_bare_backbone_
     assert gain.mean == pytest.approx(after - row.mean)
 
 
-def test_what_is_fitted_to_training_pictures_is_kept_with_the_embeddings(
+def test_what_is_fitted_is_kept_with_the_embeddings_so_that_training_pictures_may_go(
     build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = results_in(build)
     monkeypatch.delattr(untrained, "fit_to_images")
+    shutil.rmtree(build.path("images/train"))
     again = measured_again(build)
     for one in first.methods:
         assert again.row(one.name, "h_ap") == first.row(one.name, "h_ap")
@@ -108,6 +110,7 @@ def test_what_is_fitted_to_training_pictures_is_kept_with_the_embeddings(
 def test_where_training_pictures_or_its_record_are_gone_gains_are_counted_from_the_backbone(
     gone: str, build: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
+    shutil.rmtree(build.path(embeddings_folder(CONFIG)))  # with what was fitted to the pictures
     path = build.path(gone)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     results = measured_again(build)

@@ -64,7 +64,7 @@ def expected_model(build: Workspace) -> EmbeddingModel:
     model, backbone = build_model(config, seed=3), build_model(config.before_training, seed=3)
     assert model.projection is not None
     assert model.centre is not None
-    images = EvalImages(training_images(build).files(), config.image_size, config.crop_pct)
+    images = EvalImages(training_images(build).files(), config)
     with torch.no_grad():
         features = backbone.describe(torch.stack([images[at] for at in range(len(images))]))
         weight, bias = pca_whitening(features.float(), 4)

@@ -275,7 +275,7 @@ def take_step(
     else:
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
             torch.autograd.backward(_embed(run, config, at, images), slope)
-    run.ranks.sum_gradients(run.model.parameters())
+    run.ranks.sum_gradients(run.model.parameters(), run.loss.parameters())
     _follow(run, config, cost, mean_similarity(embeddings))
     if run.loss.memory is not None and run.step > config.memory_from_step:
         run.loss.memory.append(embeddings.detach(), all_labels)

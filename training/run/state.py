@@ -36,8 +36,8 @@ class Ranks:
 
     Each embeds a part of every batch. What the others embedded is gathered, so that each process
     computes the loss of the whole batch, and of its gradient takes its own part back through the
-    model; the gradients of the weights are then summed. So N processes take the step of one,
-    whatever the loss: no part of it is averaged. Only the first writes.
+    model; the gradients of all that is learned are then summed. So N processes take the step of
+    one, whatever the loss: no part of it is averaged. Only the first writes.
     """
 
     rank: int = 0
@@ -83,21 +83,27 @@ class Ranks:
         distributed.broadcast_object_list(passed, src=0)
         return passed[0]
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replaces the gradients of weights by their sum over all processes.
+    def sum_gradients(
+        self, parts: Iterable[nn.Parameter], wholes: Iterable[nn.Parameter] = ()
+    ) -> None:
+        """Replaces gradients by those of the whole batch, equal in all processes to the last bit.
 
         Args:
-            parameters: the same in every process; those without gradient are left out, which must
-                be the same too.
+            parts: weights whose gradient is of this process's part of a batch: they are summed.
+            wholes: weights whose gradient each process has of the whole batch, up to rounding:
+                their mean is taken. Of both, which have a gradient must be the same everywhere.
         """
         if self.count == 1:
             return
-        gradients = [one.grad for one in parameters if one.grad is not None]
+        whole = [one.grad for one in wholes if one.grad is not None]
+        for gradient in whole:
+            gradient.div_(self.count)
+        gradients = [*(one.grad for one in parts if one.grad is not None), *whole]
         total = torch.cat([one.flatten() for one in gradients])  # in one message, not in hundreds
         distributed.all_reduce(total)
-        parts = torch.split(total, [one.numel() for one in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        summed = torch.split(total, [one.numel() for one in gradients])
+        for gradient, one in zip(gradients, summed, strict=True):
+            gradient.copy_(one.view_as(gradient))
 
 
 class MethodLoss(nn.Module):

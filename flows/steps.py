@@ -293,7 +293,7 @@ def images_step(sections: Sections) -> BuildStep:
 
 def train_step(sections: Sections) -> BuildStep:
     """Trains a model."""
-    from hgld.training.config import TrainConfig, train_stage
+    from hgld.training.config import TrainConfig
     from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
@@ -317,14 +317,12 @@ def train_step(sections: Sections) -> BuildStep:
 
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
-    stage = train_stage(config.name, config.labels)
-    return _single("train", config, stage, run, extra="train", verify=verify)
+    return _single("train", config, config.stage, run, extra="train", verify=verify)
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
     """Compares models."""
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, planned_runs
-    from hgld.training.config import train_stage
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
     runs = []
@@ -351,7 +349,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
             for path, what in block_damages(folder):
                 yield _damage(workspace, path, f"{what}; {again}")
 
-    trained = {train_stage(one.name, one.labels): one for one in runs}
+    trained = {one.stage: one for one in runs}
     return BuildStep(
         name="benchmark",
         settings=config,

@@ -80,6 +80,8 @@ def _train_together(root: Path, config: TrainConfig) -> None:
             "--root build`; one process is `hgld train`"
         )
     rank, count, local = (int(value) for value in told if value is not None)
+    if config.frozen:
+        raise InputError("[train] frozen = true takes one process, and minutes: run `hgld train`")
     place = choose_device(config.device).type
     if place == "cuda":
         config = dataclasses.replace(config, device=f"cuda:{local}")

@@ -11,24 +11,26 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
-from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import Method
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.index.embedding_files import read_embeddings
+from hgld.training.index.embeddings import BLOCK, EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting import training_hours
-from hgld.training.model.saved import load_model
+from hgld.training.model.layer import width_of_vectors
+from hgld.training.model.saved import load_model, read_model_settings
 from hgld.training.run.lines import peak_memory, read_lines
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class RetrievalMethod:
     """Name of the method it is compared with."""
     run: str = ""
     """Name of the run that trained it; empty where none did."""
+    files: EmbeddingFiles | None = None
+    """Of a model that takes vectors, what it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +141,23 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
                 raise DamagedError(f"{damaged} {damage.what}; run {train} to make it again")
 
 
+def take_vectors(workspace: Workspace, runs: Sequence[str]) -> list[str]:
+    """Returns those runs whose model takes vectors of other programs, and no pictures.
+
+    Raises:
+        InputError: the settings of a model cannot be read.
+        DamagedError: they are not what was written.
+    """
+    kept = {run: read_model_settings(workspace.path(model_files(run)[1])) for run in runs}
+    return [run for run, one in kept.items() if width_of_vectors(one["model"]["backbone"])]
+
+
 def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:
     """Loads the runs, each after its baseline: the same backbone before training.
 
     A baseline has no linear layer: before training that would be a random projection, which
-    only takes away from what the backbone gives. Runs of the same model share a baseline.
+    only takes away from what the backbone gives. Runs of the same model share a baseline. That of a
+    run that takes vectors is what it is given: the embeddings of a rival.
 
     Raises:
         InputError: a model cannot be read, or cannot take images of the size asked for.
@@ -149,7 +165,9 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     """
     methods: list[RetrievalMethod] = []
     baselines: dict[ModelConfig, str] = {}
-    models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
+    on_vectors = take_vectors(workspace, config.runs)
+    runs = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
+    models = {run: model for run, model in runs.items() if run not in on_vectors}
     distinct = {model.config.before_training for model in models.values()}
     for run, model in models.items():
         if config.image_size is not None and not model.takes_any_size:
@@ -183,8 +201,26 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     order = list(baselines.values())
     methods.sort(key=lambda method: order.index(method.baseline or method.name))
     for one in config.rivals:
-        title = f"{one.name}, embeddings" if one.name in models else one.name
+        title = f"{one.name}, embeddings" if one.name in runs else one.name
         methods.append(RetrievalMethod(name=one.name, title=title, source=one))
+    for run in on_vectors:
+        if len(config.rivals) != 1:
+            raise InputError(
+                f"run {run!r} takes vectors, as it was trained on embeddings of a file: embeddings "
+                f"must name one pair of files for it, got {len(config.rivals)}; add --embeddings "
+                f"NAME=QUERY INDEX of the same origin"
+            )
+        (rival,) = config.rivals
+        methods.append(
+            RetrievalMethod(
+                name=f"after {run}",
+                title=run,
+                source=runs[run],
+                baseline=rival.name,
+                run=run,
+                files=rival,
+            )
+        )
     return methods
 
 
@@ -200,6 +236,11 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
     speed = None
     if isinstance(method.source, EmbeddingFiles):
         queries, index = _of_files(method.source, protocol)
+    elif method.files is not None:
+        queries, index = (
+            adapted(method.source, vectors, method.files.index)
+            for vectors in _of_files(method.files, protocol)
+        )
     else:
         queries, index, speed = _of_model(method.source, method.image_size, cache, protocol)
     found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
@@ -233,6 +274,27 @@ def _of_model(
             device=cache.device,
         )
     return queries, kept[-1].embeddings, speed
+
+
+def adapted(model: EmbeddingModel, vectors: Tensor, path: Path) -> Tensor:
+    """Returns what a model that takes vectors makes of them, (n, D).
+
+    Args:
+        model: on the CPU.
+        vectors: (n, C) unit norm.
+        path: where they are from, for an error.
+
+    Raises:
+        InputError: they are of another width.
+    """
+    width = width_of_vectors(model.config.backbone)
+    if vectors.shape[1] != width:
+        raise InputError(
+            f"{path} must have vectors of {width} numbers, as those that the run was trained on, "
+            f"got {vectors.shape[1]}; use embeddings of the same model"
+        )
+    with torch.inference_mode():
+        return torch.cat([model.adapt(block) for block in torch.split(vectors, BLOCK)])
 
 
 def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
@@ -287,6 +349,11 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
     return found
 
 
+def describe_files(files: EmbeddingFiles) -> str:
+    """Returns which files these are, in words."""
+    return f"embeddings of {files.query.name} and {files.index.name}"
+
+
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
     """Returns what a method is made of, in a line.
 
@@ -296,8 +363,10 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
     """
     model = method.source
     if isinstance(model, EmbeddingFiles):
-        return f"embeddings of {model.query.name} and {model.index.name}"
+        return describe_files(model)
     seen = f"{model.embedding_dim} dimensions, {method.image_size} px"
+    if method.files is not None:
+        seen = f"{model.embedding_dim} dimensions, of {describe_files(method.files)}"
     if not method.run:
         weights = Path(model.config.weights).name
         return (

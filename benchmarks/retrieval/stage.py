@@ -25,7 +25,6 @@ from hgld.benchmarks.retrieval.config import (
     embeddings_folder,
     result_files,
 )
-from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
 from hgld.benchmarks.retrieval.methods import (
     Compared,
     Values,
@@ -33,6 +32,7 @@ from hgld.benchmarks.retrieval.methods import (
     load_methods,
     measure,
     require_runs,
+    take_vectors,
 )
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
 from hgld.benchmarks.retrieval.report import make_examples, pictures_of, render_report
@@ -53,6 +53,7 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
+from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import choose_device
 from hgld.training.run.loop import run_train
@@ -151,7 +152,8 @@ def _what_is_given(
 
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:
     workspace = writer.workspace
-    has_runs = bool(config.runs)
+    # Runs that take vectors and embeddings need no picture.
+    has_runs = len(take_vectors(workspace, config.runs)) < len(config.runs)
     if data is None:
         protocol = protocol_of_build(workspace, with_pictures=has_runs)
     else:

@@ -17,6 +17,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Manifest
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.model.config import ModelConfig, first_line
+from hgld.training.model.layer import NoBackbone, width_of_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
     except ModuleNotFoundError as error:
         raise InputError(f"training needs the package timm: {how_to_install('train')}") from error
     name = config.backbone
+    if width := width_of_vectors(name):
+        return NoBackbone(width)
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise InputError(

@@ -23,9 +23,10 @@ from hgld.training.data.labels import LabelledImages
 from hgld.training.methods import CSL, Batch, Cost, TrainingMethod
 from hgld.training.model.embed import choose_device, place_model
 from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.layer import VectorLayer
 from hgld.training.model.saved import load_model
 
-_MOST_FITTED = 20_000
+MOST_FITTED = 20_000
 """Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
 _AT_ONCE = 64
 
@@ -226,7 +227,8 @@ def landmark_labels(labels: Tensor) -> Tensor:
 class RunState:
     """What steps change, and what they add up for the log."""
 
-    model: EmbeddingModel
+    model: EmbeddingModel | VectorLayer
+    """What is trained: all of a model, or of a frozen one its layer."""
     loss: MethodLoss
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -246,10 +248,10 @@ class RunState:
         return next(self.model.parameters()).device
 
     @property
-    def result(self) -> EmbeddingModel:
-        """The model that the run is to leave: the average, where there is one."""
+    def result(self) -> EmbeddingModel | VectorLayer:
+        """What the run is to leave: the average, where there is one."""
         averaged = self.model if self.average is None else self.average.module
-        return typing.cast("EmbeddingModel", averaged)
+        return typing.cast("EmbeddingModel | VectorLayer", averaged)
 
     def begin(self) -> None:
         """Lets the average begin with the weights that there are, before the first step."""
@@ -294,13 +296,19 @@ class RunState:
         return {**parts, "optimiser": self.optimiser, "scaler": self.scaler}
 
 
-def start_run(config: TrainConfig, landmarks: Tensor, ranks: Ranks | None = None) -> RunState:
+def start_run(
+    config: TrainConfig,
+    landmarks: Tensor,
+    ranks: Ranks | None = None,
+    layer: VectorLayer | None = None,
+) -> RunState:
     """Builds the model, the loss and the optimiser of a run, before its first step.
 
     Args:
         config: of the run.
         landmarks: (C, L) int64, the labels of each landmark.
         ranks: which of the processes that train together this is.
+        layer: of a frozen run, what is trained.
 
     Returns:
         The run, on the device of the settings.
@@ -311,15 +319,7 @@ def start_run(config: TrainConfig, landmarks: Tensor, ranks: Ranks | None = None
         FetchError: weights cannot be fetched.
     """
     place = choose_device(config.device)
-    # A run that starts from another one's model needs no weights of its backbone.
-    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
-    model = place_model(build_model(built, seed=config.seed), place)
-    if config.crop_side != config.image_size and not model.takes_any_size:
-        raise InputError(
-            f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
-            f"{config.crop_size}: {config.backbone} takes images of one size only"
-        )
-    model.config = config.model
+    model = place_model(_new_model(config) if layer is None else layer, place)
     model.train()
     try:
         loss = MethodLoss(
@@ -345,18 +345,40 @@ def start_run(config: TrainConfig, landmarks: Tensor, ranks: Ranks | None = None
     )
 
 
+def _new_model(config: TrainConfig) -> EmbeddingModel:
+    """Builds the model of a run all of which is trained.
+
+    Raises:
+        InputError: as `start_run`.
+        FetchError: weights cannot be fetched.
+    """
+    # A run that starts from another one's model needs no weights of its backbone.
+    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
+    model = build_model(built, seed=config.seed)
+    if config.crop_side != config.image_size and not model.takes_any_size:
+        raise InputError(
+            f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
+            f"{config.crop_size}: {config.backbone} takes images of one size only"
+        )
+    model.config = config.model
+    return model
+
+
 def _make_optimiser(
-    model: EmbeddingModel, proxies: nn.Parameter | None, config: TrainConfig
+    model: EmbeddingModel | VectorLayer, proxies: nn.Parameter | None, config: TrainConfig
 ) -> torch.optim.Optimizer:
     """Returns an optimiser, whose groups each have a `factor` of the learning rate."""
     decay = config.weight_decay
-    groups: list[dict[str, Any]] = [{"params": list(model.backbone.parameters())}]
-    if config.layer_decay != 1:
-        groups = param_groups_layer_decay(
-            model.backbone, weight_decay=decay, layer_decay=config.layer_decay
-        )
-    if model.projection is not None:
-        groups.append({"params": list(model.projection.parameters())})
+    groups: list[dict[str, Any]] = []
+    layer = model if isinstance(model, VectorLayer) else model.projection
+    if not isinstance(model, VectorLayer):
+        groups.append({"params": list(model.backbone.parameters())})
+        if config.layer_decay != 1:
+            groups = param_groups_layer_decay(
+                model.backbone, weight_decay=decay, layer_decay=config.layer_decay
+            )
+    if layer is not None:
+        groups.append({"params": list(layer.parameters())})
     if proxies is not None:
         # Only their direction counts.
         groups.append({"params": [proxies], "weight_decay": 0.0})
@@ -429,7 +451,7 @@ def fit_to_images(
         InputError: an image cannot be read.
         DamagedError: an image is not what was recorded.
     """
-    every = -(-len(images) // _MOST_FITTED)
+    every = -(-len(images) // MOST_FITTED)
     chosen = EvalImages(images.files()[::every], config.image_size, config.crop_pct)
 
     def batches() -> Iterator[Tensor]:

@@ -93,6 +93,8 @@ def run_benchmark(
     require_runs(workspace, config.runs)
     settings, data = _what_is_given(config, data)
     stage = benchmark_stage(config)
+    if not _reads_pictures(workspace, config):
+        stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
     stage = stage if data is None else replace(stage, inputs=())
     done = workspace.manifest(stage.name)
     before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
@@ -150,10 +152,14 @@ def _what_is_given(
     return settings, data
 
 
+def _reads_pictures(workspace: Workspace, config: BenchmarkConfig) -> bool:
+    """Says whether any run embeds pictures; one on vectors does not, and embeddings need none."""
+    return len(take_vectors(workspace, config.runs)) < len(config.runs)
+
+
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:
     workspace = writer.workspace
-    # Runs that take vectors and embeddings need no picture.
-    has_runs = len(take_vectors(workspace, config.runs)) < len(config.runs)
+    has_runs = _reads_pictures(workspace, config)
     if data is None:
         protocol = protocol_of_build(workspace, with_pictures=has_runs)
     else:

@@ -71,6 +71,9 @@ def test_every_recipe_makes_settings_and_that_of_the_paper_states_the_defaults()
         ({"whitening": True}, "embedding_dim"),
         ({"inner_weight": 0.7, "pooling": "backbone"}, "inner_weight"),
         ({"min_confidence": 1.5}, "min_confidence"),
+        ({"hidden_dim": 8}, "frozen"),
+        ({"embeddings": "train.parquet"}, "frozen"),
+        ({"frozen": True, "init": "runs/first"}, "init"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], word: str) -> None:

@@ -71,8 +71,10 @@ def _train_together(root: Path, config: TrainConfig) -> None:
     """Joins the processes that `torchrun` has started, and trains as one of them.
 
     Raises:
-        InputError: torchrun did not start this process.
+        InputError: torchrun did not start this process, or there is nothing to share.
     """
+    if config.frozen:
+        raise InputError("[train] frozen = true takes one process, and minutes: run `hgld train`")
     told = [os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
     if None in told:
         raise InputError(
@@ -80,8 +82,6 @@ def _train_together(root: Path, config: TrainConfig) -> None:
             "--root build`; one process is `hgld train`"
         )
     rank, count, local = (int(value) for value in told if value is not None)
-    if config.frozen:
-        raise InputError("[train] frozen = true takes one process, and minutes: run `hgld train`")
     place = choose_device(config.device).type
     if place == "cuda":
         config = dataclasses.replace(config, device=f"cuda:{local}")

@@ -85,7 +85,8 @@ def test_without_torchrun_it_says_how_to_start(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # of the tests' own process
-    for words, told in (([], "torchrun"), (["--set", "epochs"], "--set")):
+    frozen = (["--set", "frozen=true"], "frozen")
+    for words, told in (([], "torchrun"), (["--set", "epochs"], "--set"), frozen):
         assert main(["--root", "none", *words]) == 1
         said = capsys.readouterr().err
         assert told in said

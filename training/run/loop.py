@@ -152,7 +152,7 @@ def order_of(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> Landm
 def _start_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
     """Returns what a run's fingerprint says of what it starts from; {}: a backbone's weights."""
     if config.embeddings is not None:
-        return {"embeddings_digest": embeddings_digest(config.embeddings)}
+        return {"embeddings": embeddings_digest(config.embeddings)}
     return init_settings(workspace, config)
 
 
@@ -363,9 +363,11 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, similarity: float) -
         DivergedError: the loss or the gradient is not finite.
     """
     run.scaler.unscale_(run.optimiser)
-    limit = math.inf if config.gradient_clip is None else config.gradient_clip
     learned = [*run.model.parameters(), *run.loss.parameters()]
-    norm = nn.utils.clip_grad_norm_(learned, limit)
+    gradients = [one.grad for one in learned if one.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if config.gradient_clip is not None:
+        nn.utils.clip_grads_with_norm_(learned, config.gradient_clip, norm)
     named = {"loss": cost.total, **cost.parts, "gradient_norm": norm}
     values = torch.stack([one.detach().double().cpu() for one in named.values()])
     seen = dict(zip(named, values.tolist(), strict=True))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hgld.engine.files import file_digest
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
@@ -154,9 +155,11 @@ def test_embeddings_of_a_file_need_no_picture_and_train_the_same_layer(
     assert model.config.backbone == "vectors-96"
     made, expected = model.adapt(given), with_pictures.adapt(given)
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-3)
-    assert run_train(
-        tiny_build, dataclasses.replace(FROZEN, name="without", embeddings=path)
-    ).skipped
+    again = dataclasses.replace(FROZEN, name="without", embeddings=path)
+    assert run_train(tiny_build, again).skipped
+    assert stage_status(tiny_build, again.stage).state == "done"
+    write_parquet(path, ids, given)  # the same vectors, and another file
+    assert not run_train(tiny_build, again).skipped
     with pytest.raises(InputError, match="vectors"):
         model(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
 

@@ -306,6 +306,11 @@ def train_step(sections: Sections) -> BuildStep:
             from hgld.training.run.checkpoint import checkpoint_damages
 
             yield from checkpoint_damages(workspace)
+        if (folder := workspace.path("runs/_vectors")).is_dir():
+            from hgld.training.index.embeddings import block_damages
+
+            for path, what in block_damages(folder):
+                yield _damage(workspace, path, f"{what}; a run on it embeds its images again")
         for file in sorted(workspace.path("runs").glob("*/*/stages/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 

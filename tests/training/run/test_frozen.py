@@ -18,6 +18,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.flows.steps import train_step
 from hgld.training.config import TrainConfig
 from hgld.training.data import images as reading
 from hgld.training.data.labels import LabelledImages, training_images
@@ -29,6 +30,7 @@ from hgld.training.run import vectors
 from hgld.training.run.loop import run_train
 from hgld.training.run.validation import measure_embeddings
 from hgld.training.run.watch import split_images
+from tests.training.model.test_saved import flipped
 from tests.worlds.stopped import stopped_at
 from tests.worlds.training_runs import CHECKPOINT, MODEL, TINY, log_of, stop_in_step
 
@@ -105,6 +107,11 @@ def test_embedding_that_was_stopped_goes_on_behind_the_blocks_that_are_there(
     read.clear()
     run_train(tiny_build, dataclasses.replace(FROZEN, name="other", learning_rate=1.0))
     assert read == []
+    block, *_ = sorted(tiny_build.path("runs/_vectors").iterdir())
+    block.write_bytes(flipped(block.read_bytes(), 8 * block.stat().st_size - 3))
+    assert [one.path for one in train_step({}).verify(tiny_build, False)] == [
+        block.relative_to(tiny_build.root).as_posix()
+    ]
 
 
 def test_every_method_trains_a_layer_that_starts_as_what_the_backbone_gives(

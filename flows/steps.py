@@ -294,7 +294,7 @@ def images_step(sections: Sections) -> BuildStep:
 
 def train_step(sections: Sections) -> BuildStep:
     """Trains a model."""
-    from hgld.training.config import TrainConfig, found_settings, train_stage
+    from hgld.training.config import TrainConfig, found_settings
     from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
@@ -307,6 +307,11 @@ def train_step(sections: Sections) -> BuildStep:
             from hgld.training.run.checkpoint import checkpoint_damages
 
             yield from checkpoint_damages(workspace)
+        if (folder := workspace.path("runs/_vectors")).is_dir():
+            from hgld.training.index.embeddings import block_damages
+
+            for path, what in block_damages(folder):
+                yield _damage(workspace, path, f"{what}; a run on it embeds its images again")
         for file in sorted(workspace.path("runs").glob("*/*/stages/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
@@ -318,15 +323,16 @@ def train_step(sections: Sections) -> BuildStep:
 
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
-    stage = train_stage(config.name, config.labels)
-    found = {stage.name: partial(found_settings, config)}
-    return _single("train", config, stage, run, extra="train", verify=verify, found_settings=found)
+    found = {config.stage.name: partial(found_settings, config)}
+    return _single(
+        "train", config, config.stage, run, extra="train", verify=verify, found_settings=found
+    )
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
     """Compares models."""
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, planned_runs
-    from hgld.training.config import found_settings, train_stage
+    from hgld.training.config import found_settings
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
     runs = []
@@ -353,7 +359,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
             for path, what in block_damages(folder):
                 yield _damage(workspace, path, f"{what}; {again}")
 
-    trained = {train_stage(one.name, one.labels): one for one in runs}
+    trained = {one.stage: one for one in runs}
     return BuildStep(
         name="benchmark",
         settings=config,

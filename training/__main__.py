@@ -16,6 +16,7 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 
+import torch
 from torch import distributed
 
 from hgld.engine.config import from_mapping, read_toml
@@ -70,8 +71,10 @@ def _train_together(root: Path, config: TrainConfig) -> None:
     """Joins the processes that `torchrun` has started, and trains as one of them.
 
     Raises:
-        InputError: torchrun did not start this process.
+        InputError: torchrun did not start this process, or there is nothing to share.
     """
+    if config.frozen:
+        raise InputError("[train] frozen = true takes one process, and minutes: run `hgld train`")
     told = [os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
     if None in told:
         raise InputError(
@@ -82,12 +85,17 @@ def _train_together(root: Path, config: TrainConfig) -> None:
     place = choose_device(config.device).type
     if place == "cuda":
         config = dataclasses.replace(config, device=f"cuda:{local}")
+        torch.cuda.set_device(local)  # where processes exchange what is no tensor
     distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=TIMEOUT)
+    ranks = Ranks(rank, count)
     try:
+        # The last bits of a sum depend on them; a process may be given fewer than the first.
+        threads = ranks.shared({"threads": torch.get_num_threads()})["threads"]
+        torch.set_num_threads(int(str(threads)))
         if rank == 0:
-            run_train(Workspace(root), config, Ranks(rank, count))
+            run_train(Workspace(root), config, ranks)
         else:
-            follow(root, config, Ranks(rank, count))
+            follow(root, config, ranks)
     finally:
         distributed.destroy_process_group()
 

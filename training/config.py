@@ -6,6 +6,7 @@ Nothing here needs torch, so that the command line can read settings and show st
 import dataclasses
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 from hgld.engine.config import check_settings, row_settings, setting
@@ -88,6 +89,12 @@ class TrainConfig(ModelConfig):
         "float32.",
     )
     init: str = setting("", "A finished run to start from, such as runs/first.")
+    embeddings: Path | None = setting(
+        None,
+        "With frozen: vectors of the training images, in the place of a backbone's: parquet, a "
+        "folder of such files, or .npy, as benchmark takes them.",
+        changes_rows=False,  # what is in it does
+    )
     seed: int = setting(
         0, "Seed of the weights, the batches and the crops.", least=0, most=_MOST_SEED
     )
@@ -123,6 +130,10 @@ class TrainConfig(ModelConfig):
         require_run_name("name", self.name)
         _ = self.label_choice  # which refuses what chooses nothing
         require_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
+        if self.embeddings is not None and not self.frozen:
+            raise ValueError("embeddings needs frozen = true, since no backbone can be trained")
+        if self.frozen and self.init:
+            raise ValueError("init is for a whole model, and frozen trains a layer; leave one out")
         if not self.validation_share and self.keep == "best":
             raise ValueError('keep = "best" needs held-out landmarks; set validation_share to 0.1')
 
@@ -133,6 +144,11 @@ class TrainConfig(ModelConfig):
         Source: Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.
         """
         return self.image_size if self.crop_size is None else self.crop_size
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the run."""
+        return train_stage(self.name, self.labels, with_pictures=self.embeddings is None)
 
     @property
     def label_choice(self) -> OriginChoice:
@@ -151,19 +167,20 @@ def model_files(name: str) -> tuple[str, str]:
     return f"runs/{name}/model.safetensors", f"runs/{name}/config.json"
 
 
-def train_stage(name: str, labels: LabelOrigin = "classes") -> Stage:
+def train_stage(name: str, labels: LabelOrigin = "classes", *, with_pictures: bool = True) -> Stage:
     """Returns the stage of one run; runs of several names stand side by side in a workspace.
 
     Args:
         name: of the run.
         labels: which it learns.
+        with_pictures: whether it reads any.
     """
     choice = OriginChoice(labels=labels)
     filled = (FILLED["train"],) if choice.takes_fills else ()
     return Stage(
         name="train" if name == TrainConfig().name else f"train-{name}",
         version=1,
-        inputs=(ANNOTATIONS["train"], *filled, IMAGE_FILES["train"]),
+        inputs=(ANNOTATIONS["train"], *filled, *((IMAGE_FILES["train"],) if with_pictures else ())),
         output_files=model_files(name),
     )
 
@@ -180,7 +197,7 @@ def as_finished(config: TrainConfig, workspace: Workspace) -> TrainConfig:
     Returns:
         The same settings where there is no such run.
     """
-    done = workspace.manifest(train_stage(config.name, config.labels).name)
+    done = workspace.manifest(config.stage.name)
     before = done.settings if done else {}
     stated = {name: one for name, one in row_settings(config).items() if name != "precision"}
     if config.precision != "auto" or any(before.get(name) != one for name, one in stated.items()):

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
 from hgld.benchmarks.retrieval.config import result_files
-from hgld.benchmarks.retrieval.methods import read_trained_run, require_runs
+from hgld.benchmarks.retrieval.methods import read_trained_run, require_runs, take_vectors
 from hgld.benchmarks.retrieval.results import metrics_of, read_results
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
+from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import (
     ExportConfig,
@@ -46,9 +47,15 @@ def run_export(workspace: Workspace, config: ExportConfig) -> list[StageReport]:
     Raises:
         MissingInputError: the run has left no model.
         DamagedError: the model, or what the card is made of, is not as it was written.
-        InputError: a package is missing, or the model cannot be written as ONNX.
+        InputError: a package is missing, the model cannot be written as ONNX, or it takes no
+            pictures.
     """
     require_runs(workspace, [config.run])
+    if take_vectors(workspace, [config.run]):
+        raise InputError(
+            f"run {config.run!r} takes vectors and no pictures, as it was trained on embeddings of "
+            f"a file: model.safetensors beside it has its layer; nothing more can be exported"
+        )
     reports = []
     if config.to == "onnx":
         stage = onnx_stage(config.run)

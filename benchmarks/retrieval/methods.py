@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
-from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import Kind, Method
@@ -26,12 +26,19 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.index.embeddings import EmbeddingCache, Environment, distinct
+from hgld.training.index.embedding_files import read_embeddings
+from hgld.training.index.embeddings import BLOCK, EmbeddingCache, Environment, distinct
 from hgld.training.model.config import ModelConfig, facts_digest
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting import training_hours
-from hgld.training.model.saved import embedding_facts, load_model, model_digest
+from hgld.training.model.layer import width_of_vectors
+from hgld.training.model.saved import (
+    embedding_facts,
+    load_model,
+    model_digest,
+    read_model_settings,
+)
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.lines import peak_memory, read_lines
 
@@ -58,6 +65,8 @@ class RetrievalMethod:
     """Name of the method it is compared with."""
     run: str = ""
     """Name of the run that trained it; empty where none did."""
+    files: EmbeddingFiles | None = None
+    """Of a model that takes vectors, what it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +155,17 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
                 raise DamagedError(f"{damaged} {damage.what}; run {train} to make it again")
 
 
+def take_vectors(workspace: Workspace, runs: Sequence[str]) -> list[str]:
+    """Returns those runs whose model takes vectors of other programs, and no pictures.
+
+    Raises:
+        InputError: the settings of a model cannot be read.
+        DamagedError: they are not what was written.
+    """
+    kept = {run: read_model_settings(workspace.path(model_files(run)[1])) for run in runs}
+    return [run for run, one in kept.items() if width_of_vectors(one["model"]["backbone"])]
+
+
 def load_methods(
     workspace: Workspace, config: BenchmarkConfig, cache: EmbeddingCache
 ) -> list[RetrievalMethod]:
@@ -154,7 +174,7 @@ def load_methods(
     A bare backbone has nothing that is added to it: no inner map, linear layer or centre. What
     training gives is counted from the untrained model, which has all of it (`untrained_model`);
     where that cannot be had, from the backbone, and the log says why. Runs share both where they
-    are the same.
+    are the same. The gain of a run that takes vectors is counted from these, a rival's embeddings.
 
     Raises:
         InputError: a model cannot be read, or cannot take images of the size asked for.
@@ -163,7 +183,9 @@ def load_methods(
     backbones: dict[ModelConfig, EmbeddingModel] = {}
     without_training: dict[str, RetrievalMethod] = {}  # by the digest of the model
     methods: list[tuple[int, RetrievalMethod]] = []
-    models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
+    on_vectors = take_vectors(workspace, config.runs)
+    runs = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
+    models = {run: model for run, model in runs.items() if run not in on_vectors}
     is_one = len({model.config.before_training for model in models.values()}) == 1
     for run, model in models.items():
         if config.image_size is not None and not model.takes_any_size:
@@ -195,8 +217,27 @@ def load_methods(
     methods.sort(key=lambda one: (one[0], get_args(Kind).index(one[1].kind)))
     found = list({one.name: one for _, one in methods}.values())
     for one in config.rivals:
-        title = f"{one.name}, embeddings" if one.name in models else one.name
+        title = f"{one.name}, embeddings" if one.name in runs else one.name
         found.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", source=one))
+    for run in on_vectors:
+        if len(config.rivals) != 1:
+            raise InputError(
+                f"run {run!r} takes vectors, as it was trained on embeddings of a file: embeddings "
+                f"must name one pair of files for it, got {len(config.rivals)}; add --embeddings "
+                f"NAME=QUERY INDEX of the same origin"
+            )
+        (rival,) = config.rivals
+        found.append(
+            RetrievalMethod(
+                name=f"after {run}",
+                title=run,
+                kind="run",
+                source=runs[run],
+                baseline=rival.name,
+                run=run,
+                files=rival,
+            )
+        )
     return found
 
 
@@ -224,6 +265,12 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
     if isinstance(method.source, EmbeddingFiles):
         speed, facts = None, require_facts(method.source, protocol_facts(protocol))
         queries, index = _of_files(method.source, protocol)
+    elif method.files is not None:
+        speed, facts = None, require_facts(method.files, protocol_facts(protocol))
+        queries, index = (
+            adapted(method.source, vectors, method.files.index)
+            for vectors in _of_files(method.files, protocol)
+        )
     else:
         queries, index, speed, made_with = _of_model(
             method.source, method.image_size, cache, protocol
@@ -266,6 +313,27 @@ def _of_model(
         )
     made_with = distinct(one for part in kept for one in part.made_with)
     return queries, kept[-1].embeddings, speed, made_with
+
+
+def adapted(model: EmbeddingModel, vectors: Tensor, path: Path) -> Tensor:
+    """Returns what a model that takes vectors makes of them, (n, D).
+
+    Args:
+        model: on the CPU.
+        vectors: (n, C) unit norm.
+        path: where they are from, for an error.
+
+    Raises:
+        InputError: they are of another width.
+    """
+    width = width_of_vectors(model.config.backbone)
+    if vectors.shape[1] != width:
+        raise InputError(
+            f"{path} must have vectors of {width} numbers, as those that the run was trained on, "
+            f"got {vectors.shape[1]}; use embeddings of the same model"
+        )
+    with torch.inference_mode():
+        return torch.cat([model.adapt(block) for block in torch.split(vectors, BLOCK)])
 
 
 def _of_files(source: EmbeddingFiles, protocol: Protocol) -> tuple[Tensor, Tensor]:
@@ -350,6 +418,11 @@ def _summed_up(
     return Compared(method=method, runs=tuple(runs), trained=tuple(trained))
 
 
+def describe_files(files: EmbeddingFiles) -> str:
+    """Returns which files these are, in words."""
+    return f"embeddings of {files.query.name} and {files.index.name}"
+
+
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
     """Returns what a method is made of, in a line.
 
@@ -359,8 +432,10 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
     """
     model = method.source
     if isinstance(model, EmbeddingFiles):
-        return f"embeddings of {model.query.name} and {model.index.name}"
+        return describe_files(model)
     config, seen = model.config, f"{model.embedding_dim} dimensions, {method.image_size} px"
+    if method.files is not None:
+        seen = f"{model.embedding_dim} dimensions, of {describe_files(method.files)}"
     bare = asdict(config.before_training)
     added = [key for key, one in asdict(config).items() if one != bare[key]]
     words = ", ".join(f"{key.replace('_', ' ')} {getattr(config, key)}" for key in added)

@@ -25,7 +25,6 @@ from hgld.benchmarks.retrieval.config import (
     embeddings_folder,
     result_files,
 )
-from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
@@ -34,6 +33,7 @@ from hgld.benchmarks.retrieval.methods import (
     load_methods,
     measure,
     require_runs,
+    take_vectors,
 )
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
 from hgld.benchmarks.retrieval.report import make_examples, pictures_of, render_report
@@ -53,6 +53,7 @@ from hgld.engine.dataset import Level, rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.training.config import TrainConfig
+from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import NUMERIC_PACKAGES, describe_numerics
 from hgld.training.run.loop import run_train
@@ -92,6 +93,8 @@ def run_benchmark(
     require_runs(workspace, config.runs)
     settings, data = _what_is_given(config, data)
     stage = benchmark_stage(config)
+    if not _reads_pictures(workspace, config):
+        stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
     stage = stage if data is None else replace(stage, inputs=())
     done = workspace.manifest(stage.name)
     before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
@@ -149,9 +152,14 @@ def _what_is_given(
     return settings, data
 
 
+def _reads_pictures(workspace: Workspace, config: BenchmarkConfig) -> bool:
+    """Says whether any run embeds pictures; one on vectors does not, and embeddings need none."""
+    return len(take_vectors(workspace, config.runs)) < len(config.runs)
+
+
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:
     workspace = writer.workspace
-    has_runs = bool(config.runs)
+    has_runs = _reads_pictures(workspace, config)
     if data is None:
         protocol = protocol_of_build(workspace, with_pictures=has_runs)
     else:

@@ -6,7 +6,9 @@ was trained on.
 """
 
 import dataclasses
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -16,7 +18,7 @@ from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.pictures import DECODING
-from hgld.training.config import TrainConfig, train_stage
+from hgld.training.config import TrainConfig
 from hgld.training.data.labels import training_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
@@ -28,6 +30,7 @@ from hgld.training.model.embedding import (
     whiten_projection,
 )
 from hgld.training.run.state import fit_to_images
+from hgld.training.run.vectors import load_vectors
 from hgld.training.run.watch import split_images
 
 if TYPE_CHECKING:
@@ -93,10 +96,15 @@ def _fitted(
     Raises:
         MissingInputError: the pictures are not there, or changed.
     """
-    stage = train_stage(config.name, config.labels)
-    if workspace.input_digests(stage.inputs, ()) != inputs:
+    if workspace.input_digests(config.stage.inputs, ()) != inputs:
         raise MissingInputError("its training pictures or their labels changed since")
-    images, _ = split_images(training_images(workspace, config.label_choice), config)
+    images = training_images(workspace, config.label_choice)
+    if config.frozen:
+        with tempfile.TemporaryDirectory() as folder:
+            vectors, images = load_vectors(workspace, config, images, Path(folder) / "vectors")
+            vectors.start(split_images(images, config)[0])
+            return parameters_to_vector(_head_of(vectors.with_layer(vectors.layer))).detach()
+    images, _ = split_images(images, config)
     place_model(model, choose_device(config.device))
     if config.whitening:
         fit_to_images(whiten_projection, model, images, config)

@@ -27,11 +27,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.engine.files import file_digest
 from hgld.errors import InputError
 from hgld.loading import load
 from hgld.loading.labelled import LabelledSplit
+from hgld.training.index.embedding_files import read_embeddings
 
 Features = NDArray[np.float32]
 Numbers = NDArray[np.int64]

@@ -11,6 +11,9 @@ from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length,
 from hgld.metrics.arguments import check_tensors
 from hgld.metrics.relevance import shared_levels
 
+_LEAST_LENGTH = 1e-12
+"""What `functional.normalize` divides by at least."""
+
 
 def clustering_loss(
     embeddings: Tensor, labels: Tensor, proxies: Tensor, temperature: float = 0.05
@@ -262,5 +265,9 @@ def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
         )
     if not proxies.is_floating_point():
         raise TypeError(f"proxies must be floating point, got {proxies.dtype}")
-    directions = functional.normalize(at_least_single(proxies))
-    return inner_products(embeddings, directions, name="proxies")
+    values = at_least_single(proxies)
+    # Normalised proxies would be (C, D) once more, and their gradient several times: of 46,593 of
+    # 768 numbers that takes half of the loss.
+    lengths = torch.linalg.vector_norm(values, dim=1).clamp(min=_LEAST_LENGTH)
+    similarity: Tensor = inner_products(embeddings, values, name="proxies") / lengths
+    return similarity

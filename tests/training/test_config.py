@@ -84,6 +84,9 @@ def test_every_recipe_makes_settings_and_that_of_the_paper_is_what_was_published
         ({"inner_weight": 0.7, "pooling": "cls"}, "inner_weight"),
         ({"precision": "float8"}, "precision"),
         ({"min_confidence": 1.5}, "min_confidence"),
+        ({"hidden_dim": 8}, "frozen"),
+        ({"embeddings": "train.parquet"}, "frozen"),
+        ({"frozen": True, "init": "runs/first"}, "init"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], word: str) -> None:
@@ -95,7 +98,8 @@ def test_without_torchrun_it_says_how_to_start(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # of the tests' own process
-    for words, told in (([], "torchrun"), (["--set", "epochs"], "--set")):
+    frozen = (["--set", "frozen=true"], "frozen")
+    for words, told in (([], "torchrun"), (["--set", "epochs"], "--set"), frozen):
         assert main(["--root", "none", *words]) == 1
         said = capsys.readouterr().err
         assert told in said

@@ -101,12 +101,15 @@ class LabelledImages:
             )
 
 
-def training_images(workspace: Workspace, choice: OriginChoice = _PUBLISHED) -> LabelledImages:
+def training_images(
+    workspace: Workspace, choice: OriginChoice = _PUBLISHED, *, with_pictures: bool = True
+) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
 
     Args:
-        workspace: a build with annotations and images.
+        workspace: a build with annotations and, where pictures are wanted, images.
         choice: which labels count.
+        with_pictures: images without a file take no part; else a label is enough.
 
     Raises:
         MissingInputError: the annotations or the images are not there yet.
@@ -116,9 +119,10 @@ def training_images(workspace: Workspace, choice: OriginChoice = _PUBLISHED) -> 
     """
     levels = ANNOTATIONS["train"].levels
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
-    found = {"train": _labelled_rows(workspace, "train", annotations)}
-    (images,) = _encoded(workspace, found, levels)
-    images.require_files()
+    usable = _labelled_rows if with_pictures else _rows_without_files
+    (images,) = _encoded(workspace, {"train": usable(workspace, "train", annotations)}, levels)
+    if with_pictures:
+        images.require_files()
     return images
 
 

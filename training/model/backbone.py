@@ -17,6 +17,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Manifest
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.model.config import ModelConfig, first_line
+from hgld.training.model.layer import NoBackbone, width_of_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,12 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
     Raises:
         InputError: timm is not installed or knows no such backbone, or that takes no such settings.
     """
+    if width := width_of_vectors(config.backbone):
+        return NoBackbone(width)
+    return _timm_model(config, pretrained=pretrained)
+
+
+def _timm_model(config: ModelConfig, *, pretrained: bool) -> nn.Module:
     try:
         import timm
     except ModuleNotFoundError as error:

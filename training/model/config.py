@@ -48,6 +48,17 @@ class ModelConfig:
         None, "Width of a linear layer; none: no layer.", least=1, most=_MOST_DIMENSIONS
     )
     whitening: bool = setting(False, "Starts that layer as a PCA whitening of the images.")
+    frozen: bool = setting(
+        False,
+        "Trains only that layer, on vectors that the backbone gives once at all scales; without "
+        "embedding_dim it is square and starts as the identity.",
+    )
+    hidden_dim: int | None = setting(
+        None,
+        "With frozen: width of a hidden layer beside it; none: no such layer.",
+        least=1,
+        most=_MOST_DIMENSIONS,
+    )
     centring: bool = setting(False, "Subtracts the mean vector of the training images.")
     scales: tuple[float, ...] = setting(
         (1.0,), "Sizes at which a trained model sees a picture, times image_size."
@@ -74,6 +85,8 @@ class ModelConfig:
         require_scales(self.scales, self.image_size)
         if self.whitening and self.embedding_dim is None:
             raise ValueError("whitening needs embedding_dim, the width of the layer that it starts")
+        if self.hidden_dim is not None and not self.frozen:
+            raise ValueError("hidden_dim needs frozen = true: a hidden layer is for vectors")
 
     @property
     def resize_words(self) -> str:
@@ -104,8 +117,18 @@ class ModelConfig:
     @property
     def before_training(self) -> "ModelConfig":
         """The bare backbone: pooling, scales and size are the same, and nothing is added."""
+        return dataclasses.replace(self.without_layer, inner_weight=0.0)
+
+    @property
+    def without_layer(self) -> "ModelConfig":
+        """The same without the layer and the centre that follow the pooling."""
         return dataclasses.replace(
-            self, inner_weight=0.0, embedding_dim=None, whitening=False, centring=False
+            self,
+            embedding_dim=None,
+            whitening=False,
+            frozen=False,
+            hidden_dim=None,
+            centring=False,
         )
 
 

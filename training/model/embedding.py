@@ -12,6 +12,7 @@ from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.model.backbone import pretrained_backbone, takes_any_size, whole_patches
 from hgld.training.model.config import ModelConfig, Pooling, first_line
+from hgld.training.model.layer import NoBackbone, VectorLayer
 
 _MAP = 4  # (B, C, H, W)
 _TOKENS = 3  # (B, N, C)
@@ -41,7 +42,12 @@ class EmbeddingModel(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = backbone
-        self.projection = nn.Linear(width, config.embedding_dim) if config.embedding_dim else None
+        self._width = width
+        self.projection: nn.Linear | None = None
+        if config.frozen:
+            self.projection = VectorLayer(width, config.embedding_dim, config.hidden_dim)
+        elif config.embedding_dim:
+            self.projection = nn.Linear(width, config.embedding_dim)
         self.embedding_dim = config.embedding_dim or width
         centre = torch.zeros(self.embedding_dim) if config.centring else None
         self.register_buffer("centre", centre)
@@ -103,15 +109,36 @@ class EmbeddingModel(nn.Module):
             (B, D) float32, unit norm.
         """
         found = [self._unit_vectors(_resized(images, scale)) for scale in scales]
-        if self.centre is not None:
-            found = [functional.normalize(one - self.centre, dim=1) for one in found]
-        if len(found) == 1:
-            return found[0]
-        return functional.normalize(torch.stack(found).sum(dim=0), dim=1)
+        if self.config.frozen:
+            return self.adapt(_summed(found))
+        return _summed([self._centred(one) for one in found])
+
+    def without_layer(self) -> "EmbeddingModel":
+        """Returns the same backbone and pooling, shared with it, without what follows them."""
+        made = EmbeddingModel(self.config.without_layer, self.backbone, self._width)
+        made.mean.copy_(self.mean)
+        made.std.copy_(self.std)
+        return made.eval()
+
+    def adapt(self, vectors: Tensor) -> Tensor:
+        """Returns what a frozen model makes of the vectors that its backbone gives at all scales.
+
+        Args:
+            vectors: (B, C) unit norm, float32.
+
+        Returns:
+            (B, D) float32, unit norm.
+        """
+        return self._centred(vectors if self.projection is None else self.projection(vectors))
+
+    def _centred(self, vectors: Tensor) -> Tensor:
+        if self.centre is None:
+            return vectors
+        return functional.normalize(vectors - self.centre, dim=1)
 
     def _unit_vectors(self, images: Tensor) -> Tensor:
         pooled = self.describe(images)
-        if self.projection is not None:
+        if self.projection is not None and not self.config.frozen:
             pooled = self.projection(pooled)
         return functional.normalize(pooled.float(), dim=1)
 
@@ -173,6 +200,8 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
         )
     smallest = round(size * min(config.scales))
     try:
+        if isinstance(backbone, NoBackbone):
+            return EmbeddingModel(config, backbone, backbone.width).eval()
         with torch.no_grad():
             pooled = pooled_features(backbone, torch.zeros(1, 3, smallest, smallest), config)
         model = EmbeddingModel(config, backbone, pooled.shape[1]).eval()
@@ -296,6 +325,13 @@ def _last_two_maps(backbone: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:  # n
     return last, inner
 
 
+def _summed(found: Sequence[Tensor]) -> Tensor:
+    """Returns the sum of unit vectors (B, D), scaled to length 1."""
+    if len(found) == 1:
+        return found[0]
+    return functional.normalize(torch.stack([*found]).sum(dim=0), dim=1)
+
+
 def _resized(images: Tensor, scale: float) -> Tensor:
     """Returns images (B, 3, H, W) from 0 to 255 at another scale, float where it differs."""
     if scale == 1:
@@ -368,10 +404,23 @@ def whiten_projection(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     """
     if model.projection is None:
         raise ValueError("model must have a linear layer to whiten; set embedding_dim")
-    layer = model.projection
+    place = model.projection.weight.device
+    given = model.without_layer() if model.config.frozen else model.describe
     with torch.no_grad():
-        found = [model.describe(one.to(layer.weight.device)).float().cpu() for one in batches]
-    features = torch.cat(found)
+        found = [given(one.to(place)).float().cpu() for one in batches]
+    whiten_layer(model.projection, torch.cat(found))
+
+
+def whiten_layer(layer: nn.Linear, features: Tensor) -> None:
+    """Sets a linear layer to the PCA whitening of vectors.
+
+    Args:
+        layer: from C numbers to D.
+        features: (N, C).
+
+    Raises:
+        InputError: the vectors are too few, or too alike.
+    """
     try:
         weight, bias = pca_whitening(features, layer.out_features)
     except ValueError as error:
@@ -403,9 +452,11 @@ def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
         raise ValueError("model must have a centre to be set; set centring = true")
     model.centre.zero_()
     total, count = torch.zeros_like(model.centre, dtype=torch.float64), 0
+    # Of a frozen model the centre comes after the sum over scales.
+    scales = model.config.scales if model.config.frozen else (1.0,)
     with torch.no_grad():
         for one in batches:
-            found = model.at_scales(one.to(model.centre.device), (1.0,))
+            found = model.at_scales(one.to(model.centre.device), scales)
             total += found.double().sum(dim=0)
             count += len(found)
     model.centre.copy_(total / count)

@@ -33,6 +33,8 @@ class RunFiles:
         """All that the next step depends on, as of some step."""
         self.best = folder / "best.pt"
         """The weights of the best step so far, where these are kept."""
+        self.vectors = folder / "vectors.f16"
+        """What a frozen run learns from, where it is one."""
         self.metrics = folder / "metrics.jsonl"
         """The log: one JSON object a line, each with its `step`."""
         self.made_with = folder / "made_with.json"
@@ -131,8 +133,8 @@ class RunFiles:
             return []
 
     def end(self) -> None:
-        """Removes the checkpoint of a run that has ended."""
-        for path in (self.checkpoint, self.best):
+        """Removes the checkpoint of a run that has ended, and what it learned from."""
+        for path in (self.checkpoint, self.best, self.vectors):
             path.unlink(missing_ok=True)
 
 

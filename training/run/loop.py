@@ -19,7 +19,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +29,11 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.config import TrainConfig, as_finished, model_files, train_stage
+from hgld.training.config import TrainConfig, as_finished, model_files
 from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
+from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.methods import Cost
 from hgld.training.model.backbone import pretrained_backbone, weights_settings
 from hgld.training.model.embed import (
@@ -44,7 +45,8 @@ from hgld.training.model.embed import (
     native_precision,
     peak_memory_of,
 )
-from hgld.training.model.embedding import centre_vectors, whiten_projection
+from hgld.training.model.embedding import EmbeddingModel, centre_vectors, whiten_projection
+from hgld.training.model.layer import VectorLayer
 from hgld.training.model.saved import write_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.state import (
@@ -57,6 +59,7 @@ from hgld.training.run.state import (
     take_over,
 )
 from hgld.training.run.validation import mean_similarity
+from hgld.training.run.vectors import FrozenVectors, load_vectors
 from hgld.training.run.watch import RunWatch, split_images
 
 logger = logging.getLogger(__name__)
@@ -86,17 +89,17 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
         DamagedError: an image or a checkpoint is not what was recorded.
         DivergedError: a loss or gradient is not finite.
     """
-    stage = train_stage(config.name, config.labels)
+    stage = config.stage
     done = workspace.manifest(stage.name)
     config = _with_precision(workspace, as_finished(config, workspace))
-    if config.weights == "hub" and not config.init and not weights_settings(config, done):
+    start = _start_settings(workspace, config)
+    if not start and config.weights == "hub" and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
         # And after a look at the build: where there is no network that takes a minute to tell.
         settle(workspace)
         workspace.input_digests(stage.inputs, stage.input_files)
         pretrained_backbone(config.model)
-    start = init_settings(workspace, config) or weights_settings(config, done)
-    settings = {**row_settings(config), **start}
+    settings = {**row_settings(config), **(start or weights_settings(config, done))}
     report = run_stage(
         workspace, stage, settings, lambda writer: _train(writer, config, ranks or Ranks())
     )
@@ -174,10 +177,26 @@ def order_of(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> Landm
         raise InputError(f"[train] {error}") from error
 
 
+def _start_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
+    """Returns what a run's fingerprint says of what it starts from; {}: a backbone's weights."""
+    if config.embeddings is not None:
+        return {"embeddings": embeddings_digest(config.embeddings)}
+    return init_settings(workspace, config)
+
+
 def _batches(
-    images: LabelledImages, order: LandmarkSampler, config: TrainConfig, done: int
+    images: LabelledImages,
+    order: LandmarkSampler,
+    config: TrainConfig,
+    done: int,
+    frozen: FrozenVectors | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields pixels (B, 3, S, S) uint8 and labels (B, L) of the steps that are not done."""
+    """Yields what is embedded, and labels (B, L), of the steps that are not done.
+
+    That is pixels (B, 3, S, S) uint8, or vectors (B, C) where a backbone is frozen.
+    """
+    if frozen is not None:
+        return run_batches(frozen.items(images), order, epochs=config.epochs, start=done)
     altered = AugmentedImages(
         images,
         config.crop_side,
@@ -192,17 +211,25 @@ def _batches(
 def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace = writer.workspace
-    images, held_out = split_images(training_images(workspace, config.label_choice), config)
+    files, frozen = _run_files(workspace, config), None
+    with_pictures = config.embeddings is None
+    images = training_images(workspace, config.label_choice, with_pictures=with_pictures)
+    if config.frozen:
+        frozen, images = load_vectors(workspace, config, images, files.vectors)
+    images, held_out = split_images(images, config)
     order = order_of(images, config, ranks)
-    run = start_run(config, landmark_labels(images.labels), ranks)
+    layer = None if frozen is None else frozen.layer
+    run = start_run(config, landmark_labels(images.labels), ranks, layer)
     if config.init:
-        take_over(run.model, workspace, config)
-    files, steps = _run_files(workspace, config), config.epochs * len(order)
+        take_over(cast("EmbeddingModel", run.model), workspace, config)
+    steps = config.epochs * len(order)
     if kept := files.resume(writer.fingerprint):
         run.restore(kept)
     else:
-        if config.whitening and not config.init:
-            fit_to_images(whiten_projection, run.model, images, config)
+        if frozen is not None:
+            frozen.start(images)
+        elif config.whitening and not config.init:
+            fit_to_images(whiten_projection, cast("EmbeddingModel", run.model), images, config)
         run.begin()
     numerics = {**describe_numerics(config.device), "processes": ranks.count}
     files.note_environment(numerics, is_new=kept is None)
@@ -211,20 +238,33 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         *(len(images), len(images.names[0])),
         *(run.step + 1, steps, config.batch_size, run.place, ranks.count, config.precision),
     )
-    watch = RunWatch(files, config, held_out, steps)
+    watch = RunWatch(files, config, held_out, steps, None if frozen is None else frozen.embed)
     with enough_memory(run.place, config.batch_size, config.crop_side):
         ranks.shared({"precision": config.precision, **run.content()})
-        batches = _batches(images, order, config, run.step)
+        batches = _batches(images, order, config, run.step, frozen)
         try:
             _take_steps(run, config, batches, watch, files, writer.fingerprint)
         finally:
             watch.close()
-        model = watch.kept(run)
-        if config.centring:
-            fit_to_images(centre_vectors, model, images, config)
+        model = _whole_model(watch.kept(run), frozen, images, config)
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
         write_model(model, weights_path, settings_path)
+
+
+def _whole_model(
+    trained: EmbeddingModel | VectorLayer,
+    frozen: FrozenVectors | None,
+    images: LabelledImages,
+    config: TrainConfig,
+) -> EmbeddingModel:
+    """Returns the model that a run leaves, of what was trained."""
+    if frozen is not None:
+        return frozen.with_layer(trained)
+    model = cast("EmbeddingModel", trained)
+    if config.centring:
+        fit_to_images(centre_vectors, model, images, config)
+    return model
 
 
 def _take_steps(
@@ -276,7 +316,7 @@ def take_step(
     Args:
         run: what the step changes.
         config: of the run.
-        pixels: (B, 3, S, S) uint8, the images of this process.
+        pixels: (B, 3, S, S) uint8, the images of this process; of a frozen model their vectors.
         labels: (B, L) int64.
         steps: of the whole run.
 
@@ -308,7 +348,7 @@ def take_step(
     else:
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
             torch.autograd.backward(_embed(run, config, at, images), slope)
-    run.ranks.sum_gradients(run.model.parameters())
+    run.ranks.sum_gradients(run.model.parameters(), run.loss.parameters())
     _follow(run, config, cost, mean_similarity(embeddings))
     if run.loss.memory is not None and run.step > config.memory_from_step:
         run.loss.memory.append(embeddings.detach(), all_labels)
@@ -355,9 +395,11 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, similarity: float) -
         DivergedError: the loss or the gradient is not finite.
     """
     run.scaler.unscale_(run.optimiser)
-    limit = math.inf if config.gradient_clip is None else config.gradient_clip
     learned = [*run.model.parameters(), *run.loss.parameters()]
-    norm = nn.utils.clip_grad_norm_(learned, limit)
+    gradients = [one.grad for one in learned if one.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if config.gradient_clip is not None:
+        nn.utils.clip_grads_with_norm_(learned, config.gradient_clip, norm)
     named = {"loss": cost.total, **cost.parts, "gradient_norm": norm}
     values = torch.stack([one.detach().double().cpu() for one in named.values()])
     seen = dict(zip(named, values.tolist(), strict=True))

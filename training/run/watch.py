@@ -1,9 +1,11 @@
 """What a run shows of itself as it goes: its log, its page, TensorBoard; and how it does."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor, nn
 
 from hgld.engine.config import row_settings
 from hgld.engine.files import writing
@@ -11,6 +13,7 @@ from hgld.errors import DamagedError, DivergedError, InputError, how_to_install
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.layer import VectorLayer
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.lines import (
     LogLine,
@@ -23,7 +26,12 @@ from hgld.training.run.lines import (
 )
 from hgld.training.run.page import RetrievedRow, retrieved_rows, write_run_page
 from hgld.training.run.state import RunState
-from hgld.training.run.validation import hold_out_landmarks, images_at, measure_images
+from hgld.training.run.validation import (
+    hold_out_landmarks,
+    images_at,
+    measure_embeddings,
+    measure_images,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +120,12 @@ class RunWatch:
     """Writes the log of a run and its page, measures it, and says what looks wrong, once."""
 
     def __init__(
-        self, files: RunFiles, config: TrainConfig, held_out: LabelledImages | None, steps: int
+        self,
+        files: RunFiles,
+        config: TrainConfig,
+        held_out: LabelledImages | None,
+        steps: int,
+        embed: Callable[[nn.Module, LabelledImages], Tensor] | None = None,
     ) -> None:
         """Goes on with the log that there is.
 
@@ -121,8 +134,10 @@ class RunWatch:
             config: of the run.
             held_out: the images to measure it on, if any.
             steps: of the whole run.
+            embed: of a frozen run, embeds images with its layer; None: from their pictures.
         """
         self._files, self._config, self.steps = files, config, steps
+        self._embed = embed
         self._lines = read_lines(files.metrics)
         self._events = TensorBoardLog(files.folder, self._lines) if config.tensorboard else None
         self._rows: list[RetrievedRow] = []
@@ -166,7 +181,11 @@ class RunWatch:
         if images is None:
             return
         try:
-            found = measure_images(run.result, images, config, workers=config.workers)
+            found = (
+                measure_embeddings(self._embed(run.result, images), images.labels)
+                if self._embed is not None
+                else measure_images(run.result, images, config, workers=config.workers)
+            )
         except ValueError as error:
             raise DivergedError(
                 f"training diverged at step {run.step}: {error}; lower learning_rate (now "
@@ -174,14 +193,15 @@ class RunWatch:
             ) from error
         epoch = max(0, run.step - 1) * config.epochs // self.steps
         self._add({"step": run.step, "epoch": epoch, "validation": found.line()})
-        self._rows = retrieved_rows(found, images)
+        if config.embeddings is None:  # else no picture need be there
+            self._rows = retrieved_rows(found, images)
         best = best_validation(self._lines)
         if config.keep == "best" and best is not None and best.step == run.step:
             content = {"step": run.step, "model": run.result.state_dict()}
             self._files.save(self._files.best, content)
 
-    def kept(self, run: RunState) -> EmbeddingModel:
-        """Returns the model that the run is to leave: of the best step or of the last one.
+    def kept(self, run: RunState) -> EmbeddingModel | VectorLayer:
+        """Returns what the run is to leave: of the best step or of the last one.
 
         Raises:
             DamagedError: the weights of the best step are gone, or not what was written.

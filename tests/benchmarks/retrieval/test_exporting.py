@@ -13,13 +13,13 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
+from hgld.errors import InputError, MissingInputError
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import ExportConfig, card_stage, onnx_stage
-from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from tests.training.conftest import trained_build, undisturbed
-from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
-from tests.worlds.training_runs import TINY
+from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
+from tests.worlds.training_runs import TINY, save_model
 
 __all__ = ["trained_build", "undisturbed"]  # fixtures
 
@@ -53,7 +53,13 @@ def test_what_is_exported_is_skipped_and_made_again_of_another_model(
     assert [report.skipped for report in run_export(build, ExportConfig())] == [False, True]
 
 
-def test_a_run_that_is_not_there_says_to_train(build: Workspace) -> None:
+def test_a_run_that_is_not_there_says_to_train_and_one_that_takes_no_pictures_is_refused(
+    build: Workspace,
+) -> None:
+    layer = dataclasses.replace(MODEL, backbone="vectors-8", frozen=True)
+    save_model(build_model(layer), build.path("runs/layer"))
+    with pytest.raises(InputError, match="vectors"):
+        run_export(build, ExportConfig(run="layer"))
     with pytest.raises(MissingInputError, match="train --name mine"):
         run_export(build, ExportConfig(run="mine"))
     with pytest.raises(ValueError, match="to"):

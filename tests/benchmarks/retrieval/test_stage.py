@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, result_files
+from hgld.benchmarks.retrieval.methods import load_methods
 from hgld.benchmarks.retrieval.results import FIRST, Results, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.data.labels import query_and_index_images
@@ -20,6 +22,7 @@ from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.commands.typed import said
+from tests.worlds.training_runs import save_model
 
 FILES = result_files()
 
@@ -185,6 +188,39 @@ def test_embeddings_of_a_run_are_measured_as_the_run_is_in_a_folder_of_their_own
     assert [one.levelname for one in caplog.records if "replaces" in one.getMessage()] == [
         "WARNING"
     ]
+
+
+def test_a_run_on_vectors_is_measured_on_embeddings_of_files_against_them_as_they_are(
+    build: Workspace,
+) -> None:
+    given = write_embeddings(build, build_model(MODEL), "fileless")
+    layer = dataclasses.replace(MODEL, backbone="vectors-96", frozen=True, embedding_dim=4)
+    model = build_model(layer, seed=1)
+    save_model(model, build.path("runs/layer"))
+    shutil.rmtree(build.path("images"))
+    config = dataclasses.replace(CONFIG, runs=("layer",), embeddings=given)
+    run_benchmark(build, config)
+    results = results_in(build, config)
+    assert [(one.name, one.baseline) for one in results.methods] == [
+        ("copy", ""),
+        ("after layer", "copy"),
+    ]
+    images = query_and_index_images(build, with_pictures=False)
+    pairs: list[torch.Tensor] = []
+    for one in images:
+        rows = torch.from_numpy(np.load(build.path(f"{one.split}.npy")))
+        ids = build.path(f"{one.split}.txt").read_text().split()
+        with torch.no_grad():
+            found = model.adapt(rows[[ids.index(name) for name in one.image_ids.to_pylist()]])
+        pairs += [found, one.labels]
+    expected = evaluate(*pairs, level_names=[level.name for level in images[0].levels])
+    assert results.row("after layer", "h_ap").mean == pytest.approx(expected.means()["h_ap"])
+    for wrong in (("a=a.npy", "b.npy", "c=a.npy", "b.npy"), ()):
+        with pytest.raises(InputError, match="pair"):
+            load_methods(build, dataclasses.replace(config, embeddings=wrong, name="x"))
+    save_model(build_model(dataclasses.replace(layer, backbone="vectors-5")), build.path("runs/5"))
+    with pytest.raises(InputError, match="5 numbers"):
+        run_benchmark(build, dataclasses.replace(config, runs=("5",)))
 
 
 def test_only_embeddings_need_labels_and_neither_pictures_nor_a_run_with_one_line(

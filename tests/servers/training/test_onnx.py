@@ -67,6 +67,19 @@ def test_a_model_that_keeps_proportions_takes_pictures_of_any(tmp_path: Path) ->
     assert "longer side is resized to 64 px" in onnx.load(path).doc_string
 
 
+def test_a_frozen_model_is_written_with_its_scales_its_layer_and_its_centre(tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        TINY, frozen=True, embedding_dim=8, hidden_dim=4, centring=True, scales=(1.0, 1.5)
+    )
+    assert export_onnx(build_model(config, seed=3), tmp_path / "m.onnx", metadata={}) < 1e-5
+    with pytest.raises(InputError, match="vectors"):
+        export_onnx(
+            build_model(dataclasses.replace(config, backbone="vectors-8")),
+            *(tmp_path / "v.onnx",),
+            metadata={},
+        )
+
+
 def test_a_model_that_onnx_cannot_say_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.labels import query_and_index_images, training_images
@@ -32,15 +34,20 @@ from tests.worlds.training_runs import (
 )
 
 
-def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
+def by_torchrun(
+    workspace: Workspace, *program: str, kill_in: int = 0
+) -> "subprocess.CompletedProcess[str]":
+    """Trains in two processes, with as many threads as torchrun gives them."""
     settings = dataclasses.asdict(TINY).items()
     kept = [(key, value) for key, value in settings if isinstance(value, int | float | str)]
     stated = [f"--set={key}={json.dumps(value)}" for key, value in kept]
-    words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
+    started = program or ("-m", "hgld.training")
+    words = ["torch.distributed.run", "--nproc-per-node", "2", *started]
+    environment = {key: one for key, one in os.environ.items() if key != "OMP_NUM_THREADS"}
     return subprocess.run(
         [sys.executable, "-m", *words, "--root", workspace.root, *stated],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        env={**environment, "KILL_IN": str(kill_in)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -72,6 +79,48 @@ def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
     models = [load_model(root / MODEL) for root in (tiny_build.root, undisturbed.root)]
     for mine, theirs in zip(*(model.parameters() for model in models), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+UNLIKE = """
+import os, signal, sys, torch
+from hgld import losses
+from hgld.training.__main__ import main
+
+first, last = os.environ["RANK"] == "0", int(os.environ["KILL_IN"])
+steps, ranking, clustering = iter(range(1, 99)), losses.sup_hap_loss, losses.clustering_loss
+torch.set_num_threads(2 if first else 1)
+
+def counted(*given, **settings):
+    if next(steps) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ranking(*given, **settings)
+
+def rounded(embeddings, labels, proxies, temperature):
+    proxies = proxies * 1
+    proxies.register_hook(lambda slope: slope * (1 if first else 1.001))
+    return clustering(embeddings, labels, proxies, temperature)
+
+losses.sup_hap_loss, losses.clustering_loss = counted, rounded
+sys.exit(main())
+"""
+"""Two processes on machines that round otherwise, a thousandth rather than the last bit."""
+
+
+@pytest.mark.fault(181, "training killed in a step")
+def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_kill(
+    tiny_build: Workspace, tmp_path: Path
+) -> None:
+    program = tmp_path / "unlike.py"
+    program.write_text(UNLIKE, encoding="utf-8")
+    whole = Workspace(shutil.copytree(tiny_build.root, tmp_path / "whole"))
+    assert by_torchrun(whole, str(program)).returncode == 0
+    killed = by_torchrun(tiny_build, str(program), kill_in=4)
+    assert "SIGKILL" in killed.stderr
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 3
+    done = by_torchrun(tiny_build, str(program))
+    assert done.returncode == 0, done.stderr
+    assert log_of(tiny_build) == log_of(whole)
+    assert file_digest(tiny_build.path(MODEL)) == file_digest(whole.path(MODEL))
 
 
 @pytest.mark.fault(181, "training killed in a step")

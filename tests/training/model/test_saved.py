@@ -43,6 +43,7 @@ def run(tmp_path: Path) -> Path:
         dataclasses.replace(TINY, backbone="test_efficientnet", image_size=48, embedding_dim=24),
         dataclasses.replace(VIT, embedding_dim=8, whitening=True, image_size=96),
         dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)),
+        dataclasses.replace(TINY, frozen=True, hidden_dim=5, scales=(1.0, 1.5)),
     ],
 )
 def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(

@@ -24,6 +24,7 @@ from hgld.training.methods import (
     TrainingMethod,
     Triplet,
 )
+from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.run.loop import learning_rate, take_step
 from hgld.training.run.state import MethodLoss, RunState, landmark_labels, start_run
 from tests.worlds import training_runs
@@ -66,6 +67,7 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(size: int) -> None:
 def test_dropout_is_drawn_alike_in_both_passes_and_anew_in_each_part_and_step() -> None:
     run, config = started(images_at_once=4)
     seen: list[Tensor] = []
+    assert isinstance(run.model, EmbeddingModel)
     run.model.backbone.register_forward_hook(lambda *_: seen.append(torch.rand(3)))
     for _ in range(2):
         take_step(run, config, pictures(), LABELS, steps=10)
@@ -140,6 +142,7 @@ def test_float16_skips_a_step_that_overflows_and_goes_on_or_ends() -> None:
     assert run.sums["gradient_norm"] == pytest.approx(stepped(1).sums["gradient_norm"], rel=0.2)
     # At no scale is it finite.
     run.scaler.load_state_dict({**run.scaler.state_dict(), "scale": 1.0})
+    assert isinstance(run.model, EmbeddingModel)
     run.model.projection.weight.register_hook(lambda slope: slope * math.inf)  # type: ignore[union-attr]
     with pytest.raises(DivergedError, match="gradient_norm"):
         take_step(run, config, pictures(), LABELS, steps=10)

@@ -62,27 +62,15 @@ def read_embeddings(
     rows = np.zeros(len(wanted), np.int64)
     vectors: NDArray[np.float32] | None = None
     others, first_id = 0, ""
-    try:
-        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
-            if vectors is None:
-                vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
-            if not block.shape[1] or block.shape[1] != vectors.shape[1]:
-                raise InputError(
-                    f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
-                    f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
-                    f"gives"
-                )
-            places = pc.index_in(ids, value_set=wanted)
-            at = places.drop_null().to_numpy()
-            np.add.at(rows, at, 1)
-            with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
-                vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
-            others += len(ids) - len(at)
-    except _UNREADABLE as error:
-        raise InputError(
-            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
-            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
-        ) from error
+    for ids, block in embedding_blocks(path):
+        if vectors is None:
+            vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
+        places = pc.index_in(ids, value_set=wanted)
+        at = places.drop_null().to_numpy()
+        np.add.at(rows, at, 1)
+        with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
+            vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
+        others += len(ids) - len(at)
     if vectors is None or (len(wanted) and not rows.any()):
         which = "an image of the other side" if first_id in set(other_ids) else "no such image"
         begins = f"it begins with {first_id!r}, {which}" if first_id else "it has no rows"
@@ -97,6 +85,29 @@ def read_embeddings(
     if others:
         logger.info("%s: %d rows are of other images than those of %s", path, others, split)
     return torch.from_numpy(vectors)
+
+
+def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
+    """Yields what a file or folder holds, some thousand rows at a time, and holds no more.
+
+    Raises:
+        InputError: it cannot be read or has other columns, or vectors differ in length.
+    """
+    width = None
+    try:
+        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
+            width = block.shape[1] if width is None else width
+            if not block.shape[1] or block.shape[1] != width:
+                raise InputError(
+                    f"{path}: every embedding must have {width or 'some'} numbers, as the first "
+                    f"has, got {block.shape[1]} for image {ids[0]}; write what the model gives"
+                )
+            yield ids, block
+    except _UNREADABLE as error:
+        raise InputError(
+            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
+            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
+        ) from error
 
 
 def embeddings_digest(path: Path) -> str:

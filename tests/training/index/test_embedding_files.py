@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.benchmarks.retrieval import embedding_files
-from hgld.benchmarks.retrieval.embedding_files import embeddings_digest, read_embeddings
 from hgld.errors import InputError
+from hgld.training.index import embedding_files
+from hgld.training.index.embedding_files import embeddings_digest, read_embeddings
 
 IDS = [f"image{number:02d}" for number in range(50)]
 VECTORS = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)

@@ -25,7 +25,7 @@ from hgld.training.data.images import RunPlace
 from hgld.training.data.labels import LabelledImages
 from hgld.training.index.embedding_files import IdsAndVectors, embedding_blocks
 from hgld.training.index.embeddings import BLOCK, EmbeddingCache
-from hgld.training.model.config import ModelConfig
+from hgld.training.model.config import ModelConfig, Precision
 from hgld.training.model.embedding import EmbeddingModel, build_model, whiten_layer
 from hgld.training.model.layer import VECTORS_NAME, VectorLayer
 from hgld.training.run.state import MOST_FITTED
@@ -172,7 +172,7 @@ def _embedded(
 ) -> Iterator[IdsAndVectors]:
     cache = EmbeddingCache(
         folder=workspace.path(CACHE_FOLDER),
-        precision=config.precision,
+        precision=cast("Precision", config.precision),  # decided by now
         batch_size=_AT_ONCE,
         workers=config.workers,
         device=config.device,

@@ -19,6 +19,7 @@ from hgld.training.data.labels import query_and_index_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
+from tests.benchmarks.retrieval.test_methods import cache_of
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.commands.typed import said
@@ -216,8 +217,9 @@ def test_a_run_on_vectors_is_measured_on_embeddings_of_files_against_them_as_the
     expected = evaluate(*pairs, level_names=[level.name for level in images[0].levels])
     assert results.row("after layer", "h_ap").mean == pytest.approx(expected.means()["h_ap"])
     for wrong in (("a=a.npy", "b.npy", "c=a.npy", "b.npy"), ()):
+        refused = dataclasses.replace(config, embeddings=wrong, name="x")
         with pytest.raises(InputError, match="pair"):
-            load_methods(build, dataclasses.replace(config, embeddings=wrong, name="x"))
+            load_methods(build, refused, cache_of(build))
     save_model(build_model(dataclasses.replace(layer, backbone="vectors-5")), build.path("runs/5"))
     with pytest.raises(InputError, match="5 numbers"):
         run_benchmark(build, dataclasses.replace(config, runs=("5",)))

@@ -136,7 +136,40 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
     return torch.tensor([position.get(identity, -1) for identity in wanted], dtype=torch.int64)
 
 
-def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tuple[int, Tensor]]:
+def check_first(first: Tensor | None, queries: int) -> None:
+    """Refuses what cannot be the items that come first.
+
+    Args:
+        first: (Q, m) int64 positions in the index, -1 where a list ends; None: no ranking changes.
+        queries: Q.
+
+    Raises:
+        TypeError: no tensor, or not int64.
+        ValueError: another shape, a position below -1, or one that is in a list twice.
+    """
+    if first is None:
+        return
+    check_tensors(first=first)
+    if first.dtype != torch.int64:
+        raise TypeError(f"first must be int64, got {first.dtype}; convert it with first.long()")
+    most = int(0.5 / torch.finfo(torch.float32).eps)  # more could not be told apart
+    if first.ndim != 2 or len(first) != queries or first.shape[1] > most:  # noqa: PLR2004 - (Q, m)
+        raise ValueError(
+            f"first must have shape (Q, m) with Q = {queries} and m up to {most:,}, got "
+            f"{tuple(first.shape)}; fill short lists with -1"
+        )
+    ordered = first.sort(dim=1).values
+    is_twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    if bool(is_twice.any()) or bool((first < -1).any()):
+        raise ValueError(
+            "first must have each position once, and -1 where a list ends, got "
+            f"{int(is_twice.sum())} repeated and a least one of {int(first.min())}; list each once"
+        )
+
+
+def similarity_blocks(
+    queries: Tensor, index_embeddings: Tensor, first: Tensor | None = None
+) -> Iterator[tuple[int, Tensor]]:
     """Computes the similarities of some queries to the whole index, a few thousand items at a time.
 
     The index may stand on another device or in another precision: blocks are moved as needed.
@@ -144,6 +177,10 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
     Args:
         queries: (B, D), on the device and in the precision to compute in.
         index_embeddings: (N, D).
+        first: (B, m) int64 positions in the index, -1 where a list ends: what another ranking puts
+            first, in this order. In the place of their similarities come the highest numbers there
+            are, falling by one unit in the last place, so that whatever ranks by similarity ranks
+            them so.
 
     Yields:
         The position of the first item of the block, and (B, C) similarities, C <= 2048. The tensor
@@ -159,7 +196,13 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
         if columns % _TILE_COLUMNS:
             block = pad(block, (0, 0, 0, -columns % _TILE_COLUMNS))
         torch.mm(queries, block.T, out=buffer[:, : len(block)])
-        yield start, buffer[:count, :columns]
+        similarities = buffer[:count, :columns]
+        if first is not None:
+            row, rank = ((first >= start) & (first < start + columns)).nonzero(as_tuple=True)
+            limits = torch.finfo(similarities.dtype)
+            highest = limits.max * (1 - rank.to(torch.float64) * limits.eps)
+            similarities[row, first[row, rank] - start] = highest.to(similarities.dtype)
+        yield start, similarities
 
 
 def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:

@@ -66,11 +66,13 @@ class RankedSums:
         self._at_level, self._counted = counts.new_empty(shape, dtype=torch.int32)
         self._chosen, self._precision = counts.new_empty(shape, dtype=torch.float64)
 
-    def add(self, level: Tensor) -> None:
+    def add(self, level: Tensor, at: Tensor | None = None) -> None:
         """Adds the next ranks.
 
         Args:
             level: (B, C) int32 shared levels at the next C <= `piece` ranks.
+            at: (B, C) int64 rising ranks of these, where what shares nothing is left out between
+                them; all behind the relevant items' number, R_1. None: one after the other.
         """
         start, self._ranked = self._ranked, self._ranked + level.shape[1]
         rank = torch.arange(start + 1, self._ranked + 1, dtype=torch.int32, device=level.device)
@@ -81,10 +83,13 @@ class RankedSums:
         torch.cumsum(at_level, 2, dtype=torch.int32, out=counted)
         counted += self._so_far[:, :, None]
         self._so_far = counted[:, :, -1].clone()
-        precision.copy_(counted).div_(rank)
+        precision.copy_(counted).div_(rank if at is None else at[:, None])
         chosen.copy_(at_level)
         table = torch.bmm(chosen, precision.transpose(1, 2))  # (B, L, L), of these ranks
         self.precision += table
+        if at is not None:
+            self.discounted += torch.einsum("blc,bc->bl", chosen, 1 / torch.log2(1 + at.double()))
+            return
         self.discounted += torch.matmul(chosen, self.discounts[start : self._ranked])
         if start < self._most[0]:
             self._intersect(rank, counted)

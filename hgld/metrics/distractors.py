@@ -1,0 +1,186 @@
+"""Items that nobody looks for, by the million, counted as they stream past.
+
+A distractor shares nothing with any query. All that it does to a metric is to stand ahead of the
+items that share something, so it is enough to count, for each of these, the distractors that are
+nearer. A window of similarities a query is sorted at a time and the items are looked up in it: no
+list of all distractors is ever held, and the counts are exact.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hgld.metrics.ranking import RankedBlock, RankedIndex, in_threads
+from hgld.metrics.similarity import BLOCK_COLUMNS, check_embeddings, similarity_blocks
+
+# Of an item of a list: its similarity in single precision, its rank, and its level.
+_ITEM_BYTES = 4 + 4 + 4
+_SIMILARITY_BYTES = 4
+_LEAST_WINDOW = 1 << 16  # sorted in cache, twice as fast as a million
+_ITEMS_A_WINDOW = 4  # looking an item up costs five times what sorting a distractor does
+_DENSE_ITEMS = 1 << 21  # of lists at a time: some 100 MB
+_MOST_ITEMS = torch.iinfo(torch.int32).max
+
+Lazy = tuple[Tensor, Callable[[], RankedBlock]]
+"""Queries, (B,) int64, and what ranks the index for them."""
+
+
+def count_ahead(
+    queries: Tensor,
+    similarities: Sequence[Tensor],
+    distractors: Iterable[Tensor],
+    *,
+    window: int = _LEAST_WINDOW,
+    first: Tensor | None = None,
+    offset: int = 0,
+) -> tuple[list[Tensor], int]:
+    """Counts the distractors that are nearer to a query than each of its items.
+
+    Of equal similarities the item is first: distractors stand behind the index.
+
+    Args:
+        queries: (Q, D), in the precision to compute in.
+        similarities: of each query (R,), to its items.
+        distractors: blocks of (n, D), read once.
+        window: distractors a query to sort at a time.
+        first: (Q, m) positions that come first (`similarity_blocks`).
+        offset: position of the first distractor.
+
+    Returns:
+        Of each query (R,) int32 counts, and how many distractors there are.
+
+    Raises:
+        ValueError: shapes that do not fit, a value that is not finite, or two billion items.
+    """
+    wanted = [-one for one in similarities]
+    counts = [torch.zeros_like(one, dtype=torch.int32) for one in wanted]
+    keys = queries.new_empty((len(queries), max(BLOCK_COLUMNS, window)))
+    filled = total = 0
+    for block in distractors:
+        check_embeddings(queries, block)
+        shifted = None if first is None else first - offset - total
+        for _, nearness in similarity_blocks(queries, block, shifted):
+            width = nearness.shape[1]
+            if filled + width > keys.shape[1]:
+                _count(keys[:, :filled], wanted, counts)
+                filled = 0
+            torch.neg(nearness, out=keys[:, filled : filled + width])
+            filled += width
+        total += len(block)
+    if offset + total >= _MOST_ITEMS:
+        raise ValueError(f"distractors must be fewer than {_MOST_ITEMS:,}, got {total:,}")
+    _count(keys[:, :filled], wanted, counts)
+    return counts, total
+
+
+def _count(keys: Tensor, wanted: Sequence[Tensor], counts: Sequence[Tensor]) -> None:
+    """Adds to the counts of each query the keys that are lower than what is wanted."""
+    is_cpu = keys.device.type == "cpu"
+
+    def count(row: int) -> None:
+        # That of numpy is vectorised.
+        ordered = torch.from_numpy(np.sort(keys[row].numpy())) if is_cpu else keys[row].sort()[0]
+        counts[row].add_(torch.searchsorted(ordered, wanted[row], out_int32=True))
+
+    for _ in in_threads(torch.get_num_threads() if is_cpu else 0, count, range(len(keys))):
+        pass
+
+
+def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
+    index: RankedIndex,
+    counts: Tensor,
+    distractors: Iterable[Tensor],
+    *,
+    parts: Sequence[Tensor],
+    threads: int,
+    read: int,
+    memory_bytes: int,
+) -> Iterator[list[Lazy]]:
+    """Ranks the index and the distractors for every query.
+
+    Half of the memory is for what the lists of a group of queries hold, half for their windows. The
+    distractors are read once a group.
+
+    Args:
+        index: queries and index.
+        counts: (Q, L + 1) items of the index at each level.
+        distractors: blocks of (n, D), which can be read several times.
+        parts: queries whose lists of the index fit into memory, (B,) int64 each.
+        threads: see `in_threads`.
+        read: how many ranks of each list are needed whatever they hold.
+        memory_bytes: for the lists and the windows.
+
+    Yields:
+        The lists of a group, a few at a time.
+
+    Raises:
+        ValueError: as `count_ahead`.
+    """
+    found = counts[:, 1:].sum(dim=1).tolist()
+    for group in _groups(parts, found, memory_bytes // 2):
+        lists = [
+            one
+            for several in in_threads(threads, index.relevant, group.split(len(parts[0])))
+            for one in several
+        ]
+        most = max(len(ranks) for _, ranks, _ in lists)
+        window = min(
+            max(_LEAST_WINDOW, _ITEMS_A_WINDOW * most),
+            memory_bytes // (2 * _SIMILARITY_BYTES * len(group)),
+        )
+        ahead, total = count_ahead(
+            *(index.queries[group], [one[0] for one in lists], distractors),
+            window=window,
+            first=index.first_of(group),
+            offset=len(index),
+        )
+        ranks = [one + more for (_, one, _), more in zip(lists, ahead, strict=True)]
+        levels = [one for _, _, one in lists]
+        rows = max(1, min(64, _DENSE_ITEMS // max(1, most, read)))
+        yield [
+            (
+                group[start : start + rows],
+                partial(
+                    _block,
+                    *(ranks[start : start + rows], levels[start : start + rows]),
+                    *(len(index) + total, read),
+                ),
+            )
+            for start in range(0, len(group), rows)
+        ]
+
+
+def _groups(parts: Sequence[Tensor], found: Sequence[int], budget: int) -> Iterator[Tensor]:
+    """Divides the queries so that what their lists hold fits, and a window for each."""
+    order = torch.cat([*parts])
+    start, used = 0, 0
+    for end, query in enumerate(order.tolist()):
+        needed = _ITEM_BYTES * found[query]
+        is_wide = (end + 1 - start) * _SIMILARITY_BYTES * _LEAST_WINDOW > budget
+        if end > start and (used + needed > budget or is_wide):
+            yield order[start:end]
+            start, used = end, 0
+        used += needed
+    yield order[start:]
+
+
+def _block(
+    ranks: Sequence[Tensor], levels: Sequence[Tensor], length: int, read: int
+) -> RankedBlock:
+    """Returns lists whose first ranks are dense, and of which the rest is only what counts."""
+    every_rank = torch.nn.utils.rnn.pad_sequence([*ranks], True, length + 1).to(torch.int64)
+    every_level = torch.nn.utils.rnn.pad_sequence([*levels], True, 0)
+    dense = min(length, max(read, every_rank.shape[1]))
+    head = every_level.new_zeros((len(ranks), dense + 1))
+    head.scatter_(1, (every_rank - 1).clamp(max=dense), every_level)
+    every_level[every_rank <= dense] = 0
+    mask = torch.iinfo(torch.int32).max
+    return RankedBlock(
+        ranked=head[:, :dense],
+        mask=mask,
+        rest=(every_level, every_rank),
+        behind=length - dense,
+    )

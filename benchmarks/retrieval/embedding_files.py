@@ -5,10 +5,12 @@ floating-point numbers, as `hgld index` writes them. Or a numpy array `NAME.npy`
 it `NAME.txt` with the image id of each row on a line of its own.
 """
 
+import contextlib
 import hashlib
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -62,27 +64,21 @@ def read_embeddings(
     rows = np.zeros(len(wanted), np.int64)
     vectors: NDArray[np.float32] | None = None
     others, first_id = 0, ""
-    try:
-        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
-            if vectors is None:
-                vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
-            if not block.shape[1] or block.shape[1] != vectors.shape[1]:
-                raise InputError(
-                    f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
-                    f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
-                    f"gives"
-                )
-            places = pc.index_in(ids, value_set=wanted)
-            at = places.drop_null().to_numpy()
-            np.add.at(rows, at, 1)
-            with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
-                vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
-            others += len(ids) - len(at)
-    except _UNREADABLE as error:
-        raise InputError(
-            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
-            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
-        ) from error
+    for ids, block in embedding_blocks(path):
+        if vectors is None:
+            vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
+        if not block.shape[1] or block.shape[1] != vectors.shape[1]:
+            raise InputError(
+                f"{path}: every embedding must have {vectors.shape[1] or 'some'} numbers, as "
+                f"the first has, got {block.shape[1]} for image {ids[0]}; write what the model "
+                f"gives"
+            )
+        places = pc.index_in(ids, value_set=wanted)
+        at = places.drop_null().to_numpy()
+        np.add.at(rows, at, 1)
+        with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
+            vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
+        others += len(ids) - len(at)
     if vectors is None or (len(wanted) and not rows.any()):
         which = "an image of the other side" if first_id in set(other_ids) else "no such image"
         begins = f"it begins with {first_id!r}, {which}" if first_id else "it has no rows"
@@ -97,6 +93,42 @@ def read_embeddings(
     if others:
         logger.info("%s: %d rows are of other images than those of %s", path, others, split)
     return torch.from_numpy(vectors)
+
+
+def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
+    """Yields what a file or folder holds, some thousand rows at a time, and holds no more.
+
+    Raises:
+        InputError: it cannot be read, or has other columns.
+    """
+    with _readable(path):
+        yield from _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path)
+
+
+def vector_blocks(path: Path) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yields the vectors (n, D) of `embedding_blocks`, without reading the ids of an `.npy`.
+
+    Raises:
+        InputError: it cannot be read, or has other columns.
+    """
+    with _readable(path):
+        if path.suffix == ".npy":
+            for start in range(0, len(_array(path)), _BLOCK):
+                # Mapped anew, since what was read of a map stays in memory with it.
+                yield _array(path)[start : start + _BLOCK]
+        else:
+            yield from (block for _, block in _parquet_blocks(path))
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise InputError(
+            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
+            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
+        ) from error
 
 
 def embeddings_digest(path: Path) -> str:
@@ -118,25 +150,33 @@ def embeddings_digest(path: Path) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
-def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
-    names = path.with_suffix(".txt")
-    # Some editors put a mark before the first id, and empty lines after the last.
-    lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    ids = pa.array([line.strip() for line in lines], pa.string())
+def _array(path: Path) -> NDArray[np.floating[Any]]:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):  # noqa: PLR2004 - (N, D)
         raise InputError(
             f"{path} must hold floating-point numbers (N, D), got {array.dtype} {array.shape}; "
             f"convert it, such as with .astype('float32'), a row an image"
         )
-    if len(ids) != len(array):
+    return array  # type: ignore[no-any-return]
+
+
+def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
+    names = path.with_suffix(".txt")
+    # Some editors put a mark before the first id, and empty lines after the last.
+    with names.open(encoding="utf-8-sig") as lines:
+        count = max((number for number, line in enumerate(lines, 1) if line.strip()), default=0)
+    array = _array(path)
+    if count != len(array):
         raise InputError(
             f"{names} must have a line for each of the {len(array):,} rows of {path.name}, got "
-            f"{len(ids):,}; write the id of each row, in their order and without a heading, or "
+            f"{count:,}; write the id of each row, in their order and without a heading, or "
             f"turn an array that has a column an id"
         )
-    for start in range(0, len(array), _BLOCK):
-        yield ids[start : start + _BLOCK], array[start : start + _BLOCK]
+    with names.open(encoding="utf-8-sig") as lines:
+        for start in range(0, len(array), _BLOCK):
+            block = array[start : start + _BLOCK]
+            ids = [line.strip() for line in islice(lines, len(block))]
+            yield pa.array(ids, pa.string()), block
 
 
 def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:

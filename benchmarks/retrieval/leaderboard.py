@@ -59,7 +59,7 @@ def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
     sets: dict[str, list[NamedResults]] = {}
     for one in named:
         # What is the same of results on the same queries, index images and labels.
-        counts = (one.results.counts["queries"], one.results.counts["index_images"])
+        counts = [one.results.counts.get(key) for key in ("queries", "index_images", "distractors")]
         digests = one.results.metadata.get("annotation_digests")
         key = json.dumps([one.results.data_set, digests, one.results.levels, *counts])
         sets.setdefault(key, []).append(one)

@@ -5,8 +5,8 @@ same but for name and seed are one method.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.reranking import Search
 from hgld.benchmarks.retrieval.results import Method
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
@@ -67,6 +68,10 @@ class MeasuredMethod:
     embedding_dim: int
     images_per_s: float | None
     """When they were embedded; None where that is not known."""
+    ranking: str = ""
+    """How the index is ranked, where it is not by these embeddings as they are."""
+    others: "Mapping[str, MeasuredMethod]" = field(default_factory=dict)
+    """Other rankings by the same embeddings, by what they are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +193,10 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     return methods
 
 
-def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
-    """Embeds queries and index, or reads their embeddings, and measures every query.
+def measure(
+    cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol, search: Search
+) -> MeasuredMethod:
+    """Embeds queries and index, or reads their embeddings, and measures every ranking.
 
     Raises:
         InputError: an image or a file cannot be read, or a file is not of these images.
@@ -202,16 +209,22 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
         queries, index = _of_files(method.source, protocol)
     else:
         queries, index, speed = _of_model(method.source, method.image_size, cache, protocol)
-    found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
-    mean = float(found[leading.key].nanmean())
-    logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
-    return MeasuredMethod(
-        method=method,
-        per_query={key: each.numpy() for key, each in found.items()},
-        nearest=protocol.nearest(queries, index),
-        embedding_dim=queries.shape[1],
-        images_per_s=speed,
-    )
+    measured, leading = {}, protocol.metrics[0]
+    for one in search.rankings(queries, index, protocol):
+        both, first = (one.queries, one.index), one.first
+        found = protocol.evaluate(*both, first=first, distractors=search.distractors).per_query
+        mean = float(found[leading.key].nanmean())
+        name = f"{method.name} {one.label}".strip()
+        logger.info("benchmark: %s: %s %.4f", name, leading.name, mean)
+        measured[one.label] = MeasuredMethod(
+            method=method,
+            per_query={key: each.numpy() for key, each in found.items()},
+            nearest=protocol.nearest(*both, first),
+            embedding_dim=queries.shape[1],
+            images_per_s=speed,
+            ranking=one.description,
+        )
+    return replace(measured.pop(""), others=measured)
 
 
 def _of_model(
@@ -285,6 +298,32 @@ def by_method(workspace: Workspace, measured: Sequence[MeasuredMethod]) -> list[
         )
         found.append(Compared(method=method, runs=tuple(group), trained=known))
     return found
+
+
+def with_other_rankings(compared: Iterable[Compared]) -> Iterator[Compared]:
+    """Yields every method, and after it the other rankings by its embeddings, against it.
+
+    Raises:
+        InputError: a re-ranker's ranking is there of some of the runs that are one method.
+    """
+    for one in compared:
+        yield one
+        method = one.method
+        for label in dict.fromkeys(label for run in one.runs for label in run.others):
+            runs = tuple(run.others[label] for run in one.runs if label in run.others)
+            if len(runs) < len(one.runs):
+                raise InputError(
+                    f"rerank must have a file {label} of each run of {method.title}, which differ "
+                    f"only in their seed, got {len(runs)} of {len(one.runs)}"
+                )
+            ranked = replace(
+                method,
+                name=f"{method.name} + {label}",
+                title=f"{method.title} + {label}",
+                description=f"{runs[0].ranking}; {method.description}",
+                baseline=method.name,
+            )
+            yield Compared(method=ranked, runs=runs, trained=one.trained)
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:

@@ -133,19 +133,18 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     discounts = 1 / torch.log2(1 + rank)
     metrics = chosen_metrics(settings, names)
     per_query = {key: torch.full((queries,), torch.nan, dtype=torch.float64) for key in metrics}
-    blocks, workers = index.plan(counts, settings.memory_bytes // (1 if distractors is None else 2))
+    blocks, workers = index.plan(counts, settings.memory_bytes // (1 if distractors is None else 4))
     threads = workers if workers > 1 else 0
     if distractors is None:
         groups: Iterable[list[Lazy]] = [[(one, partial(index.rank, one)) for one in blocks]]
     else:
         _check_convention(settings)
-        half = settings.memory_bytes // 2  # the other one is for what ranks the index
         groups = rank_among(
             *(index, counts, distractors),
             parts=blocks,
             threads=threads,
             read=most_read,
-            memory_bytes=half,
+            memory_bytes=settings.memory_bytes * 3 // 4,  # a quarter ranks the index
         )
 
     @torch.no_grad()
@@ -193,7 +192,7 @@ def _read_lists(
     sums = RankedSums(listed, discounts)
     for start in range(0, length, sums.piece):
         sums.add(block.levels(start, min(start + sums.piece, length)))
-    for levels, ranks in zip(*(one.split(sums.piece, dim=1) for one in block.rest), strict=True):
+    for levels, ranks in zip(*(torch.split(one, sums.piece, 1) for one in block.rest), strict=True):
         sums.add(levels, ranks)
     relevance, multiplicity = _level_relevance(counts, settings)
     read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)

@@ -167,8 +167,17 @@ def check_first(first: Tensor | None, queries: int) -> None:
         )
 
 
+def tiled(rows: int, columns: int) -> tuple[int, int]:
+    """Returns the shape of the memory that a block of similarities is computed in."""
+    return rows + -rows % _TILE_ROWS, columns + -columns % _TILE_COLUMNS
+
+
 def similarity_blocks(
-    queries: Tensor, index_embeddings: Tensor, first: Tensor | None = None
+    queries: Tensor,
+    index_embeddings: Tensor,
+    first: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Computes the similarities of some queries to the whole index, a few thousand items at a time.
 
@@ -181,24 +190,26 @@ def similarity_blocks(
             first, in this order. In the place of their similarities come the highest numbers there
             are, falling by one unit in the last place, so that whatever ranks by similarity ranks
             them so.
+        out: memory for blocks of C items, of shape `tiled(B, C)`; None: some of its own, of 2048
+            columns.
 
     Yields:
-        The position of the first item of the block, and (B, C) similarities, C <= 2048. The tensor
+        The position of the first item of the block, and (B, C) similarities. The tensor
         is used again for the next block.
     """
     items, count = len(index_embeddings), len(queries)
-    width = max(1, min(BLOCK_COLUMNS, items))
+    width = max(1, min(BLOCK_COLUMNS if out is None else out.shape[1], items))
     queries = pad(queries, (0, 0, 0, -count % _TILE_ROWS))
-    buffer = queries.new_empty((len(queries), width + -width % _TILE_COLUMNS))
+    buffer = queries.new_empty(tiled(count, width)) if out is None else out
     for start in range(0, items, width):
         block = index_embeddings[start : start + width].to(queries)
-        columns = len(block)
-        if columns % _TILE_COLUMNS:
-            block = pad(block, (0, 0, 0, -columns % _TILE_COLUMNS))
+        held = len(block)
+        if held % _TILE_COLUMNS:
+            block = pad(block, (0, 0, 0, -held % _TILE_COLUMNS))
         torch.mm(queries, block.T, out=buffer[:, : len(block)])
-        similarities = buffer[:count, :columns]
+        similarities = buffer[:count, :held]
         if first is not None:
-            row, rank = ((first >= start) & (first < start + columns)).nonzero(as_tuple=True)
+            row, rank = ((first >= start) & (first < start + held)).nonzero(as_tuple=True)
             limits = torch.finfo(similarities.dtype)
             highest = limits.max * (1 - rank.to(torch.float64) * limits.eps)
             similarities[row, first[row, rank] - start] = highest.to(similarities.dtype)

@@ -6,15 +6,18 @@ Files are those of `embedding_files`, of any size: none is ever in memory as a w
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.embedding_files import embedding_blocks, vector_blocks
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.errors import InputError
+from hgld.metrics.ranking import in_threads
 
 ENDINGS = (".npy", ".parquet")
 """Of files of embeddings."""
@@ -30,24 +33,31 @@ class Distractors:
     """How many there are."""
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yields (n, D) float32, unit norm.
+        """Yields (n, D) float32, unit norm; the memory is used again for the next.
 
         Raises:
             InputError: the file cannot be read, or a vector is zero or not finite.
         """
+        vectors = torch.empty(0)
         for block in vector_blocks(self.path):
-            vectors = torch.empty(block.shape)
-            for start in range(0, len(block), _ROWS):
-                part = vectors[start : start + _ROWS]
-                part.copy_(torch.from_numpy(np.array(block[start : start + _ROWS])))
-                lengths = torch.linalg.vector_norm(part, dim=1)
-                if not bool((lengths.isfinite() & (lengths > 0)).all()):
-                    raise InputError(
-                        f"{self.path}: every embedding must be finite and other than zero; look "
-                        f"for failed images or a diverged model"
-                    )
-                part.div_(lengths[:, None])
+            if vectors.shape != block.shape:
+                vectors = torch.empty(block.shape)
+            starts = range(0, len(block), _ROWS)
+            parts = [(vectors[at : at + _ROWS], block[at : at + _ROWS]) for at in starts]
+            for _ in in_threads(torch.get_num_threads(), self._scale, parts):
+                pass
             yield vectors
+
+    def _scale(self, part: tuple[Tensor, NDArray[np.floating[Any]]]) -> None:
+        vectors, block = part
+        vectors.copy_(torch.from_numpy(np.array(block)))  # torch takes no map that is only read
+        lengths = torch.linalg.vector_norm(vectors, dim=1)
+        if not bool((lengths.isfinite() & (lengths > 0)).all()):
+            raise InputError(
+                f"{self.path}: every embedding must be finite and other than zero; look for failed "
+                f"images or a diverged model"
+            )
+        vectors.div_(lengths[:, None])
 
     def find(self, ids: Collection[str]) -> dict[str, int]:
         """Returns the rows of the images that are there."""

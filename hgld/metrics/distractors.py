@@ -190,6 +190,6 @@ def _block(
     return RankedBlock(
         ranked=head[:, :dense],
         mask=mask,
-        rest=(every_level, every_rank),
+        rest=(every_level, every_rank) if bool(every_level.any()) else (),
         behind=length - dense,
     )

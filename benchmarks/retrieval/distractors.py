@@ -3,7 +3,7 @@
 Files are those of `embedding_files`, of any size: none is ever in memory as a whole.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.embedding_files import embedding_blocks, vector_blocks
-from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.errors import InputError
 from hgld.metrics.ranking import in_threads
 
@@ -68,65 +67,33 @@ class Distractors:
             start += len(names)
         return found
 
-    def check(self, dimensions: int, protocol: Protocol) -> None:
-        """Refuses what is of another model, or of pictures that are to be found.
-
-        Raises:
-            InputError: the text says which.
-        """
-        width = next(vector_blocks(self.path)).shape[1]
-        if width != dimensions:
-            raise InputError(
-                f"{self.path} must have {dimensions} numbers an embedding, as the index has, got "
-                f"{width}; make both with one model"
-            )
-        both = (protocol.queries.image_ids, protocol.index.image_ids)
-        there = self.find([one for ids in both for one in ids.to_pylist()])
-        if there:
-            raise InputError(
-                f"{self.path} must have no query and no index image, and has {len(there):,}, such "
-                f"as {min(there)}; leave them out"
-            )
-
 
 def distractors_of(
-    given: Mapping[str, Path], names: Mapping[str, str], data: RetrievalData | None
-) -> dict[str, Distractors]:
-    """Returns the distractors of every method; none where there are none of any.
+    name: str, run: str, given: Path | None, data: RetrievalData | None
+) -> Distractors | None:
+    """Returns the distractors of a method, if it has any.
 
     Args:
-        given: files, by name of the method.
-        names: of each method the run that trained it, empty where none did.
-        data: of one with distractors, what is not given is the file in its folder that is called
-            after the method or its run.
+        name: of the method.
+        run: that trained it, if one did.
+        given: their file; None: of a data set with distractors that which is called after the
+            method or the run, in the folder that it names.
+        data: the data set, if it is one.
 
     Raises:
-        InputError: a method has none, or not as many as the others and the data set have.
+        InputError: there is no such file, or it has another number than the data set.
     """
     folder = data.distractors if data else None
-    if not given and folder is None:
-        return {}
-    found = {}
-    for name, run in names.items():
-        kept = (
-            [folder / f"{one}{end}" for one in (name, run) if one for end in ENDINGS]
-            if folder
-            else []
-        )
-        paths = [given[name]] if name in given else [one for one in kept if one.exists()]
-        if not paths:
-            places = f", or put them into {' or '.join(map(str, kept))}" if kept else ""
-            raise InputError(
-                f"distractors must be there of each method, and are not of {name}; make them with "
-                f"its model and name them, as in --distractors {name!r}=FILE{places}"
-            )
-        found[name] = Distractors(paths[0], sum(map(len, vector_blocks(paths[0]))))
-    counts = {name: one.count for name, one in found.items()}
-    if data and folder and data.distractor_count:
-        counts[data.name] = data.distractor_count
-    if len(set(counts.values())) > 1:
+    kept = [folder / f"{one}{end}" for one in (name, run) for end in ENDINGS] if folder else []
+    path = given or next((one for one in kept if one.exists()), None)
+    if path is None:
+        if kept:
+            raise InputError(f"{kept[-1]} must be the distractors of {name}; make them, or .npy")
+        return None
+    found = Distractors(path, sum(map(len, vector_blocks(path))))
+    if data and data.distractor_count not in {0, found.count}:
         raise InputError(
-            f"distractors must be as many of each, got "
-            f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())}"
+            f"{path} must have the {data.distractor_count:,} distractors of {data.name}, got "
+            f"{found.count:,}; measure without +1m, with --distractors"
         )
     return found

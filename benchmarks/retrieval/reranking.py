@@ -8,7 +8,7 @@ beside the ranking that it started from; nothing here knows how it was made.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion, NamedFile
+from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
 from hgld.benchmarks.retrieval.distractors import Distractors, distractors_of
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.errors import InputError
@@ -66,23 +66,28 @@ class Search:
             InputError: a file is wrong (`read_ranking`, `Distractors`), or there are fewer images
                 than are to be averaged.
         """
-        far: Iterable[Tensor] = ()
-        if self.distractors is not None:
-            self.distractors.check(index.shape[1], protocol)
-            far = self.distractors
+        far = self.distractors or ()
+        for block in islice(far, 1):
+            if block.shape[1] != index.shape[1]:
+                raise InputError(
+                    f"distractors must be of the model of the index, with {index.shape[1]} numbers "
+                    f"an embedding, got {block.shape[1]}"
+                )
         yield Ranking(label="", queries=queries, index=index)
         for text, steps in self.expansions.items():
-            ids = protocol.own_ids
-            expanded = expand(queries, index, steps, query_ids=ids, distractors=far)
+            both = expand(queries, index, steps, query_ids=protocol.own_ids, distractors=far)
             about = f"each vector averaged with its nearest, {text}"
-            changed, with_index = expanded
-            yield Ranking(label=text, description=about, queries=changed, index=with_index)
+            yield Ranking(label=text, description=about, queries=both[0], index=both[1])
         for path in self.files:
             places, scores = read_ranking(path, protocol, self.distractors)
             first = in_order(queries, index, places, scores, far)
-            about = f"the first {first.shape[1]:,} at most ranked by {path.name}"
-            label = path.stem
-            yield Ranking(label=label, description=about, queries=queries, index=index, first=first)
+            yield Ranking(
+                label=path.stem,
+                description=f"the first {first.shape[1]:,} at most ranked by {path.name}",
+                queries=queries,
+                index=index,
+                first=first,
+            )
 
 
 def searches_of(
@@ -99,28 +104,32 @@ def searches_of(
         By name of the method.
 
     Raises:
-        InputError: a file is of no method, or a method has no distractors where others have.
+        InputError: a file is of no method, or methods have not as many distractors each.
     """
     files: dict[str, list[Path]] = {name: [] for name in names}
-    for one in config.rankings:
-        files[_method_of(one, names, "rerank")].append(one.path)
-    given = {_method_of(one, names, "distractors"): one for one in config.distractor_files}
-    far = distractors_of({name: one.path for name, one in given.items()}, names, protocol.data)
+    given: dict[str, Path] = {}
+    for one in (*config.rankings, *config.distractor_files):
+        found = [name for name, run in names.items() if one.name in {name, run, ""}]
+        if len(found) != 1:
+            raise InputError(
+                f"{one.path} must have the name of its model before it, as in NAME=FILE: one of "
+                f"{', '.join(names)}, got {one.name or 'none'!r}"
+            )
+        if one in config.rankings:
+            files[found[0]].append(one.path)
+        else:
+            given[found[0]] = one.path
+    far = {
+        name: distractors_of(name, run, given.get(name), protocol.data)
+        for name, run in names.items()
+    }
+    counts = {name: one.count if one else 0 for name, one in far.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"distractors must be as many of each model, got {counts}")
     return {
-        name: Search(distractors=far.get(name), files=tuple(paths), expansions=config.expansions)
+        name: Search(distractors=far[name], files=tuple(paths), expansions=config.expansions)
         for name, paths in files.items()
     }
-
-
-def _method_of(file: NamedFile, names: Mapping[str, str], setting: str) -> str:
-    """Returns the method whose file it is."""
-    found = [name for name, run in names.items() if not file.name or file.name in {name, run}]
-    if len(found) != 1:
-        raise InputError(
-            f"{setting} must say which of {', '.join(names)} {file.path} is of, as in NAME=FILE, "
-            f"got {file.name or 'no name'!r}"
-        )
-    return found[0]
 
 
 def read_ranking(

@@ -8,6 +8,7 @@ list of all distractors is ever held, and the counts are exact.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -82,19 +83,14 @@ def count_ahead(
 
 def _count(kept: Tensor, wanted: Sequence[Tensor], counts: Sequence[Tensor]) -> None:
     """Adds to the counts of each query the distractors that are nearer than its items."""
-    is_cpu = kept.device.type == "cpu"
 
     def count(row: int) -> None:
-        if is_cpu:  # numpy sorts by vector instructions, and looks up faster
-            ordered = kept[row].numpy()
-            ordered.sort()
-            found = ordered.searchsorted(wanted[row].numpy(), "right")
-            no_nearer = torch.from_numpy(found)
-        else:
-            no_nearer = torch.searchsorted(kept[row].sort().values, wanted[row], right=True)
-        counts[row].add_(kept.shape[1] - no_nearer)
+        ordered = kept[row].numpy(force=True)  # which sorts by vector instructions
+        ordered.sort()
+        no_nearer = ordered.searchsorted(wanted[row].numpy(force=True), "right")
+        counts[row].add_(torch.from_numpy(len(ordered) - no_nearer).to(counts[row]))
 
-    for _ in in_threads(torch.get_num_threads() if is_cpu else 0, count, range(len(kept))):
+    for _ in in_threads(torch.get_num_threads(), count, range(len(kept))):
         pass
 
 
@@ -127,53 +123,23 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
     Raises:
         ValueError: as `count_ahead`.
     """
-    found = counts[:, 1:].sum(dim=1).tolist()
-    for group in _groups(parts, found, memory_bytes):
-        lists = [
-            one
-            for several in in_threads(threads, index.relevant, torch.split(group, len(parts[0])))
-            for one in several
-        ]
-        most = max(len(ranks) for _, ranks, _ in lists)
-        window = min(_window(most), max(_COLUMNS, memory_bytes // (_SIMILARITY_BYTES * len(group))))
+    most = int(counts[:, 1:].sum(dim=1).max())
+    window = min(max(_LEAST_WINDOW, _DISTRACTORS_AN_ITEM * most), _MOST_WINDOW)
+    at_once = max(1, memory_bytes // (_ITEM_BYTES * most + _SIMILARITY_BYTES * window))
+    rows = max(1, min(64, _DENSE_ITEMS // max(1, most, read)))
+    for group in torch.split(torch.cat([*parts]), at_once):
+        ranked = in_threads(threads, index.relevant, torch.split(group, len(parts[0])))
+        similarities, ranks, levels = zip(*chain.from_iterable(ranked), strict=True)
         ahead, total = count_ahead(
-            *(index.queries[group], [one[0] for one in lists], distractors),
+            *(index.queries[group], similarities, distractors),
             window=window,
             first=index.first_of(group),
             offset=len(index),
         )
-        ranks = [one + more for (_, one, _), more in zip(lists, ahead, strict=True)]
-        levels = [one for _, _, one in lists]
-        rows = max(1, min(64, _DENSE_ITEMS // max(1, most, read)))
-        yield [
-            (
-                group[start : start + rows],
-                partial(
-                    _block,
-                    *(ranks[start : start + rows], levels[start : start + rows]),
-                    *(len(index) + total, read),
-                ),
-            )
-            for start in range(0, len(group), rows)
-        ]
-
-
-def _window(items: int) -> int:
-    """How many distractors to sort at a time for a list of so many items."""
-    return min(max(_LEAST_WINDOW, _DISTRACTORS_AN_ITEM * items), _MOST_WINDOW)
-
-
-def _groups(parts: Sequence[Tensor], found: Sequence[int], budget: int) -> Iterator[Tensor]:
-    """Divides the queries so that what their lists hold fits, and a window for each."""
-    order = torch.cat([*parts])
-    start, used, most = 0, 0, 0
-    for end, query in enumerate(order.tolist()):
-        used, most = used + _ITEM_BYTES * found[query], max(most, found[query])
-        needed = used + (end + 1 - start) * _SIMILARITY_BYTES * _window(most)
-        if end > start and needed > budget:
-            yield order[start:end]
-            start, used, most = end, _ITEM_BYTES * found[query], found[query]
-    yield order[start:]
+        behind = [one + more for one, more in zip(ranks, ahead, strict=True)]
+        length = len(index) + total
+        several = [slice(start, start + rows) for start in range(0, len(group), rows)]
+        yield [(group[s], partial(_block, behind[s], levels[s], length, read)) for s in several]
 
 
 def _block(

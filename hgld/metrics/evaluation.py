@@ -138,7 +138,8 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     if distractors is None:
         groups: Iterable[list[Lazy]] = [[(one, partial(index.rank, one)) for one in blocks]]
     else:
-        _check_convention(settings)
+        if settings.convention == "published":  # which loses the last item of each list
+            raise ValueError("convention must be 'standard' with distractors, got 'published'")
         groups = rank_among(
             *(index, counts, distractors),
             parts=blocks,
@@ -203,12 +204,6 @@ def _read_lists(
         multiplicity=multiplicity,
         head=block.levels(0, min(max(read, default=1), length)),
     )
-
-
-def _check_convention(settings: EvaluationSettings) -> None:
-    """Refuses to lose the last item where it may be one of many that nobody holds."""
-    if settings.convention == "published":
-        raise ValueError("convention must be 'standard' with distractors, got 'published'")
 
 
 def _lose_last(block: RankedBlock, counts: Tensor, lost: Tensor) -> Tensor:

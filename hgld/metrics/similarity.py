@@ -152,18 +152,14 @@ def check_first(first: Tensor | None, queries: int) -> None:
     check_tensors(first=first)
     if first.dtype != torch.int64:
         raise TypeError(f"first must be int64, got {first.dtype}; convert it with first.long()")
-    most = int(0.5 / torch.finfo(torch.float32).eps)  # more could not be told apart
-    if first.ndim != 2 or len(first) != queries or first.shape[1] > most:  # noqa: PLR2004 - (Q, m)
+    ordered = first.sort(dim=-1).values
+    again = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
+    # More than two million could not be told apart in single precision.
+    is_list = first.ndim == 2 and len(first) == queries and first.shape[1] < 1 << 21  # noqa: PLR2004
+    if not is_list or bool(again.any()) or bool((first < -1).any()):
         raise ValueError(
-            f"first must have shape (Q, m) with Q = {queries} and m up to {most:,}, got "
-            f"{tuple(first.shape)}; fill short lists with -1"
-        )
-    ordered = first.sort(dim=1).values
-    is_twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    if bool(is_twice.any()) or bool((first < -1).any()):
-        raise ValueError(
-            "first must have each position once, and -1 where a list ends, got "
-            f"{int(is_twice.sum())} repeated and a least one of {int(first.min())}; list each once"
+            f"first must have shape (Q, m), Q = {queries}, with each position once and -1 where a "
+            f"list ends, got {tuple(first.shape)} and {int(again.sum())} repeated"
         )
 
 

@@ -1,5 +1,7 @@
 """Rankings that another one changes at the head, and items behind the index that share nothing."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -68,7 +70,7 @@ def test_many_in_windows_and_groups_are_as_if_they_were_index_items_of_other_lab
     passes = []
 
     class Streamed:
-        def __iter__(self):  # type: ignore[no-untyped-def]
+        def __iter__(self) -> Iterator[Tensor]:
             passes.append(1)
             return iter(far.split(230))
 

@@ -224,10 +224,15 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         ValueError: the text says which.
     """
     rivals = [one.name for one in config.rivals]
-    named = {"runs": config.runs, "methods": config.methods, "seeds": config.seeds}
-    labels = [f"{one.name}={one.path.stem}" for one in config.rankings]
-    named |= {"embeddings": rivals, "rerank": labels, "expand": config.expand}
-    named["distractors"] = [one.name for one in config.distractor_files]
+    named: dict[str, Sequence[object]] = {
+        "runs": config.runs,
+        "methods": config.methods,
+        "seeds": config.seeds,
+        "embeddings": rivals,
+        "rerank": [(one.name, one.path.stem) for one in config.rankings],
+        "expand": config.expand,
+        "distractors": [one.name for one in config.distractor_files],
+    }
     for field, values in named.items():
         if len(set(values)) < len(values):
             raise ValueError(

@@ -60,7 +60,8 @@ class Distractors:
 
     def find(self, ids: Collection[str]) -> dict[str, int]:
         """Returns the rows of the images that are there."""
-        found, start, wanted = {}, 0, set(ids)
+        found: dict[str, int] = {}
+        start, wanted = 0, set(ids)
         for block, _ in embedding_blocks(self.path) if wanted else ():
             names = block.to_pylist()
             found |= {one: start + names.index(one) for one in wanted.intersection(names)}

@@ -117,13 +117,15 @@ class Protocol:
             raise InputError(
                 f"{self.queries.split} must be two images or more, got 1; its list is cut short"
             )
-        settings = EvaluationSettings(recall_at=self.recall_at)
+        settings = EvaluationSettings(recall_at=self.recall_at) if self.data else DEFAULT_SETTINGS
+        if distractors is not None:  # the more memory, the seldomer the file is read
+            settings = replace(settings, memory_bytes=2 << 30)
         return evaluate(
             *(queries, self.queries.labels, index, self.index.labels),
             query_ids=self.own_ids,
             index_ids=self.own_ids,
             level_names=[level.name for level in self.queries.levels],
-            settings=settings if self.data else DEFAULT_SETTINGS,
+            settings=settings,
             first=first,
             distractors=distractors,
         )

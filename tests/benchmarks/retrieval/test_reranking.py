@@ -48,7 +48,8 @@ def oxford(tmp_path: Path) -> Protocol:
 
 
 def unit(vectors: Vectors) -> Vectors:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    found: Vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return found
 
 
 def expanded_plainly(queries: Vectors, index: Vectors, k: int, alpha: float) -> Vectors:
@@ -71,16 +72,16 @@ def test_expansion_is_the_mean_with_the_nearest_of_index_and_distractors(
     generator = np.random.default_rng(seed)
     drawn = unit(generator.normal(size=(24, 3)))
     queries, index, far = drawn[:4], drawn[[*range(4, 12), 6, 5]], drawn[[*range(12, 20), 7]]
-    both = [torch.from_numpy(one).float() for one in (queries, index)]
-    blocks = torch.from_numpy(far).float().split(2) if seed % 2 else ()
-    found, same = expand(*both, [Expansion("qe", k, alpha)], distractors=blocks)
+    given, held, more = (torch.from_numpy(one).float() for one in (queries, index, far))
+    blocks = torch.split(more, 2) if seed % 2 else ()
+    found, same = expand(given, held, [Expansion("qe", k, alpha)], distractors=blocks)
     everything = np.concatenate([index, far]) if seed % 2 else index
     expected = expanded_plainly(queries, everything, k, alpha)
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
-    assert same is both[1]
+    assert same is held
     # Each item of the index with its nearest others, and then the queries with these.
     steps = [Expansion("dba", k, alpha), Expansion("qe", 2, 0)]
-    found, with_index = expand(*both, steps)
+    found, with_index = expand(given, held, steps)
     others = [
         expanded_plainly(index[[n]], np.delete(index, n, axis=0), k, alpha)[0]
         for n in range(len(index))
@@ -94,7 +95,7 @@ def test_a_neighbour_on_the_other_side_counts_nothing_and_a_query_is_not_its_own
     index = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.6, 0.8]])
     near = Neighbours(torch.tensor([[0.6, -1.0]]), torch.tensor([[2, 1]]))
     total = np.array([1.0, 0.0]) + 0.6 * np.array([0.6, 0.8])
-    averaged_with = averaged(index[:1], near, index.split(2), 1)
+    averaged_with = averaged(index[:1], near, torch.split(index, 2), 1)
     np.testing.assert_allclose(averaged_with.numpy()[0], unit(total), atol=1e-6)
     whole, _ = expand(index, index, [Expansion("qe", 1, 0)], query_ids=["a", "b", "c"])
     np.testing.assert_allclose(whole.numpy()[0], unit(np.array([1.6, 0.8])), atol=1e-6)

@@ -33,7 +33,9 @@ def test_the_list_is_what_comes_first_and_then_all_else_by_similarity(
         index_ids=range(len(case.index)),
         settings=SETTINGS,
         first=torch.tensor([[*some, -1, -1, -1, -1][:4] for some in first]),
-        distractors=torch.tensor(far, dtype=dtype).reshape(-1, len(case.index[0])).split(block),
+        distractors=torch.split(
+            torch.tensor(far, dtype=dtype).reshape(-1, len(case.index[0])), block
+        ),
     )
     for query, some in enumerate(first):
         own = case.own[query]
@@ -72,7 +74,7 @@ def test_many_in_windows_and_groups_are_as_if_they_were_index_items_of_other_lab
     class Streamed:
         def __iter__(self) -> Iterator[Tensor]:
             passes.append(1)
-            return iter(far.split(230))
+            return iter(torch.split(far, 230))
 
     chosen = EvaluationSettings(recall_at=(1, 100), memory_bytes=memory)
     arguments = (queries, labels, index, of_index)
@@ -91,7 +93,9 @@ def test_revisited_is_the_same_with_distractors_in_the_index_and_behind_it(seed:
     truths = [GroundTruth(easy=(0, 5), hard=(3, 7), junk=(1, 11)) for _ in queries]
     first = torch.stack([torch.randperm(52, generator=generator)[:6] for _ in queries])
     changes = {"first": first} if seed % 2 else {}
-    streamed = evaluate_revisited(queries, index, truths, distractors=far.split(7), **changes)  # type: ignore[arg-type]  # tensors
+    streamed = evaluate_revisited(
+        queries, index, truths, distractors=torch.split(far, 7), **changes
+    )  # type: ignore[arg-type]  # tensors
     whole = evaluate_revisited(queries, torch.cat([index, far]), truths, **changes)  # type: ignore[arg-type]
     assert_same(streamed, whole)
     for query, truth in enumerate(truths):

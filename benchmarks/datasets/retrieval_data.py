@@ -19,7 +19,10 @@ from hgld.errors import InputError
 if TYPE_CHECKING:
     from hgld.metrics import GroundTruth  # of a room that loads torch
 
-NAMES = ("h-gldv2", "roxford5k", "rparis6k", "sop", "inat2018", "inat2018-base", "cub200")
+NAMES = (
+    *("h-gldv2", "roxford5k", "roxford5k+1m", "rparis6k", "rparis6k+1m"),
+    *("sop", "inat2018", "inat2018-base", "cub200"),
+)
 """What docs/datasets.md says of each: what it is, where it comes from, what its folder holds."""
 
 
@@ -51,6 +54,11 @@ class RetrievalData:
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     """Left, upper, right and lower edge, in pixels, of what is searched for in each query's
     picture; none: the whole pictures."""
+    distractors: Path | None = None
+    """Folder of embeddings that share nothing with any query, `NAME.npy` or `NAME.parquet` of each
+    model; None: the set has none."""
+    distractor_count: int = 0
+    """How many there must be; 0: any number, the same of each model."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Images of queries and index that the files name and that take no part, by reason."""
 
@@ -85,7 +93,7 @@ def read_data_set(name: str, folder: Path) -> RetrievalData:
     match name:
         case "h-gldv2":
             return gldv2.read_h_gldv2(folder)
-        case "roxford5k" | "rparis6k":
+        case "roxford5k" | "rparis6k" | "roxford5k+1m" | "rparis6k+1m":
             return revisited.read_revisited(folder, name)
         case "sop":
             return labelled_lists.read_sop(folder)

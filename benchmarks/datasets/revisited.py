@@ -20,10 +20,12 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData, require_once
 from hgld.errors import InputError
 from hgld.metrics import GroundTruth
 
-RevisitedName = Literal["roxford5k", "rparis6k"]
+RevisitedName = Literal["roxford5k", "rparis6k", "roxford5k+1m", "rparis6k+1m"]
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, in pixels."""
 
+_R1M = 1_001_001
+"""Distractors of the official million."""
 _KINDS = ("easy", "hard", "junk")
 # What arrays and numbers of numpy are made of; lists, texts and dictionaries need no name.
 _ALLOWED = {
@@ -62,7 +64,7 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
 
     Args:
         folder: with `gnd_roxford5k.pkl` or `gnd_rparis6k.pkl`, and the pictures in `jpg/`.
-        name: which.
+        name: which; `+1m` with R1M, whose embeddings are in `revisitop1m/`.
 
     Returns:
         Queries and index, named as the file names them, without labels and with `truths`.
@@ -71,7 +73,8 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         InputError: the file cannot be read, names what is no plain data, lacks something, lists an
             image twice, or says of an image that there is not, or of one as two things, what it is.
     """
-    path, query = folder / f"gnd_{name}.pkl", ""
+    of_pictures, _, with_million = name.partition("+")
+    path, query = folder / f"gnd_{of_pictures}.pkl", ""
     content = _unpickled(path)
     try:
         names, queries = ([str(one) for one in content[key]] for key in ("imlist", "qimlist"))
@@ -96,6 +99,8 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         index=_images(names),
         truths=truths,
         boxes=boxes,
+        distractors=folder / "revisitop1m" if with_million else None,
+        distractor_count=_R1M if with_million else 0,
     )
 
 

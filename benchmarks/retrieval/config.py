@@ -19,6 +19,7 @@ from hgld.training.recipes import over_recipe
 METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
 """What a model can be trained for."""
 _LONGEST_NAME = 60
+_EXPANSION = re.compile(r"(qe|dba):([1-9]\d*)(?::(\d+(?:\.\d+)?))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,24 @@ class EmbeddingFiles:
     name: str
     query: Path
     index: Path
+
+
+class NamedFile(NamedTuple):
+    """A file of one of the models that are compared."""
+
+    name: str
+    """Of the model: a run, embeddings, or a method of the report; empty: the only one."""
+    path: Path
+
+
+class Expansion(NamedTuple):
+    """Each vector becomes the mean of itself and its nearest of the index."""
+
+    side: str
+    """`qe`: the queries; `dba`: the index, by itself."""
+    neighbours: int
+    alpha: float
+    """Each counts with its cosine to the power of this: 0 is the plain mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +80,23 @@ class BenchmarkConfig:
         "index, as in --embeddings rival=query.parquet index.parquet. Parquet with columns "
         "image_id and embedding, or an .npy with its image ids in a .txt beside it, one a line. "
         "Without runs beside them no picture is needed.",
+    )
+    rerank: tuple[str, ...] = setting(
+        (),
+        "Rankings of any re-ranker, each measured beside that of the run or the embeddings that it "
+        "begins with, as in rival=ames.parquet: columns query_id, image_id and score, of as many "
+        "as it has; what it left out keeps its order behind them.",
+    )
+    expand: tuple[str, ...] = setting(
+        (),
+        "Averages with the nearest of the index, each measured beside every model: qe:10 of "
+        "queries and their first 10, qe:10:3 weighed by cosine to the power of 3 (alpha-QE), "
+        "dba:10 of the index; dba:10+qe:10 one after the other.",
+    )
+    distractors: tuple[str, ...] = setting(
+        (),
+        "Embeddings that share nothing with any query and stand beside the index, a file as of "
+        "embeddings for each model: rival=r1m.npy. They are streamed.",
     )
     data_set: str | None = setting(
         None,
@@ -108,11 +144,39 @@ class BenchmarkConfig:
         """The models whose embeddings are measured; one without a name has that of its file."""
         found = []
         for first, index in list(pairwise(self.embeddings))[::2]:
-            name, _, query = first.partition("=")
-            if not query or "/" in name:  # what has an equals sign is a folder
-                name, query = Path(first).stem, first
-            found.append(EmbeddingFiles(name=name, query=Path(query), index=Path(index)))
+            name, query = _named_file(first)
+            found.append(EmbeddingFiles(name=name or query.stem, query=query, index=Path(index)))
         return tuple(found)
+
+    @property
+    def rankings(self) -> tuple[NamedFile, ...]:
+        """The files of re-rankers."""
+        return tuple(map(_named_file, self.rerank))
+
+    @property
+    def distractor_files(self) -> tuple[NamedFile, ...]:
+        """The files of distractors."""
+        return tuple(map(_named_file, self.distractors))
+
+    @property
+    def expansions(self) -> dict[str, tuple[Expansion, ...]]:
+        """What is done one after the other, by how it was asked for.
+
+        Raises:
+            ValueError: what is asked for is no expansion.
+        """
+        found = {}
+        for text in self.expand:
+            steps = [_EXPANSION.fullmatch(one) for one in text.split("+")]
+            if not all(steps):
+                raise ValueError(
+                    f"expand must be qe:NEIGHBOURS or dba:NEIGHBOURS, with :ALPHA for weights, "
+                    f"several joined by +, got {text!r}; such as dba:10+qe:10:3"
+                )
+            found[text] = tuple(
+                Expansion(one[1], int(one[2]), float(one[3] or 0)) for one in steps if one
+            )
+        return found
 
     @property
     def place(self) -> str:
@@ -145,6 +209,14 @@ def result_files(folder: str = "benchmarks") -> ResultFiles:
     return ResultFiles(*(f"{folder}/{name}" for name in names))
 
 
+def _named_file(text: str) -> NamedFile:
+    """Returns a file that may have the name of a model before it, and an equals sign."""
+    name, _, path = text.partition("=")
+    if not path or "/" in name:  # what has an equals sign is a folder
+        return NamedFile("", Path(text))
+    return NamedFile(name, Path(path))
+
+
 def _check_what_is_compared(config: BenchmarkConfig) -> None:
     """Refuses what is named twice or in part, and settings of methods without any.
 
@@ -152,8 +224,16 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         ValueError: the text says which.
     """
     rivals = [one.name for one in config.rivals]
-    named = {"runs": config.runs, "methods": config.methods, "seeds": config.seeds}
-    for field, values in {**named, "embeddings": rivals}.items():
+    named: dict[str, Sequence[object]] = {
+        "runs": config.runs,
+        "methods": config.methods,
+        "seeds": config.seeds,
+        "embeddings": rivals,
+        "rerank": [(one.name, one.path.stem) for one in config.rankings],
+        "expand": config.expand,
+        "distractors": [one.name for one in config.distractor_files],
+    }
+    for field, values in named.items():
         if len(set(values)) < len(values):
             raise ValueError(
                 f"{field} must name each one once, got {', '.join(map(str, values))}; embeddings "
@@ -164,6 +244,7 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
             f"embeddings must be two files for each model, of the queries and of the index, got "
             f"{', '.join(config.embeddings)}"
         )
+    _check_expansions(config)
     if config.methods and not config.seeds:
         raise ValueError("seeds must name at least one where methods are compared, got none")
     if config.recipe and not config.methods:
@@ -175,6 +256,17 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         )
     if config.data_set is not None:
         check_name(config.data_set)
+
+
+def _check_expansions(config: BenchmarkConfig) -> None:
+    """Refuses expansions that cannot be read, and those of an index that is never in memory.
+
+    Raises:
+        ValueError: the text says which.
+    """
+    sides = {one.side for steps in config.expansions.values() for one in steps}
+    if "dba" in sides and (config.distractors or (config.data_set or "").endswith("+1m")):
+        raise ValueError("expand must not have dba with distractors, which are never in memory")
 
 
 def planned_runs(

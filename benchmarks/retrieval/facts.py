@@ -51,6 +51,7 @@ def protocol_facts(protocol: Protocol) -> dict[str, Any]:
         "boxes": facts_digest(data.boxes)[:_SHOWN] if data and data.boxes else WHOLE_PICTURES,
         "truths": facts_digest(repr(data.truths))[:_SHOWN] if data and data.truths else "by labels",
         "each_searches_all_others": protocol.is_one_set,
+        "distractors": protocol.distractors,
         "relevance": relevance,
         "similarity": "cosine in float32, metrics in float64",
     }

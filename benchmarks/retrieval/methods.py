@@ -5,8 +5,8 @@ same but for name and seed are one method.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +20,7 @@ from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.reranking import Search
 from hgld.benchmarks.retrieval.results import Kind, Method
 from hgld.benchmarks.retrieval.untrained import untrained_model
 from hgld.engine.files import file_digest
@@ -83,6 +84,10 @@ class MeasuredMethod:
     """When they were embedded; None where that is not known."""
     facts: Mapping[str, Any]
     """What was done to the pictures, and with what (`Method.facts`)."""
+    ranking: str = ""
+    """How the index is ranked, where it is not by these embeddings as they are."""
+    others: "Mapping[str, MeasuredMethod]" = field(default_factory=dict)
+    """Other rankings by the same embeddings, by what they are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,8 +258,10 @@ def _untrained(
         return None
 
 
-def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) -> MeasuredMethod:
-    """Embeds queries and index, or reads their embeddings, and measures every query.
+def measure(
+    cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol, search: Search
+) -> MeasuredMethod:
+    """Embeds queries and index, or reads their embeddings, and measures every ranking.
 
     Raises:
         InputError: an image or a file cannot be read, or a file is not of these images.
@@ -280,17 +287,23 @@ def measure(cache: EmbeddingCache, method: RetrievalMethod, protocol: Protocol) 
             "pictures": facts_digest([protocol.queries.digest(), protocol.index.digest()])[:16],
             "embedded_with": made_with,
         }
-    found, leading = protocol.evaluate(queries, index).per_query, protocol.metrics[0]
-    mean = float(found[leading.key].nanmean())
-    logger.info("benchmark: %s: %s %.4f", method.name, leading.name, mean)
-    return MeasuredMethod(
-        method=method,
-        per_query={key: each.numpy() for key, each in found.items()},
-        nearest=protocol.nearest(queries, index),
-        embedding_dim=queries.shape[1],
-        images_per_s=speed,
-        facts=facts,
-    )
+    measured, leading = {}, protocol.metrics[0]
+    for one in search.rankings(queries, index, protocol):
+        both, first = (one.queries, one.index), one.first
+        found = protocol.evaluate(*both, first=first, distractors=search.distractors).per_query
+        mean = float(found[leading.key].nanmean())
+        name = f"{method.name} {one.label}".strip()
+        logger.info("benchmark: %s: %s %.4f", name, leading.name, mean)
+        measured[one.label] = MeasuredMethod(
+            method=method,
+            per_query={key: each.numpy() for key, each in found.items()},
+            nearest=protocol.nearest(*both, first),
+            embedding_dim=queries.shape[1],
+            images_per_s=speed,
+            facts={**facts, "ranking": one.label or "by the embeddings as they are"},
+            ranking=one.description,
+        )
+    return replace(measured.pop(""), others=measured)
 
 
 def _of_model(
@@ -421,6 +434,33 @@ def _summed_up(
 def describe_files(files: EmbeddingFiles) -> str:
     """Returns which files these are, in words."""
     return f"embeddings of {files.query.name} and {files.index.name}"
+
+
+def with_other_rankings(compared: Iterable[Compared]) -> Iterator[Compared]:
+    """Yields every method, and after it the other rankings by its embeddings, against it.
+
+    Raises:
+        InputError: a re-ranker's ranking is there of some of the runs that are one method.
+    """
+    for one in compared:
+        yield one
+        method = one.method
+        for label in dict.fromkeys(label for run in one.runs for label in run.others):
+            runs = tuple(run.others[label] for run in one.runs if label in run.others)
+            if len(runs) < len(one.runs):
+                raise InputError(
+                    f"rerank must have a file {label} of each run of {method.title}, which differ "
+                    f"only in their seed, got {len(runs)} of {len(one.runs)}"
+                )
+            ranked = replace(
+                method,
+                name=f"{method.name} + {label}",
+                title=f"{method.title} + {label}",
+                description=f"{runs[0].ranking}; {method.description}",
+                baseline=method.name,
+                facts={**method.facts, "ranking": label},
+            )
+            yield Compared(method=ranked, runs=runs, trained=one.trained)
 
 
 def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:

@@ -5,6 +5,7 @@ compared with the whole index by cosine similarity; where each searches all othe
 of its own list.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -44,6 +45,8 @@ class Protocol:
     """Whose images these are; None of a data set."""
     data: RetrievalData | None = None
     """The data set; None of a build."""
+    distractors: int = 0
+    """How many items stand beside the index that share nothing with any query."""
 
     @property
     def is_one_set(self) -> bool:
@@ -87,38 +90,55 @@ class Protocol:
         names = self.queries.names[column]
         return [names[label] for label in self.queries.labels[:, column].tolist()]
 
-    def evaluate(self, queries: Tensor, index: Tensor) -> Evaluation:
+    def evaluate(
+        self,
+        queries: Tensor,
+        index: Tensor,
+        *,
+        first: Tensor | None = None,
+        distractors: Iterable[Tensor] | None = None,
+    ) -> Evaluation:
         """Measures every query.
 
         Args:
             queries: (Q, D) embeddings.
             index: (N, D)
+            first: (Q, m) positions that another ranking puts first (`hgld.metrics.evaluate`).
+            distractors: blocks of (n, D) that stand behind the index.
 
         Raises:
             InputError: a single query, which has nobody to search.
         """
         if self.data is not None and self.data.truths:
-            return evaluate_revisited(queries, index, self.data.truths)
+            return evaluate_revisited(
+                *(queries, index, self.data.truths), first=first, distractors=distractors or ()
+            )
         if self.is_one_set and len(queries) == 1:
             raise InputError(
                 f"{self.queries.split} must be two images or more, got 1; its list is cut short"
             )
-        settings = EvaluationSettings(recall_at=self.recall_at)
+        settings = EvaluationSettings(recall_at=self.recall_at) if self.data else DEFAULT_SETTINGS
+        if distractors is not None:  # the more memory, the seldomer the file is read
+            settings = replace(settings, memory_bytes=2 << 30)
         return evaluate(
             *(queries, self.queries.labels, index, self.index.labels),
-            query_ids=self._ids,
-            index_ids=self._ids,
+            query_ids=self.own_ids,
+            index_ids=self.own_ids,
             level_names=[level.name for level in self.queries.levels],
-            settings=settings if self.data else DEFAULT_SETTINGS,
+            settings=settings,
+            first=first,
+            distractors=distractors,
         )
 
-    def nearest(self, queries: Tensor, index: Tensor) -> Tensor:
+    def nearest(self, queries: Tensor, index: Tensor, first: Tensor | None = None) -> Tensor:
         """Returns (Q, k), positions in the index of what comes first for each query.
 
-        k is `RETRIEVED`, or what there is to search where that is less.
+        k is `RETRIEVED`, or what there is to search where that is less. Distractors are passed
+        over: nobody has their pictures.
         """
         k = min(RETRIEVED, len(index) - int(self.is_one_set))
-        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids).indices
+        ids = self.own_ids
+        return top_k(queries, index, k, query_ids=ids, index_ids=ids, first=first).indices
 
     def grades(self, query: int) -> Tensor:
         """Returns (N,), the grade of each index image for a query (`Picture.grade`)."""
@@ -142,12 +162,13 @@ class Protocol:
             "index_groups": len(of_index[0]) if of_index else 0,
             "shown_labels": len(labels[shown] | of_index[shown]) if labels else 0,
         }
+        counts |= {"distractors": self.distractors} if self.distractors else {}
         if self.build is not None:
             return counts, self._left_out_of(self.build)
         return counts, dict(self.data.left_out) if self.data else {}
 
     @cached_property
-    def _ids(self) -> list[str] | None:
+    def own_ids(self) -> list[str] | None:
         """Ids of queries and index where these are one set."""
         return self.queries.image_ids.to_pylist() if self.is_one_set else None
 

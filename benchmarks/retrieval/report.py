@@ -254,6 +254,7 @@ def format_table(results: Results) -> Table:
     # Beside names, 80 characters take three columns of figures.
     counts, metrics = results.counts, leading_metrics(metrics_of(results))[:3]
     rule = "; each searches all others" if results.is_one_set else ""
+    rule += f"; {counts['distractors']:,} distractors" if "distractors" in counts else ""
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts['queries']:,} queries, "
         f"{counts['index_images']:,} index images{rule}",

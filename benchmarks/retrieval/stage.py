@@ -25,6 +25,7 @@ from hgld.benchmarks.retrieval.config import (
     embeddings_folder,
     result_files,
 )
+from hgld.benchmarks.retrieval.distractors import ENDINGS
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
@@ -34,9 +35,11 @@ from hgld.benchmarks.retrieval.methods import (
     measure,
     require_runs,
     take_vectors,
+    with_other_rankings,
 )
 from hgld.benchmarks.retrieval.protocol import Protocol, protocol_of_build, protocol_of_data_set
 from hgld.benchmarks.retrieval.report import make_examples, pictures_of, render_report
+from hgld.benchmarks.retrieval.reranking import searches_of
 from hgld.benchmarks.retrieval.results import (
     FIRST,
     Results,
@@ -143,9 +146,12 @@ def _what_is_given(
 ) -> tuple[dict[str, object], RetrievalData | None]:
     """Returns the settings with digests of the files that they name, and the data set if any."""
     files = [path for one in config.rivals for path in (one.query, one.index)]
-    settings = {**row_settings(config), "embedding_digests": list(map(embeddings_digest, files))}
+    files += [one.path for one in (*config.rankings, *config.distractor_files)]
     if data is None and config.data_set is not None and config.data is not None:
         data = read_data_set(config.data_set, config.data)
+    if data is not None and data.distractors:
+        files += sorted(one for one in data.distractors.glob("*") if one.suffix in ENDINGS)
+    settings = {**row_settings(config), "embedding_digests": list(map(embeddings_digest, files))}
     if data is not None:
         digests = [rows_digest(table) for table in (data.queries, data.index)]
         settings |= {"data_digests": digests, "truths": repr((data.truths, data.boxes))}
@@ -171,11 +177,15 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         workers=config.workers,
         device=config.device,
     )
+    methods = load_methods(workspace, config, cache)
+    searches = searches_of(config, {one.name: one.run for one in methods}, protocol)
+    if (far := searches[methods[0].name].distractors) is not None:
+        protocol = replace(protocol, distractors=far.count)
     facts = protocol_facts(protocol)
     for rival in config.rivals:  # before anything is embedded
         require_facts(rival, facts)
-    methods = load_methods(workspace, config, cache)
-    compared = by_method(workspace, [measure(cache, one, protocol) for one in methods])
+    measured = [measure(cache, one, protocol, searches[one.name]) for one in methods]
+    compared = [*with_other_rankings(by_method(workspace, measured))]
     counts, left_out = protocol.counts()
     results = Results(
         metadata=_metadata(config),
@@ -334,7 +344,9 @@ def rows_of_pairs(
             for number, (each, (later, before)) in enumerate(zip(values, pairs, strict=True))
         ]
         for row, (later, before) in zip(rows_of_values(values, like, groups), pairs, strict=True):
-            runs = [one.per_query[key] - before.per_query[key] for one in later.runs]
+            # A ranking of several seeds has a baseline of as many, in their order.
+            each = zip(later.runs, itertools.cycle(before.runs), strict=False)
+            runs = [one.per_query[key] - other.per_query[key] for one, other in each]
             yield over_seeds(row, runs) if later.method.baseline == row.against else row
 
 

@@ -1,18 +1,26 @@
 """Every metric of every query over a whole index, in one pass over each ranked list."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from hgld.engine.progress import progress
 from hgld.metrics.arguments import EvaluationSettings, label_matrix
+from hgld.metrics.distractors import Lazy, rank_among
 from hgld.metrics.ranking import RankedBlock, RankedIndex, in_threads
 from hgld.metrics.relevance import decay_relevance, map_relevance, published_decay_relevance
-from hgld.metrics.similarity import Ids, check_embeddings, full_precision, own_positions
+from hgld.metrics.similarity import (
+    Ids,
+    check_embeddings,
+    check_first,
+    full_precision,
+    own_positions,
+)
 from hgld.metrics.streamed import Lists, RankedSums, chosen_metrics
 
 DEFAULT_SETTINGS = EvaluationSettings()
@@ -64,6 +72,8 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     index_ids: Ids | None = None,
     level_names: Sequence[str] | None = None,
     settings: EvaluationSettings = DEFAULT_SETTINGS,
+    first: Tensor | None = None,
+    distractors: Iterable[Tensor] | None = None,
 ) -> Evaluation:
     """Ranks the index for every query and computes every metric.
 
@@ -83,6 +93,11 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         level_names: L different names for the keys of the results, finest first; `level0`,
             `level1`, ... by default.
         settings: which metrics to compute, and how.
+        first: (Q, m) int64 positions in the index, best first, -1 where a list ends: what another
+            ranking puts first. All else keeps its order behind. Distractors are N, N + 1, ...
+        distractors: blocks of (n, D), of any floating point, whose items share no level with any
+            query and stand behind the index; read from the start as often as the memory needs, so
+            no generator.
 
     Returns:
         `h_ap`, `ndcg`, `asi`, `hops`, `mistake_severity_at_{k}` and, for each level,
@@ -110,27 +125,44 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     _check_labels(query_labels, index_labels, queries, items)
     names = _level_names(level_names, query_labels.shape[1])
     own = own_positions(query_ids, index_ids, queries, items)
-    index = RankedIndex(query_embeddings, index_embeddings, query_labels, index_labels, own)
+    check_first(first, queries)
+    index = RankedIndex(query_embeddings, index_embeddings, query_labels, index_labels, own, first)
     counts = index.counts()
-    rank = torch.arange(1, items + 1, dtype=torch.float64, device=counts.device)
+    read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
+    most_read = max(read, default=1)
+    rank = torch.arange(1, max(items, most_read) + 1, dtype=torch.float64, device=counts.device)
     discounts = 1 / torch.log2(1 + rank)
     metrics = chosen_metrics(settings, names)
     per_query = {key: torch.full((queries,), torch.nan, dtype=torch.float64) for key in metrics}
-    blocks, workers = index.plan(counts, settings.memory_bytes)
+    blocks, workers = index.plan(counts, settings.memory_bytes // (1 if distractors is None else 4))
+    threads = workers if workers > 1 else 0
+    if distractors is None:
+        groups: Iterable[list[Lazy]] = [[(one, partial(index.rank, one)) for one in blocks]]
+    else:
+        if settings.convention == "published":  # which loses the last item of each list
+            raise ValueError("convention must be 'standard' with distractors, got 'published'")
+        groups = rank_among(
+            *(index, counts, distractors),
+            parts=blocks,
+            threads=threads,
+            read=most_read,
+            memory_bytes=settings.memory_bytes * 3 // 4,  # a quarter ranks the index
+        )
 
     @torch.no_grad()
-    def evaluate_block(chosen: Tensor) -> list[Tensor]:
+    def evaluate_block(lazy: Lazy) -> tuple[Tensor, list[Tensor]]:
+        chosen, rank = lazy
         inside = index.own[chosen] >= 0
-        lists = _read_lists(index.rank(chosen), counts[chosen], inside, settings, discounts)
-        return [metric(lists).cpu() for metric in metrics.values()]
+        lists = _read_lists(rank(), counts[chosen], inside, settings, discounts)
+        return chosen, [metric(lists).cpu() for metric in metrics.values()]
 
-    evaluated = in_threads(workers if workers > 1 else 0, evaluate_block, blocks)
+    evaluated = (one for group in groups for one in in_threads(threads, evaluate_block, group))
     with (
         full_precision(),
         progress("evaluate: queries", queries) as advance,
         closing(evaluated) as found,  # so that after Ctrl-C here, too, no more blocks are begun
     ):
-        for chosen, values in zip(blocks, found, strict=True):
+        for chosen, values in found:
             for key, value in zip(metrics, values, strict=True):
                 per_query[key][chosen.cpu()] = value
             advance(len(chosen))
@@ -153,7 +185,7 @@ def _read_lists(
 ) -> Lists:
     """One pass over ranked lists: what they hold, (B, L + 1), and whether also the query, (B,)."""
     length = block.ranked.shape[1]
-    listed, lengths = counts[:, 1:], length - inside.to(torch.int64)
+    listed, lengths = counts[:, 1:], length + block.behind - inside.to(torch.int64)
     if settings.convention == "published":
         counts = torch.cat((counts[:, :-1], counts[:, -1:] + inside[:, None]), dim=1)
         lost = ~inside & (lengths > 0)
@@ -162,6 +194,8 @@ def _read_lists(
     sums = RankedSums(listed, discounts)
     for start in range(0, length, sums.piece):
         sums.add(block.levels(start, min(start + sums.piece, length)))
+    for levels, ranks in zip(*(torch.split(one, sums.piece, 1) for one in block.rest), strict=True):
+        sums.add(levels, ranks)
     relevance, multiplicity = _level_relevance(counts, settings)
     read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
     return Lists(

@@ -26,6 +26,7 @@ from torch import Tensor
 from hgld.metrics.similarity import (
     BLOCK_COLUMNS,
     descending_bits,
+    from_descending_bits,
     similarity_blocks,
     similarity_dtype,
 )
@@ -51,6 +52,28 @@ class RankedBlock:
     last, as an item that shares nothing."""
     mask: int
     """The last bits."""
+    similarities: Tensor | None = None
+    """(B, N), falling; None: they are in the first 32 of 64 bits."""
+    rest: tuple[Tensor, ...] = ()
+    """(B, R) int32 levels, and (B, R) int64 ranks, rising, of what counts behind `ranked`; none
+    where `ranked` is all."""
+    behind: int = 0
+    """How many items each list has behind `ranked`."""
+
+    def relevant(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the items that share a level with a query, nearest first.
+
+        Returns:
+            (R,) similarities, (R,) int32 1-based ranks, and (R,) int32 shared levels.
+        """
+        levels = self.ranked[row] & self.mask
+        places = levels.nonzero().squeeze(1)
+        if self.similarities is None:
+            bits = (self.ranked[row, places] >> 32).to(torch.int32)
+            similarities = from_descending_bits(bits)
+        else:
+            similarities = self.similarities[row, places]
+        return similarities, (places + 1).to(torch.int32), levels[places].to(torch.int32)
 
     def levels(self, start: int, stop: int) -> Tensor:
         """Returns (B, stop - start) int32 shared levels at the 0-based ranks start..stop - 1."""
@@ -61,6 +84,7 @@ class RankedIndex:
     """Queries and the index that is ranked for them, with the labels of both.
 
     Attributes:
+        queries: (Q, D) embeddings, in the precision to compare in.
         own: (Q,) int64 position of the query itself in the index, -1 where it is not there.
     """
 
@@ -71,6 +95,7 @@ class RankedIndex:
         query_labels: Tensor,
         index_labels: Tensor,
         own: Tensor,
+        first: Tensor | None = None,
     ) -> None:
         """Chooses how to rank.
 
@@ -80,22 +105,37 @@ class RankedIndex:
             query_labels: (Q, L) integers, column 0 finest.
             index_labels: (N, L).
             own: (Q,) int64 position of the query itself in the index, or -1.
+            first: (Q, m) int64 positions in the index that come first (`similarity_blocks`).
         """
         device, levels = query_embeddings.device, query_labels.shape[1]
-        self._queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
+        self.queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
         self._index, self.own = index_embeddings, own.to(device)
+        self._first = None if first is None else first.to(device)
         self._query_paths, self._index_paths = _paths(
             query_labels.to(device), index_labels.to(device)
         )
         bits = len(index_embeddings).bit_length() + levels.bit_length()
-        single = self._queries.dtype == torch.float32
+        single = self.queries.dtype == torch.float32
         self._is_packed = device.type == "cpu" and single and bits <= _PAYLOAD_BITS
         self._mask = (1 << levels.bit_length()) - 1
         self._memory = threading.local()
 
+    def __len__(self) -> int:
+        """N."""
+        return len(self._index)
+
+    def first_of(self, chosen: Tensor) -> Tensor | None:
+        """Returns the (B, m) positions that come first for some queries, (B,), if any do."""
+        return None if self._first is None else self._first[chosen]
+
+    def relevant(self, chosen: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Returns, for each of some queries, (B,), what `RankedBlock.relevant` does."""
+        block = self.rank(chosen)
+        return [block.relevant(row) for row in range(len(chosen))]
+
     def counts(self) -> Tensor:
         """Counts (Q, L + 1) int64 items at each number of shared levels, the query itself not."""
-        queries, items = len(self._queries), len(self._index)
+        queries, items = len(self.queries), len(self._index)
         at_least = [torch.full((queries,), items, device=self.own.device)]
         for query, index in zip(self._query_paths.T, self._index_paths, strict=True):
             at_least.append(torch.bincount(index, minlength=queries + items)[query])
@@ -122,7 +162,7 @@ class RankedIndex:
         Raises:
             ValueError: the memory is not enough for a single query.
         """
-        queries, items = len(self._queries), max(1, len(self._index))
+        queries, items = len(self.queries), max(1, len(self._index))
         needed = items * (_PACKED_BYTES if self._is_packed else _SORTED_BYTES)
         if memory_bytes < needed:
             raise ValueError(
@@ -138,10 +178,13 @@ class RankedIndex:
 
     def rank(self, chosen: Tensor) -> RankedBlock:
         """Ranks the index for some queries, (B,); valid until the thread ranks it for others."""
-        ranked = self._packed_keys(chosen) if self._is_packed else self._sorted_levels(chosen)
-        return RankedBlock(ranked=ranked, mask=self._mask)
+        first = self.first_of(chosen)
+        if self._is_packed:
+            return RankedBlock(ranked=self._packed_keys(chosen, first), mask=self._mask)
+        levels, similarities = self._sorted_levels(chosen, first)
+        return RankedBlock(ranked=levels, mask=self._mask, similarities=similarities)
 
-    def _packed_keys(self, chosen: Tensor) -> Tensor:
+    def _packed_keys(self, chosen: Tensor, first: Tensor | None) -> Tensor:
         """Sorts the key of each pair: similarity, falling; position, rising; shared levels."""
         count, items = len(chosen), len(self._index)
         kept: Tensor | None = getattr(self._memory, "keys", None)
@@ -152,7 +195,7 @@ class RankedIndex:
         # The same memory for every block of the index: what is allocated anew is not in cache.
         narrow = torch.empty((2, count, BLOCK_COLUMNS), dtype=torch.int32)
         wide = torch.empty((2, count, BLOCK_COLUMNS), dtype=torch.int64)
-        for start, similarities in similarity_blocks(self._queries[chosen], self._index):
+        for start, similarities in similarity_blocks(self.queries[chosen], self._index, first):
             width = similarities.shape[1]
             (level, scratch), (high, low) = narrow[:, :, :width], wide[:, :, :width]
             high.copy_(descending_bits(similarities, scratch)).bitwise_left_shift_(32)
@@ -164,13 +207,13 @@ class RankedIndex:
         keys.numpy().sort(axis=1)
         return keys
 
-    def _sorted_levels(self, chosen: Tensor) -> Tensor:
+    def _sorted_levels(self, chosen: Tensor, first: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sorts the similarities, equal ones by position, and fetches the levels in that order."""
-        queries, paths, own = self._queries[chosen], self._query_paths[chosen], self.own[chosen]
+        queries, paths, own = self.queries[chosen], self._query_paths[chosen], self.own[chosen]
         similarities = queries.new_empty((len(chosen), len(self._index)))
         levels = torch.empty_like(similarities, dtype=torch.int32)
         scratch = levels.new_empty((len(chosen), BLOCK_COLUMNS))
-        for start, block in similarity_blocks(queries, self._index):
+        for start, block in similarity_blocks(queries, self._index, first):
             width = block.shape[1]
             inside = slice(start, start + width)
             similarities[:, inside] = block
@@ -179,8 +222,8 @@ class RankedIndex:
         found = (own >= 0).nonzero().squeeze(1)
         similarities[found, own[found]] = -torch.inf
         levels[found, own[found]] = 0
-        order = similarities.sort(dim=1, descending=True, stable=True).indices
-        return levels.gather(1, order)
+        similarities, order = similarities.sort(dim=1, descending=True, stable=True)
+        return levels.gather(1, order), similarities
 
 
 def _paths(query_labels: Tensor, index_labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ Retrieval Benchmarking, CVPR 2018, section 3.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -22,10 +22,12 @@ import torch
 from torch import Tensor
 
 from hgld.metrics.arguments import check_choice
+from hgld.metrics.distractors import count_ahead
 from hgld.metrics.evaluation import Evaluation
 from hgld.metrics.ranked import check_k
 from hgld.metrics.similarity import (
     check_embeddings,
+    check_first,
     full_precision,
     similarity_blocks,
     similarity_dtype,
@@ -33,8 +35,6 @@ from hgld.metrics.similarity import (
 
 Difficulty = Literal["easy", "medium", "hard"]
 DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
-
-_QUERY_ROWS = 16  # 70 queries in all; with a million distractors 16 take 0.4 GB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +144,8 @@ def evaluate_revisited(
     truths: Sequence[GroundTruth],
     *,
     precision_at: Sequence[int] = (1, 5, 10),
+    first: Tensor | None = None,
+    distractors: Iterable[Tensor] = (),
 ) -> Evaluation:
     """Ranks the index for every query and scores it at the three difficulties.
 
@@ -155,6 +157,8 @@ def evaluate_revisited(
         index_embeddings: (N, D), with or without distractors.
         truths: what there is to find for each query.
         precision_at: k of P@k.
+        first: (Q, m) int64 positions that another ranking puts first, as in `evaluate`.
+        distractors: blocks of (n, D) behind the index, read once.
 
     Returns:
         `ap_{difficulty}` and `p_at_{k}_{difficulty}` of each query for `easy`, `medium` and `hard`;
@@ -173,16 +177,16 @@ def evaluate_revisited(
     """
     check_embeddings(query_embeddings, index_embeddings)
     _check_truths(truths, len(query_embeddings), len(index_embeddings))
+    check_first(first, len(query_embeddings))
     queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
     with full_precision():
+        similarities = _similarities(queries, index_embeddings, first)
+        ahead, _ = count_ahead(
+            *(queries, list(similarities), distractors), first=first, offset=len(index_embeddings)
+        )
         scores = [
-            _score(ranks, truth, precision_at)
-            for start in range(0, len(queries), _QUERY_ROWS)
-            for ranks, truth in zip(
-                _ranks(queries[start : start + _QUERY_ROWS], index_embeddings),
-                truths[start : start + _QUERY_ROWS],
-                strict=True,
-            )
+            _score(_ranks(one) + more, truth, precision_at)
+            for one, more, truth in zip(similarities, ahead, truths, strict=True)
         ]
     metrics = ["ap", *(f"p_at_{k}" for k in precision_at)]
     keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in metrics]
@@ -190,13 +194,19 @@ def evaluate_revisited(
     return Evaluation(dict(zip(keys, table.T, strict=True)))
 
 
-def _ranks(queries: Tensor, index: Tensor) -> Tensor:
-    """(B, N) int64 1-based rank of every index image."""
-    blocks = [block.clone() for _, block in similarity_blocks(queries, index)]
-    similarities = torch.cat([queries.new_empty(len(queries), 0), *blocks], dim=1)
-    order = similarities.sort(dim=1, descending=True, stable=True).indices
-    rank = torch.arange(1, order.shape[1] + 1, device=order.device)
-    return torch.empty_like(order).scatter_(1, order, rank.expand_as(order))
+def _similarities(queries: Tensor, index: Tensor, first: Tensor | None) -> Tensor:
+    """(Q, N) of every index image."""
+    found = queries.new_empty(len(queries), len(index))
+    for start, block in similarity_blocks(queries, index, first):
+        found[:, start : start + block.shape[1]] = block
+    return found
+
+
+def _ranks(similarities: Tensor) -> Tensor:
+    """(N,) int64 1-based rank of every index image, from its similarity to a query."""
+    order = similarities.sort(descending=True, stable=True).indices
+    rank = torch.arange(1, len(order) + 1, device=order.device)
+    return torch.empty_like(order).scatter_(0, order, rank)
 
 
 def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> list[float]:

@@ -136,7 +136,45 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
     return torch.tensor([position.get(identity, -1) for identity in wanted], dtype=torch.int64)
 
 
-def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tuple[int, Tensor]]:
+def check_first(first: Tensor | None, queries: int) -> None:
+    """Refuses what cannot be the items that come first.
+
+    Args:
+        first: (Q, m) int64 positions in the index, -1 where a list ends; None: no ranking changes.
+        queries: Q.
+
+    Raises:
+        TypeError: no tensor, or not int64.
+        ValueError: another shape, a position below -1, or one that is in a list twice.
+    """
+    if first is None:
+        return
+    check_tensors(first=first)
+    if first.dtype != torch.int64:
+        raise TypeError(f"first must be int64, got {first.dtype}; convert it with first.long()")
+    ordered = first.sort(dim=-1).values
+    again = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
+    # More than two million could not be told apart in single precision.
+    is_list = first.ndim == 2 and len(first) == queries and first.shape[1] < 1 << 21  # noqa: PLR2004
+    if not is_list or bool(again.any()) or bool((first < -1).any()):
+        raise ValueError(
+            f"first must have shape (Q, m), Q = {queries}, with each position once and -1 where a "
+            f"list ends, got {tuple(first.shape)} and {int(again.sum())} repeated"
+        )
+
+
+def tiled(rows: int, columns: int) -> tuple[int, int]:
+    """Returns the shape of the memory that a block of similarities is computed in."""
+    return rows + -rows % _TILE_ROWS, columns + -columns % _TILE_COLUMNS
+
+
+def similarity_blocks(
+    queries: Tensor,
+    index_embeddings: Tensor,
+    first: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Iterator[tuple[int, Tensor]]:
     """Computes the similarities of some queries to the whole index, a few thousand items at a time.
 
     The index may stand on another device or in another precision: blocks are moved as needed.
@@ -144,22 +182,34 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
     Args:
         queries: (B, D), on the device and in the precision to compute in.
         index_embeddings: (N, D).
+        first: (B, m) int64 positions in the index, -1 where a list ends: what another ranking puts
+            first, in this order. In the place of their similarities come the highest numbers there
+            are, falling by one unit in the last place, so that whatever ranks by similarity ranks
+            them so.
+        out: memory for blocks of C items, of shape `tiled(B, C)`; None: some of its own, of 2048
+            columns.
 
     Yields:
-        The position of the first item of the block, and (B, C) similarities, C <= 2048. The tensor
+        The position of the first item of the block, and (B, C) similarities. The tensor
         is used again for the next block.
     """
     items, count = len(index_embeddings), len(queries)
-    width = max(1, min(BLOCK_COLUMNS, items))
+    width = max(1, min(BLOCK_COLUMNS if out is None else out.shape[1], items))
     queries = pad(queries, (0, 0, 0, -count % _TILE_ROWS))
-    buffer = queries.new_empty((len(queries), width + -width % _TILE_COLUMNS))
+    buffer = queries.new_empty(tiled(count, width)) if out is None else out
     for start in range(0, items, width):
         block = index_embeddings[start : start + width].to(queries)
-        columns = len(block)
-        if columns % _TILE_COLUMNS:
-            block = pad(block, (0, 0, 0, -columns % _TILE_COLUMNS))
+        held = len(block)
+        if held % _TILE_COLUMNS:
+            block = pad(block, (0, 0, 0, -held % _TILE_COLUMNS))
         torch.mm(queries, block.T, out=buffer[:, : len(block)])
-        yield start, buffer[:count, :columns]
+        similarities = buffer[:count, :held]
+        if first is not None:
+            row, rank = ((first >= start) & (first < start + held)).nonzero(as_tuple=True)
+            limits = torch.finfo(similarities.dtype)
+            highest = limits.max * (1 - rank.to(torch.float64) * limits.eps)
+            similarities[row, first[row, rank] - start] = highest.to(similarities.dtype)
+        yield start, similarities
 
 
 def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:

@@ -70,11 +70,13 @@ class RankedSums:
         self._at_level, self._counted = counts.new_empty(shape, dtype=torch.int32)
         self._chosen, self._precision = counts.new_empty(shape, dtype=torch.float64)
 
-    def add(self, level: Tensor) -> None:
+    def add(self, level: Tensor, at: Tensor | None = None) -> None:
         """Adds the next ranks.
 
         Args:
             level: (B, C) int32 shared levels at the next C <= `piece` ranks.
+            at: (B, C) int64 rising ranks of these, where what shares nothing is left out between
+                them; all behind the relevant items' number, R_1. None: one after the other.
         """
         start, self._ranked = self._ranked, self._ranked + level.shape[1]
         rank = torch.arange(start + 1, self._ranked + 1, dtype=torch.int32, device=level.device)
@@ -85,14 +87,18 @@ class RankedSums:
         torch.cumsum(at_level, 2, dtype=torch.int32, out=counted)
         counted += self._so_far[:, :, None]
         self._so_far = counted[:, :, -1].clone()
-        precision.copy_(counted).div_(rank)
+        precision.copy_(counted).div_(rank if at is None else at[:, None])
         chosen.copy_(at_level)
         table = torch.bmm(chosen, precision.transpose(1, 2))  # (B, L, L), of these ranks
         self.precision += table
+        if at is not None:
+            place = at.to(torch.float64)
+            each = torch.stack((1 / torch.log2(1 + place), torch.ones_like(place), place), dim=2)
+            self._add_placed(torch.bmm(chosen, each))
+            return
         discount, place = self.discounts[start : self._ranked], rank.to(torch.float64)
         each = torch.stack((discount, torch.ones_like(place), place), dim=1)
         sums = torch.matmul(chosen, each)  # (B, L, 3)
-        self.discounted += sums[..., 0]
         if start < self._most[0]:
             self._intersect(rank, counted)
         for i, (least, most) in enumerate(zip(self._least, self._most, strict=True)):
@@ -103,6 +109,11 @@ class RankedSums:
                 self.precision_at_r[:, i] += self._sum_up_to_r(terms, rank, i)
             if start < most and least <= self._ranked:
                 self._place_up_to_r(chosen, each[:, 1:], start, i)
+        self._add_placed(sums)
+
+    def _add_placed(self, sums: Tensor) -> None:
+        """Adds (B, L, 3) discounts, items and ranks of each level."""
+        self.discounted += sums[..., 0]
         self.placed += sums[..., 1:]
 
     def _place_up_to_r(self, chosen: Tensor, each: Tensor, start: int, i: int) -> None:

@@ -5,10 +5,12 @@ floating-point numbers, as `hgld index` writes them. Or a numpy array `NAME.npy`
 it `NAME.txt` with the image id of each row on a line of its own.
 """
 
+import contextlib
 import hashlib
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +96,7 @@ def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
         InputError: it cannot be read or has other columns, or vectors differ in length.
     """
     width = None
-    try:
+    with _readable(path):
         for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
             width = block.shape[1] if width is None else width
             if not block.shape[1] or block.shape[1] != width:
@@ -103,6 +105,27 @@ def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
                     f"has, got {block.shape[1]} for image {ids[0]}; write what the model gives"
                 )
             yield ids, block
+
+
+def vector_blocks(path: Path) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yields the vectors (n, D) of `embedding_blocks`, without reading the ids of an `.npy`.
+
+    Raises:
+        InputError: it cannot be read, or has other columns.
+    """
+    with _readable(path):
+        if path.suffix == ".npy":
+            for start in range(0, len(_array(path)), _BLOCK):
+                # Mapped anew, since what was read of a map stays in memory with it.
+                yield _array(path)[start : start + _BLOCK]
+        else:
+            yield from (block for _, block in _parquet_blocks(path))
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except _UNREADABLE as error:
         raise InputError(
             f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
@@ -129,25 +152,33 @@ def embeddings_digest(path: Path) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
-def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
-    names = path.with_suffix(".txt")
-    # Some editors put a mark before the first id, and empty lines after the last.
-    lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    ids = pa.array([line.strip() for line in lines], pa.string())
+def _array(path: Path) -> NDArray[np.floating[Any]]:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):  # noqa: PLR2004 - (N, D)
         raise InputError(
             f"{path} must hold floating-point numbers (N, D), got {array.dtype} {array.shape}; "
             f"convert it, such as with .astype('float32'), a row an image"
         )
-    if len(ids) != len(array):
+    return array  # type: ignore[no-any-return]
+
+
+def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
+    names = path.with_suffix(".txt")
+    # Some editors put a mark before the first id, and empty lines after the last.
+    with names.open(encoding="utf-8-sig") as lines:
+        count = max((number for number, line in enumerate(lines, 1) if line.strip()), default=0)
+    array = _array(path)
+    if count != len(array):
         raise InputError(
             f"{names} must have a line for each of the {len(array):,} rows of {path.name}, got "
-            f"{len(ids):,}; write the id of each row, in their order and without a heading, or "
+            f"{count:,}; write the id of each row, in their order and without a heading, or "
             f"turn an array that has a column an id"
         )
-    for start in range(0, len(array), _BLOCK):
-        yield ids[start : start + _BLOCK], array[start : start + _BLOCK]
+    with names.open(encoding="utf-8-sig") as lines:
+        for start in range(0, len(array), _BLOCK):
+            block = array[start : start + _BLOCK]
+            ids = [line.strip() for line in islice(lines, len(block))]
+            yield pa.array(ids, pa.string()), block
 
 
 def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:

@@ -72,6 +72,7 @@ def top_k(
     *,
     query_ids: Ids | None = None,
     index_ids: Ids | None = None,
+    first: Tensor | None = None,
 ) -> Neighbours:
     """Finds the k index items with the highest inner product for each query.
 
@@ -86,6 +87,7 @@ def top_k(
         k: how many items to find, 1 to N (one less where a query is in the index).
         query_ids: Q unique ids, integers or strings; None: no query is in the index.
         index_ids: N unique ids of the same kind; None as above.
+        first: (Q, m) positions that another ranking puts first (`similarity_blocks`).
 
     Returns:
         (Q, k) similarities and (Q, k) positions in the index, best first.
@@ -114,13 +116,18 @@ def top_k(
     count = max(1, min(_MOST_ROWS, _KEY_BYTES // (16 * (k + BLOCK_COLUMNS))))
     with full_precision():
         found = [
-            _best(queries[start : start + count], index_embeddings, own[start : start + count], k)
+            _best(
+                *(queries[start : start + count], index_embeddings, own[start : start + count], k),
+                first=None if first is None else first[start : start + count],
+            )
             for start in range(0, max(1, len(queries)), count)
         ]
     return Neighbours(*map(torch.cat, zip(*found, strict=True)))
 
 
-def _best(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _best(
+    queries: Tensor, index: Tensor, own: Tensor, k: int, *, first: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Sorts by one integer of similarity and position, so that nothing ties."""
     rows = len(queries)
     # The best k so far, then room for at least as many new ones.
@@ -128,7 +135,7 @@ def _best(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, 
     keys = queries.new_full((rows, width), _LAST, dtype=torch.int64)
     scratch = queries.new_empty((rows, BLOCK_COLUMNS), dtype=torch.int32)
     filled = k
-    for start, similarities in similarity_blocks(queries, index):
+    for start, similarities in similarity_blocks(queries, index, first):
         count = similarities.shape[1]
         if filled + count > width:
             filled = _keep_smallest(keys[:, :filled], k)

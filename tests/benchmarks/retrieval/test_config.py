@@ -13,6 +13,12 @@ from tests.worlds.benchmark_builds import CONFIG
         ("runs", ("a", "a")),
         ("embeddings", ("a.npy",)),
         ("embeddings", ("x/q.npy", "i.npy", "y/q.npy", "i.npy")),  # two models of one name
+        ("rerank", ("a=x/r.parquet", "a=y/r.parquet")),  # two rankings of one name
+        ("expand", ("qe",)),
+        ("expand", ("qe:0",)),
+        ("expand", ("qe:10+dba",)),
+        ("expand", ("qe:10", "qe:10")),
+        ("distractors", ("a=x.npy", "a=y.npy")),
         ("image_size", 0),
         ("batch_size", 0),
         ("workers", -1),
@@ -26,6 +32,12 @@ from tests.worlds.benchmark_builds import CONFIG
 def test_settings_that_could_only_fail_later_are_refused(setting: str, value: object) -> None:
     with pytest.raises(ValueError, match="methods" if setting == "recipe" else setting):
         dataclasses.replace(CONFIG, data=Path("x"), **{"data_set": "sop", setting: value})  # type: ignore[arg-type]  # on purpose
+
+
+def test_an_index_that_is_streamed_is_not_averaged() -> None:
+    for more in ({"distractors": ("a=x.npy",)}, {"data_set": "roxford5k+1m", "data": Path("x")}):
+        with pytest.raises(ValueError, match="dba"):
+            BenchmarkConfig(expand=("dba:10",), **more)
 
 
 def test_a_comparison_with_embeddings_has_a_name_and_a_folder_of_its_own() -> None:

@@ -171,7 +171,7 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
 
 
 def test_spreads_of_pictures_that_keep_their_proportions_are_in_order() -> None:
-    config = ModelConfig(backbone="test_resnet", weights="random", image_size=32, resize="longest")
+    config = ModelConfig(backbone="test_resnet", weights="random", image_size=96, resize="longest")
     sides = [(64, 48), (48, 64), (64, 48), (64, 64)]
     pictures = [Image.effect_noise(one, 90).convert("RGB") for one in sides]
     model = build_model(config)

@@ -110,8 +110,8 @@ class ModelConfig:
                 return longest
             case "pad":
                 return (
-                    f"{longest}; it is put in the middle of a black square, which has one line "
-                    f"more at the right or the bottom where they are odd"
+                    f"{longest}; it is put in the middle of a black square, an odd line of which "
+                    f"goes to the right or the bottom"
                 )
 
     @property

@@ -168,3 +168,13 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
     wanted = [statistics.pstdev(channel.flatten().tolist()) for channel in features]
     assert found["noise"].spreads is not None
     assert found["noise"].spreads[0].tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_spreads_of_pictures_that_keep_their_proportions_are_in_order() -> None:
+    config = ModelConfig(backbone="test_resnet", weights="random", image_size=96, resize="longest")
+    sides = [(64, 48), (48, 64), (64, 48), (64, 64)]
+    pictures = [Image.effect_noise(one, 90).convert("RGB") for one in sides]
+    model = build_model(config)
+    each = [embedding.embed_spreads(model, [one]) for one in pictures]
+    found = embedding.embed_spreads(model, pictures)
+    torch.testing.assert_close(found, torch.cat(each), atol=1e-6, rtol=1e-5)

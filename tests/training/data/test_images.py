@@ -24,7 +24,7 @@ from hgld.training.data.images import (
 )
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.config import Resize
+from hgld.training.model.config import Interpolation, Resize
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from tests.training.model.test_embedding import TINY
@@ -41,17 +41,19 @@ def pixels_of(images: LabelledImages, count: int, **settings: Any) -> Tensor:  #
     return torch.stack([altered[RunPlace(0, number, 5)][0] for number in range(count)]).float()
 
 
-def test_by_default_the_pixels_are_those_of_crop_and_flip_as_published(
-    images: LabelledImages,
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_the_pixels_are_those_of_crop_and_flip_as_published_by_any_filter(
+    images: LabelledImages, interpolation: Interpolation
 ) -> None:
+    filter_ = InterpolationMode(interpolation)
     published = v2.Compose(
         [
-            v2.RandomResizedCrop(24, scale=(0.16, 1.0), antialias=True),
+            v2.RandomResizedCrop(24, scale=(0.16, 1.0), interpolation=filter_, antialias=True),
             v2.RandomHorizontalFlip(),
             v2.PILToTensor(),
         ]
     )
-    altered = AugmentedImages(images, 24, seed=3)
+    altered = AugmentedImages(images, 24, interpolation=interpolation, seed=3)
     for place in (RunPlace(0, 0, 5), RunPlace(2, 7, 5)):
         stream = f"augmentation, seed 3, epoch {place.epoch}, position {place.position}"
         pixels, labels = altered[place]

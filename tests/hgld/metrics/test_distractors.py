@@ -92,15 +92,14 @@ def test_revisited_is_the_same_with_distractors_in_the_index_and_behind_it(seed:
     queries, index, far = (drawn(generator, n, 2) for n in (3, 12, 40))
     truths = [GroundTruth(easy=(0, 5), hard=(3, 7), junk=(1, 11)) for _ in queries]
     first = torch.stack([torch.randperm(52, generator=generator)[:6] for _ in queries])
-    changes = {"first": first} if seed % 2 else {}
-    streamed = evaluate_revisited(
-        queries, index, truths, distractors=torch.split(far, 7), **changes
-    )  # type: ignore[arg-type]  # tensors
-    whole = evaluate_revisited(queries, torch.cat([index, far]), truths, **changes)  # type: ignore[arg-type]
+    changed = first if seed % 2 else None
+    blocks = torch.split(far, 7)
+    streamed = evaluate_revisited(queries, index, truths, first=changed, distractors=blocks)
+    whole = evaluate_revisited(queries, torch.cat([index, far]), truths, first=changed)
     assert_same(streamed, whole)
     for query, truth in enumerate(truths):
         order = plain.plain_order(queries[query].tolist(), torch.cat([index, far]).tolist(), -1)
-        head = first[query].tolist() if changes else []
+        head = first[query].tolist() if seed % 2 else []
         order = [*head, *(place for place in order if place not in head)]
         ranks = [1 + order.index(place) for place in sorted(truth.easy, key=order.index)]
         junk = [1 + order.index(place) for place in (*truth.hard, *truth.junk)]

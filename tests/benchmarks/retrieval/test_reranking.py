@@ -23,7 +23,7 @@ from hgld.errors import InputError
 from hgld.training.index.search import Neighbours
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
 from tests.benchmarks.retrieval.conftest import protocol_of
-from tests.benchmarks.retrieval.test_embedding_files import array, parquet
+from tests.training.index.test_embedding_files import array, parquet
 from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
 from tests.worlds.commands.typed import said
 

@@ -145,17 +145,20 @@ def evaluate_plainly(items: Tensor, labels: Tensor) -> Evaluation:
             "h_ap": metrics.hierarchical_average_precision(relevance),
             "ndcg": metrics.ndcg(level),
             "asi": metrics.average_set_intersection(level),
+            "hops": metrics.hierarchically_ordered_preference_score(level),
         }
         for k in chosen.mistake_severity_at:
             values[f"mistake_severity_at_{k}"] = metrics.mistake_severity(level, _LEVELS, k)
         for column in range(_LEVELS):
-            values |= _of_level(level >= _LEVELS - column, column, chosen)
+            values |= _of_level(level, column, chosen)
         for key, value in values.items():
             parts.setdefault(key, []).append(value.cpu())
     return Evaluation({key: torch.cat(values) for key, values in parts.items()})
 
 
-def _of_level(positive: Tensor, column: int, chosen: EvaluationSettings) -> dict[str, Tensor]:
+def _of_level(level: Tensor, column: int, chosen: EvaluationSettings) -> dict[str, Tensor]:
+    depth = _LEVELS - column
+    positive = level >= depth
     values = {
         f"ap_level{column}": metrics.average_precision(positive),
         f"map_at_r_level{column}": metrics.average_precision_at_r(positive),
@@ -165,6 +168,7 @@ def _of_level(positive: Tensor, column: int, chosen: EvaluationSettings) -> dict
         values[f"map_at_{k}_level{column}"] = metrics.average_precision_at_k(positive, k)
     for k in chosen.recall_at:
         values[f"r_at_{k}_level{column}"] = metrics.recall_at_k(positive, k)
+        values[f"level_recall_at_{k}_level{column}"] = metrics.level_recall_at_k(level, k, depth)
     return values
 
 

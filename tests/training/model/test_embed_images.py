@@ -177,4 +177,4 @@ def test_pictures_that_keep_their_proportions_are_embedded_in_order(
 
 def test_proportions_are_refused_of_a_model_of_one_size() -> None:
     with pytest.raises(InputError, match="resize"):
-        build_model(dataclasses.replace(VIT, resize="longest"))
+        build_model(dataclasses.replace(ONE_SIZE, resize="longest"))

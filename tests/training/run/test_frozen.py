@@ -84,7 +84,8 @@ def test_no_picture_is_read_once_it_is_embedded_and_a_stopped_run_goes_on_to_the
     assert file_digest(tiny_build.path(MODEL)) == file_digest(whole.path(MODEL))
     assert log_of(tiny_build) == log_of(whole)
     left = {path.name for path in tiny_build.path("runs/happier").iterdir()}
-    assert left == {"config.json", "metrics.jsonl", "model.safetensors", "run.html"}
+    kept = {"config.json", "made_with.json", "metrics.jsonl", "model.safetensors", "run.html"}
+    assert left == kept
 
 
 def test_embedding_that_was_stopped_goes_on_behind_the_blocks_that_are_there(

@@ -24,10 +24,10 @@ from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
 from hgld.benchmarks.retrieval.distractors import Distractors, distractors_of
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.errors import InputError
-from hgld.metrics.similarity import full_precision, similarity_blocks
-from hgld.training.index.search import Neighbours, top_k
+from hgld.training.index.search import top_k
 
 _ROWS = 1024  # of 2,048 dimensions and 10 neighbours 84 MB
+_PAIRS = 1 << 14  # of 2,048 dimensions 134 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +79,10 @@ class Search:
             about = f"each vector averaged with its nearest, {text}"
             yield Ranking(label=text, description=about, queries=both[0], index=both[1])
         for path in self.files:
-            places, scores = read_ranking(path, protocol, self.distractors)
-            first = in_order(queries, index, places, scores, far)
+            first = read_ranking(path, queries, index, protocol, self.distractors)
+            about = f"the first {first.shape[1]:,} at most ranked by {path.name}"
             yield Ranking(
-                label=path.stem,
-                description=f"the first {first.shape[1]:,} at most ranked by {path.name}",
-                queries=queries,
-                index=index,
-                first=first,
+                label=path.stem, description=about, queries=queries, index=index, first=first
             )
 
 
@@ -106,46 +102,47 @@ def searches_of(
     Raises:
         InputError: a file is of no method, or methods have not as many distractors each.
     """
-    files: dict[str, list[Path]] = {name: [] for name in names}
-    given: dict[str, Path] = {}
     for one in (*config.rankings, *config.distractor_files):
-        found = [name for name, run in names.items() if one.name in {name, run, ""}]
-        if len(found) != 1:
+        if sum(one.name in {name, run, ""} for name, run in names.items()) != 1:
             raise InputError(
                 f"{one.path} must have the name of its model before it, as in NAME=FILE: one of "
                 f"{', '.join(names)}, got {one.name or 'none'!r}"
             )
-        if one in config.rankings:
-            files[found[0]].append(one.path)
-        else:
-            given[found[0]] = one.path
-    far = {
-        name: distractors_of(name, run, given.get(name), protocol.data)
-        for name, run in names.items()
-    }
-    counts = {name: one.count if one else 0 for name, one in far.items()}
+    searches = {}
+    for name, run in names.items():
+        own = {name, run, ""}
+        given = next((one.path for one in config.distractor_files if one.name in own), None)
+        searches[name] = Search(
+            distractors=distractors_of(run or name, given, protocol.data),
+            files=tuple(one.path for one in config.rankings if one.name in own),
+            expansions=config.expansions,
+        )
+    counts = {name: far.count if (far := one.distractors) else 0 for name, one in searches.items()}
     if len(set(counts.values())) > 1:
         raise InputError(f"distractors must be as many of each model, got {counts}")
-    return {
-        name: Search(distractors=far[name], files=tuple(paths), expansions=config.expansions)
-        for name, paths in files.items()
-    }
+    return searches
 
 
 def read_ranking(
-    path: Path, protocol: Protocol, distractors: Distractors | None = None
-) -> tuple[Tensor, Tensor]:
-    """Reads what a re-ranker found.
+    path: Path,
+    queries: Tensor,
+    index: Tensor,
+    protocol: Protocol,
+    distractors: Distractors | None = None,
+) -> Tensor:
+    """Reads what a re-ranker found, by score; of one score by similarity, and then by position.
 
     Args:
         path: parquet with columns `query_id`, `image_id` and `score`, rows in any order.
+        queries: (Q, D)
+        index: (N, D)
         protocol: whose queries and index these are. Where each query searches all others, rows of
             a query with itself are left out, as it is from its list.
         distractors: what else may be listed.
 
     Returns:
-        (Q, m) int64 positions in the index and behind it, and (Q, m) float64 scores, m of the
-        longest list; -1 and -inf where one ends.
+        (Q, m) int64 positions in the index and behind it, best first, m of the longest list; -1
+        where one ends.
 
     Raises:
         InputError: it cannot be read, or has other columns or no rows; an id is unknown, a pair is
@@ -153,7 +150,7 @@ def read_ranking(
     """
     try:
         table = pq.read_table(path, columns=["query_id", "image_id", "score"])
-        queries, images = (
+        names, images = (
             table[name].cast(pa.string()).combine_chunks() for name in ("query_id", "image_id")
         )
         scores = table["score"].cast(pa.float64()).fill_null(np.nan).to_numpy()
@@ -162,13 +159,13 @@ def read_ranking(
             f"cannot read ranking {path}: {error}; write columns query_id, image_id and score with "
             f"pyarrow.parquet.write_table"
         ) from error
-    row = _places(queries, protocol.queries.image_ids)
+    row = _places(names, protocol.queries.image_ids)
     place = _places(images, protocol.index.image_ids)
     outside = np.flatnonzero(place < 0)
     if distractors is not None and len(outside):
-        names, behind = images.take(pa.array(outside)).to_pylist(), len(protocol.index)
-        rows = distractors.find(names)
-        place[outside] = [behind + rows[one] if one in rows else -1 for one in names]
+        unknown = images.take(pa.array(outside)).to_pylist()
+        rows = distractors.find(unknown)
+        place[outside] = [len(index) + rows[one] if one in rows else -1 for one in unknown]
     pairs = place + row * (place.max(initial=0) + 1)
     is_first = np.zeros(len(pairs), bool)
     is_first[np.unique(pairs, return_index=True)[1]] = True
@@ -180,7 +177,7 @@ def read_ranking(
     ):
         wrong = np.flatnonzero(~is_right)
         if len(wrong) or not len(row):
-            at_fault = f"query {queries[wrong[0]]}, image {images[wrong[0]]}" if len(row) else "it"
+            at_fault = f"query {names[wrong[0]]}, image {images[wrong[0]]}" if len(row) else "it"
             raise InputError(
                 f"{path}: {what}, and is not in {len(wrong):,} of {len(row):,} rows, such as "
                 f"{at_fault}; leave such rows out"
@@ -188,51 +185,25 @@ def read_ranking(
     if protocol.is_one_set:
         others = row != place
         row, place, scores = row[others], place[others], scores[others]
-    order = row.argsort(kind="stable")
-    counts = np.bincount(row, minlength=len(protocol.queries))
+    similarity, start = np.zeros(len(row)), 0
+    for block in chain([index], distractors or ()):
+        inside = np.flatnonzero((place >= start) & (place < start + len(block)))
+        for some in np.array_split(inside, 1 + len(inside) // _PAIRS):
+            pairs = queries[row[some]] * block[place[some] - start]
+            similarity[some] = pairs.sum(dim=1)
+        start += len(block)
+    order = np.lexsort((place, -similarity, -scores, row))
+    counts = np.bincount(row, minlength=len(queries))
     column = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts)
-    shape = (len(counts), int(counts.max()))
-    places, found = np.full(shape, -1), np.full(shape, -np.inf)
-    places[row[order], column], found[row[order], column] = place[order], scores[order]
-    return torch.from_numpy(places), torch.from_numpy(found)
+    first = np.full((len(counts), int(counts.max())), -1)
+    first[row[order], column] = place[order]
+    return torch.from_numpy(first)
 
 
 def _places(ids: pa.Array, of: pa.StringArray) -> NDArray[np.int64]:
     """Returns (n,) positions of ids, -1 of what is not there."""
     found: NDArray[np.int64] = pc.index_in(ids, value_set=of).fill_null(-1).to_numpy()
     return found.astype(np.int64)
-
-
-def in_order(
-    queries: Tensor,
-    index: Tensor,
-    places: Tensor,
-    scores: Tensor,
-    distractors: Iterable[Tensor] = (),
-) -> Tensor:
-    """Orders what a re-ranker lists: by score; of one score by similarity, and then by position.
-
-    Args:
-        queries: (Q, D)
-        index: (N, D)
-        places: (Q, m) positions, -1 where a list ends.
-        scores: (Q, m), -inf there.
-        distractors: blocks of (n, D), whose positions follow those of the index.
-
-    Returns:
-        (Q, m) the positions, best first.
-    """
-    similarity = torch.zeros(places.shape)
-    offset = 0
-    with full_precision():
-        for block in chain([index], distractors):
-            for start, similarities in similarity_blocks(queries, block):
-                at = places - offset - start
-                row, column = ((at >= 0) & (at < similarities.shape[1])).nonzero(as_tuple=True)
-                similarity[row, column] = similarities[row, at[row, column]]
-            offset += len(block)
-    order = np.lexsort((places.numpy(), -similarity.numpy(), -scores.numpy()))
-    return places.gather(1, torch.from_numpy(order))
 
 
 def expand(
@@ -268,63 +239,48 @@ def expand(
         (alpha-QE); Arandjelovic, Zisserman: Three things everyone should know to improve object
         retrieval, CVPR 2012 (of the index).
     """
-    for one in steps:
-        if one.side == "qe":
-            near = nearest(queries, index, one.neighbours, ids=query_ids, distractors=distractors)
-            queries = averaged(queries, near, chain([index], distractors), one.alpha)
-        else:
-            near = nearest(index, index, one.neighbours, ids=range(len(index)))
-            index = averaged(index, near, [index], one.alpha)
-    return queries, index
-
-
-def nearest(
-    queries: Tensor,
-    index: Tensor,
-    k: int,
-    *,
-    ids: Sequence[str] | Sequence[int] | None = None,
-    distractors: Iterable[Tensor] = (),
-) -> Neighbours:
-    """Finds the k nearest of the index and of distractors, as `top_k` does.
-
-    Raises:
-        InputError: the index has fewer.
-    """
-    available = len(index) - (ids is not None)
-    if k > available:
+    available = len(index) - (query_ids is not None or "dba" in {one.side for one in steps})
+    if (k := max(one.neighbours for one in steps)) > available:
         raise InputError(
             f"expand must average with {available:,} images at most, which the index has to find, "
             f"got {k:,}"
         )
-    found, start = top_k(queries, index, k, query_ids=ids, index_ids=ids), len(index)
-    for block in distractors:
-        near = top_k(queries, block, min(k, len(block)))
-        values = torch.cat([found.values, near.values], dim=1)
-        places = torch.cat([found.indices, near.indices + start], dim=1)
-        # Stable: of equal ones the first stays first.
-        order = values.sort(dim=1, descending=True, stable=True).indices[:, :k]
-        found = Neighbours(values.gather(1, order), places.gather(1, order))
-        start += len(block)
-    return found
+    every = range(len(index))
+    for one in steps:
+        if one.side == "qe":
+            blocks = chain([index], distractors)
+            queries = averaged(queries, blocks, one, ids=query_ids, index_ids=query_ids)
+        else:
+            parts = [every[start : start + _ROWS] for start in every[::_ROWS]]
+            found = [averaged(index[p], [index], one, ids=p, index_ids=every) for p in parts]
+            index = torch.cat(found)
+    return queries, index
 
 
-def averaged(vectors: Tensor, near: Neighbours, blocks: Iterable[Tensor], alpha: float) -> Tensor:
-    """Returns (n, D) vectors plus their weighted neighbours, of unit norm.
+def averaged(
+    vectors: Tensor,
+    blocks: Iterable[Tensor],
+    step: Expansion,
+    *,
+    ids: Sequence[str] | Sequence[int] | None = None,
+    index_ids: Sequence[str] | Sequence[int] | None = None,
+) -> Tensor:
+    """Returns (n, D) vectors plus their weighted nearest (`expand`), of unit norm.
 
     Args:
         vectors: (n, D)
-        near: their neighbours.
-        blocks: of what these are in, in order.
-        alpha: see `expand`.
+        blocks: what the nearest are looked for in; of equally near ones the first.
+        step: how many, and how they are weighted.
+        ids: of the vectors, where they are in the first block.
+        index_ids: of that block.
     """
-    weights = near.values.clamp(min=0).pow(alpha).to(vectors.dtype)
-    total, start = vectors.clone(), 0
+    values, near = vectors[:, :0], vectors[:, None][:, :0]  # (n, 0), (n, 0, D)
     for block in blocks:
-        for rows in torch.split(torch.arange(len(vectors)), _ROWS):
-            at = near.indices[rows] - start
-            row, column = ((at >= 0) & (at < len(block))).nonzero(as_tuple=True)
-            scaled = block[at[row, column]] * weights[rows][row, column, None]
-            total.index_add_(0, rows[row], scaled)
-        start += len(block)
-    return normalize(total)
+        k = min(step.neighbours, len(block))
+        found = top_k(vectors, block, k, query_ids=ids, index_ids=index_ids)
+        ids = index_ids = None
+        values, order = torch.cat([values, found.values], dim=1).sort(descending=True, stable=True)
+        values, order = values[:, : step.neighbours], order[:, : step.neighbours, None]
+        near = torch.cat([near, block[found.indices]], dim=1).take_along_dim(order, dim=1)
+    weights = values.clamp(min=0).pow(step.alpha)
+    return normalize(vectors + (weights[:, :, None] * near).sum(dim=1))

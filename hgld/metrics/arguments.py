@@ -147,3 +147,9 @@ class EvaluationSettings:
             values: tuple[int, ...] = getattr(self, name)
             if any(k < 1 for k in values) or len(set(values)) < len(values):
                 raise ValueError(f"{name} must be different numbers >= 1, got {values}")
+
+    @property
+    def most_read(self) -> int:
+        """How many first results the metrics read at most, 1 or more."""
+        read = (*self.recall_at, *self.average_precision_at, *self.mistake_severity_at)
+        return max(read, default=1)

@@ -23,7 +23,6 @@ _COLUMNS = 1 << 14  # the product of 1,129 queries is a third faster than with 2
 # each costs ten times what a distractor does, are looked up seldom, but no more than leave room for
 # many queries, for which the file is read once.
 _LEAST_WINDOW, _DISTRACTORS_AN_ITEM, _MOST_WINDOW = 1 << 16, 16, 1 << 21
-_DENSE_ITEMS = 1 << 21  # of lists at a time: some 100 MB
 _MOST_ITEMS = torch.iinfo(torch.int32).max
 
 Lazy = tuple[Tensor, Callable[[], RankedBlock]]
@@ -57,10 +56,7 @@ def count_ahead(
     Raises:
         ValueError: shapes that do not fit, a value that is not finite, or two billion items.
     """
-    # Looked up in rising order, which takes numpy two thirds of the time.
-    wanted = [one.flip(0) for one in similarities]
-    counts = [torch.zeros_like(one, dtype=torch.int32) for one in wanted]
-    window = max(_COLUMNS, window)
+    counts = [torch.zeros_like(one, dtype=torch.int32) for one in similarities]
     memory = queries.new_empty(tiled(len(queries), window + _COLUMNS))
     kept = memory[: len(queries)]
     filled = total = 0
@@ -68,7 +64,7 @@ def count_ahead(
         check_embeddings(queries, block)
         for part in torch.split(block, _COLUMNS):
             if filled + len(part) > window:
-                _count(kept[:, :filled], wanted, counts)
+                _count(kept[:, :filled], similarities, counts)
                 filled = 0
             shifted = None if first is None else first - offset - total
             out = memory[:, filled : filled + tiled(1, len(part))[1]]
@@ -77,18 +73,20 @@ def count_ahead(
             total += len(part)
     if offset + total >= _MOST_ITEMS:
         raise ValueError(f"distractors must be fewer than {_MOST_ITEMS:,}, got {total:,}")
-    _count(kept[:, :filled], wanted, counts)
-    return [one.flip(0) for one in counts], total
+    _count(kept[:, :filled], similarities, counts)
+    return counts, total
 
 
-def _count(kept: Tensor, wanted: Sequence[Tensor], counts: Sequence[Tensor]) -> None:
+def _count(kept: Tensor, similarities: Sequence[Tensor], counts: Sequence[Tensor]) -> None:
     """Adds to the counts of each query the distractors that are nearer than its items."""
 
     def count(row: int) -> None:
-        ordered = kept[row].numpy(force=True)  # which sorts by vector instructions
+        # Negated, so that numpy, which sorts by vector instructions, has the nearest first, and
+        # looks items up in rising order, which takes two thirds of the time.
+        ordered = kept[row].neg_().numpy(force=True)
         ordered.sort()
-        no_nearer = ordered.searchsorted(wanted[row].numpy(force=True), "right")
-        counts[row].add_(torch.from_numpy(len(ordered) - no_nearer).to(counts[row]))
+        nearer = ordered.searchsorted(similarities[row].neg().numpy(force=True))
+        counts[row].add_(torch.from_numpy(nearer).to(counts[row]))
 
     for _ in in_threads(torch.get_num_threads(), count, range(len(kept))):
         pass
@@ -112,13 +110,13 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
         index: queries and index.
         counts: (Q, L + 1) items of the index at each level.
         distractors: blocks of (n, D), which can be read several times.
-        parts: queries whose lists of the index fit into memory, (B,) int64 each.
+        parts: queries to rank at a time, (B,) int64 each.
         threads: see `in_threads`.
         read: how many ranks of each list are needed whatever they hold.
         memory_bytes: for the lists and the windows.
 
     Yields:
-        The lists of a group, a few at a time.
+        The parts of a group.
 
     Raises:
         ValueError: as `count_ahead`.
@@ -126,26 +124,35 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
     most = int(counts[:, 1:].sum(dim=1).max())
     window = min(max(_LEAST_WINDOW, _DISTRACTORS_AN_ITEM * most), _MOST_WINDOW)
     at_once = max(1, memory_bytes // (_ITEM_BYTES * most + _SIMILARITY_BYTES * window))
-    rows = max(1, min(64, _DENSE_ITEMS // max(1, most, read)))
+    rows = len(parts[0])
     for group in torch.split(torch.cat([*parts]), at_once):
-        ranked = in_threads(threads, index.relevant, torch.split(group, len(parts[0])))
-        similarities, ranks, levels = zip(*chain.from_iterable(ranked), strict=True)
+        ranked = in_threads(threads, index.relevant, torch.split(group, rows))
+        items = [*chain.from_iterable(ranked)]
         ahead, total = count_ahead(
-            *(index.queries[group], similarities, distractors),
+            *(index.queries[group], [one for one, _, _ in items], distractors),
             window=window,
             first=index.first_of(group),
             offset=len(index),
         )
-        behind = [one + more for one, more in zip(ranks, ahead, strict=True)]
-        length = len(index) + total
-        several = [slice(start, start + rows) for start in range(0, len(group), rows)]
-        yield [(group[s], partial(_block, behind[s], levels[s], length, read)) for s in several]
+        lists = [(rank + more, level) for (_, rank, level), more in zip(items, ahead, strict=True)]
+        yield [
+            (
+                group[at : at + rows],
+                partial(_block, lists[at : at + rows], len(index) + total, read),
+            )
+            for at in range(0, len(group), rows)
+        ]
 
 
-def _block(
-    ranks: Sequence[Tensor], levels: Sequence[Tensor], length: int, read: int
-) -> RankedBlock:
-    """Returns lists whose first ranks are dense, and of which the rest is only what counts."""
+def _block(lists: Sequence[tuple[Tensor, Tensor]], length: int, read: int) -> RankedBlock:
+    """Returns lists whose first ranks are dense, and of which the rest is only what counts.
+
+    Args:
+        lists: of each query (R,) ranks and levels of what counts.
+        length: of each list.
+        read: how many ranks must be dense.
+    """
+    ranks, levels = zip(*lists, strict=True)
     every_rank = torch.nn.utils.rnn.pad_sequence([*ranks], True, length + 1).to(torch.int64)
     every_level = torch.nn.utils.rnn.pad_sequence([*levels], True, 0)
     dense = min(length, max(read, every_rank.shape[1]))

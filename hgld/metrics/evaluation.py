@@ -128,13 +128,13 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     check_first(first, queries)
     index = RankedIndex(query_embeddings, index_embeddings, query_labels, index_labels, own, first)
     counts = index.counts()
-    read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
-    most_read = max(read, default=1)
-    rank = torch.arange(1, max(items, most_read) + 1, dtype=torch.float64, device=counts.device)
+    rank = torch.arange(
+        1, max(items, settings.most_read) + 1, dtype=torch.float64, device=counts.device
+    )
     discounts = 1 / torch.log2(1 + rank)
     metrics = chosen_metrics(settings, names)
     per_query = {key: torch.full((queries,), torch.nan, dtype=torch.float64) for key in metrics}
-    blocks, workers = index.plan(counts, settings.memory_bytes // (1 if distractors is None else 4))
+    blocks, workers = index.plan(counts, settings.memory_bytes // (1 if distractors is None else 8))
     threads = workers if workers > 1 else 0
     if distractors is None:
         groups: Iterable[list[Lazy]] = [[(one, partial(index.rank, one)) for one in blocks]]
@@ -145,8 +145,8 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
             *(index, counts, distractors),
             parts=blocks,
             threads=threads,
-            read=most_read,
-            memory_bytes=settings.memory_bytes * 3 // 4,  # a quarter ranks the index
+            read=settings.most_read,
+            memory_bytes=settings.memory_bytes * 3 // 4,  # the rest is for a few lists at a time
         )
 
     @torch.no_grad()
@@ -197,13 +197,12 @@ def _read_lists(
     for levels, ranks in zip(*(torch.split(one, sums.piece, 1) for one in block.rest), strict=True):
         sums.add(levels, ranks)
     relevance, multiplicity = _level_relevance(counts, settings)
-    read = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
     return Lists(
         sums=sums,
         lengths=lengths,
         relevance=relevance,
         multiplicity=multiplicity,
-        head=block.levels(0, min(max(read, default=1), length)),
+        head=block.levels(0, min(settings.most_read, length)),
     )
 
 

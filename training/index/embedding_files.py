@@ -5,7 +5,6 @@ floating-point numbers, as `hgld index` writes them. Or a numpy array `NAME.npy`
 it `NAME.txt` with the image id of each row on a line of its own.
 """
 
-import contextlib
 import hashlib
 import logging
 import math
@@ -29,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Of 512 dimensions 32 MB: what is read is copied to its place block by block.
 _BLOCK = 16_384
+_IN_CACHE = 2048  # of 512 dimensions 4 MB
 # Of a length; float16 rounds the length of 2,048 dimensions by about 2e-4.
 _TOLERANCE = 1e-2
 _SHOWN = 3
@@ -63,15 +63,16 @@ def read_embeddings(
     wanted = pa.array(image_ids, pa.string())
     rows = np.zeros(len(wanted), np.int64)
     vectors: NDArray[np.float32] | None = None
-    others, first_id = 0, ""
+    others, scaled, first_id = 0, 0, ""
     for ids, block in embedding_blocks(path):
         if vectors is None:
             vectors, first_id = np.zeros((len(wanted), block.shape[1]), np.float32), str(ids[0])
         places = pc.index_in(ids, value_set=wanted)
-        at = places.drop_null().to_numpy()
+        is_wanted, at = places.is_valid(), places.drop_null().to_numpy()
         np.add.at(rows, at, 1)
-        with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
-            vectors[at] = block[places.is_valid().to_numpy(zero_copy_only=False)]
+        some = block[is_wanted.to_numpy(zero_copy_only=False)]
+        vectors[at], lengths = unit_vectors(some, ids.filter(is_wanted), str(path))
+        scaled += int((np.abs(lengths - 1) > _TOLERANCE).sum())
         others += len(ids) - len(at)
     if vectors is None or (len(wanted) and not rows.any()):
         which = "an image of the other side" if first_id in set(other_ids) else "no such image"
@@ -83,9 +84,16 @@ def read_embeddings(
         )
     _require(rows > 0, wanted, f"{path} must have a row for each image of {split}, and lacks")
     _require(rows < 2, wanted, f"{path} must have one row an image, and has several for")  # noqa: PLR2004
-    _scale(path, wanted, vectors)
     if others:
         logger.info("%s: %d rows are of other images than those of %s", path, others, split)
+    if scaled:
+        logger.warning(
+            "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
+            "compared is the cosine",
+            *(path, scaled, len(vectors)),
+        )
+    if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
+        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", path)
     return torch.from_numpy(vectors)
 
 
@@ -96,7 +104,7 @@ def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
         InputError: it cannot be read or has other columns, or vectors differ in length.
     """
     width = None
-    with _readable(path):
+    try:
         for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
             width = block.shape[1] if width is None else width
             if not block.shape[1] or block.shape[1] != width:
@@ -105,32 +113,39 @@ def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
                     f"has, got {block.shape[1]} for image {ids[0]}; write what the model gives"
                 )
             yield ids, block
-
-
-def vector_blocks(path: Path) -> Iterator[NDArray[np.floating[Any]]]:
-    """Yields the vectors (n, D) of `embedding_blocks`, without reading the ids of an `.npy`.
-
-    Raises:
-        InputError: it cannot be read, or has other columns.
-    """
-    with _readable(path):
-        if path.suffix == ".npy":
-            for start in range(0, len(_array(path)), _BLOCK):
-                # Mapped anew, since what was read of a map stays in memory with it.
-                yield _array(path)[start : start + _BLOCK]
-        else:
-            yield from (block for _, block in _parquet_blocks(path))
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
     except _UNREADABLE as error:
         raise InputError(
             f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
             f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
         ) from error
+
+
+def unit_vectors(
+    block: NDArray[np.floating[Any]], ids: pa.StringArray, source: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scales embeddings to unit length.
+
+    Args:
+        block: (n, D)
+        ids: (n,) of the images.
+        source: where they are from, for an error.
+
+    Returns:
+        (n, D) float32, and (n,) float32 the lengths that they had.
+
+    Raises:
+        InputError: one is zero, or not finite.
+    """
+    vectors, lengths = torch.empty(block.shape), torch.empty(len(block))
+    for start in range(0, len(block), _IN_CACHE):
+        rows = slice(start, start + _IN_CACHE)
+        native = block[rows].astype(block.dtype.newbyteorder("="))  # all that torch takes
+        vectors[rows] = torch.from_numpy(native)
+        torch.linalg.vector_norm(vectors[rows], dim=1, out=lengths[rows])
+        vectors[rows] /= lengths[rows, None]
+    what = f"{source}: every embedding must be finite and other than zero, and is not for"
+    _require((lengths.isfinite() & (lengths > 0)).numpy(), ids, what)
+    return vectors.numpy(), lengths.numpy()
 
 
 def embeddings_digest(path: Path) -> str:
@@ -167,16 +182,17 @@ def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
     # Some editors put a mark before the first id, and empty lines after the last.
     with names.open(encoding="utf-8-sig") as lines:
         count = max((number for number, line in enumerate(lines, 1) if line.strip()), default=0)
-    array = _array(path)
-    if count != len(array):
+    rows = len(_array(path))
+    if count != rows:
         raise InputError(
-            f"{names} must have a line for each of the {len(array):,} rows of {path.name}, got "
+            f"{names} must have a line for each of the {rows:,} rows of {path.name}, got "
             f"{count:,}; write the id of each row, in their order and without a heading, or "
             f"turn an array that has a column an id"
         )
     with names.open(encoding="utf-8-sig") as lines:
-        for start in range(0, len(array), _BLOCK):
-            block = array[start : start + _BLOCK]
+        for start in range(0, rows, _BLOCK):
+            # Mapped anew, since what was read of a map stays in memory with it.
+            block = _array(path)[start : start + _BLOCK]
             ids = [line.strip() for line in islice(lines, len(block))]
             yield pa.array(ids, pa.string()), block
 
@@ -218,28 +234,6 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
         # What is no number is refused as not finite.
         numbers = column.flatten().fill_null(math.nan).to_numpy()
         yield ids, numbers.reshape(len(batch), int(widths[0]))
-
-
-def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> None:
-    """Scales vectors to unit length, in place; the log says of how many, and if all are the same.
-
-    Raises:
-        InputError: one is zero, or not finite.
-    """
-    blocks = [vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK)]
-    each = (np.linalg.norm(block.astype(np.float64), axis=1) for block in blocks)
-    lengths = np.concatenate([np.empty(0), *each])
-    what = f"{path}: every embedding must be finite and other than zero, and is not for"
-    _require(np.isfinite(lengths) & (lengths > 0), wanted, what)
-    vectors /= lengths[:, None].astype(np.float32)
-    if scaled := int((np.abs(lengths - 1) > _TOLERANCE).sum()):
-        logger.warning(
-            "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
-            "compared is the cosine",
-            *(path, scaled, len(vectors)),
-        )
-    if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
-        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", path)
 
 
 def _require(is_right: NDArray[np.bool_], ids: pa.StringArray, what: str) -> None:

@@ -23,7 +23,11 @@ from hgld.errors import InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.images import RunPlace
 from hgld.training.data.labels import LabelledImages
-from hgld.training.index.embedding_files import IdsAndVectors, embedding_blocks
+from hgld.training.index.embedding_files import (
+    IdsAndVectors,
+    embedding_blocks,
+    unit_vectors,
+)
 from hgld.training.index.embeddings import BLOCK, EmbeddingCache
 from hgld.training.model.config import ModelConfig, Precision
 from hgld.training.model.embedding import EmbeddingModel, build_model, whiten_layer
@@ -146,13 +150,14 @@ def load_vectors(
         for block_ids, block in blocks:
             is_wanted = pc.is_in(block_ids, value_set=images.image_ids)
             ids.append(block_ids.filter(is_wanted))
-            wanted = block[is_wanted.to_numpy(zero_copy_only=False)].astype(np.float32)
-            file.write(_unit_rows(wanted, ids[-1], source).astype(np.float16).tobytes())
+            wanted = block[is_wanted.to_numpy(zero_copy_only=False)]
+            vectors, _ = unit_vectors(wanted, ids[-1], source)
+            file.write(vectors.astype(np.float16).tobytes())
     known = pa.concat_arrays(ids)
     images = _having(images, known, source)
     width = cast("nn.Linear", model.projection).in_features
-    vectors: Any = np.memmap(path, np.float16, "r", shape=(len(known), width))
-    return FrozenVectors(model, known, vectors), images
+    mapped: Any = np.memmap(path, np.float16, "r", shape=(len(known), width))
+    return FrozenVectors(model, known, mapped), images
 
 
 def vectors_only(config: ModelConfig, width: int) -> ModelConfig:
@@ -181,26 +186,6 @@ def _embedded(
     for at in every[::BLOCK]:
         part = images.at(every[at : at + BLOCK])
         yield part.image_ids, cache.embed(base, part, config.image_size).embeddings.numpy()
-
-
-def _unit_rows(
-    vectors: NDArray[np.float32], ids: pa.StringArray, source: str
-) -> NDArray[np.float32]:
-    """Scales vectors (n, C) to length 1.
-
-    Raises:
-        InputError: one is zero or not finite.
-    """
-    with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-    if len(wrong):
-        raise InputError(
-            f"[train] vectors must be finite and other than zero, and {len(wrong):,} of {source} "
-            f"are not, first that of image {ids[wrong[0]]}; leave it out, or embed it again"
-        )
-    scaled: NDArray[np.float32] = vectors / lengths
-    return scaled
 
 
 def _having(images: LabelledImages, ids: pa.StringArray, source: str) -> LabelledImages:

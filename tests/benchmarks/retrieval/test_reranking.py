@@ -15,12 +15,11 @@ from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
 from hgld.benchmarks.retrieval.distractors import Distractors
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.reranking import averaged, expand, in_order, read_ranking
+from hgld.benchmarks.retrieval.reranking import averaged, expand, read_ranking
 from hgld.benchmarks.retrieval.results import Results, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.training.index.search import Neighbours
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
 from tests.benchmarks.retrieval.conftest import protocol_of
 from tests.training.index.test_embedding_files import array, parquet
@@ -93,9 +92,9 @@ def test_expansion_is_the_mean_with_the_nearest_of_index_and_distractors(
 
 def test_a_neighbour_on_the_other_side_counts_nothing_and_a_query_is_not_its_own() -> None:
     index = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.6, 0.8]])
-    near = Neighbours(torch.tensor([[0.6, -1.0]]), torch.tensor([[2, 1]]))
     total = np.array([1.0, 0.0]) + 0.6 * np.array([0.6, 0.8])
-    averaged_with = averaged(index[:1], near, torch.split(index, 2), 1)
+    step = Expansion("qe", 2, 1)
+    averaged_with = averaged(index[:1], torch.split(index[1:], 1), step)
     np.testing.assert_allclose(averaged_with.numpy()[0], unit(total), atol=1e-6)
     whole, _ = expand(index, index, [Expansion("qe", 1, 0)], query_ids=["a", "b", "c"])
     np.testing.assert_allclose(whole.numpy()[0], unit(np.array([1.6, 0.8])), atol=1e-6)
@@ -109,10 +108,10 @@ def test_a_ranking_goes_by_score_and_equal_scores_by_the_similarity_before(
     rows = [(QUERIES[0], OXFORD[place], 7.0) for place in (4, 2, 1)]
     rows += [(QUERIES[0], OXFORD[3], 9.0), (QUERIES[0], "far_2", 7.0), (QUERIES[0], OXFORD[0], 1.0)]
     far = Distractors(array(tmp_path / "far.npy", R1M, np.eye(3, 2, dtype=np.float16) + 1), 3)
-    places, scores = read_ranking(ranking(tmp_path / "r.parquet", *rows), oxford, far)
     queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     index = torch.tensor([[1.0, 0.0], [0.5, 0.0], [0.5, 0.0], [0.0, 1.0], [0.9, 0.0]])
-    found = in_order(queries, index, places, scores, far)
+    path = ranking(tmp_path / "r.parquet", *rows)
+    found = read_ranking(path, queries, index, oxford, far)
     # far_2 has cosine 0.71; images 1 and 2 are equal, so that the first of the index is first
     assert found.tolist() == [[3, 4, 7, 1, 2, 0], [-1] * 6]
 
@@ -121,9 +120,9 @@ def test_a_query_that_searches_all_others_is_left_out_of_its_own_ranking(
     tmp_path: Path, products: Protocol
 ) -> None:
     path = ranking(tmp_path / "r.parquet", ("4", "4", 3.0), ("4", "6", 2.0), ("5", "4", 1.0))
-    places, scores = read_ranking(path, products)
-    assert places.tolist() == [[2], [0], [-1], [-1]]
-    assert scores.tolist()[:2] == [[2.0], [1.0]]
+    vectors = torch.ones(4, 2)
+    found = read_ranking(path, vectors, vectors, products)
+    assert found.tolist() == [[2], [0], [-1], [-1]]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_a_wrong_row_of_a_ranking_is_one_error_that_names_it(
 ) -> None:
     path = ranking(tmp_path / "r.parquet", (QUERIES[1], OXFORD[0], 1.0), *rows)
     with pytest.raises(InputError, match=rf"r\.parquet.*{word}.*{rows[0][0]}"):
-        read_ranking(path, oxford)
+        read_ranking(path, torch.eye(2), torch.ones(5, 2), oxford)
 
 
 def test_a_file_that_is_no_ranking_is_refused(tmp_path: Path, oxford: Protocol) -> None:
@@ -152,7 +151,7 @@ def test_a_file_that_is_no_ranking_is_refused(tmp_path: Path, oxford: Protocol) 
     pq.write_table(pa.table({"query_id": [], "image_id": [], "score": []}), tmp_path / "c.parquet")
     for name in "abc":
         with pytest.raises(InputError, match=f"{name}.parquet"):
-            read_ranking(tmp_path / f"{name}.parquet", oxford)
+            read_ranking(tmp_path / f"{name}.parquet", torch.eye(2), torch.ones(5, 2), oxford)
 
 
 def measured(folder: Path, *words: str) -> Results:

@@ -22,27 +22,12 @@ from torch.nn.functional import normalize
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
 from hgld.benchmarks.retrieval.distractors import Distractors, distractors_of
-from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.protocol import Protocol, Ranking
 from hgld.errors import InputError
 from hgld.training.index.search import top_k
 
 _ROWS = 1024  # of 2,048 dimensions and 10 neighbours 84 MB
 _PAIRS = 1 << 14  # of 2,048 dimensions 134 MB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking:
-    """A way to rank the index for every query."""
-
-    label: str
-    """Empty: by the embeddings as they are."""
-    description: str = ""
-    queries: Tensor
-    """(Q, D)"""
-    index: Tensor
-    """(N, D)"""
-    first: Tensor | None = None
-    """(Q, m) positions that come first; those of distractors follow those of the index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +58,14 @@ class Search:
                     f"distractors must be of the model of the index, with {index.shape[1]} numbers "
                     f"an embedding, got {block.shape[1]}"
                 )
-        yield Ranking(label="", queries=queries, index=index)
+        yield Ranking(queries, index)
         for text, steps in self.expansions.items():
             both = expand(queries, index, steps, query_ids=protocol.own_ids, distractors=far)
-            about = f"each vector averaged with its nearest, {text}"
-            yield Ranking(label=text, description=about, queries=both[0], index=both[1])
+            yield Ranking(*both, None, text, f"each vector averaged with its nearest, {text}")
         for path in self.files:
             first = read_ranking(path, queries, index, protocol, self.distractors)
             about = f"the first {first.shape[1]:,} at most ranked by {path.name}"
-            yield Ranking(
-                label=path.stem, description=about, queries=queries, index=index, first=first
-            )
+            yield Ranking(queries, index, first, path.stem, about)
 
 
 def searches_of(

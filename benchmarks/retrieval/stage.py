@@ -20,7 +20,6 @@ from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
-    EmbeddingFiles,
     benchmark_stage,
     embeddings_folder,
     result_files,
@@ -374,7 +373,7 @@ def _costs(compared: Compared) -> Iterator[Row]:
     """Yields what a method takes: of several runs means, and the most memory."""
     trained, first = compared.trained, compared.runs[0]
     memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
-    model = first.method.source
+    model = first.method.model
     costs = {
         "training_hours": _mean_of_defined([one.hours for one in trained]),
         "peak_memory_mb": max(memories, default=np.nan),
@@ -382,7 +381,7 @@ def _costs(compared: Compared) -> Iterator[Row]:
         "embedding_dim": float(first.embedding_dim),
         "images_per_s": _mean_of_defined([one.images_per_s for one in compared.runs]),
     }
-    if not isinstance(model, EmbeddingFiles):
+    if model is not None:
         costs["parameters"] = float(sum(map(Tensor.numel, model.parameters())))
     for metric, value in costs.items():
         yield Row(method=compared.method.name, metric=metric, mean=value)

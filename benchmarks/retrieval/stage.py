@@ -24,7 +24,6 @@ from hgld.benchmarks.retrieval.config import (
     embeddings_folder,
     result_files,
 )
-from hgld.benchmarks.retrieval.distractors import ENDINGS
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
@@ -148,8 +147,6 @@ def _what_is_given(
     files += [one.path for one in (*config.rankings, *config.distractor_files)]
     if data is None and config.data_set is not None and config.data is not None:
         data = read_data_set(config.data_set, config.data)
-    if data is not None and data.distractors:
-        files += sorted(one for one in data.distractors.glob("*") if one.suffix in ENDINGS)
     settings = {**row_settings(config), "embedding_digests": list(map(embeddings_digest, files))}
     if data is not None:
         digests = [rows_digest(table) for table in (data.queries, data.index)]

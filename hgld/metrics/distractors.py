@@ -131,7 +131,7 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
         ahead, total = count_ahead(
             *(index.queries[group], [one for one, _, _ in items], distractors),
             window=window,
-            first=index.first_of(group),
+            first=index.first[group],
             offset=len(index),
         )
         lists = [(rank + more, level) for (_, rank, level), more in zip(items, ahead, strict=True)]

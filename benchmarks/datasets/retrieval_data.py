@@ -54,11 +54,9 @@ class RetrievalData:
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     """Left, upper, right and lower edge, in pixels, of what is searched for in each query's
     picture; none: the whole pictures."""
-    distractors: Path | None = None
-    """Folder of embeddings that share nothing with any query, `NAME.npy` or `NAME.parquet` of each
-    model; None: the set has none."""
     distractor_count: int = 0
-    """How many there must be; 0: any number, the same of each model."""
+    """How many items must stand beside the index that share nothing with any query; 0: any number,
+    the same of each model."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Images of queries and index that the files name and that take no part, by reason."""
 

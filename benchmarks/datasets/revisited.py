@@ -64,7 +64,7 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
 
     Args:
         folder: with `gnd_roxford5k.pkl` or `gnd_rparis6k.pkl`, and the pictures in `jpg/`.
-        name: which; `+1m` with R1M, whose embeddings are in `revisitop1m/`.
+        name: which; `+1m` with R1M, whose embeddings are given beside it.
 
     Returns:
         Queries and index, named as the file names them, without labels and with `truths`.
@@ -99,7 +99,6 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         index=_images(names),
         truths=truths,
         boxes=boxes,
-        distractors=folder / "revisitop1m" if with_million else None,
         distractor_count=_R1M if with_million else 0,
     )
 

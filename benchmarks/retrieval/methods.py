@@ -59,15 +59,15 @@ class RetrievalMethod:
     name: str
     title: str
     kind: Kind
-    source: EmbeddingModel | EmbeddingFiles
+    model: EmbeddingModel | None = None
+    files: EmbeddingFiles | None = None
+    """What was embedded elsewhere: what is measured, or what a model of vectors is given."""
     image_size: int = 0
     """Side of the square that the model sees, in pixels."""
     baseline: str = ""
     """Name of the method it is compared with."""
     run: str = ""
     """Name of the run that trained it; empty where none did."""
-    files: EmbeddingFiles | None = None
-    """Of a model that takes vectors, what it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,7 @@ class MeasuredMethod:
     images_per_s: float | None
     """When they were embedded; None where that is not known."""
     facts: Mapping[str, Any]
-    """What was done to the pictures, and with what (`Method.facts`)."""
-    ranking: str = ""
-    """How the index is ranked, where it is not by these embeddings as they are."""
+    """What was done to the pictures, with what, and how the index is ranked (`Method.facts`)."""
     others: "Mapping[str, MeasuredMethod]" = field(default_factory=dict)
     """Other rankings by the same embeddings, by what they are called."""
 
@@ -207,14 +205,14 @@ def load_methods(
             name=f"after {run}",
             title=run if len(models) > 1 else "After training",
             kind="run",
-            source=model,
+            model=model,
             image_size=size,
             run=run,
         )
         bare = replace(own, name=f"backbone {run}", title=title, kind="backbone", run="")
-        bare = replace(bare, source=backbones[before])
+        bare = replace(bare, model=backbones[before])
         bare = without_training.setdefault(model_digest(backbones[before]), bare)
-        baseline = replace(bare, name=f"untrained {run}", kind="untrained", source=started)
+        baseline = replace(bare, name=f"untrained {run}", kind="untrained", model=started)
         baseline = without_training.setdefault(model_digest(started), baseline)
         # Runs of one backbone may be named apart from each other; they are shown together.
         place = list(backbones).index(before)
@@ -223,7 +221,7 @@ def load_methods(
     found = list({one.name: one for _, one in methods}.values())
     for one in config.rivals:
         title = f"{one.name}, embeddings" if one.name in runs else one.name
-        found.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", source=one))
+        found.append(RetrievalMethod(name=one.name, title=title, kind="embeddings", files=one))
     for run in on_vectors:
         if len(config.rivals) != 1:
             raise InputError(
@@ -237,7 +235,7 @@ def load_methods(
                 name=f"after {run}",
                 title=run,
                 kind="run",
-                source=runs[run],
+                model=runs[run],
                 baseline=rival.name,
                 run=run,
                 files=rival,
@@ -269,39 +267,35 @@ def measure(
     """
     count = (len(protocol.queries), len(protocol.index))
     logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
-    if isinstance(method.source, EmbeddingFiles):
-        speed, facts = None, require_facts(method.source, protocol_facts(protocol))
-        queries, index = _of_files(method.source, protocol)
-    elif method.files is not None:
-        speed, facts = None, require_facts(method.files, protocol_facts(protocol))
-        queries, index = (
-            adapted(method.source, vectors, method.files.index)
-            for vectors in _of_files(method.files, protocol)
-        )
-    else:
+    speed = None
+    if method.files is not None:
+        facts = require_facts(method.files, protocol_facts(protocol))
+        queries, index = _of_files(method.files, protocol)
+        if method.model is not None:
+            path = method.files.index
+            queries, index = (adapted(method.model, one, path) for one in (queries, index))
+    elif method.model is not None:
         queries, index, speed, made_with = _of_model(
-            method.source, method.image_size, cache, protocol
+            method.model, method.image_size, cache, protocol
         )
         facts = {
-            **embedding_facts(method.source, method.image_size, cache.precision),
+            **embedding_facts(method.model, method.image_size, cache.precision),
             "pictures": facts_digest([protocol.queries.digest(), protocol.index.digest()])[:16],
             "embedded_with": made_with,
         }
     measured, leading = {}, protocol.metrics[0]
     for one in search.rankings(queries, index, protocol):
-        both, first = (one.queries, one.index), one.first
-        found = protocol.evaluate(*both, first=first, distractors=search.distractors).per_query
+        found = protocol.evaluate(one, search.distractors).per_query
         mean = float(found[leading.key].nanmean())
         name = f"{method.name} {one.label}".strip()
         logger.info("benchmark: %s: %s %.4f", name, leading.name, mean)
         measured[one.label] = MeasuredMethod(
             method=method,
             per_query={key: each.numpy() for key, each in found.items()},
-            nearest=protocol.nearest(*both, first),
+            nearest=protocol.nearest(one),
             embedding_dim=queries.shape[1],
             images_per_s=speed,
-            facts={**facts, "ranking": one.label or "by the embeddings as they are"},
-            ranking=one.description,
+            facts={**facts, "ranking": one.description},
         )
     return replace(measured.pop(""), others=measured)
 
@@ -431,11 +425,6 @@ def _summed_up(
     return Compared(method=method, runs=tuple(runs), trained=tuple(trained))
 
 
-def describe_files(files: EmbeddingFiles) -> str:
-    """Returns which files these are, in words."""
-    return f"embeddings of {files.query.name} and {files.index.name}"
-
-
 def with_other_rankings(compared: Iterable[Compared]) -> Iterator[Compared]:
     """Yields every method, and after it the other rankings by its embeddings, against it.
 
@@ -456,9 +445,9 @@ def with_other_rankings(compared: Iterable[Compared]) -> Iterator[Compared]:
                 method,
                 name=f"{method.name} + {label}",
                 title=f"{method.title} + {label}",
-                description=f"{runs[0].ranking}; {method.description}",
+                description=f"{runs[0].facts['ranking']}; {method.description}",
                 baseline=method.name,
-                facts={**method.facts, "ranking": label},
+                facts={**method.facts, "ranking": runs[0].facts["ranking"]},
             )
             yield Compared(method=ranked, runs=runs, trained=one.trained)
 
@@ -470,12 +459,12 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
         method: which; of several runs that differ only in their seed one of them.
         trained: what is recorded of their training, if anything is.
     """
-    model = method.source
-    if isinstance(model, EmbeddingFiles):
-        return describe_files(model)
-    config, seen = model.config, f"{model.embedding_dim} dimensions, {method.image_size} px"
+    model, given = method.model, f"{method.image_size} px"
     if method.files is not None:
-        seen = f"{model.embedding_dim} dimensions, of {describe_files(method.files)}"
+        given = f"embeddings of {method.files.query.name} and {method.files.index.name}"
+    if model is None:
+        return given
+    config = model.config
     bare = asdict(config.before_training)
     added = [key for key, one in asdict(config).items() if one != bare[key]]
     words = ", ".join(f"{key.replace('_', ' ')} {getattr(config, key)}" for key in added)
@@ -487,7 +476,10 @@ def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str
     elif trained:
         seeds = [one.seed for one in trained if one.seed is not None]
         how = training_words(trained[0].settings, seeds)
-    return f"{config.backbone}, {how}; {words or 'nothing added'}: {seen}"
+    return (
+        f"{config.backbone}, {how}; {words or 'nothing added'}: {model.embedding_dim} "
+        f"dimensions, {given}"
+    )
 
 
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:

@@ -33,6 +33,21 @@ RETRIEVED = 8
 _JUNK, _HARD, _EASY = 1, 2, 3
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A way to rank the index for every query."""
+
+    queries: Tensor
+    """(Q, D)"""
+    index: Tensor
+    """(N, D)"""
+    first: Tensor | None = None
+    """(Q, m) positions that come first; those of distractors follow those of the index."""
+    label: str = ""
+    """Empty: by the embeddings as they are."""
+    description: str = "by the embeddings as they are"
+
+
 @dataclass(frozen=True, kw_only=True)  # without slots, since what follows from it is kept
 class Protocol:
     """Queries, index, and what there is to find."""
@@ -90,25 +105,17 @@ class Protocol:
         names = self.queries.names[column]
         return [names[label] for label in self.queries.labels[:, column].tolist()]
 
-    def evaluate(
-        self,
-        queries: Tensor,
-        index: Tensor,
-        *,
-        first: Tensor | None = None,
-        distractors: Iterable[Tensor] | None = None,
-    ) -> Evaluation:
+    def evaluate(self, ranking: Ranking, distractors: Iterable[Tensor] | None = None) -> Evaluation:
         """Measures every query.
 
         Args:
-            queries: (Q, D) embeddings.
-            index: (N, D)
-            first: (Q, m) positions that another ranking puts first (`hgld.metrics.evaluate`).
+            ranking: what is measured.
             distractors: blocks of (n, D) that stand behind the index.
 
         Raises:
             InputError: a single query, which has nobody to search.
         """
+        queries, index, first = ranking.queries, ranking.index, ranking.first
         if self.data is not None and self.data.truths:
             return evaluate_revisited(
                 *(queries, index, self.data.truths), first=first, distractors=distractors or ()
@@ -130,15 +137,16 @@ class Protocol:
             distractors=distractors,
         )
 
-    def nearest(self, queries: Tensor, index: Tensor, first: Tensor | None = None) -> Tensor:
+    def nearest(self, ranking: Ranking) -> Tensor:
         """Returns (Q, k), positions in the index of what comes first for each query.
 
         k is `RETRIEVED`, or what there is to search where that is less. Distractors are passed
         over: nobody has their pictures.
         """
-        k = min(RETRIEVED, len(index) - int(self.is_one_set))
-        ids = self.own_ids
-        return top_k(queries, index, k, query_ids=ids, index_ids=ids, first=first).indices
+        k, ids = min(RETRIEVED, len(ranking.index) - int(self.is_one_set)), self.own_ids
+        return top_k(
+            *(ranking.queries, ranking.index, k), query_ids=ids, index_ids=ids, first=ranking.first
+        ).indices
 
     def grades(self, query: int) -> Tensor:
         """Returns (N,), the grade of each index image for a query (`Picture.grade`)."""

@@ -1,4 +1,4 @@
-"""Other rankings of the same embeddings: those of re-rankers, and those of averaged vectors.
+"""Other rankings of the same embeddings, by re-rankers or averaged vectors, and distractors.
 
 A re-ranker's ranking is parquet: columns `query_id` and `image_id`, ids as the labels have them,
 and `score`, the higher the better. It may end anywhere: what it leaves out of a list keeps the
@@ -6,7 +6,7 @@ order of the embeddings behind it, and so do items of one score among themselves
 beside the ranking that it started from; nothing here knows how it was made.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -21,28 +21,44 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
-from hgld.benchmarks.retrieval.distractors import Distractors, distractors_of
-from hgld.benchmarks.retrieval.protocol import Protocol
+from hgld.benchmarks.retrieval.protocol import Protocol, Ranking
 from hgld.errors import InputError
+from hgld.training.index.embedding_files import embedding_blocks, unit_vectors
 from hgld.training.index.search import top_k
 
 _ROWS = 1024  # of 2,048 dimensions and 10 neighbours 84 MB
 _PAIRS = 1 << 14  # of 2,048 dimensions 134 MB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking:
-    """A way to rank the index for every query."""
+@dataclass(frozen=True, slots=True)
+class Distractors:
+    """Embeddings of pictures that nobody looks for, read from a file a block at a time.
 
-    label: str
-    """Empty: by the embeddings as they are."""
-    description: str = ""
-    queries: Tensor
-    """(Q, D)"""
-    index: Tensor
-    """(N, D)"""
-    first: Tensor | None = None
-    """(Q, m) positions that come first; those of distractors follow those of the index."""
+    The file may be of any size: it is read anew each time they are iterated.
+    """
+
+    path: Path
+    count: int
+    """How many there are."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yields (n, D) float32, unit norm.
+
+        Raises:
+            InputError: the file cannot be read, or a vector is zero or not finite.
+        """
+        for ids, block in embedding_blocks(self.path):
+            yield torch.from_numpy(unit_vectors(block, ids, str(self.path))[0])
+
+    def find(self, image_ids: Collection[str]) -> dict[str, int]:
+        """Returns the rows of the images that are there."""
+        found: dict[str, int] = {}
+        start, wanted = 0, set(image_ids)
+        for ids, _ in embedding_blocks(self.path):
+            rows = enumerate(ids.to_pylist(), start)
+            found |= {one: row for row, one in rows if one in wanted}
+            start += len(ids)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +89,14 @@ class Search:
                     f"distractors must be of the model of the index, with {index.shape[1]} numbers "
                     f"an embedding, got {block.shape[1]}"
                 )
-        yield Ranking(label="", queries=queries, index=index)
+        yield Ranking(queries, index)
         for text, steps in self.expansions.items():
             both = expand(queries, index, steps, query_ids=protocol.own_ids, distractors=far)
-            about = f"each vector averaged with its nearest, {text}"
-            yield Ranking(label=text, description=about, queries=both[0], index=both[1])
+            yield Ranking(*both, None, text, f"each vector averaged with its nearest, {text}")
         for path in self.files:
             first = read_ranking(path, queries, index, protocol, self.distractors)
             about = f"the first {first.shape[1]:,} at most ranked by {path.name}"
-            yield Ranking(
-                label=path.stem, description=about, queries=queries, index=index, first=first
-            )
+            yield Ranking(queries, index, first, path.stem, about)
 
 
 def searches_of(
@@ -100,7 +113,8 @@ def searches_of(
         By name of the method.
 
     Raises:
-        InputError: a file is of no method, or methods have not as many distractors each.
+        InputError: a file is of no method or cannot be read, or a method has another number of
+            distractors than the data set or the other methods.
     """
     for one in (*config.rankings, *config.distractor_files):
         if sum(one.name in {name, run, ""} for name, run in names.items()) != 1:
@@ -108,18 +122,21 @@ def searches_of(
                 f"{one.path} must have the name of its model before it, as in NAME=FILE: one of "
                 f"{', '.join(names)}, got {one.name or 'none'!r}"
             )
-    searches = {}
+    searches, counts = {}, {}
     for name, run in names.items():
         own = {name, run, ""}
-        given = next((one.path for one in config.distractor_files if one.name in own), None)
-        searches[name] = Search(
-            distractors=distractors_of(run or name, given, protocol.data),
-            files=tuple(one.path for one in config.rankings if one.name in own),
-            expansions=config.expansions,
+        far = None
+        for path in (one.path for one in config.distractor_files if one.name in own):
+            far = Distractors(path, sum(len(ids) for ids, _ in embedding_blocks(path)))
+        counts[name] = far.count if far else 0
+        files = tuple(one.path for one in config.rankings if one.name in own)
+        searches[name] = Search(distractors=far, files=files, expansions=config.expansions)
+    expected = (protocol.data and protocol.data.distractor_count) or max(counts.values())
+    if set(counts.values()) != {expected}:
+        raise InputError(
+            f"distractors must be {expected:,} of each model, got {counts}; name a file with as "
+            f"many for each, and a data set without +1m for another number"
         )
-    counts = {name: far.count if (far := one.distractors) else 0 for name, one in searches.items()}
-    if len(set(counts.values())) > 1:
-        raise InputError(f"distractors must be as many of each model, got {counts}")
     return searches
 
 

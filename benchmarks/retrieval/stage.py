@@ -20,12 +20,10 @@ from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
-    EmbeddingFiles,
     benchmark_stage,
     embeddings_folder,
     result_files,
 )
-from hgld.benchmarks.retrieval.distractors import ENDINGS
 from hgld.benchmarks.retrieval.facts import protocol_facts, require_facts
 from hgld.benchmarks.retrieval.methods import (
     Compared,
@@ -149,8 +147,6 @@ def _what_is_given(
     files += [one.path for one in (*config.rankings, *config.distractor_files)]
     if data is None and config.data_set is not None and config.data is not None:
         data = read_data_set(config.data_set, config.data)
-    if data is not None and data.distractors:
-        files += sorted(one for one in data.distractors.glob("*") if one.suffix in ENDINGS)
     settings = {**row_settings(config), "embedding_digests": list(map(embeddings_digest, files))}
     if data is not None:
         digests = [rows_digest(table) for table in (data.queries, data.index)]
@@ -374,7 +370,7 @@ def _costs(compared: Compared) -> Iterator[Row]:
     """Yields what a method takes: of several runs means, and the most memory."""
     trained, first = compared.trained, compared.runs[0]
     memories = [one.peak_memory_mb for one in trained if one.peak_memory_mb is not None]
-    model = first.method.source
+    model = first.method.model
     costs = {
         "training_hours": _mean_of_defined([one.hours for one in trained]),
         "peak_memory_mb": max(memories, default=np.nan),
@@ -382,7 +378,7 @@ def _costs(compared: Compared) -> Iterator[Row]:
         "embedding_dim": float(first.embedding_dim),
         "images_per_s": _mean_of_defined([one.images_per_s for one in compared.runs]),
     }
-    if not isinstance(model, EmbeddingFiles):
+    if model is not None:
         costs["parameters"] = float(sum(map(Tensor.numel, model.parameters())))
     for metric, value in costs.items():
         yield Row(method=compared.method.name, metric=metric, mean=value)

@@ -58,13 +58,12 @@ def count_ahead(
     """
     counts = [torch.zeros_like(one, dtype=torch.int32) for one in similarities]
     memory = queries.new_empty(tiled(len(queries), window + _COLUMNS))
-    kept = memory[: len(queries)]
     filled = total = 0
     for block in distractors:
         check_embeddings(queries, block)
         for part in torch.split(block, _COLUMNS):
             if filled + len(part) > window:
-                _count(kept[:, :filled], similarities, counts)
+                _count(memory[:, :filled], similarities, counts)
                 filled = 0
             shifted = None if first is None else first - offset - total
             out = memory[:, filled : filled + tiled(1, len(part))[1]]
@@ -73,7 +72,7 @@ def count_ahead(
             total += len(part)
     if offset + total >= _MOST_ITEMS:
         raise ValueError(f"distractors must be fewer than {_MOST_ITEMS:,}, got {total:,}")
-    _count(kept[:, :filled], similarities, counts)
+    _count(memory[:, :filled], similarities, counts)
     return counts, total
 
 
@@ -88,7 +87,7 @@ def _count(kept: Tensor, similarities: Sequence[Tensor], counts: Sequence[Tensor
         nearer = ordered.searchsorted(similarities[row].neg().numpy(force=True))
         counts[row].add_(torch.from_numpy(nearer).to(counts[row]))
 
-    for _ in in_threads(torch.get_num_threads(), count, range(len(kept))):
+    for _ in in_threads(torch.get_num_threads(), count, range(len(counts))):
         pass
 
 
@@ -131,7 +130,7 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
         ahead, total = count_ahead(
             *(index.queries[group], [one for one, _, _ in items], distractors),
             window=window,
-            first=index.first_of(group),
+            first=index.first[group],
             offset=len(index),
         )
         lists = [(rank + more, level) for (_, rank, level), more in zip(items, ahead, strict=True)]

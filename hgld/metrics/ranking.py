@@ -86,6 +86,7 @@ class RankedIndex:
     Attributes:
         queries: (Q, D) embeddings, in the precision to compare in.
         own: (Q,) int64 position of the query itself in the index, -1 where it is not there.
+        first: (Q, m) int64 positions that come first.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class RankedIndex:
         device, levels = query_embeddings.device, query_labels.shape[1]
         self.queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
         self._index, self.own = index_embeddings, own.to(device)
-        self._first = None if first is None else first.to(device)
+        self.first = (own[:, None][:, :0] if first is None else first).to(device)
         self._query_paths, self._index_paths = _paths(
             query_labels.to(device), index_labels.to(device)
         )
@@ -123,10 +124,6 @@ class RankedIndex:
     def __len__(self) -> int:
         """N."""
         return len(self._index)
-
-    def first_of(self, chosen: Tensor) -> Tensor | None:
-        """Returns the (B, m) positions that come first for some queries, (B,), if any do."""
-        return None if self._first is None else self._first[chosen]
 
     def relevant(self, chosen: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Returns, for each of some queries, (B,), what `RankedBlock.relevant` does."""
@@ -178,13 +175,12 @@ class RankedIndex:
 
     def rank(self, chosen: Tensor) -> RankedBlock:
         """Ranks the index for some queries, (B,); valid until the thread ranks it for others."""
-        first = self.first_of(chosen)
         if self._is_packed:
-            return RankedBlock(ranked=self._packed_keys(chosen, first), mask=self._mask)
-        levels, similarities = self._sorted_levels(chosen, first)
+            return RankedBlock(ranked=self._packed_keys(chosen), mask=self._mask)
+        levels, similarities = self._sorted_levels(chosen)
         return RankedBlock(ranked=levels, mask=self._mask, similarities=similarities)
 
-    def _packed_keys(self, chosen: Tensor, first: Tensor | None) -> Tensor:
+    def _packed_keys(self, chosen: Tensor) -> Tensor:
         """Sorts the key of each pair: similarity, falling; position, rising; shared levels."""
         count, items = len(chosen), len(self._index)
         kept: Tensor | None = getattr(self._memory, "keys", None)
@@ -195,7 +191,8 @@ class RankedIndex:
         # The same memory for every block of the index: what is allocated anew is not in cache.
         narrow = torch.empty((2, count, BLOCK_COLUMNS), dtype=torch.int32)
         wide = torch.empty((2, count, BLOCK_COLUMNS), dtype=torch.int64)
-        for start, similarities in similarity_blocks(self.queries[chosen], self._index, first):
+        queries, first = self.queries[chosen], self.first[chosen]
+        for start, similarities in similarity_blocks(queries, self._index, first):
             width = similarities.shape[1]
             (level, scratch), (high, low) = narrow[:, :, :width], wide[:, :, :width]
             high.copy_(descending_bits(similarities, scratch)).bitwise_left_shift_(32)
@@ -207,13 +204,13 @@ class RankedIndex:
         keys.numpy().sort(axis=1)
         return keys
 
-    def _sorted_levels(self, chosen: Tensor, first: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _sorted_levels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Sorts the similarities, equal ones by position, and fetches the levels in that order."""
         queries, paths, own = self.queries[chosen], self._query_paths[chosen], self.own[chosen]
         similarities = queries.new_empty((len(chosen), len(self._index)))
         levels = torch.empty_like(similarities, dtype=torch.int32)
         scratch = levels.new_empty((len(chosen), BLOCK_COLUMNS))
-        for start, block in similarity_blocks(queries, self._index, first):
+        for start, block in similarity_blocks(queries, self._index, self.first[chosen]):
             width = block.shape[1]
             inside = slice(start, start + width)
             similarities[:, inside] = block

@@ -204,7 +204,7 @@ def similarity_blocks(
             block = pad(block, (0, 0, 0, -held % _TILE_COLUMNS))
         torch.mm(queries, block.T, out=buffer[:, : len(block)])
         similarities = buffer[:count, :held]
-        if first is not None:
+        if first is not None and first.numel():
             row, rank = ((first >= start) & (first < start + held)).nonzero(as_tuple=True)
             limits = torch.finfo(similarities.dtype)
             highest = limits.max * (1 - rank.to(torch.float64) * limits.eps)

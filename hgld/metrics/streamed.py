@@ -87,18 +87,17 @@ class RankedSums:
         torch.cumsum(at_level, 2, dtype=torch.int32, out=counted)
         counted += self._so_far[:, :, None]
         self._so_far = counted[:, :, -1].clone()
-        precision.copy_(counted).div_(rank if at is None else at[:, None])
+        ranks, discount = rank, self.discounts[start : self._ranked]
+        if at is not None:
+            ranks, discount = at, 1 / torch.log2(1 + at.to(torch.float64))
+        precision.copy_(counted).div_(ranks[..., None, :])
         chosen.copy_(at_level)
         table = torch.bmm(chosen, precision.transpose(1, 2))  # (B, L, L), of these ranks
         self.precision += table
-        if at is not None:
-            place = at.to(torch.float64)
-            each = torch.stack((1 / torch.log2(1 + place), torch.ones_like(place), place), dim=2)
-            self._add_placed(torch.bmm(chosen, each))
-            return
-        discount, place = self.discounts[start : self._ranked], rank.to(torch.float64)
-        each = torch.stack((discount, torch.ones_like(place), place), dim=1)
+        place = ranks.to(torch.float64)
+        each = torch.stack((discount, torch.ones_like(place), place), dim=-1)
         sums = torch.matmul(chosen, each)  # (B, L, 3)
+        # Behind R_1 the sums up to R are complete: nothing is added to them.
         if start < self._most[0]:
             self._intersect(rank, counted)
         for i, (least, most) in enumerate(zip(self._least, self._most, strict=True)):
@@ -109,10 +108,6 @@ class RankedSums:
                 self.precision_at_r[:, i] += self._sum_up_to_r(terms, rank, i)
             if start < most and least <= self._ranked:
                 self._place_up_to_r(chosen, each[:, 1:], start, i)
-        self._add_placed(sums)
-
-    def _add_placed(self, sums: Tensor) -> None:
-        """Adds (B, L, 3) discounts, items and ranks of each level."""
         self.discounted += sums[..., 0]
         self.placed += sums[..., 1:]
 

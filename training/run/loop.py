@@ -46,7 +46,6 @@ from hgld.training.model.embed import (
     peak_memory_of,
 )
 from hgld.training.model.embedding import EmbeddingModel, centre_vectors, whiten_projection
-from hgld.training.model.layer import VectorLayer
 from hgld.training.model.saved import write_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.state import (
@@ -212,8 +211,9 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace = writer.workspace
     files, frozen = _run_files(workspace, config), None
-    with_pictures = config.embeddings is None
-    images = training_images(workspace, config.label_choice, with_pictures=with_pictures)
+    images = training_images(
+        workspace, config.label_choice, with_pictures=config.embeddings is None
+    )
     if config.frozen:
         frozen, images = load_vectors(workspace, config, images, files.vectors)
     images, held_out = split_images(images, config)
@@ -246,25 +246,14 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
             _take_steps(run, config, batches, watch, files, writer.fingerprint)
         finally:
             watch.close()
-        model = _whole_model(watch.kept(run), frozen, images, config)
+        model = watch.kept(run)
+        if frozen is not None:
+            model = frozen.with_layer(model)
+        elif config.centring:
+            fit_to_images(centre_vectors, cast("EmbeddingModel", model), images, config)
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
-        write_model(model, weights_path, settings_path)
-
-
-def _whole_model(
-    trained: EmbeddingModel | VectorLayer,
-    frozen: FrozenVectors | None,
-    images: LabelledImages,
-    config: TrainConfig,
-) -> EmbeddingModel:
-    """Returns the model that a run leaves, of what was trained."""
-    if frozen is not None:
-        return frozen.with_layer(trained)
-    model = cast("EmbeddingModel", trained)
-    if config.centring:
-        fit_to_images(centre_vectors, model, images, config)
-    return model
+        write_model(cast("EmbeddingModel", model), weights_path, settings_path)
 
 
 def _take_steps(

@@ -370,9 +370,9 @@ def _make_optimiser(
     """Returns an optimiser, whose groups each have a `factor` of the learning rate."""
     decay = config.weight_decay
     groups: list[dict[str, Any]] = []
-    layer = model if isinstance(model, VectorLayer) else model.projection
-    if not isinstance(model, VectorLayer):
-        groups.append({"params": list(model.backbone.parameters())})
+    layer: nn.Module | None = model
+    if isinstance(model, EmbeddingModel):
+        groups, layer = [{"params": list(model.backbone.parameters())}], model.projection
         if config.layer_decay != 1:
             groups = param_groups_layer_decay(
                 model.backbone, weight_decay=decay, layer_decay=config.layer_decay

@@ -37,7 +37,7 @@ FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
 
 def measured(name: str, scores: list[float], nearest: list[list[int]], on: str = "") -> Compared:
     one = MeasuredMethod(
-        method=RetrievalMethod(name=name, title=name, kind="embeddings", source=FILES),
+        method=RetrievalMethod(name=name, title=name, kind="embeddings", files=FILES),
         per_query={"h_ap": np.array(scores)},
         nearest=torch.tensor(nearest),
         embedding_dim=2,

@@ -31,7 +31,7 @@ SEVERITY = Row(method="a", metric="mistake_severity_at_1")
 
 
 def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name, kind="embeddings", source=FILES)
+    method = RetrievalMethod(name=name, title=name, kind="embeddings", files=FILES)
     each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
     rest: dict[str, object] = {
         "method": method,

@@ -51,7 +51,7 @@ def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(
         "after other": "backbone other",
     }
     assert len({method.title for method in methods}) == len(methods)
-    before, after = methods[0].source, methods[1].source
+    before, after = methods[0].model, methods[1].model
     assert isinstance(after, EmbeddingModel)
     assert after.projection is not None
     assert isinstance(before, EmbeddingModel)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol
+from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, Ranking
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
 from tests.benchmarks.retrieval.conftest import protocol_of
@@ -17,15 +17,15 @@ def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
         return protocol_of("sop", write_sop(tmp_path, test=lines))
 
     two = torch.eye(2)
-    found = protocol(2).evaluate(two, two).per_query
+    found = protocol(2).evaluate(Ranking(two, two)).per_query
     assert found["h_ap"].tolist() == found["r_at_1000_product"].tolist() == [1, 1]
     with pytest.raises(InputError, match="two images"):
-        protocol(1).evaluate(two[:1], two[:1])
+        protocol(1).evaluate(Ranking(two[:1], two[:1]))
 
 
 def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) -> None:
     same = torch.ones(4, 2)
-    found = products.nearest(same, same)
+    found = products.nearest(Ranking(same, same))
     assert found.shape == (4, 3)
     assert all(query not in row for query, row in enumerate(found.tolist()))
 
@@ -42,9 +42,9 @@ def test_of_revisited_each_picture_is_to_be_found_or_in_the_way_or_neither(
 ) -> None:
     # Two queries on five images: 0 is easy, 3 hard and 1 junk for the first, 4 for the second.
     oxford = protocol_of("roxford5k", write_revisited(tmp_path, ground_truth()))
-    assert oxford.nearest(torch.eye(5)[:2], torch.eye(5)).shape == (2, 5)
+    assert oxford.nearest(Ranking(torch.eye(5)[:2], torch.eye(5))).shape == (2, 5)
     index = torch.eye(5)[[0] * RETRIEVED + [1, 2, 3, 4]]
-    assert oxford.nearest(torch.eye(5)[:2], index).shape == (2, RETRIEVED)
+    assert oxford.nearest(Ranking(torch.eye(5)[:2], index)).shape == (2, RETRIEVED)
     assert [oxford.grades(query).tolist() for query in (0, 1)] == [[3, 1, 0, 2, 0], [0, 0, 0, 0, 3]]
     assert list(oxford.counts()[0].values()) == [2, 2, 5, 0, 0]
     assert (oxford.shown_labels(), oxford.metrics[0].name) == ([], "mAP, medium")

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from hgld.benchmarks.datasets import revisited
 from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
-from hgld.benchmarks.retrieval.distractors import Distractors
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.reranking import averaged, expand, read_ranking
+from hgld.benchmarks.retrieval.reranking import (
+    Distractors,
+    averaged,
+    expand,
+    read_ranking,
+)
 from hgld.benchmarks.retrieval.results import Results, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
@@ -201,18 +205,20 @@ def test_distractors_are_in_the_way_and_in_the_setting(
     array(tmp_path / "q.npy", QUERIES, np.array([[1, 0], [0, 1]], np.float32))
     index = np.array([[3, 4], [4, 3], [1, 0], [0, 1], [0, 1]], np.float32)
     array(tmp_path / "i.npy", OXFORD, index)
-    (tmp_path / "revisitop1m").mkdir()
-    far = parquet(tmp_path / "revisitop1m/rival.parquet", R1M, [[5, 1], [9, 8], [0, 2]])
+    far = parquet(tmp_path / "far.parquet", R1M, [[5, 1], [9, 8], [0, 2]])
     results = measured(tmp_path, "--distractors", f"rival={far}", "--expand", "qe:1")
     assert results.counts["distractors"] == 3
     # Of the first query 2 and two of them stand before 0, the junk taken out; of the second none.
     easy = ((0 + 1 / 4) / 2 + (0 + 1 / 2) / 2) / 2  # image 3 is as near as 4, and before it
     assert results.row("rival", "ap_easy").mean == pytest.approx(easy, abs=1e-6)
     line = ["benchmark", "--data-set", "roxford5k+1m", "--data", ".", "--embeddings", "rival=q.npy"]
-    assert "1,001,001" in said(*line, "i.npy", status=1, folder=tmp_path)
+    given = ["--distractors", f"rival={far}"]
+    for words in ([], given):
+        assert "1,001,001" in said(*line, "i.npy", *words, status=1, folder=tmp_path)
     monkeypatch.setattr(revisited, "_R1M", 3)
     data = read_data_set("roxford5k+1m", tmp_path)
-    config = BenchmarkConfig(embeddings=(f"rival={tmp_path}/q.npy", f"{tmp_path}/i.npy"))
+    files = (f"rival={tmp_path}/q.npy", f"{tmp_path}/i.npy")
+    config = BenchmarkConfig(embeddings=files, distractors=(f"rival={far}",))
     run_benchmark(Workspace(tmp_path / "other"), config, data)
     again = read_results(tmp_path / "other" / config.folder)
     assert (again.data_set, again.counts["distractors"]) == ("roxford5k+1m", 3)

@@ -132,6 +132,7 @@ class BenchmarkConfig:
         if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
         _check_what_is_compared(self)
+        _ = self.expansions  # which refuses what is none
         if self.rivals and not self.name:
             rivals = "-".join(one.name for one in self.rivals)
             name = re.sub(r"[^A-Za-z0-9.-]+", "_", rivals).strip("_.-")[:_LONGEST_NAME]
@@ -163,11 +164,13 @@ class BenchmarkConfig:
         """What is done one after the other, by how it was asked for.
 
         Raises:
-            ValueError: what is asked for is no expansion.
+            ValueError: what is asked for is no expansion, or of an index that is never in memory.
         """
         found = {}
         for text in self.expand:
             steps = [_EXPANSION.fullmatch(one) for one in text.split("+")]
+            if self.distractors and "dba" in text:
+                raise ValueError("expand must not have dba with distractors, which are streamed")
             if not all(steps):
                 raise ValueError(
                     f"expand must be qe:NEIGHBOURS or dba:NEIGHBOURS, with :ALPHA for weights, "
@@ -212,9 +215,8 @@ def result_files(folder: str = "benchmarks") -> ResultFiles:
 def _named_file(text: str) -> NamedFile:
     """Returns a file that may have the name of a model before it, and an equals sign."""
     name, _, path = text.partition("=")
-    if not path or "/" in name:  # what has an equals sign is a folder
-        return NamedFile("", Path(text))
-    return NamedFile(name, Path(path))
+    is_named = path and "/" not in name  # else what has an equals sign is a folder
+    return NamedFile(name, Path(path)) if is_named else NamedFile("", Path(text))
 
 
 def _check_what_is_compared(config: BenchmarkConfig) -> None:
@@ -244,7 +246,6 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
             f"embeddings must be two files for each model, of the queries and of the index, got "
             f"{', '.join(config.embeddings)}"
         )
-    _check_expansions(config)
     if config.methods and not config.seeds:
         raise ValueError("seeds must name at least one where methods are compared, got none")
     if config.recipe and not config.methods:
@@ -256,17 +257,6 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         )
     if config.data_set is not None:
         check_name(config.data_set)
-
-
-def _check_expansions(config: BenchmarkConfig) -> None:
-    """Refuses expansions that cannot be read, and those of an index that is never in memory.
-
-    Raises:
-        ValueError: the text says which.
-    """
-    sides = {one.side for steps in config.expansions.values() for one in steps}
-    if "dba" in sides and config.distractors:
-        raise ValueError("expand must not have dba with distractors, which are never in memory")
 
 
 def planned_runs(

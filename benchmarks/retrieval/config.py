@@ -215,8 +215,8 @@ def result_files(folder: str = "benchmarks") -> ResultFiles:
 def _named_file(text: str) -> NamedFile:
     """Returns a file that may have the name of a model before it, and an equals sign."""
     name, _, path = text.partition("=")
-    is_named = path and "/" not in name  # else what has an equals sign is a folder
-    return NamedFile(name, Path(path)) if is_named else NamedFile("", Path(text))
+    # What has a slash before the equals sign is the path of a file.
+    return NamedFile(name, Path(path)) if path and "/" not in name else NamedFile("", Path(text))
 
 
 def _check_what_is_compared(config: BenchmarkConfig) -> None:

@@ -38,8 +38,8 @@ packages:
 	dpkg -s $(PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null)
 
-# The stamp names the extra that is installed; it is older than pyproject.toml after a change there.
+# The stamp names the extra that is installed; it is older than pyproject.toml after a change there. `dev` has `all`.
 $(VENV)/.installed-%: pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -e '.[$*]'
-	touch $@
+	touch $@ $(if $(filter dev,$*),$(VENV)/.installed-all)

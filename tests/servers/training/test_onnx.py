@@ -56,7 +56,7 @@ def test_a_transformer_gives_what_torch_gives_at_its_size_and_scales(tmp_path: P
 
 
 def test_a_model_that_keeps_proportions_takes_pictures_of_any(tmp_path: Path) -> None:
-    config = dataclasses.replace(MODEL, image_size=64, resize="longest", scales=(1.0, 1.5))
+    config = dataclasses.replace(MODEL, image_size=64, resize="longest", scales=(1.5,))
     model, path = build_model(config, seed=3), tmp_path / "m.onnx"
     assert 0 <= export_onnx(model, path, metadata={}) < 1e-5
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

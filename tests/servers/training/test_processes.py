@@ -1,6 +1,7 @@
 """Runs that are killed, and runs of several processes that torchrun starts."""
 
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
@@ -9,13 +10,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from hgld import losses
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.training.__main__ import main
 from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import embed_images
@@ -32,22 +37,22 @@ from tests.worlds.training_runs import (
     killed_in_step,
     log_of,
 )
+from tests.worlds.wikimedia.lab import free_ports
+
+STATED = [
+    f"--set={key}={json.dumps(value)}"
+    for key, value in dataclasses.asdict(TINY).items()
+    if isinstance(value, int | float | str)
+]
 
 
-def by_torchrun(
-    workspace: Workspace, *program: str, kill_in: int = 0
-) -> "subprocess.CompletedProcess[str]":
-    """Trains in two processes, with as many threads as torchrun gives them."""
-    settings = dataclasses.asdict(TINY).items()
-    kept = [(key, value) for key, value in settings if isinstance(value, int | float | str)]
-    stated = [f"--set={key}={json.dumps(value)}" for key, value in kept]
-    started = program or ("-m", "hgld.training")
-    words = ["torch.distributed.run", "--nproc-per-node", "2", *started]
-    environment = {key: one for key, one in os.environ.items() if key != "OMP_NUM_THREADS"}
+def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
+    """Trains in two processes."""
+    words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
     return subprocess.run(
-        [sys.executable, "-m", *words, "--root", workspace.root, *stated],
+        [sys.executable, "-m", *words, "--root", workspace.root, *STATED],
         cwd=Path(__file__).parents[3],
-        env={**environment, "KILL_IN": str(kill_in)},
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         capture_output=True,
         text=True,
         timeout=300,
@@ -81,44 +86,61 @@ def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-UNLIKE = """
-import os, signal, sys, torch
-from hgld import losses
-from hgld.training.__main__ import main
+def train_unlike(root: Path, rank: int, port: int, kill_in: int) -> None:
+    """Is one of two processes on machines that round otherwise, by a thousandth.
 
-first, last = os.environ["RANK"] == "0", int(os.environ["KILL_IN"])
-steps, ranking, clustering = iter(range(1, 99)), losses.sup_hap_loss, losses.clustering_loss
-torch.set_num_threads(2 if first else 1)
+    Args:
+        root: folder of the build.
+        rank: which process.
+        port: where they meet.
+        kill_in: the step in which both are killed; 0: none.
+    """
+    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ |= {name: str(one) for name, one in own.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    steps, ranking, clustering = itertools.count(1), losses.sup_hap_loss, losses.clustering_loss
+    torch.set_num_threads(2 - rank)
 
-def counted(*given, **settings):
-    if next(steps) == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return ranking(*given, **settings)
+    def counted(*given: Any, **settings: Any) -> Tensor:  # noqa: ANN401 - handed on
+        if next(steps) == kill_in:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return ranking(*given, **settings)
 
-def rounded(embeddings, labels, proxies, temperature):
-    proxies = proxies * 1
-    proxies.register_hook(lambda slope: slope * (1 if first else 1.001))
-    return clustering(embeddings, labels, proxies, temperature)
+    def rounded(
+        embeddings: Tensor, labels: Tensor, proxies: Tensor, temperature: float = 0.05
+    ) -> Tensor:
+        proxies = proxies * 1
+        proxies.register_hook(lambda slope: slope * (1 + rank / 1000))  # type: ignore[no-untyped-call]
+        return clustering(embeddings, labels, proxies, temperature)
 
-losses.sup_hap_loss, losses.clustering_loss = counted, rounded
-sys.exit(main())
-"""
-"""Two processes on machines that round otherwise, a thousandth rather than the last bit."""
+    losses.sup_hap_loss, losses.clustering_loss = counted, rounded
+    sys.exit(main(["--root", str(root), *STATED]))
+
+
+def ends_of_two(workspace: Workspace, kill_in: int = 0) -> list[int | None]:
+    """Trains in two such processes; returns the status with which each ended."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["hgld.training.__main__", "hgld.losses.ranking.compiled"])
+    (port,) = free_ports(1)
+    both = [
+        context.Process(target=train_unlike, args=(workspace.root, rank, port, kill_in))
+        for rank in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    return [one.exitcode for one in both]
 
 
 @pytest.mark.fault(181, "training killed in a step")
 def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_kill(
     tiny_build: Workspace, tmp_path: Path
 ) -> None:
-    program = tmp_path / "unlike.py"
-    program.write_text(UNLIKE, encoding="utf-8")
     whole = Workspace(shutil.copytree(tiny_build.root, tmp_path / "whole"))
-    assert by_torchrun(whole, str(program)).returncode == 0
-    killed = by_torchrun(tiny_build, str(program), kill_in=4)
-    assert "SIGKILL" in killed.stderr
+    assert ends_of_two(whole) == [0, 0]
+    assert ends_of_two(tiny_build, kill_in=4) == [-signal.SIGKILL] * 2
     assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 3
-    done = by_torchrun(tiny_build, str(program))
-    assert done.returncode == 0, done.stderr
+    assert ends_of_two(tiny_build) == [0, 0]
     assert log_of(tiny_build) == log_of(whole)
     assert file_digest(tiny_build.path(MODEL)) == file_digest(whole.path(MODEL))
 

@@ -43,6 +43,9 @@ _TOO_MANY_BAD = "too_many_bad"
 """Shard of the one failed row that reports too many bad pictures."""
 _COUNTED = ["image_id", "tar", "status", "error"]
 _THREADS = 8  # that check recorded pictures; they mostly wait for the disk
+# A signal that comes as a thread begins to wait does not wake it: a run was seen to go on with its
+# download for two minutes. So it wakes by itself.
+_LOOK_S = 1.0
 _STOP_WAIT_S = 5.0
 """How long to wait for threads to stop; their work is complete or can be resumed."""
 
@@ -323,7 +326,10 @@ def in_parallel(
         for thread in threads:
             thread.start()
         while left:
-            outcome = done.get()
+            try:
+                outcome = done.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
             if isinstance(outcome, BaseException):
                 raise outcome
             left -= 1

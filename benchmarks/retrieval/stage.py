@@ -31,7 +31,6 @@ from hgld.benchmarks.retrieval.methods import (
     by_method,
     load_methods,
     measure,
-    require_runs,
     take_vectors,
     with_other_rankings,
 )
@@ -48,6 +47,7 @@ from hgld.benchmarks.retrieval.results import (
     to_latex,
     to_setting,
 )
+from hgld.benchmarks.retrieval.runs import require_runs
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import Level, rows_digest

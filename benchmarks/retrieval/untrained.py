@@ -9,11 +9,11 @@ import dataclasses
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from hgld.benchmarks.retrieval.runs import TrainedRun
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
@@ -33,15 +33,12 @@ from hgld.training.run.state import fit_to_images
 from hgld.training.run.vectors import load_vectors
 from hgld.training.run.watch import split_images
 
-if TYPE_CHECKING:
-    from hgld.benchmarks.retrieval.methods import TrainedRun
-
 _CHOOSING = ("labels", "min_confidence", "validation_share", "validation_seed")
 """Settings that choose pictures of the data of a run."""
 
 
 def untrained_model(
-    workspace: Workspace, config: ModelConfig, trained: "TrainedRun | None", cache: EmbeddingCache
+    workspace: Workspace, config: ModelConfig, trained: TrainedRun | None, cache: EmbeddingCache
 ) -> EmbeddingModel:
     """Returns the model of a run as it would be without training.
 

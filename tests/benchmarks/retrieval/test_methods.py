@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import embeddings_folder
-from hgld.benchmarks.retrieval.methods import (
+from hgld.benchmarks.retrieval.methods import load_methods
+from hgld.benchmarks.retrieval.runs import (
     TrainedRun,
-    load_methods,
     name_of_runs,
     read_trained_run,
     runs_by_method,

@@ -7,7 +7,6 @@ runs that step. Each function raises the errors of `from_mapping`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -294,7 +293,7 @@ def images_step(sections: Sections) -> BuildStep:
 
 def train_step(sections: Sections) -> BuildStep:
     """Trains a model."""
-    from hgld.training.config import TrainConfig, found_settings
+    from hgld.training.config import TrainConfig
     from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
@@ -323,16 +322,12 @@ def train_step(sections: Sections) -> BuildStep:
 
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
-    found = {config.stage.name: partial(found_settings, config)}
-    return _single(
-        "train", config, config.stage, run, extra="train", verify=verify, found_settings=found
-    )
+    return _single("train", config, config.stage, run, extra="train", verify=verify)
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
     """Compares models."""
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage, planned_runs
-    from hgld.training.config import found_settings
 
     asked = _read(BenchmarkConfig, sections, "benchmark")
     runs = []
@@ -366,7 +361,6 @@ def benchmark_step(sections: Sections) -> BuildStep:
         stages=(*trained, benchmark_stage(config)),
         run=run,
         stage_settings={stage.name: one for stage, one in trained.items()},
-        found_settings={one.name: partial(found_settings, each) for one, each in trained.items()},
         extra="train",
         verify=verify,
     )

@@ -7,11 +7,10 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
-from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.methods import Happier, TrainingMethod
 from hgld.training.model.config import AnyPrecision, ModelConfig
@@ -183,33 +182,6 @@ def train_stage(name: str, labels: LabelOrigin = "classes", *, with_pictures: bo
         inputs=(ANNOTATIONS["train"], *filled, *((IMAGE_FILES["train"],) if with_pictures else ())),
         output_files=model_files(name),
     )
-
-
-def as_finished(config: TrainConfig, workspace: Workspace) -> TrainConfig:
-    """Returns settings whose `auto` is what a finished run of the same settings took it for.
-
-    So a run that has ended stays done on a machine that would decide otherwise.
-
-    Args:
-        config: of the run.
-        workspace: of its build.
-
-    Returns:
-        The same settings where there is no such run.
-    """
-    done = workspace.manifest(config.stage.name)
-    before = done.settings if done else {}
-    stated = {name: one for name, one in row_settings(config).items() if name != "precision"}
-    if config.precision != "auto" or any(before.get(name) != one for name, one in stated.items()):
-        return config
-    return dataclasses.replace(
-        config, precision=cast("AnyPrecision", before.get("precision", "auto"))
-    )
-
-
-def found_settings(config: TrainConfig, workspace: Workspace) -> dict[str, object]:
-    """Returns the settings of a run that its build decides, to compare with its last run."""
-    return {"precision": as_finished(config, workspace).precision}
 
 
 def require_groups(batch_size: int, samples: int, most: int, rank: int = 0, ranks: int = 1) -> None:

@@ -299,9 +299,10 @@ def _benchmark(options: BenchmarkOptions, sections: Sections) -> None:
     if options.explain:
         from hgld.benchmarks.retrieval.facts import explain
 
-        if len(options.explain) != 2:  # noqa: PLR2004 - a pair
+        first, *others = map(Path, options.explain)
+        if len(others) != 1:
             raise InputError("--explain must name two: results or embeddings, and others")
-        Console().print(explain(*map(Path, options.explain)))
+        Console().print(explain(first, *others))
         return
     step = steps.benchmark_step(sections)
     run_and_tell(options.root, step, force=options.force)

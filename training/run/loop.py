@@ -29,7 +29,7 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.config import TrainConfig, as_finished, model_files
+from hgld.training.config import TrainConfig, model_files
 from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
@@ -90,7 +90,6 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
     """
     stage = config.stage
     done = workspace.manifest(stage.name)
-    config = _with_precision(workspace, as_finished(config, workspace))
     start = _start_settings(workspace, config)
     if not start and config.weights == "hub" and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
@@ -100,7 +99,10 @@ def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = N
         pretrained_backbone(config.model)
     settings = {**row_settings(config), **(start or weights_settings(config, done))}
     report = run_stage(
-        workspace, stage, settings, lambda writer: _train(writer, config, ranks or Ranks())
+        workspace,
+        stage,
+        settings,
+        lambda writer: _train(writer, _with_precision(workspace, config), ranks or Ranks()),
     )
     if not report.skipped:
         _run_files(workspace, config).end()
@@ -231,7 +233,11 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         elif config.whitening and not config.init:
             fit_to_images(whiten_projection, cast("EmbeddingModel", run.model), images, config)
         run.begin()
-    numerics = {**describe_numerics(config.device), "processes": ranks.count}
+    numerics = {
+        **describe_numerics(config.device),
+        "processes": ranks.count,
+        "precision": config.precision,
+    }
     files.note_environment(numerics, is_new=kept is None)
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes, %s",

@@ -29,7 +29,8 @@ from hgld.training.index.embedding_files import (
     unit_vectors,
 )
 from hgld.training.index.embeddings import BLOCK, EmbeddingCache
-from hgld.training.model.config import ModelConfig, Precision
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import choose_device, native_precision
 from hgld.training.model.embedding import EmbeddingModel, build_model, whiten_layer
 from hgld.training.model.layer import VECTORS_NAME, VectorLayer
 from hgld.training.run.state import MOST_FITTED
@@ -175,9 +176,10 @@ def vectors_only(config: ModelConfig, width: int) -> ModelConfig:
 def _embedded(
     workspace: Workspace, config: TrainConfig, base: EmbeddingModel, images: LabelledImages
 ) -> Iterator[IdsAndVectors]:
+    place = choose_device(config.device)
     cache = EmbeddingCache(
         folder=workspace.path(CACHE_FOLDER),
-        precision=cast("Precision", config.precision),  # decided by now
+        precision=native_precision(place) if config.precision == "auto" else config.precision,
         batch_size=_AT_ONCE,
         workers=config.workers,
         device=config.device,

@@ -124,7 +124,8 @@ def test_where_training_pictures_or_its_record_are_gone_gains_are_counted_from_t
 def test_a_result_says_with_what_it_was_trained_and_embedded(trained: Workspace) -> None:
     facts: dict[str, Any] = dict(results_in(trained).methods[-1].facts)
     assert facts["embedded_with"] == [{**describe_numerics("cpu"), "batch_size": 64}]
-    assert facts["trained_with"] == [{**describe_numerics("cpu"), "processes": 1}]
+    own = {"processes": 1, "precision": WHOLE_HEAD.precision}
+    assert facts["trained_with"] == [{**describe_numerics("cpu"), **own}]
     assert facts["picture"]["centring"] is True
     assert facts["training"]["batch_size"] == WHOLE_HEAD.batch_size
 

@@ -12,11 +12,8 @@ import pytest
 import torch
 
 from hgld import losses
-from hgld.engine.config import row_settings
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.config import TrainConfig, found_settings, train_stage
 from hgld.training.data.labels import training_images
 from hgld.training.model.saved import load_model
 from hgld.training.run import checkpoint
@@ -109,24 +106,24 @@ def has_bfloat16(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def test_a_run_keeps_the_precision_that_it_began_with_wherever_it_goes_on(
     tiny_build: Workspace, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auto, stage = dataclasses.replace(TINY, precision="auto"), train_stage("happier")
+    auto = dataclasses.replace(TINY, precision="auto")
 
-    def state(config: TrainConfig) -> str:
-        found = row_settings(config) | found_settings(config, tiny_build)
-        return stage_status(tiny_build, stage, found).state
+    def precisions() -> list[str]:
+        files = RunFiles(tiny_build.path("runs/happier"))
+        return [one["precision"] for one in files.environments()]
 
     has_bfloat16(monkeypatch)
     stop_in_step(tiny_build, 5, auto)
     has_bfloat16(monkeypatch, "amx_bf16")
     # In float32, which the first machine had.
-    report = run_train(tiny_build, auto)
+    run_train(tiny_build, auto)
     assert undisturbed.is_that_of(tiny_build)
-    assert report.manifest.settings["precision"] == "float32"
+    assert precisions() == ["float32"]
     assert run_train(tiny_build, auto).skipped
-    assert (state(auto), state(dataclasses.replace(auto, seed=1))) == ("done", "stale")
     # Another run of that name is decided anew.
     shorter = dataclasses.replace(auto, epochs=1)
-    assert run_train(tiny_build, shorter).manifest.settings["precision"] == "bfloat16"
+    run_train(tiny_build, shorter)
+    assert precisions() == ["bfloat16"]
     has_bfloat16(monkeypatch)
     assert run_train(tiny_build, shorter).skipped
 

@@ -161,8 +161,8 @@ def embeddings_digest(path: Path) -> str:
         digests = [file_digest(file) for file in files]
     except OSError as error:
         raise InputError(
-            f"cannot read embeddings {error.filename}: {error.strerror}; of an .npy the image ids "
-            f"are in a .txt beside it, one a line"
+            f"cannot read {error.filename}: {error.strerror}; name a file that is there; the "
+            f"image ids of an .npy are in a .txt beside it, one a line"
         ) from error
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 

@@ -112,7 +112,8 @@ class _Answers:
         """The whole page, or the panes alone where the page's own script asks."""
         place = place_of(request.query_params.multi_items())
         name = "desk.html" if "hx-request" in request.headers else "page.html"
-        return self._rendering.page(name, desk=self._session.desk(reviewer, place))
+        with self._session.reading():
+            return self._rendering.page(name, desk=self._session.desk(reviewer, place))
 
     def act(self, reviewer: Who, form: Form) -> Response:
         """Does what a form says, or asks first."""
@@ -186,8 +187,9 @@ class _Answers:
     def _desk(
         self, reviewer: str, place: Place, outcome: Outcome, done: ActRequest | None = None
     ) -> Response:
-        desk = self._session.desk(reviewer, place, outcome, done)
-        return self._rendering.page("desk.html", desk=desk)
+        with self._session.reading():
+            desk = self._session.desk(reviewer, place, outcome, done)
+            return self._rendering.page("desk.html", desk=desk)
 
 
 def _add_errors(app: FastAPI, rendering: Rendering) -> None:

@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import reduce
 from operator import or_
 
@@ -37,6 +38,7 @@ class Scorer:
         config: ProposeConfig,
         rulings: Rulings,
         tell: Callable[[int, list[Proposal]], None],
+        answering: AbstractContextManager[object],
     ) -> None:
         """Starts its thread, which reads the build; then tells of what is not as its table has it.
 
@@ -46,8 +48,11 @@ class Scorer:
             rulings: the decisions in force.
             tell: called in the thread with how many `decide` had given when it was scored, and the
                 proposals that are others than before.
+            answering: held while an answer is made, for whose end each proposal waits: of two
+                threads that compute, Python has each take twice as long.
         """
         self._workspace, self._config, self._tell = workspace, config, tell
+        self._answering = answering
         self._waiting: queue.SimpleQueue[Rulings | None] = queue.SimpleQueue()
         self._asked = 0
         self._is_idle = threading.Event()
@@ -88,8 +93,12 @@ class Scorer:
         yield version, proposals.others_than(proposals_of(workspace.read(PROPOSALS)))
         while new := self._next():
             version += len(new)
-            changed = proposals.decide(reduce(or_, new))
-            yield version, [proposals.proposal(qid) for qid in changed]
+            made = []
+            for qid in proposals.decide(reduce(or_, new)):
+                with self._answering:
+                    pass
+                made.append(proposals.proposal(qid))
+            yield version, made
 
     def _next(self) -> list[Rulings]:
         """Waits for decisions, and for what comes soon after; nothing: it is to end."""

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 
 from hgld.engine.workspace import Workspace
@@ -5,6 +6,7 @@ from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.stage import read_inputs
+from hgld.pages.review.scoring import Scorer
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
 from hgld.tables import CLUSTERS
@@ -78,3 +80,18 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed_and_accept_take
         assert decided(session)[LAKE] == label
         session.undo("ann")
         assert session.settle()
+
+
+def test_what_is_scored_waits_for_the_answer_that_is_being_made(session: ReviewSession) -> None:
+    answering, told = threading.Lock(), []
+    scorer = Scorer(
+        *(session.workspace, small_settings(session.workspace), {}),
+        *(lambda _, proposals: told.append(proposals), answering),
+    )
+    assert scorer.wait(60)
+    with answering:
+        scorer.decide({SALT: Ruling("mere / tarn", "natural")})
+        assert not scorer.wait(0.5)
+    assert scorer.wait(60)
+    assert {one.class_qid for one in told[-1]} >= {SALT, LAKE}
+    scorer.close()

@@ -177,7 +177,7 @@ def _read_block(path: Path) -> KeptEmbeddings:
     with safe_open(path, "pt") as file:
         told: dict[str, Any] = json.loads((file.metadata() or {})[_ENTRY])
         embeddings: Tensor = file.get_tensor("embeddings")
-    made_with = told.get("made_with", {})
+    made_with = told["made_with"]
     if _digest(embeddings, made_with) != told["sha256"] or not told["key"].startswith(path.stem):
         raise ValueError("it has other values than were written")
     return KeptEmbeddings(embeddings, None, (made_with,))
@@ -185,6 +185,5 @@ def _read_block(path: Path) -> KeptEmbeddings:
 
 def _digest(values: Tensor, made_with: Environment) -> str:
     hasher = hashlib.sha256(values.contiguous().numpy().tobytes())
-    if made_with:  # blocks of an earlier version do not say
-        hasher.update(json.dumps(made_with, sort_keys=True).encode())
+    hasher.update(json.dumps(made_with, sort_keys=True).encode())
     return hasher.hexdigest()

@@ -118,8 +118,7 @@ def _with_precision(workspace: Workspace, config: TrainConfig) -> TrainConfig:
         return config
     files = _run_files(workspace, config)
     if files.checkpoint.exists():
-        # The default of versions whose checkpoints do not tell.
-        precision = files.load(files.checkpoint).get("precision", "bfloat16")
+        precision = files.load(files.checkpoint)["precision"]
     else:
         precision = native_precision(choose_device(config.device))
     return dataclasses.replace(config, precision=precision)

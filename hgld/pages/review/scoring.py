@@ -7,10 +7,12 @@ depends on the decisions in force alone.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import reduce
 from operator import or_
+from typing import cast
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
@@ -25,8 +27,7 @@ logger = logging.getLogger(__name__)
 Rulings = dict[str, Ruling | None]
 """Class to what it was decided to be; None takes that back."""
 
-# The page comes first: scoring waits until the person pauses, though not for long.
-_PAUSE_S, _MOST_WAITING = 0.15, 12
+_PAUSE_S = 0.15  # what is decided in one go is scored at once
 
 
 class Scorer:
@@ -102,13 +103,8 @@ class Scorer:
 
     def _next(self) -> list[Rulings]:
         """Waits for decisions, and for what comes soon after; nothing: it is to end."""
-        new: list[Rulings] = []
-        try:
-            while len(new) < _MOST_WAITING:
-                rulings = self._waiting.get(timeout=_PAUSE_S if new else None)
-                if rulings is None:
-                    return []
-                new.append(rulings)
-        except queue.Empty:
-            pass
-        return new
+        new = [self._waiting.get()]
+        time.sleep(_PAUSE_S)
+        while not self._waiting.empty():
+            new.append(self._waiting.get())
+        return [] if None in new else cast("list[Rulings]", new)

@@ -127,11 +127,6 @@ class Change:
         return self.effect in {"assign", "ignore", "clear"}
 
     @property
-    def is_blind(self) -> bool:
-        """Whether it belongs to a second opinion, which decides nothing."""
-        return self.effect in {"opinion", "unsure", "sample"}
-
-    @property
     def is_of_categories(self) -> bool:
         """Whether it is about categories and not classes."""
         return self.effect in {"fill", "refuse"}

@@ -86,8 +86,6 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     assert event.categories == tuple(CATEGORIES)
     assert [one.decides for one in CHANGES] == [True, True, True, True, *[False] * 5, True]
     assert not any(one.decides for one in (*BLIND, *GUESSES))
-    assert all(one.is_blind for one in BLIND)
-    assert not any(one.is_blind for one in (*CHANGES, *GUESSES))
     assert CHANGES[0].content == ("assign", "castle / fort", "human-made", "")
     assert CHANGES[2].content == ("ignore", None, None, "tab\tand\r\nlines")
     assert BLIND[1].content == ("opinion", "lake", "natural", "")

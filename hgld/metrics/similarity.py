@@ -20,7 +20,7 @@ Ids = Tensor | Sequence[int] | Sequence[str]
 # otherwise, for the last few rows or columns and for very small matrices: with whole tiles a
 # similarity does not depend on the block that it was computed in (checked for MKL on CPU).
 _TILE_ROWS, _TILE_COLUMNS = 16, 64
-_MOST_FIRST = 1 << 21  # ranks that numbers of single precision tell apart (`similarity_blocks`)
+_TOO_MANY_FIRST = 1 << 21  # ranks for numbers of single precision (`similarity_blocks`)
 BLOCK_COLUMNS = 2048  # a block of similarities of 256 queries is 2 MB: it stays in cache
 
 
@@ -155,7 +155,7 @@ def check_first(first: Tensor | None, queries: int) -> None:
         raise TypeError(f"first must be int64, got {first.dtype}; convert it with first.long()")
     ordered = first.sort(dim=-1).values
     again = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
-    is_list = [first.ndim, len(first)] == [2, queries] and first.shape[1] <= _MOST_FIRST
+    is_list = [first.ndim, len(first)] == [2, queries] and first.shape[1] < _TOO_MANY_FIRST
     if not is_list or bool(again.any()) or bool((first < -1).any()):
         raise ValueError(
             f"first must have shape (Q, m), Q = {queries}, with each position once and -1 where a "

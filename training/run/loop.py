@@ -118,7 +118,8 @@ def _with_precision(workspace: Workspace, config: TrainConfig) -> TrainConfig:
         return config
     files = _run_files(workspace, config)
     if files.checkpoint.exists():
-        precision = files.load(files.checkpoint)["precision"]
+        # One that does not tell is of other settings, which `resume` refuses in words.
+        precision = files.load(files.checkpoint).get("precision", "bfloat16")
     else:
         precision = native_precision(choose_device(config.device))
     return dataclasses.replace(config, precision=precision)

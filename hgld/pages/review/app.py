@@ -112,8 +112,7 @@ class _Answers:
         """The whole page, or the panes alone where the page's own script asks."""
         place = place_of(request.query_params.multi_items())
         name = "desk.html" if "hx-request" in request.headers else "page.html"
-        with self._session.reading():
-            return self._rendering.page(name, desk=self._session.desk(reviewer, place))
+        return self._desk(reviewer, place, name=name)
 
     def act(self, reviewer: Who, form: Form) -> Response:
         """Does what a form says, or asks first."""
@@ -185,11 +184,17 @@ class _Answers:
         return self._desk(reviewer, replace(place, group=group), outcome)
 
     def _desk(
-        self, reviewer: str, place: Place, outcome: Outcome, done: ActRequest | None = None
+        self,
+        reviewer: str,
+        place: Place,
+        outcome: Outcome | None = None,
+        done: ActRequest | None = None,
+        *,
+        name: str = "desk.html",
     ) -> Response:
-        with self._session.reading():
+        with self._session.reading():  # until it is written, too: scoring waits
             desk = self._session.desk(reviewer, place, outcome, done)
-            return self._rendering.page("desk.html", desk=desk)
+            return self._rendering.page(name, desk=desk)
 
 
 def _add_errors(app: FastAPI, rendering: Rendering) -> None:

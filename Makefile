@@ -7,7 +7,7 @@ ARGS ?=
 # What the tests with real servers need beside the `dev` extra: MediaWiki, nginx to limit it, a second SPARQL engine,
 # Chromium for the pages, and WordNet.
 PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-light curl procps \
-	virtuoso-opensource-7-bin chromium wordnet-base \
+	virtuoso-opensource-7-bin chromium-headless-shell wordnet-base \
 	texlive-latex-base texlive-latex-recommended
 
 # A process on each core, each with tests of its own. One that ends early takes over what others have left; of the

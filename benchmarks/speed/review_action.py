@@ -8,7 +8,7 @@ whole page loaded anew, which is what each action would take without parts of it
 
     python -m hgld.benchmarks.speed.review_action --out review_action.json
 
-It needs `chromium`, playwright, and the extras `cluster`, `offline` and `review`.
+It needs Chromium, playwright, and the extras `cluster`, `offline` and `review`.
 """
 
 import csv

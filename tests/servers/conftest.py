@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.desk import PROGRAM, started_chromium
+from hgld.benchmarks.reviewing.desk import PROGRAMS, started_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -48,8 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def _started_chromium() -> Iterator[_Started]:
     """The browser of this worker, and the loop of asyncio that playwright keeps for it."""
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
+    if not any(map(shutil.which, PROGRAMS)):
+        pytest.skip(f"needs Chromium: apt-get install {PROGRAMS[0]}")
     pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
     with started_chromium() as browser:
         loop = asyncio.get_running_loop()

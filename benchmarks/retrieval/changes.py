@@ -8,8 +8,8 @@ landmarks, and compares all on the pictures of these, which each search all othe
 `hgld benchmark`, in the build's `benchmarks/comparisons/`, in a folder named after the list. The
 test images take no part. What was stopped goes on with the same command.
 
-In a list, `[train]` has what all changes share, and `train` of one what it sets instead; one that
-names a recipe takes that alone. `[benchmark]` has settings of `hgld benchmark`.
+In a list, `[train]` has what all changes share, `[changes.NAME]` what one sets instead, and
+`[benchmark]` settings of `hgld benchmark`. A change that names a recipe begins with that alone.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def planned_changes(content: Mapping[str, Any], seeds: Sequence[int]) -> Iterato
     """
     for seed in seeds:
         for name, change in content.get("changes", {}).items():
-            own = change.get("train", {})
+            own = {key: one for key, one in change.items() if key not in {"title", "about"}}
             shared = {} if "recipe" in own else content.get("train", {})
             yield replace(
                 from_mapping(TrainConfig, over_recipe({**shared, **own}), where=f"change {name}"),

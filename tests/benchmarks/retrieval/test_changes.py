@@ -43,9 +43,10 @@ def test_the_command_trains_and_compares_on_what_was_held_out(
         [benchmark]
         expand = ["qe:2"]
         [changes.plain]
-        train = {{ batch_size = 4 }}
+        batch_size = 4
         [changes.larger]
-        train = {{ batch_size = 4, image_size = 40 }}
+        batch_size = 4
+        image_size = 40
         """
     )
     assert changes.main(["--root", str(tiny_build.root), "--changes", str(path)]) == 0

@@ -1,7 +1,7 @@
 """Which changes to a way of training are worth it, and what do they cost?
 
     python -m hgld.benchmarks.retrieval.changes --root build
-    python -m hgld.benchmarks.retrieval.changes --root build --changes evidence.toml --seeds 0 1 2
+    python -m hgld.benchmarks.retrieval.changes --root build --changes mine.toml --seeds 0 1 2
 
 Trains each change of a list, by default of `changes.toml` beside this file, without 30% of the
 landmarks, and compares all on the pictures of these, which each search all others: the report of

@@ -50,7 +50,7 @@ def planned_changes(content: Mapping[str, Any], seeds: Sequence[int]) -> Iterato
         InputError: a setting that there is not, or of another kind, or no such recipe.
     """
     for seed in seeds:
-        for name, change in content.get("changes", {}).items():
+        for name, change in content["changes"].items():
             own = {key: one for key, one in change.items() if key not in {"title", "about"}}
             shared = {} if "recipe" in own else content.get("train", {})
             yield replace(
@@ -97,9 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workspace = Workspace(options.root)
     try:
         content = read_toml(options.changes)
+        planned = content.get("changes", {})
+        if not planned or not all(isinstance(change, dict) for change in planned.values()):
+            raise InputError(f"{options.changes} must have a table [changes.NAME] for each change")
         runs = list(planned_changes(content, options.seeds))
-        if not runs:
-            raise InputError(f"{options.changes} must have a [changes.NAME] for each change")
         settings = {"name": options.changes.stem, "runs": [run.name for run in runs]}
         section = {**content.get("benchmark", {}), **settings}
         config = from_mapping(BenchmarkConfig, section, where=f"{options.changes}, [benchmark]")

@@ -15,8 +15,8 @@ from hgld.errors import InputError, MissingInputError
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PROGRAMS = ("chromium-headless-shell", "chromium")
-"""The first that is there: without a window it takes a third less of the processor."""
+# The first that is there: without a window it takes a third less of the processor.
+_PROGRAMS = ("chromium-headless-shell", "chromium")
 _OPTIONS = ("--disable-gpu", "--disable-quic")
 _TIMEOUT_MS = 30_000
 _END_S = 20.0
@@ -33,9 +33,9 @@ def started_chromium() -> Iterator["Browser"]:
         MissingInputError: it is not installed.
         ImportError: playwright is not.
     """
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
-        raise MissingInputError(f"Chromium is not installed; apt-get install {PROGRAMS[0]}")
+        raise MissingInputError(f"Chromium is not installed; apt-get install {_PROGRAMS[0]}")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:

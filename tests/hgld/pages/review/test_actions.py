@@ -26,7 +26,7 @@ def test_the_docs_have_the_table_of_keys() -> None:
         if one.key
     ]
     table = "\n".join(["| key | does | to | asks first |", "|---|---|---|---|", *rows])
-    assert table in DOCS.read_text(encoding="utf-8")
+    assert table in DOCS.read_text(encoding="utf-8"), f"put it there:\n{table}"
 
 
 def test_no_two_actions_have_one_key_or_name_and_digits_are_names() -> None:

@@ -20,6 +20,10 @@ _ROWS_IN_SIGHT = """
   return boxes.filter(({ top, bottom }) => top >= pane.top - 1 && bottom <= pane.bottom + 1).length;
 }
 """
+_OUT_OF_SIGHT = """
+() => [...document.querySelectorAll(".deed")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.dataset.action)
+"""
 _SMALL = """
 () => [...document.querySelectorAll("button, a[href], summary, input")].filter((one) => one.checkVisibility() && !one.closest(".skip, p:not(.choices, .deeds, .tabs, .steps)"))
   .map((one) => [one.closest("label")?.getBoundingClientRect() ?? one.getBoundingClientRect(), one]).filter(([{ width, height }]) => width && height < 43.5)
@@ -50,6 +54,7 @@ def test_every_view_is_whole_and_read_by_everybody(
         looker.press("Escape")
     if size is NARROW:
         problems["targets"] = looker.tell(_SMALL)
+        problems["actions"] = looker.tell(_OUT_OF_SIGHT)
         for pane in ("groups", "names", "group"):
             looker.page.click(f".tabs [data-pane={pane}]")
             problems[pane] = troubles(looker.page)

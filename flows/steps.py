@@ -99,18 +99,21 @@ def scrape_step(sections: Sections) -> BuildStep:
     """Finds the classes of every landmark: Commons category, Wikidata item, instance-of.
 
     Reads metadata/ or a CSV file, and queries Commons and Wikidata, also for other names of the
-    classes; writes raw/ (every answer) and scrape/ (the tables, and changes.md after a refresh).
+    classes and for where the landmarks are; writes raw/ (every answer) and scrape/ (the tables,
+    and changes.md after a refresh).
     """
+    from hgld.scrape.places import FACTS_STAGE
     from hgld.scrape.refresh import REFRESH_STAGE
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
-    names = (STAGE.name, EVIDENCE_STAGE.name)
+    stages = (STAGE, EVIDENCE_STAGE, FACTS_STAGE)
+    names = [stage.name for stage in stages]
     # If the tables are up to date, nothing else checks the archive.
     verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
     config = _read(ScrapeConfig, sections, "scrape")
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
-    return replace(step, stages=(STAGE, EVIDENCE_STAGE))
+    return replace(step, stages=stages)
 
 
 def embed_step(sections: Sections) -> BuildStep:

@@ -53,9 +53,10 @@ MAY_IMPORT_IN_SCRAPE = {
     "questions": ("archive", "wikimedia", "knowledge", "config", "services"),
     "verify": ("archive", "wikimedia", "config", "services", "questions"),
     "parents": ("archive", "wikimedia", "config", "questions", "verify"),
+    "places": ("archive", "wikimedia", "config", "questions", "verify"),
     "stage": (
         *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
-        *("questions", "verify"),
+        *("questions", "verify", "places"),
     ),
 }
 

@@ -9,6 +9,11 @@ of writing and are not always complete; a live scrape finds today's. Q-ids, labe
 are Wikidata's (CC0). `hierarchical_label` is the super-category that the rule gives (a test checks
 this), and determines what is drawn.
 
+`places.csv` has where each of them is, to about a hundredth of a degree, the smallest place or the
+countries that it lies in, since when and in which style, and `regions.csv` those places, countries,
+continents and styles. They were written down by hand in December 2026, and are no copy of
+Wikidata's statements.
+
 The landmark ids are the demo's own, not GLDv2's: from 1 in the train space, from 10001 in the index
 space. As in GLDv2, no landmark is in both spaces, but most super-categories are.
 """
@@ -53,6 +58,18 @@ def landmarks() -> tuple[DemoLandmark, ...]:
 def class_labels() -> dict[str, str]:
     """Returns the English label of each class, by Q-id."""
     return {row["class_qid"]: row["class_label"] for row in _classes()}
+
+
+@cache
+def places() -> tuple[dict[str, str], ...]:
+    """Returns the rows of `places.csv`, one for each landmark."""
+    return tuple(csv.DictReader(io.StringIO(_text("places.csv"))))
+
+
+@cache
+def regions() -> dict[str, dict[str, str]]:
+    """Returns the rows of `regions.csv`, by Q-id."""
+    return {row["qid"]: row for row in csv.DictReader(io.StringIO(_text("regions.csv")))}
 
 
 def open_classes() -> set[str]:

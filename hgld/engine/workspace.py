@@ -365,7 +365,9 @@ def _this_process() -> str:
 
 
 # Stages without a command of their own.
-_COMMANDS = {"review": "review --settle", "evidence": "scrape", "refresh": "scrape --refresh"}
+_COMMANDS = {"review": "review --settle", "refresh": "scrape --refresh"} | dict.fromkeys(
+    ("evidence", "facts"), "scrape"
+)
 _COMMANDS |= {"decided": "propose", "release": "annotate"}
 # Stages that exist once per name: the command, with the option for the name.
 _NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}

@@ -42,6 +42,7 @@ COMMONS_PARENTS = "raw/commons-parents"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
 WIKIDATA_EVIDENCE = "raw/wikidata-evidence"
+WIKIDATA_PLACES = "raw/wikidata-places"
 
 SUMS = "SHA256SUMS"
 """Name of the list of a folder's answers and their digests."""
@@ -51,6 +52,7 @@ _REFRESH = "refresh-"
 _FOLDERS = {
     "scrape": (COMMONS_PAGES, COMMONS_WIKITEXT, COMMONS_LOG, WIKIDATA_ITEMS, WIKIDATA_CLASSES),
     "evidence": (WIKIDATA_EVIDENCE,),
+    "facts": (WIKIDATA_PLACES,),
     "parents": (COMMONS_PARENTS,),
 }
 """The folders that each stage fills, in every generation."""

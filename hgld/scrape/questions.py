@@ -55,6 +55,7 @@ KINDS = {
     archive.WIKIDATA_ITEMS: _Kind("sparql", wikidata.item_query, Entities),
     archive.WIKIDATA_CLASSES: _Kind("sparql", wikidata.class_query, Entities),
     archive.WIKIDATA_EVIDENCE: _Kind("sparql", wikidata.evidence_query, Entities),
+    archive.WIKIDATA_PLACES: _Kind("sparql", wikidata.place_query, Entities),
 }
 """Every question, by the folder of its answers."""
 

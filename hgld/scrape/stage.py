@@ -12,7 +12,8 @@ and the input. Every input row becomes a row of CATEGORIES with one status:
 
 When no row has failed, a second stage looks up the names of the classes in other ontologies, as
 evidence for their labels. The scrape does not depend on it: a class whose evidence is unknown is a
-failed row of that stage only, and the next run tries again.
+failed row of that stage only, and the next run tries again. So it is with a third stage, which asks
+where the landmarks lie (`hgld.scrape.places`).
 """
 
 import logging
@@ -34,6 +35,7 @@ from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
+from hgld.scrape.places import run_facts
 from hgld.scrape.questions import Open, gather, gather_entities, opening
 from hgld.scrape.refresh import REFRESH_STAGE, write_changes
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
@@ -89,7 +91,7 @@ def run_scrape(
             name, if any.
 
     Returns:
-        The report; its manifest counts the failed rows, except those of the evidence stage.
+        The report; its manifest counts the failed rows, except those of evidence and facts.
 
     Raises:
         FetchError: a service cannot be reached; the answers so far are kept.
@@ -120,6 +122,7 @@ def run_scrape(
     if report.manifest.failed:
         return report
     _run_evidence(workspace, config, report)
+    run_facts(workspace, config, report)
     if generation:
 
         def compare(writer: StageWriter) -> None:

@@ -67,6 +67,73 @@ CLASS_EVIDENCE = Dataset(
     ),
 )
 
+# What Wikidata says of the items of landmarks, of the places that they lie in, and of their
+# countries, continents and styles: `hgld.scrape.places`. One row a statement that is not
+# deprecated; an entity without any has no row.
+FACTS = Dataset(
+    path="scrape/facts",
+    stage="facts",
+    schema=schema(
+        required("qid", pa.string()),
+        # P17 country, P30 continent, P131 place, P149 style, P297 ISO 3166-1 code, P361 part of,
+        # P571 inception, P576 dissolved, P625 coordinates, P1366 replaced by, P1435 heritage
+        # status. Null: failed.
+        pa.field("property", pa.string()),
+        # a Q-id or text; of coordinates, the Q-id of their globe; null: unknown to Wikidata
+        pa.field("value", pa.string()),
+        pa.field("rank", pa.string()),  # "preferred" or "normal"
+        pa.field("started", pa.string()),  # P580, in RDF: year 0 is 1 BCE; "unknown"
+        pa.field("ended", pa.string()),  # P582
+        pa.field("latitude", pa.float64()),  # degrees
+        pa.field("longitude", pa.float64()),
+        # of coordinates in degrees; of a time 9 for a year, 8 for a decade, 7 for a century
+        pa.field("precision", pa.float64()),
+        required("status", pa.string()),  # ok | failed: the entity could not be asked about
+        pa.field("error", pa.string()),
+    ),
+)
+
+_Q_IDS = pa.list_(pa.field("element", pa.string(), nullable=False))
+
+WHY_NO_PLACE = pa.struct(
+    [pa.field(name, pa.string()) for name in ("coordinates", "country", "country_code")]
+    + [pa.field(name, pa.string()) for name in ("continent", "places", "inception", "styles")]
+)
+"""Why a landmark lacks a part of it: none | unknown (to Wikidata) | several | dissolved (a state,
+without one successor) | not_on_earth | imprecise (a millennium, say) | no_item | failed; null: it
+has it."""
+
+# What follows from the facts: `hgld.scrape.places` has the rules. One row for each of CATEGORIES.
+# Stages for which it is optional read the only file, `scrape/places/00000.parquet`.
+PLACES = Dataset(
+    path="scrape/places",
+    stage="facts",
+    schema=schema(
+        required("split", pa.string()),
+        required("landmark_id", pa.int64()),
+        pa.field("qid", pa.string()),
+        required("status", pa.string()),  # ok | no_item | failed
+        pa.field("latitude", pa.float64()),  # degrees, on Earth
+        pa.field("longitude", pa.float64()),
+        pa.field("coordinate_precision", pa.float64()),  # degrees; null: not stated
+        pa.field("globe_qid", pa.string()),  # Q2: Earth; others have no latitude here
+        required("countries", _Q_IDS),  # of today, by number
+        pa.field("country_qid", pa.string()),  # where there is exactly one; so the next four
+        pa.field("country", pa.string()),  # its name
+        pa.field("country_code", pa.string()),  # ISO 3166-1, two letters
+        pa.field("continent_qid", pa.string()),
+        pa.field("continent", pa.string()),
+        required("places", _Q_IDS),  # administrative, finest first, without the country
+        required("place_names", _Q_IDS),
+        pa.field("inception_year", pa.int64()),  # -1: 1 BCE; there is no year 0
+        pa.field("inception_precision", pa.string()),  # year | decade | century
+        required("styles", _Q_IDS),  # of architecture, by number
+        required("style_names", _Q_IDS),
+        required("missing", WHY_NO_PLACE),
+        pa.field("error", pa.string()),
+    ),
+)
+
 # The Commons parents of categories whose landmarks have no class, and of some with a class, to
 # learn from: `hgld.scrape.parents`. Stages for which they are optional read the only file,
 # `scrape/parents/00000.parquet`, as an input file.
@@ -137,4 +204,4 @@ def _answer_lists(stage: str) -> Dataset:
 
 
 # The digests of the lists of answers in raw/ when a stage ended: `hgld verify` checks them.
-ANSWER_LISTS = {stage: _answer_lists(stage) for stage in ("scrape", "evidence", "parents")}
+ANSWER_LISTS = {stage: _answer_lists(stage) for stage in ("scrape", "evidence", "facts", "parents")}

@@ -1,8 +1,9 @@
 """Wikidata: from an item to its classes, in SPARQL: the queries, and how to read the answers.
 
 `item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
-`class_query` for the labels and *subclass of* (P279) statements of classes, and `evidence_query`
-for the names of classes in other ontologies (`EVIDENCE`); all of them also ask for merges.
+`class_query` for the labels and *subclass of* (P279) statements of classes, `evidence_query` for
+the names of classes in other ontologies (`EVIDENCE`), and `place_query` for where items lie, since
+when, and in which style (`PLACING`); all of them also ask for merges.
 `Entities` reads only the bindings of an answer, one fact each:
 
     {"results": {"bindings": [
@@ -19,7 +20,8 @@ for the names of classes in other ontologies (`EVIDENCE`); all of them also ask 
 A statement without a `value`, or with a blank node or the URI of one, has an unknown value: it
 gives no class, but still counts when the best rank is chosen. Any other value must be an item, by
 its URI (http: or https:) or its Q-id; otherwise the answer is refused. The value of a property of
-`EVIDENCE` is a literal or a URI of any scheme, and is kept unchanged.
+`EVIDENCE` is a literal or a URI of any scheme, and is kept unchanged; so is that of a country code
+or a time. The value of coordinates is their globe, with the numbers beside it.
 
 Each query also asks for one row per entity that it names, `{"entity": ..., "property": {"value":
 "asked"}}`. It tells an entity without facts from one that a failing service left out. An answer
@@ -45,6 +47,23 @@ WORDNET_SYNSET = "P8814"
 EVIDENCE = (OSM_TAG, EQUIVALENT_CLASS, WORDNET_SYNSET)
 """Names of a class elsewhere: an OpenStreetMap tag such as `Tag:amenity=cafe`, the URL of a class
 in another ontology, a WordNet 3.1 id such as `00001740-n`. Values are text; elsewhere, items."""
+COUNTRY = "P17"
+CONTINENT = "P30"
+LIES_IN = "P131"
+STYLE = "P149"
+COUNTRY_CODE = "P297"
+PART_OF = "P361"
+INCEPTION = "P571"
+DISSOLVED = "P576"
+COORDINATES = "P625"
+REPLACED_BY = "P1366"
+HERITAGE = "P1435"
+PLACING = (
+    *(COUNTRY, CONTINENT, LIES_IN, STYLE, COUNTRY_CODE, PART_OF, INCEPTION, DISSOLVED),
+    *(COORDINATES, REPLACED_BY, HERITAGE),
+)
+"""What is asked of items, of the places that they lie in, and of their countries."""
+_TIMES = (INCEPTION, DISSOLVED)
 CATEGORY_ITEM = "Q4167836"
 """Wikimedia category: an item with this class stands for a category, not for its topic."""
 
@@ -58,6 +77,8 @@ _ENTITY = re.compile(r"https?://www\.wikidata\.org/entity/")
 # Start of the URI of an unknown value, if that is not a blank node.
 _UNKNOWN = re.compile(r"https?://www\.wikidata\.org/\.well-known/genid/")
 
+_SHORT_YEAR = re.compile(r"^(-?)([0-9]{1,3})(?=-)")
+
 _ASKED = 'BIND("asked" AS ?property)'
 """The pattern of the row that every query adds for each item that it names."""
 
@@ -70,15 +91,21 @@ _PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
 PREFIX wdt: <http://www.wikidata.org/prop/direct/>
 PREFIX p: <http://www.wikidata.org/prop/>
 PREFIX ps: <http://www.wikidata.org/prop/statement/>
+PREFIX psv: <http://www.wikidata.org/prop/statement/value/>
+PREFIX pq: <http://www.wikidata.org/prop/qualifier/>
 PREFIX wikibase: <http://wikiba.se/ontology#>
 PREFIX owl: <http://www.w3.org/2002/07/owl#>
 PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
 """
+_LITERAL = ("literal", "typed-literal")
 _TERMS = {
-    OSM_TAG: ("literal", "typed-literal"),
+    OSM_TAG: _LITERAL,
     EQUIVALENT_CLASS: ("uri",),
-    WORDNET_SYNSET: ("literal", "typed-literal"),
+    WORDNET_SYNSET: _LITERAL,
+    COUNTRY_CODE: _LITERAL,
+    **dict.fromkeys(_TIMES, _LITERAL),
 }
+_ITEMS = {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC, *PLACING} - {*_TERMS}
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
 _MAX_DIGITS = len(str(MAX_INT64))
 _RANKS = {"PreferredRank": "preferred", "NormalRank": "normal", "DeprecatedRank": "deprecated"}
@@ -140,6 +167,21 @@ def evidence_query(qids: Iterable[str]) -> str:
     )
 
 
+def place_query(qids: Iterable[str]) -> str:
+    """Returns the query for where items, and the places that they lie in, are, and since when.
+
+    Args:
+        qids: Q-ids, at most 500, of items, places, countries, continents or styles.
+    """
+    return _facts_query(
+        qids,
+        # So that most places come with what lies in them: 200,000 landmarks lie in some 40,000.
+        links=("wdt:P131",),
+        facts=(_MERGE_FACTS, _LABEL_FACTS, *(_dated_statements_of(prop) for prop in PLACING)),
+        more="?started ?ended ?latitude ?longitude ?precision",
+    )
+
+
 def _statements_of(prop: str) -> str:
     """Returns the pattern for every statement of a property, with its rank."""
     # Not `wdt:`: it has only the best statements, without their rank.
@@ -149,7 +191,29 @@ def _statements_of(prop: str) -> str:
     )
 
 
-def _facts_query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
+def _dated_statements_of(prop: str) -> str:
+    """Returns the pattern for every statement of a property, with its rank and times."""
+    node = f"?statement psv:{prop} ?node . ?node wikibase:"
+    values = {
+        COORDINATES: f"OPTIONAL {{ {node}geoLatitude ?latitude ; wikibase:geoLongitude ?longitude "
+        f"; wikibase:geoGlobe ?value }} OPTIONAL {{ ?statement psv:{prop} ?exact . "
+        "?exact wikibase:geoPrecision ?precision }",
+        **dict.fromkeys(
+            _TIMES,
+            f"OPTIONAL {{ {node}timeValue ?value ; wikibase:timePrecision ?precision }}",
+        ),
+    }
+    return (
+        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
+        f"{values.get(prop, f'OPTIONAL {{ ?statement ps:{prop} ?value }}')} "
+        "OPTIONAL { ?statement pq:P580 ?started } OPTIONAL { ?statement pq:P582 ?ended } "
+        f'BIND("{prop}" AS ?property)'
+    )
+
+
+def _facts_query(
+    qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str], more: str = ""
+) -> str:
     """Returns the query for facts of items and of those that they link to.
 
     Each part of the UNION lists the items again and follows one link, because engines differ on
@@ -161,6 +225,7 @@ def _facts_query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[s
         qids: Q-ids, at most 500.
         links: the properties to follow, such as `owl:sameAs`.
         facts: patterns about `?entity`, such as `_MERGE_FACTS`.
+        more: variables beside those of every query.
     """
     items = " ".join(f"wd:{qid}" for qid in qids)
     starts = [f"VALUES ?entity {{ {items} }}"]
@@ -168,11 +233,8 @@ def _facts_query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[s
     parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
     # Last, so that a result that is cut off loses these rows first.
     parts.append(f"{{ {starts[0]} {_ASKED} }}")
-    return (
-        f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
-        + "\nUNION\n".join(parts)
-        + "\n}"
-    )
+    variables = f"?entity ?property ?statement ?rank ?value {more}".rstrip()
+    return f"{_PREFIXES}SELECT DISTINCT {variables} WHERE {{\n" + "\nUNION\n".join(parts) + "\n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +244,15 @@ class Statement:
     rank: str
     """preferred | normal; deprecated statements are dropped."""
     value: str
-    """A Q-id, or text for a property of `EVIDENCE`; empty for an unknown value."""
+    """A Q-id, or the text of a literal; of coordinates, their globe's Q-id. Empty: unknown."""
+    started: str = ""
+    """Text of a time; "unknown" for one that nobody knows; empty for none."""
+    ended: str = ""
+    """As `started`."""
+    position: tuple[float, float] | None = None
+    """Of coordinates: latitude and longitude, in degrees."""
+    precision: float | None = None
+    """Of coordinates: in degrees. Of a time: 9 for a year, 8 for a decade, and so on."""
 
 
 @dataclass(slots=True)
@@ -208,11 +278,17 @@ class Entity:
         """Returns the best values of a property of `EVIDENCE`, sorted."""
         return sorted(self._best(prop)[1])
 
+    def of_today(self, prop: str) -> list[Statement]:
+        """Returns the statements of a property that hold today.
+
+        Of those that have not ended and are not deprecated, the preferred ones if there are any;
+        unknown values are among them.
+        """
+        return _best_of(one for one in self.statements.get(prop, ()) if not one.ended)
+
     def _best(self, prop: str) -> tuple[str, set[str]]:
-        statements = self.statements.get(prop, ())
-        ranks = {statement.rank for statement in statements}
-        best = next((rank for rank in _BEST_FIRST if rank in ranks), "")
-        return best, {one.value for one in statements if one.rank == best and one.value}
+        best = _best_of(self.statements.get(prop, ()))
+        return best[0].rank if best else "", {one.value for one in best if one.value}
 
     def key(self) -> tuple[object, ...]:
         """Returns a hashable key; equal for equal facts."""
@@ -225,6 +301,14 @@ class Entity:
             if language in self.labels:
                 return self.labels[language], language
         return "", None
+
+
+def _best_of(statements: Iterable[Statement]) -> list[Statement]:
+    """Returns those of the best rank that there is."""
+    kept = list(statements)
+    ranks = {one.rank for one in kept}
+    best = next((rank for rank in _BEST_FIRST if rank in ranks), None)
+    return [one for one in kept if one.rank == best]
 
 
 class Entities(Facts[Entity]):
@@ -286,15 +370,42 @@ def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
         case "label":
             language = line_of(term.get("xml:lang"), "language of a label")
             entity.labels[language] = line_of(term.get("value"), "label")
-        case prop if prop in {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC, *EVIDENCE}:
+        case prop if prop in _ITEMS or prop in _TERMS:
             rank = _RANKS.get(_value(binding, "rank").rpartition("#")[2])
             if rank is None:
                 raise ValueError(f"rank must be one of Wikibase's, got {binding['rank']!r:.60}")
             if rank != "deprecated":
-                value = _text_of(term, prop) if prop in EVIDENCE else _item_of(term, prop)
-                entity.statements.setdefault(prop, []).append(Statement(rank, value))
+                value = _text_of(term, prop) if prop in _TERMS else _item_of(term, prop)
+                one = Statement(rank, value, **_details_of(binding))
+                entity.statements.setdefault(prop, []).append(one)
         case prop:
             raise ValueError(f"property must be one that was asked for, got {prop[:60]!r}")
+
+
+def _details_of(binding: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the times and numbers of a statement, those that it has."""
+    found: dict[str, Any] = {}
+    for name in ("started", "ended"):
+        if name in binding:
+            term = fields_of(binding[name], name)
+            found[name] = "unknown" if _is_unknown(term) else line_of(term.get("value"), name)
+    if "latitude" in binding:
+        found["position"] = _number(binding, "latitude", 90), _number(binding, "longitude", 360)
+    if "precision" in binding:
+        found["precision"] = _number(binding, "precision", 360)
+    return found
+
+
+def _number(binding: Mapping[str, Any], name: str, most: float) -> float:
+    """Returns a number of a binding.
+
+    Raises:
+        ValueError: it is none, or larger than `most` either way.
+    """
+    number = float(_value(binding, name))
+    if not abs(number) <= most:  # nor NaN
+        raise ValueError(f"{name} must be a number up to {most}, got {number}")
+    return number
 
 
 def _value(binding: Mapping[str, Any], name: str) -> str:
@@ -338,7 +449,12 @@ def _text_of(term: Mapping[str, Any], prop: str) -> str:
         return ""
     if kind not in _TERMS[prop]:
         raise ValueError(f"value of {prop} must be a {_TERMS[prop][0]}, got a {ascii(kind)[:60]}")
-    return text
+    # Some engines write -430, others -0430 as XML Schema has it.
+    return _SHORT_YEAR.sub(_long_year, text) if prop in _TIMES else text
+
+
+def _long_year(year: re.Match[str]) -> str:
+    return f"{year[1]}{year[2]:0>4}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from hgld.annotations.rule import deciding_classes
-from hgld.demo.facts import class_labels, decisions_text, landmarks
+from hgld.demo.facts import class_labels, decisions_text, landmarks, places, regions
 from hgld.demo.painters import scenes
 from hgld.labels.taxonomy.rows import read_csv_rows
 from hgld.tables import CLASSES, TAXONOMY
@@ -53,6 +53,18 @@ def test_a_super_category_is_what_the_rule_makes_of_the_classes_and_has_a_scene(
     found = {row["landmark_id"]: row["hierarchical_label"] for row in deciding.to_pylist()}
     assert found == {one.landmark_id: one.hierarchical_label for one in landmarks()}
     assert set(scenes()["scenes"]) == set(found.values())
+
+
+def test_every_landmark_is_in_a_country_and_nearly_all_have_coordinates() -> None:
+    assert [row["qid"] for row in places()] == [one.qid for one in landmarks()]
+    for row in places():
+        above = row["lies_in"].split()
+        while not any(regions()[qid]["country_code"] for qid in above):
+            above = [regions()[qid]["lies_in"] for qid in above]
+        assert all(regions()[qid]["continents"] for qid in above)
+        assert not row["style"] or regions()[row["style"]]["name"]
+    nowhere = [row["qid"] for row in places() if not row["latitude"]]
+    assert nowhere == ["Q948975"]  # the roads of the Incas, through six countries
 
 
 def test_super_categories_are_spelt_as_the_published_ones(shared: Path) -> None:

@@ -11,7 +11,7 @@ from hgld.errors import InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.stage import run_scrape
-from hgld.tables import CATEGORIES, CLASS_EVIDENCE, LANDMARKS, SUPERCLASSES
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, FACTS, LANDMARKS, PLACES, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.wikimedia import scraping
 from tests.worlds.wikimedia.faults import Fault, reply
@@ -158,6 +158,46 @@ def test_so_many_requests_are_made_at_once(small: Small, server: Server, at_once
     assert most == {"commons": at_once, "sparql": 1}
     # In whatever order the answers came, the rows are those of one request after the other.
     assert report.manifest.outputs == small.clean
+
+
+def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -> None:
+    rows = scraped.workspace.read(PLACES).to_pylist()
+    assert [row["landmark_id"] for row in rows] == list(STATUSES)
+    tower, bare = rows[0], rows[4]
+    assert tower["place_names"] == ["Bergamo", "Lombardia"]
+    assert (tower["country"], tower["continent"]) == ("Italy", "Europe")
+    assert tower["style_names"] == ["Q305"]
+    assert (tower["latitude"], tower["longitude"]) == (45.7042, 9.6627)
+    assert (tower["inception_year"], tower["inception_precision"]) == (1357, "year")
+    assert set(tower["missing"].values()) == {None, "none"}  # it has all but the country's code
+    assert (bare["status"], bare["missing"]["country"]) == ("no_item", "no_item")
+    facts = scraped.workspace.read(FACTS).to_pylist()
+    assert ("Q302", "P131", "Q303") in {
+        (one["qid"], one["property"], one["value"]) for one in facts
+    }
+
+
+def test_places_that_fail_hold_up_nothing_and_are_asked_for_again(
+    small: Small, server: Server
+) -> None:
+    # Of an item nothing comes, nor of a place that others lead to.
+    server.refuses = lambda _, text: (
+        "p:P131 " in text and any(f"wd:{qid} " in text for qid in ("Q2", "Q303"))
+    )
+    report = small.scrape(attempts=1)
+    assert "sparql" in server.fired
+    assert (report.manifest.outputs, report.manifest.failed) == (small.clean, 0)
+    rows = {row["landmark_id"]: row for row in written(small.workspace, PLACES)}
+    assert {n for n, row in rows.items() if row["status"] == "failed"} == {1, 2, 3, 13}
+    assert "Q303" in rows[1]["error"]
+    server.refuses = None
+    asked = len(server.hits)
+    assert small.scrape().skipped
+    again = [form["query"] for _, form in server.hits[asked:]]
+    assert any("wd:Q2 " in query for query in again)
+    assert not any("wd:Q1 " in query for query in again)
+    done = small.workspace.read(PLACES).to_pylist()
+    assert {row["status"] for row in done} == {"ok", "no_item"}
 
 
 _CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]

@@ -54,7 +54,8 @@ def scraped(lab: Lab, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Wor
 def virtuoso(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a second SPARQL engine with the lab's items."""
     folder = tmp_path_factory.mktemp("virtuoso")
-    with serving_virtuoso(folder, lab.content / "wikidata.nt.gz") as address:
+    triples = (lab.content / f"{name}.nt.gz" for name in ("wikidata", "facts"))
+    with serving_virtuoso(folder, *triples) as address:
         yield address
 
 

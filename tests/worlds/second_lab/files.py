@@ -18,6 +18,8 @@ _RDF_TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 _LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 _SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
 _WIKIBASE = "http://wikiba.se/ontology#"
+_NODES = {"P571": ("timeValue", "timePrecision"), "P625": ("geoLatitude", "geoLongitude")}
+_XSD = "http://www.w3.org/2001/XMLSchema#"
 _RANKS = {"+": "Preferred", "": "Normal", "-": "Deprecated"}
 
 
@@ -141,8 +143,9 @@ def _statements(qid: str, told: str) -> Iterator[str]:
     Args:
         qid: the item.
         told: `=Q2` for merged into Q2; `P31:Q5` for a statement, with `+` or `-` behind it where it
-            is preferred or deprecated; `some` and `no` as the value for unknown and no value. The
-            value of P1282 and P8814 is text in percent-encoding, that of P1709 a URL.
+            is preferred or deprecated, `!` where it has ended; `some` and `no` as the value for
+            unknown and no value. The value of P1282 and P8814 is text in percent-encoding, that of
+            P1709 a URL, of P571 `time@precision`, of P625 `latitude@longitude@precision`.
     """
     entity = f"<{_WD}entity/{qid}>"
     if told.startswith("="):
@@ -150,22 +153,40 @@ def _statements(qid: str, told: str) -> Iterator[str]:
         return
     parts = [part.partition(":")[::2] for part in told.split()]
     for number, (prop, value) in enumerate(parts):
+        has_ended = value.endswith("!")
         rank = value[-1] if value[-1] in "+-" else ""
-        plain = value.rstrip("+-")
+        plain = value.rstrip("+-!")
         ranks = {one[-1] for name, one in parts if name == prop}
         statement = f"<{_WD}entity/statement/{qid}-{number}>"
         yield f"{entity} <{_WD}prop/{prop}> {statement} ."
         yield f"{statement} <{_WIKIBASE}rank> <{_WIKIBASE}{_RANKS[rank]}Rank> ."
+        if has_ended:
+            end = f'"1990-01-01T00:00:00Z"^^<{_XSD}dateTime>'
+            yield f"{statement} <{_WD}prop/qualifier/P582> {end} ."
         is_best = rank == "+" or (not rank and "+" not in ranks)
         if is_best:
             yield f"{statement} {_RDF_TYPE} <{_WIKIBASE}BestRank> ."
         if plain == "no":
             yield f"{statement} {_RDF_TYPE} <{_WD}prop/novalue/{prop}> ."
             continue
+        if prop in _NODES and "@" in plain:
+            node = f"<{_WD}value/{qid}-{number}>"
+            yield f"{statement} <{_WD}prop/statement/value/{prop}> {node} ."
+            yield from _value_node(node, prop, plain.split("@"))
+            continue
         known = f"_:b{qid}x{number}" if plain == "some" else _term(prop, plain)
         yield f"{statement} <{_WD}prop/statement/{prop}> {known} ."
         if is_best:
             yield f"{entity} <{_WD}prop/direct/{prop}> {known} ."
+
+
+def _value_node(node: str, prop: str, parts: Sequence[str]) -> Iterator[str]:
+    """Yields the triples of a time or of coordinates on Earth."""
+    for name, text in zip((*_NODES[prop], "geoPrecision"), parts, strict=False):
+        kind = {"timeValue": "dateTime", "timePrecision": "integer"}.get(name, "double")
+        yield f'{node} <{_WIKIBASE}{name}> "{text}"^^<{_XSD}{kind}> .'
+    if prop == "P625":
+        yield f"{node} <{_WIKIBASE}geoGlobe> <{_WD}entity/Q2> ."
 
 
 def _term(prop: str, value: str) -> str:

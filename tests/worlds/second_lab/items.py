@@ -16,10 +16,10 @@ LABELS = {
     "Q24": {"en": "castle"},
     "Q100000000123": {"en": "a late class"},
     "Q9": {"en": "an early class"},
-    "Q31": {"en": "what two were merged into"},
+    "Q931": {"en": "what two were merged into"},
     "Q4167836": {"en": "Wikimedia category"},
 }
-"""Class to language to label. Q25 has none, and Q30 and Q32 are redirects."""
+"""Class to language to label. Q25 has none, and Q930 and Q932 are redirects."""
 
 _CATEGORY = "P31:Q4167836"
 
@@ -63,8 +63,8 @@ one class twice | Q2114 P31:Q20 P31:Q20 | Q2114 | Q20
 one class in two ranks | Q2115 P31:Q20 P31:Q20+ | Q2115 | Q20
 classes out of order | Q2117 P31:Q100000000123 P31:Q20 P31:Q9 | Q2117 | Q9 Q20 Q100000000123
 a class of itself | Q2118 P31:Q2118 | Q2118 | Q2118
-class merged twice | Q2121 P31:Q32; Q32 =Q30; Q30 =Q31 | Q2121 | Q31
-classes merged into one | Q2122 P31:Q31 P31:Q30 P31:Q32; Q32 =Q30; Q30 =Q31 | Q2122 | Q31
+class merged twice | Q2121 P31:Q932; Q932 =Q930; Q930 =Q931 | Q2121 | Q931
+classes merged into one | Q2122 P31:Q931 P31:Q930 P31:Q932; Q932 =Q930; Q930 =Q931 | Q2122 | Q931
 class lost | Q2123 P31:Q25 | Q2123 | Q25
 label in mul | Q2124 P31:Q21 | Q2124 | Q21
 label in other languages | Q2125 P31:Q22 | Q2125 | Q22

@@ -8,6 +8,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
+from hgld.scrape.places import FACTS_STAGE
 from hgld.scrape.stage import EVIDENCE_STAGE, STAGE
 from hgld.scrape.verify import archive_findings
 from tests.worlds.damage import Way, copy, cut, flip, remove, swap, zero
@@ -39,10 +40,10 @@ def check_damage(small: Small) -> None:
     assert contents(workspace) == before
     assert small.statuses() == STATUSES
     # Online: what is damaged is set aside and asked for again, and all is as it was.
-    for stage in (STAGE, EVIDENCE_STAGE):
+    for stage in (STAGE, EVIDENCE_STAGE, FACTS_STAGE):
         workspace.manifest_path(stage.name).unlink()
     assert small.scrape().manifest.outputs == small.clean
-    for stage in (STAGE, EVIDENCE_STAGE):
+    for stage in (STAGE, EVIDENCE_STAGE, FACTS_STAGE):
         done = workspace.manifest(stage.name)
         assert done is not None
         assert not done.failed

@@ -28,7 +28,7 @@ class Lab:
     folder: Path
     """Writing `lag` into it makes MediaWiki lag; `server.log` has its requests."""
     content: Path
-    """The folder of pages.xml.gz, items.json and wikidata.nt.gz, of which it was made."""
+    """The folder of pages.xml.gz, items.json, wikidata.nt.gz and facts.nt.gz, its makings."""
 
     def requests(self) -> int:
         """Returns how many requests to the API were made."""
@@ -43,6 +43,7 @@ def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     content = folder / "content"
     content.mkdir()
     write_all_labs(content, scripts)
+    shutil.copy(scripts / "facts.nt.gz", content)
     wiki, engine = free_ports(2)
     try:
         _run(["bash", scripts / "start.sh", folder, wiki, engine, content])

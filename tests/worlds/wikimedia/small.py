@@ -81,7 +81,8 @@ LOGS: dict[str, list[dict[str, Any]]] = {
     "Category:Deleted": [{"type": "delete", "action": "delete", "params": {}}],
 }
 FACTS = {
-    "Q1": "P31:Q102 P31:Q101",
+    "Q1": "P31:Q102 P31:Q101 P131:Q302 P149:Q305 P571:1357-01-01T00:00:00Z@9"
+    " P625:45.7@9.6 P625:45.7042@9.6627@0.0001 P17:Q306!",
     "Q2": "P31:Q103",
     "Q3": "P31:Q101",
     "Q40": "P31:Q4167836 P301:Q4",
@@ -96,6 +97,9 @@ FACTS = {
     "Q103": "P279:Q201 P1282:Tag:historic=castle",
     "Q105": "P1709:some P8814:00001740-n",
     "Q201": "P279:Q202",
+    "Q301": "P17:Q301 P30:Q304",
+    "Q302": "P131:Q303",
+    "Q303": "P131:Q301 P17:Q301",
 }
 """What Wikidata says of items and classes, as `triples_of` reads it."""
 
@@ -116,6 +120,10 @@ LABELS = {
     "Q105": {"en": "neighborhood in Utrecht (university"},
     "Q201": {"en": "fortification"},
     "Q202": {"en": "structure"},
+    "Q301": {"en": "Italy"},
+    "Q302": {"en": "Bergamo"},
+    "Q303": {"mul": "Lombardia"},
+    "Q304": {"en": "Europe"},
 }
 
 CATEGORIES_CSV = """landmark_id,category

@@ -32,8 +32,8 @@ ResultSetMaxRows = 1000000
 
 
 @contextlib.contextmanager
-def serving_virtuoso(folder: Path, triples: Path) -> Iterator[str]:
-    """Serves a file of N-Triples; skips where the program is missing.
+def serving_virtuoso(folder: Path, *triples: Path) -> Iterator[str]:
+    """Serves files of N-Triples; skips where the program is missing.
 
     Args:
         folder: for its files.
@@ -47,7 +47,8 @@ def serving_virtuoso(folder: Path, triples: Path) -> Iterator[str]:
             "needs virtuoso-t: apt-get install -y --no-install-recommends virtuoso-opensource-7-bin"
         )
     sql, http = free_ports(2)
-    (folder / "lab.nt").write_bytes(gzip.decompress(triples.read_bytes()))
+    texts = (gzip.decompress(path.read_bytes()) for path in triples)
+    (folder / "lab.nt").write_bytes(b"".join(texts))
     settings = folder / "virtuoso.ini"
     settings.write_text(_SETTINGS.format(folder=folder, sql=sql, http=http))
     command = ["virtuoso-t", "-f", "-c", str(settings)]

@@ -11,7 +11,16 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.tables import BY_CLASS, FILLED_RULE, HIERARCHY, LANDMARK_LABELS, of_split, qid_numbers
+from hgld.tables import (
+    BY_CLASS,
+    FILLED_RULE,
+    HIERARCHY,
+    LANDMARK_LABELS,
+    PLACE_COLUMNS,
+    PLACE_MISSING,
+    of_split,
+    qid_numbers,
+)
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
@@ -26,6 +35,7 @@ def landmark_rows(
     classes: pa.Table,
     deciding: pa.Table,
     fills: pa.Table,
+    places: pa.Table,
 ) -> pa.Table:
     """Joins everything known about each landmark.
 
@@ -35,6 +45,7 @@ def landmark_rows(
         classes: rows of CLASSES.
         deciding: the result of `deciding_classes` for these.
         fills: rows of FILLS, for landmarks that get no label from a class; may be empty.
+        places: rows of PLACES; may be empty.
 
     Returns:
         The rows of LANDMARK_LABELS, one for each landmark: train first, then in the order of
@@ -81,6 +92,7 @@ def landmark_rows(
         "classes": listed,
         "provenance": pa.table(provenance, schema=of_provenance).to_struct_array(),
         "candidates": candidates,
+        **_placed(_of_landmarks(keys, places)),
     }
     return pa.table({name: columns[name] for name in LANDMARK_LABELS.schema.names})
 
@@ -196,6 +208,20 @@ def _rules(candidates: pa.ListArray) -> pa.Array:
 def _of_landmarks(keys: pa.ChunkedArray, rows: pa.Table) -> pa.Table:
     """Returns the row for each of the `landmark_keys`; all null if there is none."""
     return rows.take(pc.index_in(keys, value_set=landmark_keys(rows)))
+
+
+def _placed(places: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Returns the PLACE_COLUMNS of rows of PLACES, which are null where none was asked for."""
+    nothing = dict.fromkeys((field.name for field in PLACE_MISSING), "not_asked")
+    return {
+        field.name: pc.coalesce(
+            places[field.name],
+            pa.scalar(nothing if field.type == PLACE_MISSING else [], field.type),
+        )
+        if not field.nullable
+        else places[field.name]
+        for field in PLACE_COLUMNS
+    }
 
 
 def _class_lists(classes: pa.Table) -> pa.Table:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hgld.annotations.images import annotated_shards, credit_shards, divide_images
 from hgld.annotations.landmarks import (
@@ -45,6 +46,7 @@ from hgld.tables import (
     IMAGES,
     LANDMARK_LABELS,
     LANDMARKS,
+    PLACES,
     TAXONOMY,
     of_split,
 )
@@ -66,10 +68,13 @@ _CSV_FILES = {
     for space in ("train", "index")
 }
 
+_PLACES_FILE = f"{PLACES.path}/00000.parquet"
+
 STAGE = Stage(
     name="annotate",
-    version=6,
+    version=7,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
+    input_files=(_PLACES_FILE,),
     outputs=(
         *ANNOTATIONS.values(),
         *FILLED.values(),
@@ -131,7 +136,10 @@ def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
 
 def _read_inputs(workspace: Workspace, config: AnnotateConfig) -> dict[Dataset, pa.Table]:
     """Reads the input tables; those that the settings do not use are empty."""
-    tables = {one: one.schema.empty_table() for one in (FILLS, *BAD_IMAGES.values())}
+    tables = {one: one.schema.empty_table() for one in (FILLS, PLACES, *BAD_IMAGES.values())}
+    places = workspace.path(_PLACES_FILE)
+    if places.exists():
+        tables[PLACES] = pq.read_table(places, schema=PLACES.schema, partitioning=None)
     return tables | {one: workspace.read(one) for one in annotate_stage(config).inputs}
 
 
@@ -139,7 +147,7 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
     fills, attributions, size = tables[FILLS], tables[ATTRIBUTIONS], config.images_per_shard
     deciding = deciding_classes(tables[CLASSES], tables[TAXONOMY])
     scraped = tables[CATEGORIES], tables[CLASSES]
-    landmarks = landmark_rows(tables[LANDMARKS], *scraped, deciding, fills)
+    landmarks = landmark_rows(tables[LANDMARKS], *scraped, deciding, fills, tables[PLACES])
     published, guesses = with_class_labels(landmarks), landmark_guesses(landmarks, fills)
     images, clean_only = {}, config.train == "clean"
     for split, bad in BAD_IMAGES.items():

@@ -13,8 +13,8 @@ best rank (`Entity.of_today`):
     inception    the earliest that is known to a century or better
     styles       all of them
 
-What Wikidata does not know stays unknown: `missing` says why. Like the evidence of classes, facts
-may be incomplete while the scrape is complete; the next run asks for what failed.
+What Wikidata does not know stays unknown: `place_missing` says why. Like the evidence of classes,
+facts may be incomplete while the scrape is complete; the next run asks for what failed.
 """
 
 import logging
@@ -35,7 +35,7 @@ from hgld.scrape.questions import Open, Question, gather_entities
 from hgld.scrape.verify import refuse_loss, run_on_archive
 from hgld.scrape.wikimedia import wikidata
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, merged
-from hgld.tables import ANSWER_LISTS, CATEGORIES, FACTS, PLACES, WHY_NO_PLACE, qid_number
+from hgld.tables import ANSWER_LISTS, CATEGORIES, FACTS, PLACE_MISSING, PLACES, qid_number
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ _LEADING = (
     *(wikidata.LIES_IN, wikidata.COUNTRY, wikidata.REPLACED_BY, wikidata.CONTINENT),
     wikidata.STYLE,
 )
-_MISSING = [field.name for field in WHY_NO_PLACE]
+_MISSING = [field.name for field in PLACE_MISSING]
 _SHARD_ROWS = 10_000
 
 
@@ -193,7 +193,11 @@ def place_row(landmark: dict[str, Any], known: Entities) -> dict[str, Any]:
             return row | _Placed(merged(landmark["qid"], known), known).columns()
         except _FailedError as failure:
             status, error = "failed", str(failure)
-    return row | {"status": status, "error": error, "missing": dict.fromkeys(_MISSING, status)}
+    return row | {
+        "status": status,
+        "error": error,
+        "place_missing": dict.fromkeys(_MISSING, status),
+    }
 
 
 class _Placed:
@@ -247,7 +251,7 @@ class _Placed:
             "place_names": [self.name(qid) for qid in places],
             "styles": styles,
             "style_names": [self.name(qid) for qid in styles],
-            "missing": self.missing,
+            "place_missing": self.missing,
         }
 
     def way_up(self) -> Iterator[str]:

@@ -18,6 +18,7 @@ from hgld.tables.annotations import (
     FLAT_PROVENANCE,
     HIERARCHY,
     LANDMARK_LABELS,
+    PLACE_COLUMNS,
 )
 from hgld.tables.choice import LabelOrigin, OriginChoice
 from hgld.tables.fields import of_split, qid_number, qid_numbers
@@ -47,9 +48,9 @@ from hgld.tables.scrape import (
     FACTS,
     LANDMARK_CHANGES,
     PARENTS,
+    PLACE_MISSING,
     PLACES,
     SUPERCLASSES,
-    WHY_NO_PLACE,
 )
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "FILLED", "FILLED_RULE", "FILLS", "FILL_CHECKS", "FILL_DECISIONS", "FLAT_PROVENANCE",
     "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
     "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "PARENTS", "PICTURE_VOTES", "PLACES",
-    "PROPOSALS", "SUPERCLASSES", "SUSPECTS", "TAXONOMY", "TOLD_OF_LANDMARK", "WHY_NO_PLACE",
-    "WORDS", "LabelOrigin", "OriginChoice", "of_split", "qid_number", "qid_numbers",
+    "PLACE_COLUMNS", "PLACE_MISSING", "PROPOSALS", "SUPERCLASSES", "SUSPECTS", "TAXONOMY",
+    "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin", "OriginChoice", "of_split", "qid_number",
+    "qid_numbers",
 ]  # fmt: skip

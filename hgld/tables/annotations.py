@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from hgld.engine.dataset import Dataset, Level, ParquetLayout
 from hgld.tables.fields import CLASS, VOLATILE, required, schema
+from hgld.tables.scrape import PLACES
 
 _ROWS_PER_GROUP = 10_000
 
@@ -37,6 +38,13 @@ CANDIDATE = pa.struct(
     ]
 )
 
+
+PLACE_COLUMNS = tuple(
+    field
+    for field in PLACES.schema
+    if field.name not in {"split", "landmark_id", "qid", "status", "error"}
+)
+"""Where a landmark is, since when and in which style."""
 
 BY_CLASS = "class"
 """`method` of a label from a class of the landmark."""
@@ -176,6 +184,7 @@ LANDMARK_LABELS = Dataset(
         _CLASSES,
         _PROVENANCE,
         required("candidates", pa.list_(CANDIDATE)),
+        *PLACE_COLUMNS,
     ),
     layout=ParquetLayout(rows_per_group=20_000),
 )

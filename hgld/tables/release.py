@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset
-from hgld.tables.annotations import LANDMARK_LABELS
+from hgld.tables.annotations import LANDMARK_LABELS, PLACE_COLUMNS
 from hgld.tables.fields import required, schema
 
 # Columns of a landmark that are given before and after, to be read without `landmark`.
@@ -11,9 +11,9 @@ TOLD_OF_LANDMARK = (
     *("hierarchical_label", "natural_or_human_made", "reason"),
     *("category", "class_qid", "decision", "reviewer"),
 )
-# Columns whose changes do not count: the time of a fetch, and the votes, whose counts change with
-# every new landmark.
-NOT_COMPARED = ("fetched_at", "candidates")
+# Columns whose changes do not count: the time of a fetch, the votes, whose counts change with every
+# new landmark, and the place, which is no label.
+NOT_COMPARED = ("fetched_at", "candidates", *(field.name for field in PLACE_COLUMNS))
 _KEY = ("split", "landmark_id")
 
 

@@ -95,7 +95,7 @@ FACTS = Dataset(
 
 _Q_IDS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
-WHY_NO_PLACE = pa.struct(
+PLACE_MISSING = pa.struct(
     [pa.field(name, pa.string()) for name in ("coordinates", "country", "country_code")]
     + [pa.field(name, pa.string()) for name in ("continent", "places", "inception", "styles")]
 )
@@ -129,7 +129,7 @@ PLACES = Dataset(
         pa.field("inception_precision", pa.string()),  # year | decade | century
         required("styles", _Q_IDS),  # of architecture, by number
         required("style_names", _Q_IDS),
-        required("missing", WHY_NO_PLACE),
+        required("place_missing", PLACE_MISSING),
         pa.field("error", pa.string()),
     ),
 )

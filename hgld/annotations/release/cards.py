@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
-from hgld.tables import ANNOTATIONS, CREDITS, FILLED
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED, PLACE_COLUMNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
@@ -226,11 +226,27 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
         "configurations": ", ".join(tables),
         "credited": ", in `credits`" if "`credits`" in tables else "",
         "decisions": _items(f"`{name}`: {count:,}" for name, count in facts.decisions.items()),
-        "columns": "\n".join(
-            f"| `{field.name}` | {_type_words(str(field.type))} | {known['columns'][field.name]} |"
-            for field in ANNOTATIONS["train"].schema
-        ),
+        "columns": _column_rows(ANNOTATIONS["train"].schema),
+        "place_columns": _column_rows(PLACE_COLUMNS),
+        "placed": "\n".join(_placed_rows(facts)),
     }
+
+
+def _column_rows(fields: Iterable[pa.Field]) -> str:
+    about = texts()["columns"]
+    return "\n".join(
+        f"| `{one.name}` | {_type_words(str(one.type))} | {about[one.name]} |" for one in fields
+    )
+
+
+def _placed_rows(facts: ReleaseFacts) -> list[str]:
+    """Returns how many landmarks have each part of a place, and why others do not."""
+    rows = []
+    for part, counts in facts.placed.items():
+        why = ", ".join(f"{name} {count:,}" for name, count in counts.items() if name != "ok")
+        have, total = counts.get("ok", 0), sum(counts.values()) or 1
+        rows.append((part.replace("_", " "), f"{have:,}", f"{have / total:.0%}", why))
+    return _table(("", "landmarks", "share", "the others"), rows)
 
 
 def _causes(changes: pa.Table) -> list[str]:

@@ -21,7 +21,7 @@ from hgld.annotations.release.released import (
 )
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
-from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS, PLACE_MISSING
 
 Files = Mapping[str, FileRecord]
 """Path in a release to the record of each table file."""
@@ -122,6 +122,9 @@ class ReleaseFacts:
     that nobody reviewed."""
     decisions: Mapping[str, int]
     """`decision` to its number of landmarks with a label, in descending order."""
+    placed: Mapping[str, Mapping[str, int]]
+    """Part of PLACE_MISSING to the number of landmarks that have it ("ok"), and for each reason to
+    that of those that lack it."""
     days: Sequence[str]
     """The first and the last day on which pages were fetched; empty without pages."""
 
@@ -171,6 +174,7 @@ def release_facts(
         files=files,
         deciders=_most_first(labelled["reviewer"]),
         decisions=_most_first(labelled["decision"]),
+        placed=_placed(folder),
         days=days,
     )
 
@@ -230,6 +234,12 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     if changed & {"added", "removed", "moved", "changed"}:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
+
+
+def _placed(folder: Path) -> dict[str, dict[str, int]]:
+    rows = read_released(folder, LANDMARK_LABELS, ["place_missing"])["place_missing"]
+    why = {field.name: pc.struct_field(rows, field.name) for field in PLACE_MISSING}
+    return {name: _most_first(pc.coalesce(column, "ok")) for name, column in why.items()}
 
 
 def _most_first(column: pa.ChunkedArray) -> dict[str, int]:

@@ -149,7 +149,10 @@ def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
     world.change_taxonomy(reviewed, {PARISH: parish})
     run_annotate(reviewed, AnnotateConfig())
     expected = parish | {"class_qid": PARISH, "method": "class"}
-    image, landmarks = world.annotations(reviewed, "train")["a0"], world.landmark_labels(reviewed)
+    image, landmarks = (
+        world.annotations(reviewed, "train")["a0"],
+        world.world.landmark_labels(reviewed),
+    )
     for row in (image, landmarks["train", 1]):
         for said in (row, row["provenance"]):
             assert {name: said[name] for name in expected} == expected
@@ -166,6 +169,21 @@ def test_a_landmark_without_a_label_says_why_and_keeps_what_is_known(annotated: 
     assert heritage["fetched_at"] == datetime(2025, 1, 1, tzinfo=UTC)
     assert (unknown["category"], unknown["classes"], unknown["class_qids"]) == ("c/4", [], "")
     assert unknown["candidates"] == []
+
+
+def test_a_landmark_says_where_it_is_or_why_not(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    rows = world.landmark_labels(reviewed)
+    assert {row["place_missing"]["country"] for row in rows.values()} == {"not_asked"}
+    world.write_places(reviewed)
+    assert not run_annotate(reviewed, AnnotateConfig()).skipped
+    rows = world.landmark_labels(reviewed)
+    one, other, third = rows["train", 1], rows["index", 1], rows["train", 2]
+    assert (one["latitude"], one["place_missing"]["country"]) == (45.5, "unknown")
+    assert (other["latitude"], other["countries"]) == (-3.0, ["Q38"])
+    assert other["place_missing"]["country"] is None
+    assert (third["latitude"], third["countries"]) == (None, [])
+    assert third["place_missing"]["country"] == "not_asked"
 
 
 def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) -> None:

@@ -4,8 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, FILLS, LANDMARK_LABELS, TAXONOMY
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_IMAGES,
+    FILLED,
+    FILLS,
+    LANDMARK_LABELS,
+    PLACE_MISSING,
+    PLACES,
+    TAXONOMY,
+)
 from tests.worlds import builders
 from tests.worlds.builders import Rows, class_rows, table_of, write_stage
 
@@ -93,6 +104,24 @@ FILL_ROWS: list[Row] = [
 def write_fills(workspace: Workspace, rows: Rows = FILL_ROWS) -> None:
     """Writes what `annotate` reads where it takes fills."""
     write_stage(workspace, [(FILLS, table_of(FILLS, rows))])
+
+
+def write_places(workspace: Workspace) -> None:
+    """Writes where two landmarks are; it is unknown of the first which country that is."""
+    lists = ("countries", "places", "place_names", "styles", "style_names")
+    missing = dict.fromkeys(field.name for field in PLACE_MISSING)
+    rows = [
+        {"split": split, "landmark_id": 1, "qid": "Q1", "status": "ok", "latitude": latitude}
+        | {name: [] for name in lists}
+        | {"countries": countries, "place_missing": missing | {"country": why}}
+        for split, latitude, countries, why in (
+            ("train", 45.5, [], "unknown"),
+            ("index", -3.0, ["Q38"], None),
+        )
+    ]
+    path = workspace.path(f"{PLACES.path}/00000.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table_of(PLACES, rows), path)
 
 
 def write_bad(workspace: Workspace, names: Mapping[str, Sequence[str]]) -> None:

@@ -80,7 +80,7 @@ def test_coordinates_are_the_finest_on_earth(
 ) -> None:
     row = _row(told)
     assert tuple(row.get(name) for name in _NUMBERS) == numbers
-    assert row["missing"]["coordinates"] == why
+    assert row["place_missing"]["coordinates"] == why
 
 
 def test_an_item_on_the_moon_is_said_to_be_there() -> None:
@@ -113,7 +113,7 @@ def test_countries_are_those_of_today(told: str, countries: list[str], why: str 
     row = _row(told)
     assert row["countries"] == countries
     assert row.get("country_qid") == (countries[0] if len(countries) == 1 else None)
-    assert row["missing"].get("country") == why
+    assert row["place_missing"].get("country") == why
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_code_and_a_continent_are_those_of_the_one_country(
 ) -> None:
     row = _row(told)
     assert (row.get("country_code"), row.get("continent")) == (code, continent)
-    assert row["missing"]["continent"] == why
+    assert row["place_missing"]["continent"] == why
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_places_lead_up_to_the_country(told: str, places: list[str], why: str | 
     assert row["places"] == places
     assert row["place_names"] == [NAMES.get(qid, qid) for qid in places]
     if why:
-        assert row["missing"]["places"] == why
+        assert row["place_missing"]["places"] == why
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_inception_is_the_earliest_year(
 ) -> None:
     row = _row(told)
     assert (row.get("inception_year"), row.get("inception_precision")) == (year, precision)
-    assert row["missing"].get("inception") == why
+    assert row["place_missing"].get("inception") == why
 
 
 def test_styles_stand_by_number_with_their_names() -> None:
@@ -188,7 +188,7 @@ def test_styles_stand_by_number_with_their_names() -> None:
 
 def test_a_landmark_without_an_item_says_so() -> None:
     row = place_row({"split": "train", "landmark_id": 1, "qid": None}, Entities())
-    assert (row["status"], set(row["missing"].values())) == ("no_item", {"no_item"})
+    assert (row["status"], set(row["place_missing"].values())) == ("no_item", {"no_item"})
 
 
 def test_a_row_whose_way_is_not_known_fails() -> None:

@@ -169,8 +169,11 @@ def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -
     assert tower["style_names"] == ["Q305"]
     assert (tower["latitude"], tower["longitude"]) == (45.7042, 9.6627)
     assert (tower["inception_year"], tower["inception_precision"]) == (1357, "year")
-    assert set(tower["missing"].values()) == {None, "none"}  # it has all but the country's code
-    assert (bare["status"], bare["missing"]["country"]) == ("no_item", "no_item")
+    assert set(tower["place_missing"].values()) == {
+        None,
+        "none",
+    }  # it has all but the country's code
+    assert (bare["status"], bare["place_missing"]["country"]) == ("no_item", "no_item")
     facts = scraped.workspace.read(FACTS).to_pylist()
     assert ("Q302", "P131", "Q303") in {
         (one["qid"], one["property"], one["value"]) for one in facts

@@ -67,7 +67,7 @@ def test_where_every_item_lies_is_what_its_statements_of_today_say(
         numbers = [key[name] and str(float(key[name])) for name in ("latitude", "longitude")]
         key["latitude"], key["longitude"] = numbers
     assert found == right
-    why = {key["case"]: rows[qid]["missing"] for qid, key in right.items()}
+    why = {key["case"]: rows[qid]["place_missing"] for qid, key in right.items()}
     assert why["moon"]["coordinates"] == "not_on_earth"
     assert why["unknown_country"]["country"] == "unknown"
     assert why["dissolved_many"]["country"] == "dissolved"

@@ -74,6 +74,7 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
         for count in ("train: 2 images", "3 of 7", "excluded images: 5", "CC0"):
             assert count in text_of(released, name)
         assert not re.search(r"\$[a-z{]", text_of(released, name))
+    assert "| country code | 0 | 0% | not_asked 7 |" in text_of(released, "README.md")
 
 
 def test_a_program_that_decides_is_told_as_no_person(reviewed: Workspace) -> None:

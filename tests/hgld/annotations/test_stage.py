@@ -151,7 +151,7 @@ def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
     expected = parish | {"class_qid": PARISH, "method": "class"}
     image, landmarks = (
         world.annotations(reviewed, "train")["a0"],
-        world.world.landmark_labels(reviewed),
+        world.landmark_labels(reviewed),
     )
     for row in (image, landmarks["train", 1]):
         for said in (row, row["provenance"]):

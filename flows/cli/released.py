@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import pyarrow.compute as pc
 
 from hgld.engine.config import setting
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
@@ -14,7 +15,7 @@ from hgld.flows.cli.options import BuildOptions, Command, required
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.steps import Sections
 from hgld.http.patience import HttpPolicy
-from hgld.tables import LabelOrigin
+from hgld.tables import LabelOrigin, of_split
 
 _HUB = "https://huggingface.co"
 _NAMED = 10  # most classes that a message lists
@@ -33,6 +34,11 @@ class SubsetOptions:
         "hierarchical_label", "Level of the classes: this, landmark_id or natural_or_human_made."
     )
     supercategory: tuple[str, ...] = setting((), "Only this super-category.")
+    where: str = setting(
+        "",
+        "Only landmarks for which this holds, in SQL: \"country = 'Egypt' and inception < 1500\"; "
+        "needs hgld[query].",
+    )
     landmarks: int = setting(0, "Maximum landmarks of each class; 0: all.")
     labels: LabelOrigin = setting(
         "classes", "Labels: classes, as published; reviewed, by a person; all, with filled ones."
@@ -50,7 +56,12 @@ def subset(options: SubsetOptions, source: str | None) -> None:
     The landmarks of a class take turns, so that those with many images do not dominate.
     """
     from hgld.loading import load
-    from hgld.loading.subset import check_subset_path, choose_subset, write_subset
+    from hgld.loading.subset import (
+        check_subset_path,
+        choose_subset,
+        landmarks_where,
+        write_subset,
+    )
 
     check_subset_path(options.out)
     if source is not None and options.root != DEFAULT_ROOT:
@@ -61,6 +72,11 @@ def subset(options: SubsetOptions, source: str | None) -> None:
         labelled = load(given, labels=options.labels, min_confidence=options.min_confidence)
         images = labelled[options.split]
         chosen = images.of(hierarchical_label=names) if names else images
+        if options.where:
+            found = landmarks_where(labelled.landmarks, options.where)
+            space = "train" if images.name == "train" else "index"
+            ids = of_split(found, space)["landmark_id"].combine_chunks()
+            chosen = chosen.where(pc.field("landmark_id").isin(ids))
         rows = choose_subset(
             chosen, options.per_class, seed=options.seed, level=level, most_landmarks=most
         )

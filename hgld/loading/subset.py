@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from hgld.engine.dataset import write_shard
 from hgld.engine.files import atomic_file
-from hgld.errors import InputError
+from hgld.errors import InputError, how_to_install
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.own import TABLE_ENDINGS
 from hgld.loading.reading import SUPERCATEGORY
@@ -72,6 +72,39 @@ def choose_subset(
 def _number(seed: int, what: str, name: str) -> bytes:
     """Returns a pseudo-random but fixed number for an image or landmark."""
     return hashlib.sha256(f"{seed} {what} {name}".encode()).digest()
+
+
+def landmarks_where(landmarks: pa.Table, condition: str) -> pa.Table:
+    """Selects landmarks by a condition in SQL.
+
+    Args:
+        landmarks: rows of landmarks.parquet.
+        condition: such as `country = 'Egypt' and inception < 1500`: `inception` is
+            `inception_year`; lists have functions such as `list_contains(styles, 'Q176483')`.
+
+    Returns:
+        `split` and `landmark_id` of those for which it holds.
+
+    Raises:
+        InputError: it is no such condition, or DuckDB is not installed.
+    """
+    try:
+        import duckdb
+    except ModuleNotFoundError as error:
+        raise InputError(f"--where needs {error.name}: {how_to_install('query')}") from error
+    rows = landmarks.append_column("inception", landmarks["inception_year"])
+    # Nothing but this table can be read, whatever the condition says.
+    locked = {"enable_external_access": "false", "lock_configuration": "true"}
+    try:
+        with duckdb.connect(config=locked) as connection:
+            found = connection.from_arrow(rows).filter(condition)
+            return found.select("split", "landmark_id").to_arrow_table()
+    except duckdb.Error as error:
+        what = " ".join(str(error).split())
+        raise InputError(
+            f"--where must be a condition on landmarks in SQL, such as \"country = 'Egypt'\", got "
+            f"{condition!r} ({what}); columns are {', '.join(rows.column_names)}"
+        ) from error
 
 
 def write_subset(path: Path, rows: pa.Table) -> None:

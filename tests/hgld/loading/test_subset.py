@@ -10,7 +10,12 @@ import pytest
 
 import hgld
 from hgld.errors import InputError
-from hgld.loading.subset import check_subset_path, choose_subset, write_subset
+from hgld.loading.subset import (
+    check_subset_path,
+    choose_subset,
+    landmarks_where,
+    write_subset,
+)
 
 LEVELS = ("landmark_id", "hierarchical_label")
 
@@ -96,3 +101,42 @@ def test_what_chooses_nothing_is_refused() -> None:
             chosen(**wrong)
     with pytest.raises(InputError, match="--out"):
         check_subset_path(Path("few.txt"))
+
+
+PLACED = pa.table(
+    {
+        "split": ["train", "train", "index", "train"],
+        "landmark_id": [1, 2, 3, 4],
+        "country": ["Egypt", "Egypt", "Egypt", None],
+        "inception_year": [-2560, 1869, 1000, 1200],
+        "styles": [["Q1"], [], ["Q2", "Q3"], ["Q1"]],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "chosen_ids"),
+    [
+        ("country = 'Egypt' and inception < 1500", [1, 3]),
+        ("country is null or inception_year > 1800", [2, 4]),
+        ("list_contains(styles, 'Q1')", [1, 4]),
+        ("country = 'Atlantis'", []),
+    ],
+)
+def test_landmarks_are_chosen_by_a_condition(condition: str, chosen_ids: list[int]) -> None:
+    assert landmarks_where(PLACED, condition)["landmark_id"].to_pylist() == chosen_ids
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "county = 'Egypt'",
+        "country =",
+        "true; drop table landmarks",
+        "country in (select * from read_csv('/etc/passwd'))",
+        "country in (select content from read_text('/etc/passwd'))",
+    ],
+)
+def test_a_condition_reads_nothing_but_the_landmarks(condition: str) -> None:
+    with pytest.raises(InputError, match=r"--where.*country"):
+        landmarks_where(PLACED, condition)

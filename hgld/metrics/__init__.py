@@ -30,6 +30,7 @@ from hgld.metrics.ranked import (
     recall_at_k,
 )
 from hgld.metrics.relevance import (
+    bounds_of_shared_levels,
     decay_relevance,
     item_relevance,
     level_counts,
@@ -49,6 +50,7 @@ __all__ = [
     "average_precision_at_k",
     "average_precision_at_r",
     "average_set_intersection",
+    "bounds_of_shared_levels",
     "decay_relevance",
     "evaluate",
     "evaluate_revisited",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 Convention = Literal["standard", "published"]
 Relevance = Literal["decay", "map"]
+Unknown = Literal["leave_out", "differs", "agrees"]
 
 
 def check_tensors(**values: object) -> None:
@@ -105,6 +106,10 @@ class EvaluationSettings:
             relevances are single precision and told apart by value, so that levels of equal
             relevance count once for each such level in H-AP; and where queries are not in the
             index, the item ranked last is lost.
+        unknown: what becomes of a pair whose shared levels are uncertain, since labels of it are -1
+            (`bounds_of_shared_levels`): `leave_out` takes the item out of that query's list, as
+            Revisited Oxford does with junk; `differs` and `agrees` count the levels that are shared
+            at least, or at most.
         recall_at: k of R@k.
         average_precision_at: k of mAP@k.
         mistake_severity_at: k of mistake severity.
@@ -125,6 +130,7 @@ class EvaluationSettings:
     alpha: float = 1.0
     level_weights: tuple[float, ...] | None = None
     convention: Convention = "standard"
+    unknown: Unknown = "leave_out"
     recall_at: tuple[int, ...] = (1, 5, 10)
     average_precision_at: tuple[int, ...] = (100,)
     mistake_severity_at: tuple[int, ...] = (1, 10)
@@ -134,6 +140,7 @@ class EvaluationSettings:
         """Refuses settings that mean nothing."""
         check_choice("relevance", self.relevance, Relevance)
         check_choice("convention", self.convention, Convention)
+        check_choice("unknown", self.unknown, Unknown)
         if not self.alpha >= 0:
             raise ValueError(f"alpha must be at least 0, got {self.alpha}; 1 is usual")
         if self.level_weights is not None and self.relevance != "map":

@@ -87,7 +87,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
         query_labels: (Q, L) integers, L >= 1, column 0 the finest level; (Q,) is one level.
         index_embeddings: (N, D).
-        index_labels: (N, L) or (N,).
+        index_labels: (N, L) or (N,). On both sides -1 stands for unknown.
         query_ids: Q ids, integers or strings; None where no query is in the index.
         index_ids: N unique ids of the same kind; None as above.
         level_names: L different names for the keys of the results, finest first; `level0`,
@@ -126,7 +126,12 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     names = _level_names(level_names, query_labels.shape[1])
     own = own_positions(query_ids, index_ids, queries, items)
     check_first(first, queries)
-    index = RankedIndex(query_embeddings, index_embeddings, query_labels, index_labels, own, first)
+    index = RankedIndex(
+        *(query_embeddings, index_embeddings, query_labels, index_labels, own, first),
+        unknown=settings.unknown,
+    )
+    if index.is_partial and settings.convention == "published":  # which has no such labels
+        raise ValueError("convention must be 'standard' where labels are -1, got 'published'")
     counts = index.counts()
     rank = torch.arange(
         1, max(items, settings.most_read) + 1, dtype=torch.float64, device=counts.device
@@ -153,7 +158,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     def evaluate_block(lazy: Lazy) -> tuple[Tensor, list[Tensor]]:
         chosen, rank = lazy
         inside = index.own[chosen] >= 0
-        lists = _read_lists(rank(), counts[chosen], inside, settings, discounts)
+        lists = _read_lists(rank(), counts[chosen], inside, items, settings, discounts)
         return chosen, [metric(lists).cpu() for metric in metrics.values()]
 
     evaluated = (one for group in groups for one in in_threads(threads, evaluate_block, group))
@@ -180,12 +185,17 @@ def _read_lists(
     block: RankedBlock,
     counts: Tensor,
     inside: Tensor,
+    items: int,
     settings: EvaluationSettings,
     discounts: Tensor,
 ) -> Lists:
-    """One pass over ranked lists: what they hold, (B, L + 1), and whether also the query, (B,)."""
+    """One pass over ranked lists of an index of so many items.
+
+    How many of these each list holds at which level, (B, L + 1), and whether it would also be the
+    query itself, (B,), is known. What a list does not hold stands last.
+    """
     length = block.ranked.shape[1]
-    listed, lengths = counts[:, 1:], length + block.behind - inside.to(torch.int64)
+    listed, lengths = counts[:, 1:], length + block.behind - items + counts.sum(dim=1)
     if settings.convention == "published":
         counts = torch.cat((counts[:, :-1], counts[:, -1:] + inside[:, None]), dim=1)
         lost = ~inside & (lengths > 0)

@@ -23,6 +23,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from hgld.metrics.arguments import Unknown
+from hgld.metrics.relevance import UNKNOWN, bounds_of_shared_levels
 from hgld.metrics.similarity import (
     BLOCK_COLUMNS,
     descending_bits,
@@ -89,7 +91,7 @@ class RankedIndex:
         first: (Q, m) int64 positions that come first.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - embeddings, labels and places of two sets are six by themselves
         self,
         query_embeddings: Tensor,
         index_embeddings: Tensor,
@@ -97,6 +99,8 @@ class RankedIndex:
         index_labels: Tensor,
         own: Tensor,
         first: Tensor | None = None,
+        *,
+        unknown: Unknown = "leave_out",
     ) -> None:
         """Chooses how to rank.
 
@@ -107,14 +111,17 @@ class RankedIndex:
             index_labels: (N, L).
             own: (Q,) int64 position of the query itself in the index, or -1.
             first: (Q, m) int64 positions in the index that come first (`similarity_blocks`).
+            unknown: see `EvaluationSettings`.
         """
         device, levels = query_embeddings.device, query_labels.shape[1]
         self.queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
         self._index, self.own = index_embeddings, own.to(device)
         self.first = (own[:, None][:, :0] if first is None else first).to(device)
-        self._query_paths, self._index_paths = _paths(
-            query_labels.to(device), index_labels.to(device)
-        )
+        query_labels, index_labels = query_labels.to(device), index_labels.to(device)
+        self._pairs: _Partial | None = None
+        if bool((query_labels == UNKNOWN).any()) or bool((index_labels == UNKNOWN).any()):
+            self._pairs = _Partial(query_labels, index_labels, unknown)
+        self._query_paths, self._index_paths = _paths(query_labels, index_labels)
         bits = len(index_embeddings).bit_length() + levels.bit_length()
         single = self.queries.dtype == torch.float32
         self._is_packed = device.type == "cpu" and single and bits <= _PAYLOAD_BITS
@@ -125,13 +132,23 @@ class RankedIndex:
         """N."""
         return len(self._index)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a label is unknown."""
+        return self._pairs is not None
+
     def relevant(self, chosen: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Returns, for each of some queries, (B,), what `RankedBlock.relevant` does."""
         block = self.rank(chosen)
         return [block.relevant(row) for row in range(len(chosen))]
 
     def counts(self) -> Tensor:
-        """Counts (Q, L + 1) int64 items at each number of shared levels, the query itself not."""
+        """Counts (Q, L + 1) int64 items at each number of shared levels, the query itself not.
+
+        Nor those that are left out since it is uncertain.
+        """
+        if self._pairs:
+            return self._pairs.counts(self.own)
         queries, items = len(self.queries), len(self._index)
         at_least = [torch.full((queries,), items, device=self.own.device)]
         for query, index in zip(self._query_paths.T, self._index_paths, strict=True):
@@ -195,10 +212,17 @@ class RankedIndex:
         for start, similarities in similarity_blocks(queries, self._index, first):
             width = similarities.shape[1]
             (level, scratch), (high, low) = narrow[:, :, :width], wide[:, :, :width]
+            inside = slice(start, start + width)
             high.copy_(descending_bits(similarities, scratch)).bitwise_left_shift_(32)
-            _count_shared(paths, self._index_paths[:, start : start + width], level, scratch)
+            left_out = None
+            if self._pairs:
+                left_out = self._pairs.write(chosen, inside, level)
+            else:
+                _count_shared(paths, self._index_paths[:, inside], level, scratch)
             level += torch.arange(start, start + width, dtype=torch.int32) << bits
-            torch.bitwise_or(high, low.copy_(level), out=keys[:, start : start + width])
+            torch.bitwise_or(high, low.copy_(level), out=keys[:, inside])
+            if left_out is not None:
+                keys[:, inside].masked_fill_(left_out, _LAST & ~self._mask)
         found = (own >= 0).nonzero().squeeze(1)
         keys[found, own[found]] = _LAST & ~self._mask  # level 0
         keys.numpy().sort(axis=1)
@@ -214,6 +238,10 @@ class RankedIndex:
             width = block.shape[1]
             inside = slice(start, start + width)
             similarities[:, inside] = block
+            if self._pairs:
+                left_out = self._pairs.write(chosen, inside, levels[:, inside])
+                similarities[:, inside].masked_fill_(left_out, -torch.inf)
+                continue
             index_paths = self._index_paths[:, inside]
             _count_shared(paths, index_paths, levels[:, inside], scratch[:, :width])
         found = (own >= 0).nonzero().squeeze(1)
@@ -221,6 +249,46 @@ class RankedIndex:
         levels[found, own[found]] = 0
         similarities, order = similarities.sort(dim=1, descending=True, stable=True)
         return levels.gather(1, order), similarities
+
+
+class _Partial:
+    """Pairs of a query and an item of which some labels are unknown."""
+
+    def __init__(self, query_labels: Tensor, index_labels: Tensor, unknown: Unknown) -> None:
+        self._queries, self._unknown = query_labels, unknown
+        # Many items have the same labels: a pair of labels is compared once.
+        self._kinds, self._kind, self._sizes = torch.unique(
+            index_labels, dim=0, return_inverse=True, return_counts=True
+        )
+
+    def _levels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the (B, K) shared levels with each kind of labels, and whether it is left out."""
+        least, most = bounds_of_shared_levels(self._queries[chosen], self._kinds)
+        is_left_out = least != most
+        if self._unknown == "leave_out":
+            return least.masked_fill(is_left_out, 0), is_left_out
+        return (most if self._unknown == "agrees" else least), torch.zeros_like(is_left_out)
+
+    def write(self, chosen: Tensor, inside: slice, level: Tensor) -> Tensor:
+        """Writes the levels shared with some (C,) items; returns which are left out, (B, C)."""
+        levels, is_left_out = self._levels(chosen)
+        kind = self._kind[inside]
+        level.copy_(levels[:, kind])
+        return is_left_out[:, kind]
+
+    def counts(self, own: Tensor) -> Tensor:
+        """Counts (Q, L + 1) items at each level, neither the query itself nor what is left out."""
+        queries, levels = self._queries.shape
+        counts = own.new_zeros((queries, levels + 1))
+        for rows in torch.arange(queries, device=own.device).split(_MOST_ROWS):
+            level, is_left_out = self._levels(rows)
+            sizes = self._sizes.expand_as(level).masked_fill(is_left_out, 0)
+            counts[rows] = torch.zeros_like(counts[rows]).scatter_add_(1, level, sizes)
+            found = (own[rows] >= 0).nonzero().squeeze(1)
+            kind = self._kind[own[rows][found]]
+            itself = (~is_left_out[found, kind]).to(counts.dtype)
+            counts[rows[found], level[found, kind]] -= itself
+        return counts
 
 
 def _paths(query_labels: Tensor, index_labels: Tensor) -> tuple[Tensor, Tensor]:

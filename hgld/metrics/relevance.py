@@ -16,6 +16,9 @@ from hgld.metrics.arguments import can_weigh, check_integers, check_tensors, lab
 # Above this the published scale (l / (L - 1))^alpha nears the end of single precision.
 _LARGEST_PUBLISHED_ALPHA = 64.0
 
+UNKNOWN = -1
+"""The label of a level that is not known."""
+
 
 def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     """Counts how many levels of the tree two items share, from the coarsest down.
@@ -39,6 +42,55 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
         >>> shared_levels(labels[:1], labels).tolist()
         [[3, 3, 2, 1, 0]]
     """
+    labels, ref_labels = _label_matrices(labels, ref_labels)
+    depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
+    shared = torch.ones_like(depth, dtype=torch.bool)
+    for column in reversed(range(labels.shape[1])):
+        shared &= labels[:, None, column] == ref_labels[None, :, column]  # (Q, N)
+        depth += shared
+    return depth
+
+
+def bounds_of_shared_levels(labels: Tensor, ref_labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Counts how many levels two items share at least and at most, where some are unknown.
+
+    Two labels of a level agree or differ only where both are known; below a level that is known to
+    differ nothing is shared, and above one that is known to agree all is. So least and most are the
+    same where every level finer than the finest agreement is known to differ, and both are then
+    `shared_levels`.
+
+    Args:
+        labels: (Q, L) integers, column 0 the finest level; -1 stands for unknown.
+        ref_labels: (N, L).
+
+    Returns:
+        (Q, N) int64 each, in [0, L].
+
+    Raises:
+        ValueError: not two matrices with the same number of levels.
+        TypeError: no tensors, or no integers.
+
+    Example:
+        >>> labels = torch.tensor([[7, 2, 0], [7, -1, -1], [8, -1, 0], [8, -1, 1], [8, 3, -1]])
+        >>> least, most = bounds_of_shared_levels(labels[:1], labels)
+        >>> least.tolist(), most.tolist()
+        ([[3, 3, 1, 0, 0]], [[3, 3, 2, 0, 1]])
+    """
+    labels, ref_labels = _label_matrices(labels, ref_labels)
+    least = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
+    most = torch.zeros_like(least)
+    may_go_on = torch.ones_like(least, dtype=torch.bool)
+    for depth, column in enumerate(reversed(range(labels.shape[1])), start=1):
+        one, other = labels[:, None, column], ref_labels[None, :, column]
+        is_known = (one != UNKNOWN) & (other != UNKNOWN)
+        is_same = one == other
+        may_go_on &= is_same | ~is_known
+        least.masked_fill_(may_go_on & is_same & is_known, depth)
+        most.masked_fill_(may_go_on, depth)
+    return least, most
+
+
+def _label_matrices(labels: Tensor, ref_labels: Tensor) -> tuple[Tensor, Tensor]:
     labels, ref_labels = label_matrix("labels", labels), label_matrix("ref_labels", ref_labels)
     if {labels.ndim, ref_labels.ndim} != {2} or labels.shape[1] != ref_labels.shape[1]:
         raise ValueError(
@@ -46,12 +98,7 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
             f"{tuple(labels.shape)} and {tuple(ref_labels.shape)}; "
             "where there is one level, pass labels[:, None] or labels of shape (n,) on both sides"
         )
-    depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
-    shared = torch.ones_like(depth, dtype=torch.bool)
-    for column in reversed(range(labels.shape[1])):
-        shared &= labels[:, None, column] == ref_labels[None, :, column]  # (Q, N)
-        depth += shared
-    return depth
+    return labels, ref_labels
 
 
 def level_counts(level: Tensor, levels: int) -> Tensor:

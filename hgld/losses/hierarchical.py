@@ -7,7 +7,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from hgld.losses.pairs import Reduction, compare, row_loss
+from hgld.losses.pairs import Reduction, Unknown, compare, row_loss
 from hgld.losses.ranking.rows import RowValues
 from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
 from hgld.losses.ranking.sums import (
@@ -35,6 +35,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     leak: float = 10.0,
     beta: float = 25.0,
     gamma: float = 0.5,
+    unknown: Unknown = "leave_out",
     reduction: Reduction = "mean",
     **constants: Unpack[SupConstants],
 ) -> Tensor:
@@ -54,7 +55,8 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
 
     Args:
         embeddings: (B, D) of unit length. Half precision is computed in single.
-        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level. -1 stands
+            for unknown.
         ref_embeddings: (N, D) items to rank instead of the batch, such as a cross-batch memory or
             the gathered batches of all processes; gradients flow to them too.
         ref_labels: (N, L) or (N,).
@@ -65,6 +67,8 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         leak: slope of g for x <= 0.
         beta: slope of g for x > 0, until it reaches 1.
         gamma: g just above 0.
+        unknown: of pairs whose shared levels are uncertain, since labels are -1: `leave_out` or
+            `depth` (`hgld.losses.pairs.Unknown`).
         reduction: `mean`: a scalar; `none`: (B,), one value a query.
         **constants: tau, rho, delta, start and offset of the step f, see
             `hgld.losses.ranking.steps.SupStep`.
@@ -91,6 +95,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
     """
+    check_choice("unknown", unknown, Unknown)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     step = SupStep(**constants).step
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma)
@@ -100,7 +105,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=partial(sup_ranks, step=step, ahead=ahead if smooth_h_ranks else None),
     )
-    return row_loss(pairs, row, reduction)
+    return row_loss(pairs, row, reduction, doubt=unknown)
 
 
 def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
@@ -113,6 +118,7 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     tau: float = 0.01,
     relevance: Relevance = "decay",
     weights: Sequence[float] | None = None,
+    unknown: Unknown = "leave_out",
     reduction: Reduction = "mean",
 ) -> Tensor:
     r"""Computes 1 - H-AP with sigmoid(x / tau) for every step, no bound of 1 - H-AP.
@@ -123,13 +129,15 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level. -1 stands
+            for unknown.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
         ref_labels: (N, L) or (N,).
         alpha: exponent of the decay relevance, at least 0.
         tau: width of the sigmoid, in units of similarity.
         relevance: `decay` or `map`, as `sup_hap_loss`.
         weights: for `map`, from the coarsest level to the finest; None: all equal.
+        unknown: as `sup_hap_loss`.
         reduction: `mean` or `none`.
 
     Returns:
@@ -148,6 +156,7 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     Source:
         Brown et al.: Smooth-AP, ECCV 2020, with the relevances of HAPPIER, ECCV 2022.
     """
+    check_choice("unknown", unknown, Unknown)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     row = partial(
         one_minus_h_ap,
@@ -155,7 +164,7 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=partial(smooth_ranks, step=sigmoid_step(tau)),
     )
-    return row_loss(pairs, row, reduction)
+    return row_loss(pairs, row, reduction, doubt=unknown)
 
 
 def sup_ndcg_loss(
@@ -164,6 +173,7 @@ def sup_ndcg_loss(
     *,
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
+    unknown: Unknown = "leave_out",
     reduction: Reduction = "mean",
     **constants: Unpack[SupConstants],
 ) -> Tensor:
@@ -174,9 +184,11 @@ def sup_ndcg_loss(
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level. -1 stands
+            for unknown.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
         ref_labels: (N, L) or (N,).
+        unknown: as `sup_hap_loss`.
         reduction: `mean` or `none`.
         **constants: tau, rho, delta, start and offset of the step, see
             `hgld.losses.ranking.steps.SupStep`.
@@ -199,29 +211,33 @@ def sup_ndcg_loss(
         Ramzi, Audebert, Rambour, Araujo, Bitot, Thome: Optimization of Rank Losses for Image
         Retrieval, TPAMI 2025, section 3.3.
     """
+    check_choice("unknown", unknown, Unknown)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     rank_of = partial(sup_rank, step=SupStep(**constants).step)
     row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
-    return row_loss(pairs, row, reduction)
+    return row_loss(pairs, row, reduction, doubt=unknown)
 
 
-def smooth_ndcg_loss(
+def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_hap_loss
     embeddings: Tensor,
     labels: Tensor,
     *,
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
     tau: float = 0.01,
+    unknown: Unknown = "leave_out",
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Computes 1 - NDCG with sigmoid(x / tau) for every step: a baseline for `sup_ndcg_loss`.
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level. -1 stands
+            for unknown.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
         ref_labels: (N, L) or (N,).
         tau: width of the sigmoid, in units of similarity.
+        unknown: as `sup_hap_loss`.
         reduction: `mean` or `none`.
 
     Returns:
@@ -240,10 +256,11 @@ def smooth_ndcg_loss(
     Source:
         Brown et al.: Smooth-AP, ECCV 2020, with the gains of NDCG.
     """
+    check_choice("unknown", unknown, Unknown)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     rank_of = partial(smooth_rank, step=sigmoid_step(tau))
     row = partial(_one_minus_ndcg, levels=pairs.labels.shape[1], rank_of=rank_of)
-    return row_loss(pairs, row, reduction)
+    return row_loss(pairs, row, reduction, doubt=unknown)
 
 
 def _relevance_function(

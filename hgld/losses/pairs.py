@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hgld.losses.ranking.rows import RowFunction, by_row
+from hgld.losses.ranking.rows import Doubt, RowFunction, by_row
 from hgld.metrics.arguments import check_choice, check_tensors, label_matrix
 
 logger = logging.getLogger(__name__)
 
 Reduction = Literal["mean", "none"]
+Unknown = Literal["leave_out", "depth"]
+"""Of a pair that shares an uncertain number of levels, since labels of it are -1: it is left out of
+that query's list, or counts by the levels that are known to be shared."""
 
 # A norm that is off by so much is no rounding: half precision is off by less than 0.01.
 _NORM_TOLERANCE = 0.1
@@ -41,7 +44,8 @@ def compare(
 
     Args:
         embeddings: (B, D) floating point.
-        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level. -1 stands
+            for unknown.
         ref_embeddings: (N, D) the items to rank; None: the batch itself.
         ref_labels: (N, L) or (N,); given with `ref_embeddings` or not at all.
         level: column of the labels; finer ones are left out.
@@ -183,7 +187,12 @@ def at_least_single(tensor: Tensor) -> Tensor:
 
 
 def row_loss(
-    pairs: Pairs, function: RowFunction, reduction: Reduction, *, numbers: int = 1
+    pairs: Pairs,
+    function: RowFunction,
+    reduction: Reduction,
+    *,
+    numbers: int = 1,
+    doubt: Doubt = "finest",
 ) -> Tensor:
     """Applies a loss to each query's row and averages over the queries.
 
@@ -197,6 +206,7 @@ def row_loss(
         function: gives each row its loss.
         reduction: `mean` or `none`.
         numbers: how many the function holds for an item at once.
+        doubt: what becomes of pairs of unknown labels (`hgld.losses.ranking.rows.Doubt`).
 
     Returns:
         A scalar, or (B,); of the dtype of the similarities.
@@ -206,7 +216,7 @@ def row_loss(
     """
     check_choice("reduction", reduction, Reduction)
     values, defined = by_row(
-        pairs.scores, pairs.labels, pairs.ref_labels, function, numbers=numbers
+        pairs.scores, pairs.labels, pairs.ref_labels, function, numbers=numbers, doubt=doubt
     )
     if reduction == "none":
         return torch.where(defined, values, torch.nan).to(pairs.scores.dtype)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from hgld.errors import how_to_install
 from hgld.losses.pairs import at_least_single, compare
 from hgld.metrics.arguments import check_choice
-from hgld.metrics.relevance import shared_levels
+from hgld.metrics.relevance import bounds_of_shared_levels, has_unknown
 
 Mining = Literal["hard", "semihard", "all"]
 
@@ -61,9 +61,9 @@ def decomposability_loss(  # noqa: PLR0913 - a batch, its references, and two th
     if not math.isfinite(alpha) or not math.isfinite(beta):
         raise ValueError(f"alpha and beta must be finite, got {alpha} and {beta}")
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level, normalized=True)
-    shared = shared_levels(pairs.labels, pairs.ref_labels)
-    positive = shared == pairs.labels.shape[1]
-    negative = ~positive
+    least, most = bounds_of_shared_levels(pairs.labels, pairs.ref_labels)
+    positive = least == pairs.labels.shape[1]
+    negative = most < pairs.labels.shape[1]
     if ref_embeddings is None:
         positive = positive.fill_diagonal_(fill_value=False)
     too_far = functional.relu(alpha - pairs.scores[positive])
@@ -120,6 +120,8 @@ def triplet_loss(  # noqa: PLR0913 - a batch, its references, and how it is mine
         raise ValueError(f"margin must be a finite number, got {margin}; 0.1 is usual")
     miner, loss = _miner_and_loss(mining, margin)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels, level=level, normalized=True)
+    if has_unknown(pairs.labels[:, 0], pairs.ref_labels[:, 0]):
+        raise ValueError("labels of that level must be known for triplets, got -1; leave these out")
     within = ref_embeddings is None
     references = embeddings if ref_embeddings is None else ref_embeddings
     # One number for each branch of the tree, as the package knows labels of one level only.

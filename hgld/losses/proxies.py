@@ -9,7 +9,12 @@ from torch.nn import functional
 
 from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length, inner_products
 from hgld.metrics.arguments import check_tensors
-from hgld.metrics.relevance import shared_levels
+from hgld.metrics.relevance import (
+    UNKNOWN,
+    bounds_of_shared_levels,
+    has_unknown,
+    shared_levels,
+)
 
 _LEAST_LENGTH = 1e-12
 """What `functional.normalize` divides by at least."""
@@ -64,8 +69,8 @@ def csl_loss(
     r"""Computes the composite similarity loss: one margin a level, over all proxies.
 
     sum over the levels l of the mean over the batch of softplus(LSE_neg(l) + LSE_pos + scale m_l)
-    where LSE_neg(l) = logsumexp(scale s_p) over the proxies p that do not share level l with the
-    item and LSE_pos = logsumexp(-scale s_p) over those that share its finest level.
+    where LSE_neg(l) = logsumexp(scale s_p) over the proxies p that differ from the item at level l
+    and LSE_pos = logsumexp(-scale s_p) over those that share its finest level.
 
     Args:
         embeddings: (B, D) of unit length.
@@ -104,12 +109,15 @@ def csl_loss(
     similarity = scale * _similarity(embeddings, proxies)
     proxy_labels = _labels_of_proxies(proxies, proxy_labels, labels)
     same = labels[:, None] == proxy_labels[None]  # (B, C, L)
+    differs = ~same
+    if has_unknown(labels, proxy_labels):
+        differs &= (labels[:, None] != UNKNOWN) & (proxy_labels[None] != UNKNOWN)
     if not same[:, :, 0].any(1).all():
         raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")
     positive = torch.where(same[:, :, 0], -similarity, -torch.inf).logsumexp(1)
     loss = similarity.new_zeros(())
     for level, margin in enumerate(margins):
-        negative = torch.where(same[:, :, level], -torch.inf, similarity).logsumexp(1)
+        negative = torch.where(differs[:, :, level], similarity, -torch.inf).logsumexp(1)
         loss = loss + functional.softplus(negative + positive + scale * margin).mean()
     return loss
 
@@ -166,7 +174,12 @@ def hxe_loss(
     labels = batch_labels(embeddings, labels)
     expect_unit_length(embeddings)
     logits = _similarity(embeddings, proxies) / temperature
-    shared = shared_levels(labels, _labels_of_proxies(proxies, proxy_labels, labels))  # (B, C)
+    proxy_labels = _labels_of_proxies(proxies, proxy_labels, labels)
+    shared = shared_levels(labels, proxy_labels)  # (B, C)
+    if has_unknown(labels, proxy_labels):
+        # A proxy that shares an uncertain number of levels takes no part.
+        shared, most = bounds_of_shared_levels(labels, proxy_labels)
+        logits = logits.masked_fill(shared != most, -torch.inf)
     depths = range(labels.shape[1] + 1)
     if not (shared == depths[-1]).any(1).all():
         raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from hgld.metrics.arguments import Unknown
-from hgld.metrics.relevance import UNKNOWN, bounds_of_shared_levels
+from hgld.metrics.relevance import bounds_of_shared_levels, has_unknown
 from hgld.metrics.similarity import (
     BLOCK_COLUMNS,
     descending_bits,
@@ -119,7 +119,7 @@ class RankedIndex:
         self.first = (own[:, None][:, :0] if first is None else first).to(device)
         query_labels, index_labels = query_labels.to(device), index_labels.to(device)
         self._pairs: _Partial | None = None
-        if bool((query_labels == UNKNOWN).any()) or bool((index_labels == UNKNOWN).any()):
+        if has_unknown(query_labels, index_labels):
             self._pairs = _Partial(query_labels, index_labels, unknown)
         self._query_paths, self._index_paths = _paths(query_labels, index_labels)
         bits = len(index_embeddings).bit_length() + levels.bit_length()

@@ -20,6 +20,11 @@ UNKNOWN = -1
 """The label of a level that is not known."""
 
 
+def has_unknown(*labels: Tensor) -> bool:
+    """Says whether a label is unknown."""
+    return any(bool((one == UNKNOWN).any()) for one in labels)
+
+
 def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     """Counts how many levels of the tree two items share, from the coarsest down.
 

@@ -15,14 +15,14 @@ runs through these numbers, and torch does not notice it where the incoming grad
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from hgld.losses.ranking.sums import is_compiled
 from hgld.metrics.ranking import in_threads
-from hgld.metrics.relevance import shared_levels
+from hgld.metrics.relevance import bounds_of_shared_levels, has_unknown, shared_levels
 
 # Numbers in the tensors that hold a part of the rows. On a processor 512 kB: of larger ones malloc
 # gives the memory back and asks for it anew, which doubles the time of `soft_bin_ap_loss`. On a GPU
@@ -46,30 +46,42 @@ RowFunction = Callable[[Tensor, Tensor], RowValues]
 """From similarities (R, N) float64 and shared levels (R, N) to a value for each row."""
 
 
+Doubt = Literal["leave_out", "depth", "finest"]
+"""What becomes of a pair that shares an uncertain number of levels, since labels of it are -1. It
+is left out of that row; or counts by the levels that are known to be shared; or is left out only
+where it is uncertain whether it shares all."""
+
+
 class ByRow(torch.autograd.Function):
     """Applies a function to each row of a matrix, a part of the rows at a time; see `by_row`."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917 - torch passes by position what `by_row` takes
         ctx: Any,  # noqa: ANN401 - the context has no public type
         scores: Tensor,
         witness: Tensor,
         labels: tuple[Tensor, Tensor],
         function: RowFunction,
         numbers: int,
+        doubt: Doubt,
     ) -> tuple[Tensor, Tensor]:
         """Computes the values and, where they are needed, the gradients of all rows."""
+        is_partial = has_unknown(*labels)
         needs_gradient = ctx.needs_input_grad[0]
         values = scores.new_empty(len(scores), dtype=torch.float64)
         defined = torch.empty_like(values, dtype=torch.bool)
         gradient = torch.empty_like(scores) if needs_gradient else None
 
         def compute(rows: slice) -> tuple[RowValues, Tensor]:
-            level = shared_levels(labels[0][rows], labels[1])
+            level, kept = shared_levels(labels[0][rows], labels[1]), None
+            if is_partial:
+                level, kept = _certain_levels(labels[0][rows], labels[1], doubt)
             # Each thread has a switch of its own, which is on at first.
             with torch.set_grad_enabled(needs_gradient):
                 leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
-                value, has_relevant = function(leaf, level)
+                value, has_relevant = (
+                    function(leaf, level) if kept is None else _of_kept(function, leaf, level, kept)
+                )
                 # Not a number in, not a number out: a sort would hide it.
                 value = value + 0 * leaf.detach().sum(1)
             if not needs_gradient:
@@ -91,7 +103,7 @@ class ByRow(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401 - as above
         weight: Tensor,
         _: Tensor,
-    ) -> tuple[Tensor, None, None, None, None]:
+    ) -> tuple[Tensor, None, None, None, None, None]:
         """Scales each row's gradient."""
         gradient, witness = ctx.saved_tensors
         scaled = gradient * weight[:, None].to(gradient.dtype)
@@ -99,11 +111,45 @@ class ByRow(torch.autograd.Function):
             # A graph that leads to the witness. That of a plain operation is kept where torch runs
             # the backward pass for a batch, too.
             scaled = torch.where(torch.ones_like(witness, dtype=torch.bool), scaled, witness)
-        return scaled, None, None, None, None
+        return scaled, None, None, None, None, None
+
+
+def _certain_levels(labels: Tensor, ref_labels: Tensor, doubt: Doubt) -> tuple[Tensor, Tensor]:
+    """Returns the (R, N) levels that are known to be shared, and which pairs to keep."""
+    least, most = bounds_of_shared_levels(labels, ref_labels)
+    match doubt:
+        case "leave_out":
+            return least, least == most
+        case "depth":
+            return least, torch.ones_like(least, dtype=torch.bool)
+        case "finest":
+            depth = labels.shape[1]
+            return least, (least == depth) | (most < depth)
+
+
+def _of_kept(function: RowFunction, scores: Tensor, level: Tensor, kept: Tensor) -> RowValues:
+    """Applies a function to what is kept of each (R, N) row, rows that keep the same together."""
+    values = scores.sum(1) * 0
+    defined = torch.zeros_like(values, dtype=torch.bool)
+    patterns, number = torch.unique(kept, dim=0, return_inverse=True)
+    for which, pattern in enumerate(patterns):
+        if not bool(pattern.any()):
+            continue
+        rows = (number == which).nonzero().squeeze(1)
+        found = function(scores[rows][:, pattern], level[rows][:, pattern])
+        values = values.index_put((rows,), found.value)
+        defined[rows] = found.defined
+    return RowValues(values, defined)
 
 
 def by_row(
-    scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction, *, numbers: int = 1
+    scores: Tensor,
+    labels: Tensor,
+    ref_labels: Tensor,
+    function: RowFunction,
+    *,
+    numbers: int = 1,
+    doubt: Doubt = "leave_out",
 ) -> RowValues:
     """Applies a differentiable function to each query's row of similarities.
 
@@ -113,6 +159,7 @@ def by_row(
         ref_labels: (N, L) int64 of the ranked items.
         function: of (R, N) float64 similarities and (R, N) int64 shared levels.
         numbers: how many it holds for an item at once.
+        doubt: see `Doubt`.
 
     Returns:
         (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
@@ -124,7 +171,7 @@ def by_row(
     if witness.requires_grad:
         witness.register_hook(_refuse)  # type: ignore[no-untyped-call]  # torch's own
     with torch.autocast(scores.device.type, enabled=False):
-        return RowValues(*apply(scores, witness, (labels, ref_labels), function, numbers))
+        return RowValues(*apply(scores, witness, (labels, ref_labels), function, numbers, doubt))
 
 
 def _refuse(gradient: Tensor | None) -> None:

@@ -1,0 +1,136 @@
+"""Losses of labels of which some are unknown, against one query and its list at a time."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from hgld.losses.binary import sup_ap_loss
+from hgld.losses.hierarchical import (
+    smooth_hap_loss,
+    smooth_ndcg_loss,
+    sup_hap_loss,
+    sup_ndcg_loss,
+)
+from hgld.losses.pairwise import decomposability_loss, triplet_loss
+from hgld.losses.proxies import csl_loss, hxe_loss
+from hgld.metrics.relevance import bounds_of_shared_levels
+
+Loss = Callable[..., Tensor]
+LEVELS = 3
+
+
+def cases(count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields embeddings and labels in a tree, of which any may be unknown."""
+    chance = random.Random(0)
+    for _ in range(count):
+        torch.manual_seed(chance.randrange(1 << 30))
+        items, hidden = chance.randint(2, 9), chance.choice([0.1, 0.3, 0.6])
+        finest = torch.randint(8, (items,))
+        labels = torch.stack([finest, finest // 2, finest // 4], dim=1)
+        labels[torch.rand(items, LEVELS) < hidden] = -1
+        yield normalize(torch.randn(items, 4, dtype=torch.float64), dim=1), labels
+
+
+def alone(loss: Loss, embeddings: Tensor, query: int, level: dict[int, int]) -> Tensor:
+    """The loss of a query that ranks some items, of which it shares so many levels with each."""
+    items = [*level]
+    if not items:
+        return embeddings.new_tensor(torch.nan)
+    labels = torch.tensor([[1] * (LEVELS - level[one]) + [0] * level[one] for one in items])
+    return loss(
+        embeddings[[query]],
+        torch.zeros(1, LEVELS, dtype=torch.int64),
+        ref_embeddings=embeddings[items],
+        ref_labels=labels,
+        reduction="none",
+    )[0]
+
+
+@pytest.mark.parametrize("unknown", ["leave_out", "depth"])
+@pytest.mark.parametrize(
+    "loss", [sup_hap_loss, smooth_hap_loss, sup_ndcg_loss, smooth_ndcg_loss, sup_ap_loss]
+)
+def test_equals_each_query_with_what_is_kept_of_its_list(
+    loss: Loss, unknown: Literal["leave_out", "depth"]
+) -> None:
+    is_binary = loss is sup_ap_loss  # which leaves out where it is uncertain what is positive
+    settings: dict[str, Any] = {} if is_binary else {"unknown": unknown}
+    for embeddings, labels in cases(40):
+        embeddings.requires_grad_()
+        values = loss(embeddings, labels, reduction="none", **settings)
+        expected = []
+        for query in range(len(labels)):
+            pairs = (
+                (
+                    item,
+                    *(int(one) for one in bounds_of_shared_levels(labels[[query]], labels[[item]])),
+                )
+                for item in range(len(labels))
+            )
+            kept = {
+                item: least
+                for item, least, most in pairs
+                if (unknown == "depth" and not is_binary)
+                or least == most
+                or (is_binary and most < LEVELS)
+            }
+            expected.append(alone(loss, embeddings, query, kept))
+        right = torch.stack(expected)
+        torch.testing.assert_close(values, right, rtol=0, atol=1e-9, equal_nan=True)
+        (actual,), (wanted,) = (
+            torch.autograd.grad(one.nansum(), embeddings, allow_unused=True)
+            if one.requires_grad
+            else (None,)
+            for one in (values, right)
+        )
+        if wanted is not None:
+            torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-9)
+
+
+def test_a_pair_that_may_be_of_one_landmark_is_neither_drawn_near_nor_away() -> None:
+    embeddings = normalize(torch.tensor([[1.0, 0.0], [0.9, 0.5], [0.0, 1.0]]), dim=1)
+    labels = torch.tensor([[0, 0], [-1, 0], [1, 1]])
+    with_it = decomposability_loss(embeddings, labels, alpha=1.0, beta=-1.0)
+    # The first and the last alone, and the middle one with the last, of another side.
+    cosines = embeddings @ embeddings.T
+    apart = (cosines[0, 2] + cosines[1, 2] + 2) / 2
+    assert float(with_it) == pytest.approx(float(apart), abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [csl_loss, hxe_loss])
+def test_a_proxy_of_unknown_kind_takes_no_part_in_what_is_asked_of_kinds(loss: Loss) -> None:
+    embeddings, proxies = torch.eye(4)[:3], torch.eye(4)
+    known = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1]])
+    settings: dict[str, Any] = {"margins": [0.2, 0.3]} if loss is csl_loss else {}
+    partial = known.clone()
+    partial[3, 1] = -1
+    value = loss(embeddings, known[:3], proxies, partial, **settings)
+    assert value.isfinite()
+    if loss is hxe_loss:
+        # Of the last landmark it is not known whether it is of the kind of any other.
+        without = loss(embeddings, known[:3], proxies[:3], known[:3], **settings)
+        torch.testing.assert_close(value, without)
+    else:
+        # It is another landmark, and no negative of a kind.
+        scale, first = 32.0, torch.tensor([1.0, 1.0, 1.0])
+        at_kind = (torch.tensor([0.0]), torch.tensor([0.0]), torch.tensor([0.0, 0.0]))
+        kinds = torch.stack(
+            [
+                torch.nn.functional.softplus((scale * one).logsumexp(0) - scale + scale * 0.3)
+                for one in at_kind
+            ]
+        )
+        landmarks = torch.nn.functional.softplus(
+            (scale * torch.zeros(3)).logsumexp(0) - scale * first + scale * 0.2
+        )
+        torch.testing.assert_close(value, landmarks.mean() + kinds.mean())
+
+
+def test_triplets_need_landmarks_that_are_known() -> None:
+    with pytest.raises(ValueError, match="-1"):
+        triplet_loss(torch.eye(2), torch.tensor([[0], [-1]]))

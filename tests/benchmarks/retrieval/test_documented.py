@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hgld.benchmarks.retrieval.results import Results, read_results, to_latex
+from hgld.engine.config import read_toml
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "benchmarks/results/retrieval/gldv2_mini_methods"
@@ -67,3 +68,24 @@ def test_the_changes_are_told_as_they_were_measured() -> None:
     words = " ".join(told.split())
     assert f"reaches {100 * after:.1f} after {100 * before:.1f} untrained" in words
     assert recipe.description.partition(". ")[0] in words
+
+
+def test_the_choices_are_told_as_they_were_measured() -> None:
+    results = read_results(ROOT / "benchmarks/results/choices")
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    told = page.partition("## What other choices give\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\w.*) \|$", told, re.M)[1:]
+    choices = read_toml(ROOT / "benchmarks/retrieval/choices.toml")["changes"]
+    assert len(rows) == len(choices)
+    for row, (name, choice) in zip(rows, choices.items(), strict=True):
+        untrained, trained = f"untrained change-{name}-0", f"after change-{name}"
+        found = results.row(trained, "h_ap")
+        hours = results.row(trained, "training_hours").mean
+        figures = (
+            f"{100 * results.row(untrained, 'h_ap').mean:.1f}",
+            f"{100 * found.mean:.1f} ± {100 * found.deviation:.1f}",
+            f"{100 * results.row(trained, 'h_ap', against=untrained).mean:.1f}",
+            f"{100 * results.row(f'{trained} + dba:2+qe:2', 'h_ap').mean:.1f}",
+            f"{60 * hours:.1f}",
+        )
+        assert row == " | ".join((choice["title"], *figures))

@@ -2,6 +2,7 @@
 
 A made-up Wikimedia on loopback, in a process of its own, counts what it is asked: 2% of the
 categories are soft redirects, 1% are gone, and there is a class for every 60 items, as in GLDv2.
+Five items lie in each place, 40 places in each district, and ten of these in each country.
 The baseline is the same scrape with one title and one item a request.
 
     python -m hgld.benchmarks.speed.scrape --out scrape.json
@@ -25,10 +26,13 @@ from urllib.parse import parse_qs
 from hgld.benchmarks.speed.measuring import measure_in_turns, read_options, write_report
 from hgld.engine.workspace import Workspace
 from hgld.scrape.stage import ScrapeConfig, run_scrape
-from hgld.tables import CATEGORIES
+from hgld.tables import CATEGORIES, PLACES
 
 _ITEMS_PER_CLASS, _SOFT_EVERY, _GONE_EVERY = 60, 50, 100
 _FIRST_CLASS = 10_000_000
+# Of a rank, the first number and how many lie in one of the next.
+_PLACES = ((0, 5), (20_000_000, 40), (21_000_000, 10), (22_000_000, 20), (23_000_000, 0))
+_COUNTRY = 3
 _ENTITY = "http://www.wikidata.org/entity/"
 
 
@@ -79,6 +83,8 @@ class Scrape:
                 raise RuntimeError(f"{done.manifest.failed} rows failed; nothing was measured")
             self._requests = requests()
             self._items = sum(qid.is_valid for qid in workspace.read(CATEGORIES)["qid"])
+            if set(workspace.read(PLACES)["status"].to_pylist()) - {"ok", "no_item"}:
+                raise RuntimeError("rows of places failed; nothing was measured")
 
     def told(self, cost: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what the last scrape asked for, and what it cost."""
@@ -172,8 +178,11 @@ def _sparql(form: Mapping[str, list[str]]) -> dict[str, Any]:
     query = form["query"][0]
     numbers = list(map(int, dict.fromkeys(re.findall(r"wd:Q(\d+)", query))))
     rows = [_fact(number) for number in numbers]
+    if "p:P131 " in query:
+        known = dict.fromkeys(numbers) | dict.fromkeys(_above(number) for number in numbers)
+        rows = [row for number in known if number for row in _whereabouts(number)]
     if '"asked"' in query:
-        asked = {"type": "literal", "value": "asked"}
+        asked = _literal("asked")
         rows += [{"entity": _uri(f"Q{number}"), "property": asked} for number in numbers]
     return {"results": {"bindings": rows}}
 
@@ -181,15 +190,47 @@ def _sparql(form: Mapping[str, list[str]]) -> dict[str, Any]:
 def _fact(number: int) -> dict[str, dict[str, str]]:
     entity = {"entity": _uri(f"Q{number}")}
     if number >= _FIRST_CLASS:
-        label = {"type": "literal", "value": f"kind {number}", "xml:lang": "en"}
-        return {**entity, "property": {"type": "literal", "value": "label"}, "value": label}
+        label = {**_literal(f"kind {number}"), "xml:lang": "en"}
+        return {**entity, "property": _literal("label"), "value": label}
+    return _statement(number, "P31", _uri(f"Q{_FIRST_CLASS + number // _ITEMS_PER_CLASS}"))
+
+
+def _above(number: int) -> int:
+    """Returns the place that an item or a place lies in, or a country's continent; 0 for none."""
+    rank = max(rank for rank, (first, _) in enumerate(_PLACES) if number >= first)
+    first, together = _PLACES[rank]
+    return _PLACES[rank + 1][0] + (number - first) // together if together else 0
+
+
+def _whereabouts(number: int) -> Iterator[dict[str, dict[str, str]]]:
+    """Yields the coordinates of an item, or the name of a place, and what it lies in."""
+    if number < _FIRST_CLASS:
+        degrees = {name: _literal(str(number % 90)) for name in ("latitude", "longitude")}
+        yield _statement(number, "P625", _uri("Q2")) | degrees
+    else:
+        label = {**_literal(f"place {number}"), "xml:lang": "en"}
+        yield {"entity": _uri(f"Q{number}"), "property": _literal("label"), "value": label}
+    way = [number]
+    while above := _above(way[-1]):
+        way.append(above)
+    if country := next((one for one in way if _PLACES[_COUNTRY][0] <= one < _PLACES[-1][0]), 0):
+        yield _statement(number, "P17", _uri(f"Q{country}"))
+    if len(way) > 1:
+        yield _statement(number, "P30" if number == country else "P131", _uri(f"Q{way[1]}"))
+
+
+def _statement(number: int, prop: str, value: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
-        **entity,
-        "property": {"type": "literal", "value": "P31"},
-        "statement": _uri(f"statement/Q{number}-0"),
+        "entity": _uri(f"Q{number}"),
+        "property": _literal(prop),
+        "statement": _uri(f"statement/Q{number}-{prop}"),
         "rank": {"type": "uri", "value": "http://wikiba.se/ontology#NormalRank"},
-        "value": _uri(f"Q{_FIRST_CLASS + number // _ITEMS_PER_CLASS}"),
+        "value": value,
     }
+
+
+def _literal(value: str) -> dict[str, str]:
+    return {"type": "literal", "value": value}
 
 
 def _uri(name: str) -> dict[str, str]:

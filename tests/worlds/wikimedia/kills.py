@@ -92,5 +92,6 @@ def _small(folder: Path, name: str, before: Act) -> Iterator[Small]:
 
 
 def _outputs(small: Small) -> dict[str, str]:
-    manifests = map(small.workspace.manifest, ("scrape", "evidence", "refresh", "parents"))
+    stages = ("scrape", "evidence", "facts", "refresh", "parents")
+    manifests = map(small.workspace.manifest, stages)
     return {name: digest for one in manifests if one for name, digest in one.outputs.items()}

@@ -94,9 +94,10 @@ def landmarks_where(landmarks: pa.Table, condition: str) -> pa.Table:
         raise InputError(f"--where needs {error.name}: {how_to_install('query')}") from error
     rows = landmarks.append_column("inception", landmarks["inception_year"])
     # Nothing but this table can be read, whatever the condition says.
-    locked = {"enable_external_access": "false", "lock_configuration": "true"}
     try:
-        with duckdb.connect(config=locked) as connection:
+        with duckdb.connect(
+            config={"enable_external_access": False, "lock_configuration": True}
+        ) as connection:
             found = connection.from_arrow(rows).filter(condition)
             return found.select("split", "landmark_id").to_arrow_table()
     except duckdb.Error as error:

@@ -280,7 +280,7 @@ class _Partial:
         """Counts (Q, L + 1) items at each level, neither the query itself nor what is left out."""
         queries, levels = self._queries.shape
         counts = own.new_zeros((queries, levels + 1))
-        for rows in torch.arange(queries, device=own.device).split(_MOST_ROWS):
+        for rows in torch.split(torch.arange(queries, device=own.device), _MOST_ROWS):
             level, is_left_out = self._levels(rows)
             sizes = self._sizes.expand_as(level).masked_fill(is_left_out, 0)
             counts[rows] = torch.zeros_like(counts[rows]).scatter_add_(1, level, sizes)

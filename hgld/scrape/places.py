@@ -324,16 +324,17 @@ class _Placed:
         years = [
             (int(year[0]), -min(int(one.precision), max(_PRECISIONS)))
             for one in statements
-            if (year := _YEAR.match(one.value)) and (one.precision or 0) >= min(_PRECISIONS)
+            if one.precision and one.precision >= min(_PRECISIONS)
+            if (year := _YEAR.match(one.value))
         ]
         if not years:
             is_known = any(one.value for one in statements)
             none = self.why_not_one((), self.item, wikidata.INCEPTION)
             self.missing["inception"] = "imprecise" if is_known else none
             return {}
-        year, precision = min(years)
+        earliest, precision = min(years)
         # RDF has a year 0, which is 1 BCE.
         return {
-            "inception_year": year if year > 0 else year - 1,
+            "inception_year": earliest if earliest > 0 else earliest - 1,
             "inception_precision": _PRECISIONS[-precision],
         }

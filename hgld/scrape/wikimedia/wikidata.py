@@ -284,7 +284,8 @@ class Entity:
         Of those that have not ended and are not deprecated, the preferred ones if there are any;
         unknown values are among them.
         """
-        return _best_of(one for one in self.statements.get(prop, ()) if not one.ended)
+        kept = [one for one in self.statements.get(prop, ()) if not one.ended]
+        return _best_of(kept) if len(kept) > 1 else kept  # most have one at most
 
     def _best(self, prop: str) -> tuple[str, set[str]]:
         best = _best_of(self.statements.get(prop, ()))
@@ -303,12 +304,11 @@ class Entity:
         return "", None
 
 
-def _best_of(statements: Iterable[Statement]) -> list[Statement]:
+def _best_of(statements: Sequence[Statement]) -> list[Statement]:
     """Returns those of the best rank that there is."""
-    kept = list(statements)
-    ranks = {one.rank for one in kept}
+    ranks = {one.rank for one in statements}
     best = next((rank for rank in _BEST_FIRST if rank in ranks), None)
-    return [one for one in kept if one.rank == best]
+    return [one for one in statements if one.rank == best]
 
 
 class Entities(Facts[Entity]):

@@ -361,9 +361,10 @@ def benchmark_step(sections: Sections) -> BuildStep:
     return BuildStep(
         name="benchmark",
         settings=config,
-        stages=(*trained, benchmark_stage(config)),
+        stages=(*trained, *map(benchmark_stage, config.by_hierarchy)),
         run=run,
-        stage_settings={stage.name: one for stage, one in trained.items()},
+        stage_settings={stage.name: one for stage, one in trained.items()}
+        | {benchmark_stage(one).name: one for one in config.by_hierarchy},
         extra="train",
         verify=verify,
     )

@@ -11,7 +11,14 @@ from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
+from hgld.tables import (
+    ANNOTATIONS,
+    FILLED,
+    IMAGE_FILES,
+    LabelOrigin,
+    OriginChoice,
+    levels_of_hierarchy,
+)
 from hgld.training.methods import Happier, TrainingMethod
 from hgld.training.model.config import AnyPrecision, ModelConfig
 
@@ -64,6 +71,11 @@ class TrainConfig(ModelConfig):
     memory_from_step: int = setting(0, "Step from which these are kept.", least=0)
     labels: LabelOrigin = setting("classes", "Labels to learn; all: filled ones too.")
     min_confidence: float = setting(0.0, "Least confidence of a label, 0 to 1.")
+    hierarchy: str = setting(
+        "kind",
+        "Levels of the labels: kind; place; or some levels of one, finest first, joined by commas, "
+        "as in landmark_id,country,continent.",
+    )
     epochs: int = setting(20, "How often each landmark is seen.", least=1)
     optimiser: Optimiser = setting("adam", "The optimiser.")
     learning_rate: float = setting(1e-4, "Step size at first; falls to 0 as a cosine.", above=0)
@@ -128,6 +140,7 @@ class TrainConfig(ModelConfig):
             object.__setattr__(self, "name", self.method.name)
         require_run_name("name", self.name)
         _ = self.label_choice  # which refuses what chooses nothing
+        levels_of_hierarchy(self.hierarchy)
         require_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if self.embeddings is not None and not self.frozen:
             raise ValueError("embeddings needs frozen = true, since no backbone can be trained")

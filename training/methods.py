@@ -78,12 +78,17 @@ class Happier(_Method):
         0.1, "Weight w of the clustering loss, from 0 to 1; Sup-H-AP has the rest.", least=0, most=1
     )
     temperature: float = setting(0.05, "What the clustering loss divides similarities by.", above=0)
+    unknown: Literal["leave_out", "depth"] = setting(
+        "leave_out",
+        "What becomes of two images of which it is unknown how many levels they share: not "
+        "compared, or by those that they are known to share.",
+    )
 
     def cost(self, batch: Batch) -> Cost:
         """Returns the loss of a batch."""
         from hgld import losses
 
-        ranking = batch.ranked(partial(losses.sup_hap_loss, alpha=self.alpha))
+        ranking = batch.ranked(partial(losses.sup_hap_loss, alpha=self.alpha, unknown=self.unknown))
         clustering = losses.clustering_loss(
             batch.embeddings, batch.labels, batch.proxies, self.temperature
         )

@@ -69,7 +69,8 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
         MissingInputError: the annotations or the images are not there yet.
     """
     # Every change holds some out.
-    images = cast("LabelledImages", split_images(training_images(workspace), config)[1])
+    every = training_images(workspace, hierarchy=config.hierarchy)
+    images = cast("LabelledImages", split_images(every, config)[1])
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])
         for column, (level, names) in enumerate(zip(images.levels, images.names, strict=True))

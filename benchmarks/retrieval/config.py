@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES, levels_of_hierarchy
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
@@ -98,6 +98,11 @@ class BenchmarkConfig:
         "Embeddings that share nothing with any query and stand beside the index, a file as of "
         "embeddings for each model: rival=r1m.npy. They are streamed.",
     )
+    hierarchy: tuple[str, ...] = setting(
+        ("kind",),
+        "Levels of the labels, as of train: kind, place, or some levels joined by commas; each has "
+        "a report of its own, of the same embeddings.",
+    )
     data_set: str | None = setting(
         None,
         "Data set to measure on: a name of docs/datasets.md, or a Python file that reads your own; "
@@ -132,6 +137,10 @@ class BenchmarkConfig:
         if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
         _check_what_is_compared(self)
+        for one in self.hierarchy:
+            levels_of_hierarchy(one)
+        if not self.hierarchy or (self.data_set and self.hierarchy != ("kind",)):
+            raise ValueError("hierarchy must name one or more, and is of a build's labels alone")
         _ = self.expansions  # which refuses what is none
         if self.rivals and not self.name:
             rivals = "-".join(one.name for one in self.rivals)
@@ -188,8 +197,15 @@ class BenchmarkConfig:
 
     @property
     def folder(self) -> str:
-        """Where the results go, relative to the workspace."""
-        return f"{self.place}/comparisons/{self.name}" if self.name else self.place
+        """Where the results of the first hierarchy go, relative to the workspace."""
+        [first, *_] = self.hierarchy
+        place = self.place if first == "kind" else f"{self.place}/by/{first.replace(',', '-')}"
+        return f"{place}/comparisons/{self.name}" if self.name else place
+
+    @property
+    def by_hierarchy(self) -> list["BenchmarkConfig"]:
+        """The same settings for one hierarchy after the other."""
+        return [replace(self, hierarchy=(one,)) for one in self.hierarchy]
 
 
 class ResultFiles(NamedTuple):
@@ -234,6 +250,7 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         "rerank": [(one.name, one.path.stem) for one in config.rankings],
         "expand": config.expand,
         "distractors": [one.name for one in config.distractor_files],
+        "hierarchy": config.hierarchy,
     }
     for field, values in named.items():
         if len(set(values)) < len(values):

@@ -23,7 +23,7 @@ from hgld.errors import InputError
 from hgld.labels.fills.lexicon import name_of_category
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
 from hgld.metrics.evaluation import DEFAULT_SETTINGS
-from hgld.metrics.relevance import shared_levels
+from hgld.metrics.relevance import UNKNOWN, shared_levels
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, of_split
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.search import top_k
@@ -160,8 +160,10 @@ class Protocol:
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Returns how large it is, and what took no part (`Results`)."""
-        labels = [set(level.tolist()) for level in self.queries.labels.T]
-        of_index = [set(level.tolist()) for level in self.index.labels.T]
+        labels, of_index = (
+            [set(level.tolist()) - {UNKNOWN} for level in one.labels.T]
+            for one in (self.queries, self.index)
+        )
         shown = min(1, len(labels) - 1)
         counts = {
             "queries": len(self.queries),
@@ -188,7 +190,7 @@ class Protocol:
             without = of_split(excluded, images.split)["landmark_id"]
             columns = [level.column for level in images.levels]
             rows = workspace.read(ANNOTATIONS[images.split], columns)
-            usable = len(rows.drop_null())
+            usable = len(rows) - rows[finest.column].null_count
             name = f"{images.split} images"
             left_out[f"{name} without a {finest.title}"] = without.null_count
             left_out[f"{name} whose {finest.title} has no {above.title}"] = (
@@ -204,20 +206,23 @@ class Protocol:
         return left_out
 
 
-def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
+def protocol_of_build(
+    workspace: Workspace, *, hierarchy: str = "kind", with_pictures: bool
+) -> Protocol:
     """Returns what a build is measured on: its test images against its index images.
 
     Landmarks are called by their Commons category where it has a name.
 
     Args:
         workspace: a build with annotations.
+        hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
         with_pictures: images without a file take no part; else labels are enough.
 
     Raises:
         MissingInputError: annotations or images are not there yet.
         InputError: no query or no index image is left.
     """
-    both = query_and_index_images(workspace, with_pictures=with_pictures)
+    both = query_and_index_images(workspace, hierarchy=hierarchy, with_pictures=with_pictures)
     column = both[0].levels[0].column
     tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
     rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])

@@ -136,7 +136,7 @@ def run_methods(
     for number, run in enumerate(runs, start=1):
         logger.info("benchmark: run %d of %d: %s", number, len(runs), run.name)
         reports.append(run_train(Workspace(workspace.root), run))
-    return [*reports, run_benchmark(workspace, config, data)]
+    return [*reports, *(run_benchmark(workspace, one, data) for one in config.by_hierarchy)]
 
 
 def _what_is_given(
@@ -163,7 +163,8 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
     workspace = writer.workspace
     has_runs = _reads_pictures(workspace, config)
     if data is None:
-        protocol = protocol_of_build(workspace, with_pictures=has_runs)
+        [hierarchy] = config.hierarchy
+        protocol = protocol_of_build(workspace, hierarchy=hierarchy, with_pictures=has_runs)
     else:
         protocol = protocol_of_data_set(data, with_pictures=has_runs)
     cache = EmbeddingCache(

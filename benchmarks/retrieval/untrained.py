@@ -90,7 +90,7 @@ def _fitted(
     """
     if workspace.input_digests(config.stage.inputs, ()) != inputs:
         raise MissingInputError("its training pictures or their labels changed since")
-    images = training_images(workspace, config.label_choice)
+    images = training_images(workspace, config.label_choice, hierarchy=config.hierarchy)
     if config.frozen:
         with tempfile.TemporaryDirectory() as folder:
             vectors, images = load_vectors(workspace, config, images, Path(folder) / "vectors")

@@ -211,17 +211,28 @@ def _of_landmarks(keys: pa.ChunkedArray, rows: pa.Table) -> pa.Table:
 
 
 def _placed(places: pa.Table) -> dict[str, pa.ChunkedArray]:
-    """Returns the PLACE_COLUMNS of rows of PLACES, which are null where none was asked for."""
+    """Returns `place` and the PLACE_COLUMNS of rows of PLACES; null where none was asked for."""
     nothing = dict.fromkeys((field.name for field in PLACE_MISSING), "not_asked")
-    return {
-        field.name: pc.coalesce(
+    columns = {
+        field.name: places[field.name]
+        if field.nullable
+        else pc.coalesce(
             places[field.name],
             pa.scalar(nothing if field.type == PLACE_MISSING else [], field.type),
         )
-        if not field.nullable
-        else places[field.name]
         for field in PLACE_COLUMNS
     }
+    qid, name = (
+        pc.list_slice(columns[of].combine_chunks(), 0, 1, return_fixed_size_list=True).flatten()
+        for of in ("places", "place_names")
+    )
+    # Two places may have one name.
+    named = pa.table([qid, name], ["qid", "name"]).group_by("name")
+    counts = named.aggregate([("qid", "count_distinct")])
+    several = counts.filter(pc.greater(counts["qid_count_distinct"], 1))["name"].combine_chunks()
+    with_qid = pc.binary_join_element_wise(name, " (", qid, ")", "")
+    place = pc.if_else(pc.is_in(name, value_set=several), with_qid, name)
+    return columns | {"place": place}
 
 
 def _class_lists(classes: pa.Table) -> pa.Table:

@@ -16,9 +16,11 @@ from hgld.tables.annotations import (
     FILLED,
     FILLED_RULE,
     FLAT_PROVENANCE,
+    HIERARCHIES,
     HIERARCHY,
     LANDMARK_LABELS,
     PLACE_COLUMNS,
+    levels_of_hierarchy,
 )
 from hgld.tables.choice import LabelOrigin, OriginChoice
 from hgld.tables.fields import of_split, qid_number, qid_numbers
@@ -58,9 +60,9 @@ __all__ = [
     "CANDIDATE", "CATEGORIES", "CENTRES", "CLASSES", "CLASS_CHANGES", "CLASS_EVIDENCE", "CLUSTERS",
     "CLUSTER_CHANGES", "CLUSTER_PROPOSALS", "CREDITS", "DECIDED", "EMBEDDINGS", "EXCLUDED", "FACTS",
     "FILLED", "FILLED_RULE", "FILLS", "FILL_CHECKS", "FILL_DECISIONS", "FLAT_PROVENANCE",
-    "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
+    "HIERARCHIES", "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
     "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "PARENTS", "PICTURE_VOTES", "PLACES",
     "PLACE_COLUMNS", "PLACE_MISSING", "PROPOSALS", "SUPERCLASSES", "SUSPECTS", "TAXONOMY",
-    "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin", "OriginChoice", "of_split", "qid_number",
-    "qid_numbers",
+    "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin", "OriginChoice", "levels_of_hierarchy", "of_split",
+    "qid_number", "qid_numbers",
 ]  # fmt: skip

@@ -10,8 +10,9 @@ _ROWS_PER_GROUP = 10_000
 
 # The only place that says which columns of the annotations are levels: training, benchmark and
 # report read them from here, for any number of levels.
+_LANDMARK = Level("landmark_id", "landmark", "landmark", "same landmark")
 _LEVELS = (
-    Level(column="landmark_id", name="landmark", title="landmark", shared="same landmark"),
+    _LANDMARK,
     Level(
         column="hierarchical_label",
         name="hierarchical_label",
@@ -25,6 +26,41 @@ _LEVELS = (
         shared="both natural, or both human-made",
     ),
 )
+_PLACE_LEVELS = (
+    Level("place", "place", "place", "same place"),
+    Level("country", "country", "country", "same country"),
+    Level("continent", "continent", "continent", "same continent"),
+)
+HIERARCHIES = {"kind": _LEVELS, "place": (_LANDMARK, *_PLACE_LEVELS)}
+"""Levels of the labels by what they are of, finest first."""
+
+
+def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
+    """Returns the levels of a hierarchy, finest first.
+
+    Args:
+        hierarchy: one of `HIERARCHIES`, or columns of levels of one of them, joined by commas.
+
+    Raises:
+        ValueError: it is neither, or does not begin with the landmark and go up.
+
+    Example:
+        >>> [level.title for level in levels_of_hierarchy("landmark_id,country")]
+        ['landmark', 'country']
+    """
+    if hierarchy in HIERARCHIES:
+        return HIERARCHIES[hierarchy]
+    names = hierarchy.split(",")
+    for levels in HIERARCHIES.values():
+        chosen = tuple(level for level in levels if level.column in names)
+        if [level.column for level in chosen] == names and chosen[0] is _LANDMARK:
+            return chosen
+    ways = " or ".join(",".join(one.column for one in levels) for levels in HIERARCHIES.values())
+    raise ValueError(
+        f"hierarchy must be {' or '.join(HIERARCHIES)}, or levels of one of them, finest first, "
+        f"joined by commas, of {ways}, got {hierarchy!r}"
+    )
+
 
 # A super-category with votes of a landmark's classes, and what ranks it among the others.
 CANDIDATE = pa.struct(
@@ -107,6 +143,8 @@ def _annotations(split: str, folder: str) -> Dataset:
             required("image_id", pa.string()),
             required("landmark_id", pa.int64()),
             *_labels(nullable=False),
+            # where the landmark is: `_PLACE_LEVELS`; null: unknown, or several
+            *(pa.field(level.column, pa.string()) for level in _PLACE_LEVELS),
             pa.field("in_clean", pa.bool_()),  # in train_clean.csv; null except for train
             *FLAT_PROVENANCE,
             *_FLAT_CLASSES,
@@ -184,6 +222,8 @@ LANDMARK_LABELS = Dataset(
         _CLASSES,
         _PROVENANCE,
         required("candidates", pa.list_(CANDIDATE)),
+        # the finest of `place_names`, with its Q-id where another place has that name
+        pa.field("place", pa.string()),
         *PLACE_COLUMNS,
     ),
     layout=ParquetLayout(rows_per_group=20_000),

@@ -13,7 +13,10 @@ TOLD_OF_LANDMARK = (
 )
 # Columns whose changes do not count: the time of a fetch, the votes, whose counts change with every
 # new landmark, and the place, which is no label.
-NOT_COMPARED = ("fetched_at", "candidates", *(field.name for field in PLACE_COLUMNS))
+NOT_COMPARED = (
+    *("fetched_at", "candidates", "place"),
+    *(field.name for field in PLACE_COLUMNS),
+)
 _KEY = ("split", "landmark_id")
 
 

@@ -17,17 +17,25 @@ from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.pictures import DECODING, PictureFile, compare_files
-from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, IMAGE_FILES, OriginChoice
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_IMAGES,
+    FILLED,
+    IMAGE_FILES,
+    OriginChoice,
+    levels_of_hierarchy,
+)
 
 logger = logging.getLogger(__name__)
 
 _PUBLISHED = OriginChoice()
+_UNKNOWN = "unknown"
 _FILES = pa.schema({"path": pa.string(), "size_bytes": pa.int64(), "sha256": pa.string()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
-    """The images of one split that have a label at every level and a picture, by image id."""
+    """The images of one split that have a landmark and a picture, by image id."""
 
     split: str
     root: Path
@@ -47,9 +55,10 @@ class LabelledImages:
     levels: tuple[Level, ...]
     """L of them, finest first."""
     labels: Tensor
-    """(N, L) int64; an id is the position of a name in the names of its level."""
+    """(N, L) int64; an id is the position of a name in the names of its level; -1: unknown."""
     names: tuple[tuple[str, ...], ...]
-    """Name of each label, by level; landmark ids as text."""
+    """Name of each label, by level; landmark ids as text. Where some are unknown, that is the name
+    at the end, at position -1."""
 
     def __len__(self) -> int:
         """Returns N."""
@@ -102,13 +111,18 @@ class LabelledImages:
 
 
 def training_images(
-    workspace: Workspace, choice: OriginChoice = _PUBLISHED, *, with_pictures: bool = True
+    workspace: Workspace,
+    choice: OriginChoice = _PUBLISHED,
+    *,
+    hierarchy: str = "kind",
+    with_pictures: bool = True,
 ) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
 
     Args:
         workspace: a build with annotations and, where pictures are wanted, images.
         choice: which labels count.
+        hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
         with_pictures: images without a file take no part; else a label is enough.
 
     Raises:
@@ -117,7 +131,7 @@ def training_images(
             and none is filled.
         DamagedError: files are gone, or have another size than was recorded.
     """
-    levels = ANNOTATIONS["train"].levels
+    levels = levels_of_hierarchy(hierarchy)
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
     usable = _labelled_rows if with_pictures else _rows_without_files
     (images,) = _encoded(workspace, {"train": usable(workspace, "train", annotations)}, levels)
@@ -127,7 +141,7 @@ def training_images(
 
 
 def query_and_index_images(
-    workspace: Workspace, *, with_pictures: bool = True
+    workspace: Workspace, *, hierarchy: str = "kind", with_pictures: bool = True
 ) -> tuple[LabelledImages, LabelledImages]:
     """Returns the test and the index images, labelled in one encoding.
 
@@ -136,6 +150,7 @@ def query_and_index_images(
 
     Args:
         workspace: a build with annotations and, where pictures are wanted, images.
+        hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
         with_pictures: images without a file take no part; else a label is enough.
 
     Raises:
@@ -143,7 +158,7 @@ def query_and_index_images(
         InputError: no image of a split has a label, or a file.
         DamagedError: files are gone, or have another size than was recorded.
     """
-    levels = ANNOTATIONS["index"].levels
+    levels = levels_of_hierarchy(hierarchy)
     usable = _labelled_rows if with_pictures else _rows_without_files
     found = {
         split: usable(workspace, split, workspace.read(ANNOTATIONS[split], _label_columns(levels)))
@@ -167,10 +182,8 @@ def encode_labels(
             human-made.
 
     Returns:
-        (N, L) int64, finest level first, the ids of a level contiguous in the order of its values.
-
-    Raises:
-        ValueError: a row has no label.
+        (N, L) int64, finest level first, the ids of a level contiguous in the order of its values;
+        -1 where there is none.
 
     Example:
         >>> encode_labels(
@@ -184,15 +197,7 @@ def encode_labels(
         ... ).tolist()
         [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
     """
-    rows = annotations.select([level.column for level in levels])
-    without = len(rows) - len(rows.drop_null())
-    if without:
-        column = max(rows.column_names, key=lambda name: rows[name].null_count)
-        raise ValueError(
-            f"every row must have a label at each level, got {without} of {len(rows)} without; "
-            f"keep the labelled ones: table.filter(pc.field({column!r}).is_valid())"
-        )
-    return _label_ids(rows, levels, _names(rows, levels))
+    return _label_ids(annotations, levels, _names(annotations, levels))
 
 
 def _label_columns(levels: Sequence[Level]) -> list[str]:
@@ -226,7 +231,7 @@ def _chosen_rows(workspace: Workspace, choice: OriginChoice, columns: list[str])
 
 def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:
     """Returns files and labels of a split's usable images, by image id, and how many are bad."""
-    labelled = annotations.drop_null()
+    labelled = _with_landmark(annotations)
     columns = ["image_id", "path", "size_bytes", "sha256", "status"]
     files = workspace.read(IMAGE_FILES[split], columns)
     files = files.filter(pc.not_equal(files["status"], "failed"))
@@ -254,16 +259,21 @@ def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> t
 
 def _rows_without_files(_: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:
     """Returns labels as `_labelled_rows` does, of images with no file."""
-    labelled = annotations.drop_null()
+    labelled = _with_landmark(annotations)
     if not len(labelled):
-        raise InputError(f"no image of {split} has a label at every level")
+        raise InputError(f"no image of {split} has a label")
     both = [labelled.sort_by("image_id"), _FILES.empty_table()]
     return pa.concat_tables(both, promote_options="default"), 0
 
 
+def _with_landmark(annotations: pa.Table) -> pa.Table:
+    """Returns the rows that have a label at the finest level; others may be unknown."""
+    return annotations.filter(pc.is_valid(annotations.column(1)))
+
+
 def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
     """Returns the values of each level's column, sorted: landmark ids as numbers."""
-    values = [pc.unique(rows[level.column]) for level in levels]
+    values = [pc.unique(rows[level.column]).drop_null() for level in levels]
     return [column.take(pc.sort_indices(column)) for column in values]
 
 
@@ -271,7 +281,9 @@ def _encoded(
     workspace: Workspace, found: Mapping[str, tuple[pa.Table, int]], levels: tuple[Level, ...]
 ) -> list[LabelledImages]:
     """Returns the images of some splits, whose labels have one encoding."""
-    names = _names(pa.concat_tables(rows for rows, _ in found.values()), levels)
+    all_rows = pa.concat_tables(rows for rows, _ in found.values())
+    names = _names(all_rows, levels)
+    partly = {level.column for level in levels if all_rows[level.column].null_count}
     return [
         LabelledImages(
             split=split,
@@ -284,7 +296,10 @@ def _encoded(
             bad=bad,
             levels=levels,
             labels=_label_ids(rows, levels, names),
-            names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
+            names=tuple(
+                (*map(str, column.to_pylist()), *[_UNKNOWN] * (level.column in partly))
+                for level, column in zip(levels, names, strict=True)
+            ),
         )
         for split, (rows, bad) in found.items()
     ]
@@ -294,7 +309,9 @@ def _label_ids(rows: pa.Table, levels: Sequence[Level], names: list[pa.Array]) -
     """Returns the position of each label among the names of its level, (N, L) int64."""
     ids = [
         torch.from_numpy(
-            pc.index_in(rows[level.column], value_set=values).to_numpy().astype("int64")
+            pc.fill_null(pc.index_in(rows[level.column], value_set=values), -1)
+            .to_numpy()
+            .astype("int64")
         )
         for level, values in zip(levels, names, strict=True)
     ]

@@ -138,7 +138,8 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images, _ = split_images(training_images(Workspace(root), config.label_choice), config)
+    images = training_images(Workspace(root), config.label_choice, hierarchy=config.hierarchy)
+    images, _ = split_images(images, config)
     order = order_of(images, config, ranks)
     run = start_run(config, landmark_labels(images.labels), ranks)
     kept: dict[str, Any] = ranks.shared({})
@@ -214,7 +215,10 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
     workspace = writer.workspace
     files, frozen = _run_files(workspace, config), None
     images = training_images(
-        workspace, config.label_choice, with_pictures=config.embeddings is None
+        workspace,
+        config.label_choice,
+        hierarchy=config.hierarchy,
+        with_pictures=config.embeddings is None,
     )
     if config.frozen:
         frozen, images = load_vectors(workspace, config, images, files.vectors)

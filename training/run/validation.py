@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hgld.engine.progress import progress
 from hgld.metrics import EvaluationSettings, evaluate
+from hgld.metrics.relevance import UNKNOWN
 from hgld.training.data.images import EvalImages, load_batches
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.config import ModelConfig
@@ -89,15 +90,14 @@ def images_at(images: LabelledImages, positions: Tensor) -> LabelledImages:
         n images; the names of each level keep their order.
     """
     chosen = images.at(positions.tolist())
-    levels = [torch.unique(column, return_inverse=True) for column in chosen.labels.unbind(1)]
-    return dataclasses.replace(
-        chosen,
-        labels=torch.stack([numbers for _, numbers in levels], dim=1),
-        names=tuple(
-            tuple(names[label] for label in kept.tolist())
-            for names, (kept, _) in zip(images.names, levels, strict=True)
-        ),
-    )
+    labels, names = [], []
+    for column, called in zip(chosen.labels.unbind(1), images.names, strict=True):
+        kept = torch.unique(column[column != UNKNOWN])
+        is_known = column != UNKNOWN
+        labels.append(torch.where(is_known, torch.searchsorted(kept, column), UNKNOWN))
+        ends = () if bool(is_known.all()) else called[-1:]
+        names.append((*(called[label] for label in kept.tolist()), *ends))
+    return dataclasses.replace(chosen, labels=torch.stack(labels, dim=1), names=tuple(names))
 
 
 def _members(labels: Tensor, names: Sequence[Sequence[str]]) -> dict[str, list[int]]:

@@ -127,6 +127,11 @@ class Method:
     """What was done to the pictures, how it was trained, and with what it was made, for
     `hgld benchmark --explain`; what is not known is not there."""
 
+    @property
+    def has_seeds(self) -> bool:
+        """Whether these are runs of several seeds."""
+        return len(self.runs) > 1
+
 
 @dataclass(frozen=True, kw_only=True)  # without slots, since the order of the rows is kept
 class Results:

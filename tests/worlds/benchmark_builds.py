@@ -23,6 +23,14 @@ LANDMARKS = {
     31: ("ocean area ", "natural", None),
     32: ("lake", "natural", "not an address"),
 }
+# landmark_id: place, country, continent
+PLACED = {
+    11: ("Skamania", "United States", "North America"),
+    12: (None, "Italy", "Europe"),
+    21: ("Wierschem", "Germany", "Europe"),
+    31: (None, None, None),
+    32: (None, None, "Europe"),
+}
 # Tests of escaping put it in the place of a super-category.
 HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
 
@@ -66,6 +74,7 @@ def annotation(landmark_id: int, image_id: str, supercategory: str) -> dict[str,
         "supercategory": label,
         "hierarchical_label": supercategory if landmark_id == 32 else label,
         "natural_or_human_made": top,
+        **dict(zip(("place", "country", "continent"), PLACED[landmark_id], strict=True)),
         "category": category,
         "provenance": {"status": "ok"},
     }

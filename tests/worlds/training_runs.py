@@ -37,6 +37,15 @@ TREE = {
     100: ("waterfall", "natural"),
 }
 """Landmark id to its labels."""
+PLACED = {
+    7: ("Rome", "Italy", "Europe"),
+    70: ("Rome", "Italy", "Europe"),
+    8: (None, "Italy", "Europe"),
+    80: (None, None, None),
+    9: ("Cusco", "Peru", "South America"),
+    100: (None, "Peru", "South America"),
+}
+"""Landmark id to its place, country and continent."""
 COUNTS = {
     "train": {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3},
     "index": {7: 3, 8: 2, 80: 3},
@@ -93,11 +102,15 @@ def _image_id(split: str, landmark: int, number: int) -> str:
 
 def _annotation(split: str, landmark: int, number: int) -> dict[str, object]:
     label, top = TREE[landmark]
+    place, country, continent = PLACED[landmark]
     return {
         "image_id": _image_id(split, landmark, number),
         "landmark_id": landmark,
         "hierarchical_label": label,
         "natural_or_human_made": top,
+        "place": place,
+        "country": country,
+        "continent": continent,
         "provenance": {"status": "ok"},
     }
 

@@ -94,7 +94,8 @@ def images_at(images: LabelledImages, positions: Tensor) -> LabelledImages:
     for column, called in zip(chosen.labels.unbind(1), images.names, strict=True):
         kept = torch.unique(column[column != UNKNOWN])
         is_known = column != UNKNOWN
-        labels.append(torch.where(is_known, torch.searchsorted(kept, column), UNKNOWN))
+        number = torch.searchsorted(kept, column.contiguous())
+        labels.append(torch.where(is_known, number, UNKNOWN))
         ends = () if bool(is_known.all()) else called[-1:]
         names.append((*(called[label] for label in kept.tolist()), *ends))
     return dataclasses.replace(chosen, labels=torch.stack(labels, dim=1), names=tuple(names))

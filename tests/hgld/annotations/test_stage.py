@@ -128,6 +128,7 @@ def test_an_image_has_all_that_is_known_of_its_landmark(annotated: Workspace) ->
         "natural_or_human_made": "human-made",
         "category": "c/1",
         "qid": "Q1",
+        **dict.fromkeys(("place", "country", "continent")),
         **provenance,
         "class_qids": " ".join(by_qid),
         "class_labels": "; ".join(LABELS[qid] for qid in by_qid),
@@ -178,6 +179,8 @@ def test_a_landmark_says_where_it_is_or_why_not(reviewed: Workspace) -> None:
     world.write_places(reviewed)
     assert not run_annotate(reviewed, AnnotateConfig()).skipped
     rows = world.landmark_labels(reviewed)
+    # Two places have one name, and are told apart.
+    assert [rows[split, 1]["place"] for split in ("train", "index")] == ["Paris (Q1)", "Paris (Q2)"]
     one, other, third = rows["train", 1], rows["index", 1], rows["train", 2]
     assert (one["latitude"], one["place_missing"]["country"]) == (45.5, "unknown")
     assert (other["latitude"], other["countries"]) == (-3.0, ["Q38"])

@@ -108,15 +108,14 @@ def write_fills(workspace: Workspace, rows: Rows = FILL_ROWS) -> None:
 
 def write_places(workspace: Workspace) -> None:
     """Writes where two landmarks are; it is unknown of the first which country that is."""
-    lists = ("countries", "places", "place_names", "styles", "style_names")
     missing = dict.fromkeys(field.name for field in PLACE_MISSING)
     rows = [
         {"split": split, "landmark_id": 1, "qid": "Q1", "status": "ok", "latitude": latitude}
-        | {name: [] for name in lists}
+        | {"places": [place], "place_names": ["Paris"], "styles": [], "style_names": []}
         | {"countries": countries, "place_missing": missing | {"country": why}}
-        for split, latitude, countries, why in (
-            ("train", 45.5, [], "unknown"),
-            ("index", -3.0, ["Q38"], None),
+        for split, latitude, countries, place, why in (
+            ("train", 45.5, [], "Q1", "unknown"),
+            ("index", -3.0, ["Q38"], "Q2", None),
         )
     ]
     path = workspace.path(f"{PLACES.path}/00000.parquet")

@@ -8,8 +8,9 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
 from hgld.training.data.labels import query_and_index_images, training_images
 from hgld.training.run.loop import run_train
+from hgld.training.run.validation import images_at
 from tests.worlds.builders import table_of, write_stage
-from tests.worlds.training_runs import COUNTS, TINY, TREE, write_tiny_build
+from tests.worlds.training_runs import COUNTS, PLACED, TINY, TREE, write_tiny_build
 
 NAMES = (
     ("7", "8", "9", "70", "80", "100"),
@@ -32,6 +33,35 @@ def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
         landmark, label, top = (names[i] for names, i in zip(images.names, labels, strict=True))
         assert image_id.split("-")[1] == landmark
         assert TREE[int(landmark)] == (label, top)
+
+
+def test_by_place_a_label_that_is_unknown_is_minus_one(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build, hierarchy="place")
+    assert len(images) == len(training_images(tiny_build))  # none is lost
+    assert images.names[1:] == (
+        ("Cusco", "Rome", "unknown"),
+        ("Italy", "Peru", "unknown"),
+        ("Europe", "South America", "unknown"),
+    )
+    for image_id, labels in zip(images.image_ids.to_pylist(), images.labels.tolist(), strict=True):
+        landmark = int(image_id.split("-")[1])
+        for names, label, place in zip(images.names[1:], labels[1:], PLACED[landmark], strict=True):
+            assert names[label] == (place or "unknown")
+            assert (label == -1) == (place is None)
+    # Of those of one landmark alone, labels are numbered anew.
+    only = [place for place, label in enumerate(images.labels[:, 0].tolist()) if label == 2]
+    some = images_at(images, torch.tensor(only))
+    assert some.names == (("9",), ("Cusco",), ("Peru",), ("South America",))
+    assert set(some.labels.flatten().tolist()) == {0}
+    far = images_at(images, images.labels[:, 0].argsort())
+    assert far.names == images.names
+
+
+def test_some_levels_are_a_hierarchy_too(tiny_build: Workspace) -> None:
+    query, index = query_and_index_images(tiny_build, hierarchy="landmark_id,continent")
+    assert query.names == index.names
+    assert [level.title for level in query.levels] == ["landmark", "continent"]
+    assert query.labels[:, 1].tolist() == [1, 0, -1]
 
 
 def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:

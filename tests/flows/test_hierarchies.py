@@ -1,0 +1,71 @@
+"""A model by place: trained, watched and measured, beside the same by kind."""
+
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.retrieval.results import Results, read_results
+from hgld.engine.workspace import Workspace
+from hgld.flows.build import load_step, run_step
+from hgld.flows.steps import Sections
+from tests.worlds.benchmark_builds import write_build
+from tests.worlds.commands.once import made_once
+from tests.worlds.training_runs import log_of
+
+SECTIONS: Sections = {
+    "train": {
+        "backbone": "test_resnet",
+        "weights": "random",
+        "image_size": 32,
+        "batch_size": 8,
+        "samples_per_landmark": 2,
+        "epochs": 1,
+        "precision": "float32",
+        "device": "cpu",
+        "workers": 0,
+        "hierarchy": "place",
+        "validation_share": 0.7,
+        "validate_every_steps": 1,
+        "method": {"name": "happier", "unknown": "depth"},
+    },
+    "benchmark": {"hierarchy": ["kind", "place"], "device": "cpu", "workers": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    def make(folder: Path) -> None:
+        write_build(Workspace(folder / "build"), train_views=4)
+        for step in ("train", "benchmark"):
+            run_step(folder / "build", load_step(step, SECTIONS))
+
+    return Workspace(made_once(tmp_path_factory, "by-place", make) / "build")
+
+
+def figure(results: Results, metric: str) -> float:
+    return results.row("after happier", metric).mean
+
+
+def test_a_run_by_place_is_validated_by_place(build: Workspace) -> None:
+    measured = [line for line in log_of(build) if "h_ap" in str(line)]
+    assert measured
+    assert "unknown" in build.path("runs/happier/run.html").read_text(encoding="utf-8")
+
+
+def test_the_same_embeddings_are_measured_by_each_hierarchy(build: Workspace) -> None:
+    kind, place = (read_results(build.path(f"benchmarks{by}")) for by in ("", "/by/place"))
+    titles = [[level.title for level in one.levels] for one in (kind, place)]
+    assert titles == [
+        ["landmark", "super-category", "natural / human-made"],
+        ["landmark", "place", "country", "continent"],
+    ]
+    assert figure(kind, "h_ap") != figure(place, "h_ap")
+    # Of the landmark whose country nobody knows, only images of itself are certain.
+    assert place.row("after happier", "ap_country").queries < place.counts["queries"]
+    page = build.path("benchmarks/by/place/report.html").read_text(encoding="utf-8")
+    assert "same country" in page
+
+
+def test_nothing_is_measured_again(build: Workspace) -> None:
+    reports = run_step(build.root, load_step("benchmark", SECTIONS))
+    assert [one.skipped for one in reports] == [True, True]

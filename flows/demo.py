@@ -48,6 +48,9 @@ test_tars = 1
 [train]
 recipe = "demo"
 
+[benchmark]
+hierarchy = ["kind", "place"]
+
 [release]
 title = "Labels of the hgld demo"
 description = "Famous landmarks as drawings, labelled by a program. Only for trying hgld."
@@ -80,10 +83,13 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         write_demo(workspace, archive=not live)
         write_settings(workspace, contact=contact if live else "")
     logging.getLogger("hgld.benchmarks").setLevel(logging.WARNING)  # its results are printed below
-    for step in build_steps(read_sections(root, None)):
+    steps = build_steps(read_sections(root, None))
+    for step in steps:
         run_and_tell(root, step)
     console = Console()
-    console.print(format_table(read_results(workspace.path("benchmarks"))))
+    for by in next(step.settings for step in steps if step.name == "benchmark").by_hierarchy:
+        console.print(f"By {by.hierarchy[0]}:")
+        console.print(format_table(read_results(workspace.path(by.folder))))
     console.print("The pictures are drawings: the figures only show that the code works.")
     left = review_status(workspace).progress.clusters_open
     review = f"hgld review --root {shlex.quote(str(root))}"

@@ -114,17 +114,19 @@ class LabelledSplit:
             levels: L columns, finest first; None: `self.levels`.
 
         Returns:
-            (N, L) int64, in the order of the rows. An id is the position of a label in `names`.
+            (N, L) int64, in the order of the rows. An id is the position of a label in `names`; -1
+            stands for a label that an image does not have, at any level but the finest.
 
         Raises:
-            ValueError: an image has no label, or there is no such level.
+            ValueError: an image has no label at the finest level, or there is no such level.
             InputError: a label of an image is not in the hierarchy.
         """
         wanted = levels_of(self.levels if levels is None else levels)
         rows = self.to_arrow(list(dict.fromkeys(wanted)))
         ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
         for place, column in enumerate(wanted):
-            ids[:, place] = self._ids(rows[column], column).to_numpy()
+            found = self._ids(rows[column], column, may_lack=place > 0)
+            ids[:, place] = found.to_numpy()
         return ids
 
     def names(self, level: str) -> tuple[str, ...]:
@@ -192,18 +194,18 @@ class LabelledSplit:
         folder = own if own.is_dir() else Path(images)
         return LabelledPictures(folder, files, self.labels(levels), transform)
 
-    def _ids(self, column: pa.ChunkedArray, level: str) -> pa.ChunkedArray:
-        if column.null_count:
+    def _ids(self, column: pa.ChunkedArray, level: str, *, may_lack: bool) -> pa.ChunkedArray:
+        if column.null_count and not may_lack:
             what = f"{column.null_count:,} of {len(column):,} images of {self.name} have no {level}"
             mend = f".where(pyarrow.compute.field({level!r}).is_valid())"
             raise ValueError(f"{what}; select those that have one: {mend}")
         values = as_names(column)
         ids = pc.index_in(values, value_set=self._names(level))
-        if ids.null_count:
-            foreign = values.filter(pc.is_null(ids))[0].as_py()
+        if ids.null_count > values.null_count:
+            foreign = values.filter(pc.and_(pc.is_null(ids), pc.is_valid(values)))[0].as_py()
             what = f"{level} {foreign!r} of {self.name} is not in the tables of the hierarchy"
             raise InputError(f"{what}; files of different releases are mixed: fetch them again")
-        return ids
+        return pc.fill_null(ids, -1)
 
     def _names(self, level: str) -> pa.Array:
         self._require(level)

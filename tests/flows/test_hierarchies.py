@@ -1,5 +1,6 @@
 """A model by place: trained, watched and measured, beside the same by kind."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from hgld.flows.build import load_step, run_step
 from hgld.flows.steps import Sections
 from tests.worlds.benchmark_builds import write_build
 from tests.worlds.commands.once import made_once
-from tests.worlds.training_runs import log_of
+from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.commands.typed import said
 
 SECTIONS: Sections = {
     "train": {
@@ -24,11 +26,17 @@ SECTIONS: Sections = {
         "device": "cpu",
         "workers": 0,
         "hierarchy": "place",
+        "name": "by-place",
         "validation_share": 0.7,
         "validate_every_steps": 1,
         "method": {"name": "happier", "unknown": "depth"},
     },
-    "benchmark": {"hierarchy": ["kind", "place"], "device": "cpu", "workers": 0},
+    "benchmark": {
+        "runs": ["by-place"],
+        "hierarchy": ["kind", "place"],
+        "device": "cpu",
+        "workers": 0,
+    },
 }
 
 
@@ -36,20 +44,22 @@ SECTIONS: Sections = {
 def build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     def make(folder: Path) -> None:
         write_build(Workspace(folder / "build"), train_views=4)
-        for step in ("train", "benchmark"):
-            run_step(folder / "build", load_step(step, SECTIONS))
+        run_step(folder / "build", load_step("train", SECTIONS))
+        _, hierarchies, *_ = fenced(ROOT / "docs/training.md", "bash")
+        words = shlex.split(hierarchies.splitlines()[-1])
+        said(*words[1:], "--device", "cpu", "--workers", "0", folder=folder)
 
     return Workspace(made_once(tmp_path_factory, "by-place", make) / "build")
 
 
 def figure(results: Results, metric: str) -> float:
-    return results.row("after happier", metric).mean
+    return results.row("after by-place", metric).mean
 
 
 def test_a_run_by_place_is_validated_by_place(build: Workspace) -> None:
-    measured = [line for line in log_of(build) if "h_ap" in str(line)]
-    assert measured
-    assert "unknown" in build.path("runs/happier/run.html").read_text(encoding="utf-8")
+    log = build.path("runs/by-place/metrics.jsonl").read_text(encoding="utf-8")
+    assert "h_ap" in log
+    assert "unknown" in build.path("runs/by-place/run.html").read_text(encoding="utf-8")
 
 
 def test_the_same_embeddings_are_measured_by_each_hierarchy(build: Workspace) -> None:
@@ -61,7 +71,7 @@ def test_the_same_embeddings_are_measured_by_each_hierarchy(build: Workspace) ->
     ]
     assert figure(kind, "h_ap") != figure(place, "h_ap")
     # Of the landmark whose country nobody knows, only images of itself are certain.
-    assert place.row("after happier", "ap_country").queries < place.counts["queries"]
+    assert place.row("after by-place", "ap_country").queries < place.counts["queries"]
     page = build.path("benchmarks/by/place/report.html").read_text(encoding="utf-8")
     assert "same country" in page
 

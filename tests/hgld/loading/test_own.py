@@ -90,6 +90,14 @@ def test_a_blank_label_is_refused_with_a_way_out(tmp_path: Path) -> None:
     assert images.where(pa.compute.field("product").is_valid()).labels().tolist() == [[0]]
 
 
+def test_a_label_above_the_finest_may_be_unknown(tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("image_id,product,category\na,mug,crockery\nb,nail,\n")
+    images = hgld.load(tmp_path / "shop.csv", levels=("product", "category")).train
+    assert images.labels().tolist() == [[0, 0], [1, -1]]
+    with pytest.raises(ValueError, match="category"):
+        images.labels(["category"])
+
+
 def table(**columns: list[object]) -> pa.Table:
     return pa.table({"image_id": ["a", "b"], "p": ["x", "y"]} | columns)
 

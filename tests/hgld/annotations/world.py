@@ -111,6 +111,7 @@ def write_places(workspace: Workspace) -> None:
     missing = dict.fromkeys(field.name for field in PLACE_MISSING)
     rows = [
         {"split": split, "landmark_id": 1, "qid": "Q1", "status": "ok", "latitude": latitude}
+        | {"longitude": 9.0}
         | {"places": [place], "place_names": ["Paris"], "styles": [], "style_names": []}
         | {"countries": countries, "place_missing": missing | {"country": why}}
         for split, latitude, countries, place, why in (
@@ -118,6 +119,9 @@ def write_places(workspace: Workspace) -> None:
             ("index", -3.0, ["Q38"], "Q2", None),
         )
     ]
+    rows[1] |= {"country": "Italy", "continent": "Europe"}
+    rows[1] |= {"inception_year": -431, "inception_precision": "year"}
+    rows[1] |= {"styles": ["Q3"], "style_names": ["Gothic"]}
     path = workspace.path(f"{PLACES.path}/00000.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table_of(PLACES, rows), path)

@@ -46,6 +46,14 @@ def test_a_landmark_without_a_label_says_why(pages: BrowsePages) -> None:
         assert "Similar landmarks" not in text
 
 
+def test_a_landmark_says_where_it_is(pages: BrowsePages) -> None:
+    text = html(pages, "landmarks/index/1.html")
+    assert "Paris, Italy, Europe" in text
+    assert "-3.0000, 9.0000" in text
+    assert "Since 431 BCE" in text
+    assert "Gothic" in text
+
+
 def test_changes_are_counted_and_listed(
     finished: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def write_finished(root: Path) -> Workspace:
     """
     workspace = Workspace(root)
     world.write_inputs(workspace)
+    world.write_places(workspace)
     write_pictures(workspace, PICTURED)
     _write_review(workspace)
     _release_twice(workspace, world.SCRAPED, "lake", {})

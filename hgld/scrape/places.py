@@ -116,12 +116,15 @@ def gather_places(question: Question, known: Entities, items: Iterable[str]) -> 
     Returns:
         The Q-ids of all of them, by number.
     """
-    seen, todo = dict[str, None](), list(items)
+    seen, todo, stopped = dict[str, None](), list(items), ""
     while todo:
         try:
-            gather_entities(question, known, todo)
+            if not stopped:
+                gather_entities(question, known, todo)
         except (FetchError, InputError) as error:
-            question.fail(question.missing(merged(qid, known) for qid in todo), str(error))
+            stopped = str(error)
+        if stopped:
+            question.fail(question.missing(merged(qid, known) for qid in todo), stopped)
         ends = dict.fromkeys(merged(qid, known) for qid in todo)
         seen |= dict.fromkeys(todo) | ends
         found = (

@@ -71,7 +71,9 @@ def test_the_same_embeddings_are_measured_by_each_hierarchy(build: Workspace) ->
     ]
     assert figure(kind, "h_ap") != figure(place, "h_ap")
     # Of the landmark whose country nobody knows, only images of itself are certain.
-    assert place.row("after by-place", "ap_country").queries < place.counts["queries"]
+    queries = place.row("after by-place", "ap_country").queries
+    assert queries is not None
+    assert queries < place.counts["queries"]
     page = build.path("benchmarks/by/place/report.html").read_text(encoding="utf-8")
     assert "same country" in page
 

@@ -18,6 +18,7 @@ facts may be incomplete while the scrape is complete; the next run asks for what
 """
 
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sized
@@ -210,6 +211,7 @@ class _Placed:
         self.known = known
         self.item = item
         self.entity = self.of(item)
+        self.named: list[str] = []  # its countries as stated, those of the past too
         self.missing: dict[str, str | None] = dict.fromkeys(_MISSING)
 
     def of(self, qid: str) -> Entity:
@@ -238,7 +240,7 @@ class _Placed:
         """Returns the columns of PLACES that say where, since when and how."""
         way = list(self.way_up())
         columns = self.coordinates() | self.country(way) | self.inception()
-        countries = {*columns["countries"], *self.values(self.item, wikidata.COUNTRY)}
+        countries = {*columns["countries"], *self.named}
         places = []
         for place in way:
             if place in countries or place in self.values(place, wikidata.COUNTRY):
@@ -270,7 +272,13 @@ class _Placed:
     def coordinates(self) -> dict[str, Any]:
         """Returns the coordinates on Earth of the finest precision."""
         found = [one for one in self.entity.of_today(wikidata.COORDINATES) if one.position]
-        found.sort(key=lambda one: (one.value != _EARTH, one.precision or 360, one.position))
+        found.sort(
+            key=lambda one: (
+                one.value != _EARTH,
+                math.inf if one.precision is None else one.precision,
+                one.position,
+            )
+        )
         if not found:
             self.missing["coordinates"] = self.why_not_one((), self.item, wikidata.COORDINATES)
             return {}
@@ -290,10 +298,10 @@ class _Placed:
         """Returns the countries of today; where there is one, its code and continent."""
         of_today = (one for one in (self.item, *way) if self.of(one).of_today(wikidata.COUNTRY))
         says = next(of_today, self.item)
-        named = self.values(says, wikidata.COUNTRY)
-        countries = sorted(set(filter(None, map(self.successor, named))), key=qid_number)
+        self.named = self.values(says, wikidata.COUNTRY)
+        countries = sorted(set(filter(None, map(self.successor, self.named))), key=qid_number)
         if why := self.why_not_one(countries, says, wikidata.COUNTRY):
-            why = "dissolved" if named and not countries else why
+            why = "dissolved" if self.named and not countries else why
             self.missing |= dict.fromkeys(("country", "country_code", "continent"), why)
             return {"countries": countries}
         [one] = countries

@@ -15,6 +15,7 @@ from hgld.tables import (
     ANNOTATIONS,
     FILLED,
     IMAGE_FILES,
+    OVERLAP,
     LabelOrigin,
     OriginChoice,
     levels_of_hierarchy,
@@ -71,6 +72,10 @@ class TrainConfig(ModelConfig):
     memory_from_step: int = setting(0, "Step from which these are kept.", least=0)
     labels: LabelOrigin = setting("classes", "Labels to learn; all: filled ones too.")
     min_confidence: float = setting(0.0, "Least confidence of a label, 0 to 1.")
+    exclude_overlap: bool = setting(
+        False,
+        "Leaves out train landmarks that are in the index too, by annotations/overlap.parquet.",
+    )
     hierarchy: str = setting(
         "kind",
         "Levels of the labels: kind; place; or some levels of one, finest first, joined by commas, "
@@ -160,7 +165,9 @@ class TrainConfig(ModelConfig):
     @property
     def stage(self) -> Stage:
         """The stage of the run."""
-        return train_stage(self.name, self.labels, with_pictures=self.embeddings is None)
+        stage = train_stage(self.name, self.labels, with_pictures=self.embeddings is None)
+        more = (OVERLAP,) if self.exclude_overlap else ()
+        return dataclasses.replace(stage, inputs=(*stage.inputs, *more))
 
     @property
     def label_choice(self) -> OriginChoice:

@@ -29,7 +29,7 @@ from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
-from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.data.labels import LabelledImages, images_of_run
 from hgld.training.recipes import over_recipe
 from hgld.training.run.watch import split_images
 
@@ -69,8 +69,7 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
         MissingInputError: the annotations or the images are not there yet.
     """
     # Every change holds some out.
-    every = training_images(workspace, hierarchy=config.hierarchy)
-    images = cast("LabelledImages", split_images(every, config)[1])
+    images = cast("LabelledImages", split_images(images_of_run(workspace, config), config)[1])
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])
         for column, (level, names) in enumerate(zip(images.levels, images.names, strict=True))

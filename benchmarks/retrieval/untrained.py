@@ -19,7 +19,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.pictures import DECODING
 from hgld.training.config import TrainConfig
-from hgld.training.data.labels import training_images
+from hgld.training.data.labels import images_of_run
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import choose_device, place_model
@@ -90,7 +90,7 @@ def _fitted(
     """
     if workspace.input_digests(config.stage.inputs, ()) != inputs:
         raise MissingInputError("its training pictures or their labels changed since")
-    images = training_images(workspace, config.label_choice, hierarchy=config.hierarchy)
+    images = images_of_run(workspace, config)
     if config.frozen:
         with tempfile.TemporaryDirectory() as folder:
             vectors, images = load_vectors(workspace, config, images, Path(folder) / "vectors")

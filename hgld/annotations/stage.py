@@ -26,6 +26,7 @@ from hgld.annotations.landmarks import (
     with_class_labels,
     with_row,
 )
+from hgld.annotations.overlap import overlap_rows
 from hgld.annotations.rule import deciding_classes
 from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.dataset import Dataset
@@ -46,6 +47,7 @@ from hgld.tables import (
     IMAGES,
     LANDMARK_LABELS,
     LANDMARKS,
+    OVERLAP,
     PLACES,
     TAXONOMY,
     of_split,
@@ -78,7 +80,7 @@ STAGE = Stage(
     outputs=(
         *ANNOTATIONS.values(),
         *FILLED.values(),
-        *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, CREDITS),
+        *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, OVERLAP, CREDITS),
     ),
     output_files=tuple(_CSV_FILES),
 )
@@ -160,6 +162,7 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
     tables.clear()  # IMAGES takes a quarter of a gigabyte
 
     writer.write(LANDMARK_LABELS, "", landmarks)
+    writer.write(OVERLAP, "", overlap_rows(landmarks))
     writer.write(HIERARCHY, "", hierarchy)
     writer.write(EXCLUDED, "", pa.concat_tables(one.excluded for one in images.values()))
     writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(one.bad for one in images.values()))

@@ -189,7 +189,7 @@ def place_row(landmark: dict[str, Any], known: Entities) -> dict[str, Any]:
         landmark: its split, landmark_id and qid, None for no item.
         known: facts or failure of the item and of all that it leads to.
     """
-    lists = ("countries", "places", "place_names", "styles", "style_names")
+    lists = ("countries", "places", "place_names", "styles", "style_names", "part_of")
     row = {**landmark, **{name: [] for name in lists}, "status": "ok"}
     status, error = "no_item", None
     if landmark["qid"]:
@@ -256,6 +256,7 @@ class _Placed:
             "place_names": [self.name(qid) for qid in places],
             "styles": styles,
             "style_names": [self.name(qid) for qid in styles],
+            "part_of": self.values(self.item, wikidata.PART_OF),
             "place_missing": self.missing,
         }
 

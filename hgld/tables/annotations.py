@@ -229,6 +229,21 @@ LANDMARK_LABELS = Dataset(
     layout=ParquetLayout(rows_per_group=20_000),
 )
 
+# Pairs of a train and an index landmark that are of one thing, or hardly to be told apart:
+# `hgld.annotations.overlap`.
+OVERLAP = Dataset(
+    path="annotations/overlap.parquet",
+    stage="annotate",
+    schema=schema(
+        required("train_landmark_id", pa.int64()),
+        required("index_landmark_id", pa.int64()),
+        # same_item | part_of: one is a part of the other (P361) | same_place: their coordinates are
+        # the same as far as the less exact of them is known, to 0.001 degrees at least
+        required("why", pa.string()),
+        pa.field("metres", pa.float64()),  # between them; null but for same_place
+    ),
+)
+
 # The labels from classes, their hierarchy, and the counts of each in ANNOTATIONS.
 HIERARCHY = Dataset(
     path="annotations/hierarchy.parquet",

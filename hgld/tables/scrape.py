@@ -129,6 +129,7 @@ PLACES = Dataset(
         pa.field("inception_precision", pa.string()),  # year | decade | century
         required("styles", _Q_IDS),  # of architecture, by number
         required("style_names", _Q_IDS),
+        required("part_of", _Q_IDS),  # what the item is a part of (P361), by number
         required("place_missing", PLACE_MISSING),
         pa.field("error", pa.string()),
     ),

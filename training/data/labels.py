@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from hgld.tables import (
     BAD_IMAGES,
     FILLED,
     IMAGE_FILES,
+    OVERLAP,
     OriginChoice,
     levels_of_hierarchy,
 )
+from hgld.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +112,32 @@ class LabelledImages:
             )
 
 
+def images_of_run(workspace: Workspace, config: TrainConfig) -> LabelledImages:
+    """Returns the training images that the settings of a run choose.
+
+    Raises:
+        HgldError: as `training_images`.
+    """
+    without = pa.array([], pa.int64())
+    if config.exclude_overlap:
+        overlap = workspace.read(OVERLAP, ["train_landmark_id"])["train_landmark_id"]
+        without = pc.unique(overlap)
+        logger.info("train: %d landmarks are left out that are in the index too", len(without))
+    return training_images(
+        workspace,
+        config.label_choice,
+        hierarchy=config.hierarchy,
+        without=without,
+        with_pictures=config.embeddings is None,
+    )
+
+
 def training_images(
     workspace: Workspace,
     choice: OriginChoice = _PUBLISHED,
     *,
     hierarchy: str = "kind",
+    without: Collection[int] | pa.Array = (),
     with_pictures: bool = True,
 ) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
@@ -123,6 +146,7 @@ def training_images(
         workspace: a build with annotations and, where pictures are wanted, images.
         choice: which labels count.
         hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
+        without: landmarks to leave out.
         with_pictures: images without a file take no part; else a label is enough.
 
     Raises:
@@ -133,6 +157,8 @@ def training_images(
     """
     levels = levels_of_hierarchy(hierarchy)
     annotations = _chosen_rows(workspace, choice, _label_columns(levels))
+    is_out = pc.is_in(annotations[levels[0].column], value_set=pa.array(without, pa.int64()))
+    annotations = annotations.filter(pc.invert(is_out))
     usable = _labelled_rows if with_pictures else _rows_without_files
     (images,) = _encoded(workspace, {"train": usable(workspace, "train", annotations)}, levels)
     if with_pictures:

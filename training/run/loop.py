@@ -31,7 +31,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.data.images import AugmentedImages, run_batches, seed_of
-from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.data.labels import LabelledImages, images_of_run
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
 from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.methods import Cost
@@ -138,8 +138,7 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images = training_images(Workspace(root), config.label_choice, hierarchy=config.hierarchy)
-    images, _ = split_images(images, config)
+    images, _ = split_images(images_of_run(Workspace(root), config), config)
     order = order_of(images, config, ranks)
     run = start_run(config, landmark_labels(images.labels), ranks)
     kept: dict[str, Any] = ranks.shared({})
@@ -214,12 +213,7 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace = writer.workspace
     files, frozen = _run_files(workspace, config), None
-    images = training_images(
-        workspace,
-        config.label_choice,
-        hierarchy=config.hierarchy,
-        with_pictures=config.embeddings is None,
-    )
+    images = images_of_run(workspace, config)
     if config.frozen:
         frozen, images = load_vectors(workspace, config, images, files.vectors)
     images, held_out = split_images(images, config)

@@ -21,7 +21,7 @@ from hgld.annotations.release.released import (
 )
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
-from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS, PLACE_MISSING
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS, OVERLAP, PLACE_MISSING
 
 Files = Mapping[str, FileRecord]
 """Path in a release to the record of each table file."""
@@ -125,6 +125,8 @@ class ReleaseFacts:
     placed: Mapping[str, Mapping[str, int]]
     """Part of PLACE_MISSING to the number of landmarks that have it ("ok"), and for each reason to
     that of those that lack it."""
+    overlaps: int
+    """How many pairs of a train and an index landmark overlap."""
     days: Sequence[str]
     """The first and the last day on which pages were fetched; empty without pages."""
 
@@ -175,6 +177,7 @@ def release_facts(
         deciders=_most_first(labelled["reviewer"]),
         decisions=_most_first(labelled["decision"]),
         placed=_placed(folder),
+        overlaps=len(read_released(folder, OVERLAP)),
         days=days,
     )
 

@@ -19,6 +19,7 @@ from hgld.tables import (
     HIERARCHY,
     LABEL_CHANGES,
     LANDMARK_LABELS,
+    OVERLAP,
 )
 
 RELEASE_FOLDER = "annotations"
@@ -30,6 +31,7 @@ LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
 MORE_TABLES = {
     "landmarks": LANDMARK_LABELS,
     "hierarchy": HIERARCHY,
+    "overlap": OVERLAP,
     "excluded": EXCLUDED,
     "bad": BAD_ANNOTATIONS,
     "credits": CREDITS,

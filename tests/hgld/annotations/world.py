@@ -113,6 +113,7 @@ def write_places(workspace: Workspace) -> None:
         {"split": split, "landmark_id": 1, "qid": "Q1", "status": "ok", "latitude": latitude}
         | {"longitude": 9.0}
         | {"places": [place], "place_names": ["Paris"], "styles": [], "style_names": []}
+        | {"part_of": []}
         | {"countries": countries, "place_missing": missing | {"country": why}}
         for split, latitude, countries, place, why in (
             ("train", 45.5, [], "Q1", "unknown"),

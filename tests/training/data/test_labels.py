@@ -5,8 +5,8 @@ import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
-from hgld.training.data.labels import query_and_index_images, training_images
+from hgld.tables import ANNOTATIONS, FILLED, OVERLAP, OriginChoice
+from hgld.training.data.labels import images_of_run, query_and_index_images, training_images
 from hgld.training.run.loop import run_train
 from hgld.training.run.validation import images_at
 from tests.worlds.builders import table_of, write_stage
@@ -55,6 +55,20 @@ def test_by_place_a_label_that_is_unknown_is_minus_one(tiny_build: Workspace) ->
     assert set(some.labels.flatten().tolist()) == {0}
     far = images_at(images, images.labels[:, 0].argsort())
     assert far.names == images.names
+
+
+def test_landmarks_that_are_in_the_index_too_are_left_out_where_that_is_asked_for(
+    tiny_build: Workspace,
+) -> None:
+    config = dataclasses.replace(TINY, exclude_overlap=True)
+    with pytest.raises(MissingInputError, match="overlap"):
+        images_of_run(tiny_build, config)
+    rows = [{"train_landmark_id": 9, "index_landmark_id": 7, "why": "same_item"}]
+    rows += [{"train_landmark_id": 9, "index_landmark_id": 8, "why": "part_of"}]
+    tables = [(dataset, tiny_build.read(dataset)) for dataset in (ANNOTATIONS["train"],)]
+    write_stage(tiny_build, [*tables, (OVERLAP, table_of(OVERLAP, rows))])
+    assert images_of_run(tiny_build, config).names[0] == ("7", "8", "70", "80", "100")
+    assert len(images_of_run(tiny_build, TINY).names[0]) == 6
 
 
 def test_some_levels_are_a_hierarchy_too(tiny_build: Workspace) -> None:

@@ -44,7 +44,7 @@ def test_each_table_of_the_folder_is_a_configuration_or_a_split(
     assert loaded["train"][0]["provenance"]["reviewer"] == "ann"
     assert list(filled) == ["train"]
     assert list(filled["train"]) == rows("filled/train-*.parquet")
-    for name in ("landmarks", "hierarchy", "excluded", "bad", "credits"):
+    for name in ("landmarks", "hierarchy", "overlap", "excluded", "bad", "credits"):
         assert list(load(folder, name, split="rows")) == rows(f"{name}*.parquet")
 
 
@@ -91,7 +91,7 @@ PATTERNS = {
     **{f"filled_{split}": f"filled/{split}-*.parquet" for split in ("train", "index", "test")},
     **{
         name: f"{name}*.parquet"
-        for name in ("landmarks", "hierarchy", "excluded", "bad", "credits")
+        for name in ("landmarks", "hierarchy", "overlap", "excluded", "bad", "credits")
     },
 }
 

@@ -1,0 +1,76 @@
+"""Which train and index landmarks overlap, and why."""
+
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from hgld.annotations.overlap import overlap_rows
+from hgld.tables import LANDMARK_LABELS
+from tests.worlds.builders import table_of
+
+
+def landmarks(*rows: dict[str, Any]) -> pa.Table:
+    lists = ("part_of", "countries", "places", "place_names", "styles", "style_names")
+    blank = {name: [] for name in (*lists, "classes", "candidates")}
+    blank |= {"class_qids": "", "class_labels": "", "rule": "", "provenance": {"status": "ok"}}
+    return table_of(LANDMARK_LABELS, [{**blank, "place_missing": {}, **row} for row in rows])
+
+
+def train(number: int, **columns: Any) -> dict[str, Any]:  # noqa: ANN401 - of a landmark
+    return {"split": "train", "landmark_id": number, **columns}
+
+
+def index(number: int, **columns: Any) -> dict[str, Any]:  # noqa: ANN401 - of a landmark
+    return {"split": "index", "landmark_id": number, **columns}
+
+
+def found(*rows: dict[str, Any]) -> list[tuple[int, int, str]]:
+    overlaps = overlap_rows(landmarks(*rows)).to_pylist()
+    return [(one["train_landmark_id"], one["index_landmark_id"], one["why"]) for one in overlaps]
+
+
+def at(latitude: float, longitude: float, precision: float | None = 0.0001) -> dict[str, Any]:
+    return {
+        "latitude": latitude,
+        "longitude": longitude,
+        "coordinate_precision": precision,
+    }
+
+
+def test_landmarks_of_one_item_overlap_whatever_their_ids() -> None:
+    rows = [train(1, qid="Q1"), train(2, qid="Q2"), train(3), index(2, qid="Q1"), index(3)]
+    assert found(*rows) == [(1, 2, "same_item")]
+    # Two of one split are no leak.
+    assert found(train(1, qid="Q1"), train(2, qid="Q1")) == []
+
+
+def test_a_part_and_its_whole_overlap_whichever_is_in_the_index() -> None:
+    rows = [train(1, qid="Q1", part_of=["Q9", "Q2"]), train(3, qid="Q3")]
+    rows += [index(1, qid="Q2"), index(2, qid="Q4", part_of=["Q3"]), index(3, qid="Q5")]
+    assert found(*rows) == [(1, 1, "part_of"), (3, 2, "part_of")]
+
+
+def test_the_same_place_is_as_near_as_the_less_exact_is_known() -> None:
+    tower = train(1, **at(45.0, 9.0))
+    assert found(tower, index(2, **at(45.00009, 9.0))) == [(1, 2, "same_place")]
+    assert found(tower, index(2, **at(45.0002, 9.0))) == []
+    assert found(tower, index(2, **at(45.0002, 9.0, 0.001))) == [(1, 2, "same_place")]
+    # A degree of longitude is shorter there.
+    assert found(tower, index(2, **at(45.0, 9.00014))) == [(1, 2, "same_place")]
+    # Towns are no landmarks.
+    assert found(tower, index(2, **at(45.0, 9.0, 0.01))) == []
+    assert found(tower, index(2, **at(45.0, 9.0, None))) == []
+    assert found(train(1, **at(45.0, 9.0, None)), index(2, **at(45.0, 9.0))) == []
+
+
+def test_the_distance_is_in_metres() -> None:
+    rows = overlap_rows(landmarks(train(1, **at(60.0, 0.0, 0.001)), index(1, **at(60.0, 0.001))))
+    (row,) = rows.to_pylist()
+    assert math.isclose(row["metres"], 55.6, abs_tol=0.1)
+
+
+def test_every_reason_of_a_pair_has_a_row_and_nothing_is_found_of_nothing() -> None:
+    both = {"qid": "Q1", **at(1.0, 1.0)}
+    assert found(train(5, **both), index(6, **both)) == [(5, 6, "same_item"), (5, 6, "same_place")]
+    assert found() == []

@@ -12,7 +12,7 @@ from tests.worlds.builders import table_of
 
 def landmarks(*rows: dict[str, Any]) -> pa.Table:
     lists = ("part_of", "countries", "places", "place_names", "styles", "style_names")
-    blank = {name: [] for name in (*lists, "classes", "candidates")}
+    blank: dict[str, Any] = {name: [] for name in (*lists, "classes", "candidates")}
     blank |= {"class_qids": "", "class_labels": "", "rule": "", "provenance": {"status": "ok"}}
     return table_of(LANDMARK_LABELS, [{**blank, "place_missing": {}, **row} for row in rows])
 

@@ -22,6 +22,7 @@ from hgld.scrape.archive import (
     RawArchive,
 )
 from hgld.scrape.wikimedia.commons import page_request
+from hgld.scrape.wikimedia.queries import class_query, evidence_query, item_query, place_query
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.scrape.wikimedia.wikidata import (
     CONTINENT,
@@ -32,10 +33,6 @@ from hgld.scrape.wikimedia.wikidata import (
     INSTANCE_OF,
     LIES_IN,
     STYLE,
-    class_query,
-    evidence_query,
-    item_query,
-    place_query,
 )
 
 FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)

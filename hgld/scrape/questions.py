@@ -24,7 +24,7 @@ from hgld.scrape.archive import RawAnswer, RawArchive, generation_path
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge, Missing, superclasses
 from hgld.scrape.services import Services
-from hgld.scrape.wikimedia import commons, wikidata
+from hgld.scrape.wikimedia import commons, queries, wikidata
 from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import Landing
 from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
@@ -52,10 +52,10 @@ KINDS = {
     archive.COMMONS_WIKITEXT: _Kind("commons", commons.wikitext_request, commons.SoftRedirects),
     archive.COMMONS_LOG: _Kind("commons", commons.log_request, commons.MoveLog),
     archive.COMMONS_PARENTS: _Kind("commons", parents_request, CommonsParents),
-    archive.WIKIDATA_ITEMS: _Kind("sparql", wikidata.item_query, Entities),
-    archive.WIKIDATA_CLASSES: _Kind("sparql", wikidata.class_query, Entities),
-    archive.WIKIDATA_EVIDENCE: _Kind("sparql", wikidata.evidence_query, Entities),
-    archive.WIKIDATA_PLACES: _Kind("sparql", wikidata.place_query, Entities),
+    archive.WIKIDATA_ITEMS: _Kind("sparql", queries.item_query, Entities),
+    archive.WIKIDATA_CLASSES: _Kind("sparql", queries.class_query, Entities),
+    archive.WIKIDATA_EVIDENCE: _Kind("sparql", queries.evidence_query, Entities),
+    archive.WIKIDATA_PLACES: _Kind("sparql", queries.place_query, Entities),
 }
 """Every question, by the folder of its answers."""
 

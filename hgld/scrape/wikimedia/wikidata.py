@@ -1,10 +1,7 @@
-"""Wikidata: from an item to its classes, in SPARQL: the queries, and how to read the answers.
+"""Wikidata: what its answers say of items and classes, and the way from an item to its classes.
 
-`item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
-`class_query` for the labels and *subclass of* (P279) statements of classes, `evidence_query` for
-the names of classes in other ontologies (`EVIDENCE`), and `place_query` for where items lie, since
-when, and in which style (`PLACING`); all of them also ask for merges.
-`Entities` reads only the bindings of an answer, one fact each:
+`hgld.scrape.wikimedia.queries` asks. `Entities` reads only the bindings of an answer, one fact
+each:
 
     {"results": {"bindings": [
         {"entity": {"value": "http://www.wikidata.org/entity/Q1"},
@@ -63,7 +60,7 @@ PLACING = (
     *(COORDINATES, REPLACED_BY, HERITAGE),
 )
 """What is asked of items, of the places that they lie in, and of their countries."""
-_TIMES = (INCEPTION, DISSOLVED)
+TIMES = (INCEPTION, DISSOLVED)
 CATEGORY_ITEM = "Q4167836"
 """Wikimedia category: an item with this class stands for a category, not for its topic."""
 
@@ -79,31 +76,16 @@ _UNKNOWN = re.compile(r"https?://www\.wikidata\.org/\.well-known/genid/")
 
 _SHORT_YEAR = re.compile(r"^(-?)([0-9]{1,3})(?=-)")
 
-_ASKED = 'BIND("asked" AS ?property)'
+ASKED = 'BIND("asked" AS ?property)'
 """The pattern of the row that every query adds for each item that it names."""
 
-_MERGE_FACTS = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
-_LABEL_FACTS = (
-    '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
-)
-
-_PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
-PREFIX wdt: <http://www.wikidata.org/prop/direct/>
-PREFIX p: <http://www.wikidata.org/prop/>
-PREFIX ps: <http://www.wikidata.org/prop/statement/>
-PREFIX psv: <http://www.wikidata.org/prop/statement/value/>
-PREFIX pq: <http://www.wikidata.org/prop/qualifier/>
-PREFIX wikibase: <http://wikiba.se/ontology#>
-PREFIX owl: <http://www.w3.org/2002/07/owl#>
-PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
-"""
 _LITERAL = ("literal", "typed-literal")
 _TERMS = {
     OSM_TAG: _LITERAL,
     EQUIVALENT_CLASS: ("uri",),
     WORDNET_SYNSET: _LITERAL,
     COUNTRY_CODE: _LITERAL,
-    **dict.fromkeys(_TIMES, _LITERAL),
+    **dict.fromkeys(TIMES, _LITERAL),
 }
 _ITEMS = {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC, *PLACING} - {*_TERMS}
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
@@ -128,113 +110,6 @@ def checked_qid(text: str) -> str:
     if _QID.fullmatch(text) and not is_qid(text):
         raise ValueError(f"the number of a Q-id must be at most {MAX_INT64}, got {text[:60]}")
     return text
-
-
-def item_query(qids: Iterable[str]) -> str:
-    """Returns the query for the facts of items, of their merge targets and of their main topics.
-
-    Args:
-        qids: Q-ids, at most 500.
-    """
-    return _facts_query(
-        qids,
-        links=("owl:sameAs", "wdt:P301"),
-        facts=(_MERGE_FACTS, _statements_of(INSTANCE_OF), _statements_of(MAIN_TOPIC)),
-    )
-
-
-def class_query(qids: Iterable[str]) -> str:
-    """Returns the query for the facts of classes and of their merge targets.
-
-    Args:
-        qids: Q-ids, at most 500.
-    """
-    return _facts_query(
-        qids, links=("owl:sameAs",), facts=(_MERGE_FACTS, _LABEL_FACTS, _statements_of(SUBCLASS_OF))
-    )
-
-
-def evidence_query(qids: Iterable[str]) -> str:
-    """Returns the query for the names of classes, and of their merge targets, elsewhere.
-
-    Args:
-        qids: Q-ids, at most 500.
-    """
-    return _facts_query(
-        qids,
-        links=("owl:sameAs",),
-        facts=(_MERGE_FACTS, *(_statements_of(prop) for prop in EVIDENCE)),
-    )
-
-
-def place_query(qids: Iterable[str]) -> str:
-    """Returns the query for where items, and the places that they lie in, are, and since when.
-
-    Args:
-        qids: Q-ids, at most 500, of items, places, countries, continents or styles.
-    """
-    return _facts_query(
-        qids,
-        # So that most places come with what lies in them: 200,000 landmarks lie in some 40,000.
-        links=("wdt:P131",),
-        facts=(_MERGE_FACTS, _LABEL_FACTS, *(_dated_statements_of(prop) for prop in PLACING)),
-        more="?started ?ended ?latitude ?longitude ?precision",
-    )
-
-
-def _statements_of(prop: str) -> str:
-    """Returns the pattern for every statement of a property, with its rank."""
-    # Not `wdt:`: it has only the best statements, without their rank.
-    return (
-        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
-    )
-
-
-def _dated_statements_of(prop: str) -> str:
-    """Returns the pattern for every statement of a property, with its rank and times."""
-    node = f"?statement psv:{prop} ?node . ?node wikibase:"
-    values = {
-        COORDINATES: f"OPTIONAL {{ {node}geoLatitude ?latitude ; wikibase:geoLongitude ?longitude "
-        f"; wikibase:geoGlobe ?value }} OPTIONAL {{ ?statement psv:{prop} ?exact . "
-        "?exact wikibase:geoPrecision ?precision }",
-        **dict.fromkeys(
-            _TIMES,
-            f"OPTIONAL {{ {node}timeValue ?value ; wikibase:timePrecision ?precision }}",
-        ),
-    }
-    return (
-        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f"{values.get(prop, f'OPTIONAL {{ ?statement ps:{prop} ?value }}')} "
-        "OPTIONAL { ?statement pq:P580 ?started } OPTIONAL { ?statement pq:P582 ?ended } "
-        f'BIND("{prop}" AS ?property)'
-    )
-
-
-def _facts_query(
-    qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str], more: str = ""
-) -> str:
-    """Returns the query for facts of items and of those that they link to.
-
-    Each part of the UNION lists the items again and follows one link, because engines differ on
-    the rest: some evaluate a UNION before the bindings outside of it, and Virtuoso finds nothing
-    for a path of any length from listed items. Longer paths take another round
-    (`hgld.scrape.questions`).
-
-    Args:
-        qids: Q-ids, at most 500.
-        links: the properties to follow, such as `owl:sameAs`.
-        facts: patterns about `?entity`, such as `_MERGE_FACTS`.
-        more: variables beside those of every query.
-    """
-    items = " ".join(f"wd:{qid}" for qid in qids)
-    starts = [f"VALUES ?entity {{ {items} }}"]
-    starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
-    parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
-    # Last, so that a result that is cut off loses these rows first.
-    parts.append(f"{{ {starts[0]} {_ASKED} }}")
-    variables = f"?entity ?property ?statement ?rank ?value {more}".rstrip()
-    return f"{_PREFIXES}SELECT DISTINCT {variables} WHERE {{\n" + "\nUNION\n".join(parts) + "\n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +225,7 @@ def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
 
 def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[str]:
     """Returns the keys that lack the row that the query asked for."""
-    if _ASKED not in str(answer.request.get("query")):
+    if ASKED not in str(answer.request.get("query")):
         return []
     asked = {
         _qid_of(fields_of(binding.get("entity"), "entity"))
@@ -450,7 +325,7 @@ def _text_of(term: Mapping[str, Any], prop: str) -> str:
     if kind not in _TERMS[prop]:
         raise ValueError(f"value of {prop} must be a {_TERMS[prop][0]}, got a {ascii(kind)[:60]}")
     # Some engines write -430, others -0430 as XML Schema has it.
-    return _SHORT_YEAR.sub(_long_year, text) if prop in _TIMES else text
+    return _SHORT_YEAR.sub(_long_year, text) if prop in TIMES else text
 
 
 def _long_year(year: re.Match[str]) -> str:

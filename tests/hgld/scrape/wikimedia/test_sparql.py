@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import rdflib  # which SPARQLWrapper brings
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia import wikidata
+from hgld.scrape.wikimedia import queries
 from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, find, merged
 from hgld.tables import qid_number
 from tests.worlds.second_lab.files import Trap, triples_of
@@ -43,11 +43,11 @@ def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> Non
     engine, items, classes = _lab(traps), Entities(), Entities()
     starts = [qid for trap in traps for qid in trap.items.values()]
     while asked := [found.ask for qid in starts if (found := find(qid, items)).ask]:
-        engine.ask(items, wikidata.item_query, asked)
+        engine.ask(items, queries.item_query, asked)
     landmarks = [find(qid, items) for qid in starts]
     qids = [qid for found in landmarks for qid in found.classes]
     while left := [end for qid in qids if (end := merged(qid, classes)) not in classes]:
-        engine.ask(classes, wikidata.class_query, left)
+        engine.ask(classes, queries.class_query, left)
     for trap, found in zip(traps, landmarks, strict=True):
         ends = {merged(qid, classes) for qid in found.classes}
         assert (trap.name, found.qid, ends) == (trap.name, trap.qid, set(trap.classes))
@@ -61,7 +61,7 @@ def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> Non
 def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
     traps, known = list(evidence_traps()), Entities()
     firsts = [list(trap.facts)[1] for trap in traps]
-    _lab(traps).ask(known, wikidata.evidence_query, firsts)
+    _lab(traps).ask(known, queries.evidence_query, firsts)
     ends = [merged(qid, known) for qid in firsts]
     assert ends == [qid for trap in traps for qid in trap.classes]
     asked = itertools.product(ends, EVIDENCE)
@@ -73,6 +73,6 @@ def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
 def test_a_class_comes_with_what_it_was_merged_into_and_what_is_above_that() -> None:
     classes = Entities()
     engine = _Engine({"Q13": "=Q10", "Q10": "P279:Q200 P279:Q21"})
-    engine.ask(classes, wikidata.class_query, ["Q13"])
+    engine.ask(classes, queries.class_query, ["Q13"])
     assert classes["Q13"].merged_into == "Q10"
     assert list(classes["Q10"].best("P279")) == ["Q21", "Q200"]

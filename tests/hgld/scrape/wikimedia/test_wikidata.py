@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia import wikidata
+from hgld.scrape.wikimedia import queries, wikidata
 from hgld.scrape.wikimedia.wikidata import INSTANCE_OF, MAIN_TOPIC, Entities, Found, find, is_qid
 from tests.worlds.wikimedia.answers import answer_of
 
@@ -170,7 +170,7 @@ def test_an_answer_without_results_is_refused(answer: object) -> None:
 
 @pytest.mark.fault(57, "answer without some of what was asked")
 def test_an_answer_without_the_row_of_a_key_is_doubted_and_refused() -> None:
-    row, query = _binding("Q1", "asked", None), {"query": wikidata.item_query(["Q1", "Q2"])}
+    row, query = _binding("Q1", "asked", None), {"query": queries.item_query(["Q1", "Q2"])}
     answers = (_answer(keys, row) for keys in (["Q1"], ["Q1", "Q2"]))
     whole, cut = (dataclasses.replace(answer, request=query) for answer in answers)
     assert not Entities().doubt(whole)

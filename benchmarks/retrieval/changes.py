@@ -28,6 +28,7 @@ from hgld.benchmarks.retrieval.stage import run_methods
 from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
+from hgld.metrics.relevance import has_unknown
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages, images_of_run
 from hgld.training.recipes import over_recipe
@@ -67,9 +68,12 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
 
     Raises:
         MissingInputError: the annotations or the images are not there yet.
+        InputError: a label of theirs is unknown.
     """
     # Every change holds some out.
     images = cast("LabelledImages", split_images(images_of_run(workspace, config), config)[1])
+    if has_unknown(images.labels):
+        raise InputError(f"hierarchy must have no unknown labels here, got {config.hierarchy!r}")
     labels = {
         level.column: pa.array([names[one] for one in images.labels[:, column].tolist()])
         for column, (level, names) in enumerate(zip(images.levels, images.names, strict=True))

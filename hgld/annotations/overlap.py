@@ -4,6 +4,7 @@ Ids of train and index landmarks are of two spaces, and GLDv2 does not say which
 model that learnt a landmark is measured on it as if it had never seen it.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -70,26 +71,37 @@ def _pairs(one: pa.Table, other: pa.Table) -> list[tuple[int, int]]:
 
 def _near(train: pa.Table, index: pa.Table) -> Iterator[tuple[int, int, float]]:
     """Yields pairs whose coordinates are the same as far as they are known, with metres apart."""
-    (rows, places), (other_rows, others) = map(_exact, (train, index))
-    cells = [np.floor(one[:, :2] / _MOST_DEGREES).astype(np.int64) for one in (places, others)]
-    found: dict[tuple[int, int], list[int]] = {}
-    for place, cell in enumerate(map(tuple, cells[1].tolist())):
-        found.setdefault(cell, []).append(place)
-    around = [(north, east) for north in (-1, 0, 1) for east in (-1, 0, 1)]
-    for one, (north, east) in enumerate(cells[0].tolist()):
-        for by_north, by_east in around:
-            for other in found.get((north + by_north, east + by_east), ()):
-                degrees = places[one, :2] - others[other, :2]
-                degrees[1] *= np.cos(np.radians(places[one, 0]))
-                apart = float(np.hypot(*degrees))
-                if apart <= max(places[one, 2], others[other, 2]):
+    (rows, places, exact), (other_rows, others, other_exact) = map(_exact, (train, index))
+    found: dict[tuple[int, ...], list[int]] = {}
+    for other, cell in enumerate(_cells(others)):
+        found.setdefault(cell, []).append(other)
+    around = list(itertools.product((-1, 0, 1), repeat=3))
+    for one, cell in enumerate(_cells(places)):
+        for step in around:
+            for other in found.get(tuple(map(sum, zip(cell, step, strict=True))), ()):
+                apart = float(np.linalg.norm(places[one] - others[other]))
+                if apart <= max(exact[one], other_exact[other]):
                     yield int(rows[one]), int(other_rows[other]), apart * _METRES_A_DEGREE
 
 
-def _exact(landmarks: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Returns the rows whose coordinates are exact, and (n, 3) latitude, longitude, precision."""
-    precision = landmarks["coordinate_precision"]
-    is_exact = pc.fill_null(pc.less_equal(precision, _MOST_DEGREES), fill_value=False)
-    rows = np.flatnonzero(np.asarray(is_exact))
-    names = ("latitude", "longitude", "coordinate_precision")
-    return rows, np.stack([np.asarray(landmarks[name])[rows] for name in names], axis=1)
+def _cells(places: NDArray[np.float64]) -> Iterator[tuple[int, ...]]:
+    """Yields the cell of each place: what is near lies in the same one or beside it."""
+    yield from map(tuple, np.floor(places / _MOST_DEGREES).astype(np.int64).tolist())
+
+
+def _exact(
+    landmarks: pa.Table,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the rows whose coordinates are exact, their (n, 3) points on a globe, and how exact.
+
+    All in degrees of arc: over so short a way the chord is the arc, at the poles too.
+    """
+    is_exact = pc.less_equal(landmarks["coordinate_precision"], _MOST_DEGREES)
+    rows = np.flatnonzero(np.asarray(pc.fill_null(is_exact, fill_value=False)))
+    latitude, longitude, precision = (
+        np.asarray(landmarks[name])[rows]
+        for name in ("latitude", "longitude", "coordinate_precision")
+    )
+    north, east = np.radians(latitude), np.radians(longitude)
+    points = (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
+    return rows, np.degrees(np.stack(points, axis=1)), precision

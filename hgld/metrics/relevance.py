@@ -32,7 +32,8 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     branches: two `tower` under different roots share nothing.
 
     Args:
-        labels: (Q, L) integers, column 0 the finest level; (Q,) where there is one level.
+        labels: (Q, L) integers, column 0 the finest level; (Q,) where there is one level. Where -1,
+            for unknown, is among them, levels count that are known to be shared.
         ref_labels: (N, L) or (N,).
 
     Returns:
@@ -48,6 +49,8 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
         [[3, 3, 2, 1, 0]]
     """
     labels, ref_labels = _label_matrices(labels, ref_labels)
+    if has_unknown(labels, ref_labels):
+        return bounds_of_shared_levels(labels, ref_labels)[0]
     depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
     shared = torch.ones_like(depth, dtype=torch.bool)
     for column in reversed(range(labels.shape[1])):

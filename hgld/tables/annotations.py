@@ -42,7 +42,7 @@ def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
         hierarchy: one of `HIERARCHIES`, or columns of levels of one of them, joined by commas.
 
     Raises:
-        ValueError: it is neither, or does not begin with the landmark and go up.
+        ValueError: it is neither, or does not begin with the landmark and go up from it.
 
     Example:
         >>> [level.title for level in levels_of_hierarchy("landmark_id,country")]
@@ -53,7 +53,7 @@ def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
     names = hierarchy.split(",")
     for levels in HIERARCHIES.values():
         chosen = tuple(level for level in levels if level.column in names)
-        if [level.column for level in chosen] == names and chosen[0] is _LANDMARK:
+        if [level.column for level in chosen] == names and chosen[0] is _LANDMARK and chosen[1:]:
             return chosen
     ways = " or ".join(",".join(one.column for one in levels) for levels in HIERARCHIES.values())
     raise ValueError(

@@ -93,15 +93,15 @@ FACTS = Dataset(
     ),
 )
 
-_Q_IDS = pa.list_(pa.field("element", pa.string(), nullable=False))
+_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 PLACE_MISSING = pa.struct(
     [pa.field(name, pa.string()) for name in ("coordinates", "country", "country_code")]
     + [pa.field(name, pa.string()) for name in ("continent", "places", "inception", "styles")]
 )
 """Why a landmark lacks a part of it: none | unknown (to Wikidata) | several | dissolved (a state,
-without one successor) | not_on_earth | imprecise (a millennium, say) | no_item | failed; null: it
-has it."""
+without one successor) | not_on_earth | imprecise (a millennium, say) | no_item | failed |
+not_asked; null: it has it."""
 
 # What follows from the facts: `hgld.scrape.places` has the rules. One row for each of CATEGORIES.
 # Stages for which it is optional read the only file, `scrape/places/00000.parquet`.
@@ -117,19 +117,19 @@ PLACES = Dataset(
         pa.field("longitude", pa.float64()),
         pa.field("coordinate_precision", pa.float64()),  # degrees; null: not stated
         pa.field("globe_qid", pa.string()),  # Q2: Earth; others have no latitude here
-        required("countries", _Q_IDS),  # of today, by number
+        required("countries", _TEXTS),  # of today, by number
         pa.field("country_qid", pa.string()),  # where there is exactly one; so the next four
         pa.field("country", pa.string()),  # its name
         pa.field("country_code", pa.string()),  # ISO 3166-1, two letters
         pa.field("continent_qid", pa.string()),
         pa.field("continent", pa.string()),
-        required("places", _Q_IDS),  # administrative, finest first, without the country
-        required("place_names", _Q_IDS),
+        required("places", _TEXTS),  # administrative, finest first, without the country
+        required("place_names", _TEXTS),
         pa.field("inception_year", pa.int64()),  # -1: 1 BCE; there is no year 0
         pa.field("inception_precision", pa.string()),  # year | decade | century
-        required("styles", _Q_IDS),  # of architecture, by number
-        required("style_names", _Q_IDS),
-        required("part_of", _Q_IDS),  # what the item is a part of (P361), by number
+        required("styles", _TEXTS),  # of architecture, by number
+        required("style_names", _TEXTS),
+        required("part_of", _TEXTS),  # what the item is a part of (P361), by number
         required("place_missing", PLACE_MISSING),
         pa.field("error", pa.string()),
     ),

@@ -73,6 +73,7 @@ def test_every_recipe_makes_settings_and_that_of_the_paper_is_what_was_published
         ({"batch_size": 10}, "samples_per_landmark"),
         ({"name": "../model"}, "name"),
         ({"hierarchy": "country"}, "hierarchy"),
+        ({"hierarchy": "landmark_id"}, "hierarchy"),
         ({"hierarchy": "landmark_id,continent,country"}, "hierarchy"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"weight_decay": float("inf")}, "weight_decay"),

@@ -208,8 +208,10 @@ def encode_labels(
             human-made.
 
     Returns:
-        (N, L) int64, finest level first, the ids of a level contiguous in the order of its values;
-        -1 where there is none.
+        (N, L) int64, finest level first, the ids of a level contiguous in the order of its values.
+
+    Raises:
+        ValueError: a row has no label.
 
     Example:
         >>> encode_labels(
@@ -223,7 +225,15 @@ def encode_labels(
         ... ).tolist()
         [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
     """
-    return _label_ids(annotations, levels, _names(annotations, levels))
+    rows = annotations.select([level.column for level in levels])
+    without = len(rows) - len(rows.drop_null())
+    if without:
+        column = max(rows.column_names, key=lambda name: rows[name].null_count)
+        raise ValueError(
+            f"every row must have a label at each level, got {without} of {len(rows)} without; "
+            f"keep the labelled ones: table.filter(pc.field({column!r}).is_valid())"
+        )
+    return _label_ids(rows, levels, _names(rows, levels))
 
 
 def _label_columns(levels: Sequence[Level]) -> list[str]:

@@ -11,6 +11,7 @@ from hgld.benchmarks.retrieval.changes import held_out, planned_changes
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.config import read_toml
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.training.data.labels import training_images
 from tests.training.conftest import tiny_build
 from tests.worlds.training_runs import TINY
@@ -73,3 +74,10 @@ def test_a_list_without_a_change_or_with_a_setting_that_is_none_is_one_line(
     assert changes.main(["--root", str(tmp_path), "--changes", str(tmp_path / "mine.toml")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert named in line
+
+
+def test_what_is_unknown_of_the_held_out_is_refused_and_no_label(tiny_build: Workspace) -> None:
+    by_kind = dataclasses.replace(TINY, validation_share=0.5)
+    assert len(held_out(tiny_build, by_kind).queries)
+    with pytest.raises(InputError, match="hierarchy"):
+        held_out(tiny_build, dataclasses.replace(by_kind, hierarchy="place"))

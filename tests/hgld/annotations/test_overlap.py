@@ -64,6 +64,15 @@ def test_the_same_place_is_as_near_as_the_less_exact_is_known() -> None:
     assert found(train(1, **at(45.0, 9.0, None)), index(2, **at(45.0, 9.0))) == []
 
 
+def test_near_the_pole_and_the_date_line_what_is_near_is_found() -> None:
+    north = train(1, **at(80.0, 10.0, 0.001))
+    assert found(north, index(2, **at(80.0, 10.005))) == [(1, 2, "same_place")]
+    assert found(north, index(2, **at(80.0, 10.007))) == []
+    assert found(train(1, **at(0.0, 179.99999)), index(2, **at(0.0, -179.99999))) == [
+        (1, 2, "same_place")
+    ]
+
+
 def test_the_distance_is_in_metres() -> None:
     rows = overlap_rows(landmarks(train(1, **at(60.0, 0.0, 0.001)), index(1, **at(60.0, 0.001))))
     (row,) = rows.to_pylist()

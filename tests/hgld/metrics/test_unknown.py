@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hgld.metrics import evaluate
 from hgld.metrics.arguments import EvaluationSettings, Unknown
-from hgld.metrics.relevance import bounds_of_shared_levels
+from hgld.metrics.relevance import bounds_of_shared_levels, shared_levels
 from tests.worlds.plain import metrics as plain
 from tests.worlds.plain.metric_cases import SETTINGS, Case, cases, expected_of
 
@@ -120,6 +120,11 @@ def test_equals_the_hand_computed_case() -> None:
     # And two at most: two items share 2/3.
     agrees = (1 / 3 + 2 / 3 / 2 + (1 / 3 + 1 / 3 + 1) / 3) / (5 / 3)
     assert values["agrees"]["h_ap"] == pytest.approx(agrees, abs=1e-12)
+
+
+def test_what_is_unknown_on_both_sides_is_not_shared() -> None:
+    labels = torch.tensor([[1, -1, 0], [2, -1, 0], [3, -1, -1]])
+    assert shared_levels(labels, labels).tolist() == [[3, 1, 0], [1, 3, 0], [0, 0, 3]]
 
 
 def test_the_published_convention_knows_no_unknown_label() -> None:

@@ -1,12 +1,18 @@
 import dataclasses
 
+import pyarrow as pa
 import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.tables import ANNOTATIONS, FILLED, OVERLAP, OriginChoice
-from hgld.training.data.labels import images_of_run, query_and_index_images, training_images
+from hgld.tables import ANNOTATIONS, FILLED, OVERLAP, OriginChoice, levels_of_hierarchy
+from hgld.training.data.labels import (
+    encode_labels,
+    images_of_run,
+    query_and_index_images,
+    training_images,
+)
 from hgld.training.run.loop import run_train
 from hgld.training.run.validation import images_at
 from tests.worlds.builders import table_of, write_stage
@@ -69,6 +75,12 @@ def test_landmarks_that_are_in_the_index_too_are_left_out_where_that_is_asked_fo
     write_stage(tiny_build, [*tables, (OVERLAP, table_of(OVERLAP, rows))])
     assert images_of_run(tiny_build, config).names[0] == ("7", "8", "70", "80", "100")
     assert len(images_of_run(tiny_build, TINY).names[0]) == 6
+
+
+def test_a_data_set_has_a_label_at_every_level() -> None:
+    rows = pa.table({"landmark_id": [1, 2], "country": ["Italy", None]})
+    with pytest.raises(ValueError, match="1 of 2"):
+        encode_labels(rows, levels_of_hierarchy("landmark_id,country"))
 
 
 def test_some_levels_are_a_hierarchy_too(tiny_build: Workspace) -> None:

@@ -16,6 +16,7 @@ from hgld.tables import (
     FILLED,
     IMAGE_FILES,
     OVERLAP,
+    PARTIAL,
     LabelOrigin,
     OriginChoice,
     levels_of_hierarchy,
@@ -75,6 +76,10 @@ class TrainConfig(ModelConfig):
     exclude_overlap: bool = setting(
         False,
         "Leaves out train landmarks that are in the index too, by annotations/overlap.parquet.",
+    )
+    partial_labels: bool = setting(
+        False,
+        "Learns from images of unknown super-category too, by annotations/partial.",
     )
     hierarchy: str = setting(
         "kind",
@@ -166,8 +171,9 @@ class TrainConfig(ModelConfig):
     def stage(self) -> Stage:
         """The stage of the run."""
         stage = train_stage(self.name, self.labels, with_pictures=self.embeddings is None)
-        more = (OVERLAP,) if self.exclude_overlap else ()
-        return dataclasses.replace(stage, inputs=(*stage.inputs, *more))
+        overlap = (OVERLAP,) if self.exclude_overlap else ()
+        partial = (PARTIAL["train"],) if self.partial_labels else ()
+        return dataclasses.replace(stage, inputs=(*stage.inputs, *overlap, *partial))
 
     @property
     def label_choice(self) -> OriginChoice:

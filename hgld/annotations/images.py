@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED_RULE
+from hgld.tables import BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED_RULE
 
 _CREATIVE_COMMONS = re.compile(
     r"(?:https?://)?(?:www\.)?creativecommons\.org/(licenses|publicdomain)/"
@@ -22,7 +22,7 @@ _PUBLIC_DOMAIN = {"zero": "CC0", "mark": "PDM"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitImages:
-    """The images of one split, each in exactly one table."""
+    """The images of one split, each in exactly one table but for `partial`."""
 
     labelled: pa.Table
     """image_id, landmark_id, in_clean, and the row of the landmark, in the order of ANNOTATIONS."""
@@ -32,6 +32,8 @@ class SplitImages:
     """Rows of EXCLUDED."""
     bad: pa.Table
     """Rows of BAD_ANNOTATIONS."""
+    partial: pa.Table
+    """The same as `labelled` for excluded images whose landmark is known but has no label."""
 
 
 def divide_images(
@@ -47,13 +49,14 @@ def divide_images(
         clean_only: whether to exclude train images that are not in train_clean.csv.
 
     Returns:
-        Every image once. If several reasons apply, `bad` comes before `not_clean`, and both come
-        before all others.
+        Every image once, and some of `excluded` in `partial` too. If several reasons apply, `bad`
+        comes before `not_clean`, and both come before all others.
     """
     row = images["row"]
     # no_landmark: the image has none. no_category: GLDv2 does not list its landmark.
     unknown = pc.if_else(pc.is_null(images["landmark_id"]), "no_landmark", "no_category")
-    reason = pc.if_else(pc.is_null(row), unknown, landmarks["reason"].take(row))
+    of_landmark = landmarks["reason"].take(row)
+    reason = pc.if_else(pc.is_null(row), unknown, of_landmark)
     if clean_only:
         is_clean = pc.fill_null(images["in_clean"], fill_value=True)  # null: not a train image
         reason = pc.if_else(is_clean, reason, "not_clean")
@@ -61,7 +64,11 @@ def divide_images(
     is_bad = pc.is_valid(why_bad)
     is_excluded = pc.and_not(pc.is_valid(reason), is_bad)
     is_labelled = pc.invert(pc.or_(is_bad, is_excluded))
-    labelled = images.filter(is_labelled).select(["image_id", "landmark_id", "in_clean", "row"])
+    is_partial = pc.and_(is_excluded, pc.fill_null(pc.equal(reason, of_landmark), fill_value=False))
+    labelled, partial = (
+        images.filter(chosen).select(["image_id", "landmark_id", "in_clean", "row"])
+        for chosen in (is_labelled, is_partial)
+    )
     is_filled = pc.equal(landmarks["rule"].take(labelled["row"]), FILLED_RULE)
     told = guesses.take(row)
     for name in guesses.column_names:
@@ -71,23 +78,25 @@ def divide_images(
         filled=_sorted(labelled.filter(is_filled), landmarks),
         excluded=_with_reason(images, reason, is_excluded, EXCLUDED.schema),
         bad=_with_reason(images, why_bad, is_bad, BAD_ANNOTATIONS.schema),
+        partial=_sorted(partial, landmarks),
     )
 
 
 def annotated_shards(
-    images: pa.Table, landmarks: pa.Table, size: int
+    images: pa.Table, landmarks: pa.Table, schema: pa.Schema, size: int
 ) -> Iterator[tuple[str, pa.Table]]:
     """Joins images with their landmarks.
 
     Args:
-        images: `SplitImages.labelled` or `SplitImages.filled`.
-        landmarks: rows of LANDMARK_LABELS.
+        images: `SplitImages.labelled`, `filled` or `partial`.
+        landmarks: rows of LANDMARK_LABELS; for `partial`, the result of `partial_labels`.
+        schema: of the table of these images.
         size: number of images per shard.
 
     Yields:
-        Name and rows of each shard of ANNOTATIONS, in the order of the images.
+        Name and rows of each shard, in the order of the images.
     """
-    names = ANNOTATIONS["train"].schema.names
+    names = schema.names
     landmarks = landmarks.select([name for name in names if name not in images.column_names])
     for shard, here in _slices(images, size):
         table = landmarks.take(here["row"])

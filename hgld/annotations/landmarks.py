@@ -26,7 +26,7 @@ LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
 _SIDES = ("human-made", "natural")
 _LONGEST_SLUG = 100  # file systems take names of 255 bytes
 
-_GUESS_COLUMNS = ("best_guess", "confidence", "evidence")  # of FILLS
+_GUESS_COLUMNS = ("best_guess", "best_guess_side", "confidence", "evidence", "method")  # of FILLS
 
 
 def landmark_rows(
@@ -105,11 +105,31 @@ def landmark_guesses(landmarks: pa.Table, fills: pa.Table) -> pa.Table:
         fills: rows of FILLS.
 
     Returns:
-        N rows: best_guess, confidence and evidence, null if there is a label or no guess.
+        N rows: best_guess, best_guess_side, confidence, evidence and method; null if there is a
+        label or no guess.
     """
     keys = landmark_keys(landmarks)
     unlabelled = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), keys, None)
     return _of_landmarks(unlabelled, fills).select(_GUESS_COLUMNS)
+
+
+def partial_labels(landmarks: pa.Table, guesses: pa.Table) -> pa.Table:
+    """Returns landmarks with what is known of those without a super-category.
+
+    Args:
+        landmarks: N rows of LANDMARK_LABELS.
+        guesses: the result of `landmark_guesses` for these.
+
+    Returns:
+        The N rows with `depth`, as in PARTIAL: where there is a guess, with its side, confidence
+        and method. Of use for landmarks without a label only.
+    """
+    side = guesses["best_guess_side"]
+    shown = {name: landmarks[name] for name in landmarks.column_names}
+    shown |= {name: guesses[name] for name in ("confidence", "method")}
+    shown["natural_or_human_made"] = side
+    depth = pc.add(pc.is_valid(side).cast(pa.int8()), pa.scalar(1, pa.int8()))
+    return pa.table({**shown, "depth": depth})
 
 
 def with_class_labels(landmarks: pa.Table) -> pa.Table:

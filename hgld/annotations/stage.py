@@ -3,8 +3,9 @@
 `hgld.annotations.rule` decides the label of a landmark from its classes. If no class gives a label
 and the settings allow it, the label is filled from other evidence; those images are in separate
 tables, so that fills do not affect the others. Every image of GLDv2 is in one of four tables:
-labelled, filled, excluded for a reason, or bad. All work is on columns; no Python loop runs over
-images.
+labelled, filled, excluded for a reason, or bad. Excluded ones with a known landmark are in a fifth
+table too, for training on labels as deep as they are known. All work is on columns; no Python loop
+runs over images.
 """
 
 import csv
@@ -23,6 +24,7 @@ from hgld.annotations.landmarks import (
     hierarchy_rows,
     landmark_guesses,
     landmark_rows,
+    partial_labels,
     with_class_labels,
     with_row,
 )
@@ -48,6 +50,7 @@ from hgld.tables import (
     LANDMARK_LABELS,
     LANDMARKS,
     OVERLAP,
+    PARTIAL,
     PLACES,
     TAXONOMY,
     of_split,
@@ -74,12 +77,13 @@ _PLACES_FILE = f"{PLACES.path}/00000.parquet"
 
 STAGE = Stage(
     name="annotate",
-    version=7,
+    version=8,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
     input_files=(_PLACES_FILE,),
     outputs=(
         *ANNOTATIONS.values(),
         *FILLED.values(),
+        *PARTIAL.values(),
         *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, OVERLAP, CREDITS),
     ),
     output_files=tuple(_CSV_FILES),
@@ -172,10 +176,15 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
     else:
         logger.warning("annotate: GLDv2's file of credits is missing, so no credits are written")
     del attributions  # the largest table
+    partly = partial_labels(landmarks, guesses)
     for split, one in images.items():
-        for dataset, labelled in ((ANNOTATIONS, one.labelled), (FILLED, one.filled)):
-            for shard, rows in annotated_shards(labelled, landmarks, size):
-                writer.write(dataset[split], shard, rows)
+        for dataset, chosen, known in (
+            (ANNOTATIONS[split], one.labelled, landmarks),
+            (FILLED[split], one.filled, landmarks),
+            (PARTIAL[split], one.partial, partly),
+        ):
+            for shard, rows in annotated_shards(chosen, known, dataset.schema, size):
+                writer.write(dataset, shard, rows)
     for name, (space, columns) in _CSV_FILES.items():
         with writer.file(name) as path:
             _write_csv(path, of_split(published, space), columns)

@@ -19,6 +19,7 @@ from hgld.tables.annotations import (
     HIERARCHY,
     LANDMARK_LABELS,
     OVERLAP,
+    PARTIAL,
     PLACE_COLUMNS,
     levels_of_hierarchy,
 )
@@ -61,8 +62,8 @@ __all__ = [
     "CLUSTER_CHANGES", "CLUSTER_PROPOSALS", "CREDITS", "DECIDED", "EMBEDDINGS", "EXCLUDED", "FACTS",
     "FILLED", "FILLED_RULE", "FILLS", "FILL_CHECKS", "FILL_DECISIONS", "FLAT_PROVENANCE",
     "HIERARCHY", "IMAGES", "IMAGE_FILES", "LABELS", "LABEL_CHANGES", "LANDMARKS",
-    "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "OVERLAP", "PARENTS", "PICTURE_VOTES",
-    "PLACES", "PLACE_COLUMNS", "PLACE_MISSING", "PROPOSALS", "SUPERCLASSES", "SUSPECTS", "TAXONOMY",
-    "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin", "OriginChoice", "levels_of_hierarchy", "of_split",
-    "qid_number", "qid_numbers",
+    "LANDMARK_CHANGES", "LANDMARK_LABELS", "NOT_COMPARED", "OVERLAP", "PARENTS", "PARTIAL",
+    "PICTURE_VOTES", "PLACES", "PLACE_COLUMNS", "PLACE_MISSING", "PROPOSALS", "SUPERCLASSES",
+    "SUSPECTS", "TAXONOMY", "TOLD_OF_LANDMARK", "WORDS", "LabelOrigin", "OriginChoice",
+    "levels_of_hierarchy", "of_split", "qid_number", "qid_numbers",
 ]  # fmt: skip

@@ -134,7 +134,8 @@ def _labels(*, nullable: bool) -> tuple[pa.Field, ...]:
     )
 
 
-def _annotations(split: str, folder: str) -> Dataset:
+def _annotations(split: str, folder: str, *more: pa.Field) -> Dataset:
+    """Returns a table of images with labels; with fields of its own, labels may be unknown."""
     return Dataset(
         path=f"annotations/{folder}/{split}-*.parquet",
         stage="annotate",
@@ -142,7 +143,8 @@ def _annotations(split: str, folder: str) -> Dataset:
         schema=schema(
             required("image_id", pa.string()),
             required("landmark_id", pa.int64()),
-            *_labels(nullable=False),
+            *_labels(nullable=bool(more)),
+            *more,
             # where the landmark is: `_PLACE_LEVELS`; null: unknown, or several
             *(pa.field(level.column, pa.string()) for level in _PLACE_LEVELS),
             pa.field("in_clean", pa.bool_()),  # in train_clean.csv; null except for train
@@ -166,6 +168,19 @@ ANNOTATIONS = {split: _annotations(split, "data") for split in ("train", "index"
 # The same for each image whose landmark has a label from FILLS, if a build uses them. A split
 # without such images has no shards.
 FILLED = {split: _annotations(split, "filled") for split in ANNOTATIONS}
+
+# Images of EXCLUDED whose landmark is known and its super-category is not, as deep as they are
+# labelled: for training, which may learn from what is known (`hgld.losses`). Null: unknown.
+PARTIAL = {
+    split: _annotations(
+        split,
+        "partial",
+        # Known levels: 1: the landmark; 2: whether it is natural too. That is the side of the best
+        # guess of FILLS, and as sure as `confidence` at least, which is that of the guess.
+        required("depth", pa.int8()),
+    )
+    for split in ANNOTATIONS
+}
 
 # Images without a label, and images whose files are not pictures. Together with ANNOTATIONS and
 # FILLED, they have every image of GLDv2 once.

@@ -23,6 +23,7 @@ from hgld.tables import (
     FILLED,
     IMAGE_FILES,
     OVERLAP,
+    PARTIAL,
     OriginChoice,
     levels_of_hierarchy,
 )
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _PUBLISHED = OriginChoice()
 _UNKNOWN = "unknown"
+_SIDE = ANNOTATIONS["train"].levels[-1].column
 _FILES = pa.schema({"path": pa.string(), "size_bytes": pa.int64(), "sha256": pa.string()})
 
 
@@ -127,6 +129,7 @@ def images_of_run(workspace: Workspace, config: TrainConfig) -> LabelledImages:
         workspace,
         config.label_choice,
         hierarchy=config.hierarchy,
+        partial=config.partial_labels,
         without=without,
         with_pictures=config.embeddings is None,
     )
@@ -137,6 +140,7 @@ def training_images(
     choice: OriginChoice = _PUBLISHED,
     *,
     hierarchy: str = "kind",
+    partial: bool = False,
     without: Collection[int] | pa.Array = (),
     with_pictures: bool = True,
 ) -> LabelledImages:
@@ -146,6 +150,8 @@ def training_images(
         workspace: a build with annotations and, where pictures are wanted, images.
         choice: which labels count.
         hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
+        partial: whether images of unknown super-category take part too. A side that is less sure
+            than the choice asks for is unknown.
         without: landmarks to leave out.
         with_pictures: images without a file take no part; else a label is enough.
 
@@ -156,7 +162,12 @@ def training_images(
         DamagedError: files are gone, or have another size than was recorded.
     """
     levels = levels_of_hierarchy(hierarchy)
-    annotations = _chosen_rows(workspace, choice, _label_columns(levels))
+    columns = _label_columns(levels)
+    annotations = _chosen_rows(workspace, choice, columns)
+    if partial:
+        more = _partial_rows(workspace, choice, columns)
+        logger.info("train: %d more images of unknown super-category", len(more))
+        annotations = pa.concat_tables([annotations, more], promote_options="default")
     is_out = pc.is_in(annotations[levels[0].column], value_set=pa.array(without, pa.int64()))
     annotations = annotations.filter(pc.invert(is_out))
     usable = _labelled_rows if with_pictures else _rows_without_files
@@ -263,6 +274,19 @@ def _chosen_rows(workspace: Workspace, choice: OriginChoice, columns: list[str])
             )
         table = chosen
     return table.select(columns)
+
+
+def _partial_rows(workspace: Workspace, choice: OriginChoice, columns: list[str]) -> pa.Table:
+    """Returns what is known of training images without a super-category."""
+    rows = workspace.read(PARTIAL["train"], [*columns, "confidence"])
+    least = pa.scalar(choice.min_confidence, pa.float32())
+    is_sure = pc.fill_null(pc.greater_equal(rows["confidence"], least), fill_value=False)
+    return pa.table(
+        {
+            name: pc.if_else(is_sure, rows[name], None) if name == _SIDE else rows[name]
+            for name in columns
+        }
+    )
 
 
 def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:

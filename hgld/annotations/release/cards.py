@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
-from hgld.tables import ANNOTATIONS, CREDITS, FILLED, PLACE_COLUMNS
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED, PARTIAL, PLACE_COLUMNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
@@ -168,7 +168,8 @@ def _front_matter(facts: ReleaseFacts) -> str:
         "task_categories": ["image-feature-extraction"],
         "tags": [word.lower().replace(" ", "-") for word in texts()["keywords"]],
     }
-    tables = {"default": _patterns(facts, ANNOTATIONS), "filled": _patterns(facts, FILLED)}
+    of_images = {"default": ANNOTATIONS, "filled": FILLED, "partial": PARTIAL}
+    tables = {name: _patterns(facts, one) for name, one in of_images.items()}
     for table in tables_with_rows(facts):
         tables[table] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[table].path))}
     # Patterns without sizes, so that some of the shards can be loaded as a data set.
@@ -199,7 +200,11 @@ def tables_with_rows(facts: ReleaseFacts) -> list[str]:
 def _values(facts: ReleaseFacts) -> dict[str, str]:
     """Returns the values for the templates of card and data sheet."""
     config, counts, known = facts.config, facts.counts, texts()
-    tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
+    tables = [
+        f"`{name}` (its splits are those of the default)"
+        for name, one in (("filled", FILLED), ("partial", PARTIAL))
+        if _patterns(facts, one)
+    ]
     tables += [f"`{name}`" for name in tables_with_rows(facts)]
     return {
         **{

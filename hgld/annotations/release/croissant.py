@@ -13,16 +13,20 @@ from hgld.annotations.release import cards
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
-from hgld.tables import ANNOTATIONS, FILLED
+from hgld.tables import ANNOTATIONS, FILLED, PARTIAL
 
 _Json = dict[str, Any]
 
 _PARQUET = "application/x-parquet"
-_OF_IMAGES = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
+_OF_IMAGES = ANNOTATIONS | {
+    f"{name}_{split}": one
+    for name, tables in (("filled", FILLED), ("partial", PARTIAL))
+    for split, one in tables.items()
+}
 _TABLES = _OF_IMAGES | MORE_TABLES
 # Nested columns are left out, because flat columns have the same content.
 _DATA_TYPES = {
-    **dict.fromkeys((pa.int32(), pa.int64()), "sc:Integer"),
+    **dict.fromkeys((pa.int8(), pa.int32(), pa.int64()), "sc:Integer"),
     **dict.fromkeys((pa.float32(), pa.float64()), "sc:Float"),
     pa.string(): "sc:Text",
     pa.bool_(): "sc:Boolean",

@@ -13,7 +13,15 @@ from hgld.annotations.landmarks import hierarchy_rows
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    CREDITS,
+    EXCLUDED,
+    FILLED,
+    HIERARCHY,
+    PARTIAL,
+)
 from tests.hgld.annotations import world
 from tests.hgld.annotations.world import CHURCH, HERITAGE, LABELS, MUSEUM, PARISH, SCRAPED
 from tests.worlds.builders import class_rows, write_scrape
@@ -115,6 +123,18 @@ def test_every_image_is_in_exactly_one_table(workspace: Workspace, seed: int) ->
         assert len(rows)
         found += zip(rows["split"].to_pylist(), rows["image_id"].to_pylist(), strict=True)
     assert sorted(found) == sorted(keys)
+    # What is known of a landmark without a label is there beside why it has none.
+    why = [row for row in workspace.read(EXCLUDED).to_pylist() if row["landmark_id"] is not None]
+    known = {
+        (row["split"], row["image_id"])
+        for row in why
+        if row["reason"] not in {"not_clean", "no_category"}
+    }
+    assert known == {
+        (of, name)
+        for of, one in PARTIAL.items()
+        for name in workspace.read(one)["image_id"].to_pylist()
+    }
 
 
 def test_an_image_has_all_that_is_known_of_its_landmark(annotated: Workspace) -> None:
@@ -386,6 +406,26 @@ def test_an_image_that_stays_without_a_label_has_the_best_guess_and_the_reason(
         ("train", "a7", 5, "not_clean", "cave", 0.5, "named a cave; not sure enough"),
         ("test", "c1", None, "no_landmark", None, None, None),
     ]
+
+
+def test_a_landmark_without_a_label_has_images_that_say_how_much_is_known(
+    filling: Workspace,
+) -> None:
+    side = {"best_guess_side": "natural"}
+    world.write_fills(filling, [row | side for row in world.FILL_ROWS])
+    columns = ["image_id", "hierarchical_label", "natural_or_human_made", "depth", "confidence"]
+    run_annotate(filling, AnnotateConfig())
+    rows = filling.read(PARTIAL["train"], columns).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("a2", None, None, 1, None),
+        ("a3", None, None, 1, None),
+        ("a4", None, None, 1, None),
+    ]
+    run_annotate(filling, FILLS_TAKEN)  # a2 and a3 have a label now
+    (row,) = filling.read(PARTIAL["train"]).to_pylist()
+    assert [row[name] for name in columns] == ["a4", None, "natural", 2, 0.5]
+    assert (row["method"], row["landmark_id"], row["in_clean"]) == ("words", 5, True)
+    assert filling.shards(PARTIAL["index"]) == []
 
 
 def test_fills_are_taken_only_where_that_is_asked_for_and_change_nothing_published(

@@ -6,7 +6,14 @@ import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.tables import ANNOTATIONS, FILLED, OVERLAP, OriginChoice, levels_of_hierarchy
+from hgld.tables import (
+    ANNOTATIONS,
+    FILLED,
+    OVERLAP,
+    PARTIAL,
+    OriginChoice,
+    levels_of_hierarchy,
+)
 from hgld.training.data.labels import (
     encode_labels,
     images_of_run,
@@ -75,6 +82,55 @@ def test_landmarks_that_are_in_the_index_too_are_left_out_where_that_is_asked_fo
     write_stage(tiny_build, [*tables, (OVERLAP, table_of(OVERLAP, rows))])
     assert images_of_run(tiny_build, config).names[0] == ("7", "8", "70", "80", "100")
     assert len(images_of_run(tiny_build, TINY).names[0]) == 6
+
+
+def write_partial(workspace: Workspace) -> None:
+    """Moves two landmarks to what is partly known: of one the side is guessed."""
+    rows = workspace.read(ANNOTATIONS["train"]).to_pylist()
+    partial = [row for row in rows if row["landmark_id"] in {9, 100}]
+    for row in partial:
+        is_guessed = row["landmark_id"] == 9
+        row["hierarchical_label"] = None
+        row["natural_or_human_made"] = "natural" if is_guessed else None
+        row |= {"depth": 1 + is_guessed, "confidence": 0.5 if is_guessed else None}
+    full = [row for row in rows if row["landmark_id"] not in {9, 100}]
+    tables = {ANNOTATIONS["train"]: full, PARTIAL["train"]: partial}
+    write_stage(workspace, [(one, table_of(one, rows)) for one, rows in tables.items()])
+
+
+def test_images_of_unknown_super_category_are_learned_where_that_is_asked_for(
+    tiny_build: Workspace,
+) -> None:
+    write_partial(tiny_build)
+    without = images_of_run(tiny_build, TINY)
+    assert set(without.names[0]) == {"7", "8", "70", "80"}
+    partial = dataclasses.replace(TINY, partial_labels=True)
+    images = images_of_run(tiny_build, partial)
+    assert len(images) == len(without) + COUNTS["train"][9] + COUNTS["train"][100]
+    assert [names[-1] for names in images.names[1:]] == ["unknown", "unknown"]
+    named = {
+        tuple(names[one] for names, one in zip(images.names, row, strict=True))
+        for row in images.labels.tolist()
+    }
+    assert {("9", "unknown", "natural"), ("100", "unknown", "unknown")} < named
+    # A side that is less sure than asked for is unknown, and its images stay.
+    sure = images_of_run(tiny_build, dataclasses.replace(partial, min_confidence=0.75))
+    of_9 = sure.labels[:, 0] == sure.names[0].index("9")
+    assert set(sure.labels[of_9, 1:].flatten().tolist()) == {-1}
+    assert len(sure) == len(images)
+    by_place = images_of_run(tiny_build, dataclasses.replace(partial, hierarchy="place"))
+    assert len(by_place) == len(images)
+
+
+def test_a_run_on_partial_labels_is_made_again_when_they_change(tiny_build: Workspace) -> None:
+    write_partial(tiny_build)
+    partial = dataclasses.replace(TINY, partial_labels=True, epochs=1)
+    assert not run_train(tiny_build, partial).skipped
+    assert run_train(tiny_build, partial).skipped
+    rows = tiny_build.read(PARTIAL["train"]).slice(1)
+    tables = [(ANNOTATIONS["train"], tiny_build.read(ANNOTATIONS["train"]))]
+    write_stage(tiny_build, [*tables, (PARTIAL["train"], rows)])
+    assert not run_train(tiny_build, partial).skipped
 
 
 def test_a_data_set_has_a_label_at_every_level() -> None:

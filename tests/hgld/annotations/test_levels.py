@@ -26,7 +26,7 @@ NAMES = {"Q10": "bridge", "Q11": "road", "Q12": "building", "Q20": "structure", 
 
 def landmarks_of(*classes: str | None, **columns: list[str | None]) -> pa.Table:
     """Returns landmarks of these deciding classes; `columns` are further ones."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "split": "train",
             "landmark_id": number,

@@ -95,8 +95,8 @@ def write_partial(workspace: Workspace) -> None:
         row["natural_or_human_made"] = "natural" if is_guessed else None
         row |= {"depth": 1 + is_guessed, "confidence": 0.5 if is_guessed else None}
     full = [row for row in rows if row["landmark_id"] not in {9, 100}]
-    tables = ((ANNOTATIONS, full), (FILLED, []), (PARTIAL, partial))
-    write_stage(workspace, [(one["train"], table_of(one["train"], rows)) for one, rows in tables])
+    found = ((ANNOTATIONS, full), (FILLED, list[dict[str, object]]()), (PARTIAL, partial))
+    write_stage(workspace, [(one["train"], table_of(one["train"], rows)) for one, rows in found])
 
 
 def test_images_of_unknown_super_category_are_learned_where_that_is_asked_for(

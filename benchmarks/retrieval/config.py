@@ -10,7 +10,15 @@ from typing import NamedTuple, get_args
 from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES, levels_of_hierarchy
+from hgld.tables import (
+    ANNOTATIONS,
+    EXCLUDED,
+    FILLED,
+    IMAGE_FILES,
+    LANDMARK_LABELS,
+    OVERLAP,
+    levels_of_hierarchy,
+)
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
@@ -18,6 +26,8 @@ from hgld.training.recipes import over_recipe
 
 METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
 """What a model can be trained for."""
+TRAIT_TABLES = (LANDMARK_LABELS, OVERLAP)
+"""What is known of landmarks; a build may lack them."""
 _LONGEST_NAME = 60
 _EXPANSION = re.compile(r"(qe|dba):([1-9]\d*)(?::(\d+(?:\.\d+)?))?")
 
@@ -311,9 +321,10 @@ def benchmark_stage(config: BenchmarkConfig) -> Stage:
     files = result_files(config.folder)
     read = (ANNOTATIONS, FILLED, IMAGE_FILES) if config.runs else (ANNOTATIONS, FILLED)
     of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED)
+    of_build += TRAIT_TABLES
     return Stage(
         name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
-        version=8,  # gains are counted from the same model untrained
+        version=9,  # figures by what is known of landmarks, and bounds
         inputs=() if config.data_set else of_build,
         input_files=tuple(name for run in config.runs for name in model_files(run)),
         output_files=files,

@@ -8,7 +8,7 @@ by its own rule. What is measured, how it is summed up and what is written is th
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
+    TRAIT_TABLES,
     BenchmarkConfig,
     benchmark_stage,
     embeddings_folder,
@@ -48,6 +49,7 @@ from hgld.benchmarks.retrieval.results import (
     to_setting,
 )
 from hgld.benchmarks.retrieval.runs import require_runs
+from hgld.benchmarks.retrieval.traits import Trait, trait_tables, traits_of
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import Level, rows_digest
@@ -96,7 +98,9 @@ def run_benchmark(
     stage = benchmark_stage(config)
     if not _reads_pictures(workspace, config):
         stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
-    stage = stage if data is None else replace(stage, inputs=())
+    there = trait_tables(workspace)
+    inputs = tuple(one for one in stage.inputs if one in there or one not in TRAIT_TABLES)
+    stage = replace(stage, inputs=inputs if data is None else ())
     done = workspace.manifest(stage.name)
     before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
     if done and before != [list(config.runs), list(config.embeddings)]:
@@ -194,7 +198,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         counts=counts,
         left_out=left_out,
         methods=tuple(one.method for one in compared),
-        rows=tuple(rows_of(protocol, compared)),
+        rows=tuple(rows_of(protocol, compared, traits_of(protocol))),
         protocol=facts,
     )
     examples = make_examples(protocol, compared)
@@ -218,15 +222,18 @@ def _metadata(config: BenchmarkConfig) -> dict[str, Json]:
     }
 
 
-def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
+def rows_of(
+    protocol: Protocol, compared: Sequence[Compared], traits: Mapping[str, Trait]
+) -> Iterator[Row]:
     """Yields every figure: those of each method, and then those of each pair.
 
     Args:
         protocol: queries and index.
         compared: the methods, each baseline before those that are compared with it.
+        traits: by what queries are told apart, by what it is called.
     """
     levels, groups = protocol.queries.levels, protocol.groups
-    leading, labels = protocol.metrics[0].key, protocol.shown_labels()
+    leading = protocol.metrics[0].key
     methods = {one.method.name: one for one in compared}
     for one in compared:
         name, values = one.method.name, one.per_query[leading]
@@ -240,12 +247,14 @@ def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
             if len(one.runs) > 1:
                 of_run = [replace(row, run=called, seed=seed) for row in like.values()]
                 yield from rows_of_values(run.per_query.values(), of_run, groups)
-        lead = like[leading]
-        yield from rows_by_label(values, lead, labels, groups)
+        told_apart = [(like[leading], values)]
         if one.method.baseline:
             change = values - methods[one.method.baseline].per_query[leading]
-            against = replace(lead, against=one.method.baseline)
-            yield from rows_by_label(change, against, labels, groups)
+            told_apart.append((replace(like[leading], against=one.method.baseline), change))
+        for row, each in told_apart:
+            for level, (queries, labels) in traits.items():
+                of_level = replace(row, level=level)
+                yield from rows_by_label(each[queries], of_level, labels, groups[queries])
         yield from _costs(one)
         yield from _firsts(protocol, one)
     shown = {metric.key for metric in protocol.metrics}

@@ -98,7 +98,7 @@ class TraitTable(NamedTuple):
     rows: list[Row]
     """Of the first method."""
     known: int
-    """How many queries have any label of it."""
+    """Queries of which it is known."""
     hidden: int
     """Labels that are left out."""
 

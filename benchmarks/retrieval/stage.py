@@ -252,9 +252,8 @@ def rows_of(
             change = values - methods[one.method.baseline].per_query[leading]
             told_apart.append((replace(like[leading], against=one.method.baseline), change))
         for row, each in told_apart:
-            for level, (queries, labels) in traits.items():
-                of_level = replace(row, level=level)
-                yield from rows_by_label(each[queries], of_level, labels, groups[queries])
+            for level, labels in traits.items():
+                yield from rows_by_label(each, replace(row, level=level), labels, groups)
         yield from _costs(one)
         yield from _firsts(protocol, one)
     shown = {metric.key for metric in protocol.metrics}
@@ -295,19 +294,17 @@ def rows_of_values(
         )
 
 
-def rows_by_label(
-    values: Values, like: Row, labels: Sequence[str], groups: Groups
-) -> Iterator[Row]:
+def rows_by_label(values: Values, like: Row, labels: Trait, groups: Groups) -> Iterator[Row]:
     """Yields the mean over the queries of each label, in alphabetical order.
 
     Args:
         values: (Q,)
         like: what they are.
-        labels: (Q,), of the queries; none: there are no labels.
+        labels: (Q,), of the queries; one of several counts under each.
         groups: as in `rows_of_values`.
     """
-    for label in sorted(set(labels)):
-        some = np.array(labels) == label
+    for label in sorted({label for own in labels for label in own}):
+        some = np.array([label in own for own in labels])
         yield from rows_of_values([values[some]], [replace(like, label=label)], groups[some])
 
 

@@ -1,16 +1,13 @@
 """What is known of the landmark of each query, to see where a model fails.
 
-Where it is, since when, in which style, and whether training has it too. A landmark of several
-countries or styles counts in each of them; one without any is `UNKNOWN_TRAIT`.
+Where it is, since when, in which style, and whether training has it too. A landmark counts under
+each of its countries and styles; where nothing is known it is `UNKNOWN_TRAIT`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from hgld.benchmarks.retrieval.config import TRAIT_TABLES
 from hgld.benchmarks.retrieval.protocol import Protocol
@@ -22,19 +19,12 @@ from hgld.tables import ANNOTATIONS, LANDMARK_LABELS, OVERLAP, of_split
 CENTURY = "century"
 SEEN = "seen in training"
 UNKNOWN_TRAIT = "unknown"
-_COLUMNS = (
+Trait = Sequence[Sequence[str]]
+"""The labels of each query, (Q,)."""
+_COLUMNS = [
     *("split", "landmark_id", "continent", "countries", "country_qid", "country"),
     *("inception_year", "style_names"),
-)
-
-
-class Trait(NamedTuple):
-    """By what queries are told apart: a pair of a query and a label for each that it has."""
-
-    queries: NDArray[np.int64]
-    """(n,), positions."""
-    labels: list[str]
-    """(n,)"""
+]
 
 
 def trait_tables(workspace: Workspace) -> tuple[Dataset, ...]:
@@ -50,11 +40,20 @@ def traits_of(protocol: Protocol) -> dict[str, Trait]:
         Of a build `SEEN`, `continent`, `country`, `CENTURY` and `style`, as far as its tables are
         there; and the level above the finest, if there are labels.
     """
-    found = {}
-    if protocol.build is not None:
-        found = _traits_of_build(protocol.build, protocol.queries.image_ids)
+    found = dict[str, Trait]()
+    if (build := protocol.build) is not None:
+        rows = build.read(ANNOTATIONS["test"], ["image_id", "landmark_id"])
+        places = pc.index_in(protocol.queries.image_ids, value_set=rows["image_id"])
+        landmarks, there = rows["landmark_id"].take(places), trait_tables(build)
+        if OVERLAP in there:
+            both = build.read(OVERLAP, ["index_landmark_id"])["index_landmark_id"]
+            found[SEEN] = [
+                ["yes" if one else "no"] for one in pc.is_in(landmarks, both).to_pylist()
+            ]
+        if LANDMARK_LABELS in there:
+            found |= _traits_of_facts(build.read(LANDMARK_LABELS, _COLUMNS), landmarks)
     if level := shown_level(protocol.queries.levels):
-        found[level.title] = Trait(np.arange(len(protocol.queries)), protocol.shown_labels())
+        found[level.title] = [[label] for label in protocol.shown_labels()]
     return found
 
 
@@ -81,36 +80,17 @@ def century_place(label: str) -> int:
     return -number if label.endswith("BCE") else number
 
 
-def _traits_of_build(workspace: Workspace, image_ids: pa.StringArray) -> dict[str, Trait]:
-    rows = workspace.read(ANNOTATIONS["test"], ["image_id", "landmark_id"])
-    landmarks = rows["landmark_id"].take(pc.index_in(image_ids, value_set=rows["image_id"]))
-    found, there = dict[str, Trait](), trait_tables(workspace)
-    if OVERLAP in there:
-        both = workspace.read(OVERLAP, ["index_landmark_id"])["index_landmark_id"]
-        is_seen = pc.is_in(landmarks, value_set=both).to_pylist()
-        found[SEEN] = _trait([["yes" if one else "no"] for one in is_seen])
-    if LANDMARK_LABELS in there:
-        found |= _traits_of_facts(workspace.read(LANDMARK_LABELS, [*_COLUMNS]), landmarks)
-    return found
-
-
-def _traits_of_facts(table: pa.Table, landmarks: pa.Array) -> dict[str, Trait]:
+def _traits_of_facts(table: pa.Table, landmarks: pa.ChunkedArray) -> dict[str, Trait]:
     """Returns what rows of LANDMARK_LABELS say of the landmark of each query, (Q,)."""
     # A landmark of several countries has only their Q-ids: the names are those of others.
     names = dict(zip(table["country_qid"].to_pylist(), table["country"].to_pylist(), strict=True))
-    index = of_split(table, "index")
+    index, none = of_split(table, "index"), [UNKNOWN_TRAIT]
     rows = index.take(pc.index_in(landmarks, value_set=index["landmark_id"])).to_pylist()
+    lands = [[names.get(qid) or qid for qid in row["countries"] or ()] for row in rows]
     years = [row["inception_year"] for row in rows]
-    labels: dict[str, list[list[str]]] = {
-        "continent": [[one] if (one := row["continent"]) else [] for row in rows],
-        "country": [[names.get(qid) or qid for qid in row["countries"] or []] for row in rows],
-        CENTURY: [[] if year is None else [century_of(year)] for year in years],
-        "style": [row["style_names"] or [] for row in rows],
+    return {
+        "continent": [[row["continent"] or UNKNOWN_TRAIT] for row in rows],
+        "country": [one or none for one in lands],
+        CENTURY: [none if year is None else [century_of(year)] for year in years],
+        "style": [row["style_names"] or none for row in rows],
     }
-    return {title: _trait(each) for title, each in labels.items()}
-
-
-def _trait(labels: Sequence[Sequence[str]]) -> Trait:
-    """Returns a trait by the labels of each query, (Q,)."""
-    pairs = [(query, one) for query, own in enumerate(labels) for one in {*own} or {UNKNOWN_TRAIT}]
-    return Trait(np.array([query for query, _ in pairs], np.int64), [label for _, label in pairs])

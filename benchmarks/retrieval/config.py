@@ -325,7 +325,7 @@ def benchmark_stage(config: BenchmarkConfig) -> Stage:
     return Stage(
         name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
         version=9,  # figures by what is known of landmarks, and bounds
-        inputs=() if config.data_set else of_build,
+        inputs=(LANDMARK_LABELS,) if config.data_set else of_build,
         input_files=tuple(name for run in config.runs for name in model_files(run)),
         output_files=files,
         result=files.report,

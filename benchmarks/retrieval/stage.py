@@ -49,12 +49,13 @@ from hgld.benchmarks.retrieval.results import (
     to_setting,
 )
 from hgld.benchmarks.retrieval.runs import require_runs
-from hgld.benchmarks.retrieval.traits import Trait, trait_tables, traits_of
+from hgld.benchmarks.retrieval.traits import Trait, knows_landmarks, traits_of
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import Level, rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
+from hgld.tables import LANDMARK_LABELS
 from hgld.training.config import TrainConfig
 from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.index.embeddings import EmbeddingCache
@@ -98,9 +99,11 @@ def run_benchmark(
     stage = benchmark_stage(config)
     if not _reads_pictures(workspace, config):
         stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
-    there = trait_tables(workspace)
-    inputs = tuple(one for one in stage.inputs if one in there or one not in TRAIT_TABLES)
-    stage = replace(stage, inputs=inputs if data is None else ())
+    if data is not None:
+        stage = replace(stage, inputs=(LANDMARK_LABELS,) if data.truths else ())
+    if not knows_landmarks(workspace):
+        known = tuple(one for one in stage.inputs if one not in TRAIT_TABLES)
+        stage = replace(stage, inputs=known)
     done = workspace.manifest(stage.name)
     before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
     if done and before != [list(config.runs), list(config.embeddings)]:
@@ -198,7 +201,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         counts=counts,
         left_out=left_out,
         methods=tuple(one.method for one in compared),
-        rows=tuple(rows_of(protocol, compared, traits_of(protocol))),
+        rows=tuple(rows_of(protocol, compared, traits_of(protocol, workspace))),
         protocol=facts,
     )
     examples = make_examples(protocol, compared)

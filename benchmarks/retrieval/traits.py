@@ -6,52 +6,55 @@ each of its countries and styles; where nothing is known it is `UNKNOWN_TRAIT`.
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.benchmarks.retrieval.config import TRAIT_TABLES
+from hgld.benchmarks.datasets.revisited import places_of_buildings
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import shown_level
-from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, LANDMARK_LABELS, OVERLAP, of_split
 
 CENTURY = "century"
 SEEN = "seen in training"
 UNKNOWN_TRAIT = "unknown"
+NEAR_M = 150
+"""How far a train landmark is at most from a building that is seen in training, in metres."""
+_EXACT_DEGREES, _METRES_A_DEGREE = 0.001, 111_195
 Trait = Sequence[Sequence[str]]
 """The labels of each query, (Q,)."""
+_PLACE = ("latitude", "longitude")
 _COLUMNS = [
     *("split", "landmark_id", "continent", "countries", "country_qid", "country"),
     *("inception_year", "style_names"),
 ]
 
 
-def trait_tables(workspace: Workspace) -> tuple[Dataset, ...]:
-    """Returns those of `TRAIT_TABLES` that a build has."""
-    done = workspace.manifest(LANDMARK_LABELS.stage)
-    return tuple(one for one in TRAIT_TABLES if done and one.path in done.outputs)
+def knows_landmarks(workspace: Workspace) -> bool:
+    """Says whether a build has `TRAIT_TABLES`; an older one has no overlap, and no places."""
+    done = workspace.manifest(OVERLAP.stage)
+    return done is not None and OVERLAP.path in done.outputs
 
 
-def traits_of(protocol: Protocol) -> dict[str, Trait]:
+def traits_of(protocol: Protocol, workspace: Workspace) -> dict[str, Trait]:
     """Returns by what queries are told apart, by what it is called.
 
+    Args:
+        protocol: queries and index.
+        workspace: the build, or where the runs lie; where it knows nothing of landmarks
+            (`knows_landmarks`), nothing is said of them.
+
     Returns:
-        Of a build `SEEN`, `continent`, `country`, `CENTURY` and `style`, as far as its tables are
-        there; and the level above the finest, if there are labels.
+        Of a build `SEEN`, `continent`, `country`, `CENTURY` and `style`, of Revisited Oxford and
+        Paris `SEEN`; and the level above the finest, if there are labels.
     """
     found = dict[str, Trait]()
-    if (build := protocol.build) is not None:
-        rows = build.read(ANNOTATIONS["test"], ["image_id", "landmark_id"])
-        places = pc.index_in(protocol.queries.image_ids, value_set=rows["image_id"])
-        landmarks, there = rows["landmark_id"].take(places), trait_tables(build)
-        if OVERLAP in there:
-            both = build.read(OVERLAP, ["index_landmark_id"])["index_landmark_id"]
-            found[SEEN] = [
-                ["yes" if one else "no"] for one in pc.is_in(landmarks, both).to_pylist()
-            ]
-        if LANDMARK_LABELS in there:
-            found |= _traits_of_facts(build.read(LANDMARK_LABELS, _COLUMNS), landmarks)
+    if knows_landmarks(workspace):
+        if protocol.build is not None:
+            found = _traits_of_build(protocol.build, protocol.queries.image_ids)
+        elif protocol.data is not None and protocol.data.truths:
+            found[SEEN] = _seen_buildings(workspace, protocol.queries.image_ids.to_pylist())
     if level := shown_level(protocol.queries.levels):
         found[level.title] = [[label] for label in protocol.shown_labels()]
     return found
@@ -80,8 +83,26 @@ def century_place(label: str) -> int:
     return -number if label.endswith("BCE") else number
 
 
-def _traits_of_facts(table: pa.Table, landmarks: pa.ChunkedArray) -> dict[str, Trait]:
-    """Returns what rows of LANDMARK_LABELS say of the landmark of each query, (Q,)."""
+def _seen_buildings(workspace: Workspace, image_ids: Sequence[str]) -> Trait:
+    """Returns whether a train landmark is at the building of each query of Revisited, (Q,)."""
+    table = workspace.read(LANDMARK_LABELS, ["split", "coordinate_precision", *_PLACE])
+    is_exact = pc.less_equal(table["coordinate_precision"], _EXACT_DEGREES)
+    train = of_split(table.filter(is_exact), "train")
+    north, east = (np.asarray(train[name]) for name in _PLACE)
+    labels = dict[str, str]()
+    for building, (latitude, longitude) in places_of_buildings().items():
+        across = (east - longitude) * np.cos(np.radians(latitude))
+        is_near = _METRES_A_DEGREE * np.hypot(north - latitude, across) <= NEAR_M
+        labels[building] = "yes" if is_near.any() else "no"
+    names = [one.removeprefix("paris_").rpartition("_")[0] for one in image_ids]
+    return [[labels.get(name, UNKNOWN_TRAIT)] for name in names]
+
+
+def _traits_of_build(build: Workspace, image_ids: pa.StringArray) -> dict[str, Trait]:
+    rows = build.read(ANNOTATIONS["test"], ["image_id", "landmark_id"])
+    landmarks = rows["landmark_id"].take(pc.index_in(image_ids, value_set=rows["image_id"]))
+    both = build.read(OVERLAP, ["index_landmark_id"])["index_landmark_id"]
+    table = build.read(LANDMARK_LABELS, _COLUMNS)
     # A landmark of several countries has only their Q-ids: the names are those of others.
     names = dict(zip(table["country_qid"].to_pylist(), table["country"].to_pylist(), strict=True))
     index, none = of_split(table, "index"), [UNKNOWN_TRAIT]
@@ -89,6 +110,7 @@ def _traits_of_facts(table: pa.Table, landmarks: pa.ChunkedArray) -> dict[str, T
     lands = [[names.get(qid) or qid for qid in row["countries"] or ()] for row in rows]
     years = [row["inception_year"] for row in rows]
     return {
+        SEEN: [["yes" if one else "no"] for one in pc.is_in(landmarks, both).to_pylist()],
         "continent": [[row["continent"] or UNKNOWN_TRAIT] for row in rows],
         "country": [one or none for one in lands],
         CENTURY: [none if year is None else [century_of(year)] for year in years],

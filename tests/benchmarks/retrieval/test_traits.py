@@ -1,10 +1,13 @@
 """What is known of the landmarks of queries, and the figures by it."""
 
 import dataclasses
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hgld.benchmarks.datasets.revisited import places_of_buildings
 from hgld.benchmarks.retrieval.protocol import protocol_of_build
 from hgld.benchmarks.retrieval.report import FEW_GROUPS, MOST_LABELS, trait_tables
 from hgld.benchmarks.retrieval.results import Results, Row, metrics_of, read_results
@@ -12,6 +15,8 @@ from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.benchmarks.retrieval.traits import traits_of
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
+from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
+from tests.benchmarks.retrieval.conftest import protocol_of
 from tests.benchmarks.retrieval.made_up import html_of, results_of, with_mean
 from tests.worlds.benchmark_builds import CONFIG, LANDMARKS, tables_of_landmarks
 from tests.worlds.builders import write_stage
@@ -51,7 +56,7 @@ def test_queries_are_told_apart_by_what_the_build_knows_of_their_landmarks(
     build: Workspace,
 ) -> None:
     protocol = protocol_of_build(build, with_pictures=True)
-    found = traits_of(protocol)
+    found = traits_of(protocol, build)
     of_query = [int(one[1:3]) for one in protocol.queries.image_ids.to_pylist()]
     assert {*of_query} == {*LANDMARKS}
     assert found.pop("super-category") == [[LANDMARKS[one][0]] for one in of_query]
@@ -84,6 +89,36 @@ def test_each_label_has_the_mean_over_its_queries_and_a_change_of_the_tables_is_
     run_benchmark(benchmarked, CONFIG)
     assert means("seen in training") == means("country") == {}
     assert "of several countries" not in benchmarked.path("benchmarks/report.html").read_text()
+
+
+def test_a_building_of_revisited_is_seen_where_an_exact_train_landmark_is_near(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    content = ground_truth()
+    names = ["all_souls_000013", "ashmolean_000058", "oxford_000317", "paris_eiffel_000128"]
+    content |= {"qimlist": names, "gnd": 2 * content["gnd"]}  # type: ignore[operator]
+    protocol = protocol_of("roxford5k", write_revisited(tmp_path, content))
+    assert traits_of(protocol, workspace) == {}
+    places = places_of_buildings()
+
+    def landmark(
+        building: str, north_m: float, east_m: float, precision: float
+    ) -> dict[str, float]:
+        latitude, longitude = places[building]
+        east = east_m / math.cos(math.radians(latitude))
+        where = {"latitude": latitude + north_m / 111_195, "longitude": longitude + east / 111_195}
+        return where | {"coordinate_precision": precision}
+
+    train = [
+        landmark("all_souls", 149, 0, 0.001),
+        landmark("ashmolean", 0, 151, 0.0001),
+        landmark("ashmolean", 0, 0, 0.01),
+        landmark("eiffel", 0, -149, 0.0001),
+    ]
+    write_stage(workspace, tables_of_landmarks(train=train))
+    assert traits_of(protocol, workspace) == {
+        "seen in training": [["yes"], ["no"], UNKNOWN, ["yes"]]
+    }
 
 
 def made_of(level: str, groups: dict[str, int]) -> Results:

@@ -15,7 +15,9 @@ from hgld.tables import (
     EXCLUDED,
     FILLED,
     IMAGE_FILES,
+    LANDMARK_LABELS,
     LEVELS,
+    OVERLAP,
     OWN_HIERARCHY,
     PARTIAL,
     levels_of_hierarchy,
@@ -27,6 +29,8 @@ from hgld.training.recipes import over_recipe
 
 METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
 """What a model can be trained for."""
+TRAIT_TABLES = (LANDMARK_LABELS, OVERLAP)
+"""What is known of landmarks; a build may lack them."""
 _LONGEST_NAME = 60
 _EXPANSION = re.compile(r"(qe|dba):([1-9]\d*)(?::(\d+(?:\.\d+)?))?")
 
@@ -322,10 +326,11 @@ def benchmark_stage(config: BenchmarkConfig) -> Stage:
     own, partial = ((LEVELS,), (PARTIAL,)) if is_own else ((), ())
     read = (ANNOTATIONS, FILLED, *partial, *((IMAGE_FILES,) if config.runs else ()))
     of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED, *own)
+    of_build += TRAIT_TABLES
     return Stage(
         name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
-        version=8,  # gains are counted from the same model untrained
-        inputs=() if config.data_set else of_build,
+        version=9,  # figures by what is known of landmarks, and bounds
+        inputs=(LANDMARK_LABELS,) if config.data_set else of_build,
         input_files=tuple(name for run in config.runs for name in model_files(run)),
         output_files=files,
         result=files.report,

@@ -7,7 +7,7 @@ of its own list.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +17,14 @@ from torch import Tensor
 
 from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.retrieval.results import Metric, shown_level, shown_metrics
+from hgld.benchmarks.retrieval.results import Metric, bounds_of, shown_level, shown_metrics
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.fills.lexicon import name_of_category
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
 from hgld.metrics.evaluation import DEFAULT_SETTINGS
-from hgld.metrics.relevance import UNKNOWN, shared_levels
+from hgld.metrics.relevance import UNKNOWN, has_unknown, shared_levels
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, OWN_HIERARCHY, PARTIAL, of_split
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.search import top_k
@@ -109,7 +109,7 @@ class Protocol:
         return [names[label] for label in self.queries.labels[:, column].tolist()]
 
     def evaluate(self, ranking: Ranking, distractors: Iterable[Tensor] | None = None) -> Evaluation:
-        """Measures every query.
+        """Measures every query; where labels are unknown, the leading metric by its bounds too.
 
         Args:
             ranking: what is measured.
@@ -130,15 +130,21 @@ class Protocol:
         settings = EvaluationSettings(recall_at=self.recall_at) if self.data else DEFAULT_SETTINGS
         if distractors is not None:  # the more memory, the seldomer the file is read
             settings = replace(settings, memory_bytes=2 << 30)
-        return evaluate(
+        evaluated = partial(
+            evaluate,
             *(queries, self.queries.labels, index, self.index.labels),
             query_ids=self.own_ids,
             index_ids=self.own_ids,
             level_names=[level.name for level in self.queries.levels],
-            settings=settings,
             first=first,
             distractors=distractors,
         )
+        found, leading = evaluated(settings=settings), self.metrics[0]
+        if has_unknown(self.queries.labels, self.index.labels):
+            for unknown, bound in bounds_of(leading).items():
+                other = evaluated(settings=replace(settings, unknown=unknown))
+                found.per_query[bound.key] = other.per_query[leading.key]
+        return found
 
     def nearest(self, ranking: Ranking) -> Tensor:
         """Returns (Q, k), positions in the index of what comes first for each query.
@@ -193,7 +199,7 @@ class Protocol:
             without = of_split(excluded, images.split)["landmark_id"]
             rows, *more = (
                 workspace.read(one[images.split], [finest.column])[finest.column]
-                for one in _tables(self.hierarchy)
+                for one in tables_of(self.hierarchy)
             )
             usable = len(rows) - rows.null_count
             lacking = len(without) - without.null_count + len(rows) - usable
@@ -212,7 +218,7 @@ class Protocol:
         return left_out
 
 
-def _tables(hierarchy: str) -> list[dict[str, Dataset]]:
+def tables_of(hierarchy: str) -> list[dict[str, Dataset]]:
     """Returns the tables of images that are measured by a hierarchy."""
     return [ANNOTATIONS, FILLED, PARTIAL] if hierarchy == OWN_HIERARCHY else [ANNOTATIONS]
 
@@ -237,7 +243,7 @@ def protocol_of_build(
     column = both[0].levels[0].column
     tables = [
         workspace.read(kind[one.split], [column, "category"])
-        for kind in _tables(hierarchy)
+        for kind in tables_of(hierarchy)
         for one in both
     ]
     rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])

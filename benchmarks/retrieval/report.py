@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 from rich.markup import escape
@@ -28,12 +29,14 @@ from hgld.benchmarks.retrieval.results import (
     Row,
     best_first,
     between,
+    bounds_of,
     cells_of,
     leading_metrics,
     metrics_of,
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
+from hgld.benchmarks.retrieval.traits import CENTURY, NEAR_M, SEEN, UNKNOWN_TRAIT, century_place
 from hgld.engine.dataset import Level
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
@@ -47,6 +50,8 @@ PICTURE_PX = 144
 _JPEG_QUALITY = 72
 FEW_GROUPS = 5
 """Of a super-category with queries of fewer landmarks the mean says little: it is not drawn."""
+MOST_LABELS = 20
+"""Of a trait the report shows those of most landmarks."""
 _LOOKS = 6
 _MOST_CONFUSED = 20
 _AT_THE_TOP = 3
@@ -84,6 +89,18 @@ class Example:
     """By method, the leading metric."""
     retrieved: dict[str, list[Picture]]
     """By method, nearest first."""
+
+
+class TraitTable(NamedTuple):
+    """The figures by what is known of landmarks, such as their country."""
+
+    title: str
+    rows: list[Row]
+    """Of the first method."""
+    known: int
+    """Queries of which it is known."""
+    hidden: int
+    """Labels that are left out."""
 
 
 def render_report(
@@ -129,7 +146,11 @@ def render_report(
             (metric, methods_plot(results, metric)) for metric in leading_metrics(metrics)
         ],
         gains=[(one, gains_plot(results, one, leading)) for one in trained if level],
-        labels=_by_label(results, results.methods[0], leading),
+        labels=_by_label(results, results.methods[0], leading, level.title) if level else [],
+        traits=trait_tables(results, leading),
+        seen=SEEN,
+        near=NEAR_M,
+        has_bounds=metrics[1].key in {one.key for one in bounds_of(leading).values()},
         confused=[(one, confusions(results, one)) for one in order if level],
         between=between,
         few=FEW_GROUPS,
@@ -160,7 +181,9 @@ def gains_plot(results: Results, method: Method, metric: Metric) -> DotsPlot:
 
     One with queries of fewer than `FEW_GROUPS` landmarks is no part of it.
     """
-    rows = _by_label(results, method, metric, against=method.baseline)
+    level = shown_level(results.levels)
+    title = level.title if level else ""
+    rows = _by_label(results, method, metric, title, against=method.baseline)
     gains = [row for row in rows if (row.groups or 0) >= FEW_GROUPS]
     gains.sort(key=lambda row: (-row.mean, row.label))
     dots = [_dot(row.label, row, metric, note=f"({row.queries})") for row in gains]
@@ -174,6 +197,29 @@ def confusions(results: Results, method: Method) -> list[tuple[Row, int]]:
     for row in rows:
         totals[row.label] += row.queries or 0
     return [(row, totals[row.label]) for row in rows if row.label != row.found][:_MOST_CONFUSED]
+
+
+def trait_tables(results: Results, metric: Metric) -> list[TraitTable]:
+    """Returns the figures by what is known of landmarks.
+
+    Labels of most landmarks come first, centuries in their order, and last what is unknown.
+    """
+    method, shown = results.methods[0], shown_level(results.levels)
+    labelled = (row.level for row in results.rows if row.label and row.metric == metric.key)
+    titles = [title for title in dict.fromkeys(labelled) if not shown or title != shown.title]
+    found = []
+    for title in titles:
+        every = _by_label(results, method, metric, title)
+        rows = sorted(every, key=lambda row: (row.label == UNKNOWN_TRAIT, -(row.groups or 0)))
+        unknown = [row for row in rows if row.label == UNKNOWN_TRAIT]
+        named = rows[: len(rows) - len(unknown)]
+        chosen = named[:MOST_LABELS]
+        if title == CENTURY:
+            chosen.sort(key=lambda row: century_place(row.label))
+        without = sum((row.queries or 0) + (row.undefined or 0) for row in unknown)
+        known, hidden = results.counts["queries"] - without, len(named) - len(chosen)
+        found.append(TraitTable(title, [*chosen, *unknown], known, hidden))
+    return found
 
 
 def p_value_text(value: float) -> str:
@@ -233,11 +279,16 @@ def _dot(name: str, row: Row, metric: Metric, *, look: int = 1, note: str = "") 
     )
 
 
-def _by_label(results: Results, method: Method, metric: Metric, *, against: str = "") -> list[Row]:
+def _by_label(
+    results: Results, method: Method, metric: Metric, level: str, *, against: str = ""
+) -> list[Row]:
     """Returns the rows of the queries of each label, that of most queries first."""
-    wanted = (method.name, metric.key, against)
-    every = (row for row in results.rows if (row.method, row.metric, row.against) == wanted)
-    rows = [row for row in every if row.label]
+    wanted = (method.name, metric.key, level, against)
+    rows = [
+        row
+        for row in results.rows
+        if row.label and (row.method, row.metric, row.level, row.against) == wanted
+    ]
     return sorted(rows, key=lambda row: (-(row.queries or 0) - (row.undefined or 0), row.label))
 
 

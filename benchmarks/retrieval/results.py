@@ -19,6 +19,7 @@ from typing import Any, Literal
 from hgld.benchmarks.environment import Json
 from hgld.engine.dataset import Level
 from hgld.errors import InputError, MissingInputError
+from hgld.metrics.arguments import Unknown
 from hgld.plots.pages import percent, points
 from hgld.training.model.config import facts_digest
 
@@ -68,6 +69,8 @@ class Row:
     metric: str
     """Such as `h_ap`; one of `COSTS`, which have only a mean; or `FIRST`."""
     level: str = ""
+    """The level that the metric looks at, or, with a label, what that is: `super-category`,
+    `continent`, `country`, `century`, `style` or `seen in training`."""
     against: str = ""
     """Another method: the figures are of the differences to it, query by query."""
     label: str = ""
@@ -166,16 +169,29 @@ class Results:
         return facts_digest(self.protocol) if self.protocol else ""
 
     def row(
-        self, method: str, metric: str, *, against: str = "", label: str = "", run: str = ""
+        self,
+        method: str,
+        metric: str,
+        *,
+        against: str = "",
+        run: str = "",
+        level: str = "",
+        label: str = "",
     ) -> Row:
-        """Returns a figure; where there is none, one without a value."""
-        key = (method, metric, against, label, run)
+        """Returns a figure, of a label of a level where they are named.
+
+        Where there is none, it is without a value.
+        """
+        key = (method, metric, against, run, level, label)
         return self._rows.get(key) or Row(method=method, metric=metric)
 
     @cached_property
     def _rows(self) -> dict[tuple[str, ...], Row]:
-        every = (one for one in self.rows if not one.found)
-        return {(one.method, one.metric, one.against, one.label, one.run): one for one in every}
+        found = dict[tuple[str, ...], Row]()
+        for one in (row for row in self.rows if not row.found):
+            level = one.level if one.label else ""
+            found[one.method, one.metric, one.against, one.run, level, one.label] = one
+        return found
 
 
 def to_csv(results: Results) -> str:
@@ -322,11 +338,28 @@ def shown_level(levels: Sequence[Level]) -> Level | None:
 def metrics_of(results: Results) -> list[Metric]:
     """Returns the metrics shown, in order, the leading one first (`shown_metrics`).
 
-    Results of an earlier version do not have those that came later.
+    Its bounds follow where labels are unknown. Results of an earlier version do not have those
+    that came later.
     """
     shown = shown_metrics(results.levels, results.recall_at, is_data_set=results.data_set != "")
+    every = [shown[0], *bounds_of(shown[0]).values(), *shown[1:]]
     measured = {row.metric for row in results.rows}
-    return [one for one in shown if one.key in measured] or shown
+    return [one for one in every if one.key in measured] or shown
+
+
+def bounds_of(leading: Metric) -> dict[Unknown, Metric]:
+    """Returns what a metric is where labels are unknown, by what is taken of them all.
+
+    Args:
+        leading: with pairs whose shared levels are uncertain left out (`EvaluationSettings`).
+    """
+    words: dict[Unknown, str] = {"differs": "if unknown differ", "agrees": "if unknown agree"}
+    return {
+        one: dataclasses.replace(
+            leading, key=f"{leading.key}_if_{one}", title=f"{leading.title} {said}"
+        )
+        for one, said in words.items()
+    }
 
 
 def shown_metrics(

@@ -8,7 +8,7 @@ by its own rule. What is measured, how it is summed up and what is written is th
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.environment import Json, describe_environment
 from hgld.benchmarks.retrieval import statistics
 from hgld.benchmarks.retrieval.config import (
+    TRAIT_TABLES,
     BenchmarkConfig,
     benchmark_stage,
     embeddings_folder,
@@ -48,11 +49,13 @@ from hgld.benchmarks.retrieval.results import (
     to_setting,
 )
 from hgld.benchmarks.retrieval.runs import require_runs
+from hgld.benchmarks.retrieval.traits import Trait, knows_landmarks, traits_of
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import Level, rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
+from hgld.tables import LANDMARK_LABELS
 from hgld.training.config import TrainConfig
 from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.index.embeddings import EmbeddingCache
@@ -96,7 +99,11 @@ def run_benchmark(
     stage = benchmark_stage(config)
     if not _reads_pictures(workspace, config):
         stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
-    stage = stage if data is None else replace(stage, inputs=())
+    if data is not None:
+        stage = replace(stage, inputs=(LANDMARK_LABELS,) if data.truths else ())
+    if not knows_landmarks(workspace):
+        known = tuple(one for one in stage.inputs if one not in TRAIT_TABLES)
+        stage = replace(stage, inputs=known)
     done = workspace.manifest(stage.name)
     before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
     if done and before != [list(config.runs), list(config.embeddings)]:
@@ -194,7 +201,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         counts=counts,
         left_out=left_out,
         methods=tuple(one.method for one in compared),
-        rows=tuple(rows_of(protocol, compared)),
+        rows=tuple(rows_of(protocol, compared, traits_of(protocol, workspace))),
         protocol=facts,
     )
     examples = make_examples(protocol, compared)
@@ -218,15 +225,18 @@ def _metadata(config: BenchmarkConfig) -> dict[str, Json]:
     }
 
 
-def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
+def rows_of(
+    protocol: Protocol, compared: Sequence[Compared], traits: Mapping[str, Trait]
+) -> Iterator[Row]:
     """Yields every figure: those of each method, and then those of each pair.
 
     Args:
         protocol: queries and index.
         compared: the methods, each baseline before those that are compared with it.
+        traits: by what queries are told apart, by what it is called.
     """
     levels, groups = protocol.queries.levels, protocol.groups
-    leading, labels = protocol.metrics[0].key, protocol.shown_labels()
+    leading = protocol.metrics[0].key
     methods = {one.method.name: one for one in compared}
     for one in compared:
         name, values = one.method.name, one.per_query[leading]
@@ -240,12 +250,13 @@ def rows_of(protocol: Protocol, compared: Sequence[Compared]) -> Iterator[Row]:
             if len(one.runs) > 1:
                 of_run = [replace(row, run=called, seed=seed) for row in like.values()]
                 yield from rows_of_values(run.per_query.values(), of_run, groups)
-        lead = like[leading]
-        yield from rows_by_label(values, lead, labels, groups)
+        told_apart = [(like[leading], values)]
         if one.method.baseline:
             change = values - methods[one.method.baseline].per_query[leading]
-            against = replace(lead, against=one.method.baseline)
-            yield from rows_by_label(change, against, labels, groups)
+            told_apart.append((replace(like[leading], against=one.method.baseline), change))
+        for row, each in told_apart:
+            for level, labels in traits.items():
+                yield from rows_by_label(each, replace(row, level=level), labels, groups)
         yield from _costs(one)
         yield from _firsts(protocol, one)
     shown = {metric.key for metric in protocol.metrics}
@@ -286,19 +297,17 @@ def rows_of_values(
         )
 
 
-def rows_by_label(
-    values: Values, like: Row, labels: Sequence[str], groups: Groups
-) -> Iterator[Row]:
+def rows_by_label(values: Values, like: Row, labels: Trait, groups: Groups) -> Iterator[Row]:
     """Yields the mean over the queries of each label, in alphabetical order.
 
     Args:
         values: (Q,)
         like: what they are.
-        labels: (Q,), of the queries; none: there are no labels.
+        labels: (Q,), of the queries; one of several counts under each.
         groups: as in `rows_of_values`.
     """
-    for label in sorted(set(labels)):
-        some = np.array(labels) == label
+    for label in sorted({label for own in labels for label in own}):
+        some = np.array([label in own for own in labels])
         yield from rows_of_values([values[some]], [replace(like, label=label)], groups[some])
 
 

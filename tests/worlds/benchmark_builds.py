@@ -1,13 +1,16 @@
 """A small build for tests: drawn pictures, their labels, and a run with a tiny backbone."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES, LANDMARK_LABELS, OVERLAP
 from hgld.training.config import train_stage
 from hgld.training.model.config import ModelConfig
 from tests.worlds.builders import picture_row, table_of, write_stage
@@ -31,6 +34,15 @@ PLACED = {
     31: (None, None, None),
     32: (None, None, "Europe"),
 }
+# landmark_id: Q-ids of its countries, year of its inception, styles
+SINCE: dict[int, tuple[list[str], int | None, list[str]]] = {
+    11: (["Q30"], 1926, []),
+    12: (["Q38"], 1100, ["Baroque", "Gothic"]),
+    21: (["Q183"], 1101, ["Gothic"]),
+    31: (["Q38", "Q183", "Q39"], None, []),
+    32: ([], -44, []),
+}
+SEEN_IN_TRAINING = (12, 31)
 # Tests of escaping put it in the place of a super-category.
 HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
 
@@ -63,7 +75,33 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", train_view
         excluded.append({"split": split, "image_id": f"{split}-none", "reason": "no_landmark"})
         excluded.append(excluded[-1] | {"image_id": f"{split}-unlabelled", "landmark_id": 99})
     annotations += [(FILLED[split], table_of(FILLED[split], [])) for split in ("index", "test")]
-    write_stage(workspace, [*annotations, (EXCLUDED, table_of(EXCLUDED, excluded))])
+    annotations.append((EXCLUDED, table_of(EXCLUDED, excluded)))
+    write_stage(workspace, [*annotations, *tables_of_landmarks(SEEN_IN_TRAINING)])
+
+
+def tables_of_landmarks(
+    seen: Sequence[int] = (), train: Sequence[Mapping[str, object]] = ()
+) -> list[tuple[Dataset, pa.Table]]:
+    """Returns what is known of landmarks.
+
+    Args:
+        seen: which of `LANDMARKS` training has too.
+        train: columns of train landmarks.
+    """
+    lists = ("countries", "places", "place_names", "styles", "style_names", "part_of", "candidates")
+    like: dict[str, object] = {name: [] for name in lists}
+    like |= {"rule": "only_label", "provenance": {"status": "ok"}, "place_missing": {}}
+    landmarks = [like | {"split": "train", "landmark_id": 1} | dict(one) for one in train]
+    for landmark_id, (countries, year, styles) in SINCE.items():
+        _, country, continent = PLACED[landmark_id]
+        row = like | {"split": "index", "landmark_id": landmark_id, "continent": continent}
+        row |= {"countries": countries, "styles": styles, "style_names": styles}
+        if country and countries:
+            row |= {"country": country, "country_qid": countries[0]}
+        landmarks.append(row | {"inception_year": year})
+    pairs = [{"train_landmark_id": 1, "index_landmark_id": one, "why": "same_item"} for one in seen]
+    both = {LANDMARK_LABELS.path: landmarks, OVERLAP.path: pairs}
+    return [(one, table_of(one, both[one.path])) for one in (LANDMARK_LABELS, OVERLAP)]
 
 
 def annotation(landmark_id: int, image_id: str, supercategory: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.results import FIRST, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
+from hgld.benchmarks.retrieval.traits import SEEN
 from hgld.engine.workspace import Workspace
 from hgld.metrics import evaluate_revisited
 from hgld.training.model.embed import embed_images
@@ -118,4 +119,6 @@ def test_revisited_is_measured_by_its_ground_truth_and_what_the_box_of_a_query_h
         assert results.row("after happier", key).mean == pytest.approx(mean, nan_ok=True)
     assert results.row("after happier", "ap_hard").undefined == 1
     assert results.row("after happier", "ap_medium").groups == 2
-    assert not [row for row in results.rows if row.label]
+    assert {(row.level, row.label) for row in results.rows if row.label} == {(SEEN, "no")}
+    of_unseen = results.row("after happier", "ap_medium", level=SEEN, label="no")
+    assert (of_unseen.queries, of_unseen.groups) == (2, 2)

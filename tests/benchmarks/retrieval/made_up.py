@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from hgld.benchmarks.retrieval.report import Example, Picture, render_report
-from hgld.benchmarks.retrieval.results import FIRST, Method, Results, Row, level_of, shown_metrics
+from hgld.benchmarks.retrieval.results import (
+    FIRST,
+    Method,
+    Results,
+    Row,
+    level_of,
+    shown_level,
+    shown_metrics,
+)
 from hgld.engine.dataset import Level
 from hgld.tables import ANNOTATIONS
 
@@ -34,7 +42,12 @@ def rows_of(name: str, levels: Sequence[Level], on: str, before: float, after: f
     for method, mean in (("before", before), ("after", after)):
         level = level_of(keys[0], levels)
         like = Row(method=method, metric=keys[0], level=level, queries=9, groups=9, undefined=2)
-        yield from by_label(like, name, mean, after - before, has_firsts=levels != ())
+        shown = shown_level(levels)
+        if shown:
+            yield from by_label(replace(like, level=shown.title), name, mean, after - before)
+        for label, queries in ((name, 9), ("unknown", 2)):
+            row = replace(like, level="country", label=label, queries=queries, groups=queries)
+            yield with_mean(row, mean)
         for key, value in COSTS.items():
             yield Row(method=method, metric=key, mean=value)
         for key in keys:
@@ -43,16 +56,15 @@ def rows_of(name: str, levels: Sequence[Level], on: str, before: float, after: f
     yield Row(method="after", metric="training_hours", mean=0.7)
 
 
-def by_label(like: Row, name: str, mean: float, gain: float, *, has_firsts: bool) -> Rows:
+def by_label(like: Row, name: str, mean: float, gain: float) -> Rows:
     for label, few, change in ((name, 9, gain), ("tower", 2, 0.409)):
         row = replace(like, label=label, queries=few, groups=few)
         yield with_mean(row, mean)
         if like.method == "after":
             yield with_mean(replace(row, against="before"), change)
     for label, found, queries in [(name, name, 7), (name, "tower", 2), ("tower", "tower", 2)]:
-        if has_firsts:
-            first = Row(method=like.method, metric=FIRST, label=label)
-            yield replace(first, found=found, queries=queries)
+        first = Row(method=like.method, metric=FIRST, label=label)
+        yield replace(first, found=found, queries=queries)
 
 
 def of_seeds(row: Row, name: str, gain: float) -> Rows:

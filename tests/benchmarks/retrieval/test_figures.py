@@ -53,12 +53,21 @@ def test_the_mean_of_nothing_is_nan_and_never_zero_and_one_query_has_no_spread()
         assert found.queries == sum(not math.isnan(value) for value in values)
 
 
-def test_labels_have_the_mean_of_their_own_queries() -> None:
-    a, b = rows_by_label(
-        np.array([0.5, 1.0, math.nan, 0.25]), LIKE, ["b", "a", "b", "b"], np.arange(4)
-    )
-    assert (a.label, a.mean, b.label, b.mean) == ("a", 1.0, "b", 0.375)
-    assert (b.queries, b.undefined) == (2, 1)
+def test_labels_have_the_mean_of_their_own_queries_and_one_of_several_counts_in_each() -> None:
+    values = np.random.default_rng(3).random(8)
+    values[4] = np.nan
+    labels = [["ab"], ["b"], ["b"], ["ab", "b"], ["b"], ["ab"], ["b", "b"], ["ab"]]
+    landmarks = np.array([5, 5, 9, 9, 9, 7, 7, 7])
+    ab, b = rows_by_label(values, LIKE, labels, landmarks)
+    assert (ab.label, ab.queries, ab.groups, ab.undefined) == ("ab", 4, 3, 0)
+    assert (b.label, b.queries, b.groups, b.undefined) == ("b", 4, 3, 1)
+    assert ab.mean == pytest.approx(np.mean(values[[0, 3, 5, 7]]))
+    assert b.mean == pytest.approx(np.mean(values[[1, 2, 3, 6]]))
+    # Landmarks are drawn, and not queries: those of three have 10 different means of three draws.
+    own = {one: values[[q for q in (0, 3, 5, 7) if landmarks[q] == one]] for one in (5, 7, 9)}
+    draws = itertools.product(own, repeat=3)
+    means = sorted(float(np.mean(np.concatenate([own[one] for one in draw]))) for draw in draws)
+    assert (ab.low, ab.high) == pytest.approx((means[0], means[-1]))
 
 
 def test_every_pair_is_compared_query_by_query_and_corrected_over_its_metric() -> None:

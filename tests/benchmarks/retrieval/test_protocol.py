@@ -3,14 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.protocol import (
-    RETRIEVED,
-    Protocol,
-    Ranking,
-    protocol_of_build,
-)
+from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, Ranking, protocol_of_build
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.metrics import EvaluationSettings, evaluate
+from hgld.metrics.arguments import Unknown
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, LEVELS, PARTIAL
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
 from tests.benchmarks.retrieval.conftest import protocol_of
@@ -30,6 +27,21 @@ def test_one_query_alone_has_nobody_to_search(tmp_path: Path) -> None:
     assert found["h_ap"].tolist() == found["r_at_1000_product"].tolist() == [1, 1]
     with pytest.raises(InputError, match="two images"):
         protocol(1).evaluate(Ranking(two[:1], two[:1]))
+
+
+def test_the_leading_metric_has_bounds_only_where_labels_are_unknown(build: Workspace) -> None:
+    by_kind, by_place = (
+        protocol_of_build(build, hierarchy=one, with_pictures=False) for one in ("kind", "place")
+    )
+    torch.manual_seed(0)
+    queries, index = (torch.randn(len(one), 4) for one in (by_place.queries, by_place.index))
+    found = by_place.evaluate(Ranking(queries, index)).per_query
+    labels = (queries, by_place.queries.labels, index, by_place.index.labels)
+    choices: tuple[Unknown, ...] = ("differs", "agrees")
+    for unknown in choices:
+        expected = evaluate(*labels, settings=EvaluationSettings(unknown=unknown)).per_query["h_ap"]
+        assert found[f"h_ap_if_{unknown}"].tolist() == expected.tolist() != found["h_ap"].tolist()
+    assert not [key for key in by_kind.evaluate(Ranking(queries, index)).per_query if "_if_" in key]
 
 
 def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) -> None:

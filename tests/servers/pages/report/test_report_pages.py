@@ -41,7 +41,8 @@ def many_methods(name: str) -> Results:
     methods = [before]
     rows = [row for row in results.rows if row.method == "before"]
     of_after = [row for row in results.rows if row.method == "after"]
-    gain = results.row("after", "h_ap", against="before", label=name)
+    level = LEVELS[1].title
+    gain = results.row("after", "h_ap", against="before", level=level, label=name)
     gains = [
         with_mean(dataclasses.replace(gain, label=f"{name} {label}"), 0.2 - 0.02 * label, 0.03)
         for label in range(20)

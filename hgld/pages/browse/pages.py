@@ -16,6 +16,7 @@ from hgld.pages.browse.evidence import Evidence
 from hgld.pages.browse.folder import Row, browsed_folder, if_readable
 from hgld.pages.browse.images import MOST_SHOWN, PICTURE_FOLDER, BrowsedImages, picture_path
 from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, BrowsedLandmarks, LabelGroup
+from hgld.pages.browse.places import BrowsedPlaces, Country
 from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
 from hgld.pages.serving.thumbnails import Thumbnails
@@ -40,7 +41,14 @@ ASSETS = {
 """The style sheets and scripts of the pages by their names in `static/`."""
 _FILTERS = (
     *(words.thousands, words.counted, words.reason_words, words.rule_words, words.causes),
-    *(words.spaced, words.landmark_title, words.web_url, category_url, wikidata_url),
+    *(
+        words.place_words,
+        words.spaced,
+        words.landmark_title,
+        words.web_url,
+        category_url,
+        wikidata_url,
+    ),
 )
 
 
@@ -81,6 +89,7 @@ class BrowsePages:
         """
         self.folder = browsed_folder(root)
         self.landmarks = BrowsedLandmarks(self.folder)
+        self.places = BrowsedPlaces(self.landmarks)
         self.images = BrowsedImages(self.folder, self.landmarks)
         self.files = self.folder.files()
         count = len(self.landmarks.table)
@@ -100,6 +109,7 @@ class BrowsePages:
             "card": self.folder.card(),
             "version": self._release.get("version") or "",
             "date": self._release.get("date") or "",
+            "no_continent": "On several continents, or none stated",
             "landmark_count": count,
             "image_count": sum(one.images for one in self.landmarks.groups),
             "has_pictures": self.images.has_pictures,
@@ -140,10 +150,16 @@ class BrowsePages:
         Returns:
             Its row of LANDMARK_LABELS, its evidence, its `anchor` on a page of several, the
             `counts` of its images by split, those `images` that are shown, the `change` that this
-            release made of it (or None), and the cards of `similar` landmarks.
+            release made of it (or None), the `country_slug` of the page of its country, and the
+            cards of `similar` and `nearest` landmarks, of these with the `distance`.
         """
         (told,) = self.landmarks.table.slice(row, 1).to_pylist()
         space, number = told["split"], told["landmark_id"]
+        similar, nearest = self.landmarks.similar(row), self.places.nearest(row)
+        others = [*similar, *nearest]
+        cards = self._cards(others, with_covers=self._per_page == 1)
+        for card, distance in zip(cards[len(similar) :], nearest.values(), strict=True):
+            card["distance"] = distance
         return {
             **told,
             **self._evidence.of(told),
@@ -151,7 +167,9 @@ class BrowsePages:
             "counts": {one: told[f"{one}_images"] for one in SPLITS_OF[space]},
             "images": self.images.views(self.images.of(range(row, row + 1))[:MOST_SHOWN].tolist()),
             "change": self._changes.of((space, number)),
-            "similar": self._cards(self.landmarks.similar(row), with_covers=self._per_page == 1),
+            "country_slug": self.places.country_of(row).slug,
+            "similar": cards[: len(similar)],
+            "nearest": cards[len(similar) :],
         }
 
     def path_of(self, row: int) -> str:
@@ -172,7 +190,13 @@ class BrowsePages:
         listed = range(min(len(self._changes), MOST_CHANGES))
         for pager in _pagers("changes", listed, CHANGES):
             yield pager.path, functools.partial(self._change_list, pager)
+        yield "map/index.html", functools.partial(self._map, None)
+        for country in self.places.countries:
+            for pager in _pagers(f"countries/{country.slug}", range(len(country.rows)), ROWS):
+                yield pager.path, functools.partial(self._country, country, pager)
         for group in self.landmarks.groups:
+            if self.places.has_marks(group.rows):
+                yield f"labels/{group.slug}/map.html", functools.partial(self._map, group)
             for pager in _pagers(f"labels/{group.slug}", group.rows, ROWS):
                 yield pager.path, functools.partial(self._label, group, pager)
             for pager in _pagers(f"landmarks/{group.slug}", group.rows, self._per_page):
@@ -188,8 +212,33 @@ class BrowsePages:
     def _label(self, group: LabelGroup, pager: Pager, path: str) -> str:
         classes = self._deciding_classes(group) if pager.page == 1 else []
         cards = self._cards(pager.rows)
+        has_map = self.places.has_marks(group.rows)
+        shown = {"group": group, "cards": cards, "classes": classes, "pager": pager}
+        return self._page("label.html", path, has_map=has_map, **shown)
+
+    def _country(self, country: Country, pager: Pager, path: str) -> str:
+        cards = self._cards(country.rows[pager.rows.start : pager.rows.stop].tolist())
+        return self._page("country.html", path, country=country, cards=cards, pager=pager)
+
+    def _map(self, group: LabelGroup | None, path: str) -> str:
+        rows = group.rows if group else range(len(self.landmarks.table))
+        marks = self.places.marks(rows)
+        first = pa.array([one.row for one in marks], pa.int64())
+        told = self.landmarks.table.select(_CARD).take(first).to_pylist()
+        shown = [
+            (one, self.path_of(one.row), words.landmark_title(row))
+            if one.size == 1
+            else (one, page_path(f"countries/{one.country.slug}", 1), one.title)
+            for one, row in zip(marks, told, strict=True)
+        ]
         return self._page(
-            "label.html", path, group=group, cards=cards, classes=classes, pager=pager
+            "map.html",
+            path,
+            group=group,
+            marks=shown,
+            continents=self.places.counts(rows),
+            missing=self.places.missing(rows),
+            total=len(rows),
         )
 
     def _landmark_list(self, group: LabelGroup, pager: Pager, path: str) -> str:

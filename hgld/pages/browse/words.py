@@ -32,6 +32,15 @@ _RULES = {
         "the class with the fewest landmarks."
     ),
 }
+_PLACES = {
+    "none": "Wikidata states no coordinates",
+    "unknown": "Wikidata says that they are unknown",
+    "several": "Wikidata states several",
+    "not_on_earth": "not on Earth",
+    "no_item": "no Wikidata item",
+    "failed": "the item could not be fetched",
+    "not_asked": "Wikidata was not asked",
+}
 _WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 
 
@@ -53,6 +62,11 @@ def decision_words(decision: str) -> str:
 def rule_words(rule: str) -> str:
     """Returns by which part of the rule a label won; empty: none has."""
     return _RULES.get(rule, "")
+
+
+def place_words(reason: str) -> str:
+    """Returns why a landmark has no coordinates."""
+    return _PLACES.get(reason, spaced(reason))
 
 
 def spaced(code: str) -> str:

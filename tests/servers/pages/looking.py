@@ -17,7 +17,7 @@ PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAE
 UNFOLD = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 IS_SAFE = """
 () => [window.hacked ?? 0,
-  [...document.querySelectorAll("a[href]")].filter((a) => !/^https?:$/.test(a.protocol)).map((a) => a.href),
+  [...document.querySelectorAll("a[href]")].map((a) => new URL(a.getAttribute("href"), a.baseURI)).filter((to) => !/^https?:$/.test(to.protocol)).map((to) => to.href),
   document.querySelectorAll("img[onerror], svg[onload], [onmouseover], main script, main style").length]
 """
 """`[0, [], 0]` where no name has become a script."""

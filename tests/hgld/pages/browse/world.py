@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow.parquet as pq
+
 from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
-from hgld.tables import CLUSTER_PROPOSALS, CLUSTERS, PROPOSALS
+from hgld.tables import CLUSTER_PROPOSALS, CLUSTERS, PLACES, PROPOSALS
 from tests.hgld.annotations import world
 from tests.hgld.annotations.release.worlds import kept, release
 from tests.hgld.annotations.world import CHURCH, LAKE, MUSEUM
@@ -59,6 +61,7 @@ def write_hostile(root: Path) -> Workspace:
         for key, classes in world.SCRAPED.items()
     }
     world.write_inputs(workspace, landmarks=landmarks, attributions=made, scraped=scraped)
+    _write_hostile_places(workspace)
     write_pictures(workspace, {**PICTURED, "train": ("a0",)})
     museum = {MUSEUM: ("assigned", HOSTILE[1], "human-made")}
     _release_twice(workspace, scraped, HOSTILE[4], museum)
@@ -80,6 +83,16 @@ def _release_twice(
         write_taxonomy(workspace, class_rows(scraped), decisions)
         config = ReleaseConfig(previous=previous, title=f"Labels {lake}", creators=(lake,))
         previous = kept(release(workspace, config), f"{workspace.root.name}-{lakes[0]}")
+
+
+def _write_hostile_places(workspace: Workspace) -> None:
+    """Writes two landmarks near each other in a place, country and continent with such names."""
+    world.write_places(workspace)
+    path = workspace.path(f"{PLACES.path}/00000.parquet")
+    names = {"country": HOSTILE[0], "continent": HOSTILE[2], "place_names": [HOSTILE[3]]}
+    here = names | {"latitude": 1.0, "longitude": 1.0, "coordinate_precision": 0.001}
+    rows = [row | here for row in pq.read_table(path).to_pylist()]
+    pq.write_table(table_of(PLACES, rows), path)
 
 
 def _write_review(workspace: Workspace) -> None:

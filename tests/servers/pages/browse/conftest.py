@@ -11,11 +11,13 @@ from tests.hgld.pages.browse.world import write_hostile
 from tests.servers.pages.serving import data_set_served, folder_served
 from tests.worlds.commands.once import made_once
 
+COUNTRY = "countries/img-src-x-onerror-window-hacked-1"
 PAGES = (
     *("index.html", "labels/church/index.html", "changes/index.html", "downloads.html"),
     *("landmarks/train/1.html", "landmarks/train/4.html", "search.html?q=c", "search.html?q=zzzz"),
+    *("map/index.html", "labels/church/map.html", f"{COUNTRY}/index.html"),
 )
-LARGE = ("index.html", "landmarks/church/index.html#train-1")
+LARGE = ("index.html", "landmarks/church/index.html#train-1", "map/index.html")
 SETTLED = "() => !location.search || document.querySelector('#found :is(h2, .empty)')"
 """What was searched for is there."""
 

@@ -34,11 +34,11 @@ PLACED = {
     31: (None, None, None),
     32: (None, None, "Europe"),
 }
-# landmark_id: Q-ids of its countries, year of its inception, styles
+# landmark_id: Q-ids of its countries, year of its inception, styles. Of 21 it is the 1100s.
 SINCE: dict[int, tuple[list[str], int | None, list[str]]] = {
     11: (["Q30"], 1926, []),
     12: (["Q38"], 1100, ["Baroque", "Gothic"]),
-    21: (["Q183"], 1101, ["Gothic"]),
+    21: (["Q183"], 1100, ["Gothic"]),
     31: (["Q38", "Q183", "Q39"], None, []),
     32: ([], -44, []),
 }
@@ -98,7 +98,8 @@ def tables_of_landmarks(
         row |= {"countries": countries, "styles": styles, "style_names": styles}
         if country and countries:
             row |= {"country": country, "country_qid": countries[0]}
-        landmarks.append(row | {"inception_year": year})
+        precision = "decade" if landmark_id == 21 else "year"
+        landmarks.append(row | {"inception_year": year, "inception_precision": precision})
     pairs = [{"train_landmark_id": 1, "index_landmark_id": one, "why": "same_item"} for one in seen]
     both = {LANDMARK_LABELS.path: landmarks, OVERLAP.path: pairs}
     return [(one, table_of(one, both[one.path])) for one in (LANDMARK_LABELS, OVERLAP)]

@@ -69,7 +69,9 @@ def place_table(
     changes: Mapping[Key, Mapping[str, object]] | None = None,
 ) -> pa.Table:
     """Returns PLACES of landmarks at exact latitudes and longitudes, each an item of its own."""
-    empty = {field.name: [] for field in tables.PLACES.schema if pa.types.is_list(field.type)}
+    empty: dict[str, object] = {
+        field.name: [] for field in tables.PLACES.schema if pa.types.is_list(field.type)
+    }
     rows = [
         {"split": key[0], "landmark_id": key[1], "status": "ok", "place_missing": {}, **empty}
         | {"qid": f"Q{number}", "coordinate_precision": 0.0001}

@@ -74,7 +74,7 @@ _PLACES_FILE = f"{PLACES.path}/00000.parquet"
 
 STAGE = Stage(
     name="annotate",
-    version=7,
+    version=8,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
     input_files=(_PLACES_FILE,),
     outputs=(

@@ -35,8 +35,8 @@ def near_texts(
     """
     from scipy.spatial import cKDTree
 
-    exact = places.filter(pc.less_equal(places["coordinate_precision"], _MOST_DEGREES))
-    exact = exact.filter(pc.is_valid(exact["latitude"]))
+    is_exact = pc.field("coordinate_precision") <= _MOST_DEGREES
+    exact = places.filter(is_exact & pc.field("latitude").is_valid())
     points = _points(exact)
     keys = list(zip(exact["split"].to_pylist(), exact["landmark_id"].to_pylist(), strict=True))
     row_of = {key: row for row, key in enumerate(keys)}
@@ -49,21 +49,16 @@ def near_texts(
     apart, found = tree.query(
         points[[row_of[asked[row]] for row in told]], _MOST, distance_upper_bound=_MOST_KM
     )
-    # A missing neighbour is infinitely far.
-    near = [
-        (row, [label_of[known[one]] for one in ones[is_there]], kms[is_there])
-        for row, ones, kms, is_there in zip(told, found, apart, np.isfinite(apart), strict=True)
-    ]
-    return {row: _text(labels, float(kms[-1])) for row, labels, kms in near if labels}
+    texts = {}
+    for row, ones, kms in zip(told, found.tolist(), apart.tolist(), strict=True):
+        labels = [label_of[known[one]] for one in ones if one < len(known)]  # others are too far
+        if labels:
+            texts[row] = _text(labels, kms[len(labels) - 1])
+    return texts
 
 
 def _text(labels: Sequence[str], km: float) -> str:
-    """Returns what a reviewer reads.
-
-    Args:
-        labels: of the nearest landmarks, the nearest first.
-        km: how far the last of them is.
-    """
+    """Returns what a reviewer reads of landmarks, the nearest first, the last so many km away."""
     counts = ", ".join(f"{count} {label.strip()}" for label, count in Counter(labels).most_common())
     within = max(math.ceil(10 * km), 1) / 10
     return f"near: {counts} (the nearest labelled landmarks, within {within:.1f} km)"

@@ -10,14 +10,7 @@ from hgld.labels.fills.lexicon import Lexicon
 from hgld.labels.fills.stage import PARENTS_FILE, PLACES_FILE, FillConfig, run_fill
 from hgld.tables import FILL_CHECKS, FILLS, PARENTS, PICTURE_VOTES
 from tests.hgld.labels.fills import worlds
-from tests.hgld.labels.fills.worlds import (
-    CHURCH,
-    LAKE,
-    OPEN,
-    URL,
-    place_table,
-    write_named_build,
-)
+from tests.hgld.labels.fills.worlds import CHURCH, LAKE, OPEN, URL, place_table, write_named_build
 from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")

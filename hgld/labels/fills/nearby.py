@@ -43,8 +43,6 @@ def near_texts(
     items = zip(exact["qid"].to_pylist(), keys, strict=True)
     known = list({qid: key for qid, key in items if key in label_of}.values())
     told = [row for row, key in enumerate(asked) if key in row_of]
-    if not (known and told):
-        return {}
     tree = cKDTree(points[[row_of[key] for key in known]])
     apart, found = tree.query(
         points[[row_of[asked[row]] for row in told]], _MOST, distance_upper_bound=_MOST_KM

@@ -83,7 +83,7 @@ def _guessed(known: _Labelled, asked: Sequence[tuple[str, str]], precision: floa
     documents = [Document((name,)) for _, name in asked]
     guesses = guess(learned, documents, {}, lexicon=lexicon, precision=precision)
     rows = []
-    told = told_guesses(documents, learned, guesses, lexicon, precision)
+    told = told_guesses(documents, learned, guesses, lexicon, precision, near={})
     for (category, name), row in zip(asked, told, strict=True):
         if label := known.label_of.get(name, ""):
             row |= {"confidence": 1.0, "evidence": "labelled in the list", "method": "labelled"}

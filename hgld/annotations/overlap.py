@@ -17,6 +17,8 @@ from hgld.tables import OVERLAP, of_split
 # Coordinates that are known less exactly are those of a town, and say nothing.
 _MOST_DEGREES = 0.001  # 111 m
 _METRES_A_DEGREE = 111_195
+# From a cell to the next one in each direction; 2^18 cells are more than the globe is wide.
+_STEPS = np.array([1 << 36, 1 << 18, 1])
 
 
 def overlap_rows(landmarks: pa.Table) -> pa.Table:
@@ -72,21 +74,21 @@ def _pairs(one: pa.Table, other: pa.Table) -> list[tuple[int, int]]:
 def _near(train: pa.Table, index: pa.Table) -> Iterator[tuple[int, int, float]]:
     """Yields pairs whose coordinates are the same as far as they are known, with metres apart."""
     (rows, places, exact), (other_rows, others, other_exact) = map(_exact, (train, index))
-    found: dict[tuple[int, ...], list[int]] = {}
-    for other, cell in enumerate(_cells(others)):
-        found.setdefault(cell, []).append(other)
-    around = list(itertools.product((-1, 0, 1), repeat=3))
-    for one, cell in enumerate(_cells(places)):
-        for step in around:
-            for other in found.get(tuple(map(sum, zip(cell, step, strict=True))), ()):
-                apart = float(np.linalg.norm(places[one] - others[other]))
-                if apart <= max(exact[one], other_exact[other]):
-                    yield int(rows[one]), int(other_rows[other]), apart * _METRES_A_DEGREE
+    around = np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ _STEPS
+    cells = np.add.outer(_cells(places), around)  # (n, 27)
+    in_cells = pa.table({"key": cells.ravel(), "row": np.arange(cells.size) // len(around)})
+    pairs = _pairs(in_cells, pa.table({"key": _cells(others), "row": np.arange(len(others))}))
+    one, other = np.array(pairs, np.int64).reshape(-1, 2).T
+    apart = np.linalg.norm(places[one] - others[other], axis=1)
+    is_near = apart <= np.maximum(exact[one], other_exact[other])
+    one, other, metres = one[is_near], other[is_near], apart[is_near] * _METRES_A_DEGREE
+    yield from zip(*(each.tolist() for each in (rows[one], other_rows[other], metres)), strict=True)
 
 
-def _cells(places: NDArray[np.float64]) -> Iterator[tuple[int, ...]]:
-    """Yields the cell of each place: what is near lies in the same one or beside it."""
-    yield from map(tuple, np.floor(places / _MOST_DEGREES).astype(np.int64).tolist())
+def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Returns the cell of each place: what is near lies in the same one or beside it."""
+    cells: NDArray[np.int64] = np.floor(places / _MOST_DEGREES).astype(np.int64) @ _STEPS
+    return cells
 
 
 def _exact(

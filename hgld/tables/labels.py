@@ -167,7 +167,8 @@ FILLS = Dataset(
         # how often such a guess is right, 0 to 1, measured on held-out labelled landmarks; 1 if a
         # person accepted it; null without a super-category to choose
         pa.field("confidence", pa.float32()),
-        # in words, the strongest first; without a label, it ends with the reason
+        # in words, the strongest first, then what stands near, of which nothing is decided;
+        # without a label, it ends with the reason
         required("evidence", pa.string()),
         # the kinds of evidence, joined by "+": words, parents, pictures; or reviewed: a person
         # accepted it

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,7 @@ def told_guesses(
     guesses: Guesses,
     lexicon: Lexicon,
     precision: float,
+    near: Mapping[int, str],
 ) -> Iterator[dict[str, Any]]:
     """Yields the guess for each landmark, its confidence and evidence, and why it is not a label.
 
@@ -99,6 +100,7 @@ def told_guesses(
         guesses: the guesses for `asked`, in the same order.
         lexicon: the meanings of words.
         precision: share of labels that must be right, from 0 to 1.
+        near: row of `asked` to what stands near it, which is told and changes nothing else.
 
     Yields:
         best_guess, confidence, evidence, method and `unsure`: why it is not a label, or empty.
@@ -112,6 +114,8 @@ def told_guesses(
             said.append(f"pictures: {vote.evidence}")
         if confidence < _LEAST_RUNNER_UP and second != label:
             said.append(f"then {second.strip()}")
+        if row in near:
+            said.append(near[row])
         unsure = why_unsure(confidence, method, precision)
         if row in guesses.refused:
             unsure = "what was likelier was refused, and how often the next is right is not known"

@@ -22,6 +22,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.fills.explaining import told_guesses
 from hgld.labels.fills.guessing import NONE, Document, Guesses, KnownLandmarks, PictureVote, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
+from hgld.labels.fills.nearby import near_texts
 from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.tables import (
     CATEGORIES,
@@ -32,18 +33,20 @@ from hgld.tables import (
     LANDMARKS,
     PARENTS,
     PICTURE_VOTES,
+    PLACES,
     TAXONOMY,
 )
 
 logger = logging.getLogger(__name__)
 
 PARENTS_FILE = f"{PARENTS.path}/00000.parquet"
+PLACES_FILE = f"{PLACES.path}/00000.parquet"
 
 STAGE = Stage(
     name="fill",
-    version=3,
+    version=4,
     inputs=(LANDMARKS, CATEGORIES, CLASSES, TAXONOMY, FILL_DECISIONS),
-    input_files=(PARENTS_FILE,),  # optional
+    input_files=(PARENTS_FILE, PLACES_FILE),  # optional
     outputs=(FILLS, FILL_CHECKS),
 )
 
@@ -80,7 +83,7 @@ def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
 
     Args:
         workspace: a build whose `metadata`, `scrape`, `review` and `decided` have finished, and
-            `look` if the votes of pictures count. Parents are used if there are any.
+            `look` if the votes of pictures count. Parents and places are used if there are any.
         config: the settings.
 
     Returns:
@@ -117,6 +120,8 @@ class _Build:
     asked: Sequence[Document]
     asked_rows: Sequence[Mapping[str, Any]]
     """The columns of FILLS that name the landmarks."""
+    near: Mapping[int, str]
+    """Row of `asked` to what stands near it."""
     sides: Mapping[str, str]
     """Label to natural or human-made."""
     accepted: Mapping[str, tuple[str, str, str]]
@@ -174,6 +179,7 @@ def _read_build(workspace: Workspace, config: FillConfig) -> _Build:
         known_keys=list(truth.values()),
         asked=[document(row["category"], (row["split"], row["landmark_id"])) for row in asked],
         asked_rows=asked,
+        near=_near(workspace, asked, labels_of),
         sides=sides,
         accepted=accepted,
         refused=refused,
@@ -221,6 +227,20 @@ def _parents(workspace: Workspace) -> dict[Key, tuple[str, ...]]:
     return {(split, number): above[title] for split, number, title in rows if title in above}
 
 
+def _near(
+    workspace: Workspace, asked: Iterable[Mapping[str, Any]], labels_of: Mapping[Key, set[str]]
+) -> dict[int, str]:
+    """Returns row of `asked` to what stands near it; empty if no places were fetched."""
+    path = workspace.path(PLACES_FILE)
+    if not path.exists():
+        return {}
+    keys = [(row["split"], row["landmark_id"]) for row in asked]
+    label_of = {key: label for key, (label, *others) in labels_of.items() if not others}
+    columns = ["split", "landmark_id", "qid", "latitude", "longitude", "coordinate_precision"]
+    places = pq.read_table(path, columns=columns, partitioning=None)
+    return near_texts(keys, label_of, places)
+
+
 def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
     columns = ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"]
     # Landmarks without a vote have nulls.
@@ -244,7 +264,7 @@ def _filled(build: _Build, config: FillConfig) -> tuple[pa.Table, pa.Table]:
         if row["category"] in build.refused
     }
     guesses = guess(build.known, build.asked, refused, lexicon=lexicon, precision=config.precision)
-    told = told_guesses(build.asked, build.known, guesses, lexicon, config.precision)
+    told = told_guesses(build.asked, build.known, guesses, lexicon, config.precision, build.near)
     return _fill_rows(build, told), _check_rows(build, guesses)
 
 

@@ -1,6 +1,8 @@
 """Which train and index landmarks overlap, and why."""
 
+import itertools
 import math
+import random
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +40,11 @@ def at(latitude: float, longitude: float, precision: float | None = 0.0001) -> d
     }
 
 
+def on_globe(row: dict[str, Any]) -> tuple[float, float, float]:
+    north, east = math.radians(row["latitude"]), math.radians(row["longitude"])
+    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
+
+
 def test_landmarks_of_one_item_overlap_whatever_their_ids() -> None:
     rows = [train(1, qid="Q1"), train(2, qid="Q2"), train(3), index(2, qid="Q1"), index(3)]
     assert found(*rows) == [(1, 2, "same_item")]
@@ -71,6 +78,22 @@ def test_near_the_pole_and_the_date_line_what_is_near_is_found() -> None:
     assert found(train(1, **at(0.0, 179.99999)), index(2, **at(0.0, -179.99999))) == [
         (1, 2, "same_place")
     ]
+
+
+def test_all_pairs_of_a_loop_are_found_on_every_part_of_the_globe() -> None:
+    moments, rows = random.Random(2), []
+    for number in range(300):
+        north, east = moments.choice([(45, 9), (45, -170), (-45, 100), (-45, -80), (89.99, 0)])
+        place = (north + moments.gauss(0, 0.0004), east + moments.gauss(0, 0.0006))
+        exact = moments.choice([0.0001, 0.0005, 0.001])
+        rows.append((train, index)[number % 2](number, **at(*place, exact)))
+    pairs = []
+    for one, other in itertools.product(rows[::2], rows[1::2]):
+        degrees = math.degrees(math.dist(on_globe(one), on_globe(other)))
+        if degrees <= max(one["coordinate_precision"], other["coordinate_precision"]):
+            pairs.append((one["landmark_id"], other["landmark_id"], "same_place"))
+    assert len(pairs) > 100
+    assert found(*rows) == pairs
 
 
 def test_the_distance_is_in_metres() -> None:

@@ -92,7 +92,8 @@ def write_fills(workspace: Workspace, guesses: Sequence[WorldGuess] = GUESSES) -
             "best_guess": one.label,
             "best_guess_side": one.side,
             "confidence": one.confidence,
-            "evidence": f"the name is like those of {one.label}",
+            "evidence": f"the name is like those of {one.label}; near: 4 {one.label}, 1 mine (the "
+            "nearest labelled landmarks, within 2.1 km)",
             "method": "words+parents",
         }
         for number, one in enumerate(guesses, FIRST)

@@ -1,15 +1,16 @@
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.fills import stage
 from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.stage import PARENTS_FILE, FillConfig, run_fill
+from hgld.labels.fills.stage import PARENTS_FILE, PLACES_FILE, FillConfig, run_fill
 from hgld.tables import FILL_CHECKS, FILLS, PARENTS, PICTURE_VOTES
 from tests.hgld.labels.fills import worlds
-from tests.hgld.labels.fills.worlds import CHURCH, LAKE, OPEN, URL, write_named_build
+from tests.hgld.labels.fills.worlds import CHURCH, LAKE, OPEN, URL, place_table, write_named_build
 from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -107,6 +108,37 @@ def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
     assert found["confidence"] > 0.9
     assert "Lakes of Bernau" in found["evidence"]
     assert fills(build)["train", 501]["method"] == "words"
+
+
+def test_what_stands_near_is_told_and_decides_nothing(workspace: Workspace) -> None:
+    """Landmarks with a label, a doubtful guess, an accepted one and none, among labelled ones."""
+    names = OPEN | {("train", 503): "Yqzt", ("train", 504): "Zqzt"}
+    refused = [decision("Zqzt", "refuse", label) for label in ("church", "lake")]
+    decisions = [decision("Yqzt", "accept"), *refused]
+    write_named_build(workspace, names=names, decisions=decisions)
+    run_fill(workspace, FillConfig(precision=0.9))
+    alone, checks = fills(workspace), workspace.read(FILL_CHECKS)
+    # Churches have even ids: where names say nothing, all neighbours say one thing.
+    places = dict.fromkeys(names, (0.0, 0.0)) | {("train", n): (0.01, 0.0) for n in range(0, 90, 2)}
+    path = workspace.path(PLACES_FILE)
+    path.parent.mkdir(parents=True)
+    pq.write_table(place_table(places), path)
+    run_fill(workspace, FillConfig(precision=0.9))
+    among = fills(workspace)
+    told = {key: row.pop("evidence") for key, row in among.items()}
+    before = {key: row.pop("evidence") for key, row in alone.items()}
+    assert among == alone
+    assert {row["status"] for row in among.values()} == {"ok", "unsure"}
+    assert workspace.read(FILL_CHECKS) == checks
+    changed = {key for key in told if told[key] != before[key]}
+    assert changed == set(OPEN)
+    for key in changed:
+        words, near = before[key].split("; "), told[key].split("; ")
+        [added] = [one for one in near if one not in words]
+        assert "5 church" in added
+        assert [one for one in near if one != added] == words
+        if among[key]["status"] == "unsure":  # the reason stays the last
+            assert near[-1] == words[-1] != added
 
 
 def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:

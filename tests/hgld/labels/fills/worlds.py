@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
+from hgld import tables
 from hgld.engine.workspace import Workspace
 from hgld.tables import FILL_DECISIONS
 from tests.worlds import builders
+
+Key = tuple[str, int]
+"""Split and landmark."""
 
 CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
 NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
@@ -56,3 +62,20 @@ def write_named_build(
     builders.write_taxonomy(workspace, rows, DECISIONS)
     table = builders.table_of(FILL_DECISIONS, decisions)
     builders.write_stage(workspace, [(FILL_DECISIONS, table)])
+
+
+def place_table(
+    places: Mapping[Key, tuple[float, float]],
+    changes: Mapping[Key, Mapping[str, object]] | None = None,
+) -> pa.Table:
+    """Returns PLACES of landmarks at exact latitudes and longitudes, each an item of its own."""
+    empty: dict[str, object] = {
+        field.name: [] for field in tables.PLACES.schema if pa.types.is_list(field.type)
+    }
+    rows = [
+        {"split": key[0], "landmark_id": key[1], "status": "ok", "place_missing": {}, **empty}
+        | {"qid": f"Q{number}", "coordinate_precision": 0.0001}
+        | {"latitude": latitude, "longitude": longitude, **(changes or {}).get(key, {})}
+        for number, (key, (latitude, longitude)) in enumerate(places.items(), 1)
+    ]
+    return builders.table_of(tables.PLACES, rows)

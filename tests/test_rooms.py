@@ -12,16 +12,19 @@ STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images"
 _BUILD = ("errors", "engine", "http", "tables")
 MAY_IMPORT = {
     "errors": (),
+    "globe": (),
     "memory": (),
     "pictures": ("errors",),
     "engine": ("errors",),
     "http": ("errors", "engine"),
     "tables": ("errors", "engine"),
     **dict.fromkeys(STAGE_ROOMS, _BUILD),
-    **dict.fromkeys(("images", "labels"), (*_BUILD, "pictures")),
+    "annotations": (*_BUILD, "globe"),
+    "images": (*_BUILD, "pictures"),
+    "labels": (*_BUILD, "globe", "pictures"),
     # What a user reads labels with; how GLDv2's own tables are read is said in `metadata`.
     "loading": (*_BUILD, "metadata", "pictures"),
-    "pages": (*_BUILD, *STAGE_ROOMS, "pictures"),
+    "pages": (*_BUILD, *STAGE_ROOMS, "globe", "pictures"),
     "demo": (*_BUILD, *STAGE_ROOMS),
     # Numbers into marks and markup: it knows no table and no stage.
     "plots": (),

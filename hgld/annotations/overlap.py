@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hgld.globe import points_on_globe
 from hgld.tables import OVERLAP, of_split
 
 # Coordinates that are known less exactly are those of a town, and say nothing.
@@ -104,6 +105,4 @@ def _exact(
         np.asarray(landmarks[name])[rows]
         for name in ("latitude", "longitude", "coordinate_precision")
     )
-    north, east = np.radians(latitude), np.radians(longitude)
-    points = (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
-    return rows, np.degrees(np.stack(points, axis=1)), precision
+    return rows, np.degrees(points_on_globe(latitude, longitude)), precision

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+
+from hgld.globe import EARTH_KM, points_on_globe
 
 _MOST = 5
 _MOST_KM = 10.0
 _MOST_DEGREES = 0.01
 """Coordinates that are known less exactly, 1.1 km, say little of what stands around."""
-_RADIUS_KM = 6371.0
 
 
 def near_texts(
@@ -37,7 +37,8 @@ def near_texts(
 
     is_exact = pc.field("coordinate_precision") <= _MOST_DEGREES
     exact = places.filter(is_exact & pc.field("latitude").is_valid())
-    points = _points(exact)
+    degrees = (np.asarray(exact[name]) for name in ("latitude", "longitude"))
+    points = EARTH_KM * points_on_globe(*degrees)  # so near, the chord is the arc
     keys = list(zip(exact["split"].to_pylist(), exact["landmark_id"].to_pylist(), strict=True))
     row_of = {key: row for row, key in enumerate(keys)}
     items = zip(exact["qid"].to_pylist(), keys, strict=True)
@@ -60,10 +61,3 @@ def _text(labels: Sequence[str], km: float) -> str:
     counts = ", ".join(f"{count} {label.strip()}" for label, count in Counter(labels).most_common())
     within = max(math.ceil(10 * km), 1) / 10
     return f"near: {counts} (the nearest labelled landmarks, within {within:.1f} km)"
-
-
-def _points(places: pa.Table) -> NDArray[np.float64]:
-    """Returns the (n, 3) points of places on a globe, in km; so near, the chord is the arc."""
-    north, east = (np.radians(np.asarray(places[name])) for name in ("latitude", "longitude"))
-    points = (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
-    return _RADIUS_KM * np.stack(points, axis=1)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.annotations.landmarks import unique_slugs
+from hgld.globe import EARTH_KM, points_on_globe
 from hgld.pages.browse.landmarks import SIDES, BrowsedLandmarks
 from hgld.pages.browse.words import counted
 
@@ -18,8 +19,7 @@ MOST_NEAR = 6
 NEAR_KM = 50
 EXACT_DEGREES = 0.01
 """Coordinates that are known less exactly, to 1.1 km, are those of a town or more."""
-_EARTH_KM = 6371.0088  # mean radius
-_KM_A_DEGREE = np.radians(_EARTH_KM)
+_KM_A_DEGREE = np.radians(EARTH_KM)
 
 
 class Country(NamedTuple):
@@ -96,7 +96,7 @@ class BrowsedPlaces:
         self._is_placed = (np.abs(self._degrees) <= (90, 180)).all(axis=1)  # not where NaN
         self._precision = np.asarray(table["coordinate_precision"])
         self._exact = np.flatnonzero(self._is_placed & (self._precision <= EXACT_DEGREES))
-        self._points = cKDTree(_on_globe(self._degrees[self._exact]))
+        self._points = cKDTree(points_on_globe(*self._degrees[self._exact].T))
 
     def country_of(self, row: int) -> Country:
         """Returns the country in which a landmark is counted."""
@@ -163,14 +163,14 @@ class BrowsedPlaces:
         place = int(np.searchsorted(self._exact, row))
         if row not in self._exact[place : place + 1]:
             return {}
-        chord = 2 * np.sin(NEAR_KM / _EARTH_KM / 2)
+        chord = 2 * np.sin(NEAR_KM / EARTH_KM / 2)
         apart, places = self._points.query(
             self._points.data[place], MOST_NEAR + 1, distance_upper_bound=chord
         )
         is_other = np.isfinite(apart) & (places != place)
         rows = self._exact[places[is_other]][:MOST_NEAR]
         known = np.maximum(self._precision[row], self._precision[rows]) * _KM_A_DEGREE
-        km = 2 * _EARTH_KM * np.arcsin(apart[is_other] / 2)
+        km = 2 * EARTH_KM * np.arcsin(apart[is_other] / 2)
         return {
             int(one): distance_words(*of_one) for one, *of_one in zip(rows, km, known, strict=False)
         }
@@ -191,10 +191,3 @@ def distance_words(km: float, known_km: float) -> str:
         return f"within {distance_words(known_km, 0.0)}"
     km = float(f"{km:.2g}")
     return f"{km:g} km" if km >= 1 else f"{1000 * km:g} m"
-
-
-def _on_globe(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the (n, 3) points of (n, 2) latitudes and longitudes on a globe of radius 1."""
-    north, east = np.radians(degrees).T
-    points = (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
-    return np.stack(points, axis=1)

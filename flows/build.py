@@ -194,7 +194,8 @@ def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Ite
         Each checked file, with its damage and the remedy, or an empty text.
 
     Raises:
-        InputError: the folder has neither, or a later version of this program wrote it.
+        InputError: the folder has neither, a later version of this program wrote it, or what a step
+            keeps cannot be checked without an extra.
     """
     if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
         yield from verify_sums(workspace.root)
@@ -206,7 +207,8 @@ def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Ite
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
         try:
-            yield from step.verify(workspace, deep)
+            with needing(step.extra, workspace.command("verify")):
+                yield from step.verify(workspace, deep)
         except OSError as error:  # continue with the other steps
             if error.filename is None:
                 raise

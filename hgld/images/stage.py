@@ -30,6 +30,7 @@ that is in no tar of its split is recorded as gone.
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -49,6 +50,8 @@ from hgld.images.split import SplitRun, digest_of
 from hgld.images.tars import MOST_PICTURE_BYTES
 from hgld.images.urls import UrlReader, addresses_of, groups_of, wanted_urls
 from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES, of_split
+
+logger = logging.getLogger(__name__)
 
 _SETTLED = pa.array(["ok", "bad"])
 
@@ -137,6 +140,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     wanted = wanted_images(workspace, split, config)
     values = {key: value for key, value in config.row_values(split).items() if value is not None}
     if wanted is not None:
+        _tell_of_others(workspace, split, wanted)
         values["wanted"] = digest_of(sorted(wanted))
     if config.only is not None:  # records that there was a list
         values["only"] = values["wanted"]
@@ -148,6 +152,19 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     if run.too_many_bad:
         raise InputError(run.too_many_bad)
     return report
+
+
+def _tell_of_others(workspace: Workspace, split: str, wanted: frozenset[str]) -> None:
+    """Warns of pictures that are there, and that no step will use any more."""
+    with contextlib.suppress(MissingInputError, DamagedError):
+        rows = workspace.read(IMAGE_FILES[split], ["image_id", "status"])
+        there = rows["image_id"].filter(pc.equal(rows["status"], "ok")).to_pylist()
+        if others := len({*there} - wanted):
+            logger.warning(
+                "images: %d pictures of %s that are there are not among the %d chosen: their files "
+                "stay, but training and benchmark will use the chosen ones alone; run %s for all",
+                *(others, split, len(wanted), workspace.command("images")),
+            )
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from hgld.engine.config import row_settings
 from hgld.engine.stage import Stage, StageReport, StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, MissingInputError
+from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.scrape.archive import COMMONS_PARENTS, newest_generation
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.questions import Open
@@ -62,7 +62,7 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
 
     Raises:
         FetchError: Commons cannot be reached; the answers so far are kept.
-        InputError: no contact is given.
+        InputError: no contact is given, or a replay has no answers at all.
         DamagedError: in a replay, a file of the archive is damaged or missing.
         MissingInputError: the scrape has not run, or some of its rows failed.
     """
@@ -83,6 +83,12 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
         rows = list(rows_of_parents(titles, known, config.levels))
         statuses = Counter(row["status"] for row in rows)
         refuse_loss(writer, statuses, replay=scrape.replay)
+        if scrape.replay and 0 < statuses["failed"] == len(rows):
+            again = f"parents --no-replay --contact {scrape.contact or 'you@example.org'}"
+            raise InputError(
+                f"raw/ has no answer about parents, and a replay asks nobody; run "
+                f"{workspace.command(again)}"
+            )
         writer.write(PARENTS, "00000", pa.Table.from_pylist(rows, schema=PARENTS.schema))
         counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         logger.info("parents: %d categories: %s", len(titles), counts or "none")

@@ -1,6 +1,7 @@
 """`hgld verify`, and what a damaged build says to whoever goes on with it."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,13 @@ def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path)
         done = invoke(command, "--root", tmp_path / "other")
         assert isinstance(done.exception, InputError)
         assert str(built.root) in str(done.exception)  # a build nearby
+
+
+def test_what_cannot_be_checked_without_a_package_says_which(
+    built: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunFiles(built.path("runs/happier")).checkpoint.write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "hgld.training.run.checkpoint", None)
+    error = invoke("verify", "--root", built.root).exception
+    assert isinstance(error, InputError)
+    assert "pip install" in str(error)

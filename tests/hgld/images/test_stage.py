@@ -274,11 +274,20 @@ def test_whichever_way_they_came_the_rows_are_the_same(train: Train, tmp_path: P
         assert other.run(only=listed(train, 4, 1, 2)).manifest.outputs == searched.manifest.outputs
 
 
-def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(train: Train) -> None:
+def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(
+    train: Train, caplog: pytest.LogCaptureFixture
+) -> None:
     train.run(only=listed(train, 0))
     assert train.run().manifest.rows == len(pictures(train)) == 6
     before = train.server.hits.total()
-    assert train.run(only=listed(train, 0, 5)).manifest.rows == 2
+    assert not caplog.records
+    for count in (4, 0):  # no other step will use them, as is told once
+        assert train.run(only=listed(train, 0, 5)).manifest.rows == 2
+        told = [one.args for one in caplog.records]
+        assert [args[:3] for args in told if isinstance(args, tuple)] == (
+            [(count, "train", 2)] if count else []
+        )
+        caplog.clear()
     assert train.server.hits.total() == before
 
 

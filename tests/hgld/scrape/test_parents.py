@@ -8,7 +8,7 @@ import pytest
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, InputError
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ParentsConfig
 from hgld.scrape.parents import asked_categories, rows_of_parents, run_parents
@@ -161,6 +161,11 @@ def test_a_refresh_asks_for_them_again(small: Small, server: Server, scraped: Wo
     assert found_parents(scraped) == FOUND_PARENTS
     assert kept_answers(scraped.path(COMMONS_PARENTS)) == kept
     assert len(kept_answers(scraped.path("raw/refresh-1/commons-parents"))) == len(kept)
+
+
+def test_a_replay_without_any_answer_says_how_to_ask(server: Server, scraped: Workspace) -> None:
+    with pytest.raises(InputError, match="--no-replay"):
+        run_small(scraped, server, replay=True)
 
 
 @pytest.mark.fault(51, "archived answer altered, gone or added")

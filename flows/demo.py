@@ -92,9 +92,10 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         console.print(format_table(read_results(workspace.path(by.folder))))
     console.print("The pictures are drawings: the figures only show that the code works.")
     left = review_status(workspace).progress.clusters_open
-    review = f"hgld review --root {shlex.quote(str(root))}"
+    browse, review = (f"hgld {one} --root {shlex.quote(str(root))}" for one in ("browse", "review"))
     console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")
+    console.print(f"on a map     {browse}", soft_wrap=True)
     console.print(f"to decide    {left} groups of classes: {review}", soft_wrap=True)
 
 

@@ -228,6 +228,8 @@ def fill_step(sections: Sections) -> BuildStep:
 
 def annotate_step(sections: Sections) -> BuildStep:
     """Writes the annotations as a release."""
+    from hgld.annotations.levels import STAGE as HIERARCHY_STAGE
+    from hgld.annotations.levels import HierarchyConfig, run_hierarchy
     from hgld.annotations.release.facts import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
@@ -236,20 +238,25 @@ def annotate_step(sections: Sections) -> BuildStep:
 
     config = _read(AnnotateConfig, sections, "annotate")
     accepting = _read(ReviewConfig, sections, "review")
+    own = _read(HierarchyConfig, sections, "hierarchy")
     terms = _read(ReleaseConfig, sections, "release")
 
     def run(workspace: Workspace) -> list[StageReport]:
         settle_again(workspace, accepting)
-        return [run_annotate(workspace, config), run_release(workspace, terms)]
+        return [
+            run_annotate(workspace, config),
+            run_hierarchy(workspace, own),
+            run_release(workspace, terms),
+        ]
 
     pictures = ("images",) if config.pictures else ()
     return BuildStep(
         name="annotate",
         settings=config,
-        stages=(annotate_stage(config), RELEASE_STAGE),
+        stages=(annotate_stage(config), own.stage, RELEASE_STAGE),
         run=run,
         needs=(*pictures, "parents", "fill") if config.fills else pictures,
-        stage_settings={RELEASE_STAGE.name: terms},
+        stage_settings={HIERARCHY_STAGE.name: own, RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
         verify=lambda workspace, _: sums_damages(workspace),
     )

@@ -15,7 +15,9 @@ from hgld.tables import (
     ANNOTATIONS,
     FILLED,
     IMAGE_FILES,
+    LEVELS,
     OVERLAP,
+    OWN_HIERARCHY,
     PARTIAL,
     LabelOrigin,
     OriginChoice,
@@ -83,8 +85,8 @@ class TrainConfig(ModelConfig):
     )
     hierarchy: str = setting(
         "kind",
-        "Levels of the labels: kind; place; or some levels of one, finest first, joined by commas, "
-        "as in landmark_id,country,continent.",
+        "Levels of the labels: kind; place; own, those of [hierarchy]; or some levels of kind or "
+        "place, finest first, joined by commas, as in landmark_id,country,continent.",
     )
     epochs: int = setting(20, "How often each landmark is seen.", least=1)
     optimiser: Optimiser = setting("adam", "The optimiser.")
@@ -172,8 +174,11 @@ class TrainConfig(ModelConfig):
         """The stage of the run."""
         stage = train_stage(self.name, self.labels, with_pictures=self.embeddings is None)
         overlap = (OVERLAP,) if self.exclude_overlap else ()
-        partial = (PARTIAL["train"],) if self.partial_labels else ()
-        return dataclasses.replace(stage, inputs=(*stage.inputs, *overlap, *partial))
+        is_own = self.hierarchy == OWN_HIERARCHY
+        own = (LEVELS, FILLED["train"]) if is_own else ()
+        partial = (PARTIAL["train"],) if self.partial_labels or is_own else ()
+        inputs = dict.fromkeys((*stage.inputs, *overlap, *partial, *own))
+        return dataclasses.replace(stage, inputs=tuple(inputs))
 
     @property
     def label_choice(self) -> OriginChoice:

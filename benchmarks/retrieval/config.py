@@ -10,7 +10,16 @@ from typing import NamedTuple, get_args
 from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES, levels_of_hierarchy
+from hgld.tables import (
+    ANNOTATIONS,
+    EXCLUDED,
+    FILLED,
+    IMAGE_FILES,
+    LEVELS,
+    OWN_HIERARCHY,
+    PARTIAL,
+    levels_of_hierarchy,
+)
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.methods import TrainingMethod
 from hgld.training.model.config import Precision
@@ -100,8 +109,8 @@ class BenchmarkConfig:
     )
     hierarchy: tuple[str, ...] = setting(
         ("kind",),
-        "Levels of the labels, as of train: kind, place, or some levels joined by commas; each has "
-        "a report of its own, of the same embeddings.",
+        "Levels of the labels, as of train: kind, place, own, or some levels joined by commas; "
+        "each has a report of its own, of the same embeddings.",
     )
     data_set: str | None = setting(
         None,
@@ -309,8 +318,10 @@ def embeddings_folder(config: BenchmarkConfig) -> str:
 def benchmark_stage(config: BenchmarkConfig) -> Stage:
     """Returns the stage of a comparison; without any run it needs only labels."""
     files = result_files(config.folder)
-    read = (ANNOTATIONS, FILLED, IMAGE_FILES) if config.runs else (ANNOTATIONS, FILLED)
-    of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED)
+    is_own = OWN_HIERARCHY in config.hierarchy
+    own, partial = ((LEVELS,), (PARTIAL,)) if is_own else ((), ())
+    read = (ANNOTATIONS, FILLED, *partial, *((IMAGE_FILES,) if config.runs else ()))
+    of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED, *own)
     return Stage(
         name=config.folder.replace("benchmarks", "benchmark", 1).replace("/", "-"),
         version=8,  # gains are counted from the same model untrained

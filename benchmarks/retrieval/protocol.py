@@ -18,13 +18,14 @@ from torch import Tensor
 from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
 from hgld.benchmarks.retrieval.results import Metric, shown_level, shown_metrics
+from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.fills.lexicon import name_of_category
 from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
 from hgld.metrics.evaluation import DEFAULT_SETTINGS
 from hgld.metrics.relevance import UNKNOWN, shared_levels
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, of_split
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, OWN_HIERARCHY, PARTIAL, of_split
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.search import top_k
 
@@ -58,6 +59,8 @@ class Protocol:
     """N images, in the label encoding of the queries."""
     build: Workspace | None = None
     """Whose images these are; None of a data set."""
+    hierarchy: str = "kind"
+    """Of a build's levels."""
     data: RetrievalData | None = None
     """The data set; None of a build."""
     distractors: int = 0
@@ -188,22 +191,30 @@ class Protocol:
         for images in (self.queries, self.index):
             finest, above, *_ = images.levels
             without = of_split(excluded, images.split)["landmark_id"]
-            columns = [level.column for level in images.levels]
-            rows = workspace.read(ANNOTATIONS[images.split], columns)
-            usable = len(rows) - rows[finest.column].null_count
+            rows, *more = (
+                workspace.read(one[images.split], [finest.column])[finest.column]
+                for one in _tables(self.hierarchy)
+            )
+            usable = len(rows) - rows.null_count
+            lacking = len(without) - without.null_count + len(rows) - usable
             name = f"{images.split} images"
             left_out[f"{name} without a {finest.title}"] = without.null_count
-            left_out[f"{name} whose {finest.title} has no {above.title}"] = (
-                len(without) - without.null_count + len(rows) - usable
-            )
+            if more:  # filled and partial, of which the latter are in `excluded` too
+                usable, lacking = usable + sum(map(len, more)), lacking - len(more[-1])
             # It is measured only by what classes say.
-            if filled := len(workspace.read(FILLED[images.split], ["image_id"])):
+            elif filled := len(workspace.read(FILLED[images.split], ["image_id"])):
                 reason = f"{name} whose {above.title} no class of the {finest.title} gives"
                 left_out[reason] = filled
+            left_out[f"{name} whose {finest.title} has no {above.title}"] = lacking
             if images.bad:
                 left_out[f"{name} that cannot be decoded"] = images.bad
             left_out[f"{name} without a file"] = usable - len(images) - images.bad
         return left_out
+
+
+def _tables(hierarchy: str) -> list[dict[str, Dataset]]:
+    """Returns the tables of images that are measured by a hierarchy."""
+    return [ANNOTATIONS, FILLED, PARTIAL] if hierarchy == OWN_HIERARCHY else [ANNOTATIONS]
 
 
 def protocol_of_build(
@@ -224,14 +235,18 @@ def protocol_of_build(
     """
     both = query_and_index_images(workspace, hierarchy=hierarchy, with_pictures=with_pictures)
     column = both[0].levels[0].column
-    tables = [workspace.read(ANNOTATIONS[one.split], [column, "category"]) for one in both]
+    tables = [
+        workspace.read(kind[one.split], [column, "category"])
+        for kind in _tables(hierarchy)
+        for one in both
+    ]
     rows = pa.concat_tables(tables).drop_null().group_by(column).aggregate([("category", "min")])
     landmarks, categories = rows[column].to_pylist(), rows["category_min"].to_pylist()
     names = dict(zip(map(str, landmarks), map(name_of_category, categories), strict=True))
     finest, *coarser = both[0].names
     called = (tuple(names.get(one) or one for one in finest), *coarser)
     queries, index = (replace(images, names=called) for images in both)
-    return Protocol(queries=queries, index=index, build=workspace)
+    return Protocol(queries=queries, index=index, build=workspace, hierarchy=hierarchy)
 
 
 def protocol_of_data_set(data: RetrievalData, *, with_pictures: bool) -> Protocol:

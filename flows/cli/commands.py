@@ -158,7 +158,7 @@ def _cluster(options: ClusterOptions, sections: Sections) -> None:
         run_and_tell(options.root, steps.cluster_step(sections), force=options.force)
 
 
-@_step("annotate", "annotate", *ACCEPTING, "release")
+@_step("annotate", "annotate", *ACCEPTING, "hierarchy", "release")
 def _annotate(options: StepOptions, sections: Sections) -> None:
     """Writes the annotations as a release: parquet, CSV in the published format, and cards.
 

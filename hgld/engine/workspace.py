@@ -368,7 +368,7 @@ def _this_process() -> str:
 _COMMANDS = {"review": "review --settle", "refresh": "scrape --refresh"} | dict.fromkeys(
     ("evidence", "facts"), "scrape"
 )
-_COMMANDS |= {"decided": "propose", "release": "annotate"}
+_COMMANDS |= {"decided": "propose", "hierarchy": "annotate", "release": "annotate"}
 # Stages that exist once per name: the command, with the option for the name.
 _NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
 _NAMED |= {"shards": "images --shards --split"}

@@ -1,5 +1,8 @@
 """The data set: the labels of each image and landmark, and their hierarchy."""
 
+import re
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset, Level, ParquetLayout
@@ -33,13 +36,17 @@ _PLACE_LEVELS = (
 )
 HIERARCHIES = {"kind": _LEVELS, "place": (_LANDMARK, *_PLACE_LEVELS)}
 """Levels of the labels by what they are of, finest first."""
+OWN_HIERARCHY = "own"
+"""That of LEVELS."""
 
 
-def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
+def levels_of_hierarchy(hierarchy: str, own: Sequence[str] = ()) -> tuple[Level, ...]:
     """Returns the levels of a hierarchy, finest first.
 
     Args:
-        hierarchy: one of `HIERARCHIES`, or columns of levels of one of them, joined by commas.
+        hierarchy: one of `HIERARCHIES`, or columns of levels of one of them, joined by commas; or
+            `OWN_HIERARCHY`.
+        own: names of the levels of the latter, without the landmark.
 
     Raises:
         ValueError: it is neither, or does not begin with the landmark and go up from it.
@@ -48,6 +55,9 @@ def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
         >>> [level.title for level in levels_of_hierarchy("landmark_id,country")]
         ['landmark', 'country']
     """
+    if hierarchy == OWN_HIERARCHY:
+        above = (Level(one, re.sub(r"\W", "_", one), one, f"same {one}") for one in own)
+        return (_LANDMARK, *above)
     if hierarchy in HIERARCHIES:
         return HIERARCHIES[hierarchy]
     names = hierarchy.split(",")
@@ -57,7 +67,7 @@ def levels_of_hierarchy(hierarchy: str) -> tuple[Level, ...]:
             return chosen
     ways = " or ".join(",".join(one.column for one in levels) for levels in HIERARCHIES.values())
     raise ValueError(
-        f"hierarchy must be {' or '.join(HIERARCHIES)}, or levels of one of them, finest first, "
+        f"hierarchy must be {', '.join(HIERARCHIES)}, {OWN_HIERARCHY}, or levels finest first, "
         f"joined by commas, of {ways}, got {hierarchy!r}"
     )
 
@@ -256,6 +266,20 @@ OVERLAP = Dataset(
         # the same as far as the less exact of them is known, to 0.001 degrees at least
         required("why", pa.string()),
         pa.field("metres", pa.float64()),  # between them; null but for same_place
+    ),
+)
+
+# Levels of a hierarchy of one's own, above the landmark: `hgld.annotations.levels`. Empty if the
+# settings name none.
+LEVELS = Dataset(
+    path="annotations/levels.parquet",
+    stage="hierarchy",
+    schema=schema(
+        required("split", pa.string()),  # the label space: "train" or "index"
+        required("landmark_id", pa.int64()),
+        required("level", pa.int8()),  # 1: the one above the landmark
+        required("name", pa.string()),  # of the level, as in the settings
+        pa.field("label", pa.string()),  # null: unknown
     ),
 )
 

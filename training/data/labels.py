@@ -22,10 +22,13 @@ from hgld.tables import (
     BAD_IMAGES,
     FILLED,
     IMAGE_FILES,
+    LEVELS,
     OVERLAP,
+    OWN_HIERARCHY,
     PARTIAL,
     OriginChoice,
     levels_of_hierarchy,
+    of_split,
 )
 from hgld.training.config import TrainConfig
 
@@ -148,7 +151,7 @@ def training_images(
 
     Args:
         workspace: a build with annotations and, where pictures are wanted, images.
-        choice: which labels count.
+        choice: which labels count; of a hierarchy of one's own all images of a landmark do.
         hierarchy: of the levels (`hgld.tables.levels_of_hierarchy`).
         partial: whether images of unknown super-category take part too. A side that is less sure
             than the choice asks for is unknown.
@@ -161,13 +164,11 @@ def training_images(
             and none is filled.
         DamagedError: files are gone, or have another size than was recorded.
     """
-    levels = levels_of_hierarchy(hierarchy)
-    columns = _label_columns(levels)
-    annotations = _chosen_rows(workspace, choice, columns)
-    if partial:
-        more = _partial_rows(workspace, choice, columns)
-        logger.info("train: %d more images of unknown super-category", len(more))
-        annotations = pa.concat_tables([annotations, more], promote_options="default")
+    levels = _levels(workspace, hierarchy)
+    if hierarchy == OWN_HIERARCHY:
+        annotations = _own_rows(workspace, "train", levels)
+    else:
+        annotations = _chosen_rows(workspace, choice, _label_columns(levels), partial=partial)
     is_out = pc.is_in(annotations[levels[0].column], value_set=pa.array(without, pa.int64()))
     annotations = annotations.filter(pc.invert(is_out))
     usable = _labelled_rows if with_pictures else _rows_without_files
@@ -195,10 +196,16 @@ def query_and_index_images(
         InputError: no image of a split has a label, or a file.
         DamagedError: files are gone, or have another size than was recorded.
     """
-    levels = levels_of_hierarchy(hierarchy)
+    levels = _levels(workspace, hierarchy)
     usable = _labelled_rows if with_pictures else _rows_without_files
     found = {
-        split: usable(workspace, split, workspace.read(ANNOTATIONS[split], _label_columns(levels)))
+        split: usable(
+            workspace,
+            split,
+            _own_rows(workspace, split, levels)
+            if hierarchy == OWN_HIERARCHY
+            else workspace.read(ANNOTATIONS[split], _label_columns(levels)),
+        )
         for split in ("test", "index")
     }
     query, index = _encoded(workspace, found, levels)
@@ -251,7 +258,35 @@ def _label_columns(levels: Sequence[Level]) -> list[str]:
     return ["image_id", *(level.column for level in levels)]
 
 
-def _chosen_rows(workspace: Workspace, choice: OriginChoice, columns: list[str]) -> pa.Table:
+def _levels(workspace: Workspace, hierarchy: str) -> tuple[Level, ...]:
+    """Returns the levels of a hierarchy; those of one's own are in the build."""
+    if hierarchy != OWN_HIERARCHY:
+        return levels_of_hierarchy(hierarchy)
+    rows = workspace.read(LEVELS, ["level", "name"]).group_by(["level", "name"]).aggregate([])
+    if not len(rows):
+        raise InputError(
+            f"hierarchy = {OWN_HIERARCHY!r} needs levels in [hierarchy], such as landmark, class, "
+            f"superclass; set them and run {workspace.command('annotate')}"
+        )
+    return levels_of_hierarchy(hierarchy, rows.sort_by("level")["name"].to_pylist())
+
+
+def _own_rows(workspace: Workspace, split: str, levels: Sequence[Level]) -> pa.Table:
+    """Returns the images of a split whose landmark is known, with its labels of LEVELS."""
+    finest = levels[0].column
+    read = [one[split] for one in (ANNOTATIONS, FILLED, PARTIAL)]
+    rows = pa.concat_tables(workspace.read(one, ["image_id", finest]) for one in read)
+    known = of_split(workspace.read(LEVELS), "train" if split == "train" else "index")
+    for level in levels[1:]:
+        here = known.filter(pc.equal(known["name"], level.column))
+        place = pc.index_in(rows[finest], value_set=here[finest])
+        rows = rows.append_column(level.column, here["label"].take(place))
+    return rows
+
+
+def _chosen_rows(
+    workspace: Workspace, choice: OriginChoice, columns: list[str], *, partial: bool
+) -> pa.Table:
     """Returns the labels of training images, of whichever origin is chosen."""
     read = [*columns, *choice.columns]
     table = workspace.read(ANNOTATIONS["train"], read)
@@ -273,7 +308,11 @@ def _chosen_rows(workspace: Workspace, choice: OriginChoice, columns: list[str])
                 f"train with other labels"
             )
         table = chosen
-    return table.select(columns)
+    if not partial:
+        return table.select(columns)
+    more = _partial_rows(workspace, choice, columns)
+    logger.info("train: %d more images of unknown super-category", len(more))
+    return pa.concat_tables([table.select(columns), more], promote_options="default")
 
 
 def _partial_rows(workspace: Workspace, choice: OriginChoice, columns: list[str]) -> pa.Table:

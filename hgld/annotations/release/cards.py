@@ -193,6 +193,7 @@ def tables_with_rows(facts: ReleaseFacts) -> list[str]:
     """Returns the MORE_TABLES that have rows; `datasets` cannot load an empty table."""
     rows = {name: sum(facts.counts[name].values()) for name in ("landmarks", "excluded", "bad")}
     rows |= {"hierarchy": facts.counts["labels"], "overlap": facts.overlaps}
+    rows["levels"] = facts.own_labels
     rows["credits"] = facts.has_file(relative_to_release(CREDITS.path))
     return [name for name in MORE_TABLES if rows[name]]
 

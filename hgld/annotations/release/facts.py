@@ -21,7 +21,15 @@ from hgld.annotations.release.released import (
 )
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import FileRecord
-from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS, OVERLAP, PLACE_MISSING
+from hgld.tables import (
+    ANNOTATIONS,
+    CREDITS,
+    FILLED_RULE,
+    LANDMARK_LABELS,
+    LEVELS,
+    OVERLAP,
+    PLACE_MISSING,
+)
 
 Files = Mapping[str, FileRecord]
 """Path in a release to the record of each table file."""
@@ -127,6 +135,8 @@ class ReleaseFacts:
     that of those that lack it."""
     overlaps: int
     """How many pairs of a train and an index landmark overlap."""
+    own_labels: int
+    """Rows of LEVELS."""
     days: Sequence[str]
     """The first and the last day on which pages were fetched; empty without pages."""
 
@@ -178,6 +188,7 @@ def release_facts(
         decisions=_most_first(labelled["decision"]),
         placed=_placed(folder),
         overlaps=len(read_released(folder, OVERLAP)),
+        own_labels=len(read_released(folder, LEVELS)),
         days=days,
     )
 

@@ -19,6 +19,7 @@ from hgld.tables import (
     HIERARCHY,
     LABEL_CHANGES,
     LANDMARK_LABELS,
+    LEVELS,
     OVERLAP,
 )
 
@@ -32,6 +33,7 @@ MORE_TABLES = {
     "landmarks": LANDMARK_LABELS,
     "hierarchy": HIERARCHY,
     "overlap": OVERLAP,
+    "levels": LEVELS,
     "excluded": EXCLUDED,
     "bad": BAD_ANNOTATIONS,
     "credits": CREDITS,

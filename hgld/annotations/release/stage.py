@@ -1,6 +1,6 @@
-"""Stage `release`: turns the annotations into a release; the second stage of the step `annotate`.
+"""Stage `release`: turns the annotations into a release; the last stage of the step `annotate`.
 
-It reads the tables of the stage `annotate` and adds their version, the changes since the previous
+It reads the tables of the stages before and adds their version, the changes since the previous
 release, cards for people and programs, and finally the checksums of all files. Every byte depends
 only on the tables, the settings and the previous release: no clock is read.
 """
@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from hgld.annotations.levels import STAGE as HIERARCHY
 from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
 from hgld.annotations.release.changes import label_changes
 from hgld.annotations.release.croissant import croissant
@@ -48,7 +49,7 @@ _TEXTS = {
 STAGE = Stage(
     name="release",
     version=4,
-    inputs=ANNOTATE.outputs,
+    inputs=(*ANNOTATE.outputs, *HIERARCHY.outputs),
     input_files=ANNOTATE.output_files,
     # The changes are a plain file without the fingerprint of a run, so that a release with the same
     # tables as the previous one is identical to it, byte for byte.
@@ -102,10 +103,10 @@ def sums_damages(workspace: Workspace) -> Iterator[Damage]:
 
 
 def _annotated_files(workspace: Workspace) -> Files:
-    """Returns the files of the stage `annotate`, by their paths in the release."""
-    manifest = workspace.manifest(ANNOTATE.name)
-    records = manifest.records if manifest else {}
-    return {relative_to_release(name): one for name, one in records.items() if one is not None}
+    """Returns the files of the stages before, by their paths in the release."""
+    manifests = filter(None, (workspace.manifest(one.name) for one in (ANNOTATE, HIERARCHY)))
+    records = (item for one in manifests for item in one.records.items())
+    return {relative_to_release(name): one for name, one in records if one is not None}
 
 
 def _previous_digest(workspace: Workspace, previous: Path) -> str:

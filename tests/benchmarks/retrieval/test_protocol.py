@@ -3,10 +3,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol, Ranking
+from hgld.benchmarks.retrieval.protocol import (
+    RETRIEVED,
+    Protocol,
+    Ranking,
+    protocol_of_build,
+)
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, LEVELS, PARTIAL
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited, write_sop
 from tests.benchmarks.retrieval.conftest import protocol_of
+from tests.worlds.benchmark_builds import write_build
+from tests.worlds.builders import table_of, write_stage
 
 QUERIES, INDEX = {"queries": 4, "query_groups": 3}, {"index_images": 4, "index_groups": 3}
 
@@ -58,3 +67,46 @@ def test_queries_that_have_a_picture_to_find_in_common_are_of_one_building(tmp_p
 
     assert groups([4]) == [0, 1]
     assert groups([3, 4]) == [0, 0]
+
+
+def test_levels_of_ones_own_are_measured_on_all_images_of_a_landmark(workspace: Workspace) -> None:
+    write_build(workspace)
+    tables = {
+        one: workspace.read(one)
+        for kind in (ANNOTATIONS, FILLED)
+        for one in (kind["index"], kind["test"])
+    }
+    # Those of landmark 32 have no super-category, and the index one of 99 has a picture too.
+    more = {}
+    for split in ("index", "test"):
+        rows = tables[ANNOTATIONS[split]].to_pylist()
+        tables[ANNOTATIONS[split]] = table_of(
+            ANNOTATIONS[split], [row for row in rows if row["landmark_id"] != 32]
+        )
+        partial = [row | {"depth": 1} for row in rows if row["landmark_id"] == 32]
+        more[PARTIAL[split]] = table_of(PARTIAL[split], partial)
+    excluded = workspace.read(EXCLUDED).to_pylist()
+    excluded += [
+        {"split": "test", "image_id": name, "landmark_id": 32, "reason": "no_p31"}
+        for name in more[PARTIAL["test"]]["image_id"].to_pylist()
+    ]
+    before = protocol_of_build(workspace, with_pictures=False)
+    write_stage(
+        workspace, [*tables.items(), *more.items(), (EXCLUDED, table_of(EXCLUDED, excluded))]
+    )
+    labels = {11: "arch", 12: "arch", 21: "castle", 31: None, 32: "water"}
+    rows = [
+        {"split": "index", "landmark_id": one, "level": 1, "name": "class", "label": label}
+        for one, label in labels.items()
+    ]
+    write_stage(workspace, [(LEVELS, table_of(LEVELS, rows))])
+    protocol = protocol_of_build(workspace, hierarchy="own", with_pictures=False)
+    assert len(protocol.queries) == len(before.queries)
+    assert {*protocol.shown_labels()} == {"arch", "castle", "unknown", "water"}
+    assert protocol.counts()[0] == before.counts()[0] | {"shown_labels": 3}
+    # But for the picture of 99 none is left out for want of a class.
+    left_out = protocol.counts()[1]
+    assert left_out["test images whose landmark has no class"] == 1
+    assert left_out["test images without a file"] == 0
+    by_kind = protocol_of_build(workspace, with_pictures=False)
+    assert len(by_kind.queries) == len(before.queries) - 3

@@ -9,6 +9,7 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import (
     ANNOTATIONS,
     FILLED,
+    LEVELS,
     OVERLAP,
     PARTIAL,
     OriginChoice,
@@ -94,8 +95,8 @@ def write_partial(workspace: Workspace) -> None:
         row["natural_or_human_made"] = "natural" if is_guessed else None
         row |= {"depth": 1 + is_guessed, "confidence": 0.5 if is_guessed else None}
     full = [row for row in rows if row["landmark_id"] not in {9, 100}]
-    tables = {ANNOTATIONS["train"]: full, PARTIAL["train"]: partial}
-    write_stage(workspace, [(one, table_of(one, rows)) for one, rows in tables.items()])
+    found = ((ANNOTATIONS, full), (FILLED, list[dict[str, object]]()), (PARTIAL, partial))
+    write_stage(workspace, [(one["train"], table_of(one["train"], rows)) for one, rows in found])
 
 
 def test_images_of_unknown_super_category_are_learned_where_that_is_asked_for(
@@ -131,6 +132,37 @@ def test_a_run_on_partial_labels_is_made_again_when_they_change(tiny_build: Work
     tables = [(ANNOTATIONS["train"], tiny_build.read(ANNOTATIONS["train"]))]
     write_stage(tiny_build, [*tables, (PARTIAL["train"], rows)])
     assert not run_train(tiny_build, partial).skipped
+
+
+def test_levels_of_ones_own_are_learned_from_all_images_of_a_landmark(
+    tiny_build: Workspace,
+) -> None:
+    write_partial(tiny_build)
+    own = dataclasses.replace(TINY, hierarchy="own", epochs=1)
+    write_stage(tiny_build, [(LEVELS, table_of(LEVELS, []))])
+    with pytest.raises(InputError, match="hierarchy"):
+        images_of_run(tiny_build, own)
+    labels = {7: "arch", 8: "arch", 9: "lake", 70: None, 80: "arch", 100: "lake"}
+    rows = [
+        {"split": split, "landmark_id": landmark, "level": level, "name": name}
+        | {"label": label and f"{label}{shift}"}
+        for split, shift in (("train", ""), ("index", " of index"))
+        for level, name in ((2, "clusters:2"), (1, "class"))
+        for landmark, label in labels.items()
+    ]
+    write_stage(tiny_build, [(LEVELS, table_of(LEVELS, rows))])
+    images = images_of_run(tiny_build, own)
+    assert len(images) == sum(COUNTS["train"].values())  # those of no super-category too
+    assert [level.title for level in images.levels] == ["landmark", "class", "clusters:2"]
+    assert [level.name for level in images.levels] == ["landmark", "class", "clusters_2"]
+    named = {
+        tuple(names[one] for names, one in zip(images.names, row, strict=True))
+        for row in images.labels.tolist()
+    }
+    assert named == {
+        (str(one), label or "unknown", label or "unknown") for one, label in labels.items()
+    }
+    assert not run_train(tiny_build, own).skipped
 
 
 def test_a_data_set_has_a_label_at_every_level() -> None:

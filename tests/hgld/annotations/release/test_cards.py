@@ -95,7 +95,10 @@ PATTERNS = {
     },
     **{
         name: f"{name}*.parquet"
-        for name in ("landmarks", "hierarchy", "overlap", "excluded", "bad", "credits")
+        for name in (
+            *("landmarks", "levels", "hierarchy", "overlap"),
+            *("excluded", "bad", "credits"),
+        )
     },
 }
 

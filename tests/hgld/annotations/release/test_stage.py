@@ -20,11 +20,11 @@ from tests.hgld.annotations.release.worlds import decide, kept, release, release
 from tests.hgld.annotations.world import IMAGES, write_inputs
 
 
-def test_the_sums_name_every_file_of_both_stages_and_agree_with_them(reviewed: Workspace) -> None:
+def test_the_sums_name_every_file_of_all_stages_and_agree_with_them(reviewed: Workspace) -> None:
     folder = release(reviewed, annotate=AnnotateConfig(images_per_shard=1))
     sums = {line[66:]: line[:64] for line in text_of(folder, "SHA256SUMS").splitlines()}
     assert {"data/index-00001-of-00002.parquet", "releases.json"} <= set(sums)
-    manifests = [reviewed.manifest(stage) for stage in ("annotate", "release")]
+    manifests = [reviewed.manifest(stage) for stage in ("annotate", "hierarchy", "release")]
     files = {name for one in manifests for name in getattr(one, "records", ())}
     assert files == {f"annotations/{name}" for name in (*sums, "SHA256SUMS")}
     assert tree(folder).keys() == {*sums, "SHA256SUMS"}

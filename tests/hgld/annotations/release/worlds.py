@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.annotations.levels import HierarchyConfig, run_hierarchy
 from hgld.annotations.release.facts import ReleaseConfig
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
@@ -25,6 +26,7 @@ def release(
 ) -> Path:
     """Annotates and releases a build; returns the release's folder."""
     run_annotate(workspace, annotate)
+    run_hierarchy(workspace, HierarchyConfig(levels=("landmark", "class")))
     run_release(workspace, config or ReleaseConfig())
     return workspace.path("annotations")
 

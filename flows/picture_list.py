@@ -11,8 +11,9 @@ import csv
 import dataclasses
 import hashlib
 import io
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -37,14 +38,6 @@ _INDEX_EVERY = 3
 _QUERY_EVERY = 4
 _ID_DIGITS = 16
 _COMMONS = "https://commons.wikimedia.org/wiki/Category:"
-
-_UNLESS_SET: dict[str, dict[str, object]] = {
-    # No one need say which of GLDv2's super-categories a class is: the levels are Wikidata's.
-    "review": {"accept_proposals": True},
-    "hierarchy": {"levels": ["landmark", "class", "superclass"]},
-    "train": {"hierarchy": "own"},
-    "benchmark": {"hierarchy": ["own"]},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,28 +81,42 @@ def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections)
     if workspace.path("stages").is_dir() and not workspace.path(_MARKER).is_file():
         raise InputError(f"{workspace.root} is a build of something else; choose another --root")
     rows = _read(path)
+    told = []
     with workspace.lock():
-        source = str(workspace.path(_SOURCE).resolve())
-        tars = dict.fromkeys((f"{split}_tars" for split in _SPLITS), 1)
-        given: dict[str, dict[str, object]] = {
-            "metadata": {"base_url": f"{source}/metadata"},
-            "images": {"base_url": source, **tars},
-        }
-        default = {
-            section: {name: value for name, value in values.items() if name not in there}
-            for section, values in _UNLESS_SET.items()
-            if "accept_above" not in (there := sections.get(section, {}))
-        }
-        told = []
-        for section, values in (given | default).items():
-            for name, value in values.items():
-                sections.setdefault(section, {})[name] = value
-                if keep_setting(config, section, name, value):
-                    told.append(f"{config}: saved [{section}] {name}")
+        for section, name, value in _settings(workspace, path, sections):
+            sections.setdefault(section, {})[name] = value
+            if keep_setting(config, section, name, value):
+                told.append(f"{config}: saved [{section}] {name} = {json.dumps(value)}")
         _lay_out(workspace, rows)
     counts = ", ".join(f"{sum(row.split == one for row in rows)} {one}" for one in _SPLITS)
     categories = len({row.category for row in rows})
     return [*told, f"{path}: {len(rows)} pictures of {categories} categories ({counts})"]
+
+
+def _settings(
+    workspace: Workspace, path: Path, sections: Sections
+) -> Iterator[tuple[str, str, object]]:
+    """Yields section, name and value of each setting to save."""
+    source = str(workspace.path(_SOURCE).resolve())
+    yield "metadata", "base_url", f"{source}/metadata"
+    yield "images", "base_url", source
+    for split in _SPLITS:
+        yield "images", f"{split}_tars", 1
+    about = f"Labels of the categories in {path.name}, by the classes of Wikidata."
+    defaults: dict[str, dict[str, object]] = {
+        # No one need say which of GLDv2's super-categories a class is: the levels are Wikidata's.
+        "review": {"accept_proposals": True},
+        "hierarchy": {"levels": ["landmark", "class", "superclass"]},
+        "train": {"hierarchy": "own"},
+        "benchmark": {"hierarchy": ["own"]},
+        "release": {"title": f"Labels of {path.stem}", "description": about},
+    }
+    for section, values in defaults.items():
+        there = sections.get(section, {})
+        if "accept_above" not in there:  # which excludes accept_proposals
+            yield from (
+                (section, name, value) for name, value in values.items() if name not in there
+            )
 
 
 def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:

@@ -352,7 +352,7 @@ class WholeOptions(BuildOptions):
     categories: Path | None = setting(
         None,
         "CSV list of one's own pictures to build from instead of GLDv2: category (of Commons, or a "
-        "Q-id), image (its path) and optionally split. Saved in the settings file.",
+        "Q-id), image (its path) and optionally split. The build goes on without it.",
     )
 
 

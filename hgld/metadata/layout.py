@@ -103,7 +103,7 @@ def _tables(
         (one.image_id, shown.get(one.landmark_id, "None"), usage.get(one.image_id, "Ignored"))
         for one in test
     ]
-    categories = {
+    categories: dict[str, list[Sequence[object]]] = {
         f"{split}_label_to_category.csv": [("landmark_id", "category"), *rows.items()]
         for split, rows in layout.categories.items()
     }

@@ -1,4 +1,4 @@
-"""Sixty paintings, sculptures and bridges, which a build is made from as if they were one's own.
+"""Sixty paintings, sculptures, bridges and violins, of which a build is made as if one's own.
 
 `things.csv` has a cell of a list (a category of Commons by its address or title, or a Q-id), the
 item, and its class. Titles were written down by hand; Q-ids from Q9000000000 on are made up, and
@@ -28,7 +28,7 @@ CLASSES = {
     "Q659396": ("equestrian statue", "Q179700"),
     "Q12570": ("suspension bridge", "Q12280"),
     "Q158438": ("arch bridge", "Q12280"),
-    "Q158555": ("cable-stayed bridge", "Q12280"),
+    "Q8355": ("violin", ""),
     "Q12280": ("bridge", "Q811979"),
     "Q811979": ("architectural structure", ""),
     "Q838948": ("work of art", ""),

@@ -30,9 +30,6 @@ from hgld.tables.csv_files import read_csv_list
 
 _SOURCE = "source"
 _MARKER = f"{_SOURCE}/LISTED"
-_PICTURES = f"{_SOURCE}/pictures.csv"
-"""Which picture of the list has which id."""
-
 _SPLITS = ("train", "index", "test")
 _INDEX_EVERY = 3
 _QUERY_EVERY = 4
@@ -49,16 +46,10 @@ class _Listed:
     category: str
     """A URL on Commons, or a Q-id."""
     image: str
-    """As in the list."""
-    path: Path
+    """Path of the picture, as in the list."""
     image_id: str
     """Of the picture's bytes, so that it stays when files move, and no picture is there twice."""
     split: str
-
-    @property
-    def space(self) -> str:
-        """The label space of its split."""
-        return "train" if self.split == "train" else "index"
 
 
 def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections) -> list[str]:
@@ -87,7 +78,7 @@ def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections)
             sections.setdefault(section, {})[name] = value
             if keep_setting(config, section, name, value):
                 told.append(f"{config}: saved [{section}] {name} = {json.dumps(value)}")
-        _lay_out(workspace, rows)
+        _lay_out(workspace, path.parent, rows)
     counts = ", ".join(f"{sum(row.split == one for row in rows)} {one}" for one in _SPLITS)
     categories = len({row.category for row in rows})
     return [*told, f"{path}: {len(rows)} pictures of {categories} categories ({counts})"]
@@ -119,11 +110,12 @@ def _settings(
             )
 
 
-def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
+def _lay_out(workspace: Workspace, folder: Path, rows: Sequence[_Listed]) -> None:
+    """Writes `source/`, also with a table of which picture has which id."""
     numbers: dict[str, dict[str, int]] = {"train": {}, "index": {}}
     pictures: dict[str, list[LaidPicture]] = {split: [] for split in _SPLITS}
     for row in rows:
-        known = numbers[row.space]
+        known = numbers["train" if row.split == "train" else "index"]
         landmark_id = known.setdefault(row.category, len(known) + 1)
         one = LaidPicture(image_id=row.image_id, landmark_id=landmark_id, title=row.image)
         pictures[row.split].append(one)
@@ -131,16 +123,13 @@ def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
         space: {landmark_id: category for category, landmark_id in known.items()}
         for space, known in numbers.items()
     }
-    path_of = {row.image_id: row.path for row in rows}
     layout = Layout(categories=categories, pictures=pictures)
-    write_layout(
-        workspace.path(_MARKER), layout, lambda picture: path_of[picture.image_id].read_bytes()
-    )
+    write_layout(workspace.path(_MARKER), layout, lambda one: (folder / one.title).read_bytes())
     text = io.StringIO()
     cells = ((row.image_id, row.split, row.category, row.image) for row in rows)
     names = ("image_id", "split", "category", "image")
     csv.writer(text, lineterminator="\n").writerows([names, *cells])
-    write_text(workspace.path(_PICTURES), text.getvalue())
+    write_text(workspace.path(f"{_SOURCE}/pictures.csv"), text.getvalue())
 
 
 def _read(path: Path) -> list[_Listed]:
@@ -183,15 +172,13 @@ def _listed(path: Path, place: str, cells: dict[str, str]) -> _Listed:
     except ValueError as error:
         raise InputError(f"{place} must have a category of Commons or a Q-id: {error}") from error
     image = cells["image"].strip()
-    picture = path.parent / image
-    if not image or not picture.is_file():
+    if not image or not (path.parent / image).is_file():
         raise InputError(f"{place} must have the path of a picture, got {image or 'none'!r:.200}")
     return _Listed(
         place=place,
         category=category,
         image=image,
-        path=picture,
-        image_id=file_digest(picture)[:_ID_DIGITS],
+        image_id=file_digest(path.parent / image)[:_ID_DIGITS],
         split=cells.get("split", ""),
     )
 
@@ -206,8 +193,12 @@ def _category(cell: str) -> str:
         >>> _category("starry_Night"), _category("https://www.wikidata.org/wiki/Q45585")
         ('https://commons.wikimedia.org/wiki/Category:Starry_Night', 'Q45585')
     """
-    is_title = "://" not in cell and not is_qid(cell.strip())
-    title = canonical_title(cell) if is_title else title_of_url(cell)
+    try:
+        title = title_of_url(cell)
+    except ValueError:
+        if "://" in cell:
+            raise
+        title = canonical_title(cell)
     if is_qid(title):
         return title
     name = title.removeprefix("Category:").strip()

@@ -95,7 +95,7 @@ def keep_setting(path: Path, section: str, name: str, value: object) -> bool:
         path: the file, created if missing.
         section: the section of the setting.
         name: the name of the setting.
-        value: true, false, a number or a text.
+        value: true, false, a number, a text or a list of texts.
 
     Returns:
         Whether the file changed.

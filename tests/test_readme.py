@@ -35,6 +35,7 @@ RUN_BY = {
     "hgld benchmark": "tests/benchmarks/retrieval/test_stage.py",
     "hgld browse": "tests/flows/cli/test_browsing.py",
     "hgld build": "tests/servers/flows/test_end_to_end.py",
+    "hgld build --categories": "tests/flows/test_picture_list.py",
     "hgld cluster": "tests/servers/flows/test_labels_page.py",
     "hgld export": "tests/servers/benchmarks/test_models_page.py",
     "hgld fill": "tests/servers/flows/test_labels_page.py",

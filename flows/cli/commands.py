@@ -345,12 +345,30 @@ def _export(options: ExportOptions, sections: Sections) -> None:
     click.echo(f"{options.mteb}: {grades:,} grades; mteb_task.py is the task")
 
 
-@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=BuildOptions)
-def _build(options: BuildOptions, sections: Sections) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeOptions(BuildOptions):
+    """Options of `hgld build`."""
+
+    categories: Path | None = setting(
+        None,
+        "CSV list of one's own pictures to build from instead of GLDv2: category (of Commons, or a "
+        "Q-id), image (its path) and optionally split. The build goes on without it.",
+    )
+
+
+@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=WholeOptions)
+def _build(options: WholeOptions, sections: Sections) -> None:
     """Runs every step that is not up to date; stops if a review is due.
 
-    Reads the inputs of the steps and their settings in hgld.toml; writes the folder of the build.
+    Reads the inputs of the steps and their settings in hgld.toml, or with --categories that file
+    and its pictures; writes the folder of the build.
     """
+    if options.categories is not None:
+        from hgld.flows.picture_list import use_list
+
+        config = options.config or options.root / "hgld.toml"
+        for line in use_list(Workspace(options.root), options.categories, config, sections):
+            click.echo(line)
     for step in build.build_steps(sections):
         run_and_tell(options.root, step)
 

@@ -34,8 +34,9 @@ class ScrapeConfig:
     )
     categories: Path | None = setting(
         None,
-        "CSV file with the columns landmark_id, category and optionally split, to scrape instead "
-        "of GLDv2's landmarks. Only its rows matter, not its path.",
+        "CSV file with the columns landmark_id, category (an address on Commons, or a Q-id) and "
+        "optionally split, to scrape instead of GLDv2's landmarks. Only its rows matter, not its "
+        "path.",
         changes_rows=False,
     )
     contact: str = setting(

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
-from hgld.scrape.wikimedia.wikidata import MOST_HOPS, SUBCLASS_OF, Entities, Found, find, merged
+from hgld.scrape.wikimedia.wikidata import (
+    MOST_HOPS,
+    SUBCLASS_OF,
+    Entities,
+    Found,
+    find,
+    is_qid,
+    merged,
+)
 
 
 class Missing(NamedTuple):
@@ -43,8 +51,11 @@ class Knowledge:
     def walk(self, title: str) -> Landing | Missing:
         """Follows a title through soft redirects and moves, as far as the answers go.
 
-        A page with an item of its own ends the walk, even if it is marked as a redirect.
+        A page with an item of its own ends the walk, even if it is marked as a redirect. A Q-id in
+        place of a title is the item itself, which needs no page.
         """
+        if is_qid(title):
+            return Landing(title="", qid=title)
         seen: set[str] = set()
         while title in self.pages:
             landing = self.pages[title]

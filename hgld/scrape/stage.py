@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = Stage(
     name="scrape",
-    version=2,
+    version=3,
     inputs=(LANDMARKS,),
     outputs=(CATEGORIES, CLASSES, SUPERCLASSES, ANSWER_LISTS["scrape"]),
 )

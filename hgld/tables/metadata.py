@@ -12,7 +12,7 @@ LANDMARKS = Dataset(
     schema=schema(
         required("split", pa.string()),  # "train" or "index"
         required("landmark_id", pa.int64()),
-        required("category", pa.string()),  # Commons category URL, as in GLDv2
+        required("category", pa.string()),  # Commons category URL, as in GLDv2, or a Q-id
     ),
 )
 

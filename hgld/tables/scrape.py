@@ -14,7 +14,7 @@ CATEGORIES = Dataset(
         required("category", pa.string()),
         # ok | no_page | no_item | no_p31 | redirect_loop | failed
         required("status", pa.string()),
-        pa.field("page_title", pa.string()),  # after redirects, "Category:..."
+        pa.field("page_title", pa.string()),  # after redirects, "Category:..."; null for a Q-id
         pa.field("qid", pa.string()),  # after P301 and merges
         pa.field("revision_id", pa.int64()),  # of the Commons page
         pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),

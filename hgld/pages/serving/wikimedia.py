@@ -18,15 +18,18 @@ def landmark_name(category: str) -> str:
 
 
 def category_url(category: str) -> str:
-    """Returns the address of a Commons category; always one of Commons, whatever the text says.
+    """Returns the address of a Commons category, or of an item; nowhere else, whatever it says.
 
     Example:
         >>> category_url("http://commons.wikimedia.org/wiki/Category:Lac_d'Annecy")
         "https://commons.wikimedia.org/wiki/Category:Lac_d'Annecy"
         >>> category_url("javascript:alert(1)")
         'https://commons.wikimedia.org/wiki/Category:javascript%3Aalert(1)'
+        >>> category_url("Q12418")
+        'https://www.wikidata.org/wiki/Q12418'
     """
-    return _COMMONS + quote(landmark_name(category).replace(" ", "_"), safe="'(),!*/")
+    name = landmark_name(category).replace(" ", "_")
+    return wikidata_url(category) or _COMMONS + quote(name, safe="'(),!*/")
 
 
 def wikidata_url(qid: str) -> str:

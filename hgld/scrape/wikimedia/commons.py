@@ -93,7 +93,8 @@ class Landing:
 
     title: str
     """Title of the page, after hard redirects; empty if there is no page."""
-    fetched_at: datetime
+    fetched_at: datetime | None = None
+    """None for an item that was named itself, without a page."""
     status: str = "ok"
     """ok | no_page | redirect_loop | failed"""
     error: str = ""

@@ -53,7 +53,7 @@ def parents_request(titles: Sequence[str]) -> dict[str, str]:
 class CategoryParents:
     """The categories that the page of a title is in, or why there is no page."""
 
-    fetched_at: datetime
+    fetched_at: datetime | None
     names: tuple[str, ...] = ()
     """Titles without "Category:", each once, in order, without hidden ones. For a soft redirect:
     its target."""

@@ -3,15 +3,18 @@
 import unicodedata
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from hgld.scrape.wikimedia.wikidata import is_qid
+
 
 def title_of_url(url: str) -> str:
-    """Returns the page title that a Commons URL names.
+    """Returns the page title that a Commons URL names, or the Q-id of an item.
 
     Underscores become spaces, percent-encoding is UTF-8, and the title is in Unicode normal form C,
     like every title of MediaWiki, so that two spellings of a title give one key.
 
     Args:
-        url: as in GLDv2: `http:` or `https:`, fully or partly percent-encoded.
+        url: as in GLDv2: `http:` or `https:`, fully or partly percent-encoded; or a Q-id, or the
+            address of an item on Wikidata.
 
     Returns:
         The title, such as `Category:O'Hara's Mill & Dam`.
@@ -23,7 +26,11 @@ def title_of_url(url: str) -> str:
     Example:
         >>> title_of_url("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
         "Category:Crespi d'Adda"
+        >>> title_of_url("https://www.wikidata.org/wiki/Q12418"), title_of_url("Q12418")
+        ('Q12418', 'Q12418')
     """
+    if is_qid(url.strip()):
+        return url.strip()
     parts = urlsplit(url)
     try:
         title = canonical_title(_title_in(parts))

@@ -31,6 +31,27 @@ def test_every_landmark_ends_in_one_row(small: Small) -> None:
     assert (rows[1]["revision_id"] is not None, rows[1]["split"]) == (True, "train")
 
 
+def test_an_item_that_is_named_itself_needs_no_page(small: Small, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    wikidata = "https://www.wikidata.org/wiki/Q30"
+    cells = ["Q1", wikidata, "Q40", "Q999", "Q103", "Q0", f"Q{'9' * 30}"]
+    lines = [f"{number},{cell}\n" for number, cell in enumerate(cells)]
+    path.write_text("".join(["landmark_id,category\n", *lines]), encoding="utf-8")
+    small.scrape(path)
+    rows = small.workspace.read(CATEGORIES).to_pylist()
+    assert [(row["status"], row["qid"]) for row in rows] == [
+        ("ok", "Q1"),
+        ("ok", "Q3"),  # which it was merged into
+        ("ok", "Q4"),  # the topic of a category
+        ("no_p31", "Q999"),  # nobody knows it, or it was deleted
+        ("no_p31", "Q103"),  # itself a class
+        ("no_page", None),
+        ("no_page", None),
+    ]
+    assert {row["page_title"] for row in rows} == {row["fetched_at"] for row in rows} == {None}
+    assert small.server.count("commons") == 0
+
+
 def test_moved_categories_are_followed(small: Small, server: Server, tmp_path: Path) -> None:
     path = scraping.write_categories(tmp_path / "moved.csv", "Moved", "Deleted", "Nowhere")
     small.scrape(path)

@@ -1,0 +1,228 @@
+"""A build of one's own pictures, of anything: `hgld build --categories FILE`.
+
+A row of the list is a picture and what it shows: a category of Commons, or an item of Wikidata. The
+pictures are laid out as GLDv2's are, in `source/` of the build, and the ordinary steps run on them.
+
+Without the column `split`, a third of the categories, by a digest of their names, is index, and a
+quarter of their pictures, at least one of several, are test queries; all others are train.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from hgld.engine.files import file_digest, write_text
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.flows.build import keep_setting
+from hgld.flows.steps import Sections
+from hgld.metadata.layout import LaidPicture, Layout, write_layout
+from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
+from hgld.scrape.wikimedia.wikidata import is_qid
+from hgld.tables.csv_files import read_csv_list
+
+_SOURCE = "source"
+_MARKER = f"{_SOURCE}/LISTED"
+_SPLITS = ("train", "index", "test")
+_INDEX_EVERY = 3
+_QUERY_EVERY = 4
+_ID_DIGITS = 16
+_COMMONS = "https://commons.wikimedia.org/wiki/Category:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """A row of the list."""
+
+    place: str
+    """Where it is, for errors."""
+    category: str
+    """A URL on Commons, or a Q-id."""
+    image: str
+    """Path of the picture, as in the list."""
+    image_id: str
+    """Of the picture's bytes, so that it stays when files move, and no picture is there twice."""
+    split: str
+
+
+def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections) -> list[str]:
+    """Lays out the pictures of a list in a build, and has the build read them.
+
+    Args:
+        workspace: the build; it must be new, or of a list.
+        path: a file for `read_csv_list`, with the columns category, image (a path, relative to the
+            list) and optionally split.
+        config: the settings file, which gets where the pictures are and, unless it has others,
+            settings for levels of one's own.
+        sections: the settings, which get the same.
+
+    Returns:
+        Lines that tell what was done.
+
+    Raises:
+        InputError: the build is of something else, or the list has a bad row, which it names.
+    """
+    if workspace.path("stages").is_dir() and not workspace.path(_MARKER).is_file():
+        raise InputError(f"{workspace.root} is a build of something else; choose another --root")
+    rows = _read(path)
+    told = []
+    with workspace.lock():
+        for section, name, value in _settings(workspace, path, sections):
+            sections.setdefault(section, {})[name] = value
+            if keep_setting(config, section, name, value):
+                told.append(f"{config}: saved [{section}] {name} = {json.dumps(value)}")
+        _lay_out(workspace, path.parent, rows)
+    counts = ", ".join(f"{sum(row.split == one for row in rows)} {one}" for one in _SPLITS)
+    categories = len({row.category for row in rows})
+    return [*told, f"{path}: {len(rows)} pictures of {categories} categories ({counts})"]
+
+
+def _settings(
+    workspace: Workspace, path: Path, sections: Sections
+) -> Iterator[tuple[str, str, object]]:
+    """Yields section, name and value of each setting to save."""
+    source = str(workspace.path(_SOURCE).resolve())
+    yield "metadata", "base_url", f"{source}/metadata"
+    yield "images", "base_url", source
+    for split in _SPLITS:
+        yield "images", f"{split}_tars", 1
+    about = f"Labels of the categories in {path.name}, by the classes of Wikidata."
+    defaults: dict[str, dict[str, object]] = {
+        # No one need say which of GLDv2's super-categories a class is: the levels are Wikidata's.
+        "review": {"accept_proposals": True},
+        "hierarchy": {"levels": ["landmark", "class", "superclass"]},
+        "train": {"hierarchy": "own"},
+        "benchmark": {"hierarchy": ["own"]},
+        "release": {"title": f"Labels of {path.stem}", "description": about},
+    }
+    for section, values in defaults.items():
+        there = sections.get(section, {})
+        if "accept_above" not in there:  # which excludes accept_proposals
+            yield from (
+                (section, name, value) for name, value in values.items() if name not in there
+            )
+
+
+def _lay_out(workspace: Workspace, folder: Path, rows: Sequence[_Listed]) -> None:
+    """Writes `source/`, also with a table of which picture has which id."""
+    numbers: dict[str, dict[str, int]] = {"train": {}, "index": {}}
+    pictures: dict[str, list[LaidPicture]] = {split: [] for split in _SPLITS}
+    for row in rows:
+        known = numbers["train" if row.split == "train" else "index"]
+        landmark_id = known.setdefault(row.category, len(known) + 1)
+        one = LaidPicture(image_id=row.image_id, landmark_id=landmark_id, title=row.image)
+        pictures[row.split].append(one)
+    categories = {
+        space: {landmark_id: category for category, landmark_id in known.items()}
+        for space, known in numbers.items()
+    }
+    layout = Layout(categories=categories, pictures=pictures)
+    write_layout(workspace.path(_MARKER), layout, lambda one: (folder / one.title).read_bytes())
+    text = io.StringIO()
+    cells = ((row.image_id, row.split, row.category, row.image) for row in rows)
+    names = ("image_id", "split", "category", "image")
+    csv.writer(text, lineterminator="\n").writerows([names, *cells])
+    write_text(workspace.path(f"{_SOURCE}/pictures.csv"), text.getvalue())
+
+
+def _read(path: Path) -> list[_Listed]:
+    """Reads a list.
+
+    Raises:
+        InputError: it cannot be read, has a bad row, or nothing that can be trained or measured.
+    """
+    rows: list[_Listed] = []
+    before: dict[str, _Listed] = {}
+    is_split = False
+    for number, cells in read_csv_list(path, ("category", "image"), ("split",)):
+        is_split = "split" in cells
+        row = _listed(path, f"{path} row {number}", cells)
+        if (other := before.setdefault(row.image_id, row)) is not row:
+            same = f"the picture of {other.place}, {other.image!r:.60}"
+            raise InputError(f"{row.place} must not have {same}, again; keep one")
+        rows.append(row)
+    categories = {row.category for row in rows}
+    if len(categories) < 2:  # noqa: PLR2004 - one to learn from, one to find
+        raise InputError(f"{path} must have two or more categories, got {len(categories)}")
+    if not is_split:
+        rows = _divided(rows)
+    if lacking := {*_SPLITS} - {row.split for row in rows}:
+        why = "add pictures" if is_split else "add categories with two or more pictures"
+        raise InputError(f"{path} must have pictures for {min(lacking)}, got none; {why}")
+    found = {row.category for row in rows if row.split == "index"}
+    if lost := [row for row in rows if row.split == "test" and row.category not in found]:
+        raise InputError(f"{lost[0].place} is a query, but no index picture has its category")
+    return rows
+
+
+def _listed(path: Path, place: str, cells: dict[str, str]) -> _Listed:
+    """Checks a row."""
+    if "split" in cells and cells["split"] not in _SPLITS:
+        got = f"{cells['split']!r:.60}"
+        raise InputError(f"{place} must have split {', '.join(_SPLITS)}, got {got}")
+    try:
+        category = _category(cells["category"])
+    except ValueError as error:
+        raise InputError(f"{place} must have a category of Commons or a Q-id: {error}") from error
+    image = cells["image"].strip()
+    if not image or not (path.parent / image).is_file():
+        raise InputError(f"{place} must have the path of a picture, got {image or 'none'!r:.200}")
+    return _Listed(
+        place=place,
+        category=category,
+        image=image,
+        image_id=file_digest(path.parent / image)[:_ID_DIGITS],
+        split=cells.get("split", ""),
+    )
+
+
+def _category(cell: str) -> str:
+    """Returns the URL of a category, or a Q-id, so that two spellings are one.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> _category("starry_Night"), _category("https://www.wikidata.org/wiki/Q45585")
+        ('https://commons.wikimedia.org/wiki/Category:Starry_Night', 'Q45585')
+    """
+    try:
+        title = title_of_url(cell)
+    except ValueError:
+        if "://" in cell:
+            raise
+        title = canonical_title(cell)
+    if is_qid(title):
+        return title
+    name = title.removeprefix("Category:").strip()
+    if not is_askable(name):
+        raise ValueError(f"got {cell or 'none'!r:.60}")
+    # Commons takes a small first letter for a capital.
+    return _COMMONS + quote(f"{name[0].upper()}{name[1:]}".replace(" ", "_"))
+
+
+def _divided(rows: Sequence[_Listed]) -> list[_Listed]:
+    """Gives each row its split, as the module's docstring says."""
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        ids[row.category].append(row.image_id)
+    by_digest = sorted(ids, key=lambda one: hashlib.sha256(one.encode()).digest())
+    index = by_digest[: max(1, len(ids) // _INDEX_EVERY)]
+    queries = set[str]()
+    for category in index:
+        count = len(ids[category])
+        queries.update(sorted(ids[category])[: max(count > 1, count // _QUERY_EVERY)])
+    split = {True: "test", False: "index"}
+    return [
+        dataclasses.replace(
+            row, split=split[row.image_id in queries] if row.category in index else "train"
+        )
+        for row in rows
+    ]

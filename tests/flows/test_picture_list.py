@@ -1,0 +1,227 @@
+"""`hgld build --categories`: a build of one's own pictures, of what is in no GLDv2."""
+
+import csv
+import hashlib
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hgld.benchmarks.retrieval.results import read_results
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.flows.picture_list import use_list
+from hgld.metadata.stage import MetadataConfig, run_metadata
+from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS, LEVELS, PARTIAL
+from tests.worlds.commands.once import made_once
+from tests.worlds.commands.readme import ROOT, commands_on
+from tests.worlds.commands.typed import said
+from tests.worlds.stub_encoder import stubbed_encoder
+from tests.worlds.things import CLASSES as KNOWN
+from tests.worlds.things import serving_things, things, write_list
+
+SETTINGS = """\
+[scrape]
+commons = "{server.commons}"
+sparql = "{server.sparql}"
+[embed]
+encoder = "minilm"
+[train]  # small enough for a test
+backbone = "test_resnet"
+weights = "random"
+image_size = 32
+batch_size = 16
+epochs = 1
+precision = "float32"
+workers = 0
+[benchmark]
+workers = 0
+"""
+
+
+def command() -> str:
+    """Returns what docs/own.md tells its readers to type."""
+    (line,) = commands_on(ROOT / "docs/own.md")
+    return line
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    def make(folder: Path) -> None:
+        write_list(folder)
+        build = Workspace(folder / "build")
+        build.root.mkdir()
+        with stubbed_encoder(), serving_things() as server:
+            build.path("hgld.toml").write_text(SETTINGS.format(server=server), encoding="utf-8")
+            said(*command().split()[1:], folder=folder)
+
+    return Workspace(made_once(tmp_path_factory, "things", make) / "build")
+
+
+def test_things_that_are_no_landmarks_get_a_model_and_an_h_ap_by_their_classes(
+    built: Workspace,
+) -> None:
+    assert Counter(built.read(CATEGORIES)["status"].to_pylist()) == {"ok": 60}
+    found = {(row["qid"], row["class_qid"]) for row in built.read(CLASSES).to_pylist()}
+    assert found == {(thing["qid"], thing["class_qid"]) for thing in things()}
+
+    # GLDv2 has no super-category for a violin: its own levels need none.
+    unnamed = {row["landmark_id"] for row in built.read(PARTIAL["train"]).to_pylist()}
+    assert 1 <= len(unnamed) <= 3
+    labels = built.read(LEVELS).to_pylist()
+    named = {
+        name: Counter(row["label"] for row in labels if row["name"] == name)
+        for name in ("class", "superclass")
+    }
+    classes = Counter(KNOWN[thing["class_qid"]][0] for thing in things())
+    above = {label: KNOWN[up][0] if up else label for label, up in KNOWN.values()}
+    assert named["class"] == classes
+    assert named["superclass"] == Counter(above[KNOWN[one["class_qid"]][0]] for one in things())
+
+    results = read_results(built.path("benchmarks/by/own"))
+    assert [level.title for level in results.levels] == ["landmark", "class", "superclass"]
+    assert 0 < results.row("after happier", "h_ap").mean <= 100
+    assert results.counts["queries"] == 20
+
+
+def test_the_build_goes_on_without_the_list_and_has_nothing_to_do(built: Workspace) -> None:
+    with stubbed_encoder():
+        told = said("build", folder=built.root.parent)
+        again = said(*command().split()[1:], folder=built.root.parent)
+    assert ": done," not in told
+    assert ": done," not in again
+    assert "saved" not in again
+
+
+def test_the_answers_are_replayed_without_a_network(built: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "build")
+    for folder in ("raw", "metadata", "stages"):
+        shutil.copytree(built.path(folder), other.path(folder))
+    said("scrape", "--replay", "--force", "--root", other.root)
+    for dataset in (CATEGORIES, CLASSES):
+        assert other.read(dataset).equals(built.read(dataset))
+
+
+def write_rows(folder: Path, columns: str, *rows: str) -> Path:
+    """Writes a list, and a picture of its own for each `*.jpg` that a row names."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "list.csv"
+    path.write_text("\n".join([columns, *rows, ""]), encoding="utf-8")
+    for row in rows:
+        for name in (cell for cell in row.split(",") if cell.endswith(".jpg")):
+            colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
+            Image.new("RGB", (8, 8), colour).save(folder / name)
+    return path
+
+
+def laid_out(workspace: Workspace, path: Path) -> list[dict[str, str]]:
+    """Lays out the pictures of a list, and returns which became what."""
+    use_list(workspace, path, workspace.path("hgld.toml"), {})
+    with workspace.path("source/pictures.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_two_spellings_are_one_landmark_numbered_in_each_label_space(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = write_rows(
+        tmp_path,
+        "split,image,category",
+        "train,a.jpg,Mona Lisa",
+        "train,b.jpg,Q45585",
+        "train,c.jpg,https://commons.wikimedia.org/wiki/Category:Mona_Lisa",
+        "index,d.jpg, https://www.wikidata.org/wiki/Q45585",
+        "index,e.jpg,Category:mona Lisa",
+        "test,f.jpg,Mona_Lisa",
+    )
+    name_of = {row["image_id"]: row["image"] for row in laid_out(workspace, path)}
+    run_metadata(workspace, MetadataConfig(base_url=str(workspace.path("source/metadata"))))
+    found = {name_of[row["image_id"]]: row for row in workspace.read(IMAGES).to_pylist()}
+    assert [found[f"{name}.jpg"]["landmark_id"] for name in "abcdef"] == [1, 2, 1, 1, 2, 2]
+    assert [found[f"{name}.jpg"]["split"] for name in "af"] == ["train", "test"]
+    assert [row["category"] for row in workspace.read(LANDMARKS).to_pylist()] == [
+        *("Q45585", "https://commons.wikimedia.org/wiki/Category:Mona_Lisa"),
+        *("https://commons.wikimedia.org/wiki/Category:Mona_Lisa", "Q45585"),
+    ]
+
+
+def test_without_splits_a_third_of_the_categories_is_searched_whatever_the_order(
+    tmp_path: Path,
+) -> None:
+    rows = [f"Thing {n},{n}-{view}.jpg" for n in range(7) for view in range(5)]
+    listed, turned = (
+        laid_out(Workspace(tmp_path / name), write_rows(tmp_path, "category,image", *order))
+        for name, order in (("build", rows), ("turned", rows[::-1]))
+    )
+    assert listed == turned[::-1]
+    of_split = {
+        split: Counter(row["category"] for row in listed if row["split"] == split)
+        for split in ("train", "index", "test")
+    }
+    assert [len(of_split[split]) for split in ("train", "index", "test")] == [5, 2, 2]
+    assert {*of_split["test"].values()} == {1}
+    assert not of_split["train"].keys() & of_split["index"].keys()
+    assert of_split["index"].keys() == of_split["test"].keys()
+
+
+ROWS = ("A,a.jpg,train", "B,b.jpg,index", "B,c.jpg,test")
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        ([*ROWS, " ,d.jpg,train"], "row 5 .*category"),
+        ([*ROWS, "A|B,d.jpg,train"], "row 5 .*category"),
+        ([*ROWS, "https://example.org/A,d.jpg,train"], "row 5 .*category"),
+        ([*ROWS, "A,,train"], "row 5 .*picture"),
+        ([*ROWS, "A,none.png,train"], "row 5 .*none.png"),
+        ([*ROWS, "A,d.jpg,"], "row 5 .*split"),
+        ([*ROWS, "A,d.jpg,query"], "row 5 .*query"),
+        ([*ROWS, "B,a.jpg,index"], "row 5 .*row 2"),
+        ([*ROWS, "A,d.jpg,test"], "row 5 .*index"),
+        (["A,a.jpg,train", "A,b.jpg,index", "A,c.jpg,test"], "two or more categories"),
+        (ROWS[1:], "two or more categories"),
+        ([ROWS[1], "A,d.jpg,index", ROWS[2]], "train"),
+        (ROWS[:2], "test"),
+    ],
+)
+def test_a_list_that_nothing_can_be_built_from_is_refused_by_its_row(
+    workspace: Workspace, tmp_path: Path, rows: Iterable[str], word: str
+) -> None:
+    path = write_rows(tmp_path, "category,image,split", *rows)
+    with pytest.raises(InputError, match=word):
+        use_list(workspace, path, workspace.path("hgld.toml"), {})
+    assert not workspace.root.exists()
+
+
+def test_settings_of_the_user_stay_and_the_rest_can_be_seen(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path, "category,image,split", *ROWS)
+    config = workspace.path("hgld.toml")
+    workspace.root.mkdir()
+    config.write_text('# mine\n[review]\naccept_above = 0.9\n[train]\nhierarchy = "place"\n')
+    sections = tomllib.loads(config.read_text())
+    use_list(workspace, path, config, sections)
+    assert config.read_text().startswith("# mine\n")
+    assert tomllib.loads(config.read_text()) == sections
+    assert sections["review"] == {"accept_above": 0.9}
+    assert (sections["train"]["hierarchy"], sections["benchmark"]["hierarchy"]) == (
+        "place",
+        ["own"],
+    )
+    moved = Workspace(workspace.root.rename(tmp_path / "moved"))
+    use_list(moved, path, moved.path("hgld.toml"), sections)
+    assert sections["images"]["base_url"] == str(moved.path("source"))
+
+
+def test_a_build_of_something_else_is_left_alone(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.path("stages").mkdir(parents=True)
+    path = write_rows(tmp_path, "category,image,split", *ROWS)
+    with pytest.raises(InputError, match="--root"):
+        use_list(workspace, path, workspace.path("hgld.toml"), {})
+    assert [one.name for one in workspace.root.iterdir()] == ["stages"]

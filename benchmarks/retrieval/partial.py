@@ -31,7 +31,7 @@ from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.config import from_mapping
 from hgld.engine.dataset import rows_digest
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 from hgld.losses.pairs import Unknown
@@ -127,31 +127,33 @@ class PartialTrial:
     """The runs on a build, in a folder that has its pictures, and labels of its own."""
 
     def __init__(self, build: Workspace, folder: Path, config: TrainConfig) -> None:
-        """Begins with all labels of the landmarks that are not held out.
+        """Begins, or goes on where a trial of the same settings in the same folder was.
 
         Args:
             build: with annotations and images.
-            folder: for all that is written; one that was begun with the same settings goes on.
+            folder: for all that is written.
             config: what the runs have in common.
 
         Raises:
-            HgldError: as `held_out`; of a frozen backbone what `load_vectors` raises.
+            HgldError: as `held_out`, and of a frozen backbone as `load_vectors`.
         """
         held = replace(config, validation_share=_HELD_OUT_SHARE)
-        self._data = held_out(build, held)
-        # Numbered anew without those that are held out, so that none of these has a name.
-        trained = split_images(images_of_run(build, held), held)[0]
-        self._landmarks = list(map(int, trained.names[0]))
+        self._data, images = held_out(build, held), images_of_run(build, held)
+        # Of those that are held out, none has a name among the others.
+        self._landmarks = list(map(int, split_images(images, held)[0].names[0]))
         self._rows, self._config = build.read(_FULL), config
         self._embeddings: tuple[str, ...] = ()
-        self._workspace, manifest = Workspace(folder), build.manifest_path(_PICTURES)
+        self._workspace = Workspace(folder)
         self._workspace.path("stages").mkdir(parents=True, exist_ok=True)
-        shutil.copy(manifest, self._workspace.manifest_path(_PICTURES))
+        shutil.copy(build.manifest_path(_PICTURES), self._workspace.manifest_path(_PICTURES))
         if not (pictures := self._workspace.path("images")).exists():
             pictures.symlink_to(build.path("images").absolute())
         if config.frozen:
             path = self._workspace.path("vectors.parquet")
-            _write_vectors(build, config, path)
+            with tempfile.TemporaryDirectory() as here:
+                vectors, images = load_vectors(build, config, images, Path(here) / "vectors")
+                rows = pa.array([*vectors.of(images).numpy()], pa.list_(pa.float32()))
+            pq.write_table(pa.table({"image_id": images.image_ids, "embedding": rows}), path)
             self._config = replace(config, embeddings=path)
             self._embeddings = (f"untrained={path}", str(path))
 
@@ -165,33 +167,17 @@ class PartialTrial:
             for dataset, table in zip(_STAGE.outputs, tables, strict=True):
                 writer.write(dataset, "00000-of-00001", table)
 
-        digests = [rows_digest(table) for table in tables]
-        run_stage(self._workspace, _STAGE, {"rows": digests}, produce)
+        run_stage(self._workspace, _STAGE, {"rows": [*map(rows_digest, tables)]}, produce)
         runs = list(planned_ways(self._config, share, seed))
         for run in runs:
             logger.info("run %s", run.name)
             run_train(self._workspace, run)
         return [run.name for run in runs]
 
-    def compare(self, runs: Sequence[str]) -> StageReport:
-        """Compares runs of all shares and seeds."""
-        config = BenchmarkConfig(
-            name="partial",
-            runs=tuple(runs),
-            embeddings=self._embeddings,
-            pictures=False,
-            workers=self._config.workers,
-        )
-        return run_benchmark(self._workspace, config, self._data)
-
-
-def _write_vectors(build: Workspace, config: TrainConfig, path: Path) -> None:
-    """Writes the vectors of all training pictures, as the backbone of a frozen run makes them."""
-    with tempfile.TemporaryDirectory() as folder:
-        images = images_of_run(build, config)
-        vectors, _ = load_vectors(build, config, images, Path(folder) / "vectors")
-        rows = pa.array([*vectors.of(images).numpy()], pa.list_(pa.float32()))
-    pq.write_table(pa.table({"image_id": images.image_ids, "embedding": rows}), path)
+    def compare(self, runs: Sequence[str]) -> None:
+        """Compares runs, of all shares and seeds."""
+        config = BenchmarkConfig(name="partial", runs=tuple(runs), embeddings=self._embeddings)
+        run_benchmark(self._workspace, config, self._data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -86,7 +86,9 @@ def test_all_ways_are_compared_on_landmarks_that_none_was_trained_on(
     assert not found[0] & found[1]
     assert found[0] | found[1] == TREE.keys() - landmarks
     # What is done is not done again.
-    before = {path: path.stat().st_mtime_ns for path in build.path("runs").rglob("model.safetensors")}
+    before = {
+        path: path.stat().st_mtime_ns for path in build.path("runs").rglob("model.safetensors")
+    }
     assert len(before) == len(runs)
     assert PartialTrial(tiny_build, tmp_path / "trial", config).train(0.5, 0) == runs[1:]
     assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -28,6 +28,7 @@ RUN_BY = {
     "python -m hgld.benchmarks.retrieval.leaderboard": (
         "tests/benchmarks/retrieval/test_leaderboard.py"
     ),
+    "python -m hgld.benchmarks.retrieval.partial ": "tests/benchmarks/retrieval/test_partial.py",
     "python -m hgld.benchmarks.robustness": "tests/benchmarks/robustness/test_command.py",
     "python -m hgld.benchmarks.speed": "tests/benchmarks/speed/test_scripts.py",
     "hgld agree": "tests/servers/flows/test_labels_page.py",

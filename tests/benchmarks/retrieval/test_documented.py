@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from statistics import mean, stdev
 from typing import cast
 
 import pytest
@@ -24,6 +25,9 @@ METRICS = {
     "map_at_100_hierarchical_label": 100,
     "mistake_severity_at_1": 1,
 }
+
+SHARES = (10, 30, 50)
+"""Percent of the training landmarks whose labels end early."""
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +95,34 @@ def test_the_choices_are_told_as_they_were_measured() -> None:
             f"{60 * hours:.1f}",
         )
         assert row == " | ".join((choice["title"], *figures))
+
+
+def test_what_partial_labels_are_worth_is_told_as_it_was_measured() -> None:
+    results = read_results(ROOT / "benchmarks/results/partial")
+
+    def seeds_of(way: str, share: int, metric: str = "h_ap") -> list[float]:
+        # Each seed has labels of its own, and so is a method of its own.
+        names = [f"after {way}-{share}-{seed}" for seed in range(3)]
+        return [100 * results.row(name, metric).mean for name in names]
+
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    told = page.partition("## Labels as deep as they are known\n")[2].partition("\n## ")[0]
+    rows, words = re.findall(r"^\| (\d.*) \|$", told, re.M), " ".join(told.split())
+    assert len(rows) == len(SHARES)
+    for row, share in zip(rows, SHARES, strict=True):
+        found = [seeds_of(way, share) for way in ("without", "leave_out", "depth")]
+        cells = [f"{mean(one):.1f} ± {stdev(one):.1f}" for one in found]
+        assert row == " | ".join((f"{share}%", *cells))
+    whole, untrained = (results.row(name, "h_ap") for name in ("after all", "untrained"))
+    spread = f"{100 * whole.mean:.1f} ± {100 * whole.deviation:.1f}"
+    assert f"{100 * untrained.mean:.1f} untrained and {spread} with all labels" in words
+    gains = [one - other for one, other in zip(seeds_of("depth", 50), found[0], strict=True)]
+    assert min(gains) > 0
+    assert f"at 50% `depth` gains {mean(gains):.1f}, in each seed" in words
+    levels = ("map_at_100_landmark", "map_at_100_natural_or_human_made")
+    depth, left = (
+        [f"{mean(seeds_of(way, 50, metric)):.1f}" for metric in levels]
+        for way in ("depth", "leave_out")
+    )
+    assert f"{depth[0]} of landmarks and {depth[1]} of sides" in words
+    assert f"that of `leave_out` {' and '.join(left)}" in words

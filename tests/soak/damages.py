@@ -27,7 +27,7 @@ _KINDS = {
 }
 _TABLE = re.compile(
     # tables that share a folder
-    r"(annotations/(?:data/|filled/)?[a-z_]+(?:-filled)?)(?:-\d+-of-\d+)?\.parquet"
+    r"(annotations/(?:data/|filled/|partial/)?[a-z_]+(?:-filled)?)(?:-\d+-of-\d+)?\.parquet"
     r"|(?!raw/|labels/cache/|annotations/)(.+)/[^/]+\.parquet"
 )
 _NOT_DAMAGED = re.compile(

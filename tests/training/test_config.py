@@ -114,7 +114,8 @@ PAGE = (DOCS / "training.md").read_text(encoding="utf-8")
 
 
 def test_the_settings_of_the_page_are_taken_and_every_method_is_on_it() -> None:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.S | re.M)
+    blocks = re.findall(r"^```toml\n(.*?)^```", PAGE, re.S | re.M)
+    (text,) = (one for one in blocks if "[train]" in one)
     config = from_mapping(TrainConfig, tomllib.loads(text)["train"], where="the page")
     assert config.method == Happier(alpha=2.0)
     assert (config.memory_size, config.colour_jitter) == (4096, 0.4)

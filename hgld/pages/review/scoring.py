@@ -72,8 +72,12 @@ class Scorer:
         return self._is_idle.wait(timeout_s)
 
     def close(self) -> None:
-        """Ends it, after what is being scored."""
+        """Ends it, after what is being scored.
+
+        A thread that is in the middle of Arrow when Python ends takes the process down.
+        """
         self._waiting.put(None)
+        self._thread.join()
 
     def _run(self, rulings: Rulings) -> None:
         try:

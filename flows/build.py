@@ -34,7 +34,7 @@ _MADE = {
 }
 """Name of each step to its function: the steps of a build in order, then those that run on request.
 """
-_STEP_OF = {"release": "annotate", "hierarchy": "annotate"}
+_STEP_OF = {"http": "scrape", "release": "annotate", "hierarchy": "annotate"}
 """Section to the step that reads it, if the section is not named after a step."""
 
 # Files of the user, and logs that no stage reads.

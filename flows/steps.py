@@ -96,24 +96,28 @@ def metadata_step(sections: Sections) -> BuildStep:
 
 
 def scrape_step(sections: Sections) -> BuildStep:
-    """Finds the classes of every landmark: Commons category, Wikidata item, instance-of.
-
-    Reads metadata/ or a CSV file, and queries Commons and Wikidata, also for other names of the
-    classes and for where the landmarks are; writes raw/ (every answer) and scrape/ (the tables,
-    and changes.md after a refresh).
-    """
+    """Finds the classes of every landmark, and where it is."""
+    from hgld.http.config import HttpConfig
     from hgld.scrape.places import FACTS_STAGE
     from hgld.scrape.refresh import REFRESH_STAGE
-    from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
+    from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, run_scrape
     from hgld.scrape.verify import archive_findings
 
     stages = (STAGE, EVIDENCE_STAGE, FACTS_STAGE)
     names = [stage.name for stage in stages]
     # If the tables are up to date, nothing else checks the archive.
     verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
-    config = _read(ScrapeConfig, sections, "scrape")
+    http, config = _read(HttpConfig, sections, "http"), _asking(sections)
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
-    return replace(step, stages=stages)
+    return replace(step, stages=stages, stage_settings={"http": http})
+
+
+def _asking(sections: Sections) -> Any:  # noqa: ANN401 - ScrapeConfig is imported late
+    """Reads the settings of the scrape, of which some may stand in [http]."""
+    from hgld.scrape.config import ScrapeConfig
+
+    both = {**sections.get("http", {}), **sections.get("scrape", {})}
+    return _read(ScrapeConfig, {"scrape": both}, "scrape")
 
 
 def embed_step(sections: Sections) -> BuildStep:
@@ -189,11 +193,10 @@ def parents_step(sections: Sections) -> BuildStep:
     Reads scrape/ and queries Commons with the settings in [scrape]; writes raw/ (every answer) and
     scrape/parents/.
     """
-    from hgld.scrape.config import ScrapeConfig
     from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
     from hgld.scrape.verify import archive_findings
 
-    asking = _read(ScrapeConfig, sections, "scrape")
+    asking = _asking(sections)
     return _single(
         "parents",
         _read(ParentsConfig, sections, "parents"),

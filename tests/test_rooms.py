@@ -57,6 +57,7 @@ MAY_IMPORT_IN_SCRAPE = {
     "verify": ("archive", "wikimedia", "config", "services", "questions"),
     "parents": ("archive", "wikimedia", "config", "questions", "verify"),
     "places": ("archive", "wikimedia", "config", "questions", "verify"),
+    "estimate": ("archive", "wikimedia", "config", "questions", "stage"),
     "stage": (
         *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
         *("questions", "verify", "places"),

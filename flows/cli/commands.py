@@ -110,11 +110,41 @@ def _add_plain(name: str, *settings: str) -> None:
     _step(name, name, *settings)(run)
 
 
-for _name in ("metadata", "scrape", "embed", "propose", "look", "agree"):
+for _name in ("metadata", "embed", "propose", "look", "agree"):
     _add_plain(_name)
 _add_plain("parents", "scrape.contact", "scrape.replay")
 for _command in (review, index, subset, pull, publish, browse, search):
     app.add_command(_command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeOptions(StepOptions):
+    """Options of `hgld scrape`."""
+
+    estimate: bool = setting(
+        False, "Only prints how many requests there are to send, how long they take, and bytes."
+    )
+
+
+@_step("scrape", "scrape", options=ScrapeOptions)
+def _scrape(options: ScrapeOptions, sections: Sections) -> None:
+    """Finds the classes of every landmark: Commons category, Wikidata item, instance-of.
+
+    Reads metadata/ or a CSV file, and queries Commons and Wikidata, also for other names of the
+    classes and for where the landmarks are; writes raw/ (every answer) and scrape/ (the tables, and
+    changes.md after a refresh).
+    """
+    step = steps.scrape_step(sections)
+    if not options.estimate:
+        run_and_tell(options.root, step, force=options.force)
+        return
+    from hgld.scrape.estimate import estimate_scrape
+
+    for one in estimate_scrape(Workspace(options.root), step.settings):
+        megabytes = f"{one.bytes / 1e6:,.1f} MB"
+        click.echo(
+            f"{one.address}: about {one.requests:,} requests, {one.minutes:,} min, {megabytes}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ that uses the session: our downloads, mwclient and SPARQLWrapper (`hgld.scrape.s
 
 Who handles which fault:
 
+    too many requests a minute       `_Host.turn` spaces them, each after the one before
     429, Retry-After, maxlag         `_is_busy` detects it, `_Host.wait` pauses the whole host
     500, 502, 503, 504               `_PoliteAdapter.send` tries again
     broken connections, time-outs    `_may_repeat` decides whether to try again
@@ -30,7 +31,7 @@ from urllib.parse import urlsplit
 import requests
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import NewConnectionError
 
@@ -43,6 +44,7 @@ from hgld.http.patience import FAULTS, HttpPolicy, Patience
 from hgld.http.redirects import OFFICIAL_HOSTS, PoliteSession
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_MINUTE_S = 60
 _TOO_MANY_REQUESTS = 429
 _REFUSALS = 4  # 400 to 499
 # Errors of MediaWiki's API that mean "later": replication lag, rate limit, read-only mode.
@@ -69,13 +71,17 @@ def require_contact(contact: str, *urls: str) -> None:
         InputError: no contact for a URL that is not on this machine, or a contact that cannot be in
             a header.
     """
-    hosts = [urlsplit(url).hostname or "" for url in urls]
-    others = [host for host in hosts if host not in _LOOPBACK]
+    others = [urlsplit(url).hostname for url in urls if not is_on_this_machine(url)]
     if others and not contact.strip():
         raise InputError(f"{others[0]} asks who is calling; add --contact you@example.org")
     if not contact.isprintable() or not contact.isascii():
         # The message does not repeat it: a contact must not get into errors or logs.
         raise InputError("contact must be one line of ASCII, such as you@example.org")
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Says whether the host of a URL is a name of this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def is_web_address(url: str) -> bool:
@@ -88,7 +94,7 @@ def is_web_address(url: str) -> bool:
 
 
 def make_session(
-    contact: str = "", policy: HttpPolicy | None = None, *, address: str = ""
+    contact: str = "", policy: HttpPolicy | None = None, *, address: str = "", token: str = ""
 ) -> PoliteSession:
     """Returns a session with time-outs, limited retries and our User-Agent.
 
@@ -100,16 +106,19 @@ def make_session(
         contact: how the operator of a server can reach the user; Wikimedia requires it.
         policy: the limits.
         address: the address to be asked; its login, if any, is sent along.
+        token: an OAuth 2.0 access token to send in its place, only to that server.
 
     Returns:
-        A `requests` session. Several threads may use it; when a host asks one of them to wait, all
+        A `requests` session, which keeps the cookies that it gets. Several threads may use it; when a host asks one of them to wait, all
         of them wait.
     """
     session = PoliteSession(policy or HttpPolicy())
     operator, library = f" ({contact})" if contact else "", f"requests/{requests.__version__}"
     session.headers["User-Agent"] = f"hgld/{__version__}{operator} python-{library}"
     session.headers["Accept-Encoding"] = ENCODING
-    if login := login_of(address):
+    if token:
+        session.auth = _Bearer(token)
+    elif login := login_of(address):
         session.auth = HTTPBasicAuth(*(part.encode() for part in login))
     adapter = _PoliteAdapter(session.policy)
     for scheme in ("http://", "https://"):
@@ -147,6 +156,17 @@ def reason_of(error: requests.RequestException) -> str:
     return text
 
 
+class _Bearer(AuthBase):
+    """Sends a token; a header alone would give way to a login in `~/.netrc`."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 @dataclass(slots=True)
 class _Host:
     """The state of one host."""
@@ -156,6 +176,18 @@ class _Host:
     waited_at: float = -math.inf
     """End of the last such wait, on the monotonic clock."""
     has_answered: bool = False
+    next_at: float = -math.inf
+    """When the next request may be sent."""
+
+    def turn(self, per_minute: int) -> float:
+        """Waits for one's turn; returns when that came, on the monotonic clock."""
+        with self.gate:
+            sent_at = time.monotonic()
+            if per_minute:
+                time.sleep(max(0.0, self.next_at - sent_at))
+                sent_at = time.monotonic()
+                self.next_at = sent_at + _MINUTE_S / per_minute
+            return sent_at
 
     def wait(self, sent_at: float, patience: Patience, why: str, answer: Response) -> bool:
         """Waits as the host asks, one thread for all; False if that exceeds the patience.
@@ -199,8 +231,7 @@ class _PoliteAdapter(HTTPAdapter):
         options |= {"stream": True, "timeout": timeout}
         patience = Patience(policy, url)
         while True:
-            with host.gate:
-                sent_at = time.monotonic()
+            sent_at = host.turn(policy.requests_per_minute)
             try:
                 with connections.deadline(policy.deadline_s):
                     response = super().send(request, *args, **options)

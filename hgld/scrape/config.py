@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hgld.engine.config import Settings, check_settings, setting
 from hgld.engine.logins import redacted
+from hgld.http.config import HttpConfig
 from hgld.http.session import is_web_address
 
 _MOST_TITLES = 50  # the API's limit without a bot account
@@ -14,8 +15,8 @@ _MOST_AT_ONCE = 3  # Wikimedia's limit without a special agreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScrapeConfig:
-    """Settings of the scrape."""
+class ScrapeConfig(HttpConfig):
+    """Settings of the scrape, with those of every request."""
 
     commons: str = setting(
         "https://commons.wikimedia.org/w/",

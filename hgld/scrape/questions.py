@@ -89,6 +89,8 @@ class Question:
     batch_size: int
     at_once: int
     """The most concurrent requests."""
+    pace: int = 0
+    """The most requests a minute; 0: any number."""
     misfits: dict[Path, str] = field(default_factory=dict)
     """Files of the archive that were skipped, each with the reason."""
 
@@ -112,8 +114,10 @@ class Question:
             self.fail(keys, "not in the raw archive; --no-replay asks for it")
             return
         requests, name = math.ceil(len(keys) / self.batch_size), self.archive.folder.name
-        minutes = math.ceil(requests / self.at_once / _MINUTE_S)
-        cost = f"{requests:,} requests to {self.endpoint}, {minutes:,} min at one second each"
+        # Of one second each, or of what the pace makes of them.
+        apart_s = max(_MINUTE_S / self.pace if self.pace else 0, 1 / self.at_once)
+        minutes = math.ceil(requests * apart_s / _MINUTE_S)
+        cost = f"{requests:,} requests to {self.endpoint}, about {minutes:,} min"
         logger.info("%s: asking for %s in %s", name, f"{len(keys):,}", cost)
         with progress(f"scrape: {name}", len(keys)) as advance:
             self._fetch_batches(keys, self.ask, advance)
@@ -224,6 +228,7 @@ def opening(
             facts=facts,
             batch_size=1 if folder == archive.COMMONS_LOG else size,
             at_once=config.requests_at_once if is_commons else 1,
+            pace=config.pace(endpoint),
             misfits=kept.load(take, mend=services is not None),
         )
 

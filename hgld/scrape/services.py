@@ -172,11 +172,14 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
     if config.replay:
         yield None
         return
-    policy = replace(POLICY, attempts=config.attempts)
+    every = replace(POLICY, attempts=config.attempts)
+    policy = replace(every, requests_per_minute=config.pace(config.commons))
     # A query that takes too long is not repeated unchanged.
-    once = replace(policy, faults=policy.faults - _TOO_MUCH, repeats_slow=False)
+    once = replace(every, faults=every.faults - _TOO_MUCH, repeats_slow=False)
+    once = replace(once, requests_per_minute=config.pace(config.sparql))
+    token = config.read_token(config.commons)
     with (
-        make_session(config.contact, policy, address=config.commons) as commons,
+        make_session(config.contact, policy, address=config.commons, token=token) as commons,
         make_session(config.contact, once, address=config.sparql) as sparql,
     ):
         # Only the sessions have the logins; answers, errors and logs must not.

@@ -100,11 +100,9 @@ def run_scrape(
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     settings = row_settings(config)
-    categories = categories or config.categories
-    if categories is None:
-        stage, rows = STAGE, workspace.read(LANDMARKS)
-    else:
-        stage, rows = replace(STAGE, inputs=()), _read_categories(categories)
+    rows, stage = landmarks_to_scrape(workspace, config, categories), STAGE
+    if categories or config.categories:
+        stage = replace(STAGE, inputs=())
         settings["categories"] = rows_digest(rows)
     settings["generation"] = generation = _generation(workspace, config)
 
@@ -133,6 +131,14 @@ def run_scrape(
 
         run_stage(workspace, REFRESH_STAGE, settings, compare, force=config.replay)
     return report
+
+
+def landmarks_to_scrape(
+    workspace: Workspace, config: ScrapeConfig, categories: Path | None = None
+) -> pa.Table:
+    """Returns the rows of LANDMARKS of a scrape; see `run_scrape`."""
+    path = categories or config.categories
+    return workspace.read(LANDMARKS) if path is None else _read_categories(path)
 
 
 def _read_categories(path: Path) -> pa.Table:

@@ -276,3 +276,46 @@ def test_what_was_packed_comes_out_as_it_was(server: Server, size: int, name: st
         for body in (gzip.compress(content), members):
             server.always["sparql"] = packed(body, name)
             assert post(server, LIMIT).content == content
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_requests_to_a_host_are_spread_evenly(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("hgld.http.session.time", clock)
+    with make_session("", HttpPolicy(requests_per_minute=30)) as session:
+        for passed in (0.0, 0.5, 9.0, 0.0):
+            clock.now += passed
+            session.post(server.sparql, ASK)
+    # Two seconds apart: after half a second one and a half are left, and after nine none.
+    assert clock.slept == [0.0, 1.5, 0.0, 2.0]
+
+
+def test_a_token_is_sent_in_the_place_of_any_login_and_cookies_are_kept(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ann password secret\nmachine localhost login a")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.always["sparql"] = reply(200, b"{}", Set_Cookie="session=1; Path=/")
+    with make_session(token="of-ann") as session:
+        for _ in range(2):
+            session.post(server.sparql, ASK)
+    headers = [hit[1] for hit in server.hits]
+    assert [one["authorization"] for one in headers] == ["Bearer of-ann"] * 2
+    assert [one.get("cookie") for one in headers] == [None, "session=1"]

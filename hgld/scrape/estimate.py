@@ -1,0 +1,86 @@
+"""What a scrape would ask for, before its first request: `hgld scrape --estimate`."""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import COMMONS_PAGES, WIKIDATA_ITEMS, WIKIDATA_PLACES, newest_generation
+from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.questions import opening
+from hgld.scrape.stage import landmarks_to_scrape
+from hgld.scrape.wikimedia.commons import CommonsPages
+from hgld.scrape.wikimedia.titles import title_of_url
+from hgld.scrape.wikimedia.wikidata import Entities, is_qid
+
+_MOST_CLASSES = 10_000  # of GLDv2's landmarks; those of fewer items are at most as many
+_QUESTIONS_ON_CLASSES = 3  # what they are, what they are subclasses of, other names
+_REQUEST_S = 1.0  # of a server that answers as it usually does, where no pace is set
+# Per key, as kept, measured on the lab of tests: answers of Commons, and of both queries on items.
+_TITLE_BYTES, _ITEM_BYTES = 100, 400
+
+
+class Estimate(NamedTuple):
+    """Requests to one service."""
+
+    address: str
+    requests: int
+    minutes: int
+    bytes: int
+    """As kept in raw/, compressed."""
+
+
+def estimate_scrape(
+    workspace: Workspace, config: ScrapeConfig, categories: Path | None = None
+) -> list[Estimate]:
+    """Returns what a scrape would ask for that the raw archive lacks; asks nobody.
+
+    Args:
+        workspace: the build.
+        config: the settings.
+        categories: see `run_scrape`.
+
+    Returns:
+        About the requests to Commons and to the SPARQL service. How many pages are redirects, and
+        how many items there are, only answers tell: one item a page is counted.
+
+    Raises:
+        InputError: the CSV file is unusable.
+        MissingInputError: no CSV file is given, and the metadata stage has not run.
+    """
+    named = dict[str, None]()
+    for url in landmarks_to_scrape(workspace, config, categories)["category"].to_pylist():
+        with suppress(ValueError):  # it names none: see its row
+            named[title_of_url(url)] = None
+    titles = [one for one in named if not is_qid(one)]
+    items = [one for one in named if is_qid(one)]
+    pages, new_items, new_places = titles, len(named), len(named)
+    if not config.refresh:
+        opened = opening(workspace, config, newest_generation(workspace), services=None)
+        known = CommonsPages()
+        pages = opened(COMMONS_PAGES, known).missing(titles)
+        items += [known[one].qid for one in titles if one in known and is_qid(known[one].qid)]
+        new_items, new_places = (
+            len(opened(folder, Entities()).missing(items)) + len(pages)
+            for folder in (WIKIDATA_ITEMS, WIKIDATA_PLACES)
+        )
+    classes = [min(new_items, _MOST_CLASSES)] * _QUESTIONS_ON_CLASSES
+    public = config.without_logins()
+    asked = (
+        (public.commons, [len(pages)], config.titles_per_request, _TITLE_BYTES),
+        (public.sparql, [new_items, new_places, *classes], config.items_per_request, _ITEM_BYTES),
+    )
+    return [
+        _estimate(config, address, keys, size, each) for address, keys, size, each in asked
+    ]
+
+
+def _estimate(
+    config: ScrapeConfig, address: str, keys: Sequence[int], size: int, each: int
+) -> Estimate:
+    requests = sum(math.ceil(count / size) for count in keys)
+    pace = config.pace(address)
+    minutes = math.ceil(requests * max(60 / pace if pace else 0, _REQUEST_S) / 60)
+    return Estimate(address, requests, minutes, sum(keys) * each)

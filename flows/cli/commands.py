@@ -47,7 +47,7 @@ _TITLES = {
     "Train and measure": "train benchmark index agree export",
     "The whole build": "build demo",
     "Use the data set": "subset pull publish",
-    "Look": "browse search verify status",
+    "Look": "browse search verify status doctor",
 }
 
 
@@ -425,6 +425,23 @@ def _demo(options: DemoOptions) -> None:
     # Two folders, because embedded answers must not mix with those of Wikimedia.
     root = options.root or Path("demo-live" if options.live else "demo-build")
     run_demo(root, live=options.live, contact=options.contact)
+
+
+@_step("doctor", options=BuildOptions)
+def _doctor(options: BuildOptions, sections: Sections) -> None:
+    """Says what this machine lacks for a build, and what to do; exit status 1 if none will work.
+
+    Reads the settings in hgld.toml and asks each server once; writes nothing.
+    """
+    from hgld.flows.doctor import diagnose
+
+    states = set()
+    for check in diagnose(options.root, sections):
+        states.add(check.state)
+        mend = f"; {check.mend}" if check.mend else ""
+        click.echo(f"{check.state:4}  {check.name}: {check.what}{mend}")
+    if "fail" in states:
+        sys.exit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,30 +64,29 @@ def diagnose(root: Path, sections: Sections) -> Iterator[Check]:
 def _packages() -> Iterator[Check]:
     """Yields a line for the package itself and one for each extra."""
     lacking = defaultdict[str, list[str]](list)
-    for text in importlib.metadata.requires("hgld") or ():
-        requirement = Requirement(text)
-        found = _EXTRA.search(text)
+    for requirement in map(Requirement, importlib.metadata.requires("hgld") or ()):
+        found = _EXTRA.search(str(requirement.marker))
         extra = found[1] if found else ""
-        lacking.setdefault(extra, [])
-        if found is None and requirement.marker and not requirement.marker.evaluate():
-            continue
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            lacking[extra].append(f"{requirement.name} is missing")
-        else:
-            if not requirement.specifier.contains(version, prereleases=True):
-                lacking[extra].append(f"{requirement.name} is {version}")
+        if extra not in _SUMS:
+            lacking[extra] += _lack(requirement)
     for extra, several in lacking.items():
-        if extra in _SUMS:
-            continue
-        name = f"hgld[{extra}]" if extra else "hgld"
+        name, what = f"hgld[{extra}]" if extra else "hgld", ", ".join(several)
         if not several:
             yield Check("ok", name, "its packages are there")
         elif extra:
-            yield Check("note", name, ", ".join(several), f"if you need it: {how_to_install(extra)}")
+            yield Check("note", name, what, f"if you need it: {how_to_install(extra)}")
         else:
-            yield Check("fail", name, ", ".join(several), "install hgld again with pip")
+            yield Check("fail", name, what, "install hgld again with pip")
+
+
+def _lack(requirement: Requirement) -> list[str]:
+    """Returns what is wrong with a package, if anything."""
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return [f"{requirement.name} is missing"]
+    fits = requirement.specifier.contains(version, prereleases=True)
+    return [] if fits else [f"{requirement.name} is {version}, not {requirement.specifier}"]
 
 
 def _disk(root: Path) -> Check:

@@ -71,7 +71,9 @@ def _of_keyring(token: str) -> str:
         import keyring
         from keyring.errors import KeyringError
     except ModuleNotFoundError as error:
-        raise InputError(f"{token} needs the package keyring: {how_to_install('keyring')}") from error
+        raise InputError(
+            f"{token} needs the package keyring: {how_to_install('keyring')}"
+        ) from error
     name = token.removeprefix(_KEYRING)
     try:
         found = keyring.get_password(_SERVICE, name)

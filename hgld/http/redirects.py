@@ -12,6 +12,7 @@ server itself. `hgld.http.connections` checks the addresses of host names.
 
 import threading
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -45,6 +46,16 @@ class PoliteSession(requests.Session):
         self.stopping = threading.Event()
         """Set to make the downloads of all threads end soon."""
         self.max_redirects = _MOST_HOPS
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401 - as they come
+        """Sends a request, and keeps the cookies of the answer.
+
+        `requests` looks for them in what is left of a body that was read with a limit.
+        """
+        response = super().send(request, **options)
+        for one in (*response.history, response):
+            self.cookies.update(one.cookies)
+        return response
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Returns the target of a redirect, or None if the response is not one.

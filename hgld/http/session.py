@@ -109,8 +109,8 @@ def make_session(
         token: an OAuth 2.0 access token to send in its place, only to that server.
 
     Returns:
-        A `requests` session, which keeps the cookies that it gets. Several threads may use it; when a host asks one of them to wait, all
-        of them wait.
+        A `requests` session, which keeps the cookies that it gets. Several threads may use it; when
+        a host asks one of them to wait, all of them wait.
     """
     session = PoliteSession(policy or HttpPolicy())
     operator, library = f" ({contact})" if contact else "", f"requests/{requests.__version__}"

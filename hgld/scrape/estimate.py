@@ -13,7 +13,7 @@ from hgld.scrape.questions import opening
 from hgld.scrape.stage import landmarks_to_scrape
 from hgld.scrape.wikimedia.commons import CommonsPages
 from hgld.scrape.wikimedia.titles import title_of_url
-from hgld.scrape.wikimedia.wikidata import Entities, is_qid
+from hgld.scrape.wikimedia.wikidata import Entities, find, is_qid
 
 _MOST_CLASSES = 10_000  # of GLDv2's landmarks; those of fewer items are at most as many
 _QUESTIONS_ON_CLASSES = 3  # what they are, what they are subclasses of, other names
@@ -56,25 +56,25 @@ def estimate_scrape(
             named[title_of_url(url)] = None
     titles = [one for one in named if not is_qid(one)]
     items = [one for one in named if is_qid(one)]
-    pages, new_items, new_places = titles, len(named), len(named)
+    pages, counts = titles, [len(named)] * 2
     if not config.refresh:
         opened = opening(workspace, config, newest_generation(workspace), services=None)
         known = CommonsPages()
         pages = opened(COMMONS_PAGES, known).missing(titles)
         items += [known[one].qid for one in titles if one in known and is_qid(known[one].qid)]
-        new_items, new_places = (
-            len(opened(folder, Entities()).missing(items)) + len(pages)
-            for folder in (WIKIDATA_ITEMS, WIKIDATA_PLACES)
-        )
-    classes = [min(new_items, _MOST_CLASSES)] * _QUESTIONS_ON_CLASSES
+        about, places = Entities(), Entities()
+        asked_items = opened(WIKIDATA_ITEMS, about).missing(items)
+        # Where something is, is asked of what it was merged into, or is a category about.
+        ends = (find(one, about).qid or one for one in items)
+        asked_places = opened(WIKIDATA_PLACES, places).missing(ends)
+        counts = [len(pages) + len(some) for some in (asked_items, asked_places)]
+    classes = [min(counts[0], _MOST_CLASSES)] * _QUESTIONS_ON_CLASSES
     public = config.without_logins()
     asked = (
         (public.commons, [len(pages)], config.titles_per_request, _TITLE_BYTES),
-        (public.sparql, [new_items, new_places, *classes], config.items_per_request, _ITEM_BYTES),
+        (public.sparql, [*counts, *classes], config.items_per_request, _ITEM_BYTES),
     )
-    return [
-        _estimate(config, address, keys, size, each) for address, keys, size, each in asked
-    ]
+    return [_estimate(config, address, keys, size, each) for address, keys, size, each in asked]
 
 
 def _estimate(

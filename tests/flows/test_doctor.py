@@ -11,7 +11,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.flows.doctor import Check, diagnose
 from tests.worlds.commands.typed import invoke
-from tests.worlds.wikimedia.small import serving
+from tests.worlds.gldv2.folder_server import serve
 
 
 class Usage(NamedTuple):
@@ -32,11 +32,11 @@ def found(root: Path, **sections: dict[str, object]) -> dict[str, Check]:
 
 
 def test_a_machine_with_everything_has_nothing_to_mend(tmp_path: Path) -> None:
-    with serving() as server:
-        asked: dict[str, object] = {"commons": server.commons, "sparql": server.sparql}
-        checks = found(tmp_path / "build", scrape=asked)
+    with serve(tmp_path) as server:
+        commons, sparql = f"{server.url}/w/", f"{server.url}/sparql"
+        checks = found(tmp_path / "build", scrape={"commons": commons, "sparql": sparql})
     assert {"hgld", "hgld[train]", "hgld[review]", "disk", "memory", "GPU"} < checks.keys()
-    servers = (f"{server.commons}api.php", server.sparql, str(tmp_path))
+    servers = (f"{commons}api.php", sparql, str(tmp_path))
     names = ("python", "hgld", "contact", "build", *servers)
     assert {checks[name].state for name in names} == {"ok"}
     assert all(one.mend for one in checks.values() if one.state != "ok")
@@ -92,8 +92,8 @@ def test_a_build_in_use_or_out_of_reach_is_told(
 
 def test_the_command_ends_with_1_where_no_build_can_work(workspace: Workspace) -> None:
     workspace.root.mkdir()
-    with serving() as server:
-        settings = f'[scrape]\ncommons = "{server.commons}"\nsparql = "{server.sparql}"\n'
+    with serve(workspace.root) as server:
+        settings = f'[scrape]\ncommons = "{server.url}/w/"\nsparql = "{server.url}/sparql"\n'
         settings += f'[metadata]\nbase_url = "{workspace.root}"\n'
         workspace.path("hgld.toml").write_text(f'{settings}[images]\nbase_url = "/gone"\n')
         done = invoke("doctor", "--root", workspace.root)

@@ -10,7 +10,7 @@ from hgld.errors import InputError
 from hgld.http.config import HttpConfig
 
 COMMONS, HERE = "https://commons.wikimedia.org/w/", "http://127.0.0.1:8090/w/"
-TOKEN = "eyJ0eXAi.abc-_def"
+WORD = "eyJ0eXAi.abc-_def"
 
 
 def test_another_machine_has_a_pace_by_itself_and_any_has_the_one_that_is_set() -> None:
@@ -21,8 +21,8 @@ def test_another_machine_has_a_pace_by_itself_and_any_has_the_one_that_is_set() 
 
 def test_a_token_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    path.write_text(f"{TOKEN}\n")
-    assert HttpConfig(token=str(path)).read_token(COMMONS) == TOKEN
+    path.write_text(f"{WORD}\n")
+    assert HttpConfig(token=str(path)).read_token(COMMONS) == WORD
     assert HttpConfig().read_token(COMMONS) == ""
     with pytest.raises(InputError, match="https"):
         HttpConfig(token=str(path)).read_token("http://commons.wikimedia.org/w/")
@@ -43,7 +43,7 @@ def test_a_token_is_read_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> No
     class KeyringError(Exception):
         pass
 
-    saved = {("hgld", "ann"): TOKEN}
+    saved = {("hgld", "ann"): WORD}
 
     def get_password(service: str, name: str) -> str | None:
         if name == "locked":
@@ -54,10 +54,12 @@ def test_a_token_is_read_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "keyring", keyring)
     errors = types.SimpleNamespace(KeyringError=KeyringError)
     monkeypatch.setitem(sys.modules, "keyring.errors", errors)
-    assert HttpConfig(token="keyring:ann").read_token(COMMONS) == TOKEN
+    ann = "keyring:ann"
+    named = HttpConfig(token=ann)
+    assert named.read_token(COMMONS) == WORD
     for name, word in (("bob", "keyring set"), ("locked", "locked")):
         with pytest.raises(InputError, match=word):
             HttpConfig(token=f"keyring:{name}").read_token(COMMONS)
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(InputError, match="pip install"):
-        HttpConfig(token="keyring:ann").read_token(COMMONS)
+        named.read_token(COMMONS)

@@ -26,7 +26,7 @@ from hgld.http.session import make_session, reason_of, require_contact
 
 State = Literal["ok", "note", "fail"]
 _LEAST_DISK_GB, _LEAST_MEMORY_GB = 10, 4
-_GLDV2_GB = 1_200  # of all tars while they are unpacked, and the pictures
+_GLDV2_GB = 600  # of all pictures: 500 tars of 1 GB, 100 of 850 MB, 20 of 500 MB
 _QUICK = HttpPolicy(connect_timeout_s=5, read_timeout_s=5, deadline_s=10, attempts=1, patience_s=0)
 _EXTRA = re.compile(r"extra == ['\"]([a-z-]+)['\"]")
 # Of several others, and of those who work on the project.

@@ -18,8 +18,8 @@ from hgld.scrape.wikimedia.wikidata import Entities, find, is_qid
 _MOST_CLASSES = 10_000  # of GLDv2's landmarks; those of fewer items are at most as many
 _QUESTIONS_ON_CLASSES = 3  # what they are, what they are subclasses of, other names
 _REQUEST_S = 1.0  # of a server that answers as it usually does, where no pace is set
-# Of a key in an answer as kept, packed. Real servers gave 45 a page, 33 an item and 200 an item with
-# all facts of its place, of which there are two queries.
+# Of a key in an answer as kept, packed. Real servers gave 45 a page, 33 an item, and 200 an item
+# with all facts of its place.
 _TITLE_BYTES, _ITEM_BYTES = 50, 120
 
 

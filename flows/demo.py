@@ -14,7 +14,7 @@ from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.build import build_steps, keep_setting, read_sections
-from hgld.flows.cli.output import run_and_tell
+from hgld.flows.cli.output import print_results, run_and_tell
 from hgld.review.status import review_status
 from hgld.tables import HIERARCHY
 
@@ -76,9 +76,6 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
     workspace = Workspace(root)
     _require_own_folder(workspace)
-    from hgld.benchmarks.retrieval.report import format_table
-    from hgld.benchmarks.retrieval.results import read_results
-
     with workspace.lock():
         write_demo(workspace, archive=not live)
         write_settings(workspace, contact=contact if live else "")
@@ -86,10 +83,8 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     steps = build_steps(read_sections(root, None))
     for step in steps:
         run_and_tell(root, step)
+    print_results(workspace, next(step for step in steps if step.name == "benchmark"))
     console = Console()
-    for by in next(step.settings for step in steps if step.name == "benchmark").by_hierarchy:
-        console.print(f"By {by.hierarchy[0]}:")
-        console.print(format_table(read_results(workspace.path(by.folder))))
     console.print("The pictures are drawings: the figures only show that the code works.")
     left = review_status(workspace).progress.clusters_open
     browse, review = (f"hgld {one} --root {shlex.quote(str(root))}" for one in ("browse", "review"))

@@ -29,8 +29,8 @@ _LEAST_DISK_GB, _LEAST_MEMORY_GB = 10, 4
 _GLDV2_GB = 600  # of all pictures: 500 tars of 1 GB, 100 of 850 MB, 20 of 500 MB
 _QUICK = HttpPolicy(connect_timeout_s=5, read_timeout_s=5, deadline_s=10, attempts=1, patience_s=0)
 _EXTRA = re.compile(r"extra == ['\"]([a-z-]+)['\"]")
-# Of several others, and of those who work on the project.
-_SUMS = frozenset({"all", "dev"})
+# All of the others, and what those need who work on the project.
+_NOT_TOLD = frozenset({"all", "dev"})
 
 
 class Check(NamedTuple):
@@ -67,7 +67,7 @@ def _packages() -> Iterator[Check]:
     for requirement in map(Requirement, importlib.metadata.requires("hgld") or ()):
         found = _EXTRA.search(str(requirement.marker))
         extra = found[1] if found else ""
-        if extra not in _SUMS:
+        if extra not in _NOT_TOLD:
             lacking[extra] += _lack(requirement)
     for extra, several in lacking.items():
         name, what = f"hgld[{extra}]" if extra else "hgld", ", ".join(several)

@@ -8,13 +8,16 @@ runs that step. Each function raises the errors of `from_mapping`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hgld.engine.config import from_mapping
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError
-from hgld.tables import IMAGE_FILES
+from hgld.tables import EMBEDDINGS, IMAGE_FILES
+
+if TYPE_CHECKING:
+    from hgld.scrape.config import ScrapeConfig
 
 _Config = TypeVar("_Config")
 
@@ -112,7 +115,7 @@ def scrape_step(sections: Sections) -> BuildStep:
     return replace(step, stages=stages, stage_settings={"http": http})
 
 
-def _asking(sections: Sections) -> Any:  # noqa: ANN401 - ScrapeConfig is imported late
+def _asking(sections: Sections) -> "ScrapeConfig":
     """Reads the settings of the scrape, of which some may stand in [http]."""
     from hgld.scrape.config import ScrapeConfig
 
@@ -256,6 +259,7 @@ def annotate_step(sections: Sections) -> BuildStep:
     return BuildStep(
         name="annotate",
         settings=config,
+        extra="cluster" if EMBEDDINGS in own.stage.inputs else "",
         stages=(annotate_stage(config), own.stage, RELEASE_STAGE),
         run=run,
         needs=(*pictures, "parents", "fill") if config.fills else pictures,

@@ -203,15 +203,16 @@ class Protocol:
             )
             usable = len(rows) - rows.null_count
             lacking = len(without) - without.null_count + len(rows) - usable
-            name = f"{images.split} images"
+            name, why = f"{images.split} images", f"has no {above.title}"
             left_out[f"{name} without a {finest.title}"] = without.null_count
             if more:  # filled and partial, of which the latter are in `excluded` too
                 usable, lacking = usable + sum(map(len, more)), lacking - len(more[-1])
+                why = "is not listed"
             # It is measured only by what classes say.
             elif filled := len(workspace.read(FILLED[images.split], ["image_id"])):
                 reason = f"{name} whose {above.title} no class of the {finest.title} gives"
                 left_out[reason] = filled
-            left_out[f"{name} whose {finest.title} has no {above.title}"] = lacking
+            left_out[f"{name} whose {finest.title} {why}"] = lacking
             if images.bad:
                 left_out[f"{name} that cannot be decoded"] = images.bad
             left_out[f"{name} without a file"] = usable - len(images) - images.bad

@@ -4,23 +4,21 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 stopped by SIGTERM or SIGHUP.
 """
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from hgld import __version__
 from hgld.engine.config import setting
-from hgld.engine.stage import Stage
-from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
 from hgld.flows import build, steps
+from hgld.flows.cli.checking import doctor, status, verify
 from hgld.flows.cli.looking import browse, index, search
 from hgld.flows.cli.options import (
     ACCEPTING,
@@ -30,7 +28,7 @@ from hgld.flows.cli.options import (
     StepOptions,
     refuse_idle,
 )
-from hgld.flows.cli.output import print_table, run_and_tell, tell_reports
+from hgld.flows.cli.output import print_results, run_and_tell, tell_reports
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
 from hgld.flows.cli.signals import ended_by_signals
@@ -113,7 +111,7 @@ def _add_plain(name: str, *settings: str) -> None:
 for _name in ("metadata", "embed", "propose", "look", "agree"):
     _add_plain(_name)
 _add_plain("parents", "scrape.contact", "scrape.replay")
-for _command in (review, index, subset, pull, publish, browse, search):
+for _command in (review, index, subset, pull, publish, browse, search, doctor, verify, status):
     app.add_command(_command)
 
 
@@ -324,9 +322,9 @@ def _benchmark(options: BenchmarkOptions, sections: Sections) -> None:
     benchmarks/ (report.html, results.csv and .tex, setting.json), benchmarks/<data set>/ or, of a
     named comparison, comparisons/<name>/ there. Needs hgld[train].
     """
-    from rich.console import Console
-
     if options.explain:
+        from rich.console import Console
+
         from hgld.benchmarks.retrieval.facts import explain
 
         first, *others = map(Path, options.explain)
@@ -336,11 +334,7 @@ def _benchmark(options: BenchmarkOptions, sections: Sections) -> None:
         return
     step = steps.benchmark_step(sections)
     run_and_tell(options.root, step, force=options.force)
-    from hgld.benchmarks.retrieval.report import format_table
-    from hgld.benchmarks.retrieval.results import read_results
-
-    results = read_results(Workspace(options.root).path(step.settings.folder))
-    Console().print(format_table(results))
+    print_results(Workspace(options.root), step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +370,7 @@ def _export(options: ExportOptions, sections: Sections) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WholeOptions(BuildOptions):
+class WholeBuildOptions(BuildOptions):
     """Options of `hgld build`."""
 
     categories: Path | None = setting(
@@ -386,8 +380,8 @@ class WholeOptions(BuildOptions):
     )
 
 
-@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=WholeOptions)
-def _build(options: WholeOptions, sections: Sections) -> None:
+@_step("build", "scrape.contact", *ACCEPTING, "annotate.fills", options=WholeBuildOptions)
+def _build(options: WholeBuildOptions, sections: Sections) -> None:
     """Runs every step that is not up to date; stops if a review is due.
 
     Reads the inputs of the steps and their settings in hgld.toml, or with --categories that file
@@ -425,84 +419,3 @@ def _demo(options: DemoOptions) -> None:
     # Two folders, because embedded answers must not mix with those of Wikimedia.
     root = options.root or Path("demo-live" if options.live else "demo-build")
     run_demo(root, live=options.live, contact=options.contact)
-
-
-@_step("doctor", options=BuildOptions)
-def _doctor(options: BuildOptions, sections: Sections) -> None:
-    """Says what this machine lacks for a build, and what to do; exit status 1 if none will work.
-
-    Reads the settings in hgld.toml and asks each server once; writes nothing.
-    """
-    from hgld.flows.doctor import diagnose
-
-    states = set()
-    for check in diagnose(options.root, sections):
-        states.add(check.state)
-        mend = f"; {check.mend}" if check.mend else ""
-        click.echo(f"{check.state:4}  {check.name}: {check.what}{mend}")
-    if "fail" in states:
-        sys.exit(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions(BuildOptions):
-    """Options of `hgld verify`."""
-
-    deep: bool = setting(False, "Also reads and decodes every picture.")
-
-
-@_step("verify", options=VerifyOptions)
-def _verify(options: VerifyOptions, sections: Sections) -> None:
-    """Checks every file against its checksum; prints a line for each damage, with exit status 1.
-
-    Reads the folder of a build, or of a release with SHA256SUMS; writes nothing.
-    """
-    checked = found = 0
-    workspace = Workspace(options.root)
-    for damage in build.verify_build(workspace, sections, deep=options.deep):
-        checked += 1
-        if damage.what:
-            found += 1
-            click.echo(f"{options.root / damage.path} {damage.what}")
-    if found:
-        raise click.exceptions.Exit(1)
-    click.echo(f"{checked:,} files are intact")
-    if others := build.files_not_compared(workspace):
-        click.echo(f"without a checksum: {', '.join(others)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusOptions(BuildOptions):
-    """Options of `hgld status`."""
-
-    json: bool = setting(False, "Prints it as JSON.")
-
-
-@_step("status", options=StatusOptions)
-def _status(options: StatusOptions, sections: Sections) -> None:
-    """Shows each stage: done, stale (and why), rows, problems.
-
-    Reads the folder of a build; writes nothing.
-    """
-    workspace = Workspace(options.root)
-    workspace.require()
-    stages: list[tuple[Stage, dict[str, object]]] = []
-    order = {step.name: step for step in build.build_steps(sections)}
-    others = (build.load_step(name, sections) for name in build.ALL_STEPS if name not in order)
-    for step in (*order.values(), *others):
-        due = step.stages if step.name in order else ()
-        unasked = (one for one in (*step.stages, *step.optional) if one not in due)
-        has_run = (one for one in unasked if workspace.manifest_path(one.name).exists())
-        seen = {stage.name for stage, _ in stages}
-        shown = (one for one in (*due, *has_run) if one.name not in seen)
-        stages += [(one, build.known_settings(workspace, step, one)) for one in shown]
-    states = build_status(workspace, stages)
-    if options.json:
-        told = [
-            asdict(state) | {"result": str(stage.result_path(workspace))}
-            for (stage, _), state in zip(stages, states, strict=True)
-        ]
-        click.echo(json.dumps({"root": str(options.root), "stages": told}, indent=2))
-        return
-    cells = [(s.stage, s.state, f"{s.rows:,}", f"{s.problems:,}", s.reason) for s in states]
-    print_table(("stage", "state", "rows", "problems", "why"), cells)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hgld.engine.stage import StageReport
+from hgld.engine.workspace import Workspace
 from hgld.errors import IncompleteError
 from hgld.flows.build import run_step
 from hgld.flows.steps import BuildStep
@@ -39,6 +40,20 @@ def refuse_failed(reports: Iterable[StageReport]) -> None:
     if failed:
         rows = ", ".join(f"{one.stage}: {one.failed} rows failed" for one in failed)
         raise IncompleteError(f"{rows}; {TRIED_AGAIN}")
+
+
+def print_results(workspace: Workspace, step: BuildStep) -> None:
+    """Prints the leaderboard of a benchmark, by each of its hierarchies."""
+    from rich.console import Console
+
+    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.results import read_results
+
+    console, several = Console(), step.settings.by_hierarchy
+    for one in several:
+        if len(several) > 1:
+            console.print(f"By {one.hierarchy[0]}:")
+        console.print(format_table(read_results(workspace.path(one.folder))))
 
 
 def print_table(

@@ -86,8 +86,8 @@ def run_hierarchy(workspace: Workspace, config: HierarchyConfig) -> StageReport:
 
     Raises:
         MissingInputError: one of these has not finished.
-        InputError: superclasses of more steps than the scrape asked for, or the package for
-            clusters is missing.
+        InputError: superclasses of more steps than the scrape asked for.
+        ModuleNotFoundError: scipy, which clusters need, is missing.
     """
 
     def produce(writer: StageWriter) -> None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from hgld.engine.workspace import Workspace
@@ -33,15 +32,12 @@ class Estimate(NamedTuple):
     """As kept in raw/, compressed."""
 
 
-def estimate_scrape(
-    workspace: Workspace, config: ScrapeConfig, categories: Path | None = None
-) -> list[Estimate]:
+def estimate_scrape(workspace: Workspace, config: ScrapeConfig) -> list[Estimate]:
     """Returns what a scrape would ask for that the raw archive lacks; asks nobody.
 
     Args:
         workspace: the build.
         config: the settings.
-        categories: see `run_scrape`.
 
     Returns:
         About the requests to Commons and to the SPARQL service. How many pages are redirects, and
@@ -52,7 +48,7 @@ def estimate_scrape(
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     named = dict[str, None]()
-    for url in landmarks_to_scrape(workspace, config, categories)["category"].to_pylist():
+    for url in landmarks_to_scrape(workspace, config)["category"].to_pylist():
         with suppress(ValueError):  # it names none: see its row
             named[title_of_url(url)] = None
     titles = [one for one in named if not is_qid(one)]

@@ -89,3 +89,10 @@ def test_a_step_in_a_folder_that_was_typed_wrong_leaves_none(name: str, tmp_path
     with pytest.raises(HgldError):
         run_step(tmp_path / "biuld", load_step(name, {}))
     assert not (tmp_path / "biuld").exists()
+
+
+def test_groups_of_classes_need_a_package_that_other_levels_do_not() -> None:
+    def extra(*levels: str) -> str:
+        return load_step("annotate", {"hierarchy": {"levels": ["landmark", *levels]}}).extra
+
+    assert (extra("class", "clusters:9"), extra("class", "superclass")) == ("cluster", "")

@@ -9,8 +9,9 @@ from tests.worlds.wikimedia.small import Server
 
 
 def estimated(small: Small, categories: Path, **settings: object) -> tuple[Estimate, Estimate]:
-    config = fast_config(small.server, titles_per_request=2, items_per_request=3, **settings)
-    commons, sparql = estimate_scrape(small.workspace, config, categories)
+    few = {"titles_per_request": 2, "items_per_request": 3}
+    config = fast_config(small.server, categories=categories, **few, **settings)
+    commons, sparql = estimate_scrape(small.workspace, config)
     return commons, sparql
 
 

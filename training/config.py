@@ -77,7 +77,8 @@ class TrainConfig(ModelConfig):
     min_confidence: float = setting(0.0, "Least confidence of a label, 0 to 1.")
     exclude_overlap: bool = setting(
         False,
-        "Leaves out train landmarks that are in the index too, by annotations/overlap.parquet.",
+        "Leaves out train landmarks that are also in the index or a building of Revisited, by "
+        "annotations/overlap.parquet.",
     )
     partial_labels: bool = setting(
         False,

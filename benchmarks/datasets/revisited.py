@@ -17,7 +17,6 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData, require_once
-from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.metrics import GroundTruth
 
@@ -102,16 +101,6 @@ def read_revisited(folder: Path, name: RevisitedName) -> RetrievalData:
         boxes=boxes,
         distractor_count=_R1M if with_million else 0,
     )
-
-
-def places_of_buildings() -> dict[str, tuple[float, float]]:
-    """Returns latitude and longitude of what queries are named after, such as `all_souls`.
-
-    They were written by hand, to about 0.001 degrees (111 m).
-    """
-    columns = {"building": pa.string(), "latitude": pa.float64(), "longitude": pa.float64()}
-    rows = read_csv(Path(__file__).with_name("buildings.csv"), columns).to_pylist()
-    return {row["building"]: (row["latitude"], row["longitude"]) for row in rows}
 
 
 def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from rich.markup import escape
 from rich.table import Table
 
+from hgld.annotations.overlap import BUILDING_M
 from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.methods import Compared
 from hgld.benchmarks.retrieval.protocol import Protocol
@@ -36,7 +37,7 @@ from hgld.benchmarks.retrieval.results import (
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics import BOOTSTRAP_DRAWS, SIGN_FLIPS
-from hgld.benchmarks.retrieval.traits import CENTURY, NEAR_M, SEEN, UNKNOWN_TRAIT, century_place
+from hgld.benchmarks.retrieval.traits import CENTURY, SEEN, UNKNOWN_TRAIT, century_place
 from hgld.engine.dataset import Level
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
@@ -149,7 +150,7 @@ def render_report(
         labels=_by_label(results, results.methods[0], leading, level.title) if level else [],
         traits=trait_tables(results, leading),
         seen=SEEN,
-        near=NEAR_M,
+        near=BUILDING_M,
         has_bounds=metrics[1].key in {one.key for one in bounds_of(leading).values()},
         confused=[(one, confusions(results, one)) for one in order if level],
         between=between,

@@ -6,11 +6,10 @@ each of its countries and styles; where nothing is known it is `UNKNOWN_TRAIT`.
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.benchmarks.datasets.revisited import places_of_buildings
+from hgld.annotations.overlap import revisited_buildings
 from hgld.benchmarks.retrieval.protocol import Protocol, tables_of
 from hgld.benchmarks.retrieval.results import shown_level
 from hgld.engine.workspace import Workspace
@@ -19,12 +18,8 @@ from hgld.tables import LANDMARK_LABELS, OVERLAP, of_split
 CENTURY = "century"
 SEEN = "seen in training"
 UNKNOWN_TRAIT = "unknown"
-NEAR_M = 150
-"""How far a train landmark is at most from a building that is seen in training, in metres."""
-_EXACT_DEGREES, _METRES_A_DEGREE = 0.001, 111_195
 Trait = Sequence[Sequence[str]]
 """The labels of each query, (Q,)."""
-_PLACE = ("latitude", "longitude")
 _COLUMNS = [
     *("split", "landmark_id", "continent", "countries", "country_qid", "country"),
     *("inception_year", "inception_precision", "style_names"),
@@ -85,15 +80,9 @@ def century_place(label: str) -> int:
 
 def _seen_buildings(workspace: Workspace, image_ids: Sequence[str]) -> Trait:
     """Returns whether a train landmark is at the building of each query of Revisited, (Q,)."""
-    table = workspace.read(LANDMARK_LABELS, ["split", "coordinate_precision", *_PLACE])
-    is_exact = pc.less_equal(table["coordinate_precision"], _EXACT_DEGREES)
-    train = of_split(table.filter(is_exact), "train")
-    north, east = (np.asarray(train[name]) for name in _PLACE)
-    labels = dict[str, str]()
-    for building, (latitude, longitude) in places_of_buildings().items():
-        across = (east - longitude) * np.cos(np.radians(latitude))
-        is_near = _METRES_A_DEGREE * np.hypot(north - latitude, across) <= NEAR_M
-        labels[building] = "yes" if is_near.any() else "no"
+    seen = set(workspace.read(OVERLAP, ["building"])["building"].to_pylist())
+    buildings = revisited_buildings()["building"].to_pylist()
+    labels = {name: "yes" if name in seen else "no" for name in buildings}
     names = [one.removeprefix("paris_").rpartition("_")[0] for one in image_ids]
     return [[labels.get(name, UNKNOWN_TRAIT)] for name in names]
 

@@ -1,4 +1,4 @@
-"""Train and index landmarks that are the same thing, or hardly to be told apart, by their items.
+"""Train landmarks that are also in the index, or among the buildings of Revisited Oxford and Paris.
 
 Ids of train and index landmarks are of two spaces, and GLDv2 does not say which are of one thing. A
 model that learnt a landmark is measured on it as if it had never seen it.
@@ -6,30 +6,34 @@ model that learnt a landmark is measured on it as if it had never seen it.
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hgld.engine.dataset import read_csv
 from hgld.globe import points_on_globe
 from hgld.tables import OVERLAP, of_split
 
 # Coordinates that are known less exactly are those of a town, and say nothing.
 _MOST_DEGREES = 0.001  # 111 m
 _METRES_A_DEGREE = 111_195
+BUILDING_M = 150
+"""How far from a building of Revisited a train landmark may lie, in metres."""
 # From a cell to the next one in each direction; 2^18 cells are more than the globe is wide.
 _STEPS = np.array([1 << 36, 1 << 18, 1])
 
 
 def overlap_rows(landmarks: pa.Table) -> pa.Table:
-    """Finds pairs of a train and an index landmark that overlap.
+    """Finds train landmarks that overlap with an index landmark or a building of Revisited.
 
     Args:
         landmarks: rows of LANDMARK_LABELS.
 
     Returns:
-        The rows of OVERLAP, by train landmark, index landmark and reason.
+        The rows of OVERLAP, by train landmark, index landmark, building and reason.
     """
     train, index = (of_split(landmarks, split) for split in ("train", "index"))
     same = _pairs(_keyed(train, "qid"), _keyed(index, "qid"))
@@ -53,8 +57,26 @@ def overlap_rows(landmarks: pa.Table) -> pa.Table:
         }
         for (one, other, why), metres in pairs.items()
     ]
-    order = [(name, "ascending") for name in OVERLAP.schema.names[:3]]
+    rows += [
+        {
+            "train_landmark_id": ids[0][one],
+            "building": building,
+            "why": "same_place",
+            "metres": metres,
+        }
+        for one, building, metres in _at_buildings(train)
+    ]
+    order = [(name, "ascending") for name in OVERLAP.schema.names[:4]]
     return pa.Table.from_pylist(rows, schema=OVERLAP.schema).sort_by(order)
+
+
+def revisited_buildings() -> pa.Table:
+    """Returns what most queries of Revisited are named after, such as `all_souls`, and where it is.
+
+    Columns `building`, `latitude` and `longitude`, written by hand to about 0.001 degrees.
+    """
+    columns = {"building": pa.string(), "latitude": pa.float64(), "longitude": pa.float64()}
+    return read_csv(Path(__file__).with_name("buildings.csv"), columns)
 
 
 def _keyed(landmarks: pa.Table, column: str) -> pa.Table:
@@ -84,6 +106,18 @@ def _near(train: pa.Table, index: pa.Table) -> Iterator[tuple[int, int, float]]:
     is_near = apart <= np.maximum(exact[one], other_exact[other])
     one, other, metres = one[is_near], other[is_near], apart[is_near] * _METRES_A_DEGREE
     yield from zip(*(each.tolist() for each in (rows[one], other_rows[other], metres)), strict=True)
+
+
+def _at_buildings(train: pa.Table) -> Iterator[tuple[int, str, float]]:
+    """Yields train landmarks at a building of Revisited: row, building and metres apart."""
+    buildings = revisited_buildings()
+    names = buildings["building"].to_pylist()
+    where = (np.asarray(buildings[name]) for name in ("latitude", "longitude"))
+    rows, places, _ = _exact(train)
+    apart = places[:, np.newaxis] - np.degrees(points_on_globe(*where))
+    metres = np.linalg.norm(apart, axis=2) * _METRES_A_DEGREE  # (n, 22)
+    for one, building in np.argwhere(metres <= BUILDING_M):
+        yield int(rows[one]), names[building], float(metres[one, building])
 
 
 def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -77,7 +77,7 @@ _PLACES_FILE = f"{PLACES.path}/00000.parquet"
 
 STAGE = Stage(
     name="annotate",
-    version=8,
+    version=9,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
     input_files=(_PLACES_FILE,),
     outputs=(

@@ -261,7 +261,9 @@ OVERLAP = Dataset(
     stage="annotate",
     schema=schema(
         required("train_landmark_id", pa.int64()),
-        required("index_landmark_id", pa.int64()),
+        pa.field("index_landmark_id", pa.int64()),  # null: it overlaps with a building
+        # of Revisited Oxford or Paris, as its queries are named; null: with an index landmark
+        pa.field("building", pa.string()),
         # same_item | part_of: one is a part of the other (P361) | same_place: their coordinates are
         # the same as far as the less exact of them is known, to 0.001 degrees at least
         required("why", pa.string()),

@@ -134,7 +134,7 @@ class ReleaseFacts:
     """Part of PLACE_MISSING to the number of landmarks that have it ("ok"), and for each reason to
     that of those that lack it."""
     overlaps: int
-    """How many pairs of a train and an index landmark overlap."""
+    """How many pairs of a train landmark and an index landmark or building overlap."""
     own_labels: int
     """Rows of LEVELS."""
     days: Sequence[str]

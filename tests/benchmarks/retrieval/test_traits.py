@@ -1,25 +1,23 @@
 """What is known of the landmarks of queries, and the figures by it."""
 
 import dataclasses
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hgld.benchmarks.datasets.revisited import places_of_buildings
 from hgld.benchmarks.retrieval.protocol import protocol_of_build
 from hgld.benchmarks.retrieval.report import FEW_GROUPS, MOST_LABELS, trait_tables
 from hgld.benchmarks.retrieval.results import Results, Row, metrics_of, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.benchmarks.retrieval.traits import traits_of
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, OVERLAP
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
 from tests.benchmarks.retrieval.conftest import protocol_of
 from tests.benchmarks.retrieval.made_up import html_of, results_of, with_mean
 from tests.worlds.benchmark_builds import CONFIG, LANDMARKS, tables_of_landmarks
-from tests.worlds.builders import write_stage
+from tests.worlds.builders import table_of, write_stage
 from tests.worlds.pages.reading import PageReader
 
 UNKNOWN = ["unknown"]
@@ -91,7 +89,7 @@ def test_each_label_has_the_mean_over_its_queries_and_a_change_of_the_tables_is_
     assert "of several countries" not in benchmarked.path("benchmarks/report.html").read_text()
 
 
-def test_a_building_of_revisited_is_seen_where_an_exact_train_landmark_is_near(
+def test_a_building_of_revisited_is_seen_where_a_train_landmark_overlaps_with_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     content = ground_truth()
@@ -99,23 +97,10 @@ def test_a_building_of_revisited_is_seen_where_an_exact_train_landmark_is_near(
     content |= {"qimlist": names, "gnd": 2 * content["gnd"]}  # type: ignore[operator]
     protocol = protocol_of("roxford5k", write_revisited(tmp_path, content))
     assert traits_of(protocol, workspace) == {}
-    places = places_of_buildings()
-
-    def landmark(
-        building: str, north_m: float, east_m: float, precision: float
-    ) -> dict[str, float]:
-        latitude, longitude = places[building]
-        east = east_m / math.cos(math.radians(latitude))
-        where = {"latitude": latitude + north_m / 111_195, "longitude": longitude + east / 111_195}
-        return where | {"coordinate_precision": precision}
-
-    train = [
-        landmark("all_souls", 149, 0, 0.001),
-        landmark("ashmolean", 0, 151, 0.0001),
-        landmark("ashmolean", 0, 0, 0.01),
-        landmark("eiffel", 0, -149, 0.0001),
-    ]
-    write_stage(workspace, tables_of_landmarks(train=train))
+    rows = [{"train_landmark_id": 1, "building": "all_souls", "why": "same_place"}]
+    rows += [{"train_landmark_id": 2, "building": "eiffel", "why": "same_place"}]
+    rows += [{"train_landmark_id": 2, "index_landmark_id": 5, "why": "same_item"}]
+    write_stage(workspace, [*tables_of_landmarks(), (OVERLAP, table_of(OVERLAP, rows))])
     assert traits_of(protocol, workspace) == {
         "seen in training": [["yes"], ["no"], UNKNOWN, ["yes"]]
     }

@@ -6,8 +6,9 @@ import random
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
-from hgld.annotations.overlap import overlap_rows
+from hgld.annotations.overlap import overlap_rows, revisited_buildings
 from hgld.tables import LANDMARK_LABELS
 from tests.worlds.builders import table_of
 
@@ -106,3 +107,33 @@ def test_every_reason_of_a_pair_has_a_row_and_nothing_is_found_of_nothing() -> N
     both = {"qid": "Q1", **at(1.0, 1.0)}
     assert found(train(5, **both), index(6, **both)) == [(5, 6, "same_item"), (5, 6, "same_place")]
     assert found() == []
+
+
+def test_a_train_landmark_at_a_building_of_revisited_overlaps_with_it() -> None:
+    places = {row.pop("building"): row for row in revisited_buildings().to_pylist()}
+    assert len(places) == 22
+
+    def near(
+        number: int, building: str, metres: tuple[float, float], precision: float
+    ) -> dict[str, Any]:
+        north, east = (one / 111_195 for one in metres)
+        latitude, longitude = places[building]["latitude"], places[building]["longitude"]
+        east /= math.cos(math.radians(latitude))
+        return train(number, **at(latitude + north, longitude + east, precision))
+
+    rows = overlap_rows(
+        landmarks(
+            near(1, "pompidou", (149, 0), 0.001),
+            near(2, "magdalen", (0, 151), 0.0001),
+            near(3, "magdalen", (0, 0), 0.01),
+            near(4, "eiffel", (0, -149), 0.0001),
+            index(5, **at(**places["eiffel"])),
+        )
+    ).to_pylist()
+    assert [(row["train_landmark_id"], row["building"]) for row in rows] == [
+        (1, "pompidou"),
+        (4, "eiffel"),
+    ]
+    assert {row["why"] for row in rows} == {"same_place"}
+    assert {row["index_landmark_id"] for row in rows} == {None}
+    assert [row["metres"] for row in rows] == pytest.approx([149, 149], abs=0.5)

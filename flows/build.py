@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hgld.engine.config import read_toml, row_settings, setting_fields
+from hgld.engine.config import check_keys, read_toml, row_settings, setting_fields
 from hgld.engine.files import write_text
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
@@ -76,7 +76,7 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         config: the file; None uses `hgld.toml` in the workspace, if it exists.
 
     Raises:
-        InputError: the file cannot be read, or has an unknown section.
+        InputError: the file cannot be read, or has an unknown section or key.
     """
     path = config or root / "hgld.toml"
     if config is None and not path.exists():
@@ -85,6 +85,10 @@ def read_sections(root: Path, config: Path | None) -> Sections:
     for name in sections:
         if name not in ALL_SECTIONS:
             raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
+        try:
+            check_keys(settings_class(name), sections[name])
+        except ValueError as error:
+            raise InputError(f"{path} [{name}]: {error}") from error
     return sections
 
 

@@ -195,13 +195,23 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
     return sections
 
 
-def _built(cls: type[T], values: Mapping[str, object]) -> T:
-    types_of = {field.name: field.type for field in setting_fields(cls)}
+def check_keys(cls: type, values: Mapping[str, object]) -> None:
+    """Refuses keys that are no fields of a settings dataclass.
+
+    Raises:
+        ValueError: an unknown key; the message has the nearest known one.
+    """
+    known = [field.name for field in setting_fields(cls)]
     for key in values:
-        if key not in types_of:
-            near = difflib.get_close_matches(key, types_of, n=1)
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(types_of)}{hint}")
+            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(known)}{hint}")
+
+
+def _built(cls: type[T], values: Mapping[str, object]) -> T:
+    check_keys(cls, values)
+    types_of = {field.name: field.type for field in setting_fields(cls)}
     return cls(**{key: _checked(value, types_of[key], key) for key, value in values.items()})
 
 

@@ -7,7 +7,15 @@ import pytest
 from hgld.engine.workspace import command_of
 from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows import build
-from hgld.flows.build import ALL_STEPS, STEPS, keep_setting, load_step, read_sections, run_step
+from hgld.flows.build import (
+    ALL_SECTIONS,
+    ALL_STEPS,
+    STEPS,
+    keep_setting,
+    load_step,
+    read_sections,
+    run_step,
+)
 from hgld.flows.steps import Sections
 
 _NO_EXTRA = {"metadata", "scrape", "review", "annotate", "images", "parents"}
@@ -54,6 +62,14 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
     path.rename(tmp_path / "other.toml")  # it counts where it is named
     assert read_sections(tmp_path, None) == {}
     assert read_sections(tmp_path, tmp_path / "other.toml")["review"] == {"accept_above": 0.9}
+
+
+@pytest.mark.parametrize("name", ALL_SECTIONS)
+def test_a_key_that_no_section_has_is_refused_with_its_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text(f"[{name}]\ncolour = 'red'\n")
+    with pytest.raises(InputError, match=rf"other\.toml \[{name}\].*colour"):
+        read_sections(tmp_path, path)
 
 
 def test_a_step_without_its_extra_says_how_to_install_it(

@@ -100,7 +100,7 @@ def _settings(
         "hierarchy": {"levels": ["landmark", "class", "superclass"]},
         "train": {"hierarchy": "own"},
         "benchmark": {"hierarchy": ["own"]},
-        "release": {"title": f"Labels of {path.stem}", "description": about},
+        "release": {"title": f"Labels of {path.stem}", "description": about, "source": path.name},
     }
     for section, values in defaults.items():
         there = sections.get(section, {})

@@ -16,13 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.facts import ReleaseFacts
+from hgld.annotations.release.facts import GLDV2, ReleaseFacts
 from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import shard_pattern
 from hgld.tables import ANNOTATIONS, CREDITS, FILLED, PARTIAL, PLACE_COLUMNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
+_PAGE_OF_GLDV2 = "https://github.com/cvdfoundation/google-landmark"
 _MOST_ROWS = 20
 """Maximum rows of a table in the note; label_changes.parquet has all changes."""
 _CHANGE_WORDS = {
@@ -42,6 +43,19 @@ _CHANGE_WORDS = {
 def texts() -> Mapping[str, Any]:
     """Returns the texts common to all releases, and those of the columns, from texts.toml."""
     return tomllib.loads((TEMPLATES / "texts.toml").read_text(encoding="utf-8"))
+
+
+def sources(facts: ReleaseFacts) -> dict[str, str]:
+    """Returns the URLs of what a release is made from, with what comes from each."""
+    found = dict(texts()["sources"])
+    if facts.config.source != GLDV2:
+        del found[_PAGE_OF_GLDV2]
+    return found
+
+
+def keywords(facts: ReleaseFacts) -> list[str]:
+    """Returns what a release is found by."""
+    return [*texts()["keywords"], facts.config.source]
 
 
 def dataset_card(facts: ReleaseFacts) -> str:
@@ -101,11 +115,13 @@ def holds_words(facts: ReleaseFacts) -> str:
     who += [f"a program (`{name}`)" for name in programs]
     if facts.deciders.get(""):
         who.append("proposals or fills that nobody reviewed")
+    is_gldv2 = facts.config.source == GLDV2
+    of_all = f"; {GLDV2} has {_IMAGES_OF_GLDV2:,} images" if is_gldv2 else ""
     return (
         f"{images:,} images of {counts['landmarks_with_label']:,} landmarks have one of "
         f"{counts['labels']:,} super-categories. The tables list {listed:,} images and "
-        f"{sum(counts['landmarks'].values()):,} landmarks; Google Landmarks v2 has "
-        f"{_IMAGES_OF_GLDV2:,} images. Labels were decided by: {', '.join(who) or 'nobody'}."
+        f"{sum(counts['landmarks'].values()):,} landmarks{of_all}. Labels were decided by: "
+        f"{', '.join(who) or 'nobody'}."
     )
 
 
@@ -166,7 +182,7 @@ def _front_matter(facts: ReleaseFacts) -> str:
         "pretty_name": facts.config.title,
         "language": ["en"],
         "task_categories": ["image-feature-extraction"],
-        "tags": [word.lower().replace(" ", "-") for word in texts()["keywords"]],
+        "tags": [word.lower().replace(" ", "-") for word in keywords(facts)],
     }
     of_images = {"default": ANNOTATIONS, "filled": FILLED, "partial": PARTIAL}
     tables = {name: _patterns(facts, one) for name, one in of_images.items()}
@@ -221,7 +237,8 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
         "license": f"[{config.license}]({config.license_url})",
         "contact": f" Questions and mistakes: {config.contact}." if config.contact else "",
         "where": f" at <{config.url}>" if config.url else "",
-        "sources": _items(f"[{text}]({address})" for address, text in known["sources"].items()),
+        "sources": _items(f"[{text}]({address})" for address, text in sources(facts).items()),
+        "source": f"[{GLDV2}]({_PAGE_OF_GLDV2})" if config.source == GLDV2 else config.source,
         "missing": missing_words(facts),
         "imputed": imputed_words(facts),
         "decided": decided_words(facts),

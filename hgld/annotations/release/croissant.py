@@ -52,7 +52,7 @@ def croissant(facts: ReleaseFacts) -> str:
         **({"datePublished": date} if date else {}),
         **({"url": config.url} if config.url else {}),
         "citeAs": f"{', '.join(config.creators)}: {config.title}, version {version}.",
-        "keywords": known["keywords"],
+        "keywords": cards.keywords(facts),
         "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
         **{f"rai:{name}": text for name, text in known["rai"].items()},
         **({"rai:dataCollectionTimeFrame": list(facts.days)} if facts.days else {}),
@@ -60,7 +60,8 @@ def croissant(facts: ReleaseFacts) -> str:
         "rai:dataImputationProtocol": cards.imputed_words(facts),
         "rai:dataAnnotationAnalysis": [cards.decided_words(facts)],
         "prov:wasDerivedFrom": [
-            {"@id": address, "sc:description": text} for address, text in known["sources"].items()
+            {"@id": address, "sc:description": text}
+            for address, text in cards.sources(facts).items()
         ],
         "prov:wasAttributedTo": _deciders(facts),
         "distribution": [*_files(facts), *(_shards(name) for name in names if _has_shards(name))],

@@ -42,6 +42,9 @@ _CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-[A-Z]+)*)-(\d\.\d)")
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 
 
+GLDV2 = "Google Landmarks v2"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseConfig:
     """Settings of the stage, all optional."""
@@ -52,6 +55,7 @@ class ReleaseConfig:
         "super-category, and whether that is natural or human-made, each with where it came from.",
         "What the data set is, in a sentence or two.",
     )
+    source: str = setting(GLDV2, "Data set whose images are labelled.")
     creators: tuple[str, ...] = setting(
         ("The hgld maintainers",), "Who made the labels, for citations."
     )
@@ -85,6 +89,7 @@ class ReleaseConfig:
         for name, is_fine, wanted in (
             ("title", _are_lines(self.title), "a line of text"),
             ("description", self.description.strip(), "some text"),
+            ("source", _are_lines(self.source), "a line of text"),
             ("creators", _are_lines(*self.creators), "one or more names, each on one line"),
             ("contact", not self.contact or _are_lines(self.contact), "a line of text"),
             ("url", not self.url or _are_lines(self.url), "a line of text"),

@@ -86,6 +86,15 @@ def test_a_program_that_decides_is_told_as_no_person(reviewed: Workspace) -> Non
     assert agents == {"hgld demo": "prov:SoftwareAgent", "hgld": "prov:SoftwareAgent"}
 
 
+def test_a_release_of_other_images_does_not_send_anybody_to_gldv2(reviewed: Workspace) -> None:
+    folder = release(reviewed, ReleaseConfig(source="Birds of Peru", description="Of birds."))
+    for name in ("README.md", "DATASHEET.md"):
+        assert "Birds of Peru" in text_of(folder, name)
+        for word in ("Google Landmarks", "google-landmark"):
+            assert word not in text_of(folder, name)
+    assert "google-landmark" not in text_of(folder, "croissant.json")
+
+
 PATTERNS = {
     **{split: f"data/{split}-*.parquet" for split in ("train", "index", "test")},
     **{

@@ -64,8 +64,17 @@ def help_of(name: str) -> str:
 
 def settings_class(section: str) -> type:
     """Returns the settings class of a section of the settings file."""
-    step = load_step(_STEP_OF.get(section, section), {})
-    return type(step.stage_settings.get(section, step.settings))
+    return type(settings_of(section, {}))
+
+
+def settings_of(section: str, sections: Sections) -> object:
+    """Returns the settings of a section of the settings file, an instance of its class.
+
+    Raises:
+        InputError: a setting is unknown or wrong.
+    """
+    step = load_step(_STEP_OF.get(section, section), sections)
+    return step.stage_settings.get(section, step.settings)
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:

@@ -60,19 +60,35 @@ class TrainConfig(ModelConfig):
         None, "Super-categories in a batch; none: any number.", least=1
     )
     min_crop: float = setting(
-        0.16, "Least share of a picture's area in a training crop.", above=0, most=1
+        0.16,
+        "Least share of a picture's area in a training crop.",
+        above=0,
+        most=1,
+        needs="frozen=False",
     )
     colour_jitter: float = setting(
-        0.0, "Share by which training changes colours, 0 to 1.", least=0, most=1
+        0.0,
+        "Share by which training changes colours, 0 to 1.",
+        least=0,
+        most=1,
+        needs="frozen=False",
     )
     crop_size: int | None = setting(
-        None, "Side of a training crop, in pixels; none: image_size. Smaller is faster.", least=1
+        None,
+        "Side of a training crop, in pixels; none: image_size. Smaller is faster.",
+        least=1,
+        needs="frozen=False",
     )
     images_at_once: int | None = setting(
-        None, "Images in a forward pass, to train large batches in little memory.", least=1
+        None,
+        "Images in a forward pass, to train large batches in little memory.",
+        least=1,
+        needs="frozen=False",
     )
     memory_size: int = setting(0, "Past embeddings that a batch is compared with too.", least=0)
-    memory_from_step: int = setting(0, "Step from which these are kept.", least=0)
+    memory_from_step: int = setting(
+        0, "Step from which these are kept.", least=0, needs="memory_size"
+    )
     labels: LabelOrigin = setting("classes", "Labels to learn; all: filled ones too.")
     min_confidence: float = setting(0.0, "Least confidence of a label, 0 to 1.")
     exclude_overlap: bool = setting(
@@ -98,6 +114,7 @@ class TrainConfig(ModelConfig):
         "Factor of the learning rate for each layer further from the backbone's end.",
         above=0,
         most=1,
+        needs="frozen=False",
     )
     weight_decay: float = setting(1e-4, "Weight decay of the model; proxies have none.", least=0)
     gradient_clip: float | None = setting(None, "Longest gradient of a step; none: any.", above=0)
@@ -126,9 +143,11 @@ class TrainConfig(ModelConfig):
         0.0, "Share of the landmarks held out to measure on.", least=0, most=0.9
     )
     validation_seed: int = setting(
-        0, "Seed of which landmarks these are.", least=0, most=_MOST_SEED
+        0, "Seed of which landmarks these are.", least=0, most=_MOST_SEED, needs="validation_share"
     )
-    validate_every_steps: int = setting(500, "Steps between measurements.", least=1)
+    validate_every_steps: int = setting(
+        500, "Steps between measurements.", least=1, needs="validation_share"
+    )
     keep: Keep = setting("last", "Weights that become the model; best: of highest H-AP.")
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU, if any.", changes_rows=False

@@ -83,7 +83,9 @@ class BenchmarkConfig:
         "done, with the settings of [train]; all: every method that [train] knows.",
         changes_rows=False,
     )
-    seeds: tuple[int, ...] = setting((0, 1, 2), "Seeds of the methods.", changes_rows=False)
+    seeds: tuple[int, ...] = setting(
+        (0, 1, 2), "Seeds of the methods.", changes_rows=False, needs="methods"
+    )
     recipe: str = setting(
         "", "Recipe of the methods, in the place of that of [train].", changes_rows=False
     )
@@ -128,6 +130,7 @@ class BenchmarkConfig:
         None,
         "Side of the square that models see, in pixels; none: what each was trained with.",
         least=1,
+        needs="runs",
     )
     pictures: bool = setting(True, "Whether the report shows pictures; not all may be published.")
     precision: Precision = setting("float32", "Number format of the forward pass.")

@@ -15,7 +15,7 @@ import click
 from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.errors import InputError
-from hgld.flows.build import keep_setting, load_step, read_sections, settings_class
+from hgld.flows.build import keep_setting, load_step, read_sections, settings_class, settings_of
 from hgld.flows.steps import Sections
 
 if TYPE_CHECKING:
@@ -188,6 +188,9 @@ class Command(click.Command):
             for option in self.setting_options:
                 if option.name in given:
                     _override(sections, option, given[option.name])
+            for option in self.setting_options:
+                if option.name in given and option.field.needs:
+                    _refuse_in_vain(option, settings_of(option.section, sections))
             self._keep(options, sections, [name for name in _KEPT if name in given])
             arguments["sections"] = sections
         ctx.params = {"options": options, **arguments}
@@ -202,6 +205,18 @@ class Command(click.Command):
                 value = sections[section][name]
                 if keep_setting(path, section, name, value):
                     click.echo(f"{path}: saved [{section}] {name} = {json.dumps(value)}")
+
+
+def _refuse_in_vain(option: SettingOption, settings: object) -> None:
+    """Refuses an option whose setting changes nothing beside the others."""
+    name, _, value = option.field.needs.partition("=")
+    has = getattr(settings, name)
+    if str(has) != value if value else not has:
+        (needed,) = (one for one in setting_fields(type(settings)) if one.name == name)
+        flag = _flags(needed, both=True)[value == "False"]
+        if value not in {"", "True", "False"}:
+            flag = f"{flag} {value}"
+        raise InputError(f"{option.opts[0]} only works with {flag}")
 
 
 def _override(sections: Sections, option: SettingOption, value: object) -> None:

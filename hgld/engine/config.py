@@ -39,6 +39,7 @@ class SettingField:
     least: float = -math.inf
     above: float = -math.inf
     most: float = math.inf
+    needs: str = ""
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401 - a type, a tuple or a Literal
@@ -70,7 +71,7 @@ class SettingField:
         return " and ".join(f"{how} {limit:,}" for how, limit in limits if math.isfinite(limit))
 
 
-def setting(
+def setting(  # noqa: PLR0913 - what a setting may have, each named where it is declared
     default: T,
     help_text: str,
     *,
@@ -78,6 +79,7 @@ def setting(
     least: float = -math.inf,
     above: float = -math.inf,
     most: float = math.inf,
+    needs: str = "",
 ) -> T:
     """Declares a field of a settings class.
 
@@ -88,11 +90,13 @@ def setting(
         least: of a number, the least value.
         above: of a number, what it must be above.
         most: of a number, the largest value.
+        needs: the setting without which it changes nothing, or a setting and its value, as in
+            `frozen=True`. The command line refuses an option in vain; a file may have it.
 
     Returns:
         The field, typed as its default.
     """
-    metadata = {"help_text": help_text, "changes_rows": changes_rows}
+    metadata = {"help_text": help_text, "changes_rows": changes_rows, "needs": needs}
     limits = {"least": least, "above": above, "most": most}
     return dataclasses.field(default=default, metadata=metadata | limits)
 

@@ -36,14 +36,21 @@ class ImagesConfig:
         "",
         "With --from urls: how the servers can reach you, an e-mail address or a page.",
         changes_rows=False,
+        needs="from_=urls",
     )
     pause_s: float = setting(
-        0.5, "With --from urls: seconds between requests.", changes_rows=False, least=0, most=3600
+        0.5,
+        "With --from urls: seconds between requests.",
+        changes_rows=False,
+        least=0,
+        most=3600,
+        needs="from_=urls",
     )
     url_hosts: tuple[str, ...] = setting(
         ("upload.wikimedia.org",),
         "With --from urls: the servers that may be asked.",
         changes_rows=False,
+        needs="from_=urls",
     )
     split: Literal["", "train", "index", "test"] = setting(
         "", "The only split to fetch; default: all three.", changes_rows=False
@@ -71,7 +78,12 @@ class ImagesConfig:
         changes_rows=False,
     )
     shard_images: int = setting(
-        5000, "Images in each of these tars.", changes_rows=False, least=1, most=1_000_000
+        5000,
+        "Images in each of these tars.",
+        changes_rows=False,
+        least=1,
+        most=1_000_000,
+        needs="shards",
     )
     train_tars: int = setting(
         500, "Number of tars of train, 1 GB each.", changes_rows=False, least=1, most=_MOST_TARS

@@ -15,7 +15,7 @@ from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import BuildOptions, Command, refuse_idle, required
 from hgld.flows.cli.reference import PAGE, RENEW, page
 from hgld.flows.steps import Sections
-from tests.worlds.commands.typed import invoke
+from tests.worlds.commands.typed import invoke, only_line
 from tests.worlds.process import process_put_back
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,3 +89,25 @@ def test_the_options_of_a_command_are_those_of_its_class_and_checked_by_it(tmp_p
     ):
         with pytest.raises(InputError, match=word):
             heard(*typed, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "needed"),
+    [
+        ("train --memory-from-step 5", "--memory-size"),
+        ("train --frozen --min-crop 0.5", "--no-frozen"),
+        ("images --pause-s 3", "--from urls"),
+        ("images --shard-images 3", "--shards"),
+        ("benchmark --seeds 3", "--methods"),
+    ],
+)
+def test_an_option_in_vain_is_refused_and_a_file_may_have_it(
+    typed: str, needed: str, tmp_path: Path
+) -> None:
+    words = [*typed.split(), "--root", str(tmp_path)]
+    option, value = typed.split()[-2:]
+    assert f"{option} only works with {needed}" in only_line(*words)
+    name = option.removeprefix("--").replace("-", "_")
+    line = f"{name} = {f'[{value}]' if name == 'seeds' else value}"
+    (tmp_path / "hgld.toml").write_text(f"[{words[0]}]\n{line}\n")
+    assert "only works" not in only_line(words[0], "--root", str(tmp_path))

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from hgld import demo
 from hgld.annotations.rule import deciding_classes
 from hgld.demo.facts import class_labels, decisions_text, landmarks, places, regions
 from hgld.demo.painters import scenes
@@ -65,6 +66,12 @@ def test_every_landmark_is_in_a_country_and_nearly_all_have_coordinates() -> Non
         assert not row["style"] or regions()[row["style"]]["name"]
     nowhere = [row["qid"] for row in places() if not row["latitude"]]
     assert nowhere == ["Q948975"]  # the roads of the Incas, through six countries
+
+
+def test_every_place_names_a_source_that_is_explained() -> None:
+    sources = [row["source"] for row in read_csv_rows(Path(demo.__file__).with_name("sources.csv"))]
+    assert len(sources) == len(set(sources))
+    assert {row["source"] for row in places()} == set(sources)
 
 
 def test_super_categories_are_spelt_as_the_published_ones(shared: Path) -> None:

@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
-from torchvision.transforms import v2
 
 from hgld.errors import DamagedError, InputError, PictureError
 from hgld.pictures import PictureFile, convert_picture, decode_picture
@@ -244,6 +243,8 @@ def resize_picture(image: Image.Image, config: ModelConfig) -> Tensor:
         >>> resize_picture(image, ModelConfig(image_size=32, resize="longest")).shape
         torch.Size([3, 21, 32])
     """
+    from torchvision.transforms.v2 import functional
+
     size, sides = config.image_size, image.size
     match config.resize:
         case "squash":
@@ -255,8 +256,8 @@ def resize_picture(image: Image.Image, config: ModelConfig) -> Tensor:
             width, height = (max(1, int(size * one / max(sides))) for one in sides)
     image = image.resize((width, height), Image.Resampling[config.interpolation.upper()])
     if config.resize in ("crop", "pad"):
-        image = v2.functional.center_crop(image, [size, size])  # it pads with black
-    pixels: Tensor = v2.functional.pil_to_tensor(image)
+        image = functional.center_crop(image, [size, size])  # it pads with black
+    pixels: Tensor = functional.pil_to_tensor(image)
     return pixels
 
 
@@ -292,6 +293,9 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
             interpolation: filter of the resize.
             seed: of the random numbers.
         """
+        # Five seconds of the processor, which no run that is done should take.
+        from torchvision.transforms import v2
+
         self._images, self._seed = images, seed
         filter_ = v2.InterpolationMode(interpolation)
         steps = [

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]  # not in its __all__
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -368,6 +367,8 @@ def _make_optimiser(
     if isinstance(model, EmbeddingModel):
         groups, layer = [{"params": list(model.backbone.parameters())}], model.projection
         if config.layer_decay != 1:
+            from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
+
             groups = param_groups_layer_decay(
                 model.backbone, weight_decay=decay, layer_decay=config.layer_decay
             )

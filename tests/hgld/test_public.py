@@ -48,7 +48,10 @@ def test_what_is_loaded_late_is_what_its_module_has() -> None:
 
 
 def test_without_torch_it_says_what_to_install() -> None:
-    statements = ["hgld.losses", "hgld.embed_images", "from hgld.metrics import evaluate"]
+    statements = [
+        "hgld.embed_images",
+        *(f"from hgld.{one} import *" for one in ("losses", "metrics")),
+    ]
     code = f"""
 import sys, hgld
 sys.modules["torch"] = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hgld.training.model.embed import embed_images
     from hgld.training.model.saved import load_model
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = ["HgldError", "__version__", "embed_images", "load", "load_model", "losses", "metrics"]
 

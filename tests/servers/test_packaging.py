@@ -8,8 +8,6 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-import hgld
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -57,7 +55,3 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
         tar.extractall(tmp_path / "source", filter="data")
     (source,) = (tmp_path / "source").iterdir()
     assert contents(built(source, tmp_path / "again", "wheel")) == contents(wheel)
-
-
-def test_the_version_is_cited() -> None:
-    assert f"version: {hgld.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

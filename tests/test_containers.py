@@ -89,7 +89,9 @@ def test_without_cuda_only_its_libraries_are_left_out_of_the_lock() -> None:
     assert not left_out & {canonicalize_name(requirement.name) for requirement in installed("all")}
     (pattern,) = re.findall(r"grep -oE '(.+?)'", DOCKERFILE)
     found = re.findall(pattern.replace("(vision)", "(?:vision)"), LOCK, re.MULTILINE)
-    assert found == [f"{name}=={LOCKED[name][0]}" for name in ("torch", "torchvision")]
+    assert found == [
+        f"{name}=={LOCKED[canonicalize_name(name)][0]}" for name in ("torch", "torchvision")
+    ]
 
 
 @pytest.mark.parametrize("name", SERVICES)

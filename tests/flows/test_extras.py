@@ -79,7 +79,9 @@ def hide_all_but(extra: str) -> None:
     for name in list(sys.modules):
         if name.partition(".")[0] in {*hidden, "hgld", "huggingface_hub"}:
             del sys.modules[name]
-    sys.modules.update(dict.fromkeys(hidden))
+    patch = pytest.MonkeyPatch()
+    for name in hidden:
+        patch.setitem(sys.modules, name, None)
     found = metadata.distribution
 
     def distribution(name: str) -> metadata.Distribution:
@@ -87,7 +89,7 @@ def hide_all_but(extra: str) -> None:
             raise metadata.PackageNotFoundError(name)
         return found(name)
 
-    metadata.distribution = distribution
+    patch.setattr(metadata, "distribution", distribution)
 
 
 def outcome(typed: str) -> str:

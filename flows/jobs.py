@@ -12,12 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from prefect import State, flow, task
-from prefect.states import Completed, Failed
+from hgld.errors import AwaitingReviewError, missing_package
+
+try:
+    from prefect import State, flow, task
+    from prefect.states import Completed, Failed
+except ModuleNotFoundError as error:
+    raise missing_package("hgld.flows.jobs", error, "flows") from error
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError
 from hgld.flows import steps
 from hgld.flows.artifacts import StageTable, show_review
 from hgld.flows.build import annotate_steps, build_steps, load_step, read_sections, run_step

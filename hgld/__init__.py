@@ -13,7 +13,7 @@ Example:
 import importlib
 from typing import TYPE_CHECKING
 
-from hgld.errors import HgldError, how_to_install
+from hgld.errors import HgldError, missing_package
 
 if TYPE_CHECKING:
     from hgld import losses, metrics
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hgld.training.model.embed import embed_images
     from hgld.training.model.saved import load_model
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = ["HgldError", "__version__", "embed_images", "load", "load_model", "losses", "metrics"]
 
@@ -43,10 +43,7 @@ def __getattr__(name: str) -> object:
     try:
         module = importlib.import_module(_LATE[name])
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"hgld.{name} needs the package {error.name}: {how_to_install('train')}",
-            name=error.name,
-        ) from error
+        raise missing_package(f"hgld.{name}", error, "train") from error
     return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
 
 

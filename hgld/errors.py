@@ -84,6 +84,18 @@ class BelowGateError(HgldError):
     """A measured value is below the required one."""
 
 
+def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ModuleNotFoundError:
+    """Returns the error of an import, to be raised in its place, that says what to install.
+
+    Args:
+        what: what was imported, such as `hgld.losses`.
+        error: what Python raised.
+        extra: which brings the package.
+    """
+    how = how_to_install(extra)
+    return ModuleNotFoundError(f"{what} needs the package {error.name}: {how}", name=error.name)
+
+
 def how_to_install(extra: str) -> str:
     """Returns the shell command that installs the packages of an extra.
 

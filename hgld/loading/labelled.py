@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, missing_package
 from hgld.loading.reading import LANDMARK, SUPERCATEGORY, RowSource, as_names, levels_of
 
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ class LabelledSplit:
         try:
             from hgld.loading.torch_dataset import LabelledPictures
         except ModuleNotFoundError as error:
-            what = f"LabelledSplit.torch needs the package {error.name}: {how_to_install('train')}"
-            raise ModuleNotFoundError(what, name=error.name) from error
+            raise missing_package("LabelledSplit.torch", error, "train") from error
 
         own = Path(images) / self.name
         files = [place(one) for one in self.image_ids()]

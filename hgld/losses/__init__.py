@@ -4,14 +4,18 @@ Functions, and an `nn.Module` for what binds settings or keeps proxies and past 
 are taken as they are: give them unit length, so that a product is a cosine similarity.
 """
 
-import hgld.metrics  # noqa: F401 - it says what to install where torch is missing
-from hgld.losses.binary import (
-    recall_at_k_loss,
-    roadmap_loss,
-    smooth_ap_loss,
-    soft_bin_ap_loss,
-    sup_ap_loss,
-)
+from hgld.errors import missing_package
+
+try:
+    from hgld.losses.binary import (
+        recall_at_k_loss,
+        roadmap_loss,
+        smooth_ap_loss,
+        soft_bin_ap_loss,
+        sup_ap_loss,
+    )
+except ModuleNotFoundError as error:
+    raise missing_package("hgld.losses", error, "train") from error
 from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
 from hgld.losses.modules import CrossBatchMemory, CSLLoss, ProxyLoss, RankingLoss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss

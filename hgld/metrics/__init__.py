@@ -6,14 +6,12 @@ caller averages and says how many were undefined (`Evaluation.means`, `Evaluatio
 
 from typing import TYPE_CHECKING
 
-from hgld.errors import how_to_install
+from hgld.errors import missing_package
 
 try:
     from hgld.metrics.arguments import EvaluationSettings
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"hgld.metrics needs the package {error.name}: {how_to_install('train')}", name=error.name
-    ) from error
+    raise missing_package("hgld.metrics", error, "train") from error
 from hgld.metrics.evaluation import Evaluation, evaluate
 from hgld.metrics.ranked import (
     average_precision,

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from hgld.errors import how_to_install
+from hgld.errors import missing_package
 from hgld.metrics.arguments import EvaluationSettings, check_tensors, label_matrix
 from hgld.metrics.evaluation import DEFAULT_SETTINGS, evaluate
 
@@ -10,11 +10,8 @@ try:
     from torchmetrics import Metric
     from torchmetrics.utilities import dim_zero_cat
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "hgld.metrics.HierarchicalAveragePrecision needs the package torchmetrics: "
-        f"{how_to_install('torchmetrics')}",
-        name=error.name,
-    ) from error
+    what = "hgld.metrics.HierarchicalAveragePrecision"
+    raise missing_package(what, error, "torchmetrics") from error
 
 
 class HierarchicalAveragePrecision(Metric):

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 import hgld
 from hgld.errors import how_to_install
+from tests.worlds import users_program
 
 
 def run(code: str) -> str:
@@ -47,8 +48,15 @@ def test_what_is_loaded_late_is_what_its_module_has() -> None:
     assert set(hgld.__all__) <= set(dir(hgld))
 
 
+def test_the_program_that_mypy_checks_uses_every_public_name() -> None:
+    assert set(hgld.__all__) <= set(vars(users_program))
+
+
 def test_without_torch_it_says_what_to_install() -> None:
-    statements = ["hgld.losses", "hgld.embed_images", "from hgld.metrics import evaluate"]
+    statements = [
+        "hgld.embed_images",
+        *(f"from hgld.{one} import *" for one in ("losses", "metrics")),
+    ]
     code = f"""
 import sys, hgld
 sys.modules["torch"] = None

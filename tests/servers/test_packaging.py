@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from importlib.metadata import PathDistribution
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -56,8 +58,24 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path / "source", filter="data")
     (source,) = (tmp_path / "source").iterdir()
+    files = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "pyproject.toml"}
+    assert {one.name for one in source.iterdir()} == {
+        *files,
+        ".gitignore",
+        "PKG-INFO",
+        "docs",
+        "hgld",
+    }
     assert contents(built(source, tmp_path / "again", "wheel")) == contents(wheel)
 
 
-def test_the_version_is_cited() -> None:
-    assert f"version: {hgld.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+def test_the_wheel_says_what_it_is_and_brings_the_command(wheel: Path) -> None:
+    found = PathDistribution(zipfile.Path(wheel) / f"hgld-{hgld.__version__}.dist-info")
+    assert found.version == hgld.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = found.metadata
+    assert {*about.get_all("Provides-Extra", [])} == {*project["optional-dependencies"]}
+    assert about["Requires-Python"] == project["requires-python"]
+    assert about["License-Expression"] == project["license"]
+    (command,) = found.entry_points.select(group="console_scripts")
+    assert f"{command.module.replace('.', '/')}.py" in contents(wheel)

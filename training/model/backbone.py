@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Manifest
-from hgld.errors import FetchError, InputError, how_to_install
+from hgld.errors import FetchError, InputError, how_to_install, missing_package
 from hgld.training.model.config import ModelConfig, first_line
 from hgld.training.model.layer import NoBackbone, width_of_vectors
 
@@ -74,7 +74,8 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
         pretrained: start from the weights that timm names for it.
 
     Raises:
-        InputError: timm is not installed or knows no such backbone, or that takes no such settings.
+        InputError: timm knows no such backbone, or that takes no such settings.
+        ModuleNotFoundError: timm is not installed.
     """
     if width := width_of_vectors(config.backbone):
         return NoBackbone(width)
@@ -85,7 +86,7 @@ def _timm_model(config: ModelConfig, *, pretrained: bool) -> nn.Module:
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise InputError(f"training needs the package timm: {how_to_install('train')}") from error
+        raise missing_package("a model", error, "train") from error
     name = config.backbone
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)

@@ -26,12 +26,17 @@ def make_environment(folder: Path, requirement: str) -> Path:
     (packages,) = folder.glob("lib/python*/site-packages")
     for old in packages.glob("setuptools*"):  # which Python brings before 3.12
         shutil.rmtree(old)
-    needed: set[tuple[str, str]] = set()
-    _follow(Requirement(requirement), needed)
     project = canonicalize_name(Requirement(requirement).name)
-    for name in sorted({name for name, _ in needed} - {project}):
+    for name in sorted(projects_of(requirement) - {project}):
         _link(metadata.distribution(name), packages)
     return folder / "bin"
+
+
+def projects_of(requirement: str) -> set[str]:
+    """Returns the names of the projects that a requirement leads to, its own among them."""
+    needed: set[tuple[str, str]] = set()
+    _follow(Requirement(requirement), needed)
+    return {name for name, _ in needed}
 
 
 def _follow(requirement: Requirement, needed: set[tuple[str, str]]) -> None:

@@ -1,0 +1,39 @@
+"""What a release says of itself, the same everywhere, and who tests it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+import hgld
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_version_and_its_date_are_in_the_citation_and_the_changelog() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    headings = re.findall(
+        r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$",
+        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert headings[0] == (hgld.__version__, cited["date-released"])
+    assert cited["version"] == hgld.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert cited["license"] == project["license"]
+
+
+def test_github_runs_the_lanes_of_the_makefile_on_the_python_of_the_project() -> None:
+    text = (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8")
+    job = yaml.safe_load(text)["jobs"]["lane"]
+    lanes = {
+        lane
+        for listed in re.findall(r"'\[(.+?)\]'", job["strategy"]["matrix"]["lane"])
+        for lane in re.findall(r'"([\w-]+)"', listed)
+    } - {"schedule", "workflow_dispatch"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert lanes == {*targets.split()} - {"demo", "packages"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"container: python:{project['requires-python'].removeprefix('>=')}-" in text

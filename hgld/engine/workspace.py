@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from hgld.engine import files
 from hgld.engine.dataset import Dataset, shard_pattern
 from hgld.engine.files import FileRecord
+from hgld.engine.store import refuse_address
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
@@ -105,11 +106,12 @@ class Workspace:
     """Whether finished stages run again, from the start."""
 
     def __post_init__(self) -> None:
-        """Refuses a folder that Arrow cannot open.
+        """Refuses a folder that Arrow cannot open, or that cannot be locked.
 
         Raises:
-            InputError: its name is not UTF-8.
+            InputError: its name is not UTF-8, or it is the address of an object store.
         """
+        refuse_address(self.root)
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:

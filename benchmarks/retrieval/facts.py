@@ -92,6 +92,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: what it says is no JSON object.
+        FetchError: it is at an object store that cannot be reached.
     """
     try:
         source = embedding_dataset(path)

@@ -305,6 +305,11 @@ class Workspace:
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
                 ) from error
+            except OSError as error:  # as of Lustre that is mounted without `flock`
+                raise InputError(
+                    f"{self.root} must be on a file system with locks, got {error.strerror}; "
+                    f"choose a --root on a local disk"
+                ) from error
             with files.writing(path):
                 file.truncate(0)
                 file.write(_this_process().encode())

@@ -187,11 +187,9 @@ def embedding_dataset(path: Path) -> pds.Dataset:
         InputError: the address of the store is not understood, or of an `.npy`.
         OSError: there is no such file.
     """
-    if store := _store_of(path):
-        is_folder = not store.files.get_file_info(store.root).is_file
-        files, place = store.files, store.root
-    else:
-        is_folder, files, place = path.is_dir(), None, path
+    store = _store_of(path)
+    is_folder = path.is_dir() if store is None else bool(store.sizes())
+    place, files = (str(path), None) if store is None else (store.root, store.files)
     return pds.dataset(place, filesystem=files, format="parquet", exclude_invalid_files=is_folder)
 
 

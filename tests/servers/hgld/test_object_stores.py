@@ -1,5 +1,6 @@
 """Releases, pictures and embeddings at a real S3 server (moto), which runs on loopback."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,10 +23,12 @@ from hgld.training.index.embedding_files import embeddings_digest, read_embeddin
 from tests.hgld.annotations.release.test_sharing import CHANGED, FILES, publish, pull, write_release
 from tests.hgld.annotations.release.test_sharing_at_stores import objects
 from tests.hgld.annotations.release.worlds import tree
+from tests.hgld.annotations.world import write_inputs
 from tests.hgld.loading.world import write_annotated
-from tests.training.index.test_embedding_files import IDS, UNIT, parquet
+from tests.training.index.test_embedding_files import IDS, UNIT, array, parquet
 from tests.worlds.builders import write_sums
-from tests.worlds.commands.typed import only_line
+from tests.worlds.commands.readme import ROOT, commands_on
+from tests.worlds.commands.typed import only_line, said
 from tests.worlds.gldv2.files import add_tar, images_tar
 
 _SERVER = """
@@ -64,8 +67,8 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
     values = {"ENDPOINT_URL": f"http://{s3}", "REGION": "us-east-1"}
     for name, value in {**values, "ACCESS_KEY_ID": "ann", "SECRET_ACCESS_KEY": "key"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    pafs.FileSystem.from_uri("s3://shelf?allow_bucket_creation=true")[0].create_dir("shelf")
-    return "s3://shelf"
+    pafs.FileSystem.from_uri("s3://bucket?allow_bucket_creation=true")[0].create_dir("bucket")
+    return "s3://bucket"
 
 
 def upload(folder: Path, address: str) -> str:
@@ -143,9 +146,9 @@ def test_a_bucket_or_login_that_is_wrong_is_said_before_anything_is_made(
     before, words = tree(root), ("publish", "--root", root, "--to")
     assert "s3://nobody/x" in only_line(*words, "s3://nobody/x")
     assert "tableless" in only_line(*words, f"{bucket}/x?tableless=1")
-    for wrong in ("s4://shelf/x", "s3:shelf/x", "s3:/shelf/x"):
+    for wrong in ("s4://bucket/x", "s3:bucket/x", "s3:/bucket/x"):
         assert "s3://bucket/prefix" in only_line(*words, wrong)
-    line = only_line(*words, "s3://ann:secret@shelf/x")
+    line = only_line(*words, "s3://ann:secret@bucket/x")
     assert "AWS_SECRET_ACCESS_KEY" in line
     assert "secret@" not in line
     requests.post(f"http://{s3}/moto-api/reset-auth", data=b"0", timeout=60)
@@ -159,15 +162,24 @@ def test_a_bucket_or_login_that_is_wrong_is_said_before_anything_is_made(
     assert tree(root) == before
 
 
+def test_the_commands_of_the_docs_send_a_build_and_fetch_it(bucket: str, tmp_path: Path) -> None:
+    write_inputs(Workspace(tmp_path / "build"))
+    lines = [line for line in commands_on(ROOT / "docs/release.md") if bucket in line]
+    sent, fetched = (said(*shlex.split(line)[1:], folder=tmp_path) for line in lines)
+    assert sent.splitlines()[-1].startswith("s3://bucket/labels: ")
+    assert fetched.endswith("all are intact\n")
+    assert tree(tmp_path / "labels") == tree(tmp_path / "build/annotations")
+
+
 def test_what_all_may_read_needs_no_login(bucket: str, release: Path, tmp_path: Path) -> None:
-    there = "s3://anonymous@shelf/labels"
+    there = "s3://anonymous@bucket/labels"
     publish(release, f"{bucket}/labels")
     with pytest.raises(FetchError, match="DENIED"):
         pull(there, tmp_path / "out")
     files = open_store(bucket).files
     for name, content in tree(release).items():
         with files.open_output_stream(
-            f"shelf/labels/{name}", metadata={"ACL": "public-read"}
+            f"bucket/labels/{name}", metadata={"ACL": "public-read"}
         ) as to:
             to.write(content)
     assert pull(there, tmp_path / "out") == (4, 0)
@@ -179,7 +191,7 @@ def test_labels_are_loaded_where_they_lie(bucket: str, tmp_path: Path) -> None:
     there = upload(tmp_path / "annotations", f"{bucket}/labels")
     data = hgld.load(there)
     assert data.train.to_arrow().equals(hgld.load(tmp_path).train.to_arrow())
-    with pytest.raises(NotFoundError, match="s3://shelf/none"):
+    with pytest.raises(NotFoundError, match="s3://bucket/none"):
         hgld.load(f"{bucket}/none")
 
 
@@ -208,13 +220,13 @@ def test_embeddings_are_read_from_a_bucket_as_from_the_disk(bucket: str, tmp_pat
     folder.mkdir()
     parquet(folder / "0.parquet", IDS[:20], UNIT[:20])
     parquet(folder / "1.parquet", IDS[20:], UNIT[20:])
-    (folder / "index.json").write_text("{}")
+    array(folder / "a.npy", IDS, UNIT)
     there = Path(upload(folder, f"{bucket}/embeddings"))
     for here, at in ((folder, there), (folder / "0.parquet", there / "0.parquet")):
         assert embeddings_digest(at) == embeddings_digest(here)
         found = read_embeddings(at, IDS[:20], split="test")
         assert found.equal(read_embeddings(here, IDS[:20], split="test"))
-    for name in ("none.parquet", "a.npy"):
+    for name, why in (("none.parquet", "exist"), ("a.npy", "parquet")):
         for read in (embeddings_digest, partial(read_embeddings, image_ids=IDS, split="test")):
-            with pytest.raises((InputError, FetchError), match=rf"s3://shelf/embeddings/{name}"):
+            with pytest.raises((InputError, FetchError), match=rf"s3://bucket/.*{name}.*{why}"):
                 read(there / name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.annotations.release.sharing import publish_release
+from hgld.annotations.release.sharing import publish_release, release_before
 from hgld.engine.store import Store, open_store
 from hgld.engine.verify import RELEASE_SUMS
 from hgld.errors import FetchError, InputError, WorkspaceBusyError
@@ -136,8 +136,8 @@ def test_files_of_others_and_a_release_that_came_meanwhile_are_not_written_over(
 ) -> None:
     (tmp_path / "mine").write_text("mine")
     open_store(f"{SHELF}/own").send(tmp_path / "mine", "thesis.tex")
-    with pytest.raises(InputError, match="own"):
-        publish(release, f"{SHELF}/own")
+    with pytest.raises(InputError, match="own"):  # before a release is made
+        release_before(f"{SHELF}/own", tmp_path, HttpPolicy())
     there = f"{SHELF}/labels"
     publish(release, there)
     open_store(there).send(tmp_path / "mine", "new.md")

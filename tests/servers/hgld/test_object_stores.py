@@ -226,7 +226,7 @@ def test_embeddings_are_read_from_a_bucket_as_from_the_disk(bucket: str, tmp_pat
         assert embeddings_digest(at) == embeddings_digest(here)
         found = read_embeddings(at, IDS[:20], split="test")
         assert found.equal(read_embeddings(here, IDS[:20], split="test"))
-    for name, why in (("none.parquet", "exist"), ("a.npy", "parquet")):
+    for name, why in (("none.parquet", "address"), ("a.npy", "parquet")):
         for read in (embeddings_digest, partial(read_embeddings, image_ids=IDS, split="test")):
             with pytest.raises((InputError, FetchError), match=rf"s3://bucket/.*{name}.*{why}"):
                 read(there / name)

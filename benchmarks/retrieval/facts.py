@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pds
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from hgld.benchmarks.retrieval.results import UNTRAINED, best_first, metrics_of,
 from hgld.errors import InputError
 from hgld.metrics import EvaluationSettings
 from hgld.training.data.labels import LabelledImages
+from hgld.training.index.embedding_files import embedding_dataset
 from hgld.training.index.folder import FACTS_KEY, WHOLE_PICTURES
 from hgld.training.model.config import facts_digest
 
@@ -92,9 +92,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: what it says is no JSON object.
+        FetchError: it is at an object store that cannot be reached.
     """
     try:
-        source = pds.dataset(path, format="parquet", exclude_invalid_files=path.is_dir())
+        source = embedding_dataset(path)
         return dict(json.loads((source.schema.metadata or {}).get(FACTS_KEY.encode(), "{}")))
     except (OSError, pa.ArrowException):
         return {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
+from hgld.engine.store import refuse_address
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.errors import InputError
 from hgld.flows.build import keep_setting, load_step, read_sections, settings_class, settings_of
@@ -181,6 +182,8 @@ class Command(click.Command):
         """Calls the command with its options and settings."""
         given = {name: value for name, value in ctx.params.items() if value not in {None, ()}}
         own = {name[1:]: value for name, value in given.items() if name.startswith(".")}
+        for path in (value for value in own.values() if isinstance(value, Path)):
+            refuse_address(path)
         options: object = from_mapping(self.options, own, where=f"hgld {self.name}")
         arguments = {name: value for name, value in ctx.params.items() if "." not in name}
         if isinstance(options, BuildOptions):

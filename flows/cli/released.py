@@ -112,9 +112,9 @@ class PullOptions:
 def pull(options: PullOptions, ref: str) -> None:
     """Fetches a release, and checks every file against SHA256SUMS.
 
-    REF is a folder, an http(s) URL, or hf:OWNER/NAME[@REVISION] on the Hugging Face Hub. Reads a
-    release; writes one folder. Files already there are not fetched again, and an interrupted run
-    resumes, even in the middle of a file.
+    REF is a folder, an http(s) URL, an object store (s3://bucket/prefix, gs://bucket/prefix), or
+    hf:OWNER/NAME[@REVISION] on the Hugging Face Hub. Reads a release; writes one folder. Files
+    already there are not fetched again, and an interrupted run resumes.
     """
     from hgld.annotations.release.sharing import pull_release
 
@@ -126,13 +126,13 @@ def pull(options: PullOptions, ref: str) -> None:
 class PublishOptions(BuildOptions):
     """Options of `hgld publish`."""
 
-    to: str = required("A folder, or hf:OWNER/NAME.")
+    to: str = required("A folder, s3://bucket/prefix, gs://bucket/prefix or hf:OWNER/NAME.")
     hub: str = setting(_HUB, "URL of the hub.")
 
 
 @click.command("publish", cls=Command, options=PublishOptions)
 def publish(options: PublishOptions, sections: Sections) -> None:
-    """Makes the release of a build, and publishes it to a folder or the Hugging Face Hub.
+    """Makes the release of a build, and publishes it: a folder, an object store, or the HF Hub.
 
     Reads annotations/ and the release published there, from which the new version and list of
     changes continue; writes annotations/, and sends the files that changed.

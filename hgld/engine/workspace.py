@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from hgld.engine import files
 from hgld.engine.dataset import Dataset, shard_pattern
 from hgld.engine.files import FileRecord
+from hgld.engine.store import refuse_address
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
@@ -105,11 +106,12 @@ class Workspace:
     """Whether finished stages run again, from the start."""
 
     def __post_init__(self) -> None:
-        """Refuses a folder that Arrow cannot open.
+        """Refuses a folder that Arrow cannot open, or that cannot be locked.
 
         Raises:
-            InputError: its name is not UTF-8.
+            InputError: its name is not UTF-8, or it is the address of an object store.
         """
+        refuse_address(self.root)
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:
@@ -302,6 +304,11 @@ class Workspace:
                 who = f"{self.lock_holder()}, or by a process that it started"
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
+                ) from error
+            except OSError as error:  # as of Lustre that is mounted without `flock`
+                raise InputError(
+                    f"{self.root} must be on a file system with locks, got {error.strerror}; "
+                    f"choose a --root on a local disk"
                 ) from error
             with files.writing(path):
                 file.truncate(0)

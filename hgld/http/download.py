@@ -1,4 +1,4 @@
-"""Published files, from a web address or a folder with the same layout."""
+"""Published files, from a web address, an object store or a folder with the same layout."""
 
 import contextlib
 import filecmp
@@ -14,12 +14,13 @@ import requests
 
 from hgld.engine.files import writing
 from hgld.engine.logins import redacted
+from hgld.engine.store import Store, check_store_address, has_scheme, is_store_address, open_store
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
-from hgld.http.transfer import PLAIN, check_status, discard_notes, download
+from hgld.http.transfer import PLAIN, StoppedError, check_status, discard_notes, download
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,11 @@ class Source:
     """One base address and the files under it. Made by `open_source`."""
 
     base: str
-    """An http(s) URL, without its login, or the absolute path of a folder."""
+    """An http(s) URL or an object store, without its login, or the absolute path of a folder."""
     session: PoliteSession
     """Its policy limits the downloads."""
+    store: Store | None = None
+    """The object store, if it is one."""
 
     @property
     def is_folder(self) -> bool:
@@ -40,6 +43,8 @@ class Source:
         """Returns the URL or path of a file."""
         if self.is_folder:
             return str((Path(self.base) / name).resolve())
+        if self.store:
+            return f"{self.base}/{name}"
         # A name may have characters that are special in a URL: `?`, `#`, `%`.
         return urljoin(f"{self.base}/", quote(name))
 
@@ -68,6 +73,7 @@ class Source:
 
         A download resumes the part that an earlier call left at `temporary`, and leaves its part
         there if the connection breaks; the caller removes it (`hgld.http.transfer.discard_part`).
+        One from an object store starts anew.
 
         Raises:
             NotFoundError: there is no such file.
@@ -78,7 +84,14 @@ class Source:
             with self._open(name):
                 return Path(self.address(name))
         with writing(temporary):
-            download(self.session, self.address(name), temporary)
+            if self.store is None:
+                download(self.session, self.address(name), temporary)
+                return temporary
+            with temporary.open("wb") as file:
+                for chunk in self.store.chunks(name, self.session.policy.download_bytes):
+                    if self.session.stopping.is_set():
+                        raise StoppedError(f"{self.address(name)}: stopped")
+                    file.write(chunk)
         return temporary
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
@@ -111,6 +124,8 @@ class Source:
                 data = file.read(most_bytes + 1)
             if len(data) > most_bytes:
                 raise FetchError(f"{address} has more than {most_bytes:,} bytes; check {self.base}")
+        elif self.store:
+            data = b"".join(self.store.chunks(name, most_bytes))
         else:
             answer = self._asked(name, {})
             check_status(address, answer)
@@ -137,6 +152,8 @@ class Source:
         if self.is_folder:
             path = Path(self.address(name))
             return path.stat().st_size if path.is_file() else 0
+        if self.store:
+            return self.store.size(name) or 0
         try:
             answer = self._asked(name, PLAIN, "HEAD")
         except AnswerError:
@@ -171,8 +188,8 @@ def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]
     """Opens a base address for the duration of the block.
 
     Args:
-        base: an http(s) URL or a folder, with or without a final slash. The login of a URL is sent
-            to its server, but is not part of `Source.base`.
+        base: an http(s) URL, an object store or a folder, with or without a final slash. The login
+            of a URL is sent to its server, but is not part of `Source.base`.
         policy: the limits of the downloads.
 
     Yields:
@@ -180,7 +197,13 @@ def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]
 
     Raises:
         FetchError: the folder does not exist.
+        InputError: the object store cannot be opened.
     """
+    if is_store_address(base):
+        store = open_store(base)
+        with make_session(policy=policy) as session:
+            yield Source(store.base, session, store)
+        return
     is_folder = "://" not in base
     place = str(Path(base).resolve()) if is_folder else redacted(base).rstrip("/")
     if is_folder and not Path(place).is_dir():
@@ -193,7 +216,13 @@ def check_base(base: str) -> None:
     """Checks that a setting can be a base address, without checking that it exists.
 
     Raises:
-        ValueError: it is empty, or a URL of another scheme or without a host.
+        ValueError: it is empty, an address of another scheme or without a host, or that of an
+            object store with a password.
     """
-    if not base.strip() or ("://" in base and not is_web_address(base)):
-        raise ValueError(f"base_url must be an http(s) URL or a folder, got {redacted(base)!r}")
+    if is_store_address(base):
+        check_store_address(base)
+    elif not base.strip() or (has_scheme(base) and not is_web_address(base)):
+        raise ValueError(
+            f"base_url must be an http(s) URL, an object store (s3://bucket/prefix) or a folder, "
+            f"got {redacted(base)!r}"
+        )

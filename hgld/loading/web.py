@@ -1,21 +1,19 @@
-"""Read files of a remote release in parts, with HTTP Range and `fsspec`.
+"""Read files of a remote release in parts: from a web server, or an object store.
 
-http and https use the session of `hgld.http`, with its waits, retries and limits. Other URLs
-(`s3://`, `hf://`, ...) use a file system of fsspec, which may need another package.
+http and https use the session of `hgld.http`, with its waits, retries and limits. Other addresses
+(`s3://`, `gs://`, `hf://`, ...) use `hgld.engine.store`.
 """
 
+import io
 import weakref
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import fsspec
 import pyarrow as pa
-from fsspec.spec import AbstractBufferedFile
 
 from hgld.engine.logins import redacted
+from hgld.engine.store import open_store
 from hgld.engine.verify import RELEASE_SUMS, parse_sums
-from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.errors import FetchError, NotFoundError
 from hgld.http.download import Source
 from hgld.http.session import is_web_address, make_session
 from hgld.loading.release import Shelf
@@ -23,7 +21,7 @@ from hgld.loading.release import Shelf
 _PIECE_BYTES = 1 << 22  # per request, so that a slow connection finishes before the time-out
 
 
-class WebFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
+class WebFile(io.RawIOBase):
     """A file on a web server, of which only the parts that are read are fetched."""
 
     def __init__(self, source: Source, name: str) -> None:
@@ -37,62 +35,69 @@ class WebFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no type
             NotFoundError: the server has no such file.
             FetchError: it cannot be fetched, or the server does not give its size.
         """
-        self._source = source
-        size = source.size(name)
-        if not size:
+        self._source, self._name, self._at = source, name, 0
+        self._size = source.size(name)
+        if not self._size:
             source.read_part(name, 0, 1)  # raises if the file does not exist
             what = f"{source.address(name)} must have a known size (Content-Length)"
             raise FetchError(f"{what} to be read in parts; fetch the release first: hgld pull")
-        # No cache, because Arrow itself asks for the ranges that it needs, several at once.
-        super().__init__(None, name, size=size, cache_type="none")
 
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        end = min(end, self.size)
+    def readable(self) -> bool:
+        """Says that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Says that its parts can be read."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Goes to a place in the file."""
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """Returns the place in the file."""
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Fetches bytes; Arrow itself asks for the ranges that it needs, so there is no cache."""
+        start, end = self._at, self._size
+        if size is not None and size >= 0:
+            end = min(end, start + size)
         places = range(start, end, _PIECE_BYTES)
         sizes = (min(_PIECE_BYTES, end - place) for place in places)
-        return b"".join(map(partial(self._source.read_part, self.path), places, sizes))
+        data = b"".join(map(partial(self._source.read_part, self._name), places, sizes))
+        self._at += len(data)
+        return data
 
 
 def web_shelf(address: str) -> Shelf:
-    """Returns the files of a release at a URL.
+    """Returns the files of a release at an address.
 
     They are the files in SHA256SUMS, because a web server does not list folders.
 
     Args:
-        address: URL of the folder with SHA256SUMS.
+        address: of the folder with SHA256SUMS.
 
     Raises:
-        InputError: fsspec does not support the URL, or lacks a package for it.
+        InputError: the address is not understood.
         NotFoundError: there is no SHA256SUMS.
         HgldError: it cannot be fetched, or is damaged.
     """
-    base = redacted(address).rstrip("/")
-    if is_web_address(address):
-        session = make_session(address=address)
-        source = Source(base, session)
-        shelf = _listed(base, source.read_text, partial(WebFile, source))
-        weakref.finalize(shelf, session.close)
-        return shelf
+    store = None if is_web_address(address) else open_store(address)
+    base = store.base if store else redacted(address).rstrip("/")
+    session = make_session(address="" if store else address)
+    source = Source(base, session, store)
     try:
-        files, root = fsspec.core.url_to_fs(address.rstrip("/"))
-    except (ImportError, OSError, ValueError) as error:
-        raise InputError(f"{base} cannot be opened: {redacted(str(error))}") from error
-
-    def read_text(name: str) -> str:
-        try:
-            return str(files.read_text(f"{root}/{name}", encoding="utf-8"))
-        except OSError as error:
-            raise NotFoundError(f"{base}/{name} cannot be read: {redacted(str(error))}") from error
-
-    return _listed(base, read_text, lambda name: files.open(f"{root}/{name}", cache_type="none"))
-
-
-def _listed(base: str, read_text: Callable[[str], str], opened: Callable[[str], Any]) -> Shelf:
-    """Returns the files in SHA256SUMS."""
-    try:
-        sums = read_text(RELEASE_SUMS)
+        sums = source.read_text(RELEASE_SUMS)
     except NotFoundError as error:
         what = f"{base} is not a release: it has no {RELEASE_SUMS}"
-        raise NotFoundError(f"{what}; check the URL") from error
+        raise NotFoundError(f"{what}; check the address") from error
     names = sorted(parse_sums(sums.encode(), f"{base}/{RELEASE_SUMS}"))
-    return Shelf(base, names, lambda name: pa.PythonFile(opened(name), mode="r"))
+
+    def opened(name: str) -> pa.NativeFile:
+        return store.open(name) if store else pa.PythonFile(WebFile(source, name), mode="r")
+
+    shelf = Shelf(base, names, opened)
+    weakref.finalize(shelf, session.close)
+    return shelf

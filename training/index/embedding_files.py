@@ -2,7 +2,8 @@
 
 Parquet, a file or a folder of files: a column `image_id` and a column `embedding`, lists of
 floating-point numbers, as `hgld index` writes them. Or a numpy array `NAME.npy`, (N, D), and beside
-it `NAME.txt` with the image id of each row on a line of its own.
+it `NAME.txt` with the image id of each row on a line of its own. Parquet may be at an object store
+(`s3://bucket/embeddings`); each reading fetches it anew.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.engine.files import file_digest
+from hgld.engine.logins import redacted
+from hgld.engine.store import Store, address_of, open_store
 from hgld.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ def read_embeddings(
         InputError: the file cannot be read or has other columns; an image is missing or has
             several rows; vectors differ in length, are zero, or are not finite.
     """
+    where = _shown(path)
     wanted = pa.array(image_ids, pa.string())
     rows = np.zeros(len(wanted), np.int64)
     vectors: NDArray[np.float32] | None = None
@@ -71,29 +75,29 @@ def read_embeddings(
         is_wanted, at = places.is_valid(), places.drop_null().to_numpy()
         np.add.at(rows, at, 1)
         some = block[is_wanted.to_numpy(zero_copy_only=False)]
-        vectors[at], lengths = unit_vectors(some, ids.filter(is_wanted), str(path))
+        vectors[at], lengths = unit_vectors(some, ids.filter(is_wanted), where)
         scaled += int((np.abs(lengths - 1) > _TOLERANCE).sum())
         others += len(ids) - len(at)
     if vectors is None or (len(wanted) and not rows.any()):
         which = "an image of the other side" if first_id in set(other_ids) else "no such image"
         begins = f"it begins with {first_id!r}, {which}" if first_id else "it has no rows"
         raise InputError(
-            f"{path} has none of the {len(image_ids):,} images of {split}, such as "
+            f"{where} has none of the {len(image_ids):,} images of {split}, such as "
             f"{image_ids[0]!r}: {begins}; write ids as the labels have them, without folder or "
             f"ending, and the queries' file first"
         )
-    _require(rows > 0, wanted, f"{path} must have a row for each image of {split}, and lacks")
-    _require(rows < 2, wanted, f"{path} must have one row an image, and has several for")  # noqa: PLR2004
+    _require(rows > 0, wanted, f"{where} must have a row for each image of {split}, and lacks")
+    _require(rows < 2, wanted, f"{where} must have one row an image, and has several for")  # noqa: PLR2004
     if others:
-        logger.info("%s: %d rows are of other images than those of %s", path, others, split)
+        logger.info("%s: %d rows are of other images than those of %s", where, others, split)
     if scaled:
         logger.warning(
             "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
             "compared is the cosine",
-            *(path, scaled, len(vectors)),
+            *(where, scaled, len(vectors)),
         )
     if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
-        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", path)
+        logger.warning("%s: all embeddings are the same; every ranking is that of image ids", where)
     return torch.from_numpy(vectors)
 
 
@@ -103,20 +107,25 @@ def embedding_blocks(path: Path) -> Iterator[IdsAndVectors]:
     Raises:
         InputError: it cannot be read or has other columns, or vectors differ in length.
     """
-    width = None
+    width, where, is_here = None, _shown(path), not address_of(path)
+    is_array = path.suffix == ".npy" and is_here
     try:
-        for ids, block in _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path):
+        for ids, block in _array_blocks(path) if is_array else _parquet_blocks(path):
             width = block.shape[1] if width is None else width
             if not block.shape[1] or block.shape[1] != width:
                 raise InputError(
-                    f"{path}: every embedding must have {width or 'some'} numbers, as the first "
+                    f"{where}: every embedding must have {width or 'some'} numbers, as the first "
                     f"has, got {block.shape[1]} for image {ids[0]}; write what the model gives"
                 )
             yield ids, block
     except _UNREADABLE as error:
+        mend = (
+            "write them once more, with pyarrow.parquet.write_table, or numpy.save and ids in a "
+            ".txt of UTF-8, one a line"
+        )
+        mend = mend if is_here else "check the address and your credentials, then rerun"
         raise InputError(
-            f"cannot read embeddings {path}: {str(error).rstrip('.')}; write them once more, with "
-            f"pyarrow.parquet.write_table, or numpy.save and ids in a .txt of UTF-8, one a line"
+            f"cannot read embeddings {where}: {str(error).rstrip('.')}; {mend}"
         ) from error
 
 
@@ -153,7 +162,11 @@ def embeddings_digest(path: Path) -> str:
 
     Raises:
         InputError: there is no such file.
+        FetchError: an object store has none, or cannot be reached.
     """
+    if store := _store_of(path):
+        names = sorted(PurePosixPath(name) for name in store.sizes() if name.endswith(".parquet"))
+        return _digest_of([store.digest(str(name)) for name in names] or [store.digest("")])
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if path.suffix == ".npy":
         files.append(path.with_suffix(".txt"))
@@ -164,6 +177,41 @@ def embeddings_digest(path: Path) -> str:
             f"cannot read {error.filename}: {error.strerror}; name a file that is there; the "
             f"image ids of an .npy are in a .txt beside it, one a line"
         ) from error
+    return _digest_of(digests)
+
+
+def embedding_dataset(path: Path) -> pds.Dataset:
+    """Opens a parquet file or a folder of them, on the disk or at an object store.
+
+    Raises:
+        InputError: the address of the store is not understood, or of an `.npy`.
+        OSError: there is no such file.
+    """
+    store = _store_of(path)
+    is_folder = path.is_dir() if store is None else bool(store.sizes())
+    place, files = (str(path), None) if store is None else (store.root, store.files)
+    return pds.dataset(place, filesystem=files, format="parquet", exclude_invalid_files=is_folder)
+
+
+def _store_of(path: Path) -> Store | None:
+    """Returns the object store that a path is an address of, or None."""
+    if not (address := address_of(path)):
+        return None
+    store = open_store(address)
+    if store.root.endswith(".npy"):
+        raise InputError(
+            f"{store.base} must be parquet, because an .npy is mapped from the disk; fetch it and "
+            f"its ids to a folder"
+        )
+    return store
+
+
+def _shown(path: Path) -> str:
+    """Returns a path for messages; an address without its query."""
+    return redacted(address_of(path)).partition("?")[0] or str(path)
+
+
+def _digest_of(digests: Sequence[str]) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
@@ -198,11 +246,11 @@ def _array_blocks(path: Path) -> Iterator[IdsAndVectors]:
 
 
 def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
-    source = pds.dataset(path, format="parquet", exclude_invalid_files=path.is_dir())
+    source, where = embedding_dataset(path), _shown(path)
     kinds = {field.name: field.type for field in source.schema}
     if not {"image_id", "embedding"} <= kinds.keys():
         raise InputError(
-            f"{path} must have columns image_id and embedding, got "
+            f"{where} must have columns image_id and embedding, got "
             f"{', '.join(kinds) or 'no parquet file'}; rename yours, or write an .npy and its ids"
         )
     kind = kinds["embedding"]
@@ -211,7 +259,7 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
         kind.value_type
     ):
         raise InputError(
-            f"{path}: embedding must be a list of floating-point numbers, got {kind}; convert it "
+            f"{where}: embedding must be a list of floating-point numbers, got {kind}; convert it "
             f"before it is written"
         )
     # A picture that could not be embedded has a row and no embedding, as `hgld index` leaves it.
@@ -229,7 +277,7 @@ def _parquet_blocks(path: Path) -> Iterator[IdsAndVectors]:
             continue
         ids, column = batch["image_id"].cast(pa.string()), batch["embedding"]
         widths = pc.list_value_length(column).to_numpy()
-        what = f"{path}: every embedding must have {widths[0]} numbers, as the first has, unlike"
+        what = f"{where}: every embedding must have {widths[0]} numbers, as the first has, unlike"
         _require(widths == widths[0], ids, what)
         # What is no number is refused as not finite.
         numbers = column.flatten().fill_null(math.nan).to_numpy()

@@ -3,6 +3,9 @@
 Missing files first go to `.pull` inside the target folder, where an interrupted pull resumes. Only
 when all are complete are they moved into place, SHA256SUMS last. If that move is interrupted, the
 old list remains, `hgld verify` reports what differs, and the next pull finishes the move.
+
+A release is published to an object store in the same way: files go to `.publish`, each under its
+digest, where an interrupted upload resumes; complete, they are copied into place by the store.
 """
 
 import contextlib
@@ -17,7 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hgld.engine.files import file_digest, flush_folder
+from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
+from hgld.engine.store import Store, has_scheme, is_store_address, open_store
 from hgld.engine.verify import MOST_SUMS_BYTES, RELEASE_SUMS, read_sums, verify_sums
 from hgld.errors import (
     DamagedError,
@@ -29,12 +34,12 @@ from hgld.errors import (
 )
 from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
-from hgld.http.session import is_web_address
 from hgld.http.transfer import discard_part
 
 HUB = "https://huggingface.co"
 _HUB_NAME = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _STAGING = ".pull"
+_SENDING = ".publish"
 
 Bring = Callable[[str, Path], None]
 """Fetches a file of a release, by its name, into a folder, and resumes a partial file."""
@@ -51,7 +56,8 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
     """Fetches a release into a folder.
 
     Args:
-        ref: a folder, an http(s) URL, `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`.
+        ref: a folder, an http(s) URL, an object store (`s3://bucket/prefix`), `hf:OWNER/NAME` or
+            `hf:OWNER/NAME@REVISION`.
         out: the folder: new, empty, or with an earlier release. Your own files in it stay.
         policy: the limits for HTTP.
         endpoint: URL of the hub.
@@ -92,20 +98,21 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
 def publish_release(
     folder: Path, to: str, policy: HttpPolicy, *, before: Path | None, endpoint: str = HUB
 ) -> Transfer:
-    """Sends a release to a folder or to the Hugging Face Hub.
+    """Sends a release to a folder, to an object store or to the Hugging Face Hub.
 
     Args:
         folder: the release: SHA256SUMS and all files that it lists.
-        to: a folder, or `hf:OWNER/NAME`, which is created if needed and gets all files in one
-            commit.
+        to: a folder, an object store (`s3://bucket/prefix`), or `hf:OWNER/NAME`, which is created
+            if needed and gets all files in one commit.
         policy: see `pull_release`.
         before: the result of `release_before` for `to`.
         endpoint: URL of the hub; log in with `hf auth login` or HF_TOKEN.
 
     Raises:
         DamagedError: a file does not match SHA256SUMS; nothing is sent.
-        InputError: the folder cannot be read or written.
-        FetchError: the hub refused the release.
+        InputError: the folder cannot be read or written, or files of your own are in the way.
+        FetchError: the hub or the store refused the release.
+        WorkspaceBusyError: another release than `before` is in the store by now.
     """
     with _as_sentences(folder):
         for damage in verify_sums(folder):
@@ -113,7 +120,9 @@ def publish_release(
                 raise DamagedError(f"{folder / damage.path} {damage.what}; nothing was sent")
     if to.startswith("hf:"):
         return _to_hub(folder, to, before, endpoint)
-    return pull_release(str(folder), Path(to), policy)
+    if is_store_address(to):
+        return _to_store(folder, open_store(to), before)
+    return pull_release(str(folder.absolute()), Path(to), policy)
 
 
 def release_before(
@@ -123,20 +132,25 @@ def release_before(
 
     Args:
         to: see `publish_release`.
-        folder: where to cache a release from the hub.
+        folder: where to cache a release from the hub or an object store.
         policy: see `pull_release`.
         endpoint: URL of the hub.
 
     Raises:
         FetchError: the release cannot be fetched, or does not match its SHA256SUMS.
-        InputError: `to` is not valid.
+        InputError: `to` is not valid, or has files of your own and no release.
     """
-    if is_web_address(to) or (to.startswith("hf:") and _hub_name(to)[1]):
+    is_hub, is_store = to.startswith("hf:"), is_store_address(to) and not to.startswith("hf:")
+    if (is_hub and _hub_name(to)[1]) or not (is_hub or is_store or not has_scheme(to)):
         raise InputError(
-            f"a release is published to a folder or to hf:OWNER/NAME without a revision, got {to}; "
-            f"for a web server, publish to a folder and copy that, SHA256SUMS last"
+            f"a release is published to a folder, to an object store (s3://bucket/prefix) or to "
+            f"hf:OWNER/NAME without a revision, got {redacted(to)}; for a web server, publish to a "
+            f"folder and copy that, SHA256SUMS last"
         )
-    if not to.startswith("hf:"):
+    if is_store:
+        store = open_store(to)
+        _check_free(store, store.sizes(), {}, ())
+    elif not is_hub:
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
     try:
         pull_release(to, folder, policy, endpoint=endpoint)
@@ -179,7 +193,8 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
         check_base(ref)
     except ValueError as error:
         raise InputError(
-            f"{ref} must be a folder, an http(s) address, or hf:OWNER/NAME: {error}"
+            f"{redacted(ref)} must be a folder, an http(s) address, an object store "
+            f"(s3://bucket/prefix) or hf:OWNER/NAME: {error}"
         ) from error
     small = dataclasses.replace(policy, download_bytes=MOST_SUMS_BYTES)
     with open_source(ref, policy) as source, open_source(ref, small) as of_sums:
@@ -241,6 +256,72 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
             f"cannot publish to {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error
     return Transfer(len(new), len(sums) - len(new))
+
+
+def _to_store(folder: Path, store: Store, before: Path | None) -> Transfer:
+    sums = read_sums(folder / RELEASE_SUMS)
+    there = read_sums(before / RELEASE_SUMS) if before else {}
+    sizes = store.sizes()
+    listed = b"".join(store.chunks(RELEASE_SUMS)) if RELEASE_SUMS in sizes else None
+    if listed != ((before / RELEASE_SUMS).read_bytes() if before else None):
+        raise WorkspaceBusyError(
+            f"another release came to {store.base} meanwhile; rerun, to continue from that one"
+        )
+    _check_free(store, sizes, there, sums)
+    is_resumed = any(name.startswith(f"{_SENDING}/") for name in sizes)
+
+    def is_kept(name: str) -> bool:
+        size = (folder / name).stat().st_size
+        is_listed = there.get(name) == sums[name] and sizes.get(name) == size
+        # An interrupted publish may have put a file of its release in the place of a listed one.
+        return is_listed and (not is_resumed or store.digest(name) == sums[name])
+
+    new = {name: digest for name, digest in sums.items() if not is_kept(name)}
+    if new or there != sums or is_resumed:
+        gone = sorted((there.keys() - sums.keys()) & sizes.keys())
+        _send_all(folder, store, new, gone, sizes)
+    return Transfer(len(new), len(sums) - len(new))
+
+
+def _send_all(
+    folder: Path,
+    store: Store,
+    new: Mapping[str, str],
+    gone: Iterable[str],
+    sizes: Mapping[str, int],
+) -> None:
+    """Uploads files, and puts them in place once all are there, the list last."""
+    listed = {RELEASE_SUMS: file_digest(folder / RELEASE_SUMS)}
+    with progress("publish: files", len(new) + 1) as advance:
+        for name, digest in (new | listed).items():
+            staged = f"{_SENDING}/{digest}"
+            if sizes.get(staged) != (folder / name).stat().st_size:
+                store.send(folder / name, staged)
+            advance(1)
+    for name, digest in new.items():
+        store.copy(f"{_SENDING}/{digest}", name)
+    for name in gone:
+        store.remove(name)
+    store.copy(f"{_SENDING}/{listed[RELEASE_SUMS]}", RELEASE_SUMS)
+    store.remove(_SENDING)
+
+
+def _check_free(
+    store: Store, sizes: Mapping[str, int], there: Collection[str], sums: Collection[str]
+) -> None:
+    """Refuses to publish among, or over, files that are not of a release."""
+    if any(name.startswith(f"{_SENDING}/") for name in sizes):
+        return  # an interrupted publish found the place free
+    own = sizes.keys() - {*there, RELEASE_SUMS}
+    if own and RELEASE_SUMS not in sizes:
+        raise InputError(
+            f"{store.base} has files but no release ({RELEASE_SUMS}); name another prefix"
+        )
+    if in_the_way := sorted(own.intersection(sums)):
+        raise InputError(
+            f"{store.base}/{in_the_way[0]} is in the way and not from a release; move it, then "
+            f"rerun"
+        )
 
 
 def _hub_name(ref: str) -> tuple[str, str | None]:

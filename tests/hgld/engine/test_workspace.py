@@ -1,5 +1,6 @@
 """The folder of a build: who writes to it, and which folder is one."""
 
+import errno
 import os
 import signal
 import sys
@@ -41,6 +42,17 @@ def test_a_lock_refuses_others_and_says_which_command_took_it(workspace: Workspa
         assert time.monotonic() < deadline
     with workspace.lock():
         assert f"process {os.getpid()} " in workspace.lock_holder()
+
+
+def test_a_build_where_nothing_can_be_locked_is_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(InputError, match="locks"), workspace.lock():
+        pass
 
 
 @pytest.mark.fault(206, "a folder or a FIFO in the place of a file")

@@ -206,7 +206,7 @@ def test_a_server_or_folder_that_is_not_there_is_an_error(tmp_path: Path) -> Non
         pass
 
 
-@pytest.mark.parametrize("base", ["", "  ", "ftp://example.org/x", "s3://google-landmark"])
-def test_a_base_that_is_neither_url_nor_folder_is_refused(base: str) -> None:
+@pytest.mark.parametrize("base", ["", "  ", "ftp://example.org/x", "s4://shelf", "s3:/shelf/x"])
+def test_a_base_that_is_neither_url_nor_store_nor_folder_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match="folder"):
         check_base(base)

@@ -3,14 +3,14 @@
 import random
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pytest
 
 import hgld
 from hgld.engine.dataset import write_shard
-from hgld.errors import FetchError, NotFoundError
+from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import open_source
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.web import WebFile
@@ -96,10 +96,11 @@ def test_a_server_without_ranges_is_told_from_one_with_and_sends_little(tmp_path
         assert server.sent["file"] == 0  # hung up on
 
 
-def test_any_address_that_fsspec_knows_is_read(built: Path) -> None:
-    there = fsspec.filesystem("memory")
-    there.put(str(built / "annotations"), "/release", recursive=True)
-    data = hgld.load("memory://release")
+def test_any_store_that_pyarrow_knows_is_read(built: Path) -> None:
+    pafs.copy_files(str(built / "annotations"), "fsspec+memory://release")
+    data = hgld.load("fsspec+memory://release")
     assert data.train.to_arrow().equals(hgld.load(built).train.to_arrow())
     with pytest.raises(NotFoundError, match="memory://nowhere"):
-        hgld.load("memory://nowhere")
+        hgld.load("fsspec+memory://nowhere")
+    with pytest.raises(InputError, match="s4://release"):
+        hgld.load("s4://release")

@@ -281,7 +281,7 @@ def test_what_is_published_is_what_was_released(release: Path, out: Path) -> Non
     with pytest.raises(DamagedError, match=r"landmarks\.parquet"):
         publish(release, str(other))
     assert not other.exists()
-    for place in ("https://example.org/labels", f"{ON_HUB}@main"):
+    for place in ("https://example.org/labels", f"{ON_HUB}@main", "s4://shelf/x", "s3:shelf/x"):
         with pytest.raises(InputError, match="hf:OWNER/NAME"):
             publish(release, place)
 

@@ -1,10 +1,11 @@
 """Settings of Sphinx for the site of these pages: `make docs`.
 
-Its source is the checkout, so that pages, README.md and CONTRIBUTING.md link one another, and link files
-of the code, as they do in the repository.
+Its source is the checkout, so that pages, README.md and CONTRIBUTING.md link one another, and
+files of the code, as they do in the repository.
 """
 
 from pathlib import Path
+from typing import Any
 
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
@@ -28,7 +29,7 @@ autodoc_typehints_format = "short"
 
 
 def setup(app: Sphinx) -> None:
-    """Adds what Sphinx lacks: CSV as it is, formulas with the bars of a set's size, a first page."""
+    """Adds CSV without colours, the bars of |Omega| in docstrings, and the first page."""
     app.add_lexer("csv", TextLexer)
     app.connect("autodoc-process-docstring", _keep_bars)
     app.connect("build-finished", _lead_to_first_page)
@@ -39,8 +40,6 @@ def _lead_to_first_page(app: Sphinx, _: object) -> None:
     (app.outdir / "index.html").write_text(leads, encoding="utf-8")
 
 
-def _keep_bars(*event: object) -> None:
+def _keep_bars(*event: Any) -> None:  # noqa: ANN401 - six of Sphinx's, the lines the last
     """Keeps reStructuredText from reading |Omega| as a name to replace."""
-    lines = event[-1]
-    assert isinstance(lines, list)
-    lines[:] = [line.replace("|", "\\|") for line in lines]
+    event[-1][:] = [line.replace("|", "\\|") for line in event[-1]]

@@ -22,6 +22,7 @@ RUN_BY = {
     **dict.fromkeys(
         ("wget ", "tar ", "unzip ", "mkdir ", "mv ", "find ", "for archive "), "docs/datasets.md"
     ),
+    "python mine.py": "tests/servers/test_tutorial.py",
     "prefect ": "tests/servers/test_readme.py",
     "torchrun ": "tests/servers/training/test_processes.py",
     "python -m hgld.benchmarks.retrieval.changes ": "tests/benchmarks/retrieval/test_changes.py",

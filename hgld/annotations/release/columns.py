@@ -21,8 +21,8 @@ _HEAD = f"""\
 
 <!-- Made by `{RENEW}`; do not edit. -->
 
-The tables of a release, in Parquet. [Using the labels](use.md) says how to load them, with and without
-hgld; [a release](release.md) has the files beside them: cards, checksums, changes.
+The tables of a release, in Parquet. [Using the labels](use.md) says how to load them, with and
+without hgld; [a release](release.md) has the files beside them: cards, checksums, changes.
 
 ```python
 import hgld
@@ -32,10 +32,10 @@ print(data.train.to_arrow(["image_id", "hierarchical_label"]))
 print(data.hierarchy)
 ```
 
-The tables of train, index and test have the same columns. Labels in `data/` come from a class of the
-landmark. [`filled/`](use.md#labels-of-classes-of-persons-or-all) has the same columns, with labels from other
-evidence, and `partial/` has one more, with labels that are
-[not known at every level](training.md#labels-as-deep-as-they-are-known).
+The tables of train, index and test have the same columns. Labels in `data/` come from a class of
+the landmark. `filled/` has [labels from other evidence](use.md#labels-of-classes-of-persons-or-all)
+in the same columns, and `partial/` has labels that are
+[not known at every level](training.md#labels-as-deep-as-they-are-known), with one more column.
 """
 
 

@@ -1,7 +1,8 @@
-# Commands that do all their set-up: `make demo`, and the tests in three lanes.
+# Commands that do all their set-up: `make demo`, `make docs`, and the tests in three lanes.
 # Options go through ARGS: make test ARGS="-k stage", make demo ARGS="--live --contact you@example.org"
 PYTHON ?= python3
 VENV ?= .venv
+SITE ?= site
 ARGS ?=
 
 # What the tests with real servers need beside the `dev` extra: MediaWiki, nginx to limit it, a second SPARQL engine,
@@ -14,10 +15,14 @@ PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-lig
 # servers' tests whole files, which share what takes long to start.
 PYTEST = $(VENV)/bin/pytest -n auto
 
-.PHONY: demo test test-servers soak lint packages
+.PHONY: demo docs test test-servers soak lint packages
 
 demo: $(VENV)/.installed-all
 	$(VENV)/bin/hgld demo $(ARGS)
+
+docs: $(VENV)/.installed-docs
+	$(VENV)/bin/python -m sphinx -q -W --keep-going -j auto -c docs . $(SITE)
+	@echo $(SITE)/index.html
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
@@ -38,8 +43,9 @@ packages:
 	dpkg -s $(PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null)
 
-# The stamp names the extra that is installed; it is older than pyproject.toml after a change there. `dev` has `all`.
+# The stamp names the extra that is installed; it is older than pyproject.toml after a change there. `dev` has
+# `all` and `docs`.
 $(VENV)/.installed-%: pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -e '.[$*]'
-	touch $@ $(if $(filter dev,$*),$(VENV)/.installed-all)
+	touch $@ $(if $(filter dev,$*),$(VENV)/.installed-all $(VENV)/.installed-docs)

@@ -25,6 +25,7 @@ RUN_BY = {
     # The checklist of a release, which a person works off; what runs in the container is tested.
     **dict.fromkeys(("echo hatchling", "uvx ", ".venv/bin/python -m build"), "CONTRIBUTING.md"),
     "docker ": "tests/test_containers.py",
+    "python mine.py": "tests/servers/test_tutorial.py",
     "prefect ": "tests/servers/test_readme.py",
     "torchrun ": "tests/servers/training/test_processes.py",
     "python -m hgld.benchmarks.retrieval.changes ": "tests/benchmarks/retrieval/test_changes.py",

@@ -65,18 +65,16 @@ def way_of_a_sheet(workspace: Workspace, sheet: Path) -> dict[str, list[str]]:
 
 
 def drawn(way: dict[str, list[str]]) -> Iterator[str]:
-    """Yields the lines of a picture: the steps with their files by room, one after the other."""
+    """Yields the lines of a list: the steps, one after the other, with their files by room."""
     files = [name for found in way.values() for name in found]
-    yield from (f"<!-- {len(files)} files -->", "```mermaid", "flowchart TD")
+    yield from (f"<!-- {len(files)} files -->", "")
     for step, found in way.items():
         rooms: dict[str, list[str]] = {}
         for name in map(Path, found):
             rooms.setdefault(name.parent.as_posix(), []).append(name.stem)
-        lines = [f"<b>{step}</b>", *(f"{room}: {', '.join(rooms[room])}" for room in rooms)]
-        yield f'  {step}["{"<br>".join(lines)}"]'
-    if len(way) > 1:
-        yield f"  {' --> '.join(way)}"
-    yield "```"
+        told = "; ".join(f"`{room}`: {', '.join(rooms[room])}" for room in rooms)
+        yield f"1. **{step}**: {told or 'no file more'}"
+    yield ""
 
 
 def page(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """What the tests of real servers and of the browser share."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hgld.benchmarks.reviewing.desk import started_chromium
+from tests.worlds.commands.once import made_once
+from tests.worlds.commands.readme import ROOT
+from tests.worlds.commands.typed import run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -29,6 +33,7 @@ The process that the first file leaves alone takes all that need a MediaWiki, wh
 """
 
 _HERE = Path(__file__).parent
+VENV = Path(sys.executable).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +47,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(_LONGEST_FIRST))
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `make demo` left its build in, with what it printed; nobody changes it."""
+    return made_once(tmp_path_factory, "demo", _make_demo)
+
+
+def _make_demo(folder: Path) -> None:
+    command = ["make", "demo", f"VENV={VENV}", f"ARGS=--root {folder / 'demo-build'}"]
+    printed = run(command, ROOT)
+    (folder / "printed.txt").write_text(printed, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

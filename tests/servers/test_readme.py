@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,40 +15,18 @@ from hgld.engine.workspace import Workspace
 from hgld.review.status import review_status
 from hgld.tables import LANDMARK_LABELS
 from tests.flows.test_jobs import JOBS
+from tests.servers.conftest import VENV
 from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
 from tests.worlds.commands.readme import README, ROOT, commands, commands_on, fenced
+from tests.worlds.commands.typed import run
 from tests.worlds.wikimedia.lab import free_ports, wait_for
-
-VENV = Path(sys.executable).parent.parent
-
-
-def run(command: list[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**environment, **(more or {})},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder that `make demo` left its build in, and what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    arguments = f"ARGS=--root {folder / 'demo-build'}"
-    return folder, run(["make", "demo", f"VENV={VENV}", arguments], ROOT)
 
 
 def test_make_demo_prints_a_gain_and_leaves_right_labels_a_report_and_groups_to_decide(
-    demo: tuple[Path, str],
+    demo: Path,
 ) -> None:
-    folder, printed = demo
+    folder, printed = demo, (demo / "printed.txt").read_text(encoding="utf-8")
     by_kind, _, by_place = printed.partition("By place:")
     for table, gain in ((by_kind.partition("By kind:")[2], 10), (by_place, 0)):
         rows = [line.split("│") for line in table.splitlines() if "│" in line and "±" in line]
@@ -67,9 +44,7 @@ def test_make_demo_prints_a_gain_and_leaves_right_labels_a_report_and_groups_to_
     assert f"hgld review --root {build.root}" in printed
 
 
-def test_the_wheel_works_beside_folders_of_the_same_names(
-    demo: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_the_wheel_works_beside_folders_of_the_same_names(demo: Path, tmp_path: Path) -> None:
     """In an environment of what it asks for, from a folder that has a `training/` of its own.
 
     The demo goes on from where the checkout's has been, without the outcome of every step that
@@ -82,7 +57,7 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     for name in ("training", "benchmarks", "flows"):
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"raise ImportError('{name} of another')\n")
-    build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
+    build = Workspace(shutil.copytree(demo / "demo-build", folder / "demo-build"))
     for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
         build.manifest_path(stage).unlink()
     said = run([programs / "hgld", "demo"], folder)
@@ -131,11 +106,9 @@ for image_id, ours in zip(query.image_ids.to_pylist(), found.tolist(), strict=Tr
 
 
 @pytest.mark.skipif(find_spec("mteb") is None, reason="needs mteb: pip install mteb")
-def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(
-    demo: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(demo: Path, tmp_path: Path) -> None:
     """By the vectors of pixels, which hardly tie, and by the model of the demo as the page does."""
-    (tmp_path / "build").symlink_to(demo[0] / "demo-build")
+    (tmp_path / "build").symlink_to(demo / "demo-build")
     page, section = ROOT / "docs/benchmark.md", "In MTEB"
     (command,) = commands_on(page, section)
     run([VENV / "bin" / command.split()[0], *command.split()[1:]], tmp_path)
@@ -150,7 +123,7 @@ def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(
 
 
 @pytest.fixture
-def checkout(demo: tuple[Path, str], tmp_path: Path) -> Path:
+def checkout(demo: Path, tmp_path: Path) -> Path:
     """A copy of this checkout with the demo's build as its `build`, and an environment."""
     folder = tmp_path / "checkout"
     tracked = run(["git", "ls-files", "-co", "--exclude-standard"], ROOT).splitlines()
@@ -158,7 +131,7 @@ def checkout(demo: tuple[Path, str], tmp_path: Path) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target, follow_symlinks=False)
-    shutil.copytree(demo[0] / "demo-build", folder / "build", ignore=shutil.ignore_patterns("runs"))
+    shutil.copytree(demo / "demo-build", folder / "build", ignore=shutil.ignore_patterns("runs"))
     (folder / ".venv").symlink_to(VENV)
     return folder
 

@@ -249,13 +249,14 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
         "configurations": ", ".join(tables),
         "credited": ", in `credits`" if "`credits`" in tables else "",
         "decisions": _items(f"`{name}`: {count:,}" for name, count in facts.decisions.items()),
-        "columns": _column_rows(ANNOTATIONS["train"].schema),
-        "place_columns": _column_rows(PLACE_COLUMNS),
+        "columns": column_rows(ANNOTATIONS["train"].schema),
+        "place_columns": column_rows(PLACE_COLUMNS),
         "placed": "\n".join(_placed_rows(facts)),
     }
 
 
-def _column_rows(fields: Iterable[pa.Field]) -> str:
+def column_rows(fields: Iterable[pa.Field]) -> str:
+    """Returns the rows of a table of columns: name, type, meaning."""
     about = texts()["columns"]
     return "\n".join(
         f"| `{one.name}` | {_type_words(str(one.type))} | {about[one.name]} |" for one in fields

@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -45,6 +45,21 @@ def run_typed(
         finally:
             logging.root.handlers[:] = handlers
     return subprocess.CompletedProcess(typed, status, out.getvalue(), errors.getvalue())
+
+
+def run(command: list[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
+    """Runs a program in a process of its own, which has to succeed; returns what it printed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, **(more or {})},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
 
 
 def said(*words: str | Path, status: int = 0, folder: Path | None = None) -> str:

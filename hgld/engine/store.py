@@ -1,9 +1,10 @@
 """Folders in object stores, such as `s3://bucket/prefix`, read and written by `pyarrow.fs`.
 
 The query of an address says where the store is (`?region=eu-west-1`, or
-`?endpoint_override=localhost:9000&scheme=http`); without one, pyarrow reads AWS_REGION,
-AWS_ENDPOINT_URL, AWS_PROFILE and so on from the environment. `s3://anonymous@bucket/prefix` signs
-no request. A password in an address is refused, because addresses are shown and recorded.
+`?endpoint_override=localhost:9000&scheme=http`), or the environment does (AWS_ENDPOINT_URL and
+AWS_REGION); otherwise Amazon is asked for the region of the bucket. The login is in the environment
+too, as pyarrow reads it. `s3://anonymous@bucket/prefix` signs no request. A password in an address
+is refused, because addresses are shown and recorded.
 """
 
 import contextlib
@@ -163,7 +164,9 @@ def open_store(address: str) -> Store:
         check_store_address(address)
         files, root = pafs.FileSystem.from_uri(address)
     except (ImportError, OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{redacted(address)} cannot be opened: {error}") from error
+        raise InputError(
+            f"{redacted(address)} cannot be opened: {error}; check the address"
+        ) from error
     return Store(redacted(address).partition("?")[0].rstrip("/"), files, root.rstrip("/"))
 
 

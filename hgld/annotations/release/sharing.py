@@ -286,7 +286,7 @@ def _to_store(folder: Path, store: Store, before: Path | None) -> Transfer:
 def _send_all(
     folder: Path,
     store: Store,
-    new: Mapping[str, str],
+    new: dict[str, str],
     gone: Iterable[str],
     sizes: Mapping[str, int],
 ) -> None:

@@ -200,8 +200,9 @@ def build_key(workspace: Workspace) -> str:
     """Returns the name of a build in keys of artifacts, another for each folder.
 
     Example:
+        >>> from pathlib import Path
         >>> build_key(Workspace(Path("/data/Build 2026_11")))
-        'build-2026-11-ef3c42'
+        'build-2026-11-ca53bd'
     """
     root = str(workspace.root.resolve())
     name = re.sub(r"[^a-z0-9]+", "-", workspace.root.resolve().name.lower()).strip("-")

@@ -53,7 +53,7 @@ _Settings = dict[str, dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Job:
+class _Request:
     """What a run was asked for, beside its steps."""
 
     root: str
@@ -101,15 +101,15 @@ def _each(*made: Callable[[Sections], BuildStep]) -> _Steps:
     return lambda sections: [one(sections) for one in made]
 
 
-def _run_all(made: _Steps, job: _Job) -> State:
+def _run_all(made: _Steps, asked: _Request) -> State:
     """Runs the steps that the settings ask for, in turn with other runs of the build."""
-    workspace = Workspace(Path(job.root))
+    workspace = Workspace(Path(asked.root))
     quiet_refusals()
     try:
         name = _name_run(workspace)
         with own_turn(workspace, name, _say_queued):
             _say_state(Running())
-            state = _run_steps(workspace, made, job)
+            state = _run_steps(workspace, made, asked)
     except REFUSALS as error:
         return Failed(message=in_one_line(error), data=error)
     if state.name == _AWAITING_REVIEW and deployment.id:
@@ -117,14 +117,14 @@ def _run_all(made: _Steps, job: _Job) -> State:
     return state
 
 
-def _run_steps(workspace: Workspace, made: _Steps, job: _Job) -> State:
-    sections = job.sections()
+def _run_steps(workspace: Workspace, made: _Steps, asked: _Request) -> State:
+    sections = asked.sections()
     due = made(sections)  # raises for a wrong setting before the first request
     table = StageTable(workspace, due)
     run = run_as_task.with_options(
-        timeout_seconds=3600 * job.step_hours,
-        retries=job.retries,
-        retry_delay_seconds=[RETRY_AFTER_S * 2**n for n in range(job.retries)],
+        timeout_seconds=3600 * asked.step_hours,
+        retries=asked.retries,
+        retry_delay_seconds=[RETRY_AFTER_S * 2**n for n in range(asked.retries)],
     )
     for step in due:
         with table.running(step):
@@ -133,6 +133,11 @@ def _run_steps(workspace: Workspace, made: _Steps, job: _Job) -> State:
             table.stopped(step, str(state.message))
             return Completed(name=_AWAITING_REVIEW, message=state.message)
         try:
+            if state.name == "TimedOut":
+                raise IncompleteError(
+                    f"{step.name} took longer than {asked.step_hours:g} h, its step_hours; what it "
+                    f"finished is kept; run it again"
+                )
             table.done(cast(list[StageReport], state.result()))  # raises what the step raised
         except REFUSALS as error:
             table.stopped(step, in_one_line(error))
@@ -183,7 +188,7 @@ def _job(name: str, about: str, *made: Callable[[Sections], BuildStep]) -> Flow[
             retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
             step_hours: Longest time that a step may take.
         """
-        return _run_all(_each(*made), _Job(root, config, settings, retries, step_hours))
+        return _run_all(_each(*made), _Request(root, config, settings, retries, step_hours))
 
     return run
 
@@ -212,8 +217,8 @@ def _accepting_job(name: str, about: str, made: _Steps) -> Flow[..., State]:
             retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
             step_hours: Longest time that a step may take.
         """
-        job = _Job(root, config, settings, retries, step_hours, accept_proposals)
-        return _run_all(made, job)
+        asked = _Request(root, config, settings, retries, step_hours, accept_proposals)
+        return _run_all(made, asked)
 
     return run
 
@@ -238,8 +243,8 @@ def scrape(
         retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
         step_hours: Longest time that a step may take.
     """
-    job = _Job(root, config, settings, retries, step_hours, refresh=refresh)
-    return _run_all(_each(steps.metadata_step, steps.scrape_step), job)
+    asked = _Request(root, config, settings, retries, step_hours, refresh=refresh)
+    return _run_all(_each(steps.metadata_step, steps.scrape_step), asked)
 
 
 cluster = _job(

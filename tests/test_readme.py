@@ -22,7 +22,7 @@ RUN_BY = {
     **dict.fromkeys(
         ("wget ", "tar ", "unzip ", "mkdir ", "mv ", "find ", "for archive "), "docs/datasets.md"
     ),
-    "prefect ": "tests/servers/test_readme.py",
+    "prefect ": "tests/servers/flows/test_operating.py",
     "torchrun ": "tests/servers/training/test_processes.py",
     "python -m hgld.benchmarks.retrieval.changes ": "tests/benchmarks/retrieval/test_changes.py",
     "python -m hgld.benchmarks.retrieval.leaderboard": (

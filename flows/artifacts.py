@@ -3,11 +3,17 @@
 They are Markdown, which Prefect renders. Text from elsewhere, such as an error, is escaped.
 """
 
+import contextlib
+import contextvars
+import hashlib
 import logging
+import math
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import statistics
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -16,62 +22,129 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from hgld.engine.stage import StageReport
+from hgld.engine.stage import Stage, StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.flows.run_log import REFUSALS, in_one_line
 from hgld.flows.steps import BuildStep
 from hgld.pages.review import PORT
+from hgld.training.run.lines import read_lines, training_curves, validation_curves
 
 logger = logging.getLogger(__name__)
 
+_EVERY_S = 10.0
 
-@dataclass(slots=True)
+
 class StageTable:
-    """A table of the stages on the page of a run, updated after each step."""
+    """A table of the stages on the page of a run, and the curves of a training as it goes."""
 
-    workspace: Workspace
-    steps: list[BuildStep]
-    """The steps of the run, in order."""
-    _rows: dict[str, Sequence[str]] = field(default_factory=dict)
-    _message: str = ""
-    _id: UUID | None = None
+    def __init__(self, workspace: Workspace, steps: list[BuildStep]) -> None:
+        """Makes the table; it appears with the first step.
+
+        Args:
+            workspace: the build.
+            steps: the steps of the run, in order.
+        """
+        self._workspace, self._steps = workspace, steps
+        self._reports: dict[str, StageReport] = {}
+        self._begun: list[BuildStep] = []
+        self._message = ""
+        self._ids: dict[str, UUID] = {}
+
+    @contextlib.contextmanager
+    def running(self, step: BuildStep) -> Iterator[None]:
+        """Shows a step as it runs, every few seconds."""
+        self._begun.append(step)
+        self._message, ended, since = f"{step.name}: running", threading.Event(), time.time()
+
+        def watch() -> None:
+            while not ended.wait(_EVERY_S):
+                self._show()
+                self._show_training(since)
+
+        self._show()
+        context = contextvars.copy_context()  # without it, Prefect does not know the run
+        thread = threading.Thread(target=context.run, args=(watch,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self._show_training(since)
 
     def done(self, reports: Iterable[StageReport]) -> None:
         """Adds the reports of a step."""
-        for report in reports:
-            done, state = report.manifest, "up to date" if report.skipped else "done"
-            self._put(done.stage, state, report.result, done.rows, done.problems)
+        self._reports |= {report.manifest.stage: report for report in reports}
+        self._message = ""
         self._show()
 
     def stopped(self, step: BuildStep, why: str) -> None:
         """Records that a step did not finish, and why."""
         self._message = f"{step.name}: {why}"
-        for stage in step.stages:
-            try:
-                now = stage_status(self.workspace, stage)
-                self._put(stage.name, now.state, now.reason, now.rows, now.problems)
-            except REFUSALS as error:
-                self._put(stage.name, "unknown", in_one_line(error))
         self._show()
 
-    def _put(self, stage: str, state: str, what: object, rows: int = 0, problems: int = 0) -> None:
-        self._rows[stage] = (stage, state, f"{rows:,}", f"{problems:,}", str(what))
+    def _row(self, step: BuildStep, stage: Stage) -> Sequence[str]:
+        """Returns the row of a stage; one of several in a step may have no report."""
+        if step not in self._begun:
+            return stage.name, "pending", "", "", ""
+        if (report := self._reports.get(stage.name)) is not None:
+            done, state, what = report.manifest, "up to date" if report.skipped else "done", ""
+            rows, problems, what = done.rows, done.problems, str(report.result)
+        else:
+            try:
+                now = stage_status(self._workspace, stage)
+            except REFUSALS as error:
+                return stage.name, "unknown", "", "", in_one_line(error)
+            state, what, rows, problems = now.state, now.reason, now.rows, now.problems
+        return stage.name, state, f"{rows:,}", f"{problems:,}", what
 
     def _show(self) -> None:
-        stages = [stage.name for step in self.steps for stage in step.stages]
-        rows = [self._rows.get(stage, (stage, "pending", "", "", "")) for stage in stages]
+        rows = [self._row(step, stage) for step in self._steps for stage in step.stages]
         header = ("stage", "state", "rows", "problems", "result, or why there is none")
-        text = f"{escape(self._message)}\n\n{_table(header, rows)}"
+        self._put("stages", "The stages", f"{escape(self._message)}\n\n{_table(header, rows)}")
+
+    def _show_training(self, since: float) -> None:
+        """Shows the log of the training that wrote last, if one did since the step began."""
+        logs = [*self._workspace.path("runs").glob("*/metrics.jsonl")]
+        newest = max(logs, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None or newest.stat().st_mtime < since:
+            return
+        lines = read_lines(newest)
+        curves = training_curves(lines) | validation_curves(lines)
+        rows = [
+            (name, f"{first:.4g}", f"{last:.4g}", _sparkline(values))
+            for name, curve in curves.items()
+            if (values := [value for value in curve.values if math.isfinite(value)])
+            for first, last in [(values[0], values[-1])]
+        ]
+        header = ("number", "first", "last", f"from step {lines[0]['step']} to {lines[-1]['step']}")
+        page = escape(str(newest.with_name("run.html").resolve()))
+        self._put("training", "The training", f"{_table(header, rows)}\nThe whole page: {page}\n")
+
+    def _put(self, key: str, what: str, text: str) -> None:
         try:
-            if self._id is None:
-                self._id = _create("stages", "The stages", self.workspace, text)
-            else:
-                with get_client(sync_client=True) as client:
-                    client.update_artifact(self._id, ArtifactUpdate(data=text))
+            if key not in self._ids:
+                self._ids[key] = _create(key, what, self._workspace, text)
+                return
+            with get_client(sync_client=True) as client:
+                client.update_artifact(self._ids[key], ArtifactUpdate(data=text))
         except httpx.HTTPError as error:
-            logger.warning("cannot put the table of stages on the run's page: %s", error)
+            logger.warning("cannot put %s on the page of the run: %s", key, error)
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    """Draws values as blocks, the mean of as many as there are to a block.
+
+    Example:
+        >>> _sparkline([0, 1, 2, 3, 4, 5, 6, 7])
+        '▁▂▃▄▅▆▇█'
+    """
+    size = math.ceil(len(values) / 40)
+    means = [statistics.fmean(values[at : at + size]) for at in range(0, len(values), size)]
+    low, span = min(means), (max(means) - min(means)) or 1.0
+    return "".join("▁▂▃▄▅▆▇█"[round(7 * (one - low) / span)] for one in means)
 
 
 def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
@@ -86,7 +159,9 @@ def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
     place = f"127.0.0.1:{PORT}"
     text = (
         f"{escape(in_one_line(why))}\n\n```bash\n{command}\n```\n\n"
-        f"opens it at [{place}](http://{place}/), unless it prints another address.\n"
+        f"opens it at [{place}](http://{place}/), unless it prints another address. "
+        "A suspended run goes on when that command ends with all classes decided, or by Resume "
+        "on its page. Or run the deployment `review` with `accept_proposals`.\n"
     )
     try:
         _create("review", "The review", workspace, text)
@@ -115,5 +190,20 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _create(key: str, what: str, workspace: Workspace, text: str) -> UUID:
     about = escape(f"{what} of the build in {workspace.root}")
-    made = create_markdown_artifact(key=f"hgld-{key}", markdown=text, description=about)
+    made = create_markdown_artifact(
+        key=f"hgld-{key}-{build_key(workspace)}", markdown=text, description=about
+    )
     return cast(UUID, made)  # outside asyncio it is not a coroutine
+
+
+def build_key(workspace: Workspace) -> str:
+    """Returns the name of a build in keys of artifacts, another for each folder.
+
+    Example:
+        >>> from pathlib import Path
+        >>> build_key(Workspace(Path("/data/Build 2026_11")))
+        'build-2026-11-ca53bd'
+    """
+    root = str(workspace.root.resolve())
+    name = re.sub(r"[^a-z0-9]+", "-", workspace.root.resolve().name.lower()).strip("-")
+    return f"{name or 'build'}-{hashlib.sha256(root.encode()).hexdigest()[:6]}"

@@ -26,7 +26,7 @@ RUN_BY = {
     **dict.fromkeys(("echo hatchling", "uvx ", ".venv/bin/python -m build"), "CONTRIBUTING.md"),
     "docker ": "tests/test_containers.py",
     "python mine.py": "tests/servers/test_tutorial.py",
-    "prefect ": "tests/servers/test_readme.py",
+    "prefect ": "tests/servers/flows/test_operating.py",
     "torchrun ": "tests/servers/training/test_processes.py",
     "python -m hgld.benchmarks.retrieval.changes ": "tests/benchmarks/retrieval/test_changes.py",
     "python -m hgld.benchmarks.retrieval.leaderboard": (

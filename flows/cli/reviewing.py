@@ -17,6 +17,7 @@ from hgld.flows import steps
 from hgld.flows.build import needing
 from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
 from hgld.flows.cli.output import run_and_tell
+from hgld.flows.pausing import resume_suspended
 from hgld.flows.steps import Sections
 from hgld.pages.review import PORT
 from hgld.review.log.events import harmless
@@ -87,7 +88,10 @@ def review(options: ReviewOptions, sections: Sections) -> None:
     source = click.get_current_context().get_parameter_source
     typed = [name for name in ACCEPTING if source(name) is ParameterSource.COMMANDLINE]
     if not (options.force or typed or any(getattr(options, name) for name in _TASKS)):
-        _open_page(workspace, options, sections)
+        try:
+            _open_page(workspace, options, sections)
+        finally:
+            resume_suspended(workspace)
         return
     page = "port open_ host token read_only"
     refuse_idle(options, page, "the page, which opens if no task is given")
@@ -179,6 +183,8 @@ def _settle(workspace: Workspace, options: ReviewOptions, sections: Sections) ->
     except AwaitingReviewError:
         if options.apply is None:  # a sheet is applied, whatever it leaves open
             raise
+    else:
+        resume_suspended(workspace, is_settled=True)
 
 
 def _tell_status(workspace: Workspace, *, is_json: bool) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import yaml
 
+from hgld.flows.build import ALL_STEPS
 from tests.worlds.benchmark_builds import HOSTILE
 
 ROOT = Path(__file__).resolve().parents[2]
-JOBS = ["scrape", "cluster", "review", "annotate", "train", "benchmark", "agree", "build"]
+JOBS = [one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]]
 
 
 def deployments() -> list[dict[str, Any]]:
@@ -16,9 +17,10 @@ def deployments() -> list[dict[str, Any]]:
     return list(document["deployments"])
 
 
-def test_each_job_has_one_deployment_and_none_is_scheduled() -> None:
-    assert [deployment["name"] for deployment in deployments()] == JOBS
-    assert all(deployment["schedules"] == [] for deployment in deployments())
+def test_every_step_of_a_build_has_a_deployment_and_none_runs_by_itself() -> None:
+    assert {*ALL_STEPS, "build", "refresh"} == set(JOBS)
+    schedules = [one for deployment in deployments() for one in deployment["schedules"]]
+    assert [one["active"] for one in schedules] == [False]
 
 
 def test_text_of_others_is_shown_on_a_page_as_it_is() -> None:

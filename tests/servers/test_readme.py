@@ -1,10 +1,6 @@
-"""README, typed word for word: the demo, the wheel in an environment of its own, and Prefect."""
+"""README, typed word for word: the demo, and the wheel in an environment of its own."""
 
-import contextlib
-import os
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,13 +10,11 @@ from hgld.demo.facts import landmarks
 from hgld.engine.workspace import Workspace
 from hgld.review.status import review_status
 from hgld.tables import LANDMARK_LABELS
-from tests.flows.test_jobs import JOBS
 from tests.servers.conftest import VENV
 from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
-from tests.worlds.commands.readme import README, ROOT, commands, commands_on, fenced
+from tests.worlds.commands.readme import README, ROOT, commands_on, fenced
 from tests.worlds.commands.typed import run
-from tests.worlds.wikimedia.lab import free_ports, wait_for
 
 
 def test_make_demo_prints_a_gain_and_leaves_right_labels_a_report_and_groups_to_decide(
@@ -120,69 +114,3 @@ def test_mteb_finds_our_ndcg_on_the_release_of_the_demo(demo: Path, tmp_path: Pa
     assert 0.2 < float(score) < 1
     assert len(differences) > 200
     assert max(map(abs, map(float, differences))) < 1e-6
-
-
-@pytest.fixture
-def checkout(demo: Path, tmp_path: Path) -> Path:
-    """A copy of this checkout with the demo's build as its `build`, and an environment."""
-    folder = tmp_path / "checkout"
-    tracked = run(["git", "ls-files", "-co", "--exclude-standard"], ROOT).splitlines()
-    for name in tracked:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target, follow_symlinks=False)
-    shutil.copytree(demo / "demo-build", folder / "build", ignore=shutil.ignore_patterns("runs"))
-    (folder / ".venv").symlink_to(VENV)
-    return folder
-
-
-@contextlib.contextmanager
-def going_on(
-    command: str, folder: Path, more: Mapping[str, str], log: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """Has a command that does not end run beside the block, and stops it."""
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [VENV / "bin" / command.split(maxsplit=1)[0], *command.split()[1:]],
-            cwd=folder,
-            env={**os.environ, **more},
-            stdout=file,
-            stderr=file,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
-    checkout: Path, tmp_path: Path
-) -> None:
-    """A server, a worker and a run of a deployment, in a home and on a port of their own."""
-    (block,) = [one for one in fenced(README, "bash", "Build your own") if "prefect server" in one]
-    server, config, pool, deploy, worker, deployed_run = commands(block)
-    (port,) = free_ports(1)
-    settings = {
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-
-    def typed(command: str) -> str:
-        line = f"source .venv/bin/activate && {command.replace(':4200/', f':{port}/')}"
-        return run(["bash", "-c", line], checkout, settings)
-
-    workspace = Workspace(checkout / "build")
-    workspace.manifest_path("scrape").unlink()
-    with going_on(server, checkout, settings, tmp_path / "server.log") as process:
-        wait_for(port, process, limit_s=120)
-        for command in (config, pool, deploy):
-            typed(command)
-        deployed = typed("prefect --no-prompt deployment ls")
-        assert all(f"{job}/{job}" in deployed for job in JOBS)
-        with going_on(worker, checkout, settings, tmp_path / "worker.log"):
-            said = typed(deployed_run)
-    assert "Completed" in said, said
-    assert workspace.manifest("scrape") is not None

@@ -40,7 +40,8 @@ def run_flow(name: str, root: Path, **parameters: object) -> "State":
     """Runs a flow on a folder; returns the state in which it ends."""
     from hgld.flows import jobs
 
-    state: State = getattr(jobs, name)(str(root), return_state=True, **parameters)
+    asked = {"retries": 0, **parameters}
+    state: State = getattr(jobs, name)(str(root), return_state=True, **asked)
     return state
 
 
@@ -58,7 +59,7 @@ def log_of(flow_run_id: UUID | None) -> list[str]:
 
 
 def artifacts_of(state: "State") -> dict[str, str]:
-    """Returns the artifacts of a flow run by their keys, of which each must be there once."""
+    """Returns the artifacts of a flow run: by `stages`, `review` or `training`, each once."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
@@ -67,7 +68,7 @@ def artifacts_of(state: "State") -> dict[str, str]:
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
     assert {one.type for one in found} <= {"markdown"}
-    by_key = {str(one.key): str(one.data) for one in found}
+    by_key = {str(one.key).split("-")[1]: str(one.data) for one in found}
     assert len(by_key) == len(found)
     return by_key
 

@@ -1,7 +1,9 @@
 """What a Prefect run leaves on its page, as far as it came."""
 
 import re
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +34,9 @@ def test_a_scrape_leaves_its_stages_also_where_rows_failed(tmp_path: Path) -> No
     assert state.is_failed()
     assert "rows failed" in str(state.message)
     left = artifacts_of(state)
-    assert set(left) == {"hgld-stages"}
-    table = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+    assert set(left) == {"stages"}
+    table = {row[0]: row[1:4] for row in rows_of(left["stages"])}
+    assert table["evidence"][0] == "missing"  # was never begun
     assert table["metadata"][0] == "done"
     failed = workspace.manifest("scrape")
     assert failed is not None
@@ -43,8 +46,8 @@ def test_a_scrape_leaves_its_stages_also_where_rows_failed(tmp_path: Path) -> No
 def test_a_step_that_fails_leaves_the_stages_before_it_and_what_is_to_come(tmp_path: Path) -> None:
     state = run_flow("cluster", tmp_path)
     left = artifacts_of(state)
-    assert left["hgld-stages"].startswith("embed: ")
-    states = [row[:2] for row in rows_of(left["hgld-stages"])[1:]]
+    assert left["stages"].startswith("embed: ")
+    states = [row[:2] for row in rows_of(left["stages"])[1:]]
     pending = [[name, "pending"] for name in ("cluster", "decided", "propose")]
     assert states == [["embed", "missing"], *pending]
 
@@ -56,7 +59,52 @@ def test_a_review_that_is_due_leaves_how_to_open_it(tmp_path: Path) -> None:
     assert state.name == "AwaitingReview"
     assert str(state.message).startswith("AwaitingReview: ")
     left = artifacts_of(state)
-    assert set(left) == {"hgld-review", "hgld-stages"}
-    page = left["hgld-review"]
+    assert set(left) == {"review", "stages"}
+    page = left["review"]
     assert f"```bash\nhgld review --root '{workspace.root.resolve()}'\n```" in page
     assert "(http://127.0.0.1:8765/)" in page
+
+
+def test_every_stage_of_a_step_that_ended_has_its_rows(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "build")
+    with serving() as wikimedia:
+        scrape_settings(workspace, wikimedia, "Tower", "Castle")
+        left = artifacts_of(run_flow("scrape", workspace.root))
+    table = {row[0]: row[1:3] for row in rows_of(left["stages"])[1:]}
+    assert {state for state, _ in table.values()} == {"done"}
+    found = {name: workspace.manifest(name) for name in table}
+    assert {name: one.rows for name, one in found.items() if one} == {
+        name: int(rows) for name, (_, rows) in table.items()
+    }
+
+
+def test_the_page_shows_the_stage_that_runs_and_the_curves_of_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step waits until the page has shown both."""
+    from hgld.flows import artifacts
+
+    shown: list[str] = []
+    has_curves = threading.Event()
+    put = artifacts.create_markdown_artifact
+    log = tmp_path / "runs/a/metrics.jsonl"
+
+    def noted(key: str, markdown: str, **more: Any) -> object:  # noqa: ANN401 - of Prefect
+        shown.append(markdown)
+        if key.startswith("hgld-training"):
+            has_curves.set()
+        return put(key=key, markdown=markdown, **more)
+
+    def train(*_: object) -> list[object]:
+        log.parent.mkdir(parents=True)
+        log.write_text('{"step": 1, "loss": 0.9}\n{"step": 9, "loss": 0.25}\n')
+        assert has_curves.wait(60)
+        return []
+
+    monkeypatch.setattr(artifacts, "_EVERY_S", 0.01)
+    monkeypatch.setattr(artifacts, "create_markdown_artifact", noted)
+    monkeypatch.setattr("hgld.flows.jobs.run_step", train)
+    state = run_flow("train", tmp_path)
+    assert "images: running" in shown[0]
+    (row,) = rows_of(artifacts_of(state)["training"])[1:]
+    assert row == ["loss", "0.9", "0.25", "█▁"]

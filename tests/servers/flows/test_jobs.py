@@ -1,5 +1,6 @@
 """The flows, on a real Prefect server."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT
 from tests.flows.test_jobs import ROOT, deployments
 from tests.servers.flows.conftest import run_flow, scrape_settings
+from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import serving
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -21,8 +23,50 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
     for deployment in deployments():
         path, name = deployment["entrypoint"].split(":")
         flow: Flow[..., Any] = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
-        assert flow.name == deployment["name"]
+        assert flow.name == name
         flow.validate_parameters(deployment["parameters"])
+
+
+def test_a_step_whose_rows_failed_runs_again_until_they_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "build")
+    monkeypatch.setattr("hgld.flows.jobs.RETRY_AFTER_S", 0.01)
+    with serving() as wikimedia:
+        scrape_settings(workspace, wikimedia, "Tower", "Castle", settings="attempts = 1")
+        wikimedia.faults["sparql", 1] = reply(400, b"no")
+        state = run_flow("scrape", workspace.root, retries=1)
+        assert "sparql" in wikimedia.fired
+    assert state.is_completed(), state.message
+
+
+def test_a_step_that_takes_too_long_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object) -> None:
+        for _ in range(6000):  # pytest has the alarm that would interrupt one long wait
+            threading.Event().wait(0.01)
+
+    monkeypatch.setattr("hgld.flows.jobs.run_step", hang)
+    state = run_flow("metadata", tmp_path, step_hours=0.1 / 3600)
+    assert state.is_failed()
+    assert "step_hours" in str(state.message)
+
+
+def test_settings_of_a_run_override_the_file_and_an_unknown_section_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[Any] = []
+    monkeypatch.setattr("hgld.flows.jobs.run_step", lambda _, step: got.append(step) or [])
+    (tmp_path / "hgld.toml").write_text('[release]\ntitle = "x"\n[cluster]\nclusters = 4\n')
+    settings = {"release": {"contact": "me"}}
+    state = run_flow("annotate", tmp_path, accept_proposals=True, settings=settings)
+    assert state.is_completed(), state.message
+    assert [step.name for step in got] == ["review", "annotate"]
+    release = got[1].stage_settings["release"]
+    assert (release.title, release.contact) == ("x", "me")
+    assert "accept_proposals = true" in (tmp_path / "hgld.toml").read_text()
+    assert "lables" in str(run_flow("embed", tmp_path, settings={"lables": {}}).message)
 
 
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:

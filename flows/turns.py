@@ -1,0 +1,73 @@
+"""Runs of one build take turns, in the order they came; runs of other builds do not wait.
+
+Each waits for a lock on the ticket of every run before it. The system frees the lock of a run that
+is killed at once. Prefect's global concurrency limits would do neither: a waiting run asks again
+after a random time, a killed holder keeps its slot for a minute, and for ever if the server was
+restarted meanwhile, which keeps leases in memory.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hgld.engine.files import writing
+from hgld.engine.workspace import Workspace
+
+RUNS_FOLDER = ".flows"
+"""The folder of a build with the tickets of its runs."""
+
+
+@contextlib.contextmanager
+def own_turn(workspace: Workspace, name: str, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Waits until no earlier run and no command uses the build.
+
+    Args:
+        workspace: the build; its folder is created, and removed if it is still empty at the end.
+        name: of the run, for those that wait for it.
+        on_wait: called before each wait, with what it waits for.
+    """
+    folder, is_new = workspace.path(RUNS_FOLDER), not workspace.root.exists()
+    ticket = folder / f"{time.time_ns()}-{os.getpid()}"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _open(folder) as door, ticket.open("w") as own:
+            fcntl.flock(door, fcntl.LOCK_EX)  # one at a time draws a ticket
+            earlier = sorted(path for path in folder.iterdir() if path.is_file() and path != ticket)
+            own.write(name)
+            own.flush()
+            fcntl.flock(own, fcntl.LOCK_EX)
+            fcntl.flock(door, fcntl.LOCK_UN)
+            for path in earlier:
+                _wait_for(path, on_wait)
+                path.unlink(missing_ok=True)  # of a run that was killed
+            _wait_for(workspace.path(".lock"), on_wait)  # of a command, or what a killed run left
+            yield
+    finally:
+        ticket.unlink(missing_ok=True)
+        if is_new:
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
+                workspace.root.rmdir()
+
+
+@contextlib.contextmanager
+def _open(folder: Path) -> Iterator[int]:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        yield number
+    finally:
+        os.close(number)
+
+
+def _wait_for(path: Path, on_wait: Callable[[str], None]) -> None:
+    """Waits until no process holds the lock of a file."""
+    with contextlib.suppress(FileNotFoundError), path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait(file.read().strip() or "another process")
+            fcntl.flock(file, fcntl.LOCK_SH)

@@ -1,0 +1,287 @@
+"""docs/operating.md, typed in its order: a server, two workers one after the other, and their runs.
+
+All of it is one story, which takes one server and overlaps the waits; the tests look at its parts.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.flows.build import keep_setting
+from hgld.tables import LANDMARK_LABELS, LANDMARKS
+from tests.flows.test_jobs import JOBS
+from tests.worlds.builders import TrigramEncoder
+from tests.worlds.commands.readme import ROOT, commands, commands_on, fenced
+from tests.worlds.commands.typed import said
+from tests.worlds.small_build import write_inputs
+from tests.worlds.wikimedia.faults import listening, stall
+from tests.worlds.wikimedia.lab import free_ports, wait_for
+
+PAGE = ROOT / "docs/operating.md"
+PROGRAMS = Path(sys.executable).parent
+Run = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Site:
+    """A Prefect server of the test's own."""
+
+    home: Path
+    port: int
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
+    seen: dict[str, list[Run]] = field(default_factory=dict)
+    """Moment of the story to what the server said then."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of every command; also of runs, which the worker starts."""
+        return os.environ | {
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_SERVER_API_PORT": str(self.port),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_UI_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+
+    def words(self, command: str) -> list[str]:
+        return shlex.split(command.replace(":4200/", f":{self.port}/"))
+
+    def typed(self, command: str) -> str:
+        done = subprocess.run(
+            self.words(command),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def going_on(self, command: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Has a command that does not end run beside the block, with all that it starts."""
+        with (self.home / "log").open("ab") as log:
+            process = subprocess.Popen(
+                self.words(command), cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        url, method = f"http://127.0.0.1:{self.port}/api/{path}", "GET" if body is None else "POST"
+        while (answer := self.client.request(method, url, json=body)).status_code == 503:
+            pass  # SQLite is locked, for which the server has waited some seconds
+        answer.raise_for_status()
+        return answer.json()
+
+    def start(self, job: str, root: Path, **parameters: object) -> str:
+        """Has a deployment run; returns the id of the run."""
+        deployment = self.ask(f"deployments/name/{job}/{job}")["id"]
+        asked = {"parameters": {"root": str(root), **parameters}, "state": {"type": "SCHEDULED"}}
+        return str(self.ask(f"deployments/{deployment}/create_flow_run", asked)["id"])
+
+    def runs_of(self, root: Path) -> list[Run]:
+        """Returns the runs on a build that have begun, in the order of their ends."""
+        asked = {"flow_runs": {"tags": {"all_": [str(root)]}}, "sort": "END_TIME_DESC"}
+        runs: list[Run] = self.ask("flow_runs/filter", asked)
+        return runs[::-1]
+
+    def artifacts_of(self, run: str) -> dict[str, str]:
+        asked = {"artifacts": {"flow_run_id": {"any_": [run]}}}
+        return {one["key"]: one["data"] for one in self.ask("artifacts/filter", asked)}
+
+    def await_state(self, run: str, *states: str) -> Run:
+        found: Run = {}
+
+        def is_there() -> bool:
+            found.update(self.ask(f"flow_runs/{run}"))
+            return found["state"]["name"] in states
+
+        self.until(is_there)
+        return found
+
+    def until(self, is_so: Callable[[], bool], limit: int = 300) -> None:
+        """Asks until something is so."""
+        for _ in range(limit):
+            if is_so():
+                return
+            threading.Event().wait(1)
+        raise AssertionError((self.home / "log").read_text()[-6000:])
+
+
+def ready(folder: Path) -> Path:
+    """Makes a build whose labels are encoded, so that the runs load no model."""
+    workspace = write_inputs(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hgld.labels.embedding.stage.load_encoder", lambda _: TrigramEncoder())
+        for step in ("metadata", "scrape", "embed", "cluster", "propose"):
+            said(step, "--root", str(workspace.root))
+    return workspace.root
+
+
+def kill_in_a_job(site: Site, worker: str, root: Path) -> str:
+    """Kills a worker and its run while it fetches from a server that does not answer."""
+    asked = threading.Event()
+
+    def hang(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        stall(60)(handler)
+
+    with listening(hang) as server, site.going_on(worker) as process:
+        settings = {"metadata": {"base_url": f"http://127.0.0.1:{server.server_port}"}}
+        run = site.start("metadata", root, settings=settings)
+        site.until(asked.is_set)
+        tree = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True
+        )
+        for pid in (process.pid, *map(int, tree.stdout.split())):
+            os.kill(pid, signal.SIGKILL)
+    return run
+
+
+def ended(site: Site, root: Path, last: str, times: int) -> list[Run]:
+    """Returns the completed runs on a build once one of them is the last, so many times."""
+
+    def completed() -> list[Run]:
+        return [one for one in site.runs_of(root) if one["state"]["name"] == "Completed"]
+
+    def count() -> int:
+        return sum(one["name"].startswith(last) for one in completed())
+
+    site.until(lambda: count() == times)
+    return completed()
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """What happens, in its order; the tests say what it has to come to."""
+    folder = tmp_path_factory.mktemp("operating")
+    (folder / "home").mkdir()
+    site = Site(folder / "home", *free_ports(1))
+    root, other = ready(folder), folder / "other build"
+    seen = site.seen
+    server, *prepared, worker, first_run = commands(fenced(PAGE, "bash")[0])
+    (settle,) = commands_on(PAGE, "The review")
+    with site.going_on(server) as process:
+        wait_for(site.port, process, limit_s=120)
+        for command in prepared:
+            site.typed(command)
+        killed = kill_in_a_job(site, worker, other)
+        with site.going_on(worker):
+            with (root / ".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                scrape = site.start("scrape", root)
+                site.await_state(scrape, "Queued")
+                propose = site.start("propose", root)
+                seen["queued"] = [site.await_state(propose, "Queued")]
+                settings = {"metadata": {"base_url": str(folder / "source/metadata")}}
+                rerun = site.start("metadata", other, settings=settings)
+                seen["other"] = [site.await_state(rerun, "Completed", "Failed")]
+            seen["first"] = ended(site, root, "annotate", 1)
+            keep_setting(root / "hgld.toml", "review", "accept_proposals", False)
+            site.typed(first_run.replace("root=build", f"root={root}"))
+            site.until(lambda: any(one["state_name"] == "Suspended" for one in site.runs_of(root)))
+            (suspended,) = (one for one in site.runs_of(root) if one["state_name"] == "Suspended")
+            seen["suspended"] = [suspended]
+            seen["page"] = [site.artifacts_of(suspended["id"])]
+            site.typed(settle.replace("root build", f"root {root}"))
+            seen["second"] = ended(site, root, "annotate", 2)
+            seen["zombie"] = [site.await_state(killed, "Crashed")]
+        yield site
+    site.client.close()
+
+
+def test_every_job_is_deployed(story: Site) -> None:
+    deployed = {one["name"] for one in story.ask("deployments/filter", {"limit": 100})}
+    assert deployed == set(JOBS)
+    (refresh,) = story.ask("deployments/filter", {"deployments": {"name": {"any_": ["refresh"]}}})
+    assert [one["active"] for one in refresh["schedules"]] == [False]
+    described = refresh["parameter_openapi_schema"]["properties"]
+    assert all(one["description"] for one in described.values())
+
+
+def test_events_lead_from_a_scrape_to_a_release_twice(story: Site) -> None:
+    chain = ["scrape", "cluster", "review", "annotate"]
+    first = [one["name"].split()[0] for one in story.seen["first"]]
+    assert [name for name in first if name != "propose"] == chain
+    second = [one["name"].split()[0] for one in story.seen["second"][len(first) :]]
+    assert second == chain
+    root = story.home.parent / "build"
+    assert Workspace(root).finished(LANDMARK_LABELS).rows
+    assert story.seen["second"][-1]["name"] == "annotate build v1.0.0"
+    assert set(story.seen["second"][-1]["tags"]) == {str(root), "v1.0.0"}
+
+
+def test_runs_of_a_build_queue_whatever_their_job_and_those_of_another_do_not(story: Site) -> None:
+    (queued,) = story.seen["queued"]
+    assert "waits for scrape build" in queued["state"]["message"]
+    assert [one["name"].split()[0] for one in story.seen["first"]][:2] == ["scrape", "propose"]
+    assert story.seen["other"][0]["state"]["name"] == "Completed", story.seen["other"]
+
+
+def test_a_review_suspends_a_run_and_its_end_resumes_it(story: Site) -> None:
+    (suspended,) = story.seen["suspended"]
+    assert suspended["name"].startswith("review build")
+    (page,) = (text for key, text in story.seen["page"][0].items() if "review" in key)
+    assert "accept_proposals" in page
+    assert suspended["id"] in {one["id"] for one in story.seen["second"]}
+
+
+@pytest.mark.fault(112, "kill -9 of a Prefect worker and its run")
+def test_a_run_that_was_killed_with_its_worker_is_found_and_the_next_one_ends_clean(
+    story: Site,
+) -> None:
+    assert story.seen["zombie"][0]["state"]["type"] == "CRASHED"
+    folder = story.home.parent
+    clean, rerun = Workspace(folder / "build"), Workspace(folder / "other build")
+    assert rerun.finished(LANDMARKS).outputs == clean.finished(LANDMARKS).outputs
+
+
+def test_a_notification_is_sent_by_the_lines_of_the_page(story: Site) -> None:
+    """The block is one that posts to this machine."""
+    told: list[str] = []
+    got = threading.Event()
+
+    def take(handler: BaseHTTPRequestHandler) -> None:
+        told.append(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
+        handler.send_response(200)
+        handler.end_headers()
+        got.set()
+
+    (lines,) = fenced(PAGE, "python")
+    with listening(take) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        own = (
+            'CustomWebhookNotificationBlock(name="x", url={!r}, json_data={{"t": "{{{{body}}}}"}})'
+        )
+        code = re.sub(r"SlackWebhook\(.*\)", own.format(address), lines)
+        code = code.replace("SlackWebhook", "CustomWebhookNotificationBlock")
+        story.typed(shlex.join([sys.executable, "-c", code]))
+        run = story.start("metadata", story.home.parent / "none")
+        body = {"state": {"type": "FAILED", "message": "by hand"}, "force": True}
+        story.ask(f"flow_runs/{run}/set_state", body)
+        story.until(got.is_set)
+    assert "by hand" in json.loads(told[0])["t"]

@@ -1,4 +1,4 @@
-"""The files of docs/cluster: Slurm's scripts and Kubernetes' manifests, without a cluster."""
+"""docs/cluster.md and its files: Slurm's scripts and Kubernetes' manifests, without a cluster."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import yaml
 
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.looking import IndexOptions, index
-from tests.worlds.commands.readme import ROOT
+from tests.worlds.commands.readme import ROOT, fenced
 
 CLUSTER = ROOT / "docs/cluster"
 SCRIPTS = sorted(CLUSTER.glob("*.sbatch"))
@@ -81,3 +81,10 @@ def test_each_pod_of_an_indexed_job_embeds_its_share_and_the_last_job_the_whole(
     (pod,) = whole["spec"]["template"]["spec"]["containers"]
     last = typed([*pod["command"], *pod["args"]], {}, tmp_path)
     assert (last.rank, last.root, last.split) == (None, one.root, one.split)
+
+
+def test_the_arithmetic_of_the_page_gives_its_table(capsys: pytest.CaptureFixture[str]) -> None:
+    page = ROOT / "docs/cluster.md"
+    (program,) = fenced(page, "python")
+    exec(program, {})  # noqa: S102 - of the page
+    assert capsys.readouterr().out in page.read_text("utf-8")

@@ -199,7 +199,7 @@ def actors_of_ray(run: Path, source: PictureSource, config: IndexConfig, count: 
         count: how many actors, each with a GPU if Ray has any and `config.device` is not cpu.
     """
 
-    def embed(tables: Iterator[pa.Table]) -> Iterable[pa.Table]:
+    def embed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         import ray
 
         ray.init(ignore_reinit_error=True)
@@ -215,7 +215,11 @@ def actors_of_ray(run: Path, source: PictureSource, config: IndexConfig, count: 
             compute=ray.data.ActorPoolStrategy(size=count),
             num_gpus=int(has_gpus),
         )
-        return embedded.iter_batches(batch_size=None, batch_format="pyarrow")
+        try:
+            yield from embedded.iter_batches(batch_size=None, batch_format="pyarrow")
+        except ray.exceptions.RayError as error:
+            why = str(error).strip().rpartition("\n")[2]  # below the traceback of an actor
+            raise InputError(f"an actor of Ray ended: {why}; fix that, then rerun") from error
 
     return embed
 

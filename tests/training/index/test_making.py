@@ -193,25 +193,35 @@ def test_a_killed_run_resumes_after_the_shards_that_it_made_and_the_old_index_st
     assert made.index.origin.model != before.origin.model
 
 
+@pytest.mark.fault(
+    182, "a process that makes a share of an index killed, its share lost or damaged"
+)
 def test_shares_of_processes_become_the_index_that_one_process_makes(
     source: PictureSource, made: Making, tmp_path: Path
 ) -> None:
+    (source.folder / "a/bad.png").write_bytes(b"no picture")
     with stopped_at(PictureEmbedder, "__call__", 2):
         made.share(source, 0, 1)
     embedded = list(made.seen)
     for rank in (0, 1, 0):
         embedded += made.share(source, rank, 2)
-    assert sorted(embedded) == source.listing()["image_id"].to_pylist()
+    assert sorted({*embedded}) == source.listing()["image_id"].to_pylist()
+    assert {*made.share(source, 0, 1)} == {"a/bad.png"}
+    assert len([name for name in embedded if name != "a/bad.png"]) == 10  # none twice
     with pytest.raises(MissingInputError, match="holds no"):
         read_embedded_index(made.out)
-    assert made(source) == []
-    assert made.share(source, 1, 2) == []
+    shares = {path.stat().st_ino for path in made.out.glob("embeddings/.next/*.parquet.*")}
+    assert made(source) == ["a/bad.png"]
+    assert {path.stat().st_ino for path in made.shards()} == shares  # and none is written anew
     alone = Making(made.run, tmp_path / "alone", [])
     alone(source)
     np.testing.assert_array_equal(alone.index.vectors(), made.index.vectors())
-    assert not [*made.out.rglob(".next/*-of-*")]
+    assert alone.lost() == made.lost()
 
 
+@pytest.mark.fault(
+    182, "a process that makes a share of an index killed, its share lost or damaged"
+)
 def test_the_run_that_ends_an_index_makes_the_shares_that_nobody_made(
     source: PictureSource, made: Making
 ) -> None:
@@ -232,9 +242,10 @@ def test_processes_make_different_shares_at_once_and_nothing_else(
 ) -> None:
     with Workspace(made.out).lock("0-of-2"):
         assert made.share(source, 1, 2)
-        for make in (lambda: made.share(source, 0, 2), lambda: made(source)):
-            with pytest.raises(WorkspaceBusyError):
-                make()
+        with pytest.raises(WorkspaceBusyError):
+            made.share(source, 0, 2)
+        with pytest.raises(WorkspaceBusyError):
+            made(source)
     with Workspace(made.out).lock(), pytest.raises(WorkspaceBusyError):
         made.share(source, 0, 2)
 

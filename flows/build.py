@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hgld.engine.config import check_keys, read_toml, row_settings, setting_fields
 from hgld.engine.files import write_text
-from hgld.engine.stage import Stage, StageReport
+from hgld.engine.stage import Share, Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
@@ -155,13 +155,16 @@ def annotate_steps(sections: Sections) -> list[BuildStep]:
     return [*([review] if review.settings.accepts else []), steps.annotate_step(sections)]
 
 
-def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
+def run_step(
+    root: Path, step: BuildStep, *, force: bool = False, share: Share | None = None
+) -> list[StageReport]:
     """Runs one step while holding the lock of the workspace.
 
     Args:
         root: the workspace, created if missing.
         step: the step.
         force: whether to rerun stages that are up to date.
+        share: what the step makes, if that is only a share.
 
     Returns:
         A report for each stage of the step.
@@ -170,7 +173,7 @@ def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageR
         InputError: the step needs an extra that is missing.
     """
     workspace = Workspace(root, remakes=force)
-    with needing(step.extra, workspace.command(step.name)), workspace.lock():
+    with needing(step.extra, workspace.command(step.name)), workspace.lock(str(share or "")):
         return step.run(workspace)
 
 

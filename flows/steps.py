@@ -7,11 +7,12 @@ runs that step. Each function raises the errors of `from_mapping`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hgld.engine.config import from_mapping
-from hgld.engine.stage import Stage, StageReport
+from hgld.engine.stage import Share, Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError
 from hgld.tables import EMBEDDINGS, IMAGE_FILES
@@ -210,7 +211,7 @@ def parents_step(sections: Sections) -> BuildStep:
     )
 
 
-def look_step(sections: Sections) -> BuildStep:
+def look_step(sections: Sections, share: Share | None = None) -> BuildStep:
     """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
@@ -219,7 +220,9 @@ def look_step(sections: Sections) -> BuildStep:
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
-    return _single("look", config, look_stage(config), run_look, extra="cluster")
+    return _single(
+        "look", config, look_stage(config), partial(run_look, share=share), extra="cluster"
+    )
 
 
 def fill_step(sections: Sections) -> BuildStep:

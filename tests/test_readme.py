@@ -27,6 +27,8 @@ RUN_BY = {
     "docker ": "tests/test_containers.py",
     "python mine.py": "tests/servers/test_tutorial.py",
     "prefect ": "tests/servers/flows/test_operating.py",
+    **dict.fromkeys(("job=$(sbatch ", "sbatch ", "WORLD=16 sbatch "), "tests/test_cluster.py"),
+    "kubectl ": "docs/cluster/index-job.yaml",
     "torchrun ": "tests/servers/training/test_processes.py",
     "python -m hgld.benchmarks.retrieval.changes ": "tests/benchmarks/retrieval/test_changes.py",
     "python -m hgld.benchmarks.retrieval.leaderboard": (
@@ -59,7 +61,7 @@ RUN_BY = {
     "hgld verify": "tests/hgld/annotations/release/test_sharing.py",
     "sha256sum ": "tests/hgld/annotations/release/test_stage.py",
 }
-"""Beginning of a command to what types it: a test, or whoever fetches a data set of others."""
+"""Beginning of a command to what types it: a test, or whoever has a cluster, or others' data."""
 LINES = sorted({line for page in PAGES for line in commands_on(page)})
 
 

@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import logging
 import os
+import signal
 import sys
 import tomllib
 from datetime import timedelta
@@ -88,6 +89,9 @@ def _train_together(root: Path, config: TrainConfig) -> None:
         torch.cuda.set_device(local)  # where processes exchange what is no tensor
     distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=TIMEOUT)
     ranks = Ranks(rank, count)
+    # torchrun passes it on to all, and kills them 30 s later: until then the first ends its step,
+    # for which it needs the others, and keeps it.
+    signal.signal(signal.SIGTERM, lambda *_: ranks.stopping.set())
     try:
         # The last bits of a sum depend on them; a process may be given fewer than the first.
         threads = ranks.shared({"threads": torch.get_num_threads()})["threads"]

@@ -25,7 +25,9 @@ from hgld.flows.cli.options import (
     BuildOptions,
     Command,
     CommandGroup,
+    ShareOptions,
     StepOptions,
+    chosen_share,
     refuse_idle,
 )
 from hgld.flows.cli.output import print_results, run_and_tell, tell_reports
@@ -108,7 +110,7 @@ def _add_plain(name: str, *settings: str) -> None:
     _step(name, name, *settings)(run)
 
 
-for _name in ("metadata", "embed", "propose", "look", "agree"):
+for _name in ("metadata", "embed", "propose", "agree"):
     _add_plain(_name)
 _add_plain("parents", "scrape.contact", "scrape.replay")
 for _command in (review, index, subset, pull, publish, browse, search, doctor, verify, status):
@@ -312,6 +314,19 @@ class BenchmarkOptions(StepOptions):
         "Only says why two figures differ: two folders with results, or two files or folders of "
         "embeddings.",
     )
+
+
+@_step("look", "look", options=ShareOptions)
+def _look(options: ShareOptions, sections: Sections) -> None:
+    """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
+
+    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
+    hgld[cluster].
+    """
+    share = chosen_share(options)
+    step = steps.look_step(sections, share)
+    reports = build.run_step(options.root, step, force=options.force, share=share)
+    tell_reports(reports)
 
 
 @_step("benchmark", "benchmark", options=BenchmarkOptions, cls=_InPairs)

@@ -14,7 +14,7 @@ from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError
 from hgld.flows.build import needing
-from hgld.flows.cli.options import Command, refuse_idle
+from hgld.flows.cli.options import Command, chosen_share, refuse_idle
 from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
@@ -36,6 +36,13 @@ class IndexOptions(IndexConfig):
     images: Path | None = setting(None, "Folder of pictures, with its subfolders.")
     split: str | None = setting(None, "Split of the build: train, index, test.")
     out: Path | None = setting(None, "Folder of the index; default: one beside the model.")
+    ray: int = setting(
+        0, "Embeds in this many actors of Ray, each with a GPU if Ray has any; 0: none.", least=0
+    )
+    rank: int | None = setting(
+        None, "Number of this process, from 0: embeds its share. A call without it ends the index."
+    )
+    world: int = setting(1, "With --rank: how many processes there are.")
 
 
 @click.command("index", cls=Command, options=IndexOptions)
@@ -51,10 +58,12 @@ def index(options: IndexOptions) -> None:
     source = picture_source(workspace, options.images, options.split)
     place = run_folder(workspace, options.run)
     with needing("train", "`hgld index`"):
-        from hgld.training.index.making import make_index
-    out = options.out or default_index(place, source)
-    report = make_index(place, source, out, options)
-    click.echo(report.words())
+        from hgld.training.index.making import actors_of_ray, make_index
+    out, share = options.out or default_index(place, source), chosen_share(options)
+    embed = actors_of_ray(place, source, options, options.ray) if options.ray else None
+    with needing("ray" if options.ray else "", "`hgld index --ray`"):
+        report = make_index(place, source, out, options, embed=embed, share=share)
+    click.echo(f"share {share} of {report.words()}" if share else report.words())
     if failed := report.manifest.failed:
         raise IncompleteError(f"{out}: {failed:,} pictures could not be read; {TRIED_AGAIN}")
 

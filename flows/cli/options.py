@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
+from hgld.engine.stage import Share
 from hgld.engine.store import refuse_address
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.errors import InputError
@@ -44,6 +45,29 @@ class StepOptions(BuildOptions):
     """Options of a command that runs a step."""
 
     force: bool = setting(False, "Reruns finished stages; old output stays until the new is done.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOptions(StepOptions):
+    """Options of a command that runs a step, or makes a share of it."""
+
+    rank: int | None = setting(
+        None, "Number of this process, from 0: makes its share. A call without it ends the step."
+    )
+    world: int = setting(1, "With --rank: how many processes there are.")
+
+
+def chosen_share(options: Any) -> Share | None:  # noqa: ANN401 - of several commands
+    """Returns the share that `--rank` and `--world` name; None: the whole.
+
+    Raises:
+        InputError: there is no such rank, or an option without effect was given.
+    """
+    if options.rank is None:
+        refuse_idle(options, "world", "--rank")
+        return None
+    refuse_idle(options, "force", "the whole, without --rank")
+    return Share(rank=options.rank, world=options.world)
 
 
 def required(help_text: str) -> Any:  # noqa: ANN401 - of the field's type

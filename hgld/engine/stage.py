@@ -20,6 +20,7 @@ A foreign file in the place of an output is set aside and never deleted.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,9 +39,12 @@ from hgld.engine import files
 from hgld.engine.dataset import Dataset, conform, read_stable, rows_digest, write_shard
 from hgld.engine.files import FileRecord
 from hgld.engine.workspace import Manifest, Workspace, load_manifest
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, InputError
 
 logger = logging.getLogger(__name__)
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 NEXT = ".next"
 _SHA256 = "." + 64 * "?"
@@ -73,6 +78,34 @@ class Stage:
     def result_path(self, workspace: Workspace) -> Path:
         """Returns the path of the stage's result in a build."""
         return workspace.path(self.result or os.path.commonpath(self.places))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one of several processes makes of a stage: every `world`-th shard."""
+
+    rank: int
+    """Of the process, 0 to `world` - 1."""
+    world: int
+    """The number of processes."""
+
+    def __post_init__(self) -> None:
+        """Refuses a rank that no process has.
+
+        Raises:
+            InputError: it is not in 0 to `world` - 1.
+        """
+        if not 0 <= self.rank < self.world:
+            what = f"--rank must be 0 to --world less 1, got {self.rank} of {self.world}"
+            raise InputError(f"{what}; number the processes from 0")
+
+    def __str__(self) -> str:
+        """Returns such as `3-of-16`."""
+        return f"{self.rank}-of-{self.world}"
+
+    def of(self, shards: Mapping[_Key, _Value]) -> dict[_Key, _Value]:
+        """Returns the shards of the process, of all in their order."""
+        return dict(itertools.islice(shards.items(), self.rank, None, self.world))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +254,7 @@ def run_stage(
     produce: Callable[[StageWriter], None],
     *,
     force: bool = False,
+    share: Share | None = None,
 ) -> StageReport:
     """Runs a stage unless it is done, and writes its manifest.
 
@@ -234,6 +268,9 @@ def run_stage(
         produce: does the work; asks `writer.has` before it makes a shard again.
         force: run even if it is done, and make every shard again; a workspace that `remakes` does
             the same.
+        share: what of the shards `produce` makes, under the lock of a share, while other processes
+            may make others. No manifest is written: like those of a run that was stopped, the
+            shards lie beside their places, until a run without a share takes them over.
 
     Returns:
         The report. A stage with failed rows still writes all others; its manifest counts the
@@ -244,7 +281,8 @@ def run_stage(
         DamagedError: an input changed since its stage wrote it.
         InputError: a later version of this program wrote a manifest.
     """
-    settle(workspace)
+    if share is None:
+        settle(workspace)
     done = workspace.manifest(stage.name)
     before = done.records if done else {}
     damages = workspace.damages(before, done.patterns) if done else []
@@ -260,7 +298,8 @@ def run_stage(
         report = StageReport(done, result, skipped=True)
     else:
         started = started_path(workspace, stage.name)
-        files.write_text(started, holder)
+        if share is None:
+            files.write_text(started, holder)
         standing = {name: before[name] for name in before.keys() - dict(damages)}
         beside = find_beside(workspace, stage.outputs)
         writer = StageWriter(workspace, stage, fingerprint, done, standing, beside, force)
@@ -268,7 +307,7 @@ def run_stage(
             produce(writer)
         except BaseException:
             if not writer.beside:
-                started.unlink()
+                started.unlink(missing_ok=True)
             raise
         outputs, statuses = _summed_up(writer)
         names = sorted({*writer.written, *stage.output_files})
@@ -285,7 +324,8 @@ def run_stage(
             failed=statuses["failed"],
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        place(workspace, manifest, before)
+        if share is None:
+            place(workspace, manifest, before)
         report = StageReport(manifest, result, skipped=False)
     logger.info("%s", report.words())
     return report

@@ -277,11 +277,14 @@ class Workspace:
         return sorted(self.root.glob(dataset.shard_path("*")))
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, share: str = "") -> Iterator[None]:
         """Keeps every other process from writing to the workspace.
 
         A folder that was made for the lock and is still empty at the end is removed, so a mistyped
         name leaves nothing behind.
+
+        Args:
+            share: the name of what this process writes; others may write shares of other names.
 
         Raises:
             InputError: the root is a file, or cannot be written to.
@@ -297,11 +300,12 @@ class Workspace:
             file = path.open("ab+", buffering=0)
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, (fcntl.LOCK_SH if share else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 # A child of that process, such as a data loader of training, also holds the lock
                 # until it ends.
-                who = f"{self.lock_holder()}, or by a process that it started"
+                who = self.lock_holder() or "processes that each make a share"
+                who = f"{who}, or by a process that it started"
                 raise WorkspaceBusyError(
                     f"{self.root} is in use by {who}; wait for it, or choose another --root"
                 ) from error
@@ -314,8 +318,10 @@ class Workspace:
                 file.truncate(0)
                 file.write(_this_process().encode())
             self._refuse_fifos()
+            own = Workspace(self.path(f"stages/.next/{share}")).lock() if share else None
             try:
-                yield
+                with own or contextlib.nullcontext():
+                    yield
             finally:
                 with contextlib.suppress(OSError):  # removed meanwhile, or not empty any more
                     if is_new and [*self.root.iterdir()] == [path]:
@@ -323,7 +329,7 @@ class Workspace:
                         self.root.rmdir()
 
     def lock_holder(self) -> str:
-        """Returns in words which process holds the lock; empty if none does."""
+        """Returns in words which process holds the lock of all; empty if none does."""
         path = self.path(".lock")
         if not path.is_file():
             return ""

@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from hgld.engine.dataset import rows_digest
 from hgld.engine.files import file_digest
 from hgld.engine.progress import Advance, progress
-from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.stage import Share, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, PictureError
 from hgld.training.data.images import EvalImages, load_batches
@@ -56,6 +56,7 @@ def make_index(
     config: IndexConfig,
     *,
     embed: EmbedTables | None = None,
+    share: Share | None = None,
 ) -> StageReport:
     """Embeds pictures into a folder, or resumes a run that was killed.
 
@@ -68,6 +69,8 @@ def make_index(
         out: the folder of the index.
         config: how to embed.
         embed: who embeds; None: this process.
+        share: the only shards to make, while other processes make others, also on other machines
+            that see `out`. The next run without a share takes them over, and makes the index.
 
     Returns:
         The report. A picture that cannot be embedded is a row that says why.
@@ -76,28 +79,37 @@ def make_index(
         InputError: there is no model, picture, device or space, or the folder holds something else.
         MissingInputError: the images of the split have not been fetched yet.
         DamagedError: the model, or the records of the split, changed since they were written.
-        WorkspaceBusyError: another command makes this index.
+        WorkspaceBusyError: another command makes this index, or the same share of it.
         ValueError: `embed` does not return a row for each picture.
     """
     embedder = PictureEmbedder(run, source, config)
     listing = source.listing()
     origin = replace(embedder.origin, pictures=rows_digest(listing))
     _require_own_folder(out, source)
-    workspace = Workspace(out)
+    workspace, listed, stage = Workspace(out), _cut(listing), origin.stage()
+    if share:
+        listed = share.of(listed)
+        stage = replace(stage, outputs=(origin.rows(),), output_files=())
 
     def produce(writer: StageWriter) -> None:
-        shards = _Shards(writer, origin, _cut(listing))
+        shards = _Shards(writer, origin, listed)
         left = shards.take_over()
         tables = (rows for rows in left.values() if len(rows))
         with progress("embed pictures", sum(map(len, left.values()))) as advance:
-            each = embed(tables) if embed else (embedder(rows, advance) for rows in tables)
-            lost = shards.write(left, each)
-        writer.write(NOT_EMBEDDED, "", lost)
-        with writer.file(ARRAY_FILE) as path:
-            shards.write_array(path)
 
-    with workspace.lock():
-        return run_stage(workspace, origin.stage(), asdict(origin), produce)
+            def told(found: pa.Table) -> pa.Table:
+                advance(len(found))
+                return found
+
+            here = (embedder(rows, advance) for rows in tables)
+            lost = shards.write(left, map(told, embed(tables)) if embed else here)
+        if not share:
+            writer.write(NOT_EMBEDDED, "", lost)
+            with writer.file(ARRAY_FILE) as path:
+                shards.write_array(path)
+
+    with workspace.lock(str(share or "")):
+        return run_stage(workspace, stage, asdict(origin), produce, share=share)
 
 
 class PictureEmbedder:
@@ -172,6 +184,44 @@ class PictureEmbedder:
         columns["recipe"] = [self.origin.recipe()] * len(rows)
         columns["embedding"] = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
         return pa.table(columns)
+
+
+def actors_of_ray(run: Path, source: PictureSource, config: IndexConfig, count: int) -> EmbedTables:
+    """Returns who embeds for `make_index`: actors of Ray Data, of which some may be lost midway.
+
+    Ray is the cluster that RAY_ADDRESS names, the one that this machine is in, or this machine. All
+    its machines must have hgld, and see the run and the pictures in the same folders.
+
+    Args:
+        run: as for `make_index`, and the next two.
+        source: the pictures.
+        config: how to embed.
+        count: how many actors, each with a GPU if Ray has any and `config.device` is not cpu.
+    """
+
+    def embed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        import ray
+
+        ray.init(ignore_reinit_error=True)
+        has_gpus = config.device != "cpu" and "GPU" in ray.cluster_resources()
+        context = ray.data.DataContext.get_current()
+        context.target_max_block_size = None  # a table stays a table
+        context.enable_progress_bars = False  # `make_index` has one
+        embedded = ray.data.from_arrow(list(tables)).map_batches(
+            PictureEmbedder,
+            fn_constructor_args=(run.resolve(), source, config),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=count),
+            num_gpus=int(has_gpus),
+        )
+        try:
+            yield from embedded.iter_batches(batch_size=None, batch_format="pyarrow")
+        except ray.exceptions.RayError as error:
+            why = str(error).strip().rpartition("\n")[2]  # below the traceback of an actor
+            raise InputError(f"an actor of Ray ended: {why}; fix that, then rerun") from error
+
+    return embed
 
 
 class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):
@@ -273,12 +323,14 @@ class _Shards:
                 raise InputError(f"{self._origin.run} was trained again meanwhile; rerun")
             is_ok = pc.equal(found["status"], OK)
             new = found.filter(is_ok).select(names).cast(self._dataset.schema)
+            rest = found.filter(pc.invert(is_ok)).select(NOT_EMBEDDED.schema.names)
+            lost.append(rest.cast(NOT_EMBEDDED.schema))
+            if not len(new) and self._writer.has(self._dataset, name):
+                continue
             is_left = pc.is_in(self._listed[name]["image_id"], left[name]["image_id"])
             kept = _kept(self._listed[name].filter(pc.invert(is_left)), self._earlier(name))
             table = pa.concat_tables([kept, new]).sort_by("image_id")
             self._writer.write(self._dataset, name, table)
-            rest = found.filter(pc.invert(is_ok)).select(NOT_EMBEDDED.schema.names)
-            lost.append(rest.cast(NOT_EMBEDDED.schema))
         if waiting:
             raise wrong
         return pa.concat_tables(lost).sort_by("image_id")

@@ -16,6 +16,7 @@ Loss, ICCV 2019, section 3.3, for the two passes.
 import dataclasses
 import logging
 import math
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,13 +278,17 @@ def _take_steps(
                 watch.measure(run)
             is_over = run.step == watch.steps
             is_late = time.monotonic() - saved_at >= config.checkpoint_every_s
-            if is_measured or is_late or is_over:
+            is_stopping = run.ranks.stopping.is_set()
+            if is_measured or is_late or is_over or is_stopping:
                 told = {"fingerprint": fingerprint, "precision": config.precision}
                 files.save(files.checkpoint, {**told, **run.content()})
                 saved_at = time.monotonic()
                 watch.show(is_running=True)
             if is_over:
                 return
+            if is_stopping:
+                logger.warning("train: stopped after step %d; the same command goes on", run.step)
+                raise SystemExit(128 + signal.SIGTERM)
             take_step(run, config, *next(batches), steps=watch.steps)
             advance(1)
             seen += config.batch_size

@@ -1,6 +1,7 @@
 """What the steps of a run change (weights, optimiser, place in the run), and how that starts."""
 
 import dataclasses
+import threading
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class Ranks:
 
     rank: int = 0
     count: int = 1
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """To be set where the first is to write a checkpoint after its step, and to end."""
 
     def own(self, rows: Tensor) -> Tensor:
         """Returns the rows of a whole batch that are this process's.

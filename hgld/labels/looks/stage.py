@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.progress import progress
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Share, Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.encoders import prompted
 from hgld.labels.embedding.weights import with_weights
@@ -119,12 +119,15 @@ def look_stage(config: LookConfig) -> Stage:
     return replace(STAGE, inputs=tuple(one for one in STAGE.inputs if one not in unread))
 
 
-def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
+def run_look(
+    workspace: Workspace, config: LookConfig, *, share: Share | None = None
+) -> StageReport:
     """Runs the stage.
 
     Args:
         workspace: a build whose `metadata`, `scrape`, `review` and images have finished.
         config: the settings.
+        share: the only parts to make (`run_stage`).
 
     Returns:
         The report; `rows` counts landmarks, and `problems` those without a vote.
@@ -142,12 +145,20 @@ def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
     settings = with_weights(workspace, stage, {**row_settings(config), "decoding": DECODING})
     rules = {name: value for name, value in settings.items() if name not in _CHOOSING}
     made_by = json.dumps([STAGE.version, rules, names], sort_keys=True)
-    return run_stage(
-        workspace, stage, settings, lambda writer: _produce(writer, config, names, made_by)
-    )
+
+    def produce(writer: StageWriter) -> None:
+        _produce(writer, config, names, made_by, share)
+
+    return run_stage(workspace, stage, settings, produce, share=share)
 
 
-def _produce(writer: StageWriter, config: LookConfig, names: Sequence[str], made_by: str) -> None:
+def _produce(
+    writer: StageWriter,
+    config: LookConfig,
+    names: Sequence[str],
+    made_by: str,
+    share: Share | None,
+) -> None:
     threads = ThreadPoolExecutor(config.workers)
     look = _looking(config, names, threads)
     with threads:
@@ -160,8 +171,12 @@ def _produce(writer: StageWriter, config: LookConfig, names: Sequence[str], made
                 checked=config.checked,
             )
             parts = {one: f"{split}-{one // PART:05d}" for one in range(0, len(found.ids), PART)}
+            parts = share.of(parts) if share else parts
             known = _earlier_rows(writer, split, [*parts.values()])
-            with progress(f"look: landmarks of {split}", len(found.ids)) as advance:
+            with progress(
+                f"look: landmarks of {split}",
+                sum(len(found.ids[one : one + PART]) for one in parts),
+            ) as advance:
                 for start, shard in parts.items():
                     rows = []
                     for row in _rows(found.part(start, start + PART), known, look, names, made_by):

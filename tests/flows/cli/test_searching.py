@@ -53,9 +53,19 @@ def test_the_commands_of_the_page_do_what_it_says(folder: Path) -> None:
     assert len(told[4].splitlines()) == 6
     # A folder of files that are named after images of the build: their labels are known.
     assert "\tEltz\tcastle / fort\thuman-made\t" in told[4]
-    program, _ = fenced(PAGE, "python")  # the other is for Ray: see the soak lane
+    (program,) = fenced(PAGE, "python")
     exec(program, {})  # noqa: S102 - of the page
     assert np.load("photos-index/embeddings.npy").dtype == np.float16
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_array_of_processes_makes_an_index() -> None:
+    lines = [shlex.split(line) for line in commands_on(ROOT / "docs/cluster.md", "An array")]
+    array = [words for program, *words in lines if program == "hgld"]
+    told = [said(*words) for words in array]
+    assert "share 0-of-2 of index: done, 12 rows" in told[0]
+    assert "share 1-of-2 of index: done, build" in told[1]  # so few are in one shard
+    assert "index: done, 12 rows, 0 problems: build/runs/happier/index-index" in told[2]
 
 
 def test_what_cannot_be_done_is_told_in_a_line(folder: Path) -> None:
@@ -65,6 +75,8 @@ def test_what_cannot_be_done_is_told_in_a_line(folder: Path) -> None:
         ("index", "--split", "train", "`hgld images"),
         ("index", "--images", "photos", "--run", "mine", "happier"),
         ("index", "--images", "photos", "--batch-size", "0", "batch_size"),
+        ("index", "--images", "photos", "--rank", "2", "--world", "2", "--rank must be"),
+        ("index", "--images", "photos", "--world", "2", "--rank"),
         ("search", PICTURE, "`hgld index"),
         ("search", PICTURE, "--index", "photos", "finished"),
     ):

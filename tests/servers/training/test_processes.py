@@ -86,14 +86,15 @@ def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-def train_unlike(root: Path, rank: int, port: int, kill_in: int) -> None:
+def train_unlike(root: Path, rank: int, port: int, kill_in: int, by: signal.Signals) -> None:
     """Is one of two processes on machines that round otherwise, by a thousandth.
 
     Args:
         root: folder of the build.
         rank: which process.
         port: where they meet.
-        kill_in: the step in which both are killed; 0: none.
+        kill_in: the step in which both get a signal; 0: none.
+        by: the signal.
     """
     own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
     os.environ |= {name: str(one) for name, one in own.items()} | {"MASTER_ADDR": "127.0.0.1"}
@@ -102,7 +103,7 @@ def train_unlike(root: Path, rank: int, port: int, kill_in: int) -> None:
 
     def counted(*given: Any, **settings: Any) -> Tensor:  # noqa: ANN401 - handed on
         if next(steps) == kill_in:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
         return ranking(*given, **settings)
 
     def rounded(
@@ -113,16 +114,19 @@ def train_unlike(root: Path, rank: int, port: int, kill_in: int) -> None:
         return clustering(embeddings, labels, proxies, temperature)
 
     losses.sup_hap_loss, losses.clustering_loss = counted, rounded
-    sys.exit(main(["--root", str(root), *STATED]))
+    often, seldom = f"{TINY.checkpoint_every_s}", "1e9" if by == signal.SIGTERM else "1e-9"
+    sys.exit(main(["--root", str(root), *(one.replace(often, seldom) for one in STATED)]))
 
 
-def ends_of_two(workspace: Workspace, kill_in: int = 0) -> list[int | None]:
+def ends_of_two(
+    workspace: Workspace, kill_in: int = 0, by: signal.Signals = signal.SIGKILL
+) -> list[int | None]:
     """Trains in two such processes; returns the status with which each ended."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hgld.training.__main__", "hgld.losses.ranking.compiled"])
     (port,) = free_ports(1)
     both = [
-        context.Process(target=train_unlike, args=(workspace.root, rank, port, kill_in))
+        context.Process(target=train_unlike, args=(workspace.root, rank, port, kill_in, by))
         for rank in range(2)
     ]
     for one in both:
@@ -133,13 +137,16 @@ def ends_of_two(workspace: Workspace, kill_in: int = 0) -> list[int | None]:
 
 
 @pytest.mark.fault(181, "training killed in a step")
-def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_kill(
-    tiny_build: Workspace, tmp_path: Path
+@pytest.mark.parametrize(("by", "kept"), [(signal.SIGKILL, 3), (signal.SIGTERM, 4)])
+def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_signal(
+    tiny_build: Workspace, tmp_path: Path, by: signal.Signals, kept: int
 ) -> None:
     whole = Workspace(shutil.copytree(tiny_build.root, tmp_path / "whole"))
     assert ends_of_two(whole) == [0, 0]
-    assert ends_of_two(tiny_build, kill_in=4) == [-signal.SIGKILL] * 2
-    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 3
+    ends = ends_of_two(tiny_build, kill_in=4, by=by)
+    # After SIGTERM the first keeps its step, and then the other has nobody to go on with.
+    assert ends == ([128 + by, 1] if by == signal.SIGTERM else [-by, -by])
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == kept
     assert ends_of_two(tiny_build) == [0, 0]
     assert log_of(tiny_build) == log_of(whole)
     assert file_digest(tiny_build.path(MODEL)) == file_digest(whole.path(MODEL))

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 
 from hgld.engine.progress import Advance
+from hgld.engine.stage import Share
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError, MissingInputError
+from hgld.errors import HgldError, InputError, MissingInputError, WorkspaceBusyError
 from hgld.tables import IMAGE_FILES
 from hgld.training.index import making
 from hgld.training.index.folder import (
@@ -53,6 +54,12 @@ class Making:
         names = [row["image_id"] for row in (*self.rows(), *self.lost())]
         assert sorted(map(str, names)) == source.listing()["image_id"].to_pylist()
         return sorted(self.seen)
+
+    def share(self, source: PictureSource, rank: int, world: int) -> list[str]:
+        """Makes a share; returns the ids of the pictures that were embedded."""
+        self.seen.clear()
+        make_index(self.run, source, self.out, QUICK, share=Share(rank=rank, world=world))
+        return list(self.seen)
 
     @property
     def index(self) -> EmbeddedIndex:
@@ -184,6 +191,63 @@ def test_a_killed_run_resumes_after_the_shards_that_it_made_and_the_old_index_st
     draw_noise(source.folder / "a/new.png", 50)  # pictures may change in between
     assert len(made(source)) == 10 - done + 1
     assert made.index.origin.model != before.origin.model
+
+
+@pytest.mark.fault(
+    182, "a process that makes a share of an index killed, its share lost or damaged"
+)
+def test_shares_of_processes_become_the_index_that_one_process_makes(
+    source: PictureSource, made: Making, tmp_path: Path
+) -> None:
+    (source.folder / "a/bad.png").write_bytes(b"no picture")
+    with stopped_at(PictureEmbedder, "__call__", 2):
+        made.share(source, 0, 1)
+    embedded = list(made.seen)
+    for rank in (0, 1, 0):
+        embedded += made.share(source, rank, 2)
+    assert sorted({*embedded}) == source.listing()["image_id"].to_pylist()
+    assert {*made.share(source, 0, 1)} == {"a/bad.png"}
+    assert len([name for name in embedded if name != "a/bad.png"]) == 10  # none twice
+    with pytest.raises(MissingInputError, match="holds no"):
+        read_embedded_index(made.out)
+    shares = {path.stat().st_ino for path in made.out.glob("embeddings/.next/*.parquet.*")}
+    assert made(source) == ["a/bad.png"]
+    assert {path.stat().st_ino for path in made.shards()} == shares  # and none is written anew
+    alone = Making(made.run, tmp_path / "alone", [])
+    alone(source)
+    np.testing.assert_array_equal(alone.index.vectors(), made.index.vectors())
+    assert alone.lost() == made.lost()
+
+
+@pytest.mark.fault(
+    182, "a process that makes a share of an index killed, its share lost or damaged"
+)
+def test_the_run_that_ends_an_index_makes_the_shares_that_nobody_made(
+    source: PictureSource, made: Making
+) -> None:
+    made(source)
+    draw_noise(source.folder / "a/new.png", 50)
+    assert [name for rank in range(4) for name in made.share(source, rank, 4)] == ["a/new.png"]
+    write_tiny_run(made.run, seed=2)
+    shares = [made.share(source, rank, 4) for rank in range(3)]
+    file = max(made.out.glob("embeddings/.next/*.parquet.*"), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[:-1])
+    kept = [one for rank, one in enumerate(shares) if rank != int(file.name[:5])]
+    everything = {*source.listing()["image_id"].to_pylist()}
+    assert {*made(source)} == everything.difference(*kept) < everything
+
+
+def test_processes_make_different_shares_at_once_and_nothing_else(
+    source: PictureSource, made: Making
+) -> None:
+    with Workspace(made.out).lock("0-of-2"):
+        assert made.share(source, 1, 2)
+        with pytest.raises(WorkspaceBusyError):
+            made.share(source, 0, 2)
+        with pytest.raises(WorkspaceBusyError):
+            made(source)
+    with Workspace(made.out).lock(), pytest.raises(WorkspaceBusyError):
+        made.share(source, 0, 2)
 
 
 def test_a_damaged_file_is_made_again(source: PictureSource, made: Making) -> None:

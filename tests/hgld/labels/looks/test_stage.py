@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hgld.engine.stage import Share
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.looks import stage
@@ -89,6 +90,24 @@ def test_a_split_needs_no_pictures_of_the_other(build: Workspace, model: ColourM
 
 
 # Runs and reruns
+
+
+def test_shares_of_processes_become_the_votes_that_one_process_finds(
+    build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stage, "PART", 2)
+    config = colour_config(build)
+    counts = []
+    for rank in range(2):
+        with build.lock(f"{rank}-of-2"):
+            run_look(build, config, share=Share(rank=rank, world=2))
+        counts.append(model.prepared)
+    assert 0 < counts[0] < counts[1]
+    joined = run_look(build, config)
+    assert model.prepared == counts[1] == 4 + 2 + 3 + 2
+    alone = Workspace(tmp_path / "alone")
+    unlabelled.write_unlabelled(alone, PICTURES, classes=CLASSES)
+    assert run_look(alone, config).manifest.outputs == joined.manifest.outputs
 
 
 def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_path: Path) -> None:

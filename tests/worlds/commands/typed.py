@@ -47,7 +47,7 @@ def run_typed(
     return subprocess.CompletedProcess(typed, status, out.getvalue(), errors.getvalue())
 
 
-def run(command: list[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
+def run(command: Sequence[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
     """Runs a program in a process of its own, which has to succeed; returns what it printed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(

@@ -1,9 +1,8 @@
 """`docs/columns.md`: every table of a release, column by column, from the same texts as its card.
 
-python -m hgld.annotations.release.columns > docs/columns.md
+python -m tests.columns
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from hgld.annotations.release.released import MORE_TABLES, relative_to_release
 from hgld.engine.dataset import Dataset
 from hgld.tables import ANNOTATIONS, FILLED, PARTIAL
 
-PAGE = Path("docs/columns.md")
-RENEW = f"python -m hgld.annotations.release.columns > {PAGE}"
+PAGE = Path(__file__).resolve().parents[1] / "docs/columns.md"
+RENEW = "python -m tests.columns"
 _HEAD = f"""\
 # Files and columns
 
@@ -62,4 +61,4 @@ def _table(name: str, dataset: Dataset, fields: Iterable[pa.Field]) -> Iterator[
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    PAGE.write_text(page(), encoding="utf-8")

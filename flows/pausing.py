@@ -42,6 +42,7 @@ def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:
     if waiting and not is_settled and review_status(workspace).progress.clusters_open:
         return
     for path in waiting:
+        import httpx
         from prefect.exceptions import NotPausedError, ObjectNotFound
         from prefect.flow_runs import resume_flow_run
         from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -52,7 +53,7 @@ def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:
             logger.info("the Prefect run %s goes on", path.name)
         except (NotPausedError, ObjectNotFound):
             pass  # resumed by hand, cancelled or deleted
-        except (OSError, RuntimeError) as error:
+        except (httpx.HTTPError, RuntimeError) as error:
             logger.warning("cannot resume the Prefect run %s: %s", path.name, error)
             continue
         path.unlink(missing_ok=True)

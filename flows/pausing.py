@@ -9,7 +9,6 @@ import uuid
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.flows.turns import RUNS_FOLDER
-from hgld.review.status import review_status
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +38,11 @@ def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:
         is_settled: whether the taxonomy is; otherwise the runs go on only if no class is open.
     """
     waiting = sorted(workspace.path(_WAITING).glob("*"))
-    if waiting and not is_settled and review_status(workspace).progress.clusters_open:
-        return
+    if waiting and not is_settled:
+        from hgld.review.status import review_status
+
+        if review_status(workspace).progress.clusters_open:
+            return
     for path in waiting:
         import httpx
         from prefect.exceptions import NotPausedError, ObjectNotFound

@@ -14,6 +14,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import cast
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from hgld.training.run.lines import read_lines, training_curves, validation_curv
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
+_LOGS = "*/metrics.jsonl"
 
 
 class StageTable:
@@ -107,11 +109,14 @@ class StageTable:
 
     def _show_training(self, since: float) -> None:
         """Shows the log of the training that wrote last, if one did since the step began."""
-        logs = [*self._workspace.path("runs").glob("*/metrics.jsonl")]
-        newest = max(logs, key=lambda path: path.stat().st_mtime, default=None)
-        if newest is None or newest.stat().st_mtime < since:
+        try:
+            logs = {path.stat().st_mtime: path for path in self._workspace.path("runs").glob(_LOGS)}
+            written, newest = max(logs.items(), default=(0.0, Path()))
+            lines = read_lines(newest) if written >= since else []
+        except REFUSALS:  # the stage says what is wrong with it
+            lines = []
+        if not lines:
             return
-        lines = read_lines(newest)
         curves = training_curves(lines) | validation_curves(lines)
         rows = [
             (name, f"{first:.4g}", f"{last:.4g}", _sparkline(values))
@@ -200,7 +205,6 @@ def build_key(workspace: Workspace) -> str:
     """Returns the name of a build in keys of artifacts, another for each folder.
 
     Example:
-        >>> from pathlib import Path
         >>> build_key(Workspace(Path("/data/Build 2026_11")))
         'build-2026-11-ca53bd'
     """

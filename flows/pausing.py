@@ -9,7 +9,6 @@ import uuid
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.flows.turns import RUNS_FOLDER
-from hgld.review.status import review_status
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +38,13 @@ def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:
         is_settled: whether the taxonomy is; otherwise the runs go on only if no class is open.
     """
     waiting = sorted(workspace.path(_WAITING).glob("*"))
-    if waiting and not is_settled and review_status(workspace).progress.clusters_open:
-        return
+    if waiting and not is_settled:
+        from hgld.review.status import review_status
+
+        if review_status(workspace).progress.clusters_open:
+            return
     for path in waiting:
+        import httpx
         from prefect.exceptions import NotPausedError, ObjectNotFound
         from prefect.flow_runs import resume_flow_run
         from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -52,7 +55,7 @@ def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:
             logger.info("the Prefect run %s goes on", path.name)
         except (NotPausedError, ObjectNotFound):
             pass  # resumed by hand, cancelled or deleted
-        except (OSError, RuntimeError) as error:
+        except (httpx.HTTPError, RuntimeError) as error:
             logger.warning("cannot resume the Prefect run %s: %s", path.name, error)
             continue
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Runs of one build take turns, in the order they came; runs of other builds do not wait.
 
 Each waits for a lock on the ticket of every run before it. The system frees the lock of a run that
-is killed at once. Prefect's global concurrency limits would do neither: a waiting run asks again
+is killed at once. Prefect's global concurrency limits do neither: a waiting run asks again
 after a random time, a killed holder keeps its slot for a minute, and for ever if the server was
 restarted meanwhile, which keeps leases in memory.
 """
@@ -34,13 +34,14 @@ def own_turn(workspace: Workspace, name: str, on_wait: Callable[[str], None]) ->
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _open(folder) as door, ticket.open("w") as own:
-            fcntl.flock(door, fcntl.LOCK_EX)  # one at a time draws a ticket
-            earlier = sorted(path for path in folder.iterdir() if path.is_file() and path != ticket)
-            own.write(name)
-            own.flush()
-            fcntl.flock(own, fcntl.LOCK_EX)
-            fcntl.flock(door, fcntl.LOCK_UN)
+        with contextlib.ExitStack() as stack:
+            with _open(folder) as door:  # one at a time draws a ticket
+                fcntl.flock(door, fcntl.LOCK_EX)
+                earlier = sorted(path for path in folder.iterdir() if path.is_file())
+                own = stack.enter_context(ticket.open("w"))
+                own.write(name)
+                own.flush()
+                fcntl.flock(own, fcntl.LOCK_EX)
             for path in earlier:
                 _wait_for(path, on_wait)
                 path.unlink(missing_ok=True)  # of a run that was killed

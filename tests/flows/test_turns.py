@@ -55,6 +55,26 @@ def test_runs_begin_in_the_order_they_came_and_those_of_another_build_do_not_wai
     assert runs.began == ["second", "third", "fourth"]
 
 
+def test_of_runs_that_come_at_once_one_goes_on_at_a_time(tmp_path: Path) -> None:
+    workspace, together = Workspace(tmp_path / "build"), threading.Barrier(8)
+    inside, began = threading.Lock(), list[int]()
+
+    def run(number: int) -> None:
+        for _ in range(20):
+            together.wait(30)
+            with own_turn(workspace, str(number), lambda _: None):
+                assert inside.acquire(blocking=False)
+                began.append(number)
+                inside.release()
+
+    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(began) == 8 * 20
+
+
 def test_a_run_waits_for_a_command_too(tmp_path: Path) -> None:
     runs = Runs(Workspace(tmp_path / "build"))
     with runs.workspace.lock():

@@ -82,18 +82,17 @@ def test_the_page_shows_the_stage_that_runs_and_the_curves_of_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step waits until the page has shown both."""
-    from hgld.flows import artifacts
+    from prefect.artifacts import create_markdown_artifact
 
     shown: list[str] = []
     has_curves = threading.Event()
-    put = artifacts.create_markdown_artifact
     log = tmp_path / "runs/a/metrics.jsonl"
 
     def noted(key: str, markdown: str, **more: Any) -> object:  # noqa: ANN401 - of Prefect
         shown.append(markdown)
         if key.startswith("hgld-training"):
             has_curves.set()
-        return put(key=key, markdown=markdown, **more)
+        return create_markdown_artifact(key=key, markdown=markdown, **more)
 
     def train(*_: object) -> list[object]:
         log.parent.mkdir(parents=True)
@@ -101,8 +100,8 @@ def test_the_page_shows_the_stage_that_runs_and_the_curves_of_a_training(
         assert has_curves.wait(60)
         return []
 
-    monkeypatch.setattr(artifacts, "_EVERY_S", 0.01)
-    monkeypatch.setattr(artifacts, "create_markdown_artifact", noted)
+    monkeypatch.setattr("hgld.flows.artifacts._EVERY_S", 0.01)
+    monkeypatch.setattr("hgld.flows.artifacts.create_markdown_artifact", noted)
     monkeypatch.setattr("hgld.flows.jobs.run_step", train)
     state = run_flow("train", tmp_path)
     assert "images: running" in shown[0]

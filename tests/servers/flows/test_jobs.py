@@ -44,7 +44,7 @@ def test_a_step_that_takes_too_long_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hang(*_: object) -> None:
-        for _ in range(6000):  # pytest has the alarm that would interrupt one long wait
+        for _moment in range(6000):  # pytest has the alarm that would interrupt one long wait
             threading.Event().wait(0.01)
 
     monkeypatch.setattr("hgld.flows.jobs.run_step", hang)
@@ -57,7 +57,12 @@ def test_settings_of_a_run_override_the_file_and_an_unknown_section_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[Any] = []
-    monkeypatch.setattr("hgld.flows.jobs.run_step", lambda _, step: got.append(step) or [])
+
+    def note(_: object, step: object) -> list[object]:
+        got.append(step)
+        return []
+
+    monkeypatch.setattr("hgld.flows.jobs.run_step", note)
     (tmp_path / "hgld.toml").write_text('[release]\ntitle = "x"\n[cluster]\nclusters = 4\n')
     settings = {"release": {"contact": "me"}}
     state = run_flow("annotate", tmp_path, accept_proposals=True, settings=settings)

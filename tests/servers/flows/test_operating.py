@@ -4,7 +4,6 @@ All of it is one story, which takes one server and overlaps the waits; the tests
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -142,24 +141,30 @@ def ready(folder: Path) -> Path:
     return workspace.root
 
 
-def kill_in_a_job(site: Site, worker: str, root: Path) -> str:
-    """Kills a worker and its run while it fetches from a server that does not answer."""
+def children_of(pid: int) -> list[int]:
+    told = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [*map(int, told.stdout.split())]
+
+
+@contextlib.contextmanager
+def hanging_run(site: Site, worker: str, root: Path) -> Iterator[str]:
+    """Yields a run that fetches from a server that does not answer; kills it, and its worker."""
     asked = threading.Event()
 
     def hang(handler: BaseHTTPRequestHandler) -> None:
         asked.set()
-        stall(60)(handler)
+        stall(600)(handler)
 
     with listening(hang) as server, site.going_on(worker) as process:
-        settings = {"metadata": {"base_url": f"http://127.0.0.1:{server.server_port}"}}
-        run = site.start("metadata", root, settings=settings)
+        address = f"http://127.0.0.1:{server.server_port}"
+        run = site.start("metadata", root, settings={"metadata": {"base_url": address}})
         site.until(asked.is_set)
-        tree = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True
-        )
-        for pid in (process.pid, *map(int, tree.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
-    return run
+        process.send_signal(signal.SIGSTOP)  # it takes no other run
+        try:
+            yield run
+        finally:
+            for pid in (process.pid, *children_of(process.pid)):
+                os.kill(pid, signal.SIGKILL)
 
 
 def ended(site: Site, root: Path, last: str, times: int) -> list[Run]:
@@ -180,8 +185,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """What happens, in its order; the tests say what it has to come to."""
     folder = tmp_path_factory.mktemp("operating")
     (folder / "home").mkdir()
-    site = Site(folder / "home", *free_ports(1))
-    root, other = ready(folder), folder / "other build"
+    (port,) = free_ports(1)
+    site = Site(folder / "home", port)
+    root = ready(folder)
+    clean = Workspace(root).finished(LANDMARKS).outputs
+    Workspace(root).manifest_path("metadata").unlink()
     seen = site.seen
     server, *prepared, worker, first_run = commands(fenced(PAGE, "bash")[0])
     (settle,) = commands_on(PAGE, "The review")
@@ -189,17 +197,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         wait_for(site.port, process, limit_s=120)
         for command in prepared:
             site.typed(command)
-        killed = kill_in_a_job(site, worker, other)
-        with site.going_on(worker):
-            with (root / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as stack:
+            with hanging_run(site, worker, root) as killed:
+                stack.enter_context(site.going_on(worker))
                 scrape = site.start("scrape", root)
-                site.await_state(scrape, "Queued")
-                propose = site.start("propose", root)
-                seen["queued"] = [site.await_state(propose, "Queued")]
-                settings = {"metadata": {"base_url": str(folder / "source/metadata")}}
-                rerun = site.start("metadata", other, settings=settings)
-                seen["other"] = [site.await_state(rerun, "Completed", "Failed")]
+                seen["queued"] = [site.await_state(scrape, "Queued")]
             seen["first"] = ended(site, root, "annotate", 1)
             keep_setting(root / "hgld.toml", "review", "accept_proposals", False)
             site.typed(first_run.replace("root=build", f"root={root}"))
@@ -210,6 +212,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site.typed(settle.replace("root build", f"root {root}"))
             seen["second"] = ended(site, root, "annotate", 2)
             seen["zombie"] = [site.await_state(killed, "Crashed")]
+        seen["digests"] = [clean, Workspace(root).finished(LANDMARKS).outputs]
         yield site
     site.client.close()
 
@@ -226,7 +229,7 @@ def test_every_job_is_deployed(story: Site) -> None:
 def test_events_lead_from_a_scrape_to_a_release_twice(story: Site) -> None:
     chain = ["scrape", "cluster", "review", "annotate"]
     first = [one["name"].split()[0] for one in story.seen["first"]]
-    assert [name for name in first if name != "propose"] == chain
+    assert first == chain
     second = [one["name"].split()[0] for one in story.seen["second"][len(first) :]]
     assert second == chain
     root = story.home.parent / "build"
@@ -235,11 +238,9 @@ def test_events_lead_from_a_scrape_to_a_release_twice(story: Site) -> None:
     assert set(story.seen["second"][-1]["tags"]) == {str(root), "v1.0.0"}
 
 
-def test_runs_of_a_build_queue_whatever_their_job_and_those_of_another_do_not(story: Site) -> None:
+def test_a_run_queues_behind_another_job_on_the_same_build(story: Site) -> None:
     (queued,) = story.seen["queued"]
-    assert "waits for scrape build" in queued["state"]["message"]
-    assert [one["name"].split()[0] for one in story.seen["first"]][:2] == ["scrape", "propose"]
-    assert story.seen["other"][0]["state"]["name"] == "Completed", story.seen["other"]
+    assert "waits for metadata build" in queued["state"]["message"]
 
 
 def test_a_review_suspends_a_run_and_its_end_resumes_it(story: Site) -> None:
@@ -255,9 +256,8 @@ def test_a_run_that_was_killed_with_its_worker_is_found_and_the_next_one_ends_cl
     story: Site,
 ) -> None:
     assert story.seen["zombie"][0]["state"]["type"] == "CRASHED"
-    folder = story.home.parent
-    clean, rerun = Workspace(folder / "build"), Workspace(folder / "other build")
-    assert rerun.finished(LANDMARKS).outputs == clean.finished(LANDMARKS).outputs
+    clean, rerun = story.seen["digests"]
+    assert rerun == clean
 
 
 def test_a_notification_is_sent_by_the_lines_of_the_page(story: Site) -> None:

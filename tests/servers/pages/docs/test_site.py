@@ -21,6 +21,8 @@ from tests.worlds.watch import Watch
 
 VENV = Path(sys.executable).parent.parent
 FIRST = Path("docs/index.html")
+SEEN = ("index", "tutorial", "notebook", "columns", "metrics", "cli", "api")
+"""Pages of each kind: pictures, commands, cells, wide tables, long lines, signatures."""
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +108,15 @@ def test_every_command_and_option_is_in_the_reference(
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_pages_fit_the_window_and_follow_its_scheme(
-    pages: dict[Path, PageReader], opener: Opener, size: dict[str, int], scheme: str
+    site: Path, opener: Opener, size: dict[str, int], scheme: str
 ) -> None:
     view = opener("about:blank", viewport=size, color_scheme=scheme)
     too_wide = []
-    for path in (one for one in pages if one.parent.name == "docs"):
-        view.goto(path.as_uri())
+    for name in SEEN:
+        view.goto((site / f"docs/{name}.html").as_uri())
         view.wait_for_selector("h1")
         if view.evaluate("() => { scrollTo(999, 0); return scrollX; }"):
-            too_wide.append(path.name)
+            too_wide.append(name)
     assert too_wide == []
     # rgb(r, g, b)
     colour = view.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -3,7 +3,6 @@
 import inspect
 import re
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,13 +12,13 @@ import pytest
 import hgld
 import hgld.errors
 from hgld.flows.cli.commands import app
+from tests.servers.conftest import VENV
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, NARROW
 from tests.worlds.commands.readme import ROOT
 from tests.worlds.pages.reading import PageReader
 from tests.worlds.watch import Watch
 
-VENV = Path(sys.executable).parent.parent
 FIRST = Path("docs/index.html")
 SEEN = ("index", "tutorial", "notebook", "columns", "metrics", "cli", "api")
 """Pages of each kind: pictures, commands, cells, wide tables, long lines, signatures."""

@@ -22,6 +22,7 @@ _LONGEST_FIRST = (
     "test_readme.py",
     "flows/test_end_to_end.py",
     "flows/test_whole_way.py",
+    "test_tutorial.py",  # the demo, which the first made, is there by now
     "scrape",
     "flows",
     "pages",

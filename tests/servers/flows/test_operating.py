@@ -59,6 +59,9 @@ class Site:
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_UI_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            # Twenty starts of Python compile Prefect once, also where nothing may be compiled.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.home / "compiled"),
         }
 
     def words(self, command: str) -> list[str]:

@@ -31,12 +31,9 @@ def own_turn(workspace: Workspace, name: str, on_wait: Callable[[str], None]) ->
     """
     folder, is_new = workspace.path(RUNS_FOLDER), not workspace.root.exists()
     ticket = folder / f"{time.time_ns()}-{os.getpid()}"
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     try:
         with contextlib.ExitStack() as stack:
-            with _open(folder) as door:  # one at a time draws a ticket
-                fcntl.flock(door, fcntl.LOCK_EX)
+            with _door(folder):
                 earlier = sorted(path for path in folder.iterdir() if path.is_file())
                 own = stack.enter_context(ticket.open("w"))
                 own.write(name)
@@ -50,18 +47,28 @@ def own_turn(workspace: Workspace, name: str, on_wait: Callable[[str], None]) ->
     finally:
         ticket.unlink(missing_ok=True)
         if is_new:
-            with contextlib.suppress(OSError):  # not empty
+            with contextlib.suppress(OSError), _door(folder):  # not empty
                 folder.rmdir()
                 workspace.root.rmdir()
 
 
 @contextlib.contextmanager
-def _open(folder: Path) -> Iterator[int]:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        yield number
-    finally:
-        os.close(number)
+def _door(folder: Path) -> Iterator[None]:
+    """Lets in one run at a time, and only while the folder is there: who comes first may end it."""
+    with contextlib.ExitStack() as stack:
+        is_there = False
+        while not is_there:
+            with writing(folder), contextlib.suppress(FileNotFoundError):
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except FileExistsError:  # also where it was removed meanwhile
+                    if folder.is_file():
+                        raise
+                number = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, number)
+                fcntl.flock(number, fcntl.LOCK_EX)
+                is_there = os.path.samestat(os.fstat(number), folder.stat())
+        yield
 
 
 def _wait_for(path: Path, on_wait: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hgld.engine.config import check_keys, read_toml, row_settings, setting_fields
 from hgld.engine.files import write_text
 from hgld.engine.stage import Share, Stage, StageReport
+from hgld.engine.store import has_scheme
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
@@ -98,7 +99,19 @@ def read_sections(root: Path, config: Path | None) -> Sections:
             check_keys(settings_class(name), sections[name])
         except ValueError as error:
             raise InputError(f"{path} [{name}]: {error}") from error
+    resolve_folders(sections, path.parent)
     return sections
+
+
+def resolve_folders(sections: Sections, folder: Path) -> None:
+    """Takes each `base_url` that is a folder as relative to that of the settings file.
+
+    So a build that has its own source works where it is moved or copied to.
+    """
+    for section in sections.values():
+        base = section.get("base_url")
+        if isinstance(base, str) and base.strip() and not has_scheme(base):
+            section["base_url"] = str(folder / base)
 
 
 def keep_setting(path: Path, section: str, name: str, value: object) -> bool:

@@ -13,7 +13,7 @@ from hgld.engine.config import read_toml
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.flows.build import build_steps, keep_setting, read_sections
+from hgld.flows.build import build_steps, read_sections
 from hgld.flows.cli.output import print_results, run_and_tell
 from hgld.review.status import review_status
 from hgld.tables import HIERARCHY
@@ -28,7 +28,7 @@ _SETTINGS = """\
 # Change a setting and run `hgld build --root {root}`: the affected steps run again.
 
 [metadata]
-base_url = {metadata}
+base_url = "{source}/metadata"
 
 [scrape]
 {scrape}
@@ -40,7 +40,7 @@ encoder = "minilm"
 accept_proposals = true
 
 [images]
-base_url = {images}
+base_url = "{source}"
 train_tars = 1
 index_tars = 1
 test_tars = 1
@@ -95,27 +95,17 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:
-    """Writes the demo's `hgld.toml`; without a contact it replays.
-
-    An existing file is kept, except for paths that do not exist: the folder may have moved.
+    """Writes the demo's `hgld.toml`, unless there is one; without a contact it replays.
 
     Raises:
         InputError: the existing file replays and `contact` is given, or the reverse.
     """
-    path, source = workspace.path("hgld.toml"), str(workspace.path(SOURCE).resolve())
-    places = {"metadata": f"{source}/metadata", "images": source}
+    path = workspace.path("hgld.toml")
     scrape = f"contact = {json.dumps(contact, ensure_ascii=False)}" if contact else "replay = true"
     if not path.exists():
-        quoted = {name: json.dumps(place, ensure_ascii=False) for name, place in places.items()}
-        write_text(path, _SETTINGS.format(root=workspace.root, scrape=scrape, **quoted))
-        return
-    sections = read_toml(path)
-    if sections.get("scrape", {}).get("replay", False) == bool(contact):
+        write_text(path, _SETTINGS.format(root=workspace.root, scrape=scrape, source=SOURCE))
+    elif read_toml(path).get("scrape", {}).get("replay", False) == bool(contact):
         raise InputError(f"{path} must have `{scrape}` in [scrape]; add it, or use another --root")
-    for section, place in places.items():
-        address = str(sections.get(section, {}).get("base_url", ""))
-        if address.startswith("/") and not Path(address).exists():
-            keep_setting(path, section, "base_url", place)
 
 
 def _require_own_folder(workspace: Workspace) -> None:

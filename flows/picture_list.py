@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from urllib.parse import quote
 from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.build import keep_setting
+from hgld.flows.build import keep_setting, resolve_folders
 from hgld.flows.steps import Sections
 from hgld.metadata.layout import LaidPicture, Layout, write_layout
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
@@ -74,21 +75,20 @@ def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections)
     rows = _read(path)
     told = []
     with workspace.lock():
-        for section, name, value in _settings(workspace, path, sections):
+        source = os.path.relpath(workspace.path(_SOURCE), config.parent)
+        for section, name, value in _settings(source, path, sections):
             sections.setdefault(section, {})[name] = value
             if keep_setting(config, section, name, value):
                 told.append(f"{config}: saved [{section}] {name} = {json.dumps(value)}")
+        resolve_folders(sections, config.parent)
         _lay_out(workspace, path.parent, rows)
     counts = ", ".join(f"{sum(row.split == one for row in rows)} {one}" for one in _SPLITS)
     categories = len({row.category for row in rows})
     return [*told, f"{path}: {len(rows)} pictures of {categories} categories ({counts})"]
 
 
-def _settings(
-    workspace: Workspace, path: Path, sections: Sections
-) -> Iterator[tuple[str, str, object]]:
+def _settings(source: str, path: Path, sections: Sections) -> Iterator[tuple[str, str, object]]:
     """Yields section, name and value of each setting to save."""
-    source = str(workspace.path(_SOURCE).resolve())
     yield "metadata", "base_url", f"{source}/metadata"
     yield "images", "base_url", source
     for split in _SPLITS:

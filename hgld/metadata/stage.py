@@ -27,7 +27,8 @@ class MetadataConfig:
 
     base_url: str = setting(
         "https://s3.amazonaws.com/google-landmark/metadata",
-        "Where GLDv2's CSV files are: an http(s) address or a folder.",
+        "Where GLDv2's CSV files are: an http(s) address or a folder, in a settings file relative "
+        "to it.",
         changes_rows=False,
     )
     credits: bool = setting(

@@ -1,3 +1,4 @@
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -39,12 +40,11 @@ def test_an_edited_file_of_settings_is_left_alone(workspace: Workspace) -> None:
     assert path.read_bytes() == edited
 
 
-def test_a_demo_whose_folder_was_moved_finds_its_pictures(tmp_path: Path) -> None:
+def test_a_demo_that_was_copied_finds_its_own_pictures(tmp_path: Path) -> None:
     settings_of(Workspace(tmp_path / "here"))
-    there = Workspace((tmp_path / "here").rename(tmp_path / "there \\1 \N{WATER WAVE}"))
-    write_settings(there, contact="")
-    sections = read_sections(there.root, None)
-    source = there.path("source").resolve()
+    copied = shutil.copytree(tmp_path / "here", tmp_path / "there \\1 \N{WATER WAVE}")
+    sections = read_sections(copied, None)
+    source = copied / "source"
     assert sections["images"]["base_url"] == str(source)
     assert sections["metadata"]["base_url"] == str(source / "metadata")
 

@@ -14,6 +14,7 @@ from PIL import Image
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.flows.build import read_sections
 from hgld.flows.picture_list import use_list
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS, LEVELS, PARTIAL
@@ -208,7 +209,8 @@ def test_settings_of_the_user_stay_and_the_rest_can_be_seen(
     sections = tomllib.loads(config.read_text())
     use_list(workspace, path, config, sections)
     assert config.read_text().startswith("# mine\n")
-    assert tomllib.loads(config.read_text()) == sections
+    assert read_sections(workspace.root, None) == sections
+    assert tomllib.loads(config.read_text())["images"]["base_url"] == "source"
     assert sections["review"] == {"accept_above": 0.9}
     assert (sections["train"]["hierarchy"], sections["benchmark"]["hierarchy"]) == (
         "place",

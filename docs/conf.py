@@ -10,7 +10,7 @@ from typing import Any
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
-_PAGES = {"docs", "README.md", "CONTRIBUTING.md"}
+_PAGES = {"docs", "README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md"}
 
 project = html_title = "hgld"
 root_doc = "docs/index"

@@ -32,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["make", "docs", f"VENV={VENV}", f"SITE={folder}"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"{folder}/index.html"
+    assert f"{folder}/index.html" in done.stdout.splitlines()  # `make` may say where it is
     return folder
 
 

@@ -1,8 +1,8 @@
-# hgld with all of its extras, run by a user without root. A build is kept in /work/build.
+# hgld with all of its extras, run by a user without root. A build is kept in /home/hgld/build.
 #   docker build -t hgld .                          # torch for the CPU
 #   docker build -t hgld --build-arg TORCH=cuda .   # torch for NVIDIA GPUs; run it with --gpus all
 #   docker run --rm hgld hgld demo
-#   docker run --rm -v hgld:/work/build hgld hgld build --contact you@example.org
+#   docker run --rm -v hgld:/home/hgld/build hgld hgld build --contact you@example.org
 FROM python:3.11-slim
 
 ARG TORCH=cpu
@@ -27,11 +27,10 @@ COPY flows flows
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
     && pip check \
     && useradd --create-home --uid 1000 hgld \
-    && mkdir -p /work/build /home/hgld/.prefect \
-    && chown hgld: /work /work/build /home/hgld/.prefect
+    && install --directory --owner hgld /home/hgld/build /home/hgld/.prefect
 
 # Where Prefect finds its deployments.
-WORKDIR /work
+WORKDIR /home/hgld
 COPY prefect.yaml prefect.toml ./
 COPY flows/jobs.py flows/
 

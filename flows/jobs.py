@@ -171,10 +171,24 @@ def _say_state(state: State) -> None:
         client.set_flow_run_state(UUID(flow_run.id), state, force=True)
 
 
+_PARAMETERS = """Runs the steps.
+
+Args:
+    root: Folder of the build.
+    config: Settings file; default hgld.toml in that folder.
+    accept_proposals: Whether proposals count for classes that no person decided. The choice is
+        saved in the settings file.
+    refresh: Whether to scrape everything again.
+    settings: Settings that override the file's, by section; options of a command are such settings.
+    retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
+    step_hours: Longest time that a step may take.
+"""
+"""What the form of a job says of its parameters: Prefect reads it from a docstring."""
+
+
 def _job(name: str, about: str, *made: Callable[[Sections], BuildStep]) -> Flow[..., State]:
     """Makes the flow of a job from its steps."""
 
-    @flow(name=name, description=about)
     def run(
         root: str = "build",
         config: str | None = None,
@@ -182,25 +196,14 @@ def _job(name: str, about: str, *made: Callable[[Sections], BuildStep]) -> Flow[
         retries: int = 3,
         step_hours: float = 168,
     ) -> State:
-        """Runs the steps.
-
-        Args:
-            root: Folder of the build.
-            config: Settings file; default hgld.toml in that folder.
-            settings: Settings that override the file's, by section; options of a command are such
-                settings.
-            retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
-            step_hours: Longest time that a step may take.
-        """
         return _run_all(_each(*made), _Request(root, config, settings, retries, step_hours))
 
-    return run
+    return _as_flow(run, name, about)
 
 
 def _accepting_job(name: str, about: str, made: _Steps) -> Flow[..., State]:
     """Makes the flow of a job that needs a taxonomy."""
 
-    @flow(name=name, description=about)
     def run(
         root: str = "build",
         config: str | None = None,
@@ -209,26 +212,13 @@ def _accepting_job(name: str, about: str, made: _Steps) -> Flow[..., State]:
         retries: int = 3,
         step_hours: float = 168,
     ) -> State:
-        """Runs the steps.
-
-        Args:
-            root: Folder of the build.
-            config: Settings file; default hgld.toml in that folder.
-            accept_proposals: Whether proposals count for classes that no person decided. The choice
-                is saved in the settings file.
-            settings: Settings that override the file's, by section; options of a command are such
-                settings.
-            retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
-            step_hours: Longest time that a step may take.
-        """
         asked = _Request(root, config, settings, retries, step_hours, accept_proposals)
         return _run_all(made, asked)
 
-    return run
+    return _as_flow(run, name, about)
 
 
-@flow(name="scrape")
-def scrape(
+def _scrape(
     root: str = "build",
     config: str | None = None,
     refresh: bool = False,
@@ -236,21 +226,16 @@ def scrape(
     retries: int = 3,
     step_hours: float = 168,
 ) -> State:
-    """Fetches GLDv2's tables and the classes of every landmark.
-
-    Args:
-        root: Folder of the build.
-        config: Settings file; default hgld.toml in that folder.
-        refresh: Whether to scrape everything again.
-        settings: Settings that override the file's, by section; options of a command are such
-            settings.
-        retries: How often a step whose rows failed runs again, after 1, 2, 4, ... minutes.
-        step_hours: Longest time that a step may take.
-    """
     asked = _Request(root, config, settings, retries, step_hours, refresh=refresh)
     return _run_all(_each(steps.metadata_step, steps.scrape_step), asked)
 
 
+def _as_flow(run: Callable[..., State], name: str, about: str) -> Flow[..., State]:
+    run.__doc__ = _PARAMETERS
+    return flow(name=name, description=about)(run)
+
+
+scrape = _as_flow(_scrape, "scrape", "Fetches GLDv2's tables and the classes of every landmark.")
 cluster = _job(
     "cluster",
     "Makes label embeddings, clusters and proposals.",

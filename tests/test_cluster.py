@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import kubernetes_validate
 import pytest
 import yaml
 
-from hgld.flows.cli.commands import app
-from hgld.flows.cli.looking import IndexOptions, index
+from hgld.flows.cli.looking import IndexOptions
 from tests.worlds.commands.readme import ROOT, fenced
+from tests.worlds.commands.typed import parsed
 
 CLUSTER = ROOT / "docs/cluster"
 SCRIPTS = sorted(CLUSTER.glob("*.sbatch"))
@@ -38,9 +37,8 @@ def typed(command: list[str], environment: dict[str, str], folder: Path) -> Inde
     told = subprocess.check_output(command, env={"PATH": paths, **environment}, text=True)
     name, *words = told.splitlines()
     assert name == "index"
-    parent = click.Context(app, **app.context_settings)  # else `--help` stays without `-h`
-    context = index.make_context(name, words, parent=parent)
-    given = {key[1:]: value for key, value in context.params.items() if value is not None}
+    params = parsed(name, words).params
+    given = {key[1:]: value for key, value in params.items() if value is not None}
     return IndexOptions(**given)
 
 

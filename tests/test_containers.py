@@ -10,8 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from hgld.flows.cli.commands import app
-from tests.worlds.process import process_put_back
+from tests.worlds.commands.typed import parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -99,8 +98,7 @@ def test_a_service_runs_a_command_that_there_is(name: str) -> None:
     command = SERVICES[name]["command"]
     program, subcommand, *words = command
     if program == "hgld":
-        with process_put_back():
-            app.commands[subcommand].make_context(subcommand, [str(word) for word in words])
+        parsed(subcommand, [str(word) for word in words])
     else:
         page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
         typed = re.findall(r"prefect (?:--no-prompt )?[a-z-]+(?: [a-z]+)?", " ".join(command))

@@ -6,13 +6,11 @@ import shlex
 import tomllib
 from pathlib import Path
 
-import click
 import pytest
 
 from hgld.flows.build import STEPS, load_step
-from hgld.flows.cli.commands import app
 from tests.worlds.commands.readme import README, ROOT, commands_on, fenced
-from tests.worlds.process import process_put_back
+from tests.worlds.commands.typed import parsed
 
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -74,10 +72,7 @@ def test_every_command_is_run_somewhere() -> None:
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("hgld ")])
 def test_a_command_has_the_options_that_are_shown(line: str) -> None:
     _, name, *words = shlex.split(line)
-    # Of its own a command would keep `--help` without `-h`, for whoever comes next.
-    parent = click.Context(app, **app.context_settings)
-    with process_put_back():
-        app.commands[name].make_context(name, words, parent=parent)
+    parsed(name, words)
 
 
 def test_every_program_that_is_shown_is_there() -> None:

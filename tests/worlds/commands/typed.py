@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import click
 from click.testing import CliRunner, Result
 
 from tests.worlds.process import process_put_back
@@ -81,6 +82,16 @@ def invoke(*words: str | Path) -> Result:
     commands = importlib.import_module("hgld.flows.cli.commands")
     with process_put_back():
         return CliRunner().invoke(commands.app, [str(word) for word in words], prog_name="hgld")
+
+
+def parsed(name: str, words: Sequence[str]) -> click.Context:
+    """Returns what a command makes of the words after it, without running it."""
+    app = importlib.import_module("hgld.flows.cli.commands").app
+    # click keeps the help option of the first use: without a parent, `--help` and no `-h`.
+    parent = click.Context(app, **app.context_settings)
+    with process_put_back():
+        context: click.Context = app.commands[name].make_context(name, [*words], parent=parent)
+    return context
 
 
 def _run_main() -> int:

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import click
 import pytest
 
 import hgld
@@ -100,7 +99,7 @@ def test_every_command_and_option_is_in_the_reference(
     assert [name for name in app.commands if f"hgld-{name}" not in page.ids] == []
     for name, command in app.commands.items():
         told = page.text.partition(f"Usage: hgld {name} ")[2].partition("Usage: hgld ")[0]
-        params = command.get_params(click.Context(command))
+        params = [*command.params, *getattr(command, "setting_options", ())]
         options = {one for found in params for one in found.opts if one.startswith("--")}
         assert options - {*re.findall(r"--[\w-]+", told)} == set(), name
 

@@ -99,19 +99,27 @@ def read_sections(root: Path, config: Path | None) -> Sections:
             check_keys(settings_class(name), sections[name])
         except ValueError as error:
             raise InputError(f"{path} [{name}]: {error}") from error
-    resolve_folders(sections, path.parent)
+    resolve_paths(sections, path.parent)
     return sections
 
 
-def resolve_folders(sections: Sections, folder: Path) -> None:
-    """Takes each `base_url` that is a folder as relative to that of the settings file.
+def resolve_paths(sections: Sections, folder: Path) -> None:
+    """Takes the paths in a settings file as relative to its folder.
 
-    So a build that has its own source works where it is moved or copied to.
+    So a build works from wherever it is run, and where it is moved or copied to.
     """
-    for section in sections.values():
-        base = section.get("base_url")
-        if isinstance(base, str) and base.strip() and not has_scheme(base):
-            section["base_url"] = str(folder / base)
+
+    def resolved(value: object) -> object:
+        if isinstance(value, list):
+            return [resolved(one) for one in value]
+        is_path = isinstance(value, str) and value.strip() and not has_scheme(value)
+        return str(folder / value) if is_path else value
+
+    for name, section in sections.items():
+        for field in setting_fields(settings_class(name)):
+            is_path = field.value_type in {Path, tuple[Path, ...]} or field.name == "base_url"
+            if is_path and field.name in section:
+                section[field.name] = resolved(section[field.name])
 
 
 def keep_setting(path: Path, section: str, name: str, value: object) -> bool:

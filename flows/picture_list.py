@@ -22,7 +22,7 @@ from urllib.parse import quote
 from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.build import keep_setting, resolve_folders
+from hgld.flows.build import keep_setting, resolve_paths
 from hgld.flows.steps import Sections
 from hgld.metadata.layout import LaidPicture, Layout, write_layout
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
@@ -76,11 +76,14 @@ def use_list(workspace: Workspace, path: Path, config: Path, sections: Sections)
     told = []
     with workspace.lock():
         source = os.path.relpath(workspace.path(_SOURCE), config.parent)
+        new: Sections = {}
         for section, name, value in _settings(source, path, sections):
-            sections.setdefault(section, {})[name] = value
+            new.setdefault(section, {})[name] = value
             if keep_setting(config, section, name, value):
                 told.append(f"{config}: saved [{section}] {name} = {json.dumps(value)}")
-        resolve_folders(sections, config.parent)
+        resolve_paths(new, config.parent)
+        for section, values in new.items():
+            sections.setdefault(section, {}).update(values)
         _lay_out(workspace, path.parent, rows)
     counts = ", ".join(f"{sum(row.split == one for row in rows)} {one}" for one in _SPLITS)
     categories = len({row.category for row in rows})

@@ -27,8 +27,10 @@ _HEAD = f"""\
 Every setting is an option of its command and a key in the section of that command in `hgld.toml`,
 in the folder of the build: `--read-timeout-s 30` of `hgld scrape` is `read_timeout_s = 30.0` below
 `[scrape]`, `--no-credits` is `credits = false`, and an option that may be repeated is a list. The
-command line overrides the file, and the file overrides the default. An unknown key is an error. If
-a setting that "changes rows" gets a new value, its step and all that depend on it run again; other
+command line overrides the file, and the file overrides the default. An unknown key is an error. A
+path in the file is relative to the file's folder; one that could be a name too, or follows one
+(`weights`, `NAME=FILE`), is relative to where the command runs, as in options. If a
+setting that "changes rows" gets a new value, its step and all that depend on it run again; other
 settings have no such effect.
 
 Exit status: 0 done, 1 error (one line says what to do, also for a wrong setting), 2 no such option

@@ -24,8 +24,7 @@ class ImagesConfig:
 
     base_url: str = setting(
         "https://s3.amazonaws.com/google-landmark",
-        "Place of GLDv2's tar files: an http(s) URL, an object store (s3://...) or a folder, in a "
-        "settings file relative to it.",
+        "Place of GLDv2's tar files: an http(s) URL, an object store (s3://...) or a folder.",
         changes_rows=False,
     )
     from_: Literal["tars", "urls"] = setting(

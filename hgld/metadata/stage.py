@@ -27,8 +27,7 @@ class MetadataConfig:
 
     base_url: str = setting(
         "https://s3.amazonaws.com/google-landmark/metadata",
-        "Where GLDv2's CSV files are: an http(s) address or a folder, in a settings file relative "
-        "to it.",
+        "Where GLDv2's CSV files are: an http(s) address or a folder.",
         changes_rows=False,
     )
     credits: bool = setting(

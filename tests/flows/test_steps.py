@@ -64,6 +64,17 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
     assert read_sections(tmp_path, tmp_path / "other.toml")["review"] == {"accept_above": 0.9}
 
 
+def test_a_path_in_a_file_is_relative_to_it_and_an_address_stays(tmp_path: Path) -> None:
+    path = tmp_path / "hgld.toml"
+    lines = ('images.base_url = "s3://bucket"', 'agree.official = ["a.csv", "/b.csv"]')
+    path.write_text("\n".join(['propose.taxonomy = "words"', *lines]))
+    assert read_sections(Path("elsewhere"), path) == {
+        "images": {"base_url": "s3://bucket"},
+        "agree": {"official": [str(tmp_path / "a.csv"), "/b.csv"]},
+        "propose": {"taxonomy": str(tmp_path / "words")},
+    }
+
+
 @pytest.mark.parametrize("name", ALL_SECTIONS)
 def test_a_key_that_no_section_has_is_refused_with_its_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "other.toml"

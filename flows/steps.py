@@ -211,7 +211,7 @@ def parents_step(sections: Sections) -> BuildStep:
     )
 
 
-def look_step(sections: Sections, share: Share | None = None) -> BuildStep:
+def look_step(sections: Sections, share: Share | None = None, actors: int = 0) -> BuildStep:
     """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
@@ -220,9 +220,8 @@ def look_step(sections: Sections, share: Share | None = None) -> BuildStep:
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
-    return _single(
-        "look", config, look_stage(config), partial(run_look, share=share), extra="cluster"
-    )
+    run = partial(run_look, share=share, actors=actors)
+    return _single("look", config, look_stage(config), run, extra="cluster")
 
 
 def fill_step(sections: Sections) -> BuildStep:

@@ -219,13 +219,16 @@ def needing(extra: str, command: str, instead: str = "") -> Iterator[None]:
         raise InputError(f"{command} needs the package {error.name!r}: {how}") from error
 
 
-def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
+def verify_build(
+    workspace: Workspace, sections: Sections, *, deep: bool, actors: int = 0
+) -> Iterator[Damage]:
     """Checks all files of a build or of a release.
 
     Args:
         workspace: the folder of either.
         sections: the settings.
         deep: whether to read and decode pictures.
+        actors: of Ray, that do so; 0: this process does.
 
     Yields:
         Each checked file, with its damage and the remedy, or an empty text.
@@ -245,7 +248,7 @@ def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Ite
             yield from verify_begun(workspace, stage)
         try:
             with needing(step.extra, workspace.command("verify")):
-                yield from step.verify(workspace, deep)
+                yield from step.verify(workspace, deep, actors)
         except OSError as error:  # continue with the other steps
             if error.filename is None:
                 raise

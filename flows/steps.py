@@ -28,8 +28,9 @@ Section = dict[str, object]
 Sections = dict[str, Section]
 """Name of a section of the settings file to its settings."""
 
-Verify = Callable[[Workspace, bool], Iterable[Damage]]
-"""Checks the files of a step other than its stages' output; the second argument is `deep`."""
+Verify = Callable[[Workspace, bool, int], Iterable[Damage]]
+"""Checks the files of a step other than its stages' output; the arguments after the workspace are
+`deep` and `actors` of `damaged_pictures`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class BuildStep:
     """The extra that it needs, if any."""
     needs: tuple[str, ...] = ()
     """Later or optional steps whose output it reads with these settings, in order."""
-    verify: Verify = lambda _workspace, _deep: ()
+    verify: Verify = lambda *_: ()
     stage_settings: Mapping[str, Any] = field(default_factory=dict)
     """Stage to its settings, if they are not those of the step: a settings dataclass, or a mapping
     of the settings that change rows."""
@@ -76,7 +77,7 @@ def _read(cls: type[_Config], sections: Sections, name: str) -> _Config:
 
 def _mended(find: Callable[[Workspace], Iterable[Damage]], command: str, does: str) -> Verify:
     """Returns a check that adds the command which repairs each damage."""
-    return lambda workspace, _: (
+    return lambda workspace, *_: (
         Damage(path, f"{what}; {workspace.command(command)} {does}")
         for path, what in find(workspace)
     )
@@ -132,7 +133,7 @@ def embed_step(sections: Sections) -> BuildStep:
     from hgld.labels.embedding.cache import cache_damages
     from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace, *_: object) -> Iterator[Damage]:
         for path, what in cache_damages(workspace):
             yield Damage(path, f"{what}; delete it: its vectors are recomputed when needed")
 
@@ -184,7 +185,7 @@ def review_step(sections: Sections) -> BuildStep:
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
-    def verify(workspace: Workspace, _: bool) -> Iterable[Damage]:
+    def verify(workspace: Workspace, *_: object) -> Iterable[Damage]:
         return check_decisions(workspace)
 
     config = _read(ReviewConfig, sections, "review")
@@ -211,7 +212,7 @@ def parents_step(sections: Sections) -> BuildStep:
     )
 
 
-def look_step(sections: Sections, share: Share | None = None) -> BuildStep:
+def look_step(sections: Sections, share: Share | None = None, actors: int = 0) -> BuildStep:
     """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
@@ -220,9 +221,8 @@ def look_step(sections: Sections, share: Share | None = None) -> BuildStep:
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
-    return _single(
-        "look", config, look_stage(config), partial(run_look, share=share), extra="cluster"
-    )
+    run = partial(run_look, share=share, actors=actors)
+    return _single("look", config, look_stage(config), run, extra="cluster")
 
 
 def fill_step(sections: Sections) -> BuildStep:
@@ -268,7 +268,7 @@ def annotate_step(sections: Sections) -> BuildStep:
         needs=(*pictures, "parents", "fill") if config.fills else pictures,
         stage_settings={HIERARCHY_STAGE.name: own, RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
-        verify=lambda workspace, _: sums_damages(workspace),
+        verify=lambda workspace, *_: sums_damages(workspace),
     )
 
 
@@ -283,10 +283,10 @@ def images_step(sections: Sections) -> BuildStep:
     config = _read(ImagesConfig, sections, "images")
     splits = (config.split,) if config.split else tuple(IMAGE_FILES)
 
-    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace, deep: bool, actors: int) -> Iterator[Damage]:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
-            pictures = damaged_pictures(workspace, split, deep=deep)
+            pictures = damaged_pictures(workspace, split, deep=deep, actors=actors)
             for path, what in (*list_damages(workspace, split), *pictures):
                 yield Damage(path, f"{what}; {again}")
 
@@ -321,7 +321,7 @@ def train_step(sections: Sections) -> BuildStep:
 
         return run_train(workspace, config)
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace, *_: object) -> Iterator[Damage]:
         if any(workspace.path("runs").glob("*/*.pt")):
             from hgld.training.run.checkpoint import checkpoint_damages
 
@@ -362,7 +362,7 @@ def benchmark_step(sections: Sections) -> BuildStep:
 
         return run_methods(workspace, config, runs)
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace, *_: object) -> Iterator[Damage]:
         from hgld.benchmarks.retrieval.config import embeddings_folder
 
         folder = workspace.path(embeddings_folder(config))

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from hgld.engine.config import setting
+from hgld.engine.config import Settings, setting
 from hgld.engine.stage import Stage
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.flows import build
-from hgld.flows.cli.options import BuildOptions, Command
+from hgld.flows.cli.options import BuildOptions, Command, refuse_idle
 from hgld.flows.cli.output import print_table
 from hgld.flows.steps import Sections
 
@@ -34,10 +34,11 @@ def doctor(options: BuildOptions, sections: Sections) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions(BuildOptions):
+class VerifyOptions(Settings, BuildOptions):
     """Options of `hgld verify`."""
 
     deep: bool = setting(False, "Also reads and decodes every picture.")
+    ray: int = setting(0, "With --deep: does so in this many actors of Ray; 0: none.", least=0)
 
 
 @click.command("verify", cls=Command, options=VerifyOptions)
@@ -46,9 +47,12 @@ def verify(options: VerifyOptions, sections: Sections) -> None:
 
     Reads the folder of a build, or of a release with SHA256SUMS; writes nothing.
     """
+    if not options.deep:
+        refuse_idle(options, "ray", "--deep")
     checked = found = 0
     workspace = Workspace(options.root)
-    for damage in build.verify_build(workspace, sections, deep=options.deep):
+    damages = build.verify_build(workspace, sections, deep=options.deep, actors=options.ray)
+    for damage in damages:
         checked += 1
         if damage.what:
             found += 1

@@ -25,7 +25,7 @@ from hgld.flows.cli.options import (
     BuildOptions,
     Command,
     CommandGroup,
-    ShareOptions,
+    ManyOptions,
     StepOptions,
     chosen_share,
     refuse_idle,
@@ -316,15 +316,20 @@ class BenchmarkOptions(StepOptions):
     )
 
 
-@_step("look", "look", options=ShareOptions)
-def _look(options: ShareOptions, sections: Sections) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookOptions(ManyOptions, StepOptions):
+    """Options of `hgld look`."""
+
+
+@_step("look", "look", options=LookOptions)
+def _look(options: LookOptions, sections: Sections) -> None:
     """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
     hgld[cluster].
     """
     share = chosen_share(options)
-    step = steps.look_step(sections, share)
+    step = steps.look_step(sections, share, options.ray)
     reports = build.run_step(options.root, step, force=options.force, share=share)
     tell_reports(reports)
 

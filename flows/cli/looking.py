@@ -11,10 +11,11 @@ import click
 
 from hgld.engine.config import setting
 from hgld.engine.files import write_text, writing
+from hgld.engine.ray_pool import actors_of_ray
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError
 from hgld.flows.build import needing
-from hgld.flows.cli.options import Command, chosen_share, refuse_idle
+from hgld.flows.cli.options import Command, ManyOptions, chosen_share, refuse_idle
 from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
@@ -28,7 +29,7 @@ _RUN = TrainConfig().name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions(IndexConfig):
+class IndexOptions(ManyOptions, IndexConfig):
     """Options of `hgld index`."""
 
     root: Path = setting(DEFAULT_ROOT, "Folder of the build.")
@@ -36,13 +37,6 @@ class IndexOptions(IndexConfig):
     images: Path | None = setting(None, "Folder of pictures, with its subfolders.")
     split: str | None = setting(None, "Split of the build: train, index, test.")
     out: Path | None = setting(None, "Folder of the index; default: one beside the model.")
-    ray: int = setting(
-        0, "Embeds in this many actors of Ray, each with a GPU if Ray has any; 0: none.", least=0
-    )
-    rank: int | None = setting(
-        None, "Number of this process, from 0: embeds its share. A call without it ends the index."
-    )
-    world: int = setting(1, "With --rank: how many processes there are.")
 
 
 @click.command("index", cls=Command, options=IndexOptions)
@@ -58,11 +52,12 @@ def index(options: IndexOptions) -> None:
     source = picture_source(workspace, options.images, options.split)
     place = run_folder(workspace, options.run)
     with needing("train", "`hgld index`"):
-        from hgld.training.index.making import actors_of_ray, make_index
-    out, share = options.out or default_index(place, source), chosen_share(options)
-    embed = actors_of_ray(place, source, options, options.ray) if options.ray else None
-    with needing("ray" if options.ray else "", "`hgld index --ray`"):
-        report = make_index(place, source, out, options, embed=embed, share=share)
+        from hgld.training.index.making import PictureEmbedder, make_index
+    out, share, embed = options.out or default_index(place, source), chosen_share(options), None
+    if options.ray:
+        given, takes_gpu = (place.resolve(), source, options), options.device != "cpu"
+        embed = actors_of_ray(options.ray, PictureEmbedder, *given, takes_gpu=takes_gpu)
+    report = make_index(place, source, out, options, embed=embed, share=share)
     click.echo(f"share {share} of {report.words()}" if share else report.words())
     if failed := report.manifest.failed:
         raise IncompleteError(f"{out}: {failed:,} pictures could not be read; {TRIED_AGAIN}")

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgld.engine.config import SettingField, from_mapping, row_settings, setting, setting_fields
+from hgld.engine.config import (
+    SettingField,
+    Settings,
+    from_mapping,
+    row_settings,
+    setting,
+    setting_fields,
+)
 from hgld.engine.stage import Share
 from hgld.engine.store import refuse_address
 from hgld.engine.workspace import DEFAULT_ROOT
@@ -47,12 +54,15 @@ class StepOptions(BuildOptions):
     force: bool = setting(False, "Reruns finished stages; old output stays until the new is done.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareOptions(StepOptions):
-    """Options of a command that runs a step, or makes a share of it."""
+@dataclass(frozen=True, kw_only=True)  # without slots, so that it can be a second base
+class ManyOptions(Settings):
+    """Options of a command whose work many processes or machines can share."""
 
+    ray: int = setting(
+        0, "Works in this many actors of Ray, each with a GPU if Ray has any; 0: none.", least=0
+    )
     rank: int | None = setting(
-        None, "Number of this process, from 0: makes its share. A call without it ends the step."
+        None, "Number of this process, from 0: does its share. A call without it does the rest."
     )
     world: int = setting(1, "With --rank: how many processes there are.")
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.engine.files import file_damage
+from hgld.engine.ray_pool import actors_of_ray
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import PictureError
 from hgld.images.tars import Extracted
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _THREADS = 8  # which mostly wait for the disk
 _NAMED = 5
+_COMPARED = ("image_id", "path", "status", "size_bytes", "sha256")
 
 
 def records_table(
@@ -113,24 +116,54 @@ def changed_pictures(root: Path, shard: Path, records: pa.Table) -> list[Changed
     return changed
 
 
-def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) -> Iterator[Damage]:
+def damaged_pictures(
+    workspace: Workspace, split: str, *, deep: bool = False, actors: int = 0
+) -> Iterator[Damage]:
     """Compares the pictures of a split with their records; writes nothing.
 
     Args:
         workspace: the build.
         split: `train`, `index` or `test`.
         deep: whether to read and decode every picture, or only those modified since.
+        actors: how many actors of Ray do so; 0: this process does.
 
     Yields:
         Pictures that are gone, altered, or (deep) cannot be decoded.
     """
-    for shard in workspace.shards(IMAGE_FILES[split]):
-        records = read_shard(shard)
-        if records is None or records.schema.names != IMAGE_FILES[split].schema.names:
-            continue  # the check of the tables reports it
-        since_ns = -1 if deep else shard.stat().st_mtime_ns
-        changed, _ = _changed(workspace.root, records, since_ns=since_ns, is_deep=deep)
-        yield from (Damage(picture.path, picture.what) for picture in changed)
+
+    def tables() -> Iterator[pa.Table]:
+        for shard in workspace.shards(IMAGE_FILES[split]):
+            records = read_shard(shard)
+            if records is None or records.schema.names != IMAGE_FILES[split].schema.names:
+                continue  # the check of the tables reports it
+            since_ns = -1 if deep else shard.stat().st_mtime_ns
+            since = pa.repeat(since_ns, len(records))
+            yield records.select(_COMPARED).append_column("since_ns", since)
+
+    made_from = (workspace.root.absolute(), deep)
+    check = (
+        actors_of_ray(actors, _PictureCheck, *made_from, takes_gpu=False)
+        if actors
+        else partial(map, _PictureCheck(*made_from))
+    )
+    for checked in check(tables()):
+        wrong = checked.filter(pc.not_equal(checked["what"], ""))
+        yield from (Damage(**row) for row in wrong.to_pylist())
+
+
+class _PictureCheck:
+    """Compares pictures with their records; actors of Ray can be of this class."""
+
+    def __init__(self, root: Path, deep: bool) -> None:
+        self._root, self._is_deep = root, deep
+
+    def __call__(self, records: pa.Table) -> pa.Table:
+        """Returns the path of each picture, and what is wrong; empty: nothing."""
+        since_ns = records["since_ns"][0].as_py() if len(records) else 0
+        changed, _ = _changed(self._root, records, since_ns=since_ns, is_deep=self._is_deep)
+        what = {one.path: one.what for one in changed}
+        found = [what.get(path, "") for path in records["path"].to_pylist()]
+        return pa.table({"path": records["path"], "what": pa.array(found, pa.string())})
 
 
 def _changed(

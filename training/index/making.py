@@ -5,7 +5,7 @@ a shard is made from its own earlier rows, and a new picture moves none of the o
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from hgld.engine.dataset import rows_digest
 from hgld.engine.files import file_digest
 from hgld.engine.progress import Advance, progress
+from hgld.engine.ray_pool import MapTables
 from hgld.engine.stage import Share, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, PictureError
@@ -45,9 +46,6 @@ SHARD_PICTURES = 4096
 OK, BAD, FAILED = "ok", "bad", "failed"
 """Outcome of a picture: embedded; cannot be decoded; could not be read, and is tried again."""
 
-EmbedTables = Callable[[Iterator[pa.Table]], Iterable[pa.Table]]
-"""Maps tables of listed pictures to what `PictureEmbedder` returns for each, in any order."""
-
 
 def make_index(
     run: Path,
@@ -55,7 +53,7 @@ def make_index(
     out: Path,
     config: IndexConfig,
     *,
-    embed: EmbedTables | None = None,
+    embed: MapTables | None = None,
     share: Share | None = None,
 ) -> StageReport:
     """Embeds pictures into a folder, or resumes a run that was killed.
@@ -68,7 +66,7 @@ def make_index(
         source: the pictures.
         out: the folder of the index.
         config: how to embed.
-        embed: who embeds; None: this process.
+        embed: maps tables of listed pictures as `PictureEmbedder` does; None: in this process.
         share: the only shards to make, while other processes make others, also on other machines
             that see `out`. The next run without a share takes them over, and makes the index.
 
@@ -184,44 +182,6 @@ class PictureEmbedder:
         columns["recipe"] = [self.origin.recipe()] * len(rows)
         columns["embedding"] = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
         return pa.table(columns)
-
-
-def actors_of_ray(run: Path, source: PictureSource, config: IndexConfig, count: int) -> EmbedTables:
-    """Returns who embeds for `make_index`: actors of Ray Data, of which some may be lost midway.
-
-    Ray is the cluster that RAY_ADDRESS names, the one that this machine is in, or this machine. All
-    its machines must have hgld, and see the run and the pictures in the same folders.
-
-    Args:
-        run: as for `make_index`, and the next two.
-        source: the pictures.
-        config: how to embed.
-        count: how many actors, each with a GPU if Ray has any and `config.device` is not cpu.
-    """
-
-    def embed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-        import ray
-
-        ray.init(ignore_reinit_error=True)
-        has_gpus = config.device != "cpu" and "GPU" in ray.cluster_resources()
-        context = ray.data.DataContext.get_current()
-        context.target_max_block_size = None  # a table stays a table
-        context.enable_progress_bars = False  # `make_index` has one
-        embedded = ray.data.from_arrow(list(tables)).map_batches(
-            PictureEmbedder,
-            fn_constructor_args=(run.resolve(), source, config),
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=count),
-            num_gpus=int(has_gpus),
-        )
-        try:
-            yield from embedded.iter_batches(batch_size=None, batch_format="pyarrow")
-        except ray.exceptions.RayError as error:
-            why = str(error).strip().rpartition("\n")[2]  # below the traceback of an actor
-            raise InputError(f"an actor of Ray ended: {why}; fix that, then rerun") from error
-
-    return embed
 
 
 class _ListedPictures(Dataset[tuple[Tensor, str, str, str]]):

@@ -50,8 +50,9 @@ class Unlabelled:
         """Returns the landmarks of a range of places."""
         mend = f"run {self.workspace.command(f'images --split {self.split}')}, to fetch it again"
         pictures = defaultdict[int, list[PictureFile]](list)
+        root = self.workspace.root.absolute()  # actors of Ray have other working folders
         for row in _places(self.usable, start, stop):
-            path = self.workspace.path(row["path"])
+            path = root / row["path"]
             size, sha256 = row["size_bytes"], row["sha256"]
             picture = PictureFile(path=path, size_bytes=size, sha256=sha256, mend=mend)
             pictures[row["place"]].append(picture)

@@ -13,11 +13,13 @@ import functools
 import hashlib
 import json
 import logging
+import pickle
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +27,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
-from hgld.engine.progress import progress
+from hgld.engine.progress import Advance, progress
+from hgld.engine.ray_pool import MapTables, actors_of_ray
 from hgld.engine.stage import Share, Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.encoders import prompted
@@ -47,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Looked = Sequence[Vote | Unread]
-Look = Callable[[Sequence[Landmark]], Iterator[Looked]]
 
 _SPLITS = ("train", "index")
 
@@ -60,6 +62,8 @@ STAGE = Stage(
 
 PART = 500
 """Landmarks per file: after a kill, at most this many are looked at again."""
+# A row for each landmark of a part; one to look at has only its origin, and the landmark itself.
+_PART = PICTURE_VOTES.schema.append(pa.field("landmark", pa.binary()))
 # Settings that only choose landmarks and pictures, and do not change a landmark's votes. Weights
 # count by their digest, not by their name.
 _CHOOSING = frozenset({"split", "train", "checked", "pictures", "weights"})
@@ -120,7 +124,7 @@ def look_stage(config: LookConfig) -> Stage:
 
 
 def run_look(
-    workspace: Workspace, config: LookConfig, *, share: Share | None = None
+    workspace: Workspace, config: LookConfig, *, share: Share | None = None, actors: int = 0
 ) -> StageReport:
     """Runs the stage.
 
@@ -128,6 +132,7 @@ def run_look(
         workspace: a build whose `metadata`, `scrape`, `review` and images have finished.
         config: the settings.
         share: the only parts to make (`run_stage`).
+        actors: how many actors of Ray look, each with a GPU if Ray has any; 0: this process does.
 
     Returns:
         The report; `rows` counts landmarks, and `problems` those without a vote.
@@ -141,70 +146,96 @@ def run_look(
     stage = look_stage(config)
     for dataset in stage.inputs:  # before any weights are fetched
         workspace.finished(dataset)
-    names = read_names(workspace)
+    names, weights = read_names(workspace), Path(config.weights)
+    given = str(weights.absolute()) if weights.is_file() else config.weights
+    looker = _Looker(replace(config, weights=given), names)  # actors of Ray run in other folders
+    over = actors_of_ray(actors, _Looker, looker.config, names) if actors else None
     settings = with_weights(workspace, stage, {**row_settings(config), "decoding": DECODING})
     rules = {name: value for name, value in settings.items() if name not in _CHOOSING}
     made_by = json.dumps([STAGE.version, rules, names], sort_keys=True)
 
     def produce(writer: StageWriter) -> None:
-        _produce(writer, config, names, made_by, share)
+        _produce(writer, looker, over, made_by, share)
 
     return run_stage(workspace, stage, settings, produce, share=share)
 
 
 def _produce(
     writer: StageWriter,
-    config: LookConfig,
-    names: Sequence[str],
+    looker: "_Looker",
+    over: MapTables | None,
     made_by: str,
     share: Share | None,
 ) -> None:
-    threads = ThreadPoolExecutor(config.workers)
-    look = _looking(config, names, threads)
-    with threads:
-        for split in config.splits:
-            found = find_unlabelled(
-                writer.workspace,
-                split,
-                clean=config.train == "clean",
-                most_pictures=config.pictures,
-                checked=config.checked,
-            )
-            parts = {one: f"{split}-{one // PART:05d}" for one in range(0, len(found.ids), PART)}
-            parts = share.of(parts) if share else parts
-            known = _earlier_rows(writer, split, [*parts.values()])
-            with progress(
-                f"look: landmarks of {split}",
-                sum(len(found.ids[one : one + PART]) for one in parts),
-            ) as advance:
-                for start, shard in parts.items():
-                    rows = []
-                    for row in _rows(found.part(start, start + PART), known, look, names, made_by):
-                        advance(1, row["status"] != "ok")
-                        rows.append(row)
-                    table = pa.Table.from_pylist(rows, PICTURE_VOTES.schema)
-                    writer.write(PICTURE_VOTES, shard, table)
+    config = looker.config
+    for split in config.splits:
+        found = find_unlabelled(
+            writer.workspace,
+            split,
+            clean=config.train == "clean",
+            most_pictures=config.pictures,
+            checked=config.checked,
+        )
+        parts = {one: f"{split}-{one // PART:05d}" for one in range(0, len(found.ids), PART)}
+        parts = share.of(parts) if share else parts
+        known = _earlier_rows(writer, split, [*parts.values()])
+        asked = (_part(found.part(one, one + PART), known, made_by) for one in parts)
+        shards = {found.ids[one]: shard for one, shard in parts.items()}
+        with progress(
+            f"look: landmarks of {split}",
+            sum(len(found.ids[one : one + PART]) for one in parts),
+        ) as advance:
+            here = (looker(part, advance) for part in asked)
+            for rows in over(asked) if over else here:
+                if over:
+                    advance(len(rows), sum(one != "ok" for one in rows["status"].to_pylist()))
+                writer.write(PICTURE_VOTES, shards.pop(rows["landmark_id"][0].as_py()), rows)
 
 
-def _rows(
-    landmarks: Sequence[Landmark],
-    known: Mapping[str, Row],
-    look: Look,
-    names: Sequence[str],
-    made_by: str,
-) -> Iterator[Row]:
-    """Yields the row of each landmark; reuses the row of an earlier run if nothing changed."""
-    origins = [_origin(made_by, one) for one in landmarks]
-    # If more pictures were left out than are known to be bad, they may be repaired by now. This
-    # covers every failed row.
-    kept = [
-        row if (row := known.get(origin)) and row["left_out"] == one.bad else None
-        for origin, one in zip(origins, landmarks, strict=True)
-    ]
-    new = [one for one, row in zip(landmarks, kept, strict=True) if row is None]
-    votes = look(new)
-    for origin, one, row in zip(origins, landmarks, kept, strict=True):
-        yield row or told_votes(one, next(votes), names) | {"made_from": origin}
+def _part(landmarks: Sequence[Landmark], known: Mapping[str, Row], made_by: str) -> pa.Table:
+    """Returns the rows of `_PART`; those of an earlier run if nothing changed."""
+    rows = []
+    for one in landmarks:
+        origin = _origin(made_by, one)
+        row = known.get(origin)
+        # If more pictures were left out than are known to be bad, they may be repaired by now. This
+        # covers every failed row.
+        if row is None or row["left_out"] != one.bad:
+            row = {"made_from": origin, "landmark": pickle.dumps(one)}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, _PART)
+
+
+class _Looker:
+    """Looks at the landmarks of a part; actors of Ray can be of this class."""
+
+    def __init__(self, config: LookConfig, names: Sequence[str]) -> None:
+        self.config, self.names = config, names
+
+    @functools.cached_property
+    def _model(self) -> tuple[ClipModel, NDArray[np.float32]]:
+        """The model and the vectors of the names; loaded for the first picture."""
+        config = self.config
+        model = load_clip(config.model, config.weights, config.normalisation)
+        # A label may have a final space.
+        return model, model.encode([prompted(config.prompt, name.strip()) for name in self.names])
+
+    def __call__(self, part: pa.Table, advance: Advance | None = None) -> pa.Table:
+        """Returns the votes for `_PART`, in its order."""
+        rows = part.to_pylist()
+        taken = [row.pop("landmark") for row in rows]
+        landmarks = [one and pickle.loads(one) for one in taken]  # noqa: S301 - of `_part`
+        pictures = [one.pictures for one in landmarks if one]
+        with ThreadPoolExecutor(self.config.workers) as threads:
+            looked: Iterator[Looked] = iter([[] for _ in pictures])
+            if any(pictures):
+                looked = votes_of_landmarks(*self._model, pictures, threads)
+            for row, one in zip(rows, landmarks, strict=True):
+                if one:
+                    row.update(told_votes(one, next(looked), self.names))
+                if advance:
+                    advance(1, row["status"] != "ok")
+        return pa.Table.from_pylist(rows, PICTURE_VOTES.schema)
 
 
 def _earlier_rows(writer: StageWriter, split: str, shards: Sequence[str]) -> dict[str, Row]:
@@ -223,24 +254,6 @@ def _origin(made_by: str, landmark: Landmark) -> str:
     pictures = [picture.sha256 for picture in landmark.pictures]
     key = [landmark.split, landmark.landmark_id, landmark.bad, landmark.absent, pictures]
     return hashlib.sha256(f"{made_by}\n{json.dumps(key)}".encode()).hexdigest()[:16]
-
-
-def _looking(config: LookConfig, names: Sequence[str], threads: ThreadPoolExecutor) -> Look:
-    """Returns the function that looks at landmarks; it loads the model for the first picture."""
-
-    @functools.cache
-    def loaded() -> tuple[ClipModel, NDArray[np.float32]]:
-        model = load_clip(config.model, config.weights, config.normalisation)
-        # A label may have a final space.
-        return model, model.encode([prompted(config.prompt, name.strip()) for name in names])
-
-    def look(landmarks: Sequence[Landmark]) -> Iterator[Looked]:
-        pictures = [one.pictures for one in landmarks]
-        if not any(pictures):
-            return iter([[] for _ in pictures])
-        return votes_of_landmarks(*loaded(), pictures, threads)
-
-    return look
 
 
 def told_votes(landmark: Landmark, looked: Looked, names: Sequence[str]) -> Row:

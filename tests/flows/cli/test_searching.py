@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.errors import how_to_install
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.readme import ROOT, commands_on, fenced
 from tests.worlds.commands.typed import only_line, said
@@ -68,7 +70,10 @@ def test_an_array_of_processes_makes_an_index() -> None:
     assert "index: done, 12 rows, 0 problems: build/runs/happier/index-index" in told[2]
 
 
-def test_what_cannot_be_done_is_told_in_a_line(folder: Path) -> None:
+def test_what_cannot_be_done_is_told_in_a_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     for *words, word in (
         ("index", "--images"),
         ("index", "--images", "photos", "--split", "test", "--split"),
@@ -77,6 +82,9 @@ def test_what_cannot_be_done_is_told_in_a_line(folder: Path) -> None:
         ("index", "--images", "photos", "--batch-size", "0", "batch_size"),
         ("index", "--images", "photos", "--rank", "2", "--world", "2", "--rank must be"),
         ("index", "--images", "photos", "--world", "2", "--rank"),
+        ("index", "--images", "photos", "--ray", "2", how_to_install("ray")),
+        ("look", "--ray", "-1", "at least 0"),
+        ("verify", "--ray", "2", "--deep"),
         ("search", PICTURE, "`hgld index"),
         ("search", PICTURE, "--index", "photos", "finished"),
     ):

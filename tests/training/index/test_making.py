@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from hgld.engine.progress import Advance
+from hgld.engine.ray_pool import MapTables
 from hgld.engine.stage import Share
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, MissingInputError, WorkspaceBusyError
@@ -28,7 +29,7 @@ from hgld.training.index.folder import (
     embedded_index_damages,
     read_embedded_index,
 )
-from hgld.training.index.making import EmbedTables, PictureEmbedder, make_index
+from hgld.training.index.making import PictureEmbedder, make_index
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
@@ -296,7 +297,7 @@ def test_what_others_do_not_embed_as_they_should_is_noticed(
         write_tiny_run(made.run, seed=2)
         return map(PictureEmbedder(made.run, source, QUICK), tables)
 
-    wrong: list[tuple[EmbedTables, type[Exception], str]] = [
+    wrong: list[tuple[MapTables, type[Exception], str]] = [
         (lambda tables: [one[::-1] for one in tables], ValueError, "each picture"),
         (of_another_model, HgldError, "trained again"),
     ]

@@ -110,7 +110,7 @@ def test_embedding_that_was_stopped_goes_on_behind_the_blocks_that_are_there(
     assert read == []
     block, *_ = sorted(tiny_build.path("runs/_vectors").iterdir())
     block.write_bytes(flipped(block.read_bytes(), 8 * block.stat().st_size - 3))
-    assert [one.path for one in train_step({}).verify(tiny_build, False)] == [
+    assert [one.path for one in train_step({}).verify(tiny_build, False, 0)] == [
         block.relative_to(tiny_build.root).as_posix()
     ]
 

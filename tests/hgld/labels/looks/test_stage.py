@@ -92,7 +92,7 @@ def test_a_split_needs_no_pictures_of_the_other(build: Workspace, model: ColourM
 # Runs and reruns
 
 
-def test_shares_of_processes_become_the_votes_that_one_process_finds(
+def test_shares_of_processes_and_actors_find_the_votes_that_one_process_finds(
     build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(stage, "PART", 2)
@@ -105,9 +105,16 @@ def test_shares_of_processes_become_the_votes_that_one_process_finds(
     assert 0 < counts[0] < counts[1]
     joined = run_look(build, config)
     assert model.prepared == counts[1] == 4 + 2 + 3 + 2
-    alone = Workspace(tmp_path / "alone")
-    unlabelled.write_unlabelled(alone, PICTURES, classes=CLASSES)
-    assert run_look(alone, config).manifest.outputs == joined.manifest.outputs
+    # Actors return what they found in any order.
+    monkeypatch.setattr(
+        stage,
+        "actors_of_ray",
+        lambda _, kind, *given: lambda parts: map(kind(*given), reversed([*parts])),
+    )
+    for actors in (0, 2):
+        alone = Workspace(tmp_path / f"alone{actors}")
+        unlabelled.write_unlabelled(alone, PICTURES, classes=CLASSES)
+        assert run_look(alone, config, actors=actors).manifest.outputs == joined.manifest.outputs
 
 
 def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
-from tests.servers.flows.conftest import artifacts_of, run_flow, scrape_settings
 from hgld.tables import WORDS
+from tests.servers.flows.conftest import artifacts_of, run_flow, scrape_settings
 from tests.worlds.builders import table_of, write_proposals, write_stage
 from tests.worlds.review.sheets import CLASSES
 from tests.worlds.wikimedia.faults import reply

@@ -1,4 +1,4 @@
-"""Artifacts on the page of a Prefect run: its progress, and a review that is due.
+"""Artifacts on the page of a Prefect run: its progress, its reports, and a review that is due.
 
 They are Markdown, which Prefect renders. Text from elsewhere, such as an error, is escaped.
 """
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -29,6 +30,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.flows.run_log import REFUSALS, in_one_line
 from hgld.flows.steps import BuildStep
+from hgld.pages.browse import BROWSE_PORT
 from hgld.pages.review import PORT
 from hgld.training.run.lines import read_lines, training_curves, validation_curves
 
@@ -77,10 +79,13 @@ class StageTable:
             self._show_training(since)
 
     def done(self, reports: Iterable[StageReport]) -> None:
-        """Adds the reports of a step."""
+        """Adds the reports of a step, and shows where the pages are that it wrote."""
+        reports = list(reports)
         self._reports |= {report.manifest.stage: report for report in reports}
         self._message = ""
         self._show()
+        if pages := [one.result for one in reports if one.result.suffix == ".html"]:
+            self._put("report", "The report", _where_shown(self._workspace, pages))
 
     def stopped(self, step: BuildStep, why: str) -> None:
         """Records that a step did not finish, and why."""
@@ -125,8 +130,8 @@ class StageTable:
             for first, last in [(values[0], values[-1])]
         ]
         header = ("number", "first", "last", f"from step {lines[0]['step']} to {lines[-1]['step']}")
-        page = escape(str(newest.with_name("run.html").resolve()))
-        self._put("training", "The training", f"{_table(header, rows)}\nThe whole page: {page}\n")
+        page = _where_shown(self._workspace, [newest.with_name("run.html")])
+        self._put("training", "The training", f"{_table(header, rows)}\n{page}")
 
     def _put(self, key: str, what: str, text: str) -> None:
         try:
@@ -159,11 +164,9 @@ def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
         workspace: the build.
         why: the error of the step.
     """
-    # An absolute path, because the reader may be in any folder of this machine.
-    command = shlex.join(["hgld", "review", "--root", str(workspace.root.resolve())])
     place = f"127.0.0.1:{PORT}"
     text = (
-        f"{escape(in_one_line(why))}\n\n```bash\n{command}\n```\n\n"
+        f"{escape(in_one_line(why))}\n\n{_typed('review', workspace)}\n"
         f"opens it at [{place}](http://{place}/), unless it prints another address. "
         "A suspended run goes on when that command ends with all classes decided, or by Resume "
         "on its page. Or run the deployment `review` with `accept_proposals`.\n"
@@ -172,6 +175,24 @@ def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
         _create("review", "The review", workspace, text)
     except httpx.HTTPError as error:
         logger.warning("cannot put the review on the run's page: %s", error)
+
+
+def _where_shown(workspace: Workspace, pages: Iterable[Path]) -> str:
+    """Says where pages of a build can be opened, and what has to run for it."""
+    root, lines = workspace.root, []
+    for name in (page.relative_to(root).as_posix() for page in pages):
+        url = f"http://127.0.0.1:{BROWSE_PORT}/{quote(name)}"
+        lines.append(f"- [{escape(name)}]({url}), the file {escape(str(root.resolve() / name))}\n")
+    return (
+        f"{''.join(lines)}\nThe links work while this runs, unless it prints another address:\n\n"
+        f"{_typed('browse', workspace)}"
+    )
+
+
+def _typed(command: str, workspace: Workspace) -> str:
+    # An absolute path, because the reader may be in any folder of this machine.
+    words = shlex.join(["hgld", command, "--root", str(workspace.root.resolve())])
+    return f"```bash\n{words}\n```\n"
 
 
 def escape(text: str) -> str:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from hgld.pages.browse.pages import ASSETS, HOME, BrowsePages
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
 from hgld.pages.serving.middleware import Guarded
-from hgld.pages.serving.security import Guard
+from hgld.pages.serving.security import REPORT_HEADERS, Guard
 from hgld.pages.serving.thumbnails import picture_answer
 
 
@@ -58,7 +58,7 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         InputError: no such data set.
         DamagedError: a table cannot be read.
     """
-    pages = BrowsePages(root)
+    pages = BrowsePages(root, has_reports=True)
     files = {f"files/{name}": file.path for name, file in pages.files.items()}
     assets = {f"static/{name}": path for name, path in ASSETS.items()}
 
@@ -74,6 +74,8 @@ def make_browse_app(root: Path, guard: Guard) -> Starlette:
         if (small := pages.picture(path)) is not None:
             return picture_answer(small, request)
         text = pages.text(path)
+        if text is None and (report := pages.report(path)) is not None:
+            return HTMLResponse(report, headers=REPORT_HEADERS)
         if text is None:
             return HTMLResponse(pages.missing(path), 404)
         return Response(text, media_type="text/javascript" if path.endswith(".js") else "text/html")

@@ -17,6 +17,7 @@ from hgld.pages.browse.folder import Row, browsed_folder, if_readable
 from hgld.pages.browse.images import MOST_SHOWN, PICTURE_FOLDER, BrowsedImages, picture_path
 from hgld.pages.browse.landmarks import SIDES, SPLITS_OF, BrowsedLandmarks, LabelGroup
 from hgld.pages.browse.places import BrowsedPlaces, Country
+from hgld.pages.browse.reports import REPORT_LIST, find_reports, read_report
 from hgld.pages.browse.search import INDEX_FOLDER, SearchIndex
 from hgld.pages.serving.templates import page_environment
 from hgld.pages.serving.thumbnails import Thumbnails
@@ -74,7 +75,12 @@ class BrowsePages:
     """The pages of a data set. Nothing is written; every method may be called from any thread."""
 
     def __init__(
-        self, root: Path, *, own_pages: int | None = None, has_downloads: bool = True
+        self,
+        root: Path,
+        *,
+        own_pages: int | None = None,
+        has_downloads: bool = True,
+        has_reports: bool = False,
     ) -> None:
         """Reads the tables.
 
@@ -82,6 +88,7 @@ class BrowsePages:
             root: a build, its annotations/, or a release.
             own_pages: up to this many landmarks have a page each, more share pages; None: no limit.
             has_downloads: whether the files of the release are linked.
+            has_reports: whether the pages of the runs and benchmarks of a build are.
 
         Raises:
             InputError: it is none of these, or its tables are not of one release.
@@ -96,6 +103,7 @@ class BrowsePages:
         is_large = own_pages is not None and count > own_pages
         self._per_page = TOGETHER if is_large else 1
         build = self.folder.workspace
+        self._reported = reported = build if has_reports else None
         self._thumbnails = None if build is None else Thumbnails(self.images.file, build.root)
         self._evidence = Evidence(self.folder)
         self._changes = LabelChanges(self.folder)
@@ -114,8 +122,12 @@ class BrowsePages:
             "image_count": sum(one.images for one in self.landmarks.groups),
             "has_pictures": self.images.has_pictures,
             "has_downloads": has_downloads,
+            "has_reports": self._reported is not None,
         }
         self._make = dict(self._contents())
+        if reported is not None:
+            listing = functools.partial(self._page, REPORT_LIST)
+            self._make[REPORT_LIST] = lambda path: listing(path, reports=find_reports(reported))
 
     def __iter__(self) -> Iterator[str]:
         """Yields the paths of all pages and of the search index."""
@@ -139,6 +151,10 @@ class BrowsePages:
         if small is None:
             self.images.drop_picture(number)
         return small
+
+    def report(self, path: str) -> bytes | None:
+        """Returns the page of a run or benchmark as it lies; None: there is none of that path."""
+        return None if self._reported is None else read_report(self._reported, path)
 
     def missing(self, path: str) -> str:
         """Returns what is shown instead of a page that does not exist."""

@@ -23,8 +23,8 @@ class Guarded:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers.setdefault("cache-control", "no-store")
+                for name, value in HEADERS.items():  # an answer may have a policy of its own
+                    headers.setdefault(name, value)
             await send(message)
 
         is_request = scope["type"] == "http"

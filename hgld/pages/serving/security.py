@@ -34,8 +34,16 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "x-frame-options": "DENY",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
 }
-"""Of every answer."""
+"""Of every answer that has none of its own."""
+REPORT_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
+    )
+}
+"""Of a page that is one file: it may use what is in it, as another origin, and ask for nothing."""
 
 _READS = {"GET", "HEAD"}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

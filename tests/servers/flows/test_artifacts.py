@@ -1,5 +1,6 @@
 """What a Prefect run leaves on its page, as far as it came."""
 
+import dataclasses
 import re
 import threading
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.tables import WORDS
 from tests.servers.flows.conftest import artifacts_of, run_flow, scrape_settings
-from tests.worlds.builders import write_proposals
+from tests.worlds.builders import table_of, write_proposals, write_stage
 from tests.worlds.review.sheets import CLASSES
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import serving
@@ -78,7 +80,7 @@ def test_every_stage_of_a_step_that_ended_has_its_rows(tmp_path: Path) -> None:
     }
 
 
-def test_the_page_shows_the_stage_that_runs_and_the_curves_of_a_training(
+def test_the_page_shows_the_stage_that_runs_the_curves_of_a_training_and_where_reports_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step waits until the page has shown both."""
@@ -98,12 +100,19 @@ def test_the_page_shows_the_stage_that_runs_and_the_curves_of_a_training(
         log.parent.mkdir(parents=True)
         log.write_text('{"step": 1, "loss": 0.9}\n{"step": 9, "loss": 0.25}\n')
         assert has_curves.wait(60)
-        return []
+        report = write_stage(Workspace(tmp_path), [(WORDS, table_of(WORDS, []))])
+        return [dataclasses.replace(report, result=tmp_path / "benchmarks/report.html")]
 
     monkeypatch.setattr("hgld.flows.artifacts._EVERY_S", 0.01)
     monkeypatch.setattr("hgld.flows.artifacts.create_markdown_artifact", noted)
     monkeypatch.setattr("hgld.flows.jobs.run_step", train)
     state = run_flow("train", tmp_path)
     assert "images: running" in shown[0]
-    (row,) = rows_of(artifacts_of(state)["training"])[1:]
+    left = artifacts_of(state)
+    (row,) = rows_of(left["training"])[1:]
     assert row == ["loss", "0.9", "0.25", "█▁"]
+    for name, page in (("training", "runs/a/run.html"), ("report", "benchmarks/report.html")):
+        assert f"(http://127.0.0.1:8770/{page}), the file {tmp_path}/{page}" in left[name].replace(
+            "\\", ""
+        )
+        assert f"hgld browse --root {tmp_path}\n" in left[name]

@@ -1,5 +1,8 @@
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -94,3 +97,35 @@ def test_pictures_are_kept_by_their_tag_and_one_that_was_altered_or_leads_out_is
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
     again = served("/pictures/0/2.jpg", If_None_Match=answer.headers["etag"])
     assert (again.status, again.body) == (304, b"")
+
+
+def test_pages_of_runs_and_benchmarks_are_listed_newest_first_and_nothing_beside_them_is_shown(
+    build: Workspace, alone: Path
+) -> None:
+    secret = build.root.parent / "report.html"
+    shown = ("runs/new #1/run.html", "benchmarks/report.html", "benchmarks/by/own/report.html")
+    beside = ("runs/new #1/metrics.jsonl", "runs/.next/run.html", "run.html", "labels/report.html")
+    for age, path in enumerate((*shown, *beside, secret)):
+        (file := build.path(str(path))).parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("<style>p { color: red }</style>")
+        os.utime(file, (9e8 - age, 9e8 - age))
+    build.path("runs/link").symlink_to(secret.parent)
+    build.path("benchmarks/sop").mkdir()
+    build.path("benchmarks/sop/report.html").symlink_to(secret)
+    served = page_of(build.root)
+    listed = served("/reports.html").text
+    assert re.findall(r'href="(?:runs|benchmarks)/[^"]*', listed) == [
+        f'href="{quote(path)}' for path in shown
+    ]
+    assert "1998-07-09" in listed
+    for path in shown:
+        answer = served(f"/{quote(path)}")
+        assert (answer.status, answer.body) == (200, build.path(path).read_bytes())
+        policy = answer.headers["content-security-policy"]
+        assert "style-src 'unsafe-inline'" in policy
+        assert "sandbox" in policy
+    for path in (*beside, "runs/link/report.html", "benchmarks/sop/report.html"):
+        assert served(f"/{quote(path)}").status == 404, path
+    for path in ("runs/../../report.html", "benchmarks/%2e%2e/%2e%2e/report.html", "benchmarks"):
+        assert served(f"/{path}").status == 404, path
+    assert page_of(alone)("/reports.html").status == 404

@@ -76,8 +76,8 @@ def finished(
     text = SETTINGS.format(bucket=bucket, commons=lab.commons, sparql=lab.sparql)
     workspace.path("hgld.toml").write_text(text)
     shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
-    commands = [line for line in commands_on(README, "Build your own") if line.startswith("hgld ")]
-    build, review, again, status = commands
+    typed = (line for line in commands_on(README, "Build your own") if line.startswith("hgld "))
+    build, review, again, status = typed
     assert "hgld review" in said(*shlex.split(build)[1:], status=3, folder=folder)
     with page_of(review, folder) as address:
         assert urllib.request.urlopen(address, timeout=60).status == 200

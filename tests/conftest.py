@@ -16,7 +16,7 @@ from hgld.engine.workspace import Workspace
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
 
 pytest_plugins = [
-    *("tests.worlds.disk", "tests.worlds.wikimedia.lab", "tests.worlds.wikimedia.scraping"),
+    *("tests.worlds.disk", "tests.worlds.wikimedia.lab", "tests.worlds.wikimedia.scraping")
 ]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

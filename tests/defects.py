@@ -51,9 +51,7 @@ DEFECTS = {
         'renames.update({_title(entry, "from"): _title(entry, "from") for entry in redirects})',
     ),
     "a NaN counted as 0": Defect(
-        "hgld/metrics/evaluation.py",
-        "float(values.nanmean())",
-        "float(values.nan_to_num().mean())",
+        "hgld/metrics/evaluation.py", "float(values.nanmean())", "float(values.nan_to_num().mean())"
     ),
     "a resume that skips a batch": Defect(
         "training/data/images.py",

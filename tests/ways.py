@@ -14,6 +14,7 @@ from types import FrameType
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import build_steps, read_sections, run_step
+from hgld.flows.steps import BuildStep
 from hgld.review.applying import ApplyChoices, apply_file
 from tests.worlds.commands.typed import said
 from tests.worlds.small_build import fill_in, write_inputs
@@ -48,12 +49,15 @@ def way_of_a_landmark(workspace: Workspace) -> dict[str, list[str]]:
     """Runs the steps; returns for each, by its name, the files that none before it entered."""
     seen = set[str]()
     new = {}
-    for step in build_steps(read_sections(workspace.root, None)):
-        if step.name in _STEPS:
-            entered = files_entered(partial(run_step, workspace.root, step))
-            new[step.name] = [name for name in entered if name not in seen]
-            seen.update(entered)
+    for step in steps_of(workspace):
+        entered = files_entered(partial(run_step, workspace.root, step))
+        new[step.name] = [name for name in entered if name not in seen]
+        seen.update(entered)
     return new
+
+
+def steps_of(workspace: Workspace) -> list[BuildStep]:
+    return [one for one in build_steps(read_sections(workspace.root, None)) if one.name in _STEPS]
 
 
 def way_of_a_sheet(workspace: Workspace, sheet: Path) -> dict[str, list[str]]:
@@ -82,7 +86,8 @@ def page(folder: Path) -> str:
     first, workspace = write_inputs(folder / "first"), write_inputs(folder / "second")
     for one in (first, workspace):
         said("metadata", "--root", one.root)
-    way_of_a_landmark(first)  # imports what is heavy: where a run does, more is entered
+    for step in steps_of(first):  # imports what is heavy: where a run does, more is entered
+        run_step(first.root, step)
     landmark = way_of_a_landmark(workspace)
     text = PAGE.read_text(encoding="utf-8")
     for name, way in (

@@ -40,6 +40,8 @@ JOBS = {
         "hgld benchmark": "train",
         "from hgld.losses import sup_hap_loss": "train",
         "from hgld import embed_images": "train",
+        "from hgld.metrics import evaluate": "train",
+        "import hgld; hgld.load('build').train.torch('.')": "torch",
         "hgld demo": "all",
         "hgld pull hf:owner/name --out r": "hub",
         "from hgld.flows.jobs import build": "flows",

@@ -15,28 +15,12 @@ from tests.worlds.commands.readme import ROOT, fenced
 from tests.worlds.commands.typed import said
 
 SECTIONS: Sections = {
-    "train": {
-        "backbone": "test_resnet",
-        "weights": "random",
-        "image_size": 32,
-        "batch_size": 8,
-        "samples_per_landmark": 2,
-        "epochs": 1,
-        "precision": "float32",
-        "device": "cpu",
-        "workers": 0,
-        "hierarchy": "place",
-        "name": "by-place",
-        "validation_share": 0.7,
-        "validate_every_steps": 1,
-        "method": {"name": "happier", "unknown": "depth"},
-    },
-    "benchmark": {
-        "runs": ["by-place"],
-        "hierarchy": ["kind", "place"],
-        "device": "cpu",
-        "workers": 0,
-    },
+    "train": {"backbone": "test_resnet", "weights": "random", "image_size": 32, "batch_size": 8}
+    | {"samples_per_landmark": 2, "epochs": 1, "precision": "float32", "device": "cpu"}
+    | {"workers": 0, "hierarchy": "place", "name": "by-place", "validation_share": 0.7}
+    | {"validate_every_steps": 1, "method": {"name": "happier", "unknown": "depth"}},
+    "benchmark": {"runs": ["by-place"], "hierarchy": ["kind", "place"]}
+    | {"device": "cpu", "workers": 0},
 }
 
 

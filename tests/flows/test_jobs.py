@@ -1,7 +1,6 @@
 """The Prefect flows, as far as they can be tested without a server."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -9,17 +8,13 @@ from hgld.flows.build import ALL_STEPS
 from tests.worlds.benchmark_builds import HOSTILE
 
 ROOT = Path(__file__).resolve().parents[2]
-JOBS = [one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]]
-
-
-def deployments() -> list[dict[str, Any]]:
-    document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    return list(document["deployments"])
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+JOBS = [one["name"] for one in DEPLOYMENTS]
 
 
 def test_every_step_of_a_build_has_a_deployment_and_none_runs_by_itself() -> None:
     assert {*ALL_STEPS, "build", "refresh"} == set(JOBS)
-    schedules = [one for deployment in deployments() for one in deployment["schedules"]]
+    schedules = [one for deployment in DEPLOYMENTS for one in deployment["schedules"]]
     assert [one["active"] for one in schedules] == [False]
 
 

@@ -1,5 +1,3 @@
-import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -81,14 +79,6 @@ def test_a_key_that_no_section_has_is_refused_with_its_file(name: str, tmp_path:
     path.write_text(f"[{name}]\ncolour = 'red'\n")
     with pytest.raises(InputError, match=rf"other\.toml \[{name}\].*colour"):
         read_sections(tmp_path, path)
-
-
-def test_a_step_without_its_extra_says_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "hgld.training.run.loop", None)
-    with pytest.raises(InputError, match=re.escape(how_to_install("train"))):
-        run_step(tmp_path, load_step("train", {}))
 
 
 @pytest.mark.parametrize(

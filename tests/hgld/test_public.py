@@ -52,23 +52,6 @@ def test_the_program_that_mypy_checks_uses_every_public_name() -> None:
     assert set(hgld.__all__) <= set(vars(users_program))
 
 
-def test_without_torch_it_says_what_to_install() -> None:
-    statements = [
-        "hgld.embed_images",
-        *(f"from hgld.{one} import *" for one in ("losses", "metrics")),
-    ]
-    code = f"""
-import sys, hgld
-sys.modules["torch"] = None
-for statement in {statements}:
-    try:
-        exec(statement)
-    except ModuleNotFoundError as error:
-        print(" -m pip install " in str(error) and "'torch>=" in str(error))
-"""
-    assert run(code).split() == ["True"] * 3
-
-
 @pytest.mark.parametrize("extra", ["cluster", "flows", "metric-learning", "offline", "train"])
 def test_the_command_names_the_packages_of_the_extra_and_this_python(extra: str) -> None:
     text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()

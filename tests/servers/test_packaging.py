@@ -1,6 +1,5 @@
 """What is installed: one name, the same from the checkout and from the source distribution."""
 
-import subprocess
 import sys
 import tarfile
 import tomllib
@@ -11,15 +10,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import hgld
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.worlds.commands.readme import ROOT
+from tests.worlds.commands.typed import run
 
 
 def built(source: Path, out: Path, kind: str) -> Path:
     """Builds a distribution of a source tree without a network."""
     command = [sys.executable, "-m", "build", f"--{kind}", "--outdir", str(out), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(command, ROOT)
     (path,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return path
 
@@ -38,13 +36,7 @@ def test_the_wheel_holds_one_name_with_all_of_the_code(wheel: Path) -> None:
     names = contents(wheel)
     assert {PurePosixPath(name).parts[0].partition("-")[0] for name in names} == {"hgld"}
     assert "hgld/py.typed" in names
-    tracked = subprocess.run(
-        ["git", "ls-files", "hgld", "training", "benchmarks", "flows"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
+    tracked = run(["git", "ls-files", "hgld", "training", "benchmarks", "flows"], ROOT).split()
     files = {name if name.startswith("hgld/") else f"hgld/{name}" for name in tracked}
     links = {f"hgld/{room}" for room in ("training", "benchmarks", "flows")}
     results = {name for name in files if name.startswith("hgld/benchmarks/results/")}

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,8 @@ def test_the_tutorial_leads_to_a_taxonomy_a_model_and_a_release(demo: Path, tmp_
     assert [one.split()[1] for one in (browse, review)] == ["browse", "review"]
     told = ""
     for line in typed:
-        # What the shell puts in: a picture.
-        whole = re.sub(r"\$\((.+)\)", lambda found: shell(found[1], tmp_path).strip(), line)
-        words = shlex.split(whole)
+        # The shell puts in a picture.
+        words = shlex.split(run(["bash", "-c", f"printf '%q ' {line}"], tmp_path))
         if words[0] == "python":
             run([VENV / "bin/python", *words[1:]], tmp_path)
         else:
@@ -51,11 +49,6 @@ def test_the_tutorial_leads_to_a_taxonomy_a_model_and_a_release(demo: Path, tmp_
 def test_the_page_of_columns_loads_the_build(demo: Path) -> None:
     (example,) = fenced(ROOT / "docs/columns.md", "python")
     assert "natural_or_human_made" in run([VENV / "bin/python", "-c", example], demo)
-
-
-def shell(line: str, folder: Path) -> str:
-    """Returns what a line of the shell prints."""
-    return subprocess.check_output(["bash", "-c", line], cwd=folder, text=True)
 
 
 def test_the_notebook_runs_and_shows_what_the_site_has(demo: Path, tmp_path: Path) -> None:

@@ -145,10 +145,7 @@ _DRAWS = 12
 
 
 def check_a_damage(
-    builds: FinishedBuilds,
-    kind: str,
-    seed: int,
-    run: Callable[[Sequence[str]], Ended] = run_forked,
+    builds: FinishedBuilds, kind: str, seed: int, run: Callable[[Sequence[str]], Ended] = run_forked
 ) -> str:
     """Damages a file of a kind, and checks what comes of that; returns it, as `check_damage`.
 

@@ -12,11 +12,7 @@ from tests.soak.commands import run_forked
 from tests.soak.fuzz import FinishedBuilds
 from tests.soak.kills import BUILD_ORDER, bare_copy, build_watched
 
-STATUSES = {
-    signal.SIGKILL: {-9},
-    signal.SIGTERM: {-15, 143, 130},
-    signal.SIGHUP: {-1, 129, 130},
-}
+STATUSES = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143, 130}, signal.SIGHUP: {-1, 129, 130}}
 """Signal to the statuses that a shell may see: killed, or ended by itself after the signal."""
 
 

@@ -12,12 +12,7 @@ from tests.servers.conftest import _started_chromium, chromium
 from tests.servers.pages.conftest import Seats, at_end, opener, seat, watch
 from tests.servers.pages.review.conftest import list_of
 from tests.servers.pages.review.expecting import Expected
-from tests.servers.pages.review.scripted import (
-    ScriptedReviewer,
-    check_first_rows,
-    check_standing,
-    check_taxonomy,
-)
+from tests.soak.scripted import ScriptedReviewer, check_first_rows, check_standing, check_taxonomy
 
 __all__ = ["_started_chromium", "at_end", "chromium", "opener", "seat", "watch"]
 

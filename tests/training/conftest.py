@@ -2,18 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from tests.worlds.commands.once import made_once
-from tests.worlds.training_runs import (
-    COUNTS,
-    TINY,
-    Undisturbed,
-    trained_once,
-    write_tiny_build,
-)
+from tests.worlds.training_runs import COUNTS, TINY, Undisturbed, trained_once, write_tiny_build
 
 
 @pytest.fixture
@@ -42,10 +37,10 @@ def trained_build(workspace: Workspace, undisturbed: Undisturbed) -> Workspace:
 
 
 class Payload:
-    """Runs a command when it is unpickled."""
+    """Runs a command, or calls something else with a text, when it is unpickled."""
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    def __init__(self, text: str, call: Callable[[str], object] = os.system) -> None:
+        self.call, self.text = call, text
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (self.command,)
+        return self.call, (self.text,)

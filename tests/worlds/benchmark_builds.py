@@ -1,7 +1,7 @@
 """A small build for tests: drawn pictures, their labels, and a run with a tiny backbone."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 from PIL import Image, ImageDraw
@@ -79,19 +79,14 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", train_view
     write_stage(workspace, [*annotations, *tables_of_landmarks(SEEN_IN_TRAINING)])
 
 
-def tables_of_landmarks(
-    seen: Sequence[int] = (), train: Sequence[Mapping[str, object]] = ()
-) -> list[tuple[Dataset, pa.Table]]:
+def tables_of_landmarks(seen: Sequence[int] = ()) -> list[tuple[Dataset, pa.Table]]:
     """Returns what is known of landmarks.
 
     Args:
         seen: which of `LANDMARKS` training has too.
-        train: columns of train landmarks.
     """
-    lists = ("countries", "places", "place_names", "styles", "style_names", "part_of", "candidates")
-    like: dict[str, object] = {name: [] for name in lists}
-    like |= {"rule": "only_label", "provenance": {"status": "ok"}, "place_missing": {}}
-    landmarks = [like | {"split": "train", "landmark_id": 1} | dict(one) for one in train]
+    like: dict[str, object] = {"rule": "only_label", "provenance": {"status": "ok"}}
+    landmarks = []
     for landmark_id, (countries, year, styles) in SINCE.items():
         _, country, continent = PLACED[landmark_id]
         row = like | {"split": "index", "landmark_id": landmark_id, "continent": continent}

@@ -50,8 +50,13 @@ def write_stage(workspace: Workspace, tables: Sequence[tuple[Dataset, pa.Table]]
 
 
 def table_of(dataset: Dataset, rows: Rows) -> pa.Table:
-    """Returns rows as a table of the data set; columns that a row lacks are null."""
-    filled = [dict.fromkeys(dataset.schema.names) | dict(row) for row in rows]
+    """Returns rows as a table of the data set; what a row lacks is null, or without an element."""
+    empty = {
+        field.name: None if field.nullable else [] if pa.types.is_list(field.type) else {}
+        for field in dataset.schema
+        if field.nullable or pa.types.is_nested(field.type)
+    }
+    filled = [empty | dict(row) for row in rows]
     return pa.Table.from_pylist(filled, schema=dataset.schema)
 
 
@@ -92,11 +97,7 @@ def picture_row(workspace: Workspace, image_id: str, relative: str) -> dict[str,
     }
 
 
-def write_scrape(
-    workspace: Workspace,
-    classes: pa.Table,
-    categories: Rows = (),
-) -> StageReport:
+def write_scrape(workspace: Workspace, classes: pa.Table, categories: Rows = ()) -> StageReport:
     """Writes CATEGORIES, CLASSES and no SUPERCLASSES; `categories` may lack columns."""
     tables = [
         (CATEGORIES, table_of(CATEGORIES, categories)),

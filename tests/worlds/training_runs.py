@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -188,18 +186,3 @@ def stop_in_step(workspace: Workspace, number: int, config: TrainConfig = TINY) 
     """Trains, and stops as suddenly as a kill in the step of that number."""
     with stopped_at(losses, "sup_hap_loss", number):
         run_train(workspace, config)
-
-
-def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -> None:
-    """Trains, to be called in a process of its own, which is killed in the step of that number.
-
-    Args:
-        root: folder of the build.
-        number: of the step, from 1.
-        config: of the run.
-        threads: of torch, as many as who compares has: the last bits depend on it.
-    """
-    torch.set_num_threads(threads)
-    kill: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-    losses.sup_hap_loss = in_step(number, kill)
-    run_train(Workspace(root), config)

@@ -12,12 +12,7 @@ from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.errors import InputError
 from hgld.training.data.images import EvalImages
 from hgld.training.model.config import ModelConfig
-from tests.benchmarks.datasets.worlds import (
-    draw_all,
-    ground_truth,
-    write_revisited,
-    write_sop,
-)
+from tests.benchmarks.datasets.worlds import draw_all, ground_truth, write_revisited, write_sop
 
 
 def test_queries_and_index_have_one_encoding(tmp_path: Path) -> None:

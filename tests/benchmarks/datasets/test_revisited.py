@@ -12,18 +12,7 @@ from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.errors import InputError
 from hgld.metrics import GroundTruth
 from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
-
-Call = Callable[..., object]
-
-
-class Payload:
-    """Is a file on the disk once it is unpickled."""
-
-    def __init__(self, call: Call, *arguments: object) -> None:
-        self.call, self.arguments = call, arguments
-
-    def __reduce__(self) -> tuple[Call, tuple[object, ...]]:
-        return self.call, self.arguments
+from tests.training.conftest import Payload
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
@@ -49,10 +38,10 @@ def test_arrays_of_numpy_are_read_in_every_protocol(tmp_path: Path, protocol: in
     ("call", "argument"), [(os.system, "touch {}"), (exec, "open('{}', 'w').close()"), (Path, "{}")]
 )
 def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
-    tmp_path: Path, call: Call, argument: str
+    tmp_path: Path, call: Callable[[str], object], argument: str
 ) -> None:
     mark = tmp_path / "mark"
-    payload = Payload(call, argument.format(mark))
+    payload = Payload(argument.format(mark), call)
     write_revisited(tmp_path, ground_truth() | {"more": payload})
     with pytest.raises(InputError, match="plain"):
         read_revisited(tmp_path, "roxford5k")

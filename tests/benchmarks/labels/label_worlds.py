@@ -56,9 +56,7 @@ def write_labels(
 
 
 def compared(
-    folder: Path,
-    official: Mapping[int, str | None],
-    ours: Mapping[int, str | None],
+    folder: Path, official: Mapping[int, str | None], ours: Mapping[int, str | None]
 ) -> tuple[list[ComparedLandmark], tuple[LabelRows, LabelRows]]:
     """Returns train landmarks side by side, and the rows of either file."""
     first, second = (

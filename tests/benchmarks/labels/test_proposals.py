@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.labels import fitting, proposals
-from hgld.benchmarks.labels.silver import (
-    SilverSource,
-    folds,
-    silver_classes,
-    withheld,
-)
+from hgld.benchmarks.labels.silver import SilverSource, folds, silver_classes, withheld
 from hgld.labels.proposing.calibration import read_calibration, shipped_calibration
 from hgld.labels.proposing.knowledge import taxonomy_knowledge
 from hgld.labels.proposing.learning import OpenProposals

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.leaderboard import (
-    NamedResults,
-    main,
-    read_named,
-    standings_of,
-)
+from hgld.benchmarks.retrieval.leaderboard import NamedResults, main, read_named, standings_of
 from hgld.benchmarks.retrieval.results import Results, Row
 from hgld.errors import InputError
 from tests.benchmarks.retrieval.made_up import LEVELS, changed, results_of

@@ -30,9 +30,7 @@ def cache_of(build: Workspace) -> EmbeddingCache:
     )
 
 
-def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(
-    build: Workspace,
-) -> None:
+def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(build: Workspace) -> None:
     write_run(build, "second", seed=5)
     other = dataclasses.replace(MODEL, backbone="test_efficientnet")
     save_model(build_model(other), build.path("runs/other"))
@@ -83,9 +81,7 @@ def test_a_model_that_is_not_as_its_training_left_it_is_refused_until_it_is(
     run_benchmark(build, CONFIG)
 
 
-def test_of_a_run_is_known_what_the_training_that_left_its_model_recorded(
-    build: Workspace,
-) -> None:
+def test_of_a_run_is_known_what_the_training_that_left_its_model_recorded(build: Workspace) -> None:
     assert read_trained_run(build, "happier") is None
     finish_training(build, "happier", seed=3)
     found = read_trained_run(build, "happier")

@@ -58,9 +58,7 @@ def test_labels_are_counted_at_the_level_that_is_shown(products: Protocol) -> No
     assert products.grades(0).tolist() == [2, 2, 1, 0]
 
 
-def test_of_revisited_each_picture_is_to_be_found_or_in_the_way_or_neither(
-    tmp_path: Path,
-) -> None:
+def test_of_revisited_each_picture_is_to_be_found_or_in_the_way_or_neither(tmp_path: Path) -> None:
     # Two queries on five images: 0 is easy, 3 hard and 1 junk for the first, 4 for the second.
     oxford = protocol_of("roxford5k", write_revisited(tmp_path, ground_truth()))
     assert oxford.nearest(Ranking(torch.eye(5)[:2], torch.eye(5))).shape == (2, 5)

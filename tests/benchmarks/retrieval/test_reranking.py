@@ -14,12 +14,7 @@ from hgld.benchmarks.datasets import revisited
 from hgld.benchmarks.datasets.retrieval_data import read_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, Expansion
 from hgld.benchmarks.retrieval.protocol import Protocol
-from hgld.benchmarks.retrieval.reranking import (
-    Distractors,
-    averaged,
-    expand,
-    read_ranking,
-)
+from hgld.benchmarks.retrieval.reranking import Distractors, averaged, expand, read_ranking
 from hgld.benchmarks.retrieval.results import Results, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace

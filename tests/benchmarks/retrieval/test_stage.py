@@ -71,9 +71,7 @@ def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(measured: W
     assert (row.higher, row.lower) == (int((change > 0).sum()), int((change < 0).sum()))
 
 
-def test_runs_that_differ_only_in_their_seed_are_summed_up_together(
-    benchmarked: Workspace,
-) -> None:
+def test_runs_that_differ_only_in_their_seed_are_summed_up_together(benchmarked: Workspace) -> None:
     runs = ("happier-0", "happier-1", "happier")  # the last of no recorded training
     for seed, run in enumerate(runs[:2]):
         write_run(benchmarked, run, seed=seed + 2)

@@ -138,7 +138,7 @@ def test_the_report_says_how_many_are_known_and_marks_those_of_few_landmarks() -
     assert f"Gothic{2 * FEW_GROUPS}{FEW_GROUPS}40.0[37.5, 42.5]40.0[37.5, 42.5]" in text
     muted = '<tr class="muted"><th scope="row"><bdi>{}</bdi>'
     assert [muted.format(one) in html for one in ("Gothic", "Baroque", "unknown")] == [
-        *(False, True, True),
+        *(False, True, True)
     ]
 
 

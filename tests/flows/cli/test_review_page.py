@@ -38,6 +38,9 @@ def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any])
     assert (guard.access, guard.read_only) == ("secret", True)
     assert (named["opens_browser"], named["reviewer"]) == (False, "ann")
     assert named["propose"].taxonomy == Path("own")
+    asked.clear()
+    said("review", "--labels", workspace.root)
+    assert asked[0] == workspace
 
 
 def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(

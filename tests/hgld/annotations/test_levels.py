@@ -34,17 +34,11 @@ def landmarks_of(*classes: str | None, **columns: list[str | None]) -> pa.Table:
             "supercategory": CLASSES.get(one or ""),
             "rule": "no_vote",
             "provenance": {"status": "ok"},
-            **{field.name: [] for field in LANDMARK_LABELS.schema if is_required_list(field)},
-            "place_missing": {},
             **{name: values[number] for name, values in columns.items()},
         }
         for number, one in enumerate(classes)
     ]
     return table_of(LANDMARK_LABELS, rows)
-
-
-def is_required_list(field: pa.Field) -> bool:
-    return bool(pa.types.is_list(field.type)) and not field.nullable
 
 
 def superclass_rows(above: dict[tuple[str, int], list[str]]) -> pa.Table:

@@ -14,10 +14,8 @@ from tests.worlds.builders import table_of
 
 
 def landmarks(*rows: dict[str, Any]) -> pa.Table:
-    lists = ("part_of", "countries", "places", "place_names", "styles", "style_names")
-    blank: dict[str, Any] = {name: [] for name in (*lists, "classes", "candidates")}
-    blank |= {"class_qids": "", "class_labels": "", "rule": "", "provenance": {"status": "ok"}}
-    return table_of(LANDMARK_LABELS, [{**blank, "place_missing": {}, **row} for row in rows])
+    blank = {"class_qids": "", "class_labels": "", "rule": "", "provenance": {"status": "ok"}}
+    return table_of(LANDMARK_LABELS, [{**blank, **row} for row in rows])
 
 
 def train(number: int, **columns: Any) -> dict[str, Any]:  # noqa: ANN401 - of a landmark
@@ -34,11 +32,7 @@ def found(*rows: dict[str, Any]) -> list[tuple[int, int, str]]:
 
 
 def at(latitude: float, longitude: float, precision: float | None = 0.0001) -> dict[str, Any]:
-    return {
-        "latitude": latitude,
-        "longitude": longitude,
-        "coordinate_precision": precision,
-    }
+    return {"latitude": latitude, "longitude": longitude, "coordinate_precision": precision}
 
 
 def on_globe(row: dict[str, Any]) -> tuple[float, float, float]:

@@ -69,8 +69,7 @@ def test_the_rule_agrees_with_its_plain_reading(
                 votes[labels[qid]].add(qid)
         bests = {label: most_specific(voters) for label, voters in votes.items()}
         order = sorted(
-            votes,
-            key=lambda one: (-len(votes[one]), landmarks[bests[one]], int(bests[one][1:])),
+            votes, key=lambda one: (-len(votes[one]), landmarks[bests[one]], int(bests[one][1:]))
         )
         expected[landmark_id] = bests[order[0]] if order else most_specific(set(classes))
         ranked[landmark_id] = [

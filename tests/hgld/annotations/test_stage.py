@@ -13,15 +13,7 @@ from hgld.annotations.landmarks import hierarchy_rows
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import (
-    ANNOTATIONS,
-    BAD_ANNOTATIONS,
-    CREDITS,
-    EXCLUDED,
-    FILLED,
-    HIERARCHY,
-    PARTIAL,
-)
+from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY, PARTIAL
 from tests.hgld.annotations import world
 from tests.hgld.annotations.world import CHURCH, HERITAGE, LABELS, MUSEUM, PARISH, SCRAPED
 from tests.worlds.builders import class_rows, write_scrape
@@ -170,10 +162,7 @@ def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
     world.change_taxonomy(reviewed, {PARISH: parish})
     run_annotate(reviewed, AnnotateConfig())
     expected = parish | {"class_qid": PARISH, "method": "class"}
-    image, landmarks = (
-        world.annotations(reviewed, "train")["a0"],
-        world.landmark_labels(reviewed),
-    )
+    image, landmarks = (world.annotations(reviewed, "train")["a0"], world.landmark_labels(reviewed))
     for row in (image, landmarks["train", 1]):
         for said in (row, row["provenance"]):
             assert {name: said[name] for name in expected} == expected

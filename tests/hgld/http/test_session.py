@@ -18,6 +18,7 @@ import hgld
 from hgld.errors import AnswerError, FetchError, InputError
 from hgld.http.patience import HttpPolicy, Patience, retry_after_s
 from hgld.http.session import failure, make_session, require_contact
+from tests.worlds.clock import Clock
 from tests.worlds.gldv2.faulty_server import tls_context
 from tests.worlds.wikimedia.faults import DRIPPING, Fault, drip, hang_up, reply, send, stall
 from tests.worlds.wikimedia.scraping import FAST_POLICY, post
@@ -278,32 +279,18 @@ def test_what_was_packed_comes_out_as_it_was(server: Server, size: int, name: st
             assert post(server, LIMIT).content == content
 
 
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 def test_requests_to_a_host_are_spread_evenly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
+    clock, sent = Clock(), list[float]()
     monkeypatch.setattr("hgld.http.session.time", clock)
     with make_session("", HttpPolicy(requests_per_minute=30)) as session:
         for passed in (0.0, 0.5, 9.0, 0.0):
-            clock.now += passed
+            clock.now_s += passed
             session.post(server.sparql, ASK)
+            sent.append(clock.now_s)
     # Two seconds apart: after half a second one and a half are left, and after nine none.
-    assert clock.slept == [0.0, 1.5, 0.0, 2.0]
+    assert sent == [0.0, 2.0, 11.0, 13.0]
 
 
 def test_a_token_is_sent_in_the_place_of_any_login_and_cookies_are_kept(

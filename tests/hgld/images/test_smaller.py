@@ -70,9 +70,7 @@ def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are
 
 
 @pytest.mark.fault(173, "killed while pictures become smaller")
-def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
-    train: Train,
-) -> None:
+def test_a_run_that_stopped_midway_is_no_damage_to_either_size(train: Train) -> None:
     full = train.run().manifest
     # The pictures are on the disk, and their records are not.
     with stopped_at(StageWriter, "write"):

@@ -1,8 +1,6 @@
 """What may be given to `hgld.load`, and what is said of anything else, and of damage."""
 
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,16 +21,6 @@ def test_a_build_its_annotations_and_its_address_are_the_same(
     with serve(built) as served:
         for source in (str(built), built / "annotations", "..", f"{served.url}/annotations/"):
             assert hgld.load(source).train.image_ids() == ids, source
-
-
-def test_all_but_pictures_for_torch_needs_no_torch(built: Path) -> None:
-    code = (
-        "import sys; sys.modules |= {'torch': None, 'prefect': None}; import hgld; "
-        f"train = hgld.load({str(built)!r}).train; print(train.labels().shape); train.torch('.')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "(17, 3)\n"
-    assert "torch" in done.stderr.splitlines()[-1]
 
 
 def test_nothing_is_read_before_it_is_asked_for(copied: Path) -> None:

@@ -10,12 +10,7 @@ import pytest
 
 import hgld
 from hgld.errors import InputError
-from hgld.loading.subset import (
-    check_subset_path,
-    choose_subset,
-    landmarks_where,
-    write_subset,
-)
+from hgld.loading.subset import check_subset_path, choose_subset, landmarks_where, write_subset
 
 LEVELS = ("landmark_id", "hierarchical_label")
 

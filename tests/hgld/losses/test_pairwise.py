@@ -1,13 +1,10 @@
 import math
-import re
-import sys
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.errors import how_to_install
 from hgld.losses import decomposability_loss, triplet_loss
 from hgld.losses.pairwise import Mining
 from tests.worlds.plain.losses import plain_positives, tree_batch
@@ -50,13 +47,6 @@ def test_each_kind_of_mining_takes_its_own_triplets() -> None:
     )
     # Semihard triplets violate by less than the margin, the hardest by more than the average.
     assert 0 < semihard < 0.1 < every < hard
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
-    embeddings, labels = tree_batch(6, 1)
-    with pytest.raises(ImportError, match=re.escape(how_to_install("metric-learning"))):
-        triplet_loss(embeddings, labels)
 
 
 @settings(deadline=None, max_examples=20)

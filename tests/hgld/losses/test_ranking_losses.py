@@ -114,11 +114,7 @@ def test_roadmap_weighs_sup_ap_and_decomposability() -> None:
 
 
 def loss_of(
-    function: Callable[..., Tensor],
-    scores: Scores,
-    levels: Levels,
-    depth: int,
-    **settings: object,
+    function: Callable[..., Tensor], scores: Scores, levels: Levels, depth: int, **settings: object
 ) -> float:
     """The loss of one query, with given similarities and given numbers of shared levels."""
     query, label, references, ref_labels = scored_batch(scores, levels, depth)

@@ -10,12 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hgld.losses.binary import sup_ap_loss
-from hgld.losses.hierarchical import (
-    smooth_hap_loss,
-    smooth_ndcg_loss,
-    sup_hap_loss,
-    sup_ndcg_loss,
-)
+from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss
 from hgld.losses.proxies import csl_loss, hxe_loss
 from hgld.metrics.relevance import bounds_of_shared_levels

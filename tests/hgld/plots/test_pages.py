@@ -16,9 +16,7 @@ EVIL = "<script>alert('x')</script> & Co"
 
 def page(script: str = "") -> str:
     lines = {EVIL: ([1, 2, 3], [0.1, 0.2, 0.3])}
-    dots = [
-        Dot(name=EVIL, value=0.5, low=0.4, high=0.6, text="50", interval="[40, 60]", note=EVIL),
-    ]
+    dots = [Dot(name=EVIL, value=0.5, low=0.4, high=0.6, text="50", interval="[40, 60]", note=EVIL)]
     return page_template("tests.hgld.plots", "toy.html.j2").render(
         name=EVIL,
         dots=dots_plot(dots, percent),

@@ -33,6 +33,7 @@ AROUND = {
 }
 """What is said of places, countries, continents and styles."""
 NAMES = {"Q10": "France", "Q20": "Ville", "Q21": "Région", "Q46": "Europe", "Q50": "Gothic"}
+_OF_COUNTRY = ("country_code", "continent")
 _NUMBERS = ("latitude", "longitude", "coordinate_precision")
 
 
@@ -94,6 +95,7 @@ def test_an_item_on_the_moon_is_said_to_be_there() -> None:
     ("told", "countries", "why"),
     [
         ("P17:Q10", ["Q10"], None),
+        ("P17:Q11", ["Q11"], None),
         ("P17:Q11 P17:Q10", ["Q10", "Q11"], "several"),
         ("P17:Q11 P17:Q10+", ["Q10"], None),
         ("P17:Q11! P17:Q10", ["Q10"], None),
@@ -112,28 +114,16 @@ def test_an_item_on_the_moon_is_said_to_be_there() -> None:
         ("", [], "none"),
     ],
 )
-def test_countries_are_those_of_today(told: str, countries: list[str], why: str | None) -> None:
-    row = _row(told)
-    assert row["countries"] == countries
-    assert row.get("country_qid") == (countries[0] if len(countries) == 1 else None)
-    assert row["place_missing"].get("country") == why
-
-
-@pytest.mark.parametrize(
-    ("told", "code", "continent", "why"),
-    [
-        ("P17:Q10", "FR", "Europe", None),
-        ("P17:Q11", "TR", None, "several"),
-        ("P17:Q10 P17:Q11", None, None, "several"),
-        ("P17:some", None, None, "unknown"),
-    ],
-)
-def test_a_code_and_a_continent_are_those_of_the_one_country(
-    told: str, code: str | None, continent: str | None, why: str | None
+def test_countries_are_those_of_today_and_of_one_there_is_a_code_and_a_continent(
+    told: str, countries: list[str], why: str | None
 ) -> None:
     row = _row(told)
-    assert (row.get("country_code"), row.get("continent")) == (code, continent)
-    assert row["place_missing"]["continent"] == why
+    assert row["countries"] == countries
+    one = countries[0] if len(countries) == 1 else None
+    of_one = {"Q10": ("FR", "Europe"), "Q11": ("TR", None)}.get(one or "", (None, None))
+    assert tuple(row.get(name) for name in ("country_qid", *_OF_COUNTRY)) == (one, *of_one)
+    missing = row["place_missing"]
+    assert (missing["country"], missing["continent"]) == (why, "several" if one == "Q11" else why)
 
 
 @pytest.mark.parametrize(

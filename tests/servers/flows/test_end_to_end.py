@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES, IMAGES
 from tests.worlds.commands.readme import README, commands_on
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
-from tests.worlds.review.opened import HGLD, page_of
+from tests.worlds.review.opened import page_of
 from tests.worlds.review.sheets import rows_of, write_rows
 from tests.worlds.wikimedia.lab import Lab
 
@@ -49,24 +48,6 @@ def bucket(shared: Path) -> Iterator[str]:
         yield server.url
 
 
-def write_settings(folder: Path, bucket: str, lab: Lab) -> Workspace:
-    workspace = Workspace(folder / "build")
-    workspace.root.mkdir(parents=True)
-    text = SETTINGS.format(bucket=bucket, commons=lab.commons, sparql=lab.sparql)
-    workspace.path("hgld.toml").write_text(text)
-    return workspace
-
-
-def hgld(command: str, folder: Path, status: int = 0) -> str:
-    """Runs a command of the README in a folder; returns what it printed."""
-    words = shlex.split(command)
-    assert words[0] == "hgld"
-    done = subprocess.run([HGLD, *words[1:]], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
 def decide(sheet: Path, shared: Path) -> None:
     """Fills in a review sheet as the published labels say; what they leave out is ignored."""
     table = rows_of(shared / "labels/supercategory_to_label.csv")
@@ -90,19 +71,22 @@ def finished(
 ) -> Workspace:
     """A build made with the README's own commands, one after the other."""
     folder = tmp_path_factory.mktemp("finished")
-    workspace = write_settings(folder, bucket, lab)
-    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))  # of the words, not of the classes
-    commands = [line for line in commands_on(README, "Build your own") if line.startswith("hgld ")]
-    build, review, again, status = commands
-    assert "hgld review" in hgld(build, folder, status=3)
+    workspace = Workspace(folder / "build")
+    workspace.root.mkdir()
+    text = SETTINGS.format(bucket=bucket, commons=lab.commons, sparql=lab.sparql)
+    workspace.path("hgld.toml").write_text(text)
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
+    typed = (line for line in commands_on(README, "Build your own") if line.startswith("hgld "))
+    build, review, again, status = typed
+    assert "hgld review" in said(*shlex.split(build)[1:], status=3, folder=folder)
     with page_of(review, folder) as address:
         assert urllib.request.urlopen(address, timeout=60).status == 200
     # The same work in a spreadsheet, as docs/review.md has it.
-    hgld("hgld review --export sheet.csv", folder)
+    said("review", "--export", "sheet.csv", folder=folder)
     decide(folder / "sheet.csv", shared)
-    hgld('hgld review --apply sheet.csv --reviewer "Your Name"', folder)
-    hgld(again, folder)
-    assert "benchmark" in hgld(status, folder)
+    said("review", "--apply", "sheet.csv", "--reviewer", "Your Name", folder=folder)
+    said(*shlex.split(again)[1:], folder=folder)
+    assert "benchmark" in said(*shlex.split(status)[1:], folder=folder)
     return workspace
 
 

@@ -9,22 +9,11 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT
-from tests.flows.test_jobs import ROOT, deployments
 from tests.servers.flows.conftest import run_flow, scrape_settings
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import serving
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> None:
-    from prefect.flows import Flow, load_flow_from_entrypoint
-
-    for deployment in deployments():
-        path, name = deployment["entrypoint"].split(":")
-        flow: Flow[..., Any] = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
-        assert flow.name == name
-        flow.validate_parameters(deployment["parameters"])
 
 
 def test_a_step_whose_rows_failed_runs_again_until_they_are_there(

@@ -76,11 +76,6 @@ _SIDEWAYS = """
 }
 """
 
-# Texts of which lines are hidden below.
-_CLIPPED = """
-(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.scrollHeight > one.clientHeight + 1
-  && getComputedStyle(one).display !== "inline").map((one) => one.textContent.trim().slice(0, 60))
-"""
 _STILL = """
 () => Promise.allSettled(document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < Infinity)
   .map(({ finished }) => finished))
@@ -88,12 +83,7 @@ _STILL = """
 
 
 def troubles(
-    page: "Page",
-    *,
-    whole: str = "",
-    apart: str = "",
-    clipped: str = "",
-    asks_axe: bool = True,
+    page: "Page", *, whole: str = "", apart: str = "", asks_axe: bool = True
 ) -> dict[str, Any]:
     """Returns what is wrong with how a page looks, by kind; nothing where all is well.
 
@@ -101,13 +91,11 @@ def troubles(
         page: what is looked at, once it stands still.
         whole: selects texts that must not be cut at a side.
         apart: selects what must not lie upon one another.
-        clipped: selects texts of which no line may be hidden.
         asks_axe: whether what keeps somebody with a screen reader out is asked for too.
     """
     page.evaluate(_STILL)
     found = {"sideways": page.evaluate(_SIDEWAYS)}
-    asked = (("cut", _CUT, whole), ("apart", _OVERLAPS, apart), ("clipped", _CLIPPED, clipped))
-    for name, script, selector in asked:
+    for name, script, selector in (("cut", _CUT, whole), ("apart", _OVERLAPS, apart)):
         if selector:
             found[name] = page.evaluate(script, selector)
     if asks_axe:

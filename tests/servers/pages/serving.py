@@ -44,9 +44,7 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
         for module in ("hgld.pages.review.session", "hgld.labels.proposing.knowledge"):
             patch.setattr(f"{module}.load_taxonomy_tables", _taxonomy)
         session = ReviewSession(
-            workspace,
-            read_only=read_only,
-            propose=settings if has_own else None,
+            workspace, read_only=read_only, propose=settings if has_own else None
         )
         stack.enter_context(contextlib.closing(session))
 
@@ -78,15 +76,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def folder_served(folder: Path) -> Iterator[str]:
     """Serves a folder as `python -m http.server` does; yields its address without a slash."""
-    with handled_by(functools.partial(_Quiet, directory=str(folder))) as address:
-        yield address
-
-
-@contextlib.contextmanager
-def handled_by(
-    handler: "type[http.server.BaseHTTPRequestHandler] | functools.partial[_Quiet]",
-) -> Iterator[str]:
-    """Serves what a handler answers."""
+    handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -5,9 +5,7 @@ import itertools
 import json
 import multiprocessing
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,16 +24,18 @@ from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import load_model
-from hgld.training.run.loop import run_train
+from tests.worlds.commands.readme import ROOT
+from tests.worlds.commands.typed import run
 from tests.worlds.disk import Disk
 from tests.worlds.training_runs import (
     CHECKPOINT,
+    COUNTS,
     MODEL,
     TINY,
     Undisturbed,
     batches_of,
-    killed_in_step,
     log_of,
+    write_tiny_build,
 )
 from tests.worlds.wikimedia.lab import free_ports
 
@@ -46,38 +46,12 @@ STATED = [
 ]
 
 
-def by_torchrun(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
-    """Trains in two processes."""
-    words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
-    return subprocess.run(
-        [sys.executable, "-m", *words, "--root", workspace.root, *STATED],
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def test_two_processes_take_the_steps_of_one_and_one_that_ends_ends_both(
+def test_two_processes_take_the_steps_of_one(
     tiny_build: Workspace, undisturbed: Undisturbed
 ) -> None:
-    images = training_images(tiny_build)
-    # A picture that the second process reads in its last step, and nobody before.
-    batches = batches_of(images)
-    (number, *_) = {*batches[-1, 4:].tolist()} - {*batches[:-1].flatten().tolist()}
-    path = images.path(number)
-    content = path.read_bytes()
-    path.write_bytes(content[::-1])
-    ended = by_torchrun(tiny_build)
-    assert ended.returncode != 0
-    assert path.name in ended.stderr
-    assert 0 < torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] < 6
-    assert not tiny_build.path(MODEL).exists()
-    path.write_bytes(content)
-    done = by_torchrun(tiny_build)
-    assert done.returncode == 0, done.stderr
+    words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
+    words = [sys.executable, "-m", *words, "--root", str(tiny_build.root), *STATED]
+    run(words, ROOT, {"OMP_NUM_THREADS": str(torch.get_num_threads())})
     # As one process does, but for rounding; of the two one writes.
     for one, other in zip(log_of(tiny_build), undisturbed.log, strict=True):
         assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
@@ -136,13 +110,32 @@ def ends_of_two(
     return [one.exitcode for one in both]
 
 
+def test_of_two_processes_one_that_ends_ends_both(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+    # A picture that the second process reads in its last step, and nobody before.
+    batches = batches_of(images)
+    (number, *_) = {*batches[-1, 4:].tolist()} - {*batches[:-1].flatten().tolist()}
+    path = images.path(number)
+    path.write_bytes(path.read_bytes()[::-1])
+    assert ends_of_two(tiny_build) == [1, 1]
+    assert 0 < torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] < 6
+    assert not tiny_build.path(MODEL).exists()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """What two such processes leave that nothing stops."""
+    build = Workspace(tmp_path_factory.mktemp("whole") / "build")
+    write_tiny_build(build, COUNTS)
+    assert ends_of_two(build) == [0, 0]
+    return build
+
+
 @pytest.mark.fault(181, "training killed in a step")
 @pytest.mark.parametrize(("by", "kept"), [(signal.SIGKILL, 3), (signal.SIGTERM, 4)])
 def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_signal(
-    tiny_build: Workspace, tmp_path: Path, by: signal.Signals, kept: int
+    tiny_build: Workspace, whole: Workspace, by: signal.Signals, kept: int
 ) -> None:
-    whole = Workspace(shutil.copytree(tiny_build.root, tmp_path / "whole"))
-    assert ends_of_two(whole) == [0, 0]
     ends = ends_of_two(tiny_build, kill_in=4, by=by)
     # After SIGTERM the first keeps its step, and then the other has nobody to go on with.
     assert ends == ([128 + by, 1] if by == signal.SIGTERM else [-by, -by])
@@ -150,23 +143,6 @@ def test_two_processes_that_round_otherwise_go_on_to_the_same_weights_after_a_si
     assert ends_of_two(tiny_build) == [0, 0]
     assert log_of(tiny_build) == log_of(whole)
     assert file_digest(tiny_build.path(MODEL)) == file_digest(whole.path(MODEL))
-
-
-@pytest.mark.fault(181, "training killed in a step")
-def test_a_killed_run_goes_on_to_the_same_weights_and_log(
-    tiny_build: Workspace, undisturbed: Undisturbed
-) -> None:
-    # In step 5, in the middle of an epoch.
-    process = multiprocessing.get_context("spawn").Process(
-        target=killed_in_step, args=(tiny_build.root, 5, TINY, torch.get_num_threads())
-    )
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    assert not tiny_build.path(MODEL).exists()
-    assert log_of(tiny_build) == undisturbed.log[:4]
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
 
 
 @pytest.mark.fault(101, "full disk in a benchmark")

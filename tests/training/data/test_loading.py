@@ -59,9 +59,7 @@ def test_batches_come_in_order(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_unreadable_item_gives_its_one_line_and_ends_the_processes_at_once(
-    workers: int,
-) -> None:
+def test_an_unreadable_item_gives_its_one_line_and_ends_the_processes_at_once(workers: int) -> None:
     batches = load_batches(Numbers(4, broken=3), batch_size=2, workers=workers)
     assert next(batches)[1].tolist() == [0, 1]
     with pytest.raises(InputError, match=r"^cannot read number 3; write it down again$") as caught:

@@ -70,7 +70,7 @@ def test_the_batches_of_a_seed_are_those_that_models_were_trained_on() -> None:
     assert sampler.epoch(0).tolist() == [[0, 6, 2, 4], [5, 1, 3, 7], [8, 8, 8, 8]]
     labels = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1], [4, 2], [5, 2]]).repeat_interleave(2, 0)
     assert pairs(labels, batch_size=4, seed=1).epoch(0).tolist() == [
-        *([7, 6, 2, 3], [0, 1, 9, 8], [10, 11, 5, 4]),
+        *([7, 6, 2, 3], [0, 1, 9, 8], [10, 11, 5, 4])
     ]
 
 

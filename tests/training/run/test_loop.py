@@ -175,9 +175,7 @@ def test_a_run_starts_from_an_earlier_one_at_another_size(trained_build: Workspa
             run_train(trained_build, dataclasses.replace(larger, **change))
 
 
-def test_a_linear_layer_starts_as_a_whitening_where_it_is_asked_to(
-    tiny_build: Workspace,
-) -> None:
+def test_a_linear_layer_starts_as_a_whitening_where_it_is_asked_to(tiny_build: Workspace) -> None:
     whitened = dataclasses.replace(ONE_EPOCH, embedding_dim=4, whitening=True, learning_rate=1e-12)
     run_train(tiny_build, whitened)
     model = load_model(tiny_build.path("runs/happier"))

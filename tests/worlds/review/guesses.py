@@ -53,12 +53,7 @@ def write_guesses(
     """Writes FILLS and PARENTS, and pictures of the first landmarks."""
     write_fills(workspace, guesses)
     parents = [
-        {
-            "page_title": f"Category:{one.name}",
-            "status": "ok",
-            "parents": list(one.parents),
-            "grandparents": [],
-        }
+        {"page_title": f"Category:{one.name}", "status": "ok", "parents": list(one.parents)}
         for one in guesses
         if one.parents
     ]

@@ -26,7 +26,7 @@ from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, Wor
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.release.worlds import decide, kept, releases, tree
 from tests.worlds.builders import write_sums
-from tests.worlds.commands.typed import run_typed, said
+from tests.worlds.commands.typed import said
 from tests.worlds.forked import killed_after
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.wikimedia.faults import listening, send
@@ -281,7 +281,13 @@ def test_what_is_published_is_what_was_released(release: Path, out: Path) -> Non
     with pytest.raises(DamagedError, match=r"landmarks\.parquet"):
         publish(release, str(other))
     assert not other.exists()
-    for place in ("https://example.org/labels", f"{ON_HUB}@main", "s4://shelf/x", "s3:shelf/x"):
+    for place in (
+        "https://example.org/labels",
+        f"{ON_HUB}@main",
+        "s4://shelf/x",
+        "s3:shelf/x",
+        "s3:/shelf/x",
+    ):
         with pytest.raises(InputError, match="hf:OWNER/NAME"):
             publish(release, place)
 
@@ -344,10 +350,6 @@ def test_a_build_is_published_pulled_and_published_again(
     said("pull", public, "--out", "labels")
     assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
     assert said("verify", "--root", "labels").endswith(" files are intact\n")
-    Path("labels/landmarks.parquet").write_bytes(b"other")
-    done = run_typed(("verify", "--root", "labels"))
-    named = [line.split()[0] for line in done.stdout.splitlines()]
-    assert (done.returncode, named) == (1, ["labels/landmarks.parquet"])
 
     # A title is a release of its own.
     reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')

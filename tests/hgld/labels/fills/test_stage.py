@@ -97,8 +97,7 @@ def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
         {"page_title": f"Category:{name}", "status": "ok", "parents": [f"{head} of Bernau"]}
         for name, head in (heads | {"Xqzt": "Lakes"}).items()
     ]
-    rows.append({"page_title": "Category:Gone", "status": "no_page", "parents": []})
-    rows = [row | {"grandparents": []} for row in rows]
+    rows.append({"page_title": "Category:Gone", "status": "no_page"})
     write_stage(build, [(PARENTS, table_of(PARENTS, rows))])
     build.path(f"{PARENTS.path}/rows.parquet").rename(build.path(PARENTS_FILE))
     run_fill(build, FillConfig())

@@ -69,11 +69,8 @@ def place_table(
     changes: Mapping[Key, Mapping[str, object]] | None = None,
 ) -> pa.Table:
     """Returns PLACES of landmarks at exact latitudes and longitudes, each an item of its own."""
-    empty: dict[str, object] = {
-        field.name: [] for field in tables.PLACES.schema if pa.types.is_list(field.type)
-    }
     rows = [
-        {"split": key[0], "landmark_id": key[1], "status": "ok", "place_missing": {}, **empty}
+        {"split": key[0], "landmark_id": key[1], "status": "ok"}
         | {"qid": f"Q{number}", "coordinate_precision": 0.0001}
         | {"latitude": latitude, "longitude": longitude, **(changes or {}).get(key, {})}
         for number, (key, (latitude, longitude)) in enumerate(places.items(), 1)

@@ -111,8 +111,7 @@ def test_the_nearest_known_superclass_speaks_first_and_a_stop_ends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("qid", "mapped", "kind"),
-    [("Q10", {"Q10": "factory"}, "decided 1"), ("Q1", {}, "siblings 1")],
+    ("qid", "mapped", "kind"), [("Q10", {"Q10": "factory"}, "decided 1"), ("Q1", {}, "siblings 1")]
 )
 def test_a_decision_speaks_for_those_below_and_beside_until_it_is_taken_back(
     qid: str, mapped: dict[str, str], kind: str

@@ -9,14 +9,7 @@ from torch import Tensor
 
 from hgld.losses import sup_hap_loss
 from hgld.losses.ranking import compiled, prefix_sums, sums
-from hgld.losses.ranking.steps import (
-    Line,
-    Step,
-    SupConstants,
-    SupStep,
-    h_rank_step,
-    sigmoid_step,
-)
+from hgld.losses.ranking.steps import Line, Step, SupConstants, SupStep, h_rank_step, sigmoid_step
 from hgld.losses.ranking.sums import is_compiled, step_sums
 from tests.worlds.plain.losses import tree_batch
 

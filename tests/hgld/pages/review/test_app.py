@@ -66,9 +66,7 @@ def test_a_question_and_a_conflict_are_told_apart_and_write_nothing(served: Serv
     assert served.session.line == 1
 
 
-def test_a_name_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_get(
-    served: Served,
-) -> None:
+def test_a_name_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_get(served: Served) -> None:
     answer = served.post("/name", {"name": "  Zoë  van der Berg; "})
     assert answer.status == 204
     cookie = answer.headers["set-cookie"]

@@ -6,14 +6,7 @@ from hgld.review.log.events import Event
 from hgld.review.log.history import active_edits
 from hgld.review.log.undoing import Courses, Toggle, revert
 from tests.hgld.review.log import acts
-from tests.hgld.review.log.acts import (
-    assigned,
-    edited,
-    numbered,
-    redo,
-    take,
-    undo,
-)
+from tests.hgld.review.log.acts import assigned, edited, numbered, redo, take, undo
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +14,7 @@ from tests.servers.conftest import VENV
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, NARROW
 from tests.worlds.commands.readme import ROOT
+from tests.worlds.commands.typed import run
 from tests.worlds.pages.reading import PageReader
 from tests.worlds.watch import Watch
 
@@ -27,11 +27,8 @@ SEEN = ("index", "tutorial", "notebook", "columns", "metrics", "cli", "api")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built without a warning: of a link, a docstring, or a page that nothing leads to."""
     folder = tmp_path_factory.mktemp("made") / "site"
-    done = subprocess.run(
-        ["make", "docs", f"VENV={VENV}", f"SITE={folder}"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{folder}/index.html" in done.stdout.splitlines()  # `make` may say where it is
+    printed = run(["make", "docs", f"VENV={VENV}", f"SITE={folder}"], ROOT)
+    assert f"{folder}/index.html" in printed.splitlines()  # `make` may say where it is
     return folder
 
 

@@ -67,9 +67,7 @@ def test_it_is_whole_and_read_by_everybody(
     assert troubles(page, whole=TEXTS, apart=APART) == {}
 
 
-def test_it_is_whole_on_paper_with_what_is_folded_on_the_screen(
-    shows: Opener,
-) -> None:
+def test_it_is_whole_on_paper_with_what_is_folded_on_the_screen(shows: Opener) -> None:
     page = shows(report_of(many_methods("x")), viewport=PAPER)
     page.emulate_media(media="print")
     assert troubles(page, whole=TEXTS, asks_axe=False) == {}

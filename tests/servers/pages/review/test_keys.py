@@ -48,7 +48,7 @@ def test_enter_accepts_the_sure_ones_of_a_group_or_what_is_ticked(
 
 def test_keys_open_what_they_say_and_escape_gives_the_focus_back(desk: Desk) -> None:
     desk.press("j", "x")
-    before = (desk.line, desk.group, focused(desk), ticked(desk))
+    before = (desk.line, desk.group, desk.focus)
     for action in ACTIONS:
         if not action.opens or not action.key:
             continue
@@ -58,7 +58,7 @@ def test_keys_open_what_they_say_and_escape_gives_the_focus_back(desk: Desk) -> 
         if action.opens == "filter":
             desk.press("Control+a", "Delete", "Enter")
         desk.press("Escape")
-        assert (desk.layer, desk.line, desk.group, focused(desk)) == ("", *before[:3]), action.name
+        assert (desk.layer, desk.line, desk.group, desk.focus) == ("", *before), action.name
     for modifier in ("Control", "Alt", "Meta"):  # the browser's own
         desk.press(*(f"{modifier}+{key}" for key in "ieux1"))
     assert desk.line == before[0]

@@ -1,6 +1,5 @@
 """What labels, other pages and other names may try in a real browser."""
 
-import http.server
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,12 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from tests.servers.pages.conftest import Seats, Servers
 from tests.servers.pages.looking import IS_SAFE
-from tests.servers.pages.serving import OpenReview, handled_by
+from tests.servers.pages.serving import OpenReview
 from tests.worlds.pages.pictures import call_landmarks
 from tests.worlds.review.desk import Desk
 from tests.worlds.review.lists import CASCADES, write_small_review
 from tests.worlds.watch import Watch
+from tests.worlds.wikimedia.faults import Fault, listening, reply
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -82,38 +82,28 @@ def test_labels_names_and_remarks_that_are_scripts_are_text_wherever_they_stand(
         check_safe(desk, path)
 
 
-class _Stranger(http.server.BaseHTTPRequestHandler):
-    """A page of another address that writes to the review."""
-
-    target = ""
-
-    def do_GET(self) -> None:
-        body = f"""<!doctype html><meta charset="utf-8"><iframe name="there" src="{self.target}"></iframe>
-          <form method="post" action="{self.target}undo" target="there"><input name="seen" value="0"></form>
-          <script>
-            window.done = (async () => {{
-              const said = [];
-              for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {{
-                for (const path of ["undo", "act", "name", "imported"]) {{
-                  try {{
-                    await fetch("{self.target}" + path, {{ method: "POST", mode: "no-cors", credentials: "include",
-                      headers: {{ "Content-Type": type }}, body: "action=ignore&qid=Q1&name=mallory" }});
-                    said.push("sent");
-                  }} catch {{ said.push("not sent"); }}
-                }}
-              }}
-              try {{ await fetch("{self.target}"); said.push("read"); }} catch {{ said.push("not read"); }}
-              document.forms[0].submit();
-              return said;
-            }})();
-          </script>""".encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def stranger(target: str) -> Fault:
+    """Returns a page of another address that writes to the review."""
+    body = f"""<!doctype html><meta charset="utf-8"><iframe name="there" src="{target}"></iframe>
+      <form method="post" action="{target}undo" target="there"><input name="seen" value="0"></form>
+      <script>
+        window.done = (async () => {{
+          const said = [];
+          for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {{
+            for (const path of ["undo", "act", "name", "imported"]) {{
+              try {{
+                await fetch("{target}" + path, {{ method: "POST", mode: "no-cors", credentials: "include",
+                  headers: {{ "Content-Type": type }}, body: "action=ignore&qid=Q1&name=mallory" }});
+                said.push("sent");
+              }} catch {{ said.push("not sent"); }}
+            }}
+          }}
+          try {{ await fetch("{target}"); said.push("read"); }} catch {{ said.push("not read"); }}
+          document.forms[0].submit();
+          return said;
+        }})();
+      </script>"""
+    return reply(200, body.encode(), Content_Type="text/html")
 
 
 def test_a_page_of_another_address_writes_and_reads_nothing(
@@ -126,11 +116,11 @@ def test_a_page_of_another_address_writes_and_reads_nothing(
         *("CORS", "ERR_FAILED", "403", "frame-ancestors", "chrome-error", "ERR_BLOCKED"),
         *("X-Frame-Options", "policy: "),
     )
-    with handled_by(type("Handler", (_Stranger,), {"target": served.url})) as address:
+    with listening(stranger(served.url)) as server:
         sent: list[str] = []
         page = desk.page.context.new_page()
         page.on("request", lambda asked: sent.extend([asked.url] * (asked.method == "POST")))
-        page.goto(address)
+        page.goto(f"http://127.0.0.1:{server.server_port}")
         with page.expect_response(lambda answer: answer.frame != page.main_frame):
             said = page.evaluate("() => window.done")
         page.close()

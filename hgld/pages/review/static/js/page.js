@@ -262,7 +262,8 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.id === "filter") {
     event.preventDefault();
-    goTo({ q: document.getElementById("q").value, g: "" }).then(() => document.activeElement?.blur());
+    document.activeElement?.blur(); // the row that is shown then takes the focus, and the next key
+    goTo({ q: document.getElementById("q").value, g: "" });
   }
   if (form.dataset.quietPost) {
     event.preventDefault();

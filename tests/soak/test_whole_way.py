@@ -1,12 +1,10 @@
 """Landmarks of GLDv2 from Wikimedia's answers to their labels, with nobody reviewing."""
 
 import json
-import shutil
 from pathlib import Path
 
 from hgld.benchmarks.labels.agreement import AGREEMENT_FILE
 from hgld.engine.workspace import Workspace
-from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.typed import invoke
 from tests.worlds.wikimedia.lab import Lab
 
@@ -14,10 +12,10 @@ _STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
 
 
 def test_nobody_reviews_and_the_labels_are_the_official_ones(
-    lab: Lab, shared: Path, workspace: Workspace, word_vectors: Path
+    lab: Lab, shared: Path, workspace: Workspace
 ) -> None:
     metadata = shared / "gldv2_mini/metadata"
-    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
+    workspace.root.mkdir()
     workspace.path("hgld.toml").write_text(
         f"""
         metadata.base_url = "{metadata}"

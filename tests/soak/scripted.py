@@ -12,42 +12,29 @@ from tests.worlds.review.desk import Desk, SeenMember
 class ScriptedReviewer:
     """Presses keys, and writes down what they must come to."""
 
-    def __init__(self, desk: Desk, expected: Expected, *, every: int = 10) -> None:
-        """Takes the page, and where to write it down.
-
-        Args:
-            desk: a page of which nothing is decided.
-            expected: what is written down.
-            every: of so many groups one is not just accepted, until each way was gone.
-        """
+    def __init__(self, desk: Desk, expected: Expected) -> None:
+        """Takes a page of which nothing is decided, and where to write down what is."""
         self.desk, self.expected = desk, expected
-        self._every = every
         self.keys_of: dict[str, int] = {}
         self._ways = (
             self.give_another_name, self.ignore_some, self.type_a_name, self.make_a_name,
             self.remark, self.turn_the_side, self.merge, self.split, self.reopen, self.change_mind,
         )  # fmt: skip
 
-    @property
-    def ways(self) -> int:
-        """How many ways there are: of so many groups that are not just accepted all are gone."""
-        return len(self._ways)
-
-    def review_all(self) -> int:
-        """Decides every class; returns how many groups that took."""
+    def review_all(self) -> None:
+        """Decides every class; of ten groups one is not just accepted, until each way was gone."""
         number = 0
         while not all(self.desk.groups().values()):
             self.review(number)
             if not any(row.is_open for row in self.desk.members()):
                 self.desk.press("Enter")  # what is decided already is gone past
             number += 1
-        return number
 
     def review(self, number: int) -> None:
         """Decides all of the open group, in a way of its own if it is the number's turn."""
         desk, group, before = self.desk, self.desk.group, len(self.desk.pressed)
-        turn, rest = divmod(number, self._every)
-        if rest == self._every - 1 and turn < len(self._ways):
+        turn, rest = divmod(number, 10)
+        if rest == 9 and turn < len(self._ways):
             self._ways[turn]()
         while desk.group == group and any(row.is_open for row in desk.members()):
             self.accept()

@@ -112,8 +112,9 @@ def resolve_paths(sections: Sections, folder: Path) -> None:
     def resolved(value: object) -> object:
         if isinstance(value, list):
             return [resolved(one) for one in value]
-        is_path = isinstance(value, str) and value.strip() and not has_scheme(value)
-        return str(folder / value) if is_path else value
+        if not isinstance(value, str) or not value.strip() or has_scheme(value):
+            return value
+        return str(folder / value)
 
     for name, section in sections.items():
         for field in setting_fields(settings_class(name)):

@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "demo",  # whose pictures are drawings
     ),
     "flows": (
-        *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "demo"),
+        *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "pictures", "demo"),
         *("losses", "metrics", "training", "benchmarks"),
     ),
 }

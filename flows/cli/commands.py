@@ -395,8 +395,9 @@ class WholeBuildOptions(BuildOptions):
 
     categories: Path | None = setting(
         None,
-        "CSV list of one's own pictures to build from instead of GLDv2: category (of Commons, or a "
-        "Q-id), image (its path) and optionally split. The build goes on without it.",
+        "CSV list to build from instead of GLDv2: category (of Commons, or a Q-id), image (the "
+        "path of one's own picture; without it, some are fetched from Commons) and optionally "
+        "split. The build goes on without it.",
     )
 
 

@@ -64,7 +64,7 @@ def _layout() -> Layout:
         split: {one.landmark_id: one.category for one in landmarks() if one.split == split}
         for split in ("train", "index")
     }
-    return Layout(categories=categories, pictures=pictures, author=_AUTHOR, license=_LICENSE)
+    return Layout(categories=categories, pictures=pictures)
 
 
 def _picture(
@@ -73,5 +73,9 @@ def _picture(
     name, landmark_id = (landmark.qid, landmark.landmark_id) if landmark else ("none", None)
     image_id = hashlib.sha256(f"{name} {split} {number}".encode()).hexdigest()[:16]
     return LaidPicture(
-        image_id=image_id, landmark_id=landmark_id, title=f"{image_id}.jpg", is_clean=is_clean
+        image_id=image_id,
+        landmark_id=landmark_id,
+        title=f"{image_id}.jpg",
+        credit=("", _AUTHOR, _LICENSE),
+        is_clean=is_clean,
     )

@@ -35,6 +35,8 @@ class LaidPicture:
     landmark_id: int | None
     """In the label space of its split; None: a test picture that shows no landmark of the index."""
     title: str
+    credit: tuple[str, str, str] = ("", "", "")
+    """The URL of its page, its author and its license."""
     is_clean: bool = True
     """Of a train picture: whether it shows its landmark."""
 
@@ -47,8 +49,6 @@ class Layout:
     """`train` and `index` to landmark id to category."""
     pictures: Mapping[str, Sequence[LaidPicture]]
     """`train`, `index` and `test` to pictures."""
-    author: str = ""
-    license: str = ""
 
 
 def write_layout(
@@ -96,8 +96,9 @@ def _tables(
     queries = [one.image_id for one in test if one.landmark_id is not None]
     usage = {name: ("Public", "Private")[place % 2] for place, name in enumerate(queries)}
     landmarks_of_train = [(one.image_id, "", one.landmark_id) for one in train]
-    credit = (layout.author, layout.license)
-    attributions = [(one.image_id, "", *credit, one.title) for one in train]
+    # GLDv2 has no others, and none is made up.
+    credited = (*train, *(one for one in (*index, *test) if one.credit[0]))
+    attributions = [(one.image_id, *one.credit, one.title) for one in credited]
     landmarks_of_index = [(one.image_id, one.landmark_id) for one in index]
     solution = [
         (one.image_id, shown.get(one.landmark_id, "None"), usage.get(one.image_id, "Ignored"))

@@ -27,6 +27,7 @@ from hgld.scrape.services import Services
 from hgld.scrape.wikimedia import commons, queries, wikidata
 from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import Landing
+from hgld.scrape.wikimedia.files import CommonsFiles, files_request
 from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
 from hgld.scrape.wikimedia.wikidata import Entities, find, goes_too_far, is_qid, merged
 
@@ -52,12 +53,16 @@ KINDS = {
     archive.COMMONS_WIKITEXT: _Kind("commons", commons.wikitext_request, commons.SoftRedirects),
     archive.COMMONS_LOG: _Kind("commons", commons.log_request, commons.MoveLog),
     archive.COMMONS_PARENTS: _Kind("commons", parents_request, CommonsParents),
+    archive.COMMONS_FILES: _Kind("commons", files_request, CommonsFiles),
     archive.WIKIDATA_ITEMS: _Kind("sparql", queries.item_query, Entities),
     archive.WIKIDATA_CLASSES: _Kind("sparql", queries.class_query, Entities),
     archive.WIKIDATA_EVIDENCE: _Kind("sparql", queries.evidence_query, Entities),
     archive.WIKIDATA_PLACES: _Kind("sparql", queries.place_query, Entities),
+    archive.WIKIDATA_MEDIA: _Kind("sparql", queries.media_query, Entities),
 }
 """Every question, by the folder of its answers."""
+_ONE_BY_ONE = (archive.COMMONS_LOG, archive.COMMONS_FILES)
+"""The questions of which a request has one title."""
 
 Ask = Callable[[Sequence[str]], RawAnswer]
 
@@ -226,7 +231,7 @@ def opening(
             endpoint=endpoint,
             ask=ask if services else None,
             facts=facts,
-            batch_size=1 if folder == archive.COMMONS_LOG else size,
+            batch_size=1 if folder in _ONE_BY_ONE else size,
             at_once=config.requests_at_once if is_commons else 1,
             pace=config.pace(endpoint),
             misfits=kept.load(take, mend=services is not None),
@@ -249,14 +254,9 @@ def gather(known: Knowledge, opened: Open, titles: Sequence[str], superclass_dep
     Raises:
         FetchError: a service cannot be reached; the answers so far are archived.
     """
-    about_pages = (
-        opened(archive.COMMONS_PAGES, known.pages),
-        opened(archive.COMMONS_WIKITEXT, known.redirects),
-        opened(archive.COMMONS_LOG, known.moves),
-    )
     about_items = opened(archive.WIKIDATA_ITEMS, known.items)
     about_classes = opened(archive.WIKIDATA_CLASSES, known.classes)
-    landings = _gather_landings(known, about_pages, titles)
+    landings = gather_landings(known, opened, titles)
     items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
     while asked := about_items.missing(
         found.ask for found in (find(qid, known.items) for qid in items) if found.ask
@@ -272,9 +272,20 @@ def gather(known: Knowledge, opened: Open, titles: Sequence[str], superclass_dep
         classes = list(superclasses(classes, known.classes))
 
 
-def _gather_landings(
-    known: Knowledge, questions: Sequence[Question], titles: Sequence[str]
-) -> list[Landing]:
+def gather_landings(known: Knowledge, opened: Open, titles: Sequence[str]) -> list[Landing]:
+    """Fetches until it is known, or has failed, where each title leads.
+
+    Returns:
+        Where they lead, without those that failed.
+
+    Raises:
+        FetchError: the service cannot be reached; the answers so far are archived.
+    """
+    questions = (
+        opened(archive.COMMONS_PAGES, known.pages),
+        opened(archive.COMMONS_WIKITEXT, known.redirects),
+        opened(archive.COMMONS_LOG, known.moves),
+    )
     while True:
         steps = [known.walk(title) for title in titles]
         missing = [step for step in steps if isinstance(step, Missing)]

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
 _MOST_CHUNKS = 500  # of 500 links each: more than fit in a page of 2 MB
+_RESULTS = {"query", "error", "batchcomplete"}  # only the last: a generator found no pages
 _OK = 200
 # Bad request, content too large, URI too long, server error and gateway time-out: the services
 # send these for a query that is wrong or takes too long.
@@ -55,6 +56,9 @@ class CommonsApi:
     def ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
         """Sends a request and its continuations until the answer is complete.
 
+        A list of pages to ask about (`generator`), such as a category's million files, does not go
+        on after its first batch.
+
         Args:
             request: the parameters, from a function of `hgld.scrape.wikimedia`.
             titles: the titles in the request.
@@ -65,6 +69,8 @@ class CommonsApi:
         """
         chunks = [self._call(request)]
         while onward := chunks[-1].get("continue"):
+            if "generator" in request and chunks[-1].get("batchcomplete"):
+                break
             if len(chunks) >= _MOST_CHUNKS or onward in [one["continue"] for one in chunks[:-1]]:
                 raise AnswerError(f"{self.url} continues without end", smaller_may_do=True)
             chunks.append(self._call({**request, **onward}))
@@ -96,7 +102,7 @@ class CommonsApi:
 
     def _error_of(self, answer: Any) -> str:  # noqa: ANN401 - any JSON
         """Returns an answer's error as `code: text`, or an empty string; logs its warnings."""
-        if not isinstance(answer, dict) or not answer.keys() & {"query", "error"}:
+        if not isinstance(answer, dict) or not answer.keys() & _RESULTS:
             return f"no result: {answer!r:.80}"
         if warnings := answer.get("warnings"):
             logger.warning("%s: %.300r", self.url, warnings)

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +13,24 @@ from PIL import Image
 
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import FetchError, IncompleteError, InputError
+from hgld.flows import fetched_pictures
 from hgld.flows.build import read_sections
 from hgld.flows.picture_list import use_list
+from hgld.flows.steps import Sections
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS, LEVELS, PARTIAL
+from hgld.tables import ATTRIBUTIONS, CATEGORIES, CLASSES, IMAGES, LANDMARKS, LEVELS, PARTIAL
 from tests.worlds.commands.once import made_once
 from tests.worlds.commands.readme import ROOT, commands_on
 from tests.worlds.commands.typed import said
+from tests.worlds.pictures import encoded
+from tests.worlds.stopped import stopped_at
 from tests.worlds.stub_encoder import stubbed_encoder
 from tests.worlds.things import CLASSES as KNOWN
 from tests.worlds.things import serving_things, things, write_list
+from tests.worlds.wikimedia import small
+from tests.worlds.wikimedia.faults import reply
+from tests.worlds.wikimedia.small import Server
 
 SETTINGS = """\
 [scrape]
@@ -114,14 +121,21 @@ def write_rows(folder: Path, columns: str, *rows: str) -> Path:
     path.write_text("\n".join([columns, *rows, ""]), encoding="utf-8")
     for row in rows:
         for name in (cell for cell in row.split(",") if cell.endswith(".jpg")):
-            colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
-            Image.new("RGB", (8, 8), colour).save(folder / name)
+            (folder / name).write_bytes(picture_of(name))
     return path
 
 
-def laid_out(workspace: Workspace, path: Path) -> list[dict[str, str]]:
+def picture_of(name: str) -> bytes:
+    """Returns a picture in a colour of its own."""
+    colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
+    return encoded(Image.new("RGB", (8, 8), colour), "JPEG")
+
+
+def laid_out(
+    workspace: Workspace, path: Path, sections: Sections | None = None
+) -> list[dict[str, str]]:
     """Lays out the pictures of a list, and returns which became what."""
-    use_list(workspace, path, workspace.path("hgld.toml"), {})
+    use_list(workspace, path, workspace.path("hgld.toml"), sections or {})
     with workspace.path("source/pictures.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -178,7 +192,8 @@ ROWS = ("A,a.jpg,train", "B,b.jpg,index", "B,c.jpg,test")
         ([*ROWS, " ,d.jpg,train"], "row 5 .*category"),
         ([*ROWS, "A|B,d.jpg,train"], "row 5 .*category"),
         ([*ROWS, "https://example.org/A,d.jpg,train"], "row 5 .*category"),
-        ([*ROWS, "A,,train"], "row 5 .*picture"),
+        ([*ROWS, "A,,test"], "row 5 .*picture"),
+        ([*ROWS, "A,,train", "A,,index"], "row 6 .*row 5"),
         ([*ROWS, "A,none.png,train"], "row 5 .*none.png"),
         ([*ROWS, "A,d.jpg,"], "row 5 .*split"),
         ([*ROWS, "A,d.jpg,query"], "row 5 .*query"),
@@ -197,6 +212,96 @@ def test_a_list_that_nothing_can_be_built_from_is_refused_by_its_row(
     with pytest.raises(InputError, match=word):
         use_list(workspace, path, workspace.path("hgld.toml"), {})
     assert not workspace.root.exists()
+
+
+FRUIT = {
+    "Category:Apples": [f"Apple {n}.jpg" for n in range(20)] + ["Apples.svg"],
+    "Category:Pears": ["Pear.jpg", "Bowl.jpg"],
+    "Category:Plums": ["Plum 1.jpg", "Plum 2.jpg", "Bowl.jpg"],
+    "Category:Bare": [],
+}
+LIST = ("Apples", "Soft", "Q1", "Q2", "Bare", "Nowhere", "Q3")
+
+
+@pytest.fixture
+def fruit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Serves pictures of fruit; the first two of apples are gone, or no picture."""
+    names = {name for some in FRUIT.values() for name in some} | {"Cherry.jpg"}
+    pictures = {name: picture_of(name) for name in names}
+    apples = FRUIT["Category:Apples"][:-1]
+    gone, bad = sorted(apples, key=small.sha1_of)[:2]
+    del pictures[gone]
+    facts = {
+        "Q1": "P373:Plums",
+        "Q2": "P18:http://commons.wikimedia.org/wiki/Special:FilePath/Cherry.jpg",
+        "Q3": "P31:Q101",
+    }
+    known: dict[str, dict[str, str]] = {title: {} for title in (*FRUIT, "File:Cherry.jpg")}
+    known["Category:Soft"] = {"soft": "{{Category redirect|1=Pears}}"}
+    for name, value in (
+        *(("FILES", FRUIT), ("PICTURES", pictures | {bad: b"<html>"})),
+        *(("FACTS", facts), ("PAGES", known)),
+    ):
+        monkeypatch.setattr(small, name, value)
+    with small.serving() as server:
+        yield server
+
+
+def asking(server: Server) -> dict[str, dict[str, object]]:
+    """Returns settings for a server that is not asked twice."""
+    return {"scrape": {"commons": server.commons, "sparql": server.sparql, "attempts": 1}}
+
+
+def test_a_bare_list_gets_pictures_with_their_authors_from_commons(
+    fruit: Server, workspace: Workspace, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path, "category", *LIST)
+    sections = asking(fruit)
+    with stopped_at(fetched_pictures, "measure_picture", 4):
+        laid_out(workspace, path, sections)
+    answers = fruit.count("commons") + fruit.count("sparql")
+    rows = laid_out(workspace, path, sections)
+    # 12 apples and one that is no picture; again one that is gone, and one whose run was killed.
+    assert fruit.count("files") == 12 + 1 + 2 + 1 + 2 + 2 + 1
+    assert laid_out(workspace, path, sections) == rows
+    assert fruit.count("files") == 21
+    assert fruit.count("commons") + fruit.count("sparql") == answers
+
+    named = {row["category"].rpartition(":")[2]: row for row in rows}
+    counts = Counter(row["category"] for row in rows)
+    assert [counts[named[name]["category"]] for name in named] == [12, 2, 2, 1]
+    assert [*named] == ["Apples", "Soft", "Q1", "Q2"]
+    assert named["Q2"]["author"] == "Painter of Cherry"
+    assert named["Q2"]["license"] == "CC BY-SA 4.0"
+    assert named["Q2"]["page"] == f"{fruit.base}/wiki/File:Cherry.jpg"
+    with workspace.path("source/left_out.csv").open(encoding="utf-8", newline="") as file:
+        reasons = {row["category"]: row["reason"] for row in csv.DictReader(file)}
+    assert "subcategories" in reasons["https://commons.wikimedia.org/wiki/Category:Bare"]
+    assert "no such page" in reasons["https://commons.wikimedia.org/wiki/Category:Nowhere"]
+    assert "P373" in reasons["Q3"]
+    run_metadata(workspace, MetadataConfig(base_url=str(workspace.path("source/metadata"))))
+    credited = {row["image_id"]: row for row in workspace.read(ATTRIBUTIONS).to_pylist()}
+    assert credited.keys() == {row["image_id"] for row in rows}
+    assert credited[named["Q2"]["image_id"]]["title"] == "Cherry.jpg"
+
+    # It is a list itself, which keeps the authors.
+    other = Workspace(tmp_path / "other")
+    same = laid_out(other, workspace.path("source/pictures.csv"))
+    assert same == rows
+
+
+def test_a_failing_server_stops_the_build_and_pictures_of_index_are_queries_too(
+    fruit: Server, workspace: Workspace, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path, "category,split", "Q2,train", "Apples,index")
+    for service, error in (("commons", IncompleteError), ("files", FetchError)):
+        fruit.always = {service: reply(503, b"")}
+        with pytest.raises(error, match="503"):
+            laid_out(workspace, path, asking(fruit))
+    assert not list(workspace.path("source").rglob("*.*"))
+    fruit.always = {}
+    splits = Counter(row["split"] for row in laid_out(workspace, path, asking(fruit)))
+    assert splits == {"train": 1, "index": 9, "test": 3}
 
 
 def test_settings_of_the_user_stay_and_the_rest_can_be_seen(

@@ -2,18 +2,21 @@
 
 `item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
 `class_query` for the labels and *subclass of* (P279) statements of classes, `evidence_query` for
-the names of classes in other ontologies (`EVIDENCE`), and `place_query` for where items lie, since
-when, and in which style (`PLACING`); all of them also ask for merges.
+the names of classes in other ontologies (`EVIDENCE`), `place_query` for where items lie, since
+when, and in which style (`PLACING`), and `media_query` for the Commons category (P373) and picture
+(P18) of items; all of them also ask for merges.
 """
 
 from collections.abc import Iterable, Sequence
 
 from hgld.scrape.wikimedia.wikidata import (
     ASKED,
+    COMMONS_CATEGORY,
     COORDINATES,
     EVIDENCE,
     INSTANCE_OF,
     MAIN_TOPIC,
+    PICTURE,
     PLACING,
     SUBCLASS_OF,
     TIMES,
@@ -86,6 +89,16 @@ def place_query(qids: Iterable[str]) -> str:
         facts=(_MERGE_FACTS, _LABEL_FACTS, *(_dated_statements_of(prop) for prop in PLACING)),
         more="?started ?ended ?latitude ?longitude ?precision",
     )
+
+
+def media_query(qids: Iterable[str]) -> str:
+    """Returns the query for where pictures of items and of their merge targets are.
+
+    Args:
+        qids: Q-ids, at most 500.
+    """
+    of_media = (_statements_of(COMMONS_CATEGORY), _statements_of(PICTURE))
+    return _facts_query(qids, links=("owl:sameAs",), facts=(_MERGE_FACTS, _LABEL_FACTS, *of_media))
 
 
 def _statements_of(prop: str) -> str:

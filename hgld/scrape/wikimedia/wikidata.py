@@ -17,8 +17,9 @@ each:
 A statement without a `value`, or with a blank node or the URI of one, has an unknown value: it
 gives no class, but still counts when the best rank is chosen. Any other value must be an item, by
 its URI (http: or https:) or its Q-id; otherwise the answer is refused. The value of a property of
-`EVIDENCE` is a literal or a URI of any scheme, and is kept unchanged; so is that of a country code
-or a time. The value of coordinates is their globe, with the numbers beside it.
+`EVIDENCE` is a literal or a URI of any scheme, and is kept unchanged; so is that of a country code,
+a time, a Commons category or a picture. The value of coordinates is their globe, with the numbers
+beside it.
 
 Each query also asks for one row per entity that it names, `{"entity": ..., "property": {"value":
 "asked"}}`. It tells an entity without facts from one that a failing service left out. An answer
@@ -38,6 +39,8 @@ from hgld.tables import qid_number
 INSTANCE_OF = "P31"
 SUBCLASS_OF = "P279"
 MAIN_TOPIC = "P301"
+PICTURE = "P18"
+COMMONS_CATEGORY = "P373"
 OSM_TAG = "P1282"
 EQUIVALENT_CLASS = "P1709"
 WORDNET_SYNSET = "P8814"
@@ -85,6 +88,8 @@ _TERMS = {
     EQUIVALENT_CLASS: ("uri",),
     WORDNET_SYNSET: _LITERAL,
     COUNTRY_CODE: _LITERAL,
+    COMMONS_CATEGORY: _LITERAL,
+    PICTURE: ("uri",),
     **dict.fromkeys(TIMES, _LITERAL),
 }
 _ITEMS = {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC, *PLACING} - {*_TERMS}
@@ -150,7 +155,7 @@ class Entity:
         return dict.fromkeys(sorted(values, key=qid_number), rank)
 
     def best_texts(self, prop: str) -> list[str]:
-        """Returns the best values of a property of `EVIDENCE`, sorted."""
+        """Returns the best values of a property that is not an item, sorted."""
         return sorted(self._best(prop)[1])
 
     def of_today(self, prop: str) -> list[Statement]:

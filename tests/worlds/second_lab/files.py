@@ -191,9 +191,9 @@ def _value_node(node: str, prop: str, parts: Sequence[str]) -> Iterator[str]:
 
 def _term(prop: str, value: str) -> str:
     match prop:
-        case "P1282" | "P8814":
+        case "P1282" | "P8814" | "P373":
             return json.dumps(unquote(value), ensure_ascii=False)
-        case "P1709":
+        case "P1709" | "P18":
             return f"<{value}>"
         case _:
             return f"<{_WD}entity/{value}>"

@@ -17,6 +17,7 @@ from tests.worlds.second_lab import write_all_labs
 from tests.worlds.second_lab.redirects import Step, steps
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
+_SETTINGS = "conf/LocalSettings.php"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,22 @@ def _move_and_delete(folder: Path, at_once: Sequence[Step]) -> None:
         if lines:
             batch = folder / "batch.txt"
             batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            run = ["php", _MEDIAWIKI / "maintenance/run.php", *script, batch]
-            _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
+            _maintain(folder, *script, batch)
+
+
+def import_files(lab: Lab, files: Path, text: str) -> None:
+    """Uploads a folder of files, with a text for the page of each."""
+    images = lab.folder / "docroot/images"
+    images.mkdir()
+    with (lab.folder / _SETTINGS).open("a", encoding="utf-8") as settings:
+        settings.write(f'$wgUploadDirectory = "{images}"; $wgUploadPath = "/images";\n')
+    _maintain(lab.folder, "importImages", f"--comment={text}", files)
+
+
+def _maintain(folder: Path, *words: object) -> None:
+    """Runs a script of MediaWiki."""
+    run = ["php", _MEDIAWIKI / "maintenance/run.php", *words]
+    _run(run, {"MW_CONFIG_FILE": str(folder / _SETTINGS)})
 
 
 @contextlib.contextmanager

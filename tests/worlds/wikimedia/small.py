@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import json
 import ssl
 import threading
@@ -9,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 import pytest
 import rdflib  # which SPARQLWrapper brings
 
 from tests.worlds.second_lab.files import triples_of
-from tests.worlds.wikimedia.faults import Fault, listening, reply
+from tests.worlds.wikimedia.faults import Fault, listening, reply, send
 
 # One landmark for each way a category can end, and the statement facts behind them.
 PAGES: dict[str, dict[str, Any]] = {
@@ -64,6 +65,11 @@ FOUND_PARENTS: dict[str, tuple[list[str], list[str]]] = {
     "Category:Unknown value": (["Old churches", "Ring X"], ["Churches in Italy", "Ring Y"]),
 }
 """What must be found of it for the landmarks of `CATEGORIES_CSV`: parents and grandparents."""
+
+FILES: dict[str, list[str]] = {}
+"""Title of a category to the names of its files."""
+PICTURES: dict[str, bytes] = {}
+"""Name to content of the files that are there."""
 
 REDIRECTS = {
     "Category:Old churches": "Category:Churches in Lombardy",
@@ -201,14 +207,18 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
         length = int(request.headers.get("Content-Length", 0))
         sent = parse_qs(request.rfile.read(length).decode())
         form = {name: "".join(values) for name, values in sent.items()}
-        for name in ("User-Agent", "Accept-Encoding", "Authorization"):
+        for name in ("User-Agent", "Accept-Encoding", "Authorization", "Host"):
             form[name.lower()] = request.headers.get(name, "")
-        service = "commons" if request.path.startswith("/w/") else "sparql"
+        service = {"w": "commons", "files": "files"}.get(request.path.split("/")[1], "sparql")
         fault = state.take(service, form)
         if fault is not None:
             fault(request)
             return
         state.before(service)
+        if service == "files":
+            content = PICTURES.get(unquote(request.path.rpartition("/")[2]))
+            (reply(404, b"") if content is None else send(content))(request)
+            return
         found = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
         text = json.dumps(found)
         spoilt = state.spoils(service, text)
@@ -226,6 +236,8 @@ def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
     """Answers as MediaWiki does, formatversion 2."""
     if "letitle" in form:
         return {"batchcomplete": True, "query": {"logevents": LOGS.get(form["letitle"], [])}}
+    if form["prop"] == "imageinfo":
+        return _answer_files(form)
     query: dict[str, Any] = {"pages": []}
     ends: dict[str, None] = {}
     for title in form["titles"].split("|"):
@@ -243,6 +255,40 @@ def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
         return _answer_parents(query, list(ends))
     query["pages"] += [_page(number, title, form) for number, title in enumerate(ends)]
     return {"batchcomplete": True, "query": query}
+
+
+def _answer_files(form: Mapping[str, str]) -> dict[str, Any]:
+    """Answers with one file, or with some of the files of a category, which never ends."""
+    if "titles" in form:
+        names, more = [form["titles"].removeprefix("File:")], {}
+    else:
+        names = FILES.get(form["gcmtitle"], [])
+        more = {"continue": {"gcmcontinue": "file|", "continue": "gcmcontinue||"}} if names else {}
+    pages = [
+        {"ns": 6, "title": f"File:{name}", "imageinfo": [_info(name, form["host"])]}
+        for name in names
+    ]
+    # As MediaWiki: no `query` without pages.
+    return {"batchcomplete": True, **more, **({"query": {"pages": pages}} if pages else {})}
+
+
+def sha1_of(name: str) -> str:
+    """Returns what the server says is the SHA-1 of a file."""
+    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def _info(name: str, host: str) -> dict[str, Any]:
+    author = f"<a href='//x'>Painter of</a> {name.partition('.')[0]}"
+    return {
+        "thumburl": f"http://{host}/files/{quote(name)}",
+        "descriptionurl": f"http://{host}/wiki/File:{quote(name)}",
+        "mime": "image/svg+xml" if name.endswith(".svg") else "image/jpeg",
+        "sha1": sha1_of(name),
+        "extmetadata": {
+            "Artist": {"value": author},
+            "LicenseShortName": {"value": "CC BY-SA 4.0"},
+        },
+    }
 
 
 def _answer_parents(query: dict[str, Any], titles: list[str]) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""Pictures of a bare list, fetched from Commons with their authors and licenses.
+
+A category gives the files in itself; an item of Wikidata gives those of its Commons category (P373)
+and its picture (P18). Answers are kept in `raw/`, and pictures in a folder of their own, where an
+empty file stands for one that cannot be decoded: nothing is asked for again.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from urllib.parse import unquote
+
+from hgld.engine.files import atomic_file
+from hgld.engine.progress import progress
+from hgld.engine.workspace import Workspace
+from hgld.errors import AnswerError, IncompleteError, InputError, NotFoundError, PictureError
+from hgld.http.redirects import PoliteSession
+from hgld.http.session import make_session, require_contact
+from hgld.http.transfer import discard_notes, download
+from hgld.pictures import measure_picture
+from hgld.scrape.archive import COMMONS_FILES, WIKIDATA_MEDIA
+from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.knowledge import Knowledge
+from hgld.scrape.questions import Open, gather_entities, gather_landings, opening
+from hgld.scrape.services import POLICY, open_services
+from hgld.scrape.wikimedia.commons import Landing
+from hgld.scrape.wikimedia.files import CommonsFile, CommonsFiles
+from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
+from hgld.scrape.wikimedia.wikidata import COMMONS_CATEGORY, PICTURE, Entities, is_qid, merged
+
+logger = logging.getLogger(__name__)
+
+PICTURES = 12
+"""The most of a category: three batches of four in training, or nine to search and three queries.
+At 60 requests a minute, five categories take a minute."""
+
+_MOST_FAILURES_IN_A_ROW = 5
+_EMPTY = "it has no usable pictures itself; name one of its subcategories"
+_FAILED = "the server failed; run the command again"
+_NO_PAGE = "Commons has no such page"
+_NO_TITLE = "the item has neither a Commons category (P373) nor a picture (P18)"
+
+
+def fetch_pictures(
+    workspace: Workspace, config: ScrapeConfig, categories: Sequence[str], folder: Path
+) -> tuple[dict[str, list[CommonsFile]], dict[str, str]]:
+    """Fetches up to `PICTURES` of each category; goes on where an earlier run stopped.
+
+    Args:
+        workspace: the build, for the answers.
+        config: which services to ask, and how.
+        categories: addresses of categories, and Q-ids, each once.
+        folder: for the pictures.
+
+    Returns:
+        The pictures of each category, which are in the folder, none of them twice; and the
+        categories that have none, with the reason.
+
+    Raises:
+        FetchError: a server cannot be reached, or fails again and again; what came is kept.
+        IncompleteError: an answer is missing.
+    """
+    with open_services(config) as services:
+        # Generation 0: a refresh asks again what things are, not what they look like.
+        opened = opening(workspace, config, 0, services)
+        files, lost = _files(opened, categories, follows_moves=config.follow_moves)
+    pace = config.pace(config.commons)
+    policy = replace(POLICY, attempts=config.attempts, requests_per_minute=pace)
+    logger.info("fetching up to %d pictures from Commons", PICTURES * len(files))
+    found, taken = dict[str, list[CommonsFile]](), set[str]()
+    with (
+        make_session(config.contact, policy) as session,
+        progress("source: categories", len(files)) as advance,
+    ):
+        fetcher = _Fetcher(session, config, folder)
+        for category, some in files.items():
+            new = {one.name: one for one in some if one.name not in taken}.values()
+            # Those that are there come first, so that a rerun takes no others.
+            in_order = sorted(new, key=lambda one: not (folder / one.name).exists())
+            found[category] = list(islice(filter(fetcher.has, in_order), PICTURES))
+            taken.update(one.name for one in found[category])
+            if not found[category]:
+                lost[category] = _FAILED if fetcher.failures else _EMPTY
+            advance(1, problems=not found[category])
+    return found, lost
+
+
+def _files(
+    opened: Open, categories: Sequence[str], *, follows_moves: bool
+) -> tuple[dict[str, list[CommonsFile]], dict[str, str]]:
+    """Returns the files of each category that has a page, and why the others have none."""
+    items, known, files = Entities(), Knowledge(follows_moves=follows_moves), CommonsFiles()
+    gather_entities(opened(WIKIDATA_MEDIA, items), items, list(filter(is_qid, categories)))
+    titles = {one: _titles(one, items) for one in categories}
+    gather_landings(known, opened, list(dict.fromkeys(chain(*titles.values()))))
+    ends = {
+        category: [end.title for end in map(known.landing, some) if isinstance(end, Landing)]
+        for category, some in titles.items()
+    }
+    question = opened(COMMONS_FILES, files)
+    if asked := question.missing(filter(None, chain(*ends.values()))):
+        question.fetch(asked)
+    asked_of = (items, known.pages, known.redirects, known.moves, files)
+    if failed := [one for facts in asked_of for one in facts.failed.items()]:
+        what, why = failed[0]
+        raise IncompleteError(
+            f"{len(failed)} answers are missing, such as that on {what} ({why}); rerun, what was "
+            "fetched is kept, or take it off the list"
+        )
+    lost = {one: _NO_PAGE if titles[one] else _NO_TITLE for one in ends if not any(ends[one])}
+    of_pages = {one: [files[end] for end in some if end] for one, some in ends.items()}
+    return {one: list(chain(*some)) for one, some in of_pages.items() if one not in lost}, lost
+
+
+def _titles(category: str, items: Entities) -> list[str]:
+    """Returns the titles of the pages to take pictures from, best first."""
+    if not is_qid(category):
+        return [title_of_url(category)]
+    end = merged(category, items)
+    if end not in items:
+        return []
+    # Such as http://commons.wikimedia.org/wiki/Special:FilePath/A%20b.jpg
+    files = [unquote(url.rpartition("/")[2]) for url in items[end].best_texts(PICTURE)]
+    names = [f"Category:{name}" for name in items[end].best_texts(COMMONS_CATEGORY)]
+    named = [f"File:{name}" for name in files] + names
+    return [canonical_title(name) for name in named if is_askable(name)]
+
+
+@dataclass(slots=True)
+class _Fetcher:
+    """Fetches pictures until too many fail in a row."""
+
+    session: PoliteSession
+    config: ScrapeConfig
+    folder: Path
+    failures: int = 0
+
+    def has(self, file: CommonsFile) -> bool:
+        """Says whether a picture is there; fetches it unless that was tried before."""
+        path = self.folder / file.name
+        if not path.exists():
+            try:
+                self._fetch(file, path)
+            except (AnswerError, NotFoundError) as error:
+                self.failures += 1
+                if self.failures == _MOST_FAILURES_IN_A_ROW:
+                    raise
+                logger.warning("%s; skipped, the next run tries again", error)
+                return False
+            self.failures = 0
+        return path.stat().st_size > 0
+
+    def _fetch(self, file: CommonsFile, path: Path) -> None:
+        if self.config.replay:
+            raise InputError(f"{file.page} was not fetched yet; --no-replay does that")
+        require_contact(self.config.contact, file.url)
+        with atomic_file(path) as temporary:
+            try:
+                download(self.session, file.url, temporary)
+                measure_picture(temporary.read_bytes())
+            except PictureError as error:
+                logger.warning("%s %s; it is left out", file.page, error)
+                temporary.write_bytes(b"")
+            finally:
+                discard_notes(temporary)

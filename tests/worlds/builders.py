@@ -51,7 +51,7 @@ def write_stage(workspace: Workspace, tables: Sequence[tuple[Dataset, pa.Table]]
 
 def table_of(dataset: Dataset, rows: Rows) -> pa.Table:
     """Returns rows as a table of the data set; what a row lacks is null, or without an element."""
-    empty = {
+    empty: dict[str, object] = {
         field.name: None if field.nullable else [] if pa.types.is_list(field.type) else {}
         for field in dataset.schema
         if field.nullable or pa.types.is_nested(field.type)

@@ -58,6 +58,24 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
             assert cell == f"{factor * found.mean:.{places}f}{spread}", (title, name)
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("retrieval/gldv2_mini_128px", "plain"), ("changes/three_seeds", "change-plain")],
+)
+def test_what_training_gains_is_told_as_it_was_measured(folder: str, name: str) -> None:
+    results = read_results(ROOT / "benchmarks/results" / folder)
+    words = " ".join((ROOT / "docs/training.md").read_text(encoding="utf-8").split())
+    before, after = f"backbone {name}-0", f"after {name}"
+    begun, ended = results.row(before, "h_ap"), results.row(after, "h_ap")
+    gain = results.row(after, "h_ap", against=before)
+    low, high = (f"{100 * one:.1f}" for one in (gain.low, gain.high))
+    spread = f"{100 * ended.mean:.1f} ± {100 * ended.deviation:.1f}"
+    assert f"from {100 * begun.mean:.1f} to {spread} on" in words
+    assert re.search(
+        f"{100 * gain.mean:.1f} (points )?more \\((95% from )?{low} to {high}, p ", words
+    )
+
+
 def test_the_changes_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/changes")
     page = (ROOT / "docs/training.md").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any])
     assert (guard.host, guard.port) == ("0.0.0.0", 0)  # noqa: S104
     assert (guard.access, guard.read_only) == ("secret", True)
     assert (named["opens_browser"], named["reviewer"]) == (False, "ann")
-    assert named["propose"].taxonomy == Path("own")
+    assert named["propose"].taxonomy == workspace.path("own")
     asked.clear()
     said("review", "--labels", workspace.root)
     assert asked[0] == workspace

@@ -12,7 +12,7 @@ PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-lig
 	texlive-latex-base texlive-latex-recommended
 
 # A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
-# servers' tests whole groups, which share what takes long to start.
+# servers' tests whole files, which share what takes long to start.
 PYTEST = $(VENV)/bin/pytest -n auto
 
 .PHONY: demo docs test test-servers soak lint packages
@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev
 	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
 test-servers: $(VENV)/.installed-dev $(VENV)/.installed-all packages
-	$(PYTEST) --dist loadgroup --no-loadscope-reorder tests/servers $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
 	$(VENV)/bin/python -m pytest -n auto -p no:randomly -p tests.soak.resume --timeout=0 \

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 _Started = tuple["Browser", asyncio.AbstractEventLoop]
 
 _LONGEST_FIRST = (
-    "test_readme.py",  # makes the demo
-    "story",
-    "lab",
+    "test_readme.py",  # makes the demo, which two of the following take
+    "flows/test_operating.py",
+    "flows/test_end_to_end.py",
     "test_tutorial.py",
-    "prefect_server",
+    "scrape",
+    "flows",
     "training",
     "pages",
 )
-"""Files, folders, and fixtures that take long to make: what needs one of those is in one process.
+"""What begins late leaves one process alone at the end.
 
-What begins late leaves one process alone at the end.
+The process that the first file leaves alone takes most that need a MediaWiki: 20 s to start one.
 """
 
 _HERE = Path(__file__).parent
@@ -37,16 +38,13 @@ VENV = Path(sys.executable).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has the longest come first, and what shares a server, or else a file, be in one process."""
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            file = item.path.relative_to(_HERE).as_posix()
-            shared = set(_LONGEST_FIRST) & set(getattr(item, "fixturenames", ()))
-            item.add_marker(pytest.mark.xdist_group(min(shared, default=file)))
+    """Has the longest files come first."""
 
     def place(item: pytest.Item) -> int:
-        group = next((one.args[0] for one in item.iter_markers("xdist_group")), "")
-        found = (n for n, one in enumerate(_LONGEST_FIRST) if f"{group}/".startswith(f"{one}/"))
+        if not item.path.is_relative_to(_HERE):
+            return -1
+        name = item.path.relative_to(_HERE).as_posix()
+        found = (n for n, one in enumerate(_LONGEST_FIRST) if f"{name}/".startswith(f"{one}/"))
         return next(found, len(_LONGEST_FIRST))
 
     items.sort(key=place)

@@ -39,6 +39,19 @@ def test_triplets_come_from_the_references_where_there_are_some() -> None:
     assert loss.item() == pytest.approx(0.8 - 0.6 + 0.1)
 
 
+def test_what_is_semihard_goes_by_the_margin_of_the_loss() -> None:
+    query, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.96, 0.28], [0.6, 0.8]])
+    labels, ref_labels = torch.tensor([[4]]), torch.tensor([[4], [2]])
+    loss = triplet_loss(
+        *(query, labels),
+        ref_embeddings=references,
+        ref_labels=ref_labels,
+        mining="semihard",
+        margin=0.5,
+    )
+    assert loss.item() == pytest.approx(0.6 - 0.96 + 0.5)
+
+
 def test_each_kind_of_mining_takes_its_own_triplets() -> None:
     embeddings, labels = tree_batch(30, 1, seed=5)
     hard, semihard, every = (

@@ -107,9 +107,9 @@ def test_each_loss_equals_a_double_loop(name: str, size: int, depth: int, seed: 
 def test_roadmap_weighs_sup_ap_and_decomposability() -> None:
     embeddings, labels = tree_batch(12, 2, seed=1)
     ranking = losses.sup_ap_loss(embeddings, labels)
-    spread = losses.decomposability_loss(embeddings, labels)
+    spread = losses.decomposability_loss(embeddings, labels, alpha=0.8, beta=0.5)
     for weight in (0.0, 0.3, 1.0):
-        loss = losses.roadmap_loss(embeddings, labels, weight=weight)
+        loss = losses.roadmap_loss(embeddings, labels, weight=weight, alpha=0.8, beta=0.5)
         torch.testing.assert_close(loss, (1 - weight) * ranking + weight * spread)
 
 

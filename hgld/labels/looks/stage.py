@@ -13,12 +13,11 @@ import functools
 import hashlib
 import json
 import logging
-import pickle
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +42,7 @@ from hgld.labels.looks.clip import (
     votes_of_landmarks,
 )
 from hgld.labels.looks.landmarks import Landmark, find_unlabelled, read_names
-from hgld.pictures import DECODING
+from hgld.pictures import DECODING, PictureFile
 from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, PICTURE_VOTES, TAXONOMY
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,12 @@ STAGE = Stage(
 
 PART = 500
 """Landmarks per file: after a kill, at most this many are looked at again."""
+_TEXTS = [(name, pa.string()) for name in ("path", "sha256", "mend")]
+_PICTURES = pa.list_(pa.struct([*_TEXTS, ("size_bytes", pa.int64())]))
+_NUMBERS = [(name, pa.int64()) for name in ("landmark_id", "bad", "absent")]
+_LANDMARK = pa.struct([("split", pa.string()), ("pictures", _PICTURES), *_NUMBERS])
 # A row for each landmark of a part; one to look at has only its origin, and the landmark itself.
-_PART = PICTURE_VOTES.schema.append(pa.field("landmark", pa.binary()))
+_PART = PICTURE_VOTES.schema.append(pa.field("landmark", _LANDMARK))
 # Settings that only choose landmarks and pictures, and do not change a landmark's votes. Weights
 # count by their digest, not by their name.
 _CHOOSING = frozenset({"split", "train", "checked", "pictures", "weights"})
@@ -201,9 +204,19 @@ def _part(landmarks: Sequence[Landmark], known: Mapping[str, Row], made_by: str)
         # If more pictures were left out than are known to be bad, they may be repaired by now. This
         # covers every failed row.
         if row is None or row["left_out"] != one.bad:
-            row = {"made_from": origin, "landmark": pickle.dumps(one)}
+            row = {"made_from": origin, "landmark": asdict(one, dict_factory=_plain)}
         rows.append(row)
     return pa.Table.from_pylist(rows, _PART)
+
+
+def _plain(pairs: Sequence[tuple[str, object]]) -> Row:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in pairs}
+
+
+def _landmark(row: Row) -> Landmark:
+    """Returns a landmark of `_PART`."""
+    pictures = [PictureFile(**one | {"path": Path(one["path"])}) for one in row["pictures"]]
+    return Landmark(**row | {"pictures": pictures})
 
 
 class _Looker:
@@ -223,8 +236,7 @@ class _Looker:
     def __call__(self, part: pa.Table, advance: Advance | None = None) -> pa.Table:
         """Returns the votes for `_PART`, in its order."""
         rows = part.to_pylist()
-        taken = [row.pop("landmark") for row in rows]
-        landmarks = [one and pickle.loads(one) for one in taken]  # noqa: S301 - of `_part`
+        landmarks = [one and _landmark(one) for one in (row.pop("landmark") for row in rows)]
         pictures = [one.pictures for one in landmarks if one]
         with ThreadPoolExecutor(self.config.workers) as threads:
             looked: Iterator[Looked] = iter([[] for _ in pictures])

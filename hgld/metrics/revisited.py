@@ -181,12 +181,14 @@ def evaluate_revisited(
     queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
     with full_precision():
         similarities = _similarities(queries, index_embeddings, first)
-        ahead, _ = count_ahead(
-            *(queries, list(similarities), distractors), first=first, offset=len(index_embeddings)
+        ranks = [_ranks(one) for one in similarities]
+        count_ahead(
+            *(queries, list(similarities), ranks, distractors),
+            first=first,
+            offset=len(index_embeddings),
         )
         scores = [
-            _score(_ranks(one) + more, truth, precision_at)
-            for one, more, truth in zip(similarities, ahead, truths, strict=True)
+            _score(one, truth, precision_at) for one, truth in zip(ranks, truths, strict=True)
         ]
     metrics = ["ap", *(f"p_at_{k}" for k in precision_at)]
     keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in metrics]
@@ -203,10 +205,10 @@ def _similarities(queries: Tensor, index: Tensor, first: Tensor | None) -> Tenso
 
 
 def _ranks(similarities: Tensor) -> Tensor:
-    """(N,) int64 1-based rank of every index image, from its similarity to a query."""
+    """(N,) int32 1-based rank of every index image, from its similarity to a query."""
     order = similarities.sort(descending=True, stable=True).indices
-    rank = torch.arange(1, len(order) + 1, device=order.device)
-    return torch.empty_like(order).scatter_(0, order, rank)
+    rank = torch.arange(1, len(order) + 1, dtype=torch.int32, device=order.device)
+    return torch.empty_like(rank).scatter_(0, order, rank)
 
 
 def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> list[float]:

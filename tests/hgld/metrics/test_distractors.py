@@ -59,15 +59,18 @@ def drawn(generator: torch.Generator, *shape: int) -> Tensor:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("memory", [20_000, 1 << 26])
+@pytest.mark.parametrize("is_reranked", [False, True])
 def test_many_in_windows_and_groups_are_as_if_they_were_index_items_of_other_labels(
-    dtype: torch.dtype, memory: int, monkeypatch: pytest.MonkeyPatch
+    dtype: torch.dtype, memory: int, *, is_reranked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distractors, "_COLUMNS", 100)
-    monkeypatch.setattr(distractors, "_LEAST_WINDOW", 200)
+    monkeypatch.setattr(distractors, "_LEAST_WINDOW", 400)
     generator = torch.Generator().manual_seed(0)
     queries, index, far = (drawn(generator, n, 3).to(dtype) for n in (9, 60, 1500))
+    queries, index = queries / 8, index / 8  # nearer than any of these some distractors are
     labels, of_index = (drawn(generator, n, 3).long() % 2 for n in (9, 60))
-    first = torch.stack([torch.randperm(1560, generator=generator)[:50] for _ in queries])
+    heads = torch.stack([torch.randperm(1560, generator=generator)[:50] for _ in queries])
+    first = heads if is_reranked else None
     passes = []
 
     class Streamed:

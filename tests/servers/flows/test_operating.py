@@ -243,6 +243,7 @@ def test_a_run_queues_behind_another_job_on_the_same_build(story: Site) -> None:
 def test_a_review_suspends_a_run_and_its_end_resumes_it(story: Site) -> None:
     (suspended,) = story.seen["suspended"]
     assert suspended["name"].startswith("review build")
+    assert "accept-proposals" in suspended["state"]["message"]  # as a notification shows it
     (page,) = (text for key, text in story.seen["page"][0].items() if "review" in key)
     assert "accept_proposals" in page
     assert suspended["id"] in {one["id"] for one in story.seen["second"]}

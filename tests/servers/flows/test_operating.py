@@ -45,6 +45,8 @@ class Site:
     home: Path
     port: int
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
+    more: dict[str, str] = field(default_factory=dict)
+    """What else its environment has."""
     seen: dict[str, list[Run]] = field(default_factory=dict)
     """Moment of the story to what the server said then."""
 
@@ -61,6 +63,7 @@ class Site:
             "PREFECT_UI_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "PYTHONDONTWRITEBYTECODE": "",  # twenty starts of Python compile Prefect once
+            **self.more,
         }
 
     def words(self, command: str) -> list[str]:

@@ -77,7 +77,8 @@ class _Request:
         sections = read_sections(root, config)
         for name, section in (self.settings or {}).items():
             if name not in ALL_SECTIONS:
-                raise InputError(f"settings: unknown section {name}; known: {ALL_SECTIONS}")
+                known = ", ".join(ALL_SECTIONS)
+                raise InputError(f"settings: unknown section {name}; known: {known}")
             sections.setdefault(name, {}).update(section)
         if self.refresh:
             sections.setdefault("scrape", {})["refresh"] = True
@@ -117,7 +118,7 @@ def _run_all(made: _Steps, asked: _Request) -> State:
     except REFUSALS as error:
         return Failed(message=in_one_line(error), data=error)
     if state.name == _AWAITING_REVIEW and deployment.id:
-        suspend_until_reviewed(workspace, str(flow_run.id))
+        suspend_until_reviewed(workspace, str(flow_run.id), str(state.message))
     return state
 
 

@@ -15,19 +15,30 @@ logger = logging.getLogger(__name__)
 _WAITING = f"{RUNS_FOLDER}/waiting"
 
 
-def suspend_until_reviewed(workspace: Workspace, run_id: str) -> None:
+def suspend_until_reviewed(workspace: Workspace, run_id: str, why: str) -> None:
     """Ends the process of a deployed run; once resumed, it starts anew.
+
+    Args:
+        workspace: the build.
+        run_id: of the run.
+        why: the message of its state, which notifications show.
 
     Raises:
         Pause: always; Prefect's engine takes it.
     """
-    from prefect.flow_runs import suspend_flow_run
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import Pause
     from prefect.settings import PREFECT_API_URL
+    from prefect.states import Suspended
 
     path = workspace.path(f"{_WAITING}/{run_id}")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, str(PREFECT_API_URL.value()))
-    suspend_flow_run(key=str(uuid.uuid4()))  # with the same key it would pause only once
+    # As `suspend_flow_run`, which takes no message. With the same key it would pause only once.
+    state = Suspended(message=why, pause_key=str(uuid.uuid4()))
+    with get_client(sync_client=True) as client:
+        told = client.set_flow_run_state(uuid.UUID(run_id), state)
+    raise Pause(state=told.state)
 
 
 def resume_suspended(workspace: Workspace, *, is_settled: bool = False) -> None:

@@ -317,7 +317,7 @@ def train_step(sections: Sections) -> BuildStep:
     from hgld.training.recipes import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
-        from hgld.training.run.loop import run_train
+        from hgld.training.run.stage import run_train
 
         return run_train(workspace, config)
 

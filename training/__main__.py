@@ -26,7 +26,8 @@ from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.model.embed import choose_device
 from hgld.training.recipes import over_recipe
-from hgld.training.run.loop import follow, run_train
+from hgld.training.run.loop import follow
+from hgld.training.run.stage import run_train
 from hgld.training.run.state import Ranks
 
 TIMEOUT = timedelta(minutes=30)

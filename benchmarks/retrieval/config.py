@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
 from hgld.engine.stage import Stage
+from hgld.engine.workspace import Workspace
 from hgld.tables import (
     ANNOTATIONS,
     EXCLUDED,
@@ -338,3 +339,9 @@ def benchmark_stage(config: BenchmarkConfig) -> Stage:
         output_files=files,
         result=files.report,
     )
+
+
+def knows_landmarks(workspace: Workspace) -> bool:
+    """Says whether a build has `TRAIT_TABLES`; an older one has no overlap, and no places."""
+    done = workspace.manifest(OVERLAP.stage)
+    return done is not None and OVERLAP.path in done.outputs

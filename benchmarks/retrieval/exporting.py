@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
 from hgld.benchmarks.retrieval.config import result_files
-from hgld.benchmarks.retrieval.methods import take_vectors
 from hgld.benchmarks.retrieval.results import metrics_of, read_results
-from hgld.benchmarks.retrieval.runs import read_trained_run, require_runs
+from hgld.benchmarks.retrieval.runs import read_trained_run, require_runs, take_vectors
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Manifest, Workspace
 from hgld.errors import InputError
@@ -30,7 +29,8 @@ from hgld.training.model.exporting import (
     export_onnx,
     model_card_text,
 )
-from hgld.training.model.saved import load_model, read_model_settings
+from hgld.training.model.files import read_model_settings
+from hgld.training.model.saved import load_model
 
 logger = logging.getLogger(__name__)
 

@@ -27,6 +27,7 @@ from hgld.benchmarks.retrieval.runs import (
     name_of_runs,
     read_trained_run,
     runs_by_method,
+    take_vectors,
     training_words,
 )
 from hgld.benchmarks.retrieval.untrained import untrained_model
@@ -35,15 +36,13 @@ from hgld.errors import HgldError, InputError
 from hgld.training.config import model_files
 from hgld.training.index.embedding_files import read_embeddings
 from hgld.training.index.embeddings import BLOCK, EmbeddingCache, Environment, distinct
-from hgld.training.model.config import ModelConfig, facts_digest
+from hgld.training.model.config import ModelConfig, facts_digest, width_of_vectors
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.layer import width_of_vectors
 from hgld.training.model.saved import (
     embedding_facts,
     load_model,
     model_digest,
-    read_model_settings,
 )
 
 logger = logging.getLogger(__name__)
@@ -103,17 +102,6 @@ class Compared:
         """The mean over the runs, which have a value for the same queries."""
         keys = self.runs[0].per_query
         return {key: np.mean([one.per_query[key] for one in self.runs], axis=0) for key in keys}
-
-
-def take_vectors(workspace: Workspace, runs: Sequence[str]) -> list[str]:
-    """Returns those runs whose model takes vectors of other programs, and no pictures.
-
-    Raises:
-        InputError: the settings of a model cannot be read.
-        DamagedError: they are not what was written.
-    """
-    kept = {run: read_model_settings(workspace.path(model_files(run)[1])) for run in runs}
-    return [run for run, one in kept.items() if width_of_vectors(one["model"]["backbone"])]
 
 
 def load_methods(

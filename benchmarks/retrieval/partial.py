@@ -40,7 +40,7 @@ from hgld.training.config import TrainConfig
 from hgld.training.data.labels import images_of_run
 from hgld.training.methods import Happier
 from hgld.training.recipes import over_recipe
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from hgld.training.run.vectors import load_vectors
 from hgld.training.run.watch import split_images
 

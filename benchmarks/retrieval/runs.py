@@ -6,15 +6,18 @@ Runs whose recorded settings and data are the same but for name and seed are one
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.index.embeddings import Environment
-from hgld.training.model.exporting import training_hours
-from hgld.training.run.checkpoint import RunFiles
-from hgld.training.run.lines import peak_memory, read_lines
+from hgld.training.model.config import width_of_vectors
+from hgld.training.model.files import read_model_settings
+from hgld.training.run.lines import peak_memory, read_lines, training_hours
+
+if TYPE_CHECKING:  # of a module that loads torch
+    from hgld.training.index.embeddings import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class TrainedRun:
     """Digests of what it was trained on."""
     hours: float | None
     peak_memory_mb: float | None
-    made_with: Sequence[Environment] = ()
+    made_with: "Sequence[Environment]" = ()
     """Each environment that it was trained in; none where that is not recorded."""
 
     @property
@@ -75,6 +78,17 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
                 raise DamagedError(f"{damaged} {damage.what}; run {train} to make it again")
 
 
+def take_vectors(workspace: Workspace, runs: Sequence[str]) -> list[str]:
+    """Returns those runs whose model takes vectors of other programs, and no pictures.
+
+    Raises:
+        InputError: the settings of a model cannot be read.
+        DamagedError: they are not what was written.
+    """
+    kept = {run: read_model_settings(workspace.path(model_files(run)[1])) for run in runs}
+    return [run for run, one in kept.items() if width_of_vectors(one["model"]["backbone"])]
+
+
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
     """Returns what is recorded of a run.
 
@@ -85,6 +99,8 @@ def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
     Returns:
         What is known; None of a model that no finished training of this build wrote.
     """
+    from hgld.training.run.checkpoint import RunFiles
+
     done = workspace.manifest(train_stage(run).name)
     weights = model_files(run)[0]
     if done is None or done.outputs.get(weights) != file_digest(workspace.path(weights)):

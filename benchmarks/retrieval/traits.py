@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.annotations.overlap import revisited_buildings
+from hgld.benchmarks.retrieval.config import knows_landmarks
 from hgld.benchmarks.retrieval.protocol import Protocol, tables_of
 from hgld.benchmarks.retrieval.results import shown_level
 from hgld.engine.workspace import Workspace
@@ -24,12 +25,6 @@ _COLUMNS = [
     *("split", "landmark_id", "continent", "countries", "country_qid", "country"),
     *("inception_year", "inception_precision", "style_names"),
 ]
-
-
-def knows_landmarks(workspace: Workspace) -> bool:
-    """Says whether a build has `TRAIT_TABLES`; an older one has no overlap, and no places."""
-    done = workspace.manifest(OVERLAP.stage)
-    return done is not None and OVERLAP.path in done.outputs
 
 
 def traits_of(protocol: Protocol, workspace: Workspace) -> dict[str, Trait]:

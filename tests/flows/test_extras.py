@@ -37,7 +37,9 @@ JOBS = {
         "hgld cluster --force": "cluster",
         "hgld review": "review",
         "hgld browse": "review",
-        "hgld benchmark": "train",
+        "hgld build": "",  # what is up to date needs no package
+        "hgld train --force": "train",
+        "hgld benchmark --force": "train",
         "from hgld.losses import sup_hap_loss": "train",
         "from hgld import embed_images": "train",
         "from hgld.metrics import evaluate": "train",
@@ -54,7 +56,7 @@ JOBS = {
     "metric-learning": {TRIPLET: ""},
     "query": {WHERE: ""},
     "review": {"hgld browse --static site": ""},
-    "tensorboard": {"hgld train": "train"},
+    "tensorboard": {"hgld train --force": "train"},
     "torchmetrics": {METRIC: ""},
     "train": {
         LOSS: "",

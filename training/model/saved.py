@@ -9,7 +9,6 @@ apart, and any other program can read both. Nothing in a file is run as code.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,10 @@ from hgld.pictures import DECODING
 from hgld.training.model.backbone import create_backbone, fit_positions
 from hgld.training.model.config import ModelConfig, Precision, facts_digest, first_line
 from hgld.training.model.embedding import EmbeddingModel, assemble_model
+from hgld.training.model.files import MODEL_FORMAT, MODEL_KIND, read_model_settings, sealed_text
 
 WEIGHTS_FILE = "model.safetensors"
 SETTINGS_FILE = "config.json"
-_FORMAT = 1
-"""Raised when `config.json` means something else than before."""
-_KIND = "hgld embedding model"
-_SEAL = '"config_sha256": '
 
 
 def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
@@ -146,46 +142,16 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
     return model if image_size is None else _for_size(model, image_size)
 
 
-def read_model_settings(path: Path) -> dict[str, Any]:
-    """Reads a `config.json`.
-
-    Args:
-        path: the file.
-
-    Returns:
-        What it says: among others `weights_sha256`, `embedding_dim` and `image_size`.
-
-    Raises:
-        OSError: it cannot be read.
-        DamagedError: it does not have the bytes it was written with.
-        InputError: it is another program's, or a later version of this one wrote it.
-    """
-    data = path.read_bytes()
-    # No bit that flips takes both marks away.
-    if _KIND.encode() not in data and _SEAL.encode() not in data:
-        raise InputError(f"{path} is not of this program")
-    try:
-        content = json.loads(data)
-        is_whole = isinstance(content, dict) and _sealed_text(content).encode() == data
-    except (ValueError, RecursionError):  # no UTF-8, or no JSON
-        is_whole = False
-    if not is_whole:
-        raise DamagedError(f"{path} is damaged: it has other bytes than were written")
-    if content["format"] != _FORMAT:
-        raise InputError(f"{path} is of format {content['format']}, and this version reads 1")
-    return dict(content)
-
-
 def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
     mean, std = (
         # As short as float32 allows: 0.485, and not 0.48500001430511475.
         [float(str(one)) for one in values.flatten().cpu().numpy()]
         for values in (model.mean, model.std)
     )
-    return _sealed_text(
+    return sealed_text(
         {
-            "kind": _KIND,
-            "format": _FORMAT,
+            "kind": MODEL_KIND,
+            "format": MODEL_FORMAT,
             "image_size": model.image_size,
             "embedding_dim": model.embedding_dim,
             "mean": mean,
@@ -195,14 +161,6 @@ def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
             "digest": model_digest(model),  # which what it embeds says too
         }
     )
-
-
-def _sealed_text(content: Mapping[str, object]) -> str:
-    """Returns the text of a `config.json`, its last line the SHA-256 of those before it."""
-    rest = {key: value for key, value in content.items() if key != "config_sha256"}
-    text = json.dumps(rest, indent=2, ensure_ascii=False).removesuffix("\n}")
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return f'{text},\n  {_SEAL}"{digest}"\n}}\n'
 
 
 def _for_size(earlier: EmbeddingModel, image_size: int) -> EmbeddingModel:

@@ -12,7 +12,7 @@ be wrong. The three symptoms told of every run on real photographs that did not 
 import json
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -248,3 +248,28 @@ def _finite(curves: Mapping[str, Curve], key: str) -> Curve:
     curve = curves.get(key, Curve([], []))
     points = [(step, v) for step, v in zip(*curve, strict=True) if math.isfinite(v)]
     return Curve([step for step, _ in points], [value for _, value in points])
+
+
+def training_hours(log: Iterable[str], batch_size: int) -> float | None:
+    """Returns how long the steps of a run took, without its start and its checkpoints.
+
+    Args:
+        log: the lines of its `metrics.jsonl`, each with the steps done and the images a second
+            since the line before.
+        batch_size: images of a step.
+
+    Returns:
+        Hours; None where a line is none, or there is no line.
+
+    Example:
+        >>> lines = ['{"step": 50, "images_per_s": 10}', '{"step": 100, "images_per_s": 20}']
+        >>> training_hours(lines, 72)  # 50 steps in 360 s, and 50 in 180 s
+        0.15
+    """
+    try:
+        steps, rates = training_curves([json.loads(line) for line in log])["images_per_s"]
+        taken = zip([0, *steps], steps, rates, strict=False)
+        seconds = [(step - before) * batch_size / rate for before, step, rate in taken]
+    except (ValueError, TypeError, LookupError, ZeroDivisionError):
+        return None
+    return sum(seconds) / 3600

@@ -25,18 +25,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from hgld.engine.config import row_settings
 from hgld.engine.progress import progress
-from hgld.engine.stage import StageReport, StageWriter, run_stage, settle
+from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.data.images import AugmentedImages, run_batches, seed_of
 from hgld.training.data.labels import LabelledImages, images_of_run
 from hgld.training.data.sampler import LandmarkSampler, SuperCategorySampler
-from hgld.training.index.embedding_files import embeddings_digest
 from hgld.training.methods import Cost
-from hgld.training.model.backbone import pretrained_backbone, weights_settings
 from hgld.training.model.embed import (
     autocast,
     begin_peak_memory,
@@ -53,7 +50,6 @@ from hgld.training.run.fitting import centre_vectors, fit_to_images, whiten_proj
 from hgld.training.run.state import (
     Ranks,
     RunState,
-    init_settings,
     landmark_labels,
     start_run,
     take_over,
@@ -65,52 +61,7 @@ from hgld.training.run.watch import RunWatch, split_images
 logger = logging.getLogger(__name__)
 
 
-def run_train(workspace: Workspace, config: TrainConfig, ranks: Ranks | None = None) -> StageReport:
-    """Trains a model on the annotated training images, or goes on where a stopped run was.
-
-    Writes `runs/<name>/model.safetensors` and `config.json` (see `hgld.load_model`) and, as it
-    goes, `runs/<name>/metrics.jsonl` and a checkpoint, which goes when the run ends. What a run
-    before it left stays as it is until this one has passed every check, and its model until this
-    one ends.
-
-    Args:
-        workspace: a build with annotations and images.
-        config: the settings; those that change the weights make another run.
-        ranks: the first of several processes that train together.
-
-    Returns:
-        The stage's report.
-
-    Raises:
-        MissingInputError: the annotations or the images are not there yet.
-        InputError: too few images or landmarks for the settings, an unreadable image, a
-            backbone, weights or a device that cannot be had, a checkpoint of another run.
-        FetchError: weights cannot be fetched.
-        DamagedError: an image or a checkpoint is not what was recorded.
-        DivergedError: a loss or gradient is not finite.
-    """
-    stage = config.stage
-    done = workspace.manifest(stage.name)
-    start = _start_settings(workspace, config)
-    if not start and config.weights == "hub" and not weights_settings(config, done):
-        # Before the fingerprint, which has their digest: else the next run would be another one.
-        # And after a look at the build: where there is no network that takes a minute to tell.
-        settle(workspace)
-        workspace.input_digests(stage.inputs, stage.input_files)
-        pretrained_backbone(config.model)
-    settings = {**row_settings(config), **(start or weights_settings(config, done))}
-    report = run_stage(
-        workspace,
-        stage,
-        settings,
-        lambda writer: _train(writer, _with_precision(workspace, config), ranks or Ranks()),
-    )
-    if not report.skipped:
-        _run_files(workspace, config).end()
-    return report
-
-
-def _with_precision(workspace: Workspace, config: TrainConfig) -> TrainConfig:
+def with_precision(workspace: Workspace, config: TrainConfig) -> TrainConfig:
     """Returns settings whose precision is decided, once for a run: it changes the weights.
 
     A run that goes on elsewhere keeps that of its checkpoint.
@@ -179,13 +130,6 @@ def order_of(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> Landm
         raise InputError(f"[train] {error}") from error
 
 
-def _start_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
-    """Returns what a run's fingerprint says of what it starts from; {}: a backbone's weights."""
-    if config.embeddings is not None:
-        return {"embeddings": embeddings_digest(config.embeddings)}
-    return init_settings(workspace, config)
-
-
 def _batches(
     images: LabelledImages,
     order: LandmarkSampler,
@@ -210,7 +154,8 @@ def _batches(
     return run_batches(altered, order, epochs=config.epochs, start=done, workers=config.workers)
 
 
-def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
+def train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
+    """Does the work of `run_train`, with settings of `with_precision`."""
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace = writer.workspace
     files, frozen = _run_files(workspace, config), None
@@ -232,12 +177,14 @@ def _train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         elif config.whitening and not config.init:
             fit_to_images(whiten_projection, cast("EmbeddingModel", run.model), images, config)
         run.begin()
-    numerics = {
-        **describe_numerics(config.device),
-        "processes": ranks.count,
-        "precision": config.precision,
-    }
-    files.note_environment(numerics, is_new=kept is None)
+    files.note_environment(
+        {
+            **describe_numerics(config.device),
+            "processes": ranks.count,
+            "precision": config.precision,
+        },
+        is_new=kept is None,
+    )
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes, %s",
         *(len(images), len(images.names[0])),

@@ -13,7 +13,6 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hgld import losses
-from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
@@ -386,27 +385,6 @@ def _make_optimiser(
     # Of a layer the proxies are most of a step: in one pass they take a seventh of the time.
     is_fused = isinstance(model, VectorLayer)
     return kind(groups, lr=config.learning_rate, weight_decay=decay, fused=is_fused or None)
-
-
-def init_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
-    """Returns what a run's fingerprint says of the model it starts from, beside its name.
-
-    Args:
-        workspace: of the build.
-        config: of the run.
-
-    Raises:
-        InputError: there is no model.
-    """
-    if not config.init:
-        return {}
-    path = workspace.path(config.init) / "model.safetensors"
-    if not path.is_file():
-        raise InputError(
-            f"init must name a run of this build that has ended, such as runs/first, got "
-            f"{config.init!r}: {path} is not there"
-        )
-    return {"init_digest": file_digest(path)}
 
 
 def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) -> None:

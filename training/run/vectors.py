@@ -29,10 +29,10 @@ from hgld.training.index.embedding_files import (
     unit_vectors,
 )
 from hgld.training.index.embeddings import BLOCK, EmbeddingCache
-from hgld.training.model.config import ModelConfig
+from hgld.training.model.config import VECTORS_NAME, ModelConfig
 from hgld.training.model.embed import choose_device, native_precision
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.layer import VECTORS_NAME, VectorLayer
+from hgld.training.model.layer import VectorLayer
 from hgld.training.run.fitting import MOST_FITTED, whiten_layer
 from hgld.training.run.validation import images_at
 

@@ -21,6 +21,7 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.verify import RELEASE_SUMS, read_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
+from hgld.pages.browse.reports import find_reports
 from hgld.tables import ANNOTATIONS, FILLED, LANDMARK_LABELS
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class BrowsedFolder:
     """The folder of the release, which a build calls its annotations."""
     workspace: Workspace | None
     """None: a release on its own, which has no pictures."""
+    has_tables: bool = True
+    """Whether there are annotations; a build may have no more than reports."""
 
     def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
         """Reads a table of the release.
@@ -61,6 +64,8 @@ class BrowsedFolder:
             InputError: it is missing, or has other columns than this version knows.
             DamagedError: it cannot be read.
         """
+        if not self.has_tables:
+            return dataset.schema.empty_table().select(columns or dataset.schema.names)
         try:
             return read_released(self.folder, dataset, columns)
         except (pa.ArrowInvalid, OSError) as error:
@@ -128,11 +133,12 @@ def if_readable(read: Callable[[], _Read], nothing: _Read) -> _Read:
         return nothing
 
 
-def browsed_folder(root: Path) -> BrowsedFolder:
+def browsed_folder(root: Path, *, takes_reports: bool = False) -> BrowsedFolder:
     """Finds the data set in a folder.
 
     Args:
         root: a build, its annotations/, or a release.
+        takes_reports: whether a build that has only reports will do.
 
     Raises:
         InputError: it is none of these.
@@ -143,6 +149,8 @@ def browsed_folder(root: Path) -> BrowsedFolder:
             is_build = folder.absolute().name == RELEASE_FOLDER and (above / "stages").is_dir()
             build = (root if folder != root else above) if is_build else None
             return BrowsedFolder(folder=folder, workspace=Workspace(build) if build else None)
+    if takes_reports and find_reports(build := Workspace(root)):
+        return BrowsedFolder(folder=root / RELEASE_FOLDER, workspace=build, has_tables=False)
     what = "holds none" if root.is_dir() else "is not there"
     raise InputError(
         f"{root} must be a build, its annotations/ or a release, with {_LANDMARKS}, and {what}; "

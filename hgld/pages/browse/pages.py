@@ -94,7 +94,7 @@ class BrowsePages:
             InputError: it is none of these, or its tables are not of one release.
             DamagedError: a table cannot be read.
         """
-        self.folder = browsed_folder(root)
+        self.folder = browsed_folder(root, takes_reports=has_reports)
         self.landmarks = BrowsedLandmarks(self.folder)
         self.places = BrowsedPlaces(self.landmarks)
         self.images = BrowsedImages(self.folder, self.landmarks)
@@ -123,6 +123,7 @@ class BrowsePages:
             "has_pictures": self.images.has_pictures,
             "has_downloads": has_downloads,
             "has_reports": self._reported is not None,
+            "has_tables": self.folder.has_tables,
         }
         self._make = dict(self._contents())
         if reported is not None:

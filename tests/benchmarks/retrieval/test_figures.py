@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.retrieval.config import EmbeddingFiles
+from hgld.benchmarks.retrieval.figures import (
+    over_seeds,
+    rows_by_label,
+    rows_of_pairs,
+    rows_of_values,
+)
 from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
 from hgld.benchmarks.retrieval.results import Method, Row
-from hgld.benchmarks.retrieval.stage import over_seeds, rows_by_label, rows_of_pairs, rows_of_values
 from hgld.benchmarks.retrieval.statistics import holm_adjusted, sign_flip_p_values, t_interval
 from tests.benchmarks.retrieval.made_up import LEVELS
 

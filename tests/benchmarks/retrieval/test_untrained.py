@@ -21,7 +21,7 @@ from hgld.training.model.embed import describe_numerics, embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.fitting import pca_whitening
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from tests.worlds.benchmark_builds import CONFIG, write_build
 from tests.worlds.commands.once import made_once
 from tests.worlds.training_runs import TINY

@@ -60,7 +60,9 @@ def test_settings_of_a_run_override_the_file_and_an_unknown_section_is_refused(
     release = got[1].stage_settings["release"]
     assert (release.title, release.contact) == ("x", "me")
     assert "accept_proposals = true" in (tmp_path / "hgld.toml").read_text()
-    assert "lables" in str(run_flow("embed", tmp_path, settings={"lables": {}}).message)
+    refused = str(run_flow("embed", tmp_path, settings={"lables": {}}).message)
+    assert "lables" in refused
+    assert "metadata, scrape, " in refused
 
 
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:

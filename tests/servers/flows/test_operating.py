@@ -45,6 +45,8 @@ class Site:
     home: Path
     port: int
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
+    more: dict[str, str] = field(default_factory=dict)
+    """What else its environment has."""
     seen: dict[str, list[Run]] = field(default_factory=dict)
     """Moment of the story to what the server said then."""
 
@@ -61,6 +63,7 @@ class Site:
             "PREFECT_UI_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "PYTHONDONTWRITEBYTECODE": "",  # twenty starts of Python compile Prefect once
+            **self.more,
         }
 
     def words(self, command: str) -> list[str]:
@@ -243,6 +246,7 @@ def test_a_run_queues_behind_another_job_on_the_same_build(story: Site) -> None:
 def test_a_review_suspends_a_run_and_its_end_resumes_it(story: Site) -> None:
     (suspended,) = story.seen["suspended"]
     assert suspended["name"].startswith("review build")
+    assert "accept-proposals" in suspended["state"]["message"]  # as a notification shows it
     (page,) = (text for key, text in story.seen["page"][0].items() if "review" in key)
     assert "accept_proposals" in page
     assert suspended["id"] in {one["id"] for one in story.seen["second"]}

@@ -21,7 +21,7 @@ from hgld.training.data.labels import (
     query_and_index_images,
     training_images,
 )
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from hgld.training.run.validation import images_at
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.training_runs import COUNTS, PLACED, TINY, TREE, write_tiny_build

@@ -20,10 +20,11 @@ from torch import nn
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
 from hgld.training.model import backbone
-from hgld.training.model.backbone import create_backbone, weights_settings
+from hgld.training.model.backbone import create_backbone
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model, generalised_mean
-from hgld.training.run.loop import run_train
+from hgld.training.model.files import weights_settings
+from hgld.training.run.stage import run_train
 from tests.training.model.test_embedding import TINY, pictures
 from tests.worlds.training_runs import TINY as TRAINED
 

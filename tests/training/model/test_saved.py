@@ -15,7 +15,8 @@ from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.model.config import ModelConfig, Resize
 from hgld.training.model.embedding import build_model
 from hgld.training.model.exporting import ModelCard, model_card_text
-from hgld.training.model.saved import load_model, model_digest, read_model_settings
+from hgld.training.model.files import read_model_settings
+from hgld.training.model.saved import load_model, model_digest
 from hgld.training.recipes import over_recipe
 from tests.training.conftest import Payload
 from tests.training.model.test_embedding import TINY, VIT, pictures

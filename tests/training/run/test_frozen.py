@@ -27,7 +27,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from hgld.training.run import vectors
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from hgld.training.run.validation import measure_embeddings
 from hgld.training.run.watch import split_images
 from tests.training.model.test_saved import flipped

@@ -18,7 +18,7 @@ from hgld.training.data.labels import training_images
 from hgld.training.model.saved import load_model
 from hgld.training.run import checkpoint
 from hgld.training.run.checkpoint import RunFiles, save_sealed
-from hgld.training.run.loop import run_train
+from hgld.training.run.stage import run_train
 from tests.training.conftest import Payload
 from tests.training.model.test_saved import flipped
 from tests.worlds.stopped import Stopped, raising

@@ -7,7 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.pages.browse.app import make_browse_app
+from hgld.pages.browse.site import write_site
 from hgld.pages.serving.security import Guard
 from tests.worlds.pages.asgi import Reply, ask_app
 
@@ -129,3 +131,21 @@ def test_pages_of_runs_and_benchmarks_are_listed_newest_first_and_nothing_beside
     for path in ("runs/../../report.html", "benchmarks/%2e%2e/%2e%2e/report.html", "benchmarks"):
         assert served(f"/{path}").status == 404, path
     assert page_of(alone)("/reports.html").status == 404
+
+
+def test_reports_of_a_build_without_annotations_are_shown_and_its_pages_say_what_makes_those(
+    workspace: Workspace,
+) -> None:
+    report = workspace.path("benchmarks/sop/report.html")
+    with pytest.raises(InputError, match="annotate"):
+        page_of(workspace.root)
+    report.parent.mkdir(parents=True)
+    report.write_text("<p>measured</p>")
+    served = page_of(workspace.root)
+    assert 'href="benchmarks/sop/report.html"' in served("/reports.html").text
+    assert "measured" in served("/benchmarks/sop/report.html").text
+    for path in ("/", "/map/", "/changes/", "/downloads.html", "/search.html"):
+        answer = served(path)
+        assert (answer.status, "hgld annotate" in answer.text) == (200, True), path
+    with pytest.raises(InputError, match="annotate"):  # a site of files has no reports
+        write_site(workspace.root, workspace.root.parent / "site")

@@ -26,7 +26,7 @@ from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.build import keep_setting, load_step, resolve_paths
-from hgld.flows.fetched_pictures import fetch_pictures
+from hgld.flows.fetched_pictures import FETCHED, fetch_pictures
 from hgld.flows.steps import Sections
 from hgld.metadata.layout import LaidPicture, Layout, write_layout
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 _SOURCE = "source"
 _MARKER = f"{_SOURCE}/LISTED"
-_FETCHED = f"{_SOURCE}/fetched"
 _LEFT_OUT = f"{_SOURCE}/left_out.csv"
 _SPLITS = ("train", "index", "test")
 _CREDIT = ("page", "author", "license")
@@ -136,8 +135,8 @@ def _settings(source: str, path: Path, sections: Sections) -> Iterator[tuple[str
 def _completed(workspace: Workspace, rows: Sequence[_Listed], sections: Sections) -> list[_Listed]:
     """Fetches pictures for the rows that have none; tells and writes which get none."""
     bare = {row.category: row for row in rows if not row.image}
-    config, folder = load_step("scrape", sections).settings, workspace.path(_FETCHED)
-    fetched, lost = fetch_pictures(workspace, config, list(bare), folder)
+    config, folder = load_step("scrape", sections).settings, workspace.path(FETCHED)
+    fetched, lost = fetch_pictures(workspace, config, list(bare))
     new = [
         dataclasses.replace(
             row,

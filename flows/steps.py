@@ -102,6 +102,7 @@ def metadata_step(sections: Sections) -> BuildStep:
 
 def scrape_step(sections: Sections) -> BuildStep:
     """Finds the classes of every landmark, and where it is."""
+    from hgld.flows.fetched_pictures import fetched_damages
     from hgld.http.config import HttpConfig
     from hgld.scrape.places import FACTS_STAGE
     from hgld.scrape.refresh import REFRESH_STAGE
@@ -111,7 +112,13 @@ def scrape_step(sections: Sections) -> BuildStep:
     stages = (STAGE, EVIDENCE_STAGE, FACTS_STAGE)
     names = [stage.name for stage in stages]
     # If the tables are up to date, nothing else checks the archive.
-    verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
+    of_scrape = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
+    of_lists = _mended(fetched_damages, "build --categories LIST", _ASKS)
+
+    def verify(workspace: Workspace, deep: bool, actors: int) -> Iterator[Damage]:
+        for find in (of_scrape, of_lists):
+            yield from find(workspace, deep, actors)
+
     http, config = _read(HttpConfig, sections, "http"), _asking(sections)
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
     return replace(step, stages=stages, stage_settings={"http": http})

@@ -9,15 +9,13 @@ quarter of their pictures, at least one of several, are test queries; all others
 the pictures divided that are fetched for a row of index.
 """
 
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -31,7 +29,7 @@ from hgld.flows.steps import Sections
 from hgld.metadata.layout import LaidPicture, Layout, write_layout
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
 from hgld.scrape.wikimedia.wikidata import is_qid
-from hgld.tables.csv_files import escape_cell, read_csv_list, unescape_cell
+from hgld.tables.csv_files import csv_text, escape_cell, read_csv_list, unescape_cell
 
 logger = logging.getLogger(__name__)
 
@@ -151,16 +149,10 @@ def _completed(workspace: Workspace, rows: Sequence[_Listed], sections: Sections
     ]
     if index := {row.category for row in new if row.split == "index"}:
         new = _divided(new, index)
-    _write_csv(workspace.path(_LEFT_OUT), [("category", "reason"), *lost.items()])
+    write_text(workspace.path(_LEFT_OUT), csv_text([("category", "reason"), *lost.items()]))
     for category, reason in lost.items():
         logger.warning("%s has no pictures and is left out: %s", category, reason)
     return list({row.image_id: row for row in [*new, *rows] if row.image}.values())
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
@@ -186,7 +178,7 @@ def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
         for row in rows
     ]
     names = ("image_id", "split", "category", "image", *_CREDIT)
-    _write_csv(workspace.path(f"{_SOURCE}/pictures.csv"), [names, *cells])
+    write_text(workspace.path(f"{_SOURCE}/pictures.csv"), csv_text([names, *cells]))
 
 
 def _read(path: Path) -> list[_Listed]:

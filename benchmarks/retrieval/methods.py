@@ -39,12 +39,7 @@ from hgld.training.model.config import ModelConfig, facts_digest
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.layer import width_of_vectors
-from hgld.training.model.saved import (
-    embedding_facts,
-    load_model,
-    model_digest,
-    read_model_settings,
-)
+from hgld.training.model.saved import embedding_facts, load_model, model_digest, read_model_settings
 
 logger = logging.getLogger(__name__)
 
@@ -177,17 +172,8 @@ def load_methods(
                 f"NAME=QUERY INDEX of the same origin"
             )
         (rival,) = config.rivals
-        found.append(
-            RetrievalMethod(
-                name=f"after {run}",
-                title=run,
-                kind="run",
-                model=runs[run],
-                baseline=rival.name,
-                run=run,
-                files=rival,
-            )
-        )
+        own = RetrievalMethod(name=f"after {run}", title=run, kind="run", model=runs[run], run=run)
+        found.append(replace(own, baseline=rival.name, files=rival))
     return found
 
 

@@ -42,14 +42,8 @@ ASSETS = {
 """The style sheets and scripts of the pages by their names in `static/`."""
 _FILTERS = (
     *(words.thousands, words.counted, words.reason_words, words.rule_words, words.causes),
-    *(
-        words.place_words,
-        words.spaced,
-        words.landmark_title,
-        words.web_url,
-        category_url,
-        wikidata_url,
-    ),
+    *(words.place_words, words.spaced, words.landmark_title, words.web_url),
+    *(category_url, wikidata_url),
 )
 
 

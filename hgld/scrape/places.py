@@ -108,13 +108,11 @@ def fact_rows(entities: Iterable[str], known: Entities) -> Iterator[dict[str, An
         for prop in wikidata.PLACING:
             statements = set(known[qid].statements.get(prop, ()))
             for one in sorted(statements, key=repr):
-                latitude, longitude = one.position or (None, None)
-                texts = ("value", "rank", "started", "ended")
-                yield {
-                    **{"qid": qid, "property": prop, "status": "ok"},
-                    **{name: getattr(one, name) or None for name in texts},
-                    **{"latitude": latitude, "longitude": longitude, "precision": one.precision},
-                }
+                names = ("value", "rank", "started", "ended")
+                texts = {name: getattr(one, name) or None for name in names}
+                where = dict(zip(("latitude", "longitude"), one.position or (), strict=False))
+                row = {"qid": qid, "property": prop, "precision": one.precision, "status": "ok"}
+                yield row | texts | where
 
 
 def place_row(landmark: dict[str, Any], known: Entities) -> dict[str, Any]:

@@ -228,7 +228,8 @@ class BrowsePages:
 
     def _country(self, country: Country, pager: Pager, path: str) -> str:
         cards = self._cards(country.rows[pager.rows.start : pager.rows.stop].tolist())
-        return self._page("country.html", path, country=country, cards=cards, pager=pager)
+        shown = {"country": country, "cards": cards, "classes": [], "pager": pager}
+        return self._page("country.html", path, group=None, **shown)
 
     def _map(self, group: LabelGroup | None, path: str) -> str:
         rows = group.rows if group else range(len(self.landmarks.table))

@@ -2,29 +2,39 @@
 
 A category gives the files in itself; an item of Wikidata gives those of its Commons category (P373)
 and its picture (P18). Answers are kept in `raw/`, and pictures in a folder of their own, where an
-empty file stands for one that cannot be decoded: nothing is asked for again.
+empty file stands for one that cannot be decoded: nothing is asked for again. SHA256SUMS beside the
+pictures says what they were when the list was complete; one that has changed is fetched again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote
 
-from hgld.engine.files import atomic_file
+from hgld.engine.files import atomic_file, file_damage, file_digest, write_text
 from hgld.engine.progress import progress
-from hgld.engine.workspace import Workspace
-from hgld.errors import AnswerError, IncompleteError, InputError, NotFoundError, PictureError
+from hgld.engine.verify import RELEASE_SUMS, read_sums
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import (
+    AnswerError,
+    DamagedError,
+    IncompleteError,
+    InputError,
+    NotFoundError,
+    PictureError,
+)
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import make_session, require_contact
 from hgld.http.transfer import discard_notes, download
 from hgld.pictures import measure_picture
-from hgld.scrape.archive import COMMONS_FILES, WIKIDATA_MEDIA
+from hgld.scrape.archive import COMMONS_FILES, OF_LISTS, WIKIDATA_MEDIA, set_aside
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
 from hgld.scrape.questions import Open, gather_entities, gather_landings, opening
 from hgld.scrape.services import POLICY, open_services
+from hgld.scrape.verify import archive_findings
 from hgld.scrape.wikimedia.commons import Landing
 from hgld.scrape.wikimedia.files import CommonsFile, CommonsFiles
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
@@ -36,6 +46,9 @@ PICTURES = 12
 """The most of a category: three batches of four in training, or nine to search and three queries.
 At 60 requests a minute, five categories take a minute."""
 
+FETCHED = "source/fetched"
+"""The folder of the pictures, relative to the build."""
+
 _MOST_FAILURES_IN_A_ROW = 5
 _EMPTY = "it has no usable pictures itself; name one of its subcategories"
 _FAILED = "the server failed; run the command again"
@@ -44,18 +57,17 @@ _NO_TITLE = "the item has neither a Commons category (P373) nor a picture (P18)"
 
 
 def fetch_pictures(
-    workspace: Workspace, config: ScrapeConfig, categories: Sequence[str], folder: Path
+    workspace: Workspace, config: ScrapeConfig, categories: Sequence[str]
 ) -> tuple[dict[str, list[CommonsFile]], dict[str, str]]:
     """Fetches up to `PICTURES` of each category; goes on where an earlier run stopped.
 
     Args:
-        workspace: the build, for the answers.
+        workspace: the build, which gets answers and pictures.
         config: which services to ask, and how.
         categories: addresses of categories, and Q-ids, each once.
-        folder: for the pictures.
 
     Returns:
-        The pictures of each category, which are in the folder, none of them twice; and the
+        The pictures of each category, which are in `FETCHED`, none of them twice; and the
         categories that have none, with the reason.
 
     Raises:
@@ -69,6 +81,10 @@ def fetch_pictures(
     pace = config.pace(config.commons)
     policy = replace(POLICY, attempts=config.attempts, requests_per_minute=pace)
     logger.info("fetching up to %d pictures from Commons", PICTURES * len(files))
+    folder = workspace.path(FETCHED)
+    damaged = [workspace.path(path) for path, _ in _picture_damages(workspace)]
+    for path in filter(Path.exists, damaged):
+        set_aside(path)
     found, taken = dict[str, list[CommonsFile]](), set[str]()
     with (
         make_session(config.contact, policy) as session,
@@ -77,14 +93,36 @@ def fetch_pictures(
         fetcher = _Fetcher(session, config, folder)
         for category, some in files.items():
             new = {one.name: one for one in some if one.name not in taken}.values()
-            # Those that are there come first, so that a rerun takes no others.
-            in_order = sorted(new, key=lambda one: not (folder / one.name).exists())
+            # Those that are or were there come first, so that a rerun takes no others.
+            there = {*damaged, *folder.glob("*")}
+            in_order = sorted(new, key=lambda one: folder / one.name not in there)
             found[category] = list(islice(filter(fetcher.has, in_order), PICTURES))
             taken.update(one.name for one in found[category])
             if not found[category]:
                 lost[category] = _FAILED if fetcher.failures else _EMPTY
             advance(1, problems=not found[category])
+    lines = (f"{file_digest(folder / name)}  {name}\n" for name in sorted(taken))
+    write_text(folder / RELEASE_SUMS, "".join(lines))
     return found, lost
+
+
+def fetched_damages(workspace: Workspace) -> Iterator[Damage]:
+    """Yields the pictures of a list, and the answers about them, that are not what was written."""
+    yield from _picture_damages(workspace)
+    yield from archive_findings(workspace, OF_LISTS)
+
+
+def _picture_damages(workspace: Workspace) -> Iterator[Damage]:
+    """Yields the pictures that are not those of the last complete list."""
+    folder = workspace.path(FETCHED)
+    try:
+        sums = read_sums(folder / RELEASE_SUMS) if folder.is_dir() else {}
+    except DamagedError:
+        yield Damage(f"{FETCHED}/{RELEASE_SUMS}", "is damaged or gone")
+        return
+    for name, sha256 in sums.items():
+        if what := file_damage(folder / name, None, sha256):
+            yield Damage(f"{FETCHED}/{name}", what)
 
 
 def _files(

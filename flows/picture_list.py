@@ -9,15 +9,13 @@ quarter of their pictures, at least one of several, are test queries; all others
 the pictures divided that are fetched for a row of index.
 """
 
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -26,18 +24,17 @@ from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.build import keep_setting, load_step, resolve_paths
-from hgld.flows.fetched_pictures import fetch_pictures
+from hgld.flows.fetched_pictures import FETCHED, fetch_pictures
 from hgld.flows.steps import Sections
 from hgld.metadata.layout import LaidPicture, Layout, write_layout
 from hgld.scrape.wikimedia.titles import canonical_title, is_askable, title_of_url
 from hgld.scrape.wikimedia.wikidata import is_qid
-from hgld.tables.csv_files import escape_cell, read_csv_list, unescape_cell
+from hgld.tables.csv_files import csv_text, escape_cell, read_csv_list, unescape_cell
 
 logger = logging.getLogger(__name__)
 
 _SOURCE = "source"
 _MARKER = f"{_SOURCE}/LISTED"
-_FETCHED = f"{_SOURCE}/fetched"
 _LEFT_OUT = f"{_SOURCE}/left_out.csv"
 _SPLITS = ("train", "index", "test")
 _CREDIT = ("page", "author", "license")
@@ -136,8 +133,8 @@ def _settings(source: str, path: Path, sections: Sections) -> Iterator[tuple[str
 def _completed(workspace: Workspace, rows: Sequence[_Listed], sections: Sections) -> list[_Listed]:
     """Fetches pictures for the rows that have none; tells and writes which get none."""
     bare = {row.category: row for row in rows if not row.image}
-    config, folder = load_step("scrape", sections).settings, workspace.path(_FETCHED)
-    fetched, lost = fetch_pictures(workspace, config, list(bare), folder)
+    config, folder = load_step("scrape", sections).settings, workspace.path(FETCHED)
+    fetched, lost = fetch_pictures(workspace, config, list(bare))
     new = [
         dataclasses.replace(
             row,
@@ -152,16 +149,10 @@ def _completed(workspace: Workspace, rows: Sequence[_Listed], sections: Sections
     ]
     if index := {row.category for row in new if row.split == "index"}:
         new = _divided(new, index)
-    _write_csv(workspace.path(_LEFT_OUT), [("category", "reason"), *lost.items()])
+    write_text(workspace.path(_LEFT_OUT), csv_text([("category", "reason"), *lost.items()]))
     for category, reason in lost.items():
         logger.warning("%s has no pictures and is left out: %s", category, reason)
     return list({row.image_id: row for row in [*new, *rows] if row.image}.values())
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
@@ -187,7 +178,7 @@ def _lay_out(workspace: Workspace, rows: Sequence[_Listed]) -> None:
         for row in rows
     ]
     names = ("image_id", "split", "category", "image", *_CREDIT)
-    _write_csv(workspace.path(f"{_SOURCE}/pictures.csv"), [names, *cells])
+    write_text(workspace.path(f"{_SOURCE}/pictures.csv"), csv_text([names, *cells]))
 
 
 def _read(path: Path) -> list[_Listed]:

@@ -8,6 +8,7 @@ runs that step. Each function raises the errors of `from_mapping`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,6 +103,7 @@ def metadata_step(sections: Sections) -> BuildStep:
 
 def scrape_step(sections: Sections) -> BuildStep:
     """Finds the classes of every landmark, and where it is."""
+    from hgld.flows.fetched_pictures import fetched_damages
     from hgld.http.config import HttpConfig
     from hgld.scrape.places import FACTS_STAGE
     from hgld.scrape.refresh import REFRESH_STAGE
@@ -111,7 +113,14 @@ def scrape_step(sections: Sections) -> BuildStep:
     stages = (STAGE, EVIDENCE_STAGE, FACTS_STAGE)
     names = [stage.name for stage in stages]
     # If the tables are up to date, nothing else checks the archive.
-    verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS)
+    checks = (
+        _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS),
+        _mended(fetched_damages, "build --categories LIST", _ASKS),
+    )
+
+    def verify(*given: Any) -> Iterable[Damage]:  # noqa: ANN401 - as `Verify`
+        return chain.from_iterable(find(*given) for find in checks)
+
     http, config = _read(HttpConfig, sections, "http"), _asking(sections)
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
     return replace(step, stages=stages, stage_settings={"http": http})
@@ -185,11 +194,11 @@ def review_step(sections: Sections) -> BuildStep:
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
-    def verify(workspace: Workspace, *_: object) -> Iterable[Damage]:
-        return check_decisions(workspace)
-
     config = _read(ReviewConfig, sections, "review")
-    return _single("review", config, STAGE, run_review, verify=verify)
+    return _single(
+        *("review", config, STAGE, run_review),
+        verify=lambda workspace, *_: check_decisions(workspace),
+    )
 
 
 def parents_step(sections: Sections) -> BuildStep:

@@ -1,6 +1,5 @@
 """The comparison of a build's labels, or of a release's, with official ones; light to import."""
 
-import csv
 import dataclasses
 import json
 import logging
@@ -19,7 +18,7 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, InputError
 from hgld.tables import CLASSES, SUSPECTS, TAXONOMY
-from hgld.tables.csv_files import escape_cell
+from hgld.tables.csv_files import csv_text, escape_cell
 
 logger = logging.getLogger(__name__)
 
@@ -151,17 +150,18 @@ def _produce(
         "suspects": dict(sorted(Counter(suspects["reason"].to_pylist()).items())),
     }
     writer.write(SUSPECTS, "suspicious_official", suspects)
-    with writer.file(SUSPECTS_SHEET) as path, path.open("w", encoding="utf-8", newline="") as file:
-        sheet = csv.writer(file, lineterminator="\n")
-        sheet.writerow(suspects.column_names)
-        for row in suspects.to_pylist():  # a spreadsheet runs none of the cells
-            cells = ("" if cell is None else str(cell) for cell in row.values())
-            sheet.writerow([escape_cell(cell) for cell in cells])
+    # A spreadsheet runs none of the cells.
+    cells = (
+        [escape_cell("" if cell is None else str(cell)) for cell in row.values()]
+        for row in suspects.to_pylist()
+    )
+    sheet = csv_text([suspects.column_names, *cells])
     # JSON has no NaN: what is undefined is null.
     told = json.dumps(found, default=dataclasses.asdict)
     known = json.loads(told, parse_constant=lambda _: None)
     content = json.dumps(known, indent=1, ensure_ascii=False)
     page = findings.render_agreement(found, suspects)
-    for relative, text in ((AGREEMENT_FILE, f"{content}\n"), (AGREEMENT_PAGE, page)):
+    texts = {SUSPECTS_SHEET: sheet, AGREEMENT_FILE: f"{content}\n", AGREEMENT_PAGE: page}
+    for relative, text in texts.items():
         with writer.file(relative) as path:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", newline="")

@@ -9,7 +9,6 @@ reader ignored 7 (.35). Of 700 real labels of landmarks the taxonomy leaves out 
 """
 
 import csv
-import io
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,6 +39,7 @@ from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.methods import Prototypes, softmax_shares
 from hgld.labels.proposing.opinions import IGNORE, Hint, Targets
 from hgld.labels.proposing.proposals import CHANGING, ProposalMethod
+from hgld.tables.csv_files import csv_text
 
 CALIBRATION_FILE = Path(calibrations.__file__).parent / "calibration.csv"
 FOLDS = 5
@@ -235,13 +235,9 @@ def calibration_csv(known: Calibration, counts: Counts, source: str) -> str:
         for name in ("temperature", "ignore", "floor")
     ]
     measured += [("confidence", "", str(at), worth) for at, worth in known.confidence]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CALIBRATION_COLUMNS)
-    writer.writerows(row for row in shipped if row[0] in {"prior", "threshold"})
-    writer.writerows(accuracy.values())
-    writer.writerows((*row, "", "", source) for row in measured)
-    return text.getvalue()
+    assumed = (row for row in shipped if row[0] in {"prior", "threshold"})
+    fitted = ((*row, "", "", source) for row in measured)
+    return csv_text([CALIBRATION_COLUMNS, *assumed, *accuracy.values(), *fitted])
 
 
 def _shipped_rows() -> list[list[str]]:

@@ -23,12 +23,7 @@ from hgld.training.config import (
     onnx_stage,
     train_stage,
 )
-from hgld.training.model.exporting import (
-    Measured,
-    ModelCard,
-    export_onnx,
-    model_card_text,
-)
+from hgld.training.model.exporting import Measured, ModelCard, export_onnx, model_card_text
 from hgld.training.model.files import read_model_settings
 from hgld.training.model.saved import load_model
 

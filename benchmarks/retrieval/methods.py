@@ -39,11 +39,7 @@ from hgld.training.index.embeddings import BLOCK, EmbeddingCache, Environment, d
 from hgld.training.model.config import ModelConfig, facts_digest, width_of_vectors
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from hgld.training.model.saved import (
-    embedding_facts,
-    load_model,
-    model_digest,
-)
+from hgld.training.model.saved import embedding_facts, load_model, model_digest
 
 logger = logging.getLogger(__name__)
 
@@ -165,17 +161,8 @@ def load_methods(
                 f"NAME=QUERY INDEX of the same origin"
             )
         (rival,) = config.rivals
-        found.append(
-            RetrievalMethod(
-                name=f"after {run}",
-                title=run,
-                kind="run",
-                model=runs[run],
-                baseline=rival.name,
-                run=run,
-                files=rival,
-            )
-        )
+        own = RetrievalMethod(name=f"after {run}", title=run, kind="run", model=runs[run], run=run)
+        found.append(replace(own, baseline=rival.name, files=rival))
     return found
 
 

@@ -29,9 +29,7 @@ _PICTURES = pa.schema(
     {"id": pa.string(), "image": pa.struct({"bytes": pa.binary(), "path": pa.string()})},
     metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
 )
-_GRADES = pa.schema(
-    {"query-id": pa.string(), "corpus-id": pa.string(), "score": pa.int32()},
-)
+_GRADES = pa.schema({"query-id": pa.string(), "corpus-id": pa.string(), "score": pa.int32()})
 _A_FILE, _AT_ONCE = 10_000, 250
 """Pictures of a file, and how many are in memory."""
 

@@ -56,12 +56,7 @@ def subset(options: SubsetOptions, source: str | None) -> None:
     The landmarks of a class take turns, so that those with many images do not dominate.
     """
     from hgld.loading import load
-    from hgld.loading.subset import (
-        check_subset_path,
-        choose_subset,
-        landmarks_where,
-        write_subset,
-    )
+    from hgld.loading.subset import check_subset_path, choose_subset, landmarks_where, write_subset
 
     check_subset_path(options.out)
     if source is not None and options.root != DEFAULT_ROOT:

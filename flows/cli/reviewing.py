@@ -118,10 +118,7 @@ def _open_page(workspace: Workspace, options: ReviewOptions, sections: Sections)
     serve_review(
         workspace,
         Guard(
-            host=options.host,
-            port=options.port,
-            access=options.token,
-            read_only=options.read_only,
+            host=options.host, port=options.port, access=options.token, read_only=options.read_only
         ),
         reviewer=options.reviewer,
         propose=steps.propose_step(sections).settings,

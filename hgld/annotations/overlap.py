@@ -47,27 +47,13 @@ def overlap_rows(landmarks: pa.Table) -> pa.Table:
         **{(one, other, "part_of"): None for one, other in parts},
         **{(one, other, "same_place"): metres for one, other, metres in near},
     }
-    ids = [table["landmark_id"].to_pylist() for table in (train, index)]
-    rows = [
-        {
-            "train_landmark_id": ids[0][one],
-            "index_landmark_id": ids[1][other],
-            "why": why,
-            "metres": metres,
-        }
-        for (one, other, why), metres in pairs.items()
-    ]
-    rows += [
-        {
-            "train_landmark_id": ids[0][one],
-            "building": building,
-            "why": "same_place",
-            "metres": metres,
-        }
-        for one, building, metres in _at_buildings(train)
-    ]
-    order = [(name, "ascending") for name in OVERLAP.schema.names[:4]]
-    return pa.Table.from_pylist(rows, schema=OVERLAP.schema).sort_by(order)
+    ids, others = (table["landmark_id"].to_pylist() for table in (train, index))
+    rows = [(ids[one], others[other], None, why, far) for (one, other, why), far in pairs.items()]
+    rows += [(ids[one], None, name, "same_place", far) for one, name, far in _at_buildings(train)]
+    names = OVERLAP.schema.names
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    order = [(name, "ascending") for name in names[:4]]
+    return pa.Table.from_pylist(told, schema=OVERLAP.schema).sort_by(order)
 
 
 def revisited_buildings() -> pa.Table:

@@ -8,11 +8,8 @@ table too, for training on labels as deep as they are known. All work is on colu
 runs over images.
 """
 
-import csv
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -55,7 +52,7 @@ from hgld.tables import (
     TAXONOMY,
     of_split,
 )
-from hgld.tables.csv_files import escape_cell
+from hgld.tables.csv_files import csv_text, escape_cell
 
 logger = logging.getLogger(__name__)
 
@@ -186,18 +183,10 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
             for shard, rows in annotated_shards(chosen, known, dataset.schema, size):
                 writer.write(dataset, shard, rows)
     for name, (space, columns) in _CSV_FILES.items():
+        rows = of_split(published, space).select(list(columns.values())).to_pylist()
+        # A spreadsheet runs none of the cells.
+        cells = (
+            (escape_cell(v) if isinstance(v, str) else v for v in row.values()) for row in rows
+        )
         with writer.file(name) as path:
-            _write_csv(path, of_split(published, space), columns)
-
-
-def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> None:
-    """Writes landmarks with their labels; a missing label is blank.
-
-    Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
-    """
-    rows = landmarks.select(list(columns.values())).to_pylist()
-    with path.open("w", encoding="utf-8", newline="") as file:
-        sheet = csv.writer(file, lineterminator="\n")
-        sheet.writerow(columns)
-        for row in rows:
-            sheet.writerow(escape_cell(v) if isinstance(v, str) else v for v in row.values())
+            path.write_text(csv_text([columns, *cells]), encoding="utf-8", newline="")

@@ -31,7 +31,7 @@ class HttpPolicy:
     deadline_s: float = 120.0
     """For a complete answer, however slowly it drips. For a download: for its head, and the time
     after which its speed is checked."""
-    requests_per_minute: int = 0
+    requests_per_minute: float = 0
     """Most requests to a host, evenly spread; 0: any number."""
     attempts: int = 5
     """For a request with faults: no connection, a broken answer, a status of `faults`."""

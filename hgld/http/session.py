@@ -179,7 +179,7 @@ class _Host:
     next_at: float = -math.inf
     """When the next request may be sent."""
 
-    def turn(self, per_minute: int) -> float:
+    def turn(self, per_minute: float) -> float:
         """Waits for one's turn; returns when that came, on the monotonic clock."""
         with self.gate:
             sent_at = time.monotonic()

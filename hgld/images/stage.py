@@ -174,7 +174,8 @@ def _opened(
     """Gives the run of a split, and the further values that its rows depend on."""
     if config.from_ == "urls":
         urls = wanted_urls(workspace, config, split, wanted)
-        policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES)
+        pace = 60 / config.pause_s if config.pause_s else 0
+        policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES, requests_per_minute=pace)
         with make_session(config.contact, policy) as session:
             reader = UrlReader(workspace, session, config, urls)
             run = SplitRun(reader, split, groups_of(split, urls), wanted)

@@ -1,9 +1,9 @@
 """Fetch a few thousand pictures from their own URLs instead of the tars, politely.
 
-`train.csv` has the URL of each picture on Wikimedia Commons. There is a pause between requests to a
-host, at most two run at once, and the User-Agent has the user's contact. All threads wait if a host
-asks for it (429, Retry-After; `hgld.http.session`). To shrink pictures, thumbnails are requested in
-one of the widths that Wikimedia keeps; it refuses all others.
+`train.csv` has the URL of each picture on Wikimedia Commons. At most two requests run at once, and
+the User-Agent has the user's contact. `hgld.http.session` makes a pause between requests to a host,
+and all threads wait if a host asks for it (429, Retry-After). To shrink pictures, thumbnails are
+requested in one of the widths that Wikimedia keeps; it refuses all others.
 
 A file on Commons may have been replaced or deleted since GLDv2 was made. If it is gone (404, 410),
 it is recorded as gone and not requested again; the next run retries all other failures.
@@ -12,11 +12,9 @@ Source of the widths: https://www.mediawiki.org/wiki/Common_thumbnail_sizes ($wg
 """
 
 import re
-import threading
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -42,7 +40,6 @@ _ORIGINAL = re.compile(
 )
 _GONE = frozenset({404, 410})
 _HTTPS_HOSTS = frozenset({"upload.wikimedia.org"})
-_STOP_CHECK_S = 0.2
 
 
 def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
@@ -122,9 +119,6 @@ class UrlReader:
     session: PoliteSession
     config: ImagesConfig
     urls: dict[str, str]
-    _turns: dict[str, float] = field(default_factory=dict, init=False)
-    """Host to the time when the next request may start."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def fetch(self, group: PublishedTar, wanted: Collection[str] | None) -> pa.Table:
         """Fetches the wanted pictures of a group, one after the other.
@@ -148,7 +142,8 @@ class UrlReader:
         """Fetches a picture; returns its URL and its record."""
         address, *others = addresses_of(self.urls[image_id], self.config.longest_side)
         while True:
-            self._wait_for_turn(urlsplit(address).netloc)
+            if self.session.stopping.is_set():
+                raise StoppedError(f"{address}: stopped")
             try:
                 answer = self.session.get(address)
             except (requests.RequestException, FetchError) as error:
@@ -165,12 +160,3 @@ class UrlReader:
         else:
             why, status = f"{address} answered {answer.status_code} {answer.reason}", "failed"
         return address, Extracted(status, image_id, error=why)
-
-    def _wait_for_turn(self, host: str) -> None:
-        with self._lock:
-            begins = max(time.monotonic(), self._turns.get(host, 0.0))
-            self._turns[host] = begins + self.config.pause_s
-        while (left_s := begins - time.monotonic()) > 0 or self.session.stopping.is_set():
-            if self.session.stopping.is_set():
-                raise StoppedError(f"{host}: stopped")
-            time.sleep(min(left_s, _STOP_CHECK_S))

@@ -6,7 +6,6 @@ turns in the order of their numbers: each contributes its first image, then each
 on until there are enough. So a larger subset contains the smaller one.
 """
 
-import csv
 import hashlib
 from collections import defaultdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from hgld.errors import InputError, how_to_install
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.own import TABLE_ENDINGS
 from hgld.loading.reading import SUPERCATEGORY
+from hgld.tables.csv_files import csv_text
 
 
 def choose_subset(
@@ -119,10 +119,9 @@ def write_subset(path: Path, rows: pa.Table) -> None:
             if path.suffix == ".parquet":
                 write_shard(rows, temporary)
                 return
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                sheet = csv.writer(file, lineterminator="\n")
-                sheet.writerow(rows.column_names)
-                sheet.writerows(zip(*rows.to_pydict().values(), strict=True))
+            cells = zip(*rows.to_pydict().values(), strict=True)
+            text = csv_text([rows.column_names, *cells])
+            temporary.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         why = error.strerror or error
         raise InputError(f"cannot write {path}: {why}; choose another --out") from error

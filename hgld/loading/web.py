@@ -55,10 +55,6 @@ class WebFile(io.RawIOBase):
         self._at = offset + (0, self._at, self._size)[whence]
         return self._at
 
-    def tell(self) -> int:
-        """Returns the place in the file."""
-        return self._at
-
     def read(self, size: int | None = -1) -> bytes:
         """Fetches bytes; Arrow itself asks for the ranges that it needs, so there is no cache."""
         start, end = self._at, self._size

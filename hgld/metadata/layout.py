@@ -8,7 +8,6 @@ The bytes depend only on what is laid out. A folder that is up to date is left a
 come last and replace the old ones together, so that no label is of another list than its neighbour.
 """
 
-import csv
 import hashlib
 import io
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from hgld.engine.files import atomic_file, write_text
 from hgld.engine.progress import progress
 from hgld.metadata.files import SOLUTION
+from hgld.tables.csv_files import csv_text
 
 _TAR = "images_000.tar"
 _MTIME = 1_736_899_200  # 2025-01-15, so that the same pictures give the same tar
@@ -79,9 +79,7 @@ def write_layout(
     tables, fresh = folder / "metadata", folder / "metadata.new"
     shutil.rmtree(fresh, ignore_errors=True)
     for name, rows in _tables(layout, pictures).items():
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        write_text(fresh / name, text.getvalue())
+        write_text(fresh / name, csv_text(rows))
     shutil.rmtree(tables, ignore_errors=True)
     fresh.rename(tables)
     write_text(marker, f"{digest}\n")

@@ -49,6 +49,9 @@ WIKIDATA_MEDIA = "raw/wikidata-media"
 SUMS = "SHA256SUMS"
 """Name of the list of a folder's answers and their digests."""
 
+OF_LISTS = "lists"
+"""In the place of a stage, of answers about the pictures of a bare list."""
+
 _RAW = "raw"
 _REFRESH = "refresh-"
 _FOLDERS = {
@@ -56,6 +59,7 @@ _FOLDERS = {
     "evidence": (WIKIDATA_EVIDENCE,),
     "facts": (WIKIDATA_PLACES,),
     "parents": (COMMONS_PARENTS,),
+    OF_LISTS: (COMMONS_FILES, WIKIDATA_MEDIA),
 }
 """The folders that each stage fills, in every generation."""
 _SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")

@@ -106,8 +106,5 @@ class ParentsConfig(Settings):
     """Settings of the parents; `ScrapeConfig` says which service to ask, and how."""
 
     levels: int = setting(
-        2,
-        "How many levels to ask for. 1: parents; 2: parents and grandparents.",
-        least=1,
-        most=2,
+        2, "How many levels to ask for. 1: parents; 2: parents and grandparents.", least=1, most=2
     )

@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PAGES, WIKIDATA_ITEMS, WIKIDATA_PLACES, newest_generation
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.questions import opening
-from hgld.scrape.stage import landmarks_to_scrape
+from hgld.scrape.stage import landmarks_to_scrape, titles_to_ask
 from hgld.scrape.wikimedia.commons import CommonsPages
-from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.scrape.wikimedia.wikidata import Entities, find, is_qid
 
 _MOST_CLASSES = 10_000  # of GLDv2's landmarks; those of fewer items are at most as many
@@ -47,10 +45,7 @@ def estimate_scrape(workspace: Workspace, config: ScrapeConfig) -> list[Estimate
         InputError: the CSV file is unusable.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
-    named = dict[str, None]()
-    for url in landmarks_to_scrape(workspace, config)["category"].to_pylist():
-        with suppress(ValueError):  # it names none: see its row
-            named[title_of_url(url)] = None
+    named = titles_to_ask(landmarks_to_scrape(workspace, config))
     titles = [one for one in named if not is_qid(one)]
     items = [one for one in named if is_qid(one)]
     pages, counts = titles, [len(named)] * 2

@@ -17,28 +17,21 @@ What Wikidata does not know stays unknown: `place_missing` says why. Like the ev
 facts may be incomplete while the scrape is complete; the next run asks for what failed.
 """
 
-import logging
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from hgld.engine.stage import Stage, StageReport, StageWriter
-from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError, InputError
+from hgld.engine.stage import Stage, StageWriter
 from hgld.scrape.archive import WIKIDATA_PLACES
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Open, Question, gather_entities
-from hgld.scrape.verify import refuse_loss, run_on_archive
+from hgld.scrape.questions import Open, gather_reached
+from hgld.scrape.verify import write_incomplete
 from hgld.scrape.wikimedia import wikidata
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, merged
 from hgld.tables import ANSWER_LISTS, CATEGORIES, FACTS, PLACE_MISSING, PLACES, qid_number
-
-logger = logging.getLogger(__name__)
 
 FACTS_STAGE = Stage(
     name="facts",
@@ -63,80 +56,28 @@ class _FailedError(Exception):
     """What is needed for a row failed."""
 
 
-def run_facts(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> None:
-    """Runs the stage after a complete scrape.
-
-    If the service cannot be reached, or no contact is given, the remaining landmarks become failed
-    rows: the scrape does not depend on them.
-    """
-
-    def write(writer: StageWriter, opened: Open) -> None:
-        landmarks = workspace.read(CATEGORIES, columns=["split", "landmark_id", "qid"])
-        items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
-        known = Entities()
-        question = opened(WIKIDATA_PLACES, known)
-        entities = gather_places(question, known, items)
-        rows = (
-            [place_row(row, known) for row in batch.to_pylist()]
-            for batch in landmarks.to_batches(_SHARD_ROWS)
-        )
-        places = pa.concat_tables(
-            [PLACES.schema.empty_table()]
-            + [pa.Table.from_pylist(some, schema=PLACES.schema) for some in rows]
-        )
-        statuses = Counter(places["status"].to_pylist())
-        refuse_loss(writer, statuses, replay=config.replay)
-        writer.write(PLACES, "00000", places)
-        for number, start in enumerate(range(0, max(1, len(entities)), _SHARD_ROWS)):
-            facts = list(fact_rows(entities[start : start + _SHARD_ROWS], known))
-            writer.write(FACTS, f"{number:05d}", pa.Table.from_pylist(facts, schema=FACTS.schema))
-        counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        logger.info("facts: the places of %d landmarks: %s", statuses.total(), counts)
-        if statuses["failed"]:
-            why = places.filter(pc.is_valid(places["error"]))["error"][0]
-            logger.warning(
-                "facts: incomplete (%s); the scrape is complete without them, and the next scrape "
-                "tries again",
-                why,
-            )
-
-    try:
-        run_on_archive(workspace, FACTS_STAGE, scraped.manifest.settings, config, write)
-    except FetchError as error:
-        logger.warning("facts: %s; the next scrape tries again", error)
+def write_facts(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None:
+    """Writes the tables of the stage, after a complete scrape."""
+    columns = ["split", "landmark_id", "qid"]
+    landmarks = writer.workspace.read(CATEGORIES, columns=columns)
+    items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
+    known = Entities()
+    entities = gather_reached(opened(WIKIDATA_PLACES, known), known, items, _leads)
+    parts = [
+        pa.Table.from_pylist([place_row(row, known) for row in batch.to_pylist()], PLACES.schema)
+        for batch in landmarks.to_batches(_SHARD_ROWS)
+    ]
+    places = pa.concat_tables([PLACES.schema.empty_table(), *parts])
+    write_incomplete(writer, PLACES, places, replay=config.replay)
+    for number, start in enumerate(range(0, max(1, len(entities)), _SHARD_ROWS)):
+        facts = list(fact_rows(entities[start : start + _SHARD_ROWS], known))
+        writer.write(FACTS, f"{number:05d}", pa.Table.from_pylist(facts, schema=FACTS.schema))
 
 
-def gather_places(question: Question, known: Entities, items: Iterable[str]) -> list[str]:
-    """Fetches the facts of items and of all that they lead to; each is known or failed then.
-
-    Args:
-        question: about places.
-        known: the facts of the question.
-        items: Q-ids, each once.
-
-    Returns:
-        The Q-ids of all of them, by number.
-    """
-    seen, todo, stopped = dict[str, None](), list(items), ""
-    while todo:
-        try:
-            if not stopped:
-                gather_entities(question, known, todo)
-        except (FetchError, InputError) as error:
-            stopped = str(error)
-        if stopped:
-            question.fail(question.missing(merged(qid, known) for qid in todo), stopped)
-        ends = dict.fromkeys(merged(qid, known) for qid in todo)
-        seen |= dict.fromkeys(todo) | ends
-        found = (
-            target
-            for end in ends
-            if end in known
-            for prop in _LEADING
-            for target in _led_to(known[end], prop)
-        )
-        todo = [qid for qid in dict.fromkeys(found) if qid not in seen]
-    return sorted({merged(qid, known) for qid in seen}, key=qid_number)
+def _leads(entity: Entity) -> Iterator[str]:
+    """Yields what is asked about too, because a rule may look at it."""
+    for prop in _LEADING:
+        yield from _led_to(entity, prop)
 
 
 def _led_to(entity: Entity, prop: str) -> list[str]:
@@ -167,19 +108,11 @@ def fact_rows(entities: Iterable[str], known: Entities) -> Iterator[dict[str, An
         for prop in wikidata.PLACING:
             statements = set(known[qid].statements.get(prop, ()))
             for one in sorted(statements, key=repr):
-                latitude, longitude = one.position or (None, None)
-                yield {
-                    "qid": qid,
-                    "property": prop,
-                    "value": one.value or None,
-                    "rank": one.rank,
-                    "started": one.started or None,
-                    "ended": one.ended or None,
-                    "latitude": latitude,
-                    "longitude": longitude,
-                    "precision": one.precision,
-                    "status": "ok",
-                }
+                names = ("value", "rank", "started", "ended")
+                texts = {name: getattr(one, name) or None for name in names}
+                where = dict(zip(("latitude", "longitude"), one.position or (), strict=False))
+                row = {"qid": qid, "property": prop, "precision": one.precision, "status": "ok"}
+                yield row | texts | where
 
 
 def place_row(landmark: dict[str, Any], known: Entities) -> dict[str, Any]:
@@ -313,9 +246,9 @@ class _Placed:
             "continent": self.why_not_one(continents, one, wikidata.CONTINENT),
         }
         columns = {"countries": countries, "country_qid": one, "country": self.name(one)}
-        if not self.missing["country_code"]:
+        if len(codes) == 1:
             columns["country_code"] = codes.pop()
-        if not self.missing["continent"]:
+        if len(continents) == 1:
             columns |= {"continent_qid": continents[0], "continent": self.name(continents[0])}
         return columns
 

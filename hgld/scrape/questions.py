@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from hgld.engine.progress import Advance, progress
 from hgld.engine.workspace import Workspace
-from hgld.errors import AnswerError
+from hgld.errors import AnswerError, FetchError, InputError
 from hgld.http.session import require_contact
 from hgld.scrape import archive
 from hgld.scrape.archive import RawAnswer, RawArchive, generation_path
@@ -29,7 +29,8 @@ from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import Landing
 from hgld.scrape.wikimedia.files import CommonsFiles, files_request
 from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
-from hgld.scrape.wikimedia.wikidata import Entities, find, goes_too_far, is_qid, merged
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, find, goes_too_far, is_qid, merged
+from hgld.tables import qid_number
 
 logger = logging.getLogger(__name__)
 
@@ -314,6 +315,39 @@ def gather_entities(question: Question, known: Entities, qids: Sequence[str]) ->
         question.fetch(asked)
     endless = (merged(qid, known) for qid in qids if goes_too_far(qid, known))
     question.fail(endless, _TOO_FAR)
+
+
+def gather_reached(
+    question: Question,
+    known: Entities,
+    qids: Iterable[str],
+    leads: Callable[[Entity], Iterable[str]] = lambda _: (),
+) -> list[str]:
+    """Fetches entities and all that they lead to; each is known or failed then.
+
+    Args:
+        question: about the entities.
+        known: the facts of the question.
+        qids: Q-ids, each once.
+        leads: returns what to ask about besides, from what is known of an entity.
+
+    Returns:
+        The Q-ids of all of them, by number.
+    """
+    seen, todo, stopped = dict[str, None](), list(qids), ""
+    while todo:
+        try:
+            if not stopped:
+                gather_entities(question, known, todo)
+        except (FetchError, InputError) as error:
+            stopped = str(error)
+        if stopped:
+            question.fail(question.missing(merged(qid, known) for qid in todo), stopped)
+        ends = dict.fromkeys(merged(qid, known) for qid in todo)
+        seen |= dict.fromkeys(todo) | ends
+        found = (target for end in ends if end in known for target in leads(known[end]))
+        todo = [qid for qid in dict.fromkeys(found) if qid not in seen]
+    return sorted({merged(qid, known) for qid in seen}, key=qid_number)
 
 
 def _ask_in_thread(ask: Ask, batch: Sequence[str]) -> Future[RawAnswer]:

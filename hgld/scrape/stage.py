@@ -13,7 +13,8 @@ and the input. Every input row becomes a row of CATEGORIES with one status:
 When no row has failed, a second stage looks up the names of the classes in other ontologies, as
 evidence for their labels. The scrape does not depend on it: a class whose evidence is unknown is a
 failed row of that stage only, and the next run tries again. So it is with a third stage, which asks
-where the landmarks lie (`hgld.scrape.places`).
+where the landmarks lie (`hgld.scrape.places`). If a service cannot be reached, or no contact is
+given, all that these two lack are failed rows.
 """
 
 import logging
@@ -21,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,13 @@ from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
-from hgld.scrape.places import run_facts
-from hgld.scrape.questions import Open, gather, gather_entities, opening
+from hgld.scrape.places import FACTS_STAGE, write_facts
+from hgld.scrape.questions import Open, gather, gather_reached, opening
 from hgld.scrape.refresh import REFRESH_STAGE, write_changes
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
-from hgld.scrape.verify import refuse_loss, run_on_archive
+from hgld.scrape.verify import refuse_loss, run_on_archive, write_incomplete
 from hgld.scrape.wikimedia.titles import title_of_url
-from hgld.scrape.wikimedia.wikidata import Entities, merged
+from hgld.scrape.wikimedia.wikidata import Entities
 from hgld.tables import (
     ANSWER_LISTS,
     CATEGORIES,
@@ -119,8 +121,7 @@ def run_scrape(
     report = run_on_archive(workspace, stage, settings, config, scrape)
     if report.manifest.failed:
         return report
-    _run_evidence(workspace, config, report)
-    run_facts(workspace, config, report)
+    _run_beside(workspace, config, settings)
     if generation:
 
         def compare(writer: StageWriter) -> None:
@@ -131,6 +132,15 @@ def run_scrape(
 
         run_stage(workspace, REFRESH_STAGE, settings, compare, force=config.replay)
     return report
+
+
+def _run_beside(workspace: Workspace, config: ScrapeConfig, settings: dict[str, object]) -> None:
+    """Runs the stages on which the scrape does not depend."""
+    for stage, write in ((EVIDENCE_STAGE, write_evidence), (FACTS_STAGE, write_facts)):
+        try:
+            run_on_archive(workspace, stage, settings, config, partial(write, config))
+        except FetchError as error:
+            logger.warning("%s: %s; the next scrape tries again", stage.name, error)
 
 
 def landmarks_to_scrape(
@@ -203,13 +213,18 @@ _Shard = tuple[pa.Table, pa.Table]
 
 def _learned(rows: pa.Table, config: ScrapeConfig, opened: Open) -> Knowledge:
     """Returns everything known after asking."""
+    known = Knowledge(follows_moves=config.follow_moves)
+    gather(known, opened, titles_to_ask(rows), config.superclass_depth)
+    return known
+
+
+def titles_to_ask(rows: pa.Table) -> list[str]:
+    """Returns the titles, or Q-ids, that rows of LANDMARKS name, each once."""
     titles = dict[str, None]()
     for url in rows["category"].to_pylist():
         with suppress(ValueError):  # it names none: see its row
             titles[title_of_url(url)] = None
-    known = Knowledge(follows_moves=config.follow_moves)
-    gather(known, opened, list(titles), config.superclass_depth)
-    return known
+    return list(titles)
 
 
 def _shards(rows: pa.Table, known: Knowledge) -> Iterator[_Shard]:
@@ -237,36 +252,14 @@ def _write_tables(
     logger.info("scrape: %d landmarks: %s", statuses.total(), counts)
 
 
-def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> None:
-    """Runs the evidence stage after a complete scrape.
-
-    If the service cannot be reached, or no contact is given, the remaining classes become failed
-    rows: the scrape does not depend on them.
-    """
-
-    def write(writer: StageWriter, opened: Open) -> None:
-        column = workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
-        classes: list[str] = sorted(pc.unique(column).to_pylist(), key=qid_number)
-        known = Entities()
-        question = opened(WIKIDATA_EVIDENCE, known)
-        try:
-            gather_entities(question, known, classes)
-        except (FetchError, InputError) as error:
-            question.fail(question.missing(merged(qid, known) for qid in classes), str(error))
-        rows = list(rows_of_evidence(classes, known))
-        refuse_loss(writer, Counter(row["status"] for row in rows), replay=config.replay)
-        writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
-        if lost := [row for row in rows if row["status"] == "failed"]:
-            logger.warning(
-                "evidence: missing for %d of %d classes, the first is %s (%s); the scrape is "
-                "complete without it, and the next scrape tries again",
-                *(len(lost), len(classes), lost[0]["class_qid"], lost[0]["error"]),
-            )
-
-    try:
-        run_on_archive(workspace, EVIDENCE_STAGE, scraped.manifest.settings, config, write)
-    except FetchError as error:
-        logger.warning("evidence: %s; the next scrape tries again", error)
+def write_evidence(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None:
+    """Writes the table of the evidence stage, after a complete scrape."""
+    column = writer.workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
+    classes: list[str] = sorted(pc.unique(column).to_pylist(), key=qid_number)
+    known = Entities()
+    gather_reached(opened(WIKIDATA_EVIDENCE, known), known, classes)
+    table = _table(rows_of_evidence(classes, known), CLASS_EVIDENCE.schema)
+    write_incomplete(writer, CLASS_EVIDENCE, table, replay=config.replay)
 
 
 def _table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hgld.engine.dataset import Dataset
 from hgld.engine.files import GONE, file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Damage, Workspace, command_of
@@ -172,6 +174,25 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
         raise DamagedError(f"{lacks}. {_mending(workspace, stage)}")
     if not statuses["ok"]:
         raise FetchError(f"{stands}: the services gave no useful answer; rerun later")
+
+
+def write_incomplete(
+    writer: StageWriter, dataset: Dataset, table: pa.Table, *, replay: bool
+) -> None:
+    """Writes a table without which the scrape is complete, and warns of its failed rows.
+
+    Raises:
+        HgldError: as `refuse_loss`.
+    """
+    refuse_loss(writer, Counter(table["status"].to_pylist()), replay=replay)
+    writer.write(dataset, "00000", table)
+    lost = table["error"].filter(pc.equal(table["status"], "failed"))
+    if len(lost):
+        logger.warning(
+            "%s: %d of %d rows failed, the first as %s; the scrape is complete without them, and "
+            "the next scrape tries again",
+            *(writer.stage.name, len(lost), len(table), lost[0]),
+        )
 
 
 def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:

@@ -5,8 +5,9 @@ are escaped.
 """
 
 import csv
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hgld.errors import InputError
@@ -90,6 +91,13 @@ def _between(first_line: str, columns: Sequence[str]) -> str:
         if {*columns}.issubset(next(csv.reader([first_line], delimiter=sign))):
             return sign
     return _BETWEEN[0]
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Returns rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def runs(cell: str) -> bool:

@@ -15,7 +15,7 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, IncompleteError, InputError
 from hgld.flows import fetched_pictures
-from hgld.flows.build import read_sections
+from hgld.flows.build import read_sections, verify_build
 from hgld.flows.picture_list import use_list
 from hgld.flows.steps import Sections
 from hgld.metadata.stage import MetadataConfig, run_metadata
@@ -32,6 +32,7 @@ from tests.worlds.wikimedia import small
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
+OF_LISTS = ("commons-files", "wikidata-media")
 SETTINGS = """\
 [scrape]
 commons = "{server.commons}"
@@ -288,6 +289,29 @@ def test_a_bare_list_gets_pictures_with_their_authors_from_commons(
     other = Workspace(tmp_path / "other")
     same = laid_out(other, workspace.path("source/pictures.csv"))
     assert same == rows
+
+
+def test_damage_of_what_a_list_fetched_is_named_and_mended(
+    fruit: Server, workspace: Workspace, tmp_path: Path
+) -> None:
+    path, sections = write_rows(tmp_path, "category", "Apples", "Q1", "Q2"), asking(fruit)
+    rows = laid_out(workspace, path, sections)
+    flipped, gone, *_ = (workspace.path(f"source/{row['image']}") for row in rows)
+    flipped.write_bytes(bytes([flipped.read_bytes()[0] ^ 1]) + flipped.read_bytes()[1:])
+    gone.unlink()
+    cut = [workspace.path(f"raw/{name}/000000.json.gz") for name in OF_LISTS]
+    for file in cut:
+        file.write_bytes(file.read_bytes()[:-9])
+
+    def named() -> set[Path]:
+        found = verify_build(workspace, sections, deep=False)
+        return {workspace.path(damage.path) for damage in found if damage.what}
+
+    assert named() == {flipped, gone, *cut}
+    assert laid_out(workspace, path, sections) == rows
+    assert named() == set()
+    (sums := flipped.with_name("SHA256SUMS")).write_bytes(b"")
+    assert named() == {sums}
 
 
 def test_a_failing_server_stops_the_build_and_pictures_of_index_are_queries_too(

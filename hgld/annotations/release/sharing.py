@@ -284,11 +284,7 @@ def _to_store(folder: Path, store: Store, before: Path | None) -> Transfer:
 
 
 def _send_all(
-    folder: Path,
-    store: Store,
-    new: dict[str, str],
-    gone: Iterable[str],
-    sizes: Mapping[str, int],
+    folder: Path, store: Store, new: dict[str, str], gone: Iterable[str], sizes: Mapping[str, int]
 ) -> None:
     """Uploads files, and puts them in place once all are there, the list last."""
     listed = {RELEASE_SUMS: file_digest(folder / RELEASE_SUMS)}

@@ -42,14 +42,8 @@ ASSETS = {
 """The style sheets and scripts of the pages by their names in `static/`."""
 _FILTERS = (
     *(words.thousands, words.counted, words.reason_words, words.rule_words, words.causes),
-    *(
-        words.place_words,
-        words.spaced,
-        words.landmark_title,
-        words.web_url,
-        category_url,
-        wikidata_url,
-    ),
+    *(words.place_words, words.spaced, words.landmark_title, words.web_url),
+    *(category_url, wikidata_url),
 )
 
 
@@ -235,7 +229,8 @@ class BrowsePages:
 
     def _country(self, country: Country, pager: Pager, path: str) -> str:
         cards = self._cards(country.rows[pager.rows.start : pager.rows.stop].tolist())
-        return self._page("country.html", path, country=country, cards=cards, pager=pager)
+        shown = {"country": country, "cards": cards, "classes": [], "pager": pager}
+        return self._page("country.html", path, group=None, **shown)
 
     def _map(self, group: LabelGroup | None, path: str) -> str:
         rows = group.rows if group else range(len(self.landmarks.table))

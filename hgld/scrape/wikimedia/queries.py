@@ -9,18 +9,7 @@ when, and in which style (`PLACING`), and `media_query` for the Commons category
 
 from collections.abc import Iterable, Sequence
 
-from hgld.scrape.wikimedia.wikidata import (
-    ASKED,
-    COMMONS_CATEGORY,
-    COORDINATES,
-    EVIDENCE,
-    INSTANCE_OF,
-    MAIN_TOPIC,
-    PICTURE,
-    PLACING,
-    SUBCLASS_OF,
-    TIMES,
-)
+from hgld.scrape.wikimedia import wikidata
 
 _MERGE_FACTS = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
 _LABEL_FACTS = (
@@ -48,7 +37,7 @@ def item_query(qids: Iterable[str]) -> str:
     return _facts_query(
         qids,
         links=("owl:sameAs", "wdt:P301"),
-        facts=(_MERGE_FACTS, _statements_of(INSTANCE_OF), _statements_of(MAIN_TOPIC)),
+        facts=(_MERGE_FACTS, *map(_statements_of, (wikidata.INSTANCE_OF, wikidata.MAIN_TOPIC))),
     )
 
 
@@ -58,9 +47,8 @@ def class_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return _facts_query(
-        qids, links=("owl:sameAs",), facts=(_MERGE_FACTS, _LABEL_FACTS, _statements_of(SUBCLASS_OF))
-    )
+    facts = (_MERGE_FACTS, _LABEL_FACTS, _statements_of(wikidata.SUBCLASS_OF))
+    return _facts_query(qids, links=("owl:sameAs",), facts=facts)
 
 
 def evidence_query(qids: Iterable[str]) -> str:
@@ -69,11 +57,8 @@ def evidence_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return _facts_query(
-        qids,
-        links=("owl:sameAs",),
-        facts=(_MERGE_FACTS, *(_statements_of(prop) for prop in EVIDENCE)),
-    )
+    facts = (_MERGE_FACTS, *map(_statements_of, wikidata.EVIDENCE))
+    return _facts_query(qids, links=("owl:sameAs",), facts=facts)
 
 
 def place_query(qids: Iterable[str]) -> str:
@@ -86,7 +71,7 @@ def place_query(qids: Iterable[str]) -> str:
         qids,
         # So that most places come with what lies in them: 200,000 landmarks lie in some 40,000.
         links=("wdt:P131",),
-        facts=(_MERGE_FACTS, _LABEL_FACTS, *(_dated_statements_of(prop) for prop in PLACING)),
+        facts=(_MERGE_FACTS, _LABEL_FACTS, *map(_dated_statements_of, wikidata.PLACING)),
         more="?started ?ended ?latitude ?longitude ?precision",
     )
 
@@ -97,37 +82,38 @@ def media_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    of_media = (_statements_of(COMMONS_CATEGORY), _statements_of(PICTURE))
+    of_media = map(_statements_of, (wikidata.COMMONS_CATEGORY, wikidata.PICTURE))
     return _facts_query(qids, links=("owl:sameAs",), facts=(_MERGE_FACTS, _LABEL_FACTS, *of_media))
 
 
-def _statements_of(prop: str) -> str:
-    """Returns the pattern for every statement of a property, with its rank."""
+def _statements_of(prop: str, value: str = "", more: str = "") -> str:
+    """Returns the pattern for every statement of a property, with its rank.
+
+    Args:
+        prop: the property.
+        value: the pattern for its value, where that is not a plain one.
+        more: patterns for what else is asked, each with a space behind it.
+    """
     # Not `wdt:`: it has only the best statements, without their rank.
-    return (
-        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
-    )
+    value = value or f"OPTIONAL {{ ?statement ps:{prop} ?value }}"
+    rank = f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank ."
+    return f'{rank} {value} {more}BIND("{prop}" AS ?property)'
 
 
 def _dated_statements_of(prop: str) -> str:
     """Returns the pattern for every statement of a property, with its rank and times."""
     node = f"?statement psv:{prop} ?node . ?node wikibase:"
-    values = {
-        COORDINATES: f"OPTIONAL {{ {node}geoLatitude ?latitude ; wikibase:geoLongitude ?longitude "
-        f"; wikibase:geoGlobe ?value }} OPTIONAL {{ ?statement psv:{prop} ?exact . "
-        "?exact wikibase:geoPrecision ?precision }",
-        **dict.fromkeys(
-            TIMES,
-            f"OPTIONAL {{ {node}timeValue ?value ; wikibase:timePrecision ?precision }}",
-        ),
-    }
-    return (
-        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f"{values.get(prop, f'OPTIONAL {{ ?statement ps:{prop} ?value }}')} "
-        "OPTIONAL { ?statement pq:P580 ?started } OPTIONAL { ?statement pq:P582 ?ended } "
-        f'BIND("{prop}" AS ?property)'
-    )
+    value = ""
+    if prop == wikidata.COORDINATES:
+        value = (
+            f"OPTIONAL {{ {node}geoLatitude ?latitude ; wikibase:geoLongitude ?longitude ; "
+            f"wikibase:geoGlobe ?value }} OPTIONAL {{ ?statement psv:{prop} ?exact . "
+            "?exact wikibase:geoPrecision ?precision }"
+        )
+    elif prop in wikidata.TIMES:
+        value = f"OPTIONAL {{ {node}timeValue ?value ; wikibase:timePrecision ?precision }}"
+    times = "OPTIONAL { ?statement pq:P580 ?started } OPTIONAL { ?statement pq:P582 ?ended } "
+    return _statements_of(prop, value, times)
 
 
 def _facts_query(
@@ -151,6 +137,6 @@ def _facts_query(
     starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
     parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
     # Last, so that a result that is cut off loses these rows first.
-    parts.append(f"{{ {starts[0]} {ASKED} }}")
+    parts.append(f"{{ {starts[0]} {wikidata.ASKED} }}")
     variables = f"?entity ?property ?statement ?rank ?value {more}".rstrip()
     return f"{_PREFIXES}SELECT DISTINCT {variables} WHERE {{\n" + "\nUNION\n".join(parts) + "\n}"

@@ -17,14 +17,9 @@ REDIRECT_TEMPLATES = frozenset(
     (
         *("categoryredirect", "catredirect", "catred", "catredir", "redircat", "rediscat"),
         *("endashcatredirect", "categoryredirected", "redirectedcategory", "categorymove"),
-        *(
-            "redirectcategory",
-            "redirectcat",
-            "seecat",
-            "seecategory",
-            "synonymtaxoncategoryredirect",
-        ),
-        *("invalidtaxoncategoryredirect", "monotypictaxoncategoryredirect"),
+        *("redirectcategory", "redirectcat", "seecat", "seecategory"),
+        *("synonymtaxoncategoryredirect", "invalidtaxoncategoryredirect"),
+        "monotypictaxoncategoryredirect",
     )
 )
 """Template:Category redirect on Commons and the names that redirect to it, in lower case, without
@@ -70,7 +65,8 @@ def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
 
     def read(template: re.Match[str]) -> str:
         name, _, parameters = template[1].partition("|")
-        if _template_name(name) in REDIRECT_TEMPLATES:
+        plain = re.sub(r"[\s_-]", "", name.lower()).removeprefix("template:")
+        if plain in REDIRECT_TEMPLATES:
             targets.append(_category(_first_parameter(parameters)))
         return _UNKNOWN
 
@@ -100,10 +96,6 @@ def _without_unread(wikitext: str) -> str:
         kept.append(wikitext[at : start.start()])
         at = len(wikitext) if end is None else end.end()
     return "".join([*kept, wikitext[at:]])
-
-
-def _template_name(text: str) -> str:
-    return re.sub(r"[\s_-]", "", text.lower()).removeprefix("template:")
 
 
 def _first_parameter(parameters: str) -> str:

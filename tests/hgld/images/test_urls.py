@@ -141,7 +141,7 @@ def test_two_requests_to_a_host_are_a_pause_apart(
     workspace: Workspace, published: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("hgld.images.urls.time", clock)
+    monkeypatch.setattr("hgld.http.session.time", clock)
     run(workspace, 5, pause_s=10.0)
     assert published.hits.total() == 5
     assert clock.now_s == pytest.approx(4 * 10.0)

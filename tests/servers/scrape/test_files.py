@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.fetched_pictures import PICTURES, fetch_pictures
+from hgld.flows.fetched_pictures import FETCHED, PICTURES, fetch_pictures
 from hgld.scrape.config import ScrapeConfig
 from tests.servers.scrape.conftest import Key
 from tests.worlds.pictures import encoded
@@ -23,12 +23,12 @@ def test_some_files_of_a_large_category_are_fetched_in_one_batch(
         (tmp_path / "files" / name).write_bytes(content)
     import_files(lab, tmp_path / "files", f"[[{key[full].title}]]")
 
-    before, folder = lab.requests(), tmp_path / "fetched"
+    before, build = lab.requests(), Workspace(tmp_path / "build")
     config = ScrapeConfig(commons=lab.commons, sparql=lab.sparql)
-    found, lost = fetch_pictures(Workspace(tmp_path / "build"), config, [full, empty], folder)
+    found, lost = fetch_pictures(build, config, [full, empty])
     # Where they lead, the files of each, and once more for one that has none.
     assert lab.requests() - before == 4
     assert len(found[full]) == PICTURES
     for one in found[full]:
-        assert (folder / one.name).read_bytes() == contents[one.title]
+        assert build.path(f"{FETCHED}/{one.name}").read_bytes() == contents[one.title]
     assert [*lost] == [empty]

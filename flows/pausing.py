@@ -26,6 +26,7 @@ def suspend_until_reviewed(workspace: Workspace, run_id: str, why: str) -> None:
     Raises:
         Pause: always; Prefect's engine takes it.
     """
+    from prefect import State
     from prefect.client.orchestration import get_client
     from prefect.exceptions import Pause
     from prefect.settings import PREFECT_API_URL
@@ -35,7 +36,7 @@ def suspend_until_reviewed(workspace: Workspace, run_id: str, why: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, str(PREFECT_API_URL.value()))
     # As `suspend_flow_run`, which takes no message. With the same key it would pause only once.
-    state = Suspended(message=why, pause_key=str(uuid.uuid4()))
+    state: State = Suspended(message=why, pause_key=str(uuid.uuid4()))
     with get_client(sync_client=True) as client:
         told = client.set_flow_run_state(uuid.UUID(run_id), state)
     raise Pause(state=told.state)

@@ -163,6 +163,7 @@ def compare_files(
     """
     for position, (path, size) in enumerate(zip(paths, sizes, strict=True)):
         try:
+            # An entry of os.scandir asks the system for each file too: 1.6 times as slow.
             found = os.stat(path)  # noqa: PTH116 - of millions, of which a Path takes half the time
         except (FileNotFoundError, NotADirectoryError):
             yield position, IS_GONE

@@ -52,15 +52,15 @@ def write_results(
     config: BenchmarkConfig,
     data: RetrievalData | None,
     *,
-    has_runs: bool,
+    has_pictures: bool,
 ) -> None:
     """Does the work of `run_benchmark`."""
     workspace = writer.workspace
     if data is None:
         [hierarchy] = config.hierarchy
-        protocol = protocol_of_build(workspace, hierarchy=hierarchy, with_pictures=has_runs)
+        protocol = protocol_of_build(workspace, hierarchy=hierarchy, with_pictures=has_pictures)
     else:
-        protocol = protocol_of_data_set(data, with_pictures=has_runs)
+        protocol = protocol_of_data_set(data, with_pictures=has_pictures)
     cache = EmbeddingCache(
         folder=workspace.path(embeddings_folder(config)),
         precision=config.precision,
@@ -93,7 +93,7 @@ def write_results(
     )
     examples = make_examples(protocol, compared)
     # Only embeddings are measured without a picture being there.
-    pictures = pictures_of(protocol, examples) if has_runs and config.pictures else None
+    pictures = pictures_of(protocol, examples) if has_pictures and config.pictures else None
     report = render_report(results, examples, pictures)
     texts = (to_csv(results), to_setting(results), to_latex(results), report)
     for relative, text in zip(result_files(config.folder), texts, strict=True):

@@ -59,9 +59,9 @@ def run_benchmark(
     require_runs(workspace, config.runs)
     settings, data = _what_is_given(config, data)
     stage = benchmark_stage(config)
-    # Of pictures; one on vectors embeds none, and embeddings need none.
-    has_runs = len(take_vectors(workspace, config.runs)) < len(config.runs)
-    if not has_runs:
+    # A run on vectors embeds no pictures, and embeddings need none.
+    has_pictures = len(take_vectors(workspace, config.runs)) < len(config.runs)
+    if not has_pictures:
         stage = replace(stage, inputs=benchmark_stage(replace(config, runs=())).inputs)
     if data is not None:
         stage = replace(stage, inputs=(LANDMARK_LABELS,) if data.truths else ())
@@ -79,7 +79,7 @@ def run_benchmark(
     def produce(writer: StageWriter) -> None:
         from hgld.benchmarks.retrieval.figures import write_results
 
-        write_results(writer, config, data, has_runs=has_runs)
+        write_results(writer, config, data, has_pictures=has_pictures)
 
     return run_stage(workspace, stage, settings, produce)
 

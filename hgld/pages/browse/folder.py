@@ -149,8 +149,8 @@ def browsed_folder(root: Path, *, takes_reports: bool = False) -> BrowsedFolder:
             is_build = folder.absolute().name == RELEASE_FOLDER and (above / "stages").is_dir()
             build = (root if folder != root else above) if is_build else None
             return BrowsedFolder(folder=folder, workspace=Workspace(build) if build else None)
-    if takes_reports and find_reports(build := Workspace(root)):
-        return BrowsedFolder(folder=root / RELEASE_FOLDER, workspace=build, has_tables=False)
+    if takes_reports and find_reports(only := Workspace(root)):
+        return BrowsedFolder(folder=root / RELEASE_FOLDER, workspace=only, has_tables=False)
     what = "holds none" if root.is_dir() else "is not there"
     raise InputError(
         f"{root} must be a build, its annotations/ or a release, with {_LANDMARKS}, and {what}; "

@@ -241,6 +241,8 @@ def verify_build(
     if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
         yield from verify_sums(workspace.root)
         return
+    from hgld.flows.fetched_pictures import fetched_damages
+
     workspace.require()
     yield from verify_stages(workspace)
     for name in ALL_STEPS:
@@ -255,6 +257,9 @@ def verify_build(
                 raise
             unreadable = os.path.relpath(error.filename, workspace.root)
             yield Damage(unreadable, f"cannot be read ({error.strerror}); fix that, or remove it")
+    again = f"{workspace.command('build --categories LIST')} {steps.ASKS}"
+    for path, what in fetched_damages(workspace):
+        yield Damage(path, f"{what}; {again}")
 
 
 def files_not_compared(workspace: Workspace) -> list[str]:

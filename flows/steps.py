@@ -8,7 +8,6 @@ runs that step. Each function raises the errors of `from_mapping`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 _Config = TypeVar("_Config")
 
-_ASKS = "sets it aside and fetches it again"
+ASKS = "sets it aside and fetches it again"
 
 Section = dict[str, object]
 Sections = dict[str, Section]
@@ -103,7 +102,6 @@ def metadata_step(sections: Sections) -> BuildStep:
 
 def scrape_step(sections: Sections) -> BuildStep:
     """Finds the classes of every landmark, and where it is."""
-    from hgld.flows.fetched_pictures import fetched_damages
     from hgld.http.config import HttpConfig
     from hgld.scrape.places import FACTS_STAGE
     from hgld.scrape.refresh import REFRESH_STAGE
@@ -113,14 +111,7 @@ def scrape_step(sections: Sections) -> BuildStep:
     stages = (STAGE, EVIDENCE_STAGE, FACTS_STAGE)
     names = [stage.name for stage in stages]
     # If the tables are up to date, nothing else checks the archive.
-    checks = (
-        _mended(lambda build: archive_findings(build, *names), "scrape --force", _ASKS),
-        _mended(fetched_damages, "build --categories LIST", _ASKS),
-    )
-
-    def verify(*given: Any) -> Iterable[Damage]:  # noqa: ANN401 - as `Verify`
-        return chain.from_iterable(find(*given) for find in checks)
-
+    verify = _mended(lambda build: archive_findings(build, *names), "scrape --force", ASKS)
     http, config = _read(HttpConfig, sections, "http"), _asking(sections)
     step = _single("scrape", config, STAGE, run_scrape, verify=verify, optional=(REFRESH_STAGE,))
     return replace(step, stages=stages, stage_settings={"http": http})
@@ -216,7 +207,7 @@ def parents_step(sections: Sections) -> BuildStep:
         _read(ParentsConfig, sections, "parents"),
         STAGE,
         lambda workspace, config: run_parents(workspace, config, asking),
-        verify=_mended(lambda build: archive_findings(build, STAGE.name), "parents --force", _ASKS),
+        verify=_mended(lambda build: archive_findings(build, STAGE.name), "parents --force", ASKS),
         found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
     )
 

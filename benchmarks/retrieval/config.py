@@ -259,15 +259,11 @@ def _check_what_is_compared(config: BenchmarkConfig) -> None:
         ValueError: the text says which.
     """
     rivals = [one.name for one in config.rivals]
-    named: dict[str, Sequence[object]] = {
-        "runs": config.runs,
-        "methods": config.methods,
-        "seeds": config.seeds,
+    plain = ("runs", "methods", "seeds", "expand", "hierarchy")
+    named: dict[str, Sequence[object]] = {name: getattr(config, name) for name in plain} | {
         "embeddings": rivals,
         "rerank": [(one.name, one.path.stem) for one in config.rankings],
-        "expand": config.expand,
         "distractors": [one.name for one in config.distractor_files],
-        "hierarchy": config.hierarchy,
     }
     for field, values in named.items():
         if len(set(values)) < len(values):

@@ -48,8 +48,10 @@ def overlap_rows(landmarks: pa.Table) -> pa.Table:
         **{(one, other, "same_place"): metres for one, other, metres in near},
     }
     ids, others = (table["landmark_id"].to_pylist() for table in (train, index))
-    rows = [(ids[one], others[other], None, why, far) for (one, other, why), far in pairs.items()]
-    rows += [(ids[one], None, name, "same_place", far) for one, name, far in _at_buildings(train)]
+    rows = [
+        *((ids[one], others[other], None, why, far) for (one, other, why), far in pairs.items()),
+        *((ids[one], None, name, "same_place", far) for one, name, far in _at_buildings(train)),
+    ]
     names = OVERLAP.schema.names
     told = [dict(zip(names, row, strict=True)) for row in rows]
     order = [(name, "ascending") for name in names[:4]]

@@ -196,10 +196,6 @@ class TarReader:
             images.append(Extracted("failed", error=why))
         return records_table(tar.split, ((tar.name, image) for image in images), tar.md5)
 
-    def absent(self, split: str, tars: int) -> str:
-        """Returns why a picture was not found."""
-        return f"it is in none of the {tars} tars of {split}; check the list"
-
     def check_room(self, tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
         """Checks, before the first download, that the disk has room for all tars.
 

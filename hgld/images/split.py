@@ -59,6 +59,8 @@ class SplitRun:
     tars: list[PublishedTar]
     wanted: frozenset[str] | None
     """Ids of the pictures to fetch; None: all."""
+    absent: str
+    """Why a picture that is wanted is not there, as an error."""
     expected: pa.Array | None = None
     """Ids of the pictures that all tars together must have; None: unknown."""
     too_many_bad: str = ""
@@ -184,7 +186,7 @@ class SplitRun:
         count, split = len(self.tars), self.split
         if self._left:
             failed = [rows for rows in self._failed if rows.num_rows]
-            why = self.reader.absent(split, count)
+            why = self.absent
             if failed:
                 why = f"it was not found, and {len(failed)} tars of {split} failed; rerun"
             absent = sorted(self._left)

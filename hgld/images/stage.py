@@ -178,14 +178,16 @@ def _opened(
         policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES, requests_per_minute=pace)
         with make_session(config.contact, policy) as session:
             reader = UrlReader(workspace, session, config, urls)
-            run = SplitRun(reader, split, groups_of(split, urls), wanted)
+            absent = f"{split}.csv has no URL for it; check the list"
+            run = SplitRun(reader, split, groups_of(split, urls), wanted, absent)
             asked = {key: addresses_of(url, config.longest_side) for key, url in urls.items()}
             yield run, {"urls": digest_of(f"{key} {asked[key]}" for key in sorted(asked))}
         return
     with open_source(config.base_url) as source:
         count = 0 if wanted == frozenset() else config.tars(split)
         tars, are_all = list_tars(source, workspace, split, count) if count else ([], False)
-        run = SplitRun(TarReader(workspace, source, config), split, tars, wanted)
+        absent = f"it is in none of the {len(tars)} tars of {split}; check the list"
+        run = SplitRun(TarReader(workspace, source, config), split, tars, wanted, absent)
         decisive: dict[str, object] = {"md5s": digest_of(f"{tar.name} {tar.md5}" for tar in tars)}
         if wanted is None and are_all:
             with contextlib.suppress(MissingInputError):

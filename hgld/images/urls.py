@@ -131,10 +131,6 @@ class UrlReader:
         found = (self._fetched(group.split, one) for one in ids if group_of(one) == group.shard)
         return records_table(group.split, found)
 
-    def absent(self, split: str, _tars: int) -> str:
-        """Returns why a picture was not found."""
-        return f"{split}.csv has no URL for it; check the list"
-
     def check_room(self, _tars: Sequence[PublishedTar], *, keeps_all: bool) -> None:
         """Does nothing, because the sizes of the pictures are not known in advance."""
 

@@ -111,8 +111,7 @@ def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -
     if twice := [name for name in (image, *levels) if there.count(name) > 1]:
         raise InputError(f"{where} must have one column {twice[0]}, got {there.count(twice[0])}")
     if missing := [name for name in (image, *levels) if name not in there]:
-        what = (
-            f"{where} has no column {', '.join(missing)}, only {', '.join(there)}; name those for"
-        )
+        what = f"{where} has no column {', '.join(missing)}, only {', '.join(there)}"
+        mend = f"name those for image ({image}) and levels ({', '.join(levels)})"
         like = 'hgld.load(..., image="picture", levels=("product", "category"))'
-        raise InputError(f"{what} image ({image}) and levels ({', '.join(levels)}): {like}")
+        raise InputError(f"{what}; {mend}: {like}")

@@ -8,17 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from hgld.scrape.wikimedia import wikidata
 from hgld.scrape.wikimedia.answers import Facts
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
-from hgld.scrape.wikimedia.wikidata import (
-    MOST_HOPS,
-    SUBCLASS_OF,
-    Entities,
-    Found,
-    find,
-    is_qid,
-    merged,
-)
 
 
 class Missing(NamedTuple):
@@ -45,8 +37,8 @@ class Knowledge:
     follows_moves: bool = False
     """Whether to follow a missing page to where it was moved."""
     moves: MoveLog = field(default_factory=MoveLog)
-    items: Entities = field(default_factory=Entities)
-    classes: Entities = field(default_factory=Entities)
+    items: wikidata.Entities = field(default_factory=wikidata.Entities)
+    classes: wikidata.Entities = field(default_factory=wikidata.Entities)
 
     def walk(self, title: str) -> Landing | Missing:
         """Follows a title through soft redirects and moves, as far as the answers go.
@@ -54,7 +46,7 @@ class Knowledge:
         A page with an item of its own ends the walk, even if it is marked as a redirect. A Q-id in
         place of a title is the item itself, which needs no page.
         """
-        if is_qid(title):
+        if wikidata.is_qid(title):
             return Landing(title="", qid=title)
         seen: set[str] = set()
         while title in self.pages:
@@ -62,7 +54,7 @@ class Knowledge:
             step = self._onward(landing)
             if not isinstance(step, str):
                 return step
-            if landing.title + landing.missing_title in seen or len(seen) >= MOST_HOPS:
+            if landing.title + landing.missing_title in seen or len(seen) >= wikidata.MOST_HOPS:
                 return self._end_of_loop(landing)
             seen.add(landing.title + landing.missing_title)
             title = step
@@ -92,23 +84,23 @@ class Knowledge:
         step = self.walk(title)
         return step if isinstance(step, Landing) else Failure(step.facts.failed[step.key])
 
-    def landmark(self, landing: Landing) -> Found | Failure:
+    def landmark(self, landing: Landing) -> wikidata.Found | Failure:
         """Returns what a page's item stands for; each key must be known or have failed."""
-        found = find(landing.qid, self.items)
+        found = wikidata.find(landing.qid, self.items)
         if found.ask:
             return Failure(self.items.failed[found.ask])
         for qid in found.classes:
-            if (end := merged(qid, self.classes)) in self.classes.failed:
+            if (end := wikidata.merged(qid, self.classes)) in self.classes.failed:
                 return Failure(self.classes.failed[end])
         return found
 
 
-def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
+def superclasses(classes: Iterable[str], known: wikidata.Entities) -> dict[str, None]:
     """Returns the known direct superclasses of classes, each once."""
-    ends = (merged(qid, known) for qid in classes)
+    ends = (wikidata.merged(qid, known) for qid in classes)
     return {
-        merged(superclass, known): None
+        wikidata.merged(superclass, known): None
         for end in dict.fromkeys(ends)
         if end in known
-        for superclass in known[end].best(SUBCLASS_OF)
+        for superclass in known[end].best(wikidata.SUBCLASS_OF)
     }

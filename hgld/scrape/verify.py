@@ -64,8 +64,10 @@ def run_on_archive(
 
             def opened_whole(folder: str, facts: Facts[Any]) -> Question:
                 question = opened(folder, facts)
-                if config.replay:
-                    _refuse_misfits(workspace, stage.name, question.misfits)
+                if config.replay and question.misfits:
+                    misfits = question.misfits.items()
+                    told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits]
+                    raise _damaged(workspace, stage.name, told)
                 return question
 
             produce(writer, opened_whole)
@@ -138,12 +140,6 @@ def _unproven_folders(workspace: Workspace, stage: str, *, replay: bool) -> list
     if folders and replay and not workspace.remakes:
         raise _damaged(workspace, stage, [f"{name} {what}" for name, what in changed.items()])
     return folders
-
-
-def _refuse_misfits(workspace: Workspace, stage: str, misfits: Mapping[Path, str]) -> None:
-    if misfits:
-        told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits.items()]
-        raise _damaged(workspace, stage, told)
 
 
 def _damaged(workspace: Workspace, stage: str, told: list[str]) -> DamagedError:

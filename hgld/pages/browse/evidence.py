@@ -3,21 +3,13 @@
 import operator
 from typing import Any
 
+from hgld import tables
 from hgld.engine.dataset import Dataset
 from hgld.pages.browse.folder import BrowsedFolder, Row, if_readable
 from hgld.pages.browse.words import decision_words
 from hgld.pages.serving.wikimedia import landmark_name
 from hgld.review.log.decisions import read_decisions
 from hgld.review.log.history import Decision
-from hgld.tables import (
-    CATEGORIES,
-    CLUSTER_PROPOSALS,
-    CLUSTERS,
-    FILLED_RULE,
-    FILLS,
-    PROPOSALS,
-    TAXONOMY,
-)
 
 _DECIDED = ["hierarchical_label", "decision", "reviewer"]
 
@@ -28,15 +20,15 @@ class Evidence:
     def __init__(self, folder: BrowsedFolder) -> None:
         """Reads them."""
         self._folder, workspace = folder, folder.workspace
-        names = self._column("name", CLUSTER_PROPOSALS, "cluster_id")
+        names = self._column("name", tables.CLUSTER_PROPOSALS, "cluster_id")
         self._clusters = {
             qid: f"{names[one]} (cluster {one})" if one in names else f"cluster {one}"
-            for qid, one in self._column("cluster_id", CLUSTERS, "class_qid").items()
+            for qid, one in self._column("cluster_id", tables.CLUSTERS, "class_qid").items()
         }
-        self._proposals = self._column("evidence", PROPOSALS, "class_qid")
-        self._fills = self._column("evidence", FILLS, "split", "landmark_id")
-        self._pages = self._column("page_title", CATEGORIES, "split", "landmark_id")
-        taxonomy = folder.read_beside(TAXONOMY, ["class_qid", *_DECIDED])
+        self._proposals = self._column("evidence", tables.PROPOSALS, "class_qid")
+        self._fills = self._column("evidence", tables.FILLS, "split", "landmark_id")
+        self._pages = self._column("page_title", tables.CATEGORIES, "split", "landmark_id")
+        taxonomy = folder.read_beside(tables.TAXONOMY, ["class_qid", *_DECIDED])
         self._taxonomy = {row["class_qid"]: row for row in taxonomy.to_pylist()}
         self._log: dict[str, Decision] = {}
         if workspace is not None:
@@ -55,7 +47,7 @@ class Evidence:
         key, qid = (landmark["split"], landmark["landmark_id"]), landmark["class_qid"] or ""
         told = self._told(qid, landmark)
         decided = self._taxonomy.get(qid, landmark)
-        if landmark["decision"] == FILLED_RULE:
+        if landmark["decision"] == tables.FILLED_RULE:
             told["how"] += f" ({landmark['method'] or 'unknown method'})"
             told["note"], decided = self._fills.get(key, ""), landmark
         if landmark["confidence"] is not None:
@@ -73,7 +65,7 @@ class Evidence:
         """Returns what is told of a class; a release on its own says less of it."""
         qid = one["class_qid"]
         is_deciding = qid == landmark["class_qid"]
-        is_by_class = is_deciding and landmark["decision"] != FILLED_RULE
+        is_by_class = is_deciding and landmark["decision"] != tables.FILLED_RULE
         decided = self._taxonomy.get(qid, landmark if is_by_class else dict.fromkeys(_DECIDED))
         voted = {each["class_qid"]: each["hierarchical_label"] for each in landmark["candidates"]}
         return self._told(qid, decided) | {

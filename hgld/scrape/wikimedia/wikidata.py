@@ -330,11 +330,9 @@ def _text_of(term: Mapping[str, Any], prop: str) -> str:
     if kind not in _TERMS[prop]:
         raise ValueError(f"value of {prop} must be a {_TERMS[prop][0]}, got a {ascii(kind)[:60]}")
     # Some engines write -430, others -0430 as XML Schema has it.
-    return _SHORT_YEAR.sub(_long_year, text) if prop in TIMES else text
-
-
-def _long_year(year: re.Match[str]) -> str:
-    return f"{year[1]}{year[2]:0>4}"
+    if prop in TIMES:
+        text = _SHORT_YEAR.sub(lambda year: f"{year[1]}{year[2]:0>4}", text)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

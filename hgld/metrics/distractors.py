@@ -18,12 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.metrics.ranking import RankedBlock, RankedIndex, in_threads
-from hgld.metrics.similarity import (
-    check_embeddings,
-    descending_bits,
-    similarity_blocks,
-    tiled,
-)
+from hgld.metrics.similarity import check_embeddings, descending_bits, similarity_blocks, tiled
 
 # Of an item of a list: its similarity in single precision, its rank, and its level.
 _ITEM_BYTES, _SIMILARITY_BYTES = 4 + 4 + 4, 4

@@ -133,14 +133,33 @@ def inner_products(embeddings: Tensor, others: Tensor | None = None, *, name: st
     """
     one = at_least_single(embeddings)
     other = one if others is None else at_least_single(others)
-    if one.dtype != other.dtype:
-        raise TypeError(
-            f"{name} must have the precision of embeddings, {embeddings.dtype}, got "
-            f"{other.dtype}; convert one of them with .to()"
-        )
+    expect_one_precision(one, other, name=name)
     apply: Callable[..., Tensor] = _OwnProducts.apply  # torch leaves it untyped
     with torch.autocast(embeddings.device.type, enabled=False):
         return apply(one) if others is None else one @ other.T
+
+
+def expect_one_precision(embeddings: Tensor, others: Tensor, *, name: str) -> None:
+    """Refuses double precision on one side only, with a TypeError that has the other's name."""
+    one, other = (at_least_single(side).dtype for side in (embeddings, others))
+    if one != other:
+        raise TypeError(
+            f"{name} must have the precision of embeddings, {one}, got {other}; convert one of "
+            "them with .to()"
+        )
+
+
+def product(one: Tensor, other: Tensor) -> Tensor:
+    """Returns A B^T of A (n, k) and B (m, k), without a gradient.
+
+    In single precision on a CPU by oneDNN, where torch takes MKL: on AMD twice as fast.
+    """
+    is_single = one.dtype == torch.float32 and one.device.type == "cpu"
+    if is_single and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        apply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - public ones take MKL, or copy
+        found: Tensor = apply(one, other, None, "none", [], "")
+        return found
+    return one @ other.T
 
 
 class _OwnProducts(torch.autograd.Function):

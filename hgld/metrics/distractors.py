@@ -18,12 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.metrics.ranking import RankedBlock, RankedIndex, in_threads
-from hgld.metrics.similarity import (
-    check_embeddings,
-    descending_bits,
-    similarity_blocks,
-    tiled,
-)
+from hgld.metrics.similarity import check_embeddings, descending_bits, similarity_blocks, tiled
 
 # Of an item of a list: its similarity in single precision, its rank, and its level.
 _ITEM_BYTES, _SIMILARITY_BYTES = 4 + 4 + 4, 4
@@ -33,7 +28,7 @@ _COLUMNS = 1 << 12
 # file is read once.
 _LEAST_WINDOW, _DISTRACTORS_AN_ITEM, _MOST_WINDOW = 1 << 16, 4, 1 << 22
 _LOOKED_UP = 16  # an item is looked up where there are more distractors for each
-_IN_CACHE = 1 << 18
+_AT_ONCE = 1 << 18
 _BELOW_2 = (
     2 - torch.finfo(torch.float32).eps
 )  # the bits of what is nearer to 0 start with two equal
@@ -121,10 +116,12 @@ def _can_be_sorted_in(distractors: Tensor, items: Tensor) -> bool:
 
 def _sorted_in(distractors: Tensor, items: Tensor, memory: Tensor) -> NDArray[np.int64]:
     """Counts the distractors that are nearer than each item, by sorting them together."""
-    keys, scratch = memory[: len(distractors) + len(items)], torch.empty_like(memory[:_IN_CACHE])
-    held = keys.split([len(distractors), len(items)])
+    keys, scratch = memory[: len(distractors) + len(items)], torch.empty_like(memory[:_AT_ONCE])
+    held = torch.split(keys, [len(distractors), len(items)])
     for similarities, bits in zip((distractors, items), held, strict=True):
-        for part, key in zip(similarities.split(_IN_CACHE), bits.split(_IN_CACHE), strict=True):
+        for part, key in zip(
+            *(torch.split(one, _AT_ONCE) for one in (similarities, bits)), strict=True
+        ):
             # Beyond 2 there is no item.
             near = torch.clamp(part, -_BELOW_2, _BELOW_2, out=key.view(torch.float32))
             descending_bits(near, scratch[: len(part)]).mul_(2)
@@ -188,7 +185,7 @@ def rank_among(  # noqa: PLR0913 - the index, and how much of it at a time
             offset=len(index),
         )
         lists = [*zip(ranks, levels, strict=True)]
-        lazy = [
+        lazy: list[Lazy] = [
             (
                 group[at : at + rows],
                 partial(_block, lists[at : at + rows], len(index) + total, read),

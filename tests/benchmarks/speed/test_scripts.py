@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from hgld.benchmarks.speed import embed, evaluation, loss, scrape
+from hgld.benchmarks.speed import distractors, embed, evaluation, loss, scrape
 from tests.worlds.tiny_clip import TINY, write_tiny_clip
 
 
@@ -48,6 +48,18 @@ def test_evaluation_gives_what_the_plain_way_gives(out: Path) -> None:
     ratio = report["ratios"]["self: evaluate / plain"]["time"]
     assert ratio == pytest.approx(times["evaluate"] / times["plain"], abs=1e-3)
     assert report["largest_difference_from_plain"]["self"] < 1e-12
+
+
+def test_distractors_are_measured_beside_their_product_and_a_sort(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distractors, "run_apart", lambda work, *given: work(*given))  # much faster
+    sizes = ["--queries", "2", "--index", "100", "--distractors", "32768", "--window", "16384"]
+    distractors.main(["--out", str(out), *sizes, "--rounds", "1"])
+    report = read(out)
+    taken = {row["way"]: row["median_s"] for row in report["results"]}
+    ratio = (taken["many"] - taken["few"]) / taken["product and sort"]
+    assert report["many_less_few_to_plain"]["median_s"] == pytest.approx(ratio, abs=1e-3)
 
 
 def test_labels_are_encoded_as_by_the_plain_loop(

@@ -195,3 +195,25 @@ def test_a_module_gives_what_its_function_gives() -> None:
     for landmarks, dim in ((0, 4), (5, 0)):
         with pytest.raises(ValueError, match="landmarks"):
             ProxyLoss(arcface_loss, landmarks, dim)
+
+
+def test_the_gradient_in_single_precision_is_that_in_double_where_a_proxy_has_no_length_too() -> (
+    None
+):
+    generator = torch.Generator().manual_seed(0)
+    embeddings, proxies = (torch.randn(n, 5, generator=generator) for n in (8, 6))
+    embeddings, proxies[5] = functional.normalize(embeddings), 0
+    labels = torch.arange(8)[:, None] % 5
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        leaves = [one.to(dtype).requires_grad_() for one in (embeddings, proxies)]
+        normed = functional.normalize(leaves[1])
+        losses = (
+            clustering_loss(leaves[0], labels, leaves[1]),
+            functional.cross_entropy(leaves[0] @ normed.T / 0.05, labels[:, 0]),
+        )
+        found += [torch.autograd.grad(loss, leaves) for loss in losses]
+    for gradients in found[:-1]:
+        for one, plain in zip(gradients, found[-1], strict=True):
+            torch.testing.assert_close(one.double()[:5], plain[:5], rtol=1e-4, atol=1e-5)
+            assert one.isfinite().all()

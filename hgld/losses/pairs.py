@@ -149,19 +149,6 @@ def expect_one_precision(embeddings: Tensor, others: Tensor, *, name: str) -> No
         )
 
 
-def product(one: Tensor, other: Tensor) -> Tensor:
-    """Returns A B^T of A (n, k) and B (m, k), without a gradient.
-
-    In single precision on a CPU by oneDNN, where torch takes MKL: on AMD twice as fast.
-    """
-    is_single = one.dtype == torch.float32 and one.device.type == "cpu"
-    if is_single and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        apply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - public ones take MKL, or copy
-        found: Tensor = apply(one, other, None, "none", [], "")
-        return found
-    return one @ other.T
-
-
 class _OwnProducts(torch.autograd.Function):
     """E E^T, whose gradient (G + G^T) E is one product where torch by itself takes two."""
 

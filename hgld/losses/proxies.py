@@ -13,7 +13,6 @@ from hgld.losses.pairs import (
     batch_labels,
     expect_one_precision,
     expect_unit_length,
-    product,
 )
 from hgld.metrics.arguments import check_tensors
 from hgld.metrics.relevance import (
@@ -303,7 +302,7 @@ class _Cosines(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, embeddings: Tensor, proxies: Tensor) -> Tensor:  # noqa: ANN401 - torch's
         lengths = torch.linalg.vector_norm(proxies, dim=1).clamp_(min=_LEAST_LENGTH)
-        similarity = product(embeddings, proxies).div_(lengths)
+        similarity = (embeddings @ proxies.T).div_(lengths)
         ctx.save_for_backward(embeddings, proxies, lengths, similarity)
         return similarity
 
@@ -314,5 +313,5 @@ class _Cosines(torch.autograd.Function):
         along = (gradient * similarity).sum(dim=0) / lengths.square()
         along.masked_fill_(lengths == _LEAST_LENGTH, 0)
         scaled = gradient / lengths
-        of_proxies = product(scaled.T, embeddings.T).addcmul_(proxies, along[:, None], value=-1)
-        return product(scaled, proxies.T), of_proxies
+        of_proxies = (scaled.T @ embeddings).addcmul_(proxies, along[:, None], value=-1)
+        return scaled @ proxies, of_proxies

@@ -330,7 +330,8 @@ def in_threads(
     """Computes part after part, each by a thread that runs torch with one thread.
 
     Args:
-        threads: how many; 0: the calling one, with all that torch has.
+        threads: how many; 1: the calling one, since a core that torch has used is busy for some
+            milliseconds more; 0: the calling one, with all that torch has.
         compute: gives the result of a part.
         parts: what to compute. After an error or Ctrl-C no more of them is begun.
 
@@ -338,12 +339,13 @@ def in_threads(
         The results, in the order of the parts. When they are through, torch has as many threads as
         before.
     """
-    if threads == 0:
-        yield from map(compute, parts)
-        return
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(compute, parts)
+        if threads in {0, 1}:
+            torch.set_num_threads(threads or before)
+            yield from map(compute, parts)
+        else:
+            with ThreadPoolExecutor(threads, "", torch.set_num_threads, (1,)) as pool:
+                yield from pool.map(compute, parts)
     finally:
         torch.set_num_threads(before)  # what they set holds for threads started later too

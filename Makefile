@@ -11,10 +11,9 @@ PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-lig
 	virtuoso-opensource-7-bin chromium-headless-shell wordnet-base \
 	texlive-latex-base texlive-latex-recommended
 
-# A process on each core, each with tests of its own, and one more of the servers' tests, a third of which is to wait.
-# One that ends early takes over what others have left; of the servers' tests whole files, which share what takes long
-# to start.
-PYTEST = $(VENV)/bin/pytest
+# A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
+# servers' tests whole files, which share what takes long to start.
+PYTEST = $(VENV)/bin/pytest -n auto
 
 .PHONY: demo docs test test-servers soak lint packages
 
@@ -26,10 +25,10 @@ docs: $(VENV)/.installed-docs
 	@echo $(SITE)/index.html
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -n auto --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
+	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
 test-servers: $(VENV)/.installed-dev $(VENV)/.installed-all packages
-	$(PYTEST) -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
 	$(VENV)/bin/python -m pytest -n auto -p no:randomly -p tests.soak.resume --timeout=0 \

@@ -21,11 +21,11 @@ _Started = tuple["Browser", asyncio.AbstractEventLoop]
 _LONGEST_FIRST = (
     "test_readme.py",  # makes the demo, which two of the following take
     "flows/test_operating.py",
-    "training",
     "flows/test_end_to_end.py",
     "test_tutorial.py",
     "scrape",
     "flows",
+    "training",
     "pages",
 )
 """What begins late leaves one process alone at the end.

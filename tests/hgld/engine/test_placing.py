@@ -127,9 +127,12 @@ def test_what_a_stage_no_longer_writes_goes_unless_it_was_changed(workspace: Wor
 
 def test_any_stage_ends_a_placing(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
+    builds.write_report(workspace)
+    workspace.path("report.txt").unlink()
     with stopped_at(files, "put_in_place"):
         write_landmarks(workspace, 4)
-    assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
+    damaged = [one.path for one in verify_stages(workspace) if one.what]
+    assert damaged == ["stages/metadata.json", "report.txt"]
     assert "put in place" in stage_status(workspace, METADATA).reason
     builds.write_report(workspace)
     assert workspace.read(LANDMARKS).num_rows == 4

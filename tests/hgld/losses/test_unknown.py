@@ -101,7 +101,7 @@ def test_a_pair_that_may_be_of_one_landmark_is_neither_drawn_near_nor_away() -> 
 def test_a_proxy_of_unknown_kind_takes_no_part_in_what_is_asked_of_kinds(loss: Loss) -> None:
     embeddings, proxies = torch.eye(4)[:3], torch.eye(4)
     known = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1]])
-    settings: dict[str, Any] = {"margins": [0.2, 0.3]} if loss is csl_loss else {}
+    settings: dict[str, Any] = {"margins": [0.2, 0.3], "scale": 2.0} if loss is csl_loss else {}
     partial = known.clone()
     partial[3, 1] = -1
     value = loss(embeddings, known[:3], proxies, partial, **settings)
@@ -112,7 +112,7 @@ def test_a_proxy_of_unknown_kind_takes_no_part_in_what_is_asked_of_kinds(loss: L
         torch.testing.assert_close(value, without)
     else:
         # It is another landmark, and no negative of a kind.
-        scale, first = 32.0, torch.tensor([1.0, 1.0, 1.0])
+        scale, first = 2.0, torch.tensor([1.0, 1.0, 1.0])
         at_kind = (torch.tensor([0.0]), torch.tensor([0.0]), torch.tensor([0.0, 0.0]))
         kinds = torch.stack(
             [

@@ -100,7 +100,7 @@ def import_files(lab: Lab, files: Path, text: str) -> None:
     with (lab.folder / _SETTINGS).open("a", encoding="utf-8") as settings:
         settings.write(f'$wgUploadDirectory = "{images}"; $wgUploadPath = "/images";\n')
     _maintain(lab.folder, "importImages", f"--comment={text}", files)
-    asked = {"action": "query", "list": "allimages", "ailimit": 1, "format": "json"}
+    asked = {"action": "query", "list": "allimages", "ailimit": "1", "format": "json"}
     while "/w/images/" in requests.get(f"{lab.commons}api.php", params=asked, timeout=60).text:
         time.sleep(0.1)  # PHP looks every two seconds whether the settings have changed
 

@@ -47,7 +47,7 @@ _TESTS = tuple(
     for room in (
         *("hgld/annotations", "hgld/engine", "hgld/labels", "hgld/loading", "hgld/losses"),
         *("hgld/metadata", "hgld/metrics", "hgld/review", "hgld/scrape", "hgld/test_csv_files.py"),
-        "benchmarks/retrieval",
+        *("benchmarks/retrieval", "flows/test_lists.py", "flows/test_picture_list.py"),
     )
 )
 

@@ -185,11 +185,11 @@ def review_step(sections: Sections) -> BuildStep:
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
+    def verify(workspace: Workspace, *_: object) -> Iterable[Damage]:
+        return check_decisions(workspace)
+
     config = _read(ReviewConfig, sections, "review")
-    return _single(
-        *("review", config, STAGE, run_review),
-        verify=lambda workspace, *_: check_decisions(workspace),
-    )
+    return _single("review", config, STAGE, run_review, verify=verify)
 
 
 def parents_step(sections: Sections) -> BuildStep:

@@ -29,9 +29,8 @@ _COLUMNS = 1 << 12
 _LEAST_WINDOW, _DISTRACTORS_AN_ITEM, _MOST_WINDOW = 1 << 16, 4, 1 << 22
 _LOOKED_UP = 16  # an item is looked up where there are more distractors for each
 _AT_ONCE = 1 << 18
-_BELOW_2 = (
-    2 - torch.finfo(torch.float32).eps
-)  # the bits of what is nearer to 0 start with two equal
+# The first two bits of what is nearer to 0 are equal, so that one makes room for a mark.
+_BELOW_2 = 2 - torch.finfo(torch.float32).eps
 _MOST_ITEMS = torch.iinfo(torch.int32).max
 
 Lazy = tuple[Tensor, Callable[[], RankedBlock]]

@@ -188,12 +188,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     head = ("git", "rev-parse", "HEAD")
     commit = subprocess.check_output(head, cwd=clone, text=True).strip()
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    other_rooms = results.get(options.label, {}).get("rooms", {})
     results[options.label] = {
         "metadata": describe_environment(["mutmut"]) | {"git_commit": commit},
         "tests": " ".join(options.tests),
         "seed": options.seed,
-        "rooms": other_rooms | summarize({name: found[name] for name in names}),
+        "rooms": results.get(options.label, {}).get("rooms", {})
+        | summarize({name: found[name] for name in names}),
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0

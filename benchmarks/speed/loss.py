@@ -70,17 +70,16 @@ def measure_batch(batch: int, options: Namespace) -> list[dict[str, Any]]:
     ways[SORTED] = partial(sort_product, embeddings)
     for loss in wanted.values():
         step(loss, *made_up_batch(_SMALL, options))
-    # Baselines that hold gigabytes take turns with Sup-H-AP alone: what comes after them is slower.
+    # Baselines that hold gigabytes take turns with Sup-H-AP alone, last: what follows is slower.
     large = {name: ways.pop(name) for name in (PLAIN, SUPRANK) if name in ways}
+    turns = [(threads, ways, list(ways)) for threads in options.threads]
+    turns += [(threads, {OURS: ways[OURS], **large}, list(large)) for threads in options.threads]
     rows = []
-    for threads in options.threads:
-        torch.set_num_threads(threads)
-        costs = measure_in_turns(ways, options.rounds, shortest_s=options.shortest_s)
-        rows += [told(name, batch, threads, costs) | counted.get(name, {}) for name in costs]
-        if large:
-            beside = {OURS: ways[OURS], **large}
-            costs = measure_in_turns(beside, options.rounds, shortest_s=options.shortest_s)
-            rows += [told(name, batch, threads, costs) | counted[name] for name in large]
+    for threads, run, names in turns:
+        if names:
+            torch.set_num_threads(threads)
+            costs = measure_in_turns(run, options.rounds, shortest_s=options.shortest_s)
+            rows += [told(name, batch, threads, costs) | counted.get(name, {}) for name in names]
     torch.set_num_threads(before)
     return rows
 

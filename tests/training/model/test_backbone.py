@@ -174,6 +174,11 @@ def test_a_first_training_knows_what_it_has_fetched(
     config = dataclasses.replace(TRAINED, weights="hub", epochs=1)
     report = run_train(tiny_build, config)
     assert report.manifest.settings["weights_digest"] == fetched[0].name
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "timm", None)  # it imports torch, for which nothing is to do
+        assert run_train(tiny_build, config).skipped
+    digests = {"weights_digest": put(cache, 2).name}
+    assert weights_settings(config.model, report.manifest) == digests
     shutil.rmtree(cache)
     assert run_train(tiny_build, config).skipped
     assert len(fetched) == 1

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,27 @@ def test_the_leading_metric_has_bounds_only_where_labels_are_unknown(build: Work
         expected = evaluate(*labels, settings=EvaluationSettings(unknown=unknown)).per_query["h_ap"]
         assert found[f"h_ap_if_{unknown}"].tolist() == expected.tolist() != found["h_ap"].tolist()
     assert not [key for key in by_kind.evaluate(Ranking(queries, index)).per_query if "_if_" in key]
+
+
+def test_what_comes_first_and_distractors_count_in_graded_data(products: Protocol) -> None:
+    torch.manual_seed(1)
+    vectors, far = torch.randn(4, 3), [torch.randn(5, 3), torch.randn(2, 3)]
+    ids, labels = ["a", "b", "c", "d"], products.queries.labels
+    given = partial(evaluate, *(vectors, labels) * 2, query_ids=ids, index_ids=ids)
+    seen = []
+    for first in (None, torch.tensor([[3, 1], [3, 0], [3, 0], [0, 2]])):
+        for behind in (None, far):
+            ranking = Ranking(vectors, vectors, first)
+            found, expected = (
+                one.per_query["h_ap"][:3].tolist()  # the fourth has nothing to find
+                for one in (
+                    products.evaluate(ranking, distractors=behind),
+                    given(first=first, distractors=behind),
+                )
+            )
+            assert found == expected
+            seen.append(found)
+    assert len({*map(tuple, seen)}) == len(seen)
 
 
 def test_a_query_of_one_set_is_not_among_its_own_neighbours(products: Protocol) -> None:

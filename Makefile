@@ -46,6 +46,7 @@ packages:
 # The stamp names the extra that is installed; it is older than pyproject.toml after a change there. `dev` has
 # `all` and `docs`.
 $(VENV)/.installed-%: pyproject.toml
+	@echo "Installs into $(VENV): up to 2 GB, which takes minutes"
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -e '.[$*]'
 	touch $@ $(if $(filter dev,$*),$(VENV)/.installed-all $(VENV)/.installed-docs)

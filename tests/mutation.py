@@ -61,8 +61,8 @@ def write_config(clone: Path, rooms: Sequence[str], tests: Sequence[str]) -> Non
         f"source_paths = {json.dumps(sources)}",
         f"also_copy = {json.dumps(_COPIED)}",
         f"pytest_add_cli_args_test_selection = {json.dumps([*tests])}",
-        'pytest_add_cli_args = ["-p", "no:randomly", "--timeout=0"]',
-        "timeout_multiplier = 5.0",  # what else runs here is no test that notices
+        'pytest_add_cli_args = ["-p", "no:randomly", "--timeout=60"]',
+        "timeout_multiplier = 3.0",  # what else runs here is no test that notices
         "timeout_constant = 30.0",
         "track_dependencies = false",
     ]

@@ -6,9 +6,11 @@ by its own rule. `figures` measures and writes; light to import, as a report tha
 needs no torch.
 """
 
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData, read_data_set
 from hgld.benchmarks.retrieval.config import (
@@ -69,11 +71,13 @@ def run_benchmark(
         known = tuple(one for one in stage.inputs if one not in TRAIT_TABLES)
         stage = replace(stage, inputs=known)
     done = workspace.manifest(stage.name)
-    before = [done.settings.get(name) for name in ("runs", "embeddings")] if done else []
+    names = ("runs", "embeddings")
+    before = [cast("list[str]", done.settings.get(name, [])) for name in names] if done else []
     if done and before != [list(config.runs), list(config.embeddings)]:
         logger.warning(
             "%s has the comparison of %s, which this one replaces; --name NAME would keep both",
-            *(workspace.path(stage.result), before),
+            workspace.path(stage.result),
+            ", ".join(itertools.chain(*before)),
         )
 
     def produce(writer: StageWriter) -> None:

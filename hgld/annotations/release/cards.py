@@ -112,7 +112,7 @@ def holds_words(facts: ReleaseFacts) -> str:
     images = sum(counts["images"].values())
     listed = images + sum(sum(counts[table].values()) for table in ("filled", "excluded", "bad"))
     who = [f"{len(people):,} {'person' if len(people) == 1 else 'people'}"] if people else []
-    who += [f"a program (`{name}`)" for name in programs]
+    who += [f"a program ({name})" for name in programs]
     if facts.deciders.get(""):
         who.append("proposals or fills that nobody reviewed")
     is_gldv2 = facts.config.source == GLDV2

@@ -78,11 +78,11 @@ class Evidence:
 
     def _told(self, qid: str, decided: Row) -> Row:
         """Returns who decided on a class, when and why."""
-        decision = decided["decision"] or ""
+        decision, reviewer = (decided[name] or "" for name in ("decision", "reviewer"))
         logged = self._log.get(qid) if decision in {"assigned", "ignored"} else None
         return {
-            "how": decision_words(decision),
-            "who": decided["reviewer"] or "",
+            "how": decision_words(decision, reviewer),
+            "who": reviewer,
             "when": logged.decided_at[: len("YYYY-MM-DD")] if logged else "",
             "note": logged.note if logged else self._proposals.get(qid, ""),
         }

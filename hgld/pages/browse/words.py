@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hgld.annotations.release.cards import is_program
 from hgld.pages.serving.wikimedia import landmark_name
 
 _REASONS = {
@@ -54,9 +55,15 @@ def reason_words(reason: str) -> str:
     return _REASONS.get(reason, spaced(reason))
 
 
-def decision_words(decision: str) -> str:
-    """Returns how a class got its label, or none."""
-    return _DECISIONS.get(decision, spaced(decision))
+def decision_words(decision: str, reviewer: str) -> str:
+    """Returns how a class got its label, or none.
+
+    Example:
+        >>> decision_words("assigned", "Ada"), decision_words("assigned", "hgld demo")
+        ('assigned by a reviewer', 'assigned by a program')
+    """
+    words = _DECISIONS.get(decision, spaced(decision))
+    return words.replace("a reviewer", "a program") if is_program(reviewer) else words
 
 
 def rule_words(rule: str) -> str:

@@ -46,6 +46,16 @@ def test_enter_accepts_the_sure_ones_of_a_group_or_what_is_ticked(
     assert desk.groups()[group]
 
 
+def test_enter_says_that_what_is_unsure_is_left_and_when_nothing_is(desk: Desk) -> None:
+    desk.open("?f=sure:no")
+    unsure = next(row.qid for row in desk.members() if not row.is_sure)
+    desk.open(f"?q={unsure}")
+    desk.press("Enter")
+    assert "accepts" in desk.said
+    desk.press("a", "Enter")
+    assert "settled" in desk.said
+
+
 def test_keys_open_what_they_say_and_escape_gives_the_focus_back(desk: Desk) -> None:
     desk.press("j", "x")
     before = (desk.line, desk.group, desk.focus)
@@ -117,6 +127,7 @@ def test_a_name_that_exists_comes_first_and_a_new_one_is_made_on_purpose(
     desk.type("garden folly")
     desk.press("Enter")
     assert desk.layer == "pick", "nothing is chosen yet"
+    assert "↓" in desk.page.locator("#pick-about").inner_text()
     desk.press("ArrowDown", "ArrowDown", "Enter")
     assert standing_answers(served.root) == {
         rows[0].qid: ("castle / fort", "human-made"),

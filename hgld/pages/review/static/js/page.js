@@ -153,7 +153,8 @@ function goOn() {
   const here = groups.findIndex((one) => one.ariaCurrent);
   const next = [...groups.slice(here + 1), ...groups.slice(0, Math.max(here, 0))].find((one) => one.dataset.state === "open");
   if (next) return goTo({ g: next.dataset.group });
-  return say("Every group of this list is settled.");
+  const left = rows().filter((one) => one.classList.contains("is-open")).length;
+  return say(left ? `Unsure, ${left} here: name or accept each; a accepts one.` : "Every group of this list is settled.");
 }
 
 const label = () => document.getElementById("group-name")?.dataset.label ?? "";

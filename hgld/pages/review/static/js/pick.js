@@ -14,6 +14,8 @@ export const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLo
 let options = [];
 let chosen = -1;
 
+const say = (text) => (document.getElementById("pick-about").textContent = text.trim());
+
 /**
  * Opens the field.
  * @param {string} title
@@ -23,7 +25,7 @@ let chosen = -1;
  */
 function open(title, about, find, take) {
   document.getElementById("pick-title").textContent = title;
-  document.getElementById("pick-about").textContent = about;
+  say(about);
   field().value = "";
   /** @type {Promise<void> | null} */
   let latest = null; // what is being looked for
@@ -46,7 +48,7 @@ function open(title, about, find, take) {
     } else if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && !event.repeat) {
       event.preventDefault();
       if (latest) await alone(() => latest); // of what is in the field now
-      if (options.length && chosen < 0) return; // and a new name is made on purpose
+      if (options.length && chosen < 0) return say(`${about} Choose one with ↓, then Enter.`); // a new name is made on purpose
       finish(options[chosen] ?? null);
     }
   };

@@ -64,6 +64,7 @@ def write_config(clone: Path, rooms: Sequence[str], tests: Sequence[str]) -> Non
         'pytest_add_cli_args = ["-p", "no:randomly", "--timeout=60"]',
         "timeout_multiplier = 3.0",  # what else runs here is no test that notices
         "timeout_constant = 30.0",
+        'process_isolation = "forkserver"',  # torch's threads, once started, do not outlive a fork
         "track_dependencies = false",
     ]
     with (clone / "pyproject.toml").open("a", encoding="utf-8") as file:

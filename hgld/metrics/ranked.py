@@ -189,8 +189,7 @@ def hierarchical_average_precision(ranked_relevance: Tensor) -> Tensor:
     drop = value[:, :-1] - value[:, 1:]  # (Q, U): how far a value lies above the next lower one
     total = torch.zeros(len(relevance), dtype=torch.float64, device=relevance.device)
     for u in range(drop.shape[1]):
-        reached = (number <= u) & (relevance > 0)
-        total += drop[:, u] * _precision_sum(reached)
+        total += drop[:, u] * _precision_sum(number <= u)  # without a drop, whatever it counts
     return divide(total, relevance.sum(dim=1))
 
 

@@ -1,10 +1,13 @@
 """Addresses of object stores: which are taken, and where a folder has to be named instead."""
 
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from pyarrow.fs import LocalFileSystem
 
-from hgld.engine.store import check_store_address, has_scheme, open_store
+from hgld.engine.store import Store, check_store_address, has_scheme, open_store
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import check_base, open_source
@@ -32,6 +35,33 @@ def test_a_file_is_sent_listed_read_copied_and_removed(there: str, tmp_path: Pat
     store.remove("b")
     assert store.sizes() == {"a/file": 7}
     assert b"".join(store.chunks("a/file")) == b"content"
+
+
+def test_a_file_and_a_folder_are_each_removed_as_what_they_are(tmp_path: Path) -> None:
+    store = Store(base="s3://shelf", files=LocalFileSystem(), root=str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    for name in ("file", "folder/file"):
+        (tmp_path / name).touch()
+    store.remove("file")
+    store.remove("folder")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_a_store_refuses_is_said_with_the_address(tmp_path: Path) -> None:
+    (tmp_path / "b").touch()
+    asked = ("get_file_info", "open_output_stream", "copy_file")
+    files = Mock(**{f"{one}.side_effect": OSError("denied") for one in asked})
+    store = Store(base="s3://shelf", files=files, root="shelf")
+    refused: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("read s3://shelf/a", lambda: store.size("a")),
+        ("list s3://shelf", store.sizes),
+        ("write s3://shelf/b", lambda: store.send(tmp_path / "b", "b")),
+        ("write s3://shelf/b", lambda: store.copy("a", "b")),
+        ("remove s3://shelf/a", lambda: store.remove("a")),
+    )
+    for what, ask in refused:
+        with pytest.raises(FetchError, match=rf"^cannot {what}: denied"):
+            ask()
 
 
 def test_a_store_is_a_source_of_files_within_its_limits(there: str, tmp_path: Path) -> None:

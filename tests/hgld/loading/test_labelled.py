@@ -153,6 +153,8 @@ def test_a_wrong_choice_is_refused(built: Path) -> None:
     for least in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="min_confidence"):
             hgld.load(built, min_confidence=least)
+    with pytest.raises(ValueError, match="'reviewed', 'all'"):
+        hgld.load(built, labels="filled")  # type: ignore[arg-type]
 
 
 def test_what_says_nothing_of_its_labels_is_not_chosen_of(tmp_path: Path) -> None:

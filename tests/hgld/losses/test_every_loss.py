@@ -72,7 +72,7 @@ def test_what_is_no_tensor_or_of_another_precision_is_refused(name: str) -> None
     for argument, value in good.items():
         with pytest.raises(TypeError, match=argument):
             loss(**good | {argument: value.tolist()})
-    with pytest.raises(TypeError, match="precision"):
+    with pytest.raises(TypeError, match=f"^{others_of(name)} must have the precision"):
         loss(**good | {others_of(name): good[others_of(name)].float()})
 
 

@@ -52,12 +52,13 @@ GOOD: dict[str, Any] = {
         ({"index_embeddings": torch.ones(4)}, ValueError, "same D"),
         ({"query_embeddings": integers(2, 3)}, TypeError, "query_embeddings"),
         ({"index_embeddings": torch.full((4, 3), torch.nan)}, ValueError, "index_embeddings"),
+        ({"query_embeddings": torch.tensor([[1.0] * 3, [math.inf] * 3])}, ValueError, "1 of 2"),
         ({"query_labels": integers(3, 2)}, ValueError, "query_labels"),
         ({"index_labels": integers(4)}, ValueError, "labels"),
         ({"index_labels": integers(4, 3)}, ValueError, "2 and 3"),
         ({"query_labels": torch.zeros(2, 2)}, TypeError, "query_labels"),
-        ({"query_ids": [1, 2]}, ValueError, "index"),
-        ({"index_ids": [1, 2, 3, 4]}, ValueError, "query_ids"),
+        ({"query_ids": [1, 2]}, ValueError, "only query_ids; pass index_ids"),
+        ({"index_ids": [1, 2, 3, 4]}, ValueError, "only index_ids; pass query_ids"),
         ({"query_ids": [1], "index_ids": [1, 2, 3, 4]}, ValueError, "query_ids"),
         ({"query_ids": ["a", "b"], "index_ids": ["a", "a", "b", "a"]}, ValueError, "index_ids"),
         ({"level_names": ["landmark"]}, ValueError, "level_names"),
@@ -92,6 +93,7 @@ def test_names_of_levels_are_in_the_keys_finest_first() -> None:
     [
         ("relevance", ["linear"]),
         ("convention", ["old"]),
+        ("unknown", ["maybe"]),
         ("alpha", [-1.0, math.nan]),
         ("level_weights", [(1.0, math.nan), (1.0, math.inf), (1.0, -1.0), (0.0, 0.0), ()]),
         ("recall_at", [(0,)]),
@@ -100,7 +102,7 @@ def test_names_of_levels_are_in_the_keys_finest_first() -> None:
 )
 def test_settings_that_mean_nothing_are_refused(setting: str, values: list[Any]) -> None:
     for value in values:
-        with pytest.raises(ValueError, match=setting):
+        with pytest.raises(ValueError, match=rf"\b{setting}\b"):
             EvaluationSettings(**{"relevance": "map", setting: value})
     with pytest.raises(ValueError, match="level_weights"):
         EvaluationSettings(level_weights=(1.0,))  # without relevance="map"

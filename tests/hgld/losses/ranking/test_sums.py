@@ -91,7 +91,7 @@ def test_counts_equal_a_double_loop(way: ModuleType) -> None:
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("cut", [0.0, 1e-9, 0.05, 0.3, 0.5, 1.9])
+@pytest.mark.parametrize("cut", [0.0, 1e-9, 0.05, 0.3, 0.5, 1.0, 1.9])
 def test_a_pair_at_the_cut_falls_where_its_difference_as_computed_does(cut: float) -> None:
     step = Step(below=Line(), middle=Line(intercept=1), above=Line(intercept=2), cut=cut)
     generator = torch.Generator().manual_seed(9)

@@ -1,8 +1,8 @@
 """The demo's raw archive: the embedded facts as answers of the services.
 
 No answer was really received. Each has the form of MediaWiki's or a SPARQL engine's answers, so
-that the ordinary scrape can read it; page, revision and statement ids are made up, and the time is
-`FETCHED_AT`.
+that the ordinary scrape can read it; page and statement ids are made up, no revision was read, and
+the time is `FETCHED_AT`.
 """
 
 import hashlib
@@ -85,7 +85,6 @@ def _page_answers() -> Iterator[RawAnswer]:
                 "ns": _CATEGORY_NAMESPACE,
                 "title": title,
                 "pageprops": {"wikibase_item": landmark.qid},
-                "revisions": [{"revid": landmark.landmark_id, "parentid": 0}],
             }
             for landmark, title in zip(batch, titles, strict=True)
         ]

@@ -22,6 +22,7 @@ class Example:
     is_fast: bool = False
     timeout_s: float = setting(10.0, "Seconds to wait.", changes_rows=False)
     patience_s: float = setting(math.inf, "Seconds to wait in all.", changes_rows=False)
+    share: float = setting(0.5, "Share of all.", above=0, most=1, changes_rows=False)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -34,6 +35,13 @@ def test_values_of_a_file_become_the_types_of_the_fields() -> None:
     example = from_mapping(Example, values, where="[example]")
     assert example == Example(scale=2.0, folder=Path("x"), sizes=(3,), kind="b", size="m")
     assert Example(scale=2, size=None) == Example(scale=2.0)
+
+
+@pytest.mark.parametrize("share", [0.0, math.nextafter(1, 2)])
+def test_limits_of_a_setting_are_kept_and_told(share: float) -> None:
+    assert (Example(share=5e-324).share, Example(share=1).share) == (5e-324, 1)
+    with pytest.raises(ValueError, match=r"^share must be .*\babove 0.*\bat most 1\b"):
+        Example(share=share)
 
 
 def test_settings_that_change_no_row_are_left_out() -> None:

@@ -5,6 +5,7 @@ import errno
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.files import write_text, writing
@@ -26,6 +27,14 @@ def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) 
     assert second.manifest == first.manifest
     assert workspace.manifests() == [first.manifest]
     assert workspace.read(LANDMARKS).equals(landmarks(5).cast(LANDMARKS.schema))
+
+
+def test_a_shard_says_which_stage_wrote_it(workspace: Workspace) -> None:
+    write_landmarks(workspace, 2)
+    for shard in workspace.shards(LANDMARKS):
+        said = pq.read_schema(shard).metadata
+        assert said[b"hgld.stage"].decode() == METADATA.name
+        assert said[b"hgld.version"].decode() == str(METADATA.version)
 
 
 def test_a_changed_setting_or_version_runs_the_stage_again(workspace: Workspace) -> None:

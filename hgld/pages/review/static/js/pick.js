@@ -14,7 +14,7 @@ export const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLo
 let options = [];
 let chosen = -1;
 
-const say = (text) => (document.getElementById("pick-about").textContent = text.trim());
+const say = (text) => (document.getElementById("pick-about").textContent = text);
 
 /**
  * Opens the field.
@@ -48,7 +48,7 @@ function open(title, about, find, take) {
     } else if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && !event.repeat) {
       event.preventDefault();
       if (latest) await alone(() => latest); // of what is in the field now
-      if (options.length && chosen < 0) return say(`${about} Choose one with ↓, then Enter.`); // a new name is made on purpose
+      if (options.length && chosen < 0) return say([about, "choose one with ↓, then Enter"].filter(Boolean).join(" · ")); // a new name is made on purpose
       finish(options[chosen] ?? null);
     }
   };

@@ -98,7 +98,7 @@ def _is_in_hub_cache(digest: str) -> bool:
     from huggingface_hub import constants
 
     return any(
-        file.resolve().name == digest and file_digest(file) == digest
+        file.resolve().name == digest and file.is_file() and file_digest(file) == digest
         for newest in Path(constants.HF_HUB_CACHE).glob("models--*/refs/main")
         for file in newest.parents[1].glob(f"snapshots/{newest.read_text(encoding='utf-8')}/*")
     )

@@ -177,8 +177,10 @@ def test_a_first_training_knows_what_it_has_fetched(
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "timm", None)  # it imports torch, for which nothing is to do
         assert run_train(tiny_build, config).skipped
-    digests = {"weights_digest": put(cache, 2).name}
-    assert weights_settings(config.model, report.manifest) == digests
+    other = put(cache, 2)
+    assert weights_settings(config.model, report.manifest) == {"weights_digest": other.name}
+    put(cache, 1).unlink()  # its link is left
+    assert run_train(tiny_build, config).skipped
     shutil.rmtree(cache)
     assert run_train(tiny_build, config).skipped
     assert len(fetched) == 1

@@ -2,11 +2,13 @@
 
     python -m tests.mutation
     python -m tests.mutation --revision f88f555 --rooms engine tables
+    python -m tests.mutation --again --tests tests/hgld tests/flows
 
 mutmut changes the code of a clone in small ways; of all changes a seeded sample is tried, each
 against the tests that cover it. Survivors are written down by name: `mutmut show NAME` in the clone
 shows one. Results go to `benchmarks/results/mutation.json`, below the label of the run; its other
-rooms stay as they were.
+rooms stay as they were. What survived there can be tried again, against more tests than were
+quick enough for all.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hgld.benchmarks.environment import describe_environment
 
@@ -69,6 +72,26 @@ def write_config(clone: Path, rooms: Sequence[str], tests: Sequence[str]) -> Non
     ]
     with (clone / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
+
+
+def make_clone(clone: Path, revision: str, rooms: Sequence[str], tests: Sequence[str]) -> None:
+    """Makes a clone in which mutmut changes the rooms' code of a revision and runs the tests."""
+    subprocess.run(["git", "clone", "-q", "--shared", ROOT, clone], check=True)
+    subprocess.run(["git", "checkout", "-q", revision], cwd=clone, check=True)
+    write_config(clone, rooms, tests)
+    # Python does not look again into a folder of its path that was not there as it began.
+    (clone / "mutants").mkdir()
+    # A test's own processes cannot note what they call: mutmut's settings are not theirs.
+    (clone / "mutants/sitecustomize.py").write_text(_NOT_NOTED, encoding="utf-8")
+    if (ROOT.parent / "shared").is_dir():
+        (clone / "shared").symlink_to(ROOT.parent / "shared")
+
+
+_NOT_NOTED = """
+import os
+if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+    del os.environ["MUTANT_UNDER_TEST"]
+"""
 
 
 def verdicts(clone: Path) -> dict[str, int | None]:
@@ -131,21 +154,28 @@ def sample(mutants: Sequence[str], most: int, seed: int) -> Iterator[str]:
         yield from random.Random(f"{seed} {room}").sample(names, min(most, len(names)))
 
 
-def summarize(tried: Mapping[str, int | None]) -> dict[str, dict[str, object]]:
-    """Returns by room how many mutants were tried and noticed, and which survived."""
+def summarize(
+    tried: Mapping[str, int | None], before: Mapping[str, Any]
+) -> dict[str, dict[str, object]]:
+    """Returns by room how many mutants were tried and noticed, and which survived.
+
+    Those of `before` that were noticed, and are not tried again, count with them.
+    """
     rooms: dict[str, dict[str, str]] = {}
     for mutant, code in sorted(tried.items()):
         outcome = "noticed" if code in _NOTICED else "untested" if code == 33 else "survived"
         rooms.setdefault(room_of(mutant), {})[mutant] = outcome
-    return {
-        room: {
+    found: dict[str, dict[str, object]] = {}
+    for room, outcomes in rooms.items():
+        counts = Counter(outcomes.values())
+        counts["noticed"] += before.get(room, {}).get("noticed", 0)
+        found[room] = {
             "survivors": [mutant for mutant, outcome in outcomes.items() if outcome != "noticed"],
-            "mutants": len(outcomes),
-            **(counts := Counter(outcomes.values())),
-            "score": round(counts["noticed"] / len(outcomes), 4),
+            "mutants": counts.total(),
+            **counts,
+            "score": round(counts["noticed"] / counts.total(), 4),
         }
-        for room, outcomes in rooms.items()
-    }
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,20 +185,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--label", default="now", help="of the run in the results")
     parser.add_argument("--rooms", nargs="*", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--most", type=int, default=90, help="mutants of a room")
-    parser.add_argument("--names", type=Path, help="file of the mutants to try, a line each")
+    parser.add_argument("--again", action="store_true", help="those that survived by the label")
     parser.add_argument("--tests", nargs="*", default=list(_TESTS), help="words for pytest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clone", type=Path, required=True, help="folder; goes on where it is")
     options = parser.parse_args(arguments)
     clone: Path = options.clone
     if not clone.exists():
-        subprocess.run(["git", "clone", "-q", "--shared", ROOT, clone], check=True)
-        subprocess.run(["git", "checkout", "-q", options.revision], cwd=clone, check=True)
-        write_config(clone, options.rooms, options.tests)
-        # Python does not look again into a folder of its path that was not there as it began.
-        (clone / "mutants").mkdir()
-        if (ROOT.parent / "shared").is_dir():
-            (clone / "shared").symlink_to(ROOT.parent / "shared")
+        make_clone(clone, options.revision, options.rooms, options.tests)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(clone / "mutants")}
     mutmut = Path(sys.executable).with_name("mutmut")
     if not verdicts(clone):
@@ -176,25 +200,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subprocess.run([mutmut, "run", "none"], cwd=clone, env=environment, check=False)
         if not (clone / "mutants/mutmut-stats.json").exists():
             sys.exit("the tests must pass first; mend them, and delete the clone")
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    known = results.get(options.label, {}).get("rooms", {})
     found = verdicts(clone)
-    unseen = called_at_import(clone, options.rooms)
-    seen = [name for name in found if function_of(name) not in unseen]
-    names = list(sample(seen, options.most, options.seed))
-    if options.names:
-        names = options.names.read_text(encoding="utf-8").split()
+    if options.again:
+        names = [name for room in options.rooms for name in known[room]["survivors"]]
+    else:
+        unseen = called_at_import(clone, options.rooms)
+        seen = [name for name in found if function_of(name) not in unseen]
+        names = list(sample(seen, options.most, options.seed))
     left = [name for name in names if found.get(name) is None]
     if left:
         subprocess.run([mutmut, "run", *left], cwd=clone, env=environment, check=True)
     found = verdicts(clone)
     head = ("git", "rev-parse", "HEAD")
     commit = subprocess.check_output(head, cwd=clone, text=True).strip()
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    tried = summarize({name: found[name] for name in names}, known if options.again else {})
     results[options.label] = {
         "metadata": describe_environment(["mutmut"]) | {"git_commit": commit},
         "tests": " ".join(options.tests),
         "seed": options.seed,
-        "rooms": results.get(options.label, {}).get("rooms", {})
-        | summarize({name: found[name] for name in names}),
+        "rooms": known | tried,
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0

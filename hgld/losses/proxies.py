@@ -287,12 +287,16 @@ def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
     values = at_least_single(proxies)
     expect_one_precision(embeddings, values, name="proxies")
     apply: Callable[..., Tensor] = _Cosines.apply  # torch leaves it untyped
-    with torch.autocast(embeddings.device.type, enabled=False):
-        return apply(at_least_single(embeddings), values)
+    device, factors = embeddings.device.type, values.dtype
+    # Gradients of float16 would vanish: their entries are less than 1 / B / C.
+    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
+        factors = torch.bfloat16 if values.dtype == torch.float32 else values.dtype
+    with torch.autocast(device, enabled=False):
+        return apply(at_least_single(embeddings), values, factors)
 
 
 class _Cosines(torch.autograd.Function):
-    """E P^T / |p|, with a gradient written out.
+    """E P^T / |p|, its products of `factors` of that type, with a gradient written out.
 
     Torch by itself makes a dozen matrices of (B, C), whose new memory alone is a third of a step
     of 46,593 proxies; normalised proxies would be (C, D) once more, and their gradient several
@@ -300,18 +304,24 @@ class _Cosines(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, embeddings: Tensor, proxies: Tensor) -> Tensor:  # noqa: ANN401 - torch's
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's
+        embeddings: Tensor,
+        proxies: Tensor,
+        factors: torch.dtype,
+    ) -> Tensor:
         lengths = torch.linalg.vector_norm(proxies, dim=1).clamp_(min=_LEAST_LENGTH)
-        similarity = (embeddings @ proxies.T).div_(lengths)
-        ctx.save_for_backward(embeddings, proxies, lengths, similarity)
+        low, low_proxies = embeddings.to(factors), proxies.to(factors)
+        similarity = (low @ low_proxies.T).to(proxies.dtype).div_(lengths)
+        ctx.save_for_backward(low, low_proxies, proxies, lengths, similarity)
         return similarity
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - as above
-        embeddings, proxies, lengths, similarity = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401 - as above
+        low, low_proxies, proxies, lengths, similarity = ctx.saved_tensors
         # d s / d p = (e - s p / |p|) / |p|
         along = (gradient * similarity).sum(dim=0) / lengths.square()
         along.masked_fill_(lengths == _LEAST_LENGTH, 0)
-        scaled = gradient / lengths
-        of_proxies = (scaled.T @ embeddings).addcmul_(proxies, along[:, None], value=-1)
-        return scaled @ proxies, of_proxies
+        scaled = (gradient / lengths).to(low.dtype)
+        of_proxies = (scaled.T @ low).to(proxies.dtype).addcmul_(proxies, along[:, None], value=-1)
+        return (scaled @ low_proxies).to(proxies.dtype), of_proxies, None

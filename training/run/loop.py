@@ -283,7 +283,8 @@ def take_step(
             own = torch.cat([_embed(run, config, *part) for part in parts])
     embeddings = run.ranks.gathered(own).requires_grad_()  # (B of all, D) float32
     all_labels = run.ranks.gathered(labels)
-    cost = run.loss(embeddings, all_labels)
+    with autocast(run.place, config.precision):
+        cost = run.loss(embeddings, all_labels)
 
     run.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(run.scaler.scale(cost.total))

@@ -151,10 +151,14 @@ def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> 
     with torch.autocast("cpu", dtype=dtype):
         value = loss(**good | {"embeddings": half})
     assert value.dtype == torch.float32
-    assert value.item() == pytest.approx(loss(**good | {"embeddings": half.float()}).item())
+    single = loss(**good | {"embeddings": half.float()})
+    # Only the products with proxies are of bfloat16 under its autocast, as a linear layer's are.
+    within = 1e-2 if dtype == torch.bfloat16 and name in PROXY else 1e-6
+    assert value.item() == pytest.approx(single.item(), rel=within)
     (gradient,) = torch.autograd.grad(value, half)
-    assert gradient.isfinite().all()
+    (expected,) = torch.autograd.grad(single, half)
     assert gradient.norm() > 0
+    assert (gradient - expected).norm() < 0.02 * expected.norm()
 
 
 def test_the_ideal_order_costs_nothing() -> None:

@@ -13,8 +13,7 @@ from hgld.engine.config import setting
 from hgld.engine.files import write_text, writing
 from hgld.engine.ray_pool import actors_of_ray
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import IncompleteError, InputError
-from hgld.flows.build import needing
+from hgld.errors import IncompleteError, InputError, needing
 from hgld.flows.cli.options import Command, ManyOptions, chosen_share, refuse_idle
 from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT

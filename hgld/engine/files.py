@@ -2,17 +2,18 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hgld.errors import DamagedError, InputError
+from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +196,18 @@ def file_damage(path: Path, size: int | None, sha256: str) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if is_same else "has other bytes than were written"
+
+
+def lock_alone(file: int | BufferedWriter, busy: str) -> None:
+    """Locks an open file or folder, until it is closed.
+
+    Raises:
+        WorkspaceBusyError: another process holds the lock; its message is `busy`.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise WorkspaceBusyError(busy) from error
 
 
 def flush_folder(folder: Path) -> None:

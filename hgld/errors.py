@@ -4,10 +4,14 @@ A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `Ty
 """
 
 import contextlib
+import functools
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec
+
+_Arguments = ParamSpec("_Arguments")
 
 
 class HgldError(Exception):
@@ -83,6 +87,21 @@ class DivergedError(HgldError):
 
 class BelowGateError(HgldError):
     """A measured value is below the required one."""
+
+
+def exit_status(main: Callable[_Arguments, None]) -> Callable[_Arguments, int]:
+    """Makes a program return its exit status: 1 where it fails, which it says in one line."""
+
+    @functools.wraps(main)
+    def run(*given: _Arguments.args, **named: _Arguments.kwargs) -> int:
+        try:
+            main(*given, **named)
+        except HgldError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        return 0
+
+    return run
 
 
 @contextlib.contextmanager

@@ -114,8 +114,12 @@ def remove_unless_changed(path: Path, record: FileRecord) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole UTF-8 text file, atomically."""
-    with atomic_file(path) as temporary:
+    """Writes a whole UTF-8 text file, atomically.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with writing(path), atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
